@@ -1,4 +1,7 @@
-"""Counts on a Redis server: exact over processes and hosts, one round trip for a match and one for a take."""
+"""Counts on a Redis server: exact over processes and hosts, one round trip for a match and one for a take.
+
+A match tells how many takes are out, too: a rule that is used up is not asked about again, however many of them a request meets.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +48,7 @@ class RedisCounts:
         self._match, self._take = Script(MATCH), Script(TAKE)
         self._notes = Notes(link, self._keys)
         self._process = (0, 0)
-        # When the time is over that a request of this thread has for its match and its takes.
-        self._until = _Until()
+        self._request = _Request()
 
     def match(self, keys: Sequence[MatchKey], now: float, hold: bool = False) -> list[Number]:  # noqa: ARG002 - of counts that have a lock
         """Count one request against each of these rules, all in one step.
@@ -66,10 +68,15 @@ class RedisCounts:
             asked += (rule, _key(rule, scope) if scope else b"", _key(rule, identity))
             asked += ("", "") if above is None else (repr(above[0]), repr(above[1]))
         self._notes.before_an_ask()
-        self._until.moment = until = monotonic() + redis_link.PATIENCE
+        request = self._request
+        request.until = until = monotonic() + redis_link.PATIENCE
         found = self._link.run(self._match, self._keys, *asked, until=until)
-        numbers = iter(found)
-        return [(place, n, exceeds == 1) for place, n, exceeds in zip(numbers, numbers, numbers)]  # noqa: B905 - three each
+        values = iter(found)
+        numbers, request.out = [], {}
+        for (rule, scope, _, _), (place, n, exceeds, out) in zip(keys, zip(values, values, values, values)):  # noqa: B905 - four each
+            numbers.append((place, n, exceeds == 1))
+            request.out[rule, scope] = out
+        return numbers
 
     def take(self, ask: Take, held: bool = False) -> bool:  # noqa: ARG002 - of counts that have a lock
         """Whether the rule may inject once more in this scope.
@@ -77,9 +84,11 @@ class RedisCounts:
         Raises:
             StoreUnavailable: the server did not answer, which it may have counted as a take before; or the counts are gone.
         """
+        request = self._request
+        if request.out.get((ask.rule, ask.scope), 0) >= ask.times:
+            return False
         self._notes.before_an_ask()
-        until = self._until.moment
-        return bool(self._link.run(self._take, self._keys, *_place(ask), ask.times, until=until))
+        return bool(self._link.run(self._take, self._keys, *_place(ask), ask.times, until=request.until))
 
     def give_back(self, ask: Take) -> None:
         """Undo a take; where nobody is to wait for it, by and by.
@@ -153,8 +162,19 @@ class RedisCounts:
         return number
 
 
-class _Until(_local):
-    moment: float | None = None
+class _Request(_local):
+    """What this thread knows of the request that it has matched.
+
+    Attributes:
+        until: when the time is over that it has for its match and its takes.
+        out: how many takes of a rule and scope were out.
+    """
+
+    until: float | None = None
+    out: dict[tuple[int, str], int]
+
+    def __init__(self) -> None:
+        self.out = {}
 
 
 def _place(ask: Take) -> tuple[Argument, Argument]:

@@ -69,7 +69,9 @@ def test_exact_over_workers(name, start, url):
 
 @pytest.mark.slow
 @pytest.mark.alone
-@pytest.mark.parametrize("names", [("gunicorn --preload", "uvicorn"), ("gunicorn", "granian")], ids=" and ".join)
+@pytest.mark.parametrize(
+    "names", [("gunicorn --preload", "uvicorn"), ("gunicorn", "granian")], ids=" and ".join
+)
 def test_exact_over_two_hosts(names, start, url):
     """Two servers that have nothing in common but the Redis: 10,000 requests, 1,000 faults, one seed."""
     for name in names:
