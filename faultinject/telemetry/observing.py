@@ -53,15 +53,10 @@ def observe(injector: Injector | None, observer: Observer, kind: object) -> Serv
     return services
 
 
-def ended_with(line: Line) -> str | None:
-    """What was done with a request in the end: `did`; None where the line says what is under way."""
-    # A line whose end is not known is a copy: what comes later is written into the entry itself.
-    return line.did if isinstance(line, Entry) or line.fault is None else None
-
-
 def is_injected(line: Line) -> bool:
-    """Whether a fault was given, and not taken back."""
-    return line.fault is not None and ended_with(line) in INJECTED
+    """Whether a fault was given, and is over."""
+    # Of a fault that is not over the line is a copy: what comes later is written into the entry itself.
+    return line.fault is not None and isinstance(line, Entry) and line.did in INJECTED
 
 
 def _tell(services: Services, observer: Observer) -> None:
