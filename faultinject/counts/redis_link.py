@@ -188,20 +188,17 @@ class Link:
 
 
 def packed(command: Sequence[Argument]) -> bytes:
-    """A command as the server reads it, in one piece; redis-py takes several times as long.
+    r"""A command as the server reads it, in one piece; redis-py takes several times as long.
 
     https://redis.io/docs/latest/develop/reference/protocol-spec/#sending-commands-to-a-redis-server
 
     >>> packed(["GET", 7])
-    b'*2\\r\\n$3\\r\\nGET\\r\\n$1\\r\\n7\\r\\n'
+    b'*2\r\n$3\r\nGET\r\n$1\r\n7\r\n'
     """
     found = [b"*%d\r\n" % len(command)]
     for each in command:
-        if isinstance(each, str):
-            each = each.encode()
-        elif isinstance(each, int):
-            each = b"%d" % each
-        found.append(b"$%d\r\n%b\r\n" % (len(each), each))
+        text = each if isinstance(each, bytes) else str(each).encode()
+        found.append(b"$%d\r\n%b\r\n" % (len(text), text))
     return b"".join(found)
 
 
