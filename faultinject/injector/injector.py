@@ -366,7 +366,7 @@ class Injector:
         """
         if until is not None:
             until = _moment(until, self.clock())
-        return self._edit(lambda now: now.but(on=True, until=until, why_off=""), expected)
+        return self._edit(lambda now: now.switched_on(until), expected)
 
     def disable(self, *, why: str = "", expected: int | None = None) -> Standing:
         """Switch off in all processes of the store: every request passes untouched, waits end; counts and journal stay.
@@ -744,7 +744,9 @@ class Injector:
             self._heed_time()
             if standing.on:
                 self._own.ended = False
-        if standing.on and not before.on and self._failure_watch is not None:
+        # Others may have switched off and on again since this process looked last.
+        again = standing.armed != before.armed or (standing.on and not before.on)
+        if again and self._failure_watch is not None:
             self._failure_watch.reset()
         if self._watched:
             # Where processes count together may have changed.
