@@ -1,5 +1,6 @@
 """The commands of the README, each in a process of its own, on free ports."""
 
+import json
 import os
 import re
 import shlex
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from redis_workers.client import main
 pytest.importorskip("redis", reason="of the extra redis")
 FOLDER = Path(__file__).parent
 PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")
+CONTROL = dict(re.findall(r"(FAULTINJECT_CONTROL|FAULTINJECT_TOKEN)=([^\s`]+)", PAGE))
 REDIS, GUNICORN, UVICORN, CLIENT = (
     line
     for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -46,6 +49,9 @@ def ports(tmp_path: Path) -> Iterator[list[int]]:
             environ = {
                 name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")
             }
+            environ |= CONTROL
+            # A busy machine may keep a worker from answering uvicorn for five seconds, which would kill it.
+            environ["UVICORN_TIMEOUT_WORKER_HEALTHCHECK"] = "60"
             while "=" in words[0]:
                 name, _, value = words.pop(0).partition("=")
                 environ[name] = value
@@ -73,7 +79,32 @@ def wait_until(log: Path, said: str, times: int) -> None:
         time.sleep(0.05)
 
 
+def injected(port: int) -> int:
+    """What the control API of one of the servers says of all eight workers."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    headers = {"Authorization": f"Bearer {CONTROL['FAULTINJECT_TOKEN']}"}
+    connection.request("GET", f"{CONTROL['FAULTINJECT_CONTROL']}/state", headers=headers)
+    found: int = json.loads(connection.getresponse().read())["totals"]["injected"]
+    connection.close()
+    return found
+
+
+def page(port: int) -> str:
+    """The page itself, which needs no token."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", f"{CONTROL['FAULTINJECT_CONTROL']}/")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    return text
+
+
 def test_a_hundred_faults_over_eight_workers(ports: list[int]) -> None:
-    """Half of the README's requests: a hundred of them get the fault, whichever worker they meet."""
+    """Half of the README's requests: a hundred of them get the fault, whichever worker they meet, and each server knows of all."""
     assert re.fullmatch(r"900 answers 201, 100 answers 503, by [2-8] processes", main(ports, 250))
     assert "python -m redis_workers.client" in CLIENT
+    # What nobody waits for is told to the Redis a moment later.
+    end = time.monotonic() + 60
+    while [injected(port) for port in ports] != [100, 100]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert all("<html" in page(port) for port in ports)

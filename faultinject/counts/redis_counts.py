@@ -1,4 +1,7 @@
-"""Counts on a Redis server: exact over processes and hosts, one round trip for a match and one for a take."""
+"""Counts on a Redis server: exact over processes and hosts, one round trip for a match and one for a take.
+
+A match tells how many takes are out, too: a rule that is used up is not asked about again, however many of them a request meets.
+"""
 
 from __future__ import annotations
 
@@ -62,10 +65,15 @@ class RedisCounts:
             asked += (rule, _key(rule, scope) if scope else b"", _key(rule, identity))
             asked += ("", "") if above is None else (repr(above[0]), repr(above[1]))
         self._notes.before_an_ask()
-        self._request.until = until = Until()
+        request = self._request
+        request.until = until = Until()
         found = self._link.run(self._match, self._keys, *asked, until=until)
-        numbers = iter(found)
-        return [(place, n, exceeds == 1) for place, n, exceeds in zip(numbers, numbers, numbers)]  # noqa: B905 - three each
+        values = iter(found)
+        numbers, request.out = [], {}
+        for (rule, scope, _, _), (place, n, exceeds, out) in zip(keys, zip(values, values, values, values)):  # noqa: B905 - four each
+            numbers.append((place, n, exceeds == 1))
+            request.out[rule, scope] = out
+        return numbers
 
     def take(self, ask: Take, held: bool = False) -> bool:  # noqa: ARG002 - of counts that have a lock
         """Whether the rule may inject once more in this scope.
@@ -73,9 +81,11 @@ class RedisCounts:
         Raises:
             StoreUnavailable: the server did not answer, which it may have counted as a take before; or the counts are gone.
         """
+        request = self._request
+        if request.out.get((ask.rule, ask.scope), 0) >= ask.times:
+            return False
         self._notes.before_an_ask()
-        until = self._request.until
-        return bool(self._link.run(self._take, self._keys, *_place(ask), ask.times, until=until))
+        return bool(self._link.run(self._take, self._keys, *_place(ask), ask.times, until=request.until))
 
     def give_back(self, ask: Take) -> None:
         """Undo a take; where nobody is to wait for it, by and by.
@@ -150,9 +160,18 @@ class RedisCounts:
 
 
 class _Request(_local):
-    """The request that a thread decides: how long its match and its takes are waited for together."""
+    """What this thread knows of the request that it has matched.
+
+    Attributes:
+        until: how long its match and its takes are waited for together.
+        out: how many takes of a rule and scope were out.
+    """
 
     until: Until | None = None
+    out: dict[tuple[int, str], int]
+
+    def __init__(self) -> None:
+        self.out = {}
 
 
 def _place(ask: Take) -> tuple[Argument, Argument]:

@@ -50,6 +50,8 @@ local function keep(last, hash, key, fields)
 end
 """
 
+# ARGV: the time, and for each rule five: its number, scope, identity, rate and period. For each the place, the identity's number, whether
+# the rate is exceeded, and how many takes are out.
 MATCH = f"""{_BEGIN}
 local now = tonumber(ARGV[1])
 local found = {{}}
@@ -86,6 +88,7 @@ for i = 2, #ARGV, 5 do
   else
     found[#found + 1] = 1
   end
+  found[#found + 1] = tonumber(redis.call('HGET', hash, 'o' .. name) or 0)
 end
 return found
 """

@@ -173,7 +173,7 @@ class Changes(InForce):
         """
         if until is not None:
             until = _moment(until, self.clock())
-        return self._edit(lambda now: now.but(on=True, until=until, why_off=""), expected)
+        return self._edit(lambda now: now.switched_on(until), expected)
 
     def disable(self, *, why: str = "", expected: int | None = None) -> Standing:
         """Switch off in all processes of the store: every request passes untouched, waits end; counts and journal stay.

@@ -105,17 +105,19 @@ class Watch(threading.Thread):
         notify: Any = None
         while not stop.is_set():
             found = _folders()
-            if found != watched:
-                watched, notify = found, _notifier([path for path, _, _ in found])
+            begins = found != watched
             changed: object = None
-            if notify is None:
+            if begins:
+                watched, notify = found, _notifier([path for path, _, _ in found])
+            elif notify is None:
                 stop.wait(POLL)
             else:
                 changed = notify.watch(GATHER, STEP, int(LONGEST * 1000), stop)
             names = [path.rpartition("/")[2] for _, path in changed] if isinstance(changed, set) else []
             for each in _entered():
                 if not stop.is_set():
-                    _look(each, closely=each.path.rpartition("/")[2] in names)
+                    # Of what changed before somebody told of changes, nobody has told.
+                    _look(each, closely=begins or each.path.rpartition("/")[2] in names)
 
     def end(self) -> None:
         """Look no more."""

@@ -225,7 +225,9 @@ class InForce:
             self._heed_time()
             if standing.on:
                 self._own.ended = False
-        if standing.on and not before.on and self._failure_watch is not None:
+        # Others may have switched off and on again since this process looked last.
+        again = standing.armed != before.armed or (standing.on and not before.on)
+        if again and self._failure_watch is not None:
             self._failure_watch.reset()
         if self._watched:
             # Where processes count together may have changed.

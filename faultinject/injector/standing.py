@@ -34,6 +34,7 @@ class Standing:
         on: whether faults may be injected at all.
         until: unix seconds at which that ends by itself, or None.
         why_off: why faults were switched off where nobody asked for it; else empty.
+        armed: how often they were switched on again.
         by: the process that put it in force.
         generation: how many others were in force before.
 
@@ -42,7 +43,7 @@ class Standing:
     """
 
     __slots__ = (
-        "_text", "began", "by", "generation", "next_place", "on", "places", "scenario", "seed", "switched_off", "twins",
+        "_text", "armed", "began", "by", "generation", "next_place", "on", "places", "scenario", "seed", "switched_off", "twins",
         "until", "why_off",
     )  # fmt: skip
 
@@ -56,6 +57,7 @@ class Standing:
     on: bool
     until: float | None
     why_off: str
+    armed: int
     by: int
     generation: int
     _text: str | None
@@ -73,6 +75,7 @@ class Standing:
         on: bool = True,
         until: float | None = None,
         why_off: str = "",
+        armed: int = 0,
         by: int = 0,
         generation: int = 0,
     ) -> None:
@@ -88,6 +91,7 @@ class Standing:
             "on": on,
             "until": until,
             "why_off": why_off,
+            "armed": armed,
             "by": by,
             "generation": generation,
             "_text": None,
@@ -153,6 +157,10 @@ class Standing:
             next_place=None,
             switched_off=frozenset(),
         )
+
+    def switched_on(self, until: float | None) -> Self:
+        """Faults may be injected, until that moment or for good."""
+        return self.but(on=True, until=until, why_off="", armed=self.armed + (not self.on))
 
     def from_zero(self) -> Self:
         """The same rules, counted from zero."""
@@ -230,7 +238,13 @@ class Standing:
     def to_data(self) -> dict[str, Any]:
         """The standing as JSON has it; without its generation, which its place says."""
         data: dict[str, Any] = {"scenario": self.text, "seed": self.seed, "began": self.began, "by": self.by}
-        data |= {"on": self.on, "until": self.until, "why_off": self.why_off, "next_place": self.next_place}
+        data |= {
+            "on": self.on,
+            "until": self.until,
+            "why_off": self.why_off,
+            "armed": self.armed,
+            "next_place": self.next_place,
+        }
         data["places"] = None if isinstance(self.places, range) else list(self.places)
         return data | {"twins": self.twins, "switched_off": sorted(self.switched_off)}
 
@@ -262,6 +276,7 @@ class Standing:
             on=bool(data["on"]),
             until=None if data["until"] is None else float(data["until"]),
             why_off=str(data["why_off"]),
+            armed=int(data.get("armed", 0)),
             by=int(data["by"]),
             generation=generation,
         )

@@ -24,15 +24,15 @@ if TYPE_CHECKING:
         def failed(self) -> None:
             """A request passed because of an error inside faultinject, or of the store."""
 
-        def under_way(self, number: int) -> None:
-            """So many faults are under way in this process."""
+        def under_way(self, services: Services) -> None:
+            """Another number of faults is under way in this process, or there was no place for one more."""
 
 
 _observed: WeakKeyDictionary[Injector, list[object]] = WeakKeyDictionary()
 
 
-def observe(injector: Injector | None, observer: Observer, kind: object) -> bool:
-    """Tell an observer what an injector does from now on; no where there is none, or one of that kind is told already.
+def observe(injector: Injector | None, observer: Observer, kind: object) -> Services | None:
+    """Tell an observer what an injector does from now on.
 
     Until somebody asks, nothing of this is on a request's path.
 
@@ -40,24 +40,23 @@ def observe(injector: Injector | None, observer: Observer, kind: object) -> bool
         injector: the injector; None: the one that apps with the environment's rules share, if faults are switched on.
         observer: what is told; an error of it concerns no request.
         kind: of which one injector has one observer.
+
+    Returns:
+        What the injector's plans are given; None where there is no injector, or one of that kind is told already.
     """
     found = get_injector() if injector is None else injector
     if found is None or kind in _observed.setdefault(found, []):
-        return False
+        return None
     _observed[found].append(kind)
-    _tell(found.own_plan.services, observer)
-    return True
-
-
-def ended_with(line: Line) -> str | None:
-    """What was done with a request in the end: `did`; None where the line says what is under way."""
-    # A line whose end is not known is a copy: what comes later is written into the entry itself.
-    return line.did if isinstance(line, Entry) or line.fault is None else None
+    services = found.own_plan.services
+    _tell(services, observer)
+    return services
 
 
 def is_injected(line: Line) -> bool:
-    """Whether a fault was given, and not taken back."""
-    return line.fault is not None and ended_with(line) in INJECTED
+    """Whether a fault was given, and is over."""
+    # Of a fault that is not over the line is a copy: what comes later is written into the entry itself.
+    return line.fault is not None and isinstance(line, Entry) and line.did in INJECTED
 
 
 def _tell(services: Services, observer: Observer) -> None:
@@ -67,7 +66,7 @@ def _tell(services: Services, observer: Observer) -> None:
         try:
             observer.noted(line)
             if line.fault is not None:
-                observer.under_way(services.active)
+                observer.under_way(services)
         except Exception as error:
             failed(error, "")
         journal(line)
@@ -79,7 +78,7 @@ def _tell(services: Services, observer: Observer) -> None:
     def finished() -> None:
         finish()
         try:
-            observer.under_way(services.active)
+            observer.under_way(services)
         except Exception as error:
             failed(error, "")
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from faultinject.engine.journal_entry import Line
+    from faultinject.engine.services import Services
     from faultinject.injector.injector import Injector
 
 INJECTED_EVENT = "faultinject.injected"
@@ -69,7 +70,7 @@ class Events:
     def failed(self) -> None:
         """No concern of a trace."""
 
-    def under_way(self, number: int) -> None:
+    def under_way(self, services: Services) -> None:
         """No concern of a trace."""
 
 

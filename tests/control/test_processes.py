@@ -59,6 +59,8 @@ class Program:
             "FAULTINJECT_ENABLED": "1",
             "FAULTINJECT_TOKEN": TOKEN,
             "PYTHONUNBUFFERED": "1",
+            # A busy machine may keep a worker from answering uvicorn for five seconds, which would kill it.
+            "UVICORN_TIMEOUT_WORKER_HEALTHCHECK": "60",
             **variables,
         }
         with self.log.open("wb") as log:
@@ -164,10 +166,11 @@ def test_one_of_the_workers_has_the_address(name, start):
     assert owner_of(own) != holder
     (rule,) = client.state()["rules"]
     assert (rule["name"], rule["injected"]) == ("five", 5)
+    assert program.text.count("the control API is at http://127.0.0.1") == 2
     begun = time.monotonic()
+    # Of workers that end one after another the next one may have the address for a moment.
     program.stop()
     assert time.monotonic() - begun < 10
-    assert program.text.count("the control API is at http://127.0.0.1") == 2
     with socket.socket() as client:
         assert client.connect_ex(("127.0.0.1", own)) != 0
 
@@ -216,8 +219,9 @@ def test_the_process_that_a_reloader_starts_has_the_address(start):
     assert owner_of(own) != program.process.pid
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SERVERS)
+@pytest.mark.parametrize(
+    "name", ["gunicorn", *(pytest.param(each, marks=pytest.mark.slow) for each in ("preload", "uvicorn"))]
+)
 def test_random_tokens_of_workers_are_one(name, start):
     """Else a page would be refused by every worker but one. One of them says it, once, and one that comes later has it, too."""
     program, port = served(start, name, FAULTINJECT_CONTROL="/_faultinject", FAULTINJECT_TOKEN="")

@@ -309,7 +309,7 @@ def test_a_name_that_is_looked_up_slowly(start_redis, free_port, monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     monkeypatch.setattr(redis_link, "PATIENCE", 0.2)
-    link._idle.pop().disconnect()
+    link._idle.pop()[0].disconnect()
     began = time.monotonic()
     with pytest.raises(StoreUnavailable, match=r"no connection in time$"):
         place(counts)
@@ -332,7 +332,7 @@ def test_a_slow_connection_takes_nothing_from_the_answers(start_redis, free_port
     start_redis("--port", str(free_port))
     counts, _ = opened(f"redis://localhost:{free_port}")
     counts = counts.counts
-    counts._link._idle.pop().disconnect()
+    counts._link._idle.pop()[0].disconnect()
     moment = [0.0]
     monkeypatch.setattr(redis_link, "monotonic", lambda: moment[0])
     lookup = socket.getaddrinfo
@@ -376,7 +376,7 @@ def test_connections_where_there_is_no_thread(start_redis, free_port, monkeypatc
         counts.counts._link._dial._late = 1
         monkeypatch.setattr(os, "getpid", lambda: 1)
     else:
-        counts.counts._link._idle.pop().disconnect()
+        counts.counts._link._idle.pop()[0].disconnect()
 
         def none(_):
             raise RuntimeError("can't start new thread")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from faultinject import Injector, Scenario
 from faultinject.injector.failure_watch import BUCKETS, FailureWatch
+
+BOUND = "5xx>50%/1h,min=4"
 
 
 class Watched:
@@ -111,6 +115,31 @@ def test_one_watch_as_long_as_the_bound_is_the_same():
     assert injector.own_plan.watch.text == "5xx>6%/1m"
     injector.use("http:500")
     assert injector.own_plan.watch is None
+
+
+def test_a_hand_that_armed_while_nobody_looked(tmp_path):
+    """A process that had no request between off and on begins its window anew, too."""
+    one, other = (
+        Injector(Scenario("http:418", abort=BOUND), seed=1, store=f"file:{tmp_path}/store", environ={})
+        for _ in range(2)
+    )
+    for _ in range(3):
+        other.own_plan.watch.note(failed=True)
+    one.disable()
+    one.enable()
+    other.catch_up()
+    other.own_plan.watch.note(failed=True)
+    assert (other.enabled, other.disarmed) == (True, "")
+    one.enable()
+    other.catch_up()
+    for _ in range(3):
+        other.own_plan.watch.note(failed=True)
+    # Who enables what is on arms nothing anew. The others are told on a thread.
+    end = time.monotonic() + 20
+    while other.enabled:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert other.disarmed == f"{BOUND}: 4 of 4 requests (100 %) failed by themselves within 1 h"
 
 
 def test_the_variable_stands_above_every_scenario():

@@ -7,6 +7,7 @@ import pytest
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts import redis_store
 from faultinject.counts.redis_beside import Beside
+from faultinject.counts.redis_link import Link
 from faultinject.exceptions import StoreInUse, StoreUnavailable
 from faultinject.injector import elsewhere
 
@@ -65,6 +66,50 @@ def test_two_count_as_one(url, redis_server):
     assert one.counts() == other.counts() == alone.counts()
     assert expected.count(503) == 2
     assert 429 in expected
+
+
+def test_two_questions_at_most(url, monkeypatch):
+    """A match and a take, however many rules are used up; none where nothing depends on a count."""
+    waits = [
+        "http:500,times=1",
+        "http:501,times=1",
+        "http:502,times=2",
+        "http:503,probability=0.5,path=half*",
+    ]
+    never = ["http:504,path=always", "http:505,path=never,probability=0"]
+    injector = make(
+        url,
+        " ".join(f"{each},unless.path=always,unless.path=never" for each in waits) + " " + " ".join(never),
+    )
+    asked = []
+    ask = Link._ask
+    monkeypatch.setattr(Beside, "do", lambda *_: None)
+    monkeypatch.setattr(Link, "_ask", lambda *given: (asked.append(1), ask(*given))[1])
+
+    def questions(path):
+        asked.clear()
+        return get(injector, path), len(asked)
+
+    questions("/")  # the server may have to be told the scripts
+    injector.reset()
+    assert [questions("/") for _ in range(5)] == [(500, 2), (501, 2), (502, 2), (502, 2), (200, 1)]
+    assert {questions(f"/half{number}") for number in range(20)} == {(200, 1), (503, 1)}
+    assert [questions(f"/{each}") for each in ("always", "never", "always")] == [(504, 0), (200, 0), (504, 0)]
+    injector.replace("rule-3", "http:502,times=3")
+    assert [questions("/") for _ in range(2)] == [(502, 2), (502, 2)]
+
+
+def test_what_is_given_back_is_no_more_out(url):
+    """A rule that was used up fires again."""
+    injector = make(url, "http:503,times=1,when=after")
+    broken = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
+
+    def fails(environ, start_response):
+        start_response("500 X", [])
+        return [b""]
+
+    list(WSGIFaultMiddleware(fails, injector=injector)(broken, lambda *_: None))
+    assert [get(injector) for _ in range(2)] == [503, 200]
 
 
 def test_use_begins_at_zero(url):

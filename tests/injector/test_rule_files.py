@@ -398,6 +398,21 @@ def test_a_folder_that_is_replaced(file, tmp_path, monkeypatch):
     until(lambda: injector.plan.rules[0].fault == "http:500")
 
 
+def test_a_change_while_the_watch_begins(file, monkeypatch):
+    """It takes its time, and nothing tells of what changes until it is there."""
+    notifier = file_watch._notifier
+
+    def begin(paths):
+        file("http:500")
+        return notifier(paths)
+
+    monkeypatch.setattr(file_watch, "LONGEST", 3600.0)
+    monkeypatch.setattr(file_watch, "_notifier", begin)
+    injector = watching(file("http:503"))
+    assert get(injector) in {500, 503}
+    until(lambda: injector.plan.rules[0].fault == "http:500")
+
+
 def test_a_change_before_the_first_request(file):
     """That request has the new rules already."""
     injector = watching(file("http:503"))

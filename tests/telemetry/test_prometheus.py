@@ -22,9 +22,9 @@ def app(environ, start_response):
     yield from (b"a", b"p", b"p")
 
 
-def get(injector, path="/"):
+def get(injector, path="/", **more):
     statuses = []
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, **more}
     answer = WSGIFaultMiddleware(app, injector=injector)(
         environ, lambda status, _: statuses.append(int(status[:3]))
     )
@@ -66,6 +66,7 @@ def test_what_is_counted(registry):
         "overflow_total": 0,
         "errors_total": 0,
         "active": 0,
+        "max_active": 100,
     }
     assert {name: each["injected"] for name, each in injector.counts().items()} == {"slow": 2, "rule-2": 1}
     assert b'faultinject_injections_total{fault="cos:SlowDown",rule="slow"} 2.0' in generate_latest(registry)
@@ -94,7 +95,26 @@ def test_under_way_and_too_many(registry):
     first.join()
     found = told(registry)
     assert (found["active"], found["overflow_total"], found["requests_total"]) == (0, 1, 2)
-    assert found["injections_total{rule-1,http:503}"] == 1
+    assert found["injections_total{rule-1,http:503}"] == found["max_active"] == 1
+
+
+def test_what_is_refused_for_another_reason(registry):
+    """A whole connection of HTTP/2 is not broken unasked; that is no lack of room."""
+    injector = make("reset")
+    collect(injector, registry)
+    assert get(injector, SERVER_PROTOCOL="HTTP/2") == 200
+    assert [each.did for each in injector.journal.outcomes] == ["refused"]
+    assert told(registry)["overflow_total"] == 0
+
+
+def test_what_was_refused_before_anybody_asked(registry):
+    """It is not counted, as nothing from before is."""
+    injector = make("http:503", FAULTINJECT_MAX_ACTIVE="0")
+    assert get(injector) == 200
+    collect(injector, registry)
+    assert told(registry)["overflow_total"] == 0
+    assert get(injector) == 200
+    assert told(registry)["overflow_total"] == 1
 
 
 def test_requests_that_no_rule_matched(registry):
@@ -140,8 +160,8 @@ def test_twice_and_several(registry):
     collect(one, another)
     get(one)
     get(other)
-    assert told(registry)["requests_total"] == 2
-    assert told(another)["requests_total"] == 1
+    assert (told(registry)["requests_total"], told(registry)["max_active"]) == (2, 200)
+    assert (told(another)["requests_total"], told(another)["max_active"]) == (1, 100)
     assert told(another)["injections_total{rule-1,http:503}"] == 1
 
 
@@ -159,6 +179,18 @@ def test_the_number_of_series_is_bounded(registry, monkeypatch):
         "injections_total{rule-1,http:501}": 1,
         "injections_total{other,other}": 2,
     }
+
+
+def test_the_gauge_shows_the_later_number(registry):
+    """Of faults that end at once on many threads the last one leaves zero."""
+    injector = make("http:503,delay=1ms")
+    collect(injector, registry)
+    threads = [Thread(target=lambda: [get(injector) for _ in range(20)]) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert told(registry)["active"] == 0
 
 
 def test_off(registry):
