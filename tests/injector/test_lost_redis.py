@@ -9,7 +9,7 @@ import pytest
 
 from faultinject import Injector
 from faultinject.adapters.wsgi import WSGIFaultMiddleware
-from faultinject.counts import begun, guarded, redis_store
+from faultinject.counts import begun, guarded, redis_link, redis_store
 from faultinject.counts.redis_beside import Beside
 from faultinject.exceptions import StoreUnavailable
 from faultinject.injector import elsewhere
@@ -43,6 +43,8 @@ def now(monkeypatch, tmp_path):
         monkeypatch.setattr(each, "monotonic", lambda: found[0])
     monkeypatch.setattr(guarded.Guarded.__init__, "__kwdefaults__", {"monotonic": lambda: found[0]})
     monkeypatch.setattr(Beside, "do", lambda _, work: work())
+    # The server is back at once: nobody takes an old connection for one that is there still.
+    monkeypatch.setattr(redis_link, "FRESH", 0.0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return found
 
