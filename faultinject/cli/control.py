@@ -100,7 +100,7 @@ def set_rules(
 ) -> int:
     """Put these rules in the place of all others; counts begin at zero.
 
-    Rules with a mistake change nothing.
+    Rules with a mistake change nothing. The `abort` in force stays where a file names none.
     """
     import json
 
