@@ -23,7 +23,7 @@ PATIENCE = 10.0
 READING = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 HEADERS = (
     (b"cache-control", b"no-store"),
