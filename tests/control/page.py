@@ -26,6 +26,16 @@ GUNICORN = (
     "warning",
     "tests.control.looked_at_wsgi:app",
 )
+GUNICORN_WITH_THREADS = (
+    *GUNICORN[:-1],
+    "-k",
+    "gthread",
+    "--threads",
+    "8",
+    "--graceful-timeout",
+    "1",
+    GUNICORN[-1],
+)
 STARTS_WITHIN = 60.0
 ENDS_WITHIN = 15.0
 
@@ -75,16 +85,20 @@ class Server:
     def stop(self, number=signal.SIGTERM):
         """End it."""
         self._process.send_signal(number)
-        self._process.wait(ENDS_WITHIN)
+        try:
+            self._process.wait(ENDS_WITHIN)
+        finally:
+            self._process.kill()
+            self._process.wait()
 
     @property
     def log(self):
         """All that it has written."""
         return self._log.read_text(encoding="utf-8")
 
-    def request(self, path, method="GET", body=None):
+    def request(self, path, method="GET", body=None, **headers):
         """What the app, or a fault, answers: status and body."""
-        return self._exchange(method, path, body, {})
+        return self._exchange(method, path, body, headers)
 
     def ask(self, method, path, data=None, authorized=True):
         """Call the control API."""
@@ -166,6 +180,12 @@ def fill(browser, selector, words):
     browser.press("a", modifiers=2)
     browser.press("Backspace")
     browser.type(words)
+
+
+def open_form(browser, selector):
+    """Click the button that opens the form, and wait until it knows what rules can say."""
+    browser.click(selector)
+    browser.until("!document.querySelector('#save').disabled")
 
 
 def tab_to(browser, selector, most=80):

@@ -30,6 +30,8 @@ export function wire(given) {
   $("add").addEventListener("click", () => open(null, $("add")));
   $("cancel").addEventListener("click", close);
   $("rule-form").addEventListener("submit", save);
+  // What is typed anew may be right: the next answer says.
+  $("rule-form").addEventListener("input", (event) => mark(event.target, "aria-invalid", null));
   $("preview-form").addEventListener("submit", (event) => {
     event.preventDefault();
     preview(true);
@@ -59,6 +61,7 @@ export function learn(vocabulary, catalogue, whole) {
   list.again();
   if (built) return;
   built = true;
+  $("save").disabled = $("modes").disabled = false; // before, a rule would lose what there is no field for
   $("vendor").append(...vocabulary.vendors.map(({ id, title }) => make("option", { value: id }, ...shown(`${id} – ${title}`))));
   fields.build($("groups"), vocabulary, soon);
   fields.put(editing?.rule ?? {});
@@ -270,7 +273,7 @@ async function preview(explicitly) {
   clearTimeout(timer);
   const rule = written();
   const box = $("preview-out");
-  if ($("editor").hidden && !explicitly) return;
+  if (!built || ($("editor").hidden && !explicitly)) return;
   if (isEmpty(rule)) {
     box.replaceChildren(make("p", { class: "empty" }, "Choose a fault to see its bytes."));
     return;
