@@ -83,7 +83,5 @@ CALLS = (
     Entry("GET", "/vendors/{name}", reading.get_vendor, gives="documented", also=(404,)),
     Entry("GET", "/vocabulary", reading.get_vocabulary, gives="vocabulary"),
     Entry("POST", "/preview", reading.preview, takes="preview", gives="previewed", also=CHANGES),
-    Entry(
-        "POST", "/journal/sent", sent_bytes.show_sent, takes="line", gives="sent", also=(404, *CHANGES)
-    ),
+    Entry("POST", "/journal/sent", sent_bytes.show_sent, takes="line", gives="sent", also=(404, *CHANGES)),
 )

@@ -80,7 +80,10 @@ def _put_id(found: dict[str, Any], made: str, sent: object) -> str:
     for key in ("body", "raw"):
         found[key] = b64encode(b64decode(found[key]).replace(made.encode(), sent.encode())).decode()
     found["headers"] = [[name, text.replace(made, sent)] for name, text in found["headers"]]
-    found["notes"] = [*found["notes"], "ids beside the request id are others: the journal has no number that tells them"]
+    found["notes"] = [
+        *found["notes"],
+        "ids beside the request id are others: the journal has no number that tells them",
+    ]
     return sent
 
 
@@ -100,7 +103,9 @@ def _text(line: Mapping[str, Any], key: str, *, missing: str | None = None) -> s
     return value
 
 
-def _number(line: Mapping[str, Any], key: str, *, missing: float | None = None, most: float = _LONGEST) -> float:
+def _number(
+    line: Mapping[str, Any], key: str, *, missing: float | None = None, most: float = _LONGEST
+) -> float:
     value = line.get(key)
     value = missing if value is None else value
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
