@@ -12,6 +12,15 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from tests.audit.browser import command
+
+IN_CHROMIUM = [
+    pytest.mark.live,
+    pytest.mark.slow,
+    pytest.mark.skipif(command() is None, reason="no Chromium is installed"),
+]
 ROOT = Path(__file__).parents[2]
 MOUNT = "/_faultinject"
 UVICORN = ("uvicorn", "--port", "{port}", "--log-level", "warning", "tests.control.looked_at:app")
@@ -214,3 +223,9 @@ def choose(browser, selector, value):
             return
         browser.press("ArrowDown")
     raise AssertionError(f"{selector} has no {value}")
+
+
+def unexpected(browser):
+    """What the console says, apart from answers that are errors and servers that are gone."""
+    browser.evaluate("0")
+    return [each for each in browser.complaints if not each.startswith("Failed to load resource")]
