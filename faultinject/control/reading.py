@@ -192,7 +192,7 @@ def preview(call: Call) -> Answer:
     return Answer.of_data({**found, **answer_data(action, method, rule, trial.injector.clock())})
 
 
-NO_BYTES = {"status": None, "headers": [], "body": None, "raw": None}
+NO_BYTES: Mapping[str, Any] = {"status": None, "headers": [], "body": None, "raw": None}
 """What is shown of a fault that sends none of its own."""
 
 

@@ -58,14 +58,15 @@ def show_sent(call: Call) -> Answer:
     if not isinstance(action, Respond):
         return Answer.of_data({**found, **NO_BYTES, "differs": []})
     found |= answer_data(action, method, rule, ended)
+    request_id = action.entry.request_id
+    if n is None and request_id:
+        request_id = _put_id(found, request_id, line.get("request_id"))
     made = {
         "fault": action.entry.fault,
         "status": action.answer.status,
         "response_bytes": len(b64decode(found["body"])),
-        "request_id": action.entry.request_id,
+        "request_id": request_id,
     }
-    if n is None and made["request_id"]:
-        made["request_id"] = _put_id(found, made["request_id"], line.get("request_id"))
     found["differs"] = [key for key, value in made.items() if line.get(key, value) != value]
     return Answer.of_data(found)
 

@@ -61,18 +61,19 @@ def made_again(client, line):
     return answer.data
 
 
-@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("kind", ["wsgi", "asgi"])
-def test_they_are_those_that_were_sent(kind, fault):
+def test_they_are_those_that_were_sent(kind):
     """Ids, drawn codes and dates among them, for every method and however the path is written."""
-    with control(kind, f"latency,delay=1ms,path=none/ {fault},name=a") as client:
-        for method, target in REQUESTS * 2:
-            got = exchange(client.app_port, method, target)
-            found = made_again(client, last(client))
-            assert parts(base64.b64decode(found["raw"])) == got, (method, target)
-            assert base64.b64decode(found["body"]) == got[2]
-            assert found["differs"] == []
-        assert client.state()["rules"][1]["injected"] == 2 * len(REQUESTS)
+    with control(kind) as client:
+        for fault in FAULTS:
+            client.change("PUT", "/rules", {"text": f"latency,delay=1ms,path=none/ {fault},name=a"})
+            for method, target in REQUESTS * 2:
+                got = exchange(client.app_port, method, target)
+                found = made_again(client, last(client))
+                assert parts(base64.b64decode(found["raw"])) == got, (fault, method, target)
+                assert base64.b64decode(found["body"]) == got[2]
+                assert found["differs"] == []
+            assert client.state()["rules"][1]["injected"] == 2 * len(REQUESTS)
 
 
 def test_what_differs_is_said():
