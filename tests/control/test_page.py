@@ -110,8 +110,8 @@ def test_a_rule_by_keyboard_alone(opened, server):
     assert browser.evaluate("document.activeElement.id") == "add"
     assert browser.evaluate("document.querySelector('#editor').hidden")
 
-    assert server.request("/photos/cat.jpg")[0] == 503
-    assert "cos:SlowDown" in text(browser, row(browser, "/photos/cat.jpg"))
+    assert server.request("/photos/kitten.jpg")[0] == 503
+    assert "cos:SlowDown" in text(browser, row(browser, "/photos/kitten.jpg"))
     browser.until("document.querySelector('[data-rule=slow] .injected dd').innerText === '1'")
     assert counts(browser, "slow") == ("1", "1")
     tab_to(browser, "#strip button")
@@ -121,7 +121,7 @@ def test_a_rule_by_keyboard_alone(opened, server):
     shows(browser, "#detail", "Status, length and ids agree with the journal.")
     [line] = server.ask("GET", "/journal")[1]["outcomes"][-1:]
     assert line["request_id"] in text(browser, "#detail .bytes")
-    shows(browser, "#detail .fields", "/photos/cat.jpg")
+    shows(browser, "#detail .fields", "/photos/kitten.jpg")
     browser.press("Escape")
     browser.until("document.activeElement.closest('#strip li')")
     server.request("/photos/dog.jpg")

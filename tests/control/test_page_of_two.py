@@ -91,3 +91,19 @@ def test_what_others_do_is_said(opened, server):
         server.ask(method, path, data)
         shows(browser, "#said", words)
     shows(browser, "#power-left", "They switched off by themselves at ")
+
+
+def test_what_was_typed_is_shown_for_no_other_rule(opened, server):
+    """A form that was closed keeps it, but not for the rule that has come to the position of the one it was for."""
+    browser = opened("http:503,path=a/ http:500,path=b/ http:504,path=c/")
+    value = "[document.querySelector('#fault').value, document.querySelector('[data-key=times] .key-value').value]"
+    open_form(browser, "[aria-label='Edit rule-2']")
+    fill(browser, "[data-key=times] .key-value", "5")
+    browser.press("Escape")
+    open_form(browser, "[aria-label='Edit rule-2']")
+    assert browser.evaluate(value) == ["http:500", "5"]
+    browser.press("Escape")
+    server.ask("DELETE", "/rules/rule-1")
+    shows(browser, "#rules-count", "(2)")
+    open_form(browser, "[aria-label='Edit rule-2']")
+    assert browser.evaluate(value) == ["http:504", ""]

@@ -82,7 +82,8 @@ const mode = () => document.querySelector("input[name=mode]:checked").value;
 export function open(rule, from) {
   opener = from ?? document.activeElement;
   const key = rule?.name ?? null;
-  if (draft === key && isTouched()) {
+  const same = !rule || rule.given || rule.text === editing?.text; // a name by position may be another rule's by now
+  if (draft === key && same && isTouched()) {
     show(); // closed by mistake, or open already: what is typed stays
     return;
   }
