@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faultinject.control import changes, reading
+from faultinject.control import changes, reading, sent_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,4 +76,5 @@ CALLS = (
     Entry("GET", "/vendors/{name}", reading.get_vendor, gives="documented", also=(404,)),
     Entry("GET", "/vocabulary", reading.get_vocabulary, gives="vocabulary"),
     Entry("POST", "/preview", reading.preview, takes="preview", gives="previewed", also=WITH_BODY),
+    Entry("POST", "/journal/sent", sent_bytes.show_sent, takes="line", gives="sent", also=(404, *WITH_BODY)),
 )

@@ -54,6 +54,7 @@ class Streams:
         self, injector: Injector, after: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Send outcomes from a cursor on, until the client leaves or the server ends."""
+        ends = Ends(receive)  # before anything is waited for: a server may end meanwhile
         environ = scope.get("wsgi_environ")
         if environ is not None and not environ.get("wsgi.multithread"):
             # A stream would hold the one thread that this worker has, and the app with it.
@@ -72,12 +73,12 @@ class Streams:
             return
         self.number += 1
         try:
-            await self._stream(injector, after, scope, receive, send)
+            await self._stream(injector, after, scope, receive, send, ends)
         finally:
             self.number -= 1
 
     async def _stream(
-        self, injector: Injector, after: str, scope: Scope, receive: Receive, send: Send
+        self, injector: Injector, after: str, scope: Scope, receive: Receive, send: Send, ends: Ends
     ) -> None:
         try:
             found = await anyio.to_thread.run_sync(
@@ -86,7 +87,6 @@ class Streams:
         except FaultInjectError as error:
             await reply(scope, send, refusal_of(error).answer)
             return
-        ends = Ends(receive)
         headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         if scope["method"] == "HEAD":

@@ -131,6 +131,29 @@ def schemas() -> dict[str, Schema]:
         },
         more=True,
     )
+    answered: Schema = {
+        "text": _TEXT,
+        "rule": _ref("keys"),
+        "says": _TEXT,
+        "notes": _list(_TEXT),
+        "status": _maybe("integer"),
+        "headers": _list({**_list(_TEXT), "minItems": 2, "maxItems": 2}),
+        "body": {"type": ["string", "null"], "contentEncoding": "base64"},
+        "raw": {"type": ["string", "null"], "contentEncoding": "base64"},
+    }
+    line = _object(
+        {
+            **dict.fromkeys(("rule", "did", "method", "path", "query", "host"), _TEXT),
+            "time": {"type": "number", "minimum": 0},
+            "user_agent": _maybe("string"),
+            "elapsed": {"type": ["number", "null"], "minimum": 0},
+            "seq": {"type": ["integer", "null"], "minimum": 0},
+            "n": {"type": ["integer", "null"], "minimum": 0},
+        },
+        required=("rule", "did", "method", "path", "time"),
+        more=True,
+    )
+    line["description"] = "A line of the journal, of a request that got a fault."
     return {
         "error": _object({"error": _object({"message": _TEXT, "problems": _list(problem)}, more=True)}),
         "health": _object({"ok": _YES}),
@@ -180,20 +203,9 @@ def schemas() -> dict[str, Schema]:
                 _object({"rule": {"anyOf": [_TEXT, _keys(removable=False)]}, **asked}, required=("rule",)),
             ]
         },
-        "previewed": _object(
-            {
-                "text": _TEXT,
-                "rule": _ref("keys"),
-                "matches": _YES,
-                "says": _TEXT,
-                "notes": _list(_TEXT),
-                "status": _maybe("integer"),
-                "headers": _list({**_list(_TEXT), "minItems": 2, "maxItems": 2}),
-                "body": {"type": ["string", "null"], "contentEncoding": "base64"},
-                "raw": {"type": ["string", "null"], "contentEncoding": "base64"},
-            },
-            more=True,
-        ),
+        "previewed": _object({**answered, "matches": _YES}, more=True),
+        "line": _object({"outcome": line}),
+        "sent": _object({**answered, "differs": _list(_TEXT)}, more=True),
     }
 
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.control.call import Call
+    from faultinject.engine.actions import Respond
     from faultinject.rules.key import Key
+    from faultinject.rules.rule import Rule
 
 MOST_OUTCOMES, USUAL_OUTCOMES = 5_000, 500
 _LONGEST = 2_048
@@ -189,19 +191,34 @@ def preview(call: Call) -> Answer:
     found: dict[str, Any] = {"text": str(rule), "rule": rule.to_dict(), "matches": matches, "says": says}
     found["notes"] = [says]
     if not isinstance(action, Respond):
-        return Answer.of_data({**found, "status": None, "headers": [], "body": None, "raw": None})
+        return Answer.of_data({**found, **NO_BYTES})
     action.answer_keys()
-    body, found["notes"] = trials.sent(action, method, rule)
-    head = trials.head_of(action, trial.injector.clock())
-    return Answer.of_data(
-        {
-            **found,
-            "status": action.answer.status,
-            "headers": [list(each) for each in trials.headers_of(action, trial.injector.clock())],
-            "body": b64encode(body).decode(),
-            "raw": b64encode(head + body).decode(),
-        }
-    )
+    return Answer.of_data({**found, **answer_data(action, method, rule, trial.injector.clock())})
+
+
+NO_BYTES: Mapping[str, Any] = {"status": None, "headers": [], "body": None, "raw": None}
+"""What is shown of a fault that sends none of its own."""
+
+
+def answer_data(action: Respond, method: str, rule: Rule, now: float) -> dict[str, Any]:
+    """Status, headers and bytes of an answer, and what is to be said of them.
+
+    Args:
+        action: the answer.
+        method: the request's.
+        rule: whose it is.
+        now: when it starts, unix seconds.
+    """
+    from faultinject.injector import trials
+
+    body, notes = trials.sent(action, method, rule)
+    return {
+        "notes": notes,
+        "status": action.answer.status,
+        "headers": [list(each) for each in trials.headers_of(action, now)],
+        "body": b64encode(body).decode(),
+        "raw": b64encode(trials.head_of(action, now) + body).decode(),
+    }
 
 
 def _method_of(named: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
 from faultinject.engine.answers import at_its_start
+from faultinject.engine.journal_entry import Entry
 from faultinject.engine.request import WSGIRequest
 from faultinject.exceptions import InjectionFailed
 from faultinject.http.wire import BLANK_EVERY, has_no_body, head, late_start
@@ -21,6 +22,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
+
+    from faultinject.engine.actions import Action
+    from faultinject.engine.plan import Plan
 
 # What of the environment shapes an answer; whether faults are on does not matter to a question.
 SHAPING = ("FAULTINJECT_HEADER", "FAULTINJECT_ENDPOINT")
@@ -111,6 +115,34 @@ class Trial:
             return None
         plan.services.finish()
         return action
+
+
+def decided_again(
+    plan: Plan, number: int, request: dict[str, Any], *, seq: int, n: int | None, time: float
+) -> Action:
+    """What a rule does to a request that it has fired for, by what the journal says of it; nothing is counted or noted.
+
+    Args:
+        plan: the scenario.
+        number: the rule's place in it.
+        request: the environ of the request.
+        seq: the number of the request in its process.
+        n: its number by the rule; None where the journal has none: then ids are others.
+        time: when it came, unix seconds.
+
+    Raises:
+        InjectionFailed: an error inside faultinject.
+    """
+    rule = plan.ready(number)
+    view = request_of(request)
+    try:
+        _, identity = rule.reading.identify(view)
+        digest = (None if n is None else rule.drawn(identity, n)) or bytes(32)
+        snapshot = view.snapshot()
+        entry = Entry(plan.services, seq, plan.origin, time, time, snapshot, rule.reading, rule.name, n, None)
+        return rule.act(view, entry, digest)
+    except Exception as error:
+        raise InjectionFailed("an error inside faultinject: the answer cannot be made again") from error
 
 
 def head_of(answer: Respond, now: float) -> bytes:

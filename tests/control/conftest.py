@@ -14,6 +14,8 @@ from flask import Flask
 from faultinject import Injector, install
 from faultinject.control.server import Server
 from tests.adapters.live import uvicorn_server, waitress_server, werkzeug_server
+from tests.audit.browser import Browser
+from tests.control import page
 
 TOKEN = "open-sesame"
 PATIENCE = 90.0
@@ -165,3 +167,45 @@ def control(kind, rules=RULES, path="/_faultinject", **variables):
 def client(request):
     with control(request.param) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """One for all tests of this file."""
+    found = page.Server(tmp_path_factory.mktemp("page"))
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    """One for all tests of this file: it takes half a second to begin."""
+    found = Browser(tmp_path_factory.mktemp("browser"))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def browser(chromium):
+    """A window that complains of nothing but of the statuses that a test asked for."""
+    chromium.look(width=1100)
+    chromium.ask("Emulation.setFocusEmulationEnabled", enabled=True)
+    yield chromium
+    assert page.unexpected(chromium) == []
+    chromium.open("about:blank")
+
+
+@pytest.fixture
+def opened(browser, server):
+    """A function that opens the page with rules in force."""
+
+    def open_page(rules="", **look):
+        server.put(rules)
+        if look:
+            browser.look(**look)
+        page.enter(browser, server)
+        page.shows(browser, "#link", "connected")
+        return browser
+
+    return open_page

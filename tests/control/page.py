@@ -12,6 +12,15 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from tests.audit.browser import command
+
+IN_CHROMIUM = [
+    pytest.mark.live,
+    pytest.mark.slow,
+    pytest.mark.skipif(command() is None, reason="no Chromium is installed"),
+]
 ROOT = Path(__file__).parents[2]
 MOUNT = "/_faultinject"
 UVICORN = ("uvicorn", "--port", "{port}", "--log-level", "warning", "tests.control.looked_at:app")
@@ -25,6 +34,16 @@ GUNICORN = (
     "--log-level",
     "warning",
     "tests.control.looked_at_wsgi:app",
+)
+GUNICORN_WITH_THREADS = (
+    *GUNICORN[:-1],
+    "-k",
+    "gthread",
+    "--threads",
+    "8",
+    "--graceful-timeout",
+    "1",
+    GUNICORN[-1],
 )
 STARTS_WITHIN = 60.0
 ENDS_WITHIN = 15.0
@@ -75,16 +94,20 @@ class Server:
     def stop(self, number=signal.SIGTERM):
         """End it."""
         self._process.send_signal(number)
-        self._process.wait(ENDS_WITHIN)
+        try:
+            self._process.wait(ENDS_WITHIN)
+        finally:
+            self._process.kill()
+            self._process.wait()
 
     @property
     def log(self):
         """All that it has written."""
         return self._log.read_text(encoding="utf-8")
 
-    def request(self, path, method="GET", body=None):
+    def request(self, path, method="GET", body=None, **headers):
         """What the app, or a fault, answers: status and body."""
-        return self._exchange(method, path, body, {})
+        return self._exchange(method, path, body, headers)
 
     def ask(self, method, path, data=None, authorized=True):
         """Call the control API."""
@@ -168,6 +191,12 @@ def fill(browser, selector, words):
     browser.type(words)
 
 
+def open_form(browser, selector):
+    """Click the button that opens the form, and wait until it knows what rules can say."""
+    browser.click(selector)
+    browser.until("!document.querySelector('#save').disabled")
+
+
 def tab_to(browser, selector, most=80):
     """Press the key Tab until an element has the focus."""
     for _ in range(most):
@@ -194,3 +223,9 @@ def choose(browser, selector, value):
             return
         browser.press("ArrowDown")
     raise AssertionError(f"{selector} has no {value}")
+
+
+def unexpected(browser):
+    """What the console says, apart from answers that are errors and servers that are gone."""
+    browser.evaluate("0")
+    return [each for each in browser.complaints if not each.startswith("Failed to load resource")]

@@ -38,6 +38,7 @@ def test_answers_are_as_the_document_says(client):
         "one": {"fault": "http:504"},
         "patch": {"times": 3},
         "preview": {"text": "cos:SlowDown"},
+        "line": {"outcome": {"rule": "slow", "did": "answered", "method": "GET", "path": "/a", "time": 1}},
     }
     for entry in sorted(CALLS, key=lambda each: each.method == "DELETE"):
         name = "cos" if "vendors" in entry.path else "slow"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import threading
 import time
 from contextlib import suppress
 
@@ -126,6 +127,31 @@ def test_a_stream_ends_with_its_server():
             begun = time.monotonic()
         assert time.monotonic() - begun < 5, kind
         stream.close()
+
+
+def test_a_stream_that_begins_as_its_server_ends(monkeypatch):
+    """Ends with it too, though the journal was still being asked when the server let go of its connections."""
+    with control("asgi") as client:
+        real, asked = client.injector.events, threading.Event()
+
+        def refused():
+            try:
+                socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE).close()
+            except OSError:
+                return True
+            return False
+
+        def slow(after, limit):
+            asked.set()
+            until(refused, "the server ends")
+            return real(after, limit)
+
+        monkeypatch.setattr(client.injector, "events", slow)
+        connection = socket.create_connection(("127.0.0.1", client.port))
+        head = f"GET {client.mount}/journal/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+        connection.sendall(head.encode())
+        assert asked.wait(PATIENCE)
+    connection.close()
 
 
 def test_a_stream_lasts_so_long_and_no_longer(monkeypatch):

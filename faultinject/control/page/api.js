@@ -94,11 +94,9 @@ export async function call(method, path, body, { match } = {}) {
 const SILENCE = 40000; // a heartbeat comes every 15 seconds
 
 /** Read a stream of server-sent events until it ends: `each(event)` gets {id, event, data}. Raises ApiError. */
-export async function stream(path, each, { signal, opened }) {
+export async function stream(path, each, { opened }) {
   const abort = new AbortController();
   const stop = () => abort.abort();
-  if (signal.aborted) return;
-  signal.addEventListener("abort", stop, { once: true });
   let timer = setTimeout(stop, SILENCE);
   try {
     const response = await send(path, { headers: { accept: "text/event-stream" } }, abort.signal);
@@ -114,13 +112,11 @@ export async function stream(path, each, { signal, opened }) {
       parse(value);
     }
   } catch (error) {
-    if (signal.aborted) return;
     if (error instanceof ApiError) throw error;
     throw new ApiError("away", "The stream of requests has ended.");
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
-    abort.abort();
+    stop();
   }
 }
 

@@ -1,9 +1,10 @@
-// The page: asks for the token, keeps in step with the server, and hands each part what is new.
+// The page: keeps in step with the server, makes changes, and hands each part what is new.
 
-import { ApiError, backoff, call, hasToken, noteClock, serverNow, useToken } from "./api.js";
+import { ApiError, backoff, call, noteClock, serverNow } from "./api.js";
 import * as chart from "./chart.js";
 import * as detail from "./detail.js";
 import * as editor from "./editor.js";
+import { asked, refused, wire as wireLogin } from "./login.js";
 import * as power from "./power.js";
 import { clear, tell } from "./problems.js";
 import * as rules from "./rules.js";
@@ -18,7 +19,6 @@ let heard = 0; // when the newest state came, by this machine's clock
 let learned = false;
 let changing = 0; // changes of ours that are under way
 const sleepers = new Set();
-const waiting = new Set(); // for the token
 
 /** Wait, or until somebody wakes us. */
 function pause(seconds) {
@@ -37,54 +37,11 @@ function wake() {
   for (const each of [...sleepers]) each();
 }
 
-// The token
-
-/** Resolves when there is a token. */
-async function asked() {
-  while (!hasToken()) {
-    if (!$("login").open) {
-      $("login").showModal();
-      $("token").focus();
-    }
-    await new Promise((done) => waiting.add(done));
-  }
-}
-
-/** The token is wrong, or is no longer right. What has been typed elsewhere stays: the dialog only lies above it. */
-function refused(error) {
-  if (!hasToken() && $("login").open) return;
-  useToken("");
-  tell($("login-wrong"), { message: state ? "The server no longer takes the token. It may have started anew, with another one. What you typed in the page is still there." : error.message });
-  asked();
-}
-
-$("login").addEventListener("cancel", (event) => event.preventDefault());
-$("login").addEventListener("close", () => hasToken() || asked());
-$("login-form").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const text = $("token").value.trim();
-  if (!text) return;
-  useToken(text);
-  try {
-    take(await call("GET", "state"));
-  } catch (error) {
-    useToken("");
-    tell($("login-wrong"), error.kind === "token" ? { message: "This is not the token of this server." } : error);
-    $("token").select();
-    $("token").focus();
-    return;
-  }
-  $("token").value = "";
-  clear($("login-wrong"));
-  $("login").close();
-  for (const each of waiting) each();
-  waiting.clear();
-});
-
 // The state
 
 function take(found, { mine = false } = {}) {
   if (state && !mine && found.generation < state.generation && heard > performance.now() - 2000) return; // overtaken on the way
+  const news = state && !mine && !changing ? changedElsewhere(state, found) : "";
   state = found;
   heard = performance.now();
   noteClock(found.now);
@@ -92,6 +49,18 @@ function take(found, { mine = false } = {}) {
   rules.show(state);
   if (mine || !changing) editor.noteState(state, mine); // a change of ours may be seen here before its answer comes
   $("main").setAttribute("aria-busy", "false");
+  if (news) done(news);
+}
+
+/** What is new, and not by this page; empty where nothing is, or where a warning says it. */
+function changedElsewhere(before, now) {
+  if (now.disarmed && !before.disarmed) return "";
+  if (now.on !== before.on) {
+    if (now.on) return "Faults were switched on elsewhere.";
+    return now.generation === before.generation ? "The time is over: faults are off." : "Faults were switched off elsewhere.";
+  }
+  if (now.generation === before.generation) return "";
+  return now.until === before.until ? "The rules were changed elsewhere." : "Elsewhere it was changed when faults switch off.";
 }
 
 function connection(words, kind) {
@@ -191,9 +160,10 @@ async function change(method, path, body, { said, match = state?.generation, any
 
 // All parts
 
+wireLogin(take);
 power.wire(change);
 rules.wire({ change, edit: (rule) => editor.open(rule) });
-editor.wire({ change, generation: () => state?.generation, failed });
+editor.wire({ change, state: () => state, failed });
 detail.wire({ state: () => state, failed });
 strip.wire((outcome) => detail.open(outcome));
 $("reset").addEventListener("click", () => change("POST", "reset", {}, { said: "All counts are zero." }));

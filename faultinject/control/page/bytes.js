@@ -64,8 +64,3 @@ function dump(raw) {
   if (raw.length > part.length) lines.push(`… ${many(raw.length - part.length, "more byte")}`);
   return document.createTextNode(lines.join("\n"));
 }
-
-/** Whether the bytes of an answer hold a text. */
-export function holds(preview, text) {
-  return latin(bytesOf(preview.raw)).includes(text);
-}

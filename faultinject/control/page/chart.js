@@ -11,15 +11,14 @@ const SVG = "http://www.w3.org/2000/svg";
 const steps = new Map(); // number of the step: [requests, injections]
 let all = null;
 let hits = null;
-let top = null;
 
 /** Note a request that came at a moment, unix seconds. */
-export function note(time, injected, by = 1) {
+export function note(time, injected) {
   if (typeof time !== "number") return;
   const key = Math.floor(time / STEP);
   const step = steps.get(key) ?? [0, 0];
-  step[0] += by;
-  if (injected) step[1] += by;
+  step[0] += 1;
+  if (injected) step[1] += 1;
   steps.set(key, step);
 }
 
@@ -46,7 +45,7 @@ function begin(svg) {
   hits = draw("path", { class: "hit" }, svg);
 }
 
-const bar = (index, height) => `M${index * (WIDTH / BARS) + 1} ${HEIGHT - 1}v${-height}h${WIDTH / BARS - 2}v${height}z`;
+const bar = (index, height, inset) => `M${index * (WIDTH / BARS) + inset} ${HEIGHT - 1}v${-height}h${WIDTH / BARS - 2 * inset}v${height}z`;
 
 /** Draw the last two minutes up to a moment, unix seconds; returns a sentence that says the same. */
 export function show(svg, now) {
@@ -55,11 +54,11 @@ export function show(svg, now) {
   for (const key of steps.keys()) if (key < last - BARS * 2) steps.delete(key);
   const found = Array.from({ length: BARS }, (_, index) => steps.get(last - BARS + 1 + index) ?? [0, 0]);
   const most = Math.max(...found.map(([requests]) => requests));
-  top = nice(most / STEP);
+  const top = nice(most / STEP);
   const scale = (HEIGHT - 20) / (top * STEP);
-  const path = (which) => found.map((step, index) => (step[which] ? bar(index, Math.max(2, step[which] * scale)) : "")).join("");
-  all.setAttribute("d", path(0));
-  hits.setAttribute("d", path(1));
+  const path = (which, inset) => found.map((step, index) => (step[which] ? bar(index, Math.max(2, step[which] * scale), inset) : "")).join("");
+  all.setAttribute("d", path(0, 1));
+  hits.setAttribute("d", path(1, 3)); // narrower, so that it takes no colours to tell the two apart
   const sum = (which) => found.reduce((total, step) => total + step[which], 0);
   const words = most
     ? `Last 2 minutes: ${count(sum(0))} requests, ${count(sum(1))} injections. The upper line is ${count(top)} a second.`

@@ -1,10 +1,10 @@
 // One request: what the journal says of it, and the bytes that its rule sends.
 
-import { call } from "./api.js";
-import { answer, holds } from "./bytes.js";
-import { clear, tell } from "./problems.js";
+import { ApiError, call } from "./api.js";
+import { answer } from "./bytes.js";
+import { tell } from "./problems.js";
 import { DID, focusRow, kindOf } from "./strip.js";
-import { code, count, make, many, shown, timeOfDay, took } from "./text.js";
+import { code, make, shown, timeOfDay, took } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -67,49 +67,39 @@ async function showBytes(outcome, box) {
     put("The app's own answer went to the client, untouched. faultinject does not keep it.");
     return;
   }
-  const rule = latest()?.rules?.find((each) => each.name === outcome.rule);
-  if (!rule) {
-    put(`Rule ${outcome.rule} is no longer in force, so its bytes cannot be made again. The fields below say what was sent.`);
+  let sent;
+  try {
+    sent = await call("POST", "journal/sent", { outcome });
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.kind === "token") tokenGone(error);
+    if (current !== outcome) return;
+    if (error.status === 404) put(`Rule ${outcome.rule} is no longer in force, so its bytes cannot be made again. The fields below say what was sent.`);
+    else put(tell(make("div", { class: "notice bad" }), error));
     return;
   }
-  const notes = [];
-  try {
-    // A group draws one of its errors; the journal names the one that was drawn.
-    const whole = { ...rule.rule, name: rule.name };
-    if (outcome.fault && whole.of && outcome.fault !== whole.fault && outcome.fault.includes(":")) whole.of = outcome.fault;
-    else if (outcome.fault?.includes(":")) whole.fault = outcome.fault;
-    const target = `${outcome.path}${outcome.query ? `?${outcome.query}` : ""}`;
-    const preview = await call("POST", "preview", { rule: whole, method: outcome.method, path: target, host: outcome.host });
-    if (current !== outcome) return;
-    const state = latest();
-    if (outcome.generation !== undefined && state && outcome.generation !== state.generation) {
-      notes.push(`The rules are now another generation (${state.generation}) than at this request (${outcome.generation}): rule ${rule.name} may have changed since.`);
-    }
-    if (preview.raw && outcome.request_id) {
-      notes.push(holds(preview, outcome.request_id)
-        ? `The request id is the one that was sent, ${outcome.request_id}.`
-        : `The request id differs: ${outcome.request_id} was sent. An id holds the time and the number of its request.`);
-    }
-    if (preview.raw && typeof outcome.status === "number" && typeof preview.status === "number" && outcome.status !== preview.status) {
-      notes.push(`The status differs: ${outcome.status} was sent.`);
-    }
-    if (typeof outcome.response_bytes === "number" && preview.raw) {
-      const body = atob(preview.body || "").length;
-      if (body !== outcome.response_bytes) notes.push(`The length differs: ${many(outcome.response_bytes, "byte")} of a body were sent, here ${count(body)}.`);
-    }
-    if ((outcome.query ?? "").includes("…")) notes.push("The journal hides the values of signatures and tokens: they are … here.");
-    put(
-      make("p", { class: "quiet" }, preview.raw ? "The journal keeps no bytes. These are made again from the rule, the request and the seed." : ""),
-      answer(preview, { label: "The bytes that were sent" }),
-      ...notes.map((each) => make("p", { class: "note" }, ...shown(each))),
-    );
-  } catch (error) {
-    if (!error.kind) throw error;
-    if (error.kind === "token") tokenGone(error);
-    const wrong = make("div", { class: "notice bad" });
-    clear(wrong);
-    put(tell(wrong, error));
+  if (current !== outcome) return;
+  if (!sent.raw) {
+    put(answer(sent));
+    return;
   }
+  put(
+    make("p", { class: sent.differs.length ? "note" : "quiet" }, ...shown(howSure(outcome, sent))),
+    answer(sent, { label: "The bytes that were sent" }),
+    make("p", { class: "quiet" }, "The server may have added headers of its own, such as Date and Server."),
+  );
+}
+
+const FIELDS = { fault: "fault", status: "status", response_bytes: "length of the body", request_id: "request id" };
+
+/** The journal keeps no bytes: whether what was made again agrees with what it does keep. */
+function howSure(outcome, sent) {
+  const made = "Made again from the rule, the request and the seed";
+  if (!sent.differs.length) return `${made}. Status, length and ids agree with the journal.`;
+  const differs = sent.differs.map((each) => `${FIELDS[each]} (${outcome[each] ?? "none"} in the journal)`).join(", ");
+  const changed = outcome.generation !== latest()?.generation ? " The rules have changed since that request." : "";
+  const hidden = (outcome.query ?? "").includes("…") ? " The journal hides the values of signatures and tokens, on which the draw may depend." : "";
+  return `${made}. Not the same as what was sent: ${differs}.${changed}${hidden}`;
 }
 
 const TIMES = new Set(["time"]);

@@ -14,7 +14,9 @@ let choices = [];
 let complete = false; // whether the catalogue has come
 let takes = new Map();
 let list = null;
-let editing = null; // {name, rule, text} of the rule that is edited; null: a new one
+let editing = null; // {name, given, rule, text} of the rule that is edited; null: a new one
+let gone = ""; // the name of the rule that was edited and that somebody else has deleted
+let seen = []; // all rules when the form last looked at them
 let draft; // the name of the rule that the form was last opened for, null for a new one
 let generation = null; // of the state that the form was opened with
 let opener = null;
@@ -22,12 +24,14 @@ let built = false;
 let asked = 0; // previews, of which only the newest is shown
 let timer = 0;
 
-/** `given`: change(method, path, body, options), generation() of the newest state, tokenGone(error). */
+/** `given`: change(method, path, body, options), state() gives the newest one, failed(error). */
 export function wire(given) {
   page = given;
   $("add").addEventListener("click", () => open(null, $("add")));
   $("cancel").addEventListener("click", close);
   $("rule-form").addEventListener("submit", save);
+  // What is typed anew may be right: the next answer says.
+  $("rule-form").addEventListener("input", (event) => mark(event.target, "aria-invalid", null));
   $("preview-form").addEventListener("submit", (event) => {
     event.preventDefault();
     preview(true);
@@ -38,10 +42,15 @@ export function wire(given) {
   list = picker($("fault"), $("fault-list"), () => {
     const vendor = $("vendor").value;
     return vendor ? choices.filter((each) => each.group === vendor) : choices;
-  }, describe, () => (complete ? "The catalogue has no such fault." : "Loading the catalogue …"));
+  }, describe, notFound);
   $("editor").addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.defaultPrevented) close();
   });
+}
+
+function notFound() {
+  if (/^\s*http:\d*\s*$/i.test($("fault").value)) return "http: takes any status from 400 to 599.";
+  return complete ? "The catalogue has no such fault." : "Loading the catalogue …";
 }
 
 /** Take what rules can say, and the vendors' documented errors. */
@@ -52,6 +61,7 @@ export function learn(vocabulary, catalogue, whole) {
   list.again();
   if (built) return;
   built = true;
+  $("save").disabled = $("modes").disabled = false; // before, a rule would lose what there is no field for
   $("vendor").append(...vocabulary.vendors.map(({ id, title }) => make("option", { value: id }, ...shown(`${id} – ${title}`))));
   fields.build($("groups"), vocabulary, soon);
   fields.put(editing?.rule ?? {});
@@ -72,24 +82,31 @@ const mode = () => document.querySelector("input[name=mode]:checked").value;
 export function open(rule, from) {
   opener = from ?? document.activeElement;
   const key = rule?.name ?? null;
-  if (draft === key && isTouched()) {
+  const same = !rule || rule.given || rule.text === editing?.text; // a name by position may be another rule's by now
+  if (draft === key && same && isTouched()) {
     show(); // closed by mistake, or open already: what is typed stays
     return;
   }
   draft = key;
   const whole = rule?.rule ?? {};
-  editing = rule ? { name: rule.name, rule: whole, text: rule.text } : null;
-  generation = page.generation();
+  editing = rule ? { name: rule.name, given: rule.given, rule: whole, text: rule.text } : null;
+  gone = "";
+  generation = page.state()?.generation ?? null;
+  seen = page.state()?.rules ?? [];
   clear($("editor-wrong"));
   $("editor-changed").hidden = true;
-  say($("editor-title"), rule ? `Edit rule ${rule.name}` : "Add a rule");
-  say($("save"), rule ? "Save the rule" : "Add the rule");
+  title();
   $("rule-text").value = rule ? rule.text : "";
   fill(whole);
   fields.markWrong([]);
   for (const id of ["fault", "rule-text", "rule-name"]) mark($(id), "aria-invalid", null);
   $("preview-out").replaceChildren(make("p", { class: "empty" }, "Choose a fault to see its bytes."));
   show();
+}
+
+function title() {
+  say($("editor-title"), editing ? `Edit rule ${editing.name}` : "Add a rule");
+  say($("save"), editing ? "Save the rule" : "Add the rule");
 }
 
 function show() {
@@ -165,10 +182,8 @@ async function save(event) {
     match: generation,
     said: editing ? `Rule ${editing.name} is changed.` : "The rule is added. It is in force.",
     refused: wrong,
-    conflict: (error, state) => {
-      generation = state?.generation ?? generation;
-      say($("editor-changed"), "Somebody else has changed the rules in the meantime. The page shows them as they are now. What you typed is still here: look at both, then press the button again.");
-      $("editor-changed").hidden = false;
+    conflict: () => {
+      tellChanged("Nothing was done: somebody else has changed the rules in the meantime. The page shows them as they are now. What you typed is still here: look at both, then press the button again.");
       $("editor-title").focus();
     },
   };
@@ -192,16 +207,40 @@ function wrong(error) {
   list.close();
 }
 
-/** Somebody changed the rules: say so while there is time. `mine`: the change came from this page. */
+/** Somebody changed the rules: say so while there is time. `mine`: this page did, or has said it already. */
 export function noteState(state, mine) {
   if ($("editor").hidden || generation === null || state.generation === generation) return;
-  if (mine) {
-    generation = state.generation;
-    return;
-  }
-  const there = !editing || (state.rules ?? []).some((each) => each.name === editing.name);
-  say($("editor-changed"), there ? "Somebody else has just changed the rules or the switch. What you typed is still here." : `Somebody else has just deleted rule ${editing.name}. What you typed is still here.`);
+  follow(state.rules ?? []);
+  if (mine) generation = state.generation;
+  else tellChanged("Somebody else has just changed the rules or the switch. What you typed is still here.");
+}
+
+function tellChanged(words) {
+  say($("editor-changed"), gone ? `Somebody else has deleted rule ${gone}. What you typed is still here: “Add the rule” makes a new rule of it.` : words);
   $("editor-changed").hidden = false;
+}
+
+/** Keep to the rule that is edited: one without a name of its own is called by its position, which others change. */
+function follow(rules) {
+  if (editing) {
+    const found = rules.find(isEdited(rules));
+    if (found) editing.name = found.name;
+    else {
+      gone = editing.name;
+      editing = draft = null;
+    }
+    title();
+  }
+  seen = rules;
+}
+
+function isEdited(rules) {
+  const { name, given } = editing;
+  if (given) return (each) => each.name === name;
+  const at = seen.findIndex((each) => each.name === name);
+  const onlyThis = rules.length === seen.length && rules.every((each, index) => index === at || each.text === seen[index].text);
+  if (onlyThis) return (each) => each.name === name;
+  return (each) => !each.given && each.text === seen[at]?.text;
 }
 
 async function switchMode() {
@@ -235,7 +274,7 @@ async function preview(explicitly) {
   clearTimeout(timer);
   const rule = written();
   const box = $("preview-out");
-  if ($("editor").hidden && !explicitly) return;
+  if (!built || ($("editor").hidden && !explicitly)) return;
   if (isEmpty(rule)) {
     box.replaceChildren(make("p", { class: "empty" }, "Choose a fault to see its bytes."));
     return;

@@ -1,6 +1,6 @@
 // A field in which one types to find a fault: by vendor, code, status, message or category.
 
-import { count, make, mark, shown } from "./text.js";
+import { count, make, many, mark, say, shown } from "./text.js";
 
 const MOST = 80;
 
@@ -11,10 +11,13 @@ const MOST = 80;
 export function picker(input, list, choices, chosen, nothing) {
   let active = -1;
   let found = [];
+  const said = make("p", { class: "unseen", role: "status" });
+  list.after(said);
 
   const options = () => [...list.querySelectorAll("[role=option]")];
   const close = () => {
     list.hidden = true;
+    said.textContent = "";
     active = -1;
     mark(input, "aria-expanded", "false");
     mark(input, "aria-activedescendant", null);
@@ -58,6 +61,7 @@ export function picker(input, list, choices, chosen, nothing) {
       ...(all.length ? [] : [make("li", { class: "quiet", role: "presentation" }, nothing())]),
     );
     list.hidden = false;
+    say(said, all.length ? `${many(all.length, "fault")} found` : nothing());
     mark(input, "aria-expanded", "true");
   };
 

@@ -80,6 +80,7 @@ function fill(element, rule) {
 
 function askToRemove(rule, opener) {
   const dialog = $("sure");
+  const match = latest.generation; // a name by position may be another rule's by the time of the answer
   say($("sure-title"), `Delete rule ${rule.name}?`);
   $("sure-text").replaceChildren(ruleCode(rule.text), make("br"), "Its counts are lost. The counts of the others go on.");
   const yes = () => dialog.close("yes");
@@ -95,7 +96,7 @@ function askToRemove(rule, opener) {
       return;
     }
     const at = [...$("rules").children].indexOf(opener.closest("li"));
-    const done = await handlers.change("DELETE", `rules/${encodeURIComponent(rule.name)}`, undefined, { said: `Rule ${rule.name} is deleted.` });
+    const done = await handlers.change("DELETE", `rules/${encodeURIComponent(rule.name)}`, undefined, { match, said: `Rule ${rule.name} is deleted.` });
     const next = done ? $("rules").children[Math.min(at, $("rules").children.length - 1)] : null;
     (next?.querySelector("[role=switch]") ?? (done ? $("rules-title") : opener)).focus();
   }, { once: true });

@@ -155,13 +155,18 @@ export function focusRow(outcome) {
  * until there is a token; `refused()` is told that the token is wrong. */
 export async function follow({ pause, asked, refused }) {
   let failures = 0;
+  let without = 0; // how often the journal is asked before the stream is tried again
   for (;;) {
     await asked();
     const began = performance.now();
     try {
       await catchUp();
+      if (without > 0) {
+        without -= 1;
+        await pause(1);
+        continue;
+      }
       await stream(`journal/stream?after=${encodeURIComponent(cursor)}`, event, {
-        signal: new AbortController().signal,
         opened: () => {
           failures = 0;
           say($("strip-state"), "(live)");
@@ -178,8 +183,9 @@ export async function follow({ pause, asked, refused }) {
       failures += 1;
       if (error.status === 400) cursor = ""; // of a journal that is gone
       if (error.status === 503) {
-        failures = 1; // it has too many streams, or none: the journal can be asked for again and again
-        say($("strip-state"), "(not live: asked for each second)");
+        failures = 1; // it has too many streams, or none
+        without = 5;
+        say($("strip-state"), "(asked for each second: the server has no stream to spare)");
         await pause(1);
         continue;
       }
