@@ -491,7 +491,7 @@ def test_a_fork_while_locks_are_held():
 
 
 def test_what_has_expired_is_not_said_to_be_on(caplog):
-    """The line at the start is true."""
-    injector = Injector("http:503", environ={"FAULTINJECT_EXPIRES": "2020-01-01T00:00:00Z"})
+    """The line at the start is true; of each moment it is said once in a process, so this one is no other test's."""
+    injector = Injector("http:503", environ={"FAULTINJECT_EXPIRES": "2020-02-03T04:05:06Z"})
     injector.announce()
     assert caplog.messages == ["faultinject is off: FAULTINJECT_EXPIRES has passed"]
