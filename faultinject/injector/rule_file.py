@@ -30,6 +30,7 @@ TRIES = 30
 """How often it is put in force where others change the rules at the same time; of a Redis server they are seen a second later."""
 SETTLES_WITHIN = 0.1
 """Seconds in which something is written into an empty file, if anything is."""
+EMPTY = blake2b(b"").digest()
 
 
 class RuleFile:
@@ -95,16 +96,17 @@ class RuleFile:
 
     def _look(self, injector: Injector, *, closely: bool) -> None:
         signature = self._signature()
-        if signature is not None and not signature[2] and signature != self._looked:
-            # Who writes a file in its place empties it first.
-            sleep(SETTLES_WITHIN)
-            signature = self._signature()
         if not closely and signature == self._looked:
             return
-        digest = self._digest()
-        self._looked = signature
-        if digest != self._seen:
-            self._take_over(injector, digest)
+        for _ in range(TRIES):
+            signature, digest = self._signature(), self._digest()
+            if digest == EMPTY and digest != self._seen:
+                # Who writes a file in its place empties it first.
+                sleep(SETTLES_WITHIN)
+                signature, digest = self._signature(), self._digest()
+            self._looked = signature
+            if digest == self._seen or self._take_over(injector, digest):
+                return
 
     def after_fork(self) -> None:
         """In a child nobody holds the lock, and the file may have changed since its parent read it, which a master does once."""
@@ -113,15 +115,22 @@ class RuleFile:
             self._note = note_of(self._environ)
         self.look(closely=False)
 
-    def _take_over(self, injector: Injector, digest: object) -> None:
+    def _take_over(self, injector: Injector, digest: object) -> bool:
+        """Put in force what was read with that digest; no where the file is another one by now."""
         with self._note.alone() if self._note is not None else nullcontext():
+            found, wrong = None, None
             try:
                 found = Scenario.from_env(self._environ)
             except ConfigurationError as error:
+                wrong = _with_lines(error, self.path)
+            if self._digest() != digest:
+                return False
+            if found is None:
+                assert wrong is not None
                 self._seen = digest
-                log.rules_kept(_with_lines(error, self.path))
+                log.rules_kept(wrong)
                 self._stay(injector)
-                return
+                return True
             try:
                 self._put_in_force(injector, found)
             except StoreUnavailable as error:
@@ -130,11 +139,12 @@ class RuleFile:
                 if self._unsaid:
                     self._unsaid = False
                     log.rules_kept(error)
-                return
+                return True
             except FaultInjectError as error:
                 log.rules_kept(error)
             self._unsaid = True
             self._seen = digest
+            return True
 
     def _put_in_force(self, injector: Injector, found: Scenario) -> None:
         """The scenario of the file, once for all workers that share a store, and in each that counts for itself."""

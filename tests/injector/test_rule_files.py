@@ -187,6 +187,37 @@ def test_no_rule_at_all_switches_off(file):
     assert get(injector) == 500
 
 
+@pytest.mark.parametrize("text", ["", "[["], ids=["empty", "half"])
+def test_a_file_that_is_being_written(file, monkeypatch, caplog, text):
+    """What it has for a moment is neither put in force nor told: here between the look at it and the reading."""
+    path = file("http:503")
+    injector = make(path)
+    read = Scenario.from_env
+
+    def late(environ):
+        monkeypatch.setattr(Scenario, "from_env", read)
+        path.write_text(text)
+        try:
+            return read(environ)
+        finally:
+            file("http:501")
+
+    file("http:500")
+    monkeypatch.setattr(Scenario, "from_env", late)
+    injector._file.look()
+    assert get(injector) == 501
+    assert sum("changed" in each for each in caplog.messages) == 1
+
+
+def test_a_file_that_never_rests(file, monkeypatch):
+    """The rules before stay in force, and the look ends."""
+    injector = make(file("http:503"))
+    file("http:500")
+    monkeypatch.setattr(rule_file.RuleFile, "_digest", lambda _: object())
+    injector._file.look()
+    assert get(injector) == 503
+
+
 def test_what_stands_beside_the_file_stays(file):
     """The other variables with rules, and a seed that was given in code; else the file's holds."""
     injector = make(file("http:503,times=1", seed=1), seed=7, FAULTINJECT_RULE_LAST="http:429")
