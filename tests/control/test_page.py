@@ -339,12 +339,13 @@ def test_the_guide_can_be_followed(browser, server):
     shows(browser, "#rules", "cos:SlowDown,path=photos/,times=2")
     assert [server.request("/photos/cat.jpg")[0] for _ in range(3)] == [503, 503, 200]
     label("h2")
-    browser.until(
-        "document.querySelectorAll('#strip .hit').length >= 2 && document.querySelector('#strip .pass')"
-    )
+    ours = "[...document.querySelectorAll('#strip li')].filter(each => each.innerText.includes('/photos/cat.jpg'))"
+    browser.until(f"{ours}.length === 3")
+    assert sorted(browser.evaluate(f"{ours}.map(each => each.className)")) == ["hit", "hit", "pass"]
+    key = browser.evaluate(f"{ours}.find(each => each.className === 'hit').dataset.key")
     shows(browser, "[data-rule=rule-1] .state", "used up")
     assert counts(browser, "rule-1") == ("3", "2")
-    browser.click("#strip .hit button")
+    browser.click(f"#strip li[data-key='{key}'] button")
     label("h3")
     label("h3")
     shows(browser, "#detail .bytes", "<Code>SlowDown</Code>")

@@ -29,6 +29,7 @@ export function refused(error) {
 
 /** Wire the dialog; `entered(state)` gets the first state that a token gives. */
 export function wire(entered) {
+  // Browsers that do not know `closedby` close it by Esc, at the second press whatever a script says.
   $("login").addEventListener("cancel", (event) => event.preventDefault());
   $("login").addEventListener("close", () => hasToken() || asked());
   $("login-form").addEventListener("submit", (event) => {
