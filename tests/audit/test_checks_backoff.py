@@ -120,7 +120,9 @@ def test_a_client_that_has_many_calls_under_way_works_for_all_of_them(apart, gap
 
 
 @pytest.mark.parametrize(("apart", "expected"), [(5.0, PASS), (0.0, INCONCLUSIVE)])
-@pytest.mark.parametrize(("check", "gap"), [("jitter", 1.0), ("backoff grows", 0.1)])
+@pytest.mark.parametrize(
+    ("check", "gap"), [("jitter", 1.0), ("jitter", 0.8), ("thundering herd", 0.8), ("backoff grows", 0.1)]
+)
 def test_work_for_other_calls_differs_and_grows_as_waits_do(check, gap, apart, expected):
     """Nothing is said of what may be such work."""
     found = [

@@ -96,7 +96,7 @@ def backoff(evidence: Evidence) -> Iterator[Said]:
 
 def _excuse(found: Sequence[Wait], evidence: Evidence) -> str:
     """What may explain such waits, and what to do about it."""
-    return TOO_MANY if 2 * _crowding(found, evidence) > median([wait.seconds for wait in found]) else TOO_BUSY
+    return TOO_MANY if _may_be_work(found, evidence) else TOO_BUSY
 
 
 def _is_long(found: Sequence[Wait], evidence: Evidence) -> bool:
@@ -154,6 +154,7 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
         (spread, middle, group)
         for spread, middle, group in groups
         if spread > max(spread_by_itself, RANDOM * middle, _crowding(group, evidence))
+        and not _may_be_work(group, evidence)
         and middle - min(wait.seconds for wait in group)
         > max(RIGID * middle, (evidence.turnaround.busy or 0) / 2)
     ]
@@ -244,8 +245,9 @@ def thundering_herd(evidence: Evidence) -> Iterator[Said]:
     rule = {said.verdict for said in jitter(evidence)}
     if share >= MOST_TOGETHER:
         said = failed(n, told, calls)
-    elif median([wait.seconds for wait in group]) / 10 < 2 * evidence.doubt and not (
-        share <= MANY_TOGETHER and PASS in rule
+    elif _may_be_work(group, evidence) or (
+        median([wait.seconds for wait in group]) / 10 < 2 * evidence.doubt
+        and not (share <= MANY_TOGETHER and PASS in rule)
     ):
         said = unknown(n, f"{told}. More of them may: reduce the machine's load to measure it", calls)
     else:
@@ -272,8 +274,8 @@ def backoff_grows(evidence: Evidence) -> Iterator[Said]:
     usable: dict[str, list[list[Wait]]] = {}
     for (kind, retry), group in evidence.waits_by_number.items():
         middle = median([wait.seconds for wait in group])
-        least = max(LONG_ENOUGH / 2, 5 * evidence.turnaround.noise)
-        if retry <= COUNTED and middle - _crowding(group, evidence) >= least:
+        long_enough = middle >= max(LONG_ENOUGH / 2, 5 * evidence.turnaround.noise)
+        if retry <= COUNTED and long_enough and not _may_be_work(group, evidence):
             usable.setdefault(kind, []).append(group)
     said = [
         _growth(kind, [wait for group in groups for wait in group], 5 * evidence.doubt)
@@ -321,6 +323,11 @@ def _growth(kind: str, found: Sequence[Wait], certain: float) -> Said:
 def _crowding(found: Sequence[Wait], evidence: Evidence) -> float:
     """Seconds of such waits that the client may have spent on its other calls, in the middle of them."""
     return median([evidence.crowding(wait) for wait in found])
+
+
+def _may_be_work(found: Sequence[Wait], evidence: Evidence) -> bool:
+    """Whether half of such waits, or more, may be what the client does for its other calls."""
+    return 2 * _crowding(found, evidence) > median([wait.seconds for wait in found])
 
 
 def _calls(found: Sequence[Wait]) -> list[Call]:
