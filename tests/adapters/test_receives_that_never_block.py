@@ -9,6 +9,8 @@ import pytest
 from faultinject import ASGIFaultMiddleware
 from faultinject.adapters.asgi_wait import MOST_IDLE, MOST_MESSAGES, Hearing, noticed
 
+from tests.slowly import others_slowly
+
 from .transport import App, Exchange, loopback, settle
 
 pytestmark = pytest.mark.live
@@ -55,7 +57,7 @@ class Endless:
 
 
 @BACKENDS
-@pytest.mark.parametrize("says", MESSAGES)
+@pytest.mark.parametrize("says", others_slowly(MESSAGES, ("the whole body", "an empty piece").__contains__))
 @pytest.mark.parametrize("rule", RULES)
 def test_others_run_and_it_ends(servers, make_injector, rule, says, backend):
     """Others get their turn while the fault is given, and the `receive` is not asked without end."""

@@ -87,6 +87,7 @@ def test_several_clients(run):
     assert ("✕ permanent: " in good, "✕ permanent: " in bad) == (False, True)
 
 
+@pytest.mark.slow
 def test_more_clients_than_a_screen_has_room_for(run):
     """Each has a row, with the number of its verdicts."""
     crowd = ("--client", "bad_client:Client") * 7
@@ -132,6 +133,7 @@ def test_results_for_programs(run):
     assert client["report"]["v"] == 1
 
 
+@pytest.mark.slow
 def test_a_report_is_written(run, tmp_path):
     """The end of the file's name says in which form."""
     pytest.importorskip("jinja2")
@@ -176,6 +178,7 @@ def test_what_changed(run, tmp_path):
     assert (code, json.loads(out)["v"]) == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_new_warning_is_worse_only_when_asked(run, tmp_path):
     """`--strict` makes it a failure."""
     run("conformance", "--client", "good_client:Client", *SHORT, "-o", "old.json")

@@ -20,6 +20,7 @@ from faultinject import Scenario
 from faultinject.cli import listening, loading
 from faultinject.installation import install_extra
 from faultinject.store.error_codes import ERROR_CODES
+from tests.slowly import others_slowly
 
 pytestmark = pytest.mark.live
 
@@ -143,7 +144,7 @@ def test_no_faults_of_one_test_where_faults_are_off(start):
     process.interrupt()
 
 
-@pytest.mark.parametrize("app", [(), ("shop:web",), ("shop:api",)])
+@pytest.mark.parametrize("app", others_slowly([(), ("shop:web",), ("shop:api",)], lambda app: not app))
 def test_with_tls(start, here, app):
     """Whatever is served, by our own server or by uvicorn: it is printed whom to trust, and gone at the end."""
     pytest.importorskip("trustme")
@@ -367,7 +368,9 @@ def test_callers_and_the_turn_around_can_be_told(start, run, tmp_path):
     assert found["turnaround"]["median"] < 1  # on a busy machine
 
 
-@pytest.mark.parametrize("app", [(), ("shop:web",), ("shop:api",)])
+@pytest.mark.parametrize(
+    "app", others_slowly([(), ("shop:web",), ("shop:api",)], lambda app: app == ("shop:api",))
+)
 @pytest.mark.parametrize("rules", [("-r", "http:503,path=/e"), ()])
 def test_a_journal(here, start, run, app, rules):
     """Every request is in it, rules or none, and its end; it stands above the variable, and is told."""

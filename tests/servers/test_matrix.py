@@ -36,12 +36,10 @@ CASES = [(server, fault) for server in SERVERS for fault in FAULTS]
 CASES += [(server, fault) for server in VARIANTS for fault in OVER_OTHER_TRANSPORTS]
 QUICK = (
     "faultinject serve",
-    "werkzeug",
     "gunicorn sync",
     "waitress",
     "granian WSGI",
     "uvicorn h11",
-    "gunicorn asgi",
 )
 """One server of each sort; the others are slow together, not each."""
 FEW = ("faultinject serve", "gunicorn sync", "waitress", "uvicorn h11")

@@ -148,6 +148,7 @@ PLACED = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fault", "there", "elsewhere"), PLACED)
 def test_where_the_document_has_it(fault, there, elsewhere):
     """A row of a standard set comes at the requests that its document has it for; one that is named comes anywhere."""

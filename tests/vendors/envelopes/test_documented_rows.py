@@ -228,6 +228,7 @@ def test_resource_of_a_request(vendor, host, target, resource, send, inject_with
     assert fields["resource"] == resource
 
 
+@pytest.mark.slow
 @each_vendor
 def test_a_group_answers_with_whole_rows(vendor, send, inject_with, id_shape):
     """`@all`: code, status and message belong together, no answer holds anything of the one before, rows 1 only."""

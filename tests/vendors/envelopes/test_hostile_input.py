@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from faultinject import Rule, vendors
 from faultinject.exceptions import ConfigurationError
 from tests.first_vendors import FIRST_VENDORS
+from tests.slowly import FOUNDING, others_slowly
 
 from .layout import check_fields, parse
 
@@ -318,7 +319,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("send", ["wsgi"], indirect=True)
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", others_slowly(VENDORS, FOUNDING.__contains__))
 def test_what_a_row_takes_from_the_request_breaks_nothing(send, inject_with, for_all, vendor):
     """Whatever a single row reads off the request, for its body or its headers: markup and line ends stay text.
 
