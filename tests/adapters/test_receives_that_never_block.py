@@ -8,7 +8,6 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware
 from faultinject.adapters.asgi_wait import MOST_IDLE, MOST_MESSAGES, Hearing, noticed
-
 from tests.slowly import others_slowly
 
 from .transport import App, Exchange, loopback, settle

@@ -9,7 +9,6 @@ import pytest
 
 from faultinject.conformance import run
 from faultinject.conformance.plan import PHASES
-
 from tests.slowly import others_slowly
 
 from . import confusion
