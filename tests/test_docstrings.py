@@ -7,6 +7,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 PACKAGE = Path(__file__).parent.parent / "faultinject"
 FILES = sorted(PACKAGE.rglob("*.py"))
 MODULES = {
@@ -67,6 +69,7 @@ def attributes(class_: ast.ClassDef) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_what_is_named_is_there() -> None:
     """No word of a docstring is left of something that was renamed."""
     missing = []

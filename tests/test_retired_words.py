@@ -98,6 +98,7 @@ def found_in(text: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_no_sentence_of_the_package_has_a_retired_phrase() -> None:
     """Messages, help texts, reports and log lines, wherever they are written."""
     found = [

@@ -161,6 +161,7 @@ def test_a_page_without_jinja2(run, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_what_changed(run, tmp_path):
     """Only what is worse than before fails; without a change it says so."""
     assert run("conformance", "--client", "bad_client:Client", *SHORT, "-o", "bad.json")[0] == 1

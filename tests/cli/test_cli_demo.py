@@ -64,6 +64,7 @@ def attempts(lines):
     return [re.split(r"  +", line) for line in lines if re.match(r"\d  ", line)]
 
 
+@pytest.mark.slow
 def test_it_ends_by_itself_with_a_summary(demo):
     """Exit code 0 within 20 s, nothing on standard error, and the command that replays it."""
     code, lines, err, seconds = demo

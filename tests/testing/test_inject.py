@@ -369,6 +369,7 @@ def test_the_docstring_example():
         assert faults.injected == 0
 
 
+@pytest.mark.slow
 def test_numbers_are_exact_beyond_the_ring(get):
     """The journal forgets its oldest lines; how many there were stays known."""
     with inject("http:503", method="PUT", times=10_100) as faults:

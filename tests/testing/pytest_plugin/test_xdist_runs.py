@@ -15,6 +15,7 @@ SOURCE = """
 """
 
 
+@pytest.mark.slow
 def test_workers_share_one_seed_and_no_faults(project):
     """The controller chooses the seed once; every worker's tests have their own rules and counts."""
     project.makepyfile(SOURCE)

@@ -6,6 +6,7 @@ import pytest
 
 from faultinject import Rule, vendors
 from faultinject.exceptions import ConfigurationError
+from tests.slowly import FOUNDING
 
 from .layout import check_fields, check_headers, id_headers, parse, without_body
 
@@ -33,7 +34,7 @@ MARKS = [("x-faultinject", "rule-1"), ("Cache-Control", "no-store")]
 each_vendor = pytest.mark.parametrize(
     ("send", "vendor"),
     [
-        (send, name)
+        pytest.param(send, name, marks=() if name in (*FOUNDING, "s3") else pytest.mark.slow)
         for name in vendors.names()
         for send in ("wsgi", "asgi")
         if send == "wsgi" or name in FIELDS
