@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from tests.slowly import others_slowly
+
 from .transport import App, Broken
 
 WHOLE = b"0123456789"
@@ -316,7 +318,7 @@ def test_out_of_reach_an_answer_is_closed(wire, make_injector, out_of_reach, rul
 @pytest.mark.parametrize("inside", [False, True])
 @pytest.mark.parametrize("pieces", [(WHOLE,), (b"01234", b"", b"56789"), (b"", b"0123456", b"78", b"9")])
 @pytest.mark.parametrize("length", [False, True])
-@pytest.mark.parametrize("after", [0, 5, 9])
+@pytest.mark.parametrize("after", others_slowly([0, 5, 9], (5).__eq__))
 @pytest.mark.parametrize("duration", ["0s", "50ms"])
 def test_an_answer_stalls(wire, make_injector, after, length, pieces, inside, duration):
     """All of it comes, with a pause behind so many bytes."""

@@ -69,6 +69,7 @@ def test_one_client(run):
     assert "den-001" in out
 
 
+@pytest.mark.slow
 def test_a_warning_fails_only_when_asked(run):
     """A client that does not try again after it was told to slow down gets a warning."""
     code, out, _ = run("conformance", "--client", "good_client:Client", *SHORT)
@@ -76,6 +77,7 @@ def test_a_warning_fails_only_when_asked(run):
     assert run("conformance", "--client", "good_client:Client", *SHORT, "--strict")[0] == 1
 
 
+@pytest.mark.slow
 def test_several_clients(run):
     """A table has a row for each check and a column for each client; below stands what is wrong with each."""
     two = ("--client", "good_client:Client", "--client", "bad_client:Client")
@@ -413,6 +415,7 @@ def test_nothing_could_be_judged(run):
     assert (code, json.loads(out)["result"]) == (3, "undecided")
 
 
+@pytest.mark.slow
 def test_what_is_required(run):
     """`--require` makes exit code 3 of what is not decided."""
     one = ("conformance", "--client", "good_client:Client", *SHORT)
@@ -475,6 +478,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_a_client_that_says_what_no_terminal_wants(run, tmp_path):
     """Its name is shown escaped, and is in every report."""
     pytest.importorskip("jinja2")

@@ -127,6 +127,7 @@ def test_json(run, program):
     assert found["findings"][0]["error"] == "exit code 3"
 
 
+@pytest.mark.slow
 def test_what_is_left_out(run, program):
     """It is named, with the option that brings it back, in words and as data."""
     command = program("ask('PUT', '/photos'); ask('PUT', '/photos/cat'); ask('HEAD', '/photos/cat')")
@@ -141,6 +142,7 @@ def test_what_is_left_out(run, program):
     assert ", 2 faults; 5 runs in " in output
 
 
+@pytest.mark.slow
 def test_depth_and_bounds(run, program):
     """Two faults in a row; what is cut off is said; too much is refused before the first fault."""
     twice = program("ask('PUT', '/photos', 2)")

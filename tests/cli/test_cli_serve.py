@@ -392,6 +392,7 @@ def test_a_journal(here, start, run, app, rules):
     assert not (here / "other").exists()
 
 
+@pytest.mark.slow
 def test_the_journal_of_an_app_that_has_its_own_rules(here, start):
     """They stay, and its journal is the one that was named."""
     (here / "own.py").write_text(
@@ -458,6 +459,7 @@ def test_the_port_is_in_use(start, run):
     )
 
 
+@pytest.mark.slow
 def test_an_app_that_does_not_start(here, start):
     """An ASGI app whose lifespan fails ends the program with 2."""
     process = start("serve", "shop:broken", "--port", "0")

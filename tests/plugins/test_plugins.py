@@ -84,6 +84,7 @@ def test_both(faults):
 """
 
 
+@pytest.mark.slow
 def test_markers_name_them(python: Python) -> None:
     """So do markers: the app answers with what the packages say."""
     (python.directory / "test_marked.py").write_text(MARKED, encoding="utf-8")
@@ -115,6 +116,7 @@ print([each.operation for each in injector.journal.outcomes], "secret" in str([e
     assert told == "['CopyObject', 'CopyObject'] False\n"
 
 
+@pytest.mark.slow
 def test_commands_know_them(python: Python) -> None:
     """`vendors`, `check`, `check -h` and `preview` show both."""
     listed, wrong = python("-m", "faultinject", "vendors")

@@ -244,6 +244,7 @@ def test_the_answer_to_an_upload_that_is_cut(bench):
     assert bench.ask("GET", f"{PHOTOS}/o/k?alt=media").content == b"abcdef"
 
 
+@pytest.mark.slow
 def test_stalls(bench):
     """In the middle of an upload or of a download that goes beyond the place; others do not wait."""
     test = bench.create({INSERT: ["stall-for-1s-after-256K"] * 2, GET: ["stall-for-1s-after-1K"]})

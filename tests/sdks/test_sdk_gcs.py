@@ -82,6 +82,7 @@ def sent_once(error, row, server):
     assert (server.last.bucket, server.last.key) == (BUCKET, KEY)
 
 
+@pytest.mark.slow
 def test_rows_of_metadata_calls(server, blob):
     """Status, reason, domain, location, message and id of every row, from three calls."""
     calls = {
@@ -108,6 +109,7 @@ def text_of(row):
     return f"No such object: {BUCKET}/{KEY}" if row.code == "notFound" else row.message
 
 
+@pytest.mark.slow
 def test_rows_of_downloads_and_uploads(server, blob):
     """The message of a download or an upload is the body; of a download that is a text."""
     calls = {

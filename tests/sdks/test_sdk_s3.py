@@ -103,6 +103,7 @@ def test_rows(method, server, client):
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_head(server, client):
     """HEAD: the status is the code; both ids are among the headers."""
     use_all(server)

@@ -58,6 +58,7 @@ def test_alike_requests_are_told_apart_by_skip():
     ]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(
     st.lists(

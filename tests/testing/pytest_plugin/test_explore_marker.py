@@ -542,6 +542,7 @@ LEFT_OUT = (
 )
 
 
+@pytest.mark.slow
 def test_what_is_left_out(project, passes):
     """A passed test that left something out says so in its line, in junit files and under xdist too, with the way back."""
     line = f"*::test_it: 7 requests without faults, 2 faults; 3 runs in *, 1 pruned{LEFT_OUT}"

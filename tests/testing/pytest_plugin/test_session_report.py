@@ -222,6 +222,7 @@ def test_a_report_that_cannot_be_written(run, project, failing, ret):
     result.stdout.fnmatch_lines(["report.json is not written: *"])
 
 
+@pytest.mark.slow
 def test_more_requests_than_are_kept(report):
     """What the journal of a test no longer holds is counted and said."""
     _, found = report("""
