@@ -244,7 +244,7 @@ def drip(trial):
     """No faster than asked, and others are answered meanwhile."""
     path, answer = trial.ask("drip")
     assert is_photo(answer)
-    slow(answer, 4000)
+    slow(answer, 1000)
     with trial.connect() as client:
         long = trial.path("drip-long")
         client.send(request("GET", long))
@@ -419,7 +419,10 @@ def beyond(trial):
 
 
 def slow(answer, rate):
-    """No more bytes than the rate allows at any time, and not all of them at once."""
+    """No more bytes than the rate allows at any time, and not all of them at once.
+
+    The rates are such that an answer takes about a second: who got no processor for a quarter of one has read all at once.
+    """
     assert len(answer.times) >= 2
     for at, size in answer.times:
         assert size <= rate * at, answer.times
@@ -430,7 +433,7 @@ def drip_error(trial):
     """The error, no faster than asked."""
     path, answer = trial.ask("drip-error")
     assert (answer.status, answer.whole, code(answer.body)) == (503, True, "SlowDown")
-    slow(answer, 2000)
+    slow(answer, 500)
     return trial.seen(ending(answer), path)
 
 
