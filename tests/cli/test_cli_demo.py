@@ -252,6 +252,7 @@ def test_a_demo_without_faults_claims_nothing():
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_verdict_on_a_whole_run():
     """As it is called in the README, it finds what COS's SDK is known for: fixed waits, and codes it gives up on."""
     _, lines, _, _ = whole("demo", "--seed", "7")
