@@ -174,7 +174,8 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
     if len(loose) > len(groups) / 2 and not rigid:
         yield passed(n, told, calls)
     else:
-        yield unknown(n, f"{told}. Let more calls fail", calls)
+        work = any(_may_be_work(group, evidence) for _, _, group in groups)
+        yield unknown(n, f"{told}. {TOO_MANY if work else 'Let more calls fail'}", calls)
 
 
 def _herd(evidence: Evidence) -> tuple[float, str, Sequence[Wait]] | None:
@@ -245,9 +246,10 @@ def thundering_herd(evidence: Evidence) -> Iterator[Said]:
     rule = {said.verdict for said in jitter(evidence)}
     if share >= MOST_TOGETHER:
         said = failed(n, told, calls)
-    elif _may_be_work(group, evidence) or (
-        median([wait.seconds for wait in group]) / 10 < 2 * evidence.doubt
-        and not (share <= MANY_TOGETHER and PASS in rule)
+    elif _may_be_work(group, evidence):
+        said = unknown(n, f"{told}. {TOO_MANY}", calls)
+    elif median([wait.seconds for wait in group]) / 10 < 2 * evidence.doubt and not (
+        share <= MANY_TOGETHER and PASS in rule
     ):
         said = unknown(n, f"{told}. More of them may: reduce the machine's load to measure it", calls)
     else:
@@ -272,10 +274,15 @@ def backoff_grows(evidence: Evidence) -> Iterator[Said]:
         )
         return
     usable: dict[str, list[list[Wait]]] = {}
+    work: list[Wait] = []
     for (kind, retry), group in evidence.waits_by_number.items():
         middle = median([wait.seconds for wait in group])
         long_enough = middle >= max(LONG_ENOUGH / 2, 5 * evidence.turnaround.noise)
-        if retry <= COUNTED and long_enough and not _may_be_work(group, evidence):
+        if retry > COUNTED or not long_enough:
+            continue
+        if _may_be_work(group, evidence):
+            work += group
+        else:
             usable.setdefault(kind, []).append(group)
     said = [
         _growth(kind, [wait for group in groups for wait in group], 5 * evidence.doubt)
@@ -285,6 +292,10 @@ def backoff_grows(evidence: Evidence) -> Iterator[Said]:
     if not said:
         kind = max(usable, key=lambda each: len(usable[each]), default="")
         n = sum(map(len, usable.get(kind, ())))
+        if work:
+            told = f"the waits are of {seconds(median([wait.seconds for wait in work]))} (median)"
+            yield unknown(n, f"{told}. {TOO_MANY}", _calls(work))
+            return
         told = f"Not enough data: {n} of 6 waits of 50 ms or more, before {len(usable.get(kind, ()))} of 2 retries"
         yield unknown(n, f"{told}. Let calls fail three times or more, for example http:503")
         return
