@@ -282,6 +282,49 @@ def test_a_machine_only_adds_to_a_wait():
     assert verdict("jitter", [call(0.9 - each) for each in stumbled]) == PASS
 
 
+STUMBLES = {1: 1.1, 5: 1.2, 9: 1.06, 13: 1.4, 17: 1.3}
+"""By the number of the call, the waits of twenty that a machine made longer."""
+
+
+def test_a_machine_that_stumbles_often_hides_no_fixed_wait():
+    """As on one whose processors somebody else uses, too, which nothing in the journal tells; the herd is the same finding."""
+    found = [call(STUMBLES.get(each, 1.0 + each / 1000), at=each) for each in range(20)]
+    assert finding("jitter", found).message == (
+        "no jitter: 75 % of the waits repeat to within 1.88 % (medians 1.01 s)"
+    )
+    assert finding("thundering herd", found).said_by == "jitter"
+    assert verdict("jitter", found[:19]) == INCONCLUSIVE
+    assert verdict("jitter", found, [call(1.5, at=20.0)]) == INCONCLUSIVE
+
+
+def test_a_fixed_wait_now_and_then_is_jitter_elsewhere():
+    """Three in four of all retries have to be alike before each of them."""
+    found = [call(STUMBLES.get(each, 1.0), at=each) for each in range(20)]
+    assert verdict("jitter", found) == FAIL
+    assert verdict("jitter", found, drawn(8, 1.0, low=0.5, kind=INTERNAL)) == INCONCLUSIVE
+    assert verdict("jitter", found, drawn(8, 1.0, low=0.94, kind=INTERNAL)) == INCONCLUSIVE
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_little_jitter_is_never_called_rigid(seed):
+    """Twelve per cent of the wait, in twenty waits before one retry or eight before each of three."""
+    assert verdict("jitter", drawn(20, 1.0, low=0.88, seed=seed)) != FAIL
+    assert verdict("jitter", drawn(8, 0.5, 1.0, 2.0, low=0.88, seed=seed)) != FAIL
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_jitter_up_to_the_longest_wait_is_never_called_rigid(seed):
+    """AWS's decorrelated jitter has most of its later waits cut off at the longest one: the others are shorter."""
+    draw = random.Random(seed)
+    found = []
+    for each in range(30):
+        waits = [0.5]
+        for _ in range(5):
+            waits.append(min(1.5, draw.uniform(0.5, 3 * waits[-1])))
+        found.append(call(*waits[1:], at=each))
+    assert verdict("jitter", found) != FAIL
+
+
 def test_waits_that_only_a_busy_machine_made_long_enough_do_not_decide():
     """One group that it lifted over ten times its noise, beside two rigid ones that are too short; jitter in all passes."""
     noisy = Turnaround(0.002, 0.01, 25)

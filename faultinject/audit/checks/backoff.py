@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, log
+from math import ceil, exp, log
 
 from faultinject.audit.checks.amplification import nested_retries
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
@@ -27,6 +27,8 @@ ONCE = 5
 """Failed calls with two attempts that show that there is only one retry."""
 ALIKE = 8
 """Waits before the same retry that it takes to say whether they have jitter."""
+STUMBLES, STEADY = 0.25, 20
+"""The share of the waits that a machine may have made longer, and the waits that it takes to see through that."""
 HERD = 20
 """First waits that it takes to say whether they bunch."""
 LONG_ENOUGH = 0.1
@@ -124,7 +126,8 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
     For each kind of failure and each retry the spread of the waits, from the shortest to the second longest (of many
     the longest twentieth goes), against their median. Rigid: below 5 % of it and below the machine's own noise;
     with jitter: above 12 % and three times that noise, and also below the median, as a machine only adds. FAIL: more than
-    half are rigid. PASS: more than half have jitter and none is rigid.
+    half are rigid; or of 20 waits or more the shortest three in four before each retry are as close, and none has jitter.
+    PASS: more than half have jitter and none is rigid.
     """
     groups = []
     seen = 0
@@ -158,13 +161,23 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
         and middle - min(wait.seconds for wait in group)
         > max(RIGID * middle, (evidence.turnaround.busy or 0) / 2)
     ]
+    close = [(_closest(group), middle, group) for _, middle, group in spreads]
+    if (
+        len(rigid) <= len(spreads) / 2
+        and n >= STEADY
+        and not loose
+        and all(spread < (1 - STUMBLES) * RIGID * middle for spread, middle, _ in close)
+    ):
+        most, rigid = f"{1 - STUMBLES:.0%} of the waits".replace("%", " %"), close
+    else:
+        most = "the waits"
     calls = _calls([wait for _, _, group in rigid or spreads for wait in group])
     if len(rigid) > len(spreads) / 2:
         share = max(spread / middle for spread, middle, _ in rigid)
         middles = ", ".join(f"{middle:.2f}" for _, middle, _ in rigid[:6])
         yield failed(
             n,
-            f"no jitter: the waits repeat to within {plain(max(share * 100, 0.1))} % (medians {middles} s)",
+            f"no jitter: {most} repeat to within {plain(max(share * 100, 0.1))} % (medians {middles} s)",
             calls,
         )
         return
@@ -176,6 +189,12 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
     else:
         work = any(_may_be_work(group, evidence) for _, _, group in groups)
         yield unknown(n, f"{told}. {TOO_MANY if work else 'Let more calls fail'}", calls)
+
+
+def _closest(group: Sequence[Wait]) -> float:
+    """The spread of the waits but the longest quarter, seconds: a machine makes some of those that are alike longer."""
+    ordered = sorted(wait.seconds for wait in group)
+    return ordered[ceil((1 - STUMBLES) * len(ordered)) - 1] - ordered[0]
 
 
 def _herd(evidence: Evidence) -> tuple[float, str, Sequence[Wait]] | None:
