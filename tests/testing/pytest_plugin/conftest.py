@@ -1,8 +1,11 @@
-"""Runs pytest in pytest. What a run imports is forgotten after it, so the engine is imported here, once.
+"""Runs pytest in pytest. What a run imports is forgotten after it, so all that it may need is imported here, once.
 
+A module of ours that is imported again for each run, and hears of forks, would keep that run in memory to the end.
 Hypothesis' own plugin takes longer than all the rest of such a run together.
 """
 
+import importlib
+import pkgutil
 import warnings
 
 import boto3
@@ -15,17 +18,7 @@ import uvicorn
 import werkzeug.serving
 import wrapt
 
-import faultinject.adapters.alarm
-import faultinject.adapters.asgi_wait
-import faultinject.adapters.install
-import faultinject.adapters.loop_watch
-import faultinject.adapters.wsgi_wait
-import faultinject.audit.judge
-import faultinject.audit.nearest
-import faultinject.audit.reports.html
-import faultinject.testing.pytest_plugin.marked
-import faultinject.testing.pytest_plugin.reported
-import faultinject.testing.pytest_plugin.stored
+import faultinject
 from faultinject import vendors
 
 with warnings.catch_warnings():
@@ -34,6 +27,22 @@ with warnings.catch_warnings():
 
 for each in vendors.names():
     vendors.get(each)
+ROOMS = (
+    "adapters",
+    "audit",
+    "counts",
+    "engine",
+    "http",
+    "injector",
+    "journal",
+    "rules",
+    "server",
+    "store",
+    "testing",
+)
+for room in ROOMS:
+    for each in pkgutil.walk_packages([f"{faultinject.__path__[0]}/{room}"], f"faultinject.{room}."):
+        importlib.import_module(each.name)
 
 INI = """
 [pytest]
