@@ -7,6 +7,7 @@ from contextlib import suppress
 from io import BytesIO
 from threading import Lock
 from urllib.parse import quote
+from weakref import WeakSet
 
 from faultinject.control.access import Access
 from faultinject.control.answers import Refusal
@@ -19,6 +20,7 @@ from faultinject.vendors.addressing import split_mount
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Iterable, Iterator
     from typing import Any
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 STREAM_SECONDS = 25.0
 """How long a stream lasts under WSGI, where it holds a thread: a server that ends waits for its threads, mostly 30 s."""
+_doors: WeakSet[Door] = WeakSet()
+_loop: AbstractEventLoop | None = None
+_loop_lock = Lock()
 
 
 def mount(app: Any, injector: Injector, kind: str) -> Any:
@@ -75,11 +80,10 @@ class Door:
         self._injector = injector
         assert injector.control is not None
         self._access = _access(injector.control)
-        self._lock = Lock()
         self._asgi: ASGIApp | None = None
         self._wsgi: WSGIApp | None = None
-        if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-            os.register_at_fork(after_in_child=self._after_fork)
+        self.after_fork()
+        _doors.add(self)
 
     def use_injector(self, other: Injector) -> None:
         """Look at another one from now on."""
@@ -107,14 +111,38 @@ class Door:
         with self._lock:
             if self._wsgi is None:
                 made: Any = ASGIMiddleware  # its types have names of their own for the same
-                self._wsgi = made(_cancellable(app))
+                self._wsgi = made(_cancellable(app), loop=_event_loop())
             assert self._wsgi is not None
             return self._wsgi
 
-    def _after_fork(self) -> None:
+    def after_fork(self) -> None:
         """In a child the thread of the event loop is not there."""
         self._lock = Lock()
         self._wsgi = self._asgi = None
+
+
+def _event_loop() -> AbstractEventLoop:
+    """What answers under WSGI, on a thread of its own: one for all apps of this process, and for all injectors that they had."""
+    global _loop  # noqa: PLW0603
+    with _loop_lock:
+        if _loop is None:
+            from asyncio import new_event_loop
+            from threading import Thread
+
+            _loop = new_event_loop()
+            Thread(target=_loop.run_forever, name="faultinject control", daemon=True).start()
+        return _loop
+
+
+def _after_fork() -> None:
+    global _loop, _loop_lock  # noqa: PLW0603
+    _loop, _loop_lock = None, Lock()
+    for door in _doors:
+        door.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _access(settings: ControlSettings) -> Access:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import threading
+import weakref
 from importlib import util
 
 import pytest
@@ -89,10 +92,24 @@ def test_a_child_makes_its_own(injector):
     door = mount.Door(injector)
     before = door.wsgi()
     assert door.wsgi() is before
-    door._after_fork()
-    assert door.wsgi() is not before
+    mount._after_fork()
+    assert door.wsgi().loop is not before.loop
+    before.loop.call_soon_threadsafe(before.loop.stop)
+    until(lambda: not before.loop.is_running())
+    before.loop.close()
     with control("own") as client:
         assert client.state()["on"]
+
+
+def test_nothing_of_an_app_stays():
+    """A test run that makes hundreds of apps keeps neither them nor a thread and a loop for each."""
+    doors = [mount.Door(Injector(seed=1, environ=ENVIRON)) for _ in range(3)]
+    assert len({door.wsgi().loop for door in doors}) == 1
+    left = [weakref.ref(door) for door in doors]
+    del doors
+    gc.collect()
+    assert [each() for each in left] == [None] * 3
+    assert sum(each.name == "faultinject control" for each in threading.enumerate()) == 1
 
 
 def test_a_child_lets_go_of_the_address(monkeypatch):
