@@ -135,7 +135,7 @@ def _event_loop() -> AbstractEventLoop:
 
 
 def _after_fork() -> None:
-    global _loop, _loop_lock  # noqa: PLW0603
+    global _loop, _loop_lock
     _loop, _loop_lock = None, Lock()
     for door in _doors:
         door.after_fork()
