@@ -169,9 +169,8 @@ def test_several_samples_are_either():
     """As every condition that is given twice."""
     either = Rule("http:503", sample=["header.x-user:0.2", "client:1"]).compile(Addressing(), KEY)
     assert either(wsgi(client="10.0.0.1"))
-    assert [either(wsgi(headers=[("X-User", each)], client=None)) for each in USERS[:200]] == [
-        each in chosen(0.2) for each in USERS[:200]
-    ]
+    found = {each for each in USERS if either(wsgi(headers=[("X-User", each)], client=None))}
+    assert found == chosen(0.2)
 
 
 def test_unless_is_the_others():
