@@ -52,7 +52,7 @@ class Beside(PerProcess):
             self._runs = True
         _heed(self._pid)
         try:
-            threading.Thread(target=self._run, name="faultinject", daemon=True).start()
+            threading.Thread(target=self._run, name="faultinject redis", daemon=True).start()
         except RuntimeError:  # there is no room for one, or the interpreter ends
             self._runs = False
 

@@ -41,7 +41,7 @@ class Dial:
             raise TimeoutError("an earlier connection is still being made")
         call = _Call()
         try:
-            threading.Thread(target=self._run, args=(call,), name="faultinject", daemon=True).start()
+            threading.Thread(target=self._run, args=(call,), name="faultinject redis", daemon=True).start()
         except RuntimeError:  # there is no room for one, or the interpreter ends
             return self._connect()
         if not call.over.wait(patience):
