@@ -285,6 +285,28 @@ def test_what_could_not_be_told_is_told_later(own_server, monkeypatch):
     assert notes.totals() == {}
 
 
+def test_what_was_sent_and_not_answered_is_told(own_server, monkeypatch):
+    """A stopped server may have it when it goes on: once more would be a match too many."""
+    from faultinject.counts.redis_beside import Beside
+    from faultinject.counts.redis_link import Link
+    from faultinject.counts.redis_notes import Notes
+
+    monkeypatch.setattr(Beside, "do", lambda *_: None)
+    client = own_server.client()
+    client.hset("h", "f0", 0)
+    notes = Notes(Link(read_redis(own_server.url)), ["h"])
+    notes.add("f0")
+    assert (notes.totals(), client.hget("h", "f0")) == ({}, b"1")
+    monkeypatch.setattr(redis_link, "PATIENCE", 0.5)
+    own_server.signal(signal.SIGSTOP)
+    notes.add("f0")
+    assert notes.totals() == {}
+    notes.add("f1")
+    assert notes.totals() == {"f1": 1}, "it is not asked again so soon"
+    own_server.signal(signal.SIGCONT)
+    assert client.hget("h", "f0") in (b"1", b"2")
+
+
 def test_a_server_that_dies_while_it_is_asked(own_server):
     """Nobody waits for the rest of the time."""
     counts, _ = opened(own_server.url)
