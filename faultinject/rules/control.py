@@ -69,11 +69,14 @@ class ControlSettings:
         return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
 
 
-def read_control(environ: Mapping[str, str], diagnosis: Diagnosis) -> ControlSettings | None:
-    """The settings of the control API, or None where nobody asked for it; mistakes go into `diagnosis`."""
-    text = value_of(environ, CONTROL)
-    if text is None:
-        return None
+def read_control(text: str, environ: Mapping[str, str], diagnosis: Diagnosis) -> ControlSettings:
+    """The settings of the control API; mistakes go into `diagnosis`.
+
+    Args:
+        text: what FAULTINJECT_CONTROL says.
+        environ: the variables that stand beside it.
+        diagnosis: where mistakes go.
+    """
     found = ControlSettings()
     try:
         if text[0] == "/":

@@ -120,10 +120,11 @@ def read_environment(
     environment = Environment(enabled)
     if enabled:
         check_known(environ, diagnosis)
-        if value_of(environ, "FAULTINJECT_CONTROL") is not None:
+        place = value_of(environ, "FAULTINJECT_CONTROL")
+        if place is not None:
             from faultinject.rules.control import read_control
 
-            environment.control = read_control(environ, diagnosis)
+            environment.control = read_control(place, environ, diagnosis)
         if rules_given:
             environment.seed = read_seed(environ, diagnosis)
             environment.abort = read_abort(environ, diagnosis)

@@ -250,6 +250,12 @@ def test_an_upload_stalls(wire, make_injector, after, sized, inside):
     assert counted(injector) == 1
 
 
+def test_an_upload_that_stalled_is_marked(wire, make_injector):
+    """By the answer of the app."""
+    seen = wire(make_injector("stall,duration=0s,after_bytes=5"), Taking(), "PUT", upload=UPLOAD)
+    assert (seen.saw, seen.headers["x-faultinject"]) == ((200, WHOLE, "FIN"), "rule-1")
+
+
 @pytest.mark.parametrize("marked", [True, False])
 def test_an_app_that_reads_too_little(wire, make_injector, marked):
     """It has met no pause."""

@@ -261,7 +261,7 @@ def test_servers_of_others(odd, monkeypatch):
 
 
 def test_a_live_journal_that_breaks_off(odd, monkeypatch):
-    """It is asked for again for a while, from where it was; what is missing is told."""
+    """It is asked for again for a while, from where it was, which is said once; what is missing is told."""
     monkeypatch.setattr(commands, "_latest", lambda client, limit: ([], "1", 0))
     monkeypatch.setattr(commands, "GIVES_UP", 0.0)
     monkeypatch.setattr(commands, "PAUSE", 0.0)
@@ -269,6 +269,7 @@ def test_a_live_journal_that_breaks_off(odd, monkeypatch):
     asked = []
     turns = [
         [("dropped", "3", ""), ("problem", '"away"', ""), ("", "", "7")],
+        ConnectionError("cut"),
         ConnectionError("cut"),
         ConnectionError("cut"),
     ]
@@ -284,13 +285,34 @@ def test_a_live_journal_that_breaks_off(odd, monkeypatch):
 
     monkeypatch.setattr(control_client.ControlClient, "stream", stream)
     said = odd("", "journal", "--follow")
-    assert asked == ["1", "7", "7"]
+    assert asked == ["1", "7", "7", "7"]
     assert said == (
         "faultinject: 3 requests are missing here\n"
         "faultinject: away\n"
         "faultinject: the connection to http://127.0.0.1:PORT is lost; trying again\n"
         "faultinject: http://127.0.0.1:PORT has broken off the live journal: cut\n"
     )
+
+
+def cut_short(listening):
+    """Answer one request with a stream of one event, whose connection ends before the chunk behind that does."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with listening.accept()[0] as client:
+        client.recv(65536)
+        client.sendall(head + b"f\r\nid: 6\ndata: b\n\n\r\n20\r\nid: 7\n")
+
+
+def test_a_stream_that_is_cut_in_the_middle(monkeypatch):
+    """What came whole is told; the rest is a connection that broke off, as where the server was killed."""
+    monkeypatch.setenv("FAULTINJECT_TOKEN", TOKEN)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = threading.Thread(target=cut_short, args=(listening,))
+        server.start()
+        events = control_client.ControlClient(f"127.0.0.1:{listening.getsockname()[1]}").stream("5")
+        assert next(events) == ("", "b", "6")
+        with pytest.raises(ConnectionError, match="IncompleteRead"):
+            next(events)
+        server.join()
 
 
 def test_the_events_of_a_stream(monkeypatch):

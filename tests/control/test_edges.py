@@ -26,7 +26,7 @@ from faultinject.exceptions import (
 )
 from faultinject.rules.faults.breaking import Reset
 
-from .conftest import TOKEN, control, fastapi_app, flask_app, until
+from .conftest import TOKEN, Client, control, fastapi_app, flask_app, until
 from .test_attacks import call_wsgi, wsgi_environ
 
 ENVIRON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": "/_faultinject", "FAULTINJECT_TOKEN": TOKEN}
@@ -125,6 +125,58 @@ def test_a_child_lets_go_of_the_address(monkeypatch):
     monkeypatch.setattr(server, "_server", None)
     server._after_fork()
     assert started == [1]
+
+
+@pytest.fixture
+def on_an_address(monkeypatch):
+    """A function that installs an injector with the API on an address of its own, and gives the server of this process."""
+    monkeypatch.setattr(server, "_server", None)
+    monkeypatch.setattr("os.register_at_fork", lambda **_: None)
+    environ = {**ENVIRON, "FAULTINJECT_CONTROL": "127.0.0.1:0"}
+
+    def begin(rules):
+        install(flask_app(), injector=Injector(rules, seed=1, environ=environ), enabled=True)
+        return server._server
+
+    yield begin
+    server._server.stop()
+    until(lambda: not server._server.url, "the control API has ended")
+
+
+def test_the_first_injector_of_a_process_has_the_address(on_an_address):
+    """One address is of one injector, whatever other apps the process serves."""
+    made = on_an_address("http:503,name=one")
+    assert on_an_address("http:504,name=two") is made
+    port = int(until(lambda: made.url).rpartition(":")[2])
+    assert [each["name"] for each in Client(None, (port, ""), port).state()["rules"]] == ["one"]
+
+
+def test_a_process_that_only_looks_at_files(on_an_address, monkeypatch):
+    """It lets go of the address, though it had it first, and leaves it alone as long as another process serves."""
+    from werkzeug import _reloader
+
+    looks, supervises = [], server._supervises
+
+    def look():
+        looks.append(supervises())
+        return looks[-1]
+
+    monkeypatch.setattr(server, "AGAIN", 0.02)
+    monkeypatch.setattr(server, "_supervises", look)
+    made = on_an_address("http:503")
+
+    def serve_until_a_file_changes(*_, **__):
+        until(lambda: not made.url, "it has let go of the address")
+        looks.clear()
+        until(lambda: len(looks) > 2, "it has looked again")
+        assert (set(looks), made.url) == ({True}, "")
+        return 0
+
+    until(lambda: made.url)
+    monkeypatch.setattr(_reloader, "_log", lambda *_: None)
+    monkeypatch.setattr(_reloader.subprocess, "call", serve_until_a_file_changes)
+    assert _reloader.StatReloaderLoop().restart_with_reloader() == 0
+    until(lambda: made.url, "it has the address again")
 
 
 def test_a_server_that_breaks(monkeypatch, caplog):

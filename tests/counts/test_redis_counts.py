@@ -260,24 +260,51 @@ def test_a_killed_server_that_comes_back_empty(own_server):
     assert anew.take(Take(0, "", 1))
 
 
-def test_what_could_not_be_told_is_told_later(own_server):
+def test_what_could_not_be_told_is_told_later(own_server, monkeypatch):
     """With the next try; what was noted meanwhile goes with it, also where that is a lot."""
     from faultinject.counts import redis_notes
+    from faultinject.counts.redis_beside import Beside
     from faultinject.counts.redis_link import Link
     from faultinject.counts.redis_notes import Notes
 
     own_server.kill()
     notes = Notes(Link(read_redis(own_server.url)), ["h"])
-    for _ in range(redis_notes.MANY + 2):
-        notes.add("f0")
-    assert len(notes._new) <= redis_notes.MANY
+    with monkeypatch.context() as patch:
+        # Between two tries, which may be half a minute.
+        patch.setattr(Beside, "do", lambda *_: None)
+        for _ in range(redis_notes.MANY + 1):
+            notes.add("f0")
+    assert not notes._new
     own_server.start()
     client = own_server.client()
     client.hset("h", "f0", 5)
+    notes.add("f0")
     until(lambda: client.hget("h", "f0") == b"10007")
     notes.add("i1")
     until(lambda: client.hget("h", "i1") == b"1")
     assert notes.totals() == {}
+
+
+def test_what_was_sent_and_not_answered_is_told(own_server, monkeypatch):
+    """A stopped server may have it when it goes on: once more would be a match too many."""
+    from faultinject.counts.redis_beside import Beside
+    from faultinject.counts.redis_link import Link
+    from faultinject.counts.redis_notes import Notes
+
+    monkeypatch.setattr(Beside, "do", lambda *_: None)
+    client = own_server.client()
+    client.hset("h", "f0", 0)
+    notes = Notes(Link(read_redis(own_server.url)), ["h"])
+    notes.add("f0")
+    assert (notes.totals(), client.hget("h", "f0")) == ({}, b"1")
+    monkeypatch.setattr(redis_link, "PATIENCE", 0.5)
+    own_server.signal(signal.SIGSTOP)
+    notes.add("f0")
+    assert notes.totals() == {}
+    notes.add("f1")
+    assert notes.totals() == {"f1": 1}, "it is not asked again so soon"
+    own_server.signal(signal.SIGCONT)
+    assert client.hget("h", "f0") in (b"1", b"2")
 
 
 def test_a_server_that_dies_while_it_is_asked(own_server):

@@ -169,6 +169,22 @@ def test_a_wrong_file_keeps_the_rules_and_says_why(file, caplog):
     assert get(injector) == 500
 
 
+def test_what_is_wrong_beside_the_file_is_shown_there(file, caplog):
+    """The excerpt is of the variable, though a name in the file is what makes it wrong."""
+    path = file("http:503")
+    injector = make(path, FAULTINJECT_RULES="http:500,name=a")
+    caplog.clear()
+    file("http:502,name = 'a'")
+    injector._file.look()
+    assert caplog.messages == [
+        "faultinject: the file of rules has changed, the previous rules stay in force: "
+        f"FAULTINJECT_RULES: name: a is already the name of rules[0] ({path}:3); names must be unique\n"
+        "  http:500,name=a\n"
+        "                ^"
+    ]
+    assert get(injector) == 503
+
+
 def test_no_rule_at_all_switches_off(file):
     """At the start that is a mistake; later it is the way to end all faults."""
     path = file("http:503")

@@ -125,8 +125,9 @@ def test_draws_are_what_they_were(make, rules):
         plan = injector.own_plan
         return [plan.ready(plan.places.index(twin)).drawn(f"GET {path}", 0) for path in paths]
 
-    alone, _, _ = make(rules)
-    expected = [draws(alone, twin) for twin in range(4)]
+    twin = rules.split()[0]
+    alone = Injector(f"{rules} {twin}", seed=1, environ={})
+    expected = [draws(alone, number) for number in range(5)]
     one, other, _ = make(rules)
     one.disable_rule("rule-2")
     assert get(other, "/a/x") in {200, *range(500, 600)}
@@ -139,9 +140,10 @@ def test_draws_are_what_they_were(make, rules):
     other.remove("rule-2")
     assert get(one, "/a/x") in {200, *range(500, 600)}
     assert [draws(one, twin) for twin in (2, 3)] == [expected[2], expected[3]]
-    twin = rules.split()[0]
     one.add(f"{twin} {twin}")
     assert [draws(one, place) for place in (2, 3, 5, 6)] == [expected[2], expected[3], *expected[:2]]
+    other.add(twin)
+    assert draws(other, 7) == expected[4], "those between are kept, and keep theirs"
 
 
 def test_a_rule_that_is_switched_off_is_matched_by_nothing(make):
