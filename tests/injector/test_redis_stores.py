@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import Injector, Scenario, WSGIFaultMiddleware
 from faultinject.counts import redis_store
 from faultinject.counts.redis_beside import Beside
 from faultinject.counts.redis_link import Link
@@ -235,3 +235,17 @@ def test_use_while_the_server_is_not_there(start_redis, clock):
     late.use("http:500")
     clock[0] += 60
     assert get(late) == 500
+
+
+def test_another_seed_is_refused_by_name(url):
+    """Both seeds are named, where one was given."""
+    scenario = "cos:SlowDown,times=5"
+    cure = "name another with ?prefix=, or replace them with ?replace"
+    first = make(url, Scenario(scenario, seed="one"))
+    for other, seed in ((Scenario(scenario, seed="two"), "not two"), (scenario, "and none is given here")):
+        with pytest.raises(StoreInUse) as raised:
+            make(url, other)
+        assert f" is in use by the same rules with the seed one, {seed}: {cure}" in str(raised.value)
+    with pytest.raises(StoreInUse, match="is in use by other rules"):
+        make(url, Scenario("cos:SlowDown,times=6", seed="one"))
+    assert first.seed == "one"
