@@ -441,7 +441,9 @@ def test_another_seed_is_refused_by_name(tmp_path):
     command = [sys.executable, "-c", OTHER, RULE, store]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"begun\n"
-        with pytest.raises(StoreInUse, match="by the same rules with the seed one, not two, those of process"):
+        with pytest.raises(
+            StoreInUse, match="by the same rules with the seed one, not two, those of process"
+        ):
             Injector(Scenario(RULE, seed="two"), store=store, environ={})
         with pytest.raises(StoreInUse, match="by other rules, those of process"):
             Injector(Scenario("http:418", seed="two"), store=store, environ={})
