@@ -6,9 +6,11 @@ from contextlib import suppress
 from time import monotonic
 from weakref import finalize
 
+from faultinject.counts.guarded import CountsGone
 from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_beside import Beside
 from faultinject.counts.redis_dial import Dial
+from faultinject.counts.redis_scripts import GONE
 from faultinject.exceptions import MissingExtra, StoreUnavailable
 from faultinject.installation import install_extra
 
@@ -210,6 +212,9 @@ class Link(PerProcess):
         return connection
 
     def _failed(self, error: Exception) -> StoreUnavailable:
+        said = str(error)
+        if said.startswith(GONE):
+            return CountsGone(f"the store {self.shown}: {said.removeprefix(GONE).lstrip()}")
         return StoreUnavailable(f"the store {self.shown}: {error}")
 
 

@@ -66,7 +66,10 @@ class InStep(InForce):
                 if self._count_storage.postpone():
                     log.unread(error)
                 return
+            old = self._own.counts.shared
             self._adopt(found, counts)
+        if old is not None and old is not counts.shared:
+            old.replaced()
         if self._count_storage.replaced_by and not found.decides_as(before):
             log.replaced(self._count_storage.replaced_by)
         if (found.on, found.until) != (before.on, before.until) and self.may_inject:

@@ -249,3 +249,18 @@ def test_another_seed_is_refused_by_name(url):
     with pytest.raises(StoreInUse, match="is in use by other rules"):
         make(url, Scenario("cos:SlowDown,times=6", seed="one"))
     assert first.seed == "one"
+
+
+def test_a_server_that_comes_late_is_told(start_redis, clock, caplog):
+    """The log says once that it is away, and once that it is there, also where the seed was given and stays."""
+    server = start_redis()
+    server.kill()
+    injector = make(server.url, seed="s")
+    assert [get(injector) for _ in range(2)] == [200, 200]
+    server.start()
+    clock[0] += 2
+    assert get(injector) == 503
+    assert [each.partition(":")[2][:40] for each in caplog.messages if "available" in each] == [
+        " nothing is injected while the store is ",
+        " the store is available again; 3 request",
+    ]
