@@ -31,7 +31,11 @@ FRESH = 0.05
 """Seconds after an answer in which a connection is taken to be there still: each look whether it is costs as much as an answer."""
 
 
-class Unanswered(StoreUnavailable):
+class Late(StoreUnavailable):
+    """The server is not known to be away: it took longer than a request waits."""
+
+
+class Unanswered(Late):
     """The server was asked, and may have done it or not."""
 
 
@@ -215,7 +219,8 @@ class Link(PerProcess):
         said = str(error)
         if said.startswith(GONE):
             return CountsGone(f"the store {self.shown}: {said.removeprefix(GONE).lstrip()}")
-        return StoreUnavailable(f"the store {self.shown}: {error}")
+        late = isinstance(error, (TimeoutError, self._errors.TimeoutError))
+        return (Late if late else StoreUnavailable)(f"the store {self.shown}: {error}")
 
 
 def packed(command: Sequence[Argument]) -> bytes:
