@@ -338,8 +338,11 @@ class CountStorage:
         """Log how several processes count, if there are several; `seed` is what they draw with."""
         from faultinject.journal import log
 
+        server = self._server
         if self.directory is not None:
             log.shared(self.directory.path, seed)
+        elif server is not None and not self.missing:
+            log.shared(server.shown.removeprefix("the store "), seed)
         elif self.salt:
             log.detach(self.why)
 

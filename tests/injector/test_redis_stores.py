@@ -134,7 +134,11 @@ def test_what_one_puts_in_force_all_have_a_second_later(url, clock, caplog):
     caplog.clear()
     assert [get(other), get(one), get(other)] == [500, 500, 500]
     assert other.seed == "new"
-    assert caplog.messages == 2 * ["faultinject is on: seed new, rules http:500,times=3"], "each says so"
+    server, prefix = url.split("?prefix=")
+    assert caplog.messages == 2 * [
+        "faultinject is on: seed new, rules http:500,times=3",
+        f"faultinject: several processes share their counts in {server} (prefix {prefix}), seed new",
+    ], "each says so"
     late = make(url)
     assert [get(late), get(one)] == [200, 200]
     assert late.counts() == one.counts() == other.counts() == {"rule-1": {"matched": 5, "injected": 3}}
@@ -264,6 +268,9 @@ def test_a_server_that_comes_late_is_told(start_redis, clock, caplog):
         " nothing is injected while the store is ",
         " the store is available again; 3 request",
     ]
+    assert caplog.messages[-1] == (
+        f"faultinject: several processes share their counts in {server.url} (prefix faultinject), seed s"
+    )
 
 
 @pytest.mark.parametrize("slow", [1, elsewhere.TRIES])
