@@ -28,7 +28,7 @@ from faultinject.rules.key import Key
 from faultinject.rules.names import VARIABLES
 from faultinject.rules.triggers import TRIGGERS
 from faultinject.rules.vocabulary import KEYS
-from tests import command_lines, python_page, vendor_pages
+from tests import command_lines, control_api_page, log_lines, python_page, vendor_pages
 from tests.documents import PAGES, ROOT, table, table_of, write_table
 
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
@@ -224,6 +224,9 @@ TABLES = {
     "commands": command_lines.commands,
     "exit-codes": command_lines.exit_codes,
     "rooms": rooms,
+    "log": log_lines.lines,
+    "calls": control_api_page.calls,
+    "refusals": control_api_page.refusals,
 }
 MADE = {
     "docs/reference/python.md": python_page.page,

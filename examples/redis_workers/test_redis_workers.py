@@ -68,6 +68,9 @@ def ports(tmp_path: Path) -> Iterator[list[int]]:
             wait_until(log_of, r"Ready to accept", 1) if words[0] == "redis-server" else wait_until(
                 log_of, r"faultinject is on: ", 4
             )
+        # uvicorn's workers listen a moment after they have loaded the app.
+        for port in (wsgi, asgi):
+            wait_for_port(int(port))
         yield [int(wsgi), int(asgi)]
 
 
@@ -77,6 +80,15 @@ def wait_until(log: Path, said: str, times: int) -> None:
     while len(re.findall(said, log.read_text())) < times:
         assert time.monotonic() < end, log.read_text()
         time.sleep(0.05)
+
+
+def wait_for_port(port: int) -> None:
+    """Until something listens."""
+    end = time.monotonic() + 60
+    with ExitStack() as stack:
+        while stack.enter_context(socket.socket()).connect_ex(("127.0.0.1", port)):
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
 
 def injected(port: int) -> int:

@@ -95,8 +95,10 @@ def _switch(state: Mapping[str, Any]) -> str:
     if not ends:
         return "on"
     left = max(0, round(min(ends) - state["now"]))
-    moment = time.strftime("%H:%M:%S", time.localtime(min(ends)))
-    return f"on for another {_duration(left)}, until {moment}"
+    now, end = time.localtime(state["now"]), time.localtime(min(ends))
+    # Whoever reads the time alone takes it for today's.
+    form = "%H:%M:%S" if end[:3] == now[:3] else "%Y-%m-%d %H:%M:%S"
+    return f"on for another {_duration(left)}, until {time.strftime(form, end)}"
 
 
 def _duration(seconds: int) -> str:

@@ -6,9 +6,11 @@ from contextlib import suppress
 from time import monotonic
 from weakref import finalize
 
+from faultinject.counts.guarded import CountsGone
 from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_beside import Beside
 from faultinject.counts.redis_dial import Dial
+from faultinject.counts.redis_scripts import GONE
 from faultinject.exceptions import MissingExtra, StoreUnavailable
 from faultinject.installation import install_extra
 
@@ -29,7 +31,11 @@ FRESH = 0.05
 """Seconds after an answer in which a connection is taken to be there still: each look whether it is costs as much as an answer."""
 
 
-class Unanswered(StoreUnavailable):
+class Late(StoreUnavailable):
+    """The server is not known to be away: it took longer than a request waits."""
+
+
+class Unanswered(Late):
     """The server was asked, and may have done it or not."""
 
 
@@ -210,7 +216,11 @@ class Link(PerProcess):
         return connection
 
     def _failed(self, error: Exception) -> StoreUnavailable:
-        return StoreUnavailable(f"the store {self.shown}: {error}")
+        said = str(error)
+        if said.startswith(GONE):
+            return CountsGone(f"the store {self.shown}: {said.removeprefix(GONE).lstrip()}")
+        late = isinstance(error, (TimeoutError, self._errors.TimeoutError))
+        return (Late if late else StoreUnavailable)(f"the store {self.shown}: {error}")
 
 
 def packed(command: Sequence[Argument]) -> bytes:

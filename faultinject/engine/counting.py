@@ -80,6 +80,9 @@ if TYPE_CHECKING:
     class SharedNotes(Protocol):
         """What the processes of one store tell each other; a lock of theirs is held once a request."""
 
+        def replaced(self) -> None:
+            """Other counts answer in place of these."""
+
         def note_injected(self, rule: int) -> None:
             """A fault of the rule was decided on."""
 

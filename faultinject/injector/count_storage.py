@@ -209,10 +209,15 @@ class CountStorage:
         def same(found: dict[str, Any]) -> bool:
             return found.get("scenario") == own.text and (chosen or found.get("seed") == own.seed)
 
+        def how_it_differs(found: dict[str, Any]) -> str:
+            from faultinject.counts.opening import in_use
+
+            return in_use(found, data, chosen=chosen)
+
         def agree(directory: StoreDirectory) -> int:
             return directory.agree(
-                data, rules=own.next_place, same=same, agreed=agreed, replace=replace, keeps=SWITCH
-            )
+                data, rules=own.next_place, same=same, agreed=agreed, replace=replace, keeps=SWITCH, in_use=how_it_differs
+            )  # fmt: skip
 
         try:
             agree(self.directory)
@@ -333,8 +338,11 @@ class CountStorage:
         """Log how several processes count, if there are several; `seed` is what they draw with."""
         from faultinject.journal import log
 
+        server = self._server
         if self.directory is not None:
             log.shared(self.directory.path, seed)
+        elif server is not None and not self.missing:
+            log.shared(server.shown.removeprefix("the store "), seed)
         elif self.salt:
             log.detach(self.why)
 

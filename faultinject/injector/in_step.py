@@ -26,7 +26,7 @@ class InStep(InForce):
     """Whether `catch_up` must be asked before `plan` is: other processes may put something in force here."""
     _file: RuleFile | None = None
     _unwatched: RuleFile | None = None
-    _announced: tuple[Scenario, str] | None = None
+    _announced: tuple[Scenario, str, bool] | None = None
 
     @property
     def standing(self) -> Standing:
@@ -66,7 +66,10 @@ class InStep(InForce):
                 if self._count_storage.postpone():
                     log.unread(error)
                 return
+            old = self._own.counts.shared
             self._adopt(found, counts)
+        if old is not None and old is not counts.shared:
+            old.replaced()
         if self._count_storage.replaced_by and not found.decides_as(before):
             log.replaced(self._count_storage.replaced_by)
         if (found.on, found.until) != (before.on, before.until) and self.may_inject:
@@ -141,10 +144,12 @@ class InStep(InForce):
     def announce(self) -> None:
         """Log once what is in force: a shell that cut a rule short must be visible."""
         standing = self._standing
-        announced = self._announced
-        if announced is not None and announced[0] is standing.scenario and announced[1] == standing.seed:
+        # A store that was not there at the start is told of when it is.
+        new = standing.scenario, standing.seed, not self._count_storage.missing
+        known = self._announced
+        if known is not None and known[0] is new[0] and known[1:] == new[1:]:
             return
-        self._announced = standing.scenario, standing.seed
+        self._announced = new
         if self._killed:
             return
         if self._production is not None:

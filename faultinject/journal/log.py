@@ -55,6 +55,7 @@ def _doubts(rules: Sequence[Rule], names: Sequence[str]) -> list[tuple[str, str]
 
 
 def _warn_of(doubts: list[tuple[str, str]]) -> None:
+    """A rule asks for a value that almost no request has."""
     for name, doubt in doubts[:_MOST_RULES]:
         _warn("faultinject: %s: %s", name, doubt)
     if len(doubts) > _MOST_RULES:

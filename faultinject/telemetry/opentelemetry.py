@@ -33,8 +33,8 @@ def trace(injector: Injector | None = None) -> None:
     `faultinject.vendor` and `faultinject.code`, and where there is an answer "http.response.status_code". A fault that was not
     carried out after all gets a second event, `faultinject.not_injected`, with `faultinject.did`.
 
-    The span is the one that is current when the fault is decided: the instrumentation must stand outside of the faults, as it does
-    when the app is instrumented after `install()`. Where no span records, there is no event.
+    The span is the one that is current when the fault is decided: the instrumentation must stand outside of the faults, as
+    OpenTelemetry's middleware does that is put around the app after `install()`. Where no span records, there is no event.
 
     Where the current span is a client's own, as it is for `FaultTransport` and for other clients in the app's own process, its attribute
     "http.request.resend_count" is taken for the number of the attempt. No server sees that attribute of a client in another process:

@@ -83,6 +83,30 @@ def test_who_has_counted_tells_what_was_in_force(redis, now, caplog):
     assert [get((one, late)[number % 2]) for number in range(7)] == [503] * 5 + [200] * 2
 
 
+def test_what_is_gone_is_told_after_an_outage(redis, now, caplog):
+    """Redis was away first, which the log says: that it came back empty is another thing, which needs somebody. Then it is available."""
+    injector = make(redis, seed="s")
+    assert get(injector) == 503
+    redis.kill()
+    caplog.clear()
+    assert get(injector) == 200
+    redis.start()
+    for _ in range(2):
+        now[0] += 60
+        assert get(injector) == 200
+    [away, gone] = caplog.messages
+    assert away.startswith(
+        "faultinject: nothing is injected while the store is unavailable: the store unix://"
+    )
+    assert gone.endswith(
+        f"the store {redis.url}: the counts are not there any more: put the rules in force anew"
+    )
+    make(redis, seed="s").reset()
+    now[0] += 60
+    assert get(injector) == 503
+    assert caplog.messages[-1].startswith("faultinject: the store is available again; ")
+
+
 def test_what_was_switched_off_stays_off(redis, now):
     """Also for a rule that needs no count."""
     one = make(redis, "http:503", seed="s")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.counts import redis_store
+from faultinject import Injector, Scenario, WSGIFaultMiddleware
+from faultinject.counts import redis_dial, redis_store
 from faultinject.counts.redis_beside import Beside
 from faultinject.counts.redis_link import Link
 from faultinject.exceptions import StoreInUse, StoreUnavailable
@@ -134,7 +134,11 @@ def test_what_one_puts_in_force_all_have_a_second_later(url, clock, caplog):
     caplog.clear()
     assert [get(other), get(one), get(other)] == [500, 500, 500]
     assert other.seed == "new"
-    assert caplog.messages == 2 * ["faultinject is on: seed new, rules http:500,times=3"], "each says so"
+    server, prefix = url.split("?prefix=")
+    assert caplog.messages == 2 * [
+        "faultinject is on: seed new, rules http:500,times=3",
+        f"faultinject: several processes share their counts in {server} (prefix {prefix}), seed new",
+    ], "each says so"
     late = make(url)
     assert [get(late), get(one)] == [200, 200]
     assert late.counts() == one.counts() == other.counts() == {"rule-1": {"matched": 5, "injected": 3}}
@@ -235,3 +239,58 @@ def test_use_while_the_server_is_not_there(start_redis, clock):
     late.use("http:500")
     clock[0] += 60
     assert get(late) == 500
+
+
+def test_another_seed_is_refused_by_name(url):
+    """Both seeds are named, where one was given."""
+    scenario = "cos:SlowDown,times=5"
+    cure = "name another with ?prefix=, or replace them with ?replace"
+    first = make(url, Scenario(scenario, seed="one"))
+    for other, seed in ((Scenario(scenario, seed="two"), "not two"), (scenario, "and none is given here")):
+        with pytest.raises(StoreInUse) as raised:
+            make(url, other)
+        assert f" is in use by the same rules with the seed one, {seed}: {cure}" in str(raised.value)
+    with pytest.raises(StoreInUse, match="is in use by other rules"):
+        make(url, Scenario("cos:SlowDown,times=6", seed="one"))
+    assert first.seed == "one"
+
+
+def test_a_server_that_comes_late_is_told(start_redis, clock, caplog):
+    """The log says once that it is away, and once that it is there, also where the seed was given and stays."""
+    server = start_redis()
+    server.kill()
+    injector = make(server.url, seed="s")
+    assert [get(injector) for _ in range(2)] == [200, 200]
+    server.start()
+    clock[0] += 2
+    assert get(injector) == 503
+    assert [each.partition(":")[2][:40] for each in caplog.messages if "available" in each] == [
+        " nothing is injected while the store is ",
+        " the store is available again; 3 request",
+    ]
+    assert caplog.messages[-1] == (
+        f"faultinject: several processes share their counts in {server.url} (prefix faultinject), seed s"
+    )
+
+
+@pytest.mark.parametrize("slow", [1, elsewhere.TRIES])
+def test_a_server_that_is_slow_at_the_start(start_redis, unused_tcp_port, monkeypatch, caplog, slow):
+    """A process that begins asks again for a moment, as no request waits yet; only then it begins without the server."""
+    port = unused_tcp_port
+    start_redis("--port", str(port))
+    asked = []
+
+    def connection(dial, patience):
+        asked.append(patience)
+        if len(asked) <= slow:
+            raise TimeoutError("no connection in time")
+        return dial._connect()
+
+    monkeypatch.setattr(redis_dial.Dial, "connection", connection)
+    monkeypatch.setattr(elsewhere, "sleep", lambda _: None)
+    injector = make(f"redis://127.0.0.1:{port}")
+    begins = slow < elsewhere.TRIES
+    assert [each for each in caplog.messages if "no connection in time" in each] == caplog.messages[
+        : not begins
+    ]
+    assert get(injector) == (503 if begins else 200)

@@ -15,10 +15,10 @@ from weakref import WeakSet
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import Injector, Scenario, WSGIFaultMiddleware
 from faultinject.counts.mapping import WHOLE
 from faultinject.engine.counting import Take
-from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, StoreBusy, StoreInUse, StoreUnavailable
 from faultinject.injector import count_storage as sharing
 from faultinject.injector import instances as registry
 
@@ -94,7 +94,7 @@ def test_forked_and_spawned_workers():
     """Children of multiprocessing find one place, however they are made."""
     text = """
 import multiprocessing, sys
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import Injector, Scenario, WSGIFaultMiddleware
 
 def app(environ, start_response):
     start_response("200 OK", [])
@@ -424,3 +424,27 @@ def test_a_store_that_cannot_serve(tmp_path):
     """Named by hand, it stops the start."""
     with pytest.raises(ConfigurationError, match="make the directory above it first"):
         make(store=f"file:{tmp_path}/no/where")
+
+
+OTHER = """
+import sys
+from faultinject import Injector, Scenario
+injector = Injector(Scenario(sys.argv[1], seed="one"), store=sys.argv[2], environ={})
+print("begun", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_another_seed_is_refused_by_name(tmp_path):
+    """Of a server with the same rules both seeds are named; of other rules no seed is told."""
+    store = f"file:{tmp_path / 'store'}"
+    command = [sys.executable, "-c", OTHER, RULE, store]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"begun\n"
+        with pytest.raises(
+            StoreInUse, match="by the same rules with the seed one, not two, those of process"
+        ):
+            Injector(Scenario(RULE, seed="two"), store=store, environ={})
+        with pytest.raises(StoreInUse, match="by other rules, those of process"):
+            Injector(Scenario("http:418", seed="two"), store=store, environ={})
+        other.communicate()
