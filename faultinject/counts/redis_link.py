@@ -31,11 +31,7 @@ FRESH = 0.05
 """Seconds after an answer in which a connection is taken to be there still: each look whether it is costs as much as an answer."""
 
 
-class Late(StoreUnavailable):
-    """The server is not known to be away: it took longer than a request waits."""
-
-
-class Unanswered(Late):
+class Unanswered(StoreUnavailable):
     """The server was asked, and may have done it or not."""
 
 
@@ -219,8 +215,7 @@ class Link(PerProcess):
         said = str(error)
         if said.startswith(GONE):
             return CountsGone(f"the store {self.shown}: {said.removeprefix(GONE).lstrip()}")
-        late = isinstance(error, (TimeoutError, self._errors.TimeoutError))
-        return (Late if late else StoreUnavailable)(f"the store {self.shown}: {error}")
+        return StoreUnavailable(f"the store {self.shown}: {error}")
 
 
 def packed(command: Sequence[Argument]) -> bytes:

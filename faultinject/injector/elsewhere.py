@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from time import monotonic, sleep
+from time import monotonic
 
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailable
 from faultinject.injector.standing import SWITCH, read_standing
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
             """
 
 
-TRIES, BETWEEN = 5, 0.1
-"""How often a server is asked, and the seconds between, when a process begins and it answers too late for a request: nobody waits yet."""
 PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds until a server is asked again that did not answer when this process began, and at most."""
 
@@ -107,7 +105,7 @@ class Elsewhere:
             return own.but(seed=seed), given
 
         try:
-            found = _patiently(ask)
+            found = ask()
         except StoreUnavailable as error:
             self._ask, self._again, self.missing = ask, monotonic() + self._pause, str(error)
             return own, _nothing(error)
@@ -175,18 +173,6 @@ class Elsewhere:
             raise
         self._ask, self.missing = None, ""
         return found
-
-
-def _patiently(ask: Callable[[], tuple[Standing, Counts]]) -> tuple[Standing, Counts]:
-    """What a server says that may be slow at first: many processes that begin at a time, TLS, a name that is looked up."""
-    from faultinject.counts.redis_link import Late
-
-    for _ in range(TRIES - 1):
-        try:
-            return ask()
-        except Late:
-            sleep(BETWEEN)
-    return ask()
 
 
 def _opened(text: str) -> Store:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
-from faultinject.counts import redis_dial, redis_store
+from faultinject.counts import redis_store
 from faultinject.counts.redis_beside import Beside
 from faultinject.counts.redis_link import Link
 from faultinject.exceptions import StoreInUse, StoreUnavailable
@@ -271,26 +271,3 @@ def test_a_server_that_comes_late_is_told(start_redis, clock, caplog):
     assert caplog.messages[-1] == (
         f"faultinject: several processes share their counts in {server.url} (prefix faultinject), seed s"
     )
-
-
-@pytest.mark.parametrize("slow", [1, elsewhere.TRIES])
-def test_a_server_that_is_slow_at_the_start(start_redis, unused_tcp_port, monkeypatch, caplog, slow):
-    """A process that begins asks again for a moment, as no request waits yet; only then it begins without the server."""
-    port = unused_tcp_port
-    start_redis("--port", str(port))
-    asked = []
-
-    def connection(dial, patience):
-        asked.append(patience)
-        if len(asked) <= slow:
-            raise TimeoutError("no connection in time")
-        return dial._connect()
-
-    monkeypatch.setattr(redis_dial.Dial, "connection", connection)
-    monkeypatch.setattr(elsewhere, "sleep", lambda _: None)
-    injector = make(f"redis://127.0.0.1:{port}")
-    begins = slow < elsewhere.TRIES
-    assert [each for each in caplog.messages if "no connection in time" in each] == caplog.messages[
-        : not begins
-    ]
-    assert get(injector) == (503 if begins else 200)
