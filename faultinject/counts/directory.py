@@ -23,7 +23,7 @@ from faultinject.counts.filelock import AVAILABLE, FileLock
 from faultinject.counts.generation import CUT, NAME, Generation
 from faultinject.counts.holders import Holders
 from faultinject.counts.lines import whole_lines
-from faultinject.counts.opening import OTHER_RULES, open_directory, read_file, refuse, remove_file, write_file
+from faultinject.counts.opening import open_directory, read_file, refuse, remove_file, write_file
 from faultinject.counts.owner import described, gone
 from faultinject.counts.private import private_path
 from faultinject.counts.table import MOST_RULES, make_table
@@ -136,7 +136,6 @@ class StoreDirectory:
         agreed: str = "",
         replace: str | None = None,
         keeps: Sequence[str] = (),
-        in_use: Callable[[dict[str, Any]], str] = lambda _: OTHER_RULES,
     ) -> int:
         """As `publish`, unless the same is in force already: the first of equal processes publishes.
 
@@ -150,7 +149,6 @@ class StoreDirectory:
             replace: how one says that other rules are to be replaced, empty where that was said; None: nobody named the
                 directory, and nobody else finds it.
             keeps: what of other rules' data stays when these take their place.
-            in_use: says of what is in force how it differs, where that is refused.
 
         Raises:
             ConfigurationError: it has too many rules.
@@ -175,7 +173,7 @@ class StoreDirectory:
                 raise StoreUnavailable(f"the store {self.path} has lost its scenario")
             if found is None or not (same(found["data"]) or begun == agreed):
                 if replace and self._published and (others := holders.others()):
-                    why = f"{in_use({} if found is None else found['data'])}, those of {', '.join(others)}"
+                    why = f"is in use by other rules, those of {', '.join(others)}"
                     cure = f"end that server, name another directory, or replace its rules with {replace}"
                     refuse(self.path, why, cure, StoreInUse)
                 before = {} if found is None else found["data"]

@@ -9,9 +9,8 @@ from faultinject.exceptions import ConfigurationError, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import NoReturn
 
-OTHER_RULES = "is in use by other rules"
 FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -94,23 +93,3 @@ def refuse(path: str, why: str, cure: str, error: type[ConfigurationError] = Con
         ConfigurationError: always, or the kind of it that is given.
     """
     raise error([Problem(f"the store {path!r} {why}: {cure}")])
-
-
-def in_use(found: dict[str, Any], own: dict[str, Any], *, chosen: bool) -> str:
-    """What keeps a process from counting in a store, in words: other rules, or the same with another seed.
-
-    Args:
-        found: what is in force there, with `scenario` as JSON and `seed`.
-        own: what the process began with.
-        chosen: nobody gave its seed.
-    """
-    from json import loads
-
-    try:
-        there, here = (loads(each["scenario"]) for each in (found, own))
-        if {**there, "seed": None} != {**here, "seed": None}:
-            return OTHER_RULES
-    except (KeyError, TypeError, ValueError):  # what cannot be read is none of ours
-        return OTHER_RULES
-    seed = "and none is given here" if chosen else f"not {own['seed']}"
-    return f"is in use by the same rules with the seed {found['seed']}, {seed}"

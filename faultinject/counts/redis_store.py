@@ -7,7 +7,6 @@ from time import monotonic
 
 from faultinject.counts.away import Away
 from faultinject.counts.guarded import Guarded
-from faultinject.counts.opening import in_use
 from faultinject.counts.redis_counts import KINDS, RedisCounts
 from faultinject.counts.redis_link import Link, Script
 from faultinject.counts.redis_memory import Memory
@@ -100,9 +99,11 @@ class RedisStore:
                 f"{self.shown} has lost what this server has counted: put its rules in force anew, or start it again"
             )
         cure = "name another with ?prefix=, or replace them with ?replace"
-        if what == b"in use":
-            there = {"scenario": _text(told[0]), "seed": _text(told[1])}
-            self._refuse(in_use(there, data, chosen=chosen), cure, StoreInUse)
+        if what == b"seed":
+            found, given = _text(told[0]), data["seed"]
+            self._refuse(f"is in use by the same rules with the seed {found}, not {given}", cure, StoreInUse)
+        if what == b"rules":
+            self._refuse("is in use by other rules", cure, StoreInUse)
         generation, identity, data = self._read(told)
         self._memory.tell(generation, identity, _text(told[5] or b""))
         if told[2] != texts[0]:

@@ -209,15 +209,10 @@ class CountStorage:
         def same(found: dict[str, Any]) -> bool:
             return found.get("scenario") == own.text and (chosen or found.get("seed") == own.seed)
 
-        def how_it_differs(found: dict[str, Any]) -> str:
-            from faultinject.counts.opening import in_use
-
-            return in_use(found, data, chosen=chosen)
-
         def agree(directory: StoreDirectory) -> int:
             return directory.agree(
-                data, rules=own.next_place, same=same, agreed=agreed, replace=replace, keeps=SWITCH, in_use=how_it_differs
-            )  # fmt: skip
+                data, rules=own.next_place, same=same, agreed=agreed, replace=replace, keeps=SWITCH
+            )
 
         try:
             agree(self.directory)

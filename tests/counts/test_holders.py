@@ -11,7 +11,6 @@ import pytest
 
 from faultinject.counts import begun, private
 from faultinject.counts.directory import StoreDirectory
-from faultinject.counts.opening import in_use
 from faultinject.counts.owner import described, lives
 from faultinject.exceptions import ConfigurationError, StoreInUse, StoreUnavailable
 
@@ -21,7 +20,6 @@ SERVER = """
 import os, sys
 from faultinject.exceptions import FaultInjectError
 from faultinject.counts.directory import StoreDirectory
-from faultinject.counts.opening import in_use
 from faultinject.counts import holders
 
 path, rules = sys.argv[1:]
@@ -255,19 +253,3 @@ def test_a_session_of_a_number_that_is_given_again(process, path):
     Path(path, "owner").write_text(f"{pid}-{int(began) - 1}-{namespace}")
     store.claim()
     assert Path(path, "owner").read_text() == described(os.getpid())
-
-
-@pytest.mark.parametrize(
-    ("found", "own", "chosen", "said"),
-    [
-        ({"scenario": '{"seed":"1"}', "seed": "1"}, '{"seed":"2"}', False, "by the same rules with the seed 1, not 2"),
-        ({"scenario": "{}", "seed": "1"}, "{}", False, "by the same rules with the seed 1, not 2"),
-        ({"scenario": '{"seed":"1"}', "seed": "1"}, "{}", True, "by the same rules with the seed 1, and none is given here"),
-        ({"scenario": '{"rules":[1],"seed":"1"}', "seed": "1"}, '{"seed":"1"}', False, "by other rules"),
-        ({"scenario": "{", "seed": "1"}, "{}", False, "by other rules"),
-        ({}, "{}", False, "by other rules"),
-    ],
-)  # fmt: skip
-def test_who_is_refused_is_told_what_differs(found, own, chosen, said):
-    """A seed that differs is named, with the one that was given here; what cannot be read is other rules."""
-    assert in_use(found, {"scenario": own, "seed": "2"}, chosen=chosen) == f"is in use {said}"

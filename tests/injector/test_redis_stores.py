@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject import Injector, Scenario, WSGIFaultMiddleware
+from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts import redis_store
 from faultinject.counts.redis_beside import Beside
 from faultinject.counts.redis_link import Link
@@ -246,7 +246,7 @@ def test_another_seed_is_refused_by_name(url):
     scenario = "cos:SlowDown,times=5"
     cure = "name another with ?prefix=, or replace them with ?replace"
     first = make(url, Scenario(scenario, seed="one"))
-    for other, seed in ((Scenario(scenario, seed="two"), "not two"), (scenario, "and none is given here")):
+    for other, seed in ((Scenario(scenario, seed="two"), "not two"), (scenario, "not one that is chosen")):
         with pytest.raises(StoreInUse) as raised:
             make(url, other)
         assert f" is in use by the same rules with the seed one, {seed}: {cure}" in str(raised.value)

@@ -15,10 +15,10 @@ from weakref import WeakSet
 
 import pytest
 
-from faultinject import Injector, Scenario, WSGIFaultMiddleware
+from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts.mapping import WHOLE
 from faultinject.engine.counting import Take
-from faultinject.exceptions import ConfigurationError, StoreBusy, StoreInUse, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
 from faultinject.injector import count_storage as sharing
 from faultinject.injector import instances as registry
 
@@ -94,7 +94,7 @@ def test_forked_and_spawned_workers():
     """Children of multiprocessing find one place, however they are made."""
     text = """
 import multiprocessing, sys
-from faultinject import Injector, Scenario, WSGIFaultMiddleware
+from faultinject import Injector, WSGIFaultMiddleware
 
 def app(environ, start_response):
     start_response("200 OK", [])
