@@ -162,7 +162,7 @@ if layout then
     redis.call('EXPIRE', key, {LIVES})
     return {{'joined', generation, id, scenario, seed, standing, origin}}
   end
-  if replaces == '0' then return {{scenario == mine and 'seed' or 'rules', seed}} end
+  if replaces == '0' then return {{'differs', scenario, seed}} end
   if generation ~= replaced then return {{'others', generation, standing}} end
 elseif known ~= '' then
   return {{'lost'}}

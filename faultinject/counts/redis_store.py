@@ -6,6 +6,7 @@ import os
 from time import monotonic
 
 from faultinject.counts.away import Away
+from faultinject.counts.differing import difference
 from faultinject.counts.guarded import Guarded
 from faultinject.counts.redis_counts import KINDS, RedisCounts
 from faultinject.counts.redis_link import Link, Script
@@ -98,12 +99,10 @@ class RedisStore:
             raise StoreUnavailable(
                 f"{self.shown} has lost what this server has counted: put its rules in force anew, or start it again"
             )
-        cure = "name another with ?prefix=, or replace them with ?replace"
-        if what == b"seed":
-            found, given = _text(told[0]), data["seed"]
-            self._refuse(f"is in use by the same rules with the seed {found}, not {given}", cure, StoreInUse)
-        if what == b"rules":
-            self._refuse("is in use by other rules", cure, StoreInUse)
+        if what == b"differs":
+            there = {"scenario": _text(told[0]), "seed": _text(told[1])}
+            why = f"is in use by {difference(there, data, chosen=chosen)}"
+            self._refuse(why, "name another with ?prefix=, or replace them with ?replace", StoreInUse)
         generation, identity, data = self._read(told)
         self._memory.tell(generation, identity, _text(told[5] or b""))
         if told[2] != texts[0]:
