@@ -8,7 +8,7 @@ from time import monotonic
 from faultinject.counts.away import Away
 from faultinject.counts.differing import difference
 from faultinject.counts.guarded import Guarded
-from faultinject.counts.redis_counts import KINDS, RedisCounts
+from faultinject.counts.redis_counts import KINDS, RedisCounts, keys_of
 from faultinject.counts.redis_link import Link, Script
 from faultinject.counts.redis_memory import Memory
 from faultinject.counts.redis_scripts import AGREE, JOIN, LOOK, PUT
@@ -154,7 +154,8 @@ class RedisStore:
         return seen[0], seen[0] != 0 and seen[:2] == self._followed
 
     def _seen(self) -> tuple[int, str, str]:
-        return _place(*self._link.run(self._looks, self._scenario, self._memory.began))
+        counts = () if self._followed is None else keys_of(self._prefix, self._followed[1])
+        return _place(*self._link.run(self._looks, (*self._scenario, *counts), self._memory.began))
 
     @property
     def beside(self) -> Beside:
