@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from time import monotonic
 from weakref import finalize
@@ -9,7 +10,7 @@ from weakref import finalize
 from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_beside import Beside
 from faultinject.counts.redis_dial import Dial
-from faultinject.exceptions import MissingExtra, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, MissingExtra, StoreUnavailable
 from faultinject.installation import install_extra
 
 TYPE_CHECKING = False
@@ -75,6 +76,7 @@ class Link(PerProcess):
 
     Raises:
         MissingExtra: the package redis is not installed.
+        ConfigurationError: there is no file of certificates.
     """
 
     def __init__(self, url: RedisURL) -> None:
@@ -106,6 +108,8 @@ class Link(PerProcess):
         if url.tls:
             kind = SSLConnection
             if url.ca:
+                if not os.path.isfile(url.ca):  # noqa: PTH113 - pathlib takes its time to load
+                    raise ConfigurationError(f"the store {url.shown}: ca: there is no file {url.ca!r}")
                 how["ssl_ca_certs"] = url.ca
         self._kind, self._how = kind, how
         # redis-py has no types for what is done with them.
@@ -168,7 +172,7 @@ class Link(PerProcess):
             except (errors.ResponseError, errors.BusyLoadingError):
                 raise  # it refuses
             except (errors.RedisError, OSError) as error:
-                raise Unanswered(f"the store {self.shown}: {error}") from None
+                raise Unanswered(str(self._failed(error))) from None
         except errors.ResponseError:
             self._keep(connection)
             raise
@@ -210,7 +214,14 @@ class Link(PerProcess):
         return connection
 
     def _failed(self, error: Exception) -> StoreUnavailable:
-        return StoreUnavailable(f"the store {self.shown}: {error}")
+        if isinstance(error, self._errors.AskError):
+            place = f"{error.host}:{error.port}"
+            why = f"it is a node of a cluster, in which {place} has the keys of this prefix: name that one"
+        elif "unauthenticated" in str(error):
+            why = "Authentication required."  # in the words that it has for shorter commands
+        else:
+            why = str(error).partition(" script: ")[0]
+        return StoreUnavailable(f"the store {self.shown}: {why}")
 
 
 def packed(command: Sequence[Argument]) -> bytes:
