@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.1
 """Seconds that a connection may take, with looking up the host's name, and the answers that one request needs together."""
+OPENING = 2.0
+"""The same where no request waits: a process that begins, or a change by hand."""
 NEARLY_ALL = 0.95
 """Share of them from which an answer may take as long as the connection itself waits, which needs no clock to be set."""
 FRESH = 0.05
@@ -37,14 +39,19 @@ class Unanswered(StoreUnavailable):
 class Until:
     """When nobody waits any more for the answers that one request needs; what a new connection takes is not their time.
 
+    Args:
+        opening: no request waits for them.
+
     Attributes:
+        patience: seconds that a new connection may take.
         moment: of the monotonic clock.
     """
 
-    __slots__ = ("moment",)
+    __slots__ = ("moment", "patience")
 
-    def __init__(self) -> None:
-        self.moment = monotonic() + PATIENCE
+    def __init__(self, *, opening: bool = False) -> None:
+        self.patience = max(OPENING, PATIENCE) if opening else PATIENCE
+        self.moment = monotonic() + self.patience
 
 
 class Script:
@@ -160,13 +167,13 @@ class Link(PerProcess):
         until = until or Until()
         began = monotonic()
         errors = self._errors
-        connection = self._connected()
+        connection = self._connected(until.patience)
         until.moment += monotonic() - began
         try:
             connection.send_packed_command((packed(command),))
             try:
                 left = until.moment - monotonic()
-                if left < NEARLY_ALL * PATIENCE and not connection.can_read(max(0.0, left)):
+                if not NEARLY_ALL * PATIENCE <= left <= PATIENCE and not connection.can_read(max(0.0, left)):
                     raise TimeoutError("no answer in time")
                 found = connection.read_response()
             except (errors.ResponseError, errors.BusyLoadingError):
@@ -183,7 +190,7 @@ class Link(PerProcess):
         self._keep(connection)
         return found
 
-    def _connected(self) -> Any:
+    def _connected(self, patience: float) -> Any:
         """A connection that nobody uses and that has nothing to say: what says something is closed."""
         self._here()
         try:
@@ -199,7 +206,7 @@ class Link(PerProcess):
             if usable:
                 return connection
             connection.disconnect()
-        return self._dial.connection(PATIENCE) if self._is_far else self._connect()
+        return self._dial.connection(patience) if self._is_far else self._connect()
 
     def _begin(self) -> None:
         self._idle.clear()

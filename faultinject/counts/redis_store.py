@@ -9,7 +9,7 @@ from faultinject.counts.away import Away
 from faultinject.counts.differing import difference
 from faultinject.counts.guarded import Guarded
 from faultinject.counts.redis_counts import KINDS, RedisCounts, keys_of
-from faultinject.counts.redis_link import Link, Script
+from faultinject.counts.redis_link import Link, Script, Until
 from faultinject.counts.redis_memory import Memory
 from faultinject.counts.redis_scripts import AGREE, JOIN, LOOK, PUT
 from faultinject.engine.draw import blake2b
@@ -203,7 +203,7 @@ class RedisStore:
         Raises:
             StoreUnavailable: the server cannot be asked, or has no rules any more, or some that nobody understands.
         """
-        generation, _, data = self._read(self._link.run(self._join, self._scenario))
+        generation, _, data = self._read(self._run(self._join, self._scenario))
         return generation, data
 
     def join(self) -> tuple[int, dict[str, Any], Guarded]:
@@ -214,7 +214,7 @@ class RedisStore:
         """
         # At once: the other threads do not wait for it.
         self._look = monotonic() + PAUSE
-        told = self._link.run(self._join, self._scenario)
+        told = self._run(self._join, self._scenario)
         generation, identity, origin = _place(told[0], told[1], told[5])
         if self._memory.tell(generation, identity, origin) or not generation:
             self._newer = False
@@ -255,7 +255,7 @@ class RedisStore:
         return new, [*self._scenario, *(f"{self._prefix}:{kind}:{new}" for kind in KINDS)]
 
     def _run(self, script: Script, keys: Sequence[str], *arguments: Argument) -> Any:
-        found = self._link.run(script, keys, *arguments)
+        found = self._link.run(script, keys, *arguments, until=Until(opening=True))
         if found[0] == b"layout":
             why = "was made by another version of faultinject"
             self._refuse(why, "name another with ?prefix=", ConfigurationError)

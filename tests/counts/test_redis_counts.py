@@ -338,6 +338,21 @@ def test_a_name_that_is_looked_up_slowly(start_redis, free_port, monkeypatch):
         place(counts)
 
 
+def test_a_process_that_begins_waits_longer(start_redis, free_port, monkeypatch):
+    """Than a request does: on a busy machine, and where a name is looked up slowly, it injects from its first request on."""
+    server = start_redis("--port", str(free_port))
+    lookup = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *words, **more: time.sleep(0.5) or lookup(*words, **more)
+    )
+    monkeypatch.setattr(redis_link, "PATIENCE", 0.2)
+    store = RedisStore(read_redis(f"redis://localhost:{free_port}"))
+    data = {"scenario": "{}", "seed": "1"}
+    assert store.agree(data, chosen=False)[0] == 1
+    server.client().execute_command("CLIENT", "PAUSE", "500", "WRITE")
+    assert store.put(data, after=1, anew=True)[0] == 2
+
+
 def test_a_slow_connection_takes_nothing_from_the_answers(start_redis, free_port, monkeypatch):
     """Neither from that of the match nor from that of the take behind it."""
     start_redis("--port", str(free_port))
