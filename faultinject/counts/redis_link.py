@@ -168,7 +168,12 @@ class Link(PerProcess):
         began = monotonic()
         errors = self._errors
         connection = self._connected(until.patience)
-        until.moment += monotonic() - began
+        now = monotonic()
+        until.moment += now - began
+        if now >= until.moment:
+            # What is not asked is not lost: a take would count.
+            self._idle.append((connection, 0.0))
+            raise TimeoutError("no time is left for another question")
         try:
             connection.send_packed_command((packed(command),))
             try:

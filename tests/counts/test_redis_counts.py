@@ -373,6 +373,19 @@ def test_a_slow_connection_takes_nothing_from_the_answers(start_redis, free_port
     assert moment == [redis_link.PATIENCE]
 
 
+def test_a_take_for_which_no_time_is_left(own_server, monkeypatch):
+    """It is not asked for, as on a machine that is busy for long: the next request has it."""
+    counts, _ = opened(own_server.url)
+    moment = [0.0]
+    monkeypatch.setattr(redis_link, "monotonic", lambda: moment[0])
+    assert place(counts.counts) == 0
+    moment[0] += redis_link.PATIENCE
+    with pytest.raises(StoreUnavailable, match=r"no time is left for another question$"):
+        counts.counts.take(Take(0, "", 1))
+    assert place(counts.counts) == 1
+    assert counts.counts.take(Take(0, "", 1))
+
+
 def test_a_late_connection_that_fails(free_port, monkeypatch):
     """It is forgotten, and the next who asks makes another."""
     pytest.importorskip("redis", reason="of the extra redis")
