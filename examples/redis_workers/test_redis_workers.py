@@ -110,6 +110,8 @@ def page(port: int) -> str:
     return text
 
 
+@pytest.mark.slow
+@pytest.mark.alone  # each answer of the Redis has 100 ms
 def test_a_hundred_faults_over_eight_workers(ports: list[int]) -> None:
     """Half of the README's requests: a hundred of them get the fault, whichever worker they meet, and each server knows of all."""
     assert re.fullmatch(r"900 answers 201, 100 answers 503, by [2-8] processes", main(ports, 250))

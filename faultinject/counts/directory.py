@@ -18,6 +18,7 @@ import os
 from time import time_ns
 
 from faultinject.counts.contents import COUNTS, SCENARIO, is_ours, remove_directory
+from faultinject.counts.differing import difference
 from faultinject.counts.file_counts import FileCounts
 from faultinject.counts.filelock import AVAILABLE, FileLock
 from faultinject.counts.generation import CUT, NAME, Generation
@@ -133,6 +134,7 @@ class StoreDirectory:
         *,
         rules: int,
         same: Callable[[dict[str, Any]], bool] | None = None,
+        chosen: bool = False,
         agreed: str = "",
         replace: str | None = None,
         keeps: Sequence[str] = (),
@@ -145,6 +147,7 @@ class StoreDirectory:
             data: what `read` gives; JSON.
             rules: how many rules it has.
             same: whether what is in force is the same; by default it must be equal.
+            chosen: nobody gave its seed.
             agreed: what tells the rules that this server was started with from others.
             replace: how one says that other rules are to be replaced, empty where that was said; None: nobody named the
                 directory, and nobody else finds it.
@@ -172,11 +175,12 @@ class StoreDirectory:
             if found is None and begun == agreed and self._published:
                 raise StoreUnavailable(f"the store {self.path} has lost its scenario")
             if found is None or not (same(found["data"]) or begun == agreed):
+                before = {} if found is None else found["data"]
                 if replace and self._published and (others := holders.others()):
-                    why = f"is in use by other rules, those of {', '.join(others)}"
+                    what = difference(before, data, chosen=chosen)
+                    why = f"is in use by {what}, those of {', '.join(others)}"
                     cure = f"end that server, name another directory, or replace its rules with {replace}"
                     refuse(self.path, why, cure, StoreInUse)
-                before = {} if found is None else found["data"]
                 kept = {name: before[name] for name in keeps if name in before}
                 generation = self._publish({**data, **kept})
             else:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from _weakrefset import WeakSet
-from time import sleep
 
 from faultinject.counts.per_process import PerProcess
 from faultinject.exceptions import StoreUnavailable
@@ -71,7 +71,8 @@ class Beside(PerProcess):
     def _run(self) -> None:
         wait = LINGER
         while True:
-            sleep(wait)
+            # Not the one that was there when this module was loaded: a greenlet would keep all others from going on.
+            time.sleep(wait)
             with self._lock:
                 due, self._due = self._due, {}
                 if not due:

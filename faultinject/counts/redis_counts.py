@@ -26,6 +26,11 @@ KINDS = ("rules", "scopes", "identities")
 _PLACES, _NOTED, _INJECTED, _FAILED = "mnif"
 
 
+def keys_of(prefix: str, identity: str) -> tuple[str, ...]:
+    """All keys of a scenario's counts, those that exist as long as it does first."""
+    return tuple(f"{prefix}:{kind}:{identity}" for kind in (*KINDS, "scopes-used", "identities-used"))
+
+
 class RedisCounts:
     """The counts of one scenario for all processes that know its id.
 
@@ -40,8 +45,7 @@ class RedisCounts:
 
     def __init__(self, link: Link, prefix: str, identity: str) -> None:
         self._link = link
-        kept = [f"{prefix}:{kind}:{identity}" for kind in KINDS]
-        self._keys = (*kept, f"{prefix}:scopes-used:{identity}", f"{prefix}:identities-used:{identity}")
+        self._keys = keys_of(prefix, identity)
         self._match, self._take = Script(MATCH), Script(TAKE)
         self._notes = Notes(link, self._keys)
         self._process = (0, 0)

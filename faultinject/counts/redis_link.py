@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from time import monotonic
 from weakref import finalize
@@ -11,7 +12,7 @@ from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_beside import Beside
 from faultinject.counts.redis_dial import Dial
 from faultinject.counts.redis_scripts import GONE
-from faultinject.exceptions import MissingExtra, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, MissingExtra, StoreUnavailable
 from faultinject.installation import install_extra
 
 TYPE_CHECKING = False
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.1
 """Seconds that a connection may take, with looking up the host's name, and the answers that one request needs together."""
+OPENING = 2.0
+"""The same where no request waits: a process that begins, or a change by hand."""
 NEARLY_ALL = 0.95
 """Share of them from which an answer may take as long as the connection itself waits, which needs no clock to be set."""
 FRESH = 0.05
@@ -38,14 +41,19 @@ class Unanswered(StoreUnavailable):
 class Until:
     """When nobody waits any more for the answers that one request needs; what a new connection takes is not their time.
 
+    Args:
+        opening: no request waits for them.
+
     Attributes:
+        patience: seconds that a new connection may take.
         moment: of the monotonic clock.
     """
 
-    __slots__ = ("moment",)
+    __slots__ = ("moment", "patience")
 
-    def __init__(self) -> None:
-        self.moment = monotonic() + PATIENCE
+    def __init__(self, *, opening: bool = False) -> None:
+        self.patience = max(OPENING, PATIENCE) if opening else PATIENCE
+        self.moment = monotonic() + self.patience
 
 
 class Script:
@@ -77,6 +85,7 @@ class Link(PerProcess):
 
     Raises:
         MissingExtra: the package redis is not installed.
+        ConfigurationError: there is no file of certificates.
     """
 
     def __init__(self, url: RedisURL) -> None:
@@ -108,6 +117,8 @@ class Link(PerProcess):
         if url.tls:
             kind = SSLConnection
             if url.ca:
+                if not os.path.isfile(url.ca):  # noqa: PTH113 - pathlib takes its time to load
+                    raise ConfigurationError(f"the store {url.shown}: ca: there is no file {url.ca!r}")
                 how["ssl_ca_certs"] = url.ca
         self._kind, self._how = kind, how
         # redis-py has no types for what is done with them.
@@ -158,19 +169,24 @@ class Link(PerProcess):
         until = until or Until()
         began = monotonic()
         errors = self._errors
-        connection = self._connected()
-        until.moment += monotonic() - began
+        connection = self._connected(until.patience)
+        now = monotonic()
+        until.moment += now - began
+        if now >= until.moment:
+            # What is not asked is not lost: a take would count.
+            self._idle.append((connection, 0.0))
+            raise TimeoutError("no time is left for another question")
         try:
             connection.send_packed_command((packed(command),))
             try:
                 left = until.moment - monotonic()
-                if left < NEARLY_ALL * PATIENCE and not connection.can_read(max(0.0, left)):
+                if not NEARLY_ALL * PATIENCE <= left <= PATIENCE and not connection.can_read(max(0.0, left)):
                     raise TimeoutError("no answer in time")
                 found = connection.read_response()
             except (errors.ResponseError, errors.BusyLoadingError):
                 raise  # it refuses
             except (errors.RedisError, OSError) as error:
-                raise Unanswered(f"the store {self.shown}: {error}") from None
+                raise Unanswered(str(self._failed(error))) from None
         except errors.ResponseError:
             self._keep(connection)
             raise
@@ -181,7 +197,7 @@ class Link(PerProcess):
         self._keep(connection)
         return found
 
-    def _connected(self) -> Any:
+    def _connected(self, patience: float) -> Any:
         """A connection that nobody uses and that has nothing to say: what says something is closed."""
         self._here()
         try:
@@ -197,7 +213,7 @@ class Link(PerProcess):
             if usable:
                 return connection
             connection.disconnect()
-        return self._dial.connection(PATIENCE) if self._is_far else self._connect()
+        return self._dial.connection(patience) if self._is_far else self._connect()
 
     def _begin(self) -> None:
         self._idle.clear()
@@ -215,7 +231,14 @@ class Link(PerProcess):
         said = str(error)
         if said.startswith(GONE):
             return CountsGone(f"the store {self.shown}: {said.removeprefix(GONE).lstrip()}")
-        return StoreUnavailable(f"the store {self.shown}: {error}")
+        if isinstance(error, self._errors.AskError):
+            place = f"{error.host}:{error.port}"
+            why = f"it is a node of a cluster, in which {place} has the keys of this prefix: name that one"
+        elif "unauthenticated" in said:
+            why = "Authentication required."  # in the words that it has for shorter commands
+        else:
+            why = said.partition(" script: ")[0]
+        return StoreUnavailable(f"the store {self.shown}: {why}")
 
 
 def packed(command: Sequence[Argument]) -> bytes:

@@ -162,7 +162,7 @@ if layout then
     redis.call('EXPIRE', key, {LIVES})
     return {{'joined', generation, id, scenario, seed, standing, origin}}
   end
-  if replaces == '0' then return {{scenario == mine and 'seed' or 'rules', seed}} end
+  if replaces == '0' then return {{'differs', scenario, seed}} end
   if generation ~= replaced then return {{'others', generation, standing}} end
 elseif known ~= '' then
   return {{'lost'}}
@@ -197,10 +197,11 @@ redis.call('HSET', KEYS[1], 'layout', '{LAYOUT}', 'generation', ARGV[3], 'id', A
 redis.call('EXPIRE', KEYS[1], {LIVES})
 """
 
-# KEYS: the scenario. ARGV: what the server of who asks began with, or nothing. Lives as long as somebody looks at it.
+# KEYS: the scenario, and the counts that who asks follows. ARGV: what the server of who asks began with, or nothing. All of them live as
+# long as somebody looks, also what counts a rule that hardly any request matches.
 LOOK = f"""
 if ARGV[1] ~= '' and redis.call('HGET', KEYS[1], 'layout') == '{LAYOUT}' then redis.call('HSET', KEYS[1], ARGV[1], '') end
-redis.call('EXPIRE', KEYS[1], {LIVES})
+for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, {LIVES}) end
 return redis.call('HMGET', KEYS[1], 'generation', 'id', 'origin')
 """
 

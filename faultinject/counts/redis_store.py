@@ -6,9 +6,10 @@ import os
 from time import monotonic
 
 from faultinject.counts.away import Away
+from faultinject.counts.differing import difference
 from faultinject.counts.guarded import Guarded
-from faultinject.counts.redis_counts import KINDS, RedisCounts
-from faultinject.counts.redis_link import Link, Script
+from faultinject.counts.redis_counts import KINDS, RedisCounts, keys_of
+from faultinject.counts.redis_link import Link, Script, Until
 from faultinject.counts.redis_memory import Memory
 from faultinject.counts.redis_scripts import AGREE, JOIN, LOOK, PUT
 from faultinject.engine.draw import blake2b
@@ -98,12 +99,10 @@ class RedisStore:
             raise StoreUnavailable(
                 f"{self.shown} has lost what this server has counted: put its rules in force anew, or start it again"
             )
-        cure = "name another with ?prefix=, or replace them with ?replace"
-        if what == b"seed":
-            found, given = _text(told[0]), data["seed"]
-            self._refuse(f"is in use by the same rules with the seed {found}, not {given}", cure, StoreInUse)
-        if what == b"rules":
-            self._refuse("is in use by other rules", cure, StoreInUse)
+        if what == b"differs":
+            there = {"scenario": _text(told[0]), "seed": _text(told[1])}
+            why = f"is in use by {difference(there, data, chosen=chosen)}"
+            self._refuse(why, "name another with ?prefix=, or replace them with ?replace", StoreInUse)
         generation, identity, data = self._read(told)
         self._memory.tell(generation, identity, _text(told[5] or b""))
         if told[2] != texts[0]:
@@ -155,7 +154,8 @@ class RedisStore:
         return seen[0], seen[0] != 0 and seen[:2] == self._followed
 
     def _seen(self) -> tuple[int, str, str]:
-        return _place(*self._link.run(self._looks, self._scenario, self._memory.began))
+        counts = () if self._followed is None else keys_of(self._prefix, self._followed[1])
+        return _place(*self._link.run(self._looks, (*self._scenario, *counts), self._memory.began))
 
     @property
     def beside(self) -> Beside:
@@ -203,7 +203,7 @@ class RedisStore:
         Raises:
             StoreUnavailable: the server cannot be asked, or has no rules any more, or some that nobody understands.
         """
-        generation, _, data = self._read(self._link.run(self._join, self._scenario))
+        generation, _, data = self._read(self._run(self._join, self._scenario))
         return generation, data
 
     def join(self) -> tuple[int, dict[str, Any], Guarded]:
@@ -214,7 +214,7 @@ class RedisStore:
         """
         # At once: the other threads do not wait for it.
         self._look = monotonic() + PAUSE
-        told = self._link.run(self._join, self._scenario)
+        told = self._run(self._join, self._scenario)
         generation, identity, origin = _place(told[0], told[1], told[5])
         if self._memory.tell(generation, identity, origin) or not generation:
             self._newer = False
@@ -255,7 +255,7 @@ class RedisStore:
         return new, [*self._scenario, *(f"{self._prefix}:{kind}:{new}" for kind in KINDS)]
 
     def _run(self, script: Script, keys: Sequence[str], *arguments: Argument) -> Any:
-        found = self._link.run(script, keys, *arguments)
+        found = self._link.run(script, keys, *arguments, until=Until(opening=True))
         if found[0] == b"layout":
             why = "was made by another version of faultinject"
             self._refuse(why, "name another with ?prefix=", ConfigurationError)

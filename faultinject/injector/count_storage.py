@@ -211,7 +211,13 @@ class CountStorage:
 
         def agree(directory: StoreDirectory) -> int:
             return directory.agree(
-                data, rules=own.next_place, same=same, agreed=agreed, replace=replace, keeps=SWITCH
+                data,
+                rules=own.next_place,
+                same=same,
+                chosen=chosen,
+                agreed=agreed,
+                replace=replace,
+                keeps=SWITCH,
             )
 
         try:

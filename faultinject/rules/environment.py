@@ -6,7 +6,7 @@ from faultinject.rules import values
 from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
-from faultinject.rules.store import read_store
+from faultinject.rules.store import read_store, shown_store
 from faultinject.rules.values import Mistake, shown, visible
 from faultinject.rules.variables import check_known, read_abort, read_seed, read_variables, value_of
 
@@ -78,7 +78,10 @@ class Environment:
         self.production_allowed = False
 
     def __repr__(self) -> str:
-        return f"Environment({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
+        values = {name: getattr(self, name) for name in self.__slots__}
+        if self.store is not None:
+            values["store"] = shown_store(self.store)
+        return f"Environment({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
 def is_switched_on(environ: Mapping[str, str]) -> bool | None:

@@ -93,8 +93,12 @@ def read_redis(text: str) -> RedisURL:
     else:
         found.host = unquote(parts.hostname or "")
         db = parts.path.strip("/")
+        if "@" in db:
+            raise Mistake(_signs(told))
         if not found.host:
             raise Mistake(f"{told} names no host; it looks like {_EXAMPLE}")
+        if not _is_host(found.host):
+            raise Mistake(f"{told}: {shown(found.host)} cannot be the name of a host")
         host = f"[{found.host}]" if ":" in found.host else found.host
         found.shown = f"{scheme}://{host}:{found.port}"
     if parts.fragment:
@@ -123,10 +127,36 @@ def read_redis(text: str) -> RedisURL:
 
 
 def without_password(text: str) -> str:
-    """A URL as a log may have it."""
-    scheme, slashes, rest = text.partition("://")
-    user, at, place = rest.rpartition("@")
-    return f"{scheme}{slashes}{'…' if user else ''}{at}{place}"
+    """A store as a log may have it: whatever may be a password is left out, also where the text is no URL.
+
+    >>> without_password("redis://user:secret@cache:6380/2?prefix=staging&pass=secret")
+    'redis://…@cache:6380/2?prefix=staging&pass=…'
+    """
+    before, at, place = text.rpartition("@")
+    scheme, colon, rest = (before or place).partition(":")
+    if not colon:
+        scheme, rest = "", scheme
+    start = f"{scheme}{colon}{'//' if rest.startswith('//') else ''}"
+    if at:
+        if "?" in before:  # is it a password of which a part stands behind the @, or an option?
+            return f"{start}…"
+        start += "…@" if f"{scheme}{colon}{rest}" != start else at
+    else:
+        place = rest.removeprefix("//")
+    place, mark, options = place.partition("?")
+    place, sharp, _ = place.partition("#")
+    options, other_sharp, _ = options.partition("#")
+    host, slash, path = place.partition("/")
+    name, colon, port = host.rpartition(":")
+    if colon and not at and (not name or not port.isdecimal()):
+        host = f"{name}:…"
+    kept = "&".join(map(_without_secret, options.split("&")))
+    return f"{start}{host}{slash}{path}{mark}{kept}{'#…' if sharp or other_sharp else ''}"
+
+
+def _without_secret(option: str) -> str:
+    name, equals, _ = option.partition("=")
+    return option if name in _OPTIONS or not equals else f"{name}=…"
 
 
 def _option(told: str, scheme: str, name: str) -> str:
@@ -140,10 +170,25 @@ def _option(told: str, scheme: str, name: str) -> str:
         return f"{told}: the database is the path: {_EXAMPLE}"
     if name in ("password", "username"):
         return f"the {name} of a store stands before its host: {scheme}://USERNAME:PASSWORD@…"
+    if "@" in name:
+        return _signs(told)
     near = most_like(name, _OPTIONS)
     return f"{told}: no option is called {shown(name)}" + (
         f"; did you mean {near}?" if near else "; the options are prefix, replace and, with rediss:, ca"
     )
+
+
+def _signs(told: str) -> str:
+    return f"{told}: the signs / ? # @ in a password are written %2F %3F %23 %40"
+
+
+def _is_host(name: str) -> bool:
+    """Whether a name can be looked up: the parts between its dots have 1 to 63 signs."""
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return name.isprintable() and " " not in name
 
 
 def _is_prefix(text: str) -> bool:

@@ -53,6 +53,18 @@ def read_store(text: str) -> str:
     raise Mistake(f"{shown(without_password(text))} is not a store; use {_ALLOWED}{added}{_nearest(text)}")
 
 
+def shown_store(store: str) -> str:
+    """A store as a log may have it.
+
+    >>> shown_store("redis://:secret@cache"), shown_store("file:/run/a@b")
+    ('redis://…@cache', 'file:/run/a@b')
+    """
+    if store == MEMORY or store.startswith(FILE):
+        return store
+    # Of another package's store only the scheme is known to hold no password.
+    return without_password(store) if is_redis(store) else f"{store.partition(':')[0]}:…"
+
+
 def opener(store: str) -> Callable[[str], Any] | None:
     """What opens a store of another package's scheme, from all of its text; None where no package has the scheme.
 
@@ -97,7 +109,7 @@ def _nearest(text: str) -> str:
     near = most_like(scheme, (MEMORY[:-1], FILE[:-1], *SCHEMES))
     if near is None and "/" in scheme:
         near, rest = FILE[:-1], text
-    if near is None or (near == FILE[:-1] and not rest):
+    if near is None or (near == FILE[:-1] and (not rest or "@" in rest)):
         return ""
     if near in SCHEMES:
         return f"; did you mean {near}://?"

@@ -205,6 +205,23 @@ def test_the_environment_as_json(run):
     }
 
 
+@pytest.mark.parametrize("on", ["0", "1"])
+def test_secrets_are_not_shown(run, on):
+    """Neither the token of the control API nor the password of the store: what this says is copied into reports and logs."""
+    env = {
+        "FAULTINJECT_ENABLED": on,
+        "FAULTINJECT_RULES": "http:503",
+        "FAULTINJECT_CONTROL": "/control",
+        "FAULTINJECT_TOKEN": "secret-token",
+        "FAULTINJECT_STORE": " redis://user:secret-password@cache/2?prefix=a",
+    }
+    for options in ([], ["--json"]):
+        code, out, err = run("check", *options, env=env)
+        assert code == 0
+        assert "secret" not in out + err
+        assert "redis://…@cache/2?prefix=a" in out.replace("\\u2026", "…")
+
+
 def test_an_expiry_that_has_passed(run):
     """The end of injection is told, and that nothing will be injected."""
     env = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,21 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 
 
 @pytest.fixture
-def free_port():
+def free_ports():
+    """Gives so many free ports, as text."""
+
+    def find(number):
+        with ExitStack() as open_ones:
+            found = [open_ones.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
+            return [str(each.getsockname()[1]) for each in found]
+
+    return find
+
+
+@pytest.fixture
+def free_port(free_ports):
     """A free port."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    return int(free_ports(1)[0])
 
 
 def opened(url, scenario="{}", seed="1", *, chosen=False, anew=False):
@@ -354,6 +365,21 @@ def test_a_name_that_is_looked_up_slowly(start_redis, free_port, monkeypatch):
         place(counts)
 
 
+def test_a_process_that_begins_waits_longer(start_redis, free_port, monkeypatch):
+    """Than a request does: on a busy machine, and where a name is looked up slowly, it injects from its first request on."""
+    server = start_redis("--port", str(free_port))
+    lookup = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *words, **more: time.sleep(0.5) or lookup(*words, **more)
+    )
+    monkeypatch.setattr(redis_link, "PATIENCE", 0.2)
+    store = RedisStore(read_redis(f"redis://localhost:{free_port}"))
+    data = {"scenario": "{}", "seed": "1"}
+    assert store.agree(data, chosen=False)[0] == 1
+    server.client().execute_command("CLIENT", "PAUSE", "500", "WRITE")
+    assert store.put(data, after=1, anew=True)[0] == 2
+
+
 def test_a_slow_connection_takes_nothing_from_the_answers(start_redis, free_port, monkeypatch):
     """Neither from that of the match nor from that of the take behind it."""
     start_redis("--port", str(free_port))
@@ -372,6 +398,19 @@ def test_a_slow_connection_takes_nothing_from_the_answers(start_redis, free_port
     assert place(counts) == 0
     assert counts.take(Take(0, "", 1))
     assert moment == [redis_link.PATIENCE]
+
+
+def test_a_take_for_which_no_time_is_left(own_server, monkeypatch):
+    """It is not asked for, as on a machine that is busy for long: the next request has it."""
+    counts, _ = opened(own_server.url)
+    moment = [0.0]
+    monkeypatch.setattr(redis_link, "monotonic", lambda: moment[0])
+    assert place(counts.counts) == 0
+    moment[0] += redis_link.PATIENCE
+    with pytest.raises(StoreUnavailable, match=r"no time is left for another question$"):
+        counts.counts.take(Take(0, "", 1))
+    assert place(counts.counts) == 1
+    assert counts.counts.take(Take(0, "", 1))
 
 
 def test_a_late_connection_that_fails(free_port, monkeypatch):
@@ -459,7 +498,7 @@ def test_a_user_with_a_password(start_redis):
     server = start_redis("--requirepass", "se cret/1")
     url = server.url.replace("unix://", "unix://default:se%20cret%2F1@")
     assert place(opened(url)[0]) == 0
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable, match=r"/s: Authentication required\.$"):
         opened(server.url)
     with pytest.raises(StoreUnavailable, match="invalid username-password pair") as raised:
         opened(server.url.replace("unix://", "unix://:s3cret@"))
@@ -486,6 +525,43 @@ def test_an_encrypted_connection(start_redis, tmp_path, free_port):
         opened(f"rediss://127.0.0.1:{free_port}")
     with pytest.raises(StoreUnavailable):
         opened(f"redis://127.0.0.1:{free_port}")
+    with pytest.raises(ConfigurationError, match=f"/0: ca: there is no file '{tmp_path}/none.pem'$"):
+        opened(f"rediss://127.0.0.1:{free_port}?ca={tmp_path}/none.pem")
+
+
+def test_a_server_that_takes_no_writes(start_redis):
+    """A replica, and one that is full; the message has nothing of the script."""
+    server = start_redis("--maxmemory", "1")
+    with pytest.raises(StoreUnavailable, match=r"command not allowed when used memory > 'maxmemory'\.$"):
+        opened(server.url)
+    server.client().config_set("maxmemory", 0)
+    counts, _ = opened(server.url)
+    server.client().replicaof("127.0.0.1", "1")
+    with pytest.raises(StoreUnavailable, match=r"You can't write against a read only replica\.$"):
+        place(counts)
+
+
+def test_a_node_of_a_cluster(start_redis, redis_server, free_ports):
+    """The one that has the keys counts; another one says which that is."""
+    if redis_server.client().info("server")["redis_version"] < "7":
+        pytest.skip("it has no --cluster-port")
+    options = "--cluster-enabled", "yes", "--cluster-config-file", "nodes"
+    ports = free_ports(4)
+    one, other = (
+        start_redis(*options, "--bind", "127.0.0.1", "--port", ports[at], "--cluster-port", ports[at + 1])
+        for at in (0, 2)
+    )
+    with pytest.raises(StoreUnavailable, match=r"/s: Hash slot not served$"):
+        opened(one.url)
+    slot = one.client().execute_command("CLUSTER KEYSLOT", "{faultinject}")
+    one.client().execute_command("CLUSTER ADDSLOTSRANGE", 0, slot)
+    other.client().execute_command("CLUSTER ADDSLOTSRANGE", slot + 1, 16_383)
+    one.client().execute_command("CLUSTER MEET", "127.0.0.1", ports[2], ports[3])
+    until(lambda: all(each.client().cluster("INFO")["cluster_state"] == "ok" for each in (one, other)))
+    assert place(opened(one.url)[0]) == 0
+    said = rf"/s: it is a node of a cluster, in which 127\.0\.0\.1:{ports[0]} has the keys of this prefix: name that one$"
+    with pytest.raises(StoreUnavailable, match=said):
+        opened(other.url)
 
 
 def test_without_the_package(monkeypatch):

@@ -147,6 +147,21 @@ def test_what_one_puts_in_force_all_have_a_second_later(url, clock, caplog):
     assert [get(each) for each in (one, other, late, replacing)] == [404] * 4
 
 
+def test_counts_that_hardly_any_request_uses_live_on(url, clock, redis_server, redis_prefix):
+    """As long as there are requests: what was injected a week before counts as well."""
+    injector = make(url, "http:503,times=1,path=rare http:404,path=often")
+    assert get(injector, "/rare") == 503
+    client = redis_server.client()
+    keys = list(client.scan_iter(f"*{redis_prefix}*"))
+    for each in keys:
+        client.expire(each, 100)
+    clock[0] += 1
+    assert get(injector, "/often") == 404
+    assert len(keys) == 5
+    assert all(client.ttl(each) > 6 * 86_400 for each in keys)
+    assert get(injector, "/rare") == 200
+
+
 def test_while_the_server_is_away_the_rules_stay(start_redis, clock):
     """It is asked again after 1 s, then after longer waits; what is in force stays."""
     server = start_redis()

@@ -14,6 +14,7 @@ from faultinject.rules.names import VARIABLES, gives_rules, like_the_switch
 from faultinject.rules.production import production_reason
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
+from faultinject.rules.store import shown_store
 
 NOW = 1_000_000_000.0
 ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
@@ -113,6 +114,16 @@ def test_everything_that_can_be_said():
     assert repr(environment).startswith(
         f"Environment(abort={bound!r}, control=<ControlSettings localhost:8765>, enabled=True, endpoints=("
     )
+
+
+def test_the_stores_password_is_not_shown():
+    """The settings may stand in a traceback; those of another package's store are not known to have no password."""
+    for store, told in (("redis://u:secret@cache/1", "redis://…@cache/1"), ("memory:", "memory:")):
+        environ = {**ON, "FAULTINJECT_STORE": store}
+        environment = read_environment(environ, now=NOW)
+        assert environment.store == store
+        assert f"store={told!r}" in repr(environment)
+    assert shown_store("other:secret") == "other:…"
 
 
 def test_empty_is_unset_for_every_variable():
