@@ -56,9 +56,8 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
         if diagnosis.full:
             break
         if not isinstance(table, dict):
-            diagnosis.add(
-                f"{shown(repr(table))} is not a table with a fault", f"{locate(index, '')}: rules[{index}]"
-            )
+            place = ": ".join(filter(None, (locate(index, ""), f"rules[{index}]")))
+            diagnosis.add(f"{shown(repr(table))} is not a table with a fault", place)
         elif (rule := _rule(index, table, locate, diagnosis)) is not None:
             rules.append(rule)
     return rules, seed, abort
