@@ -8,12 +8,21 @@ from datetime import UTC, datetime
 import click
 
 from faultinject.cli.layout import aligned
+from faultinject.rules.control import TOKEN
 from faultinject.rules.environment import is_switched_on, read_environment
 from faultinject.rules.names import PREFIX
 from faultinject.rules.production import production_reason
+from faultinject.rules.redis_url import without_password
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import visible
 from faultinject.rules.variables import value_of
+
+
+def _printable(name: str, text: str) -> str:
+    """The value of a variable without its secret."""
+    if name == TOKEN:
+        return "…"
+    return without_password(text) if name == f"{PREFIX}STORE" else text
 
 
 class ServerOutlook:
@@ -24,7 +33,7 @@ class ServerOutlook:
         switch: the same as the environment says it: True, False, or None for nothing.
         scenario: the rules that are, or would be, in force.
         environment: all settings.
-        variables: those of faultinject that are set.
+        variables: those of faultinject that are set, without what is secret in them: this is printed, and pasted elsewhere.
         production: the variable that says that this is production, or None.
     """
 
@@ -32,7 +41,7 @@ class ServerOutlook:
         self.switch = is_switched_on(environ)
         self.enabled = bool(self.switch)
         self.variables = {
-            name: environ[name]
+            name: _printable(name, environ[name])
             for name in sorted(environ)
             if name.startswith(PREFIX) and value_of(environ, name) is not None
         }
@@ -57,7 +66,7 @@ class ServerOutlook:
             "abort": settings.abort or self.scenario.abort,
             "header": settings.header,
             "endpoints": list(settings.endpoints),
-            "store": settings.store,
+            "store": None if settings.store is None else without_password(settings.store),
             "journal": settings.journal,
             "max_active": settings.max_active,
             "on_request": settings.on_request,
