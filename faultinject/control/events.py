@@ -115,7 +115,7 @@ class Streams:
                 while sending is None or monotonic() - sending < (UNREAD_AT_END if ends.over else UNREAD):
                     await anyio.sleep(LOOK)
                 connection = of_scope(scope, receive)  # `send` is not the server's own here
-                if connection is not None:
+                if connection is not None:  # pragma: no branch - not every server shows it
                     with connection:
                         connection.reset()
                 tasks.cancel_scope.cancel()
