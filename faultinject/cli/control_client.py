@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from faultinject.control.guard import LARGEST as MOST_SENT
 from faultinject.exceptions import ConfigurationError, Conflict, Problem
 from faultinject.rules.control import CONTROL, HOSTS, TOKEN, read_address
 from faultinject.rules.values import Mistake, visible
@@ -177,6 +178,11 @@ class ControlClient:
         if method != "GET":
             headers["Content-Type"] = "application/json"
             data = json.dumps({} if body is None else body).encode()
+            if len(data) > MOST_SENT:
+                # A server answers before it has read all, and ends the connection: often its answer is lost.
+                raise ConfigurationError(
+                    f"{len(data)} bytes of rules are too many: a control API takes {MOST_SENT}"
+                )
         if generation is not None:
             headers["If-Match"] = f'"{generation}"'
         connection = (

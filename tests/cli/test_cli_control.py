@@ -96,6 +96,14 @@ def test_rules_are_set(ask, server, tmp_path):
     assert server.ask_app() == 500
 
 
+def test_a_hundred_thousand_rules(ask, tmp_path):
+    """Too many are said to be, before they are sent: a server ends the connection while they come."""
+    path = tmp_path / "rules.toml"
+    path.write_text('[[rules]]\nfault = "reset"\n' * 100_000)
+    said = ask("set", "--file", str(path), code=2)
+    assert re.fullmatch(r"faultinject: \d+ bytes of rules are too many: a control API takes 1048576\n", said)
+
+
 def test_single_rules(ask, server):
     """Added, switched off and on again, and taken away; a misspelt name gets the nearest."""
     assert "\nlast " in ask("add", "http:418,name=last")
