@@ -61,7 +61,7 @@ def control() -> None:
 def status(*, url: str | None, as_json: bool) -> int:
     """Show whether faults are on and until when, what is in force, and what came of it."""
     client = _client(url)
-    return _show(client, client.get("/state"), as_json=as_json)
+    return _show(client, client.state(), as_json=as_json)
 
 
 @control.command(context_settings=CONTEXT, short_help="Show the rules in force.")
@@ -76,9 +76,9 @@ def rules(*, url: str | None, as_json: bool, as_toml: bool) -> int:
     if as_toml:
         click.echo(client.text("/rules", format="toml"), nl=False)
     elif as_json:
-        print_json(client.get("/rules"))
+        print_json(client.scenario())
     else:
-        output.show_rules(client.get("/state")["rules"])
+        output.show_rules(client.state()["rules"])
     return 0
 
 
@@ -238,7 +238,7 @@ def _latest(client: ControlClient, limit: int) -> tuple[list[dict[str, Any]], st
     kept: deque[dict[str, Any]] = deque(maxlen=limit)
     cursor, dropped = "", 0
     while True:
-        found = client.get("/journal", after=cursor, limit=PAGE)
+        found = client.journal(cursor, PAGE)
         kept += found["outcomes"]
         cursor = found["cursor"]
         dropped += found["dropped"]

@@ -8,13 +8,16 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from threading import Event, Timer
 from time import monotonic
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from faultinject.control.guard import LARGEST as MOST_SENT
 from faultinject.exceptions import ConfigurationError, Conflict, Problem
-from faultinject.rules.control import CONTROL, HOSTS, TOKEN
-from faultinject.rules.values import visible
+from faultinject.rules.control import CONTROL, HOSTS, TOKEN, read_address
+from faultinject.rules.values import Mistake, visible
 from faultinject.rules.variables import value_of
 
 PATIENCE = 10.0
@@ -25,6 +28,15 @@ AGENT = "faultinject-control"
 LARGEST = 64 << 20
 """Bytes of an answer."""
 USUAL_PORTS = {"http": 80, "https": 443}
+STATE = frozenset(
+    "generation on enabled until expires now seed production store max_active active refused undecided failures disarmed rules"
+    " totals".split()
+)
+SCENARIO = frozenset(("seed", "rules"))
+JOURNAL = frozenset(("outcomes", "cursor", "dropped"))
+"""What the answers have that are shown; without it a server is another one, whatever its JSON."""
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not bound
+"""Where a server that listens on all addresses is asked on this machine."""
 _LONGEST_LINE = 1 << 20
 
 
@@ -50,8 +62,12 @@ class ControlClient:
             port = parts.port
         except ValueError:
             parts, port = urlsplit(""), None
-        if parts.scheme not in USUAL_PORTS or not parts.hostname:
-            raise _wrong(option, f"{visible(text)} is not a URL such as http://127.0.0.1:8765")
+        if parts.scheme not in USUAL_PORTS or not parts.hostname or not _can_be_sent(text, parts.path):
+            raise _wrong(option, f"{_without_password(text)} is not a URL such as http://127.0.0.1:8765")
+        if port == 0:
+            raise _wrong(
+                option, "port 0 lets the server take a free one: add --url and the address that its log says"
+            )
         if parts.username is not None or parts.query or parts.fragment:
             raise _wrong(option, f"a URL has no name, no password and no query here: the token is in {TOKEN}")
         self._host, self._port = parts.hostname, port or USUAL_PORTS[parts.scheme]
@@ -68,9 +84,17 @@ class ControlClient:
             raise _wrong(TOKEN, "a token has visible ASCII characters alone")
         self._token = token
 
-    def get(self, path: str, **query: str | int) -> Any:
-        """What a path shows."""
-        return self._call("GET", f"{path}?{urlencode(query)}" if query else path)
+    def state(self) -> dict[str, Any]:
+        """The switch, the rules with their counts, and the limits."""
+        return self._call("GET", "/state", STATE)
+
+    def scenario(self) -> dict[str, Any]:
+        """The rules in force, as a file of rules in JSON has them."""
+        return self._call("GET", "/rules", SCENARIO)
+
+    def journal(self, after: str, limit: int) -> dict[str, Any]:
+        """What happened to requests from a cursor on, and the next cursor."""
+        return self._call("GET", f"/journal?{urlencode({'after': after, 'limit': limit})}", JOURNAL)
 
     def text(self, path: str, **query: str) -> str:
         """What a path shows that is no JSON."""
@@ -95,8 +119,7 @@ class ControlClient:
         Raises:
             Conflict: something else is in force.
         """
-        found: dict[str, Any] = self._call(method, path, body, generation)
-        return found
+        return self._call(method, path, STATE, body, generation)
 
     def rule(self, name: str, what: str = "") -> str:
         """The path of a rule."""
@@ -119,7 +142,9 @@ class ControlClient:
         finally:
             connection.close()
 
-    def _call(self, method: str, path: str, body: object = None, generation: int | None = None) -> Any:
+    def _call(
+        self, method: str, path: str, has: frozenset[str], body: object = None, generation: int | None = None
+    ) -> dict[str, Any]:
         connection, answer = self._ask(method, path, body, generation)
         try:
             data = _read(answer, self.url)
@@ -128,9 +153,12 @@ class ControlClient:
         if answer.status not in (200, 201):
             self._refuse(answer, data)
         try:
-            return json.loads(data)
-        except ValueError:
+            found = json.loads(data)
+        except (ValueError, RecursionError):
             raise self._stranger(answer) from None
+        if not isinstance(found, dict) or not found.keys() >= has:
+            raise self._stranger(answer)
+        return found
 
     def _ask(
         self,
@@ -150,6 +178,11 @@ class ControlClient:
         if method != "GET":
             headers["Content-Type"] = "application/json"
             data = json.dumps({} if body is None else body).encode()
+            if len(data) > MOST_SENT:
+                # A server answers before it has read all, and ends the connection: often its answer is lost.
+                raise ConfigurationError(
+                    f"{len(data)} bytes of rules are too many: a control API takes {MOST_SENT}"
+                )
         if generation is not None:
             headers["If-Match"] = f'"{generation}"'
         connection = (
@@ -160,8 +193,9 @@ class ControlClient:
         try:
             connection.connect()
             connection.sock.settimeout(silence or PATIENCE)
-            connection.request(method, f"{self._mount}{path}", data, headers)
-            return connection, connection.getresponse()
+            with _in_time(connection.sock):
+                connection.request(method, f"{self._mount}{path}", data, headers)
+                return connection, connection.getresponse()
         except ConnectionRefusedError:
             why = (
                 f"nothing listens on {visible(self._host)}:{self._port}: start the app with"
@@ -173,8 +207,6 @@ class ControlClient:
             why = f"{visible(self._host)} cannot be found: {getattr(error, 'strerror', error)}"
         except ssl.SSLError as error:
             why = f"{self.url} cannot be reached over TLS: {error.reason or error}"
-        except http.client.InvalidURL:
-            why = f"{self.url} is not a URL"
         except http.client.HTTPException:
             why = f"{self.url} does not answer as HTTP does: name the address of a control API with --url"
         except OSError as error:
@@ -200,7 +232,7 @@ class ControlClient:
                 )
                 for each in problems
             ]
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise self._stranger(answer) from None
         status = answer.status
         if status == 412:
@@ -231,7 +263,56 @@ def _url(url: str | None, environ: Mapping[str, str]) -> str:
         raise _wrong(
             CONTROL, f"{visible(text)} is a path of the app: add --url http://HOST:PORT{visible(text)}"
         )
-    return f"http://{text}"
+    return _asked(text)
+
+
+def _asked(address: str) -> str:
+    """The URL at which a server is asked that listens on an address."""
+    try:
+        host, port = read_address(address)
+    except Mistake as mistake:
+        raise mistake.error([Problem(mistake.message, where=CONTROL)]) from None
+    host = ANY_ADDRESS.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _can_be_sent(url: str, path: str) -> bool:
+    return url.isprintable() and " " not in url and path.isascii()
+
+
+def _without_password(text: str) -> str:
+    """What was given as a URL, fit for a message."""
+    before, at, rest = text.rpartition("@")
+    scheme, colon, _ = before.rpartition("//")
+    return visible(f"{scheme}{colon}…@{rest}" if at else text)
+
+
+@contextmanager
+def _in_time(connected: socket.socket) -> Iterator[None]:
+    """End a connection that has not answered in time: a server that sends a byte now and then meets every time-out of single reads.
+
+    Raises:
+        TimeoutError: it has not.
+    """
+    late = Event()
+
+    def end() -> None:
+        late.set()
+        with suppress(OSError):
+            connected.shutdown(socket.SHUT_RDWR)
+
+    timer = Timer(PATIENCE, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, ValueError, http.client.HTTPException):
+        if not late.is_set():
+            raise
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise TimeoutError
 
 
 def _wrong(where: str, message: str) -> ConfigurationError:

@@ -17,6 +17,7 @@ from faultinject.control.events import LONGEST, Streams
 from faultinject.control.guard import Guard, read_body, reply
 from faultinject.control.openapi import document
 from faultinject.exceptions import FaultInjectError
+from faultinject.journal import log
 from faultinject.rules.values import nearest, visible
 
 TYPE_CHECKING = False
@@ -104,6 +105,9 @@ class Resource:
             answer = await anyio.to_thread.run_sync(entry.does, call, limiter=self._threads)
         except FaultInjectError as error:
             answer = refusal_of(error).answer
+        except Exception as error:
+            log.beside_failed(error)
+            answer = Refusal(500, "faultinject itself failed: the server's log says where").answer
         await reply(scope, send, answer)
 
 

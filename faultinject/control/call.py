@@ -80,7 +80,7 @@ class Call:
         if not text.strip():
             return {}
         try:
-            found = json.loads(text, parse_constant=_no_constant)
+            found = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_table)
         except RecursionError:
             raise Refusal(400, DEEP) from None
         except ValueError as error:
@@ -152,6 +152,20 @@ def _check_depth(found: object) -> None:
 
 def _inside(found: dict[str, object] | list[object]) -> Iterable[object]:
     return found.values() if isinstance(found, dict) else found
+
+
+def _table(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of JSON.
+
+    Raises:
+        Refusal: a key stands in it twice, and of two values nobody knows which is meant.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise Refusal(400, f"{shown(twice)} is given twice")
+    return found
 
 
 def _no_constant(text: str) -> NoReturn:

@@ -12,6 +12,7 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 
 from faultinject.adapters.asgi_wait import Ends
+from faultinject.adapters.connection import of_scope
 from faultinject.control.answers import Refusal, refusal_of
 from faultinject.control.guard import reply
 from faultinject.control.reading import cursor_of, outcome_data
@@ -20,7 +21,7 @@ from faultinject.rules.printed_json import json_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.adapters.types import Receive, Scope, Send
+    from faultinject.adapters.types import Message, Receive, Scope, Send
     from faultinject.injector.injector import Injector
 
 MOST_STREAMS = 8
@@ -33,6 +34,8 @@ LOOK = 0.25
 """Seconds between two looks at the journal."""
 LONGEST = 600.0
 """Seconds of one stream; its client comes again with the cursor that it has. Servers that wait for streams end in time."""
+UNREAD, UNREAD_AT_END = 30.0, 1.0
+"""Seconds that a client may leave what was sent to it unread, and when its server ends."""
 _PIECE = 500
 
 
@@ -92,6 +95,14 @@ class Streams:
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
             return
+        sending: float | None = None
+
+        async def watched(message: Message) -> None:
+            nonlocal sending
+            sending = monotonic()
+            await send(message)
+            sending = None
+
         async with anyio.create_task_group() as tasks:
 
             async def until_gone() -> None:
@@ -99,8 +110,19 @@ class Streams:
                     await anyio.sleep(LOOK)
                 tasks.cancel_scope.cancel()
 
+            async def until_unread() -> None:
+                """A client that reads nothing holds its server, which waits without limit until all is sent."""
+                while sending is None or monotonic() - sending < (UNREAD_AT_END if ends.over else UNREAD):
+                    await anyio.sleep(LOOK)
+                connection = of_scope(scope, receive)  # `send` is not the server's own here
+                if connection is not None:  # pragma: no branch - not every server shows it
+                    with connection:
+                        connection.reset()
+                tasks.cancel_scope.cancel()
+
             tasks.start_soon(until_gone)
-            await self._tell(injector, found, ends, send)
+            tasks.start_soon(until_unread)
+            await self._tell(injector, found, ends, watched)
             tasks.cancel_scope.cancel()
 
     async def _tell(self, injector: Injector, found: Found, ends: Ends, send: Send) -> None:

@@ -99,7 +99,8 @@ def _environ(line: Mapping[str, Any], method: str) -> dict[str, Any]:
 
 def _text(line: Mapping[str, Any], key: str, *, missing: str | None = None) -> str:
     value = line.get(key, missing)
-    if not isinstance(value, str):
+    # Half a surrogate pair is in no request, and has no UTF-8.
+    if not isinstance(value, str) or value.encode("utf-8", "ignore").decode() != value:
         raise Refusal(400, f"{key}: {shown(json_text(value))} is not a text of the journal")
     return value
 

@@ -243,9 +243,9 @@ def _file_of(environ: Mapping[str, str]) -> RuleFile | None:
     """The file of rules that the environment names; None where there is none that could be read again."""
     if not environ.get("FAULTINJECT_FILE"):
         return None
-    from faultinject.injector.rule_file import RuleFile, is_watchable
+    from faultinject.injector.rule_file import RuleFile, has_begun, is_watchable
 
-    return RuleFile(environ) if is_watchable(environ) else None
+    return RuleFile(environ) if is_watchable(environ) or has_begun(environ) else None
 
 
 def _check_store(store: object) -> None:

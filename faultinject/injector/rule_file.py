@@ -47,9 +47,8 @@ class RuleFile:
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self.path = os.path.abspath(value_of(environ, FILE) or "")  # noqa: PTH100 - pathlib takes its time to load
-        self._environ = {name: text for name, text in environ.items() if name.startswith(PREFIX)}
-        self._environ[FILE] = self.path
+        self._environ = _ours(environ)
+        self.path = self._environ[FILE]
         self.watch: bool | None = None
         self.heeded = False
         # What the workers of this server tell each other; None where none takes this one's place.
@@ -190,6 +189,18 @@ class RuleFile:
             return blake2b(read_bytes(self.path)).digest()
         except OSError as error:
             return error.errno
+
+
+def has_begun(environ: Mapping[str, str]) -> bool:
+    """Whether another worker of this server has begun with that file: whatever stands in its place by now, it may come back."""
+    note = note_of(_ours(environ))
+    return note is not None and note.begun() is not None
+
+
+def _ours(environ: Mapping[str, str]) -> dict[str, str]:
+    found = {name: text for name, text in environ.items() if name.startswith(PREFIX)}
+    found[FILE] = os.path.abspath(value_of(environ, FILE) or "")  # noqa: PTH100 - pathlib takes its time to load
+    return found
 
 
 def is_watchable(environ: Mapping[str, str]) -> bool:

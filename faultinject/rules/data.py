@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.rules.abort import read_bound
-from faultinject.rules.diagnosis import owner
+from faultinject.rules.diagnosis import MOST, owner
 from faultinject.rules.files import parse_toml, read_bytes
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule, entries_of, place_of
@@ -56,9 +56,8 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
         if diagnosis.full:
             break
         if not isinstance(table, dict):
-            diagnosis.add(
-                f"{shown(repr(table))} is not a table with a fault", f"{locate(index, '')}: rules[{index}]"
-            )
+            place = ": ".join(filter(None, (locate(index, ""), f"rules[{index}]")))
+            diagnosis.add(f"{shown(repr(table))} is not a table with a fault", place)
         elif (rule := _rule(index, table, locate, diagnosis)) is not None:
             rules.append(rule)
     return rules, seed, abort
@@ -77,7 +76,7 @@ def _rule(index: int, table: Mapping[str, object], locate: Locate, diagnosis: Di
         wrong.append(("", Mistake('there is no fault; a rule needs one, such as fault = "cos:SlowDown"')))
     else:
         wrong.append(("fault", Mistake(f"{shown(repr(fault))} is not a fault: give it as text")))
-    for key, mistake in wrong:
+    for key, mistake in wrong[:MOST]:
         place = place_of(key, mistake)
         inside = f"rules[{index}].{place}" if place else f"rules[{index}]"
         diagnosis.note(mistake, ": ".join(filter(None, (locate(index, key), inside))))

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 ELSEWHERE = frozenset(("content-location", "location", "x-amz-website-redirect-location"))
 """Headers with the address of something else, which is to be on the same host."""
 OBEYED = frozenset(
-    "link refresh x-accel-redirect x-lighttpd-send-file x-lighttpd-send-tempfile x-reproxy-url x-sendfile x-sendfile2".split()
+    "link refresh sourcemap speculation-rules x-lighttpd-send-file x-lighttpd-send-tempfile x-litespeed-location x-sendfile"
+    " x-sendfile2 x-sourcemap".split()
 )
 """Headers by which a browser goes elsewhere, or the proxy in front sends a file or the answer of another server.
 
-https://nginx.org/en/docs/http/ngx_http_proxy_module.html, https://tn123.org/mod_xsendfile/
+https://nginx.org/en/docs/http/ngx_http_proxy_module.html, https://tn123.org/mod_xsendfile/,
+https://litespeedtech.com/support/wiki/doku.php/litespeed_wiki:config:internal-redirect
 """
 LASTING = frozenset(
-    "age alt-svc cache-control cdn-cache-control clear-site-data content-security-policy"
+    "accept-ch age alt-svc cache-control cdn-cache-control clear-site-data content-security-policy"
     " content-security-policy-report-only cross-origin-embedder-policy cross-origin-opener-policy expires nel pragma"
     " public-key-pins report-to reporting-endpoints service-worker-allowed set-cookie strict-transport-security"
     " surrogate-control vary".split()
@@ -34,8 +36,11 @@ LASTING = frozenset(
 """Headers that browsers or caches go by when the fault is over, or by which they report elsewhere."""
 RUN = ("html", "script", "svg", "xml")
 """What the kinds of content have in their names in which a browser runs scripts and follows addresses."""
-FAMILIES = ("x-accel-", "access-control-")
-"""What further headers begin with that a proxy obeys, or by which scripts of other sites may read."""
+FAMILIES = ("x-accel-", "x-archive-", "x-reproxy-", "access-control-")
+"""What further headers begin with that a proxy obeys, or by which scripts of other sites may read.
+
+https://www.nginx.com/resources/wiki/modules/zip/, http://search.cpan.org/src/DORMANDO/Perlbal-1.80/doc/reproxying.txt
+"""
 
 
 def check_foreign(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.rules import faults, spelling
 from faultinject.rules.conditions import CONDITIONS, all_of
+from faultinject.rules.diagnosis import MOST
 from faultinject.rules.effects import EFFECTS
 from faultinject.rules.values import Mistake, number_text, shown
 from faultinject.rules.vocabulary import KEYS, combine, entry, reads_as, split_key
@@ -274,11 +276,15 @@ def entries_of(
 
     Args:
         keys: as in `Rule` or in a table of TOML.
-        strict: numbers are no durations (TOML and JSON).
+        strict: numbers are no durations (TOML and JSON), and the first mistakes are enough.
     """
     entries: list[tuple[str, EntryOrWord]] = []
     wrong: list[tuple[str, Mistake]] = []
+    most: float = MOST if strict else inf
     for raw, given in keys.items():
+        if len(wrong) >= most:  # no further one is told
+            entries.append(("", ""))
+            break
         if type(given) is str and (known := _entries.get((raw, given))) is not None:
             entries.append((raw, known))
             continue
@@ -292,6 +298,8 @@ def entries_of(
             wrong.append((raw, mistake))
             continue
         for place, parts, value in singles:
+            if len(wrong) >= most:
+                break
             each: EntryOrWord = parts[1]
             try:
                 key = KEYS.get(parts[1])

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from http.client import LineTooLong
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -93,6 +94,14 @@ def test_rules_are_set(ask, server, tmp_path):
     assert f"{path}:2: rules[0].fault: cos:SlowDwn" in ask("set", "--file", str(path), code=2)
     assert "there is no rule: give one, such as cos:SlowDown,times=2, or --file FILE" in ask("set", code=2)
     assert server.ask_app() == 500
+
+
+def test_a_hundred_thousand_rules(ask, tmp_path):
+    """Too many are said to be, before they are sent: a server ends the connection while they come."""
+    path = tmp_path / "rules.toml"
+    path.write_text('[[rules]]\nfault = "reset"\n' * 100_000)
+    said = ask("set", "--file", str(path), code=2)
+    assert re.fullmatch(r"faultinject: \d+ bytes of rules are too many: a control API takes 1048576\n", said)
 
 
 def test_single_rules(ask, server):
@@ -256,8 +265,48 @@ def test_servers_of_others(odd, monkeypatch):
     monkeypatch.setattr(control_client, "monotonic", lambda: next(moments))
     assert odd("200 application/json|{}") == "faultinject: http://127.0.0.1:PORT did not answer within 10 s\n"
     monkeypatch.undo()
-    assert odd("200|", at="/a b") == "faultinject: http://127.0.0.1:PORT/a b is not a URL\n"
     assert odd("200 text/plain|[[rules]]", "rules", "--toml").startswith(f"{stranger}200 with text/plain;")
+
+
+def test_the_json_of_others(odd):
+    """An app that answers every path with JSON is no control API, and nothing of it is printed."""
+    stranger = "faultinject: http://127.0.0.1:PORT is no control API of faultinject: it answers 200"
+    for command in ("status", "status --json", "rules", "rules --json", "journal", "off"):
+        for body in ('{"status": "ok"}', "[1, 2]", "null", '{"state": {}}', "[" * 100_000):
+            assert odd(f"200 application/json|{body}", *command.split()).startswith(stranger)
+            odd(f"404 application/json|{body}", *command.split())
+
+
+@pytest.mark.parametrize("piece", [b"a", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_a_server_that_never_comes_to_an_end(run, monkeypatch, piece):
+    """A byte of its head now and then, or one interim answer after the other, is no answer in time."""
+    monkeypatch.setattr(control_client, "PATIENCE", 0.5)
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+    def talk():
+        with listening.accept()[0] as client, suppress(OSError):
+            client.sendall(b"HTTP/1.1 200 OK\r\nX: " if piece == b"a" else b"")
+            while True:
+                client.sendall(piece)
+                time.sleep(0.02)
+
+    talks = threading.Thread(target=talk)
+    talks.start()
+    said = run("control", "status", "--url", url, env=ENV)
+    assert said == (2, "", f"faultinject: {url} did not answer within 0 s\n")
+    talks.join()
+    listening.close()
+
+
+def test_a_server_that_listens_on_all_addresses(run):
+    """It is asked at this machine's own: 0.0.0.0 is no name that a control API goes by."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    for place, own in ((f"0.0.0.0:{port}", "127.0.0.1"), (f"[::]:{port}", "::1")):
+        said = run("control", "status", env={**ENV, "FAULTINJECT_CONTROL": place})[2]
+        assert f" {own}:{port}" in said
+        assert "0.0.0.0" not in said
 
 
 def test_a_live_journal_that_breaks_off(odd, monkeypatch):
@@ -384,6 +433,21 @@ def test_where_nothing_answers(run, monkeypatch):
         (["--url", "ftp://h"], ENV, "--url: ftp://h is not a URL such as http://127.0.0.1:8765"),
         (["--url", "http://h:x"], ENV, "--url: http://h:x is not a URL such as"),
         (["--url", "http://[::1"], ENV, "--url: http://[::1 is not a URL such as"),
+        (["--url", "http://h/a b"], ENV, "--url: http://h/a b is not a URL such as"),
+        (["--url", "http://a b/"], ENV, "--url: http://a b/ is not a URL such as"),
+        (["--url", "http://h/é"], ENV, "--url: http://h/é is not a URL such as"),
+        (["--url", "ftp://u:secret@h"], ENV, "--url: ftp://…@h is not a URL such as"),
+        (["--url", "http://h:0"], ENV, "--url: port 0 lets the server take a free one: add --url and"),
+        (
+            [],
+            {**ENV, "FAULTINJECT_CONTROL": "127.0.0.1:0"},
+            "FAULTINJECT_CONTROL: port 0 lets the server take a free one: add --url and",
+        ),
+        (
+            [],
+            {**ENV, "FAULTINJECT_CONTROL": "8765"},
+            "FAULTINJECT_CONTROL: 8765 is neither a path nor an address; did you mean 127.0.0.1:8765?",
+        ),
         (["--url", "http://"], ENV, "--url: http:// is not a URL such as"),
         (["--url", "http://u:p@h"], ENV, "--url: a URL has no name, no password and no query here"),
         (["--url", "http://h/?token=x"], ENV, "--url: a URL has no name, no password and no query here"),

@@ -242,7 +242,7 @@ def test_a_wrong_scenario_changes_nothing_and_says_where(client):
         ('{"text": "", "sede": 1}', "sede is not a key of this call; did you mean seed?"),
         ("{}", 'rules are missing: give {"rules": [...]}'),
         ('{"rules": {}}', "rules is one table, not a list of them"),
-        ('{"rules": [1]}', "1 is not a table with a fault"),
+        ('{"rules": [1]}', "rules[0]: 1 is not a table with a fault"),
         ('{"rules": [], "rules": []}', "rules is given twice"),
         ('{"rules": [], "more": 1}', "more is not a key of a scenario"),
         ('{"text": "\\ud800"}', "not a fault"),
@@ -260,6 +260,7 @@ def test_a_body_that_is_no_scenario(body, message):
         )
         assert answer.status == 400
         assert message in answer.message
+        assert not answer.message.startswith(":")
 
 
 @pytest.mark.parametrize("depth", [40, 500, 960, 985, 2_000, 20_000])
@@ -319,6 +320,78 @@ def test_a_rule_is_changed_key_by_key(client):
     answer = client.call("PATCH", "/rules/slow", {"probability": 7})
     assert (answer.status, answer.data["error"]["problems"][0]["where"]) == (400, "rules[0].probability")
     assert client.state()["rules"][0]["text"] == "http:504,path=photos/,name=slow"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"retry-after": None}, "http:503,header.x-a=1,unless.header.x-b=2,set.x-c=3,name=all"),
+        ({"retry-after": "9s"}, "http:503,header.x-a=1,unless.header.x-b=2,retry_after=9s,set.x-c=3,name=all"),
+        ({"header": {"X_A": None}}, "http:503,unless.header.x-b=2,retry_after=5s,set.x-c=3,name=all"),
+        ({"header.X-A": None}, "http:503,unless.header.x-b=2,retry_after=5s,set.x-c=3,name=all"),
+        ({"header.X_A": "4"}, "http:503,header.x-a=4,unless.header.x-b=2,retry_after=5s,set.x-c=3,name=all"),
+        ({"set": None, "unless": None}, "http:503,header.x-a=1,retry_after=5s,name=all"),
+        ({"unless": {"header": None}}, "http:503,header.x-a=1,retry_after=5s,set.x-c=3,name=all"),
+        ({"unless.header": {"X-B": None}}, "http:503,header.x-a=1,retry_after=5s,set.x-c=3,name=all"),
+        ({"unless.header.x_b": None, "set": {"X-C": "4"}}, "http:503,header.x-a=1,retry_after=5s,set.x-c=4,name=all"),
+    ],
+)  # fmt: skip
+def test_a_key_is_changed_however_it_is_spelled(client, change, text):
+    """`-` and `_` are equal, header names ignore case, and a name stands behind a dot or in a table."""
+    client.change("PUT", "/rules", {"text": "http:503,header.x-a=1,unless.header.x-b=2,retry_after=5s,set.x-c=3,name=all"})  # fmt: skip
+    assert client.change("PATCH", "/rules/all", change)["rules"][0]["text"] == text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tmies": None}, "rules[0]: tmies is not a key; did you mean times?"),
+        ({"tmies.path": None}, "rules[0]: tmies is not a key; did you mean times?"),
+        ({"unless": {"tmies": None}}, "rules[0]: tmies is not a condition"),
+        ({"retry-after": "1s", "retry_after": "2s"}, "retry_after is given twice"),
+        ({"header": {"x-a": None, "X-A": "1"}}, "header.x-a is given twice"),
+        ({'header."x': None}, 'header."x: the quotes must enclose the whole name'),
+        ({"fault": None}, "rules[0]: there is no fault"),
+        ({"path": {"a": "b"}}, "rules[0].path: {'a': 'b'} is not a value of path"),
+    ],
+)
+def test_a_key_that_is_none_changes_nothing(client, change, message):
+    """Also where null would take it away."""
+    before = client.state()["rules"]
+    answer = client.call("PATCH", "/rules/slow", change)
+    assert (answer.status, answer.message[: len(message)]) == (400, message)
+    assert client.state()["rules"] == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/rules", '{"fault": "http:503", "path": "a/", "path": "b/"}'),
+        ("PATCH", "/rules/slow", '{"header": {"x-a": "1", "x-a": "2"}}'),
+        ("PUT", "/rules", '{"rules": [], "rules": [{"fault": "reset"}]}'),
+        ("POST", "/on", '{"for": "1m", "for": "2h"}'),
+    ],
+)
+def test_a_key_of_json_that_is_given_twice(client, method, path, body):
+    """Of two values nobody knows which is meant, as in a file."""
+    before = client.state()
+    answer = client.call(method, path, raw=body.encode(), headers={"Content-Type": "application/json"})
+    assert (answer.status, answer.message.endswith(" is given twice")) == (400, True)
+    assert client.state()["generation"] == before["generation"]
+
+
+def test_an_error_of_ours_is_an_answer_too(client, monkeypatch, caplog):
+    """In JSON as every other; the log says where."""
+
+    def fail():
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client.injector, "counts", fail)
+        answer = client.get("/state")
+    assert (answer.status, answer.message) == (500, "faultinject itself failed: the server's log says where")
+    assert [each.exc_info[0] for each in caplog.records if each.exc_info] == [ZeroDivisionError]
+    assert client.get("/state").status == 200
 
 
 def test_a_rule_is_taken_away(client):

@@ -123,6 +123,8 @@ def test_a_fault_without_bytes_of_its_own():
         ({"seq": True}, "seq: true is not a number of the journal"),
         ({"n": -1}, "n: -1 is not a number of the journal"),
         ({"user_agent": 1}, "user_agent: 1 is not a text of the journal"),
+        ({"user_agent": "\ud800"}, 'user_agent: "\\ud800" is not a text of the journal'),
+        ({"path": "/\ud800"}, 'path: "/\\ud800" is not a text of the journal'),
     ],
 )
 def test_a_line_that_is_none(changed, message):

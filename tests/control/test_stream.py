@@ -129,6 +129,51 @@ def test_a_stream_ends_with_its_server():
         stream.close()
 
 
+class Unread:
+    """A stream that its client does not read, until nothing more can be sent to it."""
+
+    def __init__(self, client, monkeypatch):
+        monkeypatch.setattr(events, "outcome_data", lambda _: {"much": "x" * 1_000_000})
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.connect(("127.0.0.1", client.port))
+        head = f"GET {client.mount}/journal/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+        self.socket.sendall(head.encode())
+        for _ in range(20):
+            client.ask_app()
+        assert self.socket.recv(9) == b"HTTP/1.1 "
+
+
+def test_a_client_that_never_reads_does_not_keep_its_server(monkeypatch):
+    """uvicorn waits without limit until all is sent."""
+    with control("asgi") as client:
+        unread = Unread(client, monkeypatch)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 20
+    unread.socket.close()
+
+
+def test_a_client_that_never_reads_makes_room(monkeypatch):
+    """Its connection is reset after a while: there are so many streams and no more."""
+    monkeypatch.setattr(events, "MOST_STREAMS", 1)
+    monkeypatch.setattr(events, "UNREAD", 0.5)
+    with control("asgi") as client:
+        unread = Unread(client, monkeypatch)
+
+        def again():
+            client.ask_app()  # uvicorn takes a message when it has not sent the one before, and no further one
+            stream = Stream(client)
+            stream.close()
+            return stream.answer.status == 200
+
+        until(again, "there is room again")
+        unread.socket.settimeout(PATIENCE)
+        with pytest.raises(ConnectionResetError):
+            while unread.socket.recv(1 << 20):
+                pass
+        unread.socket.close()
+
+
 def test_a_stream_that_begins_as_its_server_ends(monkeypatch):
     """Ends with it too, though the journal was still being asked when the server let go of its connections."""
     with control("asgi") as client:

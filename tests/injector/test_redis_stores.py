@@ -256,20 +256,6 @@ def test_use_while_the_server_is_not_there(start_redis, clock):
     assert get(late) == 500
 
 
-def test_another_seed_is_refused_by_name(url):
-    """Both seeds are named, where one was given."""
-    scenario = "cos:SlowDown,times=5"
-    cure = "name another with ?prefix=, or replace them with ?replace"
-    first = make(url, Scenario(scenario, seed="one"))
-    for other, seed in ((Scenario(scenario, seed="two"), "not two"), (scenario, "not one that is chosen")):
-        with pytest.raises(StoreInUse) as raised:
-            make(url, other)
-        assert f" is in use by the same rules with the seed one, {seed}: {cure}" in str(raised.value)
-    with pytest.raises(StoreInUse, match="is in use by other rules"):
-        make(url, Scenario("cos:SlowDown,times=6", seed="one"))
-    assert first.seed == "one"
-
-
 def test_a_server_that_comes_late_is_told(start_redis, clock, caplog):
     """The log says once that it is away, and once that it is there, also where the seed was given and stays."""
     server = start_redis()

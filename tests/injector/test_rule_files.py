@@ -627,6 +627,30 @@ class TestWorkers:
         with pytest.raises(ConfigurationError, match="FAULTINJECT_RULES"):
             make(path, FAULTINJECT_RULES="http:5x3", **environ)
 
+    @pytest.mark.parametrize("there", ["a folder", "a pipe", "a loop"])
+    def test_a_worker_that_comes_when_there_is_no_file_in_its_place(self, file, caplog, monkeypatch, there):
+        """Its server began with one, so it does not end by what stands there now, and heeds the next one."""
+        monkeypatch.setattr("faultinject.rules.files.PATIENCE", 0.1)
+        path = file("http:503")
+        make(path)
+        path.unlink()
+        if there == "a folder":
+            path.mkdir()
+        elif there == "a pipe":
+            os.mkfifo(path)
+        else:
+            path.symlink_to(path)
+        second = make(path)
+        assert get(second) == 503
+        assert "stay in force" in caplog.text
+        if there == "a folder":
+            path.rmdir()
+        else:
+            path.unlink()
+        file("http:500")
+        second._file.look()
+        assert get(second) == 500
+
     def test_one_publishes(self, file, store, caplog):
         """The others find the same in force: counts begin at zero once. What somebody else put in force since stays."""
         workers = [make(file("http:503"), FAULTINJECT_STORE=store) for _ in range(3)]

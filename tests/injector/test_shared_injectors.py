@@ -424,27 +424,3 @@ def test_a_store_that_cannot_serve(tmp_path):
     """Named by hand, it stops the start."""
     with pytest.raises(ConfigurationError, match="make the directory above it first"):
         make(store=f"file:{tmp_path}/no/where")
-
-
-OTHER = """
-import sys
-from faultinject import Injector, Scenario
-injector = Injector(Scenario(sys.argv[1], seed="one"), store=sys.argv[2], environ={})
-print("begun", flush=True)
-sys.stdin.read()
-"""
-
-
-def test_another_seed_is_refused_by_name(tmp_path):
-    """Of a server with the same rules both seeds are named; of other rules no seed is told."""
-    store = f"file:{tmp_path / 'store'}"
-    command = [sys.executable, "-c", OTHER, RULE, store]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdout.readline() == b"begun\n"
-        with pytest.raises(
-            StoreInUse, match="by the same rules with the seed one, not two, those of process"
-        ):
-            Injector(Scenario(RULE, seed="two"), store=store, environ={})
-        with pytest.raises(StoreInUse, match="by other rules, those of process"):
-            Injector(Scenario("http:418", seed="two"), store=store, environ={})
-        other.communicate()

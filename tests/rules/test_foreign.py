@@ -42,7 +42,7 @@ def test_every_problem_of_every_rule():
     assert refused(text, more=frozenset(("http2",))) == [*found[:2], http2, found[2]]
 
 
-@pytest.mark.parametrize("name", sorted({*OBEYED, "x-accel-expires", "access-control-allow-origin"}))
+@pytest.mark.parametrize("name", sorted({*OBEYED, "x-accel-redirect", "x-accel-expires", "x-archive-files", "x-reproxy-file", "access-control-allow-origin"}))  # fmt: skip
 def test_headers_that_others_obey(name):
     """By which a proxy sends a file, a browser goes elsewhere, or scripts of other sites may read."""
     message = f"a rule that comes over HTTP sets no {name}, which a proxy or a browser obeys"
