@@ -36,6 +36,7 @@ LONGEST = 600.0
 """Seconds of one stream; its client comes again with the cursor that it has. Servers that wait for streams end in time."""
 UNREAD, UNREAD_AT_END = 30.0, 1.0
 """Seconds that a client may leave what was sent to it unread, and when its server ends."""
+LOOK_AT_END = 0.02
 _PIECE = 500
 
 
@@ -114,16 +115,15 @@ class Streams:
                 """A client that reads nothing holds its server, which waits without limit until all is sent."""
                 while sending is None or monotonic() - sending < (UNREAD_AT_END if ends.over else UNREAD):
                     await anyio.sleep(LOOK)
-                connection = of_scope(scope, receive)  # `send` is not the server's own here
-                if connection is not None:  # pragma: no branch - not every server shows it
-                    with connection:
-                        connection.reset()
+                _reset(scope, receive)
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(until_gone)
             tasks.start_soon(until_unread)
             await self._tell(injector, found, ends, watched)
             tasks.cancel_scope.cancel()
+        if ends.over:
+            await _let_end(scope, receive)
 
     async def _tell(self, injector: Injector, found: Found, ends: Ends, send: Send) -> None:
         begun = said = monotonic()
@@ -158,6 +158,29 @@ class Streams:
                 outcomes, dropped = [], 0
                 text = f"event: problem\ndata: {json_text(str(error))}\n\n"
         await send({"type": "http.response.body", "body": b""})
+
+
+async def _let_end(scope: Scope, receive: Receive) -> None:
+    """The server ends and has taken all: it closes the connection when the client has read that, however long it takes.
+
+    A connection of HTTP/2 carries requests of others as well, which end in their own time.
+    """
+    if not scope["http_version"].startswith("1"):
+        return
+    end = monotonic() + UNREAD_AT_END
+    while (connection := of_scope(scope, receive)) is not None:
+        with connection:
+            if monotonic() >= end:
+                connection.reset()
+                return
+        await anyio.sleep(LOOK_AT_END)
+
+
+def _reset(scope: Scope, receive: Receive) -> None:
+    connection = of_scope(scope, receive)  # `send` is not the server's own here
+    if connection is not None:  # pragma: no branch - not every server shows it
+        with connection:
+            connection.reset()
 
 
 if TYPE_CHECKING:

@@ -132,14 +132,14 @@ def test_a_stream_ends_with_its_server():
 class Unread:
     """A stream that its client does not read, until nothing more can be sent to it."""
 
-    def __init__(self, client, monkeypatch):
-        monkeypatch.setattr(events, "outcome_data", lambda _: {"much": "x" * 1_000_000})
+    def __init__(self, client, monkeypatch, requests=20, size=1_000_000):
+        monkeypatch.setattr(events, "outcome_data", lambda _: {"much": "x" * size})
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.connect(("127.0.0.1", client.port))
         head = f"GET {client.mount}/journal/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
         self.socket.sendall(head.encode())
-        for _ in range(20):
+        for _ in range(requests):
             client.ask_app()
         assert self.socket.recv(9) == b"HTTP/1.1 "
 
@@ -148,6 +148,23 @@ def test_a_client_that_never_reads_does_not_keep_its_server(monkeypatch):
     """uvicorn waits without limit until all is sent."""
     with control("asgi") as client:
         unread = Unread(client, monkeypatch)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 20
+    unread.socket.close()
+
+
+def test_nor_what_its_server_has_taken_and_not_sent(monkeypatch):
+    """No send waits for it: the server's own buffer has room for the little that the system's had none for."""
+    real = socket.create_server
+
+    def little(address):
+        listening = real(address)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        return listening
+
+    monkeypatch.setattr(socket, "create_server", little)
+    with control("asgi") as client:
+        unread = Unread(client, monkeypatch, requests=1, size=60_000)
         begun = time.monotonic()
     assert time.monotonic() - begun < 20
     unread.socket.close()
