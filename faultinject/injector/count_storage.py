@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 PAUSE = 1.0
 """Seconds until a scenario that could not be read is tried again."""
 _TRIES = 50
+_STARTS = 5
 _NEVER = -2
 """No generation."""
 
@@ -224,7 +225,9 @@ class CountStorage:
             agree(self.directory)
             found, counts = self.join(own)
         except (FaultInjectError, OSError) as error:
-            if isinstance(error, StoreUnavailable) and self._named and self._is_late(agreed):
+            # Who counted alone in the meantime would make more faults than `times`.
+            others = isinstance(error, StoreUnavailable) and self._is_late(agreed)
+            if others if self._named else isinstance(error, StoreBusy):
                 return own, self._rest(error, agree)
             if self._named:
                 raise
@@ -389,7 +392,14 @@ class CountStorage:
             raise StoreUnavailable("this system has no flock")
         number = _alike[common] = _alike.get(common, 0) + 1
         clean_up_dead_owners()
-        self.directory = private_directory(f"{common}\n{number}", owner=owner or common_process())
+        tries = _STARTS
+        while self.directory is None:
+            tries -= 1
+            try:
+                self.directory = private_directory(f"{common}\n{number}", owner=owner or common_process())
+            except StoreBusy:
+                if not tries:
+                    raise
 
     def _give_up(self, error: Exception) -> None:
         self.directory = None

@@ -211,6 +211,56 @@ def test_a_directory_that_cannot_be_agreed_on(monkeypatch, caplog):
         make(store=f"file:{tempfile.gettempdir()}/store")
 
 
+def test_a_directory_that_others_hold_for_long(place, monkeypatch):
+    """It is waited for, and nothing is injected before it can be had: never more than N."""
+    from faultinject.counts import directory
+
+    monkeypatch.setattr(directory, "PATIENCE", 0.01)
+    monkeypatch.setattr(sharing, "PAUSE", 0.0)
+    monkeypatch.setattr(sharing, "_alike", {})
+    one, other = make(), make()
+    assert get(one, **{"wsgi.multiprocess": True}) == 503
+    [path] = place.glob("*/lock")
+    agree = directory.StoreDirectory.agree
+    held = path.open("r+")
+
+    def hold(*arguments, **named):
+        fcntl.flock(held, fcntl.LOCK_EX)
+        return agree(*arguments, **named)
+
+    monkeypatch.setattr(sharing, "_alike", {})  # as in another process
+    monkeypatch.setattr(directory.StoreDirectory, "agree", hold)
+    assert [get(other, **{"wsgi.multiprocess": True}) for _ in range(3)] == [200] * 3
+    monkeypatch.setattr(directory.StoreDirectory, "agree", agree)
+    assert get(other) == 200
+    held.close()
+    assert [get((one, other)[number % 2]) for number in range(30)].count(503) == 19
+
+
+def test_it_is_opened_when_others_let_it_go(place, monkeypatch):
+    """Who makes a directory takes its lock: who cannot have that yet tries again."""
+    from faultinject.counts import directory
+
+    monkeypatch.setattr(directory, "PATIENCE", 0.01)
+    monkeypatch.setattr(sharing, "_alike", {})
+    one, other = make(), make()
+    assert get(one, **{"wsgi.multiprocess": True}) == 503
+    monkeypatch.setattr(sharing, "_alike", {})  # as in another process
+    made, real = [], directory.private_directory
+
+    def private(*arguments, **named):
+        made.append(arguments)
+        if len(made) < 3:
+            with next(place.glob("*/lock")).open("r+") as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
+                return real(*arguments, **named)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(directory, "private_directory", private)
+    assert [get(other, **{"wsgi.multiprocess": True}) for _ in range(30)].count(503) == 19
+    assert len(made) == 3
+
+
 def test_apps_with_the_same_rules_count_apart():
     """Each has an injector of its own, in every process."""
     injectors = [make(), make()]
