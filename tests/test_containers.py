@@ -110,6 +110,7 @@ def report(journal: Path) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.slow
 def test_the_app_fails_twice_in_all(tmp_path):
     """With the variables of compose; the two workers share their counts, and the journal can be judged."""
     (tmp_path / "app.py").write_text(FILES["app.py"], encoding="utf-8")
@@ -119,6 +120,7 @@ def test_the_app_fails_twice_in_all(tmp_path):
     assert len({(each["pid"], each["seq"]) for each in lines if each.get("did") in INJECTED}) == 2
 
 
+@pytest.mark.slow
 def test_pods_count_together(tmp_path, start_redis):
     """Two pods of the page on one Redis: as many faults as the rule says in all; by the token of one the faults of both go off."""
     redis = start_redis()
@@ -150,6 +152,7 @@ def test_pods_count_together(tmp_path, start_redis):
     assert SHARED["metadata"]["name"] == FAULTS["metadata"]["name"]
 
 
+@pytest.mark.slow
 def test_without_variables_the_app_is_untouched(tmp_path):
     """The same image, the same command."""
     (tmp_path / "app.py").write_text(FILES["app.py"], encoding="utf-8")
@@ -158,6 +161,7 @@ def test_without_variables_the_app_is_untouched(tmp_path):
     assert [each.name for each in tmp_path.iterdir() if each.suffix == ".jsonl"] == []
 
 
+@pytest.mark.slow
 def test_the_store_fails_twice_for_every_call(tmp_path):
     """And is there for any language, path style."""
     with container(tmp_path, "store.Dockerfile", {}) as port:

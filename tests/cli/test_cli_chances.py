@@ -31,14 +31,15 @@ def answers(rules, count, seed="0"):
     return [None if each is None else each.entry.rule for each in actions]
 
 
-@pytest.mark.parametrize(("first", "second"), [*itertools.product(CERTAIN, CERTAIN)])
-def test_certain_rules_fail_as_the_engine_says(first, second):
+@pytest.mark.parametrize("first", CERTAIN)
+def test_certain_rules_fail_as_the_engine_says(first):
     """For rules without chance, P(all n attempts fail) is 1 as long as the engine fails every attempt, then 0."""
-    rules = Scenario(
-        [",".join(filter(None, ("http:503", first))), ",".join(filter(None, ("http:500", second)))]
-    ).rules
-    failed = [each is not None for each in answers(rules, 5)]
-    assert chances.all_fail(rules) == [float(all(failed[:n])) for n in range(1, 6)]
+    for second in CERTAIN:
+        rules = Scenario(
+            [",".join(filter(None, ("http:503", first))), ",".join(filter(None, ("http:500", second)))]
+        ).rules
+        failed = [each is not None for each in answers(rules, 5)]
+        assert chances.all_fail(rules) == [float(all(failed[:n])) for n in range(1, 6)]
 
 
 @pytest.mark.parametrize(

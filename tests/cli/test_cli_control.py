@@ -96,6 +96,7 @@ def test_rules_are_set(ask, server, tmp_path):
     assert server.ask_app() == 500
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_rules(ask, tmp_path):
     """Too many are said to be, before they are sent: a server ends the connection while they come."""
     path = tmp_path / "rules.toml"

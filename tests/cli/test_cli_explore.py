@@ -73,6 +73,7 @@ for body in (b"meow", b""):
 """
 
 
+@pytest.mark.slow
 def test_the_second_judge(run, program):
     """A command that ends well all the same has sent other bytes the second time; `--ignore` leaves that out."""
     command = program("ask('PUT', '/photos')" + NOT_REWOUND)
@@ -182,6 +183,7 @@ def test_the_store_is_emptied(run, program):
     assert (code, output, errors) == (2, "", "faultinject: --reset fails: exit code 4\nno database\n")
 
 
+@pytest.mark.slow
 def test_the_replay_prepares_the_store_too(run, program):
     """Without what --reset does the command would fail for another reason."""
     reset = shlex.join(program(RIGHT, "prepare.py"))
@@ -194,6 +196,7 @@ def test_the_replay_prepares_the_store_too(run, program):
         assert shlex.split(line) == ["ENDPOINT=http://127.0.0.1:8000", *words]
 
 
+@pytest.mark.slow
 def test_a_command_that_never_stops(run, program):
     """It is ended, with all that it has started, and the report says why."""
     code, output, _ = run(
@@ -204,6 +207,7 @@ def test_a_command_that_never_stops(run, program):
     assert "    1 CreateBucket  500 PUT /photos  <- http:500  and 60 times more, to 61\n" in output
 
 
+@pytest.mark.slow
 def test_what_it_leaves_behind_is_ended(run, program):
     """A child that goes on would make its requests in the next run."""
     source = (

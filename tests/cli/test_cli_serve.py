@@ -108,6 +108,7 @@ def test_the_store_with_a_rule(start):
     )
 
 
+@pytest.mark.slow
 def test_faults_of_one_test_alone(start, tmp_path):
     """The store of Google's has `/retry_test`; what is injected is told, and stands in the journal, with the test's id."""
     journal = tmp_path / "journal.jsonl"
@@ -133,6 +134,7 @@ def test_faults_of_one_test_alone(start, tmp_path):
     assert lines == [(None, 200), (f"{test}.1", 503), (None, 200)]
 
 
+@pytest.mark.slow
 def test_no_faults_of_one_test_where_faults_are_off(start):
     """There is no `/retry_test` then."""
     environ = os.environ | {"FAULTINJECT_ENABLED": "0"}
@@ -144,6 +146,7 @@ def test_no_faults_of_one_test_where_faults_are_off(start):
     process.interrupt()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("app", others_slowly([(), ("shop:web",), ("shop:api",)], lambda app: not app))
 def test_with_tls(start, here, app):
     """Whatever is served, by our own server or by uvicorn: it is printed whom to trust, and gone at the end."""
@@ -220,6 +223,7 @@ def test_faults_of_the_connection(here, start, app):
     )
 
 
+@pytest.mark.slow
 def test_a_store_without_rules(start):
     """No rules, no faults, and that is said, with an error of the vendor; --vendor chooses the dialect."""
     process = start("serve", "--port", "0", "--vendor", "jss")
@@ -243,6 +247,7 @@ def test_the_advice_is_a_rule_of_the_vendor():
     assert found == [(vendor, "throttle") for vendor in ERROR_CODES]
 
 
+@pytest.mark.slow
 def test_requests_that_ask_and_an_app_that_fails(here, start):
     """What the environment allows is told; a request gets what it asks for, and the app's own failures end all faults."""
     variables = {"FAULTINJECT_ON_REQUEST": "1", "FAULTINJECT_ABORT": "5xx>50%/1m,min=2"}
@@ -267,6 +272,7 @@ def test_requests_that_ask_and_an_app_that_fails(here, start):
     assert process.interrupt()[0] == 0
 
 
+@pytest.mark.slow
 def test_a_store_of_another_service(start):
     """The dialect need not be one of S3: Azure's operations have names of their own."""
     rule = "azure-blob:ServerBusy,operation=block_blob.upload,times=1"
@@ -320,6 +326,7 @@ def test_an_app_with_rules_of_the_environment(here, start, app, on):
     )
 
 
+@pytest.mark.slow
 def test_connections_are_kept(start):
     """As those of a real server: the same one for answers of the store, faults, and after a fault that ends one."""
     rules = ("-r", "reset,path=r/", "-r", "http:503,path=e/", "-r", "truncate,path=t/")
@@ -352,6 +359,7 @@ def test_connections_are_kept(start):
     assert process.interrupt()[0] == 0
 
 
+@pytest.mark.slow
 def test_callers_and_the_turn_around_can_be_told(start, run, tmp_path):
     """By connections that are kept: what the report could not say of a server that ends each."""
     journal = tmp_path / "journal"

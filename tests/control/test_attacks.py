@@ -297,6 +297,7 @@ def test_connections_that_send_nothing(monkeypatch):
         stream.close()
 
 
+@pytest.mark.slow
 def test_too_many_rules(client):
     """As a list, as text, and one more beside those that there are."""
     answer = client.call("PUT", "/rules", {"rules": [{"fault": "reset"}] * 10_001})

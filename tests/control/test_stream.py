@@ -170,6 +170,7 @@ def test_nor_what_its_server_has_taken_and_not_sent(monkeypatch):
     unread.socket.close()
 
 
+@pytest.mark.slow
 def test_a_client_that_never_reads_makes_room(monkeypatch):
     """Its connection is reset after a while: there are so many streams and no more."""
     monkeypatch.setattr(events, "MOST_STREAMS", 1)

@@ -66,6 +66,7 @@ def place(counts, identity="/a"):
     return counts.match([(0, "", identity, None)], 0.0)[0][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["fork", "spawn", "preload"])
 def test_processes_count_exactly(redis_server, redis_prefix, how):
     """Four processes with four threads, 10,000 matches: each number once, exactly `times` takes."""

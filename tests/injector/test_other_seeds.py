@@ -54,6 +54,7 @@ def test_another_seed_is_refused(start, second):
     assert start("one") == "begun"
 
 
+@pytest.mark.slow
 def test_one_that_was_chosen_is_named(start):
     """It stands in no variable: whoever wants to count there learns it here, and one without a seed takes it over."""
     assert start(None) == "begun"
@@ -62,6 +63,7 @@ def test_one_that_was_chosen_is_named(start):
     assert ", not one" in said
 
 
+@pytest.mark.slow
 def test_other_rules_with_another_seed(start):
     """Are other rules."""
     assert start("one") == "begun"

@@ -92,6 +92,7 @@ def test_markers_name_them(python: Python) -> None:
     assert "1 passed" in said
 
 
+@pytest.mark.slow
 def test_the_journal_knows_their_operations(python: Python) -> None:
     """Headers that the package's operations are told by are kept as those of the house's vendors are: never a value in vain."""
     told, _ = python(
@@ -303,6 +304,7 @@ def test_a_broken_package_is_told_in_one_sentence_and_harms_nobody(python: Pytho
         assert sentence in used
 
 
+@pytest.mark.slow
 def test_commands_tell_what_is_left_out(python: Python) -> None:
     """A list shows what can be used, and says what cannot."""
     python.add("acme-thing 2.1", "vendors", "broken = nowhere:VENDOR", "cos = nowhere:VENDOR")
@@ -414,6 +416,7 @@ print([ask(each, **{{"wsgi.multiprocess": True}})[0][:3] for each in (faulty[1],
     assert told == "{'rule-1': {'matched': 0, 'injected': 0}}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("store", "said"),
     [
