@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from faultinject.rules.scenario import Scenario as Scenario
     from faultinject.testing.explore import explore as explore
     from faultinject.testing.explore import record as record
-    from faultinject.testing.inject import Exploration as Exploration
     from faultinject.testing.inject import Faults as Faults
     from faultinject.testing.inject import Pause as Pause
-    from faultinject.testing.inject import Run as Run
     from faultinject.testing.inject import inject as inject
+    from faultinject.testing.runs import Exploration as Exploration
+    from faultinject.testing.runs import Run as Run
     from faultinject.testing.storage import Storage as Storage
     from faultinject.testing.storage import StorageFactory as StorageFactory
     from faultinject.testing.verdicts import NamedCall as NamedCall
@@ -92,7 +92,7 @@ _PLACES = {
     "Call": "journal.calls",
     "ConfigurationError": "exceptions",
     "DocumentedError": "vendors.documented",
-    "Exploration": "testing.inject",
+    "Exploration": "testing.runs",
     "Fault": "rules.faults.fault",
     "FaultInjectError": "exceptions",
     "Faults": "testing.inject",
@@ -106,7 +106,7 @@ _PLACES = {
     "Rule": "rules.rule",
     "RuleKeys": "rules.rule_keys",
     "Rules": "rules.scenario",
-    "Run": "testing.inject",
+    "Run": "testing.runs",
     "Scenario": "rules.scenario",
     "Storage": "testing.storage",
     "StorageFactory": "testing.storage",

@@ -71,10 +71,6 @@ class UnknownDocumentedError(ConfigurationError, LookupError):
     """The vendor documents no error of that code, variant or group."""
 
 
-class NotBuiltYet(ConfigurationError):
-    """A fault, effect or variable that the grammar reserves and this version does not carry out."""
-
-
 class ProductionRefused(FaultInjectError):
     """The environment says that this is production, where nothing is injected unless allowed."""
 
@@ -113,6 +109,10 @@ class StoreBusy(StoreUnavailable):
 
 class StoreInUse(ConfigurationError):
     """Another server counts in the same directory by other rules; the message says which, and how to replace them."""
+
+
+class Conflict(FaultInjectError):
+    """What is in force was changed by somebody else since it was looked at; nothing of this change is in force."""
 
 
 class UnsupportedClient(FaultInjectError, ImportError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import click
 
@@ -13,6 +14,10 @@ EXIT_CODES = {
     "demo": {},
     "serve": {0: "also after Ctrl-C, SIGTERM and SIGHUP"},
     "run": {"any": "the code of the command that it runs"},
+    "control": {
+        1: "with `--generation`: another one is in force, and nothing was changed",
+        2: "also: the server is not there, refuses the token, or has no control API",
+    },
     "explore": {1: "a fault broke the command, or came in no run", 2: "nothing could be explored"},
     "report": {
         1: "a check says FAIL; with `--strict` also WARN",
@@ -38,10 +43,16 @@ EXIT_CODES = {
 def commands() -> str:
     """One section a command."""
     whole = click.Context(program, info_name="faultinject", **program.context_settings)
-    return "\n\n".join(
-        section(command, click.Context(command, info_name=name, parent=whole, **command.context_settings))
-        for name, command in program.commands.items()
-    )
+    return "\n\n".join(sections(program, whole))
+
+
+def sections(group: click.Group, parent: click.Context) -> Iterator[str]:
+    """One a command, those of a group behind it."""
+    for name, command in group.commands.items():
+        context = click.Context(command, info_name=name, parent=parent, **command.context_settings)
+        yield section(command, context)
+        if isinstance(command, click.Group):
+            yield from sections(command, context)
 
 
 def section(command: click.Command, context: click.Context) -> str:
@@ -52,7 +63,7 @@ def section(command: click.Command, context: click.Context) -> str:
     rows = [(flags(record[0]), escaped(record[1])) for record in records if record]
     return "\n\n".join(
         (
-            f"## {context.info_name}",
+            f"## {context.command_path.partition(' ')[2]}",
             f"```text\n{usage}\n```",
             *(escaped(" ".join(each.split())) for each in paragraphs),
             table(("option", "meaning"), rows),

@@ -4,8 +4,10 @@ import faulthandler
 import gc
 import os
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import time
 from ast import literal_eval
 from pathlib import Path
@@ -43,6 +45,7 @@ os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 LIVE = {
     "clients",
     "conformance",
+    "control",
     "counts",
     "examples",
     "hooks",
@@ -187,3 +190,90 @@ def for_all():
             raise ExceptionGroup(message, [*failed.values()][:shown])
 
     return run
+
+
+class RedisServer:
+    """A Redis or Valkey server of its own on a Unix socket, which keeps nothing on disk."""
+
+    def __init__(self, program, folder, *options):
+        self.socket = f"{folder}/s"
+        self.url = f"unix://{self.socket}"
+        self._command = [
+            program,
+            "--port",
+            "0",
+            "--unixsocket",
+            self.socket,
+            "--save",
+            "",
+            "--dir",
+            str(folder),
+            *options,
+        ]
+        self.start()
+
+    def start(self):
+        """It answers when this returns."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while not self._answers():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def client(self):
+        import redis
+
+        return redis.Redis(unix_socket_path=self.socket)
+
+    def signal(self, number):
+        self._process.send_signal(number)
+
+    def kill(self):
+        """With it goes all that it knew."""
+        self._process.kill()
+        self._process.wait()
+
+    def _answers(self):
+        import redis
+
+        try:
+            with self.client() as client:
+                return client.ping()
+        except redis.exceptions.AuthenticationError:
+            return True
+        except redis.exceptions.ConnectionError:
+            return False
+
+
+@pytest.fixture(scope="session")
+def start_redis(tmp_path_factory):
+    """Start a server with these options; all are ended with the run."""
+    pytest.importorskip("redis", reason="of the extra redis")
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    if program is None:
+        pytest.skip("needs redis-server or valkey-server")
+    from faultinject.counts import redis_link
+
+    started = []
+
+    def start(*options):
+        started.append(RedisServer(program, tmp_path_factory.mktemp("r"), *options))
+        return started[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redis_link, "PATIENCE", 10.0)  # the machine may be busy
+        yield start
+    for each in started:
+        each.kill()
+
+
+@pytest.fixture(scope="session")
+def redis_server(start_redis):
+    """One for all tests that leave it as it is: each has a prefix of its own."""
+    return start_redis()
+
+
+@pytest.fixture
+def redis_prefix():
+    """One that no other test has."""
+    return f"t{os.urandom(6).hex()}"

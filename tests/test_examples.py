@@ -23,7 +23,7 @@ LINES = [
 
 
 def test_every_example_is_a_page_an_app_and_tests():
-    """The eleven examples are there, each with the three things that make one."""
+    """The twelve examples are there, each with the three things that make one."""
     assert sorted(PAGES) == [
         "any_language",
         "azure_retries",
@@ -36,6 +36,7 @@ def test_every_example_is_a_page_an_app_and_tests():
         "flask_upload",
         "moto_s3",
         "pytest_marker",
+        "redis_workers",
     ]
     for folder in FOLDERS:
         assert any(

@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import unquote
@@ -19,6 +20,7 @@ import pytest
 import faultinject
 from faultinject.store.error_codes import ERROR_CODES
 from tests.documents import BLOCKS, PAGES, ROOT
+from tests.measured import without_times
 
 pytestmark = pytest.mark.live
 
@@ -157,8 +159,8 @@ def without_docstring(source: str) -> list[str]:
 
 
 def without_chance(text: str) -> str:
-    """The text with `~` for how long it took, and for the ids of uploads."""
-    return re.sub(r"in [\d.]+ s \(backoff \d+%\)|(?<=uploadId=)[0-9a-f]+", "~", text)
+    """The text without how long it took, and with `~` for the ids of uploads."""
+    return re.sub(r"(?<=uploadId=)[0-9a-f]+", "~", without_times(text))
 
 
 RULES, PROFILES = (
@@ -250,6 +252,15 @@ def test_the_two_commands_are_what_ci_runs() -> None:
     ]
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert [script.count(each) for each in INSTALLS] == [1, 1]
+
+
+def test_every_extra_is_named() -> None:
+    """In the README, but for those of the project's own work."""
+    told = PAGES["README.md"].partition("The extras are ")[2].partition("\n\n")[0]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    assert {*re.findall(r"`([\w-]+)`", told)} == {*extras} - {"test", "docs", "dev"}
 
 
 VECTORS = [

@@ -125,9 +125,14 @@ class Walk:
                 )
         else:
             assert pattern(shown).fullmatch(f"{self.printed}\n"), (
-                f"{block.place} shows\n{shown}\nbut\n{self.printed}"
+                f"{block.place} shows\n{shown}\nbut\n{self.printed}\nservers:\n{self.logs}"
             )
         self.printed = None
+
+    @property
+    def logs(self) -> str:
+        """What the servers so far have printed."""
+        return "\n".join(output.read_text() for _, output in self.servers)
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         for process, _ in reversed(self.servers):

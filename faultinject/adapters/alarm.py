@@ -80,18 +80,26 @@ class Alarm:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         _ring_at_end()
-        with _lock:
-            bell = _bells.get(plan)
-            if bell is None or bell.rung:
-                bell = _bells[plan] = Bell()
-                plan.waiting.add(bell.ring)
-            bell.users += 1
-        self._bell = bell
+        self._bell = self._enter()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._leave()
+
+    def _enter(self) -> Bell:
+        """Wait by the bell that has not rung."""
+        plan = self._plan
+        with _lock:
+            bell = _bells.get(plan)
+            if bell is None or bell.rung:
+                bell = _bells[plan] = Bell()
+            plan.wait(bell.ring)
+            bell.users += 1
+        return bell
+
+    def _leave(self) -> None:
         plan, bell = self._plan, self._bell
         with _lock:
             bell.users -= 1
@@ -109,6 +117,11 @@ class Alarm:
             connection: shows when the client leaves.
             reads_on: whether a client that has only ended its own side has not left.
         """
+        if self._bell.rung:
+            # It rang for all to look whether their time is over; where it is not, another bell tells of the next time.
+            self._leave()
+            self._bell = self._enter()
+            return False
         file = self._bell.file
         in_greenlet = gevent_sleep() is not None
         if file < 0 or in_greenlet:

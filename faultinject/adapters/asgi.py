@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faultinject.adapters.asgi_answer import NAMES, encode_name, respond
 from faultinject.adapters.driving import DECIDED, ClientGone, first_to_note, runs_app, skipped, undo
+from faultinject.adapters.mounting import mounted
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.engine.answers import at_its_start, marked_bytes
 from faultinject.engine.body_digest import LONGEST, SeenBody
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.types import ASGIApp, Heard, Message, Receive, Scope, Send
+    from faultinject.engine.actions import Action
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.types import Body
     from faultinject.injector.injector import Injector
@@ -49,12 +51,13 @@ def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middle
     """
     try:
         found = injector_for(rules, seed=seed, injector=injector)
+        around: ASGIApp = mounted(wrap(app, found), found, "asgi")
     except FaultInjectError as error:
         from faultinject.adapters.asgi_refusal import refusing
 
         return refusing(app, error)
     found.announce()
-    return wrap(app, found)
+    return around
 
 
 def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
@@ -71,6 +74,14 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
         if injector.follows:
             injector.catch_up()
         plan = injector.plan
+        own = app
+        if plan.special and isinstance(plan, Plan):
+            from faultinject.adapters.asgi_special import prepare
+
+            own, send, asked = prepare(app, scope, send, plan)
+            if asked is not None:
+                await exchange(own, scope, receive, send, *asked)
+                return
         try:
             find = plan.scope.get(scope["method"], plan.scope_default)
             candidates = None if find is None else find(scope)
@@ -79,9 +90,9 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
                 plan.services.failed(error, "")
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
-            await app(scope, receive, send)
+            await own(scope, receive, send)
             return
-        await exchange(app, scope, receive, send, plan, candidates)
+        await exchange(own, scope, receive, send, plan, candidates)
 
     def use_injector(other: Injector) -> None:
         nonlocal injector
@@ -97,11 +108,17 @@ async def exchange(
     app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, candidates: Sequence[int]
 ) -> None:
     """One request that some rule may match."""
-    action = request = None
+    action: Action | None = None
+    request = None
     if DECIDED not in scope:
         try:
             request = ASGIRequest(scope)
-            action = plan.decide(request, candidates) if candidates else None
+            if plan.waits and candidates and plan.asks(request, candidates):
+                from faultinject.adapters.asgi_thread import decide
+
+                action = await decide(plan, request, candidates)
+            else:
+                action = plan.decide(request, candidates) if candidates else None
             if action is not None:
                 scope[DECIDED] = True
             elif plan.services.record_all and first_to_note(scope, plan):

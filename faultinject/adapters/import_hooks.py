@@ -11,6 +11,7 @@ import sys
 
 from faultinject.adapters import asgi, wsgi
 from faultinject.adapters.install import interface_of
+from faultinject.adapters.mounting import mounted
 from faultinject.adapters.patch import BRIDGES, PLACES, carry
 from faultinject.exceptions import UnsupportedServer
 from faultinject.injector.injector import Injector
@@ -112,7 +113,8 @@ def _around(app: Any, injector: Injector) -> Any:
         inspect.signature(app).bind(*("scope", "receive", "send")[: 3 if kind == "asgi" else 2])
     except (TypeError, ValueError):
         return app
-    return asgi.wrap(app, injector) if kind == "asgi" else wsgi.wrap(app, injector)
+    wrapped = asgi.wrap(app, injector) if kind == "asgi" else wsgi.wrap(app, injector)
+    return mounted(wrapped, injector, kind)
 
 
 def _argument(at: int, name: str) -> Callable[[Injector], Wrapper]:
@@ -145,7 +147,7 @@ def _loaded(injector: Injector) -> Wrapper:
 
     def wrapper(wrapped: Call, config: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
         result = wrapped(*args, **keys)
-        config.loaded_app = asgi.wrap(config.loaded_app, injector)
+        config.loaded_app = mounted(asgi.wrap(config.loaded_app, injector), injector, "asgi")
         return result
 
     return wrapper

@@ -118,20 +118,24 @@ def _say_what_was_meant(*, rules_given: bool) -> None:
 
 def _put_around(app: Any, injector: Injector, kind: str) -> Any:
     # Each adapter is loaded only where it serves.
+    from faultinject.adapters.mounting import check, mounted
+
     if kind in ("flask", "wsgi"):
         from faultinject.adapters import wsgi
 
         if kind == "wsgi":
-            return wsgi.wrap(app, injector)
-        app.wsgi_app = wsgi.wrap(app.wsgi_app, injector)
+            return mounted(wsgi.wrap(app, injector), injector, "wsgi")
+        app.wsgi_app = mounted(wsgi.wrap(app.wsgi_app, injector), injector, "wsgi")
         return app
     from faultinject.adapters import asgi
 
     if kind == "starlette":
+        check(injector, "asgi")
         build = app.build_middleware_stack
 
         def build_middleware_stack() -> ASGIApp:
-            return asgi.wrap(build(), injector)
+            around: ASGIApp = mounted(asgi.wrap(build(), injector), injector, "asgi")
+            return around
 
         def use_injector(other: Injector) -> None:
             nonlocal injector
@@ -142,9 +146,9 @@ def _put_around(app: Any, injector: Injector, kind: str) -> Any:
         vars(build_middleware_stack).update(injector=injector, use_injector=use_injector)
         app.build_middleware_stack = build_middleware_stack
         if app.middleware_stack is not None:
-            app.middleware_stack = asgi.wrap(app.middleware_stack, injector)
+            app.middleware_stack = mounted(asgi.wrap(app.middleware_stack, injector), injector, "asgi")
         return app
-    return asgi.wrap(app, injector)
+    return mounted(asgi.wrap(app, injector), injector, "asgi")
 
 
 def interface_of(app: object) -> Interface:

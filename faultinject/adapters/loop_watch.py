@@ -61,7 +61,7 @@ class Wait:
         self._watch = _watch_of_loop()
 
     def __enter__(self) -> Self:
-        self._plan.waiting.add(self._wake_soon)
+        self._plan.wait(self._wake_soon)
         self.exchange.wakes.add(self.wake)
         self._watch.add(self)
         return self

@@ -15,6 +15,7 @@ from faultinject.adapters.driving import (
     skipped,
     undo,
 )
+from faultinject.adapters.mounting import mounted
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.engine.answers import at_its_start, marked
 from faultinject.engine.body_digest import SeenBody
@@ -59,7 +60,8 @@ def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every fram
     """
     found = injector_for(rules, seed=seed, injector=injector)
     found.announce()
-    return wrap(app, found)
+    around: WSGIApp = mounted(wrap(app, found), found, "wsgi")
+    return around
 
 
 def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
@@ -69,6 +71,13 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
         if injector.follows:
             injector.catch_up()
         plan = injector.plan
+        own = app
+        if plan.special and isinstance(plan, Plan):
+            from faultinject.adapters.wsgi_special import prepare
+
+            own, start_response, asked = prepare(app, environ, start_response, plan)
+            if asked is not None:
+                return exchange(own, environ, start_response, *asked)
         try:
             find = plan.environ.get(environ["REQUEST_METHOD"], plan.environ_default)
             candidates = None if find is None else find(environ)
@@ -77,10 +86,10 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
                 plan.services.failed(error, "")
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
-            return app(environ, start_response)
+            return own(environ, start_response)
         if environ.get("wsgi.multiprocess") and plan is injector.own_plan:
             plan = injector.detach()
-        return exchange(app, environ, start_response, plan, candidates)
+        return exchange(own, environ, start_response, plan, candidates)
 
     def use_injector(other: Injector) -> None:
         nonlocal injector

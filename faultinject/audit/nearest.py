@@ -130,6 +130,8 @@ class Remembered:
         """Whether what a condition asks about is kept."""
         if key == "header":
             return name == "user-agent"
+        if key == "sample":
+            return False
         return key != "query" or not any("…" in each for each in self.query_values(name))
 
     def header(self, _name: str) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import lcm
+from math import lcm, prod
 
 from faultinject.engine.compiled_rule import asks_for_options
 from faultinject.rules.key import any_of, folded
 from faultinject.rules.rule import Rule
+from faultinject.rules.sample import read_sample
 from faultinject.rules.values import listed
 from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.operations import operations_of
@@ -73,6 +74,17 @@ def all_fail(rules: Sequence[Rule], most: int = MOST_ATTEMPTS) -> list[float]:
     return chances
 
 
+def sampled(rule: Rule) -> float:
+    """The share of users, tenants or keys that the rule's sample chooses; 1 without one."""
+    if "sample" not in rule.conditions:
+        return 1.0
+    left: dict[tuple[str, str], float] = {}
+    for word, name, share in map(read_sample, rule.conditions["sample"]):
+        # Of one thing the larger share has the smaller one in it.
+        left[word, name] = min(1 - share, left.get((word, name), 1.0))
+    return _precise(1 - prod(left.values()))
+
+
 def counts(rule: Rule) -> bool:
     """Whether its rate depends on more than chance."""
     return not {"skip", "every", "times", "above", "begin", "end"}.isdisjoint(rule.options)
@@ -96,7 +108,7 @@ def covers(wide: Rule, narrow: Rule) -> bool:
     """Whether every request that the second matches is matched by the first; False where that is not certain."""
     if wide.unless or (_takes_preflights(narrow) and not _takes_preflights(wide)):
         return False
-    if wide.conditions.keys() & {"operation", "bucket", "key"} and wide.vendor is not narrow.vendor:
+    if wide.conditions.keys() & {"operation", "bucket", "key", "sample"} and wide.vendor is not narrow.vendor:
         return False
     return all(
         key in narrow.conditions and _folded(key, narrow) <= _folded(key, wide) for key in wide.conditions
@@ -123,6 +135,8 @@ def _never(rule: Rule) -> str | None:
             return f"{key} is 0"
     if rule.value("end") is not None and rule.value("end") <= rule.value("begin"):
         return "it ends before it begins"
+    if not sampled(rule):
+        return "sample chooses nobody"
     for key, texts in rule.conditions.items():
         if set(texts) <= set(rule.unless.get(key, ())):
             return f"its conditions and unless.{key} exclude each other"

@@ -32,6 +32,9 @@ class RuleCommand(click.Command):
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The Host of that request.")
 @click.option(
+    "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header of it; may be given again."
+)
+@click.option(
     "--mount", metavar="/APP", default="/", help="The mount point of the app, with which that path begins."
 )
 @click.option("--seed", help="With --request: show what the first five attempts get with this seed.")
@@ -44,6 +47,7 @@ def check(
     file: str | None,
     request: str | None,
     host: str,
+    headers: tuple[str, ...],
     mount: str,
     seed: str | None,
     as_json: bool,
@@ -62,10 +66,12 @@ def check(
     from faultinject.cli import rules as reading
     from faultinject.exceptions import ConfigurationError
 
-    for name in ("host", "mount", "seed") if request is None else ():
+    for name in ("host", "headers", "mount", "seed") if request is None else ():
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            raise click.UsageError(f"--{name} needs a request: add --request 'PUT /photos/cat.jpg'")
-    asked = None if request is None else explanation.parse_request(request, host, mount)
+            raise click.UsageError(
+                f"--{name.removesuffix('s')} needs a request: add --request 'PUT /photos/cat.jpg'"
+            )
+    asked = None if request is None else explanation.parse_request(request, host, mount, headers)
     settings = None
     try:
         scenario = reading.read_rules_of(rules, file)

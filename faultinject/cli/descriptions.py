@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from faultinject.rules.abort import read_abort
+from faultinject.rules.descriptions import seconds
 from faultinject.rules.effects import EFFECTS
 from faultinject.rules.rule import Rule
+from faultinject.rules.sample import read_sample
 from faultinject.rules.values import listed, shown
 
 SCOPES = {
@@ -27,6 +30,17 @@ def sentence(rule: Rule) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
+def bound(abort: str) -> str:
+    """What a scenario's `abort` comes to.
+
+    >>> bound("5xx>5%/1m")
+    'All faults end when more than 5 % of at least 20 requests within 1 m fail by themselves (5xx>5%/1m).'
+    """
+    read = read_abort(abort)
+    often = f"more than {percent(read.share)} of at least {read.least} requests within {seconds(read.window)}"
+    return f"All faults end when {often} fail by themselves ({abort})."
+
+
 def effects_on_request(rule: Rule) -> str:
     """What one request gets when the rule fires for it."""
     return ", ".join([rule.resolved.in_words(rule), *_how(rule)])
@@ -47,6 +61,8 @@ def _requests(rule: Rule) -> str:
 
 def _test(key: str, texts: tuple[str, ...]) -> str:
     word, _, name = key.partition(".")
+    if word == "sample":
+        return f"of {listed(map(_share, texts))}"
     values = listed(shown(each) for each in texts)
     if word in ("header", "query"):
         thing = f"{'header' if word == 'header' else 'parameter'} {shown(name)}"
@@ -56,6 +72,14 @@ def _test(key: str, texts: tuple[str, ...]) -> str:
     if word == "size":
         return f"of size {values}"
     return f"whose {word} is {values}"
+
+
+def _share(text: str) -> str:
+    """`5 % of the values of header x-user, always the same`."""
+    word, name, share = read_sample(text)
+    whole = {"bucket": "buckets", "key": "keys", "client": "clients", "principal": "access keys"}.get(word)
+    whole = whole or f"values of {'header' if word == 'header' else 'parameter'} {shown(name)}"
+    return f"the same {percent(share)} of all {whole}"
 
 
 def _how_often(rule: Rule) -> list[str]:

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 import click
 
 from faultinject.cli.layout import aligned
+from faultinject.rules.control import TOKEN
 from faultinject.rules.environment import is_switched_on, read_environment
 from faultinject.rules.names import PREFIX
 from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
+from faultinject.rules.store import shown_store
 from faultinject.rules.values import visible
 from faultinject.rules.variables import value_of
 
@@ -24,7 +26,7 @@ class ServerOutlook:
         switch: the same as the environment says it: True, False, or None for nothing.
         scenario: the rules that are, or would be, in force.
         environment: all settings.
-        variables: those of faultinject that are set.
+        variables: those of faultinject that are set, without the token and the store's password.
         production: the variable that says that this is production, or None.
     """
 
@@ -32,9 +34,9 @@ class ServerOutlook:
         self.switch = is_switched_on(environ)
         self.enabled = bool(self.switch)
         self.variables = {
-            name: environ[name]
+            name: _without_secrets(name, environ[name], text)
             for name in sorted(environ)
-            if name.startswith(PREFIX) and value_of(environ, name) is not None
+            if name.startswith(PREFIX) and (text := value_of(environ, name)) is not None
         }
         self.production = production_reason(environ)
         self._now = now
@@ -54,11 +56,13 @@ class ServerOutlook:
             "production": self.production,
             "production_allowed": settings.production_allowed,
             "expires": settings.expires,
+            "abort": settings.abort or self.scenario.abort,
             "header": settings.header,
             "endpoints": list(settings.endpoints),
-            "store": settings.store,
+            "store": None if settings.store is None else shown_store(settings.store),
             "journal": settings.journal,
             "max_active": settings.max_active,
+            "on_request": settings.on_request,
         }
 
     def show(self) -> None:
@@ -113,3 +117,10 @@ def read(environ: Mapping[str, str], now: float) -> ServerOutlook:
         ConfigurationError: a server would refuse to start, or would when faults were switched on.
     """
     return ServerOutlook(environ, now)
+
+
+def _without_secrets(name: str, text: str, value: str) -> str:
+    """A variable as others may see it: this is copied into reports of bugs and kept by CI."""
+    if name == TOKEN:
+        return "…"
+    return shown_store(value) if name == "FAULTINJECT_STORE" else text

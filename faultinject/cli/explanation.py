@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from faultinject.cli import chances, exchange, layout
-from faultinject.cli.descriptions import percent, sentence
+from faultinject.cli import chances, layout
+from faultinject.cli.descriptions import bound, percent, sentence
 from faultinject.engine.journal_entry import quoted
+from faultinject.engine.request import environ_key
 from faultinject.engine.snapshot import shown_path, shown_target, without_userinfo
 from faultinject.exceptions import ConfigurationError
+from faultinject.injector import trials
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.scenario import Scenario
-from faultinject.rules.values import visible
+from faultinject.rules.values import is_token, visible
 from faultinject.vendors.addressing import Addressing
 
 
-def parse_request(text: str, host: str, mount: str = "/") -> dict[str, Any]:
+def parse_request(text: str, host: str, mount: str = "/", headers: Sequence[str] = ()) -> dict[str, Any]:
     """The environ of `PUT /a/b?x=1`; a path alone is a GET.
 
     Raises:
-        UsageError: the text is no request, or its path does not begin with the mount point.
+        UsageError: the text is no request, its path does not begin with the mount point, or a header is none.
     """
     method, blank, target = text.strip().partition(" ")
     if not blank:
@@ -32,13 +35,19 @@ def parse_request(text: str, host: str, mount: str = "/") -> dict[str, Any]:
         raise click.UsageError(
             f"--request: {told!r} is not a method and a path, such as 'PUT /photos/cat.jpg'"
         )
-    found = exchange.mount_of(mount, target)
+    found = trials.mount_of(mount, target)
     if found is None:
         raise click.UsageError(
             f"--mount: the path {quoted(shown_target(target))} does not begin with the mount point {quoted(mount)};"
             " give the whole path, as the client sends it"
         )
-    return exchange.environ(method, target, host, mount=found)
+    asked = trials.environ(method, target, host, mount=found)
+    for each in headers:
+        name, colon, value = each.partition(":")
+        if not (colon and is_token(name)):
+            raise click.UsageError(f"--header: {each!r} is not a header, such as 'X-User: 42'")
+        asked[environ_key(name.lower())] = value.strip().encode("utf-8", "surrogateescape").decode("latin-1")
+    return asked
 
 
 class Explanation:
@@ -56,12 +65,15 @@ class Explanation:
         self.rules = scenario.rules
         self.names = scenario.display_names
         self.seed = seed
+        self.abort = scenario.abort
         self.dead = chances.dead(self.rules, self.names)
         self._environ = request
         self.matching = list(range(len(self.rules)))
         if request is not None:
-            view = exchange.request_of(request)
-            plan = exchange.Trial(self.rules, seed or "0").injector.own_plan
+            view = trials.request_of(request)
+            # Without a seed nobody is chosen yet: everybody may be.
+            asked = self.rules if seed is not None else tuple(map(trials.of_everybody, self.rules))
+            plan = trials.Trial(asked, seed or "0").injector.own_plan
             ready = [plan.ready(number) for number in self.matching]
             preflight, upgrades = view.is_preflight, view.upgrades
             self.matching = [
@@ -85,7 +97,7 @@ class Explanation:
     def attempts(self) -> list[str | None]:
         """What the first attempts of the request get one after another, None for the app's own answer."""
         assert self._environ is not None
-        trial = exchange.Trial(self.rules, self.seed or "0")
+        trial = trials.Trial(self.rules, self.seed or "0")
         actions = [trial.ask(self._environ) for _ in range(chances.MOST_ATTEMPTS)]
         return [None if each is None else each.entry.fault for each in actions]
 
@@ -98,6 +110,7 @@ class Explanation:
                     "rule": str(rule),
                     "words": sentence(rule),
                     "rate": self.rates.get(number, 0.0),
+                    "sampled": chances.sampled(rule),
                     "dead": self.dead.get(number),
                     "warnings": rule.doubts(),
                 }
@@ -106,6 +119,7 @@ class Explanation:
             "untouched": self.untouched,
             "all_fail": self.all_fail,
             "seed": self.seed,
+            "abort": self.abort,
         }
         if self._environ is not None:
             data["request"] = {
@@ -132,6 +146,8 @@ class Explanation:
                 click.echo(f"    It never fires: {self.dead[number]}.")
             for doubt in rule.doubts():
                 click.echo(f"    Warning: {doubt}")
+        if self.abort is not None:
+            click.echo(f"\n{bound(self.abort)}")
         if self._environ is not None:
             self._show_request()
         if self.matching:
@@ -158,6 +174,11 @@ class Explanation:
         click.echo(f"\nEvery attempt of {what}:")
         rows = [(self.names[number], percent(self.rates[number])) for number in self.matching]
         layout.show(("rule", "fires"), [*rows, ("none of them", percent(self.untouched))])
+        for number in self.matching:
+            share = chances.sampled(self.rules[number])
+            if share < 1:
+                of_all = percent(self.rates[number] * share)
+                click.echo(f"({self.names[number]}: {of_all} of the requests of all, if all send alike)")
         if any(map(chances.counts, chosen)):
             click.echo(
                 "(before times is used up, between begin and end; skip, every and above for a single call)"

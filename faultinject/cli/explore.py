@@ -16,7 +16,7 @@ from faultinject.cli.layout import CONTEXT
 if TYPE_CHECKING:
     from faultinject.cli.commands import Command
     from faultinject.rules.rule import Rule
-    from faultinject.testing.inject import Exploration
+    from faultinject.testing.runs import Exploration
 
 NOTHING = (
     "the command sent nothing to $ENDPOINT, so there is nothing to explore. Let it send its requests to the address in the"
@@ -94,7 +94,7 @@ def explore(
     from faultinject.exceptions import ConfigurationError, ExplorationFailed
     from faultinject.testing.exploration.bounds import Bounds
     from faultinject.testing.exploration.wording import Wording
-    from faultinject.testing.inject import Exploration
+    from faultinject.testing.runs import Exploration
 
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject explore -r cos -- ./upload.sh")

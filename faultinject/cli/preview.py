@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from faultinject.cli.layout import CONTEXT
-from faultinject.rules.rule import Rule
 from faultinject.rules.triggers import TRIGGERS
 
 if TYPE_CHECKING:
-    from faultinject.engine.actions import Respond
+    from faultinject.rules.rule import Rule
 
 LARGEST_BODY = 64 << 20
 """Bytes of a request's body."""
@@ -36,27 +35,27 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     It ignores the rule's probability and other triggers: the fault is always shown. A server adds its own Date, Server and
     Connection, except to an answer with exact=yes. Standard error describes a fault without bytes of its own.
     """
-    from faultinject.cli import exchange
     from faultinject.cli.descriptions import effects_on_request
     from faultinject.engine.actions import Respond
     from faultinject.engine.snapshot import shown_target
     from faultinject.exceptions import ConfigurationError
+    from faultinject.injector import trials
     from faultinject.rules.values import visible
     from faultinject.rules.variables import value_of
 
     shown = one_rule(rule)
-    always = exchange.replace_options(shown, **dict.fromkeys(TRIGGERS))
+    always = trials.replace_options(shown, **dict.fromkeys(TRIGGERS))
     method = method or default_method(shown)
     sent = b"" if body is None else body_of(body)
-    request = exchange.environ(method, path if path[:1] == "/" else f"/{path}", host, sent)
+    request = trials.environ(method, path if path[:1] == "/" else f"/{path}", host, sent)
     seed = seed if seed is not None else value_of(os.environ, "FAULTINJECT_SEED") or "0"
-    trial = exchange.Trial([always], seed)
+    trial = trials.Trial([always], seed)
     action = trial.ask(request)
     if action is None:
         _tell(
             f"{visible(method)} {visible(shown_target(path))} does not meet the rule's conditions; its fault is shown anyway"
         )
-        trial = exchange.Trial([exchange.unconditional(always)], seed)
+        trial = trials.Trial([trials.unconditional(always)], seed)
         action = trial.ask(request)
     if action is None:
         raise ConfigurationError(f"a {visible(method)} request never gets a fault")
@@ -67,42 +66,13 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
         action.listing.feed(sent)
         if not action.answer_keys():
             _tell("the request's body names no keys: the error is for the request as a whole")
-    written, notes = _sent(action, method, shown)
+    written, notes = trials.sent(action, method, shown)
     for note in notes:
         _tell(note)
     if sys.stdout is not None:  # it is None behind `>&-`
-        sys.stdout.buffer.write(exchange.head_of(action, trial.injector.clock()) + written)
+        sys.stdout.buffer.write(trials.head_of(action, trial.injector.clock()) + written)
         sys.stdout.buffer.flush()
     return 0
-
-
-def _sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
-    """What leaves of the body, and what is to be said of it."""
-    from faultinject.http.wire import BLANK_EVERY, has_no_body, late_start
-    from faultinject.rules import descriptions
-
-    body, transform = action.body, action.transform
-    wait = descriptions.wait(rule) if rule.value("delay")[1] else ""
-    if action.answer.late:
-        if not body:
-            return body, []
-        start = late_start(body)
-        note = f"the head goes out at once, then blanks for {wait}, one every {descriptions.seconds(BLANK_EVERY)}"
-        return body[:start] + b" " + body[start:], [f"{note} (here one in all), then the error"]
-    notes = [f"sent after {wait}"] if wait else []
-    if transform is None:
-        return body, notes
-    if has_no_body(method, action.answer.status, action.headers) or not transform.fits(len(body)):
-        return body, [
-            *notes,
-            f"of a body of {descriptions.count(len(body), 'byte')} nothing can be cut or slowed",
-        ]
-    body = transform.feed(body)
-    if transform.cuts:
-        notes.append("the connection closes after these bytes")
-    if transform.rate is not None:
-        notes.append(f"the body goes out at {descriptions.count(transform.rate, 'byte')} a second")
-    return body, notes
 
 
 def _tell(note: str) -> None:

@@ -18,6 +18,7 @@ from faultinject import __version__
 from faultinject.audit.reports.ascii import fit
 from faultinject.cli.check import check
 from faultinject.cli.conformance import conformance
+from faultinject.cli.control import control
 from faultinject.cli.demo import demo
 from faultinject.cli.explore import explore
 from faultinject.cli.fidelity import fidelity
@@ -28,7 +29,7 @@ from faultinject.cli.run import run
 from faultinject.cli.schema import schema
 from faultinject.cli.serve import serve
 from faultinject.cli.vendors import vendors
-from faultinject.exceptions import ConfigurationError, FaultInjectError, plain
+from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, plain
 
 
 class Unread(Exception):
@@ -79,7 +80,7 @@ class Program(click.Group):
             code = 130
         except FaultInjectError as error:
             tell(error)
-            code = 2
+            code = 1 if isinstance(error, Conflict) else 2
         except OSError as error:
             abandon_output()
             place = "" if error.filename is None else f"{error.filename}: "
@@ -121,7 +122,20 @@ def program(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for each in (demo, serve, run, explore, report, conformance, fidelity, vendors, preview, check, schema):
+for each in (
+    demo,
+    serve,
+    run,
+    control,
+    explore,
+    report,
+    conformance,
+    fidelity,
+    vendors,
+    preview,
+    check,
+    schema,
+):
     program.add_command(each)
 
 

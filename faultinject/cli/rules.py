@@ -26,7 +26,7 @@ def read_rules_of(texts: Sequence[str], file: str | None) -> Scenario | None:
     if not texts and file is None:
         return None
     diagnosis = Diagnosis()
-    rules, seed = ([], None) if file is None else read_file(file, diagnosis)
+    rules, seed, abort = ([], None, None) if file is None else read_file(file, diagnosis)
     for number, text in enumerate(texts, 1):
         rules += read_rules(text, f"RULE {number}" if len(texts) > 1 else "", diagnosis)
     if not rules and not diagnosis:
@@ -34,7 +34,7 @@ def read_rules_of(texts: Sequence[str], file: str | None) -> Scenario | None:
             "there is no rule: give one, such as 'cos:SlowDown,times=2'", "" if file is None else file
         )
     diagnosis.close()
-    return Scenario.of_rules(rules, seed)
+    return Scenario.of_rules(rules, seed, abort)
 
 
 def services() -> Environment:

@@ -80,7 +80,7 @@ def run(
         environ.pop(name, None)
     environ |= import_hooks(os.environ)
     session = None
-    if settings.store is None:
+    if settings.store is None and settings.control is None:
         from faultinject.injector.session_sync import Session
 
         # It is this process's, whose number the command keeps; when that has ended, a later start clears it away.
@@ -90,6 +90,11 @@ def run(
     else:
         text = "\n".join(map(str, scenario.rules))
         environ |= {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": text, "FAULTINJECT_SEED": chosen}
+        if settings.store is None:
+            # What the control API changes is in force in all processes of the command, in a directory that is cleared away likewise.
+            from faultinject.counts.private import session_path
+
+            environ["FAULTINJECT_STORE"] = f"file:{session_path()}"
     if journal is not None:
         environ["FAULTINJECT_JOURNAL"] = journal
     log.on(chosen, scenario.rules, scenario.display_names)
@@ -115,7 +120,9 @@ def _why_off(settings: Environment, scenario: Scenario) -> str:
         return why
     if settings.expires is not None and settings.expires <= time.time():
         return "FAULTINJECT_EXPIRES has passed; set a later one"
-    return "" if scenario.rules else "there is no rule: give one, such as -r cos:SlowDown,times=2"
+    if scenario.rules or settings.control is not None:
+        return ""
+    return "there is no rule: give one, such as -r cos:SlowDown,times=2"
 
 
 def _become(program: str, command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:

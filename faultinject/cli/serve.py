@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from faultinject.server.certificates import Certificate
 
 JOURNAL = "FAULTINJECT_JOURNAL"
-RETRY_TESTS = "gcs"
-"""Whose store has `/retry_test`."""
+CONTROL = "FAULTINJECT_CONTROL"
+RETRY_TESTS, TEST_MODES = "gcs", "b2"
+"""Whose store has `/retry_test`, and whose has `X-Bz-Test-Mode`."""
 
 
 @click.command(
@@ -44,6 +45,11 @@ RETRY_TESTS = "gcs"
     "--journal", metavar="FILE", help="Append every request to this file.  [default: $FAULTINJECT_JOURNAL]"
 )
 @click.option(
+    "--control",
+    metavar="PLACE",
+    help="Offer the control API and its page at this path (/_faultinject) or address (127.0.0.1:8765).  [default: $FAULTINJECT_CONTROL]",
+)
+@click.option(
     "--tls", is_flag=True, help="Speak TLS, with a certificate of its own making; its path is printed."
 )
 def serve(
@@ -56,34 +62,64 @@ def serve(
     host: str,
     port: int,
     journal: str | None,
+    control: str | None,
     tls: bool,
 ) -> int:
     """Serve a WSGI or ASGI app, or without one the embedded object store, with faults in front.
 
     Rules come from -r and --file, else from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Ctrl-C,
-    SIGTERM and SIGHUP end it with a summary, and its journal says that it has ended. With --tls clients have to trust the
+    SIGTERM and SIGHUP end it with a summary, and its journal says that it has ended. With --control rules can be changed
+    while it runs: by HTTP, on a page, and with `faultinject control`. With --tls clients have to trust the
     authority of its certificate: most read one of the variables that are printed. The files are gone when it ends.
     """
+    if app is not None and vendor is not None:
+        raise click.UsageError("--vendor is for the embedded store; an app is served as it is")
+    with _named_to_apps(CONTROL, control):
+        return _serve_what_is_asked_for(
+            app=app,
+            vendor=vendor,
+            rules=rules,
+            file=file,
+            seed=seed,
+            host=host,
+            port=port,
+            journal=journal,
+            tls=tls,
+        )
+
+
+def _serve_what_is_asked_for(
+    *,
+    app: str | None,
+    vendor: str | None,
+    rules: tuple[str, ...],
+    file: str | None,
+    seed: str | None,
+    host: str,
+    port: int,
+    journal: str | None,
+    tls: bool,
+) -> int:
     from faultinject.cli import listening
     from faultinject.cli import rules as reading
     from faultinject.rules.scenario import Scenario
 
-    if app is not None and vendor is not None:
-        raise click.UsageError("--vendor is for the embedded store; an app is served as it is")
     settings = reading.services()
     reading.refuse_production(settings)
     scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
     if scenario.rules or journal is not None:
         reading.refuse_switched_off(settings)
     path = reading.journal(journal, settings)
-    with _named_to_apps(path), _certificate(host) if tls else nullcontext() as certificate:
+    with _named_to_apps(JOURNAL, path), _certificate(host) if tls else nullcontext() as certificate:
         if app is None:
             served, kind, title = _store(vendor or "cos", settings)
         else:
             served, kind, title = _app(app)
-        served = _with_faults(served, scenario, seed, records=path is not None or vendor == RETRY_TESTS)
-        if vendor == RETRY_TESTS:
-            served = _with_retry_tests(served, settings)
+        own = vendor in (RETRY_TESTS, TEST_MODES)
+        records = path is not None or own or settings.control is not None or settings.on_request
+        served = _with_faults(served, scenario, seed, records=records)
+        if vendor is not None and own:
+            served = _with_own_faults(served, vendor, settings)
         server = listening.uvicorn_server(served, certificate) if kind == "asgi" else None
         sock = listening.listen(host, port)
         return _serve(served, server, sock, title, vendor or "cos", certificate)
@@ -138,37 +174,47 @@ def _serve(
 
 
 @contextmanager
-def _named_to_apps(journal: str | None) -> Iterator[None]:
-    """For its block, the environment names the journal: an app that makes an injector of its own finds it there."""
-    before = os.environ.get(JOURNAL)
-    if journal is not None:
-        os.environ[JOURNAL] = journal
+def _named_to_apps(variable: str, value: str | None) -> Iterator[None]:
+    """For its block, the environment names the journal, or where control is: an app that makes an injector of its own finds it there."""
+    before = os.environ.get(variable)
+    if value is not None:
+        os.environ[variable] = value
     try:
         yield
     finally:
         if before is not None:
-            os.environ[JOURNAL] = before
+            os.environ[variable] = before
         else:
-            os.environ.pop(JOURNAL, None)
+            os.environ.pop(variable, None)
 
 
 def _with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: bool) -> Any:
     """The app with its faults; without any, with what records its requests, unless it has an injector of its own."""
     from faultinject import get_injector, install
+    from faultinject.exceptions import StoreUnavailable
 
     if not scenario.rules and not (records and get_injector(served) is None):
         return served
     with _announced_below():
-        return install(served, scenario, seed=seed, enabled=True)
+        found = install(served, scenario, seed=seed, enabled=True)
+    injector = get_injector(found)
+    if injector is not None and injector.missing_store:
+        raise StoreUnavailable(injector.missing_store)
+    return found
 
 
-def _with_retry_tests(served: Any, settings: Environment) -> Any:
-    """The store with Google's `/retry_test` in front, unless the environment switches faults off."""
+def _with_own_faults(served: Any, vendor: str, settings: Environment) -> Any:
+    """The store with the service's own faults for tests in front, unless the environment switches faults off."""
     from faultinject import get_injector
+    from faultinject.retry_tests.b2_modes import B2ModesFace
     from faultinject.retry_tests.face import RetryTestFace
 
     injector = get_injector(served)
-    return served if injector is None else RetryTestFace(served, injector, settings.endpoints)
+    if injector is None:
+        return served
+    if vendor == TEST_MODES:
+        return B2ModesFace(served, injector)
+    return RetryTestFace(served, injector, settings.endpoints)
 
 
 def _app(address: str) -> tuple[Any, str, str]:
@@ -181,8 +227,9 @@ def _app(address: str) -> tuple[Any, str, str]:
 def _store(vendor: str, settings: Environment) -> tuple[Any, str, str]:
     from faultinject import vendors
     from faultinject.store import ObjectStore
+    from faultinject.store.b2 import B2Store
 
-    store = ObjectStore(vendor, endpoints=settings.endpoints)
+    store = B2Store() if vendor == TEST_MODES else ObjectStore(vendor, endpoints=settings.endpoints)
     return store, "wsgi", f"the embedded object store ({vendors.get(vendor).title})"
 
 
@@ -208,7 +255,7 @@ def _announced_below() -> Iterator[None]:
 
 
 def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> None:
-    from faultinject.cli.descriptions import sentence
+    from faultinject.cli.descriptions import bound, sentence
     from faultinject.rules.values import visible
 
     click.echo(f"{title} on {url}")
@@ -221,8 +268,19 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
             click.echo(f"  {name}: {visible(str(rule))}")
             click.echo(f"    {sentence(rule)}")
         click.echo(f"  seed: {visible(injector.seed)}")
+    if injector is not None and (watch := injector.own_plan.watch) is not None:
+        click.echo(f"  {bound(watch.text)}")
     if injector is not None and vendor == RETRY_TESTS:
         click.echo("  POST /retry_test: faults for one test alone, as Google's storage-testbench takes them")
+    if injector is not None and injector.control is not None:
+        place = injector.control.place
+        click.echo(f"  control: {url}{place}/" if place[0] == "/" else f"  control: http://{place}/")
+    if injector is not None and vendor == TEST_MODES:
+        click.echo(
+            "  X-Bz-Test-Mode: the failures that Backblaze has for tests, for requests with this header"
+        )
+    if injector is not None and injector.own_plan.asked is not None:
+        click.echo("  x-faultinject-rules: a request may ask for faults of its own by this header")
     if injector is not None and injector.journal.path is not None:
         click.echo(f"  journal: {visible(injector.journal.path)}")
 

@@ -175,8 +175,9 @@ def _headers(vendor: Vendor, row: Row) -> str:
 
 
 def _show_error(row: DocumentedError) -> None:
-    from faultinject.cli import exchange, layout
+    from faultinject.cli import layout
     from faultinject.engine.actions import Respond
+    from faultinject.injector import trials
     from faultinject.rules.rule import Rule
 
     fields = {key: value for key, value in row.to_dict().items() if value not in ("", None, False)}
@@ -189,10 +190,10 @@ def _show_error(row: DocumentedError) -> None:
     for line in layout.aligned(lines):
         click.echo(line)
     rule = Rule(row.address) if row.status is not None else Rule(row.address, status=400)
-    trial = exchange.Trial([rule], "0")
-    answer = trial.ask(exchange.environ("GET", "/bucket/key", "127.0.0.1"))
+    trial = trials.Trial([rule], "0")
+    answer = trial.ask(trials.environ("GET", "/bucket/key", "127.0.0.1"))
     assert isinstance(answer, Respond)
-    data = exchange.head_of(answer, trial.injector.clock()) + answer.body
+    data = trials.head_of(answer, trial.injector.clock()) + answer.body
     shown = data.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
     click.echo(
         f"\nIn answer to GET /bucket/key{' with status=400' if row.status is None else ''}:\n\n{shown}"

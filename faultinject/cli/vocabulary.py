@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-from doctest import DocTestParser
-
 from faultinject import vendors
 from faultinject.rules import faults, store
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.effects import EFFECTS
+from faultinject.rules.examples import example
 from faultinject.rules.key import Key
-from faultinject.rules.rule import Rule
 from faultinject.rules.triggers import TRIGGERS
 from faultinject.rules.vocabulary import KEYS
 
@@ -41,16 +38,3 @@ def _meaning(docstring: str) -> str:
         return f"{prose} Such as {example(docstring)}" if mark else prose
     except Exception:  # another package's example makes no rule
         return prose
-
-
-def example(docstring: str) -> str:
-    r"""The first rule that a docstring's examples make, as text.
-
-    >>> example('The chance.\n\n>>> Rule("http:503", probability=0.5).value("probability")\n0.5\n')
-    'http:503,probability=0.5'
-    """
-    source = DocTestParser().get_examples(docstring)[0].source
-    calls = (each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.Call))
-    call = next(each for each in calls if isinstance(each.func, ast.Name) and each.func.id == "Rule")
-    keys = {each.arg: ast.literal_eval(each.value) for each in call.keywords if each.arg}
-    return str(Rule(ast.literal_eval(call.args[0]), **keys))

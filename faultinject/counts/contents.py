@@ -7,12 +7,12 @@ import os
 from faultinject.counts.opening import remove_file
 
 FILES = ("version", "generation", "journal", "owner", "lock", "attached")
-SCENARIO, COUNTS, HOLDER = "scenario-", "counts-", "holder-"
+SCENARIO, COUNTS, HOLDER, EVENTS = "scenario-", "counts-", "holder-", "journal-"
 
 
 def is_ours(name: str) -> bool:
     """Whether a file of that name belongs to a store."""
-    return name in FILES or name.startswith((SCENARIO, COUNTS, HOLDER))
+    return name in FILES or name.startswith((SCENARIO, COUNTS, HOLDER, EVENTS))
 
 
 def remove_directory(directory: int, path: str) -> None:

@@ -5,7 +5,8 @@ lock         locked, never read
 generation   two words, mapped: the number of the scenario in force, 0 before the first, and an end
 scenario     JSON: generation, the number in the name of its counts, and what was published
 counts-N     see `counts.table`
-journal      JSON lines
+journal      JSON lines of a session
+journal-N    see `counts.file_journal`
 owner        the session that has the directory for itself, if one has
 holder-N     see `counts.holders`
 """
@@ -17,6 +18,7 @@ import os
 from time import time_ns
 
 from faultinject.counts.contents import COUNTS, SCENARIO, is_ours, remove_directory
+from faultinject.counts.differing import difference
 from faultinject.counts.file_counts import FileCounts
 from faultinject.counts.filelock import AVAILABLE, FileLock
 from faultinject.counts.generation import CUT, NAME, Generation
@@ -26,7 +28,7 @@ from faultinject.counts.opening import open_directory, read_file, refuse, remove
 from faultinject.counts.owner import described, gone
 from faultinject.counts.private import private_path
 from faultinject.counts.table import MOST_RULES, make_table
-from faultinject.exceptions import ConfigurationError, StoreInUse, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, Conflict, StoreInUse, StoreUnavailable
 from faultinject.rules.files import close_own, identity
 
 TYPE_CHECKING = False
@@ -34,9 +36,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, TypeVar
 
+    from faultinject.counts.file_journal import FileJournal
+
     T = TypeVar("T")
 
-LAYOUT = b"2\n"
+LAYOUT = b"3\n"
 _TICK = 100_000_000
 PATIENCE = 2.0
 """Seconds that opening and publishing wait for the lock; requests wait less."""
@@ -55,6 +59,7 @@ class StoreDirectory:
         lock: what excludes the others.
         number: the generation's word, the quickest way to read it.
         holders: the servers that count in it.
+        token: what no other directory has, also one that is made in its place.
 
     Raises:
         ConfigurationError: the directory cannot serve; the message says why and what to do.
@@ -64,6 +69,7 @@ class StoreDirectory:
     number: Generation
     lock: FileLock
     holders: Holders
+    token: str
 
     def __init__(self, path: str, *, make: bool = True) -> None:
         self._directory = -1
@@ -95,22 +101,32 @@ class StoreDirectory:
         """The number of the scenario in force, 0 before the first, `CUT` where that cannot be told."""
         return self.number.read()
 
-    def publish(self, data: dict[str, Any], *, rules: int, keep_counts: bool = False) -> int:
+    def publish(
+        self, data: dict[str, Any], *, rules: int, keep_counts: bool = False, after: int | None = None
+    ) -> int:
         """Put a scenario in force in all processes.
 
         Args:
             data: what `read` gives; JSON.
-            rules: how many rules it has.
-            keep_counts: go on with the counts so far: the new rules stand behind the old ones.
+            rules: how many rules have been counted, those that are gone as well.
+            keep_counts: go on with the counts so far: a new rule has a number that none had before.
+            after: the generation that must be in force still; None: whichever is.
 
         Returns:
             Its generation.
 
         Raises:
+            Conflict: another generation is in force, and stays so.
             ConfigurationError: it has too many rules.
             StoreUnavailable: no space left, or the lock is held by others; the old scenario stays in force.
         """
-        return self._change(rules, lambda: self._publish(data, keep_counts=keep_counts))
+
+        def unless_changed() -> int:
+            if after is not None and self.generation != after:
+                raise Conflict(f"{self.path} was changed since")
+            return self._publish(data, keep_counts=keep_counts)
+
+        return self._change(rules, unless_changed)
 
     def agree(
         self,
@@ -118,8 +134,10 @@ class StoreDirectory:
         *,
         rules: int,
         same: Callable[[dict[str, Any]], bool] | None = None,
+        chosen: bool = False,
         agreed: str = "",
         replace: str | None = None,
+        keeps: Sequence[str] = (),
     ) -> int:
         """As `publish`, unless the same is in force already: the first of equal processes publishes.
 
@@ -129,9 +147,11 @@ class StoreDirectory:
             data: what `read` gives; JSON.
             rules: how many rules it has.
             same: whether what is in force is the same; by default it must be equal.
+            chosen: nobody gave its seed.
             agreed: what tells the rules that this server was started with from others.
             replace: how one says that other rules are to be replaced, empty where that was said; None: nobody named the
                 directory, and nobody else finds it.
+            keeps: what of other rules' data stays when these take their place.
 
         Raises:
             ConfigurationError: it has too many rules.
@@ -155,11 +175,14 @@ class StoreDirectory:
             if found is None and begun == agreed and self._published:
                 raise StoreUnavailable(f"the store {self.path} has lost its scenario")
             if found is None or not (same(found["data"]) or begun == agreed):
+                before = {} if found is None else found["data"]
                 if replace and self._published and (others := holders.others()):
-                    why = f"is in use by other rules, those of {', '.join(others)}"
+                    what = difference(before, data, chosen=chosen)
+                    why = f"is in use by {what}, those of {', '.join(others)}"
                     cure = f"end that server, name another directory, or replace its rules with {replace}"
                     refuse(self.path, why, cure, StoreInUse)
-                generation = self._publish(data)
+                kept = {name: before[name] for name in keeps if name in before}
+                generation = self._publish({**data, **kept})
             else:
                 generation = self.generation
             holders.hold(agreed, note=replace is not None)
@@ -176,8 +199,11 @@ class StoreDirectory:
         generation, data, _ = self._look(lambda *_: None)
         return generation, data
 
-    def join(self) -> tuple[int, dict[str, Any], FileCounts | None]:
+    def join(self, before: FileCounts | None = None) -> tuple[int, dict[str, Any], FileCounts | None]:
         """The scenario in force as `read` gives it, and its counts; no counts before the first.
+
+        Args:
+            before: counts that this process has joined before: the very same where these are still counted in.
 
         Raises:
             StoreUnavailable: it cannot be read.
@@ -186,11 +212,17 @@ class StoreDirectory:
         def open_(generation: int, path: str) -> FileCounts:
             counts = path.rpartition("/")[2]
             inode = _inode(counts, self._directory)
+            if before is not None and before.file == (self.lock, inode):
+                before.joined[0] = generation
+                return before
+            joined = [generation]
 
             def check() -> None:
-                self._check_files(generation, counts, inode)
+                self._check_files(joined[0], counts, inode)
 
-            return FileCounts(path, self.lock, directory=self._directory, check=check)
+            found = FileCounts(path, self.lock, directory=self._directory, check=check)
+            found.file, found.joined = (self.lock, inode), joined
+            return found
 
         return self._look(open_)
 
@@ -203,6 +235,12 @@ class StoreDirectory:
         data = read_file("journal", self._directory, offset) or b""
         lines, length = whole_lines(data)
         return lines, offset + length
+
+    def events(self) -> FileJournal:
+        """What happens in all processes that say so there."""
+        from faultinject.counts.file_journal import FileJournal
+
+        return FileJournal(self, self._directory)
 
     def attach(self) -> None:
         """Note that a process takes part beside the one that has the directory."""
@@ -254,9 +292,8 @@ class StoreDirectory:
                 "remove it, or name another directory",
             )
         self.number = Generation(self._directory)
-        self.holders = Holders(
-            self._directory, self.path, found.removeprefix(LAYOUT).decode("ascii", "replace")
-        )
+        self.token = found.removeprefix(LAYOUT).decode("ascii", "replace")
+        self.holders = Holders(self._directory, self.path, self.token)
 
     @property
     def _published(self) -> bool:

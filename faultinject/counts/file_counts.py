@@ -67,6 +67,10 @@ class FileCounts:
         directory: int | None = None,
         check: Callable[[], None] | None = None,
     ) -> None:
+        self.file: object = None
+        """What tells this file from any other."""
+        self.joined: list[int] = [0]
+        """The generation that this process counts by here."""
         self._lock = lock
         self._acquire = lock.acquire
         self.release = lock.release

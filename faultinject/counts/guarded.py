@@ -57,6 +57,10 @@ if TYPE_CHECKING:
             """A request that met the rule's conditions could not be decided."""
 
 
+class CountsGone(StoreUnavailable):
+    """The store answers, and has lost what was counted: it is not enough to wait."""
+
+
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds in which a store is left alone after its first failure, and at most."""
 
@@ -82,6 +86,8 @@ class Guarded:
         self.note_injected = counts.note_injected
         self.note_undone = counts.note_undone
         self.note_failed = counts.note_failed
+        self.waits: bool = getattr(counts, "waits", False)
+        """Whether a match and a take wait for a server, so that an event loop is to go on meanwhile."""
         self._monotonic = monotonic
         self._missed = Counter()
         self._told = 0
@@ -174,9 +180,17 @@ class Guarded:
             self._busy.say()
         if state.pause and state.changes():
             self._state = _State(0.0, 0.0)
-            missed = self.missed
-            log.store_back(missed - self._told)
-            self._told = missed
+            self._tell_back()
+
+    def replaced(self) -> None:
+        """Other counts answer in place of these: where these did not, the store is available again."""
+        if self.away:
+            self._tell_back()
+
+    def _tell_back(self) -> None:
+        missed = self.missed
+        log.store_back(missed - self._told)
+        self._told = missed
 
     def _failed(self, state: _State, error: Exception) -> StoreUnavailable:
         self._missed.next()
@@ -185,8 +199,10 @@ class Guarded:
             return StoreBusy(str(error))
         if not isinstance(error, _LeftAlone) and state.changes():
             pause = min(2 * state.pause, LONGEST_PAUSE) or FIRST_PAUSE
-            self._state = _State(pause, self._monotonic() + pause)
-            if not state.pause:
+            is_gone = isinstance(error, CountsGone)
+            self._state = _State(pause, self._monotonic() + pause, is_gone=is_gone)
+            # A store that comes back without what was counted needs somebody, who must hear of it.
+            if not state.pause or (is_gone and not state.is_gone):
                 log.store_away(error)
         return StoreUnavailable(str(error))
 
@@ -198,10 +214,11 @@ class _LeftAlone(StoreUnavailable):
 class _State:
     """How the store is: there, or left alone; replaced by the first thread that finds it otherwise."""
 
-    __slots__ = ("_unchanged", "_until", "pause")
+    __slots__ = ("_unchanged", "_until", "is_gone", "pause")
 
-    def __init__(self, pause: float, until: float) -> None:
+    def __init__(self, pause: float, until: float, *, is_gone: bool = False) -> None:
         self.pause = pause
+        self.is_gone = is_gone
         self._until = until
         self._unchanged = [None]
 

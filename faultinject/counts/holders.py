@@ -3,8 +3,8 @@
 A server has a file there, `holder-` and the process that its processes have in common, and each of them keeps a shared
 `flock` on it: the system gives that up for a process however it ends, and tells containers of each other, too.
 
-Beside the directory, in the private directory of this user, the processes of a server find which store they began with:
-one that is made anew in its place begins at zero, and the server's next worker must not.
+The processes of a server find which of them they began with, see `counts.begun`: one that is made anew in its place begins at zero,
+and the server's next worker must not.
 """
 
 from __future__ import annotations
@@ -12,13 +12,10 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
+from faultinject.counts.begun import Begun
 from faultinject.counts.contents import HOLDER
-from faultinject.counts.opening import FLAGS, open_directory, read_file, remove_file, write_file
+from faultinject.counts.opening import FLAGS, read_file, remove_file, write_file
 from faultinject.counts.owner import described, lives
-from faultinject.counts.private import clean_up_dead_owners, private_parent
-from faultinject.counts.processes import server_process
-from faultinject.engine.draw import blake2b
-from faultinject.exceptions import FaultInjectError
 from faultinject.rules.files import close_own, identity
 
 with suppress(ImportError):  # Windows
@@ -27,23 +24,7 @@ with suppress(ImportError):  # Windows
 
 def begun_with(path: str) -> bool:
     """Whether other processes of this server have begun with a directory there."""
-    pid = server_process()
-    return pid != os.getpid() and _read_note(_note_of(described(pid), path)) is not None
-
-
-def _note_of(server: str, path: str) -> str:
-    return f"{server}-{blake2b(os.fsencode(path), digest_size=16).hexdigest()}"
-
-
-def _read_note(name: str) -> bytes | None:
-    """Which store a server began with; None where nothing was noted, or nobody can read it."""
-    with suppress(FaultInjectError, OSError):
-        parent = open_directory(private_parent(), make=False)
-        try:
-            return read_file(name, parent)
-        finally:
-            os.close(parent)
-    return None
+    return Begun(path).read() is not None
 
 
 class Holders:
@@ -62,18 +43,17 @@ class Holders:
         self._file = -1
         self._directory = directory
         self._token = token
-        self.pid = server_process()
+        self._begun = Begun(path)
+        self.pid = self._begun.pid
         self._server = described(self.pid)
-        self._is_worker = self.pid != os.getpid()
-        self._noted = _note_of(self._server, path)
 
     def begun(self) -> str | None:
         """What this server's processes have agreed on before this one; None: it is the first, or the only one."""
-        return self._told(HOLDER + self._server)[1] if self._is_worker else None
+        return self._told(HOLDER + self._server)[1] if self._begun.is_worker else None
 
     def lost(self) -> bool:
         """Whether this server began with another directory, in whose place this one was made."""
-        found = _read_note(self._noted) if self._is_worker else None
+        found = self._begun.read()
         return found is not None and found != self._token.encode()
 
     def others(self) -> list[str]:
@@ -106,25 +86,14 @@ class Holders:
         _, before, began = self._told(name)
         if before != agreed:
             began = began or strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(time()))
-            workers = "workers" if self._is_worker else ""
+            workers = "workers" if self._begun.is_worker else ""
             write_file(name, self._directory, f"{workers}\n{agreed}\n{began}".encode())
         if self._file < 0:
             self._file = os.open(name, os.O_RDWR | FLAGS, dir_fd=self._directory)
             self._known = identity(self._file)
             flock(self._file, LOCK_SH | LOCK_NB)
-        if note and self._is_worker:
-            self._note()
-
-    def _note(self) -> None:
-        """Let later workers know which directory it was, if there is a place for that."""
-        with suppress(FaultInjectError, OSError):
-            clean_up_dead_owners()
-            parent = open_directory(private_parent())
-            try:
-                if read_file(self._noted, parent) != self._token.encode():
-                    write_file(self._noted, parent, self._token.encode())
-            finally:
-                os.close(parent)
+        if note:
+            self._begun.write(self._token.encode())
 
     def _told(self, name: str) -> tuple[str, str | None, str]:
         """What a holder's file says: whether it has workers, what it agreed on, and since when."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from faultinject.engine.journal_entry import Outcome
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -12,15 +14,44 @@ def whole_lines(data: bytes) -> tuple[list[dict[str, Any]], int]:
     whole, end, _ = data.rpartition(b"\n")
     if not end:
         return [], 0
+    lines = [line for text in whole.split(b"\n") if (line := parsed(text)) is not None]
+    return lines, len(whole) + 1
+
+
+def outcomes(data: bytes, limit: int) -> tuple[list[Outcome], int, int, int]:
+    """What whole lines of a journal say.
+
+    Args:
+        data: lines, of which the last may be half written.
+        limit: how many outcomes at most.
+
+    Returns:
+        The outcomes; how many more there would be if they could have been written; how many lines and bytes that is.
+    """
+    found: list[Outcome] = []
+    lost = count = length = 0
+    whole = data[: data.rfind(b"\n") + 1]
+    while len(found) < limit and length < len(whole):
+        end = whole.index(b"\n", length)
+        line = parsed(whole[length:end])
+        count += 1
+        length = end + 1
+        if line is None:
+            continue
+        if "lost" in line:
+            lost += line["lost"]
+        else:
+            found.append(Outcome(**line))
+    return found, lost, count, length
+
+
+def parsed(text: bytes) -> dict[str, Any] | None:
+    """The fields of a line; None where it has none."""
     from json import loads
 
-    lines = []
-    for text in whole.split(b"\n"):
-        try:
-            # Where a disk was full, a whole line stands behind a part of one.
-            line = loads(text[max(0, text.rfind(b'{"v":')) :])
-        except ValueError:
-            continue
-        if isinstance(line, dict):
-            lines.append(line)
-    return lines, len(whole) + 1
+    try:
+        # Where a disk was full, a whole line stands behind a part of one.
+        line = loads(text[max(0, text.rfind(b'{"v":')) :])
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) else None

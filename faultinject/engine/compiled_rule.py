@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         @property
         def set_headers(self) -> tuple[tuple[str, str], ...]: ...
         def value(self, key: str) -> Any: ...
-        def compile(self, context: Addressing) -> Check: ...
+        def compile(self, context: Addressing, seed: bytes) -> Check: ...
 
     from collections.abc import Sequence
 
@@ -66,16 +66,17 @@ class CompiledRule:
 
     Args:
         rule: the rule as written.
-        number: its place in the scenario, from 0.
+        number: the number under which it is counted.
         name: what it is called in the journal and in `x-faultinject`.
         label: what its draws depend on.
         key: the seed's key.
+        seed: the same without what tells processes apart that count for themselves.
         reading: how it reads bucket, key and operation.
         services: clocks, journal and settings.
         shared: what other processes are told, if there may be any.
 
     Attributes:
-        number: its place in the scenario, from 0.
+        number: the number under which it is counted.
         name: what it is called in the journal and in `x-faultinject`.
         rule: the rule as written.
         reading: how it reads bucket, key and operation.
@@ -129,6 +130,7 @@ class CompiledRule:
         *,
         label: str,
         key: bytes,
+        seed: bytes,
         reading: Addressing,
         services: Services,
         shared: SharedNotes | None,
@@ -154,7 +156,7 @@ class CompiledRule:
         self.drawn = drawer(key, label, limit) if limit else _never
         self.enough = self._enough(limit)
         self.act = rule.resolved.prepare(self)
-        self.matches = rule.compile(self.reading)
+        self.matches = rule.compile(self.reading, seed)
 
     def _enough(self, limit: int) -> int | None:
         if not limit or self.times == 0:
@@ -235,21 +237,28 @@ class Labels:
 
     Args:
         rules: the scenario's rules in the order written.
-        older: the labels of the first of these rules, as far as they were made.
+        places: for each rule behind how many of its label it stands, where that is not for the order to say.
     """
 
-    __slots__ = ("_rules", "_seen", "_twins")
+    __slots__ = ("_places", "_rules", "_seen", "_twins")
 
-    def __init__(self, rules: Sequence[RuleLike], older: Labels | None = None) -> None:
+    def __init__(self, rules: Sequence[RuleLike], places: Sequence[int] = ()) -> None:
         self._rules = rules
-        self._seen: dict[str, int] = {} if older is None else dict(older._seen)  # noqa: SLF001 - of its own kind
+        self._places = places
+        self._seen: dict[str, int] = {}
         self._twins: Mapping[str, list[int]] | None = None
+
+    def go_on_from(self, older: Labels) -> None:
+        """Know of the labels that were made when these rules were fewer."""
+        self._seen = dict(older._seen)
 
     def make(self, number: int) -> str:
         """The label of that rule; once for each rule."""
         rule = self._rules[number]
         label = rule.label
-        if _asked_apart(rule):
+        if self._places:
+            earlier = self._places[number]
+        elif _asked_apart(rule):
             if self._twins is None:
                 self._twins = _twins(self._rules)
             earlier = bisect_left(self._twins.get(label, ()), number)

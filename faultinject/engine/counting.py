@@ -19,20 +19,32 @@ if TYPE_CHECKING:
 
 
 class Take:
-    """What a rule asks before it injects once more; it does so never more than `times` in its scope."""
+    """What a rule asks before it injects once more; it does so never more than `times` in its scope.
 
-    __slots__ = ("rule", "scope", "times")
+    Args:
+        rule: the rule's number.
+        scope: the scope's name, empty for the rule as a whole.
+        times: how many may be out.
+        beside: whether nobody waits until it is given back: an event loop must go on.
+    """
 
-    def __init__(self, rule: int, scope: str, times: int) -> None:
+    __slots__ = ("beside", "rule", "scope", "times")
+
+    def __init__(self, rule: int, scope: str, times: int, *, beside: bool = False) -> None:
         self.rule = rule
         self.scope = scope
         self.times = times
+        self.beside = beside
 
 
 if TYPE_CHECKING:
 
     class Counts(Protocol):
-        """Where a scenario's counts live."""
+        """Where a scenario's counts live.
+
+        Those whose match and take wait for a server say so by an attribute `waits` that is true: where there is an event loop
+        they are asked on another thread.
+        """
 
         @property
         def holds(self) -> bool:
@@ -67,6 +79,9 @@ if TYPE_CHECKING:
 
     class SharedNotes(Protocol):
         """What the processes of one store tell each other; a lock of theirs is held once a request."""
+
+        def replaced(self) -> None:
+            """Other counts answer in place of these."""
 
         def note_injected(self, rule: int) -> None:
             """A fault of the rule was decided on."""

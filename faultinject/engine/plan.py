@@ -22,14 +22,21 @@ from faultinject.vendors.operations import headers_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
+    from typing import Protocol
 
     from faultinject.engine.actions import Action
     from faultinject.engine.compiled_rule import RuleLike
     from faultinject.engine.counting import Counts, MatchKey
     from faultinject.engine.request import Request
-    from faultinject.engine.services import Services
+    from faultinject.engine.services import Services, Watch
     from faultinject.vendors.vendor import Vendor
+
+    class Asked(Protocol):
+        """What gives the plans of rules that requests ask for themselves."""
+
+        def plan(self, text: str) -> Plan | str:
+            """The plan of a header's text, or why there is none."""
 
 
 _seq = count()
@@ -45,7 +52,13 @@ class Plan:
         counts: where matches and takes are counted.
         services: clocks, journal and settings.
         generation: how many scenarios the injector had before.
+        watch: told of the app's own answers; None: nobody is.
+        asked: gives the plans of rules that requests ask for themselves; None: none may.
         salt: put before the seed where independent processes must not draw alike.
+        places: the numbers under which rules are counted, as long as `rules`; by default 0, 1, 2, …
+        twins: for each rule behind how many of its label it stands; by default in the order written.
+        off: the numbers of rules that no request is to match.
+        started: unix seconds at which the scenario took effect; by default now.
     """
 
     def __init__(
@@ -57,7 +70,13 @@ class Plan:
         counts: Counts,
         services: Services,
         generation: int = 0,
+        watch: Watch | None = None,
+        asked: Asked | None = None,
         salt: bytes = b"",
+        places: Sequence[int] | None = None,
+        twins: Sequence[int] = (),
+        off: Collection[int] = (),
+        started: float | None = None,
     ) -> None:
         self.rules = tuple(rules)
         self.names = tuple(names)
@@ -65,13 +84,19 @@ class Plan:
         self.counts = counts
         self.services = services
         self.generation = generation
-        self.started = services.clock()
+        self.watch = watch
+        self.asked = asked
+        self.special = watch is not None or asked is not None
+        """Whether one of the two is: one look for a request."""
+        self.started = services.clock() if started is None else started
+        self.places = range(len(self.rules)) if places is None else places
+        """For each rule the number under which it is counted."""
         self.endings = 0
         """How often the scenario was replaced or switched off: a wait that began before one ends."""
         self.ended = False
         """Set when the scenario is replaced or switched off."""
         self.waiting: set[Callable[[], object]] = set()
-        """Called at each ending, on whatever thread that is: they wake what waits."""
+        """Called at each ending, and at a new moment of expiry, on whatever thread that is: they wake what waits."""
         self.key = seed_key(seed + salt.hex())
         self.origin = (generation, seed, seed_key(seed))
         self._readings: dict[str, Addressing] = {}
@@ -79,16 +104,18 @@ class Plan:
             if vendor is not None:
                 record(headers_of(vendor))
         self._unmatched: Addressing | None = None
-        index = Index(self.rules, self.reading, record_all=services.record_all)
+        index = Index(self.rules, self.reading, record_all=services.record_all, off=off)
         self.environ = index.environ
         self.environ_default = index.environ_default
         self.scope = index.scope
         self.scope_default = index.scope_default
         self._ready: list[CompiledRule | None] = [None] * len(self.rules)
-        self._labels = Labels(self.rules)
+        self._labels = Labels(self.rules, twins)
         # Counts that other processes share keep this number as well, and have a lock that is held once a request.
         self._shared = counts.shared
         self._holds = counts.holds
+        self.waits = getattr(counts, "waits", False)
+        """Whether the counts are on a server."""
         self._lock = allocate_lock()
 
     def decide(self, request: Request, candidates: Sequence[int]) -> Action | None:
@@ -104,12 +131,18 @@ class Plan:
         """
         services = self.services
         arrived, now = services.monotonic(), services.clock()
-        if services.expires is not None and (now >= services.expires or arrived >= services.deadline):
-            services.expired(services.expires)
+        expires = services.expires
+        if expires is not None and (now >= expires or arrived >= services.deadline):
+            services.expired(expires)
             return None
         if len(candidates) == 1 and request.ordinary and not self._holds:
             return self._decide_one(request, candidates[0], now, arrived)
         return self._decide(request, candidates, now, arrived)
+
+    def asks(self, request: Request, candidates: Sequence[int]) -> bool:
+        """Whether deciding this request asks a server for a count, so that an event loop would wait for it."""
+        matched, _ = self._matching(request, candidates, self.services.clock() - self.started)
+        return any(rule.enough != 0 for rule in matched)
 
     def _decide(
         self, request: Request, candidates: Sequence[int], now: float, arrived: float
@@ -158,13 +191,13 @@ class Plan:
             return None
         exact, identity = rule.reading.identify(request)
         scope = "" if rule.scope is None else rule.scope(request, rule.reading, exact)
-        ((place, n, exceeds),) = self.counts.match(((number, scope, identity, rule.above),), now)
+        ((place, n, exceeds),) = self.counts.match(((rule.number, scope, identity, rule.above),), now)
         if exceeds and (rule.skips is None or not rule.skips(place)):
             digest = b"" if rule.always_fires else rule.drawn(identity, n)
             if digest is not None:
                 take = rule.take
                 if take is not None and scope:
-                    take = Take(number, scope, take.times)
+                    take = Take(rule.number, scope, take.times)
                 if take is None or self.counts.take(take):
                     return self._inject(rule, request, identity, n, now, arrived, take, digest)
         return self._pass(rule, request, n, now, arrived)
@@ -241,12 +274,26 @@ class Plan:
         )
         return PASSED
 
+    def matches(self, request: Request, candidates: Sequence[int]) -> bool:
+        """Whether the conditions of any of these rules hold; nothing is counted."""
+        return bool(self._matching(request, candidates, self.services.clock() - self.started)[0])
+
     def end(self) -> None:
         """Let the waits of this plan end: it is replaced or switched off."""
         self.ended = True
         self.endings += 1
-        for wake in list(self.waiting):
-            wake()
+        self.wake()
+
+    def wake(self) -> None:
+        """Let what waits look whether it is over."""
+        for each in list(self.waiting):
+            each()
+
+    def wait(self, wake: Callable[[], object]) -> None:
+        """Something begins to wait, and is to be called when it may be over."""
+        self.waiting.add(wake)
+        if self.services.watch is not None:
+            self.services.watch()
 
     def over(self, endings: int) -> bool:
         """Whether a wait is over that began after so many endings: replaced, switched off or expired."""
@@ -256,16 +303,26 @@ class Plan:
     def expired(self) -> bool:
         """Whether the time is over in which anything is injected."""
         services = self.services
-        return services.expires is not None and (
-            services.clock() >= services.expires or services.monotonic() >= services.deadline
+        expires = services.expires
+        return expires is not None and (
+            services.clock() >= expires or services.monotonic() >= services.deadline
         )
 
     def go_on_from(self, old: Plan) -> None:
-        """Keep what an older plan, whose rules are the first of these, has counted and prepared."""
-        self.started = old.started
-        for number, rule in enumerate(old._ready):
-            self._ready[number] = rule
-        self._labels = Labels(self.rules, old._labels)
+        """Keep what an older plan with the same counts has prepared and noted of the rules that are in both."""
+        self._labels.go_on_from(old._labels)
+        ready = {rule.number: rule for rule in old._ready if rule is not None}
+        if not ready:
+            return
+        for number, place in enumerate(self.places):
+            before = ready.get(place)
+            if before is None:
+                continue
+            if before.name != self.names[number]:
+                # Its answers say what it is called, which its place in the order may.
+                before, kept = self._compile(number), before
+                before.fired, before.undone, before.failed = kept.fired, kept.undone, kept.failed
+            self._ready[number] = before
 
     def note(self, request: Request) -> Entry:
         """An entry for a request that no rule matches, where every request is noted."""
@@ -281,11 +338,11 @@ class Plan:
         if self._shared is None:
             matched = self.counts.matched
             found = [
-                (matched(number), 0 if rule is None else rule.fired.value - rule.undone.value, 0)
-                for number, rule in enumerate(self._ready)
+                (matched(place), 0 if rule is None else rule.fired.value - rule.undone.value, 0)
+                for place, rule in zip(self.places, self._ready, strict=True)
             ]
         else:
-            found = self._shared.totals(range(len(self.rules)))
+            found = self._shared.totals(self.places)
         return [
             (met, injected, failed + (0 if rule is None else rule.failed.value))
             for (met, injected, failed), rule in zip(found, self._ready, strict=True)
@@ -305,10 +362,11 @@ class Plan:
         rule = self.rules[number]
         return CompiledRule(
             rule,
-            number,
+            self.places[number],
             self.names[number],
             label=self._labels.make(number),
             key=self.key,
+            seed=self.origin[2],
             reading=self.reading(rule.vendor),
             services=self.services,
             shared=self._shared,
@@ -359,5 +417,5 @@ class Plan:
                 exact, identity = rule.reading.identify(request)
                 scope = "" if rule.scope is None else rule.scope(request, rule.reading, exact)
                 matched.append(rule)
-                keys.append((number, scope, identity, rule.above))
+                keys.append((rule.number, scope, identity, rule.above))
         return matched, keys

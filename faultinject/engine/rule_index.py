@@ -29,7 +29,7 @@ from faultinject.http.patterns import literal_prefix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from typing import Any
 
     from faultinject.engine.compiled_rule import RuleLike
@@ -59,6 +59,7 @@ class Index:
         rules: in the order written; what is found are their numbers.
         reading: how requests are read as a vendor's.
         record_all: find an empty sequence instead of None, so that every request is looked at.
+        off: the numbers of rules that are left out.
     """
 
     __slots__ = ("environ", "environ_default", "scope", "scope_default")
@@ -72,9 +73,13 @@ class Index:
         reading: Callable[[Vendor | None], Addressing],
         *,
         record_all: bool = False,
+        off: Collection[int] = (),
     ) -> None:
         known: Methods = {}
-        asked = [_methods(rule, reading, known) for rule in rules]
+        kept: Sequence[int] = range(len(rules))
+        if off:
+            kept = [number for number in kept if number not in off]
+        asked = [_methods(rules[number], reading, known) for number in kept]
         methods = {each for some in {*asked} if some for each in some}
         if len(methods) > _MOST_METHODS:
             methods = set()
@@ -83,7 +88,7 @@ class Index:
         everywhere = [*numbers.values(), other]
         any_method = False
         long = {each for each in methods if len(each) > _ALL_CASES}
-        for number, wanted in enumerate(asked):
+        for number, wanted in zip(kept, asked, strict=True):
             if wanted is None or not methods:
                 any_method = True
                 for each in everywhere:
@@ -188,6 +193,11 @@ def _handles(rule: RuleLike, reading: Callable[[Vendor | None], Addressing]) -> 
                 # Whatever value is asked for, the name must be there.
                 values: Sequence[str | None] = _plain_literals(texts) if "" not in texts else ()
                 yield [(kind, (key[len(word) :], each)) for each in values or (None,)]
+    if sampled := [each.rpartition(":")[0].partition(".") for each in conditions.get("sample", ())]:
+        kinds = {"header": Headers, "query": Parameters}
+        if all(word in kinds for word, _, _ in sampled):
+            # Without the thing nobody is chosen; with an empty one neither, which is looked at then.
+            yield [(kinds[word], (name, None)) for word, _, name in sampled]
     if how is not None:
         if buckets and not named:
             yield [(Addresses, (how, 0, each)) for each in buckets]

@@ -9,8 +9,20 @@ from faultinject.engine.counting import Counter
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from faultinject.engine.journal_entry import Line
+
+    class Watch(Protocol):
+        """What is told of the app's own answers."""
+
+        text: str
+
+        def note(self, *, failed: bool) -> None:
+            """One answer more."""
+
+        def note_late(self) -> None:
+            """An answer that was noted turns out to be a failure."""
 
 
 class Services:
@@ -30,11 +42,12 @@ class Services:
         expired: told of that moment when a request comes after it.
         places_left: one for each fault that is over: a place for the next.
         finish: called when a fault is over.
+        watch: called when something begins to wait, where other processes may end it; else None.
     """
 
     __slots__ = (
         "_places", "clock", "deadline", "endpoints", "expired", "expires", "failed", "finish", "journal", "marked",
-        "monotonic", "most_active", "places_left", "record_all",
+        "monotonic", "most_active", "places_left", "record_all", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -58,14 +71,24 @@ class Services:
         self.endpoints = endpoints
         self.most_active = most_active
         self.record_all = record_all
-        self.expires = expires
-        self.deadline = float("inf") if expires is None else monotonic() + expires - clock()
+        self.watch: Callable[[], None] | None = None
+        self.expires: float | None = None
+        self.deadline = float("inf")
+        self.expire(expires)
         self.failed = failed
         self.expired = expired
         self._places = Counter()
         self.places_left: list[None] = []
         # One C call: it is a step of every fault.
         self.finish: Callable[[], None] = partial(self.places_left.append, None)
+
+    def expire(self, moment: float | None) -> bool:
+        """Inject nothing from that moment on, in unix seconds; None: always. The same moment again changes nothing: no then."""
+        if moment == self.expires:
+            return False
+        self.deadline = float("inf") if moment is None else self.monotonic() + moment - self.clock()
+        self.expires = moment
+        return True
 
     def begin(self) -> bool:
         """Take a place for one fault under way; no when all are taken."""
@@ -79,3 +102,8 @@ class Services:
     def active(self) -> int:
         """How many faults are under way."""
         return min(self._places.value, self.most_active) - len(self.places_left)
+
+    @property
+    def refused(self) -> int:
+        """How many requests got no fault because all places were taken."""
+        return max(0, self._places.value - self.most_active)

@@ -8,34 +8,40 @@ from time import monotonic
 from faultinject.counts.memory import MemoryCounts
 from faultinject.engine.draw import blake2b
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreBusy, StoreUnavailable
-from faultinject.rules.store import FILE, MEMORY, REPLACE, opener, read_directory
+from faultinject.injector.standing import SWITCH, read_standing
+from faultinject.rules.store import FILE, MEMORY, REPLACE, read_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any, Protocol
 
     from faultinject.counts.directory import StoreDirectory
-    from faultinject.engine.counting import Counts, MatchKey, Number, Take
+    from faultinject.counts.file_counts import FileCounts
+    from faultinject.counts.guarded import Guarded
+    from faultinject.counts.redis_beside import Beside
+    from faultinject.counts.redis_store import RedisStore
+    from faultinject.engine.counting import Counts
+    from faultinject.engine.journal_entry import Line, Outcome
+    from faultinject.injector.elsewhere import Elsewhere
+    from faultinject.injector.standing import Standing
     from faultinject.rules.scenario import Scenario
+    from faultinject.vendors.addressing import Addressing
 
-    class Store(Protocol):
-        """A place of another package's where scenarios are counted, as the function of its entry point opens it."""
+    class SharedJournal(Protocol):
+        """The outcomes of all processes of a store."""
 
-        def counts(self, scenario: str, seed: str, *, chosen: bool, anew: bool) -> tuple[Counts, str]:
-            """Counts for a scenario, and the seed that all its processes draw with.
+        def add(self, line: Line, reading: Addressing | None) -> None:
+            """One more of this process."""
 
-            Args:
-                scenario: the rules and the given seed as JSON: processes of the same text count together.
-                seed: this process's.
-                chosen: nobody gave it: where another process was first, its seed holds.
-                anew: another scenario takes the place of the one in force, and counts begin at zero.
-            """
+        def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
+            """As `Journal.events`, for all processes."""
 
 
 PAUSE = 1.0
 """Seconds until a scenario that could not be read is tried again."""
 _TRIES = 50
+_STARTS = 5
 _NEVER = -2
 """No generation."""
 
@@ -47,7 +53,7 @@ class CountStorage:
     """The store of one injector.
 
     Args:
-        store: `memory:`, `file:DIRECTORY` with or without `?replace`, one of another package's scheme, or None: memory
+        store: `memory:`, `file:DIRECTORY` with or without `?replace`, `redis://…`, one of another package's scheme, or None: memory
             until there are several processes.
         alone: no other process is to count with it, however many there are.
         make: makes counts where there is no directory, by default in memory.
@@ -57,7 +63,9 @@ class CountStorage:
         salt: what this process draws with besides the seed, where each counts for itself.
         seen: the generation that this process has joined.
         why: what keeps processes from sharing counts that were to share them; empty when nothing does.
+        elsewhere: what other hosts may count in as well, or None.
         replaced_by: the process of another server that put in force what is; 0 for one of this server.
+        watched: where the outcomes of all processes are; None where nobody asked for them, or there is one process.
 
     Raises:
         ConfigurationError: the directory cannot be used.
@@ -80,15 +88,21 @@ class CountStorage:
         self._again = 0.0
         self._alone = alone
         self._make = make or MemoryCounts
+        # The directory's counts as they are open, as they are and as requests ask them.
+        self._file_counts: FileCounts | None = None
+        self._guarded: Guarded | None = None
         self._named = store is not None
         self.directory: StoreDirectory | None = None
         if store is not None and store.startswith(FILE):
             path, self._replaces = read_directory(store)
             self.directory = _opened(path)
-        # Another package's.
-        self._store: Store | None = None
+        self.watched: SharedJournal | None = None
+        self._watched_at: StoreDirectory | RedisStore | None = None
+        self.elsewhere: Elsewhere | None = None
         if store is not None and self.directory is None and store != MEMORY:
-            self._store = _opened_elsewhere(store)
+            from faultinject.injector.elsewhere import Elsewhere
+
+            self.elsewhere = Elsewhere(store)
 
     @property
     def settled(self) -> bool:
@@ -96,7 +110,7 @@ class CountStorage:
         return (
             self._alone
             or self.directory is not None
-            or self._store is not None
+            or self.elsewhere is not None
             or self._salted == os.getpid()
         )
 
@@ -106,22 +120,65 @@ class CountStorage:
         return not self._alone and not self._named and self.directory is None
 
     @property
+    def shown(self) -> str:
+        """What tells a store that processes share from others; empty where nothing is shared."""
+        if self.directory is not None:
+            return self.directory.path
+        server = self._server
+        return "" if server is None else server.shown
+
+    @property
+    def place(self) -> str:
+        """Where counts live, as a log may have it: the store without its password."""
+        if self.directory is not None:
+            return f"{FILE}{self.directory.path}"
+        return MEMORY if self.elsewhere is None else self.elsewhere.place
+
+    @property
+    def missing(self) -> str:
+        """Why the store did not answer when this process began; empty when it did, or does now."""
+        return "" if self.elsewhere is None else self.elsewhere.missing
+
+    @property
+    def follows(self) -> bool:
+        """Whether what is in force may be another one's."""
+        return self.directory is not None or (self.elsewhere is not None and self.elsewhere.follows)
+
+    @property
+    def beside(self) -> Beside | None:
+        """Where a server is asked that requests do not wait for; None where what is in force can be seen at once."""
+        server = self._server
+        return None if server is None else server.beside
+
+    @property
+    def due(self) -> bool:
+        """Whether the server is to be asked what is in force."""
+        return self.elsewhere is not None and self.elsewhere.due
+
+    @property
     def stale(self) -> bool:
-        """Whether another process has published a scenario since."""
+        """Whether another process has published a scenario since, or the server is to be asked that was not there."""
         if self.directory is None:
-            return False
+            return self.elsewhere is not None and self.elsewhere.stale
         number = self.directory.number.read()
         return number != self.seen and (number != self._unread or monotonic() >= self._again)
 
-    def detach(self, scenario: Scenario, seed: str | None, *, owner: int | None = None) -> None:
+    def hurry(self) -> None:
+        """Let `stale` know of what was put in force just now."""
+        server = self._server
+        if server is not None:
+            server.hurry()
+
+    def detach(self, scenario: Scenario, seed: str | None, *, shares: bool, owner: int | None = None) -> None:
         """Several processes serve the app: they find one directory, or each counts for itself.
 
         Args:
             scenario: what they have in common.
             seed: the seed that was given; None when each has chosen its own.
+            shares: whether they have anything to share: rules, or those that somebody may put in force.
             owner: the process that they have in common, which has the directory as long as it lives.
         """
-        if self.undecided and scenario.rules:
+        if self.undecided and shares:
             try:
                 self._share(f"{scenario.to_json()}\n{seed}", owner)
             except (FaultInjectError, OSError) as error:
@@ -129,73 +186,129 @@ class CountStorage:
         else:
             self.salt, self._salted = os.urandom(16), os.getpid()
 
-    def counts(
-        self, scenario: Scenario, seed: str, *, chosen: bool, anew: bool = False
-    ) -> tuple[Counts, str]:
-        """Counts for a scenario, and the seed that all processes draw with.
+    def begin(self, own: Standing, *, chosen: bool) -> tuple[Standing, Counts]:
+        """What is in force for all processes, and its counts: this process's own, unless others have something.
 
         Args:
-            scenario: the rules.
-            seed: this process's.
-            chosen: nobody gave it: where another process was first, its seed holds.
-            anew: another scenario takes the place of the one in force, and counts begin at zero.
+            own: what this process would put in force.
+            chosen: nobody gave its seed: where another process was first, that one's holds.
 
         Raises:
-            ConfigurationError: the named store cannot hold it.
+            ConfigurationError: the named store cannot hold it, or others count there by other rules.
             StoreUnavailable: the named store cannot be had.
         """
-        if self._store is not None:
-            return self._store.counts(scenario.to_json(), seed, chosen=chosen, anew=anew)
+        if self.elsewhere is not None:
+            return self.elsewhere.begin(own, chosen=chosen)
         if self.directory is None:
-            return self._make(), seed
-        data = self._data(scenario, seed)
-        rules = len(scenario.rules)
-        text = f"{data['scenario']}\n{'' if chosen else seed}"
+            return own, self._make()
+        data = self._data(own)
+        text = f"{own.text}\n{'' if chosen else own.seed}"
         agreed = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
         how = "" if self._replaces else f"{FILE}{self.directory.path}{REPLACE}"
         replace = how if self._named else None
 
         def same(found: dict[str, Any]) -> bool:
-            return found.get("scenario") == data["scenario"] and (chosen or found.get("seed") == seed)
+            return found.get("scenario") == own.text and (chosen or found.get("seed") == own.seed)
 
         def agree(directory: StoreDirectory) -> int:
-            return directory.agree(data, rules=rules, same=same, agreed=agreed, replace=replace)
+            return directory.agree(
+                data,
+                rules=own.next_place,
+                same=same,
+                chosen=chosen,
+                agreed=agreed,
+                replace=replace,
+                keeps=SWITCH,
+            )
 
         try:
-            if anew:
-                self.directory.publish(data, rules=rules)
-            else:
-                agree(self.directory)
-            self.seen, found, counts, seed = self.join()
-            if found.to_json() != data["scenario"]:
-                # Put in force since this server began: the first request takes it over.
-                self.seen = _NEVER
+            agree(self.directory)
+            found, counts = self.join(own)
         except (FaultInjectError, OSError) as error:
-            if isinstance(error, StoreUnavailable) and self._named and not anew and self._is_late(agreed):
-                return self._rest(error, agree), seed
+            # Who counted alone in the meantime would make more faults than `times`.
+            others = isinstance(error, StoreUnavailable) and self._is_late(agreed)
+            if others if self._named else isinstance(error, StoreBusy):
+                return own, self._rest(error, agree)
             if self._named:
                 raise
             self._give_up(error)
-            return self._make(), seed
-        return counts, seed
+            return own, self._make()
+        if found.scenario is not own.scenario:
+            # Put in force since this server began: the first request takes it over.
+            self.seen = _NEVER
+            return own.but(seed=found.seed), counts
+        return found, counts
 
-    def extend(self, scenario: Scenario, seed: str) -> Counts | None:
-        """More rules stand behind those in force, whose counts go on; None where they are in memory."""
-        if self.directory is None:
-            return None
-        self.directory.publish(self._data(scenario, seed), rules=len(scenario.rules), keep_counts=True)
-        self.seen, _, counts, _ = self.join()
-        return counts
+    def newest(self, known: Standing, *, in_any_case: bool = False) -> tuple[Standing, int]:
+        """What is in force for all processes now, and its generation.
 
-    def join(self) -> tuple[int, Scenario, Counts, str]:
-        """The scenario in force for all processes: its generation, itself, its counts and its seed.
+        Args:
+            known: what this process has in force.
+            in_any_case: where what is in force cannot be read, what this process has stands for it.
 
         Raises:
             StoreUnavailable: it cannot be read.
+            ConfigurationError: likewise.
         """
-        from faultinject.counts.guarded import Guarded
-        from faultinject.rules.scenario import Scenario
+        if self.elsewhere is not None:
+            return self.elsewhere.newest(known, in_any_case=in_any_case)
+        if self.directory is None:
+            return known, known.generation
+        generation = self.directory.generation
+        if generation == known.generation == self.seen:
+            return known, generation
+        try:
+            generation, data = self.directory.read()
+            return read_standing(data, generation, known, self.directory.path), generation
+        except FaultInjectError:
+            if not in_any_case:
+                raise
+            return known, self.directory.generation
 
+    def publish(self, new: Standing, *, after: int, anew: bool, counts: Counts) -> tuple[Standing, Counts]:
+        """Put something in force in all processes.
+
+        Args:
+            new: what.
+            after: the generation that it was made from.
+            anew: whether counts begin at zero.
+            counts: those of this process so far.
+
+        Returns:
+            What is in force now, and its counts.
+
+        Raises:
+            Conflict: another generation is in force by now; nothing was changed.
+            ConfigurationError: the store cannot hold it.
+            StoreUnavailable: the store cannot be had; nothing was changed.
+        """
+        if self.directory is not None:
+            from faultinject.counts.table import MOST_RULES
+
+            if new.next_place > MOST_RULES and not anew:
+                raise ConfigurationError(
+                    f"the store `file:` counts by at most {MOST_RULES} rules, also those that were replaced or removed:"
+                    " put all rules in force anew, which lets them begin at zero"
+                )
+            rules = new.next_place
+            self.directory.publish(self._data(new), rules=rules, keep_counts=not anew, after=after)
+            return self.join(new)
+        if self.elsewhere is not None:
+            return self.elsewhere.publish(new, after=after, anew=anew, counts=counts)
+        return new.but(generation=after + 1, by=os.getpid()), self._make() if anew else counts
+
+    def join(self, known: Standing) -> tuple[Standing, Counts]:
+        """What is in force for all processes, and its counts.
+
+        Args:
+            known: what this process has in force.
+
+        Raises:
+            StoreInUse: the server, which was not there before, has other rules.
+            StoreUnavailable: it cannot be read.
+        """
+        if self.elsewhere is not None:
+            return self.elsewhere.join(known)
         assert self.directory is not None
         if self._agree is not None:
             from faultinject.counts.directory import StoreDirectory
@@ -204,33 +317,54 @@ class CountStorage:
             again = StoreDirectory(self.directory.path, make=False)
             self._agree(again)
             self.directory, self._agree = again, None
-        generation, data, counts = self.directory.join()
+        generation, data, counts = self.directory.join(self._file_counts)
         if counts is None:
             raise StoreUnavailable(f"{self.directory.path} has lost its scenario")
+        found = read_standing(data, generation, known, self.directory.path)
+        if counts is not self._file_counts:
+            from faultinject.counts.guarded import Guarded
+
+            self._file_counts, self._guarded = counts, Guarded(counts)
+        assert self._guarded is not None
         self._unread = None
-        by = data.get("by", 0)
-        self.replaced_by = 0 if by == self.directory.holders.pid else by
-        return generation, Scenario.from_json(data["scenario"]), Guarded(counts), data["seed"]
+        self.seen = generation
+        self.replaced_by = 0 if found.by == self.directory.holders.pid else found.by
+        return found, self._guarded
+
+    def let_watch(self) -> Callable[[Line, Addressing | None], None] | None:
+        """Have the outcomes of all processes in one place; gives what takes those of this one, None where it is alone."""
+        where = self.directory or self._server
+        if self._watched_at is not where:
+            self._watched_at, self.watched = where, None if where is None else where.events()
+        return None if self.watched is None else self.watched.add
 
     def tell(self, seed: str) -> None:
         """Log how several processes count, if there are several; `seed` is what they draw with."""
         from faultinject.journal import log
 
+        server = self._server
         if self.directory is not None:
             log.shared(self.directory.path, seed)
+        elif server is not None and not self.missing:
+            log.shared(server.shown.removeprefix("the store "), seed)
         elif self.salt:
             log.detach(self.why)
 
     def postpone(self) -> bool:
         """What was published cannot be read: it is tried again in a while; whether that is news."""
-        assert self.directory is not None
+        if self.directory is None:
+            return self.elsewhere is not None and self.elsewhere.is_refused()
         self._again = monotonic() + PAUSE
         before, self._unread = self._unread, self.directory.generation
         return before != self._unread
 
-    def _data(self, scenario: Scenario, seed: str) -> dict[str, Any]:
+    @property
+    def _server(self) -> RedisStore | None:
+        return None if self.elsewhere is None else self.elsewhere.server
+
+    def _data(self, standing: Standing) -> dict[str, Any]:
         assert self.directory is not None
-        return {"by": self.directory.holders.pid, "scenario": scenario.to_json(), "seed": seed}
+        return standing.but(by=self.directory.holders.pid).to_data()
 
     def _is_late(self, agreed: str) -> bool:
         """Whether other processes of this server took part before."""
@@ -258,7 +392,14 @@ class CountStorage:
             raise StoreUnavailable("this system has no flock")
         number = _alike[common] = _alike.get(common, 0) + 1
         clean_up_dead_owners()
-        self.directory = private_directory(f"{common}\n{number}", owner=owner or common_process())
+        tries = _STARTS
+        while self.directory is None:
+            tries -= 1
+            try:
+                self.directory = private_directory(f"{common}\n{number}", owner=owner or common_process())
+            except StoreBusy:
+                if not tries:
+                    raise
 
     def _give_up(self, error: Exception) -> None:
         self.directory = None
@@ -284,58 +425,3 @@ def _opened(path: str) -> StoreDirectory:
         except FaultInjectError:
             if not tries:
                 raise
-
-
-def _opened_elsewhere(text: str) -> Store:
-    """A store of another package's scheme."""
-    opens = opener(text)
-    assert opens is not None
-    try:
-        store: Store = opens(text)
-    except FaultInjectError:
-        raise
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}"
-        raise ConfigurationError(f"the store {text.partition(':')[0]}: cannot be opened: {why}") from error
-    return store
-
-
-class SessionCounts:
-    """What this process counts in: its memory, and once other processes take part, what they all count in."""
-
-    holds = True
-    """Whether a request may keep them from others for its takes."""
-    shared = None
-    """What other processes do is told by their journals."""
-
-    def __init__(self) -> None:
-        self._counts: Counts = MemoryCounts()
-        self._used = False
-
-    def share(self, counts: Callable[[], Counts | None]) -> None:
-        """Count with the others, if nothing was counted yet."""
-        if not self._used:
-            self._counts = counts() or self._counts
-
-    def match(
-        self, keys: Sequence[MatchKey], now: float, hold: bool = False, enough: Sequence[int] | None = None
-    ) -> list[Number]:
-        """As the counts do."""
-        self._used = True
-        return self._counts.match(keys, now, hold, enough)
-
-    def take(self, ask: Take, held: bool = False) -> bool:
-        """As the counts do."""
-        return self._counts.take(ask, held)
-
-    def release(self) -> None:
-        """As the counts do."""
-        self._counts.release()
-
-    def give_back(self, ask: Take) -> None:
-        """As the counts do."""
-        self._counts.give_back(ask)
-
-    def matched(self, rule: int) -> int:
-        """As the counts do."""
-        return self._counts.matched(rule)

@@ -141,6 +141,11 @@ def take_away(injector: Member) -> None:
         _overrides.remove(injector)
 
 
+def waiting() -> list[Any]:
+    """The injectors that follow other processes, and in whose plan something waits."""
+    return [each for each in list(_all) if each.follows and each.own_plan.waiting]
+
+
 def let_all_follow() -> None:
     """Let every injector of this process look, before each request, whether other processes have put something in force."""
     for each in list(_all):

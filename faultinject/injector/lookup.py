@@ -83,6 +83,7 @@ def _of_this_process(injector: Injector) -> Injector:
         from faultinject.injector import session_sync
 
         session_sync.follow(os.environ)
+    injector.heed_file()
     return injector
 
 

@@ -27,7 +27,7 @@ _doubted: set[tuple[str, str]] = set()
 _expired: dict[tuple[int, float], object] = {}
 _injections: Logger | None = None
 _MOST_RULES = 20
-_LONGEST_RULE = 500
+_LONGEST_RULE, _LONGEST_AGENT = 500, 100
 
 
 def on(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
@@ -55,33 +55,42 @@ def _doubts(rules: Sequence[Rule], names: Sequence[str]) -> list[tuple[str, str]
 
 
 def _warn_of(doubts: list[tuple[str, str]]) -> None:
+    """A rule asks for a value that almost no request has."""
     for name, doubt in doubts[:_MOST_RULES]:
         _warn("faultinject: %s: %s", name, doubt)
     if len(doubts) > _MOST_RULES:
         _warn("faultinject: and %s more values that almost no request can have", len(doubts) - _MOST_RULES)
 
 
-def expired(moment: float, injected: Callable[[], int] | None = None) -> None:
+def expired(moment: float, injected: Callable[[], int] | None = None, *, by_variable: bool = True) -> None:
     """Nothing is injected any more; said once a process of each moment.
 
     Args:
-        moment: of FAULTINJECT_EXPIRES, in unix seconds.
+        moment: in unix seconds.
         injected: tells how many faults were, until then; None: it had passed before the start.
+        by_variable: whether FAULTINJECT_EXPIRES names it, or somebody who has switched faults on until then.
     """
     mine = object()
     if _expired.setdefault((os.getpid(), moment), mine) is not mine:
         return
+    name = "FAULTINJECT_EXPIRES" if by_variable else "the time that it was switched on for"
     if injected is None:
-        _warn("faultinject is off: FAULTINJECT_EXPIRES has passed")
+        _warn("faultinject is off: %s has passed", name)
         return
     from time import gmtime, strftime
 
     number = injected()
     _warn(
-        "faultinject is off: FAULTINJECT_EXPIRES passed at %s, %s injected",
+        "faultinject is off: %s passed at %s, %s injected",
+        name,
         strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(moment)),
         "1 fault was" if number == 1 else f"{number} faults were",
     )
+
+
+def disarmed(why: str) -> None:
+    """The app's own failures have passed the bound of `abort`: nothing is injected until somebody switches on again."""
+    _log().error("faultinject is off: %s; nothing is injected until it is enabled again by hand", why)
 
 
 def detach(why: str = "") -> None:
@@ -132,6 +141,11 @@ def failed(error: Exception, rule: str) -> None:
     _log().error("faultinject: rule %s failed, the request passed untouched", rule or "?", exc_info=error)
 
 
+def beside_failed(error: Exception) -> None:
+    """An error in what is done beside the requests."""
+    _log().error("faultinject: something beside the requests failed, they go on", exc_info=error)
+
+
 class Failures:
     """The errors inside faultinject itself, each of which let a request pass.
 
@@ -172,6 +186,18 @@ def refused(error: Exception) -> None:
 def journal_ends(path: str, why: str) -> None:
     """A journal's file takes no more lines."""
     _log().error("faultinject: writing to the journal %s has stopped: %s", path, why)
+
+
+def events_lost(place: str, why: str) -> None:
+    """What happens cannot be told to other processes; said of the first line that is lost."""
+    _log().error(
+        "faultinject: the shared journal in %s cannot be written to, lines are dropped: %s", place, why
+    )
+
+
+def events_back(lost: int) -> None:
+    """It can be told again."""
+    _warn("faultinject: the shared journal can be written to again; %s lines were dropped", lost)
 
 
 def store_busy(number: int) -> None:
@@ -232,9 +258,44 @@ def unread(error: Exception) -> None:
     _log().error("faultinject: the new rules cannot be read, the previous ones stay in force: %s", error)
 
 
+def counted_apart(variable: str) -> None:
+    """Metrics are counted by each worker for itself, and nobody adds them up."""
+    _warn("faultinject: a scrape shows the metrics of one worker of several: set %s", variable)
+
+
+def file_changed(path: str) -> None:
+    """The file of rules has others, which were put in force."""
+    _warn("faultinject: %s has changed, its rules are in force from now on", visible(path))
+
+
+def rules_kept(error: Exception) -> None:
+    """What the file of rules has now cannot be put in force."""
+    _log().error("faultinject: the file of rules has changed, the previous rules stay in force: %s", error)
+
+
 def replaced(by: int) -> None:
     """The store that processes share got other rules from another server, or another program."""
     _warn("faultinject: process %s has changed the rules", by)
+
+
+def switched(until: float | None, why: str, *, on: bool) -> None:
+    """Somebody has switched faults on or off in all processes of a store.
+
+    Args:
+        until: unix seconds at which they go off by themselves, or None.
+        why: why they are off where nobody asked for it; else empty.
+        on: which of the two.
+    """
+    if not on:
+        _warn(
+            "faultinject is off: it was switched off for all processes of its store%s",
+            why and f": {visible(why)}",
+        )
+        return
+    from time import gmtime, strftime
+
+    end = "" if until is None else strftime(" until %Y-%m-%dT%H:%M:%SZ", gmtime(until))
+    _warn("faultinject is on%s: it was switched on for all processes of its store", end)
 
 
 def session_unread(error: Exception) -> None:
@@ -290,6 +351,39 @@ def escaped(fields: dict[str, object]) -> dict[str, object]:
         else value
         for name, value in fields.items()
     }
+
+
+def changed(what: str, client: str, agent: str, place: str, generation: int) -> None:
+    """Somebody has changed what is in force, by the control API.
+
+    Args:
+        what: what was done.
+        client: the address that asked for it, as the server says it.
+        agent: the User-Agent that asked for it, as it says itself.
+        place: where the API was asked.
+        generation: of what is in force now.
+    """
+    _warn(
+        "faultinject: %s%s %s by the control API (%s), generation %s",
+        visible(client) or "somebody",
+        f" ({visible(agent[:_LONGEST_AGENT])})" if agent else "",
+        visible(_cut(what)),
+        place,
+        generation,
+    )
+
+
+def control(place: str, token: str | None) -> None:
+    """The control API can be asked.
+
+    Args:
+        place: where.
+        token: the random one that nobody can know otherwise; None where the environment gives it.
+    """
+    if token is None:
+        _warn("faultinject: the control API is at %s, its token is in FAULTINJECT_TOKEN", place)
+    else:
+        _warn("faultinject: the control API is at %s, its token is %s", place, token)
 
 
 def _warn(text: str, *values: object) -> None:

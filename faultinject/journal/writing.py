@@ -70,6 +70,8 @@ class Journal:
         """How every request is read, whatever the vendor of the rule that it met; None: as that rule does."""
         self.count: Callable[[int], None] | None = None
         """Called with the number of requests so far when one more is noted, on its thread; may raise."""
+        self.share: Callable[[Line, Addressing | None], None] | None = None
+        """Called with each line, and how its request is read, to let other processes have it; None: it stays here."""
 
     def add(self, line: Line) -> None:
         """Keep one line; what goes wrong with it is no concern of the request."""
@@ -84,6 +86,8 @@ class Journal:
             self._begun.next()
             if self.count is not None:
                 self.count(self._begun.value)
+        if self.share is not None:
+            self._let_others_have(line, self.share)
         file = self._file
         if file is None and line.fault is None and not self._followers:
             return
@@ -136,6 +140,36 @@ class Journal:
             merged[line.seq] = Outcome(**dict(zip(FIELDS, found, strict=True)))
         return list(merged.values())
 
+    def events(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
+        """What happened since a moment: an outcome a line, so that the end of a request comes as an outcome of its own.
+
+        Args:
+            after: the cursor that an earlier call gave; empty, or one that is not of this journal: from the oldest line on.
+            limit: how many outcomes at most.
+
+        Returns:
+            The outcomes in order, the cursor to go on from, and how many lines between the two the ring no longer holds.
+        """
+        lines = list(self._lines.copy())
+        oldest = max(0, self._taken.value - len(lines))
+        seen, _, last = after.partition(":")
+        # Threads that write at once are counted in another order than they stand in the ring: the line itself tells.
+        begin = next((at for at in range(len(lines), 0, -1) if _tag(lines[at - 1]) == last), None)
+        dropped = 0
+        if begin is None:
+            begin, dropped = 0, oldest
+            if last.startswith(f"{os.getpid()}.") and seen.isdecimal():
+                dropped = max(0, oldest - int(seen))
+        found = lines[begin : begin + max(0, limit)]
+        if found:
+            after = f"{oldest + begin + len(found)}:{_tag(found[-1])}"
+        reading = self.reading
+        return (
+            [Outcome(**dict(zip(FIELDS, values(each, reading), strict=True))) for each in found],
+            after,
+            dropped,
+        )
+
     def end(self) -> None:
         """Say in the file, if there is one, that no more comes of this process."""
         if self._file is not None:
@@ -147,8 +181,19 @@ class Journal:
         self._taken = Counter()
         self._begun = Counter()
 
+    def _let_others_have(self, line: Line, share: Callable[[Line, Addressing | None], None]) -> None:
+        try:
+            share(line, self.reading)
+        except Exception as error:
+            log.failed(error, line.rule or "")
+
     def __len__(self) -> int:
         return len(self._lines)
+
+
+def _tag(line: Line) -> str:
+    """What tells a line from the others of its process, and of others."""
+    return f"{os.getpid()}.{line.seq}.{line.final}"
 
 
 class JournalFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from faultinject.http import patterns
 from faultinject.http.wire import COMMON, METHODS
 from faultinject.rules.key import Condition, any_of, folded, plain
+from faultinject.rules.sample import Sample
 from faultinject.rules.values import Mistake, is_token, listed, most_like, shown, size_range
 
 TYPE_CHECKING = False
@@ -412,6 +413,7 @@ CONDITIONS: dict[str, Condition] = {
         ObjectKey(),
         Client(),
         Size(),
+        Sample(),
     )
 }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from faultinject.rules.diagnosis import owner
+from faultinject.rules.abort import read_bound
+from faultinject.rules.diagnosis import MOST, owner
 from faultinject.rules.files import parse_toml, read_bytes
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule, entries_of, place_of
@@ -17,44 +18,49 @@ if TYPE_CHECKING:
 
     from faultinject.rules.diagnosis import Diagnosis
 
+    Found = tuple[list[Rule], str | None, str | None]
+    """Rules, seed and `abort`."""
     Locate = Callable[[int | None, str], str]
     """From the index of a rule (None: outside of the rules) and a key to the place, for messages."""
 
 
-def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> tuple[list[Rule], str | None]:
-    """The rules and the seed of plain data; mistakes go into `diagnosis`."""
+KEYS = ("rules", "seed", "abort")
+
+
+def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
+    """Rules, seed and `abort` of plain data; mistakes go into `diagnosis`."""
     if not isinstance(data, dict):
         diagnosis.add('a scenario is a table with "rules" and perhaps "seed"', locate(None, ""))
-        return [], None
+        return [], None, None
     for key in data:
         if diagnosis.full:
             break
-        if key not in ("rules", "seed"):
-            message = f"{shown(key)} is not a key of a scenario{nearest(key, ('rules', 'seed'))}"
+        if key not in KEYS:
+            message = f"{shown(key)} is not a key of a scenario{nearest(key, KEYS)}"
             diagnosis.add(message, locate(None, key))
     try:
         seed = seed_text(data.get("seed"))
     except Mistake as mistake:
         seed = None
         diagnosis.note(mistake, locate(None, "seed"))
+    abort = read_bound(data.get("abort"), locate(None, "abort"), diagnosis)
     tables = data.get("rules", [])
     if not isinstance(tables, list):
         message = "rules is not a list of tables"
         if isinstance(tables, dict):
             message = "rules is one table, not a list of them; write [[rules]], in JSON [{…}]"
         diagnosis.add(message, locate(None, "rules"))
-        return [], seed
+        return [], seed, abort
     rules = []
     for index, table in enumerate(tables):
         if diagnosis.full:
             break
         if not isinstance(table, dict):
-            diagnosis.add(
-                f"{shown(repr(table))} is not a table with a fault", f"{locate(index, '')}: rules[{index}]"
-            )
+            place = ": ".join(filter(None, (locate(index, ""), f"rules[{index}]")))
+            diagnosis.add(f"{shown(repr(table))} is not a table with a fault", place)
         elif (rule := _rule(index, table, locate, diagnosis)) is not None:
             rules.append(rule)
-    return rules, seed
+    return rules, seed, abort
 
 
 def _rule(index: int, table: Mapping[str, object], locate: Locate, diagnosis: Diagnosis) -> Rule | None:
@@ -70,7 +76,7 @@ def _rule(index: int, table: Mapping[str, object], locate: Locate, diagnosis: Di
         wrong.append(("", Mistake('there is no fault; a rule needs one, such as fault = "cos:SlowDown"')))
     else:
         wrong.append(("fault", Mistake(f"{shown(repr(fault))} is not a fault: give it as text")))
-    for key, mistake in wrong:
+    for key, mistake in wrong[:MOST]:
         place = place_of(key, mistake)
         inside = f"rules[{index}].{place}" if place else f"rules[{index}]"
         diagnosis.note(mistake, ": ".join(filter(None, (locate(index, key), inside))))
@@ -84,8 +90,8 @@ def _rule(index: int, table: Mapping[str, object], locate: Locate, diagnosis: Di
     return rule
 
 
-def read_json(text: str, where: str, diagnosis: Diagnosis) -> tuple[list[Rule], str | None]:
-    """The rules and the seed of a JSON text; mistakes go into `diagnosis`."""
+def read_json(text: str, where: str, diagnosis: Diagnosis) -> Found:
+    """Rules, seed and `abort` of a JSON text; mistakes go into `diagnosis`."""
     from json import JSONDecodeError, loads
 
     def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -106,12 +112,14 @@ def read_json(text: str, where: str, diagnosis: Diagnosis) -> tuple[list[Rule], 
         diagnosis.add(str(error), where)
     else:
         return read_data(data, lambda _, __: where, diagnosis)
-    return [], None
+    return [], None, None
 
 
-def to_json(rules: Sequence[Rule], seed: str | None) -> str:
+def to_json(rules: Sequence[Rule], seed: str | None, abort: str | None = None) -> str:
     """The JSON of a scenario; reading it gives an equal one."""
     data: dict[str, object] = {} if seed is None else {"seed": seed}
+    if abort is not None:
+        data["abort"] = abort
     return json_text({**data, "rules": [each.to_dict() for each in rules]}, 2) + "\n"
 
 
@@ -119,8 +127,8 @@ def to_json(rules: Sequence[Rule], seed: str | None) -> str:
 TOKENS = r'''"""(?:\\.|[^\\])*?"""|\'{3}.*?\'{3}|"(?:\\.|[^"\\])*"|'[^']*'|#[^\n]*|[][{},\n]'''
 
 
-def read_toml(text: str, where: str, diagnosis: Diagnosis) -> tuple[list[Rule], str | None]:
-    """The rules and the seed of a TOML text; mistakes go into `diagnosis`, with file and line.
+def read_toml(text: str, where: str, diagnosis: Diagnosis) -> Found:
+    """Rules, seed and `abort` of a TOML text; mistakes go into `diagnosis`, with file and line.
 
     Args:
         text: the TOML.
@@ -141,7 +149,7 @@ def read_toml(text: str, where: str, diagnosis: Diagnosis) -> tuple[list[Rule], 
         diagnosis.add(message, ":".join(filter(None, (where, line))))
     else:
         return read_data(data, Lines(text, where), diagnosis)
-    return [], None
+    return [], None, None
 
 
 class Lines:
@@ -221,9 +229,11 @@ def _key(text: str) -> str:
     return text.strip().replace('"', "").replace("'", "").replace(" ", "").replace("_", "-")
 
 
-def to_toml(rules: Sequence[Rule], seed: str | None) -> str:
+def to_toml(rules: Sequence[Rule], seed: str | None, abort: str | None = None) -> str:
     """The TOML of a scenario; reading it gives an equal one."""
-    lines = [] if seed is None else [f"seed = {_value(seed)}", ""]
+    given = (("seed", seed), ("abort", abort))
+    lines = [f"{key} = {_value(text)}" for key, text in given if text is not None]
+    lines += [""] if lines else []
     for rule in rules:
         lines.append("[[rules]]")
         lines += _lines("", rule.to_dict())
@@ -256,12 +266,12 @@ def _string(text: str) -> str:
     return f'"{escaped}"'
 
 
-def read_file(path: str | PathLike[str], diagnosis: Diagnosis) -> tuple[list[Rule], str | None]:
-    """The rules and the seed of a TOML file, or of a JSON file whose name ends in `.json`."""
+def read_file(path: str | PathLike[str], diagnosis: Diagnosis) -> Found:
+    """Rules, seed and `abort` of a TOML file, or of a JSON file whose name ends in `.json`."""
     where = str(path)
     text = _text(path, where, diagnosis)
     if text is None:
-        return [], None
+        return [], None, None
     if where.lower().endswith(".json"):
         return read_json(text, where, diagnosis)
     return read_toml(text, where, diagnosis)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from faultinject.rules import values
 from faultinject.rules.diagnosis import Diagnosis
+from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
-from faultinject.rules.store import read_store
-from faultinject.rules.values import Mistake, shown
-from faultinject.rules.variables import check_known, read_seed, read_variables, value_of
+from faultinject.rules.store import read_store, shown_store
+from faultinject.rules.values import Mistake, shown, visible
+from faultinject.rules.variables import check_known, read_abort, read_seed, read_variables, value_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from faultinject.rules.control import ControlSettings
 
 DAY = 24 * 3600.0
 MOST_ACTIVE = 10_000
@@ -22,34 +25,43 @@ class Environment:
     """The settings that the environment gives; their defaults while it does not switch on.
 
     Attributes:
+        abort: the bound of FAULTINJECT_ABORT, which stands above a scenario's own, or None.
         enabled: True, False, or None when the environment does not say.
         scenario: the rules of FILE, RULES and RULE_*; None when rules were given in code.
         seed: FAULTINJECT_SEED, else the file's, else None.
         header: whether injected answers are marked.
         endpoints: the user's own host suffixes, lower case, without leading dots, those of most labels first.
         store: where counts live; None when the environment does not say.
+        watch: whether FILE is read again when it changes; None when the environment does not say.
         session: the directory of the session that this process takes part in, or None.
         journal: the path of the journal's file, or None.
         max_active: at most this many faults under way.
+        on_request: whether requests may ask for faults of their own.
         expires: unix seconds from which nothing is injected, or None.
+        control: where the control API is and who may use it, or None: there is none.
         production_allowed: whether faults are injected although this is production.
     """
 
     __slots__ = (
+        "abort",
+        "control",
         "enabled",
         "endpoints",
         "expires",
         "header",
         "journal",
         "max_active",
+        "on_request",
         "production_allowed",
         "scenario",
         "seed",
         "session",
         "store",
+        "watch",
     )
 
     def __init__(self, enabled: bool | None) -> None:
+        self.abort: str | None = None
         self.enabled = enabled
         self.scenario: Scenario | None = None
         self.seed: str | None = None
@@ -57,13 +69,19 @@ class Environment:
         self.endpoints: tuple[str, ...] = ()
         self.session: str | None = None
         self.store: str | None = None
+        self.watch: bool | None = None
         self.journal: str | None = None
         self.max_active = 100
+        self.on_request = False
         self.expires: float | None = None
+        self.control: ControlSettings | None = None
         self.production_allowed = False
 
     def __repr__(self) -> str:
-        return f"Environment({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
+        values = {name: getattr(self, name) for name in self.__slots__}
+        if self.store is not None:
+            values["store"] = shown_store(self.store)
+        return f"Environment({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
 def is_switched_on(environ: Mapping[str, str]) -> bool | None:
@@ -97,7 +115,6 @@ def read_environment(
 
     Raises:
         ConfigurationError: with every mistake, each with its variable.
-        NotBuiltYet: a variable asks for what this version does not have.
     """
     diagnosis = Diagnosis()
     enabled = _enabled(environ, diagnosis)
@@ -106,19 +123,29 @@ def read_environment(
     environment = Environment(enabled)
     if enabled:
         check_known(environ, diagnosis)
+        place = value_of(environ, "FAULTINJECT_CONTROL")
+        if place is not None:
+            from faultinject.rules.control import read_control
+
+            environment.control = read_control(place, environ, diagnosis)
         if rules_given:
             environment.seed = read_seed(environ, diagnosis)
+            environment.abort = read_abort(environ, diagnosis)
         else:
-            found, seed = read_variables(environ, diagnosis)
-            environment.scenario = scenario = Scenario.of_rules(found, seed)
+            found, seed, abort = read_variables(environ, diagnosis)
+            environment.scenario = scenario = Scenario.of_rules(found, seed, abort)
             environment.seed = scenario.seed
-            if not scenario.rules and not diagnosis and value_of(environ, "FAULTINJECT_SESSION") is None:
+            # What the file alone says ends with its scenario.
+            environment.abort = abort if value_of(environ, "FAULTINJECT_ABORT") is not None else None
+            others = environment.control is not None or _has_rules_elsewhere(environ)
+            if not scenario.rules and not diagnosis and not others:
                 diagnosis.add(
                     "faultinject is on and has no rule: set FAULTINJECT_RULES, "
                     "such as FAULTINJECT_RULES=cos:SlowDown,probability=0.1"
                 )
         _read_settings(environment, environ, diagnosis)
         _read_expiry(environment, environ, now, now if started is None else started, diagnosis)
+        _check_on_request(environment, environ, diagnosis)
     diagnosis.close()
     return environment
 
@@ -137,18 +164,26 @@ def _enabled(environ: Mapping[str, str], diagnosis: Diagnosis) -> bool | None:
 
 
 def _read_settings(environment: Environment, environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
-    text = value_of(environ, "FAULTINJECT_HEADER")
-    if text is not None:
-        try:
-            environment.header = values.yes_no(text)
-        except Mistake as mistake:
-            diagnosis.note(mistake, "FAULTINJECT_HEADER")
+    for name in ("header", "watch"):
+        variable = f"FAULTINJECT_{name.upper()}"
+        text = value_of(environ, variable)
+        if text is not None:
+            try:
+                setattr(environment, name, values.yes_no(text))
+            except Mistake as mistake:
+                diagnosis.note(mistake, variable)
     text = value_of(environ, "FAULTINJECT_MAX_ACTIVE")
     if text is not None:
         try:
             environment.max_active = values.count(text, most=MOST_ACTIVE)
         except Mistake as mistake:
             diagnosis.note(mistake, "FAULTINJECT_MAX_ACTIVE")
+    text = value_of(environ, "FAULTINJECT_ON_REQUEST")
+    if text is not None:
+        try:
+            environment.on_request = values.yes_no(text)
+        except Mistake as mistake:
+            diagnosis.note(mistake, "FAULTINJECT_ON_REQUEST")
     environment.journal = value_of(environ, "FAULTINJECT_JOURNAL")
     text = value_of(environ, "FAULTINJECT_STORE")
     if text is not None:
@@ -158,6 +193,29 @@ def _read_settings(environment: Environment, environ: Mapping[str, str], diagnos
             diagnosis.note(mistake, "FAULTINJECT_STORE")
     environment.session = value_of(environ, "FAULTINJECT_SESSION")
     environment.endpoints = _endpoints(value_of(environ, "FAULTINJECT_ENDPOINT") or "", diagnosis)
+
+
+def _has_rules_elsewhere(environ: Mapping[str, str]) -> bool:
+    """Whether a session has the rules, or requests bring them."""
+    asked = (value_of(environ, "FAULTINJECT_ON_REQUEST") or "no").lower()
+    return value_of(environ, "FAULTINJECT_SESSION") is not None or asked not in values.NO
+
+
+def _check_on_request(environment: Environment, environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
+    """Refuse what would let faults reach others than those who ask for them."""
+    if not environment.on_request:
+        return
+    if not environment.header:
+        diagnosis.add(
+            "a cache might keep an answer without Cache-Control, and give it to others; leave FAULTINJECT_HEADER=0 out",
+            "FAULTINJECT_ON_REQUEST",
+        )
+    reason = production_reason(environ) if environment.production_allowed else None
+    if reason is not None:
+        diagnosis.add(
+            f"{visible(reason)} looks like production, where no client may ask for faults; leave it out",
+            "FAULTINJECT_ON_REQUEST",
+        )
 
 
 def _endpoints(text: str, diagnosis: Diagnosis) -> tuple[str, ...]:

@@ -125,6 +125,14 @@ class Condition(Key):
         """The same of the NAME of `header.NAME` and `query.NAME`."""
         return ""
 
+    def seeded(self, seed: bytes) -> Condition:  # noqa: ARG002
+        """The condition as a scenario of that seed has it; `seed` is the seed's key."""
+        return self
+
+    def in_label(self, text: str) -> str:
+        """What of a valid value the draws of its rule depend on."""
+        return text
+
     @abstractmethod
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:
         """The test of a request; any of the values will do.

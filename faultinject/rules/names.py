@@ -12,24 +12,25 @@ RULE = "FAULTINJECT_RULE_"
 VARIABLES: dict[str, str] = {
     "FAULTINJECT_ENABLED": "`1 true on yes` / `0 false off no`; unset = off for `install()`",
     "FAULTINJECT_FILE": "a TOML file with rules",
+    "FAULTINJECT_WATCH": "whether a change of that file takes effect while the app runs: `0` never; `1` at once, by the extra `watch`; by default at once if watchfiles is installed; at a SIGHUP unless `0`",
     "FAULTINJECT_RULES": "rules",
     "FAULTINJECT_RULE_<NAME>": "one rule of that name",
     "FAULTINJECT_SEED": "the seed; overrides the file's",
+    "FAULTINJECT_ABORT": "end all faults when the app's own failures pass a bound, such as `5xx>5%/1m` (in a shell in quotes); overrides the scenario's",
     "FAULTINJECT_HEADER": "`0`: no `x-faultinject`, no `Cache-Control`",
     "FAULTINJECT_ENDPOINT": "host suffixes of your own storage domain, for virtual-host style; `*` for a label or the rest of one, of several the most specific",
-    "FAULTINJECT_STORE": "where counts live: `memory:`, `file:DIRECTORY` or `file:DIRECTORY?replace`; by default memory for one process, and a private directory for several",
+    "FAULTINJECT_STORE": "where counts live: `memory:`, `file:DIRECTORY` or `redis://HOST` (`rediss://`, `unix://`), the last two also with `?replace`; by default memory for one process, and a private directory for several",
     "FAULTINJECT_JOURNAL": "append outcomes as JSON lines to this file",
     "FAULTINJECT_MAX_ACTIVE": "at most this many faults at the same time in a process (default 100)",
+    "FAULTINJECT_ON_REQUEST": "`1`: a request may ask for faults of its own, by rules in its header `x-faultinject-rules`; never in production",
     "FAULTINJECT_EXPIRES": "switch off automatically after this duration from process start, or at this ISO time with zone",
     "FAULTINJECT_PRODUCTION": "`allow`, together with EXPIRES of at most 24 h",
+    "FAULTINJECT_CONTROL": "the control API and its page: at a path of the app, such as `/_faultinject`, or at an address of its own, such as `127.0.0.1:8765`; unset = there is none",
+    "FAULTINJECT_TOKEN": "what each call of the control API must bring, at least 8 characters; by default a random one, which the log says once",
+    "FAULTINJECT_CONTROL_HOSTS": "further names by which the control API may be asked, such as `staging.example.com`; loopback always may",
+    "FAULTINJECT_CONTROL_REMOTE": "`allow`: clients that are not on this machine may use the control API",
     "FAULTINJECT_SESSION": "set by the pytest plugin and `faultinject run` for child processes; do not set it yourself",
 }
-NOT_BUILT = (
-    "FAULTINJECT_CONTROL",
-    "FAULTINJECT_TOKEN",
-    "FAULTINJECT_CONTROL_HOSTS",
-    "FAULTINJECT_CONTROL_REMOTE",
-)
 # What Kubernetes makes for a Service of the name "faultinject" begins with these.
 KUBERNETES = ("FAULTINJECT_SERVICE_", "FAULTINJECT_PORT")
 
@@ -70,7 +71,7 @@ def like_the_switch(names: Iterable[str]) -> list[str]:
 
 
 def _is_like_the_switch(name: str) -> bool:
-    if name in VARIABLES or name in NOT_BUILT or is_rule(name) or is_of_kubernetes(name):
+    if name in VARIABLES or is_rule(name) or is_of_kubernetes(name):
         return False
     letters = "".join(filter(str.isalpha, name.upper()))
     for start in ("FAULTINJECTION", "FAULTINJECTOR", "FAULTINJECT"):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.rules import faults, spelling
 from faultinject.rules.conditions import CONDITIONS, all_of
+from faultinject.rules.diagnosis import MOST
 from faultinject.rules.effects import EFFECTS
 from faultinject.rules.values import Mistake, number_text, shown
 from faultinject.rules.vocabulary import KEYS, combine, entry, reads_as, split_key
@@ -144,17 +146,24 @@ class Rule:
         ]
         return conditions + effects
 
-    def compile(self, context: Context) -> Check:
-        """The test of a request: all conditions hold, and no `unless.` condition does."""
-        return all_of(_compiled(self.conditions, context), _compiled(self.unless, context))
+    def compile(self, context: Context, seed: bytes = b"") -> Check:
+        """The test of a request: all conditions hold, and no `unless.` condition does.
+
+        Args:
+            context: how the rule's vendor reads a request.
+            seed: the key of the scenario's seed, by which `sample` chooses.
+        """
+        return all_of(_compiled(self.conditions, context, seed), _compiled(self.unless, context, seed))
 
     @property
     def label(self) -> str:
-        """What the draws depend on: the given name, else the canonical text of fault and conditions."""
-        return self.name or self._head() + spelling.conditions(self.unless, "unless.")
+        """What the draws depend on: the given name, else the canonical text of fault and conditions, without shares."""
+        if self.name:
+            return self.name
+        return self._head(_labelled(self.conditions)) + spelling.conditions(_labelled(self.unless), "unless.")
 
-    def _head(self) -> str:
-        text = self.fault + spelling.conditions(self.conditions)
+    def _head(self, conditions: Mapping[str, tuple[str, ...]]) -> str:
+        text = self.fault + spelling.conditions(conditions)
         return f"{text},vendor={self.options['vendor']}" if "vendor" in self.options else text
 
     def to_dict(self) -> dict[str, object]:
@@ -184,7 +193,7 @@ class Rule:
         """The canonical text: parsing it gives an equal rule."""
         name = f",name={self.name}" if self.name is not None else ""
         options = {key: text for key, text in self.options.items() if key != "vendor"}
-        return f"{self._head()}{spelling.conditions(self.unless, 'unless.')}{spelling.options(options)}{name}"
+        return f"{self._head(self.conditions)}{spelling.conditions(self.unless, 'unless.')}{spelling.options(options)}{name}"
 
     def __repr__(self) -> str:
         return f"<Rule {self}>"
@@ -223,11 +232,18 @@ def _doubt(key: str, text: str) -> str:
     return condition.doubt(text) or condition.doubt_name(name)
 
 
-def _compiled(conditions: Mapping[str, tuple[str, ...]], context: Context) -> list[Check]:
+def _labelled(conditions: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+    return {
+        key: tuple(map(CONDITIONS[key.partition(".")[0]].in_label, texts))
+        for key, texts in conditions.items()
+    }
+
+
+def _compiled(conditions: Mapping[str, tuple[str, ...]], context: Context, seed: bytes) -> list[Check]:
     made = []
     for key, texts in conditions.items():
         word, _, name = key.partition(".")
-        made.append(CONDITIONS[word].compile(texts, name, context))
+        made.append(CONDITIONS[word].seeded(seed).compile(texts, name, context))
     return made
 
 
@@ -260,11 +276,15 @@ def entries_of(
 
     Args:
         keys: as in `Rule` or in a table of TOML.
-        strict: numbers are no durations (TOML and JSON).
+        strict: numbers are no durations (TOML and JSON), and the first mistakes are enough.
     """
     entries: list[tuple[str, EntryOrWord]] = []
     wrong: list[tuple[str, Mistake]] = []
+    most: float = MOST if strict else inf
     for raw, given in keys.items():
+        if len(wrong) >= most:  # no further one is told
+            entries.append(("", ""))
+            break
         if type(given) is str and (known := _entries.get((raw, given))) is not None:
             entries.append((raw, known))
             continue
@@ -278,6 +298,8 @@ def entries_of(
             wrong.append((raw, mistake))
             continue
         for place, parts, value in singles:
+            if len(wrong) >= most:
+                break
             each: EntryOrWord = parts[1]
             try:
                 key = KEYS.get(parts[1])

@@ -33,6 +33,8 @@ class Conditions(TypedDict, total=False):
     """The client's address, or a network that holds it, as the server reports it."""
     size: Values
     """Content-Length: `5MiB..` at least, `..1KiB` at most, `1KB..2KB` between, `4096` exactly."""
+    sample: Values
+    """A share of users, tenants or keys, the same ones always or never: what tells them apart, a colon, and the share."""
 
 
 class RuleKeys(Conditions, total=False):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from faultinject.exceptions import ConfigurationError
+from faultinject.rules.abort import read_bound
 from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.rule import Rule
 from faultinject.rules.text import read_rules
@@ -25,6 +26,8 @@ class Scenario:
     Args:
         rules: text with any number of rules, a `Rule`, or a list of either.
         seed: what the draws depend on; text or an int (`42` and `"42"` are the same). None: one is chosen at start.
+        abort: `5xx>5%/1m`: when more than 5 % of the app's own answers within a minute are failures, all faults end until
+            somebody switches them on again. There must be 20 answers, or as many as `5xx>5%/1m,min=50` says.
 
     Raises:
         ConfigurationError: something is wrong; `problems` has every mistake.
@@ -32,6 +35,7 @@ class Scenario:
     Attributes:
         rules: the rules, in order.
         seed: the seed's text or None.
+        abort: the bound of the app's own failures as text, or None.
         display_names: what each rule is called in answers and in the journal: its name, else `rule-1` and so on.
 
     >>> print(Scenario("http:503,times=1; latency,delay=2s", seed=42).to_toml())
@@ -47,18 +51,26 @@ class Scenario:
     <BLANKLINE>
     """
 
-    __slots__ = ("display_names", "rules", "seed")
+    __slots__ = ("abort", "display_names", "rules", "seed")
 
     rules: tuple[Rule, ...]
     seed: str | None
+    abort: str | None
     display_names: tuple[str, ...]
 
-    def __init__(self, rules: str | Rule | Sequence[str | Rule] = (), seed: str | int | None = None) -> None:
+    def __init__(
+        self,
+        rules: str | Rule | Sequence[str | Rule] = (),
+        seed: str | int | None = None,
+        *,
+        abort: str | None = None,
+    ) -> None:
         diagnosis = Diagnosis()
         found = read_any(rules, diagnosis)
         text = _read_seed(seed, "", diagnosis)
+        bound = read_bound(abort, "", diagnosis)
         diagnosis.close()
-        _fill(self, found, text)
+        _fill(self, found, text, bound)
 
     @classmethod
     def of(cls, rules: Rules) -> Scenario:
@@ -66,10 +78,10 @@ class Scenario:
         return rules if isinstance(rules, Scenario) else cls(rules)
 
     @classmethod
-    def of_rules(cls, rules: Iterable[Rule], seed: str | None) -> Scenario:
+    def of_rules(cls, rules: Iterable[Rule], seed: str | None, abort: str | None = None) -> Scenario:
         """The scenario of rules whose names are known to be unique."""
         scenario = cls.__new__(cls)
-        _fill(scenario, rules, seed)
+        _fill(scenario, rules, seed, abort)
         return scenario
 
     @classmethod
@@ -95,9 +107,9 @@ class Scenario:
         from faultinject.rules.data import read_file
 
         diagnosis = Diagnosis()
-        found, seed = read_file(path, diagnosis)
+        found, seed, abort = read_file(path, diagnosis)
         diagnosis.close()
-        return cls.of_rules(found, seed)
+        return cls.of_rules(found, seed, abort)
 
     @classmethod
     def from_toml(cls, text: str, *, where: str = "") -> Scenario:
@@ -105,9 +117,9 @@ class Scenario:
         from faultinject.rules.data import read_toml
 
         diagnosis = Diagnosis()
-        found, seed = read_toml(text, where, diagnosis)
+        found, seed, abort = read_toml(text, where, diagnosis)
         diagnosis.close()
-        return cls.of_rules(found, seed)
+        return cls.of_rules(found, seed, abort)
 
     @classmethod
     def from_json(cls, text: str, *, where: str = "") -> Scenario:
@@ -115,9 +127,9 @@ class Scenario:
         from faultinject.rules.data import read_json
 
         diagnosis = Diagnosis()
-        found, seed = read_json(text, where, diagnosis)
+        found, seed, abort = read_json(text, where, diagnosis)
         diagnosis.close()
-        return cls.of_rules(found, seed)
+        return cls.of_rules(found, seed, abort)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Scenario:
@@ -125,39 +137,40 @@ class Scenario:
         from faultinject.rules.variables import read_variables
 
         diagnosis = Diagnosis()
-        found, seed = read_variables(environ, diagnosis)
+        found, seed, abort = read_variables(environ, diagnosis)
         diagnosis.close()
-        return cls.of_rules(found, seed)
+        return cls.of_rules(found, seed, abort)
 
     def to_toml(self) -> str:
         """The scenario as TOML."""
         from faultinject.rules.data import to_toml
 
-        return to_toml(self.rules, self.seed)
+        return to_toml(self.rules, self.seed, self.abort)
 
     def to_json(self) -> str:
         """The scenario as JSON."""
         from faultinject.rules.data import to_json
 
-        return to_json(self.rules, self.seed)
+        return to_json(self.rules, self.seed, self.abort)
 
     def __str__(self) -> str:
-        """The rules as text, without the seed."""
+        """The rules as text, without seed and `abort`."""
         return " ".join(map(str, self.rules))
 
     def __repr__(self) -> str:
-        return f"Scenario({str(self)!r}, seed={self.seed!r})"
+        abort = "" if self.abort is None else f", abort={self.abort!r}"
+        return f"Scenario({str(self)!r}, seed={self.seed!r}{abort})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Scenario):
             return NotImplemented
-        return (self.rules, self.seed) == (other.rules, other.seed)
+        return (self.rules, self.seed, self.abort) == (other.rules, other.seed, other.abort)
 
     def __hash__(self) -> int:
-        return hash((self.rules, self.seed))
+        return hash((self.rules, self.seed, self.abort))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Scenario.of_rules, (self.rules, self.seed)
+        return Scenario.of_rules, (self.rules, self.seed, self.abort)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Scenario cannot be changed: {name}")
@@ -192,8 +205,9 @@ def gather(rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Unpack[Ru
     return Scenario([Rule(given.pop("fault"), **given, **keys)])
 
 
-def _fill(scenario: Scenario, rules: Iterable[Rule], seed: str | None) -> None:
+def _fill(scenario: Scenario, rules: Iterable[Rule], seed: str | None, abort: str | None) -> None:
     put = object.__setattr__
+    put(scenario, "abort", abort)
     put(scenario, "rules", tuple(rules))
     put(scenario, "seed", seed)
     put(scenario, "display_names", _display_names(scenario.rules))

@@ -7,9 +7,6 @@ says all.
 
 from __future__ import annotations
 
-from contextlib import suppress
-
-from faultinject.exceptions import UnknownDocumentedError
 from faultinject.http.patterns import STARS
 from faultinject.rules import faults
 from faultinject.rules.conditions import CONDITIONS
@@ -57,6 +54,11 @@ def _any_case(words: Iterable[str]) -> str:
 _SHARE = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+\."
 _COUNT = _number(0, 10**18, "[0-9]+")
 _LINE = _text("[ -~]*")
+_UP_TO_ONE = r"0+\.?[0-9]*|\.[0-9]+|0*1\.?0*|[0-9]*\.?[0-9]+[eE]-[0-9]+"
+_SAMPLE = rf"(?:client|bucket|key|principal|header\.{_TOKEN}|query\.[\s\S]+):(?:{_UP_TO_ONE})"
+_ABORT = (
+    rf"5xx>[0-9]{{1,2}}(?:\.[0-9]*)?%/(?:{_DURATION}|{'|'.join(SECONDS)})(?:,\s*min=0*[1-9][0-9]{{0,6}})?"
+)
 FORMS: Mapping[str, Schema] = {
     "name": {"anyOf": [{"type": "integer", "minimum": 0}, _text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")]},
     "method": _text(f"=?{_TOKEN}"),
@@ -64,6 +66,7 @@ FORMS: Mapping[str, Schema] = {
     "size": {
         "anyOf": [{"type": "integer", "minimum": 0}, _text(rf"{_SIZE}(?:\.\.(?:{_SIZE})?)?|\.\.{_SIZE}")]
     },
+    "sample": _text(_SAMPLE),
     "probability": _number(0, 1, _SHARE, whole=False),
     "share": _number(0, 1, _SHARE, whole=False),
     "skip": _COUNT,
@@ -93,12 +96,16 @@ def rules_schema() -> Schema:
         "$schema": DIALECT,
         "$id": "urn:faultinject:schema:rules:1",
         "title": "faultinject rules",
-        "description": "A scenario: a seed and rules, each a fault with its conditions, triggers and effects.",
+        "description": "A scenario: a seed, a bound and rules, each a fault with its conditions, triggers and effects.",
         "type": "object",
         "properties": {
             "seed": {
                 "description": "The seed of all draws: the same seed gives the same faults.",
                 "type": ["string", "integer"],
+            },
+            "abort": {
+                "description": "The bound of the app's own failures, `5xx>5%/1m`: when it is passed, all faults end.",
+                **_text(_ABORT),
             },
             "rules": {
                 "description": "The rules. The first that matches a request and passes its triggers fires.",
@@ -200,16 +207,12 @@ def _fault() -> Schema:
 def _addresses() -> list[str]:
     """All documented errors, with the groups that hold any."""
     from faultinject import vendors
-    from faultinject.vendors.vendor import GROUPS
 
     found = []
     for name in vendors.names():
         vendor = vendors.get(name)
         found += [each.address for each in vendor.errors]
-        for group in GROUPS:
-            with suppress(UnknownDocumentedError):  # nothing is in it
-                vendor.group(group)
-                found.append(f"{name}:{group}")
+        found += [f"{name}:{group}" for group in vendor.groups]
     return found
 
 

@@ -5,8 +5,9 @@ A scheme of another package has an entry point in the group `faultinject.stores`
 
 from __future__ import annotations
 
-from faultinject.exceptions import ConfigurationError, NotBuiltYet
+from faultinject.exceptions import ConfigurationError
 from faultinject.registry import Registry
+from faultinject.rules.redis_url import SCHEMES, is_redis, read_redis, without_password
 from faultinject.rules.values import Mistake, most_like, shown
 
 TYPE_CHECKING = False
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MEMORY, FILE = "memory:", "file:"
-_RESERVED = ("redis:", "rediss:")
-_ALLOWED = "memory: or file:DIRECTORY"
+_ALLOWED = "memory: or file:DIRECTORY or redis://HOST"
 REPLACE = "?replace"
 """Behind a directory: these rules take the place of those by which another server counts there."""
 
@@ -25,7 +25,7 @@ def read_store(text: str) -> str:
     """The store as it was given, when it is one.
 
     Raises:
-        Mistake: it is none, or not built yet.
+        Mistake: it is none.
 
     >>> read_store("file:/run/faults")
     'file:/run/faults'
@@ -39,8 +39,9 @@ def read_store(text: str) -> str:
         text = FILE
     if text == MEMORY or (text.startswith(FILE) and text != FILE):
         return text
-    if text.startswith(_RESERVED):
-        raise Mistake(f"{shown(_without_password(text))} is not built yet; use {_ALLOWED}", error=NotBuiltYet)
+    if is_redis(text):
+        read_redis(text)
+        return text
     if text in (FILE, FILE[:-1]):
         raise Mistake(f"{shown(text)} needs a directory, such as file:/tmp/faults")
     try:
@@ -49,7 +50,19 @@ def read_store(text: str) -> str:
     except ConfigurationError as error:
         raise Mistake.of(error) from None
     added = "".join(f" or {each}:" for each in plugins.names())
-    raise Mistake(f"{shown(_without_password(text))} is not a store; use {_ALLOWED}{added}{_nearest(text)}")
+    raise Mistake(f"{shown(without_password(text))} is not a store; use {_ALLOWED}{added}{_nearest(text)}")
+
+
+def shown_store(store: str) -> str:
+    """A store as a log may have it.
+
+    >>> shown_store("redis://:secret@cache"), shown_store("file:/run/a@b")
+    ('redis://…@cache', 'file:/run/a@b')
+    """
+    if store == MEMORY or store.startswith(FILE):
+        return store
+    # Of another package's store only the scheme is known to hold no password.
+    return without_password(store) if is_redis(store) else f"{store.partition(':')[0]}:…"
 
 
 def opener(store: str) -> Callable[[str], Any] | None:
@@ -64,7 +77,7 @@ def opener(store: str) -> Callable[[str], Any] | None:
 
 
 def _taken() -> list[str]:
-    return [each[:-1] for each in (MEMORY, FILE, *_RESERVED)]
+    return [MEMORY[:-1], FILE[:-1], *SCHEMES]
 
 
 def _accept(scheme: str, given: Any) -> Callable[[str], Any]:
@@ -91,18 +104,13 @@ def read_directory(store: str) -> tuple[str, bool]:
     return path.removesuffix(REPLACE), path.endswith(REPLACE)
 
 
-def _without_password(text: str) -> str:
-    """A URL as a log may have it."""
-    scheme, slashes, rest = text.partition("://")
-    user, at, place = rest.rpartition("@")
-    return f"{scheme}{slashes}{'…' if user else ''}{at}{place}"
-
-
 def _nearest(text: str) -> str:
     scheme, _, rest = text.partition(":")
-    near = most_like(scheme, (MEMORY[:-1], FILE[:-1]))
+    near = most_like(scheme, (MEMORY[:-1], FILE[:-1], *SCHEMES))
     if near is None and "/" in scheme:
         near, rest = FILE[:-1], text
-    if near is None or (near == FILE[:-1] and not rest):
+    if near is None or (near == FILE[:-1] and (not rest or "@" in rest)):
         return ""
+    if near in SCHEMES:
+        return f"; did you mean {near}://?"
     return f"; did you mean {MEMORY if near == MEMORY[:-1] else FILE + shown(rest)}?"

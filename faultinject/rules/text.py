@@ -9,7 +9,7 @@ reader knows the place of everything.
 
 from __future__ import annotations
 
-from faultinject.rules.diagnosis import Diagnosis, excerpt, owner
+from faultinject.rules.diagnosis import MOST, Diagnosis, excerpt, owner
 from faultinject.rules.rule import Rule, place_of
 from faultinject.rules.spelling import BLANKS, SEPARATORS
 from faultinject.rules.values import Mistake, shown
@@ -136,6 +136,9 @@ class Reader:
         wrong: list[tuple[int, Mistake]] = []
         for index, item in enumerate(items):
             word = ""
+            if len(wrong) >= MOST:  # no further one is told
+                entries.append(word)
+                break
             try:
                 unless, word, name = split_key(item.key)
                 entries.append(entry(unless, word, name, item.value))
@@ -185,6 +188,8 @@ class Reader:
             except Misplaced as misplaced:
                 broken.append(misplaced)
                 self._recover()
+                if len(broken) >= MOST:  # no further one is told
+                    self.at = len(self.text)
         return fault, fault_at, items, broken
 
     def _item(self, comma: int) -> Item:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LONGEST = 8760 * 3600.0
+LONGEST_WORD = 1024
+"""Characters beyond which a word looks like none that is known, and takes its time to be compared."""
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 BYTES = {
     "KiB": 1024,
@@ -87,6 +89,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def most_like(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known word that looks most like `word`, else the only one that begins with it, or None."""
+    if len(word) > LONGEST_WORD:
+        return None
     from difflib import get_close_matches
 
     folded = {each.lower().replace("_", "-"): each for each in known}

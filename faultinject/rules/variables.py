@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from faultinject.exceptions import NotBuiltYet
+from faultinject.rules.abort import canonical
 from faultinject.rules.diagnosis import Diagnosis
-from faultinject.rules.names import NOT_BUILT, PREFIX, RULE, VARIABLES, is_of_kubernetes, is_rule
+from faultinject.rules.names import PREFIX, RULE, VARIABLES, is_of_kubernetes, is_rule
 from faultinject.rules.text import read_rules
-from faultinject.rules.values import is_name, most_like, shown
+from faultinject.rules.values import Mistake, is_name, most_like, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from faultinject.rules.data import Found
     from faultinject.rules.rule import Rule
 
 
@@ -24,30 +25,27 @@ def value_of(environ: Mapping[str, str], variable: str) -> str | None:
 
 
 def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
-    """Note every variable that bears the prefix and means nothing, or nothing yet."""
+    """Note every variable that bears the prefix and means nothing."""
     for variable in sorted(environ):
         if not variable.startswith(PREFIX) or variable in VARIABLES or is_rule(variable):
             continue
         if is_of_kubernetes(variable) or value_of(environ, variable) is None:
             continue
-        if variable not in NOT_BUILT:
-            known = [each.removeprefix(PREFIX) for each in VARIABLES]
-            near = most_like(variable.removeprefix(PREFIX), known, 0.7)
-            hint = f"there are {', '.join(VARIABLES)}" if near is None else f"did you mean {PREFIX}{near}?"
-            diagnosis.add(f"{shown(variable)} is not a variable of faultinject; {hint}")
-        else:
-            diagnosis.add("not built yet", variable, error=NotBuiltYet)
+        known = [each.removeprefix(PREFIX) for each in VARIABLES]
+        near = most_like(variable.removeprefix(PREFIX), known, 0.7)
+        hint = f"there are {', '.join(VARIABLES)}" if near is None else f"did you mean {PREFIX}{near}?"
+        diagnosis.add(f"{shown(variable)} is not a variable of faultinject; {hint}")
 
 
-def read_variables(environ: Mapping[str, str], diagnosis: Diagnosis) -> tuple[list[Rule], str | None]:
-    """The rules of FILE, RULES and RULE_*, in this order, and the seed; mistakes go into `diagnosis`."""
+def read_variables(environ: Mapping[str, str], diagnosis: Diagnosis) -> Found:
+    """The rules of FILE, RULES and RULE_*, in this order, seed and `abort`; mistakes go into `diagnosis`."""
     rules: list[Rule] = []
-    seed = None
+    seed = abort = None
     path = value_of(environ, "FAULTINJECT_FILE")
     if path is not None:
         from faultinject.rules.data import read_file
 
-        found, seed = read_file(path, inner := Diagnosis())
+        found, seed, abort = read_file(path, inner := Diagnosis())
         rules += found
         diagnosis.absorb(inner, "FAULTINJECT_FILE")
     text = value_of(environ, "FAULTINJECT_RULES")
@@ -58,7 +56,19 @@ def read_variables(environ: Mapping[str, str], diagnosis: Diagnosis) -> tuple[li
         if text is not None:
             rules += _named_rule(variable, text, diagnosis)
     own = read_seed(environ, diagnosis)
-    return rules, seed if own is None else own
+    return rules, seed if own is None else own, read_abort(environ, diagnosis) or abort
+
+
+def read_abort(environ: Mapping[str, str], diagnosis: Diagnosis) -> str | None:
+    """The bound of FAULTINJECT_ABORT, or None."""
+    text = value_of(environ, "FAULTINJECT_ABORT")
+    if text is None:
+        return None
+    try:
+        return canonical(text)
+    except Mistake as mistake:
+        diagnosis.note(mistake, "FAULTINJECT_ABORT")
+        return None
 
 
 def read_seed(environ: Mapping[str, str], diagnosis: Diagnosis) -> str | None:

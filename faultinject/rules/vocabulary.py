@@ -179,6 +179,7 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
     conditions: Conditions = {}
     unless: Conditions = {}
     options: dict[str, str] = {}
+    repeated: dict[tuple[int, str], list[str]] = {}
     last_condition = last_option = -1
     sorted_ = True
     for index, each in enumerate(entries):
@@ -187,7 +188,11 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
         rank, key, value = each
         if rank < NAME_RANK or rank >= UNLESS_RANK:
             place = conditions if rank < NAME_RANK else unless
-            place[key] = (*place[key], value) if key in place else (value,)
+            if key not in place:
+                place[key] = (value,)
+            else:
+                # A tuple a value would take its time where there are thousands.
+                repeated.setdefault((rank, key), []).append(value)
             if rank <= last_condition:
                 sorted_ = False
             last_condition = rank
@@ -207,6 +212,9 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
             if rank <= last_option:
                 sorted_ = False
             last_option = rank
+    for (rank, key), values in repeated.items():
+        place = conditions if rank < NAME_RANK else unless
+        place[key] += tuple(values)
     if fault is not None:
         _check(fault, options, entries, wrong)
         if "operation" in conditions or "operation" in unless:

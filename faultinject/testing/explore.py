@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from faultinject.rules.scenario import Scenario
 from faultinject.testing.exploration.bounds import Bounds
-from faultinject.testing.inject import Exploration, Faults
+from faultinject.testing.inject import Faults
+from faultinject.testing.runs import Exploration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

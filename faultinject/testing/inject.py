@@ -1,22 +1,19 @@
-"""For a block, these rules stand in the place of those of every middleware in the process: `inject()`, and an exploration's runs."""
+"""For a block, these rules stand in the place of those of every middleware in the process: `inject()`."""
 
 from __future__ import annotations
 
-import time
-
-from faultinject.exceptions import ExplorationFailed, InjectionFailed, RuleNotMatched
+from faultinject.exceptions import InjectionFailed, RuleNotMatched
 from faultinject.injector import instances
 from faultinject.injector.injector import Injector
 from faultinject.journal import log
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario, gather
 from faultinject.testing import unwrapped
-from faultinject.testing.runaway import Watch, is_of_the_code
 from faultinject.testing.verdicts import NamedCall, Verdicts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection
     from types import TracebackType
     from typing import Unpack
 
@@ -24,15 +21,11 @@ if TYPE_CHECKING:
     from faultinject.audit.profiles import Profile
     from faultinject.engine.journal_entry import Outcome
     from faultinject.engine.plan import Plan
-    from faultinject.injector.count_storage import SessionCounts
+    from faultinject.injector.session_counts import SessionCounts
     from faultinject.injector.session_sync import Session
-    from faultinject.journal.call_window import CallWindow
     from faultinject.journal.calls import Call
     from faultinject.rules.rule_keys import RuleKeys
-    from faultinject.testing.exploration.bounds import Bounds
-    from faultinject.testing.exploration.causes import FinishedRun
-    from faultinject.testing.exploration.sweep import Sweep
-    from faultinject.testing.exploration.wording import Wording
+    from faultinject.testing.runs import Exploration
 
 
 def inject(
@@ -160,6 +153,7 @@ class Faults:
     ) -> Exploration:
         """As `faultinject.explore`, with the rules in force standing beside the explored ones in every run."""
         from faultinject.testing.exploration.bounds import Bounds
+        from faultinject.testing.runs import Exploration
 
         injector = self._injector
         exploration = Exploration(
@@ -198,7 +192,7 @@ class Faults:
             plan: an earlier plan of these faults, by default the one in force.
         """
         plan = plan or self._injector.own_plan
-        here = plan.counts.matched(rule)
+        here = plan.counts.matched(plan.places[rule])
         if here or not self._generations:
             return here
         # Of other processes every request is on record, with the rule that it met first.
@@ -323,7 +317,7 @@ class Faults:
             self._counts.share(self._session.counts)
 
     def _new_counts(self) -> SessionCounts:
-        from faultinject.injector.count_storage import SessionCounts
+        from faultinject.injector.session_counts import SessionCounts
 
         self._counts = counts = SessionCounts()
         return counts
@@ -359,198 +353,3 @@ class Pause:
 
     def __exit__(self, *_: object) -> None:
         self._faults.hide(-1)
-
-
-class RunFaults(Faults):
-    """The faults of one run: those of its scenario, then those that stand beside it in every run.
-
-    Args:
-        sweep: what the run is of; it knows how requests are read, and how many there may be.
-        scenario: of this run.
-        beside: the other rules.
-        seed: of all of them.
-        test: a function to the id of the running test, for the journal.
-        session: where other processes learn of it, or None.
-        end: ends a run that makes many more.
-
-    Attributes:
-        names: what the scenario's rules are called in the outcomes.
-        met: the places of those rules beside it whose conditions a request met; known afterwards.
-    """
-
-    def __init__(
-        self,
-        sweep: Sweep,
-        scenario: Scenario,
-        beside: Scenario,
-        *,
-        seed: str | None = None,
-        test: Callable[[], str | None] | None = None,
-        session: Session | None = None,
-        end: Callable[[str], None] | None = None,
-    ) -> None:
-        if session is not None and not session.attached:
-            session = None  # nobody to tell: thousands of runs need not do it
-        rules = [*scenario.rules, *beside.rules]
-        super().__init__(Scenario.of_rules(rules, seed or scenario.seed), test=test, session=session)
-        own = len(scenario.rules)
-        self.names = self.injector.scenario.display_names[:own]
-        # What the code under test takes away was nevertheless in force.
-        self._plan = self.injector.own_plan
-        self._beside = range(own, len(rules))
-        self.injector.journal.reading = sweep.reading
-        if sweep.limit is not None:
-            self.injector.journal.count = Watch(self.injector, sweep.limit, end)
-
-    @property
-    def windows(self) -> Sequence[CallWindow]:
-        """The windows in which calls were made."""
-        return self._verdicts.windows
-
-    @property
-    def met(self) -> set[int]:
-        """The places of the rules beside the scenario whose conditions a request met."""
-        return {each - len(self.names) for each in self._beside if self.matched(each, self._plan)}
-
-
-class Exploration:
-    """All runs of some code under test; iterate over it, and run the code in `with run:`.
-
-    Attributes:
-        seconds: how long it took so far.
-        begun: whether a run was begun.
-        over: whether the last one was made.
-        met: the places of those rules beside it whose conditions a request met.
-    """
-
-    def __init__(
-        self,
-        faults: Sequence[str | Rule],
-        bounds: Bounds,
-        *,
-        beside: Scenario | None = None,
-        test: Callable[[], str | None] | None = None,
-        session: Session | None = None,
-        end: Callable[[str], None] | None = None,
-        wording: Wording | None = None,
-    ) -> None:
-        from faultinject.testing.exploration.sweep import sweep_of
-        from faultinject.testing.exploration.wording import PYTHON
-
-        wording = wording or PYTHON
-        self.sweep = sweep_of(faults, bounds, unseen=wording.unseen)
-        self.seconds = 0.0
-        self.begun = self.over = False
-        self.met: set[int] = set()
-        self._beside = beside or Scenario([])
-        self._test = test
-        self._session = session
-        self._end = end
-        self._wording = wording
-        self._began = time.monotonic()
-
-    @property
-    def runs(self) -> list[FinishedRun]:
-        """The runs with faults that were made."""
-        return self.sweep.finished
-
-    def report(self) -> str:
-        """What was found, in words."""
-        from faultinject.testing.exploration.report import report
-
-        return report(self.sweep, self.seconds, self._wording)
-
-    def to_json(self) -> str:
-        """What was found, as JSON."""
-        from faultinject.rules.printed_json import json_text
-        from faultinject.testing.exploration.report import as_data
-
-        return json_text(as_data(self.sweep, self.seconds, self._wording), 2)
-
-    def __iter__(self) -> Iterator[Run]:
-        self.begun = True
-        while (scenario := self.sweep.next()) is not None:
-            run = Run(self, scenario)
-            yield run
-            if not run.left:
-                raise ExplorationFailed("the loop's body did not enter its run: write `with run:`")
-        self.over = True
-        self.judge()
-
-    def faults(self, scenario: Scenario) -> RunFaults:
-        """The faults of one run."""
-        return RunFaults(
-            self.sweep,
-            scenario,
-            self._beside,
-            seed=self._beside.seed,
-            test=self._test,
-            session=self._session,
-            end=self._end,
-        )
-
-    def record(
-        self,
-        faults: RunFaults,
-        outcomes: Sequence[Outcome],
-        error: BaseException | None,
-        seconds: float,
-    ) -> FinishedRun:
-        """Note what came of a run."""
-        self.met |= faults.met
-        self.seconds = time.monotonic() - self._began
-        return self.sweep.record(faults.names, outcomes, error, seconds, faults.windows)
-
-    def judge(self) -> None:
-        """The verdict at the end.
-
-        Raises:
-            ExplorationFailed: a run failed, or the sweep is no proof.
-        """
-        from faultinject.testing.exploration.report import groups, incomplete
-
-        found = groups(self.sweep.finished)
-        if found:
-            raise ExplorationFailed(self.report()) from found[0].smallest.error
-        if incomplete(self.sweep):
-            raise ExplorationFailed(self.report())
-
-
-class Run:
-    """One run of the code under test.
-
-    Attributes:
-        scenario: what is injected.
-        requests: the requests that were made; known afterwards.
-        error: what the code raised, or None.
-        left: whether it is over.
-    """
-
-    def __init__(self, exploration: Exploration, scenario: Scenario) -> None:
-        self.scenario = scenario
-        self.requests: list[Outcome] = []
-        self.error: BaseException | None = None
-        self.left = False
-        self._exploration = exploration
-        self._faults = exploration.faults(scenario)
-        self._began = 0.0
-
-    def __enter__(self) -> Faults:
-        self._began = time.monotonic()
-        return self._faults.__enter__()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        seconds = time.monotonic() - self._began
-        self._faults.__exit__(kind, error, trace)
-        self.left = True
-        self.requests = self._faults.outcomes
-        self.error = error
-        if error is not None and (not self.scenario.rules or not is_of_the_code(error)):
-            if is_of_the_code(error):
-                # Nothing is explored: a run without faults that fails is a plain failure.
-                self._exploration.record(self._faults, self.requests, error, seconds)
-            return False
-        self._exploration.record(self._faults, self.requests, error, seconds)
-        return True

@@ -241,14 +241,22 @@ class Vendor:
         if test is None:
             known = ", ".join(GROUPS)
             raise UnknownDocumentedError(f"{self.id}:{name} is not a group; the groups are {known}")
-        rows = tuple(
+        rows = self._members(test)
+        if not rows:
+            raise UnknownDocumentedError(f"{self.id}:{name} is empty: {self.id} documents no such error")
+        return rows
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups that hold any of its errors."""
+        return tuple(name for name, test in GROUPS.items() if self._members(test))
+
+    def _members(self, test: Callable[[DocumentedError], bool]) -> tuple[DocumentedError, ...]:
+        return tuple(
             each
             for each in self.errors
             if each.variant == 1 and each.status is not None and each.status >= 400 and test(each)
         )
-        if not rows:
-            raise UnknownDocumentedError(f"{self.id}:{name} is empty: {self.id} documents no such error")
-        return rows
 
     def envelope(self, *, code: str, message: str, status: int, form: Form | None = None) -> Envelope:
         """The envelope of one error, ready for the resource and the ids of one answer."""

@@ -148,6 +148,21 @@ def test_a_body_without_a_length():
     assert (part.request_bytes, part.request_digest) == (None, None)
 
 
+def test_a_server_that_gives_no_input():
+    """The app is called all the same; nobody has seen the body."""
+    injector, seen = recorded(), []
+
+    def app(environ, start_response):
+        seen.append("wsgi.input" in environ)
+        start_response("204 No Content", [])
+        return []
+
+    environ = {"REQUEST_METHOD": "PUT", "PATH_INFO": "/films/cat", "CONTENT_LENGTH": "9"}
+    assert list(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None)) == []
+    [outcome] = injector.journal.outcomes
+    assert (seen, outcome.request_bytes, outcome.request_digest) == ([False], 9, None)
+
+
 def test_a_multipart_boundary_does_not_change_it():
     """It is new in each attempt, here as in an answer of ours."""
 
@@ -247,6 +262,33 @@ def test_asgi(headers, version):
     read, unread = injector.journal.outcomes
     assert (read.request_bytes, read.request_digest) == (len(BODY), digest_of(BODY))
     assert unread.request_digest is None
+
+
+@pytest.mark.parametrize("pieces", [(), (BODY,)])
+def test_a_client_that_leaves_while_asgi_sends(pieces):
+    """The app hears of it as of the server, and a part of a body has no digest."""
+    coming = [{"type": "http.request", "body": each, "more_body": True} for each in pieces]
+    coming.append({"type": "http.disconnect"})
+    heard = []
+
+    async def receive():
+        return coming.pop(0)
+
+    async def app(scope, receive, send):
+        while not heard or heard[-1]["type"] == "http.request":
+            heard.append(await receive())
+
+    injector, expected = recorded(), [*coming]
+    scope = {
+        "type": "http",
+        "method": "PUT",
+        "path": "/films/cat",
+        "query_string": b"",
+        "headers": [(b"transfer-encoding", b"chunked")],
+    }
+    asyncio.run(ASGIFaultMiddleware(app, injector=injector)(scope, receive, None))
+    [outcome] = injector.journal.outcomes
+    assert (heard, outcome.request_bytes, outcome.request_digest) == (expected, None, None)
 
 
 def test_asgi_where_not_every_request_is_recorded():

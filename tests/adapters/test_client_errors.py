@@ -188,11 +188,11 @@ def test_one_sign_of_a_server_is_enough(sign):
 
 
 def test_a_wsgi_app_behind_an_asgi_server_is_not_in_process():
-    """uvicorn's bridge names no server; raising there would be a 500."""
-    with pytest.warns(DeprecationWarning, match="WSGI"):
-        from uvicorn.middleware.wsgi import WSGIMiddleware
+    """uvicorn's own bridge, in whose place it puts a2wsgi's where that is installed, names no server; raising would be a 500."""
+    from uvicorn.middleware.wsgi import _WSGIMiddleware
 
-        app = WSGIMiddleware(wsgi_verdict)
+    with pytest.warns(DeprecationWarning, match="WSGI"):
+        app = _WSGIMiddleware(wsgi_verdict)
     with uvicorn_server(app, "asgi3") as port:
         answer = urllib3.request("GET", f"http://127.0.0.1:{port}/a", headers={"Connection": "close"})
     assert answer.data == b"False"

@@ -69,6 +69,7 @@ def run_script(way):
     return found.stdout.splitlines(), found.stderr.count(SENTENCE)
 
 
+@pytest.mark.slow
 def test_a_process_that_it_has_patched(run):
     """A typed error, which says what to use instead."""
     lines, logged = run("patched")
@@ -77,6 +78,7 @@ def test_a_process_that_it_has_patched(run):
     assert "gevent" in lines[0]
 
 
+@pytest.mark.slow
 def test_a_process_that_it_patches_later(run):
     """As gunicorn's worker does with an app that was loaded before: requests pass, and the log says so once."""
     lines, logged = run("later")

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, Rule, WSGIFaultMiddleware
+from tests.slowly import others_slowly
 
 from . import live
 
@@ -258,7 +259,7 @@ def hostile(request):
         yield injector, port
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", others_slowly(HEADS, ("plain", "tokens").__contains__))
 @pytest.mark.parametrize("target", TARGETS)
 def test_hostile_requests(hostile, target, head):
     """Answered by the server itself, or by us: well-formed, escaped, journalled without a secret."""

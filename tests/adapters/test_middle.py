@@ -75,7 +75,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("sized", [True, False])
-@pytest.mark.parametrize("after", [0, 1, 4, 5, 9])
+@pytest.mark.parametrize("after", others_slowly([0, 1, 4, 5, 9], (0, 5).__contains__))
 @pytest.mark.parametrize(
     "rule",
     # The other end of this transport is not read before ten seconds have passed; servers of the matrix are quicker.
@@ -250,6 +250,12 @@ def test_an_upload_stalls(wire, make_injector, after, sized, inside):
     assert counted(injector) == 1
 
 
+def test_an_upload_that_stalled_is_marked(wire, make_injector):
+    """By the answer of the app."""
+    seen = wire(make_injector("stall,duration=0s,after_bytes=5"), Taking(), "PUT", upload=UPLOAD)
+    assert (seen.saw, seen.headers["x-faultinject"]) == ((200, WHOLE, "FIN"), "rule-1")
+
+
 @pytest.mark.parametrize("marked", [True, False])
 def test_an_app_that_reads_too_little(wire, make_injector, marked):
     """It has met no pause."""
@@ -272,7 +278,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("pieces", [(WHOLE,), (b"01234", b"", b"56789"), (b"", b"0123456", b"78", b"9")])
-@pytest.mark.parametrize("after", [0, 1, 5, 9])
+@pytest.mark.parametrize("after", others_slowly([0, 1, 5, 9], (0, 5).__contains__))
 @pytest.mark.parametrize("rule", ANSWERS)
 def test_an_answer_ends_after_so_many_bytes(wire, make_injector, rule, after, pieces):
     """The full Content-Length, so many bytes and not one more; then the fault."""

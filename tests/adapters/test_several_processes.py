@@ -83,6 +83,7 @@ def ask(port):
     return statuses
 
 
+@pytest.mark.slow
 def test_workers_draw_independently(gunicorn):
     """The same requests on one worker, then on the other: another chance for each."""
     port, _, journal = gunicorn

@@ -56,6 +56,14 @@ def test_asked_for_an_answer_is_cut(wire, make_injector, http2):
     assert (last(injector).did, last(injector).response_bytes) == ("truncated", 5)
 
 
+def test_asked_for_an_answer_ends_in_a_reset(wire, make_injector, http2):
+    """Behind what the server has sent of it."""
+    injector = make_injector("reset,when=after,after_bytes=5,http2=yes")
+    seen = wire(injector, **http2)
+    assert (seen.saw, seen.error) == ((200, b"01234", "RST"), None)
+    assert (last(injector).did, last(injector).response_bytes) == ("reset", 5)
+
+
 @pytest.mark.parametrize("rule", ["drip,rate=1KB", "corrupt", "cos:SlowDown,exact=yes", "latency,delay=1ms"])
 def test_what_breaks_nothing_is_done(wire, make_injector, http2, rule):
     """Through the server: no byte of ours is written beside its frames."""

@@ -104,6 +104,7 @@ def judged(count=40, **fields):
     return judgement(*judgement().findings[2:], *findings, evidence=evidence)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", LOOKS)
 def test_it_can_be_read(opened, look):
     """Nothing runs off the page and nothing is pale, in light and dark, on a telephone and on paper; nothing is loaded."""
@@ -189,6 +190,7 @@ def test_its_policy_holds(opened):
     assert sum("Content Security Policy" in each for each in browser.complaints) >= 4
 
 
+@pytest.mark.slow
 def test_ten_thousand_calls(opened):
     """A page about many calls is no heavier than one about few: what is drawn is bounded."""
     browser = opened(judged(10_000))

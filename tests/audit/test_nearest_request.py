@@ -106,6 +106,11 @@ def nearest(rule, *requests):
             "nearest: GET /a (header.x-test=abc did not hold)",
         ),
         (
+            "http:503,sample=client:0",
+            request("GET", "/a", HTTP_X_TEST="abd"),
+            "nearest: GET /a (sample=client:0 did not hold)",
+        ),
+        (
             "http:503,unless.header.x-test=abc",
             request("GET", "/a", HTTP_X_TEST="abc"),
             "nearest: GET /a (unless.header.x-test=abc held)",

@@ -1,7 +1,7 @@
 """The servers of the loopback cases: `python serving.py APP VARIANT PORT` serves until it is ended.
 
 APP is `raw` or `fastapi` (uvicorn) or `flask` or `wsgi` (gunicorn, threads). VARIANT is `bare`, `all`, `some` (30 %),
-`times` (30 %, counted), `hang`, `delay` (an hour), `base` (BaseHTTPMiddleware that answers 30 %) or `noop`.
+`times` (30 %, counted), `never` (matched, and never injected), `unmatched`, `hang`, `delay` (an hour), `base` (BaseHTTPMiddleware that answers 30 %) or `noop`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ RULES = {
     "hang": "hang,delay=1h",
     "delay": "latency,delay=1h",
     "times": "cos:SlowDown,probability=0.3,times=1000000000",
+    "never": "cos:SlowDown,probability=0",
+    "unmatched": "cos:SlowDown,path=elsewhere/",
 }
 APPS = {
     "raw": lambda: trivial_asgi,
@@ -81,6 +83,8 @@ def main(app: str, variant: str, port: int) -> None:
         "gthread",
         "--threads",
         os.environ.get("THREADS", "4"),
+        "--workers",
+        os.environ.get("WORKERS", "1"),
         "--log-level",
         "error",
     ]

@@ -7,8 +7,9 @@ import itertools
 import pytest
 
 from faultinject import Rule, Scenario
-from faultinject.cli import chances, exchange
+from faultinject.cli import chances
 from faultinject.cli.descriptions import percent
+from faultinject.injector import trials
 
 CERTAIN = [
     "",
@@ -20,24 +21,25 @@ CERTAIN = [
     "skip=2,times=1",
     "times=0",
 ]
-REQUEST = exchange.environ("PUT", "/bucket/key", "127.0.0.1")
+REQUEST = trials.environ("PUT", "/bucket/key", "127.0.0.1")
 
 
 def answers(rules, count, seed="0"):
     """Which rule answers each of that many attempts."""
-    trial = exchange.Trial(rules, seed)
+    trial = trials.Trial(rules, seed)
     actions = [trial.ask(REQUEST) for _ in range(count)]
     return [None if each is None else each.entry.rule for each in actions]
 
 
-@pytest.mark.parametrize(("first", "second"), [*itertools.product(CERTAIN, CERTAIN)])
-def test_certain_rules_fail_as_the_engine_says(first, second):
+@pytest.mark.parametrize("first", CERTAIN)
+def test_certain_rules_fail_as_the_engine_says(first):
     """For rules without chance, P(all n attempts fail) is 1 as long as the engine fails every attempt, then 0."""
-    rules = Scenario(
-        [",".join(filter(None, ("http:503", first))), ",".join(filter(None, ("http:500", second)))]
-    ).rules
-    failed = [each is not None for each in answers(rules, 5)]
-    assert chances.all_fail(rules) == [float(all(failed[:n])) for n in range(1, 6)]
+    for second in CERTAIN:
+        rules = Scenario(
+            [",".join(filter(None, ("http:503", first))), ",".join(filter(None, ("http:500", second)))]
+        ).rules
+        failed = [each is not None for each in answers(rules, 5)]
+        assert chances.all_fail(rules) == [float(all(failed[:n])) for n in range(1, 6)]
 
 
 @pytest.mark.parametrize(
@@ -59,11 +61,11 @@ def test_chances_are_those_of_the_engine():
     ).rules
     assert chances.rates(rules) == pytest.approx([0.4, 0.3, 0.18])
     assert chances.all_fail(rules, 3) == pytest.approx([0.58, 0.58**2, 0.58**3])
-    trial = exchange.Trial(rules, "1")
+    trial = trials.Trial(rules, "1")
     count = 1000
     calls = []
     for number in range(count):
-        request = exchange.environ("PUT", f"/bucket/k{number}", "127.0.0.1")
+        request = trials.environ("PUT", f"/bucket/k{number}", "127.0.0.1")
         actions = [trial.ask(request) for _ in range(2)]
         calls.append([None if each is None else each.entry.fault for each in actions])
     both = sum({*call} <= {"http:503", "http:500"} for call in calls) / count

@@ -180,6 +180,20 @@ def test_the_environment_on(run):
     assert "rule-1  http:503,probability=0.5\n" in out
 
 
+@pytest.mark.parametrize("store", ["redis://user:hunter22@127.0.0.1:1/0", "rediss://:hunter22@h"])
+@pytest.mark.parametrize("enabled", ["1", None])
+def test_no_secret_of_the_environment_is_printed(run, store, enabled):
+    """Neither the token of the control API nor the password of a store: what is printed is pasted into tickets."""
+    env = {"FAULTINJECT_TOKEN": "open-sesame-22", "FAULTINJECT_STORE": store, "FAULTINJECT_CONTROL": "/_f"}
+    env |= {"FAULTINJECT_RULES": "http:503"} | ({} if enabled is None else {"FAULTINJECT_ENABLED": enabled})
+    for arguments in ((), ("--json",)):
+        code, out, err = run("check", *arguments, env=env)
+        assert (code, err) == (0, "")
+        assert "FAULTINJECT_TOKEN" in out
+        assert store.rpartition("@")[2] in out
+        assert not [each for each in ("sesame", "hunter22") if each in out]
+
+
 def test_the_environment_as_json(run):
     """The same as data."""
     env = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULE_PUTS": "http:503,method=PUT"}
@@ -192,6 +206,7 @@ def test_the_environment_as_json(run):
         "switch": True,
         "variables": env,
         "seed": None,
+        "abort": None,
         "production": None,
         "production_allowed": False,
         "expires": None,
@@ -200,7 +215,25 @@ def test_the_environment_as_json(run):
         "store": None,
         "journal": None,
         "max_active": 100,
+        "on_request": False,
     }
+
+
+@pytest.mark.parametrize("on", ["0", "1"])
+def test_secrets_are_not_shown(run, on):
+    """Neither the token of the control API nor the password of the store: what this says is copied into reports and logs."""
+    env = {
+        "FAULTINJECT_ENABLED": on,
+        "FAULTINJECT_RULES": "http:503",
+        "FAULTINJECT_CONTROL": "/control",
+        "FAULTINJECT_TOKEN": "secret-token",
+        "FAULTINJECT_STORE": " redis://user:secret-password@cache/2?prefix=a",
+    }
+    for options in ([], ["--json"]):
+        code, out, err = run("check", *options, env=env)
+        assert code == 0
+        assert "secret" not in out + err
+        assert "redis://…@cache/2?prefix=a" in out.replace("\\u2026", "…")
 
 
 def test_an_expiry_that_has_passed(run):

@@ -100,6 +100,7 @@ def test_more_clients_than_a_screen_has_room_for(run):
     ] == out[3:10]
 
 
+@pytest.mark.slow
 def test_results_for_programs(run):
     """One JSON object on standard output: who, what it did, and the whole verdict."""
     code, out, err = run(
@@ -242,6 +243,7 @@ def test_a_busy_machine_is_said(run, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_the_sdks_are_listed(run):
     """Each with its version, or that it is not installed."""
     code, out, err = run("conformance", "--list")
@@ -249,6 +251,7 @@ def test_the_sdks_are_listed(run):
     assert [line.split()[0] for line in out.splitlines()] == ["client", *sdks.SDKS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("home", "packages", "install"),
     [
@@ -277,6 +280,7 @@ def test_an_sdk_that_is_not_installed(run, monkeypatch, home, packages, install)
     assert f"acme: skipped, ACME's SDK is not installed: {install}\n" in err
 
 
+@pytest.mark.slow
 def test_a_patient_client_has_the_time_that_it_needs(run, monkeypatch):
     """Unless the user gives all clients a time."""
     words = sdks.of("good_client:Client", "cos").command
@@ -328,6 +332,7 @@ def test_a_vendor_that_no_store_plays(run, monkeypatch):
     ) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_profile_of_the_clients_own(run, monkeypatch):
     """A client that is told from others by no user agent says whose promises it has; --profile stands above it."""
     words = (sys.executable, "-m", "faultinject.conformance", "good_client:Client")
@@ -351,6 +356,7 @@ def test_nothing_is_installed(run, monkeypatch):
     assert (code, err) == (2, f"faultinject: no SDK is installed: {install_extra('conformance')}\n")
 
 
+@pytest.mark.slow
 def test_all_that_is_installed_is_driven(run, monkeypatch):
     """Without a client, every SDK that is there."""
     own = sdks.of("good_client:Client", "cos")
@@ -394,6 +400,7 @@ def test_a_client_that_stops_answering(run, silent, how, deadline, says):
     assert machine_was(err).endswith("\n  stuck \\x1b[31m\n")
 
 
+@pytest.mark.slow
 def test_one_of_several_that_dies(run, silent):
     """The others are judged all the same, and the table has a row for it."""
     two = ("--client", silent("dies"), "--client", "good_client:Client")
@@ -404,6 +411,7 @@ def test_one_of_several_that_dies(run, silent):
     assert re.search(r"^permanent +\? +✓$", out, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_nothing_could_be_judged(run):
     """A plan without a fault decides nothing: neither a success nor a failure."""
     code, out, _ = run("conformance", "--client", "good_client:Client", "--phase", "cal")
@@ -453,6 +461,7 @@ def test_the_result_of_several_clients():
     assert told(a="warn").sentence == "Why: so"
 
 
+@pytest.mark.slow
 def test_a_comparison_in_which_nothing_was_judged(run):
     """What was not decided is no success either; a failure that was there before is none."""
     run("conformance", "--client", "good_client:Client", "--phase", "cal", "-o", "old.json")
@@ -460,6 +469,7 @@ def test_a_comparison_in_which_nothing_was_judged(run):
     assert run("conformance", "--client", "good_client:Client", *again)[0] == 3
 
 
+@pytest.mark.slow
 def test_kept_journals_have_an_end(run, tmp_path):
     """So that `faultinject report` does not wait for more."""
     assert run("conformance", "--client", "good_client:Client", *SHORT, "--journal", "kept")[0] == 0

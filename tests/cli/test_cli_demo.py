@@ -133,6 +133,7 @@ def test_a_seed_replays_in_any_environment(demo, env):
     assert faults(lines) == faults(demo[1])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
 def test_nobody_reads_any_more():
     """Behind `| head -1` it ends at once: exit code 0, and not a word of its threads."""
@@ -240,6 +241,7 @@ def test_a_run_fits_on_a_screen():
     assert lines[-1] == f"The same again:     {own_command()} demo --seed 7 --calls 60"
 
 
+@pytest.mark.slow
 def test_a_demo_without_faults_claims_nothing():
     """No fault, no verdict: the headline says so, and nobody is blamed."""
     code, lines, err, _ = whole("demo", "--probability", "0", "--calls", "3", NO_COLOR="1")

@@ -12,6 +12,8 @@ import sys
 import pytest
 import requests
 
+from tests.measured import without_times
+
 pytestmark = pytest.mark.live
 
 PROGRAM = """
@@ -51,17 +53,12 @@ def program(tmp_path):
     return write
 
 
-def text_of(output):
-    """The report with its time taken out."""
-    return re.sub(r"in [\d.]+ s \(backoff \d+%\)", "in … s", output)
-
-
 def test_a_right_command(run, program):
     """Every run ends with 0: so does the exploration."""
     code, output, errors = run("explore", "-r", "cos:SlowDown", "-r", "reset", "--", *program(RIGHT))
     assert (code, errors) == (0, "")
-    assert text_of(output) == (
-        "2 requests without faults, 2 faults; 4 runs in … s, 0 failed, 0 gave up cleanly, 0 not reached, 0 pruned\n"
+    assert without_times(output) == (
+        "2 requests without faults, 2 faults; 4 runs ~, 0 failed, 0 gave up cleanly, 0 not reached, 0 pruned\n"
     )
 
 
@@ -76,6 +73,7 @@ for body in (b"meow", b""):
 """
 
 
+@pytest.mark.slow
 def test_the_second_judge(run, program):
     """A command that ends well all the same has sent other bytes the second time; `--ignore` leaves that out."""
     command = program("ask('PUT', '/photos')" + NOT_REWOUND)
@@ -96,8 +94,8 @@ def test_a_wrong_command(run, program, start):
     command = program(WRONG)
     code, output, errors = run("explore", "-r", "cos:SlowDown", "-r", "reset", "--", *command)
     assert (code, errors) == (1, "")
-    assert text_of(output).splitlines() == [
-        "2 requests without faults, 2 faults; 4 runs in … s, 2 failed, 0 gave up cleanly, 0 not reached, 0 pruned",
+    assert without_times(output).splitlines() == [
+        "2 requests without faults, 2 faults; 4 runs ~, 2 failed, 0 gave up cleanly, 0 not reached, 0 pruned",
         "",
         "exit code 3",
         "  when request 2 (PutObject /photos/cat) gets: reset",
@@ -185,6 +183,7 @@ def test_the_store_is_emptied(run, program):
     assert (code, output, errors) == (2, "", "faultinject: --reset fails: exit code 4\nno database\n")
 
 
+@pytest.mark.slow
 def test_the_replay_prepares_the_store_too(run, program):
     """Without what --reset does the command would fail for another reason."""
     reset = shlex.join(program(RIGHT, "prepare.py"))
@@ -197,6 +196,7 @@ def test_the_replay_prepares_the_store_too(run, program):
         assert shlex.split(line) == ["ENDPOINT=http://127.0.0.1:8000", *words]
 
 
+@pytest.mark.slow
 def test_a_command_that_never_stops(run, program):
     """It is ended, with all that it has started, and the report says why."""
     code, output, _ = run(
@@ -207,6 +207,7 @@ def test_a_command_that_never_stops(run, program):
     assert "    1 CreateBucket  500 PUT /photos  <- http:500  and 60 times more, to 61\n" in output
 
 
+@pytest.mark.slow
 def test_what_it_leaves_behind_is_ended(run, program):
     """A child that goes on would make its requests in the next run."""
     source = (

@@ -9,8 +9,8 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import Rule, WSGIFaultMiddleware, vendors
-from faultinject.cli import exchange
 from faultinject.engine.request import WSGIRequest
+from faultinject.injector import trials
 
 PLAIN = WSGIRequest({"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/photos/a b.jpg"})
 
@@ -281,7 +281,7 @@ def test_the_environ_is_a_right_one():
     """A made-up request passes wsgiref's validator and keeps its target as given."""
     from wsgiref.validate import validator
 
-    made = exchange.environ("GET", "/a%2Fb/ü?x=1?2", "h:1")
+    made = trials.environ("GET", "/a%2Fb/ü?x=1?2", "h:1")
     made["wsgi.errors"] = io.StringIO()
 
     def app(environ, start):
@@ -291,16 +291,16 @@ def test_the_environ_is_a_right_one():
     result = validator(app)(made, lambda status, headers, error=None: print)
     assert b"".join(result).decode() == "/a/b/ü"
     result.close()
-    view = exchange.request_of(made)
+    view = trials.request_of(made)
     assert (view.raw_path, view.path, view.query, view.host) == ("/a%2Fb/%C3%BC", "/a%2Fb/ü", "x=1?2", "h")
 
 
 def test_a_rule_changed_is_a_rule():
     """Taking triggers away leaves everything else, also the name and unless."""
     rule = Rule("cos:SlowDown", method="PUT", unless={"path": "x"}, times=2, retry_after="2s", name="n")
-    changed = exchange.replace_options(rule, times=None)
+    changed = trials.replace_options(rule, times=None)
     assert str(changed) == "cos:SlowDown,method=PUT,unless.path=x,retry_after=2s,name=n"
-    assert str(exchange.unconditional(changed)) == "cos:SlowDown,retry_after=2s,name=n"
+    assert str(trials.unconditional(changed)) == "cos:SlowDown,retry_after=2s,name=n"
 
 
 def test_an_error_inside_is_no_preview(run, monkeypatch):

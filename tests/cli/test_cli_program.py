@@ -18,6 +18,7 @@ COMMANDS = [
     "demo",
     "serve",
     "run",
+    "control",
     "explore",
     "report",
     "conformance",
@@ -86,12 +87,6 @@ def test_a_misspelt_option_is_wrong_use(run):
     assert (code, out) == (2, "")
     assert "No such option" in err
     assert "--vendor" in err
-
-
-@pytest.mark.parametrize("command", ["control"])
-def test_commands_of_later_versions_are_absent(run, command):
-    """What is not built is not there."""
-    assert run(command)[0] == 2
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from faultinject.cli import verdict
 from faultinject.cli.program import program
 from faultinject.cli.waiting import Journals
 from faultinject.installation import install_extra
+from tests.slowly import others_slowly
 
 from .journals import forbidden, gives_up, line, text, throttled
 
@@ -448,7 +449,7 @@ for number in range(6):
     assert verdicts(done.stdout)["backoff"] == "FAIL"
 
 
-@pytest.mark.parametrize("format_", ["html", "json", "junit", "markdown"])
+@pytest.mark.parametrize("format_", others_slowly(["html", "json", "junit", "markdown"], "markdown".__eq__))
 def test_standard_output_is_utf_8_in_every_format_but_text(format_):
     """As a file is, whatever the terminal's or the system's encoding."""
     given = str(Path(__file__).parents[1] / "audit/cos.jsonl.gz")

@@ -75,3 +75,23 @@ def test_a_named_store(run, became):
         "FAULTINJECT_SEED": "s",
         "FAULTINJECT_STORE": "memory:",
     }
+
+
+def test_a_control_api(run, became, tmp_path):
+    """No session: what the API changes is in force in all processes, by a store of their own below the private directory."""
+    env = {"FAULTINJECT_CONTROL": "/_faultinject", "FAULTINJECT_RULES": "http:500,times=2"}
+    for _ in range(2):
+        assert run("run", "--seed", "s", "--", sys.executable, env=env)[0] == 0
+    stores = [environ.pop("FAULTINJECT_STORE") for _, _, environ in became]
+    assert [ours(environ) for _, _, environ in became] == [
+        {
+            "FAULTINJECT_CONTROL": "/_faultinject",
+            "FAULTINJECT_ENABLED": "1",
+            "FAULTINJECT_RULES": "http:500,times=2",
+            "FAULTINJECT_SEED": "s",
+        }
+    ] * 2
+    places = {Path(each.removeprefix("file:")) for each in stores}
+    assert len(places) == 2, "each command has its own"
+    assert {each.parent.parent for each in places} == {tmp_path}
+    assert all(each.name.startswith(f"{os.getpid()}-") for each in places)

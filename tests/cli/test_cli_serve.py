@@ -34,6 +34,10 @@ installed = Flask("installed")
 faultinject.install(installed)
 api = FastAPI()
 
+@web.get("/broken")
+def fail():
+    raise ValueError("broken")
+
 @web.put("/photos/<name>")
 @installed.put("/photos/<name>")
 def put(name):
@@ -104,6 +108,7 @@ def test_the_store_with_a_rule(start):
     )
 
 
+@pytest.mark.slow
 def test_faults_of_one_test_alone(start, tmp_path):
     """The store of Google's has `/retry_test`; what is injected is told, and stands in the journal, with the test's id."""
     journal = tmp_path / "journal.jsonl"
@@ -129,6 +134,7 @@ def test_faults_of_one_test_alone(start, tmp_path):
     assert lines == [(None, 200), (f"{test}.1", 503), (None, 200)]
 
 
+@pytest.mark.slow
 def test_no_faults_of_one_test_where_faults_are_off(start):
     """There is no `/retry_test` then."""
     environ = os.environ | {"FAULTINJECT_ENABLED": "0"}
@@ -140,6 +146,7 @@ def test_no_faults_of_one_test_where_faults_are_off(start):
     process.interrupt()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("app", others_slowly([(), ("shop:web",), ("shop:api",)], lambda app: not app))
 def test_with_tls(start, here, app):
     """Whatever is served, by our own server or by uvicorn: it is printed whom to trust, and gone at the end."""
@@ -216,6 +223,7 @@ def test_faults_of_the_connection(here, start, app):
     )
 
 
+@pytest.mark.slow
 def test_a_store_without_rules(start):
     """No rules, no faults, and that is said, with an error of the vendor; --vendor chooses the dialect."""
     process = start("serve", "--port", "0", "--vendor", "jss")
@@ -239,6 +247,32 @@ def test_the_advice_is_a_rule_of_the_vendor():
     assert found == [(vendor, "throttle") for vendor in ERROR_CODES]
 
 
+@pytest.mark.slow
+def test_requests_that_ask_and_an_app_that_fails(here, start):
+    """What the environment allows is told; a request gets what it asks for, and the app's own failures end all faults."""
+    variables = {"FAULTINJECT_ON_REQUEST": "1", "FAULTINJECT_ABORT": "5xx>50%/1m,min=2"}
+    process = start("serve", "shop:web", "--port", "0", env=os.environ | variables)
+    head = process.until("Ctrl-C")
+    url = head[0].rpartition(" on ")[2]
+    assert head[1:] == [
+        "  no rules, so no faults; give some with -r, such as -r cos:SlowDown,probability=0.3",
+        "  All faults end when more than 50 % of at least 2 requests within 1 m fail by themselves (5xx>50%/1m,min=2).",
+        "  x-faultinject-rules: a request may ask for faults of its own by this header",
+        "Ctrl-C ends it.",
+    ]
+    asks = {"x-faultinject-rules": "http:503"}
+    assert [requests.put(f"{url}/photos/a", headers=each, timeout=10).status_code for each in ({}, asks)] == [
+        200,
+        503,
+    ]
+    assert process.line() == "PUT /photos/a -> http:503 by on-request"
+    failing = [requests.get(f"{url}/broken", timeout=10).status_code for _ in range(3)]
+    assert failing == [500] * 3
+    assert requests.put(f"{url}/photos/a", headers=asks, timeout=10).status_code == 200
+    assert process.interrupt()[0] == 0
+
+
+@pytest.mark.slow
 def test_a_store_of_another_service(start):
     """The dialect need not be one of S3: Azure's operations have names of their own."""
     rule = "azure-blob:ServerBusy,operation=block_blob.upload,times=1"
@@ -292,6 +326,7 @@ def test_an_app_with_rules_of_the_environment(here, start, app, on):
     )
 
 
+@pytest.mark.slow
 def test_connections_are_kept(start):
     """As those of a real server: the same one for answers of the store, faults, and after a fault that ends one."""
     rules = ("-r", "reset,path=r/", "-r", "http:503,path=e/", "-r", "truncate,path=t/")
@@ -324,6 +359,7 @@ def test_connections_are_kept(start):
     assert process.interrupt()[0] == 0
 
 
+@pytest.mark.slow
 def test_callers_and_the_turn_around_can_be_told(start, run, tmp_path):
     """By connections that are kept: what the report could not say of a server that ends each."""
     journal = tmp_path / "journal"
@@ -567,6 +603,14 @@ def test_a_wrong_variable_stops_it(run):
         *(2, ""),
         "faultinject: FAULTINJECT_SED is not a variable of faultinject; did you mean FAULTINJECT_SEED?\n",
     )
+
+
+def test_a_store_that_is_not_there_stops_it(run):
+    """An app would start without: who starts a server by hand is told at once."""
+    pytest.importorskip("redis", reason="of the extra redis")
+    code, out, said = run("serve", "-r", "http:503", env={"FAULTINJECT_STORE": "unix:///no/such/redis"})
+    assert (code, out) == (2, "")
+    assert "faultinject: the store unix:///no/such/redis: " in said
 
 
 def test_the_server_goes_on_when_nobody_reads():

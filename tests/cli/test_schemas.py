@@ -98,6 +98,7 @@ def test_an_unknown_name_gets_the_nearest(run):
     )
 
 
+@pytest.mark.slow
 def test_the_catalogue(run):
     """All rows, those of one vendor, one row, a group; all operations."""
     for arguments in ([], ["s3"], ["cos:SlowDown"], ["cos:@throttle"]):

@@ -68,6 +68,7 @@ def test_no_proxy_stands_before_the_store(program, monkeypatch):
     assert [each.status for each in done.outcomes] == [404]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [

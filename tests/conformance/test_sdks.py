@@ -143,6 +143,7 @@ def test_a_client_that_is_none(client, hint):
         sdks.of(client, "cos")
 
 
+@pytest.mark.slow
 def test_an_sdk_that_is_not_installed(monkeypatch):
     """The message says how to install it, and it is not among those that are run."""
     monkeypatch.setitem(

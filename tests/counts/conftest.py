@@ -13,7 +13,9 @@ import pytest
 
 from faultinject.counts.file_counts import FileCounts
 from faultinject.counts.filelock import FileLock
+from faultinject.counts.redis_store import RedisStore
 from faultinject.counts.table import make_table
+from faultinject.rules.redis_url import read_redis
 
 
 @pytest.fixture
@@ -49,6 +51,33 @@ def make_file_counts(tmp_path):
         return FileCounts(str(tmp_path / f"counts-{number}"), FileLock.open(str(tmp_path / "lock")))
 
     return make
+
+
+@pytest.fixture
+def make_redis_counts(redis_server, redis_prefix):
+    """Counts of a new scenario on a server; given a number, of the scenario of that number."""
+    from faultinject.counts.redis_counts import RedisCounts
+    from faultinject.counts.redis_link import Link
+
+    made = []
+
+    def make(number=None):
+        url = read_redis(f"{redis_server.url}?prefix={redis_prefix}")
+        if number is None:
+            made.append(f"s{len(made)}")
+            number = -1
+            store = RedisStore(url)
+            store.put({"scenario": made[-1], "seed": "1"}, after=store.look()[0], anew=True)
+            made[-1] = redis_server.client().hget(f"{{{redis_prefix}}}:scenario", "id").decode()
+        return RedisCounts(Link(url), f"{{{redis_prefix}}}", made[number])
+
+    return make
+
+
+@pytest.fixture(params=["file", "redis"])
+def make_shared_counts(request):
+    """Counts that processes share, of each kind."""
+    return request.getfixturevalue(f"make_{request.param}_counts")
 
 
 @pytest.fixture

@@ -12,9 +12,13 @@ from faultinject.engine.counting import Take
 TAIL = "name-" * 13_107
 
 
-@pytest.fixture(params=["memory", "file"])
-def counts(request, make_file_counts):
-    return MemoryCounts() if request.param == "memory" else make_file_counts()
+@pytest.fixture(params=["memory", "file", "redis"])
+def counts(request):
+    return (
+        MemoryCounts()
+        if request.param == "memory"
+        else request.getfixturevalue(f"make_{request.param}_counts")()
+    )
 
 
 def test_numbers_begin_at_zero_and_count_each_thing_apart(counts):
@@ -126,9 +130,9 @@ steps = st.one_of(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(steps=st.lists(steps, max_size=40))
-def test_counts_in_a_file_are_those_in_memory(make_file_counts, steps):
+def test_shared_counts_are_those_in_memory(make_shared_counts, steps):
     """Whatever happens in whatever order: the same answers."""
-    one, other = MemoryCounts(), make_file_counts()
+    one, other = MemoryCounts(), make_shared_counts()
     for name, *values in steps:
         if name == "match":
             assert one.match(*values) == other.match(*values)
@@ -137,3 +141,29 @@ def test_counts_in_a_file_are_those_in_memory(make_file_counts, steps):
             ask = Take(rule, scope, TIMES[rule])
             assert getattr(one, name)(ask) == getattr(other, name)(ask)
     assert [one.matched(rule) for rule in range(4)] == [other.matched(rule) for rule in range(4)]
+
+
+def test_all_who_share_them_count_together(make_shared_counts):
+    """Two that stand for two processes."""
+    one = make_shared_counts()
+    other = make_shared_counts(0)
+
+    def n_of(counts):
+        return counts.match([(0, "", "/a", None)], 0.0)[0][1]
+
+    assert [n_of(each) for each in (one, other, one)] == [0, 1, 2]
+    assert other.matched(0) == 3
+    ask = Take(0, "mine", 2)
+    assert [each.take(ask) for each in (one, other, one, other, one)] == [True, True, False, False, False]
+    other.give_back(ask)
+    assert [each.take(ask) for each in (one, other)] == [True, False]
+    one.note_injected(0)
+    other.note_injected(0)
+    one.note_undone(0)
+    other.note_failed(1)
+    # Nobody waits until a server has a note; who asks behind it on the same connection does.
+    one.matched(0)
+    other.matched(0)
+    assert one.totals([0, 1]) == other.totals([0, 1]) == [(3, 1, 0), (0, 0, 1)]
+    assert make_shared_counts(0).injected(0) == 1
+    assert make_shared_counts().injected(0) == 0

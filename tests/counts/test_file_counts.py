@@ -54,24 +54,6 @@ def test_processes_count_exactly(tmp_path, how):
     assert sum(taken for _, _, _, _, taken in found) == 50
 
 
-def test_all_who_open_the_file_count_together(make_file_counts):
-    """Two that stand for two processes."""
-    one = make_file_counts()
-    other = make_file_counts(0)
-    assert [n_of(each, "/a") for each in (one, other, one)] == [0, 1, 2]
-    assert other.matched(0) == 3
-    ask = Take(0, "mine", 2)
-    assert [each.take(ask) for each in (one, other, one, other, one)] == [True, True, False, False, False]
-    other.give_back(ask)
-    assert [each.take(ask) for each in (one, other)] == [True, False]
-    one.note_injected(0)
-    other.note_injected(0)
-    one.note_undone(0)
-    assert one.injected(0) == other.injected(0) == 1
-    assert make_file_counts(0).injected(0) == 1
-    assert make_file_counts().injected(0) == 0
-
-
 @pytest.fixture
 def elsewhere(tmp_path):
     """For its block another process has the lock: what is opened anew is a stranger to `flock`."""

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from faultinject.counts import holders as holders_module
-from faultinject.counts import private
+from faultinject.counts import begun, private
 from faultinject.counts.directory import StoreDirectory
 from faultinject.counts.owner import described, lives
 from faultinject.exceptions import ConfigurationError, StoreInUse, StoreUnavailable
@@ -54,7 +53,7 @@ def path(tmp_path):
 @pytest.fixture
 def worker(monkeypatch):
     """This process is one of several of the server that is its parent."""
-    monkeypatch.setattr(holders_module, "server_process", os.getppid)
+    monkeypatch.setattr(begun, "server_process", os.getppid)
 
 
 def agree(path, rules, *, replace=HOW):

@@ -310,6 +310,11 @@ def made_for(request):
     ]
     keys += [{"header": {"x-test": f"={value}"}} for value in request.header("x-test")]
     keys += [{"query": {"x": f"={value}"}} for value in request.query_values("x")]
+    keys += [
+        {"sample": "header.x-test:1"},
+        {"sample": ["query.x:1", "header.x-test:1"]},
+        {"sample": ["query.x:1", "client:1"]},
+    ]
     made = [Rule("http:503", **each, times=0) for each in keys]
     for vendor in ADDRESSINGS:
         reading = reading_of(vendor and vendors.get(vendor))

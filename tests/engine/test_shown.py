@@ -53,13 +53,11 @@ def test_what_may_be_no_name_is_not_shown(name):
 
 
 @pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize(
-    "before", ["uploadId=abc", "partNumber=3", "comp=list", "acl", "prefix=photos/", "mine=x", ""]
-)
-@pytest.mark.parametrize("name", ["X-Amz-Signature=", "X-Amz-Signature%3D", "sig%253D", ""])
-def test_nothing_behind_another_parameter(before, end, name):
+def test_nothing_behind_another_parameter(end):
     """However another parameter is glued to one that is shown."""
-    assert SECRET not in shown_query(f"{before}{end}{name}{SECRET}")
+    for before in ("uploadId=abc", "partNumber=3", "comp=list", "acl", "prefix=photos/", "mine=x", ""):
+        for name in ("X-Amz-Signature=", "X-Amz-Signature%3D", "sig%253D", ""):
+            assert SECRET not in shown_query(f"{before}{end}{name}{SECRET}")
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,7 @@ def test_a_right_answer_and_a_wrong_one(own, serve):
     assert [each.aspect for each in found["NoSuchKey: HEAD"].differences] == ["status", "header", "header"]
 
 
+@pytest.mark.slow
 def test_bodies_of_every_kind(serve):
     """A document type, half a document, nothing, a list, a body where none belongs."""
     store = ObjectStore("s3")
@@ -182,6 +183,7 @@ def test_a_service_that_refuses_the_bucket(serve):
         assert (found.findings, found.left_behind) == ([], [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vendor", ["s3", "azure-blob", "gcs"])
 def test_a_service_that_accepts_everything(serve, vendor):
     """Every judged answer differs, but for those that the documents allow; the rest says what its preparation lacked."""
@@ -199,6 +201,7 @@ def test_a_service_that_accepts_everything(serve, vendor):
     assert found.left_behind == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vendor", ["s3", "azure-blob", "gcs"])
 def test_what_cannot_be_removed_is_said(serve, vendor):
     """By name, so that somebody can."""
@@ -284,6 +287,7 @@ def test_an_object_without_a_generation(serve):
     assert [each for each in asked_for if each.endswith("ifGenerationNotMatch=1")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("vendor", "times", "left"), [("s3", 2, 0), ("gcs", 3, 0), ("s3", 9, 1)])
 def test_a_bucket_that_fills_while_it_is_emptied(serve, monkeypatch, vendor, times, left):
     """A request that was cut off may be carried out late: the bucket is emptied and deleted again, a few times."""
@@ -324,6 +328,7 @@ def test_no_secret_is_repeated(serve):
     assert "hunter2" not in json.dumps(results.document(found, service="x", day="2026-11-22", version="1"))
 
 
+@pytest.mark.slow
 def test_regions_and_tokens(serve):
     """In another region a bucket is made with its name, and a second one is an error; gcs sends a token."""
     store, seen = ObjectStore("gcs"), []

@@ -25,6 +25,9 @@ SERVED = (
     "served_django",
     "served_installed",
     "served_counted",
+    "served_patient",
+    "served_measured",
+    "served_failing",
     "serving",
 )
 FOREIGN = ("FAULTINJECT_", "FLASK_", "GRANIAN_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY", "DJANGO_")
@@ -65,7 +68,8 @@ class Way:
 
 
 GUNICORN = "gunicorn -b 127.0.0.1:{port} --no-control-socket --graceful-timeout 2 "
-UVICORN = "uvicorn --port {port} --timeout-graceful-shutdown 2 "
+# It kills a worker that does not answer it for five seconds, which a busy machine may keep it from.
+UVICORN = "uvicorn --port {port} --timeout-graceful-shutdown 2 --timeout-worker-healthcheck 60 "
 GRANIAN = "granian --port {port} --workers-kill-timeout 3 "
 HYPERCORN = "hypercorn -b 127.0.0.1:{port} "
 UWSGI = f"uwsgi --http-socket 127.0.0.1:{{port}} --die-on-term --virtualenv {sys.prefix} --enable-threads "
@@ -217,6 +221,10 @@ class Server:
         found = self.get("/process")
         return None if found is None else int(found[1].split()[-1])
 
+    def workers(self):
+        """The processes that a server of several has started to serve."""
+        return {int(each.name) for each in Path("/proc").glob("[0-9]*") if is_worker(each, self.process.pid)}
+
     def stop(self):
         """End it, and whatever it has started."""
         if self.process.poll() is None:
@@ -230,3 +238,12 @@ class Server:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self._reserved.close()
+
+
+def is_worker(process, master):
+    """Whether that folder of /proc is of a process that the master has started; one that only clears up behind it serves nothing."""
+    with suppress(OSError):  # it has gone meanwhile
+        state, parent = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
+        command = (process / "cmdline").read_bytes()
+        return int(parent) == master and state != "Z" and b"resource_tracker" not in command
+    return False

@@ -100,6 +100,7 @@ def test_a_command_that_is_not_python(run, tmp_path):
     assert error.splitlines()[1:] == ["ls is not Python: only the Python processes that it starts get faults"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "told"),
     [
@@ -123,6 +124,7 @@ def test_options_of_the_command_are_its_own(run):
     assert (code, out) == (0, "-r --seed --file ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "given", "variables", "says"),
     [
@@ -162,7 +164,7 @@ def test_options_of_the_command_are_its_own(run):
             "--journal: cannot write to '/no/such/j': No such file",
         ),
         (["ls"], ("-r", RULE), {"FAULTINJECT_JOURNAL": "/no/such/j"}, "FAULTINJECT_JOURNAL: cannot write to"),
-        (["ls"], ("-r", RULE), {"FAULTINJECT_STORE": "redis://h"}, "not built yet"),
+        (["ls"], ("-r", RULE), {"FAULTINJECT_STORE": "redis://h:x"}, "it looks like redis://"),
         (["ls"], ("-r", RULE), {"FAULTINJECT_SEDE": "1"}, "did you mean FAULTINJECT_SEED?"),
     ],
 )
@@ -230,6 +232,7 @@ def test_untouched_a_command_that_is_not_python(run):
     assert (code, out, error.count("\n")) == (0, "-r\n", 1)
 
 
+@pytest.mark.slow
 def test_production_that_is_allowed(run):
     """Then there are faults."""
     allowed = {"APP_ENV": "production", "FAULTINJECT_PRODUCTION": "allow", "FAULTINJECT_EXPIRES": "1h"}
@@ -271,6 +274,7 @@ def test_a_command_that_cannot_be_run(run, tmp_path):
     assert [*tmp_path.glob("faultinject-*/*")] == []
 
 
+@pytest.mark.slow
 def test_an_app_that_wraps_itself_twice(run):
     """With rules of its own: the session goes before them, and counts once."""
     script = """
@@ -354,6 +358,7 @@ def test_processes_of_processes_are_reached(run):
     assert (code, out) == (0, "['faultinject', 'wrapt']\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["-S", "-I", "-E"])
 def test_pythons_that_are_not_reached(run, option):
     """Those that look at no environment, or load no site."""
@@ -376,6 +381,7 @@ def test_nothing_is_imported_when_off(python, variables):
     assert python("-c", LOADED, **variables) == (0, "[]\n", "")
 
 
+@pytest.mark.slow
 def test_imported_when_on(python):
     """The same with the variables."""
     assert python("-c", LOADED, **ON)[:2] == (0, "['faultinject', 'wrapt']\n")
@@ -415,6 +421,7 @@ def test_a_python_without_the_package(environ, tmp_path):
     assert (found.returncode, found.stdout, found.stderr) == (0, "ran\n", says)
 
 
+@pytest.mark.slow
 def test_wrong_variables_do_not_stop_a_python(python):
     """It may be any: it says why nothing is injected as soon as it may serve, and runs on."""
     serve = f"{SERVES}print('ran')"
@@ -496,6 +503,7 @@ def test_the_hooks_folder_stays_first_and_once(tmp_path):
     assert import_hooks({}) == {"PYTHONPATH": str(FOLDER)}
 
 
+@pytest.mark.slow
 def test_a_later_run_clears_up_behind_an_earlier_one(run, tmp_path):
     """The command keeps the number of `faultinject run`: when it has ended, its directory is nobody's."""
     for _ in range(3):

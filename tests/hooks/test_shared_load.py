@@ -67,6 +67,7 @@ def check(start, way, rule, clients, each):
     server.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_exact_under_load(start, way):
     """Once."""

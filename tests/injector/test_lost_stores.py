@@ -10,7 +10,7 @@ import pytest
 
 from faultinject import Injector
 from faultinject.adapters.wsgi import WSGIFaultMiddleware
-from faultinject.counts import guarded, holders
+from faultinject.counts import begun, guarded
 from faultinject.counts.directory import StoreDirectory
 from faultinject.exceptions import ConfigurationError, StoreInUse, StoreUnavailable
 from faultinject.injector import count_storage as sharing
@@ -41,7 +41,7 @@ def now(monkeypatch, tmp_path):
     found = [0.0]
     monkeypatch.setattr(sharing, "monotonic", lambda: found[0])
     monkeypatch.setattr(guarded.Guarded.__init__, "__kwdefaults__", {"monotonic": lambda: found[0]})
-    monkeypatch.setattr(holders, "server_process", os.getppid)
+    monkeypatch.setattr(begun, "server_process", os.getppid)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return found
 
@@ -141,7 +141,7 @@ def test_other_rules_are_refused_and_replaced(tmp_path, monkeypatch, caplog):
     place = tmp_path / "store"
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     first = make(place, seed="s")
-    monkeypatch.setattr(holders, "server_process", os.getppid)
+    monkeypatch.setattr(begun, "server_process", os.getppid)
     with pytest.raises(
         StoreInUse, match=rf"those of process {os.getpid()} since .* with file:.*/store\?replace$"
     ):

@@ -149,6 +149,32 @@ def test_several_processes_are_known_at_the_start(module, monkeypatch, place, ca
     assert caplog.messages[1] == f"faultinject: several processes share their counts in {directory}, seed s"
 
 
+CONTROL = {"FAULTINJECT_CONTROL": "/_faultinject"}
+
+
+def test_what_has_no_rule_yet_is_shared(monkeypatch, place):
+    """Where the control API may give it one in any worker; not by one process, nor where `memory:` was asked for."""
+    alone = make([], **CONTROL)
+    monkeypatch.setitem(sys.modules, "gunicorn.arbiter", SimpleNamespace())
+    others = [make([], store="memory:", **CONTROL), make([])]
+    assert ([each.follows for each in (alone, *others)], place.exists()) == ([False] * 3, False)
+    injector = make([], **CONTROL)
+    injector.disable()
+    found = in_children(1, lambda: injector.use("http:503,times=3").generation)
+    assert found == [injector.standing.generation] == [3]
+    injector.enable()
+    assert in_children(2, lambda: [get(injector)]) == [[503], [503]]
+    assert [get(injector), get(injector)] == [503, 200]
+
+
+def test_what_is_off_is_shared_where_it_may_be_switched_on():
+    """A child is asked by the control API to switch faults on: they are on in all processes."""
+    injector = make(**CONTROL)
+    injector.disable()
+    assert in_children(1, lambda: injector.enable().on) == [True]
+    assert (injector.standing.on, get(injector)) == (True, 503)
+
+
 def test_a_directory_that_is_kept_locked(monkeypatch, tmp_path):
     """The start waits for it once, and then says so."""
     from faultinject.counts import directory
@@ -183,6 +209,56 @@ def test_a_directory_that_cannot_be_agreed_on(monkeypatch, caplog):
     assert caplog.messages[1].endswith("count separately and replay is off, because no space left")
     with pytest.raises(StoreUnavailable, match="no space left"):
         make(store=f"file:{tempfile.gettempdir()}/store")
+
+
+def test_a_directory_that_others_hold_for_long(place, monkeypatch):
+    """It is waited for, and nothing is injected before it can be had: never more than N."""
+    from faultinject.counts import directory
+
+    monkeypatch.setattr(directory, "PATIENCE", 0.01)
+    monkeypatch.setattr(sharing, "PAUSE", 0.0)
+    monkeypatch.setattr(sharing, "_alike", {})
+    one, other = make(), make()
+    assert get(one, **{"wsgi.multiprocess": True}) == 503
+    [path] = place.glob("*/lock")
+    agree = directory.StoreDirectory.agree
+    held = path.open("r+")
+
+    def hold(*arguments, **named):
+        fcntl.flock(held, fcntl.LOCK_EX)
+        return agree(*arguments, **named)
+
+    monkeypatch.setattr(sharing, "_alike", {})  # as in another process
+    monkeypatch.setattr(directory.StoreDirectory, "agree", hold)
+    assert [get(other, **{"wsgi.multiprocess": True}) for _ in range(3)] == [200] * 3
+    monkeypatch.setattr(directory.StoreDirectory, "agree", agree)
+    assert get(other) == 200
+    held.close()
+    assert [get((one, other)[number % 2]) for number in range(30)].count(503) == 19
+
+
+def test_it_is_opened_when_others_let_it_go(place, monkeypatch):
+    """Who makes a directory takes its lock: who cannot have that yet tries again."""
+    from faultinject.counts import directory
+
+    monkeypatch.setattr(directory, "PATIENCE", 0.01)
+    monkeypatch.setattr(sharing, "_alike", {})
+    one, other = make(), make()
+    assert get(one, **{"wsgi.multiprocess": True}) == 503
+    monkeypatch.setattr(sharing, "_alike", {})  # as in another process
+    made, real = [], directory.private_directory
+
+    def private(*arguments, **named):
+        made.append(arguments)
+        if len(made) < 3:
+            with next(place.glob("*/lock")).open("r+") as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
+                return real(*arguments, **named)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(directory, "private_directory", private)
+    assert [get(other, **{"wsgi.multiprocess": True}) for _ in range(30)].count(503) == 19
+    assert len(made) == 3
 
 
 def test_apps_with_the_same_rules_count_apart():

@@ -86,6 +86,7 @@ def test_a_process_that_has_written_says_that_it_has_ended(lines):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     ["sys.exit(3)", "raise SystemExit(3)", "threading.Thread(target=ask, args=[APP]).start(); sys.exit(3)"],

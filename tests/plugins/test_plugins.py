@@ -92,6 +92,7 @@ def test_markers_name_them(python: Python) -> None:
     assert "1 passed" in said
 
 
+@pytest.mark.slow
 def test_the_journal_knows_their_operations(python: Python) -> None:
     """Headers that the package's operations are told by are kept as those of the house's vendors are: never a value in vain."""
     told, _ = python(
@@ -303,6 +304,7 @@ def test_a_broken_package_is_told_in_one_sentence_and_harms_nobody(python: Pytho
         assert sentence in used
 
 
+@pytest.mark.slow
 def test_commands_tell_what_is_left_out(python: Python) -> None:
     """A list shows what can be used, and says what cannot."""
     python.add("acme-thing 2.1", "vendors", "broken = nowhere:VENDOR", "cos = nowhere:VENDOR")
@@ -414,18 +416,22 @@ print([ask(each, **{{"wsgi.multiprocess": True}})[0][:3] for each in (faulty[1],
     assert told == "{'rule-1': {'matched': 0, 'injected': 0}}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("store", "said"),
     [
-        ("ledgr://a:secret@b", "store: ledgr://…@b is not a store; use memory: or file:DIRECTORY or ledger:"),
-        ("ledger", "store: ledger is not a store; use memory: or file:DIRECTORY or ledger:"),
+        (
+            "ledgr://a:secret@b",
+            "store: ledgr://…@b is not a store; use memory: or file:DIRECTORY or redis://HOST or ledger:",
+        ),
+        ("ledger", "store: ledger is not a store; use memory: or file:DIRECTORY or redis://HOST or ledger:"),
         ("ledger://a:secret@b/none", "the store ledger: cannot be opened: OSError: nobody answers"),
         ("ledger://a:secret@b/own", "own words"),
         (
             "broken:",
             "store: the store broken of the package ledger 1.0 cannot be used: ModuleNotFoundError: No module named 'nowhere'",
         ),
-        ("redis://a:secret@b", "store: redis://…@b is not built yet; use memory: or file:DIRECTORY"),
+        ("redis://a:secret@b/c", "store: redis://…@b/c: a database is a number, not c"),
     ],
 )
 def test_a_store_that_cannot_be_is_told(bare: Python, store: str, said: str) -> None:

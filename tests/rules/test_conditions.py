@@ -71,6 +71,8 @@ TABLE = [
     ({"client": "TestClient"}, {"client": "testclient"}, {"client": "other"}),
     ({"client": "test*"}, {"client": "testclient"}, {"client": "x:y"}),
     ({"client": "=testclient"}, {"client": "testclient"}, {"client": "test"}),
+    ({"sample": "header.X-User:1"}, {"headers": [("x-user", "a")]}, {"headers": [("x-users", "a")]}),
+    ({"sample": ["client:0", "bucket:1"]}, {"path": "/b"}, {}),
     ({"size": "5..10"}, {"headers": [("Content-Length", "7")]}, {"headers": [("Content-Length", "11")]}),
     ({"size": "5.."}, {"headers": [("Content-Length", "5000")]}, {"headers": [("Content-Length", "4")]}),
     ({"size": ["1", "..0"]}, {"headers": [("Content-Length", "0")]}, {}),

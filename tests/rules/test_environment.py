@@ -7,12 +7,14 @@ import sys
 
 import pytest
 
-from faultinject.exceptions import ConfigurationError, NotBuiltYet
+from faultinject.exceptions import ConfigurationError
+from faultinject.rules.control import ControlSettings
 from faultinject.rules.environment import is_switched_on, read_environment
 from faultinject.rules.names import VARIABLES, gives_rules, like_the_switch
 from faultinject.rules.production import production_reason
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
+from faultinject.rules.store import shown_store
 
 NOW = 1_000_000_000.0
 ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
@@ -23,16 +25,20 @@ def as_dict(environment):
 
 
 DEFAULTS = {
+    "abort": None,
     "enabled": None,
     "scenario": None,
     "seed": None,
     "header": True,
     "endpoints": (),
     "store": None,
+    "watch": None,
     "session": None,
     "journal": None,
     "max_active": 100,
+    "on_request": False,
     "expires": None,
+    "control": None,
     "production_allowed": False,
 }
 
@@ -64,33 +70,60 @@ def test_everything_that_can_be_said():
         "FAULTINJECT_RULES": '"http:503,times=1 http:504"',
         "FAULTINJECT_RULE_PHOTOS_PUT": "'http:505'",
         "FAULTINJECT_SEED": "42",
+        "FAULTINJECT_ABORT": "5xx>5%/1m, min=50",
         "FAULTINJECT_HEADER": "0",
         "FAULTINJECT_ENDPOINT": ".Storage.Example, cos.*.internal oss-*.shop_1.example S3.Storage.Example.com.",
         "FAULTINJECT_STORE": "file:/tmp/store",
         "FAULTINJECT_SESSION": "/tmp/session",
         "FAULTINJECT_JOURNAL": "/tmp/journal.jsonl",
         "FAULTINJECT_MAX_ACTIVE": "5",
+        "FAULTINJECT_WATCH": "0",
         "FAULTINJECT_EXPIRES": "24h",
         "FAULTINJECT_PRODUCTION": "allow",
+        "FAULTINJECT_CONTROL": "localhost:8765",
+        "FAULTINJECT_TOKEN": "open-sesame-to-all",
+        "FAULTINJECT_CONTROL_HOSTS": "Staging.Example",
+        "FAULTINJECT_CONTROL_REMOTE": "allow",
         "PATH": "/bin",
     }
     environment = read_environment(environ, now=NOW + 5, started=NOW)
+    bound = "5xx>5%/1m,min=50"
     assert as_dict(environment) == {
+        "abort": bound,
         "enabled": True,
         "scenario": Scenario(
-            [Rule("http:503", times=1), Rule("http:504"), Rule("http:505", name="photos-put")], seed=42
+            [Rule("http:503", times=1), Rule("http:504"), Rule("http:505", name="photos-put")],
+            seed=42,
+            abort=bound,
         ),
         "seed": "42",
         "header": False,
         "endpoints": ("s3.storage.example.com", "cos.*.internal", "oss-*.shop_1.example", "storage.example"),
         "store": "file:/tmp/store",
+        "watch": False,
         "session": "/tmp/session",
         "journal": "/tmp/journal.jsonl",
         "max_active": 5,
+        "on_request": False,
         "expires": NOW + 86400,
+        "control": ControlSettings(
+            host="localhost", port=8765, token="open-sesame-to-all", hosts=("staging.example",), remote=True
+        ),
         "production_allowed": True,
     }
-    assert repr(environment).startswith("Environment(enabled=True, endpoints=(")
+    assert repr(environment).startswith(
+        f"Environment(abort={bound!r}, control=<ControlSettings localhost:8765>, enabled=True, endpoints=("
+    )
+
+
+def test_the_stores_password_is_not_shown():
+    """The settings may stand in a traceback; those of another package's store are not known to have no password."""
+    for store, told in (("redis://u:secret@cache/1", "redis://…@cache/1"), ("memory:", "memory:")):
+        environ = {**ON, "FAULTINJECT_STORE": store}
+        environment = read_environment(environ, now=NOW)
+        assert environment.store == store
+        assert f"store={told!r}" in repr(environment)
+    assert shown_store("other:secret") == "other:…"
 
 
 def test_empty_is_unset_for_every_variable():
@@ -230,7 +263,7 @@ WRONG = [
     ({**ON, "FAULTINJECT_MAX_ACTIVE": "-1"}, "FAULTINJECT_MAX_ACTIVE: -1 is not a whole number of 0 or more"),
     (
         {**ON, "FAULTINJECT_STORE": "memory"},
-        "FAULTINJECT_STORE: memory is not a store; use memory: or file:DIRECTORY; did you mean memory:?",
+        "FAULTINJECT_STORE: memory is not a store; use memory: or file:DIRECTORY or redis://HOST; did you mean memory:?",
     ),
     (
         {**ON, "FAULTINJECT_STORE": "file:"},
@@ -314,25 +347,12 @@ def test_a_name_of_the_file_and_of_a_variable(tmp_path, monkeypatch):
     )
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "message"),
-    [
-        ("FAULTINJECT_CONTROL", "1", "FAULTINJECT_CONTROL: not built yet"),
-        ("FAULTINJECT_TOKEN", "1", "FAULTINJECT_TOKEN: not built yet"),
-        ("FAULTINJECT_CONTROL_HOSTS", "1", "FAULTINJECT_CONTROL_HOSTS: not built yet"),
-        ("FAULTINJECT_CONTROL_REMOTE", "1", "FAULTINJECT_CONTROL_REMOTE: not built yet"),
-        (
-            "FAULTINJECT_STORE",
-            "redis://h",
-            "FAULTINJECT_STORE: redis://h is not built yet; use memory: or file:DIRECTORY",
-        ),
-    ],
-)
-def test_what_comes_later_is_refused(variable, value, message):
-    """Rather than left out silently."""
-    with pytest.raises(NotBuiltYet) as caught:
-        read_environment({**ON, variable: value}, now=NOW)
-    assert str(caught.value) == message
+def test_with_a_control_api_no_rule_need_be_there():
+    """One may come by it. Its variables mean nothing without it."""
+    found = read_environment({"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": "/_faultinject"}, now=NOW)
+    assert (found.scenario, found.control) == (Scenario([]), ControlSettings(path="/_faultinject"))
+    found = read_environment({**ON, "FAULTINJECT_TOKEN": "x", "FAULTINJECT_CONTROL_REMOTE": "?"}, now=NOW)
+    assert found.control is None
 
 
 def test_a_session_switches_on():
@@ -493,3 +513,40 @@ def test_rules_of_variables_stand_in_the_order_of_their_names():
     environ = {f"FAULTINJECT_RULE_{each}": "http:503" for each in ("A", "10", "9", "A10", "A9")}
     found = read_environment({"FAULTINJECT_ENABLED": "1", **environ}, now=NOW).scenario
     assert [each.name for each in found.rules] == ["9", "10", "a", "a9", "a10"]
+
+
+def test_requests_may_ask_where_it_is_said():
+    """Then no rule is needed."""
+    environ = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_ON_REQUEST": "yes"}
+    found = read_environment(environ, now=NOW)
+    assert (found.on_request, found.scenario) == (True, Scenario())
+    assert read_environment({**ON, "FAULTINJECT_ON_REQUEST": "0"}, now=NOW).on_request is False
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"FAULTINJECT_ON_REQUEST": "maybe"}, "FAULTINJECT_ON_REQUEST: maybe is not yes or no"),
+        (
+            {"FAULTINJECT_ON_REQUEST": "1", "FAULTINJECT_HEADER": "0"},
+            "FAULTINJECT_ON_REQUEST: a cache might keep an answer without Cache-Control, and give it to others;"
+            " leave FAULTINJECT_HEADER=0 out",
+        ),
+        (
+            {
+                "FAULTINJECT_ON_REQUEST": "1",
+                "FAULTINJECT_PRODUCTION": "allow",
+                "FAULTINJECT_EXPIRES": "1h",
+                "STAGE": "live",
+            },
+            "FAULTINJECT_ON_REQUEST: STAGE=live looks like production, where no client may ask for faults; leave it out",
+        ),
+    ],
+)
+def test_where_requests_may_not_ask(environ, said):
+    """In production, however much is allowed there, and where a cache might keep what they got."""
+    with pytest.raises(ConfigurationError) as caught:
+        read_environment({**ON, **environ}, now=NOW)
+    assert str(caught.value) == said
+    allowed = {**environ, "FAULTINJECT_ON_REQUEST": "0"}
+    assert read_environment({**ON, **allowed}, now=NOW).on_request is False

@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 from datetime import timedelta
 from json import dumps, loads
+from time import process_time
 
 import pytest
 
@@ -109,6 +110,43 @@ def test_no_more_than_twenty_mistakes_are_told():
         assert problems[-1].message == "these are the first 20 mistakes; there may be more"
     for rules in ("http:1 " * 30, ["http:1 " * 30], ["http:1"] * 30):
         assert len(mistakes(lambda rules=rules: Scenario(rules)).problems) == 21
+
+
+@pytest.mark.parametrize(
+    ("read", "first"),
+    [
+        (lambda: Scenario.parse("reset," + "a=b," * 100_000), "a is not a key"),
+        (lambda: Scenario.parse("reset" + "," * 100_000), "there is nothing between two commas"),
+        (lambda: Scenario.parse("latency," + "a=b," * 100_000 + "delay=1s"), "a is not a key"),
+        (
+            lambda: Scenario.from_json(dumps({"rules": [{"fault": "reset"} | {f"a{n}": 1 for n in range(100_000)}]})),
+            "a0 is not a key",
+        ),
+        (
+            lambda: Scenario.from_json(dumps({"rules": [{"fault": "reset", "size": ["x"] * 100_000}]})),
+            "x is not a size",
+        ),
+        (lambda: Scenario.parse("r" * 1_000_000), "rrr"),
+    ],
+)  # fmt: skip
+def test_a_megabyte_of_mistakes_in_one_rule_costs_little(read, first):
+    """Those that nobody is told of are not looked at: the nearest word of each would take minutes."""
+    begun = process_time()
+    problems = mistakes(read).problems
+    assert process_time() - begun < 15
+    assert problems[0].message.startswith(first)
+    assert len(problems) in (1, 21)
+    assert not any("needs a delay" in each.message for each in problems)
+
+
+def test_a_condition_with_very_many_values():
+    """Costs time as they are many, not as their square; they keep their order."""
+    values = [f"/a{number}/" for number in range(100_000)]
+    begun = process_time()
+    scenario = Scenario.from_json(dumps({"rules": [{"fault": "reset", "path": values, "unless": {"path": ["b", "c"]}}]}))  # fmt: skip
+    assert process_time() - begun < 15
+    assert [*scenario.rules[0].conditions["path"]] == values
+    assert scenario.rules[0].unless["path"] == ("b", "c")
 
 
 def test_mistakes_behind_texts_in_three_quotes_have_their_line():

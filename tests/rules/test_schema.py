@@ -84,7 +84,7 @@ def test_every_rule_of_other_tests_is_valid(complaints):
 @pytest.mark.parametrize("word", KEYS)
 def test_the_example_of_every_key_is_valid(complaints, schema, word):
     """The rule of its docstring, and the key has that docstring for its explanation."""
-    from faultinject.cli.vocabulary import example
+    from faultinject.rules.examples import example
 
     rule = example(type(KEYS[word]).__doc__)
     assert complaints(tomllib.loads(Scenario.parse(rule).to_toml())) == []

@@ -83,7 +83,7 @@ def test_what_goes_over_the_wire(server, for_all):
         late = server.raw("POST", "/photos/k?uploadId=u")
         assert "content-length" not in late.headers
         declaration, end, rest = late.body.partition(b"?>\n")
-        assert rest[:2] == b"  "
+        assert rest[:1] == b" "  # one each fifth of a second, and fewer on a busy machine
         told = rest.lstrip(b" ")
         assert told.lstrip()[:6] == b"<Error"
         assert at_once.body.startswith(declaration + end)

@@ -89,6 +89,7 @@ CASES = [
     ("full", lambda v: v.put("k", data=b"x" * 20_000)),
     ("header", lambda v: v.ask("PUT", f"{ROOT}/k", data=b"x")),
     ("header_value", lambda v: v.put("k", {"x-ms-access-tier": "P10"}, data=b"x")),
+    ("header_value", lambda v: v.put("k", {"x-ms-blob-type": "blockblob"}, data=b"x")),
     ("header_value", lambda v: v.put("k", {"x-ms-access-tier": ""}, data=b"x")),
     ("incomplete", lambda v: v.put("k", data=b"short", environ_overrides={"CONTENT_LENGTH": "10"})),
     ("key_length", lambda v: v.put("k" * 1025, data=b"x")),

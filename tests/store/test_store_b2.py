@@ -56,5 +56,5 @@ def test_a_body_with_its_digits_or_without():
 
 def test_nothing_else_is_there():
     """It is refused in B2's form."""
-    answer = Client(B2Store()).post("/b2api/v4/b2_list_buckets")
+    answer = Client(B2Store()).post("/b2api/v4/b2_hide_file")
     assert (answer.status_code, answer.json["code"], answer.json["status"]) == (404, "not_found", 404)

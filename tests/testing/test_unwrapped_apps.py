@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.slowly import others_slowly
+
 pytestmark = pytest.mark.live
 
 APP = """
@@ -66,6 +68,7 @@ except RuleNotMatched as error:
     assert outside_pytest(awaited) == said
 
 
+@pytest.mark.slow
 def test_an_earlier_block_is_around_nothing():
     """Blocks that are over, or go on around this one, do not count."""
     twice = """
@@ -81,14 +84,17 @@ except RuleNotMatched:
 
 @pytest.mark.parametrize(
     "wrapped",
-    [
-        "kept = WSGIFaultMiddleware(app, [])",
-        "kept = ASGIFaultMiddleware(app, [])",
-        "app.wsgi_app = WSGIFaultMiddleware(app.wsgi_app, [])",
-        "faultinject.install(app, 'http:418', enabled=True)",
-        "from faultinject.clients.httpx import FaultTransport; kept = FaultTransport(rules=[])",
-        "kept = Injector([])",
-    ],
+    others_slowly(
+        [
+            "kept = WSGIFaultMiddleware(app, [])",
+            "kept = ASGIFaultMiddleware(app, [])",
+            "app.wsgi_app = WSGIFaultMiddleware(app.wsgi_app, [])",
+            "faultinject.install(app, 'http:418', enabled=True)",
+            "from faultinject.clients.httpx import FaultTransport; kept = FaultTransport(rules=[])",
+            "kept = Injector([])",
+        ],
+        lambda wrapped: "app." in wrapped,
+    ),
 )
 def test_a_block_that_may_see_something_is_left_alone(wrapped):
     """No request came through it: that may be what the test is about."""
@@ -96,6 +102,7 @@ def test_a_block_that_may_see_something_is_left_alone(wrapped):
     assert outside_pytest(f"{wrapped}{quiet}") == "0"
 
 
+@pytest.mark.slow
 def test_what_is_made_and_gone_within_the_block():
     """It may have seen a request, had there been one."""
     assert (
@@ -118,6 +125,7 @@ def test_where_faults_are_switched_off_nothing_is_missed():
     assert outside_pytest(quiet, FAULTINJECT_ENABLED="0") == "off"
 
 
+@pytest.mark.slow
 def test_under_unittest_the_test_fails():
     """Its reporter shows it as a failure: an AssertionError."""
     script = """
@@ -133,6 +141,7 @@ print(len(result.failures), len(result.errors))
     assert outside_pytest(script) == "1 0"
 
 
+@pytest.mark.slow
 def test_exploring_says_what_is_true_there():
     """Outside pytest no app is seen by itself."""
     script = """
@@ -146,6 +155,7 @@ except ExplorationFailed as error:
     assert outside_pytest(script) == f"no middleware saw a request, so there is nothing to explore. {SAID}"
 
 
+@pytest.mark.slow
 def test_nothing_to_draw_from():
     """Hypothesis has no request to put a fault at."""
     script = """

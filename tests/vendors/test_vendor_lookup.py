@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,17 @@ def test_server_groups():
         "qingstor": ["internal_error", "service_unavailable", "upstream_failed"],
         "qiniu-mix": ["InternalError", "NotImplemented", "ServiceUnavailable", "SlowDown"],
     }
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_groups_that_hold_any(vendor):
+    """Those that a form offers are those that a rule can name."""
+    found = vendors.get(vendor)
+    named = []
+    for name in GROUPS:
+        with suppress(UnknownDocumentedError):
+            named += [name] if found.group(name) else []
+    assert list(found.groups) == named
 
 
 CLASSES = [("@client", 4), ("@server", 5)]

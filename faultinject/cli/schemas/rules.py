@@ -33,11 +33,13 @@ def _environment() -> Schema:
             "production": (null(TEXT), "The variable that says that this is production."),
             "production_allowed": (YES, "Whether faults are allowed there."),
             "expires": (null(NUMBER), "When faults end, unix seconds."),
+            "abort": (null(TEXT), "The bound of the app's own failures, which ends all faults."),
             "header": (YES, "Whether injected answers are marked."),
             "endpoints": (forms.listed(TEXT), "Further hosts of the storage."),
             "store": (null(TEXT), "Where counts are kept."),
             "journal": (null(TEXT), "The journal's file."),
             "max_active": (null(COUNT), "How many faults at the same time."),
+            "on_request": (YES, "Whether requests may ask for faults of their own."),
         }
     )
 
@@ -51,6 +53,7 @@ def check() -> Schema:
             "rule": (WORDS, "Its text."),
             "words": (WORDS, "What it means."),
             "rate": (SHARE, "The share of attempts that it answers, of those that meet all conditions."),
+            "sampled": (SHARE, "The share of users, tenants or keys that its sample chooses; 1 without one."),
             "dead": (null(TEXT), "Why it never fires; null where it does."),
             "warnings": (forms.listed(TEXT), "What is doubtful about it."),
         }
@@ -79,6 +82,7 @@ def check() -> Schema:
                 "The chance that the first 1, 2, … attempts of a call all fail.",
             ),
             "seed": (null(TEXT), "The seed."),
+            "abort": (null(TEXT), "The bound of the app's own failures, which ends all faults."),
         },
         optional={
             "request": (request, "With --request: how it is taken."),

@@ -1,5 +1,5 @@
 """A fault at every request that the code under test makes, one run each, instead of a percentage.
 
 The engine has no I/O: `choices` says what is injected, `points` where, `sweep` in which order and what came of it,
-`report` says it. `faultinject.testing.inject` (`Exploration`) drives it in one process; the pytest plugin and the command line do so in their own way.
+`report` says it. `faultinject.testing.runs` (`Exploration`) drives it in one process; the pytest plugin and the command line do so in their own way.
 """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Where the code is hit is the exploration's business; these say it otherwise.
 _DECIDED = tuple(key for key in TRIGGERS if key != "times")
-_NEVER_KNOWN = ("header", "client", "size")
+_NEVER_KNOWN = ("header", "client", "size", "sample")
 # Their meaning is in the status itself, which a client sees without a body.
 _TELLING_STATUS = (408, 429)
 # They change a body on its way, so there must be one.

@@ -17,9 +17,9 @@ from faultinject.testing.exploration.bounds import Bounds, whole
 from faultinject.testing.exploration.report import groups, incomplete, report, summary, warned
 from faultinject.testing.exploration.sweep import Sweep, sweep_of
 from faultinject.testing.exploration.wording import marker
-from faultinject.testing.inject import RunFaults
 from faultinject.testing.pytest_plugin.marks import EXPLORE
 from faultinject.testing.pytest_plugin.options import SHARD, SUMMARY
+from faultinject.testing.runs import RunFaults
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

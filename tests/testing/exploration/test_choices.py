@@ -282,6 +282,7 @@ def test_a_standard_set_takes_conditions_alone():
         ("cos,bucket=b,delay=1s", "no delay"),
         ("cos,skip=1", "cos,skip=1: explore decides where a fault comes: no skip"),
         ("cos,header.x=1", "explore cannot tell by header.x"),
+        ("cos,sample=client:0.5", "explore cannot tell by sample"),
         ("cos,bukket=b", "bukket is not a key; did you mean bucket?"),
     ]:
         with pytest.raises(ConfigurationError, match=re.escape(why)):

@@ -7,13 +7,9 @@ import re
 from textwrap import dedent
 
 import faultinject
+from tests.measured import without_times
 
 from .service import call, client, exploring, send
-
-
-def text_of(error):
-    """The report with its time taken out."""
-    return re.sub(r"in [\d.]+ s \(backoff \d+%\)", "in … s", str(error))
 
 
 def failing():
@@ -26,9 +22,9 @@ def failing():
 def test_the_text():
     """Failures by cause, each with the smallest scenario, what came of it, and the marker to paste."""
     _, error = exploring(failing, "cos:SlowDown", "reset,when=after", "http:503,times=2")
-    assert text_of(error) == dedent(
+    assert without_times(str(error)) == dedent(
         """\
-        2 requests without faults, 3 faults; 6 runs in … s, 6 failed, 0 gave up cleanly, 0 not reached, 0 pruned
+        2 requests without faults, 3 faults; 6 runs ~, 6 failed, 0 gave up cleanly, 0 not reached, 0 pruned
 
         AssertionError: first
           when request 1 (UploadPart /b/a) gets: http:503
@@ -62,7 +58,7 @@ def test_two_faults():
             raise KeyError
 
     _, error = exploring(other, "http:503,delay=1ms", "http:500", depth=2)
-    assert text_of(error).splitlines()[1:] == [
+    assert without_times(str(error)).splitlines()[1:] == [
         "",
         "KeyError",
         "  when request 1 (PutObject /b/k) gets: http:503,delay=1ms",
@@ -237,7 +233,7 @@ def test_backoff_is_told(monkeypatch):
     from faultinject.testing.exploration import causes
 
     monkeypatch.setattr(causes, "_backoff", lambda outcomes: 1000.0)
-    monkeypatch.setattr("faultinject.testing.inject.time.monotonic", iter(range(1000)).__next__)
+    monkeypatch.setattr("faultinject.testing.runs.time.monotonic", iter(range(1000)).__next__)
     exploration, error = exploring(lambda: call("PUT", "/b/k"), "http:503", "http:500")
     assert error is None
     assert "(backoff 100%)" in exploration.report()

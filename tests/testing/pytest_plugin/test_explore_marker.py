@@ -255,6 +255,7 @@ def test_a_fixture_that_fails(run):
     assert result.stdout.str().count("\nonce\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "outcomes"), [("before", {"errors": 1}), ("after", {"passed": 1, "errors": 1})]
 )
@@ -314,6 +315,7 @@ def test_a_wider_fixture_fails_after_a_skip(run):
     result.assert_outcomes(skipped=1, errors=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize(("source", "right"), [(RIGHT, True), (WRONG, False)])
 def test_expected_to_fail(run, strict, source, right):
@@ -360,6 +362,7 @@ def test_what_is_wrong(run, mark, message):
     result.stdout.no_fnmatch_line("*During handling*")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", [RIGHT, WRONG, RIGHT.replace("cos", "cs")], ids=["right", "wrong", "typo"])
 def test_the_order_of_its_reports(run, project, source):
     """Every report is made in its turn, also that of a mistake: plugins that rerun tests begin at the set-up."""
@@ -398,6 +401,7 @@ def test_runs_that_are_not_independent(run):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("says", "outcomes"), [("error", {"failed": 1}), ("warn", {"passed": 1, "warnings": 1})]
 )
@@ -431,11 +435,13 @@ def test_not_reached(run):
     result.stdout.fnmatch_lines(["*PytestWarning: faultinject_explore: 2 requests*"])
 
 
+@pytest.mark.slow
 def test_strict_and_without_warnings(passes):
     """Markers are declared, and nothing warns."""
     passes(RIGHT, 1, "-W", "error", "--strict-markers", "--strict-config")
 
 
+@pytest.mark.slow
 def test_beside_other_markers(run):
     """Rules of `faultinject` stand beside the explored ones in every run, and must be met where there is no fault."""
     source = RIGHT.replace(
@@ -473,6 +479,7 @@ def test_the_fixture(passes, run):
     result.stdout.fnmatch_lines(["faults.explore(): the loop was left before its end"])
 
 
+@pytest.mark.slow
 def test_a_run_away(run):
     """A client that never stops is ended."""
     result = run(
@@ -493,6 +500,7 @@ def test_a_run_away(run):
     )
 
 
+@pytest.mark.slow
 def test_what_earlier_runs_left(run):
     """What earlier runs have printed is not shown with the failing one, nor are the properties that they recorded kept."""
     source = WRONG.replace("(client):", "(client, record_property):").replace(
@@ -511,6 +519,7 @@ def test_what_earlier_runs_left(run):
     assert result.stdout.str().count("\nonce\n") == 1
 
 
+@pytest.mark.slow
 def test_junit(run, project):
     """One test case, with the summary line as a property."""
     run(WRONG + RIGHT.replace(UPLOAD, ""), "--junitxml=junit.xml")
@@ -557,6 +566,7 @@ def test_what_is_left_out(project, passes):
     assert "on HEAD" not in brought_back
 
 
+@pytest.mark.slow
 def test_last_failed(cached):
     """A failed test is found again by its name, and the scenario that failed comes first."""
     path = cached.makepyfile(WRONG.replace('("cos")', '("cos:SlowDown", "http:503", "http:504")') + """
@@ -594,6 +604,7 @@ def test_stopping_at_the_first(run):
     result.assert_outcomes(failed=1)
 
 
+@pytest.mark.slow
 def test_a_session_that_is_to_stop(run):
     """Where something else stops the session, what was not run is said, and not passed over."""
     result = run(RIGHT.replace("assert upload", "request.session.shouldstop = 'enough'; assert upload").replace("(client):", "(client, request):"))  # fmt: skip
@@ -601,6 +612,7 @@ def test_a_session_that_is_to_stop(run):
     result.stdout.fnmatch_lines(["incomplete: stopped after 0 of 0 runs: enough"])
 
 
+@pytest.mark.slow
 def test_the_debugger(run, project):
     """`--pdb` stops inside each failing run; quitting it ends the session."""
     debugger = """
@@ -625,6 +637,7 @@ def test_the_debugger(run, project):
     result.stdout.fnmatch_lines(["*Exit: Quitting debugger*"])
 
 
+@pytest.mark.slow
 def test_shards(passes, run):
     """The test is collected n times, and its runs are shared out."""
     result = passes(RIGHT.replace('("cos")', '("cos", shards=3)'), 3)
@@ -641,6 +654,7 @@ def test_xdist(project):
     result.stdout.fnmatch_lines_random([f"*[[]shard-{number}]: 1 request *" for number in (1, 2, 3)])
 
 
+@pytest.mark.slow
 def test_random_order(project):
     """pytest-randomly, which seeds before every phase, is no obstacle."""
     project.makepyfile(
@@ -685,6 +699,7 @@ def test_off(run, monkeypatch, how):
     result.stdout.fnmatch_lines(["*faultinject is off: *"])
 
 
+@pytest.mark.slow
 def test_progress(run, monkeypatch):
     """On a terminal a long exploration says how far it is, on a line of its own, which is gone at the end."""
     monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.QUIET", -1)
@@ -707,6 +722,7 @@ def test_progress(run, monkeypatch):
     assert "run 7 of 7" not in run(source).stdout.str()
 
 
+@pytest.mark.slow
 def test_set_up_only(run):
     """Options that stop short of the call are heeded."""
     result = run(RIGHT, "--setup-only")
@@ -747,6 +763,7 @@ def test_the_second_judge(run):
     run(NOT_REWOUND.replace('("http:503")', '("http:503", ignore=["same bytes"])')).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strict", [True, False])
 def test_the_second_judge_of_a_test_that_is_expected_to_fail(run, strict):
     """It fails as expected."""

@@ -165,6 +165,7 @@ def test_app_called_by_its_class(passes):
     """)
 
 
+@pytest.mark.slow
 def test_session_without_faults_patches_nothing(project):
     """Where no test needs faults the frameworks are as they came."""
     project.makepyfile("""
@@ -198,6 +199,7 @@ def test_frameworks_are_put_back(run):
     assert [vars(each)["__call__"] for each in classes] == before
 
 
+@pytest.mark.slow
 def test_patch_over_ours_stays():
     """Where somebody has patched after us, that patch is kept and ours does nothing any more."""
     script = """if True:
@@ -230,6 +232,7 @@ def test_patch_over_ours_stays():
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
+@pytest.mark.slow
 def test_frameworks_imported_later():
     """A framework that is imported after the patch is covered; one imported after `undo` is not touched."""
     script = """if True:

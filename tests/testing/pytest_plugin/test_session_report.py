@@ -108,6 +108,7 @@ def test_a_report_without_a_failure_fails_nothing(run):
         assert run(SOURCE, *options, "-k", selected).ret == 0
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_by_itself_keeps_its_status(run):
     """One status for both."""
     options = ("--faultinject-report=report.json", "--faultinject-report-fail")
@@ -142,6 +143,7 @@ def test_html(run, project):
     assert "403 AccessDenied" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "begin"),
     [("a.txt", "PASS: "), ("a.md", "#"), ("a.XML", "<?xml"), ("report", "<!doctype html>")],
@@ -175,6 +177,7 @@ def test_failed_tests_count(report):
     assert verdicts(found)["permanent", None] == "FAIL"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--faultinject-off", "-k", "slow_down"), ("--collect-only",)])
 def test_nothing_to_report(run, project, options):
     """Where no test had faults no report is written, and that is said."""
@@ -284,6 +287,7 @@ SERVED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sessions need flock")
 def test_servers_in_other_processes(project, report):
     """What a server that a fixture has started saw of a test is the test's."""
@@ -294,6 +298,7 @@ def test_servers_in_other_processes(project, report):
     assert verdicts(found)["permanent", None] == "FAIL"
 
 
+@pytest.mark.slow
 def test_a_locale_without_other_characters(run, monkeypatch):
     """What is said in the terminal is plain ASCII there; pytest would write `\\u2715` for a cross."""
     source = (

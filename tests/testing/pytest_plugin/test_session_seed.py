@@ -106,6 +106,7 @@ def test_innermost_seed_holds(run):
     assert seed_of(result) == "function"
 
 
+@pytest.mark.slow
 def test_seed_decides_the_faults(run):
     """The same seed gives the same faults, another one others."""
     first = dice(run(THROWS_DICE))
@@ -146,6 +147,7 @@ def test_failing_test_shows_what_was_injected(run):
     )
 
 
+@pytest.mark.slow
 def test_long_record_is_cut_in_the_middle(run):
     """A thousand requests show the first and the last twenty, and how many are left out."""
     result = run("""

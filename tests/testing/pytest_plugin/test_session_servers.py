@@ -92,7 +92,8 @@ asgi = faultinject.install(apps.asgi)
 GUNICORN = (
     '"-m", "gunicorn", "-w", "2", "-b", "127.0.0.1:0", "--no-control-socket", "--graceful-timeout", "2"'
 )
-UVICORN = '"-m", "uvicorn", "--workers", "2", "--port", "0"'
+# uvicorn kills a worker that does not answer it for five seconds, which a busy machine may keep it from.
+UVICORN = '"-m", "uvicorn", "--workers", "2", "--port", "0", "--timeout-worker-healthcheck", "60"'
 FIXTURE = """
 import os
 import subprocess
@@ -175,6 +176,7 @@ def test_servers_of_several_processes(tests, command):
     tests(FIVE, "-p", "no:randomly", command=command).assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_many_requests_at_once(tests):
     """300 of eight threads: exactly twenty, and each on record."""
     tests("""
@@ -190,6 +192,7 @@ def test_many_requests_at_once(tests):
     """).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_changes_reach_the_server(tests):
     """`add`, `clear` and `pause`."""
     tests("""
@@ -220,6 +223,7 @@ def test_changes_reach_the_server(tests):
     """).assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_fixtures_are_not_hit(tests):
     """The faults are those of the test itself, also in another process."""
     tests("""
@@ -236,6 +240,7 @@ def test_fixtures_are_not_hit(tests):
     """).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_rules_that_no_request_met(tests):
     """What the processes saw together is judged, and the nearest of their requests is shown."""
     result = tests("""
@@ -264,6 +269,7 @@ def test_a_failing_test_shows_what_happened_there(tests):
     result.stdout.fnmatch_lines(["1 of 2 requests got a fault", "*GET /photos/1*500*rule-1: http:500*"])
 
 
+@pytest.mark.slow
 def test_a_server_that_the_test_itself_starts(tests):
     """Also with an environment of its own, to which `faults.env` was added."""
     tests("""
@@ -277,6 +283,7 @@ def test_a_server_that_the_test_itself_starts(tests):
     """).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_requests_here_before_there(tests):
     """What was counted in memory stays there when a server joins in the middle of a test."""
     tests("""
@@ -299,6 +306,7 @@ def test_requests_here_before_there(tests):
     """).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_an_environment_without_us(tests):
     """A server that is told nothing is left alone, and the test says that no request was seen."""
     result = tests(
@@ -383,6 +391,7 @@ def test_workers_of_xdist(tests, monkeypatch, project):
     result.assert_outcomes(passed=6)
 
 
+@pytest.mark.slow
 def test_a_test_run_within_a_test(tests, project):
     """An inner run has a session of its own, and leaves the outer one as it was."""
     project.makepyfile(
@@ -439,6 +448,7 @@ def test_off(tests, how, monkeypatch):
     result.assert_outcomes(passed=1, skipped=1)
 
 
+@pytest.mark.slow
 def test_without_the_plugin(tests):
     """Nothing is exported, so nothing is injected."""
     result = tests(
@@ -453,6 +463,7 @@ def test_without_the_plugin(tests):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_nothing_is_exported_without_need(tests):
     """No test is marked or uses the fixture: servers start as ever."""
     tests("""

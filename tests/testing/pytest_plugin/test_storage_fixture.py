@@ -133,6 +133,7 @@ def test_what_a_test_stores_is_gone_after_it(with_s3):
     )
 
 
+@pytest.mark.slow
 def test_seed_data_of_wider_fixtures(with_s3):
     """It is there in every test of their scope, as it was, and gone behind it; their clean-up still finds it."""
     with_s3(
@@ -209,6 +210,7 @@ def test_a_wider_fixture_that_fails(project):
     assert result.stdout.str().count("E       RuntimeError: out of film") == 2
 
 
+@pytest.mark.slow
 def test_reset_in_a_loop(with_s3):
     """A loop of runs begins each with what the test began with."""
     with_s3(
@@ -251,6 +253,7 @@ def test_asked_for_by_name(with_s3):
     )
 
 
+@pytest.mark.slow
 def test_asked_for_by_name_in_a_wider_fixture(passes):
     """What it stores is not taken for the test's."""
     passes(
@@ -299,6 +302,7 @@ def test_once_for_each_vendor_and_session(passes):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("vendor", "says"),
     [
@@ -319,6 +323,7 @@ def test_unknown_vendors(run, vendor, says):
     result.stdout.no_fnmatch_line("*faultinject/*.py:*")
 
 
+@pytest.mark.slow
 def test_exploration(with_s3):
     """Each run begins with an empty store; it finds the request whose failure nobody retries."""
     with_s3(
@@ -350,6 +355,7 @@ def test_async_tests(passes):
     """)
 
 
+@pytest.mark.slow
 def test_unittest_tests(passes):
     """`setUpClass` is a fixture of its class as any other."""
     passes(
@@ -404,6 +410,7 @@ def test_a_wrong_variable_is_named(run, monkeypatch):
     result.stdout.fnmatch_lines(["E*FAULTINJECT_ENDPOINT: *is not a host suffix*"])
 
 
+@pytest.mark.slow
 def test_own_host_suffixes(passes, monkeypatch):
     """A name of the user's own for the store, with the bucket in front of it."""
     monkeypatch.setenv("FAULTINJECT_ENDPOINT", "storage.test")
@@ -476,6 +483,7 @@ def test_xdist(project):
     assert len(urls) == 2
 
 
+@pytest.mark.slow
 def test_projects_without_it_do_not_load_it(project):
     """The engine's server and store are imported by those alone that use the fixture."""
     project.makepyfile("""

@@ -1,22 +1,30 @@
-"""One request made up for a question, and what the engine decides to do to it."""
+"""Rules tried out: one request made up for a question, and what the engine decides to do to it."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from collections.abc import Iterable
-from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
 from faultinject.engine.answers import at_its_start
+from faultinject.engine.journal_entry import Entry
 from faultinject.engine.request import WSGIRequest
 from faultinject.exceptions import InjectionFailed
-from faultinject.http.wire import head
+from faultinject.http.wire import BLANK_EVERY, has_no_body, head, late_start
 from faultinject.injector.injector import Injector
+from faultinject.rules import descriptions
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from faultinject.engine.actions import Action
+    from faultinject.engine.plan import Plan
 
 # What of the environment shapes an answer; whether faults are on does not matter to a question.
 SHAPING = ("FAULTINJECT_HEADER", "FAULTINJECT_ENDPOINT")
@@ -109,6 +117,34 @@ class Trial:
         return action
 
 
+def decided_again(
+    plan: Plan, number: int, request: dict[str, Any], *, seq: int, n: int | None, time: float
+) -> Action:
+    """What a rule does to a request that it has fired for, by what the journal says of it; nothing is counted or noted.
+
+    Args:
+        plan: the scenario.
+        number: the rule's place in it.
+        request: the environ of the request.
+        seq: the number of the request in its process.
+        n: its number by the rule; None where the journal has none: then ids are others.
+        time: when it came, unix seconds.
+
+    Raises:
+        InjectionFailed: an error inside faultinject.
+    """
+    rule = plan.ready(number)
+    view = request_of(request)
+    try:
+        _, identity = rule.reading.identify(view)
+        digest = (None if n is None else rule.drawn(identity, n)) or bytes(32)
+        snapshot = view.snapshot()
+        entry = Entry(plan.services, seq, plan.origin, time, time, snapshot, rule.reading, rule.name, n, None)
+        return rule.act(view, entry, digest)
+    except Exception as error:
+        raise InjectionFailed("an error inside faultinject: the answer cannot be made again") from error
+
+
 def head_of(answer: Respond, now: float) -> bytes:
     """Status line and headers as faultinject hands them to a server, or with `exact` to the client itself.
 
@@ -124,10 +160,62 @@ def head_of(answer: Respond, now: float) -> bytes:
     return head(common.status_line, headers)
 
 
+def headers_of(answer: Respond, now: float) -> list[tuple[str, str]]:
+    """Its headers, as `head_of` writes them.
+
+    Args:
+        answer: what is sent.
+        now: unix seconds.
+    """
+    return list(at_its_start(answer, now))
+
+
+def sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
+    """What leaves of an answer's body, and what is to be said of it.
+
+    Args:
+        action: the answer.
+        method: the request's.
+        rule: whose it is.
+    """
+    body, transform = action.body, action.transform
+    wait = descriptions.wait(rule) if rule.value("delay")[1] else ""
+    if action.answer.late:
+        if not body:
+            return body, []
+        start = late_start(body)
+        note = f"the head goes out at once, then blanks for {wait}, one every {descriptions.seconds(BLANK_EVERY)}"
+        return body[:start] + b" " + body[start:], [f"{note} (here one in all), then the error"]
+    notes = [f"sent after {wait}"] if wait else []
+    if transform is None:
+        return body, notes
+    if has_no_body(method, action.answer.status, action.headers) or not transform.fits(len(body)):
+        return body, [
+            *notes,
+            f"of a body of {descriptions.count(len(body), 'byte')} nothing can be cut or slowed",
+        ]
+    body = transform.feed(body)
+    if transform.cuts:
+        notes.append("the connection closes after these bytes")
+    if transform.rate is not None:
+        notes.append(f"the body goes out at {descriptions.count(transform.rate, 'byte')} a second")
+    return body, notes
+
+
 def replace_options(rule: Rule, **options: str | None) -> Rule:
     """The same rule with other triggers and effects; None takes one away."""
     kept = {key: text for key, text in {**rule.options, **options}.items() if text is not None}
     return Rule.of_parts(rule.fault, (rule.name, dict(rule.conditions), dict(rule.unless), kept))
+
+
+def of_everybody(rule: Rule) -> Rule:
+    """The same rule with samples that choose everybody."""
+    conditions = dict(rule.conditions)
+    if "sample" in conditions:
+        conditions["sample"] = tuple(f"{text.rpartition(':')[0]}:1" for text in conditions["sample"])
+    # Whom an `unless.sample` chooses is as open: then it keeps nobody away.
+    unless = {key: texts for key, texts in rule.unless.items() if key != "sample"}
+    return Rule.of_parts(rule.fault, (rule.name, conditions, unless, dict(rule.options)))
 
 
 def unconditional(rule: Rule) -> Rule:

@@ -1,0 +1,88 @@
+"""What few scenarios ask for before a WSGI request is decided: to watch the app's own answers, and to read its own rules."""
+
+from __future__ import annotations
+
+from faultinject.adapters.special import HEADER, REFUSED, Seen, asked_by
+from faultinject.engine.facets import ENVIRON
+from faultinject.engine.request import environ_key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any
+
+    from faultinject.adapters.types import Environ, Start, WSGIApp
+    from faultinject.engine.plan import Plan
+    from faultinject.engine.services import Watch
+    from faultinject.http.types import Headers
+
+
+KEY = environ_key(HEADER)
+
+
+def prepare(
+    app: WSGIApp, environ: Environ, start_response: Start, plan: Plan
+) -> tuple[WSGIApp, Start, tuple[Plan, Sequence[int]] | None]:
+    """The app and `start_response` as the request is to have them, and the plan and candidates that it asks for itself."""
+    own = app if plan.watch is None else watched(app, plan.watch)
+    text = None if plan.asked is None else environ.get(KEY)
+    if text is None:
+        return own, start_response, None
+    asked, why = asked_by(plan, text, ENVIRON, environ)
+    if why:
+        start_response = _refusing(start_response, why)
+    return own, start_response, asked
+
+
+def _refusing(start_response: Start, why: str) -> Start:
+    """`start_response` that says in the answer what is wrong with the rules that were asked for."""
+
+    def start(status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
+        return start_response(status, [*headers, (REFUSED, why)], *more, **named)
+
+    return start
+
+
+def watched(app: WSGIApp, watch: Watch) -> WSGIApp:
+    """The app, each answer of which is noted when it begins."""
+
+    def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:
+        seen = Seen(environ, watch)
+
+        def start(status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
+            write = start_response(status, headers, *more, **named)
+            seen.answer(headers, failed=status[:1] == "5")
+            return write
+
+        try:
+            result = app(environ, start)
+        except Exception as error:
+            seen.fail(error)
+            raise
+        # A generator begins its answer when the server asks for the first piece.
+        return result if seen.begun else Beginning(result, seen)
+
+    return serve
+
+
+class Beginning:
+    """What an app returned that has not begun its answer: it may still raise instead."""
+
+    def __init__(self, result: Iterable[bytes], seen: Seen) -> None:
+        self._result = result
+        self._seen = seen
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._result
+        except Exception as error:
+            self._seen.fail(error)
+            raise
+
+    def close(self) -> None:
+        """End what the app returned."""
+        getattr(self._result, "close", _nothing)()
+
+
+def _nothing() -> None:
+    """There is nothing to end."""

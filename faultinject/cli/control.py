@@ -1,0 +1,285 @@
+"""`faultinject control`: a running server's faults, looked at and changed from the terminal by its control API."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from faultinject.cli.layout import CONTEXT
+
+if TYPE_CHECKING:
+    from faultinject.cli.control_client import ControlClient
+
+    F = TypeVar("F", bound=Callable[..., int])
+
+PAGE = 5_000
+"""Outcomes of one call."""
+PAUSE, GIVES_UP = 0.5, 30.0
+"""Seconds until a live journal that has ended is asked for again, and in which it has to come back."""
+
+
+def _common(function: F) -> F:
+    """The options that every command has."""
+    function = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+    return click.option(
+        "--url",
+        metavar="URL",
+        help="Where the control API is: http://127.0.0.1:8765, or http://HOST:PORT/PATH of an app. By default FAULTINJECT_CONTROL, if that"
+        " is an address.",
+    )(function)
+
+
+def _changing(function: F) -> F:
+    """The options of a command that changes something."""
+    return click.option(
+        "--generation",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Change nothing, and exit with 1, unless this generation is in force (status shows it).",
+    )(_common(function))
+
+
+@click.group(
+    context_settings=CONTEXT,
+    short_help="Look at a running server's faults, and change them, by its control API.",
+)
+def control() -> None:
+    """Look at a running server's faults, and change them.
+
+    The server has a control API when it is started with FAULTINJECT_CONTROL. The token is that of FAULTINJECT_TOKEN; there is no option for it,
+    because others see the options of a process. A change is for all processes that share the server's store.
+    """
+
+
+@control.command(
+    context_settings=CONTEXT, short_help="Show whether faults are on, the rules and their counts."
+)
+@_common
+def status(*, url: str | None, as_json: bool) -> int:
+    """Show whether faults are on and until when, what is in force, and what came of it."""
+    client = _client(url)
+    return _show(client, client.state(), as_json=as_json)
+
+
+@control.command(context_settings=CONTEXT, short_help="Show the rules in force.")
+@click.option("--toml", "as_toml", is_flag=True, help="Print them as a file of rules in TOML.")
+@_common
+def rules(*, url: str | None, as_json: bool, as_toml: bool) -> int:
+    """Show the rules in force with their counts; with --json or --toml as `set --file` takes them."""
+    from faultinject.cli import control_output as output
+    from faultinject.cli.explanation import print_json
+
+    client = _client(url)
+    if as_toml:
+        click.echo(client.text("/rules", format="toml"), nl=False)
+    elif as_json:
+        print_json(client.scenario())
+    else:
+        output.show_rules(client.state()["rules"])
+    return 0
+
+
+@control.command(
+    "set", context_settings=CONTEXT, short_help="Put other rules in force; counts begin at zero."
+)
+@click.argument("rules", nargs=-1, metavar="[RULE]...")
+@click.option("--file", metavar="FILE", help="Rules of a TOML file (or JSON, when it is named .json).")
+@click.option("--seed", help="The seed; by default the file's, else the one in force.")
+@_changing
+def set_rules(
+    rules: tuple[str, ...],
+    *,
+    file: str | None,
+    seed: str | None,
+    url: str | None,
+    as_json: bool,
+    generation: int | None,
+) -> int:
+    """Put these rules in the place of all others; counts begin at zero.
+
+    Rules with a mistake change nothing. The `abort` in force stays where a file names none.
+    """
+    import json
+
+    from faultinject.cli.rules import read_rules_of
+
+    client = _client(url)
+    body: dict[str, Any]
+    if file is None:
+        if not rules:
+            raise click.UsageError("there is no rule: give one, such as cos:SlowDown,times=2, or --file FILE")
+        # The server reads them: it may have vendors and faults that are not installed here.
+        body = {"text": "\n".join(rules)}
+    else:
+        found = read_rules_of(rules, file)
+        assert found is not None
+        body = json.loads(found.to_json())
+    if seed is not None:
+        body["seed"] = seed
+    return _show(client, client.change("PUT", "/rules", body, generation), as_json=as_json)
+
+
+@control.command(context_settings=CONTEXT, short_help="Put one more rule behind those in force.")
+@click.argument("rule")
+@_changing
+def add(rule: str, *, url: str | None, as_json: bool, generation: int | None) -> int:
+    """Put one more rule behind those in force, whose counts go on."""
+    client = _client(url)
+    return _show(client, client.change("POST", "/rules", {"text": rule}, generation), as_json=as_json)
+
+
+@control.command(context_settings=CONTEXT, short_help="Take one rule away.")
+@click.argument("name")
+@_changing
+def remove(name: str, *, url: str | None, as_json: bool, generation: int | None) -> int:
+    """Take one rule away; the counts of the others go on."""
+    client = _client(url)
+    return _show(client, client.change("DELETE", client.rule(name), None, generation), as_json=as_json)
+
+
+@control.command(context_settings=CONTEXT, short_help="Switch one rule on again.")
+@click.argument("name")
+@_changing
+def enable(name: str, *, url: str | None, as_json: bool, generation: int | None) -> int:
+    """Switch one rule on again; its counts go on."""
+    client = _client(url)
+    path = client.rule(name, "/enable")
+    return _show(client, client.change("POST", path, None, generation), as_json=as_json)
+
+
+@control.command(context_settings=CONTEXT, short_help="Switch one rule off.")
+@click.argument("name")
+@_changing
+def disable(name: str, *, url: str | None, as_json: bool, generation: int | None) -> int:
+    """Switch one rule off; its counts stay."""
+    client = _client(url)
+    path = client.rule(name, "/disable")
+    return _show(client, client.change("POST", path, None, generation), as_json=as_json)
+
+
+@control.command(context_settings=CONTEXT, short_help="Switch faults on, for good or for a time.")
+@click.option("--for", "duration", metavar="10m", help="Switch off again after this time.")
+@_changing
+def on(*, duration: str | None, url: str | None, as_json: bool, generation: int | None) -> int:
+    """Switch faults on, in all processes of the store."""
+    client = _client(url)
+    body = {} if duration is None else {"for": duration}
+    return _show(client, client.change("POST", "/on", body, generation), as_json=as_json)
+
+
+@control.command(context_settings=CONTEXT, short_help="Switch faults off.")
+@_changing
+def off(*, url: str | None, as_json: bool, generation: int | None) -> int:
+    """Switch faults off, in all processes of the store; what waits ends, rules and counts stay."""
+    client = _client(url)
+    return _show(client, client.change("POST", "/off", None, generation), as_json=as_json)
+
+
+@control.command(context_settings=CONTEXT, short_help="Let all counts begin at zero.")
+@_changing
+def reset(*, url: str | None, as_json: bool, generation: int | None) -> int:
+    """Let the counts of all rules begin at zero."""
+    client = _client(url)
+    return _show(client, client.change("POST", "/reset", None, generation), as_json=as_json)
+
+
+@control.command(context_settings=CONTEXT, short_help="Show what happened to requests.")
+@click.option("--follow", "follows", is_flag=True, help="Go on with each request as it comes, until Ctrl-C.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0, max=10_000),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="How many requests of those so far.",
+)
+@_common
+def journal(*, follows: bool, limit: int, url: str | None, as_json: bool) -> int:
+    """Show the latest requests that met a rule, and what became of them.
+
+    With --follow --json, each is one line.
+    """
+    from faultinject.cli import control_output as output
+    from faultinject.cli.explanation import print_json
+
+    client = _client(url)
+    outcomes, cursor, dropped = _latest(client, limit)
+    if follows:
+        _follow(client, outcomes, cursor, as_json=as_json)
+    elif as_json:
+        print_json({"v": 1, "outcomes": outcomes, "cursor": cursor, "dropped": dropped})
+    else:
+        output.show_journal(outcomes, dropped)
+    return 0
+
+
+def _client(url: str | None) -> ControlClient:
+    from faultinject.cli.control_client import ControlClient
+
+    return ControlClient(url)
+
+
+def _show(client: ControlClient, state: dict[str, Any], *, as_json: bool) -> int:
+    from faultinject.cli import control_output as output
+    from faultinject.cli.explanation import print_json
+
+    if as_json:
+        print_json(state)
+    else:
+        output.show_state(state, client.url)
+    return 0
+
+
+def _latest(client: ControlClient, limit: int) -> tuple[list[dict[str, Any]], str, int]:
+    """The last so many outcomes, the cursor behind them, and how many are no longer kept."""
+    kept: deque[dict[str, Any]] = deque(maxlen=limit)
+    cursor, dropped = "", 0
+    while True:
+        found = client.journal(cursor, PAGE)
+        kept += found["outcomes"]
+        cursor = found["cursor"]
+        dropped += found["dropped"]
+        if len(found["outcomes"]) < PAGE:
+            return [*kept], cursor, dropped
+
+
+def _follow(client: ControlClient, outcomes: list[dict[str, Any]], cursor: str, *, as_json: bool) -> None:
+    """Write each outcome as a line, until Ctrl-C; a stream that ends is asked for again, from where it was."""
+    import json
+    import time
+
+    from faultinject.cli import control_output as output
+    from faultinject.cli import listening
+    from faultinject.exceptions import ConfigurationError
+    from faultinject.rules.values import visible
+
+    def tell(outcome: dict[str, Any]) -> None:
+        click.echo(json.dumps(outcome) if as_json else output.journal_line(outcome))
+
+    listening.heed_interrupts()
+    for each in outcomes:
+        tell(each)
+    alive, lost = time.monotonic(), False
+    while True:
+        try:
+            for kind, data, later in client.stream(cursor):
+                alive, lost = time.monotonic(), False
+                cursor = later or cursor
+                if kind == "dropped":
+                    click.echo(f"faultinject: {visible(data)} requests are missing here", err=True)
+                elif kind == "problem":
+                    click.echo(f"faultinject: {visible(str(json.loads(data)))}", err=True)
+                elif data:
+                    tell(json.loads(data))
+        except (ConnectionError, ValueError) as error:
+            if time.monotonic() - alive > GIVES_UP:
+                if isinstance(error, ConfigurationError):
+                    raise
+                raise ConfigurationError(f"{client.url} has broken off the live journal: {error}") from None
+            if not lost:
+                lost = True
+                click.echo(f"faultinject: the connection to {client.url} is lost; trying again", err=True)
+        time.sleep(PAUSE)

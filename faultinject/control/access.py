@@ -1,0 +1,147 @@
+"""Who may ask: the token, the names and addresses that are let in. It reads heads alone, and answers nothing."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from hmac import compare_digest
+from secrets import token_urlsafe
+
+from faultinject.control.answers import Refusal
+from faultinject.rules.control import HOSTS, REMOTE, TOKEN, is_loopback
+from faultinject.rules.values import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from faultinject.rules.control import ControlSettings
+
+FORWARDED = frozenset(
+    "cf-connecting-ip fastly-client-ip forwarded true-client-ip via x-client-ip x-cluster-client-ip x-envoy-external-address"
+    " x-original-forwarded-for x-real-ip".split()
+)
+"""What proxies add, besides all that begins with `x-forwarded-`: the connection is the proxy's, not the client's."""
+_PORTS = {"http": "80", "https": "443"}
+
+
+class Access:
+    """Who may ask.
+
+    Args:
+        settings: of the environment.
+        token: what each call must bring; by default that of the settings, else a random one.
+
+    Attributes:
+        token: what each call must bring.
+        place: where the API is, for messages.
+    """
+
+    def __init__(self, settings: ControlSettings, token: str | None = None) -> None:
+        self.token = token or settings.token or token_urlsafe(32)
+        self.place = settings.place
+        self._remote = settings.remote
+        self._digest = _digest(self.token)
+        # An address that somebody told it to listen on cannot be another host's name.
+        own = () if settings.host in ("", "0.0.0.0", "::") else (settings.host,)  # noqa: S104 - compared, not bound
+        self._hosts = {*settings.hosts, *own}
+
+    def check_host(self, host: str | None) -> None:
+        """Refuse a request for a name that is not ours: a page of another site whose name was made to mean this machine.
+
+        Raises:
+            Refusal: with 421.
+        """
+        name = None if host is None else split_host(host)[0]
+        if not name or not (is_loopback(name) or name in self._hosts):
+            shown = visible(host or "")[:200] or "none"
+            raise Refusal(421, f"the Host {shown} is not one of this control API; {HOSTS} names further ones")
+
+    def check_client(self, client: str | None, headers: Mapping[str, str]) -> None:
+        """Refuse a client that is not on this machine, unless such are allowed.
+
+        What a proxy says of its clients is not believed; that it says something tells that there is one.
+
+        Raises:
+            Refusal: with 403.
+        """
+        if self._remote:
+            return
+        if client is None:
+            raise Refusal(
+                403, f"the server does not tell the client's address; {REMOTE}=allow lets anybody in"
+            )
+        if not is_loopback(client):
+            raise Refusal(403, f"{visible(client)} is not on this machine; {REMOTE}=allow lets others in")
+        for name in headers:
+            if name in FORWARDED or name.startswith("x-forwarded-"):
+                raise Refusal(
+                    403, f"the request came through a proxy ({name}); {REMOTE}=allow lets others in"
+                )
+
+    def check_site(self, site: str | None) -> None:
+        """Refuse what a browser says that a page of another origin asks for, where it sends no Origin: for an image, a script.
+
+        https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
+
+        Raises:
+            Refusal: with 403.
+        """
+        if site is not None and site not in ("same-origin", "none"):
+            raise Refusal(403, f"a page of another origin asks (Sec-Fetch-Site: {visible(site)[:200]})")
+
+    def check_origin(self, origin: str | None, host: str) -> None:
+        """Refuse what a page of another origin asks for.
+
+        Raises:
+            Refusal: with 403.
+        """
+        if origin is None:
+            return
+        scheme, _, authority = origin.partition("://")
+        port = _PORTS.get(scheme)
+        name, given = split_host(authority)
+        ours, asked = split_host(host)
+        if port is None or (name, given or port) != (ours, asked or port):
+            raise Refusal(403, f"the Origin {visible(origin)[:200]} is another one than this control API's")
+
+    def check_token(self, authorization: str | None) -> None:
+        """Refuse a call without the token, in a time that does not depend on where a wrong one differs.
+
+        Raises:
+            Refusal: with 401.
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        right = compare_digest(_digest(token.strip()), self._digest)
+        if right and scheme.lower() == "bearer":
+            return
+        what = "the token is wrong" if authorization else "a token is missing"
+        raise Refusal(
+            401,
+            f"{what}: send Authorization: Bearer and the token, of {TOKEN} or of the server's log",
+            headers={"WWW-Authenticate": 'Bearer realm="faultinject"'},
+        )
+
+
+def split_host(host: str) -> tuple[str, str]:
+    """Name, lower case, and port of a Host header; what is none has an empty name.
+
+    >>> split_host("LocalHost.:8000"), split_host("[::1]:8"), split_host("::1"), split_host("user@localhost")
+    (('localhost', '8000'), ('::1', '8'), ('', ''), ('', ''))
+    """
+    text = host.strip().lower()
+    if text[:1] == "[":
+        name, bracket, rest = text[1:].partition("]")
+        rest = rest if bracket else "?"
+    else:
+        name, colon, port = text.partition(":")
+        rest = colon + port
+        if not name.replace("-", "").replace(".", "").replace("_", "").isalnum():
+            name = ""
+    port = rest[1:]
+    if rest and (rest[0] != ":" or not (port.isascii() and port.isdecimal())):
+        return "", ""
+    return (name.removesuffix("."), port) if name else ("", "")
+
+
+def _digest(token: str) -> bytes:
+    return blake2b(token.encode("utf-8", "surrogateescape"), digest_size=32).digest()

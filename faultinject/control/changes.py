@@ -1,0 +1,352 @@
+"""Calls that change what is in force. Each is carried out whole or not at all, and told to the log once."""
+
+from __future__ import annotations
+
+from functools import partial
+from time import gmtime, strftime
+
+from faultinject.control.answers import RETRY_SECONDS, Answer, Refusal
+from faultinject.control.state import state
+from faultinject.exceptions import ConfigurationError, Conflict, StoreUnavailable
+from faultinject.journal import log
+from faultinject.rules import values
+from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.foreign import check_foreign
+from faultinject.rules.printed_json import json_text
+from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.values import Mistake, nearest, shown
+from faultinject.rules.vocabulary import KEYS, split_key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+    from faultinject.control.call import Call
+    from faultinject.injector.standing import Standing
+
+    Prepared = tuple[str, Callable[..., Standing]]
+    """What the log says of a change, and what makes it when it is told the generation that it is `expected` to change."""
+
+MOST_RULES = 10_000
+"""In force by the API."""
+TRIES = 20
+"""How often a change is made anew from what another one has put in force meanwhile."""
+
+
+def switch_on(call: Call) -> Answer:
+    """Switch faults on, in all processes, for good or for a time."""
+    given = call.keys(("for",))
+    until = None
+    text = given.get("for")
+    if text is not None:
+        try:
+            if not isinstance(text, str):
+                raise Mistake(f"{shown(json_text(text))} is not a duration such as 10m")
+            seconds = values.duration(text)
+            if not seconds:
+                raise Mistake(f"{shown(text)} is no time; POST /off switches faults off")
+        except Mistake as mistake:
+            raise mistake.error([mistake.message]) from None
+        until = call.injector.clock() + seconds
+    _check_armable(call)
+    _check_time(call)
+    made = call.injector.enable(until=until, expected=call.expected)
+    return _changed(call, "switched faults on" if text is None else f"switched faults on for {text}", made)
+
+
+def switch_off(call: Call) -> Answer:
+    """Switch faults off, in all processes; waits end, counts stay."""
+    call.keys(())
+    try:
+        made = call.injector.disable(expected=call.expected)
+    except StoreUnavailable as error:
+        _tell(call, "switched faults off in one process", call.injector.standing)
+        raise Refusal(
+            503,
+            f"faults are off in the process that answers; the others cannot be told, so repeat it: {error}",
+            headers={"Retry-After": str(RETRY_SECONDS)},
+        ) from error
+    return _changed(call, "switched faults off", made)
+
+
+def reset(call: Call) -> Answer:
+    """Let all counts begin at zero."""
+    call.keys(())
+    _check_armable(call)
+    made = call.injector.reset(expected=call.expected)
+    return _changed(call, "set all counts to zero", made)
+
+
+def put_rules(call: Call) -> Answer:
+    """Put a whole scenario in force; counts begin at zero. Its seed and `abort` stay where none is given."""
+    given, names_abort = _scenario(call), "abort" in call.data()
+    _check_armable(call)
+
+    def change(standing: Standing) -> Prepared:
+        check_foreign(given, known=standing.scenario.rules)
+        before, scenario = standing.scenario.abort, given
+        if not names_abort:
+            scenario = Scenario(given.rules, seed=given.seed, abort=before)
+        what = f"put {_number(len(scenario.rules))} in force: {scenario}"
+        if scenario.abort != before:
+            bound = f"set abort to {scenario.abort}" if scenario.abort else "removed abort"
+            what = f"{bound} and {what}"
+        return what, partial(call.injector.use, scenario)
+
+    return _changed(call, *_carry_out(call, change))
+
+
+def add_rule(call: Call) -> Answer:
+    """Put one more rule behind those in force."""
+    given = call.data()
+    rule = one_rule(given if "text" in given else {"rule": given})
+    check_foreign(Scenario([rule]))
+    _check_armable(call)
+
+    def change(standing: Standing) -> Prepared:
+        _check_number(len(standing.scenario.rules) + 1)
+        if rule.name is not None and rule.name in standing.scenario.display_names:
+            raise ConfigurationError(
+                [f"{rule.name} is already the name of another rule; names must be unique"]
+            )
+        return f"added the rule {rule}", partial(call.injector.add, [rule])
+
+    return _changed(call, *_carry_out(call, change), status=201)
+
+
+def patch_rule(call: Call) -> Answer:
+    """Change keys of one rule; null takes one away. Its counts begin at zero, the others' go on."""
+    given = call.data()
+
+    def change(standing: Standing) -> Prepared:
+        old = standing.scenario.rules[place_of(call, standing.scenario)]
+        rule = one_rule(given) if "text" in given else _rule(_patched(old.to_dict(), given))
+        check_foreign(Scenario([rule]), known=[old])
+        _check_armable(call)
+        return f"changed the rule {call.name} to {rule}", partial(call.injector.replace, call.name, rule)
+
+    return _changed(call, *_carry_out(call, change))
+
+
+def delete_rule(call: Call) -> Answer:
+    """Take one rule away; the others' counts go on."""
+    return _change_one(call, call.injector.remove, "removed")
+
+
+def enable_rule(call: Call) -> Answer:
+    """Switch one rule on again; its counts stay."""
+    return _change_one(call, call.injector.enable_rule, "enabled")
+
+
+def disable_rule(call: Call) -> Answer:
+    """Switch one rule off; its counts stay."""
+    return _change_one(call, call.injector.disable_rule, "disabled", arms=False)
+
+
+def place_of(call: Call, scenario: Scenario) -> int:
+    """Where the rule stands that the path names.
+
+    Raises:
+        Refusal: there is none of that name.
+    """
+    names = scenario.display_names
+    if call.name in names:
+        return names.index(call.name)
+    there = nearest(call.name, names) if names else "; there is none"
+    raise Refusal(404, f"{shown(call.name)} is not the name of a rule{there}")
+
+
+def one_rule(given: Mapping[str, Any]) -> Rule:
+    """The one rule of a text or of a table of keys.
+
+    Raises:
+        ConfigurationError: it is wrong.
+    """
+    if len(given) != 1:
+        raise Refusal(
+            400, 'give one rule: {"text": "cos:SlowDown,times=2"} or {"fault": "cos:SlowDown", "times": 2}'
+        )
+    if "rule" in given and not isinstance(given["rule"], str):
+        if not isinstance(given["rule"], dict):
+            raise Refusal(400, f"{shown(json_text(given['rule']))} is not a rule: give text or an object")
+        return _rule(given["rule"])
+    scenario = _parsed(given.get("text", given.get("rule")), None)
+    if len(scenario.rules) != 1:
+        raise ConfigurationError([f"one rule is asked for, and {len(scenario.rules) or 'none'} were given"])
+    return scenario.rules[0]
+
+
+def _scenario(call: Call) -> Scenario:
+    given = call.data()
+    if "text" in given:
+        call.keys(("text", "seed", "abort"))
+        scenario = _parsed(given["text"], given.get("seed"))
+        if "abort" in given:
+            # Read by the very reader of files, which says what is wrong with it.
+            abort = Scenario.from_json(json_text({"rules": [], "abort": given["abort"]})).abort
+            scenario = Scenario(scenario.rules, seed=scenario.seed, abort=abort)
+    else:
+        rules = given.get("rules")
+        if rules is None:
+            raise Refusal(400, 'rules are missing: give {"rules": [...]} or {"text": "cos:SlowDown,times=2"}')
+        if isinstance(rules, list):
+            _check_number(len(rules))
+        scenario = Scenario.from_json(call.text)
+    _check_number(len(scenario.rules))
+    return scenario
+
+
+def _parsed(text: object, seed: object) -> Scenario:
+    if not isinstance(text, str):
+        raise Refusal(400, f"text: {shown(json_text(text))} is not a text")
+    if seed is not None and (not isinstance(seed, str | int) or isinstance(seed, bool)):
+        raise Refusal(400, f"seed: {shown(json_text(seed))} is neither a text nor a whole number")
+    return Scenario.parse(text, seed=seed)
+
+
+def _rule(data: Mapping[str, object]) -> Rule:
+    # As a scenario of one it is read by the very reader of files.
+    return Scenario.from_json(json_text({"rules": [data]})).rules[0]
+
+
+def _check_number(number: int) -> None:
+    if number > MOST_RULES:
+        raise Refusal(413, f"{number} rules are too many: the control API takes {MOST_RULES}")
+
+
+def _patched(data: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule's data with the keys of a `PATCH`, however each is spelled; null takes one away.
+
+    Raises:
+        ConfigurationError: a key is none, or given twice.
+    """
+    known = set()
+    try:
+        for path, value in _leaves(given):
+            if path in known:
+                raise Mistake(f"{'.'.join(path)} is given twice")
+            known.add(path)
+            *tables, last = path
+            place = data
+            for each in tables:
+                inner = place.get(each)
+                place[each] = place = inner if isinstance(inner, dict) else {}
+            if value is not None:
+                place[last] = value
+            elif _is_key(*path):
+                place.pop(last, None)
+            else:
+                place[last] = ""  # the reader says that it is no key
+    except Mistake as mistake:
+        raise mistake.error([mistake.message]) from None
+    return _without_empty(data)
+
+
+def _leaves(given: Mapping[str, Any], before: str = "") -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Where each value stands in a rule's data: tables such as `header` are taken apart, name by name."""
+    for raw, value in given.items():
+        unless, word, name = split_key(f"{before}{raw}")
+        key = KEYS.get(word)
+        opens = key.named if key is not None else word == "unless"
+        if isinstance(value, dict) and opens:
+            yield from _leaves(value, f"{before}{raw}.")
+            continue
+        if name is not None and key is not None and key.header:
+            name = name.lower().replace("_", "-")
+        head = ("unless",) if unless else ()
+        yield (*head, word, *(() if name is None else (name,))), value
+
+
+def _is_key(first: str, *rest: str) -> bool:
+    return rest[0] in CONDITIONS if first == "unless" and rest else first in ("fault", "unless", *KEYS)
+
+
+def _without_empty(data: dict[str, Any]) -> dict[str, Any]:
+    inner = {key: _without_empty(each) if isinstance(each, dict) else each for key, each in data.items()}
+    return {key: each for key, each in inner.items() if each != {}}
+
+
+def _check_armable(call: Call) -> None:
+    """Nothing is armed where nothing may be injected.
+
+    Raises:
+        Refusal: this is production.
+    """
+    production = call.injector.production
+    if production is not None:
+        raise Refusal(
+            403,
+            f"{production} looks like production: to inject there, start with FAULTINJECT_PRODUCTION=allow"
+            " and FAULTINJECT_EXPIRES of at most 24h",
+        )
+
+
+def _check_time(call: Call) -> None:
+    """Faults are not switched on where they would stay off.
+
+    Raises:
+        Refusal: FAULTINJECT_EXPIRES has passed.
+    """
+    expires = call.injector.expires
+    if expires is not None and call.injector.clock() >= expires:
+        moment = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(expires))
+        raise Refusal(
+            403, f"FAULTINJECT_EXPIRES has ended all faults of this server at {moment}: start it again first"
+        )
+
+
+def _number(number: int) -> str:
+    return "1 rule" if number == 1 else f"{number} rules"
+
+
+def _change_one(call: Call, does: Callable[..., Standing], said: str, *, arms: bool = True) -> Answer:
+    call.keys(())
+
+    def change(standing: Standing) -> Prepared:
+        rule = standing.scenario.rules[place_of(call, standing.scenario)]
+        if arms:
+            _check_armable(call)
+        # A name by position says little when the rules have changed again.
+        return f"{said} the rule {call.name}, {rule}", partial(does, call.name)
+
+    return _changed(call, *_carry_out(call, change))
+
+
+def _carry_out(call: Call, change: Callable[[Standing], Prepared]) -> tuple[str, Standing]:
+    """Make a change from what is in force; nothing of what another one puts in force meanwhile is lost.
+
+    Args:
+        call: what is asked for.
+        change: from what is in force to the change of it, which is right but for If-Match.
+
+    Returns:
+        What the log says of it, and what is in force by it.
+
+    Raises:
+        Conflict: If-Match names another generation than the one in force.
+    """
+    for _ in range(TRIES):
+        standing = call.injector.standing
+        what, do = change(standing)
+        expected = call.expected
+        try:
+            return what, do(expected=standing.generation if expected is None else expected)
+        except Conflict:
+            if expected is not None:
+                raise
+    # What is in force cannot be read, and is replaced whatever it is; or there is no end of others.
+    what, do = change(call.injector.standing)
+    return what, do(expected=None)
+
+
+def _changed(call: Call, what: str, made: Standing, *, status: int = 200) -> Answer:
+    """The new state; the log says who has changed what."""
+    _tell(call, what, made)
+    found = state(call.injector)
+    return Answer.of_data(found, status=status, headers={"ETag": f'"{found["generation"]}"'})
+
+
+def _tell(call: Call, what: str, made: Standing) -> None:
+    log.changed(what, call.client, call.headers.get("user-agent", ""), call.access.place, made.generation)

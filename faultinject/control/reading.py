@@ -1,0 +1,239 @@
+"""Calls that change nothing."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+from faultinject.control.answers import Answer, Refusal
+from faultinject.control.changes import one_rule, place_of
+from faultinject.control.state import rule_data, state
+from faultinject.engine.journal_entry import Outcome
+from faultinject.exceptions import ConfigurationError
+from faultinject.rules.examples import example
+from faultinject.rules.values import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from faultinject.control.call import Call
+    from faultinject.engine.actions import Respond
+    from faultinject.rules.key import Key
+    from faultinject.rules.rule import Rule
+
+MOST_OUTCOMES, USUAL_OUTCOMES = 5_000, 500
+_LONGEST = 2_048
+
+
+def get_health(_: Call) -> Answer:
+    """Say that it answers, and nothing else."""
+    return Answer.of_data({"ok": True})
+
+
+def get_state(call: Call) -> Answer:
+    """Show the switch, the rules with their counts, and the limits."""
+    found = state(call.injector)
+    return Answer.of_data(found, headers={"ETag": f'"{found["generation"]}"'})
+
+
+def get_rules(call: Call) -> Answer:
+    """Show the scenario, as `PUT /rules` takes it; `format=toml` for a file of rules."""
+    standing = call.injector.standing
+    tag = {"ETag": f'"{standing.generation}"'}
+    form = call.query.get("format", "json")
+    if form == "toml":
+        text = standing.scenario.to_toml().encode("utf-8", "replace")
+        return Answer(text, content_type="application/toml; charset=utf-8", headers=tag)
+    if form != "json":
+        raise Refusal(400, f"format: {shown(form)} is neither json nor toml")
+    abort = standing.scenario.abort
+    found: dict[str, Any] = (
+        {"seed": standing.seed} if abort is None else {"seed": standing.seed, "abort": abort}
+    )
+    found["rules"] = [rule.to_dict() for rule in standing.scenario.rules]
+    return Answer.of_data(found, headers=tag)
+
+
+def get_rule(call: Call) -> Answer:
+    """Show one rule with its counts."""
+    standing = call.injector.standing
+    index = place_of(call, standing.scenario)
+    counts = call.injector.counts().get(call.name, {})
+    found = rule_data(
+        call.name, standing.scenario.rules[index], enabled=call.name not in standing.disabled, counts=counts
+    )
+    return Answer.of_data(found, headers={"ETag": f'"{standing.generation}"'})
+
+
+def get_journal(call: Call) -> Answer:
+    """Show what happened to requests, from a cursor on."""
+    limit = call.number("limit", default=USUAL_OUTCOMES, least=1, most=MOST_OUTCOMES)
+    outcomes, cursor, dropped = call.injector.events(cursor_of(call.query.get("after", "")), limit)
+    return Answer.of_data(
+        {"outcomes": [outcome_data(each) for each in outcomes], "cursor": cursor, "dropped": dropped}
+    )
+
+
+def cursor_of(text: str) -> str:
+    """A cursor as an earlier answer gave it.
+
+    Raises:
+        Refusal: it cannot be one.
+    """
+    if len(text) > 200 or not (text.isascii() and text.isprintable()):
+        raise Refusal(400, f"after: {shown(text)} is not the cursor of an earlier answer")
+    return text
+
+
+def outcome_data(outcome: Outcome) -> dict[str, Any]:
+    """The fields of a journal line, and whether there was a fault."""
+    return {**outcome.to_dict(), "injected": outcome.injected}
+
+
+def get_vendors(_: Call) -> Answer:
+    """Show the documented errors of all vendors, as `faultinject vendors --json` does."""
+    from faultinject import vendors
+
+    return Answer.of_data([row.to_dict() for name in vendors.names() for row in vendors.get(name).errors])
+
+
+def get_vendor(call: Call) -> Answer:
+    """Show the documented errors of one vendor."""
+    from faultinject import vendors
+
+    try:
+        vendor = vendors.get(call.name)
+    except ConfigurationError as error:
+        raise Refusal(404, str(error), problems=error.problems) from None
+    return Answer.of_data([row.to_dict() for row in vendor.errors])
+
+
+def get_vocabulary(_: Call) -> Answer:
+    """Show all that a rule may say: faults, conditions, triggers, effects, and whose documented errors."""
+    from faultinject import vendors
+    from faultinject.rules import faults
+    from faultinject.rules.conditions import CONDITIONS
+    from faultinject.rules.effects import EFFECTS
+    from faultinject.rules.triggers import TRIGGERS
+    from faultinject.rules.vocabulary import KEYS
+
+    known = [
+        {"title": each.title, **_words(each.__doc__), "takes": list(each.takes)} for each in faults.every()
+    ]
+    return Answer.of_data(
+        {
+            "faults": known,
+            "conditions": _keys(CONDITIONS),
+            "triggers": _keys(TRIGGERS),
+            "effects": _keys(EFFECTS),
+            "others": _keys({name: KEYS[name] for name in ("name", "vendor")}),
+            "vendors": [
+                {
+                    "id": each.id,
+                    "title": each.title,
+                    "storage": each.addressing is not None,
+                    "groups": list(each.groups),
+                }
+                for each in map(vendors.get, vendors.names())
+            ],
+        }
+    )
+
+
+def _keys(keys: Mapping[str, Key]) -> list[dict[str, Any]]:
+    return [
+        {
+            "key": each.key,
+            "title": each.title,
+            **_words(each.__doc__),
+            "default": each.default_text,
+            "choices": list(each.choices),
+            "named": each.named,
+            "flag": each.flag,
+            "duration": each.seconds,
+            "number": each.number,
+        }
+        for each in keys.values()
+    ]
+
+
+def _words(docstring: str | None) -> dict[str, str]:
+    """The prose of a docstring, and the rule of its example; nothing where `-OO` took docstrings away."""
+    prose, mark, _ = (docstring or "").partition(">>> ")
+    try:
+        shown = example(docstring or "") if mark else ""
+    except Exception:  # another package's example makes no rule
+        shown = ""
+    return {"summary": " ".join(prose.split()), "example": shown}
+
+
+def preview(call: Call) -> Answer:
+    """Show the answer that a rule would give to a request, byte for byte; nothing is carried out."""
+    from faultinject.engine.actions import Respond
+    from faultinject.injector import trials
+    from faultinject.rules.triggers import TRIGGERS
+
+    given = call.keys(("text", "rule", "method", "path", "host"))
+    asked = {key: _word(given, key) for key in ("method", "path", "host")}
+    rule = one_rule({key: given[key] for key in ("text", "rule") if key in given})
+    path = asked["path"] or "/bucket/key"
+    method = asked["method"] or _method_of(rule.conditions.get("method", ()))
+    request = trials.environ(method, path if path[:1] == "/" else f"/{path}", asked["host"] or "127.0.0.1")
+    always = trials.replace_options(rule, **dict.fromkeys(TRIGGERS))
+    trial = trials.Trial([always], call.injector.standing.seed)
+    action = trial.ask(request)
+    matches = action is not None
+    if action is None:
+        trial = trials.Trial([trials.unconditional(always)], call.injector.standing.seed)
+        action = trial.ask(request)
+    says = rule.resolved.in_words(rule)
+    found: dict[str, Any] = {"text": str(rule), "rule": rule.to_dict(), "matches": matches, "says": says}
+    found["notes"] = [says]
+    if not isinstance(action, Respond):
+        return Answer.of_data({**found, **NO_BYTES})
+    action.answer_keys()
+    return Answer.of_data({**found, **answer_data(action, method, rule, trial.injector.clock())})
+
+
+NO_BYTES: Mapping[str, Any] = {"status": None, "headers": [], "body": None, "raw": None}
+"""What is shown of a fault that sends none of its own."""
+
+
+def answer_data(action: Respond, method: str, rule: Rule, now: float) -> dict[str, Any]:
+    """Status, headers and bytes of an answer, and what is to be said of them.
+
+    Args:
+        action: the answer.
+        method: the request's.
+        rule: whose it is.
+        now: when it starts, unix seconds.
+    """
+    from faultinject.injector import trials
+
+    body, notes = trials.sent(action, method, rule)
+    return {
+        "notes": notes,
+        "status": action.answer.status,
+        "headers": [list(each) for each in trials.headers_of(action, now)],
+        "body": b64encode(body).decode(),
+        "raw": b64encode(trials.head_of(action, now) + body).decode(),
+    }
+
+
+def _method_of(named: Iterable[str]) -> str:
+    return next((each.upper() for each in named if each.isalpha()), "GET")
+
+
+def _word(given: Mapping[str, object], key: str) -> str:
+    """A short text of the request that is made up."""
+    value = given.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        raise Refusal(400, f"{key}: give a text of at most {_LONGEST} characters")
+    if key == "path":
+        return value.encode("utf-8", "replace").decode()
+    if not (value.isascii() and value.isprintable()) or (key == "method" and " " in value):
+        raise Refusal(400, f"{key}: {shown(value)} can stand in no request")
+    return value

@@ -1,0 +1,184 @@
+"""What happened in all processes of a directory: JSON lines in files of bounded size, of which the last two are kept.
+
+A file is called `journal-N`, where N is how many lines there were before its first one: so a reader knows how many are gone.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock
+from time import time
+
+from faultinject.counts.contents import EVENTS
+from faultinject.counts.lines import outcomes
+from faultinject.counts.opening import FLAGS, remove_file
+from faultinject.engine.counting import Counter
+from faultinject.exceptions import StoreUnavailable
+from faultinject.journal import log
+from faultinject.journal.line_fields import values
+from faultinject.journal.line_text import line_text
+from faultinject.rules.files import close_own, identity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.counts.directory import StoreDirectory
+    from faultinject.engine.journal_entry import Line, Outcome
+    from faultinject.vendors.addressing import Addressing
+
+LARGEST = 8 << 20
+"""Bytes at which a file takes no more lines, which are then about ten thousand."""
+PATIENCE = 0.05
+"""Seconds that a line waits for the lock where the next file is due."""
+SETTLED = 0.2
+"""Seconds after its last line when nobody is about to add one to a file that is full."""
+_PIECE = 1 << 20
+_FROM_START = (-1, 0, 0)
+
+
+class _Segment:
+    """One of the files, open to append to; closed with the last reference to it, whatever other threads do."""
+
+    def __init__(self, name: str, directory: int) -> None:
+        self.file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | FLAGS, 0o600, dir_fd=directory)
+        self._known = identity(self.file)
+
+    @property
+    def full(self) -> bool:
+        """Whether the next one is due, or this one was removed."""
+        found = os.fstat(self.file)
+        return found.st_size >= LARGEST or not found.st_nlink
+
+    def __del__(self) -> None:
+        if hasattr(self, "_known"):
+            close_own(self.file, self._known)
+
+
+class FileJournal:
+    """The lines of one directory.
+
+    Args:
+        store: the directory; it stays open as long as this.
+        directory: its descriptor.
+    """
+
+    def __init__(self, store: StoreDirectory, directory: int) -> None:
+        self._store = store
+        self._directory = directory
+        self._segment: _Segment | None = None
+        self._lost = Counter()
+        # How many of the lines that could not be written the file tells of.
+        self._told = 0
+        self._telling = allocate_lock()
+
+    def add(self, line: Line, reading: Addressing | None) -> None:
+        """Append a line; one that cannot be written is counted, and told with the next one that can."""
+        data = line_text(values(line, reading))
+        try:
+            segment = self._segment
+            if segment is None or segment.full:
+                segment = self._segment = self._next(segment)
+            if self._lost.value != self._told:
+                self._tell(segment)
+            if os.write(segment.file, data) != len(data):
+                self._lose("no space left")
+        except (OSError, StoreUnavailable) as error:
+            self._lose(getattr(error, "strerror", None) or str(error))
+
+    def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
+        """As `Journal.events`, for all processes.
+
+        Raises:
+            StoreUnavailable: the files cannot be read.
+        """
+        try:
+            return self._read(after, max(0, limit))
+        except OSError as error:
+            raise StoreUnavailable(f"the journal in {self._store.path}: {error.strerror}") from None
+
+    def _read(self, after: str, limit: int) -> tuple[list[Outcome], str, int]:
+        own, *numbers = after.split(".")
+        first, offset, seen = _FROM_START
+        if own == self._store.token and len(numbers) == len(_FROM_START) and all(map(str.isdecimal, numbers)):
+            first, offset, seen = map(int, numbers)
+        there = self._numbers()
+        dropped = 0
+        if there and first not in there:
+            # What came after the cursor, or after the very first line, and is there no longer.
+            dropped = max(0, there[0] - (first + seen if first >= 0 else 0))
+            first, offset, seen = there[0], 0, 0
+        found: list[Outcome] = []
+        while there:
+            lines, lost, count, length, settled = self._lines(first, offset, limit - len(found))
+            found += lines
+            dropped += lost
+            offset += length
+            seen += count
+            later = [each for each in there if each > first]
+            if length and len(found) < limit:
+                continue
+            if len(found) >= limit or not later or not settled:
+                break
+            first, offset, seen = later[0], 0, 0
+        cursor = f"{self._store.token}.{first}.{offset}.{seen}" if there else after
+        return found, cursor, dropped
+
+    def _lines(self, first: int, offset: int, limit: int) -> tuple[list[Outcome], int, int, int, bool]:
+        """Outcomes of a file from an offset on; how many lines nobody could write; of how many lines and bytes; whether no more comes."""
+        try:
+            file = os.open(f"{EVENTS}{first}", os.O_RDONLY | FLAGS, dir_fd=self._directory)
+        except FileNotFoundError:  # removed since
+            return [], 0, 0, 0, True
+        with os.fdopen(file, "rb") as opened:
+            opened.seek(offset)
+            data = opened.read(_PIECE)
+            settled = time() - os.fstat(file).st_mtime >= SETTLED
+        found, lost, count, length = outcomes(data, limit)
+        return found, lost, count, length, settled
+
+    def _next(self, full: _Segment | None) -> _Segment:
+        """The file that takes the next lines; where the lock cannot be had, the full one takes a few more."""
+        try:
+            self._store.lock.acquire(PATIENCE)
+        except StoreUnavailable:
+            if full is None:
+                raise
+            return full
+        try:
+            there = self._numbers()
+            newest = there[-1] if there else 0
+            segment = _Segment(f"{EVENTS}{newest}", self._directory)
+            if segment.full:
+                segment = _Segment(f"{EVENTS}{newest + self._count(newest)}", self._directory)
+                for each in there[:-1]:
+                    remove_file(f"{EVENTS}{each}", self._directory)
+            return segment
+        finally:
+            self._store.lock.release()
+
+    def _count(self, number: int) -> int:
+        """How many lines a file has."""
+        with os.fdopen(
+            os.open(f"{EVENTS}{number}", os.O_RDONLY | FLAGS, dir_fd=self._directory), "rb"
+        ) as file:
+            return max(1, sum(piece.count(b"\n") for piece in iter(lambda: file.read(_PIECE), b"")))
+
+    def _numbers(self) -> list[int]:
+        names = os.listdir(self._directory)  # noqa: PTH208 - by its descriptor
+        found = (each.removeprefix(EVENTS) for each in names if each.startswith(EVENTS))
+        return sorted(int(each) for each in found if each.isdecimal())
+
+    def _tell(self, segment: _Segment) -> None:
+        """Say how many lines are missing here."""
+        if not self._telling.acquire(blocking=False):
+            return
+        try:
+            lost = self._lost.value
+            os.write(segment.file, b'{"v":1,"lost":%d}\n' % (lost - self._told))
+            log.events_back(lost - self._told)
+            self._told = lost
+        finally:
+            self._telling.release()
+
+    def _lose(self, why: str) -> None:
+        if self._lost.next() == self._told:
+            log.events_lost(self._store.path, why)

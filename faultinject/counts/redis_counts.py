@@ -1,0 +1,186 @@
+"""Counts on a Redis server: exact over processes and hosts, one round trip for a match and one for a take.
+
+A match tells how many takes are out, too: a rule that is used up is not asked about again, however many of them a request meets.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import _local
+
+from faultinject.counts.redis_link import Script, Until
+from faultinject.counts.redis_notes import Notes
+from faultinject.counts.redis_scripts import MATCH, TAKE
+from faultinject.engine.draw import blake2b
+from faultinject.exceptions import StoreUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from faultinject.counts.redis_link import Argument, Link
+    from faultinject.engine.counting import MatchKey, Number, Take
+
+KINDS = ("rules", "scopes", "identities")
+"""The keys of a scenario's counts that exist as long as it does."""
+_PLACES, _NOTED, _INJECTED, _FAILED = "mnif"
+
+
+def keys_of(prefix: str, identity: str) -> tuple[str, ...]:
+    """All keys of a scenario's counts, those that exist as long as it does first."""
+    return tuple(f"{prefix}:{kind}:{identity}" for kind in (*KINDS, "scopes-used", "identities-used"))
+
+
+class RedisCounts:
+    """The counts of one scenario for all processes that know its id.
+
+    Args:
+        link: the server.
+        prefix: of all keys.
+        identity: the scenario's id.
+    """
+
+    waits = True
+    """A match and a take wait for a server."""
+
+    def __init__(self, link: Link, prefix: str, identity: str) -> None:
+        self._link = link
+        self._keys = keys_of(prefix, identity)
+        self._match, self._take = Script(MATCH), Script(TAKE)
+        self._notes = Notes(link, self._keys)
+        self._process = (0, 0)
+        self._request = _Request()
+
+    def match(self, keys: Sequence[MatchKey], now: float, hold: bool = False) -> list[Number]:  # noqa: ARG002 - of counts that have a lock
+        """Count one request against each of these rules, all in one step.
+
+        Args:
+            keys: rule, scope (empty for the rule as a whole), identity and rate of each.
+            now: the injector's clock in seconds, for rates.
+            hold: of no interest: the server does one thing after another.
+
+        Raises:
+            StoreUnavailable: the server did not answer, which it may have counted before; or the counts are gone.
+        """
+        if not keys:
+            return []
+        asked: list[Argument] = [repr(now)]
+        for rule, scope, identity, above in keys:
+            asked += (rule, _key(rule, scope) if scope else b"", _key(rule, identity))
+            asked += ("", "") if above is None else (repr(above[0]), repr(above[1]))
+        self._notes.before_an_ask()
+        request = self._request
+        request.until = until = Until()
+        found = self._link.run(self._match, self._keys, *asked, until=until)
+        values = iter(found)
+        numbers, request.out = [], {}
+        for (rule, scope, _, _), (place, n, exceeds, out) in zip(keys, zip(values, values, values, values)):  # noqa: B905 - four each
+            numbers.append((place, n, exceeds == 1))
+            request.out[rule, scope] = out
+        return numbers
+
+    def take(self, ask: Take, held: bool = False) -> bool:  # noqa: ARG002 - of counts that have a lock
+        """Whether the rule may inject once more in this scope.
+
+        Raises:
+            StoreUnavailable: the server did not answer, which it may have counted as a take before; or the counts are gone.
+        """
+        request = self._request
+        if request.out.get((ask.rule, ask.scope), 0) >= ask.times:
+            return False
+        self._notes.before_an_ask()
+        return bool(self._link.run(self._take, self._keys, *_place(ask), ask.times, until=request.until))
+
+    def give_back(self, ask: Take) -> None:
+        """Undo a take; where nobody is to wait for it, by and by.
+
+        Raises:
+            StoreUnavailable: the server did not answer; the take may stay.
+        """
+        if ask.beside:
+            self._notes.give_back(_place(ask))
+        else:
+            self._link.run(self._take, self._keys, *_place(ask))
+
+    def release(self) -> None:
+        """Nothing is held here."""
+
+    def match_without_lock(self, keys: Sequence[MatchKey], enough: Sequence[int]) -> list[Number] | None:
+        """Note one request for each of these rules where no decision depends on its numbers; None where one does.
+
+        Returns:
+            Numbers of which the second is below 0: no identity was counted, it only tells this process from others.
+        """
+        if any(enough):
+            return None
+        for rule, _, _, _ in keys:
+            self._notes.add(f"{_NOTED}{rule}")
+        return [(0, self._own_number(), True)] * len(keys)
+
+    def note_injected(self, rule: int) -> None:
+        """A request got the rule's fault."""
+        self._notes.add(f"{_INJECTED}{rule}")
+
+    def note_undone(self, rule: int) -> None:
+        """A request that was noted as injected did not get the fault after all."""
+        self._notes.add(f"{_INJECTED}{rule}", -1)
+
+    def note_failed(self, rule: int) -> None:
+        """A request that met the rule's conditions could not be decided."""
+        self._notes.add(f"{_FAILED}{rule}")
+
+    def matched(self, rule: int) -> int:
+        """How many requests a rule's conditions met, in all processes."""
+        return self.totals([rule])[0][0]
+
+    def injected(self, rule: int) -> int:
+        """How many requests got the rule's fault, in all processes."""
+        return self.totals([rule])[0][1]
+
+    def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
+        """For each rule how many requests met its conditions, got its fault, and could not be decided.
+
+        While the server does not answer, only what this process could not tell it.
+        """
+        fields = [f"{kind}{rule}" for rule in rules for kind in (_PLACES, _NOTED, _INJECTED, _FAILED)]
+        own = self._notes.totals()
+        try:
+            told = self._link.ask("HMGET", self._keys[0], *fields) if fields else []
+        except StoreUnavailable:
+            told = [None] * len(fields)
+        values = iter(
+            [int(number or 0) + own.get(field, 0) for field, number in zip(fields, told, strict=True)]
+        )
+        four = zip(values, values, values, values)  # noqa: B905 - four each
+        return [(places + noted, injected, failed) for places, noted, injected, failed in four]
+
+    def _own_number(self) -> int:
+        """A number below 0 that processes of other hosts have hardly ever."""
+        pid, number = self._process
+        if pid != os.getpid():
+            number = -1 - int.from_bytes(os.urandom(4))
+            self._process = os.getpid(), number
+        return number
+
+
+class _Request(_local):
+    """What this thread knows of the request that it has matched.
+
+    Attributes:
+        until: how long its match and its takes are waited for together.
+        out: how many takes of a rule and scope were out.
+    """
+
+    until: Until | None = None
+    out: dict[tuple[int, str], int]
+
+    def __init__(self) -> None:
+        self.out = {}
+
+
+def _place(ask: Take) -> tuple[Argument, Argument]:
+    return ask.rule, _key(ask.rule, ask.scope) if ask.scope else b""
+
+
+def _key(rule: int, text: str) -> bytes:
+    return blake2b(f"{rule}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()

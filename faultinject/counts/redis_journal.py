@@ -1,0 +1,127 @@
+"""What happened in all processes of a Redis server: lines in a stream that is cut at its old end."""
+
+from __future__ import annotations
+
+from collections import deque
+from time import time
+
+from faultinject.counts.lines import parsed
+from faultinject.counts.per_process import PerProcess
+from faultinject.counts.redis_beside import Errand
+from faultinject.counts.redis_link import Script, Unanswered
+from faultinject.counts.redis_scripts import PUSH
+from faultinject.engine.counting import Counter
+from faultinject.engine.journal_entry import Outcome
+from faultinject.journal import log
+from faultinject.journal.line_fields import values
+from faultinject.journal.line_text import line_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.counts.redis_link import Link
+    from faultinject.engine.journal_entry import Line
+    from faultinject.vendors.addressing import Addressing
+
+KEPT = 10_000
+"""Lines that wait for the server; older ones are dropped and counted."""
+_BATCH = 200
+
+
+class RedisJournal(PerProcess):
+    """The stream of one prefix.
+
+    The id of an entry is a number that the stream has as long as it exists, and the entry's own from 1 on: so a reader knows how
+    many are gone.
+
+    Args:
+        link: the server.
+        prefix: of all keys.
+        shown: the store, for the log.
+    """
+
+    def __init__(self, link: Link, prefix: str, shown: str) -> None:
+        self._link = link
+        self._keys = (f"{prefix}:journal",)
+        self._shown = shown
+        self._push = Script(PUSH)
+        self._here()
+
+    def add(self, line: Line, reading: Addressing | None) -> None:
+        """One more line of this process; nobody waits for it."""
+        self._here()
+        if len(self._lines) == KEPT and self._lost.next() == 0:
+            log.events_lost(self._shown, f"more than {KEPT:,} wait for it")
+        self._lines.append((line, reading))
+        self._errand.soon()
+
+    def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
+        """As `Journal.events`, for all processes.
+
+        Raises:
+            StoreUnavailable: the server did not answer.
+        """
+        if limit <= 0:
+            return [], after, 0
+        self._here()
+        self._errand.now()
+        stream, seen = _place(after)
+        entries = self._entries(f"{stream}-{seen + 1}", limit)
+        if not entries and after and _place(self._newest()) < (stream, seen):
+            # Another stream of that name, of a process whose clock was set back.
+            entries = self._entries("-", limit)
+        found: list[Outcome] = []
+        dropped = 0
+        for name, (_, text) in entries:
+            after = name.decode()
+            place = _place(after)
+            dropped += place[1] - 1 - (seen if place[0] == stream else 0)
+            stream, seen = place
+            line = parsed(text)
+            if line is not None and "lost" in line:
+                dropped += line["lost"]
+            elif line is not None:
+                found.append(Outcome(**line))
+        return found, after, dropped
+
+    def _begin(self) -> None:
+        self._errand = Errand(self._link.beside, self._tell)
+        self._lines: deque[tuple[Line, Addressing | None]] = deque(maxlen=KEPT)
+        self._lost = Counter()
+        # What goes next, as long as the server is away.
+        self._texts: list[bytes] = []
+
+    def _tell(self) -> None:
+        texts = self._texts
+        while self._lines or texts:
+            if not texts and self._lost.value:
+                # At once: another thread may lose one meanwhile.
+                gone, self._lost = self._lost, Counter()
+                lost = gone.value
+                texts.append(b'{"v":1,"lost":%d}' % lost)
+                log.events_back(lost)
+            while self._lines and len(texts) < _BATCH:
+                texts.append(line_text(values(*self._lines.popleft())))
+            try:
+                self._link.run(self._push, self._keys, int(time() * 1000), *texts)
+            except Unanswered:
+                texts.clear()
+                raise
+            texts.clear()
+
+    def _entries(self, first: str, limit: int) -> list[tuple[bytes, list[bytes]]]:
+        found: list[tuple[bytes, list[bytes]]] = self._link.ask(
+            "XRANGE", self._keys[0], first, "+", "COUNT", limit
+        )
+        return found
+
+    def _newest(self) -> str:
+        found = self._link.ask("XREVRANGE", self._keys[0], "+", "-", "COUNT", 1)
+        return found[0][0].decode() if found else "0-0"
+
+
+def _place(cursor: str) -> tuple[int, int]:
+    """The stream's number, and the entry's in it; 0 of what is no cursor of a stream."""
+    stream, _, number = cursor.partition("-")
+    if not (stream.isdecimal() and number.isdecimal()):
+        return 0, 0
+    return int(stream), int(number)

@@ -1,0 +1,71 @@
+"""Faults that a request itself asks for, where that is allowed: rules in its header `x-faultinject-rules`."""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from collections import OrderedDict
+
+from faultinject.exceptions import ConfigurationError
+from faultinject.rules.foreign import check_foreign
+from faultinject.rules.scenario import Scenario
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from faultinject.engine.plan import Plan
+
+NAME = "on-request"
+"""What the journal calls such a rule; further ones of a header `on-request-2` and so on."""
+LONGEST = 2048
+"""Bytes of the header."""
+MOST_RULES = 5
+KEPT = 256
+"""Headers that are remembered, each with its counts; beyond them the one that was used longest ago is forgotten."""
+LONGEST_REFUSAL = 200
+"""Characters of what is said of a wrong one."""
+OTHERS = frozenset(("http2",))
+"""Effects that reach requests of others: one connection to a proxy may carry many clients."""
+
+
+class Asked:
+    """What is kept of the headers that requests came with: for each text a plan of its own, that counts for itself.
+
+    Args:
+        make: makes the plan of a scenario and the names of its rules.
+    """
+
+    def __init__(self, make: Callable[[Scenario, Sequence[str]], Plan]) -> None:
+        self._make = make
+        self._known: OrderedDict[str, Plan | str] = OrderedDict()
+        self._lock = allocate_lock()
+
+    def plan(self, text: str) -> Plan | str:
+        """The plan of a header's text, or why there is none, in one line of ASCII."""
+        if len(text) > LONGEST:
+            return f"more than {LONGEST} bytes"
+        with self._lock:
+            found = self._known.get(text)
+            if found is not None:
+                self._known.move_to_end(text)
+                return found
+            found = self._known[text] = self._read(text)
+            over = self._known.popitem(last=False)[1] if len(self._known) > KEPT else ""
+        if not isinstance(over, str):
+            over.end()
+        return found
+
+    def _read(self, text: str) -> Plan | str:
+        # Servers hand out headers as Latin-1.
+        text = text.encode("latin-1", "replace").decode("utf-8", "replace")
+        try:
+            scenario = Scenario.parse(text)
+            check_foreign(scenario, more=OTHERS)
+        except ConfigurationError as error:
+            first = error.problems[0]
+            line = f"{first.where}: {first.message}" if first.where else first.message
+            return "".join(each if " " <= each <= "~" else "?" for each in line)[:LONGEST_REFUSAL]
+        number = len(scenario.rules)
+        if not 1 <= number <= MOST_RULES:
+            return f"{number or 'no'} rules; there may be 1 to {MOST_RULES}"
+        return self._make(scenario, [NAME, *(f"{NAME}-{each}" for each in range(2, number + 1))])

@@ -1,0 +1,275 @@
+"""What is in force in this process: the standing, the plan that is made of it, and how either gives way to another."""
+
+from __future__ import annotations
+
+import time
+
+from faultinject.counts.memory import MemoryCounts
+from faultinject.engine.plan import Plan
+from faultinject.exceptions import Conflict, StoreUnavailable
+from faultinject.injector import instances as registry
+from faultinject.injector.turn import Turn
+from faultinject.journal import log
+from faultinject.rules.scenario import Scenario
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Self
+
+    from faultinject.engine.counting import Counts
+    from faultinject.engine.services import Services
+    from faultinject.injector.asked import Asked
+    from faultinject.injector.count_storage import CountStorage
+    from faultinject.injector.failure_watch import FailureWatch
+    from faultinject.injector.standing import Standing
+    from faultinject.journal.writing import Journal
+    from faultinject.rules.control import ControlSettings
+    from faultinject.rules.environment import Environment
+    from faultinject.rules.scenario import Rules
+
+
+class Off:
+    """The plan of an injector that is off: no method has a rule."""
+
+    environ: dict[str, None] = {}  # noqa: RUF012 - never changed
+    scope: dict[str, None] = {}  # noqa: RUF012 - never changed
+    environ_default = None
+    scope_default = None
+    special = False
+    ended = True
+
+
+OFF = Off()
+
+
+class InForce:
+    """One standing and its plan, of which either is swapped for another whole.
+
+    Args:
+        standing: what this process would put in force; that of other processes may stand in its place.
+        chosen: nobody gave its seed: where other processes have one already, theirs holds.
+        settings: those of the environment.
+        production: the variable that says that nothing may be injected, or None.
+        services: what plans need from outside.
+        storage: where counts live.
+        journal: where outcomes are kept.
+    """
+
+    def __init__(
+        self,
+        standing: Standing,
+        *,
+        chosen: bool,
+        settings: Environment,
+        production: str | None,
+        services: Services,
+        storage: CountStorage,
+        journal: Journal,
+    ) -> None:
+        self.plan: Plan | Off = OFF
+        self.journal = journal
+        self.clock = services.clock
+        self.control: ControlSettings | None = settings.control
+        """Where the control API is asked for, or None; whoever puts the injector around an app opens it there."""
+        self._services = services
+        self._count_storage = storage
+        self._expires = settings.expires
+        self._abort = settings.abort
+        self._failure_watch: FailureWatch | None = None
+        self._asked: Asked | None = None
+        if settings.on_request:
+            from faultinject.injector.asked import Asked
+
+            self._asked = Asked(self.plan_beside)
+        self._chosen = chosen
+        self._injected = 0
+        self._watched = False
+        self._paused = 0
+        self._killed = settings.enabled is False
+        self._production = production
+        # A signal's handler may change what is in force while its own thread does.
+        self._change = Turn()
+        self._standing, counts = storage.begin(standing, chosen=chosen)
+        self.scenario = self._standing.scenario
+        """The scenario in force, unless a test's stands in its place."""
+        self._own = self._compile(self._standing, counts)
+        self._heed_time()
+
+    def plan_beside(self, rules: Rules, names: Sequence[str] | None = None) -> Plan:
+        """A plan of rules that have an owner of their own, beside the scenario: nobody's `use` or `add` disturbs it.
+
+        It counts in memory and for itself alone, and notes in this injector's journal. Its owner ends its waits by
+        `Plan.end`, and heeds `enabled`.
+
+        Args:
+            rules: the rules.
+            names: what they are called, by default as in a scenario.
+
+        Raises:
+            ConfigurationError: a rule is wrong.
+        """
+        given = Scenario.of(rules)
+        return Plan(
+            given.rules,
+            names or given.display_names,
+            self.seed,
+            counts=MemoryCounts(),
+            services=self._services,
+            generation=self._standing.generation,
+        )
+
+    def disarm(self, why: str) -> None:
+        """Switch off in all processes of the store because of what the app does by itself; only `enable` switches on again.
+
+        Args:
+            why: the bound that is passed, and the numbers.
+        """
+        log.disarmed(why)
+        if not self._count_storage.shown:
+            self._disarm(why)
+            return
+        # The others are told beside the request that has found it out: it may be served by an event loop.
+        from threading import Thread
+
+        Thread(target=self._disarm, args=(why,), daemon=True).start()
+
+    def _disarm(self, why: str) -> None:
+        from contextlib import suppress
+
+        with suppress(StoreUnavailable):  # here it is off
+            self._switch_off(why)
+
+    def _switch_off(self, why: str, expected: int | None = None) -> Standing:
+        try:
+            return self._edit(lambda now: now.but(on=False, until=None, why_off=why), expected)
+        except StoreUnavailable:
+            # Whatever the others do, here nobody is to get a fault any more.
+            with self._change:
+                self._adopt(self._standing.but(on=False, until=None, why_off=why), self._own.counts)
+            raise
+
+    @property
+    def seed(self) -> str:
+        """The seed in force."""
+        return self._standing.seed
+
+    @property
+    def own_plan(self) -> Plan:
+        """The compiled scenario of this injector, whether or not it is in force."""
+        return self._own
+
+    @property
+    def enabled(self) -> bool:
+        """Whether faults may be injected now."""
+        return self._is_on and not self._own.expired
+
+    @property
+    def _is_on(self) -> bool:
+        """The same but for a time that is over, which each request looks at."""
+        return self._standing.on and not (self._killed or self._paused or self._production is not None)
+
+    @property
+    def may_inject(self) -> bool:
+        """Whether neither the environment's kill switch nor production keeps it off for good."""
+        return not self._killed and self._production is None
+
+    def _given_seed(self) -> str | None:
+        return None if self._chosen else self.seed
+
+    def _edit(
+        self,
+        change: Callable[[Standing], Standing],
+        expected: int | None,
+        *,
+        anew: bool = False,
+        in_any_case: bool = False,
+    ) -> Standing:
+        """Put something else in force, here and in all processes of the store.
+
+        Args:
+            change: from what is in force to what is to be; asked again where another process was faster.
+            expected: the generation that is to be changed, or None.
+            anew: whether counts begin at zero.
+            in_any_case: whether what is in force, and cannot be read, is replaced.
+        """
+        storage = self._count_storage
+        with self._change:
+            while True:
+                now, after = storage.newest(self._standing, in_any_case=in_any_case)
+                if expected is not None and expected != after:
+                    raise Conflict(f"generation {after} is in force, not {expected}: it was changed since")
+                try:
+                    found = storage.publish(change(now), after=after, anew=anew, counts=self._own.counts)
+                except Conflict:
+                    continue
+                self._adopt(*found)
+                return self._standing
+
+    def _adopt(self, standing: Standing, counts: Counts) -> None:
+        """From here on this is in force in this process."""
+        before, old = self._standing, self._own
+        plan = None
+        if counts is not old.counts or not standing.decides_as(before):
+            plan = self._compile(standing, counts)
+            # Of rules that are counted no more only this process knows what they did.
+            kept = {*plan.places} if counts is old.counts else ()
+            totals = zip(old.places, old.totals(), strict=True)
+            self._injected += sum(injected for place, (_, injected, _) in totals if place not in kept)
+            if counts is old.counts:
+                plan.go_on_from(old)
+        with registry.changes:
+            self._standing, self.scenario = standing, standing.scenario
+            if plan is not None:
+                self._own = plan
+            self._heed_time()
+            if standing.on:
+                self._own.ended = False
+        # Others may have switched off and on again since this process looked last.
+        again = standing.armed != before.armed or (standing.on and not before.on)
+        if again and self._failure_watch is not None:
+            self._failure_watch.reset()
+        if self._watched:
+            # Where processes count together may have changed.
+            self.journal.share = self._count_storage.let_watch()
+        if plan is not None or not standing.on:
+            old.end()
+
+    def _heed_time(self) -> None:
+        """Nothing is injected any more at the first of the moments that the environment and what is in force name."""
+        moments = [each for each in (self._expires, self._standing.until) if each is not None]
+        if self._services.expire(min(moments, default=None)):
+            self._own.wake()
+
+    def _compile(self, standing: Standing, counts: Counts) -> Plan:
+        return Plan(
+            standing.scenario.rules,
+            standing.scenario.display_names,
+            standing.seed,
+            counts=counts,
+            services=self._services,
+            generation=standing.generation,
+            watch=self._watch_of(standing.scenario),
+            asked=self._asked,
+            salt=self._count_storage.salt,
+            places=standing.places,
+            twins=standing.twins,
+            off=standing.off,
+            started=standing.began,
+        )
+
+    def _watch_of(self, scenario: Scenario) -> FailureWatch | None:
+        """What watches the app under that scenario; the same as before where its bound is."""
+        text = self._abort or scenario.abort
+        if text is None:
+            self._failure_watch = None
+        elif self._failure_watch is None or self._failure_watch.text != text:
+            from faultinject.injector.failure_watch import FailureWatch
+
+            self._failure_watch = FailureWatch(text, time.monotonic, self.disarm)
+        return self._failure_watch
+
+    def settle(self, first: Self | None) -> None:
+        """Let that injector's plan be in force here, if anything may; None: its own."""
+        first = first or self
+        self.plan = first._own if self.may_inject and first._is_on else OFF  # noqa: SLF001 - of its own kind

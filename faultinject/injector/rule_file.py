@@ -1,0 +1,240 @@
+"""The file that rules come from, looked at again: when it has changed, its rules take the place of those before."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from contextlib import nullcontext
+from stat import S_ISREG
+from threading import RLock
+from time import sleep
+
+from faultinject.engine.draw import blake2b
+from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, Problem, StoreUnavailable
+from faultinject.injector.server_note import note_of
+from faultinject.journal import log
+from faultinject.rules.diagnosis import excerpt
+from faultinject.rules.files import read_bytes
+from faultinject.rules.names import PREFIX
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.variables import value_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from faultinject.injector.injector import Injector
+
+FILE = "FAULTINJECT_FILE"
+TRIES = 30
+"""How often it is put in force where others change the rules at the same time; of a Redis server they are seen a second later."""
+SETTLES_WITHIN = 0.1
+"""Seconds in which something is written into an empty file, if anything is."""
+EMPTY = blake2b(b"").digest()
+
+
+class RuleFile:
+    """FAULTINJECT_FILE of one injector.
+
+    Args:
+        environ: the variables that its rules come from: the file's, and those that stand beside it.
+
+    Attributes:
+        path: the file, absolute.
+        heeded: whether it is looked at again.
+        watch: whether changes are looked for; None: if the extra `watch` is there, and at a SIGHUP in any case.
+        begun: the scenario that this server began with, where it did so before this process; else None.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = _ours(environ)
+        self.path = self._environ[FILE]
+        self.watch: bool | None = None
+        self.heeded = False
+        # What the workers of this server tell each other; None where none takes this one's place.
+        self._note = note_of(self._environ)
+        self.begun = None if self._note is None else self._note.begun()
+        self._injector: weakref.ref[Injector] | None = None
+        # Of another one, or of none, if this server began before.
+        self._seen: object = None if self.begun is not None else self._digest()
+        self._looked = self._signature()
+        self._scenario: Scenario | None = None
+        # What is put in force asks whether there is something new.
+        self._lock = RLock()
+        self._looking = False
+        self._seed: str | int | None = None
+        # Whether nobody was told yet that the store cannot be asked.
+        self._unsaid = True
+
+    def belongs_to(self, injector: Injector, seed: str | int | None) -> None:
+        """The injector has begun with its rules, and a seed that stands above theirs."""
+        self._injector = weakref.ref(injector)
+        self._scenario, self._seed = injector.scenario, seed
+        if self.begun is not None:
+            self.look()
+        elif self._note is not None:
+            self._note.begin(injector.scenario)
+
+    def look(self, *, closely: bool = True) -> None:
+        """Put in force what the file has now, if that is another scenario; a wrong one changes nothing.
+
+        Args:
+            closely: read it; else only where its size or time is another one.
+        """
+        injector = None if self._injector is None else self._injector()
+        if injector is None:
+            return
+        with self._lock:
+            if self._looking:
+                return
+            self._looking = True
+            try:
+                self._look(injector, closely=closely)
+            finally:
+                self._looking = False
+
+    def _look(self, injector: Injector, *, closely: bool) -> None:
+        signature = self._signature()
+        if not closely and signature == self._looked:
+            return
+        for _ in range(TRIES):
+            signature, digest = self._signature(), self._digest()
+            if digest == EMPTY and digest != self._seen:
+                # Who writes a file in its place empties it first.
+                sleep(SETTLES_WITHIN)
+                signature, digest = self._signature(), self._digest()
+            self._looked = signature
+            if digest == self._seen or self._take_over(injector, digest):
+                return
+
+    def after_fork(self) -> None:
+        """In a child nobody holds the lock, and the file may have changed since its parent read it, which a master does once."""
+        self._lock, self._looking = RLock(), False
+        if self._note is None:
+            self._note = note_of(self._environ)
+        self.look(closely=False)
+
+    def _take_over(self, injector: Injector, digest: object) -> bool:
+        """Put in force what was read with that digest; no where the file is another one by now."""
+        with self._note.alone() if self._note is not None else nullcontext():
+            found, wrong = None, None
+            try:
+                found = Scenario.from_env(self._environ)
+            except ConfigurationError as error:
+                wrong = _with_lines(error, self.path)
+            if self._digest() != digest:
+                return False
+            if found is None:
+                assert wrong is not None
+                self._seen = digest
+                log.rules_kept(wrong)
+                self._stay(injector)
+                return True
+            try:
+                self._put_in_force(injector, found)
+            except StoreUnavailable as error:
+                # Asked again with the next look.
+                self._looked = None
+                if self._unsaid:
+                    self._unsaid = False
+                    log.rules_kept(error)
+                return True
+            except FaultInjectError as error:
+                log.rules_kept(error)
+            self._unsaid = True
+            self._seen = digest
+            return True
+
+    def _put_in_force(self, injector: Injector, found: Scenario) -> None:
+        """The scenario of the file, once for all workers that share a store, and in each that counts for itself."""
+        applied = None if self._note is None else self._note.applied()
+        for _ in range(TRIES):
+            standing = injector.standing
+            known = self._scenario if applied is None or not injector.shares else applied
+            if found in (known, standing.scenario):
+                break
+            try:
+                injector.use(found, seed=self._seed, expected=standing.generation)
+            except Conflict:
+                # Most likely a worker of another host, with the same file.
+                sleep(SETTLES_WITHIN)
+                continue
+            log.file_changed(self.path)
+            injector.announce()
+            break
+        else:
+            raise StoreUnavailable("others change what is in force at every moment")
+        self._scenario = found
+        if self._note is not None and found != applied:
+            self._note.apply(found)
+
+    def _stay(self, injector: Injector) -> None:
+        """A new worker, whose file is wrong, goes on with what the others of its server have."""
+        injector.catch_up()
+        applied = None if self._note is None else self._note.applied()
+        if applied is not None and not injector.shares and applied != injector.scenario:
+            injector.use(applied, seed=self._seed)
+            self._scenario = applied
+
+    def _signature(self) -> tuple[int, ...] | None:
+        try:
+            found = os.stat(self.path)  # noqa: PTH116 - pathlib takes its time to load
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+    def _digest(self) -> object:
+        """What tells the file's bytes from any others; why it cannot be read."""
+        try:
+            return blake2b(read_bytes(self.path)).digest()
+        except OSError as error:
+            return error.errno
+
+
+def has_begun(environ: Mapping[str, str]) -> bool:
+    """Whether another worker of this server has begun with that file: whatever stands in its place by now, it may come back."""
+    note = note_of(_ours(environ))
+    return note is not None and note.begun() is not None
+
+
+def _ours(environ: Mapping[str, str]) -> dict[str, str]:
+    found = {name: text for name, text in environ.items() if name.startswith(PREFIX)}
+    found[FILE] = os.path.abspath(value_of(environ, FILE) or "")  # noqa: PTH100 - pathlib takes its time to load
+    return found
+
+
+def is_watchable(environ: Mapping[str, str]) -> bool:
+    """Whether FAULTINJECT_FILE names what can be read again: a regular file, or one that was there and may come back."""
+    path = value_of(environ, FILE)
+    if path is None:
+        return False
+    try:
+        return S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - pathlib takes its time to load
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
+
+
+def _with_lines(error: ConfigurationError, path: str) -> ConfigurationError:
+    """The error with the lines of the file that it names, and carets below what is wrong in them."""
+    try:
+        text = read_bytes(path).decode("utf-8-sig", "replace").replace("\r\n", "\n")
+    except OSError:
+        return error
+    starts = [0]
+    for line in text.split("\n"):
+        starts.append(starts[-1] + len(line) + 1)
+    return ConfigurationError([_with_line(each, path, text, starts) for each in error.problems])
+
+
+def _with_line(problem: Problem, path: str, text: str, starts: list[int]) -> Problem:
+    number = problem.where.partition(f"{path}:")[2].partition(":")[0]
+    if problem.excerpt or not number.isdecimal() or not 0 < int(number) < len(starts):
+        return problem
+    start, end = starts[int(number) - 1], starts[int(number)] - 1
+    line = text[start:end]
+    # What is wrong is most likely the value.
+    value = line.partition("=")[2].strip() or line.strip()
+    at = start + line.rfind(value)
+    return Problem(problem.message, where=problem.where, excerpt=excerpt(text, at, at + len(value)))

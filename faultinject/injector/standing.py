@@ -1,0 +1,346 @@
+"""What is in force for all processes of a store, as one value: it is put in force whole, or not at all."""
+
+from __future__ import annotations
+
+from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailable
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.values import nearest, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any, NoReturn, Self
+
+    from faultinject.rules.rule import Rule
+
+SWITCH = ("on", "until", "why_off")
+"""What of a standing stays when other rules take its place: what somebody or `abort` has switched off needs a hand to go on."""
+
+
+class Standing:
+    """What all processes of one store share; frozen: a change makes another one.
+
+    A rule that a change leaves as it is keeps the number under which it is counted, and with it its counts and its draws. A
+    changed rule and a new one get numbers that no rule had before, so that nothing is counted for them yet.
+
+    Args:
+        scenario: the rules.
+        seed: what they draw with.
+        began: unix seconds at which the scenario took effect, of which these rules may be what was made by changing single ones.
+        places: the numbers under which rules are counted; by default 0, 1, 2, …
+        twins: for each rule behind how many of its label it stands; by default in the order written.
+        next_place: the first number that no rule has had.
+        switched_off: the places of rules that no request is to match.
+        on: whether faults may be injected at all.
+        until: unix seconds at which that ends by itself, or None.
+        why_off: why faults were switched off where nobody asked for it; else empty.
+        armed: how often they were switched on again.
+        by: the process that put it in force.
+        generation: how many others were in force before.
+
+    Attributes:
+        disabled: the names of the rules that are switched off, in order.
+    """
+
+    __slots__ = (
+        "_text", "armed", "began", "by", "generation", "next_place", "on", "places", "scenario", "seed", "switched_off", "twins",
+        "until", "why_off",
+    )  # fmt: skip
+
+    scenario: Scenario
+    seed: str
+    began: float
+    places: Sequence[int]
+    twins: tuple[int, ...]
+    next_place: int
+    switched_off: frozenset[int]
+    on: bool
+    until: float | None
+    why_off: str
+    armed: int
+    by: int
+    generation: int
+    _text: str | None
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: str,
+        *,
+        began: float,
+        places: Sequence[int] | None = None,
+        twins: tuple[int, ...] = (),
+        next_place: int | None = None,
+        switched_off: frozenset[int] = frozenset(),
+        on: bool = True,
+        until: float | None = None,
+        why_off: str = "",
+        armed: int = 0,
+        by: int = 0,
+        generation: int = 0,
+    ) -> None:
+        rules = len(scenario.rules)
+        values = {
+            "scenario": scenario,
+            "seed": seed,
+            "began": began,
+            "places": range(rules) if places is None else places,
+            "twins": twins,
+            "next_place": rules if next_place is None else next_place,
+            "switched_off": switched_off,
+            "on": on,
+            "until": until,
+            "why_off": why_off,
+            "armed": armed,
+            "by": by,
+            "generation": generation,
+            "_text": None,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a Standing cannot be changed: {name}")
+
+    @property
+    def disabled(self) -> tuple[str, ...]:
+        """The names of the rules that are switched off, in order."""
+        return tuple(self.scenario.display_names[number] for number in self.off)
+
+    @property
+    def off(self) -> tuple[int, ...]:
+        """The same by their numbers in the order written."""
+        if not self.switched_off:
+            return ()
+        return tuple(number for number, place in enumerate(self.places) if place in self.switched_off)
+
+    @property
+    def text(self) -> str:
+        """The scenario as JSON."""
+        if self._text is None:
+            object.__setattr__(self, "_text", self.scenario.to_json())
+        found = self._text
+        assert found is not None
+        return found
+
+    def but(self, **changes: Any) -> Self:
+        """The same but for these."""
+        values = {name: getattr(self, name) for name in self.__slots__ if name != "_text"}
+        made = type(self)(**(values | changes))
+        if made.scenario is self.scenario:
+            object.__setattr__(made, "_text", self._text)
+        return made
+
+    def decides_as(self, other: Standing) -> bool:
+        """Whether requests are decided by the same rules, counts apart; on and off apart as well."""
+        return (
+            self.places == other.places
+            and self.switched_off == other.switched_off
+            and self.seed == other.seed
+            and (self.scenario is other.scenario or self.text == other.text)
+        )
+
+    def swapped(self, scenario: Scenario, seed: str | None, now: float) -> Self:
+        """Another scenario, counted from zero; whether it is on stays as it is.
+
+        Args:
+            scenario: the new one.
+            seed: its seed, or None for the one so far.
+            now: unix seconds.
+        """
+        return self.but(
+            scenario=scenario,
+            seed=self.seed if seed is None else seed,
+            began=now,
+            places=None,
+            twins=(),
+            next_place=None,
+            switched_off=frozenset(),
+        )
+
+    def switched_on(self, until: float | None) -> Self:
+        """Faults may be injected, until that moment or for good."""
+        return self.but(on=True, until=until, why_off="", armed=self.armed + (not self.on))
+
+    def from_zero(self) -> Self:
+        """The same rules, counted from zero."""
+        return self.but(places=None, twins=(), next_place=None, switched_off=frozenset(self.off))
+
+    def with_more(self, rules: Sequence[Rule]) -> Self:
+        """More rules behind these.
+
+        Raises:
+            ConfigurationError: one has a name that is taken.
+        """
+        kept = range(len(self.scenario.rules))
+        return self._edited([*self.scenario.rules, *rules], [*kept, *[None] * len(rules)])
+
+    def with_rule(self, name: str, given: Sequence[Rule]) -> Self:
+        """Another rule in the place of one; switched off where that was.
+
+        Args:
+            name: what the rule that goes is called, as `Scenario.display_names` has it.
+            given: the one that comes; the same one again keeps its counts.
+
+        Raises:
+            ConfigurationError: there is no such rule, or the new one is not one, or has a name that is taken.
+        """
+        number = self.find(name)
+        if len(given) != 1:
+            raise ConfigurationError(f"{name}: one rule is replaced by one rule, not by {len(given)}")
+        if given[0] == self.scenario.rules[number]:
+            return self
+        rules, origins = list(self.scenario.rules), list[int | None](range(len(self.scenario.rules)))
+        rules[number], origins[number] = given[0], None
+        made = self._edited(rules, origins)
+        if self.places[number] in self.switched_off:
+            made = made.but(switched_off=made.switched_off | {made.places[number]})
+        return made
+
+    def without_rule(self, name: str) -> Self:
+        """One rule less.
+
+        Raises:
+            ConfigurationError: there is no such rule.
+        """
+        number = self.find(name)
+        kept = [each for each in range(len(self.scenario.rules)) if each != number]
+        return self._edited([self.scenario.rules[each] for each in kept], kept)
+
+    def with_rule_switched(self, name: str, *, on: bool) -> Self:
+        """One rule is switched on or off; its counts stay, and so do the draws of all others.
+
+        Raises:
+            ConfigurationError: there is no such rule.
+        """
+        place = self.places[self.find(name)]
+        off = self.switched_off - {place} if on else self.switched_off | {place}
+        # What is off is asked about no more: the order of asking says nothing of twins.
+        return self.but(switched_off=off, twins=self._all_twins())
+
+    def find(self, name: str) -> int:
+        """The number of a rule by what it is called.
+
+        Raises:
+            ConfigurationError: there is none.
+        """
+        names = self.scenario.display_names
+        try:
+            return names.index(name)
+        except ValueError:
+            why = (
+                f"{shown(name)} is not the name of a rule{nearest(name, names)}"
+                if names
+                else "there is no rule"
+            )
+            raise ConfigurationError(why) from None
+
+    def to_data(self) -> dict[str, Any]:
+        """The standing as JSON has it; without its generation, which its place says."""
+        data: dict[str, Any] = {"scenario": self.text, "seed": self.seed, "began": self.began, "by": self.by}
+        data |= {
+            "on": self.on,
+            "until": self.until,
+            "why_off": self.why_off,
+            "armed": self.armed,
+            "next_place": self.next_place,
+        }
+        data["places"] = None if isinstance(self.places, range) else list(self.places)
+        return data | {"twins": self.twins, "switched_off": sorted(self.switched_off)}
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any], generation: int, like: Standing) -> Standing:
+        """The standing of JSON.
+
+        Args:
+            data: of `to_data`.
+            generation: its number.
+            like: one whose scenario may be the same, which then need not be read.
+
+        Raises:
+            ConfigurationError: the scenario cannot be read.
+            ValueError, TypeError, KeyError: something else cannot.
+        """
+        text = data["scenario"]
+        scenario = like.scenario if text == like.text else Scenario.from_json(text)
+        places = data["places"]
+        rules = len(scenario.rules)
+        made = cls(
+            scenario,
+            str(data["seed"]),
+            began=float(data["began"]),
+            places=None if places is None else tuple(map(int, places)),
+            twins=tuple(map(int, data["twins"])),
+            next_place=int(data["next_place"]),
+            switched_off=frozenset(map(int, data["switched_off"])),
+            on=bool(data["on"]),
+            until=None if data["until"] is None else float(data["until"]),
+            why_off=str(data["why_off"]),
+            armed=int(data.get("armed", 0)),
+            by=int(data["by"]),
+            generation=generation,
+        )
+        if len(made.places) != rules or len(made.twins) not in {0, rules}:
+            raise ValueError("it has not one number for each rule")
+        object.__setattr__(made, "_text", text)
+        return made
+
+    def _edited(self, rules: Sequence[Rule], origins: Sequence[int | None]) -> Self:
+        """Other rules.
+
+        Args:
+            rules: the rules.
+            origins: for each the number that it has so far, or None where it is new.
+        """
+        scenario = Scenario(rules, seed=self.scenario.seed, abort=self.scenario.abort)
+        fresh = iter(range(self.next_place, self.next_place + len(rules)))
+        places = [next(fresh) if each is None else self.places[each] for each in origins]
+        appended = origins[: len(self.places)] == list(range(len(self.places)))
+        return self.but(
+            scenario=scenario,
+            places=tuple(places),
+            # More rules behind the others do not change what the order says of these.
+            twins=() if appended and not self.twins else tuple(self._twins(scenario.rules, origins)),
+            next_place=next(fresh, self.next_place + len(rules)),
+            switched_off=self.switched_off & {*places},
+        )
+
+    def _twins(self, rules: Sequence[Rule], origins: Sequence[int | None]) -> Iterator[int]:
+        """For each rule its place among those of its label: what is kept keeps it, what is new has the first free one."""
+        before = self._all_twins()
+        taken = {
+            (rule.label, before[each]) for rule, each in zip(rules, origins, strict=True) if each is not None
+        }
+        free: dict[str, int] = {}
+        for rule, each in zip(rules, origins, strict=True):
+            if each is not None:
+                yield before[each]
+                continue
+            label = rule.label
+            place = free.get(label, 0)
+            while (label, place) in taken:
+                place += 1
+            free[label] = place + 1
+            yield place
+
+    def _all_twins(self) -> tuple[int, ...]:
+        if self.twins:
+            return self.twins
+        seen: dict[str, int] = {}
+        found = []
+        for rule in self.scenario.rules:
+            found.append(seen.get(rule.label, 0))
+            seen[rule.label] = found[-1] + 1
+        return tuple(found)
+
+
+def read_standing(data: dict[str, Any], generation: int, known: Standing, path: str) -> Standing:
+    """What other processes have in force; `known` may have the same rules, which then need not be read."""
+    if not data:
+        raise StoreUnavailable(f"{path} has lost its scenario")
+    try:
+        return Standing.from_data(data, generation, known)
+    except (ValueError, TypeError, KeyError) as error:
+        if isinstance(error, FaultInjectError):
+            raise
+        raise StoreUnavailable(f"the scenario of {path} cannot be read: {error}") from error

@@ -1,0 +1,109 @@
+"""When the app's own failures end all faults: the text `5xx>5%/1m` of a scenario's `abort`."""
+
+from __future__ import annotations
+
+from faultinject.rules import values
+from faultinject.rules.values import Mistake, decimal, number_text, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.rules.diagnosis import Diagnosis
+
+LEAST = 20
+"""Requests in the window below which no share says anything."""
+MOST = 1_000_000
+SHORTEST, LONGEST = 1.0, 3600.0
+"""Seconds of the window."""
+EXAMPLE = "5xx>5%/1m"
+
+
+class Abort:
+    """The bound of the app's own failures.
+
+    Attributes:
+        share: of the requests, above which it is passed; from 0 to below 1.
+        window: seconds back.
+        least: requests that there must be in the window.
+    """
+
+    __slots__ = ("least", "share", "window")
+
+    def __init__(self, share: float, window: float, least: int) -> None:
+        self.share = share
+        self.window = window
+        self.least = least
+
+
+def read_bound(given: object, where: str, diagnosis: Diagnosis) -> str | None:
+    """The canonical text of a scenario's `abort`; None is none, and a mistake goes into `diagnosis`."""
+    if given is None:
+        return None
+    try:
+        if not isinstance(given, str):
+            raise Mistake(f"{shown(repr(given))} is not text such as {EXAMPLE}")
+        return canonical(given)
+    except Mistake as mistake:
+        diagnosis.note(Mistake(f"abort: {mistake.message}"), where)
+        return None
+
+
+def canonical(text: str) -> str:
+    """The text without blanks.
+
+    Raises:
+        Mistake: it says no bound.
+    """
+    read_abort(text)
+    return "".join(text.split())
+
+
+def read_abort(text: str) -> Abort:
+    """The bound that a text such as `5xx>5%/1m` or `5xx>5%/1m,min=50` says.
+
+    Raises:
+        Mistake: the text is something else.
+    """
+    head, comma, more = "".join(text.split()).partition(",")
+    what, sign, rest = head.partition(">")
+    if what != "5xx":
+        near = (
+            f"; did you mean 5xx{sign}{shown(rest)}?"
+            if what.lower() == "5xx" and rest
+            else f", as in {EXAMPLE}"
+        )
+        raise Mistake(f"{shown(text)} does not begin with 5xx{near}")
+    if not rest:
+        raise Mistake(
+            f"{shown(text)} is not such as {EXAMPLE}; a shell needs it in quotes, for > names a file there"
+        )
+    share, slash, window = rest.partition("/")
+    if not slash:
+        raise Mistake(f"{shown(text)} has no window; did you mean 5xx>{shown(share)}/1m?")
+    return Abort(_share(share, window), _window(window), _least(more) if comma else LEAST)
+
+
+def _share(text: str, window: str) -> float:
+    percent = decimal(text.removesuffix("%"))
+    if percent is not None and text[-1:] != "%":
+        meant = number_text(round(percent * 100, 10)).removesuffix(".0") if percent < 1 else text
+        raise Mistake(f"{shown(text)} has no %; did you mean 5xx>{meant}%/{shown(window)}?")
+    if percent is None or percent >= 100:
+        raise Mistake(f"{shown(text)} is not a share from 0% to below 100%")
+    return percent / 100
+
+
+def _window(text: str) -> float:
+    seconds = values.duration(f"1{text}" if text in values.SECONDS else text, LONGEST)
+    if seconds < SHORTEST:
+        raise Mistake(f"{shown(text)} is shorter than 1s")
+    return seconds
+
+
+def _least(text: str) -> int:
+    word, equals, number = text.partition("=")
+    if word != "min" or not equals:
+        raise Mistake(f"{shown(text)} is not min= and a number of requests, as in {EXAMPLE},min=50")
+    try:
+        return values.count(number, 1, MOST)
+    except Mistake as mistake:
+        raise Mistake(f"min: {mistake.message}") from None

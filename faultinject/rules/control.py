@@ -1,0 +1,215 @@
+"""What the environment says of the control API: where it is, and who may use it."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from faultinject.rules.values import Mistake, shown
+from faultinject.rules.variables import value_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from faultinject.rules.diagnosis import Diagnosis
+
+CONTROL = "FAULTINJECT_CONTROL"
+TOKEN = "FAULTINJECT_TOKEN"  # noqa: S105 - a variable's name
+HOSTS = "FAULTINJECT_CONTROL_HOSTS"
+REMOTE = "FAULTINJECT_CONTROL_REMOTE"
+_EXAMPLES = "a path such as /_faultinject or an address such as 127.0.0.1:8765"
+LEAST, LEAST_REMOTE = 8, 16
+"""Characters of a token, and where clients that are not on this machine may guess it."""
+_SEGMENT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
+
+
+class ControlSettings:
+    """Where the control API is, and who may use it.
+
+    Attributes:
+        path: below the wrapped app, such as `/_faultinject`; empty where it has an address of its own.
+        host: a name or IP address to listen on; empty where it is below a path.
+        port: to listen on; 0 takes a free one.
+        token: what each call must bring, or None: a random one.
+        hosts: further names that a request may have in its Host, lower case.
+        remote: whether clients that are not on loopback may use it.
+    """
+
+    __slots__ = ("host", "hosts", "path", "port", "remote", "token")
+
+    def __init__(
+        self,
+        *,
+        path: str = "",
+        host: str = "",
+        port: int = 0,
+        token: str | None = None,
+        hosts: tuple[str, ...] = (),
+        remote: bool = False,
+    ) -> None:
+        self.path = path
+        self.host = host
+        self.port = port
+        self.token = token
+        self.hosts = hosts
+        self.remote = remote
+
+    @property
+    def place(self) -> str:
+        """The path, or `HOST:PORT`; without the token."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.path or f"{host}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"<ControlSettings {self.place}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ControlSettings):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+
+def read_control(text: str, environ: Mapping[str, str], diagnosis: Diagnosis) -> ControlSettings:
+    """The settings of the control API; mistakes go into `diagnosis`.
+
+    Args:
+        text: what FAULTINJECT_CONTROL says.
+        environ: the variables that stand beside it.
+        diagnosis: where mistakes go.
+    """
+    found = ControlSettings()
+    try:
+        if text[0] == "/":
+            found.path = read_path(text)
+        else:
+            found.host, found.port = read_address(text)
+    except Mistake as mistake:
+        diagnosis.note(mistake, CONTROL)
+    found.hosts = _hosts(value_of(environ, HOSTS) or "", diagnosis)
+    remote = value_of(environ, REMOTE)
+    if remote is not None and remote.lower() != "allow":
+        diagnosis.add(f"{shown(remote)} is not allow", REMOTE)
+    found.remote = remote is not None
+    found.token = _token(value_of(environ, TOKEN), diagnosis, remote=found.remote)
+    if found.host and not found.remote and not is_loopback(found.host):
+        diagnosis.add(
+            f"{shown(found.host)} is not loopback, so others could reach it:"
+            f" use 127.0.0.1:{found.port}, or set {REMOTE}=allow",
+            CONTROL,
+        )
+    return found
+
+
+def read_path(text: str) -> str:
+    """The path below which the API is.
+
+    Raises:
+        Mistake: no such path.
+
+    >>> read_path("/_faultinject/")
+    '/_faultinject'
+    """
+    path = text.rstrip("/")
+    if not path:
+        raise Mistake("/ would be the whole app; use a path such as /_faultinject")
+    segments = path[1:].split("/")
+    if not all(segments) or not _SEGMENT.issuperset(path.replace("/", "")) or {".", ".."} & {*segments}:
+        raise Mistake(
+            f"{shown(text)}: a path has letters, digits and the signs - . _ ~ between its slashes, such as /_faultinject"
+        )
+    return path
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """Host and port to listen on.
+
+    Raises:
+        Mistake: neither, or a port that is none.
+
+    >>> read_address("127.0.0.1:8765"), read_address("[::1]:8765")
+    (('127.0.0.1', 8765), ('::1', 8765))
+    """
+    if "://" in text:
+        rest = text.partition("://")[2].rstrip("/")
+        raise Mistake(f"{shown(text)} is a URL; did you mean {shown(rest)}?")
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        if text.isascii() and text.isdecimal():
+            raise Mistake(
+                f"{shown(text)} is neither a path nor an address; did you mean 127.0.0.1:{shown(text)}?"
+            )
+        near = f"did you mean /{text}?" if _SEGMENT.issuperset(text) else f"give {_EXAMPLES}"
+        raise Mistake(f"{shown(text)} is neither a path nor an address; {near}")
+    if not host:
+        raise Mistake(f"{shown(text)} has no host; did you mean 127.0.0.1{shown(text)}?")
+    if not (port.isascii() and port.isdecimal() and len(port) < 6 and int(port) < 65536):
+        raise Mistake(f"{shown(port)} is not a port, 0 to 65535")
+    if host[0] == "[" and host[-1] == "]":
+        host = host[1:-1]
+    elif ":" in host:
+        raise Mistake(f"{shown(text)}: an IPv6 address stands in brackets, such as [::1]:8765")
+    if not _is_host(host):
+        raise Mistake(f"{shown(host)} is neither a name nor an IP address; give {_EXAMPLES}")
+    return host.lower(), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an IP address means this machine alone.
+
+    >>> [is_loopback(each) for each in ("127.0.0.2", "::1", "localhost", "::ffff:127.0.0.1", "0.0.0.0", "example.com")]
+    [True, True, True, True, False, False]
+    """
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def _is_host(host: str) -> bool:
+    if ":" in host:
+        try:
+            return bool(ip_address(host))
+        except ValueError:
+            return False
+    labels = host.rstrip(".").split(".")
+    return host.isascii() and all(each.replace("-", "").replace("_", "").isalnum() for each in labels)
+
+
+def _token(text: str | None, diagnosis: Diagnosis, *, remote: bool) -> str | None:
+    # What is wrong with it is told without it.
+    if text is None:
+        return None
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        diagnosis.add("a token has only visible ASCII characters, and no blank", TOKEN)
+    elif len(text) > 1024:
+        diagnosis.add("a token has at most 1024 characters", TOKEN)
+    elif len(text) < (LEAST_REMOTE if remote else LEAST):
+        diagnosis.add(
+            f"a token has at least {LEAST} characters, with {REMOTE}=allow {LEAST_REMOTE}: leave it out, and the log says a"
+            ' random one, or make one by python -c "import secrets; print(secrets.token_urlsafe())"',
+            TOKEN,
+        )
+    return text
+
+
+def _hosts(text: str, diagnosis: Diagnosis) -> tuple[str, ...]:
+    found = []
+    for each in text.replace(",", " ").split():
+        host = each.lower().removesuffix(".")
+        if host[:1] == "[" and host[-1:] == "]":
+            host = host[1:-1]
+        if not _is_host(host):
+            name = host.partition("://")[2].partition("/")[0] or host
+            name = name.partition(":")[0]
+            hint = f"; did you mean {name}?" if name != host and _is_host(name) else ""
+            diagnosis.add(
+                f"{shown(each)} is not a host such as staging.example.com, without scheme, port and *{hint}",
+                HOSTS,
+            )
+        found.append(host)
+    return tuple(found)

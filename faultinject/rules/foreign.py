@@ -1,0 +1,112 @@
+"""What rules must not do that came over HTTP: from the control API, or in the header of a request.
+
+Who sends them need not be who runs the server. So they get no further than the exchange that they fault: no file of
+the server, no other host, no bytes past the server, and nothing that browsers and caches keep when the fault is over.
+"""
+
+from __future__ import annotations
+
+from faultinject.exceptions import ConfigurationError, Problem
+from faultinject.rules.values import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from faultinject.rules.rule import Rule
+    from faultinject.rules.scenario import Scenario
+
+ELSEWHERE = frozenset(("content-location", "location", "x-amz-website-redirect-location"))
+"""Headers with the address of something else, which is to be on the same host."""
+OBEYED = frozenset(
+    "link refresh sourcemap speculation-rules x-lighttpd-send-file x-lighttpd-send-tempfile x-litespeed-location x-sendfile"
+    " x-sendfile2 x-sourcemap".split()
+)
+"""Headers by which a browser goes elsewhere, or the proxy in front sends a file or the answer of another server.
+
+https://nginx.org/en/docs/http/ngx_http_proxy_module.html, https://tn123.org/mod_xsendfile/,
+https://litespeedtech.com/support/wiki/doku.php/litespeed_wiki:config:internal-redirect
+"""
+LASTING = frozenset(
+    "accept-ch age alt-svc cache-control cdn-cache-control clear-site-data content-security-policy"
+    " content-security-policy-report-only cross-origin-embedder-policy cross-origin-opener-policy expires nel pragma"
+    " public-key-pins report-to reporting-endpoints service-worker-allowed set-cookie strict-transport-security"
+    " surrogate-control vary".split()
+)
+"""Headers that browsers or caches go by when the fault is over, or by which they report elsewhere."""
+RUN = ("html", "script", "svg", "xml")
+"""What the kinds of content have in their names in which a browser runs scripts and follows addresses."""
+FAMILIES = ("x-accel-", "x-archive-", "x-reproxy-", "access-control-")
+"""What further headers begin with that a proxy obeys, or by which scripts of other sites may read.
+
+https://www.nginx.com/resources/wiki/modules/zip/, http://search.cpan.org/src/DORMANDO/Perlbal-1.80/doc/reproxying.txt
+"""
+
+
+def check_foreign(
+    scenario: Scenario, *, more: frozenset[str] = frozenset(), known: Collection[Rule] = ()
+) -> None:
+    """Refuse what rules must not do that came over HTTP.
+
+    Args:
+        scenario: the rules, right in themselves.
+        more: effects that are refused besides.
+        known: rules that are in force already, which somebody else may have written.
+
+    Raises:
+        ConfigurationError: with every problem, each with its rule.
+    """
+    there = {*known}
+    problems = [
+        Problem(message, where=f"{name}: {key}")
+        for name, rule in zip(scenario.display_names, scenario.rules, strict=True)
+        if rule not in there
+        for key, message in _problems(rule, more)
+    ]
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def _problems(rule: Rule, more: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """What is wrong with a rule: the key, and why."""
+    if rule.value("exact"):
+        yield "exact", "a rule that comes over HTTP sends no exact bytes; leave exact out"
+    for key in rule.options:
+        if key in more:
+            yield key, f"a rule that comes over HTTP has no {key}; leave it out"
+    kind = rule.options.get("content_type", "")
+    if _is_run(kind):
+        yield (
+            "content_type",
+            f"a rule that comes over HTTP sends nothing that a browser runs, as {shown(kind)}",
+        )
+    for name, text in rule.set_headers:
+        why = _wrong_header(name, text)
+        if why:
+            yield f"set.{name}", why
+
+
+def _wrong_header(name: str, text: str) -> str:
+    if name == "content-type" and _is_run(text):
+        return f"a rule that comes over HTTP sends nothing that a browser runs, as {shown(text)}"
+    if name in OBEYED or name.startswith(FAMILIES):
+        return f"a rule that comes over HTTP sets no {name}, which a proxy or a browser obeys"
+    if name in LASTING:
+        return f"a rule that comes over HTTP sets no {name}, which lasts longer than the fault"
+    if name in ELSEWHERE and not stays(text):
+        path = f"/{text.partition('://')[2].partition('/')[2]}"
+        return f"{shown(text)} may lead to another host; did you mean {shown(path)}?"
+    return ""
+
+
+def _is_run(text: str) -> bool:
+    return any(each in text.lower() for each in RUN)
+
+
+def stays(text: str) -> bool:
+    r"""Whether an address is a path of the same host, however a browser reads it.
+
+    >>> [each for each in ("/a", "/a:b", "a", "//b", "/\\b", "https://b", "<//b>") if stays(each)]
+    ['/a', '/a:b']
+    """
+    return text[:1] == "/" and text[1:2] not in ("/", "\\")

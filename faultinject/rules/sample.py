@@ -1,0 +1,163 @@
+"""The condition `sample`: a share of users, tenants or keys, the same ones always or never."""
+
+from __future__ import annotations
+
+from faultinject.engine.draw import blake2b, threshold
+from faultinject.rules import values
+from faultinject.rules.key import Condition
+from faultinject.rules.values import Mistake, is_token, listed, most_like, number_text, shown
+from faultinject.vendors.credentials import key_id, query_key_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faultinject.engine.request import Request
+    from faultinject.rules.key import Check, Context
+
+    Read = Callable[[Request], str | None]
+    """What tells a request's user, tenant or key; None or empty where nothing does."""
+
+PERSON = b"faultinj-sample"
+"""Keeps the choice apart from every draw of the same seed."""
+NAMED = ("header", "query")
+THINGS = ("client", "bucket", "key", "principal")
+KNOWN = (*(f"{each}.NAME" for each in NAMED), *THINGS)
+
+
+class Sample(Condition):
+    """A share of users, tenants or keys, the same ones always or never: what tells them apart, a colon, and the share.
+
+    They are told apart by `header.NAME`, `query.NAME`, `client`, `bucket`, `key` (with its bucket) or `principal` (the
+    access-key id of a signed request). The seed chooses them; a larger share chooses those of a smaller one and more. A
+    request without that thing does not match.
+
+    >>> print(Rule("http:503", sample="header.X-User:0.05"))
+    http:503,sample=header.x-user:0.05
+    """
+
+    key = "sample"
+
+    def __init__(self, seed: bytes = b"") -> None:
+        self._seed = seed
+
+    def seeded(self, seed: bytes) -> Sample:
+        """See `Condition.seeded`."""
+        return Sample(seed)
+
+    def parse(self, text: str) -> str:
+        """A thing and a share."""
+        if not text:
+            raise Mistake("needs a value, such as header.x-user:0.05")
+        read_sample(text)
+        return text
+
+    def spell(self, text: str) -> str:
+        """The header in lower case, the number without an exponent."""
+        what, _, share = text.rpartition(":")
+        word, dot, name = what.partition(".")
+        if word == "header":
+            name = name.lower().replace("_", "-")
+        share = number_text(float(share)) if "e" in share.lower() else share
+        return f"{word}{dot}{name}:{share}"
+
+    def in_label(self, text: str) -> str:
+        """Without the share: where it grows, the draws for those who were chosen before stay the same."""
+        return text.rpartition(":")[0]
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        tests = [self._chosen(*read_sample(each), context) for each in values]
+        if len(tests) == 1:
+            return tests[0]
+        return lambda request: any(test(request) for test in tests)
+
+    def _chosen(self, word: str, name: str, share: float, context: Context) -> Check:
+        """Whether the user, tenant or key of a request is one of the share."""
+        read = _reader(word, name, context)
+        limit = threshold(share)
+        what = f"{word}.{name}" if name else word
+        head = f"{what}\0".encode("utf-8", "surrogatepass")
+        state = blake2b(head, key=self._seed, digest_size=8, person=PERSON)
+
+        def check(request: Request) -> bool:
+            found = read(request)
+            if not found:
+                return False
+            drawn = state.copy()
+            drawn.update(found.encode("utf-8", "surrogatepass"))
+            return int.from_bytes(drawn.digest(), "big") < limit
+
+        return check
+
+
+def read_sample(text: str) -> tuple[str, str, float]:
+    """Word, NAME (or empty) and share of `header.x-user:0.05`.
+
+    Raises:
+        Mistake: the text is something else.
+    """
+    what, colon, share = text.rpartition(":") if ":" in text else (text, "", "")
+    if _is_share(what) and not _is_share(share):
+        hint = f"{shown(share) if colon else 'header.x-user'}:{shown(what)}"
+        raise Mistake(f"{shown(text)} does not begin with what is sampled; did you mean {hint}?")
+    word, dot, name = what.partition(".")
+    if word not in (*NAMED, *THINGS):
+        raise Mistake(f"{shown(what)} tells no users, tenants or keys apart{_instead(what, share)}")
+    if word in NAMED and not name:
+        raise Mistake(f"{word} needs a name behind a dot, such as {word}.x-user")
+    if word in THINGS and dot:
+        raise Mistake(f"{word} takes no name; did you mean {word}:{shown(share or '0.05')}?")
+    if word == "header":
+        if not is_token(name):
+            raise Mistake(f"{shown(name)} cannot be the name of a header")
+        name = name.lower().replace("_", "-")
+    if not colon:
+        raise Mistake(f"{shown(text)} has no share; did you mean {shown(text)}:0.05?")
+    return word, name, values.probability(share)
+
+
+def _instead(what: str, share: str) -> str:
+    """The nearest that does; a word like no other may be a header's name."""
+    word, dot, name = what.partition(".")
+    near = most_like(word, (*NAMED, *THINGS)) if word else None
+    if near is not None:
+        meant = f"{near}{dot}{name}"
+    elif is_token(what):
+        meant = f"header.{what}"
+    else:
+        return f"; there are {listed(KNOWN, 'and')}"
+    return f"; did you mean {shown(meant)}:{shown(share or '0.05')}?"
+
+
+def _is_share(text: str) -> bool:
+    try:
+        values.probability(text)
+    except Mistake:
+        return False
+    return True
+
+
+def _reader(word: str, name: str, context: Context) -> Read:
+    """What of a request the thing is."""
+    if word == "header":
+        # A WSGI server gives repeated headers as one.
+        return lambda request: ",".join(request.header(name))
+    if word == "query":
+        return lambda request: next(iter(request.query_values(name)), None)
+    if word == "client":
+        return lambda request: request.client
+    if word == "bucket":
+        return lambda request: context.read_address(request)[0]
+    if word == "key":
+        return lambda request: _object(*context.read_address(request))
+    return _principal
+
+
+def _object(bucket: str | None, key: str | None) -> str | None:
+    return f"{bucket or ''}/{key}" if key else None
+
+
+def _principal(request: Request) -> str | None:
+    given = request.header("authorization")
+    return key_id(given[0]) if given else query_key_id(request.query)

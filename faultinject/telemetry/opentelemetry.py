@@ -1,0 +1,98 @@
+"""Injected faults in traces of OpenTelemetry; extra `otel`."""
+
+from __future__ import annotations
+
+from faultinject.engine.journal_entry import INJECTED
+from faultinject.exceptions import MissingExtra
+from faultinject.installation import install_extra
+from faultinject.journal.line_fields import RESENT
+from faultinject.telemetry.observing import observe
+
+try:
+    from opentelemetry.trace import SpanKind, get_current_span
+except ImportError:
+    raise MissingExtra(f"traces need opentelemetry-api: {install_extra('otel')}") from None
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+    from opentelemetry.util.types import AttributeValue
+
+    from faultinject.engine.journal_entry import Line
+    from faultinject.engine.services import Services
+    from faultinject.injector.injector import Injector
+
+INJECTED_EVENT = "faultinject.injected"
+UNDONE_EVENT = "faultinject.not_injected"
+
+
+def trace(injector: Injector | None = None) -> None:
+    """Add an event to the current span for each injected fault.
+
+    The event `faultinject.injected` has the attributes `faultinject.rule`, `faultinject.fault`, for a documented error
+    `faultinject.vendor` and `faultinject.code`, and where there is an answer "http.response.status_code". A fault that was not
+    carried out after all gets a second event, `faultinject.not_injected`, with `faultinject.did`.
+
+    The span is the one that is current when the fault is decided: the instrumentation must stand outside of the faults, as
+    OpenTelemetry's middleware does that is put around the app after `install()`. Where no span records, there is no event.
+
+    Where the current span is a client's own, as it is for `FaultTransport` and for other clients in the app's own process, its attribute
+    "http.request.resend_count" is taken for the number of the attempt. No server sees that attribute of a client in another process:
+    what travels in `traceparent` are ids.
+
+    Where faults are not switched on, this does nothing: the call may stay in the app.
+
+    Args:
+        injector: the injector; by default the one that apps with the environment's rules share. Call this after `install()`.
+    """
+    observe(injector, Events(), trace)
+
+
+class Events:
+    """Looks at the current span."""
+
+    def noted(self, line: Line) -> None:
+        """Add the event of a fault; and read what a client's span says of its attempt."""
+        span = get_current_span()
+        if not span.is_recording():
+            return
+        resent = _resent(span)
+        if resent is not None:
+            *rest, headers = line.snapshot
+            line.snapshot = (*rest, {**headers, RESENT: str(resent)})
+        if line.fault is None:
+            return
+        injected = line.did in INJECTED
+        # What is known at once is told once, and of what is told later only that it came to nothing.
+        if injected is (line.final is None):
+            span.add_event(INJECTED_EVENT if injected else UNDONE_EVENT, _attributes(line, injected=injected))
+
+    def failed(self) -> None:
+        """No concern of a trace."""
+
+    def under_way(self, services: Services) -> None:
+        """No concern of a trace."""
+
+
+def _attributes(line: Line, *, injected: bool) -> dict[str, AttributeValue]:
+    found: dict[str, AttributeValue] = {
+        "faultinject.rule": line.rule or "",
+        "faultinject.fault": line.fault or "",
+    }
+    vendor, colon, code = (line.fault or "").partition(":")
+    if colon and vendor != "http":
+        found |= {"faultinject.vendor": vendor, "faultinject.code": code}
+    if not injected:
+        found["faultinject.did"] = line.did
+    elif line.status is not None:
+        found["http.response.status_code"] = line.status
+    return found
+
+
+def _resent(span: Span) -> int | None:
+    """How often a client has sent this request before, by its own span; None of any other span."""
+    if getattr(span, "kind", None) is not SpanKind.CLIENT:
+        return None
+    # The API itself only writes attributes; spans of the SDK show them.
+    found = (getattr(span, "attributes", None) or {}).get(RESENT)
+    return found if isinstance(found, int) and found >= 0 else None

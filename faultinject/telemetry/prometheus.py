@@ -1,0 +1,143 @@
+"""Metrics for Prometheus, in the app's own registry; extra `prometheus`."""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock
+from weakref import WeakKeyDictionary
+
+from faultinject.counts.processes import several_processes
+from faultinject.exceptions import MissingExtra
+from faultinject.installation import install_extra
+from faultinject.journal import log
+from faultinject.telemetry.observing import is_injected, observe
+
+try:
+    from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
+except ImportError:
+    raise MissingExtra(f"metrics need prometheus-client: {install_extra('prometheus')}") from None
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.engine.journal_entry import Line
+    from faultinject.engine.services import Services
+    from faultinject.injector.injector import Injector
+
+MOST_SERIES = 500
+"""Pairs of rule and fault that a process tells apart; further ones are counted under `other`."""
+OTHER = "other"
+SHARED_BY = "PROMETHEUS_MULTIPROC_DIR"
+
+_of_registry: WeakKeyDictionary[CollectorRegistry, Metrics] = WeakKeyDictionary()
+
+
+def collect(injector: Injector | None = None, registry: CollectorRegistry = REGISTRY) -> None:
+    """Count what an injector does in a registry of `prometheus_client`.
+
+    `faultinject_requests_total` counts requests that met the conditions of a rule, `faultinject_injections_total{rule,fault}` faults
+    that were given, when they are over, `faultinject_overflow_total` faults that were not given because of
+    FAULTINJECT_MAX_ACTIVE, and `faultinject_errors_total` requests that passed because of an error in faultinject or in the store;
+    `faultinject_active` says how many faults are under way, `faultinject_max_active` how many may be in one process.
+
+    Each process counts what happens in it, whatever store the injector has. With several workers set PROMETHEUS_MULTIPROC_DIR, as for
+    every other metric of the app: then a scrape shows the sum over all workers, each event once.
+
+    Where faults are not switched on, this does nothing: the call may stay in the app.
+
+    Args:
+        injector: the injector; by default the one that apps with the environment's rules share. Call this after `install()`.
+        registry: where the metrics are registered, by default the one that `prometheus_client` itself uses.
+    """
+    metrics = _of_registry.get(registry) or Metrics()
+    events = Events(metrics)
+    services = observe(injector, events, metrics)
+    if services is None:
+        return
+    if registry not in _of_registry:
+        _of_registry[registry] = metrics
+        metrics.register(registry)
+    metrics.begin(events, services)
+    if several_processes() and not os.environ.get(SHARED_BY):
+        log.counted_apart(SHARED_BY)
+
+
+class Events:
+    """What one injector does."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self.noted, self.failed = metrics.noted, metrics.failed
+
+    def under_way(self, services: Services) -> None:
+        """Another number of faults is under way in this process, or there was no place for one more."""
+        self._metrics.under_way(self, services)
+
+
+class Metrics:
+    """The metrics of one registry."""
+
+    def __init__(self) -> None:
+        self._series: set[tuple[str, str]] = set()
+        # By injector.
+        self._under_way: dict[Events, int] = {}
+        self._refused: dict[Events, int] = {}
+        self._lock = allocate_lock()
+
+    def register(self, to: CollectorRegistry) -> None:
+        """Make them."""
+        self._requests = Counter(
+            "faultinject_requests", "Requests that met the conditions of a rule.", registry=to
+        )
+        self._injections = Counter(
+            "faultinject_injections", "Faults that were given.", ["rule", "fault"], registry=to
+        )
+        self._overflow = Counter(
+            "faultinject_overflow", "Faults not given because of FAULTINJECT_MAX_ACTIVE.", registry=to
+        )
+        self._errors = Counter(
+            "faultinject_errors", "Requests that passed because of an error in faultinject or in the store.", registry=to
+        )  # fmt: skip
+        self._active = Gauge(
+            "faultinject_active", "Faults under way.", registry=to, multiprocess_mode="livesum"
+        )
+        # A master that has loaded the app, and serves nothing, says what each of its workers may do.
+        self._most_active = Gauge(
+            "faultinject_max_active", "FAULTINJECT_MAX_ACTIVE: faults that may be under way in a process.", registry=to,
+            multiprocess_mode="livemax",
+        )  # fmt: skip
+
+    def begin(self, by: Events, services: Services) -> None:
+        """Count what one injector more does from now on."""
+        self._refused.setdefault(by, services.refused)
+        self._most_active.inc(services.most_active)
+
+    def noted(self, line: Line) -> None:
+        """Count a request when it is decided, and its fault when that is over."""
+        if line.rule is None:
+            return
+        if line.final is None:
+            self._requests.inc()
+        if is_injected(line):
+            self._injections.labels(*self._labels(line.rule, line.fault or "")).inc()
+
+    def failed(self) -> None:
+        """Count an error."""
+        self._errors.inc()
+
+    def under_way(self, by: Events, services: Services) -> None:
+        """Show how many faults are under way, and count those for which there was no place."""
+        # Of two threads the later one shows the later number.
+        with self._lock:
+            self._under_way[by] = services.active
+            self._active.set(sum(self._under_way.values()))
+            refused = services.refused
+            self._overflow.inc(refused - self._refused.setdefault(by, refused))
+            self._refused[by] = refused
+
+    def _labels(self, rule: str, fault: str) -> tuple[str, str]:
+        pair = rule, fault
+        if pair not in self._series:
+            if len(self._series) >= MOST_SERIES:
+                return OTHER, OTHER
+            self._series.add(pair)
+        return pair

@@ -1,0 +1,233 @@
+"""`abort`: the app's own failures end all faults, whichever interface it has; injected ones never do."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from faultinject import ASGIFaultMiddleware, Scenario, WSGIFaultMiddleware, install
+from faultinject.adapters.special import WATCHED
+
+WHY = "5xx>50%/1m,min=4: {} of {} requests ({} %) failed by themselves within 1 m"
+
+
+class ClientDisconnect(Exception):
+    """As Starlette raises in an app whose client has left."""
+
+
+@pytest.fixture
+def aborting(make_injector):
+    """An injector whose rules end when more than half of at least four answers are failures."""
+
+    def make(rules="http:418,path=/tea", abort="5xx>50%/1m,min=4", **environ):
+        return make_injector(Scenario(rules, abort=abort), **environ)
+
+    return make
+
+
+def app_of(send, status=200, error=None, *, late=False, body=b"app"):
+    """An app that answers so, or raises: instead, or `late` after its head."""
+
+    def wsgi(environ, start_response):
+        if error is not None and not late:
+            raise error
+        start_response(f"{status} X", [("Content-Length", str(len(body)))])
+        if late:
+            raise error
+        return [body]
+
+    async def asgi(scope, receive, send):
+        if error is not None and not late:
+            raise error
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"3")]})
+        if late:
+            raise error
+        await send({"type": "http.response.body", "body": body})
+
+    return wsgi if send.kind == "wsgi" else asgi
+
+
+def ask(send, injector, target, app, times=1):
+    """The statuses, or the names of what was raised."""
+    got = []
+    for _ in range(times):
+        try:
+            got.append(send(injector, target=target, app=app).status)
+        except Exception as error:
+            got.append(type(error).__name__)
+    return got
+
+
+def test_failures_of_the_app_end_all_faults(send, aborting, caplog):
+    """Also those of requests that no rule matches; it is said once, at ERROR, with the numbers."""
+    injector = aborting()
+    good, bad = app_of(send), app_of(send, 503)
+    assert ask(send, injector, "/", good) + ask(send, injector, "/", bad, 2) == [200, 503, 503]
+    assert ask(send, injector, "/tea", good) == [418]
+    assert (injector.enabled, injector.disarmed) == (True, "")
+    assert ask(send, injector, "/", bad, 3) == [503] * 3
+    assert ask(send, injector, "/tea", good) == [200]
+    why = WHY.format(3, 4, 75)
+    assert (injector.enabled, injector.disarmed) == (False, why)
+    said = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert [each.getMessage() for each in said] == [
+        f"faultinject is off: {why}; nothing is injected until it is enabled again by hand"
+    ]
+
+
+def test_only_a_hand_arms_it_again(send, aborting):
+    """New rules do not, nor does installing again; enabling does, and the window begins anew."""
+    injector = aborting()
+    ask(send, injector, "/", app_of(send, 500), 4)
+    injector.use(Scenario("http:418,path=/tea", abort="5xx>50%/1m,min=4"))
+    injector.add("http:410")
+    install(app_of(send), injector=injector, enabled=True, interface=send.kind)
+    assert (injector.enabled, injector.disarmed) == (False, WHY.format(4, 4, 100))
+    injector.enable()
+    assert (injector.enabled, injector.disarmed) == (True, "")
+    assert ask(send, injector, "/tea", app_of(send, 500), 3) == [418] * 3
+    injector.use(Scenario("http:418,path=/tea", abort="5xx>50%/1m,min=4"))
+    ask(send, injector, "/", app_of(send, 500), 3)
+    assert injector.enabled
+    ask(send, injector, "/", app_of(send, 500), 1)
+    assert injector.disarmed == WHY.format(4, 4, 100)
+
+
+@pytest.mark.parametrize(
+    "rule", ["http:503", "cos:InternalError", "http:503,when=after", "cos:SlowDown,delay=1ms"]
+)
+def test_injected_failures_are_none(send, aborting, rule):
+    """Whether the app ran or not: what counts is its own answer."""
+    injector = aborting(rule)
+    assert ask(send, injector, "/", app_of(send), 8) == [503 if "Internal" not in rule else 500] * 8
+    assert injector.disarmed == ""
+
+
+@pytest.mark.parametrize(
+    "rule", ["latency,delay=1ms", "http:418,when=after", "truncate", "http:418,probability=0"]
+)
+def test_failures_beneath_a_fault_are_the_apps_own(send, aborting, rule):
+    """An app that answers 500 itself while a rule matches."""
+    injector = aborting(rule, abort="5xx>50%/1m,min=4")
+    ask(send, injector, "/", app_of(send, 500), 4)
+    assert injector.disarmed == WHY.format(4, 4, 100)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_exception_is_a_failure(send, aborting, late):
+    """Before its answer and in the middle of it, and it comes out as it was; one request counts once."""
+    injector = aborting()
+    app = app_of(send, error=ValueError("x"), late=late)
+    assert ask(send, injector, "/", app, 3) == ["ValueError"] * 3
+    assert injector.disarmed == ""
+    assert ask(send, injector, "/", app) == ["ValueError"]
+    assert injector.disarmed == WHY.format(4, 4, 100)
+
+
+def test_an_answer_of_500_that_breaks_off_counts_once(send, aborting):
+    """Its status was a failure already."""
+    injector = aborting(abort="5xx>50%/1m,min=2")
+    ask(send, injector, "/", app_of(send), 3)
+    ask(send, injector, "/", app_of(send, 500, ValueError("x"), late=True), 3)
+    assert injector.disarmed == ""
+
+
+def test_a_client_that_leaves_is_no_failure(send, aborting):
+    """By the names that frameworks have for it."""
+    injector = aborting()
+    assert ask(send, injector, "/", app_of(send, error=ClientDisconnect()), 5) == ["ClientDisconnect"] * 5
+    assert injector.disarmed == ""
+
+
+def test_middleware_inside_and_outside_counts_once(send, aborting):
+    """Two layers of one injector see one request; the fault of an inner injector is not the app's failure."""
+    injector = aborting(abort="5xx>50%/1m,min=4")
+    layer = WSGIFaultMiddleware if send.kind == "wsgi" else ASGIFaultMiddleware
+    twice = layer(app_of(send, 500), injector=injector)
+    ask(send, injector, "/", twice, 3)
+    assert injector.disarmed == ""
+    inner = aborting("http:503", abort="5xx>1%/1m")
+    ask(send, injector, "/", layer(app_of(send), injector=inner), 9)
+    assert (injector.disarmed, inner.disarmed) == ("", "")
+    ask(send, injector, "/", twice, 1)
+    assert injector.disarmed == WHY.format(4, 4, 100)
+
+
+def test_without_it_nothing_is_watched(send, make_injector):
+    """The app gets the very send or start_response of the server, and its environ or scope as it was."""
+    seen = []
+    injector = make_injector("http:418,path=/tea")
+
+    def wsgi(environ, start_response):
+        seen.append((WATCHED in environ, start_response))
+        return app_of(send)(environ, start_response)
+
+    async def asgi(scope, receive, send_):
+        seen.append((WATCHED in scope, send_))
+        await app_of(send)(scope, receive, send_)
+
+    send(injector, target="/", app=wsgi if send.kind == "wsgi" else asgi)
+    assert [(each, getattr(start, "passes_to", None)) for each, start in seen] == [(False, None)]
+    assert "watched" not in seen[0][1].__qualname__
+
+
+def test_bodies_pass_untouched(aborting, servers):
+    """A WSGI app's return value goes back as it is; only an app that has not begun is watched on."""
+    made = []
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        made.append(object())
+        return made[0]
+
+    wrapped = WSGIFaultMiddleware(app, injector=aborting())
+    assert wrapped(servers.environ(), lambda *_: None) is made[0]
+
+
+def test_generators(aborting, servers):
+    """They begin, or raise, when the server asks for the first piece; and they are closed."""
+    closed = []
+
+    def app(environ, start_response):
+        try:
+            if environ["PATH_INFO"] == "/raise":
+                raise ValueError("x")
+            start_response("500 X", [])
+            yield b"a"
+            yield b"b"
+        finally:
+            closed.append(environ["PATH_INFO"])
+
+    injector = aborting()
+    wrapped = WSGIFaultMiddleware(app, injector=injector)
+    for _ in range(3):
+        result = wrapped(servers.environ(target="/"), lambda *_: None)
+        assert b"".join(result) == b"ab"
+        result.close()
+    result = wrapped(servers.environ(target="/"), lambda *_: None)
+    assert injector.disarmed == ""
+    with pytest.raises(ValueError, match="x"):
+        list(wrapped(servers.environ(target="/raise"), lambda *_: None))
+    assert injector.disarmed == WHY.format(4, 4, 100)
+    next(iter(result))
+    result.close()
+    assert closed == ["/"] * 3 + ["/raise", "/"]
+
+
+def test_an_answer_that_is_begun_anew(aborting, servers):
+    """With `exc_info` an error takes the place of what was begun: the request becomes a failure, once."""
+    injector = aborting(abort="5xx>50%/1m,min=2")
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        for _ in range(2):
+            start_response("500 X", [], (None, None, None))
+        start_response("200 OK", [], (None, None, None))
+        return iter(())
+
+    wrapped = WSGIFaultMiddleware(app, injector=injector)
+    wrapped(servers.environ(), lambda *_: None)
+    assert injector.disarmed == ""
+    wrapped(servers.environ(), lambda *_: None)
+    assert injector.disarmed == "5xx>50%/1m,min=2: 2 of 2 requests (100 %) failed by themselves within 1 m"

@@ -1,0 +1,222 @@
+"""`x-faultinject-rules`: faults that a request asks for itself, where `FAULTINJECT_ON_REQUEST` allows it."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from faultinject import ASGIFaultMiddleware, Scenario, WSGIFaultMiddleware
+from faultinject.adapters.driving import DECIDED
+from faultinject.injector import asked
+
+RULES = "x-faultinject-rules"
+ALLOWED = {"FAULTINJECT_ON_REQUEST": "1"}
+
+
+@pytest.fixture
+def ask(send):
+    """`ask(injector, text, …)`: status, the rule that answered, and what is said of wrong rules."""
+
+    def call(injector, text, target="/photos/cat.jpg", headers=(), **more):
+        answer = send(injector, target=target, headers=[*headers, (RULES, text)], **more)
+        return (
+            answer.status,
+            answer.header("x-faultinject") or None,
+            answer.header("x-faultinject-refused") or None,
+        )
+
+    return call
+
+
+@pytest.fixture
+def allowing(make_injector):
+    """An injector under which requests may ask; its own rule answers those for `/tea`."""
+    return lambda rules="http:418,path=/tea", **more: make_injector(rules, **{**ALLOWED, **more})
+
+
+def test_a_request_gets_what_it_asks_for(ask, allowing):
+    """Whatever the scenario says; the journal says that it was asked for."""
+    injector = allowing()
+    assert ask(injector, "cos:SlowDown") == (503, "on-request", None)
+    assert ask(injector, "http:404,name=mine,path=/b http:410", target="/tea") == (410, "on-request-2", None)
+    assert [(each.rule, each.fault, each.status) for each in injector.journal.outcomes] == [
+        ("on-request", "cos:SlowDown", 503),
+        ("on-request-2", "http:410", 410),
+    ]
+    assert injector.counts() == {"rule-1": {"matched": 0, "injected": 0}}
+
+
+def test_rules_that_do_not_match_leave_the_scenario_alone(ask, allowing):
+    """The request is decided as if it had asked for nothing; one whose rules match gets no other fault."""
+    injector = allowing()
+    assert ask(injector, "http:404,path=/b", target="/tea") == (418, "rule-1", None)
+    assert ask(injector, "http:404,times=0", target="/tea") == (200, None, None)
+
+
+def test_it_is_counted_by_the_header(ask, allowing):
+    """`times` is of all requests with the same text, and of no other."""
+    injector = allowing()
+    got = [ask(injector, text)[0] for text in ("http:503,times=2",) * 3 + ("http:503,times=2,name=a",) * 3]
+    assert got == [503, 503, 200] * 2
+
+
+def test_nothing_is_asked_where_it_is_not_allowed(ask, make_injector):
+    """By default; nor while faults are off."""
+    assert ask(make_injector("http:418,path=/tea"), "http:503") == (200, None, None)
+    off = make_injector("http:418", **ALLOWED)
+    off.disable()
+    assert ask(off, "http:503") == (200, None, None)
+    assert ask(make_injector("http:418", STAGE="prod", **ALLOWED), "http:503") == (200, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("cos:Slowdown", "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"),
+        ("http:503,times=x http:1", "rule 1: times: x is not a whole number of 0 or more"),
+        ("", "no rules; there may be 1 to 5"),
+        ("http:503 " * 6, "6 rules; there may be 1 to 5"),
+        ("http:503," + "x" * 2040, "more than 2048 bytes"),
+        ("http:503,exact=yes", None),
+        (
+            "cos:SlowDown,exact=yes",
+            "rule-1: exact: a rule that comes over HTTP sends no exact bytes; leave exact out",
+        ),
+        ("reset,http2=yes", "rule-1: http2: a rule that comes over HTTP has no http2; leave it out"),
+        (
+            "http:503,set.location=//evil.example",
+            "rule-1: set.location: //evil.example may lead to another host; did you mean /?",
+        ),
+        ("http:503,kéy=1", None),
+    ],
+)
+def test_wrong_rules_give_no_fault(ask, allowing, text, why):
+    """The scenario's rules hold, and the answer says in one line of ASCII what is wrong."""
+    injector = allowing()
+    ordinary, of_a_rule = ask(injector, text), ask(injector, text, target="/tea")
+    assert ordinary[:2] == (200, None)
+    assert of_a_rule == (418, "rule-1", ordinary[2])
+    assert ordinary[2].isascii()
+    assert ordinary[2].isprintable()
+    assert len(ordinary[2]) <= 200
+    if why is not None:
+        assert ordinary[2] == why
+
+
+def test_the_longest_header_that_is_read(ask, allowing):
+    """2,048 bytes, and five rules."""
+    text = f"http:503,message={'x' * 2031}"
+    assert len(text) == 2048
+    assert ask(allowing(), text) == (503, "on-request", None)
+    assert ask(allowing(), f"{'http:503,path=/b ' * 4}http:504") == (504, "on-request-5", None)
+
+
+def test_texts_beyond_ascii(ask, allowing):
+    """A header's bytes are read as UTF-8."""
+    sent = "http:503,path=/ä".encode().decode("latin-1")
+    assert ask(allowing(), sent, target="/ä".encode().decode("latin-1"))[0] in (200, 503)
+
+
+def test_preflights_are_left_alone(ask, allowing, send):
+    """As by every rule."""
+    injector = allowing()
+    preflight = [("origin", "https://a"), ("access-control-request-method", "PUT")]
+    assert ask(injector, "http:503", method="OPTIONS", headers=preflight) == (200, None, None)
+
+
+def test_every_request_is_noted_once(ask, allowing):
+    """Also where the journal records all of them."""
+    injector = allowing(record_all=True)
+    for text, target in (
+        ("http:503", "/"),
+        ("http:503,path=/b", "/"),
+        ("http:503,path=/b", "/tea"),
+        ("x", "/"),
+    ):
+        ask(injector, text, target=target)
+    assert [(each.rule, each.status) for each in injector.journal.outcomes if each.final is not False] == [
+        ("on-request", 503),
+        (None, 200),
+        ("rule-1", 418),
+        (None, 200),
+    ]
+
+
+def test_layers_ask_once(send, allowing):
+    """Middleware around middleware: the request is decided by the outer one."""
+    injector = allowing()
+    layer = WSGIFaultMiddleware if send.kind == "wsgi" else ASGIFaultMiddleware
+    twice = layer(send.app, injector=injector)
+    got = [send(injector, headers=[(RULES, "http:503,every=2")], app=twice).status for _ in range(4)]
+    assert got == [200, 503, 200, 503]
+
+
+def test_an_error_of_ours_lets_the_request_pass(ask, allowing, monkeypatch):
+    """And is told like every other."""
+    injector = allowing()
+    monkeypatch.setattr(asked.Asked, "plan", lambda *_: 1 / 0)
+    assert ask(injector, "http:503", target="/tea") == (418, "rule-1", None)
+    assert [type(each) for each in injector.errors] == [ZeroDivisionError]
+
+
+def test_the_apps_failures_are_watched_as_ever(ask, send, make_injector):
+    """What is asked for is no failure of the app's."""
+    injector = make_injector(Scenario("http:418,path=/tea", abort="5xx>50%/1m,min=2"), **ALLOWED)
+    assert [ask(injector, "http:503")[0] for _ in range(4)] == [503] * 4
+    assert injector.disarmed == ""
+
+    def broken(environ, start_response):
+        raise ValueError("x")
+
+    async def broken_asgi(scope, receive, send):
+        raise ValueError("x")
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="x"):
+            ask(injector, "http:503,when=after", app=broken if send.kind == "wsgi" else broken_asgi)
+    assert injector.disarmed.startswith("5xx>50%/1m,min=2: 2 of 2")
+
+
+def test_several_headers_are_one_text(servers, allowing):
+    """As a WSGI server gives them: rules are not pieced together."""
+    scope = servers.scope(headers=[(RULES, "http:503"), (RULES, "http:504")])
+    got = []
+
+    async def app(scope, receive, send):
+        got.append(DECIDED in scope)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    import asyncio
+
+    answer = asyncio.run(
+        servers.asgi(ASGIFaultMiddleware(app, injector=allowing()), scope, servers.messages())
+    )
+    assert got == [False]
+    assert "http:504 needs a value" in answer.header("x-faultinject-refused")
+
+
+def test_only_so_many_texts_are_kept(allowing, monkeypatch):
+    """The one used longest ago is forgotten, with its counts, and its waits end."""
+    monkeypatch.setattr(asked, "KEPT", 2)
+    kept = allowing()._asked
+    first, second = kept.plan("http:501"), kept.plan("http:502")
+    assert kept.plan("http:501") is first
+    third = kept.plan("http:503")
+    assert [each.ended for each in (first, second, third)] == [False, True, False]
+    kept.plan("wrong")
+    kept.plan("wrong too")
+    assert kept.plan("http:502") is not second
+    assert len(kept._known) == 2
+
+
+def test_threads_share_one_plan(allowing):
+    """Whoever comes first makes it."""
+    kept, got = allowing()._asked, []
+    threads = [threading.Thread(target=lambda: got.append(kept.plan("http:503"))) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len({*map(id, got)}) == 1

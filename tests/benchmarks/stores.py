@@ -1,0 +1,97 @@
+"""What a store costs that processes share: a request that no rule matches, and four workers that count on one.
+
+Processor time of the server and its workers; that of a Redis server is not in it. What needs no count is 30 % of a rule that
+always injects and 70 % of one that matches and never does, of the same app in the same store.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from loopback import HERE, Server, measured, start
+from measure import AGAIN, Goal, Row, Sample, retried, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TITLES = {"fastapi": "FastAPI on uvicorn", "flask": "Flask on gunicorn"}
+SHARE = 0.3
+
+
+def run() -> list[Row]:
+    if not find_spec("gunicorn"):
+        return []
+    with TemporaryDirectory() as place, _redis(place) as redis:
+        stores = {"file": f"file:{place}/store", **({"redis": redis} if redis else {})}
+        return [
+            *(row for app in TITLES for row in retried(partial(_unmatched, app, stores))),
+            *(row for name in stores for row in retried(partial(_counted, name, stores[name]))),
+        ]
+
+
+def _unmatched(app: str, stores: dict[str, str]) -> list[Row]:
+    """A request that no rule matches, with each store against `memory:`."""
+    with ExitStack() as stack:
+        servers = {
+            name: _serving(stack, app, "unmatched", store)
+            for name, store in {"memory": "memory:", AGAIN: "memory:", **stores}.items()
+        }
+        cpu, _ = measured(servers)
+    sample = Sample("memory", cpu)
+    case = f"no rule matches, {TITLES[app]}, "
+    return [sample.ratio(name, f"{case}`{name}:`", "`memory:`", Goal("≤", 1.05)) for name in stores]
+
+
+def _counted(name: str, store: str) -> list[Row]:
+    """Requests for the same processor time, of a rule that counts against rules that do not."""
+    rules = {"times": "times", "always": "all", "never": "never", AGAIN: "never"}
+    with ExitStack() as stack:
+        servers = {
+            each: _serving(stack, "flask", rule, _apart(store, each), workers=4)
+            for each, rule in rules.items()
+        }
+        cpu, _ = measured(servers)
+    parts = zip(cpu["times"], cpu["always"], cpu["never"], strict=True)
+    ratios = [(SHARE * always + (1 - SHARE) * never) / times for times, always, never in parts]
+    control = spread([one / other for one, other in zip(cpu["never"], cpu[AGAIN], strict=True)])[0]
+    case = f"`{name}:`, 4 gunicorn workers, Flask, `times` rule at 30 %"
+    return [Row(case, "rules without a count", Goal("≥", 0.9), *spread(ratios), control=control)]
+
+
+def _apart(store: str, name: str) -> str:
+    """A store of its own: other rules are refused."""
+    mark = name.replace(" ", "-")
+    return f"{store}?prefix={mark}" if "://" in store else f"{store}-{mark}"
+
+
+def _serving(stack: ExitStack, app: str, rule: str, store: str, workers: int = 1) -> Server:
+    settings = ["env", f"FAULTINJECT_STORE={store}", f"WORKERS={workers}"]
+    command = [sys.executable, str(HERE / "serving.py"), app, rule]
+    server = start(lambda port: [*settings, *command, str(port)])
+    stack.callback(server.stop)
+    return server
+
+
+@contextmanager
+def _redis(place: str) -> Iterator[str]:
+    """The URL of a server of our own; empty where there is none."""
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    if program is None or not find_spec("redis"):
+        yield ""
+        return
+    path = Path(place, "redis")
+    command = [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", place]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        while not path.exists():
+            time.sleep(0.05)
+        yield f"unix://{path}"
+        server.kill()

@@ -1,0 +1,510 @@
+"""`faultinject control` against real servers: below a path under WSGI and ASGI, and on an address of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from http.client import LineTooLong
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from itertools import count
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from faultinject.cli import control as commands
+from faultinject.cli import control_client, control_output
+from faultinject.cli.schemas import SCHEMAS
+from tests.control.conftest import KINDS, TOKEN, control
+
+pytestmark = pytest.mark.live
+ENV = {"FAULTINJECT_TOKEN": TOKEN}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def server(request):
+    with control(request.param) as found:
+        found.url = f"http://127.0.0.1:{found.port}{found.mount}"
+        yield found
+
+
+@pytest.fixture
+def ask(run, server):
+    """A command: its exit code and what it prints; the rules are those of the start."""
+    server.injector.use("cos:SlowDown,name=slow,path=photos/,times=2 http:503,path=b/")
+    server.injector.enable()
+
+    def ask(*arguments, code=0, env=ENV):
+        found = run("control", *arguments, "--url", server.url, env=env)
+        assert found[0] == code, found
+        return found[1] if code == 0 else found[2]
+
+    return ask
+
+
+def check(name, document):
+    assert [*Draft202012Validator(SCHEMAS[name][1]()).iter_errors(document)] == []
+
+
+def test_status_and_rules(ask, server):
+    """The switch, counts and rules; as JSON, and as files that `set` takes."""
+    assert server.ask_app() == 503
+    out = ask("status")
+    assert out.startswith(f"{server.url}: on\n  generation ")
+    assert "1 injected of 1 requests that met a rule" in out
+    rows = [re.split(r"\s{2,}", line) for line in out.splitlines()[2:]]
+    assert rows == [
+        ["name", "state", "injected", "matched", "rule"],
+        ["slow", "on", "1", "1", "cos:SlowDown,path=photos/,times=2,name=slow"],
+        ["rule-2", "on", "0", "0", "http:503,path=b/"],
+    ]
+    assert ask("rules").splitlines() == out.splitlines()[2:]
+    state = json.loads(ask("status", "--json"))
+    check("control", state)
+    assert state["totals"]["injected"] == 1
+    found = json.loads(ask("rules", "--json"))
+    check("rules", found)
+    assert 'fault = "cos:SlowDown"' in ask("rules", "--toml")
+    assert server.ask_app() == 503
+    assert "\nslow    used up  2 " in ask("status")
+
+
+def test_rules_are_set(ask, server, tmp_path):
+    """By text or by a file, with a seed; a mistake changes nothing and is shown with its place."""
+    assert "\nrule-1  on     0         0        http:418\n" in ask(
+        "set", "http:418", "http:429", "--seed", "7"
+    )
+    assert (server.ask_app(), server.injector.seed) == (418, "7")
+    path = tmp_path / "rules.toml"
+    path.write_text(ask("rules", "--toml").replace("418", "500"))
+    check("control", json.loads(ask("set", "--file", str(path), "--json")))
+    assert server.ask_app() == 500
+    assert ask("set", "http:5x3", code=2) == (
+        "faultinject: http:5x3 is not http: and a status from 400 to 599\n  http:5x3\n  ^^^^^^^^\n"
+    )
+    path.write_text('[[rules]]\nfault = "cos:SlowDwn"\n')
+    assert f"{path}:2: rules[0].fault: cos:SlowDwn" in ask("set", "--file", str(path), code=2)
+    assert "there is no rule: give one, such as cos:SlowDown,times=2, or --file FILE" in ask("set", code=2)
+    assert server.ask_app() == 500
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_rules(ask, tmp_path):
+    """Too many are said to be, before they are sent: a server ends the connection while they come."""
+    path = tmp_path / "rules.toml"
+    path.write_text('[[rules]]\nfault = "reset"\n' * 100_000)
+    said = ask("set", "--file", str(path), code=2)
+    assert re.fullmatch(r"faultinject: \d+ bytes of rules are too many: a control API takes 1048576\n", said)
+
+
+def test_single_rules(ask, server):
+    """Added, switched off and on again, and taken away; a misspelt name gets the nearest."""
+    assert "\nlast " in ask("add", "http:418,name=last")
+    assert "\nslow    disabled " in ask("disable", "slow")
+    assert server.ask_app() == 418
+    assert "\nslow    on " in ask("enable", "slow")
+    assert server.ask_app() == 503
+    assert "\nlast " not in ask("remove", "last")
+    assert (
+        ask("remove", "slwo", code=2) == "faultinject: slwo is not the name of a rule; did you mean slow?\n"
+    )
+    ask("enable", "a/b?c", code=2)
+
+
+def test_on_and_off(ask, server):
+    """For good or for a time, and counts from zero."""
+    assert ask("off").startswith(f"{server.url}: off\n")
+    assert server.ask_app() == 200
+    out = ask("on", "--for", "10m")
+    assert re.match(
+        rf"{re.escape(server.url)}: on for another (10 min 0 s|9 min 5\d s), until .*\d\d:\d\d:\d\d\n", out
+    )
+    assert server.ask_app() == 503
+    assert server.injector.standing.until == pytest.approx(time.time() + 600, abs=60)
+    assert "0 injected of 0 requests" in ask("reset")
+    assert ask("on").startswith(f"{server.url}: on\n")
+    assert ask("on", "--for", "10", code=2).startswith("faultinject: ")
+
+
+def test_a_change_on_a_condition(ask, server):
+    """Another generation is in force: exit code 1, and nothing is changed."""
+    now = server.injector.standing.generation
+    assert ask("off", "--generation", str(now - 1), code=1).startswith("faultinject: nothing was changed: ")
+    assert server.injector.enabled
+    ask("off", "--generation", str(now))
+    assert not server.injector.enabled
+
+
+def test_the_journal(ask, server, monkeypatch):
+    """The latest requests, in pages; what a client wrote is escaped."""
+    monkeypatch.setattr(commands, "PAGE", 2)
+    before = len(json.loads(ask("journal", "--json", "--limit", "10000"))["outcomes"])
+    for path in ("/photos/1", "/photos/%1b%5b2J", "/photos/3"):
+        server.ask_app(path)
+    found = json.loads(ask("journal", "--json", "--limit", "3"))
+    check("control-journal", found)
+    assert [each["path"] for each in found["outcomes"]] == ["/photos/1", "/photos/\x1b[2J", "/photos/3"]
+    assert [each["did"] for each in found["outcomes"]] == ["answered", "answered", "passed"]
+    lines = ask("journal", "--limit", "3").splitlines()
+    assert lines[0].split() == [*control_output.JOURNAL]
+    assert re.sub(r"\s+", " ", lines[1])[13:] == "GET /photos/1 answered 503 cos:SlowDown slow"
+    assert r"/photos/\x1b[2J" in lines[2]
+    assert lines[3].split()[3:] == ["passed", "-", "-", "slow"]
+    assert len(json.loads(ask("journal", "--json", "--limit", "10000"))["outcomes"]) == before + 3
+    assert ask("journal", "--limit", "0") == "no request has met a rule so far\n"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_live_journal(ask, server, as_json):
+    """A line a request as it comes, until Ctrl-C; also where the server ends the stream."""
+    server.ask_app("/photos/before")
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-W", "error", "-m", "faultinject", "control", "journal", "--follow"),
+            *("--limit", "1", "--url", server.url, *(["--json"] if as_json else [])),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **ENV},
+    )
+    try:
+        lines = [process.stdout.readline()]
+        server.ask_app("/photos/now")
+        lines.append(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert (process.returncode, out, err.strip()) == (130, "", "faultinject: interrupted")
+    if as_json:
+        found = [json.loads(each) for each in lines]
+        assert [each["path"] for each in found] == ["/photos/before", "/photos/now"]
+        for each in found:
+            check("journal", each)
+    else:
+        assert [each.split()[2] for each in lines] == ["/photos/before", "/photos/now"]
+
+
+def test_who_may_not(ask, run, server):
+    """A wrong token, and a name that is not the server's."""
+    said = ask("status", code=2, env={"FAULTINJECT_TOKEN": "wrong"})
+    assert said.startswith(
+        f"faultinject: {server.url} refuses the token in FAULTINJECT_TOKEN: the token is wrong"
+    )
+
+
+class Odd(BaseHTTPRequestHandler):
+    """A server that is none of ours."""
+
+    def do_GET(self):
+        kind, _, text = self.server.says.partition("|")
+        status, _, reason = kind.partition(" ")
+        body = text.encode()
+        self.send_response(int(status))
+        if reason:
+            self.send_header("Content-Type", reason)
+        self.send_header("Content-Length", str(len(body) + self.server.more))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def odd(run):
+    """What a command says of a server that answers so."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def say(text, *arguments, more=0, at=""):
+        server.says, server.more = text, more
+        words = arguments or ("status",)
+        code, out, err = run("control", *words, "--url", f"127.0.0.1:{server.server_port}{at}", env=ENV)
+        assert (code, out) == (2, "")
+        return err.replace(str(server.server_port), "PORT")
+
+    yield say
+    server.shutdown()
+    server.server_close()
+
+
+def test_servers_of_others(odd, monkeypatch):
+    """What answers is no control API, or breaks off, or does not end."""
+    stranger = "faultinject: http://127.0.0.1:PORT is no control API of faultinject: it answers "
+    assert odd("200 text/html|<p>").startswith(f"{stranger}200 with text/html;")
+    assert odd("404 text/html|<p>").startswith(f"{stranger}404 with text/html;")
+    assert odd("302|").startswith(f"{stranger}302 with nothing;")
+    assert odd('500 application/json|{"error": 3}').startswith(stranger)
+    assert odd('421 application/json|{"error": {"message": "the Host"}}') == (
+        "faultinject: http://127.0.0.1:PORT does not go by this name (the Host): start the app with"
+        " FAULTINJECT_CONTROL_HOSTS=127.0.0.1\n"
+    )
+    assert odd('503 application/json|{"error": {"message": "the store\\u001b[2J", "problems": []}}') == (
+        "faultinject: the store\\x1b[2J\n"
+    )
+    assert (
+        odd("200 application/json|{}", more=5) == "faultinject: http://127.0.0.1:PORT broke off its answer\n"
+    )
+    monkeypatch.setattr(control_client, "LARGEST", 3)
+    assert odd("200 application/json|[1, 2]") == (
+        "faultinject: http://127.0.0.1:PORT answers with more than 0 MiB\n"
+    )
+    monkeypatch.undo()
+    moments = count(0, 100)
+    monkeypatch.setattr(control_client, "monotonic", lambda: next(moments))
+    assert odd("200 application/json|{}") == "faultinject: http://127.0.0.1:PORT did not answer within 10 s\n"
+    monkeypatch.undo()
+    assert odd("200 text/plain|[[rules]]", "rules", "--toml").startswith(f"{stranger}200 with text/plain;")
+
+
+def test_the_json_of_others(odd):
+    """An app that answers every path with JSON is no control API, and nothing of it is printed."""
+    stranger = "faultinject: http://127.0.0.1:PORT is no control API of faultinject: it answers 200"
+    for command in ("status", "status --json", "rules", "rules --json", "journal", "off"):
+        for body in ('{"status": "ok"}', "[1, 2]", "null", '{"state": {}}', "[" * 100_000):
+            assert odd(f"200 application/json|{body}", *command.split()).startswith(stranger)
+            odd(f"404 application/json|{body}", *command.split())
+
+
+@pytest.mark.parametrize("piece", [b"a", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_a_server_that_never_comes_to_an_end(run, monkeypatch, piece):
+    """A byte of its head now and then, or one interim answer after the other, is no answer in time."""
+    monkeypatch.setattr(control_client, "PATIENCE", 0.5)
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+    def talk():
+        with listening.accept()[0] as client, suppress(OSError):
+            client.sendall(b"HTTP/1.1 200 OK\r\nX: " if piece == b"a" else b"")
+            while True:
+                client.sendall(piece)
+                time.sleep(0.02)
+
+    talks = threading.Thread(target=talk)
+    talks.start()
+    said = run("control", "status", "--url", url, env=ENV)
+    assert said == (2, "", f"faultinject: {url} did not answer within 0 s\n")
+    talks.join()
+    listening.close()
+
+
+def test_a_server_that_listens_on_all_addresses(run):
+    """It is asked at this machine's own: 0.0.0.0 is no name that a control API goes by."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    for place, own in ((f"0.0.0.0:{port}", "127.0.0.1"), (f"[::]:{port}", "::1")):
+        said = run("control", "status", env={**ENV, "FAULTINJECT_CONTROL": place})[2]
+        assert f" {own}:{port}" in said
+        assert "0.0.0.0" not in said
+
+
+def test_a_live_journal_that_breaks_off(odd, monkeypatch):
+    """It is asked for again for a while, from where it was, which is said once; what is missing is told."""
+    monkeypatch.setattr(commands, "_latest", lambda client, limit: ([], "1", 0))
+    monkeypatch.setattr(commands, "GIVES_UP", 0.0)
+    monkeypatch.setattr(commands, "PAUSE", 0.0)
+    assert "is no control API of faultinject" in odd("200 text/html|<p>", "journal", "--follow")
+    asked = []
+    turns = [
+        [("dropped", "3", ""), ("problem", '"away"', ""), ("", "", "7")],
+        ConnectionError("cut"),
+        ConnectionError("cut"),
+        ConnectionError("cut"),
+    ]
+
+    def stream(_, after):
+        asked.append(after)
+        turn = turns.pop(0)
+        if isinstance(turn, list):
+            yield from turn
+            return
+        monkeypatch.setattr(commands, "GIVES_UP", 1000.0 if turns else -1.0)
+        raise turn
+
+    monkeypatch.setattr(control_client.ControlClient, "stream", stream)
+    said = odd("", "journal", "--follow")
+    assert asked == ["1", "7", "7", "7"]
+    assert said == (
+        "faultinject: 3 requests are missing here\n"
+        "faultinject: away\n"
+        "faultinject: the connection to http://127.0.0.1:PORT is lost; trying again\n"
+        "faultinject: http://127.0.0.1:PORT has broken off the live journal: cut\n"
+    )
+
+
+def cut_short(listening):
+    """Answer one request with a stream of one event, whose connection ends before the chunk behind that does."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with listening.accept()[0] as client:
+        client.recv(65536)
+        client.sendall(head + b"f\r\nid: 6\ndata: b\n\n\r\n20\r\nid: 7\n")
+
+
+def test_a_stream_that_is_cut_in_the_middle(monkeypatch):
+    """What came whole is told; the rest is a connection that broke off, as where the server was killed."""
+    monkeypatch.setenv("FAULTINJECT_TOKEN", TOKEN)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = threading.Thread(target=cut_short, args=(listening,))
+        server.start()
+        events = control_client.ControlClient(f"127.0.0.1:{listening.getsockname()[1]}").stream("5")
+        assert next(events) == ("", "b", "6")
+        with pytest.raises(ConnectionError, match="IncompleteRead"):
+            next(events)
+        server.join()
+
+
+def test_the_events_of_a_stream(monkeypatch):
+    """As the standard has them; one that has no end is none."""
+    lines = b": cursor 5\n\n\nevent: a\r\ndata:b\ndata: c\nid: 6\nretry: 1\n\n: alive\n\ndata: d"
+    events = control_client._events(BytesIO(lines))
+    assert [*events] == [("", "", "5"), ("a", "b\nc", "6")]
+    monkeypatch.setattr(control_client, "_LONGEST_LINE", 4)
+    with pytest.raises(LineTooLong):
+        [*control_client._events(BytesIO(b"data: long\n\n"))]
+
+
+def test_where_nothing_answers(run, monkeypatch):
+    """Each with what to do."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    port = silent.getsockname()[1]
+    monkeypatch.setattr(control_client, "PATIENCE", 0.2)
+    url = f"http://127.0.0.1:{port}"
+    assert run("control", "status", "--url", url, env=ENV)[2] == (
+        f"faultinject: {url} did not answer within 0 s\n"
+    )
+    assert run("control", "status", "--url", f"https://127.0.0.1:{port}", env=ENV)[0] == 2
+    silent.close()
+    monkeypatch.undo()
+    garbage = socket.create_server(("127.0.0.1", 0))
+
+    def talk():
+        for _ in range(2):
+            with garbage.accept()[0] as client:
+                client.recv(65536)
+                client.sendall(b"SSH-2.0\r\n")
+
+    talks = threading.Thread(target=talk)
+    talks.start()
+    other = f"127.0.0.1:{garbage.getsockname()[1]}"
+    assert "does not answer as HTTP does" in run("control", "status", "--url", other, env=ENV)[2]
+    assert "cannot be reached over TLS" in run("control", "status", "--url", f"https://{other}", env=ENV)[2]
+    talks.join()
+    garbage.close()
+    said = run("control", "status", "--url", f"{url}/", env=ENV)
+    assert said == (
+        2,
+        "",
+        f"faultinject: nothing listens on 127.0.0.1:{port}: start the app with FAULTINJECT_CONTROL=127.0.0.1:{port},"
+        " or name another address with --url\n",
+    )
+    said = run("control", "status", env={**ENV, "FAULTINJECT_CONTROL": f"127.0.0.1:{port}"})
+    assert f"nothing listens on 127.0.0.1:{port}" in said[2]
+    for host in ("no-such-host.invalid", "a..b"):
+        assert "cannot be found" in run("control", "status", "--url", f"http://{host}", env=ENV)[2]
+    assert "cannot be reached" in run("control", "status", "--url", "http://255.255.255.255", env=ENV)[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "said"),
+    [
+        ([], ENV, "nobody says where the control API is: add --url http://127.0.0.1:8765, or set"),
+        (
+            [],
+            {**ENV, "FAULTINJECT_CONTROL": "/_x"},
+            "FAULTINJECT_CONTROL: /_x is a path of the app: add --url http://HOST:PORT/_x",
+        ),
+        (["--url", "http://h"], {}, "FAULTINJECT_TOKEN: it is not set: set it to what the server has"),
+        (
+            ["--url", "http://h"],
+            {"FAULTINJECT_TOKEN": "a\r\nb"},
+            "FAULTINJECT_TOKEN: a token has visible ASCII",
+        ),
+        (["--url", "ftp://h"], ENV, "--url: ftp://h is not a URL such as http://127.0.0.1:8765"),
+        (["--url", "http://h:x"], ENV, "--url: http://h:x is not a URL such as"),
+        (["--url", "http://[::1"], ENV, "--url: http://[::1 is not a URL such as"),
+        (["--url", "http://h/a b"], ENV, "--url: http://h/a b is not a URL such as"),
+        (["--url", "http://a b/"], ENV, "--url: http://a b/ is not a URL such as"),
+        (["--url", "http://h/é"], ENV, "--url: http://h/é is not a URL such as"),
+        (["--url", "ftp://u:secret@h"], ENV, "--url: ftp://…@h is not a URL such as"),
+        (["--url", "http://h:0"], ENV, "--url: port 0 lets the server take a free one: add --url and"),
+        (
+            [],
+            {**ENV, "FAULTINJECT_CONTROL": "127.0.0.1:0"},
+            "FAULTINJECT_CONTROL: port 0 lets the server take a free one: add --url and",
+        ),
+        (
+            [],
+            {**ENV, "FAULTINJECT_CONTROL": "8765"},
+            "FAULTINJECT_CONTROL: 8765 is neither a path nor an address; did you mean 127.0.0.1:8765?",
+        ),
+        (["--url", "http://"], ENV, "--url: http:// is not a URL such as"),
+        (["--url", "http://u:p@h"], ENV, "--url: a URL has no name, no password and no query here"),
+        (["--url", "http://h/?token=x"], ENV, "--url: a URL has no name, no password and no query here"),
+    ],
+)
+def test_wrong_use(run, arguments, env, said):
+    """What is missing, and where it belongs."""
+    code, out, err = run("control", "status", *arguments, env=env)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"faultinject: {said}")
+
+
+STATE = {
+    "generation": 3, "on": True, "enabled": True, "until": None, "expires": None, "now": 1000.0, "seed": "42", "production": None,
+    "store": "memory:", "max_active": 100, "active": 0, "refused": 0, "undecided": 0, "failures": 0, "disarmed": "", "rules": [],
+    "totals": {"matched": 0, "injected": 0, "failed": 0},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, "on"),
+        ({"until": 1059.0}, "on for another 59 s, until "),
+        ({"until": 9000.0, "expires": 4725.0}, "on for another 1 h 2 min, until "),
+        ({"until": 357_400.0}, "on for another 99 h 0 min, until 1970-01-0"),
+        ({"on": False}, "off"),
+        ({"on": False, "disarmed": "5xx above 5%"}, "off: 5xx above 5%"),
+        ({"enabled": False, "production": "APP_ENV"}, "off, APP_ENV looks like production"),
+        ({"enabled": False, "until": 999.0}, "off, its time is over"),
+        ({"enabled": False}, "off, the environment of the app switches it off"),
+    ],
+)
+def test_how_the_switch_is_told(more, said, capsys):
+    """Why nothing is injected, or for how long something is."""
+    control_output.show_state({**STATE, **more}, "URL")
+    out = capsys.readouterr().out
+    assert out.startswith(f"URL: {said}")
+    assert out.endswith("  no rules, so no faults\n")
+
+
+def test_what_went_wrong_is_told(capsys):
+    """Where there was any."""
+    control_output.show_state({**STATE, "refused": 1, "undecided": 2, "failures": 3}, "URL")
+    out = capsys.readouterr().out
+    assert (
+        "1 not given because too many were under way, 2 passed because of the store, 3 errors in faultinject"
+        in out
+    )
+    control_output.show_journal([], 5)
+    assert capsys.readouterr().out.startswith("5 older ones are no longer kept\n")
+
+
+@pytest.mark.parametrize("command", [[], *([each] for each in commands.control.commands)])
+def test_help(run, command):
+    """Each command explains itself; a token is no option of any."""
+    code, out, _ = run("control", *command, "-h")
+    assert code == 0
+    assert "--token" not in out

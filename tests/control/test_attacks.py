@@ -1,0 +1,592 @@
+"""What the control API refuses: each way in which somebody who must not could use it, over WSGI, ASGI and its own address."""
+
+from __future__ import annotations
+
+import io
+import logging
+import socket
+import time
+from contextlib import ExitStack, suppress
+
+import pytest
+
+from faultinject.control import access, guard
+from faultinject.control.access import Access
+from faultinject.control.calls import CALLS
+from faultinject.control.server import MOST_CONNECTIONS
+from faultinject.rules.control import ControlSettings
+
+from .conftest import TOKEN, control, until
+from .test_stream import Stream
+
+CLOSED = [(each.method, each.path.replace("{name}", "slow")) for each in CALLS]
+CLOSED += [("GET", "/openapi.json"), ("GET", "/journal/stream"), ("GET", "/nothing"), ("GET", "/static")]
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        f"Bearer {TOKEN}x",
+        f"Bearer {TOKEN[:-1]}",
+        f"Basic {TOKEN}",
+        TOKEN,
+        "Bearer \xff\xfe",
+        f"Bearer {TOKEN}, Bearer x",
+    ],
+)
+def test_without_the_token_nothing_is_done(client, authorization):
+    """On every call but the page; the rules stay."""
+    for method, path in CLOSED:
+        answer = client.call(method, path, token=None, headers={"Authorization": authorization})
+        assert answer.status == 401, (method, path)
+        assert answer.headers["www-authenticate"] == 'Bearer realm="faultinject"'
+        assert TOKEN not in answer.body.decode()
+    assert client.state()["generation"] == client.state()["generation"]
+    assert [each["name"] for each in client.state()["rules"]] == ["slow", "rule-2"]
+
+
+def test_a_token_in_the_address_or_in_a_cookie_is_none(client):
+    """It would be in logs and histories, or sent by any page."""
+    for path in (f"/state?token={TOKEN}", f"/state?access_token={TOKEN}"):
+        assert client.get(path, token=None).status == 401
+    cookie = {"Cookie": f"token={TOKEN}; Authorization={TOKEN}"}
+    assert client.get("/state", token=None, headers=cookie).status == 401
+
+
+def test_tokens_are_compared_in_constant_time(monkeypatch):
+    """As digests of one length, by the function that is made for it."""
+    seen = []
+    monkeypatch.setattr(access, "compare_digest", lambda one, other: seen.append((one, other)) or False)
+    with control("wsgi") as client:
+        assert client.get("/state", token="x").status == 401
+    ((one, other),) = seen
+    assert len(one) == len(other) == 32
+
+
+def test_a_name_that_was_made_to_mean_this_machine(client):
+    """DNS rebinding: the page of another site asks for its own name, and lands here. Host says which."""
+    for host in (
+        "evil.example",
+        f"evil.example:{client.port}",
+        "127.0.0.1.evil.example",
+        "localhost@evil.example",
+        "[::1",
+        "",
+    ):
+        for path in ("/state", "/", "/health"):
+            answer = client.get(path, host=host)
+            assert answer.status == 421, (host, path)
+            assert "FAULTINJECT_CONTROL_HOSTS" in answer.message
+    for host in ("localhost", "LOCALHOST.:1", "127.9.9.9", f"[::1]:{client.port}", "app.localhost"):
+        assert client.get("/state", host=host).status == 200, host
+
+
+def test_two_hosts_or_none():
+    """A proxy might heed the other one."""
+    with control("own") as client:
+        for head in ("", "Host: localhost\r\nHost: localhost\r\n"):
+            answer = ask(client.port, f"GET /health HTTP/1.0\r\n{head}\r\n".encode())
+            assert b" 421 " in answer.partition(b"\r\n")[0] or b" 400 " in answer.partition(b"\r\n")[0]
+
+
+def test_names_that_are_allowed():
+    """By FAULTINJECT_CONTROL_HOSTS, and no others."""
+    for kind in ("wsgi", "asgi", "own"):
+        with control(kind, FAULTINJECT_CONTROL_HOSTS="staging.example.com, other.example") as client:
+            assert client.get("/state", host="Staging.Example.com:8000").status == 200
+            assert client.get("/state", host="more.staging.example.com").status == 421
+
+
+def test_the_page_of_another_origin(client):
+    """Is refused whatever it asks for, with or without the token."""
+    ours = f"127.0.0.1:{client.port}"
+    for origin in (
+        "https://evil.example",
+        "null",
+        f"http://localhost:{client.port}",
+        "http://127.0.0.1:1",
+        "file://",
+        "x",
+    ):
+        for method, path in (("GET", "/state"), ("POST", "/off"), ("GET", "/"), ("OPTIONS", "/state")):
+            answer = client.call(method, path, headers={"Origin": origin})
+            assert answer.status == 403, (origin, path)
+            assert not [name for name in answer.headers if name.startswith("access-control-")]
+    assert client.get("/state", headers={"Origin": f"http://{ours}"}).status == 200
+    assert client.get("/state", headers={"Origin": "https://localhost"}, host="localhost:443").status == 200
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "odd"])
+def test_what_a_browser_says_of_another_site(client, site):
+    """An image or a script of another page has no Origin, but says where it is from; a link to the page is all right."""
+    for path in ("/", "/static/app.js", "/health", "/state"):
+        answer = client.get(path, headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"})
+        assert (answer.status, "another origin" in answer.message) == (403, True), path
+    link = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"}
+    assert client.get("/", token=None, headers=link).status == 200
+    assert client.get("/state", headers=link).status == 403
+    assert client.call("POST", "/off", headers=link).status == 403
+    for ours in ("same-origin", "none"):
+        assert client.get("/state", headers={"Sec-Fetch-Site": ours}).status == 200
+
+
+def test_a_preflight_gets_no_leave(client):
+    """No page of another origin may send what needs one."""
+    asks = {"Origin": "https://evil.example", "Access-Control-Request-Method": "PUT"}
+    answer = client.call("OPTIONS", "/rules", headers=asks, raw=b"")
+    assert answer.status == 403
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_change_that_a_form_could_send(client):
+    """Any page can send these three kinds without being asked."""
+    for kind in (
+        None,
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/jsonp",
+    ):
+        for method, path in (
+            ("POST", "/off"),
+            ("PUT", "/rules"),
+            ("DELETE", "/rules/slow"),
+            ("PATCH", "/rules/slow"),
+        ):
+            answer = client.call(method, path, headers={"Content-Type": kind})
+            assert answer.status == 415, (kind, path)
+    assert client.state()["on"] is True
+
+
+def test_a_client_that_is_not_on_this_machine():
+    """Is refused, also with the token, unless such are allowed."""
+    refused = Access(ControlSettings(path="/x", token=TOKEN))
+    allowed = Access(ControlSettings(path="/x", token=TOKEN, remote=True))
+    for address in ("10.0.0.7", "2001:db8::1", "testclient", None, "0.0.0.0"):
+        with pytest.raises(Exception, match="FAULTINJECT_CONTROL_REMOTE=allow") as caught:
+            refused.check_client(address, {})
+        assert caught.value.status == 403
+        allowed.check_client(address, {})
+    for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1"):
+        refused.check_client(address, {})
+
+
+def test_an_app_that_is_asked_from_elsewhere():
+    """The server's own word counts: REMOTE_ADDR and the scope's client."""
+    with control("wsgi") as client:
+        app = client.injector
+    environ = wsgi_environ("/_faultinject/state", REMOTE_ADDR="10.0.0.7")
+    for address, status in (("10.0.0.7", "403"), ("", "403"), ("127.0.0.1", "200")):
+        environ = wsgi_environ("/_faultinject/state", REMOTE_ADDR=address)
+        assert call_wsgi(app, environ)[0][:3] == status, address
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-Forwarded-For",
+        "Forwarded",
+        "X-Real-IP",
+        "Via",
+        "X-Forwarded-Host",
+        "CF-Connecting-IP",
+        "X-Client-IP",
+    ],
+)
+def test_a_proxy_in_front_makes_nobody_local(client, header):
+    """Everything that comes through it has its address; and what it says of others is not believed."""
+    answer = client.get("/state", headers={header: "127.0.0.1"})
+    assert (answer.status, "FAULTINJECT_CONTROL_REMOTE=allow" in answer.message) == (403, True)
+
+
+def test_through_a_proxy_where_that_is_allowed(caplog):
+    """The token is asked for all the same, and the log has the address of the connection."""
+    token = f"{TOKEN}-to-all"
+    with control("own", FAULTINJECT_CONTROL_REMOTE="allow", FAULTINJECT_TOKEN=token) as client:
+        forwarded = {"X-Forwarded-For": "6.6.6.6"}
+        assert client.get("/state", headers=forwarded, token=None).status == 401
+        with caplog.at_level(logging.WARNING, "faultinject"):
+            assert client.call("POST", "/off", headers=forwarded, token=token).status == 200
+        assert "faultinject: 127.0.0.1 switched faults off by the control API" in caplog.text
+
+
+def test_a_body_that_is_too_large(client):
+    """With a length, and without one: nothing beyond the bound is read."""
+    large = b'{"text": "' + b"x" * (2 << 20) + b'"}'
+    kind = {"Content-Type": "application/json"}
+    try:
+        answer = client.call("PUT", "/rules", raw=large, headers=kind)
+    except (BrokenPipeError, ConnectionResetError):
+        answer = client.call("PUT", "/rules", raw=b"", headers={**kind, "Content-Length": str(2 << 20)})
+    assert (answer.status, answer.message) == (413, "a body has at most 1048576 bytes")
+    answer = client.call("PUT", "/rules", raw=b"", headers={**kind, "Content-Length": "9" * 18})
+    assert answer.status == 413
+    chunks = b"".join(b"10000\r\n" + b" " * 0x10000 + b"\r\n" for _ in range(17)) + b"0\r\n\r\n"
+    head = (
+        f"PUT {client.mount}/rules HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    )
+    assert b" 413 " in ask(client.port, head.encode() + chunks).partition(b"\r\n")[0]
+    assert [each["name"] for each in client.state()["rules"]] == ["slow", "rule-2"]
+
+
+def test_a_small_body_in_chunks(client):
+    """Is read like any other."""
+    data = b'{"text": "http:504"}'
+    chunked = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+    raw = b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data)
+    answer = client.call("PUT", "/rules", raw=raw, headers=chunked)
+    assert [each["text"] for each in answer.data["rules"]] == ["http:504"]
+
+
+def test_a_body_that_never_comes(monkeypatch):
+    """Is not waited for without end."""
+    monkeypatch.setattr(guard, "PATIENCE", 0.3)
+    for kind in ("asgi", "own"):
+        with control(kind) as client:
+            head = (
+                f"PUT {client.mount}/rules HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+                "Content-Type: application/json\r\nContent-Length: 10\r\n\r\n{"
+            )
+            answer = ask(client.port, head.encode())
+            assert b" 408 " in answer.partition(b"\r\n")[0]
+            assert b"connection: close" in answer.lower()
+
+
+def test_connections_that_send_nothing(monkeypatch):
+    """As many as there may be keep nobody out: whoever sends no whole request in time is ended, before and after a request."""
+    monkeypatch.setattr(guard, "PATIENCE", 600.0)
+    refused = b"POST /off HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\n"
+    begins = (refused, *[b"", b"GET /health HTTP/1.1\r\nHost: loc"] * (MOST_CONNECTIONS // 2))
+    with control("own") as client, ExitStack() as stack:
+        stream = Stream(client)
+        stream.event()
+        held = {}
+        for begun in begins:
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", client.port)))
+            one.sendall(begun)
+            one.setblocking(False)
+            held[one] = bool(begun)
+        # More than a backlog holds: some come in late.
+        until(lambda: client.get("/health").status == 503, "there are too many")
+        monkeypatch.setattr(guard, "PATIENCE", 0.5)
+
+        def none_is_left():
+            for each, sends in [*held.items()]:
+                try:
+                    if sends:
+                        each.sendall(b"x")  # a byte now and then keeps none
+                    while each.recv(65536):
+                        pass
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    pass
+                del held[each]
+            return not held
+
+        until(none_is_left, "they have ended")
+        assert client.state()["on"]
+        client.ask_app("/b/1")
+        assert "/b/1" in stream.event()["data"], "a client that is answered is no silent one"
+        stream.close()
+
+
+@pytest.mark.slow
+def test_too_many_rules(client):
+    """As a list, as text, and one more beside those that there are."""
+    answer = client.call("PUT", "/rules", {"rules": [{"fault": "reset"}] * 10_001})
+    assert (answer.status, answer.message) == (413, "10001 rules are too many: the control API takes 10000")
+    answer = client.call("PUT", "/rules", {"text": "reset " * 100_000})
+    assert (answer.status, answer.message) == (413, "100000 rules are too many: the control API takes 10000")
+    assert len(client.change("PUT", "/rules", {"text": "reset,times=0 " * 10_000})["rules"]) == 10_000
+    answer = client.call("POST", "/rules", {"fault": "reset"})
+    assert (answer.status, answer.message) == (413, "10001 rules are too many: the control API takes 10000")
+
+
+@pytest.mark.parametrize(
+    ("rule", "where"),
+    [
+        ("cos:SlowDown,exact=yes", "exact"),
+        ("http:503,set.location=https://evil.example/", "set.location"),
+        ("http:503,set.location=//evil.example/", "set.location"),
+        ("http:503,set.x-sendfile=/etc/passwd", "set.x-sendfile"),
+        ("http:503,set.x-accel-redirect=/internal/", "set.x-accel-redirect"),
+        ("http:503,set.set-cookie=a=b", "set.set-cookie"),
+        ("http:503,set.access-control-allow-origin=*", "set.access-control-allow-origin"),
+        ("http:503,content_type=text/html,message=<script>", "content_type"),
+        ("http:503,set.content-type=image/svg+xml", "set.content-type"),
+    ],
+)
+def test_rules_that_reach_further(rule, where):
+    """No files, no other hosts, no exact bytes, nothing that a browser runs; by whichever call."""
+    with control("asgi") as client:
+        before = client.get("/rules").body
+        for method, path, body in (
+            ("PUT", "/rules", {"text": rule}),
+            ("POST", "/rules", {"text": rule}),
+            ("PATCH", "/rules/slow", {"text": rule}),
+        ):
+            answer = client.call(method, path, body)
+            assert answer.status == 400, answer.body
+            assert answer.data["error"]["problems"][0]["where"].endswith(f": {where}")
+        assert client.get("/rules").body == before
+
+
+def test_what_somebody_else_has_written_stays():
+    """Rules of the environment may go further, and are put back as they were."""
+    with control(
+        "asgi", "cos:SlowDown,exact=yes,name=exact http:503,set.location=https://a.example,name=away"
+    ) as client:
+        rules = client.get("/rules").data
+        client.change("PUT", "/rules", {**rules, "rules": [*rules["rules"], {"fault": "reset", "times": 0}]})
+        assert client.call("PATCH", "/rules/exact", {"times": 1}).status == 400
+        client.change("PATCH", "/rules/exact", {"times": 1, "exact": None})
+
+
+def test_the_control_path_cannot_be_reached_around(client):
+    """Odd spellings of a path are other paths, and each of them needs the token."""
+    for path in (
+        "//state",
+        "/./state",
+        "/x/../state",
+        "/state/",
+        "/STATE",
+        "/%2e%2e/state",
+        "/state%00",
+        "/\xff",
+        "/static/%2e%2e/app.py",
+    ):
+        quoted = path.encode("latin-1").decode("latin-1").replace("\xff", "%ff")
+        assert client.get(quoted, token=None).status in (401, 400), path
+        assert client.get(quoted).status in (404, 400, 200), path
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "waitress", "asgi"])
+def test_odd_spellings_of_the_control_path(kind):
+    """Each is a path of the API, with its token, or one of the app, with its faults; none is a way between."""
+    with control(kind, "http:503") as client:
+        for target, ours in (
+            ("/_faultinject/state", True),
+            ("/%5Ffaultinject/state", True),
+            ("/_faultinject%2Fstate", True),
+            ("/_faultinject/../state", True),
+            ("/_faultinject/..%2f../state", True),
+            ("/_faultinject//state", True),
+            ("/_faultinject/", False),
+            ("/_FAULTINJECT/state", None),
+            # These servers merge slashes at the beginning.
+            ("//_faultinject/state", None if kind == "asgi" else True),
+            ("/x/../_faultinject/state", None),
+            ("/%2e/_faultinject/state", None),
+            ("/_faultinjec", None),
+            ("/_faultinject;x/state", None),
+        ):
+            head = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            found = ask(client.port, head.encode()).lower()
+            status = {True: b" 401 ", False: b" 200 ", None: b" 503 "}[ours]
+            assert status in found.partition(b"\r\n")[0], target
+            assert (b"x-faultinject: rule-1" in found) == (ours is None), target
+        told = [each["path"] for each in client.get("/journal").data["outcomes"]]
+        assert not [each for each in told if each.startswith("/_faultinject/")]
+
+
+def test_names_bring_no_headers(client):
+    """Neither a rule's name nor a header's, nor its value, ends a line of an answer."""
+    for rule in (
+        {"fault": "http:503", "name": "a\r\nX-Evil: 1"},
+        {"fault": "http:503", "set": {"x-a\r\nx-evil": "1"}},
+        {"fault": "http:503", "set": {"x-a": "1\r\nX-Evil: 1"}},
+        {"fault": "http:503", "set": {"x-a": "1\nX-Evil: 1"}},
+        {"fault": "http:503", "set": {"x-a: 1\x00": "1"}},
+    ):
+        answer = client.call("POST", "/rules", rule)
+        assert answer.status == 400, rule
+        assert "x-evil" not in answer.headers
+    for path in ("/rules/a%0d%0aX-Evil:%201", "/vendors/a%0d%0aX-Evil:%201", "/a%0d%0aX-Evil:%201"):
+        answer = client.get(path)
+        assert (answer.status, "x-evil" in answer.headers) == (404, False)
+
+
+def test_text_of_a_request_is_escaped_in_the_log(client, caplog):
+    """No line of a log is made up by a client."""
+    with caplog.at_level(logging.WARNING, "faultinject"):
+        client.change("POST", "/on", headers={"User-Agent": "curl/8\x1b[2J " + "x" * 200})
+        assert f"127.0.0.1 (curl/8\\x1b[2J {'x' * 89}) switched faults on by" in caplog.text
+        name = "a\\nWARNING faultinject: root did it\x1b[2J"
+        client.call("POST", "/rules", {"text": f'http:503,message="{name}\x1b"'})
+        client.change("POST", "/rules", {"fault": "http:503", "header": {"x-test": "\u202etxt"}})
+    text = "\n".join(each.getMessage() for each in caplog.records)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_who_changed_what_is_logged_once(client, caplog):
+    """With the address that the connection has, and where the API is; never with the token."""
+    with caplog.at_level(logging.WARNING, "faultinject"):
+        client.change("POST", "/on", {"for": "10m"})
+        client.change("PATCH", "/rules/slow", {"times": 7})
+        client.get("/state")
+        client.call("PATCH", "/rules/slow", {"times": "x"})
+    told = [each.getMessage() for each in caplog.records if "by the control API" in each.getMessage()]
+    place = client.mount or "127.0.0.1:0"
+    assert [each.rpartition(", generation")[0] for each in told] == [
+        f"faultinject: 127.0.0.1 switched faults on for 10m by the control API ({place})",
+        "faultinject: 127.0.0.1 changed the rule slow to cos:SlowDown,path=photos/,times=7,name=slow"
+        f" by the control API ({place})",
+    ]
+    assert TOKEN not in caplog.text
+
+
+def test_no_output_has_the_token(client, caplog):
+    """No answer, whatever it is, and no line of the log; nor the password of a store."""
+    told = b""
+    with caplog.at_level(logging.DEBUG):
+        for method, path in CLOSED:
+            if path != "/journal/stream":
+                told += client.call(method, path).body
+        for path in ("/", "/health", "/static/app.js", "/nothing", f"/{TOKEN[:-1]}"):
+            answer = client.get(path)
+            told += answer.body + str(answer.headers).encode()
+    assert TOKEN not in told.decode() + caplog.text + repr(client.injector.control)
+
+
+def test_the_random_token_is_told_once(caplog):
+    """In the log, and nowhere else; each injector has another."""
+    with caplog.at_level(logging.WARNING, "faultinject"), control("wsgi", FAULTINJECT_TOKEN="") as client:
+        (told,) = [each.getMessage() for each in caplog.records if "its token is" in each.getMessage()]
+        token = told.rpartition(" ")[2]
+        assert len(token) >= 43
+        assert client.get("/state", token=token).status == 200
+        assert client.get("/state", token=TOKEN).status == 401
+        client.change("POST", "/off", token=token)
+    assert sum(token in each.getMessage() for each in caplog.records) == 1
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "own"])
+def test_in_production_nothing_is_armed(kind):
+    """The state says why; what only switches off is allowed."""
+    with control(kind, FLASK_ENV="production") as client:
+        state = client.state()
+        assert (state["production"], state["enabled"]) == ("FLASK_ENV=production", False)
+        for method, path, body in (
+            ("POST", "/on", {}),
+            ("POST", "/reset", {}),
+            ("PUT", "/rules", {"text": "http:503"}),
+            ("POST", "/rules", {"text": "http:503"}),
+            ("PATCH", "/rules/slow", {"times": 1}),
+            ("DELETE", "/rules/slow", {}),
+            ("POST", "/rules/slow/enable", {}),
+        ):
+            answer = client.call(method, path, body)
+            assert answer.status == 403, (method, path)
+            assert "FLASK_ENV=production looks like production" in answer.message
+        assert client.change("POST", "/rules/slow/disable")["rules"][0]["enabled"] is False
+        assert client.change("POST", "/off")["on"] is False
+        assert client.ask_app() == 200
+
+
+def test_after_its_time_nothing_is_switched_on(client, monkeypatch):
+    """Whoever asks for it is told, instead of waiting for faults that do not come."""
+    monkeypatch.setattr(client.injector, "_expires", client.injector.clock() - 1)
+    answer = client.call("POST", "/on", {"for": "10m"})
+    assert (answer.status, answer.message.partition(" at ")[0]) == (
+        403,
+        "FAULTINJECT_EXPIRES has ended all faults of this server",
+    )
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "own"])
+def test_expired_faults_stay_off(kind):
+    """By FAULTINJECT_EXPIRES; the state says so."""
+    with control(kind, "http:503", FAULTINJECT_EXPIRES="2020-01-01T00:00:00Z") as client:
+        assert client.ask_app() == 200
+        state = client.state()
+        assert (state["enabled"], state["expires"]) == (False, 1577836800.0)
+        assert client.call("POST", "/on", {}).status == 403
+        client.change("PUT", "/rules", {"text": "http:504"})
+        assert client.ask_app() == 200
+
+
+def test_requests_that_a_wsgi_server_should_not_have_let_through():
+    """Lengths that are none, text that does not decode, bodies without an end."""
+    with control("wsgi") as client:
+        app = client.injector
+    token = {"HTTP_AUTHORIZATION": f"Bearer {TOKEN}"}
+    assert (
+        call_wsgi(app, wsgi_environ("/_faultinject/state", CONTENT_LENGTH="-1", **token))[0]
+        == "400 Bad Request"
+    )
+    assert (
+        call_wsgi(app, wsgi_environ("/_faultinject/state", CONTENT_LENGTH="x", **token))[0]
+        == "400 Bad Request"
+    )
+    chunked = wsgi_environ("/_faultinject/state", HTTP_TRANSFER_ENCODING="chunked", **token)
+    assert call_wsgi(app, chunked)[0] == "411 Length Required"
+    odd = wsgi_environ("/_faultinject/\xff\xfe", QUERY_STRING="a=\xff", **token)
+    assert call_wsgi(app, odd)[0] == "404 Not Found"
+    short = wsgi_environ(
+        "/_faultinject/off",
+        REQUEST_METHOD="POST",
+        CONTENT_LENGTH="9",
+        CONTENT_TYPE="application/json",
+        **token,
+    )
+    assert call_wsgi(app, short)[0] == "200 OK"
+
+
+def test_an_address_that_somebody_named_is_a_name_of_it():
+    """It is no other host's; an address that means all is none."""
+    assert "10.0.0.5" in Access(ControlSettings(host="10.0.0.5", port=1, remote=True))._hosts
+    assert not Access(ControlSettings(host="0.0.0.0", port=1, remote=True))._hosts
+
+
+def ask(port, data):
+    """Send bytes; all that comes back until the server closes, or for a while."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(data)
+        found = b""
+        end = time.monotonic() + 5
+        try:
+            while time.monotonic() < end and (piece := connection.recv(65536)):
+                found += piece
+                if b"\r\n\r\n" in found and b"}" in found:
+                    break
+        except (ConnectionResetError, TimeoutError):
+            pass
+        return found
+
+
+def wsgi_environ(path, **more):
+    return {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": "localhost",
+        "HTTP_AUTHORIZATION": f"Bearer {TOKEN}",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.url_scheme": "http",
+        **more,
+    }
+
+
+def call_wsgi(injector, environ):
+    from faultinject import WSGIFaultMiddleware
+
+    seen = []
+    app = WSGIFaultMiddleware(lambda _, start: start("200 OK", []) or [b"the app"], injector=injector)
+    result = app(environ, lambda status, headers, *_: seen.append((status, headers)))
+    body = b"".join(result)
+    getattr(result, "close", lambda: None)()
+    return (*seen[0], body)

@@ -1,0 +1,660 @@
+"""Each call of the control API, over WSGI, over ASGI and on its own address."""
+
+from __future__ import annotations
+
+import base64
+import json
+import tomllib
+
+import pytest
+
+from faultinject import Rule, Scenario, vendors
+from faultinject.control.calls import CALLS
+from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.effects import EFFECTS
+from faultinject.rules.faults import every
+from faultinject.rules.triggers import TRIGGERS
+
+from .conftest import control
+
+
+def test_the_state_says_what_is_in_force_and_what_came_of_it(client):
+    """Switch, rules with counts, limits."""
+    assert client.ask_app() == 503
+    state = client.state()
+    assert state["now"] > 1_700_000_000
+    assert {key: state[key] for key in state if key not in ("now", "rules", "generation")} == {
+        "v": 1,
+        "on": True,
+        "enabled": True,
+        "until": None,
+        "expires": None,
+        "seed": "42",
+        "production": None,
+        "store": "memory:",
+        "max_active": 100,
+        "active": 0,
+        "refused": 0,
+        "undecided": 0,
+        "failures": 0,
+        "disarmed": "",
+        "abort": None,
+        "totals": {"matched": 1, "injected": 1, "failed": 0},
+    }
+    assert state["rules"][0] == {
+        "name": "slow",
+        "given": "slow",
+        "text": "cos:SlowDown,path=photos/,times=2,name=slow",
+        "rule": {"fault": "cos:SlowDown", "path": "photos/", "times": 2, "name": "slow"},
+        "fault": "cos:SlowDown",
+        "vendor": "cos",
+        "says": "cos:SlowDown (503)",
+        "enabled": True,
+        "matched": 1,
+        "injected": 1,
+        "failed": 0,
+        "times": 2,
+        "spent": False,
+    }
+    assert [each["name"] for each in state["rules"]] == ["slow", "rule-2"]
+    assert client.ask_app() == 503
+    assert client.state()["rules"][0]["spent"] is True
+    assert client.get("/rules/slow").data == client.state()["rules"][0]
+
+
+def test_health_says_nothing_else(client):
+    """It needs the token like every call."""
+    answer = client.get("/health")
+    assert (answer.status, answer.data) == (200, {"ok": True})
+
+
+def test_the_page_and_its_files_need_no_token(client):
+    """It asks for the token itself, and nothing in it comes from elsewhere."""
+    answer = client.get("/", token=None)
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert answer.headers["content-security-policy"] == (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
+        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+    assert (answer.headers["x-content-type-options"], answer.headers["referrer-policy"]) == (
+        "nosniff",
+        "no-referrer",
+    )
+    assert client.get("/static/../app.py", token=None).status == 401
+    assert client.get("/static/nothing.js").status == 404
+
+
+def test_a_path_without_its_slash_leads_to_the_page():
+    """The page's own links are relative."""
+    for kind in ("wsgi", "asgi"):
+        with control(kind) as client:
+            answer = client.get("", token=None)
+            assert (answer.status, answer.headers["location"]) == (308, "/_faultinject/")
+
+
+def test_off_and_on(client):
+    """Off: every request passes; on again: faults as before."""
+    assert client.change("POST", "/off")["on"] is False
+    assert client.ask_app() == 200
+    state = client.change("POST", "/on")
+    assert (state["on"], state["until"]) == (True, None)
+    assert client.ask_app() == 503
+
+
+def test_on_for_a_time(client):
+    """It goes off again by itself; the state says when."""
+    state = client.change("POST", "/on", {"for": "10m"})
+    assert 595 < state["until"] - state["now"] <= 600
+    assert client.change("POST", "/on", {"for": None})["until"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"for": "soon"}, "soon is not a duration"),
+        ({"for": 10}, "10 is not a duration such as 10m"),
+        ({"for": "0s"}, "0s is no time; POST /off switches faults off"),
+        ({"for": "9000h"}, "9000h is longer than 8760h"),
+        ({"fro": "1m"}, "fro is not a key of this call; did you mean for?"),
+    ],
+)
+def test_on_for_something_else(client, given, message):
+    """Nothing is switched."""
+    answer = client.call("POST", "/on", given)
+    assert answer.status == 400
+    assert message in answer.message
+
+
+def test_reset_lets_all_counts_begin_at_zero(client):
+    """`times` too."""
+    assert [client.ask_app() for _ in range(3)] == [503, 503, 200]
+    state = client.change("POST", "/reset")
+    assert state["totals"] == {"matched": 0, "injected": 0, "failed": 0}
+    assert client.ask_app() == 503
+
+
+def test_the_scenario_is_read_and_put_back(client):
+    """What GET gives, PUT takes."""
+    rules = client.get("/rules")
+    assert Scenario.from_json(rules.body.decode()) == Scenario(
+        [Rule("cos:SlowDown", name="slow", path="photos/", times=2), Rule("http:503", path="b/")], seed=42
+    )
+    toml = client.get("/rules?format=toml")
+    assert toml.headers["content-type"] == "application/toml; charset=utf-8"
+    assert tomllib.loads(toml.body.decode())["rules"] == rules.data["rules"]
+    assert client.get("/rules?format=yaml").message == "format: yaml is neither json nor toml"
+    state = client.change("PUT", "/rules", rules.data)
+    assert [each["text"] for each in state["rules"]] == [
+        "cos:SlowDown,path=photos/,times=2,name=slow",
+        "http:503,path=b/",
+    ]
+
+
+def test_a_scenario_of_text(client):
+    """Counts begin at zero, and the seed is the given one."""
+    client.ask_app()
+    state = client.change("PUT", "/rules", {"text": "http:504,path=photos/; reset,path=c/", "seed": 7})
+    assert [each["text"] for each in state["rules"]] == ["http:504,path=photos/", "reset,path=c/"]
+    assert (state["seed"], state["totals"]["matched"]) == ("7", 0)
+    assert client.ask_app() == 504
+    assert client.change("PUT", "/rules", {"rules": []})["rules"] == []
+    assert client.ask_app() == 200
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "own"])
+def test_the_bound_of_the_apps_own_failures_stays(kind, caplog):
+    """Other rules do not take a safety away that they do not name; null does, and the log says so."""
+    bound = "5xx>5%/1m"
+    with control(kind, Scenario("http:503,path=b/", abort=bound)) as client:
+        assert client.state()["abort"] == client.get("/rules").data["abort"] == bound
+        assert client.change("PUT", "/rules", {"text": "http:504"})["abort"] == bound
+        assert client.change("PUT", "/rules", {"rules": []})["abort"] == bound
+        assert client.change("POST", "/rules", {"text": "http:504"})["abort"] == bound
+        assert client.change("PUT", "/rules", client.get("/rules").data)["abort"] == bound
+        assert "abort" not in caplog.text
+        assert (
+            client.change("PUT", "/rules", {"text": "http:504", "abort": "5xx>1%/1m"})["abort"] == "5xx>1%/1m"
+        )
+        assert "127.0.0.1 set abort to 5xx>1%/1m and put 1 rule in force: http:504" in caplog.text
+        answer = client.call("PUT", "/rules", {"text": "http:504", "abort": "often"})
+        assert (answer.status, answer.message.partition(":")[0]) == (400, "abort")
+        assert client.change("PUT", "/rules", {"rules": [], "abort": None})["abort"] is None
+        assert "127.0.0.1 removed abort and put 0 rules in force" in caplog.text
+        assert "abort" not in client.get("/rules").data
+
+
+def test_nothing_but_on_arms_again_what_disarmed_itself(client):
+    """Neither other rules nor single ones, nor counts from zero."""
+    client.injector.disarm("too many failures")
+    for method, path, body in (
+        ("PUT", "/rules", {"text": "http:503,name=slow"}),
+        ("POST", "/rules", {"text": "http:503,name=more"}),
+        ("PATCH", "/rules/slow", {"times": 3}),
+        ("POST", "/rules/slow/disable", {}),
+        ("POST", "/rules/slow/enable", {}),
+        ("DELETE", "/rules/more", {}),
+        ("POST", "/reset", {}),
+    ):
+        state = client.change(method, path, body)
+        assert (state["on"], state["disarmed"]) == (False, "too many failures"), path
+    assert client.ask_app() == 200
+    state = client.change("POST", "/on")
+    assert (state["on"], state["disarmed"]) == (True, "")
+    assert client.ask_app() == 503
+
+
+def test_a_wrong_scenario_changes_nothing_and_says_where(client):
+    """With the parser's own positions, of every mistake."""
+    before = client.get("/rules").body
+    answer = client.call("PUT", "/rules", {"text": "cos:Slowdown,times=2 http:503,probability=2"})
+    assert answer.status == 400
+    assert answer.data["error"]["problems"] == [
+        {
+            "message": "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?",
+            "where": "rule 1",
+            "excerpt": "  cos:Slowdown,times=2 http:503,probability=2",
+            "caret": "  ^^^^^^^^^^^^",
+        },
+        {
+            "message": "2 is not between 0 and 1",
+            "where": "rule 2: probability",
+            "excerpt": "  cos:Slowdown,times=2 http:503,probability=2",
+            "caret": "                                            ^",
+        },
+    ]
+    assert answer.message.endswith("did you mean cos:SlowDown? (and 1 more)")
+    answer = client.call(
+        "PUT", "/rules", {"rules": [{"fault": "http:503"}, {"fault": "http:503", "tmes": 1}]}
+    )
+    assert [each["where"] for each in answer.data["error"]["problems"]] == ["rules[1]"]
+    assert "did you mean times?" in answer.message
+    assert client.get("/rules").body == before
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("{", "the body is not JSON: Expecting property name enclosed in double quotes"),
+        ("[]", "the body is a JSON object, not []"),
+        ('{"text": 1}', "text: 1 is not a text"),
+        ('{"text": "", "seed": 1.5}', "seed: 1.5 is neither a text nor a whole number"),
+        ('{"text": "", "seed": true}', "seed: true is neither a text nor a whole number"),
+        ('{"text": "", "sede": 1}', "sede is not a key of this call; did you mean seed?"),
+        ("{}", 'rules are missing: give {"rules": [...]}'),
+        ('{"rules": {}}', "rules is one table, not a list of them"),
+        ('{"rules": [1]}', "rules[0]: 1 is not a table with a fault"),
+        ('{"rules": [], "rules": []}', "rules is given twice"),
+        ('{"rules": [], "more": 1}', "more is not a key of a scenario"),
+        ('{"text": "\\ud800"}', "not a fault"),
+        ('{"x": NaN}', "NaN is no number of JSON"),
+        ("[" * 100_000, "the body is nested too deeply"),
+        (b'{"text": "\xff"}', "the body is not UTF-8: byte 0xff"),
+    ],
+)
+def test_a_body_that_is_no_scenario(body, message):
+    """Is told in one sentence."""
+    with control("wsgi") as client:
+        raw = body if isinstance(body, bytes) else body.encode()
+        answer = client.call(
+            "PUT", "/rules", raw=raw, headers={"Content-Type": "application/json; charset=utf-8"}
+        )
+        assert answer.status == 400
+        assert message in answer.message
+        assert not answer.message.startswith(":")
+
+
+@pytest.mark.parametrize("depth", [40, 500, 960, 985, 2_000, 20_000])
+@pytest.mark.parametrize(("begin", "end"), ["[]", ('{"a":', "}")])
+def test_a_body_that_is_nested_too_deeply(depth, begin, end):
+    """Is refused by every call, wherever in it; nothing fails."""
+    deep = begin * depth + "1" + end * depth
+    with control("asgi") as client:
+        for method, path, body in (
+            ("PUT", "/rules", '{"rules": [%s]}'),
+            ("PUT", "/rules", '{"text": "", "abort": %s}'),
+            ("POST", "/rules", '{"fault": "http:503", "header": %s}'),
+            ("PATCH", "/rules/slow", '{"times": %s}'),
+            ("PATCH", "/rules/slow", '{"header": %s}'),
+            ("POST", "/preview", '{"rule": %s}'),
+            ("POST", "/on", '{"for": %s}'),
+        ):
+            raw = (body % deep).encode()
+            answer = client.call(method, path, raw=raw, headers={"Content-Type": "application/json"})
+            assert (answer.status, answer.message[:27]) == (400, "the body is nested too deep"), body
+        deepest = client.change("PATCH", "/rules/slow", {"header": {"a": {"b": {"c": "d"}}}})
+        assert "header.a.b.c=d" in deepest["rules"][0]["text"]
+
+
+def test_one_more_rule(client):
+    """Behind the others, as text or as keys; a name that is taken is refused."""
+    assert client.ask_app() == 503
+    answer = client.call("POST", "/rules", {"fault": "http:504", "path": "c/", "name": "late"})
+    assert answer.status == 201
+    assert [each["name"] for each in answer.data["rules"]] == ["slow", "rule-2", "late"]
+    assert (
+        client.change("POST", "/rules", {"text": "http:505,path=d/"})["rules"][-1]["text"]
+        == "http:505,path=d/"
+    )
+    assert client.ask_app("/c/1") == 504
+    answer = client.call("POST", "/rules", {"text": "http:505,name=slow"})
+    assert answer.status == 400
+    assert "slow is already the name of another rule" in answer.message
+    answer = client.call("POST", "/rules", {"text": "http:505 http:506"})
+    assert answer.message == "one rule is asked for, and 2 were given"
+    answer = client.call("POST", "/rules", {"text": "http:505", "times": 1})
+    assert answer.message.startswith("give one rule: ")
+
+
+def test_a_rule_is_changed_key_by_key(client):
+    """Null takes a key away; tables are merged; a text stands for the whole rule."""
+    change = {"times": 5, "path": None, "header": {"x-test": "a"}}
+    found = client.change("PATCH", "/rules/slow", change)["rules"][0]
+    assert found["text"] == "cos:SlowDown,header.x-test=a,times=5,name=slow"
+    found = client.change("PATCH", "/rules/slow", {"header": {"x-other": "b", "x-third": None}})["rules"][0]
+    assert found["text"] == "cos:SlowDown,header.x-other=b,header.x-test=a,times=5,name=slow"
+    found = client.change("PATCH", "/rules/slow", {"header": {"x-other": None, "x-test": None}})["rules"][0]
+    assert found["text"] == "cos:SlowDown,times=5,name=slow"
+    found = client.change("PATCH", "/rules/slow", {"text": "http:504,name=slow,path=photos/"})["rules"][0]
+    assert found["text"] == "http:504,path=photos/,name=slow"
+    assert client.ask_app() == 504
+    answer = client.call("PATCH", "/rules/slow", {"probability": 7})
+    assert (answer.status, answer.data["error"]["problems"][0]["where"]) == (400, "rules[0].probability")
+    assert client.state()["rules"][0]["text"] == "http:504,path=photos/,name=slow"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"retry-after": None}, "http:503,header.x-a=1,unless.header.x-b=2,set.x-c=3,name=all"),
+        ({"retry-after": "9s"}, "http:503,header.x-a=1,unless.header.x-b=2,retry_after=9s,set.x-c=3,name=all"),
+        ({"header": {"X_A": None}}, "http:503,unless.header.x-b=2,retry_after=5s,set.x-c=3,name=all"),
+        ({"header.X-A": None}, "http:503,unless.header.x-b=2,retry_after=5s,set.x-c=3,name=all"),
+        ({"header.X_A": "4"}, "http:503,header.x-a=4,unless.header.x-b=2,retry_after=5s,set.x-c=3,name=all"),
+        ({"set": None, "unless": None}, "http:503,header.x-a=1,retry_after=5s,name=all"),
+        ({"unless": {"header": None}}, "http:503,header.x-a=1,retry_after=5s,set.x-c=3,name=all"),
+        ({"unless.header": {"X-B": None}}, "http:503,header.x-a=1,retry_after=5s,set.x-c=3,name=all"),
+        ({"unless.header.x_b": None, "set": {"X-C": "4"}}, "http:503,header.x-a=1,retry_after=5s,set.x-c=4,name=all"),
+    ],
+)  # fmt: skip
+def test_a_key_is_changed_however_it_is_spelled(client, change, text):
+    """`-` and `_` are equal, header names ignore case, and a name stands behind a dot or in a table."""
+    client.change("PUT", "/rules", {"text": "http:503,header.x-a=1,unless.header.x-b=2,retry_after=5s,set.x-c=3,name=all"})  # fmt: skip
+    assert client.change("PATCH", "/rules/all", change)["rules"][0]["text"] == text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tmies": None}, "rules[0]: tmies is not a key; did you mean times?"),
+        ({"tmies.path": None}, "rules[0]: tmies is not a key; did you mean times?"),
+        ({"unless": {"tmies": None}}, "rules[0]: tmies is not a condition"),
+        ({"retry-after": "1s", "retry_after": "2s"}, "retry_after is given twice"),
+        ({"header": {"x-a": None, "X-A": "1"}}, "header.x-a is given twice"),
+        ({'header."x': None}, 'header."x: the quotes must enclose the whole name'),
+        ({"fault": None}, "rules[0]: there is no fault"),
+        ({"path": {"a": "b"}}, "rules[0].path: {'a': 'b'} is not a value of path"),
+    ],
+)
+def test_a_key_that_is_none_changes_nothing(client, change, message):
+    """Also where null would take it away."""
+    before = client.state()["rules"]
+    answer = client.call("PATCH", "/rules/slow", change)
+    assert (answer.status, answer.message[: len(message)]) == (400, message)
+    assert client.state()["rules"] == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/rules", '{"fault": "http:503", "path": "a/", "path": "b/"}'),
+        ("PATCH", "/rules/slow", '{"header": {"x-a": "1", "x-a": "2"}}'),
+        ("PUT", "/rules", '{"rules": [], "rules": [{"fault": "reset"}]}'),
+        ("POST", "/on", '{"for": "1m", "for": "2h"}'),
+    ],
+)
+def test_a_key_of_json_that_is_given_twice(client, method, path, body):
+    """Of two values nobody knows which is meant, as in a file."""
+    before = client.state()
+    answer = client.call(method, path, raw=body.encode(), headers={"Content-Type": "application/json"})
+    assert (answer.status, answer.message.endswith(" is given twice")) == (400, True)
+    assert client.state()["generation"] == before["generation"]
+
+
+def test_an_error_of_ours_is_an_answer_too(client, monkeypatch, caplog):
+    """In JSON as every other; the log says where."""
+
+    def fail():
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client.injector, "counts", fail)
+        answer = client.get("/state")
+    assert (answer.status, answer.message) == (500, "faultinject itself failed: the server's log says where")
+    assert [each.exc_info[0] for each in caplog.records if each.exc_info] == [ZeroDivisionError]
+    assert client.get("/state").status == 200
+
+
+def test_a_rule_is_taken_away(client):
+    """The others stay."""
+    state = client.change("DELETE", "/rules/slow")
+    assert [each["text"] for each in state["rules"]] == ["http:503,path=b/"]
+    assert (client.ask_app(), client.ask_app("/b/1")) == (200, 503)
+
+
+def test_a_rule_is_switched_off_and_on(client):
+    """It stays where it is."""
+    state = client.change("POST", "/rules/slow/disable")
+    assert [(each["name"], each["enabled"]) for each in state["rules"]] == [("slow", False), ("rule-2", True)]
+    assert (client.ask_app(), client.ask_app("/b/1")) == (200, 503)
+    state = client.change("POST", "/rules/slow/enable")
+    assert [each["enabled"] for each in state["rules"]] == [True, True]
+    assert client.ask_app() == 503
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/rules/slwo"),
+        ("PATCH", "/rules/slwo"),
+        ("DELETE", "/rules/slwo"),
+        ("POST", "/rules/slwo/enable"),
+        ("POST", "/rules/slwo/disable"),
+    ],
+)
+def test_a_rule_that_is_not_there(method, path):
+    """The nearest name is told."""
+    with control("asgi") as client:
+        answer = client.call(method, path)
+        assert (answer.status, answer.message) == (404, "slwo is not the name of a rule; did you mean slow?")
+        client.change("PUT", "/rules", {"rules": []})
+        assert client.call(method, path).message == "slwo is not the name of a rule; there is none"
+
+
+def test_the_catalogue(client):
+    """As `faultinject vendors --json` prints it."""
+    rows = client.get("/vendors").data
+    assert rows == [row.to_dict() for name in vendors.names() for row in vendors.get(name).errors]
+    assert client.get("/vendors/jss").data == [row for row in rows if row["vendor"] == "jss"]
+    answer = client.get("/vendors/coss")
+    assert answer.status == 404
+    assert "did you mean cos or oss?" in answer.message
+
+
+def test_the_vocabulary(client):
+    """All that a rule may say, from the classes that say it."""
+    words = client.get("/vocabulary").data
+    assert [each["title"] for each in words["faults"]] == [each.title for each in every()]
+    for name, known in (("conditions", CONDITIONS), ("triggers", TRIGGERS), ("effects", EFFECTS)):
+        assert [each["key"] for each in words[name]] == list(known)
+        assert all(each["summary"] for each in words[name])
+    times = next(each for each in words["triggers"] if each["key"] == "times")
+    assert Rule("http:503", times=2) == Scenario.parse(times["example"]).rules[0] or times["example"]
+
+
+def test_a_preview_shows_the_exact_bytes(client):
+    """Of the answer that a request would get; nothing is carried out."""
+    asked = {"text": "cos:SlowDown,path=photos/,times=0", "method": "PUT", "path": "/photos/a", "host": "h:1"}
+    found = client.call("POST", "/preview", asked).data
+    raw, body = (base64.b64decode(found[key]) for key in ("raw", "body"))
+    assert (found["status"], found["matches"]) == (503, True)
+    assert (found["text"], found["rule"]["times"]) == ("cos:SlowDown,path=photos/,times=0", 0)
+    assert raw.startswith(b"HTTP/1.1 503 ")
+    assert raw.endswith(b"\r\n\r\n" + body)
+    assert b"<Resource>/photos/a</Resource>" in body
+    assert ["Content-Length", str(len(body))] in found["headers"]
+    assert client.state()["totals"]["matched"] == 0
+    other = client.call(
+        "POST", "/preview", {"rule": {"fault": "http:503", "path": "photos/"}, "path": "x"}
+    ).data
+    assert (other["status"], other["matches"]) == (503, False)
+    broken = client.call("POST", "/preview", {"rule": "reset"}).data
+    assert (broken["status"], broken["raw"], broken["notes"]) == (None, None, [broken["says"]])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "give one rule"),
+        ({"rule": 1}, "1 is not a rule: give text or an object"),
+        ({"text": "http:503", "method": "A B"}, "method: A B can stand in no request"),
+        ({"text": "http:503", "host": "a\nb"}, "host: a\\nb can stand in no request"),
+        ({"text": "http:503", "path": "x" * 3000}, "path: give a text of at most 2048 characters"),
+        ({"text": "http:503", "path": 1}, "path: give a text of at most 2048 characters"),
+        ({"text": "http:503", "verb": "GET"}, "verb is not a key of this call"),
+    ],
+)
+def test_a_preview_of_nothing(given, message):
+    """Is refused."""
+    with control("wsgi") as client:
+        answer = client.call("POST", "/preview", given)
+        assert (answer.status, message in answer.message) == (400, True), answer.body
+
+
+def test_methods_that_a_path_does_not_have(client):
+    """405, with those that it has."""
+    for path in {each.path for each in CALLS}:
+        has = {each.method for each in CALLS if each.path == path}
+        allowed = ", ".join(sorted(has | ({"HEAD"} if "GET" in has else set())))
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - has:
+            answer = client.call(method, path.replace("{name}", "slow"))
+            assert (answer.status, answer.headers.get("allow")) == (405, allowed), (method, path)
+    for path in ("/", "/journal/stream", "/openapi.json"):
+        answer = client.call("POST", path)
+        assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    for method in ("DELETE", "OPTIONS", "TRACE", "BREW"):
+        answer = client.call(method, "/state", raw=b"")
+        assert (answer.status, answer.headers["allow"], answer.message) == (
+            405,
+            "GET, HEAD",
+            f"{method} does nothing here; there are GET, HEAD",
+        )
+
+
+def test_head_is_get_without_its_body(client):
+    """For all that only looks."""
+    for path in ("/state", "/", "/health", "/journal/stream"):
+        answer = client.call("HEAD", path)
+        assert (answer.status, answer.body) == (200, b"")
+
+
+def test_a_path_that_is_not_there(client):
+    """The nearest is told."""
+    answer = client.get("/stat")
+    assert (answer.status, answer.message) == (
+        404,
+        "/stat is no path of the control API; did you mean /state?",
+    )
+    assert "there are" in client.get("/x%1b[2J").message
+    assert "\x1b" not in client.get("/x%1b[2J").body.decode()
+
+
+def test_what_others_wrote_is_escaped(client):
+    """Control and bidirectional characters stay escapes in every answer."""
+    message = "a\x1b[2J\u202eb"
+    state = client.change(
+        "PUT", "/rules", {"rules": [{"fault": "http:503", "path": "\u202eb/", "name": "odd"}]}
+    )
+    assert state["rules"][0]["rule"]["path"] == "\u202eb/"
+    assert "\u202e" not in client.get("/state").body.decode()
+    answer = client.call("PUT", "/rules", {"text": message})
+    assert "\x1b" not in answer.body.decode()
+    assert "\u202e" not in answer.body.decode()
+
+
+def test_no_answer_may_be_kept_or_read_by_others(client):
+    """Whatever its status: no CORS header, no cookie, not stored."""
+    for method, path in (
+        ("GET", "/state"),
+        ("GET", "/"),
+        ("GET", "/nothing"),
+        ("PUT", "/state"),
+        ("OPTIONS", "/rules"),
+    ):
+        headers = client.call(method, path).headers
+        assert headers["cache-control"] == "no-store"
+        assert not [name for name in headers if name.startswith("access-control-") or name == "set-cookie"]
+
+
+def test_two_editors(client):
+    """The second one is told that the rules have changed, and nothing of its change is done."""
+    tag = client.get("/state").headers["etag"]
+    assert client.call("PATCH", "/rules/slow", {"times": 3}, headers={"If-Match": tag}).status == 200
+    for method, path, body in (
+        ("PATCH", "/rules/slow", {"times": 4}),
+        ("DELETE", "/rules/slow", {}),
+        ("PUT", "/rules", {"rules": []}),
+        ("POST", "/rules", {"text": "http:503"}),
+        ("POST", "/reset", {}),
+        ("POST", "/off", {}),
+        ("POST", "/on", {}),
+        ("POST", "/rules/slow/disable", {}),
+        ("POST", "/rules/slow/enable", {}),
+    ):
+        answer = client.call(method, path, body, headers={"If-Match": tag})
+        assert answer.status == 412, (method, path)
+        assert "read them again" in answer.message
+    # What is wrong whatever is in force is told first: https://www.rfc-editor.org/rfc/rfc9110#section-13.2.1
+    assert client.call("DELETE", "/rules/none", headers={"If-Match": tag}).status == 404
+    assert client.call("PATCH", "/rules/slow", {"times": -1}, headers={"If-Match": tag}).status == 400
+    state = client.get("/state")
+    assert [each["text"] for each in state.data["rules"]] == [
+        "cos:SlowDown,path=photos/,times=3,name=slow",
+        "http:503,path=b/",
+    ]
+    now = state.headers["etag"]
+    assert (
+        client.call("PATCH", "/rules/slow", {"times": 4}, headers={"If-Match": f'"0", {now}'}).status == 200
+    )
+    assert client.call("PATCH", "/rules/slow", {"times": 5}, headers={"If-Match": "*"}).status == 200
+    weak = f"W/{client.get('/state').headers['etag']}"
+    assert client.call("PATCH", "/rules/slow", {"times": 6}, headers={"If-Match": weak}).status == 412
+
+
+def test_the_journal(client):
+    """From a cursor on, and with the fields of its lines."""
+    first = client.get("/journal").data
+    assert (first["outcomes"], first["dropped"]) == ([], 0)
+    client.ask_app()
+    client.ask_app("/b/1")
+    found = client.get(f"/journal?after={first['cursor']}").data
+    assert [(each["path"], each["rule"], each["injected"]) for each in found["outcomes"]] == [
+        ("/photos/cat.jpg", "slow", True),
+        ("/b/1", "rule-2", True),
+    ]
+    one = client.get("/journal?limit=1").data
+    rest = client.get(f"/journal?after={one['cursor']}&limit=5").data
+    assert [each["path"] for each in (*one["outcomes"], *rest["outcomes"])] == ["/photos/cat.jpg", "/b/1"]
+    assert client.get(f"/journal?after={rest['cursor']}").data["outcomes"] == []
+    for limit in ("0", "x", "5001", "-1"):
+        assert client.get(f"/journal?limit={limit}").message.startswith("limit: ")
+    assert client.get(f"/journal?after={'9' * 300}").status == 400
+
+
+def test_the_control_path_is_never_faulted_nor_recorded():
+    """Whatever the rules are."""
+    for kind in ("wsgi", "asgi"):
+        with control(kind, "http:503") as client:
+            assert client.ask_app() == 503
+            state = client.state()
+            assert [each["path"] for each in client.get("/journal").data["outcomes"]] == ["/photos/cat.jpg"]
+            assert state["totals"] == {"matched": 1, "injected": 1, "failed": 0}
+            assert client.ask_app("/_faultinjected") == 503
+
+
+def test_an_app_below_a_mount_point():
+    """The path is that of the app, wherever it is mounted."""
+    from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+    from tests.adapters.live import uvicorn_server, werkzeug_server
+
+    from .conftest import Client
+
+    with control("wsgi") as made:
+        inner = made.injector
+    from faultinject import install
+
+    from .conftest import fastapi_app, flask_app
+
+    wsgi = DispatcherMiddleware(
+        flask_app(), {"/sub": install(flask_app(), injector=inner, enabled=True).wsgi_app}
+    )
+    with werkzeug_server(wsgi) as port:
+        client = Client(inner, (port, "/sub/_faultinject"), port)
+        assert client.state()["seed"] == "42"
+        assert client.get("").headers["location"] == "/sub/_faultinject/"
+    app = install(fastapi_app(), injector=inner, enabled=True)
+    with uvicorn_server(app, root_path="/sub") as port:
+        client = Client(inner, (port, "/_faultinject"), port)
+        assert client.state()["seed"] == "42"
+        assert json.loads(client.get("/openapi.json").body)["servers"] == [{"url": "/sub/_faultinject"}]
+
+
+def test_parameters_that_a_call_does_not_have(client):
+    """A misspelled one is no other question."""
+    assert (
+        client.get("/journal?limt=5").message == "limt is not a parameter of this call; did you mean limit?"
+    )
+    assert client.get("/journal/stream?aftr=5").message.endswith("; did you mean after?")
+    assert (
+        client.get("/state?x%1b=5").message == "x\\x1b is not a parameter of this call; this call takes none"
+    )

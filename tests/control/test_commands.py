@@ -1,0 +1,68 @@
+"""`serve --control`, and `run` with a control API: what the commands offer, and that it works."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+from .conftest import Client, until
+from .test_processes import answers, free_port, start
+
+assert start  # a fixture
+
+
+def test_serve_offers_it_at_a_path(start):
+    """Of the embedded store, without a rule: one that comes by the API is in force."""
+    port = free_port()
+    program = start(
+        "faultinject", "serve", "--port", str(port), "--control", "/_faultinject", FAULTINJECT_ENABLED=""
+    )
+    client = Client(None, (port, "/_faultinject"), port)
+    until(lambda: answers(client) or program.process.poll() is not None, "it serves")
+    assert f"control: http://127.0.0.1:{port}/_faultinject/" in program.text
+    assert client.ask_app("/b/k") == 404
+    client.change("PUT", "/rules", {"text": "cos:SlowDown"})
+    assert client.ask_app("/b/k") == 503
+
+
+def test_serve_offers_it_at_an_address(start):
+    """With a random token, which is told once."""
+    port, own = free_port(), free_port()
+    program = start(
+        "faultinject", "serve", "--port", str(port), "--control", f"127.0.0.1:{own}", "-r", "http:503,times=1",
+        FAULTINJECT_ENABLED="", FAULTINJECT_TOKEN="",
+    )  # fmt: skip
+    client = Client(None, (own, ""), port)
+    until(lambda: answers(client) or program.process.poll() is not None, "it serves")
+    assert f"control: http://127.0.0.1:{own}/" in program.text
+    (token,) = re.findall(r"its token is (\S+)", program.text)
+    assert client.get("/state", token=token).data["rules"][0]["text"] == "http:503,times=1"
+
+
+def test_serve_says_what_is_wrong_with_the_place():
+    """And exits with 2."""
+    done = subprocess.run(
+        [sys.executable, "-m", "faultinject", "serve", "--control", "0.0.0.0:1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "FAULTINJECT_CONTROL: 0.0.0.0 is not loopback" in done.stderr
+
+
+def test_run_offers_it_where_the_environment_asks(start):
+    """Without a rule, and around an app that says nothing of faults; all its processes have what is put in force."""
+    port = free_port()
+    plain = "from flask import Flask\napp = Flask(__name__)\n@app.route('/<path:path>')\ndef answer(path):\n    return path\n"
+    program = start(
+        "faultinject", "run", "--", sys.executable, "-m", "gunicorn", "-w", "2", "-b", f"127.0.0.1:{port}", "plain:app",
+        FAULTINJECT_ENABLED="", FAULTINJECT_CONTROL="/_faultinject",
+    )  # fmt: skip
+    (program.log.parent / "plain.py").write_text(plain)
+    client = Client(None, (port, "/_faultinject"), port)
+    until(lambda: answers(client) or program.process.poll() is not None, "it serves")
+    client.change("PUT", "/rules", {"text": "http:503,times=3"})
+    assert [client.ask_app() for _ in range(12)].count(503) == 3
+    assert client.state()["store"].startswith("file:")

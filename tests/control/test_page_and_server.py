@@ -1,0 +1,175 @@
+"""The control page and its server: gone and back, with and without a stream, disarmed, in production."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+from faultinject.control.events import MOST_STREAMS
+from tests.control.page import (
+    GUNICORN,
+    GUNICORN_WITH_THREADS,
+    IN_CHROMIUM,
+    Server,
+    enter,
+    open_form,
+    row,
+    shows,
+    text,
+)
+
+pytestmark = IN_CHROMIUM
+
+
+def test_the_server_goes_and_comes_back(browser, tmp_path):
+    """The page says so, keeps what it knows and what is typed, and goes on; a new token is asked for."""
+    server = Server(tmp_path, FAULTINJECT_RULES="http:503,name=a")
+    server.start()
+    enter(browser, server)
+    shows(browser, "#rules", "http:503,name=a")
+    server.request("/first")
+    shows(browser, "#strip", "/first")
+    open_form(browser, "#add")
+    browser.type("cos:Slow")
+    browser.press("Escape")
+    server.stop(signal.SIGKILL)
+    shows(browser, "#link", "The server does not answer")
+    assert "What you see is from" in text(browser, "#link")
+    assert "http:503,name=a" in text(browser, "#rules")
+    assert "/first" in text(browser, "#strip")
+    browser.click("#switch")
+    shows(browser, "#wrong", "Whether the change was made is not known")
+    server.start()
+    browser.click("#retry")
+    shows(browser, "#link", "connected")
+    server.request("/second")
+    shows(browser, "#strip", "/second")
+    server.stop(signal.SIGKILL)
+    shows(browser, "#link", "The server does not answer")
+    server.token = "the-token-2"
+    server.start()
+    browser.until("document.querySelector('#login').open")
+    shows(browser, "#login-wrong", "The server no longer takes the token")
+    browser.type(server.token)
+    browser.press("Enter")
+    shows(browser, "#link", "connected")
+    assert browser.evaluate("document.querySelector('#fault').value") == "cos:Slow"
+    server.stop()
+
+
+SHOWN = """import("./static/power.js").then(({show}) => {
+    show(%s);
+    return [document.querySelector("#power-now").innerText, document.querySelector("#power-left").innerText,
+        [...document.querySelectorAll("#notices p")].map(each => each.innerText)];
+})"""
+
+
+def test_what_stands_in_the_way_is_said(opened, server):
+    """Disarmed and why, production, the end of all faults, what passed undecided, what was one too many."""
+    browser = opened("http:503")
+    state = server.state()
+
+    def shown(**changed):
+        return browser.evaluate(SHOWN % json.dumps({**state, **changed}))
+
+    assert shown() == ["Faults are on", "They stay on until somebody switches them off.", []]
+    assert shown(rules=[])[0] == "Faults are on, but there is no rule to follow"
+    now, left, notices = shown(on=False, enabled=False, disarmed="5xx>5%/1m: 12 of 100 failed.")
+    assert (now, left) == ("Faults are off: the injector disarmed itself", "")
+    assert notices == [
+        "The injector switched itself off: 5xx>5%/1m: 12 of 100 failed. It stays off until you switch it on again."
+    ]
+    now, _, notices = shown(enabled=False, production="FLASK_ENV=production")
+    assert now == "Faults are switched on, but none is injected"
+    assert notices[0].startswith("FLASK_ENV=production looks like production")
+    now, _, notices = shown(expires=state["now"] - 60)
+    assert now == "Faults are switched on, but none is injected"
+    assert "nothing is injected any more" in notices[0]
+    assert "FAULTINJECT_EXPIRES ends all faults on" in shown(expires=state["now"] + 60)[2][0]
+    _, _, notices = shown(undecided=1, failures=2, refused=1200)
+    assert [each.partition(":")[0] for each in notices] == [
+        "1 request passed undecided",
+        "faultinject itself failed 2 times. The server's log says why.",
+        "1,200 faults left out",
+    ]
+    assert "at most 100 may be under way" in notices[2]
+    assert (
+        "in 1:01:01, at " in shown(until=state["now"] + 3661)[1]
+        or "in 1:01:00" in shown(until=state["now"] + 3661)[1]
+    )
+    now, left, _ = shown(on=False, until=state["now"] - 1)
+    assert now == "Faults are off"
+    assert left.startswith("They switched off by themselves at ")
+
+
+def test_without_a_stream_it_asks_now_and_then(opened, server):
+    """Where all streams are taken, the requests come a second later."""
+    server.put("http:503,path=b/,name=a")
+    taken = []
+    while len(taken) < MOST_STREAMS:  # those of windows that are gone end when they are written to
+        status, connection = server.stream()
+        if status == 200:
+            taken.append(connection)
+        else:
+            connection.close()
+            server.request("/b/anything")
+    browser = opened("http:503,path=b/,name=a")
+    shows(browser, "#strip-state", "asked for each second")
+    server.request("/b/without-a-stream")
+    row(browser, "/b/without-a-stream")
+    for connection in taken:
+        connection.close()
+    server.request("/b/one-more")  # a stream that has lost its client notices when it writes
+    shows(browser, "#strip-state", "(live)")
+
+
+def test_a_worker_without_threads_has_no_stream(tmp_path):
+    """gunicorn's sync worker would do nothing else meanwhile: the stream is refused, and the journal can be asked for."""
+    server = Server(tmp_path, line=GUNICORN, FAULTINJECT_RULES="http:503,path=b/,name=a")
+    server.start()
+    try:
+        status, found = server.ask("GET", "/journal/stream")
+        assert (status, "have no threads" in found["error"]["message"]) == (503, True)
+        assert server.request("/b/1")[0] == 503
+        assert [each["path"] for each in server.ask("GET", "/journal")[1]["outcomes"]] == ["/b/1"]
+    finally:
+        server.stop()
+
+
+def test_a_stream_that_ends_goes_on(browser, tmp_path):
+    """Of a WSGI server it does after 25 s: no request is lost, and none comes twice."""
+    server = Server(tmp_path, line=GUNICORN_WITH_THREADS, FAULTINJECT_RULES="http:503,path=b/,name=a")
+    server.start()
+    try:
+        server.request("/b/0")
+        enter(browser, server)
+        row(browser, "/b/0")
+        shows(browser, "#strip-state", "(live)")
+        sent = 1
+        while len(streams := [each for each in browser.requests if "/journal/stream?" in each]) < 2:
+            server.request(f"/b/{sent}")
+            row(browser, f"/b/{sent}")
+            sent += 1
+        row(browser, f"/b/{sent - 1}")
+        shows(browser, "#strip-state", "(live)")
+        came = browser.evaluate(
+            "[...document.querySelectorAll('#strip .target')].map(each => each.innerText)"
+        )
+        assert sorted(came) == sorted(f"/b/{number}" for number in range(sent))[-len(came) :]
+        assert len(set(came)) == len(came) >= min(sent, 120)
+        assert all(each.rpartition("after=")[2] for each in streams)
+    finally:
+        server.stop()
+
+
+def test_production_cannot_be_armed(browser, tmp_path):
+    """The page says why, and what is asked for all the same is refused with the reason."""
+    server = Server(tmp_path, FLASK_ENV="production")
+    server.start()
+    try:
+        enter(browser, server)
+        shows(browser, "#notices", "FLASK_ENV=production looks like production")
+        browser.click("#timed-go")
+        shows(browser, "#wrong", "FLASK_ENV=production looks like production")
+    finally:
+        server.stop()

@@ -1,0 +1,67 @@
+"""Attacks on the control page: hostile texts, and what its policy stops."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.control.page import IN_CHROMIUM, fill, open_form, row, shows
+
+pytestmark = IN_CHROMIUM
+
+
+EVIL = "/<img src=x onerror='owned=1'>\u202egpj.exe<script>owned=1</script>"
+
+
+def written(path):
+    """A path as it stands in a request line."""
+    return "".join(
+        each if each.isascii() and each not in " <>'" else "".join(f"%{byte:02X}" for byte in each.encode())
+        for each in path
+    )
+
+
+def test_hostile_texts(opened, server):
+    """Paths and messages that would be markup are text, and what cannot be seen is written out; no script runs."""
+    browser = opened(f"http:503,message={json.dumps('<b>x</b><script>owned=1</script>')},name=a")
+    server.request(written(EVIL), **{"User-Agent": "<img src=x onerror=owned=1>"})
+    found = row(browser, "/<img src=x onerror='owned=1'>\\u202egpj.exe<script>owned=1</script>")
+    shows(browser, "#rules", "<script>owned=1</script>")
+    browser.click(found)
+    shows(browser, "#detail .bytes", "<b>x</b><script>owned=1</script>")
+    shows(browser, "#detail .fields", "<img src=x onerror=owned=1>")
+    assert "\u202e" not in browser.evaluate("document.body.innerText")
+    browser.press("Escape")
+    open_form(browser, "[aria-label='Edit a']")
+    shows(browser, "#preview-out", "<script>owned=1</script>")
+    fill(browser, "#preview-path", EVIL)
+    browser.press("Enter")
+    shows(browser, "#preview-out", "<script>owned=1</script>")
+    assert browser.evaluate("typeof owned") == "undefined"
+    assert (
+        browser.evaluate("document.querySelectorAll('main img, main b, main script, dialog script').length")
+        == 0
+    )
+
+
+TRIES = {
+    "markup": "document.body.insertAdjacentHTML('beforeend', '<p>x</p>')",
+    "a script": "const made = document.createElement('script'); made.textContent = 'owned = 1'; document.body.append(made)",
+    "a script from elsewhere": "await import('data:text/javascript,globalThis.owned = 1')",
+    "a picture from elsewhere": "const made = new Image(); made.src = 'http://127.0.0.1:9/x'; await made.decode()",
+    "a request elsewhere": "await fetch('http://127.0.0.1:9/y')",
+}
+
+
+@pytest.mark.parametrize("what", TRIES)
+def test_its_policy_holds(opened, what):
+    """Even what got into the page could run nothing and load nothing from elsewhere."""
+    browser = opened()
+    tried = browser.evaluate(
+        f"(async () => {{ try {{ {TRIES[what]}; return 'done' }} catch (error) {{ return error.name }} }})()"
+    )
+    assert tried in {"TypeError", "EncodingError"}
+    assert browser.evaluate("typeof owned") == "undefined"
+    assert [each for each in browser.complaints if "Content Security Policy" in each or "Trusted" in each]
+    browser.complaints.clear()

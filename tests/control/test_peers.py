@@ -1,0 +1,143 @@
+"""Who asks, as real servers say it: from another address, over a Unix socket, and in what pieces their bodies come."""
+
+from __future__ import annotations
+
+import json
+import socket
+from contextlib import suppress
+
+import pytest
+
+from .conftest import TOKEN, Client, until
+from .test_attacks import ask
+from .test_processes import answers, free_port, start
+
+assert start  # a fixture
+LONG_TOKEN = f"{TOKEN}-to-all"
+SERVERS = {
+    "gunicorn": ("gunicorn", "--threads", "2", "-b", "ADDRESS:PORT", "wsgi:app"),
+    "uvicorn": ("uvicorn", "--host", "ADDRESS", "--port", "PORT", "asgi:app"),
+    "own": ("uvicorn", "--port", "0", "asgi:app"),
+}
+
+
+def own_address():
+    """An address of this machine that is not loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found, suppress(OSError):
+        found.connect(("192.0.2.9", 9))  # sends nothing
+        return found.getsockname()[0]
+    return None
+
+
+class Far(Client):
+    """A client whose connections come from that address."""
+
+    address = own_address()
+
+
+def served(start, name, **variables):
+    port = free_port()
+    place = f"0.0.0.0:{port}" if name == "own" else "/_faultinject"
+    command = [each.replace("ADDRESS", "0.0.0.0").replace("PORT", str(port)) for each in SERVERS[name]]
+    program = start(*command, FAULTINJECT_CONTROL=place, **variables)
+    client = Far(None, (port, "" if name == "own" else "/_faultinject"), port)
+    near = Client(None, (client.port, client.mount), port)
+    until(lambda: answers(near) or program.process.poll() is not None, "it serves")
+    return program, near, client
+
+
+@pytest.mark.skipif(own_address() is None, reason="this machine has no other address than loopback")
+@pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
+def test_a_client_from_elsewhere_is_refused(start, name):
+    """With the token and a Host that is ours; also the page, and whatever it says of itself."""
+    program, near, far = served(start, name)
+    for path, token in (("/state", TOKEN), ("/", None), ("/health", None)):
+        answer = far.get(path, token=token, host="localhost")
+        assert answer.status == 403
+        assert (
+            answer.message
+            == f"{far.address} is not on this machine; FAULTINJECT_CONTROL_REMOTE=allow lets others in"
+        )
+    claims = {"X-Forwarded-For": "127.0.0.1", "X-Real-IP": "127.0.0.1", "Forwarded": "for=127.0.0.1"}
+    assert far.get("/state", host="localhost", headers=claims).status == 403
+    assert far.call("POST", "/off", host="localhost").status == 403
+    assert near.state()["on"] is True
+    assert "switched faults off" not in program.text
+
+
+@pytest.mark.skipif(own_address() is None, reason="this machine has no other address than loopback")
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_client_from_elsewhere_that_is_allowed(start, name):
+    """Needs a Host that is ours and the token all the same; the log has its address."""
+    program, _, far = served(start, name, FAULTINJECT_CONTROL_REMOTE="allow", FAULTINJECT_TOKEN=LONG_TOKEN)
+    assert far.get("/state", host=far.address, token=LONG_TOKEN).status == 421
+    assert far.get("/state", host="localhost", token=TOKEN).status == 401
+    assert far.call("POST", "/off", host="localhost", token=LONG_TOKEN).data["on"] is False
+    until(lambda: f"faultinject: {far.address} switched faults off by the control API" in program.text)
+    assert LONG_TOKEN not in program.text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("gunicorn", "--threads", "2", "-b", "unix:PATH", "wsgi:app"), ("uvicorn", "--uds", "PATH", "asgi:app")],
+)
+def test_a_client_without_an_address_is_refused(start, tmp_path, command):
+    """Over a Unix socket anybody may stand behind the other end, such as a proxy."""
+    path = tmp_path / "s"
+    program = start(
+        *[each.replace("PATH", str(path)) for each in command], FAULTINJECT_CONTROL="/_faultinject"
+    )
+    until(lambda: path.exists() or program.process.poll() is not None, "it listens")
+    head = f"GET /_faultinject/state HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
+    found = until(lambda: sent(path, head.encode()), "it answers")
+    assert found.startswith(b"HTTP/1.1 403 ")
+    error = json.loads(found.partition(b"\r\n\r\n")[2])["error"]
+    assert (
+        error["message"]
+        == "the server does not tell the client's address; FAULTINJECT_CONTROL_REMOTE=allow lets anybody in"
+    )
+
+
+def sent(path, data):
+    """What comes back over a Unix socket until it ends; nothing where nobody listens yet."""
+    with socket.socket(socket.AF_UNIX) as connection, suppress(ConnectionRefusedError):
+        connection.settimeout(60)
+        connection.connect(str(path))
+        connection.sendall(data)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+    return b""
+
+
+@pytest.mark.slow
+def test_a_mount_point_that_a_client_makes_up(start):
+    """gunicorn believes clients of this machine their SCRIPT_NAME: what it leads to is the API with its token, or the app."""
+    _, near, _ = served(start, "gunicorn")
+    near.change("PUT", "/rules", {"text": "http:503"})
+    for mount, target, status in (
+        ("/x", "/x/_faultinject/state", 401),
+        ("/_faultinject", "/_faultinject/state", 503),
+        ("/_faultinject", "/_faultinject/_faultinject/state", 401),
+        ("", "/_faultinject/state", 401),
+    ):
+        head = (
+            f"GET {target} HTTP/1.1\r\nHost: localhost\r\nSCRIPT_NAME: {mount}\r\nConnection: close\r\n\r\n"
+        )
+        assert ask(near.port, head.encode()).startswith(f"HTTP/1.1 {status} ".encode()), target
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
+def test_bodies_without_a_length(start, name):
+    """A small one is read, and one that is too large is not read to its end."""
+    _, near, _ = served(start, name)
+    head = (
+        f"PUT /_faultinject/rules HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+    )
+    small = b'{"text": "http:504"}'
+    body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(small), small)
+    assert b" 200 " in ask(near.port, head.encode() + b"\r\n" + body).partition(b"\r\n")[0]
+    endless = b"".join(b"10000\r\n" + b" " * 0x10000 + b"\r\n" for _ in range(17))
+    assert b" 413 " in ask(near.port, head.encode() + b"\r\n" + endless).partition(b"\r\n")[0]
+    assert [each["text"] for each in near.state()["rules"]] == ["http:504"]

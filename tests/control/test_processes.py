@@ -1,0 +1,312 @@
+"""Several processes with one control API: real servers, which share what is in force, and of which any may end."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from faultinject import Injector
+from faultinject.control.server import Server
+
+from .conftest import PATIENCE, TOKEN, Client, until
+
+FLASK = """
+import os
+import faultinject
+from flask import Flask
+app = Flask(__name__)
+@app.route("/<path:path>")
+def answer(path):
+    return str(os.getpid())
+app = faultinject.install(app)
+"""
+FASTAPI = """
+import os
+import faultinject
+from fastapi import FastAPI
+app = FastAPI()
+@app.get("/{path:path}")
+def answer(path: str):
+    return os.getpid()
+app = faultinject.install(app)
+"""
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+class Program:
+    def __init__(self, folder, *command, **variables):
+        self.log = folder / "log"
+        (folder / "wsgi.py").write_text(FLASK)
+        (folder / "asgi.py").write_text(FASTAPI)
+        environ = {name: each for name, each in os.environ.items() if not name.startswith("FAULTINJECT_")}
+        environ |= {
+            "FAULTINJECT_ENABLED": "1",
+            "FAULTINJECT_TOKEN": TOKEN,
+            "PYTHONUNBUFFERED": "1",
+            # A busy machine may keep a worker from answering uvicorn for five seconds, which would kill it.
+            "UVICORN_TIMEOUT_WORKER_HEALTHCHECK": "60",
+            **variables,
+        }
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=folder,
+                env=environ,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def text(self):
+        return self.log.read_text()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        finally:
+            with suppress(ProcessLookupError):  # what a reloader has started, too
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def start(tmp_path):
+    programs = []
+
+    def run(*command, **variables):
+        programs.append(Program(tmp_path, *command, **variables))
+        return programs[-1]
+
+    yield run
+    for each in programs:
+        each.stop()
+        print(each.text)
+
+
+def answers(client):
+    try:
+        return client.get("/", token=None).status == 200
+    except OSError:
+        return False
+
+
+SERVERS = {
+    "gunicorn": ("gunicorn", "-w", "3", "-b", "127.0.0.1:PORT", "wsgi:app"),
+    "preload": ("gunicorn", "-w", "3", "--preload", "-b", "127.0.0.1:PORT", "wsgi:app"),
+    "uvicorn": ("uvicorn", "--workers", "3", "--port", "PORT", "asgi:app"),
+}
+
+
+def served(start, name, **variables):
+    port = free_port()
+    program = start(*[each.replace("PORT", str(port)) for each in SERVERS[name]], **variables)
+    return program, port
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SERVERS)
+def test_workers_share_what_the_api_puts_in_force(name, start):
+    """Whichever worker is asked, below a path and without a rule at the start: `times=5` is five in all."""
+    program, port = served(start, name, FAULTINJECT_CONTROL="/_faultinject")
+    client = Client(None, (port, "/_faultinject"), port)
+    until(lambda: answers(client) or program.process.poll() is not None, "it serves")
+    pids = {client.get("/state").status for _ in range(5)}
+    assert pids == {200}
+    client.change("PUT", "/rules", {"text": "http:503,times=5,name=five"})
+    found = [client.ask_app() for _ in range(40)]
+    assert found.count(503) == 5
+    for _ in range(6):
+        (rule,) = client.state()["rules"]
+        assert (rule["injected"], rule["spent"]) == (5, True)
+    assert len(client.get("/journal?limit=100").data["outcomes"]) == 40
+    client.change("POST", "/off")
+    assert {client.state()["on"] for _ in range(6)} == {False}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SERVERS)
+def test_one_of_the_workers_has_the_address(name, start):
+    """When it is killed, another one takes over; the server ends as ever."""
+    own = free_port()
+    program, port = served(start, name, FAULTINJECT_CONTROL=f"127.0.0.1:{own}")
+    client = Client(None, (own, ""), port)
+    until(lambda: answers(client) or program.process.poll() is not None, "it serves")
+    client.change("PUT", "/rules", {"text": "http:503,times=5,name=five"})
+    assert [client.ask_app() for _ in range(20)].count(503) == 5
+    told = until(lambda: len(found := client.get("/journal?limit=100").data["outcomes"]) >= 20 and found)
+    assert len(told) == 20
+
+    def several_told():
+        client.ask_app()
+        return len({each["pid"] for each in client.get("/journal?limit=5000").data["outcomes"]}) > 1
+
+    until(several_told, "what several workers did is told by the one that is asked")
+    holder = owner_of(own)
+    assert holder != program.process.pid
+    os.kill(holder, signal.SIGKILL)
+    until(lambda: answers(client), "another worker has the address")
+    assert owner_of(own) != holder
+    (rule,) = client.state()["rules"]
+    assert (rule["name"], rule["injected"]) == ("five", 5)
+    assert program.text.count("the control API is at http://127.0.0.1") == 2
+    # A server waits for a worker that is only beginning, which takes its time where the machine is busy.
+    workers(program, port, without=holder)
+    begun = time.monotonic()
+    # Of workers that end one after another the next one may have the address for a moment.
+    program.stop()
+    assert time.monotonic() - begun < 10
+    with socket.socket() as client:
+        assert client.connect_ex(("127.0.0.1", own)) != 0
+
+
+def owner_of(port):
+    """The process that listens there, by /proc."""
+    lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines())
+    (inode,) = {each[9] for each in lines if each[1].endswith(f":{port:04X}") and each[3] == "0A"}
+    found = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if str(link.readlink()) == f"socket:[{inode}]":
+                found.add(int(link.parts[2]))
+    (owner,) = found
+    return owner
+
+
+@pytest.mark.slow
+def test_the_process_that_a_reloader_starts_has_the_address(start):
+    """Both have loaded the app, and the one that looks at files would show rules that no request meets."""
+    own, port = free_port(), free_port()
+    program = start(
+        "flask",
+        "--app",
+        "wsgi",
+        "run",
+        "--debug",
+        "--port",
+        str(port),
+        FAULTINJECT_CONTROL=f"127.0.0.1:{own}",
+    )
+    client = Client(None, (own, ""), port)
+    until(
+        lambda: program.text.count("the control API is at") > 0 or program.process.poll() is not None,
+        "it serves",
+    )
+
+    def serves():
+        try:
+            client.change("PUT", "/rules", {"text": "http:503"})
+            return client.ask_app() == 503
+        except OSError:
+            return False
+
+    until(serves, "the process that serves has the address")
+    assert owner_of(own) != program.process.pid
+
+
+@pytest.mark.parametrize(
+    "name", ["gunicorn", *(pytest.param(each, marks=pytest.mark.slow) for each in ("preload", "uvicorn"))]
+)
+def test_random_tokens_of_workers_are_one(name, start):
+    """Else a page would be refused by every worker but one. One of them says it, once, and one that comes later has it, too."""
+    program, port = served(start, name, FAULTINJECT_CONTROL="/_faultinject", FAULTINJECT_TOKEN="")
+    client = Client(None, (port, "/_faultinject"), port)
+    first = workers(program, port)
+    (token,) = re.findall(r"its token is (\S+)", program.text)
+    asked = [client.get("/state", token=token).status for _ in range(24)]
+    assert asked == [200] * 24
+    os.kill(min(first), signal.SIGKILL)
+    workers(program, port, without=min(first))
+    asked = [client.get("/state", token=token).status for _ in range(24)]
+    assert asked == [200] * 24
+    assert program.text.count(token) == program.text.count("its token is") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SERVERS)
+def test_whoever_takes_the_address_over_has_the_same_random_token(name, start):
+    """Open pages and scripts go on."""
+    own = free_port()
+    program, port = served(start, name, FAULTINJECT_CONTROL=f"127.0.0.1:{own}", FAULTINJECT_TOKEN="")
+    client = Client(None, (own, ""), port)
+    workers(program, port)
+    until(lambda: answers(client), "one of them has the address")
+    (token,) = re.findall(r"its token is (\S+)", program.text)
+    holder = owner_of(own)
+    os.kill(holder, signal.SIGKILL)
+    until(lambda: answers(client), "another worker has the address")
+    assert owner_of(own) != holder
+    assert client.get("/state", token=token).status == 200
+    assert {*re.findall(r"its token is (\S+)", program.text)} == {token}
+
+
+def workers(program, port, without=None):
+    """The processes of all three workers, when they serve."""
+
+    def ask(_):
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/x", timeout=PATIENCE) as answer:
+                return int(answer.read())
+        except OSError:
+            return None  # not yet, or ended just now
+
+    found = set()
+
+    def are_there():
+        assert program.process.poll() is None, program.text
+        with ThreadPoolExecutor(8) as threads:
+            found.update({*threads.map(ask, range(8))} - {None, without})
+        return len(found) >= 3
+
+    until(are_there, "three workers serve")
+    return found
+
+
+def test_an_address_that_another_program_has():
+    """The app serves on; the API comes when the address is free."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        environ = {
+            "FAULTINJECT_ENABLED": "1",
+            "FAULTINJECT_CONTROL": f"127.0.0.1:{port}",
+            "FAULTINJECT_TOKEN": TOKEN,
+        }
+        server = Server(Injector(environ=environ))
+        server.start()
+        time.sleep(0.2)
+        assert not server.url
+    try:
+        until(lambda: server.url, "it has the address")
+    finally:
+        server.stop()
+        until(lambda: not server.url)
+
+
+def test_an_address_that_cannot_be_had(caplog):
+    """Is told in the log; the app serves on."""
+    environ = {
+        "FAULTINJECT_ENABLED": "1",
+        "FAULTINJECT_CONTROL": "192.0.2.1:80",
+        "FAULTINJECT_CONTROL_REMOTE": "allow",
+    }
+    server = Server(Injector(environ=environ))
+    server.start()
+    until(lambda: "FAULTINJECT_CONTROL: 192.0.2.1:80: " in caplog.text)
+    server.stop()

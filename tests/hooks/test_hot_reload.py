@@ -1,0 +1,164 @@
+"""The file of rules changes under real servers, whose workers share counts; a SIGHUP with a wrong one ends no server."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from .launch import GRANIAN, GUNICORN, UVICORN, Way
+
+WSGI, ASGI = "served_counted:wsgi", "served_counted:asgi"
+WAYS = {
+    "gunicorn": (4, Way(f"{GUNICORN} -w 4 {WSGI}", "gunicorn")),
+    "gunicorn --preload": (4, Way(f"{GUNICORN} -w 4 --preload {WSGI}", "gunicorn")),
+    "gunicorn -k gevent": (2, Way(f"{GUNICORN} -w 2 -k gevent {WSGI}", "gunicorn", "gevent")),
+    "uvicorn": (2, Way(f"{UVICORN} --workers 2 {ASGI}", "uvicorn")),
+    "granian": (2, Way(f"{GRANIAN} --interface wsgi --workers 2 {WSGI}", "granian")),
+}
+"""How many workers there are, and how their server is started."""
+WITHOUT = "import sys\nsys.modules['watchfiles'] = None\n"
+"""The extra is not installed."""
+PATH = "/photos/cat"
+WRONG = 'fault = "http:5x3"\n          ^^^^^^^^^^'
+
+
+def text(status):
+    return f'[[rules]]\nfault = "http:{status}"\ntimes = 3\npath = "photos/"\n'
+
+
+class Reloaded:
+    """A server of several workers, whose rules come from a file.
+
+    Args:
+        server: how it is started.
+        number: how many workers there are.
+        path: the file.
+    """
+
+    def __init__(self, server, number, path):
+        self.server = server
+        self.number = number
+        self.path = path
+        # One that starts later would read what is written next.
+        server.until(self.workers)
+
+    def write(self, status):
+        self.path.write_text(text(status))
+
+    def workers(self):
+        """Those that have read the file, if there are as many as there should be."""
+        told = (self.server.folder / "started").read_text().split()
+        started = {int(each) for each in told} & self.server.workers()
+        return started if len(started) == self.number else None
+
+    def hang_up(self):
+        """All workers are others afterwards, also those that have answered nothing so far."""
+        before = self.workers()
+        os.kill(self.server.process.pid, signal.SIGHUP)
+        self.server.until(lambda: (now := self.workers()) and before.isdisjoint(now))
+        assert self.server.process.poll() is None
+
+    def answers(self):
+        """Four requests; three meet the fault however many workers there are."""
+        return sorted(self.server.statuses(PATH, 4))
+
+    def told(self):
+        """How often a worker has said that it has put the file's rules in force."""
+        return self.server.log.count("rules.toml has changed, its rules are in force")
+
+
+@pytest.fixture
+def reloaded(start, tmp_path):
+    """`reloaded(name)`: a server that is started that way; `watched=False`: without the extra `watch`."""
+
+    def run(name, *, watched=True, **variables):
+        number, way = WAYS[name]
+        if way.missing:
+            pytest.skip(way.missing)
+        path = tmp_path / "rules.toml"
+        path.write_text(text(503))
+        if not watched:
+            (tmp_path / "sitecustomize.py").write_text(WITHOUT)
+            folders = filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")])
+            variables["PYTHONPATH"] = os.pathsep.join(folders)
+        server = start(way, FAULTINJECT_ENABLED="1", FAULTINJECT_FILE=str(path), **variables)
+        return Reloaded(server, number, path)
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WAYS)
+def test_a_file_that_is_watched(name, reloaded):
+    """Other rules are in force in all workers, a wrong file changes nothing, and no SIGHUP with one ends the server."""
+    at = reloaded(name)
+    assert at.answers() == [200, 503, 503, 503]
+    at.write(500)
+    at.server.until(lambda: at.told() == 1)
+    assert at.answers() == [200, 500, 500, 500]
+    at.write("5x3")
+    at.server.until(lambda: WRONG in at.server.log)
+    assert at.answers() == [200] * 4
+    at.hang_up()
+    assert at.answers() == [200] * 4, "what they had goes on, and so do the counts"
+    at.write(501)
+    at.hang_up()
+    assert at.answers() == [200, 501, 501, 501]
+    assert at.told() == 2, f"one of them publishes: {at.server.log}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WAYS)
+def test_a_file_that_is_read_at_a_hangup(name, reloaded):
+    """The same without the extra: nobody looks until the signal comes."""
+    at = reloaded(name, watched=False)
+    assert at.answers() == [200, 503, 503, 503]
+    at.write(500)
+    assert at.answers() == [200] * 4, "nobody looks"
+    at.hang_up()
+    assert at.answers() == [200, 500, 500, 500]
+    at.write("5x3")
+    at.hang_up()
+    assert at.answers() == [200] * 4, "what they had goes on, and so do the counts"
+    assert WRONG in at.server.log
+    at.write(501)
+    at.hang_up()
+    assert at.answers() == [200, 501, 501, 501]
+    assert at.told() == 2, f"one of them publishes: {at.server.log}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["file", "redis", "memory"])
+def test_a_hangup_with_a_store_of_its_own(kind, reloaded, request, tmp_path):
+    """In a named directory, on a server, and where each worker counts for itself."""
+    store = {"file": f"file:{tmp_path}/store", "memory": "memory:"}.get(kind)
+    if store is None:
+        prefix = request.getfixturevalue("redis_prefix")
+        store = f"{request.getfixturevalue('redis_server').url}?prefix={prefix}"
+    at = reloaded("gunicorn", watched=False, FAULTINJECT_STORE=store)
+
+    def fault():
+        """What requests meet; each worker has three of its own where it counts for itself."""
+        return set(at.server.statuses(PATH, 40)) - {200}
+
+    assert fault() == {503}
+    at.write(500)
+    at.hang_up()
+    assert fault() == {500}
+    at.write("5x3")
+    at.hang_up()
+    assert fault() == ({500} if kind == "memory" else set())
+    assert WRONG in at.server.log
+    at.write(501)
+    at.hang_up()
+    assert fault() == {501}
+
+
+def test_wrong_at_the_first_start(start, tmp_path):
+    """Then nothing starts, as ever."""
+    path = tmp_path / "rules.toml"
+    path.write_text(text("5x3"))
+    with pytest.raises(AssertionError, match="http:5x3"):
+        start(WAYS["gunicorn"][1], FAULTINJECT_ENABLED="1", FAULTINJECT_FILE=str(path))

@@ -1,0 +1,97 @@
+"""Metrics of an app with several workers: each event once, whichever worker is asked."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
+
+import pytest
+
+from .launch import GRANIAN, GUNICORN, UVICORN, Way
+
+pytest.importorskip("prometheus_client")
+WSGI, ASGI = "served_measured:wsgi", "served_measured:asgi"
+# What `child_exit` is for: https://prometheus.github.io/client_python/multiprocess/
+FORGETS = """
+from prometheus_client.multiprocess import mark_process_dead
+
+def child_exit(server, worker):
+    mark_process_dead(worker.pid)
+"""
+WAYS = {
+    "gunicorn": Way(f"{GUNICORN} -w 4 {WSGI}", "gunicorn"),
+    "gunicorn --preload": Way(f"{GUNICORN} -w 4 --preload {WSGI}", "gunicorn"),
+    "uvicorn": Way(f"{UVICORN} --workers 4 {ASGI}", "uvicorn"),
+    "granian": Way(f"{GRANIAN} --interface wsgi --workers 4 {WSGI}", "granian"),
+}
+ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503,times=100,path=photos/"}
+
+
+def metrics(server):
+    text = server.get("/metrics")[1].decode()
+    return {
+        name: float(value) for name, value in re.findall(r"^(faultinject_\S+) (\S+)$", text, re.MULTILINE)
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WAYS)
+def test_the_sum_over_all_workers(name, start, tmp_path):
+    """With the directory that prometheus_client wants."""
+    way = WAYS[name]
+    if way.missing:
+        pytest.skip(way.missing)
+    server = start(way, PROMETHEUS_MULTIPROC_DIR=str(tmp_path), **ON)
+    with ThreadPoolExecutor(8) as threads:
+        statuses = [each[0] for each in threads.map(server.get, ["/photos/cat"] * 400)]
+    assert statuses.count(503) == 100
+    assert len({each["pid"] for each in server.lines("/photos/cat")}) > 1
+    # A client may have its answer before the worker says that the fault is over.
+    server.until(lambda: metrics(server)["faultinject_active"] == 0)
+    for _ in range(8):
+        found = metrics(server)
+        assert found["faultinject_requests_total"] == 400
+        assert found['faultinject_injections_total{fault="http:503",rule="rule-1"}'] == 100
+        assert found["faultinject_active"] == found["faultinject_overflow_total"] == 0
+        assert found["faultinject_max_active"] == 100
+    assert "PROMETHEUS_MULTIPROC_DIR" not in server.log
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gunicorn", "gunicorn --preload"])
+def test_a_worker_is_killed(name, start, tmp_path):
+    """What it had under way is so no more; what it had counted stays; and the limit holds in each worker."""
+    (tmp_path / "conf.py").write_text(FORGETS)
+    places = tmp_path / "metrics"
+    places.mkdir()
+    way = Way(f"{WAYS[name].line} -c {tmp_path}/conf.py --timeout 300")
+    rule = "http:503,delay=1h,path=photos/"
+    server = start(
+        way,
+        PROMETHEUS_MULTIPROC_DIR=str(places),
+        FAULTINJECT_MAX_ACTIVE="1",
+        **ON | {"FAULTINJECT_RULES": rule},
+    )
+    waiting = Thread(target=server.get, args=("/photos/slow",))
+    waiting.start()
+    server.until(lambda: metrics(server)["faultinject_active"] == 1)
+    assert metrics(server)["faultinject_max_active"] == 1
+    server.until(lambda: server.lines("/photos/slow"))
+    [line] = server.lines("/photos/slow")
+    os.kill(line["pid"], signal.SIGKILL)
+    waiting.join()
+    server.until(lambda: metrics(server)["faultinject_active"] == 0)
+    found = metrics(server)
+    assert (found["faultinject_requests_total"], found["faultinject_max_active"]) == (1, 1)
+
+
+@pytest.mark.slow
+def test_each_worker_for_itself(start):
+    """Without it a scrape meets one of them, and the log says what is missing."""
+    server = start(WAYS["gunicorn"], **ON)
+    assert server.get("/photos/cat")[0] == 503
+    assert "a scrape shows the metrics of one worker of several: set PROMETHEUS_MULTIPROC_DIR" in server.log
+    assert "faultinject_requests_total" in metrics(server)

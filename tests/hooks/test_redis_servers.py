@@ -1,0 +1,230 @@
+"""Servers that count on one Redis: exact over workers and hosts, never more than `times`, and no request fails because of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+
+from .launch import GRANIAN, GUNICORN, UVICORN, Way
+
+WAYS = {
+    "gunicorn": Way(f"{GUNICORN} -w 4 served_patient:wsgi", "gunicorn"),
+    "gunicorn --preload": Way(f"{GUNICORN} -w 4 --preload served_patient:wsgi", "gunicorn"),
+    "uvicorn": Way(f"{UVICORN} --workers 4 served_patient:asgi", "uvicorn"),
+    "granian": Way(f"{GRANIAN} --interface wsgi --workers 4 served_patient:wsgi", "granian"),
+}
+# Granian ends with the first of its workers unless it is told otherwise.
+KILLED = WAYS | {"granian": Way(f"{WAYS['granian'].line} --respawn-failed-workers", "granian")}
+# With the 100 ms that everybody has.
+ONE_LOOP = Way(f"{UVICORN} served_counted:asgi", "uvicorn")
+WORKERS = {
+    "four that serve one request each": Way(f"{GUNICORN} -w 4 served_counted:wsgi", "gunicorn"),
+    # The modules are loaded before gevent changes what they wait with.
+    "one with greenlets": Way(
+        f"{GUNICORN} -w 1 -k gevent --preload served_counted:wsgi", "gunicorn", "gevent"
+    ),
+}
+
+
+def named(redis, rule="http:503,times=100,path=photos/"):
+    return {
+        "FAULTINJECT_ENABLED": "1",
+        "FAULTINJECT_RULES": rule,
+        "FAULTINJECT_SEED": "s",
+        "FAULTINJECT_STORE": redis,
+    }
+
+
+def ask(servers, number, each=lambda _: None):
+    """The statuses of so many requests of eight threads, by turns to each server; None where a worker was killed."""
+
+    def get(count):
+        each(count)
+        return servers[count % len(servers)].get("/photos/cat")
+
+    with ThreadPoolExecutor(8) as threads:
+        return Counter(found and found[0] for found in threads.map(get, range(number)))
+
+
+@pytest.fixture
+def url(redis_server, redis_prefix):
+    return f"{redis_server.url}?prefix={redis_prefix}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WAYS)
+def test_exact_over_workers(name, start, url):
+    """A hundred faults for four workers together."""
+    way = WAYS[name]
+    if way.missing:
+        pytest.skip(way.missing)
+    server = start(way, **named(url))
+    assert ask([server], 600) == {503: 100, 200: 500}
+    lines = server.lines("/photos/cat")
+    assert len({each["pid"] for each in lines}) > 1
+    assert Counter(each["did"] for each in lines) == {"answered": 100, "passed": 500}
+    assert "unavailable" not in server.log
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    "names", [("gunicorn --preload", "uvicorn"), ("gunicorn", "granian")], ids=" and ".join
+)
+def test_exact_over_two_hosts(names, start, url):
+    """Two servers that have nothing in common but the Redis: 10,000 requests, 1,000 faults, one seed."""
+    for name in names:
+        if WAYS[name].missing:
+            pytest.skip(WAYS[name].missing)
+    environ = named(url, "http:503,times=1000,path=photos/")
+    servers = [start(WAYS[name], **environ) for name in names]
+    assert ask(servers, 10_000) == {503: 1_000, 200: 9_000}
+    lines = [line for server in servers for line in server.lines("/photos/cat")]
+    assert sorted(each["n"] for each in lines) == list(range(10_000))
+    assert len({each["pid"] for each in lines}) == 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", KILLED.values(), ids=KILLED)
+def test_workers_and_the_redis_are_killed(way, start, start_redis):
+    """In the middle of it. The app answers all the time; who was killed took at most what it had in hand; it goes on by itself."""
+    if way.missing:
+        pytest.skip(way.missing)
+    redis = start_redis("--appendonly", "yes", "--appendfsync", "always")
+    server = start(way, **named(redis.url, "http:503,times=400,path=photos/"))
+    killed = []
+
+    def kill(number):
+        if number in (100, 200):
+            victim = server.process_number()
+            with suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+                killed.append(victim)
+        if number == 300:
+            redis.kill()
+        if number == 500:
+            redis.start()
+
+    found = ask([server], 800, kill)
+    assert len(killed) == 2
+    assert found[None] <= 24
+    assert found.keys() <= {None, 200, 503}
+    injected = found[503]
+    end = time.monotonic() + 60
+    while time.monotonic() < end and injected < 400:
+        some = ask([server], 40)
+        assert some.keys() <= {200, 503}
+        injected += some[503]
+        if not redis_left(redis):
+            break
+    # A take whose answer was lost counts as taken: with each kill of the Redis at most one for every worker and thread.
+    assert 400 - 24 - 16 <= injected <= 400
+    assert "Traceback" not in server.log
+
+
+def redis_left(redis):
+    """How much is left of 400 by what the Redis has."""
+    client = redis.client()
+    [key] = client.scan_iter("*:rules:*")
+    return 400 - int(client.hget(key, "o0") or 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gunicorn", "gunicorn --preload", "uvicorn"])
+def test_a_redis_that_comes_back_empty(name, start, start_redis):
+    """Nobody knows how much is left, so nothing is injected, also not by workers that are started then: never more than `times`.
+
+    Neither where none is left of those that have counted.
+    """
+    redis = start_redis()
+    server = start(WAYS[name], **named(redis.url))
+    server.until(lambda: len({server.process_number() for _ in range(40)}) == 4)
+    first = ask([server], 60)
+    assert first.keys() <= {200, 503}
+    assert 0 < first[503] <= 100
+    redis.kill()
+    assert ask([server], 40) == {200: 40}
+    redis.start()
+    old = {server.process_number() for _ in range(80)}
+    for victim in old:
+        os.kill(victim, signal.SIGKILL)
+    server.until(lambda: len({server.process_number() for _ in range(40)} - old) > 1)
+    assert ask([server], 40) == {200: 40}
+    time.sleep(3)
+    assert ask([server], 40) == {200: 40}
+
+
+def unmatched(server, each=lambda _: None):
+    """The times of requests that no rule matches, one after another, in order of their length."""
+    took = []
+    for number in range(150):
+        each(number)
+        began = time.monotonic()
+        assert server.get("/other") == (200, b"app: /other")
+        took.append(time.monotonic() - began)
+    return sorted(took)
+
+
+def as_quick(during, before):
+    """Whether one is as quick as the other; each question that a request had to wait for would take 100 ms."""
+    return during[75] < 3 * before[75] + 0.01 and during[-8] < 3 * before[-8] + 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_a_redis_that_does_not_answer_slows_no_other_request(start, start_redis):
+    """One event loop, and requests that ask the Redis all the time: those that no rule matches are as quick as before."""
+    redis = start_redis()
+    server = start(ONE_LOOP, **named(redis.url, "http:503,probability=0.5,path=photos/"))
+    over = threading.Event()
+
+    def matched():
+        while not over.is_set():
+            assert server.get("/photos/cat")[0] in {200, 503}
+
+    with ThreadPoolExecutor(4) as threads:
+        asking = [threads.submit(matched) for _ in range(4)]
+        try:
+            before = unmatched(server)
+            redis.signal(signal.SIGSTOP)
+            during = unmatched(server)
+            # A quick machine is done before the first that asks has waited long enough.
+            server.until(lambda: "while the store is unavailable" in server.log)
+        finally:
+            over.set()
+            redis.signal(signal.SIGCONT)
+        for each in asking:
+            each.result()
+    assert as_quick(during, before), (during, before)
+    assert server.log.count("while the store is unavailable") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+@pytest.mark.parametrize("way", WORKERS.values(), ids=WORKERS)
+def test_a_redis_that_does_not_answer_slows_no_worker(way, start, start_redis):
+    """A request that no rule matches waits for nothing, also when what is in force is to be asked for."""
+    if way.missing:
+        pytest.skip(way.missing)
+    redis = start_redis()
+    server = start(way, **named(redis.url, "http:503,probability=0.5,path=photos/"))
+
+    def matched(number):
+        if number % 30 == 0:
+            assert server.get("/photos/cat")[0] in {200, 503}
+        time.sleep(0.02)
+
+    before = unmatched(server, matched)
+    redis.signal(signal.SIGSTOP)
+    try:
+        during = unmatched(server, matched)
+    finally:
+        redis.signal(signal.SIGCONT)
+    assert as_quick(during, before), (during, before)

@@ -1,0 +1,196 @@
+"""A wait ends when another process changes what is in force, also where no request comes that would see it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import anyio
+import pytest
+
+from faultinject import Injector
+from faultinject.adapters.asgi_wait import Ends, pause
+from faultinject.adapters.wsgi_wait import wait
+from faultinject.injector import watching
+
+# Python 3.12 and later warn of a fork in a process that had threads.
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
+
+HOUR = 3600.0
+RULES = "http:503,delay=1h"
+
+
+@pytest.fixture
+def store_of(request, tmp_path):
+    """A store of this test, by its kind."""
+
+    def find(kind):
+        if kind != "redis":
+            return f"file:{tmp_path / 'store'}" if kind == "file" else "memory:"
+        server, prefix = request.getfixturevalue("redis_server"), request.getfixturevalue("redis_prefix")
+        return f"{server.url}?prefix={prefix}"
+
+    return find
+
+
+@pytest.fixture(params=["memory", "file", "redis"])
+def store(request, store_of):
+    return store_of(request.param)
+
+
+@pytest.fixture(params=["file", "redis"])
+def shared(request, store_of):
+    return store_of(request.param)
+
+
+def make(store):
+    return Injector(RULES, store=store, seed=1, environ={})
+
+
+def by_thread(plan):
+    wait(plan, HOUR)
+
+
+def by_task(plan):
+    anyio.run(pause, plan, HOUR, Ends(None))
+
+
+def begun(plan, how):
+    """A thread that waits an hour in a plan, once it does."""
+    thread = threading.Thread(target=how, args=(plan,), daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not plan.waiting:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    return thread
+
+
+def over(thread):
+    thread.join(30)
+    return not thread.is_alive()
+
+
+@pytest.mark.parametrize("how", [by_thread, by_task])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda one: one.disable(),
+        lambda one: one.use("http:500"),
+        lambda one: one.remove("rule-1"),
+        lambda one: one.enable(until=time.time() + 0.2),
+    ],
+)
+def test_what_others_change_ends_waits(shared, change, how):
+    """Off, other rules, or a moment at which it goes off: in a process that gets no request."""
+    one, other = make(shared), make(shared)
+    thread = begun(other.own_plan, how)
+    change(one)
+    assert over(thread)
+
+
+@pytest.mark.parametrize("how", [by_thread, by_task])
+def test_a_moment_that_is_named_meanwhile_ends_waits(store, how):
+    """It began when there was none; one that is later, or none any more, ends nothing."""
+    injector = make(store)
+    thread = begun(injector.own_plan, how)
+    for until in (time.time() + HOUR, None):
+        injector.enable(until=until)
+        thread.join(0.2)
+        assert thread.is_alive()
+    injector.enable(until=time.time() + 0.2)
+    assert over(thread)
+
+
+def test_a_wait_in_another_process(shared):
+    """A child that only waits: its parent switches off."""
+    injector = make(shared)
+    child = os.fork()
+    if not child:
+        ended = 1
+        try:
+            begun(injector.own_plan, by_thread).join(30)
+            ended = 0 if not injector.standing.on else 2
+        finally:
+            os._exit(ended)
+    time.sleep(0.3)
+    injector.disable()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_nothing_runs_while_nothing_waits(shared, monkeypatch):
+    """The thread ends with the last wait, and comes again with the next; many waits have one."""
+    monkeypatch.setattr(watching, "TICK", 0.01)
+
+    def watchers():
+        return sum(each.name == "faultinject watch" for each in threading.enumerate())
+
+    def at_rest():
+        deadline = time.monotonic() + 30
+        while watchers():
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        return True
+
+    injector = make(shared)
+    assert at_rest()
+    for _ in range(2):
+        threads = [begun(injector.own_plan, how) for how in (by_thread, by_task, by_thread)]
+        assert watchers() == 1
+        injector.disable()
+        assert all(map(over, threads))
+        assert at_rest()
+        injector.enable()
+    alone = make("memory:")
+    thread = begun(alone.own_plan, by_thread)
+    assert watchers() == 0
+    alone.disable()
+    assert over(thread)
+
+
+def test_a_system_without_room_for_a_thread(shared, monkeypatch):
+    """The wait goes on, and the next request sees what has changed."""
+    monkeypatch.setattr(watching, "TICK", 0.01)
+    one, other = make(shared), make(shared)
+    for each in threading.enumerate():
+        if each.name == "faultinject watch":  # of an earlier test, which needs no other one
+            each.join(10)
+    real = threading.Thread.start
+
+    def refuse(thread):
+        if thread.name == "faultinject watch":
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        thread = begun(other.own_plan, by_thread)
+        one.disable()
+    thread.join(0.1)
+    assert thread.is_alive()
+    again = begun(other.own_plan, by_thread)
+    assert over(thread)
+    assert over(again)
+
+
+def test_a_watch_goes_on_whatever_goes_wrong(shared, monkeypatch):
+    """What cannot be looked at now can be later."""
+    monkeypatch.setattr(watching, "TICK", 0.01)
+    one, other = make(shared), make(shared)
+    real, failed = other.catch_up, []
+
+    def catch_up():
+        if len(failed) < 3:
+            failed.append(True)
+            raise OSError(24, "Too many open files")
+        real()
+
+    monkeypatch.setattr(other, "catch_up", catch_up)
+    thread = begun(other.own_plan, by_thread)
+    one.disable()
+    assert over(thread)
+    assert len(failed) == 3

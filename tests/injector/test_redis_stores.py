@@ -1,0 +1,274 @@
+"""Injectors that count on a Redis server, as processes of several hosts do."""
+
+from __future__ import annotations
+
+import pytest
+
+from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.counts import redis_store
+from faultinject.counts.redis_beside import Beside
+from faultinject.counts.redis_link import Link
+from faultinject.exceptions import StoreInUse, StoreUnavailable
+from faultinject.injector import elsewhere
+
+pytestmark = pytest.mark.live
+RULES = "http:503,times=2 http:429,probability=0.5"
+
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"app"]
+
+
+def get(injector, path="/"):
+    statuses = []
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
+    list(
+        WSGIFaultMiddleware(app, injector=injector)(
+            environ, lambda status, _: statuses.append(int(status[:3]))
+        )
+    )
+    return statuses[0]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_done_beside(monkeypatch):
+    """What requests do not wait for is done with them, so that a test knows when."""
+    monkeypatch.setattr(Beside, "do", lambda _, work: work())
+
+
+@pytest.fixture
+def url(redis_server, redis_prefix):
+    return f"{redis_server.url}?prefix={redis_prefix}"
+
+
+def make(url, rules=RULES, **how):
+    return Injector(rules, store=url, environ={}, **how)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of the pauses; a list of one number."""
+    moment = [1000.0]
+    for each in (elsewhere, redis_store):
+        monkeypatch.setattr(each, "monotonic", lambda: moment[0])
+    return moment
+
+
+def test_two_count_as_one(url, redis_server):
+    """The same answers as one injector alone gives, also where nobody gave a seed."""
+    one, other = make(url), make(url)
+    assert one.store == redis_server.url, "as a log may have it"
+    assert one.seed == other.seed
+    alone = make("memory:", seed=one.seed)
+    expected = [get(alone, f"/{number % 3}") for number in range(40)]
+    assert [get((one, other)[number % 2], f"/{number % 3}") for number in range(40)] == expected
+    assert one.counts() == other.counts() == alone.counts()
+    assert expected.count(503) == 2
+    assert 429 in expected
+
+
+def test_two_questions_at_most(url, monkeypatch):
+    """A match and a take, however many rules are used up; none where nothing depends on a count."""
+    waits = [
+        "http:500,times=1",
+        "http:501,times=1",
+        "http:502,times=2",
+        "http:503,probability=0.5,path=half*",
+    ]
+    never = ["http:504,path=always", "http:505,path=never,probability=0"]
+    injector = make(
+        url,
+        " ".join(f"{each},unless.path=always,unless.path=never" for each in waits) + " " + " ".join(never),
+    )
+    asked = []
+    ask = Link._ask
+    monkeypatch.setattr(Beside, "do", lambda *_: None)
+    monkeypatch.setattr(Link, "_ask", lambda *given: (asked.append(1), ask(*given))[1])
+
+    def questions(path):
+        asked.clear()
+        return get(injector, path), len(asked)
+
+    questions("/")  # the server may have to be told the scripts
+    injector.reset()
+    assert [questions("/") for _ in range(5)] == [(500, 2), (501, 2), (502, 2), (502, 2), (200, 1)]
+    assert {questions(f"/half{number}") for number in range(20)} == {(200, 1), (503, 1)}
+    assert [questions(f"/{each}") for each in ("always", "never", "always")] == [(504, 0), (200, 0), (504, 0)]
+    injector.replace("rule-3", "http:502,times=3")
+    assert [questions("/") for _ in range(2)] == [(502, 2), (502, 2)]
+
+
+def test_what_is_given_back_is_no_more_out(url):
+    """A rule that was used up fires again."""
+    injector = make(url, "http:503,times=1,when=after")
+    broken = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
+
+    def fails(environ, start_response):
+        start_response("500 X", [])
+        return [b""]
+
+    list(WSGIFaultMiddleware(fails, injector=injector)(broken, lambda *_: None))
+    assert [get(injector) for _ in range(2)] == [503, 200]
+
+
+def test_use_begins_at_zero(url):
+    """With the rules given, whatever others count by."""
+    injector = make(url)
+    assert [get(injector) for _ in range(2)] == [503, 503]
+    injector.use("http:500,times=1")
+    assert [get(injector) for _ in range(2)] == [500, 200]
+    with pytest.raises(StoreInUse):
+        make(url, "http:404")
+
+
+def test_what_one_puts_in_force_all_have_a_second_later(url, clock, caplog):
+    """With the rules, the seed and the counts; a worker that comes later finds them, too."""
+    one, other = make(url), make(url)
+    assert [get(one), get(other)] == [503, 503]
+    clock[0] += 1
+    assert get(other) in {200, 429}, "the same are in force"
+    one.use("http:500,times=3", seed="new")
+    assert get(other) in {200, 429}, "it looks once a second"
+    clock[0] += 1
+    caplog.clear()
+    assert [get(other), get(one), get(other)] == [500, 500, 500]
+    assert other.seed == "new"
+    server, prefix = url.split("?prefix=")
+    assert caplog.messages == 2 * [
+        "faultinject is on: seed new, rules http:500,times=3",
+        f"faultinject: several processes share their counts in {server} (prefix {prefix}), seed new",
+    ], "each says so"
+    late = make(url)
+    assert [get(late), get(one)] == [200, 200]
+    assert late.counts() == one.counts() == other.counts() == {"rule-1": {"matched": 5, "injected": 3}}
+    replacing = make(f"{url}&replace", "http:404")
+    clock[0] += 1
+    assert [get(each) for each in (one, other, late, replacing)] == [404] * 4
+
+
+def test_counts_that_hardly_any_request_uses_live_on(url, clock, redis_server, redis_prefix):
+    """As long as there are requests: what was injected a week before counts as well."""
+    injector = make(url, "http:503,times=1,path=rare http:404,path=often")
+    assert get(injector, "/rare") == 503
+    client = redis_server.client()
+    keys = list(client.scan_iter(f"*{redis_prefix}*"))
+    for each in keys:
+        client.expire(each, 100)
+    clock[0] += 1
+    assert get(injector, "/often") == 404
+    assert len(keys) == 5
+    assert all(client.ttl(each) > 6 * 86_400 for each in keys)
+    assert get(injector, "/rare") == 200
+
+
+def test_while_the_server_is_away_the_rules_stay(start_redis, clock):
+    """It is asked again after 1 s, then after longer waits; what is in force stays."""
+    server = start_redis()
+    injector = make(server.url, "http:503,times=9")
+    assert get(injector) == 503
+    server.kill()
+    asked = []
+    for _ in range(70):
+        clock[0] += 1
+        before = injector._count_storage.elsewhere.server._look
+        assert get(injector) == 200
+        asked.append(injector._count_storage.elsewhere.server._look != before)
+    assert [number for number, each in enumerate(asked) if each] == [0, 1, 3, 7, 15, 31, 61]
+    assert str(injector.scenario) == "http:503,times=9"
+
+
+def test_new_rules_that_cannot_be_had(start_redis, clock, caplog):
+    """The server goes after they were seen, comes back without them, or has some that nobody understands."""
+    server = start_redis()
+    one, other = make(server.url, "http:503"), make(server.url, "http:503")
+    one.use("http:500")
+    clock[0] += 1
+    server_of_other = other._count_storage.elsewhere.server
+    assert server_of_other.newer
+    server.kill()
+    assert get(other) in {200, 503}
+    server.start()
+    assert get(other) in {200, 503}, "it is left alone"
+    clock[0] += 1
+    assert get(other) in {200, 503}, "there is nothing"
+    client = server.client()
+    damaged = {"layout": 2, "generation": 9, "id": "x", "seed": "1", "scenario": "[]", "standing": "{}"}
+    client.hset("{faultinject}:scenario", mapping=damaged)
+    clock[0] += 1
+    caplog.clear()
+    assert get(other) in {200, 503}
+    clock[0] += 1
+    assert get(other) in {200, 503}
+    assert len([each for each in caplog.messages if "the new rules cannot be read" in each]) == 1
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_server_that_is_not_there_at_the_start(start_redis, clock, caplog, there):
+    """The app starts, and nothing is injected until the server answers; the log says so once."""
+    server = start_redis()
+    if there:
+        assert get(make(server.url, "http:503,times=3", seed="first")) == 503
+        server.client().save()
+    caplog.clear()
+    server.kill()
+    late = make(server.url, "http:503,times=3")
+    assert [get(late), get(late)] == [200, 200]
+    clock[0] += 1
+    assert get(late) == 200
+    assert [each for each in caplog.messages if "unavailable" in each] == [
+        each for each in caplog.messages if server.url in each
+    ]
+    assert len(caplog.messages) == 2
+    server.start()
+    assert get(late) == 200, "asked again too soon"
+    clock[0] += 2
+    assert [get(late) for _ in range(4)] == [503] * (2 if there else 3) + [200] * (2 if there else 1)
+    if there:
+        assert late.seed == "first"
+
+
+def test_a_server_that_has_other_rules_when_it_comes(start_redis, clock, caplog):
+    """They are not replaced: this process injects nothing, and says why."""
+    server = start_redis()
+    server.kill()
+    late = make(server.url, "http:503")
+    server.start()
+    other = make(server.url, "http:500")
+    for _ in range(3):
+        clock[0] += 60
+        assert (get(late), get(other)) == (200, 500)
+    assert len([each for each in caplog.messages if "is in use by other rules" in each]) == 1
+    late.use("http:503,times=1")
+    assert [get(late), get(late)] == [503, 200]
+
+
+def test_use_while_the_server_is_not_there(start_redis, clock):
+    """It raises, and the old rules stay; once it worked, nothing of the start is asked for again."""
+    server = start_redis()
+    server.kill()
+    late = make(server.url, "http:503")
+    with pytest.raises(StoreUnavailable):
+        late.use("http:500")
+    server.start()
+    late.use("http:500")
+    clock[0] += 60
+    assert get(late) == 500
+
+
+def test_a_server_that_comes_late_is_told(start_redis, clock, caplog):
+    """The log says once that it is away, and once that it is there, also where the seed was given and stays."""
+    server = start_redis()
+    server.kill()
+    injector = make(server.url, seed="s")
+    assert [get(injector) for _ in range(2)] == [200, 200]
+    server.start()
+    clock[0] += 2
+    assert get(injector) == 503
+    assert [each.partition(":")[2][:40] for each in caplog.messages if "available" in each] == [
+        " nothing is injected while the store is ",
+        " the store is available again; 3 request",
+    ]
+    assert caplog.messages[-1] == (
+        f"faultinject: several processes share their counts in {server.url} (prefix faultinject), seed s"
+    )

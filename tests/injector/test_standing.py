@@ -1,0 +1,481 @@
+"""What is in force is one value that all processes of a store share, and that changes while they run."""
+
+from __future__ import annotations
+
+import json
+import threading
+from weakref import WeakSet
+
+import pytest
+
+from faultinject import Injector, Rule, Scenario, WSGIFaultMiddleware
+from faultinject.counts import redis_store
+from faultinject.counts.redis_beside import Beside
+from faultinject.exceptions import ConfigurationError, Conflict, StoreUnavailable
+from faultinject.injector import instances as registry
+from faultinject.injector.standing import Standing
+from faultinject.injector.turn import Turn
+from faultinject.journal import log
+
+NOW = 1_700_000_000.0
+
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"app"]
+
+
+def get(injector, path="/"):
+    statuses = []
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
+    list(
+        WSGIFaultMiddleware(app, injector=injector)(
+            environ, lambda status, _: statuses.append(int(status[:3]))
+        )
+    )
+    return statuses[0]
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("file", marks=pytest.mark.live),
+        pytest.param("redis", marks=pytest.mark.live),
+    ]
+)
+def make(request, tmp_path, monkeypatch):
+    """`make(rules)`: two injectors of one store, of which each knows at once what the other has changed."""
+    if request.param == "redis":
+        server, prefix = request.getfixturevalue("redis_server"), request.getfixturevalue("redis_prefix")
+        store = f"{server.url}?prefix={prefix}"
+        moment = [0.0]
+
+        def later():
+            moment[0] += 2.0
+            return moment[0]
+
+        monkeypatch.setattr(redis_store, "monotonic", later)
+        # What requests do not wait for is done with them, so that a test knows when.
+        monkeypatch.setattr(Beside, "do", lambda _, work: work())
+    else:
+        store = f"file:{tmp_path / 'store'}" if request.param == "file" else "memory:"
+    now = [NOW]
+
+    def make(rules, **named):
+        made = [
+            Injector(rules, store=store, environ={}, clock=lambda: now[0], **{"seed": 1, **named})
+            for _ in range(1 if request.param == "memory" else 2)
+        ]
+        return made[0], made[-1], now
+
+    make.store = store
+    return make
+
+
+def told(injector):
+    return {name: (each["matched"], each["injected"]) for name, each in injector.counts().items()}
+
+
+def test_counts_go_on_while_another_rule_is_edited(make):
+    """Exactly so many as `times` says, over all edits of other rules; an edited rule begins at zero."""
+    one, other, _ = make("http:503,times=5,path=a,name=a http:500,times=2,path=b http:429,times=2,path=c")
+    assert [get(each, path) for each in (one, other) for path in ("/a", "/b", "/c")] == [503, 500, 429] * 2
+    one.replace("rule-2", "http:502,times=3,path=b")
+    assert [get(other, path) for path in ("/a", "/b", "/c")] == [503, 502, 200]
+    other.add("http:418,path=d,times=1")
+    one.remove("rule-3")
+    assert told(other) == told(one) == {"a": (3, 3), "rule-2": (1, 1), "rule-3": (0, 0)}
+    assert [get(each, "/a") for each in (one, other, one)] == [503, 503, 200]
+    assert [get(each, "/b") for each in (one, other, one)] == [502, 502, 200]
+    assert [get(each, "/d") for each in (one, other)] == [418, 200]
+    assert told(one) == told(other) == {"a": (6, 5), "rule-2": (4, 3), "rule-3": (2, 1)}
+    assert one.injected == other.injected == 5 + 2 + 2 + 3 + 1
+
+
+def test_places_are_never_used_again(make):
+    """A rule that comes back is a new one, which was never counted."""
+    one, other, _ = make("http:503,times=1 http:500,times=1")
+    assert [get(one), get(one), get(one)] == [503, 500, 200]
+    for injector in (one, other):
+        injector.remove("rule-2")
+        injector.add("http:500,times=1")
+        assert [get(one), get(one)] == [500, 200]
+    injector.replace("rule-1", "http:503,times=2")
+    injector.replace("rule-1", "http:503,times=1")
+    assert [get(other), get(one)] == [503, 200]
+    assert tuple(one.standing.places) == tuple(other.standing.places) == (5, 3)
+
+
+def test_the_same_rule_again_changes_nothing(make):
+    """Its counts go on."""
+    one, other, _ = make("http:503,times=2")
+    assert get(one) == 503
+    other.replace("rule-1", Rule("http:503", times=2))
+    assert [get(one), get(other)] == [503, 200]
+
+
+@pytest.mark.parametrize(
+    "rules", ["http:503,probability=0.5 " * 4, "cos:@server,probability=0.5,path=a/* " * 4]
+)
+def test_draws_are_what_they_were(make, rules):
+    """Of twins too, whichever of them is switched off, on again, replaced or taken away."""
+    paths = [f"/a/{number}" for number in range(30)]
+
+    def draws(injector, twin):
+        plan = injector.own_plan
+        return [plan.ready(plan.places.index(twin)).drawn(f"GET {path}", 0) for path in paths]
+
+    twin = rules.split()[0]
+    alone = Injector(f"{rules} {twin}", seed=1, environ={})
+    expected = [draws(alone, number) for number in range(5)]
+    one, other, _ = make(rules)
+    one.disable_rule("rule-2")
+    assert get(other, "/a/x") in {200, *range(500, 600)}
+    assert [draws(other, twin) for twin in (3, 0, 2)] == [expected[3], expected[0], expected[2]]
+    assert one.standing.disabled == other.standing.disabled == ("rule-2",)
+    other.enable_rule("rule-2")
+    assert get(one, "/a/x") in {200, *range(500, 600)}
+    assert [draws(one, twin) for twin in (3, 1)] == [expected[3], expected[1]]
+    one.replace("rule-1", "http:418,path=never")
+    other.remove("rule-2")
+    assert get(one, "/a/x") in {200, *range(500, 600)}
+    assert [draws(one, twin) for twin in (2, 3)] == [expected[2], expected[3]]
+    one.add(f"{twin} {twin}")
+    assert [draws(one, place) for place in (2, 3, 5, 6)] == [expected[2], expected[3], *expected[:2]]
+    other.add(twin)
+    assert draws(other, 7) == expected[4], "those between are kept, and keep theirs"
+
+
+def test_a_rule_that_is_switched_off_is_matched_by_nothing(make):
+    """Its counts stay; the name of one that is edited meanwhile, and whether it is off, go with the rule."""
+    one, other, _ = make("http:503,times=2 http:500,path=b http:429")
+    assert get(one) == 503
+    one.disable_rule("rule-1")
+    assert [get(other), get(one, "/b")] == [429, 500]
+    assert told(other) == {"rule-1": (1, 1), "rule-2": (1, 1), "rule-3": (3, 1)}
+    other.disable_rule("rule-3")
+    assert get(one) == 200
+    one.remove("rule-2")
+    assert one.standing.disabled == other.standing.disabled == ("rule-1", "rule-2")
+    one.replace("rule-2", "http:502,name=new")
+    assert other.standing.disabled == ("rule-1", "new")
+    other.enable_rule("rule-1")
+    assert [get(one), get(other)] == [503, 200]
+    other.reset()
+    assert one.standing.disabled == ("new",)
+    assert [get(one), get(other), get(one)] == [503, 503, 200]
+    one.use("http:418")
+    assert other.standing.disabled == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda one: one.remove("rule-3"), "rule-3 is not the name of a rule; did you mean rule-2?"),
+        (
+            lambda one: one.replace("frist", "http:500"),
+            "frist is not the name of a rule; did you mean first?",
+        ),
+        (lambda one: one.disable_rule("x"), "x is not the name of a rule"),
+        (lambda one: one.enable_rule("rule-1"), "rule-1 is not the name of a rule; did you mean rule-2?"),
+        (
+            lambda one: one.replace("first", "http:500 http:501"),
+            "first: one rule is replaced by one rule, not by 2",
+        ),
+        (lambda one: one.replace("first", ""), "first: one rule is replaced by one rule, not by 0"),
+        (lambda one: one.replace("rule-2", "http:500,name=first"), "first"),
+        (lambda one: one.enable(until=NOW), "until: 1700000000.0 is not a moment to come"),
+        (lambda one: one.enable(until=float("nan")), "until: nan is not a moment to come"),
+        (lambda one: one.enable(until=True), "until: True is not a moment to come"),
+        (lambda one: one.enable(until="10m"), "until: '10m' is not a moment to come"),
+    ],
+)
+def test_what_is_wrong_changes_nothing(make, change, why):
+    """And says what would be right."""
+    one, other, _ = make("http:503,times=9,name=first http:429")
+    before = one.standing
+    with pytest.raises(ConfigurationError) as raised:
+        change(one)
+    assert why in str(raised.value)
+    assert (one.standing, get(other), other.standing.generation) == (before, 503, before.generation)
+
+
+def test_an_empty_scenario_has_no_names(make):
+    """The message does not look for a near one."""
+    one, _, _ = make([])
+    with pytest.raises(ConfigurationError, match=r"^there is no rule$"):
+        one.remove("rule-1")
+
+
+CHANGES = [
+    lambda one, expected: one.use("http:500", expected=expected),
+    lambda one, expected: one.add("http:500", expected=expected),
+    lambda one, expected: one.replace("rule-1", "http:500", expected=expected),
+    lambda one, expected: one.remove("rule-1", expected=expected),
+    lambda one, expected: one.disable_rule("rule-1", expected=expected),
+    lambda one, expected: one.enable_rule("rule-1", expected=expected),
+    lambda one, expected: one.reset(expected=expected),
+    lambda one, expected: one.disable(expected=expected),
+    lambda one, expected: one.enable(expected=expected),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_who_comes_second_is_told(make, change):
+    """What was changed since it was looked at stays as it is; who looks again may change it."""
+    one, other, _ = make("http:503,times=9")
+    seen = one.standing.generation
+    other.add("http:429,path=b")
+    now = other.standing.generation
+    with pytest.raises(Conflict, match=f"^generation {now} is in force, not {seen}: it was changed since$"):
+        change(one, seen)
+    assert [str(each) for each in one.standing.scenario.rules] == ["http:503,times=9", "http:429,path=b"]
+    assert (get(one), one.standing.generation) == (503, now)
+    assert change(one, now).generation == one.standing.generation == other.standing.generation == now + 1
+
+
+def test_on_and_off_are_shared(make):
+    """Whoever switches off does so for all; what is counted stays."""
+    one, other, _ = make("http:503,times=2")
+    assert get(other) == 503
+    one.disable(why="too many errors")
+    assert [get(other), get(one)] == [200, 200]
+    assert (one.enabled, other.enabled, other.standing.on) == (False, False, False)
+    assert other.standing.why_off == "too many errors"
+    one.use("http:500,times=2")
+    assert [get(other), get(one)] == [200, 200], "swapping is not switching on"
+    other.enable()
+    assert (one.standing.on, one.standing.why_off) == (True, "")
+    assert [get(one), get(other), get(one)] == [500, 500, 200]
+
+
+def test_until_a_moment(make, caplog, monkeypatch):
+    """Then it is off in all processes, and says so; a clock that is set back does not lengthen it."""
+    monkeypatch.setattr(log, "_expired", {})
+    monkeypatch.setattr(registry, "_all", WeakSet())
+    one, other, now = make("http:503")
+    one.disable()
+    one.enable(until=NOW + 600)
+    assert [get(one), get(other)] == [503, 503]
+    assert other.standing.until == NOW + 600
+    now[0] += 600
+    assert (one.enabled, other.enabled) == (False, False)
+    assert [get(one), get(other)] == [200, 200]
+    assert [each for each in caplog.messages if "switched on for passed" in each] == [
+        "faultinject is off: the time that it was switched on for passed at 2023-11-14T22:23:20Z,"
+        " 2 faults were injected"
+    ]
+    other.enable(until=NOW + 700)
+    assert [get(one), get(other)] == [503, 503]
+    for injector in (one, other):
+        injector.own_plan.services.deadline = 0.0
+    assert [get(one), get(other)] == [200, 200]
+    other.add("http:500")
+    assert get(other) == 200, "another change does not lengthen it either"
+    one.enable()
+    assert [get(one), get(other)] == [503, 503]
+    assert one.standing.until is None
+    one.enable(until=NOW + 800)
+    one.disable()
+    assert other.standing.until is None
+
+
+def test_the_environments_end_stays(make):
+    """Of the two moments the first holds; without one of the scenario that of the environment."""
+    now = [NOW]
+    injector = Injector(
+        "http:503",
+        store="memory:",
+        environ={"FAULTINJECT_EXPIRES": "2023-11-14T22:15:00Z"},
+        clock=lambda: now[0],
+    )
+    injector.enable(until=NOW + 50)
+    assert get(injector) == 503
+    now[0] += 50
+    assert get(injector) == 200
+    injector.enable(until=NOW + 86_400)
+    assert get(injector) == 503
+    now[0] += 50
+    assert get(injector) == 200
+
+
+def test_the_environment_wins_here(make):
+    """FAULTINJECT_ENABLED=0 and production hold in their own process; the others are switched on."""
+    one, other, _ = make("http:503")
+    killed = Injector("http:503", seed=1, store=make.store, environ={"FAULTINJECT_ENABLED": "0"})
+    guarded = Injector("http:503", seed=1, store=make.store, environ={"APP_ENV": "production"})
+    one.disable()
+    for each in (killed, guarded):
+        each.enable()
+        assert (get(each), each.enabled) == (200, False)
+    if make.store != "memory:":
+        assert [get(one), get(other)] == [503, 503]
+
+
+def test_a_standing_is_a_value():
+    """It cannot be changed, and is the same when it was JSON in between."""
+    made = Standing(Scenario("http:503 http:500 http:429"), "s", began=1.5)
+    with pytest.raises(AttributeError, match="cannot be changed: on"):
+        made.on = False
+    changed = (
+        made.without_rule("rule-1").with_rule_switched("rule-2", on=False).but(until=9.0, why_off="x", by=7)
+    )
+    for each in (made, changed):
+        data = json.loads(json.dumps(each.to_data()))
+        again = Standing.from_data(data, 4, made)
+        assert again.generation == 4
+        assert again.to_data() == each.to_data()
+        assert again.decides_as(each)
+    assert not changed.decides_as(made)
+    with pytest.raises(ValueError, match="not one number for each rule"):
+        Standing.from_data(data | {"places": [1]}, 4, made)
+
+
+def test_a_file_counts_by_so_many_rules(tmp_path, monkeypatch):
+    """Numbers of rules that are gone are not used again; put in force anew, all begin at the first."""
+    monkeypatch.setattr("faultinject.counts.table.MOST_RULES", 2)
+    injector = Injector("http:503", store=f"file:{tmp_path / 'store'}", environ={})
+    injector.replace("rule-1", "http:500")
+    with pytest.raises(
+        ConfigurationError, match="counts by at most 2 rules, also those that were replaced or removed"
+    ):
+        injector.replace("rule-1", "http:502")
+    assert get(injector) == 500
+    injector.reset()
+    injector.replace("rule-1", "http:502")
+    assert get(injector) == 502
+
+
+@pytest.mark.live
+def test_what_cannot_be_read_is_only_replaced_as_a_whole(tmp_path):
+    """Single rules of it are not; what is in force here stays."""
+    store = tmp_path / "store"
+    one, other = (Injector("http:503", store=f"file:{store}", seed=1, environ={}) for _ in range(2))
+    one.disable()
+    one.enable()
+    (scenario,) = store.glob("scenario-*")
+    data = json.loads(scenario.read_text())
+    for damaged in (
+        "{",
+        json.dumps({**data, "data": {**data["data"], "places": 1}}),
+        json.dumps({**data, "data": {}}),
+    ):
+        scenario.write_text(damaged)
+        with pytest.raises(StoreUnavailable):
+            other.add("http:500")
+        assert get(other) == 503
+    data["data"]["scenario"] = '{"rules": [{"fault": "cos:Slowdown"}]}'
+    scenario.write_text(json.dumps(data))
+    with pytest.raises(ConfigurationError, match="did you mean cos:SlowDown"):
+        other.add("http:500")
+    assert other.use("http:500").generation == 4
+    assert [get(one), get(other)] == [500, 500]
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("lost", ["standing", "seed", "generation"])
+def test_what_a_server_has_lost(redis_server, redis_prefix, lost):
+    """As above; without a generation there is nothing."""
+    one, other = (
+        Injector("http:503", store=f"{redis_server.url}?prefix={redis_prefix}", seed=1, environ={})
+        for _ in range(2)
+    )
+    one.add("http:500")
+    client, key = redis_server.client(), f"{{{redis_prefix}}}:scenario"
+    if lost == "standing":
+        client.hset(key, lost, "{")
+    else:
+        client.hdel(key, lost)
+    for change in (lambda: other.add("http:500"), other.reset):
+        with pytest.raises(
+            StoreUnavailable, match=r"has lost its rules|has rules that are not whole|cannot be read"
+        ):
+            change()
+    assert get(other) == 503
+    other.use("http:502,times=1")
+    assert [one.standing.text, get(one), get(other)] == [other.standing.text, 502, 200]
+
+
+@pytest.mark.live
+def test_a_server_that_is_away(start_redis):
+    """Nothing is changed, but that this process is off where it was to be; a late one takes part before it changes anything."""
+    server = start_redis()
+    injector = Injector("http:503", store=server.url, seed=1, environ={})
+    before = injector.standing
+    server.client().save()
+    server.kill()
+    for change in (
+        lambda: injector.add("http:500"),
+        lambda: injector.use("http:500"),
+        lambda: injector.enable(until=NOW * 2),
+        injector.reset,
+    ):
+        with pytest.raises(StoreUnavailable):
+            change()
+    assert (injector.standing, injector.enabled, get(injector)) == (before, True, 503)
+    with pytest.raises(StoreUnavailable):
+        injector.disable(why="too many errors")
+    assert (injector.enabled, injector.standing.why_off, get(injector)) == (False, "too many errors", 200)
+    late = Injector("http:503", store=server.url, seed=1, environ={})
+    with pytest.raises(StoreUnavailable):
+        late.add("http:500")
+    server.start()
+    late.add("http:500,path=b")
+    assert [str(each) for each in injector.enable().scenario.rules] == ["http:503", "http:500,path=b"]
+    assert get(injector) == 503
+
+
+@pytest.mark.live
+def test_who_comes_later_finds_it_off(make, caplog):
+    """As it is for all, and says so; the switch of another process is in the log as well."""
+    one, other, _ = make("http:503")
+    if one is other:
+        return
+    one.disable_rule("rule-1")
+    one.disable(why="5xx above 5 %")
+    assert get(other) == 200
+    off = "faultinject is off: it was switched off for all processes of its store: 5xx above 5 %"
+    assert caplog.messages.count(off) == 1
+    late, _, _ = make("http:503")
+    assert (late.standing.to_data(), late.standing.generation) == (one.standing.to_data(), 3)
+    caplog.clear()
+    assert get(late) == 200
+    assert caplog.messages == [off]
+    one.enable_rule("rule-1")
+    one.enable()
+    assert get(other) == 503
+    assert caplog.messages[-1] == "faultinject is on: it was switched on for all processes of its store"
+
+
+@pytest.mark.live
+def test_a_change_that_comes_between(make, monkeypatch):
+    """It is not lost: what was made of the generation before is made of the new one; with `expected` it is refused."""
+    one, other, _ = make("http:503")
+    if one is other:
+        return
+    storage = other._count_storage
+    real, between = storage.newest, ["http:500,name=a", "http:500,name=b"]
+
+    def newest(*given, **named):
+        found = real(*given, **named)
+        if between:
+            one.add(between.pop(0))
+        return found
+
+    monkeypatch.setattr(storage, "newest", newest)
+    assert other.add("http:500,name=c").scenario.display_names == ("rule-1", "a", "b", "c")
+    between.append("http:500,name=d")
+    with pytest.raises(Conflict, match=r"^generation 5 is in force, not 4: it was changed since$"):
+        other.add("http:500,name=e", expected=4)
+    assert other.standing.scenario.display_names == ("rule-1", "a", "b", "c", "d")
+
+
+def test_one_thread_at_a_time_changes():
+    """Again and again the same: the handler of a signal changes what is in force while its thread does."""
+    turn, found = Turn(), []
+    with turn, turn:
+        thread = threading.Thread(target=lambda: found.append(turn.take(wait=False)))
+        thread.start()
+        thread.join()
+    assert (found, turn.take(wait=False)) == ([False], True)
+    turn.end()

@@ -1,0 +1,199 @@
+"""Processes that change what is in force at the same time, or are killed while they do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+
+from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.exceptions import Conflict
+
+# Python 3.12 and later warn of a fork in a process that had threads.
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
+
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"app"]
+
+
+def get(injector, path="/"):
+    statuses = []
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
+    list(
+        WSGIFaultMiddleware(app, injector=injector)(
+            environ, lambda status, _: statuses.append(int(status[:3]))
+        )
+    )
+    return statuses[0]
+
+
+@pytest.fixture(params=["file", "redis"])
+def store(request, tmp_path):
+    if request.param == "file":
+        return f"file:{tmp_path / 'store'}"
+    server, prefix = request.getfixturevalue("redis_server"), request.getfixturevalue("redis_prefix")
+    return f"{server.url}?prefix={prefix}"
+
+
+def make(store, rules="http:503,times=20,path=a,name=a"):
+    return Injector(rules, store=store, seed=1, environ={})
+
+
+def at_once(works):
+    """What each returns in a child of its own; they begin together."""
+    ready, go = os.pipe()
+    begun = []
+    for work in works:
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if not pid:
+            try:
+                os.close(go)
+                os.read(ready, 1)
+                os.write(writing, json.dumps(work()).encode())
+            finally:
+                os._exit(0)
+        os.close(writing)
+        begun.append((pid, reading))
+    os.close(go)
+    found = []
+    for pid, reading in begun:
+        with os.fdopen(reading, "rb") as file:
+            data = file.read()
+        assert os.waitpid(pid, 0)[1] == 0
+        found.append(json.loads(data))
+    os.close(ready)
+    return found
+
+
+def test_one_of_two_gets_a_conflict(store):
+    """Both have looked at the same generation."""
+    injector = make(store)
+    seen = injector.standing.generation
+
+    def change(rule):
+        def work():
+            try:
+                injector.add(rule, expected=seen)
+            except Conflict:
+                return False
+            return True
+
+        return work
+
+    assert sorted(at_once([change("http:500,path=b"), change("http:502,path=b")])) == [False, True]
+    assert len(injector.standing.scenario.rules) == 2
+
+
+def test_no_change_of_many_is_lost(store):
+    """Four processes add, replace and switch without looking, while all of them are asked: `times` is exact."""
+
+    def work(process):
+        def run():
+            statuses = []
+            for number in range(5):
+                name = f"p{process}-{number}"
+                injector.add(f"http:500,path=b,name={name}")
+                statuses += [get(injector, "/a") for _ in range(3)]
+                injector.disable_rule(name)
+                injector.replace(name, f"http:502,path=b,name={name}")
+                if number % 2:
+                    injector.remove(name)
+            return statuses
+
+        return run
+
+    injector = make(store)
+    found = at_once([work(process) for process in range(4)])
+    standing = injector.standing
+    rest = [get(injector, "/a") for _ in range(3)]
+    assert sum(each.count(503) for each in found) + rest.count(503) == 20
+    assert {*standing.scenario.display_names} == {
+        "a", *(f"p{process}-{number}" for process in range(4) for number in (0, 2, 4))
+    }  # fmt: skip
+    assert {*standing.disabled} == {*standing.scenario.display_names} - {"a"}
+    assert len({*standing.places}) == 13
+    assert get(injector, "/b") == 200
+    assert injector.counts()["a"] == {"matched": 63, "injected": 20}
+    assert standing.generation == 1 + 20 + 20 + 20 + 8
+
+
+STEPS = ("open", "pwrite", "ftruncate", "unlink", "fdopen", "listdir")
+
+
+@pytest.mark.parametrize("change", ["use", "add"])
+def test_a_process_that_is_killed_while_it_publishes(tmp_path, change):
+    """At whatever step: the others have the old rules or the new ones, whole, with their counts, and may change them."""
+    store = f"file:{tmp_path / 'store'}"
+    injector = make(store, "http:503,times=100,path=a,name=a")
+    counted = 0
+    killed, at = True, 0
+    while killed:
+        at += 1
+        before = injector.standing
+        pid = os.fork()
+        if not pid:
+            left = at
+            for name in STEPS:
+                real = getattr(os, name)
+
+                def step(*given, real=real, **named):
+                    nonlocal left
+                    left -= 1
+                    if not left:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    return real(*given, **named)
+
+                setattr(os, name, step)
+            try:
+                getattr(injector, change)(
+                    "http:503,times=100,path=a" if change == "use" else "http:500,path=b"
+                )
+            finally:
+                os._exit(0)
+        killed = os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+        assert get(injector, "/a") == 503
+        counted += 1
+        found = injector.standing
+        changed = found.generation != before.generation
+        assert found.generation == before.generation + changed
+        if changed and change == "use":
+            counted = 1
+        rules = len(before.scenario.rules) + (changed and change == "add")
+        assert len(found.scenario.rules) == len(found.places) == rules
+        assert make(store, found.scenario).standing.to_data() == found.to_data()
+        assert next(iter(injector.counts().values())) == {"matched": counted, "injected": counted}
+        assert changed or killed
+    assert at > len(STEPS)
+
+
+@pytest.mark.parametrize("why", ["", "5xx>5%/1m: 9 of 100"])
+def test_other_rules_do_not_switch_on_what_was_switched_off(store, why, caplog):
+    """Neither what somebody has switched off nor what the app's own failures have: by `?replace` as by `use`, in the log too."""
+    first = make(store)
+    first.disable(why=why)
+    replace = "&replace" if "?" in store else "?replace"
+    other = make(f"{store}{replace}", "http:504,name=b")
+    other.announce()
+    standing = other.standing
+    assert ([*standing.scenario.display_names], standing.on, standing.why_off) == (["b"], False, why)
+    assert get(other) == 200
+    told = "faultinject is off: it was switched off for all processes of its store"
+    assert caplog.messages[-1] == (f"{told}: {why}" if why else told)
+    other.enable()
+    assert get(other) == 504
+
+
+def test_other_rules_do_not_lengthen_the_time(store):
+    """Faults for ten minutes end when they end, whoever brings other rules meanwhile."""
+    first = make(store)
+    until = first.enable(until=first.clock() + 600).until
+    replace = "&replace" if "?" in store else "?replace"
+    assert make(f"{store}{replace}", "http:504").standing.until == until

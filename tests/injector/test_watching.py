@@ -1,0 +1,362 @@
+"""What happened in all processes, told in order: from a cursor on, bounded, and saying what is missing."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.counts import file_journal
+from faultinject.counts.directory import StoreDirectory
+from faultinject.exceptions import StoreUnavailable
+from faultinject.journal import writing
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
+RULE = "http:503,times=2"
+
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"app"]
+
+
+def get(injector, path):
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
+    return b"".join(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None))
+
+
+def make(store, rules=RULE, **how):
+    injector = Injector(rules, store=store, environ={}, **how)
+    injector.let_watch()
+    return injector
+
+
+def told(found):
+    return [(each.path, each.did) for each in found]
+
+
+def all_of(injector, after="", limit=500):
+    """What there is from a cursor on, call by call; the cursor, and how many were dropped."""
+    found, dropped = [], 0
+    while True:
+        some, after, missing = injector.events(after, limit)
+        found += some
+        dropped += missing
+        if not some:
+            return told(found), after, dropped
+
+
+@pytest.fixture(params=["memory", "file", "redis"])
+def store(request, tmp_path):
+    if request.param == "redis":
+        return request.getfixturevalue("redis_url")
+    return {"memory": "memory:", "file": f"file:{tmp_path}/store"}[request.param]
+
+
+@pytest.fixture
+def redis_url(redis_server, redis_prefix):
+    return f"{redis_server.url}?prefix={redis_prefix}"
+
+
+@pytest.fixture(params=["file", "redis"])
+def shared_store(request, tmp_path):
+    """One that processes share."""
+    return f"file:{tmp_path}/store" if request.param == "file" else request.getfixturevalue("redis_url")
+
+
+def until(true):
+    """Ask until it is so."""
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_from_a_cursor_on(store):
+    """Each call goes on where the last one ended; nothing new keeps the cursor."""
+    injector = make(store)
+    assert injector.events() == ([], "", 0)
+    for number in range(5):
+        get(injector, f"/{number}")
+    expected = [(f"/{n}", "answered" if n < 2 else "passed") for n in range(5)]
+    first, cursor, dropped = injector.events(limit=2)
+    assert (told(first), dropped) == (expected[:2], 0)
+    assert first[0].rule == "rule-1"
+    rest, cursor, dropped = injector.events(cursor)
+    assert (told(rest), dropped) == (expected[2:], 0)
+    assert injector.events(cursor) == ([], cursor, 0)
+    assert injector.events("", 0)[0] == []
+    get(injector, "/5")
+    assert told(injector.events(cursor)[0]) == [("/5", "passed")]
+    assert all_of(injector, limit=1)[0] == [*expected, ("/5", "passed")]
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "3:9.1.None", "x.0.0.0", "7:"])
+def test_a_cursor_of_somebody_else(store, cursor):
+    """All that is kept is told."""
+    injector = make(store)
+    get(injector, "/0")
+    found, _, dropped = injector.events(cursor)
+    assert (told(found), dropped) == ([("/0", "answered")], 0)
+
+
+def test_the_end_of_a_request_comes_as_one_of_its_own(store):
+    """With the same number."""
+    injector = make(store, "http:503")
+    body = {"CONTENT_LENGTH": "5", "wsgi.input": Path(__file__).open("rb")}  # noqa: SIM115
+    environ = {"REQUEST_METHOD": "PUT", "PATH_INFO": "/0", **body}
+    b"".join(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None))
+    body["wsgi.input"].close()
+    first, last = injector.events()[0]
+    assert (first.seq, first.final, last.final) == (last.seq, None, True)
+    [one], cursor, _ = injector.events(limit=1)
+    assert one == first
+    assert injector.events(cursor)[0] == [last]
+
+
+def test_what_the_ring_has_dropped_is_counted(monkeypatch):
+    """Also for somebody who has read some of it."""
+    monkeypatch.setattr(
+        writing.Journal.__init__, "__kwdefaults__", writing.Journal.__init__.__kwdefaults__ | {"size": 3}
+    )
+    injector = make("memory:")
+    get(injector, "/0")
+    cursor = injector.events()[1]
+    for number in range(1, 6):
+        get(injector, f"/{number}")
+    found, last, dropped = injector.events(cursor)
+    assert ([each.path for each in found], dropped) == (["/3", "/4", "/5"], 2)
+    assert injector.events()[2] == 3
+    assert injector.events(last) == ([], last, 0)
+    injector.journal.clear()
+    get(injector, "/again")
+    assert [each.path for each in injector.events(last)[0]] == ["/again"]
+
+
+def test_nothing_is_written_unless_somebody_asked(tmp_path):
+    """No file, and `events` is of this process."""
+    injector = Injector(RULE, store=f"file:{tmp_path}/store", environ={})
+    get(injector, "/0")
+    assert told(injector.events()[0]) == [("/0", "answered")]
+    assert not list(tmp_path.glob("store/journal*"))
+    injector.let_watch()
+    get(injector, "/1")
+    assert told(injector.events()[0]) == [("/1", "answered")]
+    assert [each.stat().st_mode & 0o777 for each in tmp_path.glob("store/journal*")] == [0o600]
+
+
+def test_what_all_processes_did(shared_store):
+    """Whoever reads; with the number of the process, and also after the rules were replaced."""
+    injector = make(shared_store)
+    get(injector, "/parent")
+    assert len(injector.events()[0]) == 1
+    child = os.fork()
+    if not child:
+        get(injector, "/child")
+        injector.events()
+        os._exit(0)
+    os.waitpid(child, 0)
+    other = make(shared_store)
+    get(other, "/other")
+    assert len(other.events()[0]) == 3
+    found, cursor, _ = injector.events()
+    assert [(each.path, each.pid) for each in found] == [
+        ("/parent", os.getpid()),
+        ("/child", child),
+        ("/other", os.getpid()),
+    ]
+    injector.use("http:500")
+    until(lambda: get(other, "/500") != b"app")
+    assert other.events(cursor)[0][-1].status == 500
+
+
+def test_a_fork_brings_the_directory(tmp_path, monkeypatch):
+    """What happens from then on is shared."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    injector = make(None)
+    child = os.fork()
+    if not child:
+        get(injector, "/child")
+        os._exit(0)
+    os.waitpid(child, 0)
+    get(injector, "/parent")
+    assert [each.path for each in injector.events()[0]] == ["/child", "/parent"]
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Files of a few lines, and nobody is about to write to a full one."""
+    monkeypatch.setattr(file_journal, "LARGEST", 3_000)
+    monkeypatch.setattr(file_journal, "SETTLED", -1.0)
+
+
+@pytest.mark.usefixtures("small")
+def test_files_are_bounded_and_dropped_lines_counted(tmp_path):
+    """A reader that keeps up misses nothing; one that does not is told how much it missed."""
+    injector = make(f"file:{tmp_path}/store", "http:503")
+    seen, cursor, old = [], "", ""
+    for number in range(60):
+        get(injector, f"/{number}")
+        some, cursor, dropped = injector.events(cursor)
+        seen += [each.path for each in some]
+        assert dropped == 0
+        old = old or cursor
+    assert seen == [f"/{number}" for number in range(60)]
+    files = sorted(tmp_path.glob("store/journal-*"))
+    assert len(files) == 2
+    assert sum(each.stat().st_size for each in files) < 10_000
+    for after, read in (("", 0), (old, 1)):
+        found, last, dropped = all_of(injector, after)
+        assert dropped == 60 - len(found) - read
+        assert found[-1] == ("/59", "answered")
+        assert injector.events(last) == ([], last, 0)
+    late = make(f"file:{tmp_path}/store?replace", "http:500")
+    get(late, "/late")
+    assert all_of(injector, cursor)[0] == [("/late", "answered")]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_full_file_takes_more_while_the_lock_is_held(tmp_path, monkeypatch, process_with_lock):
+    """A request waits for the lock a moment only."""
+    injector = make(f"file:{tmp_path}/store", "http:503")
+    for number in range(8):
+        get(injector, f"/{number}")
+    monkeypatch.setattr(file_journal, "LARGEST", 1)
+    with process_with_lock(tmp_path / "store/lock"):
+        get(injector, "/held")
+        first = Injector("http:503", store=None, environ={})
+        first.journal.share = StoreDirectory.events(injector._count_storage.directory).add
+        get(first, "/lost")
+    monkeypatch.setattr(file_journal, "LARGEST", 3_000)
+    found, cursor, dropped = all_of(injector)
+    assert (found[-1][0], dropped) == ("/held", 0)
+    get(first, "/found")
+    assert all_of(injector, cursor)[::2] == ([("/found", "answered")], 1)
+
+
+@pytest.fixture
+def process_with_lock():
+    """`with it(path):` another process has the lock."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def holds(path):
+        program = "import fcntl, sys; f = open(sys.argv[1], 'r+'); fcntl.flock(f, 2); print('has it', flush=True); sys.stdin.read()"
+        with subprocess.Popen(
+            [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout.readline()
+            yield
+            process.stdin.close()
+
+    return holds
+
+
+def test_a_reader_waits_for_a_line_that_may_still_come(tmp_path, monkeypatch):
+    """A process that found room writes to the full file while another has begun the next one."""
+    monkeypatch.setattr(file_journal, "LARGEST", 500)
+    injector = make(f"file:{tmp_path}/store", "http:503")
+    for number in range(2):
+        get(injector, f"/{number}")
+    first, second = sorted(tmp_path.glob("store/journal-*"))
+    found, cursor, _ = injector.events()
+    assert [each.path for each in found] == ["/0"]
+    with first.open("ab") as late:
+        late.write(first.read_bytes().replace(b'"/0"', b'"/late"'))
+    os.utime(first, (0, time.time() - 1))
+    found, cursor, _ = injector.events(cursor)
+    assert [each.path for each in found] == ["/late", "/1"]
+    second.write_bytes(second.read_bytes() + b'{"v":1,"tim')
+    assert injector.events(cursor) == ([], cursor, 0)
+
+
+def test_where_a_disk_is_full_lines_are_lost_and_told(tmp_path, caplog):
+    """The app goes on, the log has two lines, and readers know how many are missing."""
+    injector = make(f"file:{tmp_path}/store", "http:503")
+    get(injector, "/first")
+    [file] = tmp_path.glob("store/journal-*")
+    size = file.stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, limits[1]))
+    try:
+        for number in range(3):
+            get(injector, f"/lost{number}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with injector._count_storage.watched._telling:
+        get(injector, "/another tells")
+    get(injector, "/last")
+    found, _, dropped = all_of(injector)
+    assert ([each[0] for each in found], dropped) == (["/first", "/another tells", "/last"], 3)
+    assert [each for each in caplog.messages if "shared journal" in each] == [
+        f"faultinject: the shared journal in {tmp_path}/store cannot be written to, lines are dropped: no space left",
+        "faultinject: the shared journal can be written to again; 3 lines were dropped",
+    ]
+
+
+def test_a_directory_that_is_gone(tmp_path, caplog):
+    """Nothing breaks; what a reader is about to open may be gone, too."""
+    injector = make(f"file:{tmp_path}/store", "http:503")
+    get(injector, "/first")
+    [file] = tmp_path.glob("store/journal-*")
+    cursor = injector.events()[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(file_journal.FileJournal, "_numbers", lambda _: [7])
+        assert injector.events(cursor)[::2] == ([], 6)
+    with file.open("ab") as other:
+        other.write(b"no line of ours\n")
+    assert injector.events(cursor)[::2] == ([], 0)
+    shutil.rmtree(file.parent)
+    assert b"Service" in get(injector, "/second")
+    assert injector.events() == ([], "", 0)
+    assert "No such file or directory" in caplog.text
+
+
+def test_a_journal_that_cannot_be_read(tmp_path, monkeypatch):
+    """The message names the directory."""
+    injector = make(f"file:{tmp_path}/store")
+    get(injector, "/0")
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(StoreUnavailable, match=r"the journal in .*store: Permission denied"):
+        injector.events()
+
+
+def test_a_journal_that_raises_breaks_no_request(caplog):
+    """The log says so."""
+    injector = make("memory:")
+
+    def share(line, reading):
+        raise ZeroDivisionError
+
+    injector.journal.share = share
+    assert get(injector, "/0") != b"app"
+    assert [each.exc_info[0] for each in caplog.records if each.exc_info] == [ZeroDivisionError]
+
+
+def test_a_killed_process_leaves_whole_lines(tmp_path):
+    """What it had written stays."""
+    program = (
+        "import os, sys; sys.path.insert(0, sys.argv[2]);"
+        "import test_watching as t; i = t.make(sys.argv[1]); [t.get(i, f'/{n}') for n in range(3)];"
+        "os.kill(os.getpid(), 9)"
+    )
+    where = f"file:{tmp_path}/store"
+    ran = subprocess.run([sys.executable, "-c", program, where, Path(__file__).parent], check=False)
+    assert ran.returncode == -signal.SIGKILL
+    assert [each[0] for each in all_of(make(where, RULE))[0]] == ["/0", "/1", "/2"]

@@ -1,0 +1,121 @@
+"""`abort=5xx>5%/1m`: how it is written, and what is said of mistakes."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from faultinject import Injector, Scenario
+from faultinject.exceptions import ConfigurationError
+from faultinject.rules.abort import read_abort
+from faultinject.rules.environment import read_environment
+from faultinject.rules.schema import rules_schema
+
+RIGHT = [
+    ("5xx>5%/1m", "5xx>5%/1m", (0.05, 60.0, 20)),
+    (" 5xx > 0.5% / m, min = 50 ", "5xx>0.5%/m,min=50", (0.005, 60.0, 50)),
+    ("5xx>0%/1s,min=1", "5xx>0%/1s,min=1", (0.0, 1.0, 1)),
+    ("5xx>99.5%/1h,min=1000000", "5xx>99.5%/1h,min=1000000", (0.995, 3600.0, 1_000_000)),
+]
+WRONG = [
+    ("", " does not begin with 5xx, as in 5xx>5%/1m"),
+    ("4xx>5%/1m", "4xx>5%/1m does not begin with 5xx, as in 5xx>5%/1m"),
+    ("5XX>5%/1m", "5XX>5%/1m does not begin with 5xx; did you mean 5xx>5%/1m?"),
+    ("5XX", "5XX does not begin with 5xx, as in 5xx>5%/1m"),
+    ("5xx", "5xx is not such as 5xx>5%/1m; a shell needs it in quotes, for > names a file there"),
+    ("5xx>", "5xx> is not such as 5xx>5%/1m; a shell needs it in quotes, for > names a file there"),
+    ("5xx>5%", "5xx>5% has no window; did you mean 5xx>5%/1m?"),
+    ("5xx>0.05/1m", "0.05 has no %; did you mean 5xx>5%/1m?"),
+    ("5xx>0.003/2m", "0.003 has no %; did you mean 5xx>0.3%/2m?"),
+    ("5xx>1/10s", "1 has no %; did you mean 5xx>1%/10s?"),
+    ("5xx>100%/1m", "100% is not a share from 0% to below 100%"),
+    ("5xx>-1%/1m", "-1% is not a share from 0% to below 100%"),
+    ("5xx>%/1m", "% is not a share from 0% to below 100%"),
+    ("5xx>5%/", '"" is not a duration such as 200ms, 5s, 10m or 1h'),
+    ("5xx>5%/60", "60 has no unit; did you mean 60s?"),
+    ("5xx>5%/999ms", "999ms is shorter than 1s"),
+    ("5xx>5%/61m", "61m is longer than 1h"),
+    ("5xx>5%/1m,", '"" is not min= and a number of requests, as in 5xx>5%/1m,min=50'),
+    ("5xx>5%/1m,max=5", "max=5 is not min= and a number of requests, as in 5xx>5%/1m,min=50"),
+    ("5xx>5%/1m,min", "min is not min= and a number of requests, as in 5xx>5%/1m,min=50"),
+    ("5xx>5%/1m,min=0", "min: 0 is not a whole number of 1 or more"),
+    ("5xx>5%/1m,min=1000001", "min: 1000001 is more than 1000000"),
+]
+
+
+def message(make):
+    with pytest.raises(ConfigurationError) as caught:
+        make()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "canonical", "meant"), RIGHT)
+def test_what_is_right(text, canonical, meant):
+    """In every spelling the same, without blanks, and it comes back."""
+    scenario = Scenario("http:503", seed=1, abort=text)
+    bound = read_abort(text)
+    assert (scenario.abort, (bound.share, bound.window, bound.least)) == (canonical, meant)
+    assert Scenario.from_toml(scenario.to_toml()) == Scenario.from_json(scenario.to_json()) == scenario
+    assert pickle.loads(pickle.dumps(scenario)) == scenario
+    assert hash(scenario) != hash(Scenario("http:503", seed=1))
+    assert scenario != Scenario("http:503", seed=1)
+    assert repr(scenario) == f"Scenario('http:503', seed='1', abort={canonical!r})"
+    assert (
+        Scenario.from_env(
+            {"FAULTINJECT_RULES": "http:503", "FAULTINJECT_SEED": "1", "FAULTINJECT_ABORT": text}
+        )
+        == scenario
+    )
+    assert Draft202012Validator(rules_schema()).is_valid({"abort": canonical})
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG)
+def test_what_is_wrong(text, said):
+    """The same is said wherever it is written."""
+    said = said if text else f'""{said}'
+    assert message(lambda: Scenario(abort=text)) == f"abort: {said}"
+    assert (
+        message(lambda: Scenario.from_toml(f'seed = "1"\nabort = "{text}"', where="a.toml"))
+        == f"a.toml:2: abort: {said}"
+    )
+    if text:
+        assert message(lambda: Scenario.from_env({"FAULTINJECT_ABORT": text})) == f"FAULTINJECT_ABORT: {said}"
+        assert (
+            message(lambda: Injector("http:503", environ={"FAULTINJECT_ABORT": text}))
+            == f"FAULTINJECT_ABORT: {said}"
+        )
+
+
+def test_other_types():
+    """Text is what it is."""
+    assert message(lambda: Scenario(abort=5)) == "abort: 5 is not text such as 5xx>5%/1m"
+    assert (
+        message(lambda: Scenario.from_json('{"abort": ["5xx"]}'))
+        == "abort: ['5xx'] is not text such as 5xx>5%/1m"
+    )
+
+
+def test_canonical_files():
+    """Seed first, then the bound, then the rules."""
+    assert (
+        Scenario("http:503", abort="5xx>5%/1m").to_toml()
+        == 'abort = "5xx>5%/1m"\n\n[[rules]]\nfault = "http:503"\n'
+    )
+    both = 'seed = "1"\nabort = "5xx>5%/1m"\n\n'
+    assert Scenario((), seed=1, abort="5xx>5%/1m").to_toml() == both.rstrip("\n") + "\n"
+    assert "abort" not in Scenario("http:503").to_json()
+
+
+def test_the_variable_stands_above_the_file(tmp_path):
+    """As the seed's does; what the file says stays with its scenario."""
+    file = tmp_path / "rules.toml"
+    file.write_text('abort = "5xx>5%/1m"\n[[rules]]\nfault = "http:503"\n')
+    environ = {"FAULTINJECT_FILE": str(file), "FAULTINJECT_ENABLED": "1"}
+    found = read_environment(environ, now=0)
+    assert (found.abort, found.scenario.abort) == (None, "5xx>5%/1m")
+    found = read_environment({**environ, "FAULTINJECT_ABORT": "5xx>1%/1m"}, now=0)
+    assert (found.abort, found.scenario.abort) == ("5xx>1%/1m", "5xx>1%/1m")
+    found = read_environment({**environ, "FAULTINJECT_ABORT": "5xx>1%/1m"}, now=0, rules_given=True)
+    assert (found.abort, found.scenario) == ("5xx>1%/1m", None)

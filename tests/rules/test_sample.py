@@ -1,0 +1,219 @@
+"""`sample`: the same users, tenants or keys always or never, by the seed and by nothing else."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import sqrt
+
+import pytest
+
+from faultinject import Rule, Scenario
+from faultinject.counts.memory import MemoryCounts
+from faultinject.engine.draw import seed_key
+from faultinject.engine.plan import Plan
+from faultinject.rules.sample import read_sample
+from faultinject.vendors.addressing import Addressing
+from tests.rules.test_conditions import asgi, wsgi
+
+USERS = [f"user-{number}" for number in range(10_000)]
+KEY = seed_key("42")
+SIGNED = "AWS4-HMAC-SHA256 Credential={}/20261120/x/s3/aws4_request, SignedHeaders=host, Signature=00"
+
+
+def of(user):
+    """A request of that user."""
+    return wsgi(headers=[("X-User", user)])
+
+
+def chosen(share, *, seed="42", users=USERS, fault="http:503", **keys):
+    """The users that a sample by a header chooses."""
+    check = Rule(fault, sample=f"header.x-user:{share}", **keys).compile(Addressing(), seed_key(seed))
+    return {each for each in users if check(of(each))}
+
+
+def test_a_share_of_users():
+    """As many as it says: within four standard deviations, for every seed."""
+    for share in (0.05, 0.3, 0.9):
+        found = [len(chosen(share, seed=seed)) / len(USERS) for seed in "abc"]
+        allowed = 4 * sqrt(share * (1 - share) / len(USERS))
+        assert all(abs(each - share) < allowed for each in found), (share, found)
+
+
+def test_the_ends():
+    """0 chooses nobody, 1 everybody."""
+    assert chosen(0) == set()
+    assert chosen(1) == set(USERS)
+
+
+def test_a_larger_share_holds_the_smaller_one():
+    """Raising it only adds users."""
+    growing = [chosen(share) for share in (0.01, 0.05, 0.2, 0.5)]
+    assert [each <= more for each, more in pairwise(growing)] == [True] * 3
+    assert len(growing[0]) < len(growing[1]) < len(growing[2]) < len(growing[3])
+
+
+def test_every_rule_chooses_the_same_users():
+    """Whatever its fault, name and other keys."""
+    assert chosen(0.1) == chosen(0.1, fault="reset", name="other", probability=0.2, path="/**")
+
+
+def test_the_seed_chooses(p_of):
+    """Who is chosen by one seed is chosen by another one as often as anybody."""
+    one, two = chosen(0.3), chosen(0.3, seed="43")
+    assert p_of.independent((each in one, each in two) for each in USERS) > 0.001
+
+
+def test_each_thing_is_chosen_by_itself(p_of):
+    """The same text as a header and as a parameter is chosen apart."""
+    check = Rule("http:503", sample="query.x-user:0.3").compile(Addressing(), KEY)
+    one, two = chosen(0.3), {each for each in USERS if check(wsgi(query=f"x-user={each}"))}
+    assert p_of.independent((each in one, each in two) for each in USERS) > 0.001
+
+
+@pytest.mark.parametrize("what", ["header.x-user", "key"])
+def test_it_says_nothing_of_the_draws(what, site, p_of):
+    """Of the users chosen a probability hits its share, and of the others as well: even where the identity is what is sampled."""
+    at = site(
+        [Rule("http:503", sample=f"{what}:0.5", probability=0.4), Rule("http:503", probability=0.4)], seed="7"
+    )
+    asked = [{"target": f"PUT /b/{each}", "headers": [("X-User", each)]} for each in USERS[:4000]]
+    got = [at.ask(**each) for each in asked]
+    in_sample = Rule("http:503", sample=f"{what}:0.5").compile(Addressing(), seed_key("7"))
+    inside = [in_sample(at.request(**each)) for each in asked]
+    first = [each == "rule-1" for each in got]
+    assert not any(hit for hit, there in zip(first, inside, strict=True) if not there)
+    hits = sum(first), sum(inside)
+    assert p_of.fits([hits[0], hits[1] - hits[0]], [0.4, 0.6]) > 0.001
+    # The second rule draws for all: nothing tells who is in the sample.
+    alone = site([Rule("http:503", probability=0.4)], seed="7")
+    drawn = [alone.ask(**each) is not None for each in asked]
+    assert p_of.independent(zip(inside, drawn, strict=True)) > 0.001
+
+
+def test_who_was_chosen_keeps_what_was_drawn(site):
+    """A larger share changes no draw of those who were chosen before: it only adds faults."""
+    small, large = (
+        site(Rule("http:503", sample=f"header.x-user:{share}", probability=0.5), seed="7")
+        for share in (0.2, 0.6)
+    )
+    asked = [{"target": f"GET /{each}", "headers": [("X-User", each)]} for each in USERS[:1000]]
+    before, after = ({at for at, each in enumerate(asked) if one.ask(**each)} for one in (small, large))
+    assert before < after
+
+
+@pytest.mark.parametrize("view", [wsgi, asgi])
+@pytest.mark.parametrize(
+    ("what", "there", "other"),
+    [
+        ("header.x-user", {"headers": [("X-User", "a")]}, {"headers": [("X-User", "")]}),
+        ("header.X_User", {"headers": [("x-user", "a")]}, {}),
+        ("query.user", {"query": "user=a"}, {"query": "user=&users=a"}),
+        ("client", {"client": "10.0.0.1"}, {"client": None}),
+        ("bucket", {"path": "/photos"}, {"path": "/"}),
+        ("key", {"path": "/photos/cat"}, {"path": "/photos"}),
+        (
+            "principal",
+            {"headers": [("Authorization", SIGNED.format("AKID"))]},
+            {"headers": [("Authorization", "Bearer x")]},
+        ),
+        ("principal", {"query": "X-Amz-Credential=AKID%2F20261120%2Fx"}, {"query": "x=1"}),
+    ],
+)
+def test_a_request_without_the_thing_is_left_alone(view, what, there, other):
+    """A share of all is everybody who has it."""
+    check = Rule("http:503", sample=f"{what}:1").compile(Addressing(), KEY)
+    assert (check(view(**there)), check(view(**other))) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("what", "asked"),
+    [
+        ("header.x-user", lambda text: {"headers": [("x-user", text)]}),
+        ("query.user", lambda text: {"query": f"user={text}&user=other&x={text}1"}),
+        ("client", lambda text: {"client": text}),
+        ("bucket", lambda text: {"path": f"/{text}/k{text}"}),
+        ("key", lambda text: {"path": f"/b/{text}"}),
+        ("principal", lambda text: {"headers": [("authorization", SIGNED.format(text))]}),
+    ],
+)
+def test_both_interfaces_choose_the_same(what, asked):
+    """By what the thing is, and by all of it."""
+    check = Rule("http:503", sample=f"{what}:0.5").compile(Addressing(), KEY)
+    found = [[check(view(**asked(f"u{number}"))) for number in range(100)] for view in (wsgi, asgi)]
+    assert found[0] == found[1]
+    assert 25 < sum(found[0]) < 75
+
+
+def test_a_key_is_one_with_its_bucket():
+    """Keys of the same name in two buckets are two."""
+    check = Rule("http:503", sample="key:0.5").compile(Addressing(), KEY)
+    found = [[check(wsgi(path=f"/{bucket}/k{number}")) for number in range(50)] for bucket in ("a", "b")]
+    assert found[0] != found[1]
+
+
+def test_repeated_headers_are_one_text():
+    """As WSGI servers give them."""
+    check = Rule("http:503", sample="header.x-user:0.5").compile(Addressing(), KEY)
+    for number in range(20):
+        several = asgi(headers=[("x-user", "a"), ("x-user", str(number))])
+        assert check(several) == check(of(f"a,{number}"))
+
+
+def test_text_that_is_no_unicode():
+    """What a header's bytes come to is chosen like any other."""
+    check = Rule("http:503", sample="header.x-user:1").compile(Addressing(), KEY)
+    assert check(of("\udcff\xff"))
+
+
+def test_several_samples_are_either():
+    """As every condition that is given twice."""
+    either = Rule("http:503", sample=["header.x-user:0.2", "client:1"]).compile(Addressing(), KEY)
+    assert either(wsgi(client="10.0.0.1"))
+    found = {each for each in USERS if either(wsgi(headers=[("X-User", each)], client=None))}
+    assert found == chosen(0.2)
+
+
+def test_unless_is_the_others():
+    """`unless.sample` keeps the chosen ones away, and nobody else."""
+    check = Rule("http:503", unless={"sample": "header.x-user:0.2"}).compile(Addressing(), KEY)
+    assert {each for each in USERS if not check(of(each))} == chosen(0.2)
+    assert check(wsgi())
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("header.X_User:5e-2", "header.x-user:0.05"),
+        ("query.X_User:0.050", "query.X_User:0.050"),
+        ("query.a:b:1", "query.a:b:1"),
+        ("client:1E-3", "client:0.001"),
+    ],
+)
+def test_canonical_text(text, canonical):
+    """A header's name ignores case, a parameter's does not; numbers are written without an exponent."""
+    rule = Rule("http:503", sample=text)
+    assert str(rule) == f"http:503,sample={canonical}"
+    assert Scenario(str(rule)).rules == (rule,)
+    assert Scenario.from_toml(Scenario(rule).to_toml()).rules == (rule,)
+    assert read_sample(canonical) == read_sample(text)
+
+
+def test_the_label_has_no_share():
+    """So that draws stay; two rules that differ by it alone are twins."""
+    labels = [
+        Rule("http:503", sample=f"client:{share}", unless={"sample": f"key:{share}"}).label
+        for share in (0.1, 0.2)
+    ]
+    assert labels == ["http:503,sample=client,unless.sample=key"] * 2
+    assert Rule("http:503", sample="client:0.1", name="a").label == "a"
+    assert Rule("http:503", method="PUT", sample="client:0.1").label == "http:503,method=PUT,sample=client"
+
+
+def test_workers_that_count_for_themselves_choose_the_same(site):
+    """The salt that keeps their draws apart is not in it: one user is not hit by one worker and missed by the next."""
+    one = site("http:503,sample=header.x-user:0.5", seed="7")
+    old = one.injector.own_plan
+    other = Plan(old.rules, old.names, old.seed, counts=MemoryCounts(), services=old.services, salt=b"other")
+    for each in USERS[:100]:
+        asked = one.request("GET /", headers=[("X-User", each)])
+        assert old.ready(0).matches(asked) == other.ready(0).matches(asked)

@@ -1,0 +1,237 @@
+"""Metrics in a registry of prometheus_client, as the app's own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from threading import Thread
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from faultinject import Injector, WSGIFaultMiddleware, get_injector
+from faultinject.exceptions import MissingExtra, StoreUnavailable
+from faultinject.telemetry import observing, prometheus
+from faultinject.telemetry.prometheus import collect
+
+
+def app(environ, start_response):
+    status = "500 Internal Server Error" if environ["PATH_INFO"] == "/broken" else "200 OK"
+    start_response(status, [("Content-Length", "3")])
+    yield from (b"a", b"p", b"p")
+
+
+def get(injector, path="/", **more):
+    statuses = []
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, **more}
+    answer = WSGIFaultMiddleware(app, injector=injector)(
+        environ, lambda status, _: statuses.append(int(status[:3]))
+    )
+    list(answer)
+    getattr(answer, "close", bytes)()
+    return statuses[0]
+
+
+@pytest.fixture
+def registry():
+    return CollectorRegistry()
+
+
+def told(registry):
+    """The samples but for the moments at which they were made."""
+    found = {}
+    for family in registry.collect():
+        for each in family.samples:
+            if not each.name.endswith("_created"):
+                labels = ",".join(each.labels.values())
+                found[f"{each.name}{{{labels}}}" if labels else each.name] = each.value
+    return {name.removeprefix("faultinject_"): value for name, value in found.items()}
+
+
+def make(rules, **environ):
+    return Injector(rules, seed=1, environ=environ)
+
+
+def test_what_is_counted(registry):
+    """Requests that a rule's conditions met, and each fault by rule and by what was drawn."""
+    injector = make("cos:SlowDown,path=photos/,times=2,name=slow http:503,path=dogs/")
+    collect(injector, registry)
+    for path in ("/photos/a", "/dogs/a", "/photos/b", "/photos/c", "/cats"):
+        get(injector, path)
+    assert told(registry) == {
+        "requests_total": 4,
+        "injections_total{slow,cos:SlowDown}": 2,
+        "injections_total{rule-2,http:503}": 1,
+        "overflow_total": 0,
+        "errors_total": 0,
+        "active": 0,
+        "max_active": 100,
+    }
+    assert {name: each["injected"] for name, each in injector.counts().items()} == {"slow": 2, "rule-2": 1}
+    assert b'faultinject_injections_total{fault="cos:SlowDown",rule="slow"} 2.0' in generate_latest(registry)
+
+
+def test_a_fault_that_was_not_carried_out(registry):
+    """It is none; the counts say the same."""
+    injector = make("http:503,when=after")
+    collect(injector, registry)
+    assert [get(injector, path) for path in ("/broken", "/good")] == [500, 503]
+    found = told(registry)
+    assert found["requests_total"] == 2
+    assert found["injections_total{rule-1,http:503}"] == injector.counts()["rule-1"]["injected"] == 1
+
+
+def test_under_way_and_too_many(registry):
+    """The gauge is back at zero when they are over, whatever the fault was."""
+    injector = make("http:503,delay=30s", FAULTINJECT_MAX_ACTIVE="1")
+    collect(injector, registry)
+    first = Thread(target=get, args=(injector,))
+    first.start()
+    while told(registry)["active"] != 1:
+        time.sleep(0.01)
+    assert get(injector) == 200
+    injector.disable()
+    first.join()
+    found = told(registry)
+    assert (found["active"], found["overflow_total"], found["requests_total"]) == (0, 1, 2)
+    assert found["injections_total{rule-1,http:503}"] == found["max_active"] == 1
+
+
+def test_what_is_refused_for_another_reason(registry):
+    """A whole connection of HTTP/2 is not broken unasked; that is no lack of room."""
+    injector = make("reset")
+    collect(injector, registry)
+    assert get(injector, SERVER_PROTOCOL="HTTP/2") == 200
+    assert [each.did for each in injector.journal.outcomes] == ["refused"]
+    assert told(registry)["overflow_total"] == 0
+
+
+def test_what_was_refused_before_anybody_asked(registry):
+    """It is not counted, as nothing from before is."""
+    injector = make("http:503", FAULTINJECT_MAX_ACTIVE="0")
+    assert get(injector) == 200
+    collect(injector, registry)
+    assert told(registry)["overflow_total"] == 0
+    assert get(injector) == 200
+    assert told(registry)["overflow_total"] == 1
+
+
+def test_requests_that_no_rule_matched(registry):
+    """They are not counted, also where the journal has them."""
+    injector = Injector("http:503,path=photos/", seed=1, environ={}, record_all=True)
+    collect(injector, registry)
+    assert [get(injector, path) for path in ("/photos/a", "/dogs")] == [503, 200]
+    assert told(registry)["requests_total"] == 1
+
+
+def test_errors(registry, monkeypatch):
+    """Of the store, and of ours."""
+    injector = make("http:503")
+    collect(injector, registry)
+
+    def match(*_):
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(injector.own_plan.counts, "match", match)
+    assert get(injector) == 200
+    assert told(registry)["errors_total"] == 1
+
+
+def test_an_error_of_the_metrics_concerns_no_request(registry, monkeypatch):
+    """It is noted as any error of ours."""
+    injector = make("http:503")
+    collect(injector, registry)
+    monkeypatch.setattr(prometheus, "is_injected", lambda line: 1 / 0)
+    assert get(injector) == 503
+    assert injector.failures == 1
+    monkeypatch.undo()
+    monkeypatch.setattr(prometheus.Metrics, "under_way", lambda *_: 1 / 0)
+    assert get(injector) == 503
+    assert injector.failures == 3
+
+
+def test_twice_and_several(registry):
+    """Each injector counts once in a registry; the rules of all have names, which may be equal."""
+    one, other = make("http:503"), make("http:500")
+    for each in (one, one, other):
+        collect(each, registry)
+    another = CollectorRegistry()
+    collect(one, another)
+    get(one)
+    get(other)
+    assert (told(registry)["requests_total"], told(registry)["max_active"]) == (2, 200)
+    assert (told(another)["requests_total"], told(another)["max_active"]) == (1, 100)
+    assert told(another)["injections_total{rule-1,http:503}"] == 1
+
+
+def test_the_number_of_series_is_bounded(registry, monkeypatch):
+    """Rules come and go while a server runs."""
+    monkeypatch.setattr(prometheus, "MOST_SERIES", 2)
+    injector = make("")
+    collect(injector, registry)
+    for status in (500, 501, 502, 503, 500):
+        injector.use(f"http:{status}")
+        get(injector)
+    found = told(registry)
+    assert {name: value for name, value in found.items() if "injections" in name} == {
+        "injections_total{rule-1,http:500}": 2,
+        "injections_total{rule-1,http:501}": 1,
+        "injections_total{other,other}": 2,
+    }
+
+
+def test_the_gauge_shows_the_later_number(registry):
+    """Of faults that end at once on many threads the last one leaves zero."""
+    injector = make("http:503,delay=1ms")
+    collect(injector, registry)
+    threads = [Thread(target=lambda: [get(injector) for _ in range(20)]) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert told(registry)["active"] == 0
+
+
+def test_off(registry):
+    """The call may stay in an app whose faults are not switched on: nothing is registered."""
+    assert get_injector() is None
+    collect(registry=registry)
+    assert told(registry) == {}
+    assert not observing.observe(None, object(), "any")
+
+
+def test_nobody_has_asked():
+    """What happens is told to the journal alone."""
+    injector = make("http:503")
+    assert injector.own_plan.services.journal == injector.journal.add
+
+
+def test_workers_without_a_place_in_common(registry, monkeypatch, caplog):
+    """The log says that a scrape meets one of them."""
+    monkeypatch.setattr(prometheus, "several_processes", lambda: True)
+    collect(make("http:503"), registry)
+    assert caplog.messages == [
+        "faultinject: a scrape shows the metrics of one worker of several: set PROMETHEUS_MULTIPROC_DIR"
+    ]
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/tmp")
+    caplog.clear()
+    collect(make("http:503"), registry)
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("module", "package", "extra"),
+    [("prometheus", "prometheus_client", "prometheus"), ("opentelemetry", "opentelemetry", "otel")],
+)
+def test_without_the_extra(module, package, extra):
+    """The message says what to install."""
+    code = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "from faultinject.exceptions import MissingExtra\n"
+        f"try: import faultinject.telemetry.{module}\n"
+        "except MissingExtra as error: print(error)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert f"[{extra}]" in found.stdout
+    assert issubclass(MissingExtra, ImportError)
