@@ -159,6 +159,8 @@ class InStep(InForce):
             tell_expired(self._expires, self._services.expires, from_the_start=True)
         elif standing.on and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
             log.on(self.seed, self.scenario.rules, self.scenario.display_names)
+            if self._asked is not None:
+                log.asking()
             self._count_storage.tell(self.seed)
         elif not standing.on and self._count_storage.shown:
             log.switched(None, standing.why_off, on=False)

@@ -42,6 +42,13 @@ def on(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
     _warn_of(_doubts(rules, names))
 
 
+def asking() -> None:
+    """Requests may ask for faults of their own: whoever reaches the app can."""
+    _warn(
+        "faultinject: FAULTINJECT_ON_REQUEST lets every request ask for faults of its own, in the header x-faultinject-rules"
+    )
+
+
 def doubtful(rules: Sequence[Rule], names: Sequence[str]) -> None:
     """Rules come into force after the start: what hardly any request can match is said, of each rule once a process."""
     doubts = [each for each in _doubts(rules, names) if each not in _doubted]

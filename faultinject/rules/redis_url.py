@@ -103,6 +103,8 @@ def read_redis(text: str) -> RedisURL:
         found.shown = f"{scheme}://{host}:{found.port}"
     if parts.fragment:
         raise Mistake(f"{told}: nothing stands behind #; write %23 for one in a password")
+    if "@" in parts.query:
+        raise Mistake(_signs(told))
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if name == "db" and scheme in UNIX:
             db = value
@@ -170,8 +172,6 @@ def _option(told: str, scheme: str, name: str) -> str:
         return f"{told}: the database is the path: {_EXAMPLE}"
     if name in ("password", "username"):
         return f"the {name} of a store stands before its host: {scheme}://USERNAME:PASSWORD@…"
-    if "@" in name:
-        return _signs(told)
     near = most_like(name, _OPTIONS)
     return f"{told}: no option is called {shown(name)}" + (
         f"; did you mean {near}?" if near else "; the options are prefix, replace and, with rediss:, ca"

@@ -47,6 +47,15 @@ def test_a_request_gets_what_it_asks_for(ask, allowing):
     assert injector.counts() == {"rule-1": {"matched": 0, "injected": 0}}
 
 
+def test_the_log_says_that_requests_may_ask(ask, allowing, make_injector, caplog):
+    """Who reaches the app can: the start tells of it, as it does of rules."""
+    told = "faultinject: FAULTINJECT_ON_REQUEST lets every request ask for faults of its own, in the header x-faultinject-rules"
+    ask(make_injector("http:418,path=/tea"), "http:503")
+    assert told not in caplog.messages
+    ask(allowing(), "http:503")
+    assert caplog.messages[-1] == told
+
+
 def test_rules_that_do_not_match_leave_the_scenario_alone(ask, allowing):
     """The request is decided as if it had asked for nothing; one whose rules match gets no other fault."""
     injector = allowing()
