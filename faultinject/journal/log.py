@@ -132,6 +132,11 @@ def misspelled(variable: str) -> None:
     )
 
 
+def no_answer(why: str) -> None:
+    """The proxy has no answer of the server behind to give."""
+    _warn("faultinject: %s", visible(why))
+
+
 def waiting(variable: str) -> None:
     """It is off, and a variable of the environment gives rules."""
     _warn(

@@ -1,0 +1,208 @@
+"""The ASGI app that sends each request on and its answer back, piece by piece."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import h11
+
+from faultinject.journal import log
+from faultinject.proxy.line import KEY, Asked
+from faultinject.proxy.upstream import CONTINUE, Broken, Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from faultinject.adapters.types import Receive, Scope, Send
+    from faultinject.proxy.target import Target
+
+_UPGRADES = (b"upgrade", b"http2-settings")
+
+
+class Proxy:
+    """What stands before one server. It is served by `Front`, which keeps requests as they were sent.
+
+    Args:
+        target: the server behind.
+        rewrite_host: whether requests go on with its own Host, instead of that which the client sent and may have signed.
+    """
+
+    def __init__(self, target: Target, *, rewrite_host: bool = False) -> None:
+        self.target = target
+        self._rewrite_host = rewrite_host
+        self._context: ssl.SSLContext | None = None
+        if target.tls:
+            self._context = ssl.create_default_context()
+            self._context.set_alpn_protocols(["http/1.1"])
+        self._ours: set[tuple[str, int]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send one request on."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
+        asked: Asked = scope[KEY]
+        asked.line.forget()
+        try:
+            if tuple(scope["client"] or ()) in self._ours:
+                raise Broken(f"{self.target.url} leads back to this proxy", 508)
+            upstream = await self._connected(asked)
+        except Broken as broken:
+            await _tell(send, broken)
+            return
+        await _Exchange(asked, upstream, receive, send).run(
+            scope["method"], scope["http_version"], self._headers(asked)
+        )
+
+    async def _connected(self, asked: Asked) -> Upstream:
+        line = asked.line
+        if line.upstream is None or line.upstream.ended:
+            line.upstream = await Upstream.open(self.target, self._context, self._ours)
+        return line.upstream
+
+    def _headers(self, asked: Asked) -> list[tuple[bytes, bytes]]:
+        headers = asked.headers
+        if any(name.lower() in _UPGRADES for name, _ in headers):
+            headers = list(_without_upgrade(headers))
+        if self._rewrite_host:
+            host = self.target.authority.encode("idna" if not self.target.authority.isascii() else "ascii")
+            headers = [(name, host if name.lower() == b"host" else value) for name, value in headers]
+        return headers
+
+
+def _without_upgrade(headers: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Where both sides are to speak HTTP/1.1 and nothing else."""
+    for name, value in headers:
+        if name.lower() in _UPGRADES:
+            continue
+        if name.lower() == b"connection":
+            kept = [each for each in value.split(b",") if each.strip().lower() not in _UPGRADES]
+            if not kept:
+                continue
+            value = b",".join(kept).strip()
+        yield name, value
+
+
+class _Exchange:
+    """One request and its answer. The request goes on while the answer comes back: a server may answer before it has all."""
+
+    def __init__(self, asked: Asked, upstream: Upstream, receive: Receive, send: Send) -> None:
+        self._asked = asked
+        self._upstream = upstream
+        self._receive = receive
+        self._send = send
+        self._may_go_on = asyncio.Event()
+        self._started = self._over = self._left = False
+        # Why the request could not go on.
+        self._stuck: Broken | None = None
+
+    async def run(self, method: str, version: str, headers: list[tuple[bytes, bytes]]) -> None:
+        """Until the answer is there, or one side has left."""
+        line, upstream = self._asked.line, self._upstream
+        try:
+            await upstream.send_head(self._asked.target, method, version, headers)
+            if not any(name.lower() == b"expect" for name, _ in headers):
+                self._may_go_on.set()
+            sending = asyncio.create_task(self._forward())
+            try:
+                await self._answer(method)
+            finally:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
+        except Broken as broken:
+            upstream.leave()
+            if not self._left:
+                await self._end(self._stuck or broken)
+        except BaseException:
+            upstream.leave()
+            raise
+        else:
+            upstream.go_on(line.close)
+
+    async def _forward(self) -> None:
+        """Send the body on, then listen for a client that leaves."""
+        try:
+            # A client that expects `100 Continue` gets it from uvicorn when its body is asked for.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CONTINUE):
+                    await self._may_go_on.wait()
+            more = True
+            while (message := await self._receive())["type"] == "http.request":
+                if not more:
+                    continue
+                if message.get("body"):
+                    await self._upstream.send_body(message["body"])
+                more = message.get("more_body", False)
+                if not more:
+                    await self._upstream.send_end(self._asked.trailers)
+        except Broken as broken:
+            self._stuck = broken
+            self._upstream.leave()
+        else:
+            if not self._over:
+                self._left = True
+                self._upstream.leave()
+
+    async def _answer(self, method: str) -> None:
+        line, send = self._asked.line, self._send
+        async for event in self._upstream.events():
+            if isinstance(event, h11.InformationalResponse):
+                if event.status_code == 100:
+                    self._may_go_on.set()
+            elif isinstance(event, h11.Response):
+                raw = event.headers.raw_items()
+                line.spell(event.status_code, event.reason, raw)
+                self._started = True
+                await send(
+                    {
+                        "type": "http.response.start",
+                        "status": event.status_code,
+                        "headers": [(name.lower(), value) for name, value in raw],
+                    }
+                )
+            elif isinstance(event, h11.Data):
+                await send({"type": "http.response.body", "body": bytes(event.data), "more_body": True})
+            elif isinstance(event, h11.EndOfMessage):
+                line.end_with(event.headers.raw_items())
+                self._over = True
+                await send({"type": "http.response.body", "body": b""})
+
+    async def _end(self, broken: Broken) -> None:
+        """As the server behind has ended it; where it has not, say why there is no answer."""
+        line = self._asked.line
+        if not self._started and broken.reset is None:
+            await _tell(self._send, broken)
+            return
+        if broken.reset is False:
+            line.close()
+        else:
+            line.abort()
+        with suppress(TimeoutError):  # uvicorn has to see it before this returns without an answer
+            async with asyncio.timeout(1):
+                while (await self._receive())["type"] != "http.disconnect":
+                    pass
+
+
+async def _tell(send: Send, broken: Broken) -> None:
+    """An answer of our own, which no server behind has sent."""
+    text = f"faultinject: {broken}\n".encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(text)).encode()),
+        (b"connection", b"close"),
+    ]
+    log.no_answer(str(broken))
+    await send({"type": "http.response.start", "status": broken.status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """There is nothing to do at the start and at the end."""
+    while True:
+        phase = (await receive())["type"]
+        await send({"type": f"{phase}.complete"})
+        if phase == "lifespan.shutdown":
+            return

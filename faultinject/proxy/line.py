@@ -1,0 +1,163 @@
+"""A client's connection as uvicorn writes to it, with answers spelled as the server behind spelled them."""
+
+from __future__ import annotations
+
+import asyncio
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from faultinject.proxy.upstream import Upstream
+
+    RawHeaders = Sequence[tuple[bytes, bytes]]
+
+KEY = "faultinject.asked"
+"""Where a scope has its `Asked`."""
+_END = b"0\r\n\r\n"
+
+
+class Line(asyncio.Transport):
+    """The transport of a client's connection, and the connection behind it.
+
+    uvicorn knows one phrase for each status, and writes names in small letters.
+
+    Attributes:
+        upstream: made when a request first goes on. Each client's connection has one of its own, as it would have without us.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self.upstream: Upstream | None = None
+        self._transport = transport
+        self._spelling: tuple[bytes, bytes, RawHeaders] | None = None
+        self._trailers: RawHeaders = ()
+
+    def spell(self, status: int, reason: bytes, headers: RawHeaders) -> None:
+        """Have the next head of an answer with this status spelled so."""
+        self._spelling = b"HTTP/1.1 %d " % status, reason, headers
+
+    def end_with(self, trailers: RawHeaders) -> None:
+        """Have the next end of an answer in chunks go out with these behind it."""
+        self._trailers = trailers
+
+    def forget(self) -> None:
+        """Another request: what was not written is of no use any more."""
+        self._spelling, self._trailers = None, ()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write what uvicorn has made."""
+        if self._spelling is not None and bytes(data[:9]) == b"HTTP/1.1 ":
+            data = self._spelled(bytes(data), *self._spelling)
+            self._spelling = None
+        elif self._trailers and bytes(data[-len(_END) :]) == _END:
+            lines = b"".join(b"%b: %b\r\n" % each for each in self._trailers)
+            data = b"%b0\r\n%b\r\n" % (bytes(data[: -len(_END)]), lines)
+            self._trailers = ()
+        self._transport.write(data)
+
+    def _spelled(self, head: bytes, start: bytes, reason: bytes, headers: RawHeaders) -> bytes:
+        first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+        if not first.startswith(start):
+            return head
+        spelled: dict[bytes, list[bytes]] = {}
+        for name, _ in headers:
+            spelled.setdefault(name.lower(), []).append(name)
+        told = []
+        for line in lines:
+            name, colon, value = line.partition(b":")
+            names = spelled.get(name)
+            told.append((names.pop(0) if names else name) + colon + value)
+        return b"\r\n".join((start + reason, *told, b"", b""))
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        """Write several pieces."""
+        for each in list_of_data:
+            self.write(each)
+
+    def abort(self) -> None:
+        """End the connection with an RST."""
+        from contextlib import suppress
+        from socket import SO_LINGER, SOL_SOCKET
+        from struct import pack
+
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None:  # pragma: no branch - each has one
+            with suppress(OSError):
+                sock.setsockopt(SOL_SOCKET, SO_LINGER, pack("ii", 1, 0))
+        self._transport.abort()
+
+    def close(self) -> None:
+        """End it when all is written."""
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether it ends or has ended."""
+        return self._transport.is_closing()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """What the real transport knows."""
+        return self._transport.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        """Take no more."""
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take more again."""
+        self._transport.resume_reading()
+
+    def is_reading(self) -> bool:
+        """Whether it takes more."""
+        return self._transport.is_reading()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """As the real transport does."""
+        self._transport.set_write_buffer_limits(high, low)
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that the system has not taken yet."""
+        return self._transport.get_write_buffer_size()
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        """As the real transport does."""
+        return self._transport.get_write_buffer_limits()
+
+    def write_eof(self) -> None:
+        """As the real transport does."""
+        self._transport.write_eof()
+
+    def can_write_eof(self) -> bool:
+        """As the real transport does."""
+        return self._transport.can_write_eof()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """As the real transport does."""
+        self._transport.set_protocol(protocol)
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """As the real transport does."""
+        return self._transport.get_protocol()
+
+
+class Asked:
+    """A request as it was sent.
+
+    Attributes:
+        line: the connection that it came by.
+        target: as it was sent.
+        headers: names in their case and order.
+        trailers: likewise; whole when the body is.
+        whole: whether all headers are there.
+    """
+
+    __slots__ = ("headers", "line", "size", "target", "trailers", "whole")
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.target = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.trailers: list[tuple[bytes, bytes]] = []
+        self.whole = False
+        self.size = 0

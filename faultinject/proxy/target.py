@@ -1,0 +1,63 @@
+"""The server behind the proxy, as `--to` names it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from faultinject.exceptions import ConfigurationError
+from faultinject.rules.values import shown
+
+PORTS = {"http": 80, "https": 443}
+
+
+class Target:
+    """Where requests go on to; one for the life of the proxy.
+
+    Args:
+        url: `http://HOST[:PORT]` or `https://HOST[:PORT]`, without a path: signatures hold for the path that was signed.
+
+    Attributes:
+        host: a name or address.
+        port: of the server.
+        tls: whether TLS is spoken to it, and its certificate verified.
+
+    Raises:
+        ConfigurationError: it names no such server.
+    """
+
+    def __init__(self, url: str) -> None:
+        told = f"--to {shown(url.rpartition('@')[2] if '@' in url else url)}"
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise ConfigurationError(f"{told}: no host and port can be read from it; it looks like http://127.0.0.1:9000") from None
+        if parts.scheme not in PORTS or not parts.hostname:
+            near = f"; did you mean http://{url}?" if "://" not in url and _is_address(url) else ""
+            raise ConfigurationError(f"{told} is no URL of a server, such as http://127.0.0.1:9000{near}")
+        if parts.username is not None or parts.password is not None:
+            raise ConfigurationError(f"{told}: leave out what stands before the @; requests go on with what they have themselves")
+        if parts.path not in ("", "/") or parts.query or parts.fragment:
+            raise ConfigurationError(
+                f"{told}: leave out what stands behind the host; requests go on to their own path, which is signed"
+            )
+        self.scheme = parts.scheme
+        self.host = parts.hostname
+        self.port = PORTS[parts.scheme] if port is None else port
+        self.tls = parts.scheme == "https"
+
+    @property
+    def authority(self) -> str:
+        """The Host of requests that are made for it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The server, without a slash at the end."""
+        return f"{self.scheme}://{self.authority}"
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.partition("/")[0].rpartition(":")
+    return bool(host) and port.isdecimal()

@@ -1,0 +1,222 @@
+"""The connection to the server behind: requests go out as they came in, answers are read by h11."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import suppress
+
+import h11
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from faultinject.proxy.target import Target
+
+CONNECT = 10.0
+"""Seconds until a connection has to be there."""
+SILENT = 600.0
+"""Seconds of a server that sends nothing, and takes nothing."""
+CONTINUE = 5.0
+"""Seconds that a client which expects `100 Continue` waits for a server that says neither yes nor no."""
+_PIECE = 65_536
+_LONGEST_HEAD = 262_144
+
+
+class Broken(Exception):
+    """There is no answer, or no more of it.
+
+    Attributes:
+        status: of the answer that says so, where none has begun: 502, 504 or 508.
+        reset: whether the server has ended the connection by an RST; None: it has not ended it.
+    """
+
+    def __init__(self, why: str, status: int = 502, *, reset: bool | None = None) -> None:
+        super().__init__(why)
+        self.status = status
+        self.reset = reset
+
+
+class Upstream:
+    """A connection to the server behind, for the requests of one client's connection, one after the other.
+
+    Args:
+        target: that server.
+        reader: what it says.
+        writer: what is said to it.
+        ours: our own ends of such connections, by which a request that comes back to us is known.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        ours: set[tuple[str, int]],
+    ) -> None:
+        self._ours = ours
+        self._target = target
+        self._reader = reader
+        self._writer = writer
+        self._connection = _state()
+        self._idle: asyncio.Task[None] | None = None
+        self._address: tuple[str, int] = writer.get_extra_info("sockname")[:2]
+        ours.add(self._address)
+
+    @classmethod
+    async def open(cls, target: Target, context: ssl.SSLContext | None, ours: set[tuple[str, int]]) -> Upstream:
+        """Connect; arguments as those of the class, and what TLS is spoken by.
+
+        Raises:
+            Broken: why there is no connection.
+        """
+        try:
+            async with asyncio.timeout(CONNECT):
+                streams = await asyncio.open_connection(
+                    target.host,
+                    target.port,
+                    ssl=context,
+                    server_hostname=target.host if context else None,
+                    limit=_PIECE,
+                )
+        except TimeoutError:
+            raise Broken(f"{target.url} took no connection within {CONNECT:g} s", 504) from None
+        except ssl.SSLCertVerificationError as error:
+            raise Broken(
+                f"the certificate of {target.url} is not trusted: {error.verify_message};"
+                " SSL_CERT_FILE names the file of those that are"
+            ) from None
+        except ssl.SSLError as error:
+            raise Broken(f"{target.url} does not speak TLS as it should: {error.reason or error}") from None
+        except (OSError, UnicodeError) as error:
+            raise Broken(f"{target.url} cannot be reached: {_why(error)}") from None
+        return cls(target, *streams, ours)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no request can go on by it."""
+        return self._reader.at_eof() or self._writer.is_closing() or self._connection.our_state is not h11.IDLE
+
+    async def send_head(self, target: bytes, method: str, version: str, headers: list[tuple[bytes, bytes]]) -> None:
+        """Send a request's line and headers, byte for byte.
+
+        Raises:
+            Broken: it is no request, or the server has gone.
+        """
+        await self._stop_watching()
+        try:
+            # For its own bookkeeping: it would send the Host first, and knows one version.
+            self._connection.send(h11.Request(method=method, target=target, headers=headers))
+        except h11.LocalProtocolError as error:
+            raise Broken(f"the request cannot go on: {error}", 400) from None
+        lines = b"".join(b"%b: %b\r\n" % each for each in headers)
+        await self._write(b"%b %b HTTP/%b\r\n%b\r\n" % (method.encode(), target, version.encode(), lines))
+
+    async def send_body(self, piece: bytes) -> None:
+        """Send a piece of its body."""
+        await self._write(self._connection.send(h11.Data(data=piece)) or b"")
+
+    async def send_end(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        """Send what ends a body."""
+        try:
+            last = self._connection.send(h11.EndOfMessage(headers=trailers))
+        except h11.LocalProtocolError:  # trailers where no chunk can have any
+            last = self._connection.send(h11.EndOfMessage())
+        await self._write(last or b"")
+
+    async def _write(self, data: bytes) -> None:
+        try:
+            async with asyncio.timeout(SILENT):
+                self._writer.write(data)
+                await self._writer.drain()
+        except TimeoutError:
+            raise Broken(f"{self._target.url} took nothing for {SILENT:g} s", 504) from None
+        except OSError:
+            # Its answer may be there already, such as 413.
+            pass
+
+    async def events(self) -> AsyncIterator[h11.Event]:
+        """What the server says, until the end of its answer.
+
+        Raises:
+            Broken: it ends too early, or says what is no HTTP.
+        """
+        while True:
+            try:
+                event = self._connection.next_event()
+            except h11.RemoteProtocolError as error:
+                if self._reader.at_eof():
+                    raise Broken(f"{self._target.url} ended the connection too early", reset=False) from None
+                raise Broken(f"what {self._target.url} says is no answer: {error}") from None
+            if event is h11.NEED_DATA:
+                self._connection.receive_data(await self._read())
+                continue
+            assert isinstance(event, h11.Event)
+            yield event
+            if isinstance(event, h11.EndOfMessage):
+                return
+
+    async def _read(self) -> bytes:
+        try:
+            async with asyncio.timeout(SILENT):
+                data = await self._reader.read(_PIECE)
+        except TimeoutError:
+            raise Broken(f"{self._target.url} said nothing for {SILENT:g} s", 504) from None
+        except OSError as error:
+            raise Broken(f"{self._target.url} broke the connection: {_why(error)}", reset=True) from None
+        if not data and self._connection.their_state is h11.SEND_RESPONSE:
+            raise Broken(f"{self._target.url} ended the connection without an answer", reset=False)
+        return data
+
+    def go_on(self, on_end: Callable[[], None]) -> bool:
+        """Be ready for the next request, and tell when the server ends the connection before it comes.
+
+        Returns:
+            Whether there can be a next one.
+        """
+        with suppress(h11.LocalProtocolError):
+            if self._connection.our_state is h11.DONE and self._connection.their_state is h11.DONE:
+                self._connection.start_next_cycle()
+                if not self._connection.trailing_data[0]:
+                    self._idle = asyncio.create_task(self._watch(on_end))
+                    return True
+        self.leave()
+        return False
+
+    async def _watch(self, on_end: Callable[[], None]) -> None:
+        """What comes before the next request is no answer: the connection is of no more use."""
+        with suppress(OSError):
+            await self._reader.read(1)
+        self.leave()
+        on_end()
+
+    async def _stop_watching(self) -> None:
+        idle, self._idle = self._idle, None
+        if idle is not None:
+            idle.cancel()
+            with suppress(asyncio.CancelledError):
+                await idle
+
+    def leave(self) -> None:
+        """End the connection, whatever is under way."""
+        self._ours.discard(self._address)
+        if self._idle is not None and self._idle is not asyncio.current_task():
+            self._idle.cancel()
+        over = (h11.IDLE, h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
+        if self._connection.our_state in over and self._connection.their_state in over:
+            self._writer.close()
+        else:
+            self._writer.transport.abort()
+
+
+def _state() -> h11.Connection:
+    return h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
+
+
+def _why(error: OSError | UnicodeError) -> str:
+    """In few words, without the numbers of the system."""
+    if isinstance(error, ConnectionRefusedError):
+        return "it refuses connections"
+    text = getattr(error, "strerror", None) or str(error)
+    return text[:1].lower() + text[1:]
