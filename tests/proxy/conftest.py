@@ -1,0 +1,177 @@
+"""A server behind that says what a test has it say, and the proxy in front of it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager
+
+import pytest
+import uvicorn
+
+from faultinject import get_injector, install
+from faultinject.proxy.app import Proxy
+from faultinject.proxy.serving import config
+from faultinject.proxy.target import Target
+
+
+class Behind:
+    """A server that keeps what it was sent, and does what `play` does with each connection.
+
+    Attributes:
+        sent: the bytes of each connection.
+        ended: how each ended, by the other side: `FIN` or `RST`.
+    """
+
+    def __init__(self, play):
+        self.sent = []
+        self.ended = []
+        self.left = threading.Semaphore(0)
+        self._play = play
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection):
+        self.sent.append(bytearray())
+        talk = Talk(connection, self.sent[-1])
+        end = "FIN"
+        with connection:
+            connection.settimeout(20)
+            try:
+                self._play(talk)
+                while talk.read():
+                    pass
+            except ConnectionResetError:
+                end = "RST"
+            except EOFError:
+                pass
+            except OSError:
+                end = "none"
+        self.ended.append(end)
+        self.left.release()
+
+    def close(self):
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        for each in self._threads:
+            each.join(20)
+
+
+class Talk:
+    """One connection of it."""
+
+    def __init__(self, connection, sent):
+        self.connection = connection
+        self._sent = sent
+        self._read = 0
+
+    def read(self):
+        piece = self.connection.recv(65_536)
+        self._sent += piece
+        return piece
+
+    def until(self, end):
+        """What was sent up to there, since the last time."""
+        while (at := self._sent.find(end, self._read)) < 0:
+            if not self.read():
+                raise EOFError
+        start, self._read = self._read, at + len(end)
+        return bytes(self._sent[start : self._read])
+
+    def say(self, *pieces):
+        for each in pieces:
+            self.connection.sendall(each)
+
+    def reset(self):
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.connection.close()
+
+
+@pytest.fixture
+def behind():
+    """`behind(play)`: a server whose connections `play(talk)`."""
+    made = []
+
+    def make(play):
+        made.append(Behind(play))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@contextmanager
+def served(app):
+    """The port that the app is on."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        server = uvicorn.Server(config(app))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
+        thread.start()
+        try:
+            yield sock.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join(20)
+        assert not thread.is_alive()
+
+
+class Front:
+    """The proxy in front, and a client of it."""
+
+    def __init__(self, port, injector):
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.injector = injector
+
+    def connect(self):
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return connection
+
+
+@pytest.fixture
+def front():
+    """`front(url, rules)`: the proxy to that server with faults."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+
+        def make(url, rules="", **more):
+            app = install(Proxy(Target(url), **more), rules or None, enabled=True) if rules else Proxy(Target(url), **more)
+            return Front(stack.enter_context(served(app)), get_injector(app))
+
+        yield make
+
+
+@pytest.fixture
+def exchange(front):
+    """`exchange(front, request)`: what comes back until the end of the connection, and how that ends."""
+
+    def call(proxy, request, *, reads=None):
+        with proxy.connect() as connection:
+            connection.sendall(request)
+            got, end = b"", "FIN"
+            try:
+                while reads is None or len(got) < reads:
+                    piece = connection.recv(65_536)
+                    if not piece:
+                        break
+                    got += piece
+            except ConnectionResetError:
+                end = "RST"
+        return got, end
+
+    return call

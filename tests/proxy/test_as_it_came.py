@@ -1,0 +1,139 @@
+"""Requests reach the server behind as they were sent, and its answers the client, byte for byte."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+
+import pytest
+
+pytestmark = pytest.mark.live
+
+ANSWER = (
+    b"HTTP/1.1 200 Fine By Me\r\nServer: Behind\r\nx-aMz-ReQuest-id: 1\r\nETag: \"a\"\r\nX-Two: a\r\nx-two: b\r\n"
+    b"Content-Length: 4\r\n\r\nmeow"
+)
+REQUESTS = {
+    "plain": b"GET /a%2Fb//c?x=%41&y HTTP/1.1\r\nhOsT: storage.example:99\r\nX-b: 2\r\nAuthorization: AWS a:b=\r\nx-A: 1\r\n\r\n",
+    "sized": b"PUT /k HTTP/1.1\r\nContent-Length: 3\r\nHost: h\r\nAccept-Encoding: identity\r\n\r\nabc",
+    "empty": b"PUT /k HTTP/1.1\r\nHost: h\r\ncontent-length: 0\r\n\r\n",
+    "odd": b"PATCH *?x HTTP/1.1\r\nHost: h\r\nx: \r\n\r\n",
+    "raw": b"GET /%c3%bc%zz?%FF=%% HTTP/1.1\r\nHost: h\r\nX-M: \xe4\r\n\r\n",
+    "old": b"GET /k HTTP/1.0\r\nHost: h\r\n\r\n",
+    "two of one": b"GET /k HTTP/1.1\r\nHost: h\r\nCookie: a\r\nCookie: b\r\n\r\n",
+}
+
+
+def answers(talk):
+    while True:
+        talk.until(b"\r\n\r\n")
+        talk.say(ANSWER)
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request(behind, front, exchange, name):
+    """Method, target, version, names in their case and order, values and body."""
+    server = behind(answers)
+    got, _ = exchange(front(server.url), REQUESTS[name], reads=len(ANSWER))
+    assert bytes(server.sent[0]) == REQUESTS[name]
+    assert got == ANSWER if name != "old" else got.startswith(ANSWER[:20])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ANSWER,
+        b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n",
+        b"HTTP/1.1 599 \r\nContent-Length: 1\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\nx-Other: 2\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n",
+        b"HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n",
+    ],
+)
+def test_an_answer(behind, front, exchange, answer):
+    """Status, phrase, names in their case and order, chunks and what stands behind them."""
+
+    def play(talk):
+        talk.until(b"\r\n\r\n")
+        talk.say(answer)
+
+    server = behind(play)
+    assert exchange(front(server.url), REQUESTS["plain"], reads=len(answer)) == (answer, "FIN")
+
+
+def test_chunks_and_trailers_go_on(behind, front, exchange):
+    """A body of unknown length stays one."""
+
+    def play(talk):
+        talk.until(b"X-Sum: 1\r\n\r\n")
+        talk.say(ANSWER)
+
+    request = (
+        b"PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"
+    )
+    server = behind(play)
+    assert exchange(front(server.url), request, reads=len(ANSWER)) == (ANSWER, "FIN")
+    assert bytes(server.sent[0]) == request
+
+
+def test_a_connection_is_kept_on_both_sides(behind, front):
+    """Each client's by one of its own."""
+    server = behind(answers)
+    proxy = front(server.url)
+    clients = [http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=20) for _ in range(2)]
+    for _ in range(3):
+        for each in clients:
+            each.request("GET", "/k")
+            assert each.getresponse().read() == b"meow"
+    assert [each.count(b"GET /k") for each in map(bytes, server.sent)] == [3, 3]
+    for each in clients:
+        each.close()
+        assert server.left.acquire(timeout=20)
+    assert server.ended == ["FIN", "FIN"]
+
+
+def test_the_host_of_the_server(behind, front, exchange):
+    """Where it is asked for."""
+    server = behind(answers)
+    exchange(front(server.url, rewrite_host=True), REQUESTS["plain"], reads=len(ANSWER))
+    assert bytes(server.sent[0]) == REQUESTS["plain"].replace(b"storage.example:99", f"127.0.0.1:{server.port}".encode())
+
+
+def test_what_is_expected(behind, front):
+    """`100 Continue` comes from the server behind: not before it says so, and never where it refuses."""
+    asked = threading.Event()
+    go_on = threading.Event()
+
+    def play(talk):
+        talk.until(b"\r\n\r\n")
+        asked.set()
+        assert go_on.wait(20)
+        talk.say(b"HTTP/1.1 100 Continue\r\n\r\n")
+        talk.until(b"abc")
+        talk.say(ANSWER)
+        talk.until(b"\r\n\r\n")
+        talk.say(b"HTTP/1.1 417 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    server = behind(play)
+    head = b"PUT /k HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+    with front(server.url).connect() as client:
+        client.sendall(head)
+        assert asked.wait(20)
+        client.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        client.settimeout(20)
+        go_on.set()
+        assert client.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"abc")
+        got = b""
+        while len(got) < len(ANSWER):
+            got += client.recv(1000)
+        assert got == ANSWER
+        client.sendall(head)
+        got = b""
+        while piece := client.recv(1000):
+            got += piece
+        assert got.startswith(b"HTTP/1.1 417 No\r\n")
+        assert b"100 Continue" not in got
