@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from faultinject.server.certificates import Certificate
     from faultinject.server.connections import Server
 
+PROXY_IDLE = 600
+"""Seconds of a connection without a request: it lasts as long as the server behind keeps its own."""
+
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one.
@@ -79,17 +82,58 @@ def uvicorn_server(app: Any, certificate: Certificate | None = None) -> uvicorn.
         raise MissingExtra(f"an ASGI app is served by uvicorn: {install_extra('serve')}") from None
     from faultinject.server.connections import IDLE
 
-    config = Config(
-        app,
-        # uvloop cannot end encrypted connections that their client keeps: https://github.com/MagicStack/uvloop/issues/471
-        loop="auto" if certificate is None else "asyncio",
-        log_level="warning",
-        timeout_graceful_shutdown=2,
-        timeout_keep_alive=int(IDLE),
-        ssl_certfile=None if certificate is None else certificate.chain,
-        ssl_keyfile=None if certificate is None else certificate.key,
+    return Server(
+        Config(
+            app,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=int(IDLE),
+            **_quiet(certificate),
+        )
     )
-    return Server(config)
+
+
+def proxy_server(app: Any, certificate: Certificate | None = None) -> uvicorn.Server:
+    """A server of the proxy, which adds nothing of its own to an answer.
+
+    Args:
+        app: the proxy, with or without faults around it.
+        certificate: what its clients' connections are encrypted with, or None.
+
+    Raises:
+        MissingExtra: uvicorn, httptools or h11 is not installed.
+    """
+    try:
+        from uvicorn import Config, Server
+
+        from faultinject.proxy.front import Front
+    except ImportError:
+        from faultinject.installation import install_extra
+
+        raise MissingExtra(f"the proxy needs uvicorn and httptools: {install_extra('proxy')}") from None
+    return Server(
+        Config(
+            app,
+            http=Front,
+            ws="none",
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=PROXY_IDLE,
+            **_quiet(certificate),
+        )
+    )
+
+
+def _quiet(certificate: Certificate | None) -> dict[str, Any]:
+    """Nothing but warnings, and TLS where there is a certificate."""
+    return {
+        # uvloop cannot end encrypted connections that their client keeps: https://github.com/MagicStack/uvloop/issues/471
+        "loop": "auto" if certificate is None else "asyncio",
+        "log_level": "warning",
+        "ssl_certfile": None if certificate is None else certificate.chain,
+        "ssl_keyfile": None if certificate is None else certificate.key,
+    }
 
 
 def heed_interrupts() -> None:

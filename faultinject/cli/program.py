@@ -24,6 +24,7 @@ from faultinject.cli.explore import explore
 from faultinject.cli.fidelity import fidelity
 from faultinject.cli.layout import CONTEXT
 from faultinject.cli.preview import preview
+from faultinject.cli.proxy import proxy
 from faultinject.cli.report import report
 from faultinject.cli.run import run
 from faultinject.cli.schema import schema
@@ -125,6 +126,7 @@ def program(context: click.Context) -> None:
 for each in (
     demo,
     serve,
+    proxy,
     run,
     control,
     explore,

@@ -45,17 +45,19 @@ class Proxy:
             await _live(receive, send)
             return
         asked: Asked = scope[KEY]
-        asked.line.forget()
-        try:
-            if tuple(scope["client"] or ()) in self._ours:
-                raise Broken(f"{self.target.url} leads back to this proxy", 508)
-            upstream = await self._connected(asked)
-        except Broken as broken:
-            await _tell(send, broken)
-            return
-        await _Exchange(asked, upstream, receive, send).run(
-            scope["method"], scope["http_version"], self._headers(asked)
-        )
+        # uvicorn begins the next request when an answer is written, which is before this one is over.
+        async with asked.line.turn:
+            asked.line.forget()
+            try:
+                if tuple(scope["client"] or ()) in self._ours:
+                    raise Broken(f"{self.target.url} leads back to this proxy", 508)
+                upstream = await self._connected(asked)
+            except Broken as broken:
+                await _tell(send, broken)
+                return
+            await _Exchange(asked, upstream, receive, send).run(
+                scope["method"], scope["http_version"], self._headers(asked)
+            )
 
     async def _connected(self, asked: Asked) -> Upstream:
         line = asked.line
@@ -82,7 +84,8 @@ def _without_upgrade(headers: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes
             kept = [each for each in value.split(b",") if each.strip().lower() not in _UPGRADES]
             if not kept:
                 continue
-            value = b",".join(kept).strip()
+            yield name, b",".join(kept).strip()
+            continue
         yield name, value
 
 
@@ -108,7 +111,7 @@ class _Exchange:
                 self._may_go_on.set()
             sending = asyncio.create_task(self._forward())
             try:
-                await self._answer(method)
+                await self._answer()
             finally:
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
@@ -146,7 +149,7 @@ class _Exchange:
                 self._left = True
                 self._upstream.leave()
 
-    async def _answer(self, method: str) -> None:
+    async def _answer(self) -> None:
         line, send = self._asked.line, self._send
         async for event in self._upstream.events():
             if isinstance(event, h11.InformationalResponse):

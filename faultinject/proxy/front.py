@@ -45,7 +45,7 @@ class Front(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self.asked = Asked(self.line)
-        self.scope[KEY] = self.asked  # type: ignore[typeddict-unknown-key]
+        self.scope[KEY] = self.asked  # type: ignore[literal-required]  # what a server adds of its own
 
     def on_url(self, url: bytes) -> None:
         """A part of its target."""

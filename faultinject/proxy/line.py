@@ -25,11 +25,13 @@ class Line(asyncio.Transport):
 
     Attributes:
         upstream: made when a request first goes on. Each client's connection has one of its own, as it would have without us.
+        turn: whoever's request is under way has it.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__()
         self.upstream: Upstream | None = None
+        self.turn = asyncio.Lock()
         self._transport = transport
         self._spelling: tuple[bytes, bytes, RawHeaders] | None = None
         self._trailers: RawHeaders = ()

@@ -31,12 +31,16 @@ class Target:
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise ConfigurationError(f"{told}: no host and port can be read from it; it looks like http://127.0.0.1:9000") from None
+            raise ConfigurationError(
+                f"{told}: no host and port can be read from it; it looks like http://127.0.0.1:9000"
+            ) from None
         if parts.scheme not in PORTS or not parts.hostname:
             near = f"; did you mean http://{url}?" if "://" not in url and _is_address(url) else ""
             raise ConfigurationError(f"{told} is no URL of a server, such as http://127.0.0.1:9000{near}")
         if parts.username is not None or parts.password is not None:
-            raise ConfigurationError(f"{told}: leave out what stands before the @; requests go on with what they have themselves")
+            raise ConfigurationError(
+                f"{told}: leave out what stands before the @; requests go on with what they have themselves"
+            )
         if parts.path not in ("", "/") or parts.query or parts.fragment:
             raise ConfigurationError(
                 f"{told}: leave out what stands behind the host; requests go on to their own path, which is signed"

@@ -65,7 +65,9 @@ class Upstream:
         ours.add(self._address)
 
     @classmethod
-    async def open(cls, target: Target, context: ssl.SSLContext | None, ours: set[tuple[str, int]]) -> Upstream:
+    async def open(
+        cls, target: Target, context: ssl.SSLContext | None, ours: set[tuple[str, int]]
+    ) -> Upstream:
         """Connect; arguments as those of the class, and what TLS is spoken by.
 
         Raises:
@@ -96,9 +98,13 @@ class Upstream:
     @property
     def ended(self) -> bool:
         """Whether no request can go on by it."""
-        return self._reader.at_eof() or self._writer.is_closing() or self._connection.our_state is not h11.IDLE
+        return (
+            self._reader.at_eof() or self._writer.is_closing() or self._connection.our_state is not h11.IDLE
+        )
 
-    async def send_head(self, target: bytes, method: str, version: str, headers: list[tuple[bytes, bytes]]) -> None:
+    async def send_head(
+        self, target: bytes, method: str, version: str, headers: list[tuple[bytes, bytes]]
+    ) -> None:
         """Send a request's line and headers, byte for byte.
 
         Raises:

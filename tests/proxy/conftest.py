@@ -7,11 +7,10 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-import uvicorn
 
 from faultinject import get_injector, install
+from faultinject.cli.listening import proxy_server
 from faultinject.proxy.app import Proxy
-from faultinject.proxy.serving import config
 from faultinject.proxy.target import Target
 
 
@@ -118,7 +117,7 @@ def behind():
 def served(app):
     """The port that the app is on."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        server = uvicorn.Server(config(app))
+        server = proxy_server(app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
         thread.start()
         try:
@@ -138,8 +137,7 @@ class Front:
         self.injector = injector
 
     def connect(self):
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
-        return connection
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
 
 @pytest.fixture
@@ -150,7 +148,11 @@ def front():
     with ExitStack() as stack:
 
         def make(url, rules="", **more):
-            app = install(Proxy(Target(url), **more), rules or None, enabled=True) if rules else Proxy(Target(url), **more)
+            app = (
+                install(Proxy(Target(url), **more), rules or None, enabled=True)
+                if rules
+                else Proxy(Target(url), **more)
+            )
             return Front(stack.enter_context(served(app)), get_injector(app))
 
         yield make

@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.live
 
 ANSWER = (
-    b"HTTP/1.1 200 Fine By Me\r\nServer: Behind\r\nx-aMz-ReQuest-id: 1\r\nETag: \"a\"\r\nX-Two: a\r\nx-two: b\r\n"
+    b'HTTP/1.1 200 Fine By Me\r\nServer: Behind\r\nx-aMz-ReQuest-id: 1\r\nETag: "a"\r\nX-Two: a\r\nx-two: b\r\n'
     b"Content-Length: 4\r\n\r\nmeow"
 )
 REQUESTS = {
@@ -48,7 +48,7 @@ def test_a_request(behind, front, exchange, name):
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\nx-Other: 2\r\n\r\n",
         b"HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n",
-        b"HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n",
+        b'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\n\r\n',
     ],
 )
 def test_an_answer(behind, front, exchange, answer):
@@ -69,9 +69,7 @@ def test_chunks_and_trailers_go_on(behind, front, exchange):
         talk.until(b"X-Sum: 1\r\n\r\n")
         talk.say(ANSWER)
 
-    request = (
-        b"PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"
-    )
+    request = b"PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"
     server = behind(play)
     assert exchange(front(server.url), request, reads=len(ANSWER)) == (ANSWER, "FIN")
     assert bytes(server.sent[0]) == request
@@ -97,7 +95,9 @@ def test_the_host_of_the_server(behind, front, exchange):
     """Where it is asked for."""
     server = behind(answers)
     exchange(front(server.url, rewrite_host=True), REQUESTS["plain"], reads=len(ANSWER))
-    assert bytes(server.sent[0]) == REQUESTS["plain"].replace(b"storage.example:99", f"127.0.0.1:{server.port}".encode())
+    assert bytes(server.sent[0]) == REQUESTS["plain"].replace(
+        b"storage.example:99", f"127.0.0.1:{server.port}".encode()
+    )
 
 
 def test_what_is_expected(behind, front):
@@ -137,3 +137,14 @@ def test_what_is_expected(behind, front):
             got += piece
         assert got.startswith(b"HTTP/1.1 417 No\r\n")
         assert b"100 Continue" not in got
+
+
+def test_the_next_request_goes_by_the_same_connection(behind, front):
+    """However soon it comes: no connection is left behind."""
+    server = behind(answers)
+    client = http.client.HTTPConnection("127.0.0.1", front(server.url).port, timeout=20)
+    for _ in range(300):
+        client.request("GET", "/k")
+        assert client.getresponse().read() == b"meow"
+    client.close()
+    assert len(server.sent) == 1

@@ -70,7 +70,9 @@ def test_it_says_nothing(behind, front, exchange, monkeypatch):
 
 
 @pytest.mark.parametrize("end", ["FIN", "RST"])
-@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Le", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"])
+@pytest.mark.parametrize(
+    "said", [b"", b"HTTP/1.1 200 OK\r\nContent-Le", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"]
+)
 def test_it_ends_the_connection(behind, front, exchange, said, end):
     """The client sees what it would see without us: the same end, at the same place of a body."""
     got, seen = exchange(front(behind(saying(said, ends=end)).url), REQUEST)

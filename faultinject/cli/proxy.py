@@ -1,0 +1,164 @@
+"""`faultinject proxy`: faults in front of a server of any language, wherever it is."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import click
+
+from faultinject.cli.layout import CONTEXT
+from faultinject.cli.serving import (
+    CONTROL,
+    JOURNAL,
+    certificate_for,
+    named_to_apps,
+    serve_until_ended,
+    with_faults,
+)
+from faultinject.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from faultinject.proxy.target import Target
+    from faultinject.rules.scenario import Scenario
+
+
+@click.command(context_settings=CONTEXT, short_help="Put faults in front of any HTTP server.")
+@click.option(
+    "--to", "url", required=True, metavar="URL", help="The server: http://HOST:PORT or https://HOST."
+)
+@click.option("-r", "--rule", "rules", multiple=True, metavar="RULE", help="A rule; may be given again.")
+@click.option("--file", metavar="FILE", help="Rules of a TOML file; they come before those of -r.")
+@click.option("--seed", help="The seed.  [default: the file's, else $FAULTINJECT_SEED, else one is chosen]")
+@click.option(
+    "--vendor",
+    metavar="VENDOR",
+    help="How rules without a storage vendor read bucket, key and operation.  [default: by the host of --to, else the S3 way]",
+)
+@click.option(
+    "--rewrite-host",
+    is_flag=True,
+    help="Send the server its own Host, instead of that which the client sent and may have signed.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+)
+@click.option(
+    "--journal", metavar="FILE", help="Append every request to this file.  [default: $FAULTINJECT_JOURNAL]"
+)
+@click.option(
+    "--control",
+    metavar="PLACE",
+    help="Offer the control API and its page at this path (/_faultinject) or address (127.0.0.1:8765).  [default: $FAULTINJECT_CONTROL]",
+)
+@click.option(
+    "--tls", is_flag=True, help="Speak TLS, with a certificate of its own making; its path is printed."
+)
+def proxy(
+    *,
+    url: str,
+    rules: tuple[str, ...],
+    file: str | None,
+    seed: str | None,
+    vendor: str | None,
+    rewrite_host: bool,
+    host: str,
+    port: int,
+    journal: str | None,
+    control: str | None,
+    tls: bool,
+) -> int:
+    """Put faults in front of a server that is no Python app: a real service, MinIO, Azurite, a program in Go.
+
+    Requests and answers go on as they came, byte for byte, so that signatures hold. Requests that match a rule get its fault.
+    Each connection of a client has one of its own to the server. Rules, the journal and the end are as in `serve`.
+
+    The server sees the Host that the client sent. A service that knows hosts of its own needs --rewrite-host, and a client
+    that signs its requests then has to sign that one.
+    """
+    from faultinject.cli import listening
+    from faultinject.cli import rules as reading
+    from faultinject.proxy.app import Proxy
+    from faultinject.proxy.target import Target
+    from faultinject.rules.scenario import Scenario
+
+    target = Target(url)
+    settings = reading.services()
+    reading.refuse_production(settings)
+    scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
+    if scenario.rules or journal is not None:
+        reading.refuse_switched_off(settings)
+    dialect = _dialect(vendor, target)
+    scenario = _reading_as(dialect, scenario)
+    path = reading.journal(journal, settings)
+    with (
+        named_to_apps(CONTROL, control),
+        named_to_apps(JOURNAL, path),
+        certificate_for(host) if tls else nullcontext() as certificate,
+    ):
+        records = (
+            path is not None or control is not None or settings.control is not None or settings.on_request
+        )
+        served = with_faults(Proxy(target, rewrite_host=rewrite_host), scenario, seed, records=records)
+        server = listening.proxy_server(served, certificate)
+        sock = listening.listen(host, port)
+        _refuse_itself(target, sock.getsockname()[:2])
+        return serve_until_ended(
+            served, server, sock, f"in front of {target.url}", dialect or "s3", certificate
+        )
+
+
+def _dialect(vendor: str | None, target: Target) -> str | None:
+    """Who is asked: the vendor that was named, else the first to whose endpoints the server belongs, else None."""
+    from faultinject import vendors
+    from faultinject.vendors.addressing import host_bucket
+
+    if vendor is not None:
+        if vendors.get(vendor).addressing is None:
+            raise ConfigurationError(f"--vendor: {vendor} is not a storage vendor")
+        return vendor
+    for name in vendors.names():
+        endpoints = vendors.get(name).endpoints
+        if host_bucket(target.host, endpoints) or host_bucket(f"bucket.{target.host}", endpoints):
+            return name
+    return None
+
+
+def _reading_as(vendor: str | None, scenario: Scenario) -> Scenario:
+    """The rules, where those without a storage vendor read requests as this one has them."""
+    from faultinject.rules.rule import Rule
+    from faultinject.rules.scenario import Scenario
+
+    if vendor is None:
+        return scenario
+    rules = []
+    for rule in scenario.rules:
+        name, conditions, unless, options = rule.parts
+        own = options if rule.vendor is not None else {"vendor": vendor, **options}
+        rules.append(Rule.of_parts(rule.fault, (name, conditions, unless, own)))
+    return Scenario.of_rules(rules, scenario.seed, scenario.abort)
+
+
+def _refuse_itself(target: Target, address: tuple[str, int]) -> None:
+    """What would only ask itself.
+
+    Raises:
+        ConfigurationError: the server is the proxy.
+    """
+    from ipaddress import ip_address
+    from socket import SOCK_STREAM, getaddrinfo
+
+    host, port = address
+    if target.port != port:
+        return
+    try:
+        found = {str(each[4][0]) for each in getaddrinfo(target.host, target.port, type=SOCK_STREAM)}
+    except OSError:  # told of by the answers
+        return
+    everywhere = ip_address(host).is_unspecified
+    if host in found or (everywhere and found & {"127.0.0.1", "::1"}):
+        raise ConfigurationError(
+            f"--to {target.url} is this proxy itself; choose another port for it with --port, or 0 for any free one"
+        )

@@ -1,0 +1,203 @@
+"""What every command that serves has in common: the journal's name, faults around the app, what is told, the end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from socket import socket
+
+    import uvicorn
+
+    from faultinject.engine.journal_entry import Outcome
+    from faultinject.injector.injector import Injector
+    from faultinject.rules.scenario import Scenario
+    from faultinject.server.certificates import Certificate
+
+JOURNAL = "FAULTINJECT_JOURNAL"
+CONTROL = "FAULTINJECT_CONTROL"
+RETRY_TESTS, TEST_MODES = "gcs", "b2"
+"""Whose store has `/retry_test`, and whose has `X-Bz-Test-Mode`."""
+
+
+@contextmanager
+def certificate_for(host: str) -> Iterator[Certificate]:
+    """A certificate for this host and for this machine; its files are gone after the block."""
+    from faultinject.server.certificates import certificate
+
+    with certificate(host) as made:
+        yield made
+
+
+def serve_until_ended(
+    served: Any,
+    server: uvicorn.Server | None,
+    sock: socket,
+    title: str,
+    vendor: str,
+    certificate: Certificate | None,
+) -> int:
+    """Serve until somebody ends it, and sum up."""
+    from faultinject import get_injector
+    from faultinject.cli import listening
+
+    injector = get_injector(served)
+    listening.heed_interrupts()
+    listening.heed_endings()
+    interrupted = False
+    try:
+        _announce(title, listening.url_of(sock, "http" if certificate is None else "https"), injector, vendor)
+        if certificate is not None:
+            _tell_trust(certificate)
+        click.echo("Ctrl-C ends it.")
+        if injector is not None:
+            injector.journal.follow(_tell)
+        if server is None:
+            listening.wsgi_server(served, sock, certificate).serve_forever()
+        else:
+            server.run(sockets=[sock])
+    except KeyboardInterrupt:
+        interrupted = True
+    except SystemExit:  # uvicorn's way to say that the app did not start
+        pass
+    finally:
+        sock.close()
+    if server is not None and not server.started and not interrupted:
+        click.echo("faultinject: the app did not start", err=True)
+        return 2
+    _sum_up(injector)
+    return 0
+
+
+@contextmanager
+def named_to_apps(variable: str, value: str | None) -> Iterator[None]:
+    """For its block, the environment names the journal, or where control is: an app that makes an injector of its own finds it there."""
+    before = os.environ.get(variable)
+    if value is not None:
+        os.environ[variable] = value
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[variable] = before
+        else:
+            os.environ.pop(variable, None)
+
+
+def with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: bool) -> Any:
+    """The app with its faults; without any, with what records its requests, unless it has an injector of its own."""
+    from faultinject import get_injector, install
+    from faultinject.exceptions import StoreUnavailable
+
+    if not scenario.rules and not (records and get_injector(served) is None):
+        return served
+    with announced_below():
+        found = install(served, scenario, seed=seed, enabled=True)
+    injector = get_injector(found)
+    if injector is not None and injector.missing_store:
+        raise StoreUnavailable(injector.missing_store)
+    return found
+
+
+@contextmanager
+def announced_below() -> Iterator[None]:
+    """For its block, the start-up line is not logged: it stands in what is printed below.
+
+    Nor that the switch is off, which this command does not need.
+    """
+    import logging
+
+    def is_other(record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        off = message.startswith("faultinject is off") and "FAULTINJECT_ENABLED" in message
+        return not off and not message.startswith("faultinject is on")
+
+    log = logging.getLogger("faultinject")
+    log.addFilter(is_other)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_other)
+
+
+def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> None:
+    from faultinject.cli.descriptions import bound, sentence
+    from faultinject.rules.values import visible
+
+    click.echo(f"{title} on {url}")
+    if injector is None or not injector.scenario.rules:
+        example = f"{_example(vendor)},probability=0.3"
+        click.echo(f"  no rules, so no faults; give some with -r, such as -r {example}")
+    else:
+        scenario = injector.scenario
+        for name, rule in zip(scenario.display_names, scenario.rules, strict=True):
+            click.echo(f"  {name}: {visible(str(rule))}")
+            click.echo(f"    {sentence(rule)}")
+        click.echo(f"  seed: {visible(injector.seed)}")
+    if injector is not None and (watch := injector.own_plan.watch) is not None:
+        click.echo(f"  {bound(watch.text)}")
+    if injector is not None and vendor == RETRY_TESTS:
+        click.echo("  POST /retry_test: faults for one test alone, as Google's storage-testbench takes them")
+    if injector is not None and injector.control is not None:
+        place = injector.control.place
+        click.echo(f"  control: {url}{place}/" if place[0] == "/" else f"  control: http://{place}/")
+    if injector is not None and vendor == TEST_MODES:
+        click.echo(
+            "  X-Bz-Test-Mode: the failures that Backblaze has for tests, for requests with this header"
+        )
+    if injector is not None and injector.own_plan.asked is not None:
+        click.echo("  x-faultinject-rules: a request may ask for faults of its own by this header")
+    if injector is not None and injector.journal.path is not None:
+        click.echo(f"  journal: {visible(injector.journal.path)}")
+
+
+def _tell_trust(certificate: Certificate) -> None:
+    click.echo(f"  certificate to trust: {certificate.authority}")
+    for variable in certificate.trust:
+        click.echo(f"    export {variable}={certificate.authority}")
+
+
+def _example(vendor: str) -> str:
+    """An error by which the vendor asks clients to slow down."""
+    from faultinject import vendors
+
+    addresses = [each.address for each in vendors.get(vendor).group("@throttle")]
+    slow = f"{vendor}:SlowDown"
+    return slow if slow in addresses else addresses[0]
+
+
+def _tell(outcome: Outcome) -> None:
+    """One line for an injected fault, when it is decided, and one more when it was not carried out after all."""
+    if outcome.injected == bool(outcome.final):
+        return
+    from faultinject.engine.journal_entry import quoted
+
+    what = outcome.fault or ""
+    if outcome.status is not None and not what.startswith("http:"):
+        what = f"{what} ({outcome.status})"
+    line = f"{quoted(outcome.method)} {quoted(outcome.path)} -> {what} by {outcome.rule}"
+    if outcome.final:
+        line = f"{line} was not carried out: {outcome.did}"
+    try:
+        click.echo(line)
+    except OSError:
+        # Nobody reads any more; the server goes on.
+        sys.stdout = sys.stderr
+
+
+def _sum_up(injector: Injector | None) -> None:
+    if injector is None or not injector.scenario.rules:
+        click.echo("\nended")
+        return
+    click.echo("\nended; injected:")
+    for name, count in injector.counts().items():
+        line = f"  {name}: {count['injected']} of {count['matched']} requests that met its conditions"
+        if failed := count.get("failed"):
+            line += f"; {failed} could not be decided and passed, see the log"
+        click.echo(line)
