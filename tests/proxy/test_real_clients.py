@@ -1,0 +1,56 @@
+"""What the SDKs of every language send reaches the service as they sent it, and so do its answers: signatures hold."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+from faultinject.conformance import driving, plan, run, sdks
+from faultinject.conformance.plan import Phase
+from faultinject.proxy.app import Proxy
+from faultinject.proxy.target import Target
+from tests.slowly import others_slowly
+
+from .conftest import served
+from .tap import Tap, messages
+
+pytestmark = pytest.mark.live
+
+CALLS = [
+    Phase("cal", "", tuple((kind, 2) for kind in plan.KINDS), "nothing is done"),
+    Phase("slo", "{throttled}", (("get", 1), ("put", 1)), "the first attempts are throttled"),
+]
+
+
+@pytest.mark.parametrize(
+    "sdk", others_slowly(sdks.SDKS.values(), lambda sdk: sdk.name in ("cos", "boto3", "curl")), ids=lambda sdk: sdk.name
+)
+def test_nothing_is_changed(sdk, monkeypatch):
+    """Line by line, in their case and order, with their bodies, either way, on as many connections."""
+    if sdk.version is None:
+        pytest.skip(f"{sdk.package} is not installed")
+    taps = []
+    real = driving.serving
+
+    @contextmanager
+    def serving(*arguments, **named):
+        with (
+            real(*arguments, **named) as found,
+            Tap(urlsplit(found.url).port) as behind,
+            served(Proxy(Target(behind.url))) as port,
+            Tap(port) as before,
+        ):
+            taps.extend((before, behind))
+            found.url = before.url
+            yield found
+
+    monkeypatch.setattr(driving, "serving", serving)
+    done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, phases=CALLS)
+    assert [each for each in done.windows if each.key.startswith("cal") and not each.returned] == []
+    before, behind = taps
+    assert sum(map(len, before.said)) > 100
+    for kept in ("said", "answered"):
+        came, went = (sorted(each for each in map(bytes, getattr(tap, kept)) if each) for tap in taps)
+        assert [messages(each) for each in came] == [messages(each) for each in went]
