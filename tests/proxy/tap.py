@@ -80,7 +80,9 @@ def messages(stream):
         head, end, stream = stream.partition(b"\r\n\r\n")
         assert end, head[:200]
         fields = dict(
-            line.lower().split(b":", 1) for line in head.split(b"\r\n")[1:] if line.lower().startswith((b"content-length", b"transfer-enc"))
+            line.lower().split(b":", 1)
+            for line in head.split(b"\r\n")[1:]
+            if line.lower().startswith((b"content-length", b"transfer-enc"))
         )
         body, behind = b"", b""
         if fields.get(b"transfer-encoding", b"").strip() == b"chunked":

@@ -25,7 +25,9 @@ CALLS = [
 
 
 @pytest.mark.parametrize(
-    "sdk", others_slowly(sdks.SDKS.values(), lambda sdk: sdk.name in ("cos", "boto3", "curl")), ids=lambda sdk: sdk.name
+    "sdk",
+    others_slowly(sdks.SDKS.values(), lambda sdk: sdk.name in ("cos", "boto3", "curl")),
+    ids=lambda sdk: sdk.name,
 )
 def test_nothing_is_changed(sdk, monkeypatch):
     """Line by line, in their case and order, with their bodies, either way, on as many connections."""

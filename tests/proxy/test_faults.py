@@ -1,0 +1,111 @@
+"""Faults in front of a server behind: its requests, its answers and its connections."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.live
+
+GET = b"GET /photos/cat HTTP/1.1\r\nHost: h\r\n\r\n"
+PUT = b"PUT /photos/cat HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nmeow"
+ANSWER = b"HTTP/1.1 200 Fine\r\nX-Own: 1\r\nContent-Length: 10\r\n\r\n0123456789"
+CHUNKED = b"HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n"
+
+
+def answers(talk, answer=ANSWER):
+    while True:
+        head = talk.until(b"\r\n\r\n")
+        if b"Content-Length: 4" in head:
+            talk.until(b"meow")
+        talk.say(answer)
+
+
+def test_an_error_instead(behind, front, exchange):
+    """The vendor's, and nothing reaches the server; the next request goes on."""
+    server = behind(answers)
+    proxy = front(server.url, "cos:SlowDown,times=1")
+    got, _ = exchange(proxy, PUT + GET + b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+    first, _, rest = got.partition(b"</Error>")
+    assert first.startswith(b"HTTP/1.1 503 ")
+    assert b"<Code>SlowDown</Code>" in first
+    assert rest.strip().startswith(ANSWER)
+    assert bytes(server.sent[0]).startswith(GET)
+    assert [(each.did, each.status) for each in proxy.injector.journal.outcomes] == [
+        ("answered", 503),
+        ("passed", None),
+        ("passed", None),
+    ]
+
+
+@pytest.mark.parametrize("exact", ["cos:SlowDown,exact=yes", "cos:SlowDown,exact=yes,when=after"])
+def test_the_vendors_own_head(behind, front, exchange, exact):
+    """Where it is asked for, byte for byte."""
+    got, _ = exchange(front(behind(answers).url, exact), GET)
+    assert got.startswith(b"HTTP/1.1 503 Slow Down\r\n")
+
+
+def test_an_error_after_it_was_done(behind, front, exchange):
+    """The server has done it, and the client does not get to know."""
+    server = behind(answers)
+    got, _ = exchange(front(server.url, "cos:InternalError,when=after,set.connection=close"), PUT)
+    assert got.startswith(b"HTTP/1.1 500 ")
+    assert b"Fine" not in got
+    assert bytes(server.sent[0]) == PUT
+
+
+@pytest.mark.parametrize(
+    ("rule", "end"),
+    [("reset", "RST"), ("close", "FIN"), ("reset,when=after", "RST"), ("close,when=after", "FIN")],
+)
+def test_the_connection_ends(behind, front, exchange, rule, end):
+    """The client's; that to the server ends as it does when a client leaves."""
+    server = behind(answers)
+    assert exchange(front(server.url, rule), PUT) == (b"", end)
+    if "after" in rule:
+        assert server.left.acquire(timeout=20)
+        assert bytes(server.sent[0]) == PUT
+    else:
+        assert server.sent == []
+
+
+@pytest.mark.parametrize("answer", [ANSWER, CHUNKED], ids=["sized", "chunked"])
+def test_an_answer_is_cut(behind, front, exchange, answer):
+    """Its head is written past uvicorn: names are in small letters, and the phrase is the usual one."""
+    server = behind(lambda talk: answers(talk, answer))
+    got, _ = exchange(front(server.url, "truncate"), GET)
+    head, _, body = got.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert 0 < len(re.findall(rb"\d", body.partition(b"\r\n")[2] if answer == CHUNKED else body)) < 10
+
+
+def test_an_answer_is_marked(behind, front, exchange):
+    """Where it comes late; names of the server keep their case."""
+    got, _ = exchange(
+        front(behind(answers).url, "latency,delay=1ms"),
+        GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
+    )
+    head = got.partition(b"\r\n\r\n")[0]
+    assert head.startswith(b"HTTP/1.1 200 Fine\r\n")
+    assert b"\r\nX-Own: 1\r\n" in head
+    assert b"\r\nx-faultinject: rule-1" in head
+
+
+def test_an_upload_breaks_in_its_middle(behind, front, exchange):
+    """So many bytes were read, and the server was asked for nothing."""
+    server = behind(answers)
+    assert exchange(front(server.url, "reset,after_bytes=2"), PUT) == (b"", "RST")
+    assert server.sent == []
+
+
+def test_a_share(behind, front, exchange):
+    """As often as the rule says, by the seed, on one connection."""
+    server = behind(answers)
+    proxy = front(server.url, "cos:SlowDown,probability=0.3,set.x-a=b")
+    last = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    got, _ = exchange(proxy, GET * 199 + last)
+    failed = got.count(b"HTTP/1.1 503 ")
+    assert failed + got.count(b"HTTP/1.1 200 Fine") == 200
+    assert failed == proxy.injector.counts()["rule-1"]["injected"]
+    assert 30 < failed < 90
