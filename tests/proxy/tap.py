@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 
@@ -59,10 +60,8 @@ class Tap:
             goes.shutdown(socket.SHUT_WR)
         except OSError:
             for each in (came, goes):
-                try:
+                with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
         ends.release()
 
     @staticmethod

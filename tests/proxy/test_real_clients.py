@@ -51,8 +51,7 @@ def test_nothing_is_changed(sdk, monkeypatch):
     monkeypatch.setattr(driving, "serving", serving)
     done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, phases=CALLS)
     assert [each for each in done.windows if each.key.startswith("cal") and not each.returned] == []
-    before, behind = taps
-    assert sum(map(len, before.said)) > 100
+    assert sum(map(len, taps[0].said)) > 100
     for kept in ("said", "answered"):
         came, went = (sorted(each for each in map(bytes, getattr(tap, kept)) if each) for tap in taps)
         assert [messages(each) for each in came] == [messages(each) for each in went]
