@@ -1,4 +1,4 @@
-"""A user's command against the embedded store, run as often as an exploration asks."""
+"""A user's command against a service, run as often as an exploration asks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 from faultinject.exceptions import ConfigurationError
-from faultinject.store import ObjectStore
 from faultinject.testing.exploration.causes import ReportedFailure
+
+if TYPE_CHECKING:
+    from faultinject.cli.services import Service
 
 LINES, BYTES = 20, 65_536
 """How much of a command's output is shown: its last lines, of its last bytes."""
@@ -23,56 +25,42 @@ class CommandFailed(ReportedFailure):
 
 
 class Command:
-    """A command that finds a store of its own at the address in ENDPOINT.
+    """A command that finds a service at the address in ENDPOINT.
 
     Args:
         command: its words.
         reset: a shell command that prepares each run, or None.
-        vendor: whose dialect the store speaks.
-        endpoints: the user's own host suffixes.
-
-    Raises:
-        ConfigurationError: the store does not speak that dialect.
+        service: what it sends its requests to.
     """
 
-    def __init__(
-        self, command: Sequence[str], reset: str | None, vendor: str, endpoints: Sequence[str]
-    ) -> None:
-        from faultinject.adapters.wsgi import wrap
-        from faultinject.injector.injector import Injector
-
+    def __init__(self, command: Sequence[str], reset: str | None, service: Service) -> None:
         self._command = command
         self._reset = reset
-        self._vendor = vendor
-        self._endpoints = endpoints
-        self._store = self._empty()
+        self._service = service
         self._kill: Callable[[], None] = _nothing
         self._ended = ""
-        self.requests = 0
-        self._app = wrap(self._serve, Injector([], environ={}))
         self._environ = dict(os.environ)
 
-    def __enter__(self) -> None:
-        from faultinject.cli import listening
+    @property
+    def requests(self) -> int:
+        """How many have come."""
+        return self._service.requests
 
-        sock = listening.listen("127.0.0.1", 0)
-        self._environ["ENDPOINT"] = listening.url_of(sock)
-        self._server = listening.wsgi_server(self._app, sock)
-        listening.in_thread(self._server)
+    def __enter__(self) -> None:
+        self._environ["ENDPOINT"] = self._service.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._service.stop()
 
     def prepare(self) -> None:
-        """Empty the store, and run what the user wants to be run before.
+        """Empty the service where that can be done, and run what the user wants to be run before.
 
         Raises:
             ConfigurationError: that fails.
         """
-        self._store = self._empty()
+        self._service.empty()
         if self._reset is not None:
             code, output = self._wait(self._reset)
             if code:
@@ -93,13 +81,6 @@ class Command:
         """End the command that runs, with everything that it has started."""
         self._ended = self._ended or why
         self._kill()
-
-    def _empty(self) -> ObjectStore:
-        return ObjectStore(self._vendor, endpoints=self._endpoints)
-
-    def _serve(self, environ: Any, start_response: Any) -> Any:
-        self.requests += 1
-        return self._store(environ, start_response)
 
     def _wait(self, command: str | Sequence[str]) -> tuple[int, str]:
         """Exit code and the end of the output."""

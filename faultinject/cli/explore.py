@@ -15,6 +15,7 @@ from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
     from faultinject.cli.commands import Command
+    from faultinject.cli.services import Service
     from faultinject.rules.rule import Rule
     from faultinject.testing.runs import Exploration
 
@@ -59,6 +60,10 @@ EVERY = 0.2
     metavar="VENDOR",
     help="Whose dialect the store speaks.  [default: the first rule's, else cos]",
 )
+@click.option(
+    "--to", "url", metavar="URL", help="Send what COMMAND asks for on to this server, instead of the store."
+)
+@click.option("--rewrite-host", is_flag=True, help="With --to: send the server its own Host.")
 @click.option("--reset", metavar="COMMAND", help="Shell command that prepares each run, without faults.")
 @click.option(
     "--ignore",
@@ -75,6 +80,8 @@ def explore(
     depth: int,
     max_runs: int,
     vendor: str | None,
+    url: str | None,
+    rewrite_host: bool,
     reset: str | None,
     ignore: tuple[str, ...],
     exhaustive: bool,
@@ -83,7 +90,8 @@ def explore(
 ) -> int:
     """Run COMMAND twice without faults, and then once for every request that it makes and every fault.
 
-    The variable ENDPOINT has the address of an object store, which is emptied before each run. The exit code of COMMAND
+    The variable ENDPOINT has the address of an object store, which is emptied before each run, or with --to of a proxy in
+    front of that server, which --reset has to prepare. The exit code of COMMAND
     is the first judge: 0 passes. The second judge looks at its requests: a retry with different bytes fails, whatever
     the exit code. This command exits with 1 when a fault broke COMMAND or was injected in no run, and with 2 when
     nothing could be explored.
@@ -91,11 +99,16 @@ def explore(
     from faultinject.cli import listening
     from faultinject.cli import rules as reading
     from faultinject.cli.commands import Command
+    from faultinject.cli.services import EmbeddedStore, Proxied
     from faultinject.exceptions import ConfigurationError, ExplorationFailed
     from faultinject.testing.exploration.bounds import Bounds
     from faultinject.testing.exploration.wording import Wording
     from faultinject.testing.runs import Exploration
 
+    if vendor is not None and url is not None:
+        raise click.UsageError("--vendor is for the embedded store; a server is asked as it is")
+    if rewrite_host and url is None:
+        raise click.UsageError("--rewrite-host is for --to")
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject explore -r cos -- ./upload.sh")
     settings = reading.services()
@@ -103,15 +116,25 @@ def explore(
     reading.refuse_production(settings)
     if shutil.which(command[0]) is None:
         raise ConfigurationError(f"{command[0]}: command not found")
-    vendor = vendor or _vendor_of(rules)
+    service: Service
+    if url is None:
+        vendor = vendor or _vendor_of(rules)
+        service = EmbeddedStore(vendor, settings.endpoints)
+        again = ["serve", "--vendor", vendor]
+    else:
+        from faultinject.proxy.target import Target
+
+        target = Target(url)
+        service = Proxied(target, rewrite_host=rewrite_host)
+        again = ["proxy", "--to", target.url, *(["--rewrite-host"] if rewrite_host else [])]
     listening.heed_interrupts()
-    running = Command(command, reset, vendor, settings.endpoints)
+    running = Command(command, reset, service)
     exploration = Exploration(
         rules,
         Bounds(depth, max_runs, ignore=ignore, exhaustive=exhaustive),
         end=running.end,
         wording=Wording(
-            lambda found: _replay(found, vendor, command, reset),
+            lambda found: _replay(found, again, command, reset),
             "--exhaustive",
             lambda: "Let the command send its requests to the address in the variable ENDPOINT.",
         ),
@@ -166,9 +189,9 @@ def _vendor_of(rules: Sequence[str]) -> str:
     return next((each for each in named if each in ERROR_CODES), "cos")
 
 
-def _replay(rules: Sequence[Rule], vendor: str, command: Sequence[str], reset: str | None) -> str:
-    """The commands that show a failure again: a store with the faults, what prepares it, and the command."""
-    serve = ["faultinject", "serve", "--vendor", vendor]
+def _replay(rules: Sequence[Rule], again: Sequence[str], command: Sequence[str], reset: str | None) -> str:
+    """The commands that show a failure again: a service with the faults, what prepares it, and the command."""
+    serve = ["faultinject", *again]
     for each in rules:
         serve += ["-r", str(each)]
     asking = [] if reset is None else [["sh", "-c", reset]]

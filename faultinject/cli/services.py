@@ -1,0 +1,115 @@
+"""What a command that is explored sends its requests to: a store of its own, or a service behind the proxy."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from faultinject.adapters.types import Receive, Scope, Send
+    from faultinject.proxy.target import Target
+
+
+class Service(Protocol):
+    """What is at the address in ENDPOINT.
+
+    Attributes:
+        requests: how many have come.
+    """
+
+    requests: int
+
+    def start(self) -> str:
+        """Serve; gives the URL."""
+
+    def empty(self) -> None:
+        """Make it as it was at the start, where that can be done."""
+
+    def stop(self) -> None:
+        """Serve no more."""
+
+
+class EmbeddedStore:
+    """The embedded object store, which is empty before each run.
+
+    Args:
+        vendor: whose dialect it speaks.
+        endpoints: the user's own host suffixes.
+
+    Raises:
+        ConfigurationError: it does not speak that dialect.
+    """
+
+    def __init__(self, vendor: str, endpoints: Sequence[str]) -> None:
+        self._vendor = vendor
+        self._endpoints = endpoints
+        self.requests = 0
+        self.empty()
+
+    def start(self) -> str:
+        """Serve on a free port of this machine."""
+        from faultinject.adapters.wsgi import wrap
+        from faultinject.cli import listening
+        from faultinject.injector.injector import Injector
+
+        sock = listening.listen("127.0.0.1", 0)
+        url = listening.url_of(sock)
+        self._server = listening.wsgi_server(wrap(self._answer, Injector([], environ={})), sock)
+        listening.in_thread(self._server)
+        return url
+
+    def empty(self) -> None:
+        """Put a new store in the place of the old one."""
+        from faultinject.store import ObjectStore
+
+        self._store = ObjectStore(self._vendor, endpoints=self._endpoints)
+
+    def stop(self) -> None:
+        """Close the listening socket and the connections."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _answer(self, environ: Any, start_response: Any) -> Any:
+        self.requests += 1
+        return self._store(environ, start_response)
+
+
+class Proxied:
+    """A real service behind the proxy; what is in it stays there.
+
+    Args:
+        target: the service.
+        rewrite_host: whether it gets its own Host.
+    """
+
+    def __init__(self, target: Target, *, rewrite_host: bool) -> None:
+        from faultinject.proxy.app import Proxy
+
+        self._proxy = Proxy(target, rewrite_host=rewrite_host)
+        self.requests = 0
+
+    def start(self) -> str:
+        """Serve on a free port of this machine."""
+        from faultinject.adapters.asgi import wrap
+        from faultinject.cli import listening
+        from faultinject.injector.injector import Injector
+
+        self._server = listening.proxy_server(wrap(self._answer, Injector([], environ={})))
+        sock = listening.listen("127.0.0.1", 0)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [sock]}, daemon=True)
+        self._thread.start()
+        return listening.url_of(sock)
+
+    def empty(self) -> None:
+        """Nothing can be said of what is in a service of somebody else; `--reset` prepares it."""
+
+    def stop(self) -> None:
+        """End the connections."""
+        self._server.should_exit = True
+        self._thread.join(10)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self.requests += 1
+        await self._proxy(scope, receive, send)
