@@ -21,7 +21,6 @@ from faultinject.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from faultinject.proxy.target import Target
-    from faultinject.rules.scenario import Scenario
 
 
 @click.command(context_settings=CONTEXT, short_help="Put faults in front of any HTTP server.")
@@ -83,31 +82,33 @@ def proxy(
     from faultinject.proxy.app import Proxy
     from faultinject.proxy.target import Target
     from faultinject.rules.scenario import Scenario
+    from faultinject.rules.vocabulary import reading_as
 
     target = Target(url)
     settings = reading.services()
     reading.refuse_production(settings)
-    scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
-    if scenario.rules or journal is not None:
-        reading.refuse_switched_off(settings)
     dialect = _dialect(vendor, target)
-    scenario = _reading_as(dialect, scenario)
-    path = reading.journal(journal, settings)
-    with (
-        named_to_apps(CONTROL, control),
-        named_to_apps(JOURNAL, path),
-        certificate_for(host) if tls else nullcontext() as certificate,
-    ):
-        records = (
-            path is not None or control is not None or settings.control is not None or settings.on_request
-        )
-        served = with_faults(Proxy(target, rewrite_host=rewrite_host), scenario, seed, records=records)
-        server = listening.proxy_server(served, certificate)
-        sock = listening.listen(host, port)
-        _refuse_itself(target, sock.getsockname()[:2])
-        return serve_until_ended(
-            served, server, sock, f"in front of {target.url}", dialect or "s3", certificate
-        )
+    with reading_as(dialect):
+        scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
+        if scenario.rules or journal is not None:
+            reading.refuse_switched_off(settings)
+        path = reading.journal(journal, settings)
+        with (
+            named_to_apps(CONTROL, control),
+            named_to_apps(JOURNAL, path),
+            certificate_for(host) if tls else nullcontext() as certificate,
+        ):
+            records = (
+                path is not None or control is not None or settings.control is not None or settings.on_request
+            )
+            served = with_faults(Proxy(target, rewrite_host=rewrite_host), scenario, seed, records=records)
+            server = listening.proxy_server(served, certificate)
+            sock = listening.listen(host, port)
+            with sock:
+                _refuse_itself(target, sock.getsockname()[:2])
+                return serve_until_ended(
+                    served, server, sock, f"in front of {target.url}", dialect or "s3", certificate
+                )
 
 
 def _dialect(vendor: str | None, target: Target) -> str | None:
@@ -116,29 +117,12 @@ def _dialect(vendor: str | None, target: Target) -> str | None:
     from faultinject.vendors.addressing import host_bucket
 
     if vendor is not None:
-        if vendors.get(vendor).addressing is None:
-            raise ConfigurationError(f"--vendor: {vendor} is not a storage vendor")
         return vendor
     for name in vendors.names():
         endpoints = vendors.get(name).endpoints
         if host_bucket(target.host, endpoints) or host_bucket(f"bucket.{target.host}", endpoints):
             return name
     return None
-
-
-def _reading_as(vendor: str | None, scenario: Scenario) -> Scenario:
-    """The rules, where those without a storage vendor read requests as this one has them."""
-    from faultinject.rules.rule import Rule
-    from faultinject.rules.scenario import Scenario
-
-    if vendor is None:
-        return scenario
-    rules = []
-    for rule in scenario.rules:
-        name, conditions, unless, options = rule.parts
-        own = options if rule.vendor is not None else {"vendor": vendor, **options}
-        rules.append(Rule.of_parts(rule.fault, (name, conditions, unless, own)))
-    return Scenario.of_rules(rules, scenario.seed, scenario.abort)
 
 
 def _refuse_itself(target: Target, address: tuple[str, int]) -> None:

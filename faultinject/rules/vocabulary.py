@@ -6,6 +6,8 @@ only in how they come to entries.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import faults, spelling
 from faultinject.rules.conditions import CONDITIONS, OPERATION
@@ -16,7 +18,7 @@ from faultinject.rules.values import Mistake, is_name, listed, most_like, neares
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import TypeVar
 
     from faultinject.vendors.vendor import Vendor
@@ -91,6 +93,8 @@ MORE_THAN_A_FAULT = (
     "only a fault can stand here; give its keys as keywords (in TOML: as keys of the table), "
     "or all of it to Scenario.parse"
 )
+# As whom rules read requests that do not say it.
+_default: list[str] = []
 # Which ranks a fault takes, by its own words.
 _takes: dict[tuple[str, ...], frozenset[int]] = {}
 
@@ -216,6 +220,8 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
         place = conditions if rank < NAME_RANK else unless
         place[key] += tuple(values)
     if fault is not None:
+        if _default and "vendor" not in options and not _is_addressed(fault, options):
+            options = {VENDOR.key: _default[-1], **options}
         _check(fault, options, entries, wrong)
         if "operation" in conditions or "operation" in unless:
             _check_operations(fault, options, entries, wrong)
@@ -224,6 +230,38 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
     if not sorted_:
         conditions, unless, options = _sorted(conditions), _sorted(unless), _sorted(options)
     return given, conditions, unless, options
+
+
+@contextmanager
+def reading_as(vendor: str | None) -> Iterator[None]:
+    """For its block, rules without a storage vendor read requests as this one does, unless they say as whom.
+
+    Args:
+        vendor: its id; None: the S3 way, as ever.
+
+    Raises:
+        ConfigurationError: it is no storage vendor.
+    """
+    if vendor is None:
+        yield
+        return
+    try:
+        VENDOR.parse(vendor)
+    except Mistake as mistake:
+        raise ConfigurationError(mistake.message) from None
+    _default.append(vendor)
+    try:
+        yield
+    finally:
+        _default.remove(vendor)
+
+
+def _is_addressed(fault: faults.Fault, options: dict[str, str]) -> bool:
+    """Whether the fault itself says as whom its requests are read."""
+    try:
+        return (faults.get(options["of"]) if "of" in options and "of" in fault.takes else fault).addressed
+    except Mistake:  # which is told of where it stands
+        return True
 
 
 def _check(

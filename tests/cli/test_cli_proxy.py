@@ -1,0 +1,227 @@
+"""`faultinject proxy`: faults in front of a server that is a process of its own, and everything that keeps it from starting."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from faultinject.installation import install_extra
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture
+def store(start):
+    """The URL of the embedded store, in a process of its own."""
+
+    def begin(*more):
+        process = start("serve", "--vendor", "cos", "--port", "0", *more)
+        head = process.until("Ctrl-C")
+        return head[0].rpartition(" on ")[2], head
+
+    return begin
+
+
+def url_of(process):
+    return process.until("Ctrl-C")[0].rpartition(" on ")[2]
+
+
+def test_what_it_says_and_does(start, store, tmp_path):
+    """Faults for what matches, the server's own answers for the rest, a journal with its end, and the sum."""
+    behind, _ = store()
+    journal = tmp_path / "journal"
+    process = start(
+        *("proxy", "--to", behind, "--port", "0", "-r", "cos:SlowDown,times=1,operation=PutObject"),
+        *("--seed", "4", "--journal", str(journal)),
+    )
+    head = process.until("Ctrl-C")
+    url = head[0].rpartition(" on ")[2]
+    assert head == [
+        f"in front of {behind} on {url}",
+        "  rule-1: cos:SlowDown,operation=PutObject,times=1",
+        "    Requests whose operation is PutObject get cos:SlowDown (503), at most once in all.",
+        "  seed: 4",
+        f"  journal: {journal}",
+        "Ctrl-C ends it.",
+    ]
+    assert requests.put(f"{url}/photos-1", timeout=10).status_code == 200
+    assert [requests.put(f"{url}/photos-1/a", b"meow", timeout=10).status_code for _ in range(2)] == [
+        503,
+        200,
+    ]
+    assert requests.get(f"{behind}/photos-1/a", timeout=10).content == b"meow"
+    assert process.line() == "PUT /photos-1/a -> cos:SlowDown (503) by rule-1"
+    assert process.interrupt() == (
+        0,
+        ["", "ended; injected:", "  rule-1: 1 of 2 requests that met its conditions"],
+    )
+    lines = [json.loads(each) for each in journal.read_text().splitlines()]
+    assert [*{each["seq"]: each["status"] for each in lines if each.get("method")}.values()] == [
+        200,
+        503,
+        200,
+    ]
+
+
+def test_without_rules(start, store):
+    """It is only a proxy, and says how to give rules."""
+    behind, _ = store()
+    process = start("proxy", "--to", behind, "--port", "0")
+    head = process.until("Ctrl-C")
+    assert head[1] == "  no rules, so no faults; give some with -r, such as -r s3:SlowDown,probability=0.3"
+    url = head[0].rpartition(" on ")[2]
+    assert requests.get(f"{url}/none-1/a", timeout=10).text.count("NoSuchBucket") == 1
+    assert process.interrupt() == (0, ["", "ended"])
+
+
+def test_it_is_changed_while_it_runs(start, store):
+    """By the control API, at a path that never reaches the server."""
+    pytest.importorskip("starlette")
+    behind, _ = store()
+    environ = {**os.environ, "FAULTINJECT_TOKEN": "t" * 32}
+    process = start("proxy", "--to", behind, "--port", "0", "--control", "/_faultinject", env=environ)
+    head = process.until("Ctrl-C")
+    [url] = [each.rpartition(" on ")[2] for each in head if each.startswith("in front of ")]
+    token = {"Authorization": f"Bearer {'t' * 32}"}
+    answer = requests.post(f"{url}/_faultinject/rules", json={"fault": "http:418"}, headers=token, timeout=10)
+    assert answer.status_code == 201, answer.text
+    assert requests.get(f"{url}/photos-1/a", timeout=10).status_code == 418
+    assert process.interrupt()[0] == 0
+
+
+@pytest.mark.slow
+def test_tls_on_both_sides(start, store):
+    """The server's certificate is verified; a client that trusts ours is served."""
+    pytest.importorskip("trustme")
+    behind, head = store("--tls")
+    [path] = [each.rpartition(" ")[2] for each in head if "certificate to trust: " in each]
+    refused = start("proxy", "--to", behind, "--port", "0")
+    answer = requests.get(f"{url_of(refused)}/photos-1/a", timeout=10)
+    assert answer.status_code == 502
+    assert answer.text == (
+        f"faultinject: the certificate of {behind} is not trusted: unable to get local issuer certificate;"
+        " SSL_CERT_FILE names the file of those that are\n"
+    )
+    environ = {**os.environ, "SSL_CERT_FILE": path}
+    process = start("proxy", "--to", behind, "--port", "0", "--tls", "-r", "reset,method=DELETE", env=environ)
+    head = process.until("Ctrl-C")
+    url = head[0].rpartition(" on ")[2]
+    assert url.startswith("https://")
+    [own] = [each.rpartition(" ")[2] for each in head if "certificate to trust: " in each]
+    assert requests.put(f"{url}/photos-1", timeout=10, verify=own).status_code == 200
+    with pytest.raises(requests.ConnectionError):
+        requests.delete(f"{url}/photos-1", timeout=10, verify=own)
+    for each in (refused, process):
+        assert each.interrupt()[0] == 0
+    assert not Path(own).parent.exists()
+
+
+def test_how_requests_are_read(start, store):
+    """As the vendor that is named, or the one to whose endpoints the server belongs, has them."""
+    behind, _ = store()
+    named = start(
+        "proxy",
+        "--to",
+        behind,
+        "--port",
+        "0",
+        "--vendor",
+        "gcs",
+        "-r",
+        "http:503,operation=storage.objects.get",
+    )
+    assert named.until("Ctrl-C")[1] == "  rule-1: http:503,operation=storage.objects.get,vendor=gcs"
+    assert named.interrupt()[0] == 0
+    found = start(
+        "proxy",
+        "--to",
+        "https://b-1.cos.ap-x.myqcloud.com",
+        "--port",
+        "0",
+        "-r",
+        "reset",
+        "-r",
+        "oss:@server",
+    )
+    assert [each for each in found.until("Ctrl-C") if "rule-" in each] == [
+        "  rule-1: reset,vendor=cos",
+        "  rule-2: oss:@server",
+    ]
+    assert found.interrupt()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "Missing option '--to'"),
+        (("--to", "h:9"), "faultinject: --to h:9 is no URL of a server, such as http://127.0.0.1:9000; did you mean http://h:9?"),
+        (("--to", "http://h/p"), "faultinject: --to http://h/p: leave out what stands behind the host"),
+        (("--to", "http://h", "-r", "cos:Slowdown"), "did you mean cos:SlowDown?"),
+        (("--to", "http://h", "--vendor", "coss"), "coss"),
+        (("--to", "http://h", "--vendor", "gateway"), "faultinject: gateway is not a storage vendor"),
+        (("--to", "http://h", "--port", "0", "--host", "nowhere.invalid"), "the host 'nowhere.invalid' cannot be resolved"),
+    ],
+)  # fmt: skip
+def test_wrong_use(run, arguments, says):
+    """Exit code 2, and the reason."""
+    code, out, errors = run("proxy", *arguments)
+    assert (code, out) == (2, "")
+    assert says in errors
+
+
+def test_it_is_its_own_server(run):
+    """It would only ask itself."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = str(sock.getsockname()[1])
+    told = f"faultinject: --to http://localhost:{port} is this proxy itself; choose another port for it with --port, or 0 for any free one\n"
+    assert run("proxy", "--to", f"http://localhost:{port}", "--port", port) == (2, "", told)
+
+
+def test_without_httptools(run, monkeypatch):
+    """A sentence says what is missing, and how it is installed."""
+    monkeypatch.setitem(sys.modules, "httptools", None)
+    monkeypatch.delitem(sys.modules, "faultinject.proxy.front", raising=False)
+    monkeypatch.delitem(sys.modules, "uvicorn.protocols.http.httptools_impl", raising=False)
+    told = f"faultinject: the proxy needs uvicorn and httptools: {install_extra('proxy')}\n"
+    assert run("proxy", "--to", "http://h", "--port", "0") == (2, "", told)
+
+
+def test_an_exploration_in_front_of_a_server(run, store, tmp_path):
+    """What breaks the command there, and how to see it again."""
+    behind, _ = store()
+    script = tmp_path / "job.py"
+    script.write_text(
+        "import os, urllib.request as u\n"
+        "e = os.environ['ENDPOINT']\n"
+        "u.urlopen(u.Request(e + '/photos-1/a', b'meow', method='PUT'), timeout=9).read()\n"
+    )
+    reset = f"{sys.executable} -c \"import os, urllib.request as u; u.urlopen(u.Request(os.environ['ENDPOINT'] + '/photos-1', method='PUT'))\" 2>&1 || true"
+    code, out, errors = run(
+        "explore", "--to", behind, "-r", "cos:SlowDown", "--reset", reset, "--", sys.executable, str(script)
+    )
+    assert (code, errors) == (1, "")
+    assert "when request 1 (PutObject /photos-1/a) gets: cos:SlowDown" in out
+    assert (
+        f"replay: faultinject proxy --to {behind} -r cos:SlowDown,method=PUT,path=/photos-1/a,times=1" in out
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--to", "http://h", "--vendor", "cos"), "--vendor is for the embedded store"),
+        (("--rewrite-host",), "--rewrite-host is for --to"),
+        (("--to", "h"), "--to h is no URL of a server"),
+    ],
+)
+def test_wrong_use_of_an_exploration(run, arguments, says):
+    """Exit code 2, and the reason."""
+    code, out, errors = run("explore", *arguments, "-r", "cos", "--", "true")
+    assert (code, out) == (2, "")
+    assert says in errors
