@@ -12,6 +12,7 @@ from faultinject.exceptions import ConfigurationError, MissingExtra
 if TYPE_CHECKING:
     import uvicorn
 
+    from faultinject.proxy.target import Target
     from faultinject.server.certificates import Certificate
     from faultinject.server.connections import Server
 
@@ -92,11 +93,12 @@ def uvicorn_server(app: Any, certificate: Certificate | None = None) -> uvicorn.
     )
 
 
-def proxy_server(app: Any, certificate: Certificate | None = None) -> uvicorn.Server:
+def proxy_server(app: Any, target: Target, certificate: Certificate | None = None) -> uvicorn.Server:
     """A server of the proxy, which adds nothing of its own to an answer.
 
     Args:
         app: the proxy, with or without faults around it.
+        target: the server behind.
         certificate: what its clients' connections are encrypted with, or None.
 
     Raises:
@@ -105,7 +107,7 @@ def proxy_server(app: Any, certificate: Certificate | None = None) -> uvicorn.Se
     try:
         from uvicorn import Config, Server
 
-        from faultinject.proxy.front import Front
+        from faultinject.proxy.front import front_of
     except ImportError:
         from faultinject.installation import install_extra
 
@@ -113,7 +115,7 @@ def proxy_server(app: Any, certificate: Certificate | None = None) -> uvicorn.Se
     return Server(
         Config(
             app,
-            http=Front,
+            http=front_of(target),
             ws="none",
             proxy_headers=False,
             server_header=False,

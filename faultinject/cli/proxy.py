@@ -102,7 +102,7 @@ def proxy(
                 path is not None or control is not None or settings.control is not None or settings.on_request
             )
             served = with_faults(Proxy(target, rewrite_host=rewrite_host), scenario, seed, records=records)
-            server = listening.proxy_server(served, certificate)
+            server = listening.proxy_server(served, target, certificate)
             sock = listening.listen(host, port)
             with sock:
                 _refuse_itself(target, sock.getsockname()[:2])

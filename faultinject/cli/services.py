@@ -86,6 +86,7 @@ class Proxied:
     def __init__(self, target: Target, *, rewrite_host: bool) -> None:
         from faultinject.proxy.app import Proxy
 
+        self._target = target
         self._proxy = Proxy(target, rewrite_host=rewrite_host)
         self.requests = 0
 
@@ -95,7 +96,7 @@ class Proxied:
         from faultinject.cli import listening
         from faultinject.injector.injector import Injector
 
-        self._server = listening.proxy_server(wrap(self._answer, Injector([], environ={})))
+        self._server = listening.proxy_server(wrap(self._answer, Injector([], environ={})), self._target)
         sock = listening.listen("127.0.0.1", 0)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [sock]}, daemon=True)
         self._thread.start()

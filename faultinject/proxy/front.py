@@ -12,15 +12,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
 
+    from faultinject.proxy.target import Target
+
 LONGEST_HEAD = 262_144
 """Bytes of a request's line and headers, and of what may stand behind its body."""
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
-_NO_FORWARD = "this proxy goes to one server only: use its address as the endpoint, not as HTTP_PROXY"
+_NO_FORWARD = "this proxy goes to {} only"
 
 
 class Front(HttpToolsProtocol):
     """One connection of a client."""
 
+    target: Target
     line: Line
     asked: Asked
     _refused = False
@@ -69,7 +72,11 @@ class Front(HttpToolsProtocol):
         if self.parser.get_method() == b"CONNECT":
             self._refuse(405, _NO_TUNNEL)
         elif self.url[:1] not in (b"/", b"*"):
-            self._refuse(400, _NO_FORWARD)
+            # As a client asks its HTTP_PROXY: the server behind is asked by the path.
+            authority, slash, path = self.url.partition(b"://")[2].partition(b"/")
+            if not self.target.serves(authority.decode("latin-1")):
+                self._refuse(421, _NO_FORWARD.format(self.target.url))
+            asked.target = slash + path or b"/"
         if not self._refused:
             super().on_headers_complete()
 
@@ -101,3 +108,8 @@ class Front(HttpToolsProtocol):
         head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: text/plain\r\n"
         self.line.write(f"{head}Content-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode() + text)
         self.line.close()
+
+
+def front_of(target: Target) -> type[Front]:
+    """The protocol of the connections to a proxy in front of that server."""
+    return type("Front", (Front,), {"target": target})

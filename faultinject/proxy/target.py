@@ -61,6 +61,11 @@ class Target:
         """The server, without a slash at the end."""
         return f"{self.scheme}://{self.authority}"
 
+    def serves(self, authority: str) -> bool:
+        """Whether a client that asks for this host and port means the server: the host, or one below it, as buckets are."""
+        host = authority.rpartition("@")[2].partition(":")[0].lower()
+        return host == self.host or host.endswith(f".{self.host}")
+
 
 def _is_address(text: str) -> bool:
     host, _, port = text.partition("/")[0].rpartition(":")

@@ -114,10 +114,10 @@ def behind():
 
 
 @contextmanager
-def served(app):
+def served(app, target):
     """The port that the app is on."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        server = proxy_server(app)
+        server = proxy_server(app, target)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
         thread.start()
         try:
@@ -148,12 +148,11 @@ def front():
     with ExitStack() as stack:
 
         def make(url, rules="", **more):
-            app = (
-                install(Proxy(Target(url), **more), rules or None, enabled=True)
-                if rules
-                else Proxy(Target(url), **more)
-            )
-            return Front(stack.enter_context(served(app)), get_injector(app))
+            target = Target(url)
+            app = Proxy(target, **more)
+            if rules:
+                app = install(app, rules, enabled=True)
+            return Front(stack.enter_context(served(app, target)), get_injector(app))
 
         yield make
 

@@ -148,3 +148,19 @@ def test_the_next_request_goes_by_the_same_connection(behind, front):
         assert client.getresponse().read() == b"meow"
     client.close()
     assert len(server.sent) == 1
+
+
+def test_a_client_that_is_told_of_a_proxy(behind, front, exchange):
+    """Its full URL becomes a path; the Host is that which it has signed."""
+    server = behind(answers)
+    proxy = front(server.url.replace("127.0.0.1", "localhost"))
+    for host in (b"localhost:80", b"bucket.localhost"):
+        exchange(
+            proxy,
+            b"GET http://%b/a%%2Fb?x HTTP/1.1\r\nHost: %b\r\nX-A: 1\r\n\r\n" % (host, host),
+            reads=len(ANSWER),
+        )
+    assert list(map(bytes, server.sent)) == [
+        b"GET /a%%2Fb?x HTTP/1.1\r\nHost: %b\r\nX-A: 1\r\n\r\n" % host
+        for host in (b"localhost:80", b"bucket.localhost")
+    ]

@@ -164,7 +164,7 @@ def test_it_leads_back(front, exchange):
     from .conftest import served
 
     app = Proxy(Target(f"http://127.0.0.1:{port}"))
-    with served(app) as own:
+    with served(app, app.target) as own:
         app.target.port = own
         with socket.create_connection(("127.0.0.1", own), timeout=20) as client:
             client.sendall(REQUEST)
@@ -175,18 +175,20 @@ def test_it_leads_back(front, exchange):
     ("request_", "status", "why"),
     [
         (b"CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n", 405, "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"),
-        (b"GET http://other/k HTTP/1.1\r\nHost: other\r\n\r\n", 400, "this proxy goes to one server only: use its address as the endpoint, not as HTTP_PROXY"),
+        (b"GET http://other/k HTTP/1.1\r\nHost: other\r\n\r\n", 421, "this proxy goes to {url} only"),
+        (b"GET other:80 HTTP/1.1\r\nHost: other\r\n\r\n", 400, None),
         (b"GET /k HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 300_000 + b"\r\n\r\n", 431, "a request's line and headers have at most 262144 bytes here"),
         (b"GET /k HTTP/1.1\r\n\r\n", 400, "the request cannot go on: Missing mandatory Host: header"),
     ],
-    ids=["a tunnel", "another server", "a long head", "no host"],
+    ids=["a tunnel", "another server", "no URL", "a long head", "no host"],
 )  # fmt: skip
 def test_what_is_not_passed_on(behind, front, exchange, request_, status, why):
     """Nothing of it reaches the server."""
     server = behind(saying())
     got, _ = exchange(front(server.url), request_)
     assert got.startswith(b"HTTP/1.1 %d " % status)
-    assert got.endswith(f"faultinject: {why}\n".encode())
+    if why is not None:
+        assert got.endswith(f"faultinject: {why.format(url=server.url)}\n".encode())
     assert b"".join(server.sent) == b""
 
 

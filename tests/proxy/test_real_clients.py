@@ -41,7 +41,7 @@ def test_nothing_is_changed(sdk, monkeypatch):
         with (
             real(*arguments, **named) as found,
             Tap(urlsplit(found.url).port) as behind,
-            served(Proxy(Target(behind.url))) as port,
+            served(Proxy(Target(behind.url)), Target(behind.url)) as port,
             Tap(port) as before,
         ):
             taps.extend((before, behind))
