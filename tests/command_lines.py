@@ -13,6 +13,7 @@ from tests.documents import escaped, table
 EXIT_CODES = {
     "demo": {},
     "serve": {0: "also after Ctrl-C, SIGTERM and SIGHUP"},
+    "proxy": {0: "also after Ctrl-C, SIGTERM and SIGHUP"},
     "run": {"any": "the code of the command that it runs"},
     "control": {
         1: "with `--generation`: another one is in force, and nothing was changed",

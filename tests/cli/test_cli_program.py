@@ -17,6 +17,7 @@ pytestmark = pytest.mark.live
 COMMANDS = [
     "demo",
     "serve",
+    "proxy",
     "run",
     "control",
     "explore",
