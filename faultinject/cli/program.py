@@ -23,6 +23,7 @@ from faultinject.cli.demo import demo
 from faultinject.cli.explore import explore
 from faultinject.cli.fidelity import fidelity
 from faultinject.cli.layout import CONTEXT
+from faultinject.cli.learn import learn
 from faultinject.cli.preview import preview
 from faultinject.cli.proxy import proxy
 from faultinject.cli.report import report
@@ -133,6 +134,7 @@ for each in (
     report,
     conformance,
     fidelity,
+    learn,
     vendors,
     preview,
     check,

@@ -1,0 +1,64 @@
+"""`faultinject learn`: an access log as a scenario with the same errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from faultinject.cli.layout import CONTEXT
+from faultinject.learning.formats import FORMATS
+
+
+@click.command(context_settings=CONTEXT, short_help="Make a scenario of an access log's errors.")
+@click.argument("logs", nargs=-1, required=True, metavar="ACCESSLOG…")
+@click.option(
+    "--format", "name", type=click.Choice([*FORMATS]), help="Whose log it is.  [default: told by its lines]"
+)
+@click.option(
+    "--vendor",
+    metavar="VENDOR",
+    help="Whose operations and error codes it has.  [default: that of the format; nginx: the S3 way]",
+)
+@click.option("--all", "everything", is_flag=True, help="Also errors that a client is not to retry.")
+@click.option("-o", "output", metavar="FILE", help="Write the scenario there.  [default: standard output]")
+@click.option("--json", "as_json", is_flag=True, help="Print rules and numbers as JSON.")
+def learn(
+    *,
+    logs: tuple[str, ...],
+    name: str | None,
+    vendor: str | None,
+    everything: bool,
+    output: str | None,
+    as_json: bool,
+) -> int:
+    """Read access logs of S3, CloudFront, COS, OSS or nginx, plain or gzipped, and write the scenario that has the same errors.
+
+    There is one rule for each operation and error, with the share of requests that failed. Where the share changed, as in an
+    outage, the rules have windows (`begin`, `end`) that count from when the scenario takes effect. Errors that a client is not to
+    retry are left out and named. A comment above each rule says how many requests it stands for.
+    """
+    from faultinject.exceptions import ConfigurationError
+    from faultinject.learning import tallies, writing
+
+    guess = vendor or (None if name is None else FORMATS[name].vendor)
+    tally = tallies.read_logs(logs, name, writing.operation_of(guess))
+    learned, left_out = writing.learn(tally, vendor or tally.vendor, everything=everything)
+    if not learned and not as_json:
+        more = "; --all takes those that were left out" if left_out else ""
+        raise ConfigurationError(
+            f"no error to learn from in {sum(sum(each.values()) for each in tally.requests.values()):,} requests{more}"
+        )
+    if as_json:
+        text = json.dumps(writing.as_data(learned, left_out, tally, sources=logs), indent=2) + "\n"
+    else:
+        text = writing.as_toml(learned, left_out, tally, sources=logs)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        try:
+            Path(output).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"-o: cannot write to {output}: {error.strerror}") from None
+    return 0

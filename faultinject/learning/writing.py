@@ -1,0 +1,267 @@
+"""A scenario that has the errors of a log: one rule for each kind of request, error and window, with the numbers behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from faultinject import vendors
+from faultinject.exceptions import ConfigurationError
+from faultinject.learning.windows import BINS, cuts, interval
+from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterator, Sequence
+
+    from faultinject.learning.tallies import Error, Kind, Tally
+    from faultinject.rules.rule_keys import RuleKeys
+    from faultinject.vendors.vendor import Vendor
+
+THROTTLED = 429
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A rule and what it was made from.
+
+    Attributes:
+        rule: the rule.
+        failed: how many requests of its kind had this error in its window.
+        requests: how many there were.
+        low: the least share of which that is a likely sample, at 95 %.
+        high: the greatest.
+        begin: of its window, seconds since 1970.
+        end: likewise.
+    """
+
+    rule: Rule
+    failed: int
+    requests: int
+    low: float
+    high: float
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Errors that no rule was made of.
+
+    Attributes:
+        kind: an operation, or a method.
+        error: the code, or the status.
+        failed: how many there were.
+        why: in words.
+    """
+
+    kind: str
+    error: str
+    failed: int
+    why: str
+
+
+def learn(tally: Tally, vendor: str | None, *, everything: bool) -> tuple[list[Learned], list[LeftOut]]:
+    """The rules that have the errors of a log.
+
+    The rules of one kind of request stand one behind the other, so the second's probability is of what the first has left.
+
+    Args:
+        tally: what was counted.
+        vendor: whose codes and operations it has; None: nobody's.
+        everything: also what a client is not to retry.
+    """
+    found = None if vendor is None else vendors.get(vendor)
+    start, end = tally.span
+    width = max(1, -(-(end - start) // BINS))
+    learned: list[Learned] = []
+    left_out: list[LeftOut] = []
+    for kind in sorted(tally.requests, key=lambda each: -sum(tally.requests[each].values())):
+        errors = dict(sorted(tally.errors.get(kind, {}).items(), key=lambda each: -sum(each[1].values())))
+        for error, seconds in [*errors.items()]:
+            if why := "" if everything else _not_retried(found, error):
+                left_out.append(LeftOut(kind[0], error[1] or str(error[0]), sum(seconds.values()), why))
+                del errors[error]
+        if errors:
+            learned += _of_kind(kind, tally.requests[kind], errors, found, start, width, end)
+    return learned, left_out
+
+
+def _of_kind(
+    kind: Kind,
+    requests: Counter[int],
+    errors: dict[Error, Counter[int]],
+    vendor: Vendor | None,
+    start: int,
+    width: int,
+    end: int,
+) -> Iterator[Learned]:
+    bins = -(-(end - start) // width)
+    asked = _binned(requests, start, width, bins)
+    failed = {error: _binned(seconds, start, width, bins) for error, seconds in errors.items()}
+    changes = sorted({at for each in failed.values() for at in cuts(asked, each)})
+    for begin, until in zip([0, *changes], [*changes, bins], strict=True):
+        n = sum(asked[begin:until])
+        rest = n
+        for error, counts in failed.items():
+            k = sum(counts[begin:until])
+            if not k:
+                continue
+            keys: RuleKeys = {"operation": kind[0]} if kind[1] else {"method": kind[0]}
+            if k < rest:
+                keys["probability"] = float(f"{k / rest:.6g}")
+            if begin:
+                keys["begin"] = begin * width
+            if until < bins:
+                keys["end"] = until * width
+            rest -= k
+            low, high = interval(k, n)
+            yield Learned(
+                _rule(vendor, error, keys),
+                k,
+                n,
+                low,
+                high,
+                start + begin * width,
+                min(end, start + until * width),
+            )
+
+
+def _binned(seconds: Counter[int], start: int, width: int, bins: int) -> list[int]:
+    found = [0] * bins
+    for second, count in seconds.items():
+        found[(second - start) // width] += count
+    return found
+
+
+def _rule(vendor: Vendor | None, error: Error, keys: RuleKeys) -> Rule:
+    """The documented error where there is one with this code, else its status."""
+    status, code = error
+    if vendor is not None and code:
+        for each in vendor.errors:
+            if each.code == code and each.status == status:
+                return Rule(each.address, **keys)
+        for each in vendor.errors:
+            if each.code == code:
+                keys["status"] = status
+                return Rule(each.address, **keys)
+    if vendor is not None:
+        keys["vendor"] = vendor.id
+    return Rule(f"http:{status}", **keys)
+
+
+def _not_retried(vendor: Vendor | None, error: Error) -> str:
+    """Why a client is not to retry; empty where it is."""
+    status, code = error
+    if vendor is not None and code:
+        rows = [each for each in vendor.errors if each.code == code]
+        if rows:
+            return (
+                "" if any(each.retryable == "yes" for each in rows) else "not to be retried, by the document"
+            )
+    return "" if status >= 500 or status == THROTTLED else "a mistake of the client's own, by its status"
+
+
+def as_toml(
+    learned: Sequence[Learned], left_out: Sequence[LeftOut], tally: Tally, *, sources: Sequence[str]
+) -> str:
+    """The scenario as a file, with the numbers behind each rule."""
+    start, end = tally.span
+    total = sum(sum(each.values()) for each in tally.requests.values())
+    head = [
+        f"{tally.title}: {', '.join(sources)}",
+        f"{total:,} requests from {_moment(start)} to {_moment(end)}",
+    ]
+    if tally.broken:
+        head.append(f"{tally.broken:,} of {tally.lines:,} lines are of another form, and were left out")
+    head += [f"{count:,} lines left out: {why}" for why, count in tally.skipped.most_common()]
+    head += [f"left out: {each.failed:,} × {each.error} to {each.kind}: {each.why}" for each in left_out]
+    lines = [f"# {_plain(each)}" for each in head]
+    for each in learned:
+        share = f"{100 * each.failed / each.requests:.3g} %"
+        likely = f"{100 * each.low:.3g} to {100 * each.high:.3g} %"
+        window = (
+            f", {_moment(each.begin)} to {_moment(each.end)}"
+            if {"begin", "end"} & {*each.rule.options}
+            else ""
+        )
+        lines += [
+            "",
+            f"# {each.failed:,} of {each.requests:,} requests, {share} (95 %: {likely}){window}",
+            Scenario([each.rule]).to_toml().strip(),
+        ]
+    text = "\n".join([*lines, ""])
+    if learned:
+        Scenario.from_toml(text, where="what was learned")
+    return text
+
+
+def as_data(
+    learned: Sequence[Learned], left_out: Sequence[LeftOut], tally: Tally, *, sources: Sequence[str]
+) -> dict[str, object]:
+    """The same as data."""
+    start, end = tally.span
+    return {
+        "log": tally.title,
+        "files": [*sources],
+        "begin": start,
+        "end": end,
+        "requests": sum(sum(each.values()) for each in tally.requests.values()),
+        "lines": tally.lines,
+        "broken": tally.broken,
+        "skipped": dict(tally.skipped),
+        "rules": [
+            {
+                "rule": each.rule.to_dict(),
+                "failed": each.failed,
+                "requests": each.requests,
+                "low": each.low,
+                "high": each.high,
+                "begin": each.begin,
+                "end": each.end,
+            }
+            for each in learned
+        ],
+        "left_out": [
+            {"kind": each.kind, "error": each.error, "failed": each.failed, "why": each.why}
+            for each in left_out
+        ],
+    }
+
+
+def operation_of(vendor: str | None) -> _Operations:
+    """Gives the vendor's name of an operation for method, target and Host; None where it has none."""
+    return _Operations(vendor)
+
+
+class _Operations:
+    """Remembers nothing but how its vendor reads requests."""
+
+    def __init__(self, vendor: str | None) -> None:
+        from faultinject.vendors.addressing import Addressing
+
+        self._reading = Addressing(None if vendor is None else vendors.get(vendor))
+
+    def __call__(self, method: str, target: str, host: str) -> str | None:
+        """The name."""
+        from faultinject.injector import trials
+
+        try:
+            environ = trials.environ(
+                method, target if target[:1] == "/" else f"/{target}", host or "127.0.0.1", b""
+            )
+            return self._reading.operation(trials.request_of(environ))
+        except (ConfigurationError, ValueError):
+            return None
+
+
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _plain(text: str) -> str:
+    from faultinject.rules.values import visible
+
+    return visible(text)
