@@ -6,7 +6,7 @@ from math import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 BINS = 400
 """Pieces of time that a cut may stand between."""
@@ -44,7 +44,57 @@ def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
         found.append(at)
         pieces.remove((start, end))
         pieces += [(start, at), (at, end)]
-    return sorted(found)
+    return _needed(sums, sorted(found), bound)
+
+
+def _needed(sums: Sequence[tuple[int, int]], found: list[int], bound: float) -> list[int]:
+    """The cuts that still gain enough: the first stood where it did for want of those that came after it."""
+    while found:
+        edges = [0, *found, len(sums) - 1]
+        gains = [
+            2
+            * (
+                _likelihood(sums, before, at)
+                + _likelihood(sums, at, after)
+                - _likelihood(sums, before, after)
+            )
+            for before, at, after in zip(edges, found, edges[2:], strict=False)
+        ]
+        least = min(gains)
+        if least > bound:
+            break
+        del found[gains.index(least)]
+    return found
+
+
+def to_the_second(
+    requests: Mapping[int, int], errors: Mapping[int, int], piece: tuple[int, int], near: tuple[int, int]
+) -> int:
+    """The second at which a piece of time is best cut in two.
+
+    Args:
+        requests: how many there were in each second.
+        errors: how many of them failed.
+        piece: its first second, and the one behind its last.
+        near: likewise, of where the cut is looked for.
+    """
+    start, end = piece
+    whole = _sums(requests, errors, start, end)
+    n, k = _sums(requests, errors, start, near[0])
+    best = (-1e300, near[0])
+    for second in range(*near):
+        gain = _fit(n, k) + _fit(whole[0] - n, whole[1] - k)
+        if gain > best[0]:
+            best = (gain, second)
+        n, k = n + requests.get(second, 0), k + errors.get(second, 0)
+    return best[1]
+
+
+def _sums(requests: Mapping[int, int], errors: Mapping[int, int], start: int, end: int) -> tuple[int, int]:
+    n, k = (
+        sum(count for second, count in some.items() if start <= second < end) for some in (requests, errors)
+    )
+    return n, k
 
 
 def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float, int]:
@@ -62,7 +112,10 @@ def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float,
 
 def _likelihood(sums: Sequence[tuple[int, int]], start: int, end: int) -> float:
     """The logarithm of how likely the errors of a piece are, with the share that fits best."""
-    n, k = sums[end][0] - sums[start][0], sums[end][1] - sums[start][1]
+    return _fit(sums[end][0] - sums[start][0], sums[end][1] - sums[start][1])
+
+
+def _fit(n: int, k: int) -> float:
     return sum(each * log(each / n) for each in (k, n - k) if each)
 
 

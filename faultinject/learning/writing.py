@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError
-from faultinject.learning.windows import BINS, cuts, interval
+from faultinject.learning.windows import BINS, cuts, interval, to_the_second
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 
@@ -98,35 +99,48 @@ def _of_kind(
     width: int,
     end: int,
 ) -> Iterator[Learned]:
+    changes: set[int] = set()
     bins = -(-(end - start) // width)
     asked = _binned(requests, start, width, bins)
-    failed = {error: _binned(seconds, start, width, bins) for error, seconds in errors.items()}
-    changes = sorted({at for each in failed.values() for at in cuts(asked, each)})
-    for begin, until in zip([0, *changes], [*changes, bins], strict=True):
-        n = sum(asked[begin:until])
-        rest = n
-        for error, counts in failed.items():
-            k = sum(counts[begin:until])
+    for seconds in errors.values():
+        changes |= _changes(requests, seconds, start, end, width, asked)
+    for begin, until in pairwise([start, *sorted(changes), end]):
+        n = rest = _within(requests, begin, until)
+        for error, seconds in errors.items():
+            k = _within(seconds, begin, until)
             if not k:
                 continue
             keys: RuleKeys = {"operation": kind[0]} if kind[1] else {"method": kind[0]}
             if k < rest:
                 keys["probability"] = float(f"{k / rest:.6g}")
-            if begin:
-                keys["begin"] = begin * width
-            if until < bins:
-                keys["end"] = until * width
+            if begin > start:
+                keys["begin"] = begin - start
+            if until < end:
+                keys["end"] = until - start
             rest -= k
             low, high = interval(k, n)
-            yield Learned(
-                _rule(vendor, error, keys),
-                k,
-                n,
-                low,
-                high,
-                start + begin * width,
-                min(end, start + until * width),
-            )
+            yield Learned(_rule(vendor, error, keys), k, n, low, high, begin, until)
+
+
+def _changes(
+    requests: Counter[int], errors: Counter[int], start: int, end: int, width: int, asked: Sequence[int]
+) -> set[int]:
+    """The seconds at which the share of an error changes."""
+    found = [start + at * width for at in cuts(asked, _binned(errors, start, width, len(asked)))]
+    edges = [start, *found, end]
+    return {
+        to_the_second(
+            requests,
+            errors,
+            (before, after),
+            (max(before + 1, at - 2 * width), min(after, at + 2 * width)),
+        )
+        for before, at, after in zip(edges, found, edges[2:], strict=False)
+    }
+
+
+def _within(seconds: Counter[int], begin: int, until: int) -> int:
+    return sum(count for second, count in seconds.items() if begin <= second < until)
 
 
 def _binned(seconds: Counter[int], start: int, width: int, bins: int) -> list[int]:

@@ -1,0 +1,165 @@
+"""What was injected at known rates and is written as a log is learned from it, and comes again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+
+from faultinject import Injector, Scenario, WSGIFaultMiddleware
+from faultinject.injector import trials
+from faultinject.learning import tallies, writing
+from faultinject.learning.formats import FORMATS
+from faultinject.learning.windows import interval
+
+VENDORS = {"s3": "s3", "oss": "oss", "cos": "cos", "nginx": None, "cloudfront": None}
+REQUESTS = {
+    "PutObject": ("PUT", "/bucket-1/k{}"),
+    "GetObject": ("GET", "/bucket-1/k{}"),
+    "DeleteObject": ("DELETE", "/bucket-1/k{}"),
+}
+EVENTS = {
+    "PutObject": "REST.PUT.OBJECT",
+    "GetObject": "REST.GET.OBJECT",
+    "DeleteObject": "REST.DELETE.OBJECT",
+}
+START = datetime(2026, 11, 17, 10, tzinfo=UTC).timestamp()
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"ok"]
+
+
+def journal_of(rules, count, seconds):
+    """What came of so many requests of each kind, spread over so many seconds: time, operation, method, path, status, code."""
+    now = START
+    injector = Injector(rules, seed="9", environ={}, clock=lambda: now, record_all=True)
+    wrapped = WSGIFaultMiddleware(app, injector=injector)
+    outcomes, found = {}, []
+    injector.journal.follow(lambda outcome: outcomes.update({outcome.path: outcome}))
+    for number in range(count):
+        now = START + number * seconds / count
+        for operation, (method, path) in REQUESTS.items():
+            environ = trials.environ(method, path.format(number), "127.0.0.1", b"")
+            statuses = []
+            body = wrapped(environ, lambda status, _, kept=statuses: kept.append(int(status[:3])))
+            b"".join(body)
+            outcome = outcomes.popitem()[1]
+            outcomes.clear()
+            code = (
+                outcome.fault.partition(":")[2]
+                if outcome.fault and not outcome.fault.startswith("http")
+                else ""
+            )
+            found.append((now, operation, method, path.format(number), statuses[0], code))
+    return found
+
+
+def line_of(name, time, operation, method, path, status, code):
+    """The same as a line of such a log."""
+    moment = datetime.fromtimestamp(time, UTC)
+    told = moment.strftime("%d/%b/%Y:%H:%M:%S +0000")
+    code = code or "-"
+    match name:
+        case "s3":
+            return f'o b [{told}] 192.0.2.3 o 3E57 {EVENTS[operation]} k "{method} {path} HTTP/1.1" {status} {code} 113 - 7 - "-" "x" -'
+        case "oss":
+            return f'192.0.2.3 - - [{told}] "{method} {path} HTTP/1.1" {status} 64 127 "-" "x" "h" "id" "true" "1" "Op" "b" "k" 64 10 "{code}" -'
+        case "cos":
+            return f"1.0 b ap-x {moment:%Y-%m-%dT%H:%M:%SZ} h {operation} 192.0.2.3 AK - 1 1 {path} {method.lower()} x {status} {code} - 1 1 USER"
+        case "cloudfront":
+            return f"{moment:%Y-%m-%d\t%H:%M:%S}\t{method}\t{path.removeprefix('/bucket-1')}\t{status}"
+        case _:
+            return f'192.0.2.3 - - [{told}] "{method} {path} HTTP/1.1" {status} 12 "-" "x"'
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_known_rates_are_found(name, tmp_path):
+    """Each within the interval that is told of it; then the learned scenario gives the same mix."""
+    vendor = VENDORS[name]
+    throttle = (
+        "http:503,vendor=s3"
+        if vendor is None
+        else f"{vendor}:{'SlowDown' if vendor != 'oss' else 'InternalError'}"
+    )
+    broken = (
+        "http:500,vendor=s3"
+        if vendor is None
+        else f"{vendor}:{'InternalError' if vendor != 'oss' else 'ServiceUnavailable'}"
+    )
+    rates = {("PutObject", throttle): 0.2, ("PutObject", broken): 0.1, ("GetObject", throttle): 0.03}
+    rules = [
+        f"{fault},operation={operation},probability={rate}" for (operation, fault), rate in rates.items()
+    ]
+    seen = journal_of(rules, 2500, 5000)
+    log = tmp_path / "access.log"
+    head = (
+        ["#Version: 1.0", "#Fields: date time cs-method cs-uri-stem sc-status"]
+        if name == "cloudfront"
+        else []
+    )
+    log.write_text("\n".join([*head, *(line_of(name, *each) for each in seen), ""]))
+
+    tally = tallies.read_logs([str(log)], None, writing.operation_of(vendor or "s3"))
+    assert tally.title == FORMATS[name].title
+    learned, left_out = writing.learn(tally, vendor or "s3", everything=False)
+    assert (left_out, tally.broken) == ([], 0)
+    found = {(each.rule.conditions["operation"][0], each.rule.fault): each for each in learned}
+    # What the second rule of an operation gets is what the first has left.
+    expected = {**rates, ("PutObject", broken): 0.1 * 0.8}
+    assert {(operation, fault.partition(",")[0]) for operation, fault in expected} == {*found}
+    for (operation, fault), rate in expected.items():
+        each = found[operation, fault.partition(",")[0]]
+        assert each.low <= each.failed / each.requests <= each.high
+        low, high = interval(
+            each.failed, each.requests, z=3.3
+        )  # which chance leaves once in a thousand times
+        assert low <= rate <= high, (operation, fault)
+        assert not {"begin", "end"} & {*each.rule.options}
+
+    again = Scenario.from_toml(writing.as_toml(learned, left_out, tally, sources=["access.log"]))
+    first, second = (
+        Counter((operation, status) for _, operation, _, _, status, _ in some)
+        for some in (seen, journal_of(again, 2500, 5000))
+    )
+    assert {*first} == {*second}
+    for each in first:
+        assert abs(first[each] - second[each]) < 4 * (2500 * 0.25) ** 0.5
+
+
+def test_an_outage_comes_again(tmp_path):
+    """With its begin and end, to the second or two."""
+    rules = ["s3:SlowDown,operation=GetObject,probability=0.5,begin=600s,end=900s"]
+    seen = journal_of(rules, 3000, 3000)
+    log = tmp_path / "access.log"
+    log.write_text("\n".join(line_of("s3", *each) for each in seen))
+    tally = tallies.read_logs([str(log)], "s3", writing.operation_of("s3"))
+    [one], _ = writing.learn(tally, "s3", everything=False)
+    assert abs(one.begin - START - 600) <= 5
+    assert abs(one.end - START - 900) <= 5
+    low, high = interval(one.failed, one.requests, z=3.3)
+    assert low <= 0.5 <= high
+    assert one.rule.value("begin") == one.begin - START
+    assert one.rule.value("end") == one.end - START
+
+
+def test_what_is_left_out(tmp_path):
+    """What a client is not to retry, unless it is asked for; a code that is not documented is its status."""
+    lines = [
+        line_of("s3", START + n, "GetObject", "GET", "/b/k", *error)
+        for n, error in enumerate([(404, "NoSuchKey"), (403, ""), (503, "NewCode"), (200, "")])
+    ]
+    log = tmp_path / "access.log"
+    log.write_text("\n".join(lines))
+    tally = tallies.read_logs([str(log)], None, writing.operation_of("s3"))
+    learned, left_out = writing.learn(tally, "s3", everything=False)
+    assert [str(each.rule) for each in learned] == ["http:503,operation=GetObject,vendor=s3,probability=0.25"]
+    assert {(each.kind, each.error, each.failed) for each in left_out} == {
+        ("GetObject", "NoSuchKey", 1),
+        ("GetObject", "403", 1),
+    }
+    learned, left_out = writing.learn(tally, "s3", everything=True)
+    assert left_out == []
+    assert sorted(each.rule.fault for each in learned) == ["http:403", "http:503", "s3:NoSuchKey"]

@@ -1,0 +1,50 @@
+"""When a share changed: found where it did, and next to never where it did not."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from faultinject.learning.windows import cuts, interval
+
+
+def drawn(shares, requests, seed):
+    """How many of so many requests fail in each piece of time."""
+    chance = random.Random(seed)
+    return [sum(chance.random() < share for _ in range(requests)) for share in shares]
+
+
+def test_nothing_has_changed():
+    """Of 200 logs of one share each, at most two are cut: a bound that chance reaches at less than one of a hundred."""
+    cut = 0
+    for seed in range(200):
+        share = (0.01, 0.1, 0.5, 0.9)[seed % 4]
+        cut += bool(cuts([30] * 120, drawn([share] * 120, 30, seed)))
+    assert cut <= 2
+
+
+@pytest.mark.parametrize(("before", "within"), [(0.0, 0.2), (0.02, 0.4), (0.5, 1.0), (0.3, 0.0)])
+def test_an_outage(before, within):
+    """Its begin and end, to within a piece or two."""
+    for seed in range(10):
+        shares = [before] * 50 + [within] * 20 + [before] * 50
+        found = cuts([50] * 120, drawn(shares, 50, seed))
+        assert len(found) == 2
+        assert abs(found[0] - 50) <= 2
+        assert abs(found[1] - 70) <= 2
+
+
+def test_there_are_so_many_and_no_more():
+    """However often it changes; and nothing is cut where there is next to nothing."""
+    assert len(cuts([1000] * 400, [0, 1000] * 200)) == 11
+    assert cuts([1] * 30, [0, 1] * 15) == cuts([], []) == cuts([0] * 5, [0] * 5) == []
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 10), (10, 10), (3, 1000), (500, 1000)])
+def test_the_interval(k, n):
+    """Wilson's, which stays within 0 and 1 and has the share in it; that of 3 of 1,000 as tables have it."""
+    low, high = interval(k, n)
+    assert 0 <= low <= k / n <= high <= 1
+    if k == 3:
+        assert (round(low, 4), round(high, 4)) == (0.001, 0.0088)
