@@ -57,6 +57,7 @@ TESTS = (
     "tests/adapters/test_hints.py",
     "tests/adapters/test_marks.py",
     "tests/adapters/test_middle.py",
+    "tests/adapters/test_on_request.py",
     "tests/adapters/test_waiting.py",
     "tests/injector/test_injector.py",
     "tests/testing/test_inject.py",

@@ -37,6 +37,7 @@ LONGEST = 600.0
 UNREAD, UNREAD_AT_END = 30.0, 1.0
 """Seconds that a client may leave what was sent to it unread, and when its server ends."""
 LOOK_AT_END = 0.02
+"""Seconds between two looks whether a connection has ended with its server."""
 _PIECE = 500
 
 

@@ -82,7 +82,7 @@ def read_redis(text: str) -> RedisURL:
         raise Mistake(f"{told}: no host and port can be read from it; it looks like {_EXAMPLE}") from None
     found.username, found.password = unquote(parts.username or ""), unquote(parts.password or "")
     found.tls = scheme in TLS
-    db = ""
+    db = "" if scheme in UNIX else parts.path.strip("/")
     if scheme in UNIX:
         found.path = unquote(parts.path)
         if parts.hostname or found.path in ("", "/"):
@@ -92,7 +92,6 @@ def read_redis(text: str) -> RedisURL:
         found.shown = f"unix://{found.path}"
     else:
         found.host = unquote(parts.hostname or "")
-        db = parts.path.strip("/")
         if "@" in db:
             raise Mistake(_signs(told))
         if not found.host:

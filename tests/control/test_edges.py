@@ -12,7 +12,7 @@ from importlib import util
 import pytest
 
 from faultinject import Injector, install
-from faultinject.control import mount, server, tokens
+from faultinject.control import events, mount, server, tokens
 from faultinject.control.access import Access
 from faultinject.control.answers import Refusal, refusal_of
 from faultinject.control.app import make_app
@@ -49,6 +49,33 @@ def ask(app, path, headers=(), kind="http", method="GET", body=b""):
     }  # fmt: skip
     asyncio.run(app(scope, receive, send))
     return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:])
+
+
+@pytest.mark.parametrize(("version", "looked"), [("1.1", 1), ("2", 0)])
+def test_a_connection_of_http2_is_not_reset(injector, monkeypatch, version, looked):
+    """A stream ends with its server; on a connection of its own that is seen to end, on one of many that is left alone."""
+    found = []
+    monkeypatch.setattr(events, "of_scope", lambda *_: found.append(version))
+    app = install(fastapi_app(), injector=injector, enabled=True)
+
+    class Exchange:
+        keep_alive = True
+
+        async def receive(self):
+            await asyncio.Event().wait()
+
+        async def send(self, message):
+            if message["type"] == "http.response.body":
+                self.keep_alive = False  # as uvicorn says that it ends
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/_faultinject/journal/stream", "root_path": "", "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"authorization", b"Bearer " + TOKEN.encode())], "client": ("127.0.0.1", 1),
+        "http_version": version, "scheme": "http", "server": ("localhost", 80),
+    }  # fmt: skip
+    exchange = Exchange()
+    asyncio.run(asyncio.wait_for(app(scope, exchange.receive, exchange.send), 20))
+    assert len(found) == looked
 
 
 @pytest.fixture

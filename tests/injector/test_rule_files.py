@@ -234,6 +234,22 @@ def test_a_file_that_never_rests(file, monkeypatch):
     assert get(injector) == 503
 
 
+def test_a_look_within_a_look(file, monkeypatch):
+    """What is put in force may ask whether there is something new: the look that goes on sees to it."""
+    injector = make(file("http:503"))
+    file("http:500")
+    real, looks = Scenario.from_env, []
+
+    def again(environ):
+        looks.append(environ)
+        injector._file.look()
+        return real(environ)
+
+    monkeypatch.setattr(Scenario, "from_env", again)
+    injector._file.look()
+    assert (get(injector), len(looks)) == (500, 1)
+
+
 def test_what_stands_beside_the_file_stays(file):
     """The other variables with rules, and a seed that was given in code; else the file's holds."""
     injector = make(file("http:503,times=1", seed=1), seed=7, FAULTINJECT_RULE_LAST="http:429")

@@ -261,6 +261,21 @@ def test_it_is_opened_when_others_let_it_go(place, monkeypatch):
     assert len(made) == 3
 
 
+def test_a_directory_that_nobody_lets_go(place, monkeypatch, caplog):
+    """There is an end to the wait: the app starts, each process counts for itself, and the log says why."""
+    from faultinject.counts import directory
+
+    monkeypatch.setattr(directory, "PATIENCE", 0.01)
+    monkeypatch.setattr(sharing, "_alike", {})
+    one, other = make(), make()
+    assert get(one, **{"wsgi.multiprocess": True}) == 503
+    monkeypatch.setattr(sharing, "_alike", {})  # as in another process
+    with next(place.glob("*/lock")).open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert get(other, **{"wsgi.multiprocess": True}) == 503
+    assert "count separately and replay is off, because another process held" in caplog.messages[-1]
+
+
 def test_apps_with_the_same_rules_count_apart():
     """Each has an injector of its own, in every process."""
     injectors = [make(), make()]

@@ -47,6 +47,7 @@ from faultinject.rules.control import ControlSettings
             "FAULTINJECT_CONTROL_HOSTS: * is not a host such as staging.example.com",
         ),
         ({"FAULTINJECT_CONTROL_HOSTS": "https://a.example:80/"}, "did you mean a.example?"),
+        ({"FAULTINJECT_CONTROL_HOSTS": "http://a.example:1:2"}, "did you mean a.example?"),
         ({"FAULTINJECT_CONTROLS": "/x"}, "did you mean FAULTINJECT_CONTROL?"),
     ],
 )

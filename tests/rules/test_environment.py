@@ -124,6 +124,7 @@ def test_the_stores_password_is_not_shown():
         assert environment.store == store
         assert f"store={told!r}" in repr(environment)
     assert shown_store("other:secret") == "other:…"
+    assert "store=None" in repr(read_environment(ON, now=NOW))
 
 
 def test_empty_is_unset_for_every_variable():
