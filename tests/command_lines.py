@@ -33,6 +33,7 @@ EXIT_CODES = {
         1: "an answer is not as documented",
         3: "nothing could be judged: the service does not answer, or refuses a bucket",
     },
+    "learn": {2: "also: there is no error to learn from"},
     "vendors": {1: "with `--diff`: a row is gone"},
     "preview": {},
     "check": {1: "a rule can never fire, or no rule is for the request"},

@@ -24,6 +24,7 @@ COMMANDS = [
     "report",
     "conformance",
     "fidelity",
+    "learn",
     "vendors",
     "preview",
     "check",
