@@ -1,0 +1,92 @@
+"""`faultinject learn`: what it writes, and what is no log."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+
+from faultinject import Scenario
+
+LINE = '192.0.2.3 - - [17/Nov/2026:10:00:{:02} +0000] "GET /bucket/k HTTP/1.1" {} 12 "-" "x"\n'
+
+
+@pytest.fixture
+def log(tmp_path):
+    """A log of sixty requests, of which every fifth failed and one was not found."""
+
+    def make(name="access.log", more=""):
+        text = "".join(LINE.format(n, 503 if n % 5 == 0 else 404 if n == 7 else 200) for n in range(60)) + more
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+        return str(path)
+
+    return make
+
+
+def test_what_it_writes(run, log, tmp_path):
+    """A file of rules with the numbers behind them, which is a scenario."""
+    path = log(more="garbage\n" + LINE.format(59, 499))
+    code, out, errors = run("learn", path)
+    assert (code, errors) == (0, "")
+    assert out.splitlines() == [
+        f"# nginx or Apache access log: {path}",
+        "# 60 requests from 2026-11-17T10:00:00Z to 2026-11-17T10:01:00Z",
+        "# 1 of 62 lines are of another form, and were left out",
+        "# 1 lines left out: the client left before the answer",
+        "# left out: 1 × 404 to GetObject: a mistake of the client's own, by its status",
+        "",
+        "# 12 of 60 requests, 20 % (95 %: 11.8 to 31.8 %)",
+        "[[rules]]",
+        'fault = "http:503"',
+        'operation = "GetObject"',
+        "probability = 0.2",
+    ]
+    written = tmp_path / "rules.toml"
+    assert run("learn", log("access.log.gz"), "-o", str(written)) == (0, "", "")
+    assert str(Scenario.load(written)) == "http:503,operation=GetObject,probability=0.2"
+
+
+def test_its_numbers(run, log):
+    """The same as JSON."""
+    code, out, _ = run("learn", log(), log("b.log"), "--json", "--all", "--vendor", "cos")
+    assert code == 0
+    data = json.loads(out)
+    assert (data["requests"], data["lines"], data["broken"], data["left_out"]) == (120, 120, 0, [])
+    assert [(each["rule"]["fault"], each["failed"], each["requests"]) for each in data["rules"]] == [
+        ("http:503", 24, 120),
+        ("http:404", 2, 120),
+    ]
+    assert {each["rule"]["vendor"] for each in data["rules"]} == {"cos"}
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "says"),
+    [
+        ("a b c\n" * 9, (), "its lines are of no format that is known (cloudfront, s3, oss, cos, nginx); --format says which it is"),
+        ("a b c\n" * 9, ("--format", "s3"), "none of 9 lines is of a Amazon S3 server access log"),
+        ("", ("--format", "cos"), "there is no request in it"),
+        (LINE.format(1, 200), (), "no error to learn from in 1 requests"),
+        (LINE.format(1, 404), (), "no error to learn from in 1 requests; --all takes those that were left out"),
+        (LINE.format(1, 503), ("--vendor", "coss"), "coss"),
+        (LINE.format(1, 503), ("-o", "/no/such/file"), "-o: cannot write to /no/such/file: No such file or directory"),
+    ],
+)  # fmt: skip
+def test_wrong_input(run, tmp_path, text, arguments, says):
+    """Exit code 2, and why."""
+    path = tmp_path / "log"
+    path.write_text(text)
+    code, out, errors = run("learn", str(path), *arguments)
+    assert (code, out) == (2, "")
+    assert says in errors
+
+
+def test_no_file(run, tmp_path):
+    """Which one, and what is wrong with it."""
+    assert run("learn", "/no/such/log") == (2, "", "faultinject: /no/such/log: No such file or directory\n")
+    cut = tmp_path / "cut.gz"
+    cut.write_bytes(gzip.compress(LINE.encode() * 99)[:-12])
+    code, _, errors = run("learn", str(cut))
+    assert code == 2
+    assert errors.startswith(f"faultinject: {cut}: the gzipped file is cut or damaged: ")
