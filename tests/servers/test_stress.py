@@ -121,15 +121,21 @@ def settled(server, most=None):
 
 
 def idle(server):
-    """Whether the server uses next to no processor time."""
+    """Whether the server uses next to no processor time in one of five seconds.
+
+    A server that polls or spins does so in each; what a busy machine counts as used by others, it counts now and then.
+    """
 
     def used():
         stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in server.pids()]
         return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
 
-    before = used()
-    time.sleep(1)
-    return used() - before < 0.15
+    for _ in range(5):
+        before = used()
+        time.sleep(1)
+        if used() - before < 0.15:
+            return True
+    return False
 
 
 @pytest.mark.parametrize("name", SERVERS)
