@@ -24,6 +24,7 @@ JOURNAL = "FAULTINJECT_JOURNAL"
 CONTROL = "FAULTINJECT_CONTROL"
 RETRY_TESTS, TEST_MODES = "gcs", "b2"
 """Whose store has `/retry_test`, and whose has `X-Bz-Test-Mode`."""
+_SAID_BELOW = "faultinject is on", "faultinject: FAULTINJECT_ON_REQUEST"
 
 
 @contextmanager
@@ -107,7 +108,7 @@ def with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: b
 
 @contextmanager
 def announced_below() -> Iterator[None]:
-    """For its block, the start-up line is not logged: it stands in what is printed below.
+    """For its block, what is said at the start is not logged: it stands in what is printed below.
 
     Nor that the switch is off, which this command does not need.
     """
@@ -116,7 +117,7 @@ def announced_below() -> Iterator[None]:
     def is_other(record: logging.LogRecord) -> bool:
         message = record.getMessage()
         off = message.startswith("faultinject is off") and "FAULTINJECT_ENABLED" in message
-        return not off and not message.startswith("faultinject is on")
+        return not off and not message.startswith(_SAID_BELOW)
 
     log = logging.getLogger("faultinject")
     log.addFilter(is_other)
