@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from faultinject.http.types import Headers
 
 
+# granian queues four pieces: when it has asked for six more, the first of these has left the queue, too.
+_NOTHING = (b"",) * 6
+
+
 def transform_body(
     app: WSGIApp,
     environ: Environ,
@@ -137,6 +141,9 @@ class ShapedAnswer(Shaping):
                     piece = self._next()
             self._settle()
             if self._transform.done:
+                if self._connection is None and not self._inside:
+                    # What a server still has in a queue it may drop when the app fails.
+                    yield from _NOTHING
                 self._cut()
         except ClientGone:
             self._settle("failed")
