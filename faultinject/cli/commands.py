@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from faultinject.exceptions import ConfigurationError
-from faultinject.testing.exploration.causes import ReportedFailure
+from faultinject.testing.exploration.programs import Program, ended_by
 
 if TYPE_CHECKING:
     from faultinject.cli.services import Service
-
-LINES, BYTES = 20, 65_536
-"""How much of a command's output is shown: its last lines, of its last bytes."""
-
-
-class CommandFailed(ReportedFailure):
-    """The command ended with another exit code than 0."""
+    from faultinject.testing.runs import RunFaults
 
 
 class Command:
@@ -31,15 +22,18 @@ class Command:
         command: its words.
         reset: a shell command that prepares each run, or None.
         service: what it sends its requests to.
+        recover: a shell command that runs when the command was killed; None: the command itself.
     """
 
-    def __init__(self, command: Sequence[str], reset: str | None, service: Service) -> None:
-        self._command = command
-        self._reset = reset
+    def __init__(
+        self, command: Sequence[str], reset: str | None, service: Service, recover: str | None = None
+    ) -> None:
+        environ = dict(os.environ)
+        self._environ = environ
+        self._program = Program(command, environ)
+        self._reset = None if reset is None else Program(reset, environ)
+        self._recover = None if recover is None else Program(recover, environ)
         self._service = service
-        self._kill: Callable[[], None] = _nothing
-        self._ended = ""
-        self._environ = dict(os.environ)
 
     @property
     def requests(self) -> int:
@@ -62,78 +56,32 @@ class Command:
         """
         self._service.empty()
         if self._reset is not None:
-            code, output = self._wait(self._reset)
+            code, output = self._reset.run(alone=False)
             if code:
-                raise ConfigurationError(f"--reset fails: {_said(code)}\n{output}".rstrip())
+                raise ConfigurationError(f"--reset fails: {ended_by(code)}\n{output}".rstrip())
 
-    def run(self) -> None:
-        """Run the command.
+    def run(self, faults: RunFaults) -> None:
+        """Run the command; where programs are killed, also what comes after.
 
         Raises:
-            CommandFailed: it ended with another exit code than 0, or was ended.
+            ProgramFailed: it ended with another exit code than 0, or was ended.
         """
-        self._ended = ""
-        code, output = self._wait(self._command)
-        if self._ended or code:
-            raise CommandFailed(self._ended or _said(code), output)
+        if not faults.crashes:
+            self._program.check()
+            return
+        from faultinject.testing.exploration.restart import Restart
+
+        Restart(
+            faults,
+            self._program,
+            self._recover or self._program,
+            twice=True,
+            within=faults.patience,
+            holds=self._service.holds,
+        ).run()
 
     def end(self, why: str) -> None:
-        """End the command that runs, with everything that it has started."""
-        self._ended = self._ended or why
-        self._kill()
-
-    def _wait(self, command: str | Sequence[str]) -> tuple[int, str]:
-        """Exit code and the end of the output."""
-        with tempfile.TemporaryFile() as output:
-            try:
-                process = subprocess.Popen(  # noqa: S603 - the user's own command
-                    command,
-                    shell=isinstance(command, str),
-                    env=self._environ,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise ConfigurationError(f"{command[0]} cannot be run: {error.strerror}") from None
-            self._kill = lambda: _kill(process)
-            try:
-                code = process.wait()
-            finally:
-                if process.returncode is None or command is self._command:
-                    _kill(process)  # what it leaves behind would go on in the next run
-                self._kill = _nothing
-                process.wait()
-            return code, _tail(output)
-
-
-def _nothing() -> None:
-    """There is nothing to end."""
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    if not hasattr(os, "killpg"):  # pragma: no cover - Windows
-        process.kill()
-        return
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # nothing is left of it; macOS says so by the second
-        return
-
-
-def _tail(output: IO[bytes]) -> str:
-    size = output.seek(0, os.SEEK_END)
-    output.seek(max(0, size - BYTES))
-    lines = output.read().decode(errors="replace").splitlines()
-    more = [f"… {len(lines) - LINES} more lines …"] if len(lines) > LINES else []
-    return "\n".join([*more, *lines[-LINES:]])
-
-
-def _said(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"ended by {signal.Signals(-code).name}"
-    except ValueError:  # pragma: no cover - a signal that Python has no name for
-        return f"ended by signal {-code}"
+        """End what runs, with everything that it has started."""
+        for each in (self._program, self._recover):
+            if each is not None:
+                each.end(why)

@@ -37,7 +37,6 @@ EVERY = 0.2
     "--rule",
     "rules",
     multiple=True,
-    required=True,
     metavar="RULE",
     help="A fault, and conditions that say where; a vendor stands for its standard set. May be given again.",
 )
@@ -64,6 +63,27 @@ EVERY = 0.2
     "--to", "url", metavar="URL", help="Send what COMMAND asks for on to this server, instead of the store."
 )
 @click.option("--rewrite-host", is_flag=True, help="With --to: send the server its own Host.")
+@click.option(
+    "--crash",
+    is_flag=True,
+    help="Kill COMMAND at each request instead, and run it again; faults of -r come in its second run.",
+)
+@click.option(
+    "--recover",
+    metavar="COMMAND",
+    help="With --crash: shell command that an operator runs after a crash.  [default: the command itself]",
+)
+@click.option(
+    "--within",
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    help="With --crash: seconds that a run may take.  [default: 10 × that without a crash, and 30 s]",
+)
+@click.option(
+    "--replay",
+    metavar="RULES",
+    help="With --crash: make only the run with these rules, as a report prints them.",
+)
 @click.option("--reset", metavar="COMMAND", help="Shell command that prepares each run, without faults.")
 @click.option(
     "--ignore",
@@ -82,6 +102,10 @@ def explore(
     vendor: str | None,
     url: str | None,
     rewrite_host: bool,
+    crash: bool,
+    recover: str | None,
+    within: float | None,
+    replay: str | None,
     reset: str | None,
     ignore: tuple[str, ...],
     exhaustive: bool,
@@ -95,13 +119,18 @@ def explore(
     is the first judge: 0 passes. The second judge looks at its requests: a retry with different bytes fails, whatever
     the exit code. This command exits with 1 when a fault broke COMMAND or was injected in no run, and with 2 when
     nothing could be explored.
+
+    With --crash, COMMAND is killed (SIGKILL, with all that it has started) at each request: before the store carries it
+    out, after it, and in the middle of its body. Then it runs again, and is judged by its exit code, its requests, and
+    by what the store holds in the end: an object that is lost, half written, written twice, or left behind.
     """
+    from faultinject import vendors
     from faultinject.cli import listening
     from faultinject.cli import rules as reading
     from faultinject.cli.commands import Command
     from faultinject.cli.services import EmbeddedStore, Proxied
     from faultinject.exceptions import ConfigurationError, ExplorationFailed
-    from faultinject.testing.exploration.bounds import Bounds
+    from faultinject.testing.exploration.bounds import Bounds, Crashing
     from faultinject.testing.exploration.wording import Wording
     from faultinject.testing.runs import Exploration
 
@@ -109,6 +138,16 @@ def explore(
         raise click.UsageError("--vendor is for the embedded store; a server is asked as it is")
     if rewrite_host and url is None:
         raise click.UsageError("--rewrite-host is for --to")
+    if not crash:
+        given = {"--recover": recover, "--within": within, "--replay": replay}
+        if wrong := [name for name, value in given.items() if value is not None]:
+            raise click.UsageError(f"{wrong[0]} is for --crash")
+        if not rules:
+            raise click.UsageError("a fault is missing, as in: faultinject explore -r cos -- ./upload.sh")
+    elif depth > 1:
+        raise click.UsageError(
+            "--depth is for faults alone; with --crash, those of -r come in the second run"
+        )
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject explore -r cos -- ./upload.sh")
     settings = reading.services()
@@ -127,17 +166,27 @@ def explore(
         target = Target(url)
         service = Proxied(target, rewrite_host=rewrite_host)
         again = ["proxy", "--to", target.url, *(["--rewrite-host"] if rewrite_host else [])]
+    crashes = ["faultinject", "explore", "--crash", *again[1:]]
+    options = {"--recover": recover, "--reset": reset, "--within": within}
+    crashes += [text for each in rules for text in ("-r", each)]
+    crashes += [text for name, given in options.items() if given is not None for text in (name, str(given))]
     listening.heed_interrupts()
-    running = Command(command, reset, service)
+    running = Command(command, reset, service, recover)
+    crashing = Crashing(vendors.get(vendor) if vendor else None, only=replay or "", within=within)
     exploration = Exploration(
         rules,
         Bounds(depth, max_runs, ignore=ignore, exhaustive=exhaustive),
         end=running.end,
         wording=Wording(
-            lambda found: _replay(found, again, command, reset),
+            lambda found: (
+                shlex.join([*crashes, "--replay", "; ".join(map(str, found)), "--", *command])
+                if crash
+                else _replay(found, again, command, reset)
+            ),
             "--exhaustive",
             lambda: "Let the command send its requests to the address in the variable ENDPOINT.",
         ),
+        crashing=crashing if crash else None,
     )
     with running:
         try:
@@ -154,8 +203,8 @@ def explore(
 
 
 def _explore(exploration: Exploration, running: Command) -> None:
-    from faultinject.cli.commands import CommandFailed
     from faultinject.exceptions import ExplorationFailed
+    from faultinject.testing.exploration.programs import ProgramFailed
 
     shows = sys.stderr is not None and sys.stderr.isatty()
     shown = 0.0
@@ -167,9 +216,9 @@ def _explore(exploration: Exploration, running: Command) -> None:
                     f"\rrun {len(exploration.runs)} of {exploration.sweep.planned} ", nl=False, err=True
                 )
             running.prepare()
-            with run:
-                running.run()
-    except CommandFailed as error:
+            with run as faults:
+                running.run(faults)
+    except ProgramFailed as error:
         output = f"its output:\n{error.output}" if error.output else "it wrote no output"
         raise ExplorationFailed(f"the command fails without faults: {error}; {output}") from None
     except ExplorationFailed:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from faultinject.adapters.types import Receive, Scope, Send
     from faultinject.proxy.target import Target
+    from faultinject.testing.exploration.holdings import Holdings
 
 
 class Service(Protocol):
@@ -26,6 +27,9 @@ class Service(Protocol):
     def empty(self) -> None:
         """Make it as it was at the start, where that can be done."""
 
+    def holds(self) -> Holdings | None:
+        """What is in it once no request is under way, by `/bucket/key`; None where that cannot be seen."""
+
     def stop(self) -> None:
         """Serve no more."""
 
@@ -42,10 +46,10 @@ class EmbeddedStore:
     """
 
     def __init__(self, vendor: str, endpoints: Sequence[str]) -> None:
-        self._vendor = vendor
-        self._endpoints = endpoints
+        from faultinject.store.contents import ResettableStore
+
         self.requests = 0
-        self.empty()
+        self._store = ResettableStore(vendor, endpoints=endpoints)
 
     def start(self) -> str:
         """Serve on a free port of this machine."""
@@ -61,9 +65,13 @@ class EmbeddedStore:
 
     def empty(self) -> None:
         """Put a new store in the place of the old one."""
-        from faultinject.store import ObjectStore
+        self._store.reset()
 
-        self._store = ObjectStore(self._vendor, endpoints=self._endpoints)
+    def holds(self) -> Holdings:
+        """The objects; a request that a killed client has left under way ends first."""
+        from faultinject.testing.exploration.holdings import holdings_of
+
+        return holdings_of(self._store)
 
     def stop(self) -> None:
         """Close the listening socket and the connections."""
@@ -104,6 +112,9 @@ class Proxied:
 
     def empty(self) -> None:
         """Nothing can be said of what is in a service of somebody else; `--reset` prepares it."""
+
+    def holds(self) -> None:
+        """Nobody can tell."""
 
     def stop(self) -> None:
         """End the connections."""

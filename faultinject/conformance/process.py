@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
-import time
 from contextlib import suppress
-from pathlib import Path
 from secrets import token_hex
 from threading import Event, Lock, Thread
 from types import MappingProxyType
 
+from faultinject import processes
 from faultinject.conformance import plan
 from faultinject.conformance.answering import LONGEST_ERROR
 from faultinject.engine.journal_entry import quoted
@@ -178,14 +176,12 @@ class Process:
         if self._process.returncode is None or self.failure or self._running:
             left = 0
         else:
-            left = _left(self._process.pid, self._mark)
+            left = processes.living_after(LEFT, self._process.pid, self._mark)
         if left:
-            processes = "a process" if left == 1 else f"{left} processes"
-            self.failure = f"{self._words[0]} ended and left {processes} behind{HINT}"
-        _kill(self._process)
-        for stray in _processes(None, self._mark):
-            with suppress(ProcessLookupError):
-                os.kill(stray, signal.SIGKILL)
+            number = "a process" if left == 1 else f"{left} processes"
+            self.failure = f"{self._words[0]} ended and left {number} behind{HINT}"
+        processes.kill_group(self._process)
+        processes.kill_marked(self._mark)
         self._process.wait()
         self._dead.set()
         for each in self._readers:
@@ -268,37 +264,6 @@ def _environment() -> dict[str, str]:
     """The process's own, but no proxy stands before loopback."""
     names = ("http_proxy", "https_proxy", "all_proxy")
     return {name: value for name, value in os.environ.items() if name.lower() not in names}
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    if not hasattr(os, "killpg"):  # pragma: no cover - Windows
-        process.kill()
-        return
-    with suppress(ProcessLookupError, PermissionError):  # nothing is left of it; macOS says so by the second
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def _left(group: int, mark: str) -> int:
-    """How many processes of the client there still are, when they had time to end; 0 where it cannot be found out."""
-    end = time.monotonic() + LEFT
-    while number := len(_processes(group, mark)):
-        if time.monotonic() >= end:
-            break
-        time.sleep(0.05)
-    return number
-
-
-def _processes(group: int | None, mark: str) -> list[int]:
-    """The processes of the group, and those that have left it but still have the mark in their environment."""
-    return [int(each.name) for each in Path("/proc").glob("[0-9]*") if _lives(each, group, mark.encode())]
-
-
-def _lives(process: Path, group: int | None, mark: bytes) -> bool:
-    try:
-        state, _, its_group, *_ = (process / "stat").read_text().rpartition(")")[2].split()
-        return state not in "ZX" and (int(its_group) == group or mark in (process / "environ").read_bytes())
-    except OSError:  # pragma: no cover - it has ended meanwhile, or is another user's
-        return False
 
 
 def _said(code: int) -> str:

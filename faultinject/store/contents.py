@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from threading import Condition
 
 from faultinject.store.buckets import Bucket, Stored, Upload, header_cost
 from faultinject.store.budget import ENTRY
@@ -85,6 +86,13 @@ class ResettableStore:
         self._vendor = vendor
         self._endpoints = endpoints
         self._store = ObjectStore(vendor, endpoints=endpoints)
+        self._under_way = 0
+        self._ended = Condition()
+
+    def settle(self, seconds: float) -> bool:
+        """Wait at most so long until no request is under way; whether that is so."""
+        with self._ended:
+            return self._ended.wait_for(lambda: not self._under_way, seconds)
 
     @property
     def contents(self) -> Contents:
@@ -103,4 +111,11 @@ class ResettableStore:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        return self._store(environ, start_response)
+        with self._ended:
+            self._under_way += 1
+        try:
+            return self._store(environ, start_response)
+        finally:
+            with self._ended:
+                self._under_way -= 1
+                self._ended.notify_all()

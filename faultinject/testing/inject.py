@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
+
 from faultinject.exceptions import InjectionFailed, RuleNotMatched
 from faultinject.injector import instances
 from faultinject.injector.injector import Injector
@@ -13,7 +16,8 @@ from faultinject.testing.verdicts import NamedCall, Verdicts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from os import PathLike
     from types import TracebackType
     from typing import Unpack
 
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from faultinject.journal.calls import Call
     from faultinject.rules.rule_keys import RuleKeys
     from faultinject.testing.runs import Exploration
+    from faultinject.testing.storage import Storage
 
 
 def inject(
@@ -175,6 +180,47 @@ class Faults:
     def met_while_exploring(self) -> set[int]:
         """The places of the rules whose conditions a request of an exploration met."""
         return {number for each in self._explorations for number in each.met}
+
+    def run(
+        self,
+        command: str | Sequence[str],
+        /,
+        *,
+        recover: str | Sequence[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | PathLike[str] | None = None,
+        store: Storage | None = None,
+    ) -> None:
+        """Run a program to its end; in an exploration with `crash=True` it is killed at a request, and run again.
+
+        Its requests have to come to an app, or to a store, in this process.
+
+        Args:
+            command: its words, or a text for the shell.
+            recover: what an operator runs after a crash; by default the same.
+            env: its environment; by default this process's, with `env` of these faults.
+            cwd: where it runs; by default here.
+            store: what the fixture `faultinject_store` gives, where the requests come to it: what it holds in the end is
+                compared with what it holds without a crash.
+
+        Raises:
+            ProgramFailed: it ended with another exit code than 0, or after a crash its second run did; or was ended.
+            ConfigurationError: it cannot be started, or a test whose program is killed runs a second one.
+        """
+        from faultinject.testing.exploration.holdings import holdings_of
+        from faultinject.testing.exploration.programs import Program
+        from faultinject.testing.exploration.restart import Restart
+        from faultinject.testing.runs import RunFaults
+
+        environ = {**(os.environ if env is None else env), **self.env}
+        directory = None if cwd is None else os.fspath(cwd)
+        program = Program(command, environ, directory)
+        if not isinstance(self, RunFaults) or not self.crashes:
+            program.check()
+            return
+        again = program if recover is None else Program(recover, environ, directory)
+        holds = _nobody_knows if store is None else partial(holdings_of, store.app)
+        Restart(self, program, again, twice=False, within=self.patience, holds=holds).run()
 
     def pause(self) -> Pause:
         """A context manager that hides a test's own requests from faults, counts and the record."""
@@ -340,6 +386,10 @@ class Faults:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.__exit__(kind, error, trace)
+
+
+def _nobody_knows() -> None:
+    """What a server holds that is not ours."""
 
 
 class Pause:

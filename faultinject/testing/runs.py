@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from faultinject.injector.session_sync import Session
     from faultinject.journal.call_window import CallWindow
     from faultinject.rules.rule import Rule
-    from faultinject.testing.exploration.bounds import Bounds
+    from faultinject.testing.exploration.bounds import Bounds, Crashing
     from faultinject.testing.exploration.causes import FinishedRun
+    from faultinject.testing.exploration.restart import Aftermath
     from faultinject.testing.exploration.sweep import Sweep
     from faultinject.testing.exploration.wording import Wording
 
@@ -37,8 +38,11 @@ class RunFaults(Faults):
         end: ends a run that makes many more.
 
     Attributes:
+        patience: seconds that a program may run; None: as long as it likes.
         names: what the scenario's rules are called in the outcomes.
         met: the places of those rules beside it whose conditions a request met; known afterwards.
+        aftermath: what came of the program that the run has killed and run again, or None.
+        crashes: whether it kills one.
     """
 
     def __init__(
@@ -54,16 +58,29 @@ class RunFaults(Faults):
     ) -> None:
         if session is not None and not session.attached:
             session = None  # nobody to tell: thousands of runs need not do it
+        self.aftermath: Aftermath | None = None
+        self.patience = sweep.patience
+        self.crashes = sweep.kills
+        self._later = sweep.afterwards(scenario)
+        self._always = beside.rules
+        scenario = sweep.at_first(scenario)
         rules = [*scenario.rules, *beside.rules]
         super().__init__(Scenario.of_rules(rules, seed or scenario.seed), test=test, session=session)
         own = len(scenario.rules)
-        self.names = self.injector.scenario.display_names[:own]
+        self.names: Sequence[str] = self.injector.scenario.display_names[:own]
         # What the code under test takes away was nevertheless in force.
         self._plan = self.injector.own_plan
         self._beside = range(own, len(rules))
         self.injector.journal.reading = sweep.reading
         if sweep.limit is not None:
             self.injector.journal.count = Watch(self.injector, sweep.limit, end)
+
+    def restarted(self) -> None:
+        """The program under test runs again: what comes in its second run is in force from now on."""
+        self.clear()
+        if rules := [*self._later, *self._always]:
+            self.add(Scenario.of_rules(rules, None))
+        self.names = [*self.names, *self.injector.scenario.display_names[: len(self._later)]]
 
     @property
     def windows(self) -> Sequence[CallWindow]:
@@ -96,12 +113,13 @@ class Exploration:
         session: Session | None = None,
         end: Callable[[str], None] | None = None,
         wording: Wording | None = None,
+        crashing: Crashing | None = None,
     ) -> None:
         from faultinject.testing.exploration.sweep import sweep_of
         from faultinject.testing.exploration.wording import PYTHON
 
         wording = wording or PYTHON
-        self.sweep = sweep_of(faults, bounds, unseen=wording.unseen)
+        self.sweep = sweep_of(faults, bounds, unseen=wording.unseen, crashing=crashing)
         self.seconds = 0.0
         self.begun = self.over = False
         self.met: set[int] = set()
@@ -162,7 +180,7 @@ class Exploration:
         """Note what came of a run."""
         self.met |= faults.met
         self.seconds = time.monotonic() - self._began
-        return self.sweep.record(faults.names, outcomes, error, seconds, faults.windows)
+        return self.sweep.record(faults.names, outcomes, error, seconds, faults.windows, faults.aftermath)
 
     def judge(self) -> None:
         """The verdict at the end.
@@ -198,9 +216,10 @@ class Run:
         self._faults = exploration.faults(scenario)
         self._began = 0.0
 
-    def __enter__(self) -> Faults:
+    def __enter__(self) -> RunFaults:
         self._began = time.monotonic()
-        return self._faults.__enter__()
+        self._faults.__enter__()
+        return self._faults
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

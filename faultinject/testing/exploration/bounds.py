@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from faultinject.testing.exploration.wording import Wording
+    from faultinject.vendors.vendor import Vendor
 
     Allowed = type[BaseException] | tuple[type[BaseException], ...]
 
@@ -53,6 +54,21 @@ class Bounds:
         if isinstance(error, BaseExceptionGroup) and not isinstance(error, self.allow):
             return all(map(self.allows, error.exceptions))
         return isinstance(error, self.allow)
+
+
+class Crashing:
+    """How a program is killed and run again.
+
+    Args:
+        vendor: whose way of reading requests is taken where no fault says it; None: plain HTTP.
+        only: the text of the one scenario that is to be run; empty: all of them.
+        within: seconds that a run may take; None: many times what one without a crash takes.
+    """
+
+    def __init__(self, vendor: Vendor | None = None, *, only: str = "", within: float | None = None) -> None:
+        self.vendor = vendor
+        self.only = only
+        self.within = within
 
 
 def whole(number: object, name: str) -> int:

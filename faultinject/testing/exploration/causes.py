@@ -61,6 +61,7 @@ class FinishedRun(PlannedRun):
     """One run that was made.
 
     Attributes:
+        names: what its rules are called in the outcomes.
         outcomes: the requests, in order; empty when they can tell nothing any more.
         error: what the code under test raised, or None.
         failed: whether the code under test did not cope.
@@ -71,6 +72,7 @@ class FinishedRun(PlannedRun):
         cause: failures of the same cause are alike.
         said: the error in one line, or the finding that makes it a failure.
         findings: what its requests show by themselves.
+        first: how many of the requests came before the program was killed; None: it was not.
     """
 
     def __init__(
@@ -83,15 +85,18 @@ class FinishedRun(PlannedRun):
         *,
         gave_up: bool = False,
         findings: Sequence[Finding] = (),
+        first: int | None = None,
     ) -> None:
         super().__init__(planned.scenario, planned.points, planned.chosen)
+        self.names = names
         self.outcomes = outcomes
         self.error = error
         self.findings = findings
+        self.first = first
         wrong = next((each for each in findings if each.verdict == FAIL), None)
         self.gave_up = gave_up and wrong is None
         self.seconds = seconds
-        self.backoff = _backoff(outcomes)
+        self.backoff = _backoff(outcomes if first is None else outcomes[first:])
         hit = {each.rule for each in outcomes if each.injected}
         self.missed = tuple(
             rule for rule, name in zip(self.scenario.rules, names, strict=True) if name not in hit

@@ -84,6 +84,10 @@ class Choice:
             return {**options, "after_bytes": str((outcome.request_bytes or 0) // 2)}
         return options
 
+    def told(self, _rule: Rule) -> str:
+        """What the report says of it; empty: what the rule itself says."""
+        return ""
+
     def invisible_on(self, method: str) -> bool:
         """Whether no client can tell the error by this answer: a 4xx on HEAD has no body that says which it is.
 

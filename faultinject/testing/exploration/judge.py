@@ -10,7 +10,7 @@ from faultinject.vendors.addressing import with_placeholders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from faultinject.engine.journal_entry import Outcome
     from faultinject.journal.attempts import Attempt
@@ -38,20 +38,19 @@ class Judge:
 
     Args:
         ignore: the checks that do not count.
+        more: the names of other checks than its own that may be among them.
 
     Raises:
         ConfigurationError: there is no such check.
     """
 
-    def __init__(self, ignore: str | Collection[str] = ()) -> None:
+    def __init__(self, ignore: str | Collection[str] = (), *, more: tuple[str, ...] = ()) -> None:
         from faultinject.audit.check_names import in_quotes, instead_of, names
 
         self._ignore = tuple(names(ignore))
         for each in self._ignore:
-            if each not in CHECKS:
-                raise ConfigurationError(
-                    f"ignore: {in_quotes(each)} is not a check{instead_of(each, CHECKS)}"
-                )
+            if each not in (known := (*CHECKS, *more)):
+                raise ConfigurationError(f"ignore: {in_quotes(each)} is not a check{instead_of(each, known)}")
         self._usual: Counter[Body] = Counter()
         self._digests: dict[Body, list[set[str | None]]] = {}
         self._open: Counter[str] = Counter()
@@ -74,6 +73,7 @@ class Judge:
         passed: bool,
         failed: bool,
         windows: Sequence[CallWindow] = (),
+        before: Sequence[Outcome] = (),
     ) -> list[Finding]:
         """What is wrong with a run.
 
@@ -83,6 +83,7 @@ class Judge:
             passed: whether the code under test took all for well.
             failed: whether it broke down, so that it could not end what it had begun.
             windows: the calls that it named.
+            before: the requests of the same program before it was killed, whose uploads count as well.
         """
         from faultinject.audit.grouping import group
         from faultinject.journal.reading import of_outcomes
@@ -95,7 +96,11 @@ class Judge:
         ]
         found = list(self._of_calls(calls, outcomes, passed=passed))
         if not failed:
-            found += self._of_uploads(outcomes)
+            found += self._of_uploads([*before, *outcomes])
+        return self.counted(found)
+
+    def counted(self, found: Iterable[Finding]) -> list[Finding]:
+        """Those findings that count."""
         return [each for each in found if each.check not in self._ignore]
 
     def _of_calls(

@@ -10,7 +10,7 @@ from faultinject.rules import spelling
 from faultinject.testing.exploration.bounds import in_one_line
 from faultinject.testing.exploration.causes import ReportedFailure
 from faultinject.testing.exploration.points import name_of
-from faultinject.testing.exploration.wording import PYTHON, marker
+from faultinject.testing.exploration.wording import PYTHON
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,11 +60,8 @@ def summary(sweep: Sweep, seconds: float) -> str:
 
 def _numbers(sweep: Sweep, seconds: float) -> str:
     finished = sweep.finished
-    without = (
-        f"{_count(len(sweep.requests), 'request')} without faults, {_count(len(sweep.choices), 'fault')}"
-    )
     parts = [
-        f"{without}; {_count(len(finished), 'run')} in {seconds:.2f} s (backoff {_backoff(sweep):.0%})",
+        f"{sweep.subject}; {_count(len(finished), 'run')} in {seconds:.2f} s (backoff {_backoff(sweep):.0%})",
         f"{sum(each.failed for each in finished)} failed",
         f"{sum(each.gave_up for each in finished)} gave up cleanly",
         f"{len(sweep.unreached)} not reached",
@@ -113,12 +110,11 @@ def incomplete(sweep: Sweep) -> list[str]:
         return [f"stopped after {len(sweep.finished)} of {_count(sweep.planned, 'run')}: {sweep.stopped}"]
     found = []
     if sweep.not_run:
-        depth = sweep.bounds.depth
         found.append(
-            f"{_count(sweep.not_run, 'run')} of depth {depth} not made: max_runs is {sweep.bounds.max_runs}"
+            f"{_count(sweep.not_run, 'run')} {sweep.deeper} not made: max_runs is {sweep.bounds.max_runs}"
         )
-    for source in dict.fromkeys(each.source for each in sweep.choices):
-        mine = [each for each in sweep.choices if each.source == source]
+    for source in dict.fromkeys(each.source for each in sweep.asked_for):
+        mine = [each for each in sweep.asked_for if each.source == source]
         if not any(map(sweep.covers, mine)):
             asked = mine[0].within or mine[0].rule
             found.append(f"{source} was injected in no run{_nearest(asked, sweep.requests, sweep)}")
@@ -130,7 +126,7 @@ def as_data(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> dict[str
     return {
         "v": 1,
         "requests": [quoted(name_of(each)) for each in sweep.requests],
-        "faults": [str(each.rule) for each in sweep.choices],
+        "faults": [str(each.rule) for each in sweep.asked_for],
         "depth": sweep.bounds.depth,
         "runs": len(sweep.finished),
         "seconds": round(seconds, 3),
@@ -148,7 +144,7 @@ def as_data(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> dict[str
                 "error": quoted(group.smallest.said),
                 "audit": [quoted(f"{each.check}: {each.message}") for each in group.smallest.findings],
                 "scenario": [str(rule) for rule in group.smallest.scenario.rules],
-                "marker": marker(group.smallest.scenario.rules),
+                "marker": sweep.marker(group.smallest.scenario.rules),
                 "alike": [each.text for each in group.others],
                 "requests": [quoted(f"{each.method} {each.path}") for each in group.smallest.outcomes],
             }
@@ -162,7 +158,7 @@ def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
     yield f"{_numbers(sweep, seconds)}{left_out}"
     for group in groups(sweep.finished):
         yield ""
-        yield from _group(group, wording)
+        yield from _group(group, sweep, wording)
     notes = [f"warning: {each}" for each in warned(sweep)]
     notes += [f"left out: {quoted(each.said(wording))}" for each in sweep.left_out]
     for each in sweep.unreached:
@@ -178,19 +174,31 @@ def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
         yield from notes
 
 
-def _group(group: Group, wording: Wording) -> Iterator[str]:
+def _group(group: Group, sweep: Sweep, wording: Wording) -> Iterator[str]:
     run = group.smallest
     yield quoted(run.said)
     for number, (point, rule) in enumerate(zip(run.points, run.rules, strict=True)):
         word = "when" if number == 0 else "and"
-        yield f"  {word} request {point.number} ({quoted(point.name)}) gets: {quoted(_what(rule))}"
-    yield from rows(run.outcomes)
+        where = f"request {point.number} ({quoted(point.name)})"
+        told = run.chosen[number].told(rule)
+        if told:
+            yield f"  {word} at {where} {told}"
+            continue
+        again = "" if run.first is None else " of the second run"
+        yield f"  {word} {where}{again} gets: {quoted(_what(rule))}"
+    if run.first is None:
+        yield from rows(run.outcomes)
+    else:
+        yield from rows(run.outcomes[: run.first], killed=True)
+        yield "    killed, and run again:"
+        yield from rows(run.outcomes[run.first :])
     for each in run.findings:
         if (said := f"{each.check}: {each.message}") != run.said:
             yield f"  {SIGNS[each.verdict]} {quoted(said)}"
     if isinstance(run.error, ReportedFailure):
         yield from (f"    | {quoted(line)}" for line in run.error.output.splitlines())
-    yield f"  replay: {wording.replay(run.scenario.rules)}"
+    replay = wording.replay or sweep.marker
+    yield f"  replay: {replay(run.scenario.rules)}"
     if group.others:
         more = " …" if group.others[1:] else ""
         yield f"  and {len(group.others)} similar: {quoted(group.others[0].text)}{more}"
@@ -239,7 +247,7 @@ ENDS, AROUND = 8, 4
 class _Row:
     """Requests that follow each other and are alike."""
 
-    def __init__(self, number: int, outcome: Outcome) -> None:
+    def __init__(self, number: int, outcome: Outcome, *, killed: bool = False) -> None:
         self.first = self.last = number
         self.operation = outcome.operation or "-"
         line = f"{outcome.method} {outcome.path}{'?' if outcome.query else ''}{outcome.query}"
@@ -250,16 +258,21 @@ class _Row:
         self.mark = ""
         if outcome.injected:
             after = " after the store had done it" if outcome.when == "after" else ""
-            self.mark = f"  <- {outcome.fault}{after}"
+            self.mark = f"  <- {'killed' if killed else outcome.fault}{after}"
 
     def same(self, other: _Row) -> bool:
         """Whether the other one says the same."""
         return (self.operation, self._asked, self.mark) == (other.operation, other._asked, other.mark)
 
 
-def rows(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """A line for each request; requests alike in a row are one line."""
-    found = _folded(outcomes)
+def rows(outcomes: Sequence[Outcome], *, killed: bool = False) -> Iterator[str]:
+    """A line for each request; requests alike in a row are one line.
+
+    Args:
+        outcomes: the requests.
+        killed: whether what was injected is that the program was killed.
+    """
+    found = _folded(outcomes, killed=killed)
     width = len(str(len(outcomes)))
     names = max((len(each.operation) for each in found), default=0)
     left_out = 0
@@ -275,10 +288,10 @@ def rows(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield f"    {row.first:>{width}} {row.operation:<{names}}  {row.request}{row.mark}{more}"
 
 
-def _folded(outcomes: Sequence[Outcome]) -> list[_Row]:
+def _folded(outcomes: Sequence[Outcome], *, killed: bool) -> list[_Row]:
     found: list[_Row] = []
     for number, outcome in enumerate(outcomes, 1):
-        row = _Row(number, outcome)
+        row = _Row(number, outcome, killed=killed)
         if found and found[-1].same(row):
             found[-1].last = number
         else:

@@ -22,6 +22,7 @@ from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
 from faultinject.testing.exploration.choices import Choice, choices
 from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at
+from faultinject.testing.exploration.wording import marker
 from faultinject.vendors.addressing import Addressing
 
 TYPE_CHECKING = False
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from faultinject.engine.journal_entry import Outcome
     from faultinject.journal.call_window import CallWindow
     from faultinject.rules.rule import Rule
+    from faultinject.testing.exploration.bounds import Crashing
+    from faultinject.testing.exploration.restart import Aftermath
     from faultinject.vendors.vendor import Vendor
 
 TRIES = 3
@@ -50,6 +53,7 @@ class Sweep:
         first: the texts of scenarios that come first, such as those that failed last time.
         share: (which, of how many): only every n-th scenario is run, beginning with that one.
         unseen: what to do where no request was seen.
+        vendor: whose way of reading requests is taken where no choice has a vendor; None: plain HTTP.
 
     Attributes:
         reading: how the code's requests are read: as the first vendor that is among the choices does.
@@ -61,6 +65,13 @@ class Sweep:
         stopped: why it was stopped before its end; empty while it was not.
     """
 
+    checks: tuple[str, ...] = ()
+    """What is checked besides what the requests of a run show."""
+    kills = False
+    """Whether the program under test is killed."""
+    deeper = "of depth 2"
+    """What the runs are called that `max_runs` may cut off."""
+
     def __init__(
         self,
         choices: Sequence[Choice],
@@ -70,6 +81,7 @@ class Sweep:
         first: Iterable[str] = (),
         share: tuple[int, int] = (0, 1),
         unseen: Callable[[], str] = unwrapped.advice,
+        vendor: Vendor | None = None,
     ) -> None:
         self.choices = choices
         self.bounds = bounds or Bounds()
@@ -81,8 +93,8 @@ class Sweep:
         self.stopped = ""
         self._endpoints = endpoints
         vendors = (each.rule.vendor for each in choices)
-        self.reading = Addressing(next((each for each in vendors if each is not None), None), endpoints)
-        self._judge = Judge(self.bounds.ignore)
+        self.reading = Addressing(next((each for each in vendors if each is not None), vendor), endpoints)
+        self._judge = Judge(self.bounds.ignore, more=self.checks)
         self._first = list(first)
         self._share = share
         self._unseen = unseen
@@ -143,6 +155,7 @@ class Sweep:
         error: BaseException | None,
         seconds: float,
         windows: Sequence[CallWindow] = (),
+        aftermath: Aftermath | None = None,  # noqa: ARG002 - of a program that is killed
     ) -> FinishedRun:
         """What came of the run that `next` asked for.
 
@@ -152,6 +165,7 @@ class Sweep:
             error: what the code under test raised, or None.
             seconds: how long it took.
             windows: the calls that it named.
+            aftermath: what came of a program that was killed and run again.
 
         Raises:
             ExplorationFailed: the second run without faults failed, so that runs are not independent.
@@ -172,16 +186,8 @@ class Sweep:
         failed = error is not None and not gave_up
         wrong = self._judge.findings(outcomes, names, passed=error is None, failed=failed, windows=windows)
         finished = FinishedRun(planned, names, outcomes, error, seconds, gave_up=gave_up, findings=wrong)
-        self._tries += 1
-        if not finished.reached and not finished.failed:
-            if any(each.rule in names and each.did == "nothing_to_cut" for each in outcomes):
-                what = f"{planned.chosen[-1].rule.fault} at {planned.points[-1].name}"
-                ends = planned.chosen[-1].uploaded is not None
-                self._leave_out(what, "its body ends before" if ends else "its answer has nothing to cut")
-                self._current = None
-                return finished
-            if self._tries < TRIES:
-                return finished
+        if self._is_to_be_tried_again(finished):
+            return finished
         self._takes_time = self._takes_time or any(
             each.injected and each.rule in names and each.fault == "hang" and each.did != "raised"
             for each in outcomes
@@ -194,6 +200,48 @@ class Sweep:
         self._keep(finished)
         self._current = None
         return finished
+
+    def _is_to_be_tried_again(self, finished: FinishedRun) -> bool:
+        """Whether nothing came of a run: a fault reached no request. Where it cannot, the run is left out."""
+        self._tries += 1
+        if finished.reached or finished.failed:
+            return False
+        names = finished.names
+        if any(each.rule in names and each.did == "nothing_to_cut" for each in finished.outcomes):
+            what = f"{finished.chosen[-1].rule.fault} at {finished.points[-1].name}"
+            ends = finished.chosen[-1].uploaded is not None
+            self._leave_out(what, "its body ends before" if ends else "its answer has nothing to cut")
+            self._current = None
+            return True
+        return self._tries < TRIES
+
+    @property
+    def subject(self) -> str:
+        """What is tried, for the first line of the report."""
+        requests = descriptions.count(len(self.requests), "request")
+        return f"{requests} without faults, {descriptions.count(len(self.choices), 'fault')}"
+
+    @property
+    def asked_for(self) -> Sequence[Choice]:
+        """What the user asked for: of all that stands for one thing something has to be injected."""
+        return self.choices
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds that a run may take; None: as long as it likes."""
+        return None
+
+    def marker(self, rules: Sequence[Rule]) -> str:
+        """What shows a scenario again under pytest, to paste."""
+        return marker(rules)
+
+    def at_first(self, scenario: Scenario) -> Scenario:
+        """What of a scenario is in force when its run begins."""
+        return scenario
+
+    def afterwards(self, _scenario: Scenario) -> tuple[Rule, ...]:
+        """What is in force when the program under test was killed and runs again."""
+        return ()
 
     def covers(self, choice: Choice) -> bool:
         """Whether a choice was injected, or the same by another; in a share: whether any share has it to inject."""
@@ -419,8 +467,17 @@ def sweep_of(
     first: Iterable[str] = (),
     share: tuple[int, int] = (0, 1),
     unseen: Callable[[], str] = unwrapped.advice,
+    crashing: Crashing | None = None,
 ) -> Sweep:
     """The sweep of these faults in this environment.
+
+    Args:
+        faults: what the user wrote.
+        bounds: how far it goes.
+        first: as for `Sweep`.
+        share: as for `Sweep`.
+        unseen: as for `Sweep`.
+        crashing: how a program is killed and run again, with the faults coming in its second run; None: none is.
 
     Raises:
         ConfigurationError: a rule is wrong, or says itself where it comes; or injection is switched off.
@@ -434,5 +491,19 @@ def sweep_of(
         raise ProductionRefused(
             f"{reason} looks like production, where nothing is injected; unset it to explore"
         )
-    found = choices(faults, exhaustive=bounds.exhaustive)
-    return Sweep(found, bounds=bounds, endpoints=settings.endpoints, first=first, share=share, unseen=unseen)
+    if crashing is None:
+        found = choices(faults, exhaustive=bounds.exhaustive)
+        return Sweep(
+            found, bounds=bounds, endpoints=settings.endpoints, first=first, share=share, unseen=unseen
+        )
+    from faultinject.testing.exploration.crash_sweep import CrashSweep
+
+    return CrashSweep(
+        choices(faults, exhaustive=bounds.exhaustive) if faults else (),
+        crashing,
+        bounds=bounds,
+        endpoints=settings.endpoints,
+        first=first,
+        share=share,
+        unseen=unseen,
+    )

@@ -25,14 +25,14 @@ class Wording:
     """The spelling of one way to explore.
 
     Args:
-        replay: from the rules of a scenario to what shows it again.
+        replay: from the rules of a scenario to what shows it again; None: a marker.
         exhaustive: the argument by which nothing is left out that can be tried.
         unseen: what to do where no request was seen.
     """
 
     def __init__(
         self,
-        replay: Callable[[Sequence[Rule]], str] = marker,
+        replay: Callable[[Sequence[Rule]], str] | None = None,
         exhaustive: str = "exhaustive=True",
         unseen: Callable[[], str] = unwrapped.advice,
     ) -> None:

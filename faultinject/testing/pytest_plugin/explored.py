@@ -13,7 +13,7 @@ from _pytest.runner import runtestprotocol
 from faultinject.audit.reports.ascii import readable
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.rules.values import listed
-from faultinject.testing.exploration.bounds import Bounds, whole
+from faultinject.testing.exploration.bounds import Bounds, Crashing, whole
 from faultinject.testing.exploration.report import groups, incomplete, report, summary, warned
 from faultinject.testing.exploration.sweep import Sweep, sweep_of
 from faultinject.testing.exploration.wording import marker
@@ -35,7 +35,7 @@ QUIET, EVERY = 2.0, 0.5
 WARNING = "faultinject_explore_warning"
 """The property of a report that holds what the second judge finds suspicious."""
 _SECTION = "faultinject: what was injected"
-_KEYS = ("depth", "max_runs", "allow", "ignore", "exhaustive", "shards")
+_KEYS = ("depth", "max_runs", "allow", "ignore", "exhaustive", "shards", "crash", "replay", "within")
 
 
 class ExploredRun:
@@ -65,7 +65,9 @@ class ExploredRun:
         """Tell what came of it."""
         assert self._faults is not None
         faults = self._faults
-        return self._sweep.record(faults.names, faults.outcomes, self.error, self.seconds, faults.windows)
+        return self._sweep.record(
+            faults.names, faults.outcomes, self.error, self.seconds, faults.windows, faults.aftermath
+        )
 
 
 EXPLORED = pytest.StashKey[ExploredRun]()
@@ -161,7 +163,10 @@ class _Exploring:
         params = getattr(getattr(self._item, "callspec", None), "params", {})
         # The tests of a unittest.TestCase cannot be collected more than once.
         share = (params[SHARD], shards) if SHARD in params else (0, 1)
-        return sweep_of(self._mark.args, Bounds(**keys), first=self._remembered(), share=share)
+        crashing = _crashing(keys)
+        return sweep_of(
+            self._mark.args, Bounds(**keys), first=self._remembered(), share=share, crashing=crashing
+        )
 
     def _run(self, run: ExploredRun) -> list[pytest.TestReport]:
         item = self._item
@@ -277,6 +282,28 @@ class _Exploring:
                 reporter.ensure_newline()
             self._showing, self._shown = True, now
             reporter.rewrite(f"{self._item.name}: run {len(sweep.finished)} of {sweep.planned}", erase=True)
+
+
+def _crashing(keys: dict[str, Any]) -> Crashing | None:
+    """How a program is killed, taken out of the marker's keywords; None: none is."""
+    crash = keys.pop("crash", False)
+    if not isinstance(crash, bool):
+        raise ConfigurationError(f"crash is True or False, not {crash!r}")
+    found = {name: keys.pop(name) for name in ("replay", "within") if name in keys}
+    if not crash:
+        if found:
+            raise ConfigurationError(f"{next(iter(found))} needs crash=True")
+        return None
+    if keys.get("depth", 1) != 1:
+        raise ConfigurationError("depth is for faults alone; with crash=True they come in the second run")
+    within, only = found.get("within"), found.get("replay", "")
+    if within is not None and (
+        isinstance(within, bool) or not isinstance(within, int | float) or within <= 0
+    ):
+        raise ConfigurationError(f"within is a number of seconds above 0, not {within!r}")
+    if not isinstance(only, str):
+        raise ConfigurationError(f"replay is the text of a scenario, not {only!r}")
+    return Crashing(only=only, within=within)
 
 
 def summaries(reports: Sequence[pytest.TestReport]) -> list[str]:

@@ -1,0 +1,56 @@
+"""Processes of a program that somebody else wrote: all that it started, found by their group and by a mark, and killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from subprocess import Popen
+    from typing import AnyStr
+
+PAUSE = 0.01
+"""Seconds between two looks at processes that are about to end."""
+
+
+def kill_group(process: Popen[AnyStr]) -> None:
+    """Kill a process that was started in a session of its own, and every process of its group."""
+    if not hasattr(os, "killpg"):  # pragma: no cover - Windows
+        process.kill()
+        return
+    with suppress(ProcessLookupError, PermissionError):  # nothing is left of it; macOS says so by the second
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def kill_marked(mark: str) -> None:
+    """Kill those that have left the group, too: they still have the mark in their environment. Linux shows that alone."""
+    for stray in living(None, mark):
+        with suppress(ProcessLookupError):
+            os.kill(stray, signal.SIGKILL)
+
+
+def living(group: int | None, mark: str) -> list[int]:
+    """The processes of the group that live, and those whose environment has the mark; none where the system does not tell."""
+    return [int(each.name) for each in Path("/proc").glob("[0-9]*") if _lives(each, group, mark.encode())]
+
+
+def living_after(seconds: float, group: int | None, mark: str) -> int:
+    """How many of them live when they had so many seconds to end; it waits no longer than they need."""
+    end = time.monotonic() + seconds
+    while number := len(living(group, mark)):
+        if time.monotonic() >= end:
+            break
+        time.sleep(PAUSE)
+    return number
+
+
+def _lives(process: Path, group: int | None, mark: bytes) -> bool:
+    try:
+        state, _, its_group, *_ = (process / "stat").read_text().rpartition(")")[2].split()
+        return state not in "ZX" and (int(its_group) == group or mark in (process / "environ").read_bytes())
+    except OSError:  # pragma: no cover - it has ended meanwhile, or is another user's
+        return False

@@ -1,0 +1,285 @@
+"""The order of the runs in which the program under test is killed, and what came of each."""
+
+from __future__ import annotations
+
+import json
+
+from faultinject.audit.findings import FAIL
+from faultinject.engine.journal_entry import quoted
+from faultinject.exceptions import ExplorationFailed
+from faultinject.rules.descriptions import count
+from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
+from faultinject.testing.exploration.bounds import LeftOut
+from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
+from faultinject.testing.exploration.choices import LEAST, READS, Choice
+from faultinject.testing.exploration.holdings import CHECKS, Keeper
+from faultinject.testing.exploration.points import Trace
+from faultinject.testing.exploration.restart import CRASH
+from faultinject.testing.exploration.sweep import Sweep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from faultinject.engine.journal_entry import Outcome
+    from faultinject.journal.call_window import CallWindow
+    from faultinject.testing.exploration.bounds import Crashing
+    from faultinject.testing.exploration.points import Point
+    from faultinject.testing.exploration.restart import Aftermath
+
+PATIENCE, MORE = 10.0, 30.0
+"""A run may take so many times what the one without a crash takes, and so many seconds more."""
+
+
+class Crash(Choice):
+    """The program is killed at a request.
+
+    Args:
+        said: what has become of the request by then.
+        keys: of the rule.
+    """
+
+    def __init__(self, said: str, **keys: Any) -> None:
+        super().__init__(Rule("reset", name=CRASH, **keys), CRASH, standard=True)
+        self.said = said
+
+    def told(self, rule: Rule) -> str:
+        """What the report says happens to the request."""
+        sent = rule.options.get("after_bytes")
+        done = self.said if sent is None else f"{sent} bytes of its body have come"
+        return f"the program is killed: {done}"
+
+
+BEFORE = Crash("the request has come, and the store has not carried it out")
+AFTER = Crash("the store has carried it out, and nothing of the answer has left", when="after")
+MIDDLE = Crash("half of its body has come", after_bytes=LEAST)
+
+
+class CrashSweep(Sweep):
+    """All runs of one exploration in which a program is killed and run again.
+
+    Args:
+        faults: what is injected into the second run; none: nothing.
+        crashing: how it is done.
+        more: as for `Sweep`.
+
+    Attributes:
+        faults: what is injected into the second run.
+    """
+
+    checks = CHECKS
+    kills = True
+    deeper = "with a fault in the second run"
+
+    def __init__(self, faults: Sequence[Choice], crashing: Crashing, **more: Any) -> None:
+        vendors = (each.rule.vendor for each in faults)
+        vendor = next((each for each in vendors if each is not None), crashing.vendor)
+        super().__init__((BEFORE, AFTER, MIDDLE), vendor=vendor, **more)
+        self.faults = faults
+        sources = dict.fromkeys(each.source for each in faults)
+        self._given = "".join(f"{quoted(json.dumps(each, ensure_ascii=False))}, " for each in sources)
+        self._only = crashing.only
+        self._within = crashing.within
+        self._keeper = Keeper()
+        self._longest = 0.0
+        self._ways: set[tuple[str, ...]] = set()
+        self._again = ""
+        self._unkept = False
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds that a run may take; None while that is not known."""
+        if self._within is not None or not self._plain:
+            return self._within
+        return PATIENCE * self._longest + MORE
+
+    @property
+    def subject(self) -> str:
+        """What is tried, for the first line of the report."""
+        requests = f"{count(len(self.requests), 'request')} without a crash"
+        return (
+            f"{requests}, {count(len(self.faults), 'fault')} in the second run" if self.faults else requests
+        )
+
+    def next(self) -> Scenario | None:
+        """The scenario of the next run; None when all is done.
+
+        Raises:
+            ExplorationFailed: there is nothing to explore, or too much; or no run has the one scenario that is wanted.
+        """
+        found = super().next()
+        while self._only and self._current is not None and not self._is_wanted(self._current):
+            self._current = None
+            found = super().next()
+        if self._only and found is None and not any(each.text == self._only for each in self.finished):
+            raise ExplorationFailed(
+                f"no run of this exploration is {self._only}; copy a scenario from its report"
+            )
+        return found
+
+    def marker(self, rules: Sequence[Rule]) -> str:
+        """What shows a scenario again under pytest, to paste."""
+        text = quoted(json.dumps("; ".join(map(str, rules)), ensure_ascii=False))
+        return f"@pytest.mark.faultinject_explore({self._given}crash=True, replay={text})"
+
+    def at_first(self, scenario: Scenario) -> Scenario:
+        """What of a scenario is in force until the crash."""
+        return Scenario.of_rules(scenario.rules[:1], scenario.seed or "0")
+
+    def afterwards(self, scenario: Scenario) -> tuple[Rule, ...]:
+        """What is in force in the second run."""
+        return scenario.rules[1:]
+
+    def record(
+        self,
+        names: Sequence[str],
+        outcomes: Sequence[Outcome],
+        error: BaseException | None,
+        seconds: float,
+        windows: Sequence[CallWindow] = (),
+        aftermath: Aftermath | None = None,
+    ) -> FinishedRun:
+        """What came of the run that `next` asked for.
+
+        Args:
+            names: what the rules of its scenario are called in the outcomes.
+            outcomes: its requests, in order, those of the second run behind those of the first.
+            error: what made it a failure, or None.
+            seconds: how long it took.
+            windows: the calls that it named.
+            aftermath: what came of the program; None: the test ran none.
+
+        Raises:
+            ExplorationFailed: the second run without a crash failed, or there was no program.
+        """
+        if aftermath is None:
+            raise ExplorationFailed(
+                "crash=True kills a program, and the test runs none: run it with faults.run()"
+            ) from error
+        first, second = outcomes[: aftermath.first], outcomes[aftermath.first :]
+        planned = self._current
+        if planned is None:
+            finished = super().record(names, first, error, seconds, windows)
+            if not finished.failed:
+                self._learn(aftermath, seconds)
+            return finished
+        forgiven = self._forgives(aftermath)
+        wrong = []
+        if aftermath.killed:
+            passed = error is None or forgiven
+            wrong += self._judge.findings(
+                second, names[1:], passed=passed, failed=not passed, windows=windows, before=first
+            )
+            if aftermath.before is not None and aftermath.after is not None:
+                wrong += self._judge.counted(self._keeper.findings(aftermath.before, aftermath.after))
+            elif not self._unkept:
+                self._unkept = True
+                self.left_out.append(
+                    LeftOut(
+                        "what the store holds", "only the embedded store shows it: the program alone judges"
+                    )
+                )
+            wrong.sort(key=lambda each: each.verdict != FAIL)
+        if aftermath.alive:
+            raise ExplorationFailed("something of the program cannot be killed: its runs would mix")
+        finished = FinishedRun(
+            planned,
+            names,
+            outcomes,
+            None if forgiven else error,
+            seconds,
+            gave_up=error is not None and not forgiven and self.bounds.allows(error),
+            findings=wrong,
+            first=aftermath.first if aftermath.killed else None,
+        )
+        if self._is_to_be_tried_again(finished):
+            return finished
+        if len(finished.points) == 1 and finished.reached:
+            self._follow(finished, second)
+        self._keep(finished)
+        self._current = None
+        return finished
+
+    def applies(self, choice: Choice, point: Point) -> bool:
+        """Whether a crash, or a fault of the second run, can come at a point and shows something of its own."""
+        if not super().applies(choice, point):
+            return False
+        if choice is AFTER and point.outcome.method in READS and not self.bounds.exhaustive:
+            self._leave_out(
+                f"a crash after {point.operation}",
+                "it changes nothing, so that this is the crash before it",
+                "tries it",
+            )
+            self.pruned += 1
+            return False
+        return True
+
+    def covers(self, choice: Choice) -> bool:
+        """Whether a choice was injected; of those for the second run, one is where the report of faults asks."""
+        return choice.source == CRASH or bool(self._only) or super().covers(choice)
+
+    @property
+    def asked_for(self) -> Sequence[Choice]:
+        """What the user asked for: of these each has to be injected somewhere."""
+        return self.faults
+
+    def rule_at(self, point: Point, choice: Choice) -> Rule:
+        """The rule that injects a fault at that point and nowhere else; that of a crash has its name."""
+        found = super().rule_at(point, choice)
+        if not isinstance(choice, Crash):
+            return found
+        _, conditions, unless, options = found.parts
+        return Rule.of_parts(found.fault, (CRASH, conditions, unless, options))
+
+    def _is_wanted(self, planned: PlannedRun) -> bool:
+        """Whether it is the one scenario that is wanted, or the crash that comes before its fault."""
+        return planned.text == self._only or self._only.startswith(f"{planned.text}; ")
+
+    def _learn(self, aftermath: Aftermath, seconds: float) -> None:
+        """Take a run without a crash for what is right."""
+        self._longest = max(self._longest, seconds)
+        ends = [each for each in (aftermath.between, aftermath.after) if each is not None]
+        self._keeper.learn(ends)
+        if aftermath.again is not None and not self._again:
+            self._again = str(aftermath.again)
+            self.left_out.append(
+                LeftOut(
+                    f"a second run that fails ({self._again})",
+                    "it does so after a first one that ended well, too",
+                )
+            )
+
+    def _forgives(self, aftermath: Aftermath) -> bool:
+        """Whether the second run failed as it does where nothing was killed."""
+        return aftermath.again is not None and str(aftermath.again) == self._again
+
+    def _follow(self, finished: FinishedRun, second: Sequence[Outcome]) -> None:
+        """A fault at each request of the second run."""
+        assert self.points is not None
+        if not self.faults or finished.failed:
+            return
+        way = tuple(map(self.points.identity, second))
+        usual = len(second) == len(self.requests) and self.points.usual_end(0, second)
+        if not self.bounds.exhaustive and (way in self._ways or usual):
+            planned = len(second) * len(self.faults)
+            self.pruned += planned
+            same = "another second run" if way in self._ways else "a run without a crash"
+            self._leave_out(
+                "faults in a second run",
+                f"it makes the requests of {same}, where they are tried",
+                "tries them",
+            )
+            return
+        self._ways.add(way)
+        [first], [rule] = finished.points, finished.scenario.rules
+        trace = Trace(second, self.reading)
+        for number in range(len(second)):
+            point = self.points.point_in(trace, number)
+            for choice in self.faults:
+                if self.applies(choice, point):
+                    rules = rule, super().rule_at(point, choice)
+                    if self._new(*rules):
+                        chosen = (*finished.chosen, choice)
+                        self._second.append(PlannedRun(Scenario.of_rules(rules, "0"), (first, point), chosen))

@@ -1,0 +1,170 @@
+"""What a store holds in the end, compared with what it holds where nothing was killed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from faultinject.audit.findings import FAIL, WARN, Finding
+from faultinject.store.buckets import Stored
+from faultinject.store.contents import ResettableStore
+from faultinject.testing.exploration.points import without_ids
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# Each object's content, by `/bucket/key`.
+Holdings = dict[str, bytes]
+
+LOST, HALF_WRITTEN, WRITTEN_TWICE, OTHER_CONTENT, NOT_REMOVED, LEFT_BEHIND = CHECKS = (
+    "object lost",
+    "half written",
+    "written twice",
+    "other content",
+    "not removed",
+    "left behind",
+)
+
+
+SETTLES = 5.0
+"""Seconds in which a request of a client that is dead comes to its end."""
+
+
+def holdings_of(store: ResettableStore) -> Holdings:
+    """What an embedded store holds; a request that a killed client has left under way ends first."""
+    store.settle(SETTLES)
+    return {
+        f"/{bucket}/{key}": b"".join(each.blocks)
+        for (bucket, _, key), each in store.contents.items()
+        if isinstance(each, Stored)
+    }
+
+
+class Keeper:
+    """Knows what a store is to hold, from runs in which nothing was killed, and says what is wrong with another."""
+
+    def __init__(self) -> None:
+        self._ends: list[Holdings] = []
+        self._seen: set[str] = set()
+
+    def learn(self, ends: Iterable[Holdings]) -> None:
+        """Take what a store held at the end of one run: after the program had run once, and when it had run again."""
+        for each in ends:
+            self._ends.append(each)
+            self._seen |= each.keys()
+
+    def findings(self, before: Holdings, after: Holdings) -> list[Finding]:
+        """What is wrong.
+
+        Args:
+            before: what the store held when the program was started.
+            after: what it holds when the program was killed and has run again.
+        """
+        return [*self._of_fixed(before, after), *self._of_changing(before, after)]
+
+    def _of_fixed(self, before: Holdings, after: Holdings) -> Iterator[Finding]:
+        """Of the objects whose names are the same in every run."""
+        for path in sorted(self._seen | before.keys() | after.keys()):
+            if not _is_fixed(path):
+                continue
+            allowed = [each.get(path) for each in self._ends]
+            found = after.get(path)
+            usual = [each for each in allowed if each is not None]
+            if found in allowed:
+                continue
+            if found is None:
+                yield _finding(LOST, f"{path} is not there; without a crash it has {_bytes(len(usual[0]))}")
+            elif usual:
+                yield from self._of_content(path, found, usual)
+            elif path in before:
+                yield _finding(NOT_REMOVED, f"{path} is still there; without a crash it is removed")
+            else:
+                yield _finding(
+                    LEFT_BEHIND, f"{path} ({_bytes(len(found))}) is there, and not without a crash", WARN
+                )
+
+    def _of_content(self, path: str, found: bytes, usual: list[bytes]) -> Iterator[Finding]:
+        sizes = {len(each) for each in usual}
+        if len(set(usual)) > 1 and (len(sizes) > 1 or len(found) in sizes):
+            return  # it is another one in each run: no crash is needed for that
+        right = usual[0]
+        said = f"{path} has {_bytes(len(found))}; without a crash it has {_bytes(len(right))}"
+        if len(found) < len(right) and right.startswith(found):
+            yield _finding(HALF_WRITTEN, said)
+        elif _has_a_piece_twice(found, right):
+            yield _finding(WRITTEN_TWICE, said)
+        elif len(found) != len(right):
+            yield _finding(OTHER_CONTENT, said)
+        else:
+            at = next(
+                place for place, (one, other) in enumerate(zip(found, right, strict=True)) if one != other
+            )
+            yield _finding(
+                OTHER_CONTENT, f"{path} differs from what it is without a crash, from byte {at} on"
+            )
+
+    def _of_changing(self, before: Holdings, after: Holdings) -> Iterator[Finding]:
+        """Of those whose names hold what is new in each run: how many there are."""
+        counts = [_changing(each) for each in self._ends]
+        held, found = _changing(before), _changing(after)
+        for name in sorted({each for count in (*counts, held, found) for each in count}):
+            number = found[name]
+            least, most = (wanted(count[name] for count in counts) for wanted in (min, max))
+            if number < least:
+                yield _finding(
+                    LOST, f"there are {number} objects {name}, without a crash {_range(least, most)}"
+                )
+            elif number > most and held[name] > most:
+                yield _finding(
+                    NOT_REMOVED, f"there are {number} objects {name}, without a crash {_range(least, most)}"
+                )
+            elif number > most:
+                yield _finding(
+                    LEFT_BEHIND,
+                    f"there are {number} objects {name}, without a crash {_range(least, most)}",
+                    WARN,
+                )
+
+
+def _is_fixed(path: str) -> bool:
+    return without_ids(path) == path
+
+
+def _changing(holdings: Holdings) -> Counter[str]:
+    return Counter(without_ids(each) for each in holdings if not _is_fixed(each))
+
+
+def _has_a_piece_twice(found: bytes, right: bytes) -> bool:
+    """Whether it is the right content but for a piece that stands there twice, one behind the other."""
+    more = len(found) - len(right)
+    if more <= 0:
+        return False
+    same = _common(found, right)
+    if found[same + more :] != right[same:]:
+        return False
+    piece = found[same : same + more]
+    return piece in (found[same - more : same] if same >= more else b"", right[same : same + more])
+
+
+def _common(one: bytes, other: bytes) -> int:
+    """How many bytes two contents have in common at their beginning."""
+    least, most = 0, min(len(one), len(other))
+    while least < most:
+        middle = (least + most + 1) // 2
+        if one[:middle] == other[:middle]:
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
+def _range(least: int, most: int) -> str:
+    return str(least) if least == most else f"{least} to {most}"
+
+
+def _bytes(number: int) -> str:
+    return "1 byte" if number == 1 else f"{number:,} bytes"
+
+
+def _finding(check: str, message: str, verdict: str = FAIL) -> Finding:
+    return Finding(check, verdict, 1, message, "")

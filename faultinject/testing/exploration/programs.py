@@ -1,0 +1,157 @@
+"""A program under test that runs in processes of its own: started, waited for, killed with all that it has started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from secrets import token_hex
+
+from faultinject import processes
+from faultinject.exceptions import ConfigurationError
+from faultinject.testing.exploration.causes import ReportedFailure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import IO
+
+LINES, BYTES = 20, 65_536
+"""How much of a program's output is shown: its last lines, of its last bytes."""
+MARK = "FAULTINJECT_PROGRAM"
+"""The variable that all processes of a program have, with a value of its own."""
+DEATH = 10.0
+"""Seconds that processes may take to be gone once they are killed: one that the system holds is not waited for any longer."""
+
+
+class ProgramFailed(ReportedFailure):
+    """A program ended with another exit code than 0, or was ended."""
+
+
+class Program:
+    """A program that is run as often as an exploration asks, once at a time.
+
+    Args:
+        words: its command; or a text for the shell.
+        environ: its environment.
+        directory: where it runs; None: here.
+    """
+
+    def __init__(
+        self, words: str | Sequence[str], environ: Mapping[str, str], directory: str | None = None
+    ) -> None:
+        self.words = words
+        self.killed = False
+        """Whether the last run was killed by `kill`."""
+        self._environ = environ
+        self._directory = directory
+        self._ended = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._mark = ""
+
+    def run(self, within: float | None = None, *, alone: bool = True) -> tuple[int, str]:
+        """Run it to its end.
+
+        Args:
+            within: seconds after which it is ended; None: it may take as long as it likes.
+            alone: whether what it leaves behind is killed.
+
+        Returns:
+            Exit code and the end of the output.
+
+        Raises:
+            ConfigurationError: it cannot be started.
+            ProgramFailed: it was ended by `end`, or because it did not end by itself.
+        """
+        self._ended, self.killed = "", False
+        self._mark = token_hex(16)
+        with tempfile.TemporaryFile() as output:
+            try:
+                process = subprocess.Popen(  # noqa: S603 - the user's own command
+                    self.words,
+                    shell=isinstance(self.words, str),
+                    env={**self._environ, MARK: self._mark},
+                    cwd=self._directory,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise ConfigurationError(f"{self.words[0]} cannot be run: {error.strerror}") from None
+            self._process = process
+            try:
+                code = process.wait(within)
+            except subprocess.TimeoutExpired:
+                self._ended = f"did not end within {within:.0f} s"
+                code = -signal.SIGKILL
+            finally:
+                if process.returncode is None or alone:
+                    self._kill_all(process)  # what it leaves behind would go on in the next run
+                self._process = None
+                process.wait()
+            if self._ended:
+                raise ProgramFailed(self._ended, _tail(output))
+            return code, _tail(output)
+
+    def check(self, within: float | None = None) -> None:
+        """Run it to its end.
+
+        Args:
+            within: as for `run`.
+
+        Raises:
+            ConfigurationError: it cannot be started.
+            ProgramFailed: it ended with another exit code than 0, or was ended.
+        """
+        code, output = self.run(within)
+        if code and not self.killed:
+            raise ProgramFailed(ended_by(code), output)
+
+    def end(self, why: str) -> None:
+        """End the run because of something that it did."""
+        self._ended = self._ended or why
+        process = self._process
+        if process is not None:
+            self._kill_all(process)
+
+    def kill(self) -> bool:
+        """Kill the run as a crash does, from another thread, and come back when nothing of it lives.
+
+        Returns:
+            Whether there was one to kill, and all of it is gone.
+        """
+        process = self._process
+        if process is None:
+            return False
+        self.killed = True
+        self._kill_all(process)
+        return not processes.living_after(DEATH, process.pid, self._mark)
+
+    def _kill_all(self, process: subprocess.Popen[bytes]) -> None:
+        processes.kill_group(process)
+        processes.kill_marked(self._mark)
+
+
+def ended_by(code: int) -> str:
+    """How a process ended, in words."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"ended by {signal.Signals(-code).name}"
+    except ValueError:  # pragma: no cover - a signal that Python has no name for
+        return f"ended by signal {-code}"
+
+
+def own_environment() -> dict[str, str]:
+    """The environment of this process, for programs to have."""
+    return dict(os.environ)
+
+
+def _tail(output: IO[bytes]) -> str:
+    size = output.seek(0, os.SEEK_END)
+    output.seek(max(0, size - BYTES))
+    lines = output.read().decode(errors="replace").splitlines()
+    more = [f"… {len(lines) - LINES} more lines …"] if len(lines) > LINES else []
+    return "\n".join([*more, *lines[-LINES:]])
