@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.rules.scenario import Scenario
-from faultinject.testing.exploration.bounds import Bounds
+from faultinject.testing.exploration.bounds import Bounds, crashing_of
 from faultinject.testing.inject import Faults
 from faultinject.testing.runs import Exploration
 
@@ -23,6 +23,9 @@ def explore(
     allow: Allowed = (),
     ignore: str | Collection[str] = (),
     exhaustive: bool = False,
+    crash: bool = False,
+    replay: str = "",
+    within: float | None = None,
 ) -> Exploration:
     """Run code twice without faults, and then once for every request that it makes and every fault.
 
@@ -34,6 +37,10 @@ def explore(
         ignore: what the second judge is not to look at: `same bytes`, `error in 200`, `non-idempotent retry` or
             `uploads left open`.
         exhaustive: whether what is left out by default, and named in the report, is tried as well.
+        crash: the program that `faults.run()` runs is killed at each request and run again, where the faults come.
+        replay: with `crash`: the text of the one scenario that is to be run, as a report prints it.
+        within: with `crash`: seconds that a run of the program may take; by default ten times what it takes without a
+            crash, and 30 s.
 
     Raises:
         ConfigurationError: a rule is wrong, or says itself where it comes.
@@ -42,7 +49,8 @@ def explore(
     ...     with run:
     ...         upload(client)
     """
-    return Exploration(faults, Bounds(depth, max_runs, allow, ignore, exhaustive))
+    bounds = Bounds(depth, max_runs, allow, ignore, exhaustive)
+    return Exploration(faults, bounds, crashing=crashing_of(crash, replay, within))
 
 
 def record(code: Callable[[], object]) -> list[Outcome]:

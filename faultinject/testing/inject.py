@@ -155,9 +155,12 @@ class Faults:
         allow: type[BaseException] | tuple[type[BaseException], ...] = (),
         ignore: Collection[str] = (),
         exhaustive: bool = False,
+        crash: bool = False,
+        replay: str = "",
+        within: float | None = None,
     ) -> Exploration:
         """As `faultinject.explore`, with the rules in force standing beside the explored ones in every run."""
-        from faultinject.testing.exploration.bounds import Bounds
+        from faultinject.testing.exploration.bounds import Bounds, crashing_of
         from faultinject.testing.runs import Exploration
 
         injector = self._injector
@@ -167,6 +170,7 @@ class Faults:
             beside=Scenario.of_rules(injector.scenario.rules, injector.seed),
             test=injector.journal.test,
             session=self._session,
+            crashing=crashing_of(crash, replay, within),
         )
         self._explorations.append(exploration)
         return exploration

@@ -240,7 +240,7 @@ def test_a_command_that_is_killed(run, program, number, said):
     [
         (["-r", "reset", "--", "there-is-no-such-command"], "faultinject: there-is-no-such-command: command not found\n"),
         (["-r", "reset"], "a command is missing, as in: faultinject explore -r cos -- ./upload.sh"),
-        (["--", "true"], "Missing option '-r'"),
+        (["--", "true"], "a fault is missing, as in: faultinject explore -r cos -- ./upload.sh"),
         (["-r", "cos:SlowDwn", "--", "true"], "SlowDown"),
         (["-r", "reset,skip=1", "--", "true"], "explore decides where a fault comes: no skip"),
         (["-r", "reset", "--vendor", "acme", "--", "true"], "acme"),

@@ -109,6 +109,10 @@ def explore() -> Schema:
             "marker": (TEXT, "The same as a pytest marker."),
             "alike": (texts, "Other runs that fail alike."),
             "requests": (texts, "The requests of that run."),
+            "killed_after": (
+                forms.or_null(COUNT),
+                "How many of them came before the command was killed; null: it was not.",
+            ),
         }
     )
     return forms.published(

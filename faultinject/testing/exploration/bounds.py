@@ -71,6 +71,25 @@ class Crashing:
         self.within = within
 
 
+def crashing_of(crash: object = False, replay: object = "", within: object = None) -> Crashing | None:
+    """What the keywords of a marker or of `explore` say of crashes; None: there are none.
+
+    Raises:
+        ConfigurationError: one of them cannot be meant.
+    """
+    if not isinstance(crash, bool):
+        raise ConfigurationError(f"crash is True or False, not {crash!r}")
+    if not isinstance(replay, str):
+        raise ConfigurationError(f"replay is the text of a scenario, not {replay!r}")
+    if within is not None and (
+        isinstance(within, bool) or not isinstance(within, int | float) or not within > 0
+    ):
+        raise ConfigurationError(f"within is a number of seconds above 0, not {within!r}")
+    if not crash and (replay or within is not None):
+        raise ConfigurationError(f"{'replay' if replay else 'within'} needs crash=True")
+    return Crashing(only=replay, within=within) if crash else None
+
+
 def whole(number: object, name: str) -> int:
     """A whole number from 1 on.
 

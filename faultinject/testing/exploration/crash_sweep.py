@@ -6,7 +6,7 @@ import json
 
 from faultinject.audit.findings import FAIL
 from faultinject.engine.journal_entry import quoted
-from faultinject.exceptions import ExplorationFailed
+from faultinject.exceptions import ConfigurationError, ExplorationFailed
 from faultinject.rules.descriptions import count
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
@@ -77,6 +77,10 @@ class CrashSweep(Sweep):
         vendors = (each.rule.vendor for each in faults)
         vendor = next((each for each in vendors if each is not None), crashing.vendor)
         super().__init__((BEFORE, AFTER, MIDDLE), vendor=vendor, **more)
+        if self.bounds.depth > 1:
+            raise ConfigurationError(
+                "depth is for faults alone; where programs are killed, they come in the second run"
+            )
         self.faults = faults
         sources = dict.fromkeys(each.source for each in faults)
         self._given = "".join(f"{quoted(json.dumps(each, ensure_ascii=False))}, " for each in sources)

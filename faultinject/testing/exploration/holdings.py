@@ -111,17 +111,13 @@ class Keeper:
             number = found[name]
             least, most = (wanted(count[name] for count in counts) for wanted in (min, max))
             if number < least:
-                yield _finding(
-                    LOST, f"there are {number} objects {name}, without a crash {_range(least, most)}"
-                )
+                yield _finding(LOST, _there(number, name, least, most))
             elif number > most and held[name] > most:
-                yield _finding(
-                    NOT_REMOVED, f"there are {number} objects {name}, without a crash {_range(least, most)}"
-                )
+                yield _finding(NOT_REMOVED, _there(number, name, least, most))
             elif number > most:
                 yield _finding(
                     LEFT_BEHIND,
-                    f"there are {number} objects {name}, without a crash {_range(least, most)}",
+                    _there(number, name, least, most),
                     WARN,
                 )
 
@@ -158,8 +154,9 @@ def _common(one: bytes, other: bytes) -> int:
     return least
 
 
-def _range(least: int, most: int) -> str:
-    return str(least) if least == most else f"{least} to {most}"
+def _there(number: int, name: str, least: int, most: int) -> str:
+    there = f"there is 1 object {name}" if number == 1 else f"there are {number} objects {name}"
+    return f"{there}, without a crash {least if least == most else f'{least} to {most}'}"
 
 
 def _bytes(number: int) -> str:

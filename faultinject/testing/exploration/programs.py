@@ -7,9 +7,11 @@ import signal
 import subprocess
 import tempfile
 from secrets import token_hex
+from threading import Event, Lock
 
 from faultinject import processes
 from faultinject.exceptions import ConfigurationError
+from faultinject.rules.descriptions import seconds
 from faultinject.testing.exploration.causes import ReportedFailure
 
 TYPE_CHECKING = False
@@ -36,18 +38,23 @@ class Program:
         words: its command; or a text for the shell.
         environ: its environment.
         directory: where it runs; None: here.
+
+    Attributes:
+        killed: whether the last run was killed by `kill`.
+        survives: whether something of it went on all the same.
     """
 
     def __init__(
         self, words: str | Sequence[str], environ: Mapping[str, str], directory: str | None = None
     ) -> None:
         self.words = words
-        self.killed = False
-        """Whether the last run was killed by `kill`."""
+        self.killed = self.survives = False
         self._environ = environ
         self._directory = directory
         self._ended = ""
         self._process: subprocess.Popen[bytes] | None = None
+        self._started = Event()
+        self._killing = Lock()
         self._mark = ""
 
     def run(self, within: float | None = None, *, alone: bool = True) -> tuple[int, str]:
@@ -64,7 +71,7 @@ class Program:
             ConfigurationError: it cannot be started.
             ProgramFailed: it was ended by `end`, or because it did not end by itself.
         """
-        self._ended, self.killed = "", False
+        self._ended, self.killed, self.survives = "", False, False
         self._mark = token_hex(16)
         with tempfile.TemporaryFile() as output:
             try:
@@ -81,16 +88,19 @@ class Program:
             except OSError as error:
                 raise ConfigurationError(f"{self.words[0]} cannot be run: {error.strerror}") from None
             self._process = process
+            self._started.set()
             try:
                 code = process.wait(within)
             except subprocess.TimeoutExpired:
-                self._ended = f"did not end within {within:.0f} s"
+                self._ended = f"did not end within {seconds(round(within or 0, 1))}"
                 code = -signal.SIGKILL
             finally:
                 if process.returncode is None or alone:
                     self._kill_all(process)  # what it leaves behind would go on in the next run
-                self._process = None
                 process.wait()
+                with self._killing:  # who kills it looks after all of it before anything else is started
+                    self._process = None
+                    self._started.clear()
             if self._ended:
                 raise ProgramFailed(self._ended, _tail(output))
             return code, _tail(output)
@@ -113,21 +123,20 @@ class Program:
         """End the run because of something that it did."""
         self._ended = self._ended or why
         process = self._process
-        if process is not None:
+        if process is not None:  # pragma: no branch - it has ended meanwhile
             self._kill_all(process)
 
-    def kill(self) -> bool:
-        """Kill the run as a crash does, from another thread, and come back when nothing of it lives.
-
-        Returns:
-            Whether there was one to kill, and all of it is gone.
-        """
-        process = self._process
-        if process is None:
-            return False
-        self.killed = True
-        self._kill_all(process)
-        return not processes.living_after(DEATH, process.pid, self._mark)
+    def kill(self) -> None:
+        """Kill the run as a crash does, from another thread, and come back when nothing of it lives."""
+        # A program may make its first request before the call that has started it is back.
+        self._started.wait(DEATH)
+        with self._killing:
+            process = self._process
+            if process is None:  # pragma: no cover - it ended by itself just now
+                return
+            self.killed = True
+            self._kill_all(process)
+            self.survives = bool(processes.living_after(DEATH, process.pid, self._mark))
 
     def _kill_all(self, process: subprocess.Popen[bytes]) -> None:
         processes.kill_group(process)

@@ -70,6 +70,7 @@ class Restart:
         self._within = within
         self._holds = holds
         self._found = Aftermath()
+        self._seen = False
 
     def run(self) -> None:
         """Do it.
@@ -89,6 +90,7 @@ class Restart:
         try:
             self._first.check(self._within)
         finally:
+            found.killed, found.alive = self._first.killed, self._first.survives
             found.between = found.after = self._holds()
             found.first = len(faults.outcomes)
         if not found.killed and not self._twice:
@@ -105,8 +107,7 @@ class Restart:
 
     def _see(self, outcome: Outcome) -> None:
         """Kill the program when its request has come as far as it is to come: before a byte of an answer leaves."""
-        found = self._found
-        if found.killed or outcome.rule != CRASH or not outcome.injected or outcome.answered is None:
+        if self._seen or outcome.rule != CRASH or not outcome.injected or outcome.answered is None:
             return
-        found.killed = True
-        found.alive = not self._first.kill()
+        self._seen = True
+        self._first.kill()

@@ -13,7 +13,7 @@ from _pytest.runner import runtestprotocol
 from faultinject.audit.reports.ascii import readable
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.rules.values import listed
-from faultinject.testing.exploration.bounds import Bounds, Crashing, whole
+from faultinject.testing.exploration.bounds import Bounds, crashing_of, whole
 from faultinject.testing.exploration.report import groups, incomplete, report, summary, warned
 from faultinject.testing.exploration.sweep import Sweep, sweep_of
 from faultinject.testing.exploration.wording import marker
@@ -35,7 +35,8 @@ QUIET, EVERY = 2.0, 0.5
 WARNING = "faultinject_explore_warning"
 """The property of a report that holds what the second judge finds suspicious."""
 _SECTION = "faultinject: what was injected"
-_KEYS = ("depth", "max_runs", "allow", "ignore", "exhaustive", "shards", "crash", "replay", "within")
+_OF_CRASHES = ("crash", "replay", "within")
+_KEYS = ("depth", "max_runs", "allow", "ignore", "exhaustive", "shards", *_OF_CRASHES)
 
 
 class ExploredRun:
@@ -163,7 +164,7 @@ class _Exploring:
         params = getattr(getattr(self._item, "callspec", None), "params", {})
         # The tests of a unittest.TestCase cannot be collected more than once.
         share = (params[SHARD], shards) if SHARD in params else (0, 1)
-        crashing = _crashing(keys)
+        crashing = crashing_of(**{name: keys.pop(name) for name in _OF_CRASHES if name in keys})
         return sweep_of(
             self._mark.args, Bounds(**keys), first=self._remembered(), share=share, crashing=crashing
         )
@@ -282,28 +283,6 @@ class _Exploring:
                 reporter.ensure_newline()
             self._showing, self._shown = True, now
             reporter.rewrite(f"{self._item.name}: run {len(sweep.finished)} of {sweep.planned}", erase=True)
-
-
-def _crashing(keys: dict[str, Any]) -> Crashing | None:
-    """How a program is killed, taken out of the marker's keywords; None: none is."""
-    crash = keys.pop("crash", False)
-    if not isinstance(crash, bool):
-        raise ConfigurationError(f"crash is True or False, not {crash!r}")
-    found = {name: keys.pop(name) for name in ("replay", "within") if name in keys}
-    if not crash:
-        if found:
-            raise ConfigurationError(f"{next(iter(found))} needs crash=True")
-        return None
-    if keys.get("depth", 1) != 1:
-        raise ConfigurationError("depth is for faults alone; with crash=True they come in the second run")
-    within, only = found.get("within"), found.get("replay", "")
-    if within is not None and (
-        isinstance(within, bool) or not isinstance(within, int | float) or within <= 0
-    ):
-        raise ConfigurationError(f"within is a number of seconds above 0, not {within!r}")
-    if not isinstance(only, str):
-        raise ConfigurationError(f"replay is the text of a scenario, not {only!r}")
-    return Crashing(only=only, within=within)
 
 
 def summaries(reports: Sequence[pytest.TestReport]) -> list[str]:

@@ -1,0 +1,284 @@
+"""`faultinject explore --crash`: a command that is killed at each request, and run again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import sys
+
+import pytest
+import requests
+
+from tests.measured import without_times
+from tests.testing.exploration import crashing
+
+pytestmark = pytest.mark.live
+
+CRASH = ("explore", "--crash", "--vendor", "s3")
+
+
+def command(job, how):
+    """The command of a job with a planted bug, or of its repaired version."""
+    return [sys.executable, "-S", crashing.__file__, job, how]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """The directory in which commands run."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def program(here, source):
+    """The command of a program of its own; `ask` of the others is there."""
+    path = here / "job.py"
+    path.write_text(
+        f"import sys; sys.path.insert(0, {os.path.dirname(crashing.__file__)!r})\n"
+        f"from crashing import ask, bucket\nimport os, time, subprocess\n{source}"
+    )
+    return [sys.executable, "-S", str(path)]
+
+
+def test_a_lock_that_nobody_takes_back(run, here):
+    """The whole report; its last line shows the failure again, and nothing else."""
+    words = command("locked", "wrong")
+    code, output, errors = run(*CRASH, "--", *words)
+    assert (code, errors) == (1, "")
+    assert without_times(output).splitlines()[:14] == [
+        "4 requests without a crash; 10 runs ~, 5 failed, 0 gave up cleanly, 0 not reached, 0 pruned, 5 with a warning",
+        "",
+        "the second run: exit code 1",
+        "  when at request 4 (DeleteObject /films/lock) the program is killed: the request has come, and the store has not"
+        " carried it out",
+        "    1 CreateBucket  200 PUT /films",
+        "    2 PutObject     200 PUT /films/lock",
+        "    3 PutObject     200 PUT /films/cat",
+        "    4 DeleteObject  DELETE /films/lock  <- killed",
+        "    killed, and run again:",
+        "    1 CreateBucket  409 PUT /films",
+        "    2 PutObject     412 PUT /films/lock",
+        "  ! left behind: /films/lock (6 bytes) is there, and not without a crash",
+        "    | another one is at work",
+        "  replay: faultinject explore --crash --vendor s3 --replay"
+        f" reset,method=DELETE,path=/films/lock,times=1,name=crash -- {shlex.join(words)}",
+    ]
+    replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
+    code, output, _ = run(*replay)
+    assert code == 1
+    assert "; 1 run in " in output.splitlines()[0]
+    assert "\nthe second run: exit code 1\n" in output
+
+
+def test_the_repaired_version(run, here):
+    """Nothing is said of it; the same as data."""
+    code, output, errors = run(*CRASH, "--json", "--", *command("locked", "right"))
+    found = json.loads(output)
+    assert (code, errors, found["runs"], found["failed"], found["warnings"]) == (0, "", 10, 0, [])
+    assert (found["findings"], found["left_out"], found["faults"]) == ([], [], [])
+
+
+def test_as_data(run, here):
+    """Where it was killed, and what the store lacks."""
+    code, output, _ = run(*CRASH, "--json", "--reset", "rm -f done", "--", *command("appended", "wrong"))
+    [finding] = json.loads(output)["findings"]
+    assert code == 1
+    assert finding["killed_after"] == 3
+    assert finding["error"] == "written twice: /films/log has 12 bytes; without a crash it has 6 bytes"
+    assert finding["scenario"] == ["reset,method=PUT,path=/films/log,times=1,when=after,name=crash"]
+    assert finding["marker"] == (
+        '@pytest.mark.faultinject_explore(crash=True, replay="reset,method=PUT,path=/films/log,times=1,when=after,name=crash")'
+    )
+    code, _, _ = run(
+        *CRASH, "--ignore", "written twice", "--reset", "rm -f done", "--", *command("appended", "wrong")
+    )
+    assert code == 0
+    code, _, errors = run(*CRASH, "--ignore", "written twise", "--", *command("appended", "wrong"))
+    assert (code, errors) == (
+        2,
+        "faultinject: ignore: 'written twise' is not a check; did you mean 'written twice'?\n",
+    )
+
+
+def test_an_operator_does_something_else(run, here):
+    """`--recover` takes the lock away first."""
+    recover = f"curl -s -X DELETE $ENDPOINT/films/lock; {shlex.join(command('locked', 'wrong'))}"
+    code, output, _ = run(*CRASH, "--recover", recover, "--", *command("locked", "wrong"))
+    assert code == 0
+    assert output.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_fault_in_the_second_run(run, here):
+    """At each of its requests, unless it makes those of a run without a crash; the replay has both."""
+    source = """
+bucket()
+if ask("HEAD", "/films/begun"):
+    ask("GET", "/films/begun")
+ask("PUT", "/films/begun", b"x")
+ask("PUT", "/films/cat", b"meow")
+"""
+    words = program(here, source)
+    code, output, _ = run(*CRASH, "-r", "s3:SlowDown,method=GET", "--", *words)
+    assert code == 1
+    lines = output.splitlines()
+    assert re.match(
+        r"4 requests without a crash, 1 fault in the second run; \d+ runs in .*, \d+ failed", lines[0]
+    )
+    assert "exit code 3" in lines[2]
+    assert "  and request 3 (GetObject /films/begun) of the second run gets: s3:SlowDown" in lines
+    assert (
+        "left out: faults in a second run (it makes the requests of a run without a crash, where they are tried;"
+        " --exhaustive tries them)" in lines
+    )
+    replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
+    assert replay[replay.index("--replay") + 1].count("; ") == 1
+    code, output, _ = run(*replay)
+    assert code == 1
+    assert "  and request 3 (GetObject /films/begun) of the second run gets: s3:SlowDown" in output
+    code, output, _ = run(*CRASH, "--max-runs", "8", "-r", "s3:SlowDown,method=GET", "--", *words)
+    assert code == 1
+    assert re.search(r"incomplete: \d+ runs? with a fault in the second run not made: max_runs is 8", output)
+    code, output, _ = run(*CRASH, "--exhaustive", "-r", "s3:SlowDown,method=GET", "--", *words)
+    assert "left out" not in output
+    # A fault that comes nowhere is no proof.
+    code, output, _ = run(*CRASH, "-r", "s3:SlowDown,method=GET,path=/else", "--", *words)
+    assert code == 1
+    assert "incomplete: s3:SlowDown,method=GET,path=/else was injected in no run" in output
+
+
+@pytest.mark.slow
+def test_a_second_run_that_never_ends(run, here):
+    """It is ended with all that it has started."""
+    source = """
+if os.path.exists("begun") and not os.path.exists("over"):
+    subprocess.Popen(["sleep", "1000"]).wait()
+open("begun", "w").close()
+bucket()
+open("over", "w").close()
+"""
+    words = program(here, source)
+    code, output, _ = run(*CRASH, "--reset", "rm -f begun over", "--within", "1.5", "--", *words)
+    assert code == 1
+    assert "the second run: did not end within 1.5 s" in output
+
+
+@pytest.mark.slow
+def test_processes_that_leave_the_group(run, here):
+    """They are killed as well, and do not go on in the second run."""
+    source = """
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        bucket()
+        ask("PUT", "/films/cat", b"meow")
+        open("done", "w").close()
+        ask("PUT", "/films/end", b"meow")
+        open("over", "w").close()
+    os._exit(0)
+while not os.path.exists("over"):
+    time.sleep(0.01)
+os.remove("over")
+"""
+    words = program(here, source)
+    code, output, errors = run(*CRASH, "--reset", "rm -f over done", "--", *words)
+    assert (code, errors) == (0, "")
+    assert output.startswith("3 requests without a crash; 8 runs in ")
+
+
+@pytest.mark.slow
+def test_a_second_run_that_always_fails(run, here):
+    """It does so where nothing was killed, too: then what the store holds is the judge, and that is said."""
+    source = """
+if os.path.exists("over"):
+    sys.exit(5)
+bucket()
+ask("PUT", "/films/cat", b"meow")
+open("over", "w").close()
+"""
+    words = program(here, source)
+    code, output, _ = run(*CRASH, "--reset", "rm -f over", "--", *words)
+    assert code == 0
+    assert (
+        "left out: a second run that fails (the second run: exit code 5) (it does so after a first one that ended well, too)"
+        in output
+    )
+
+
+def test_what_cannot_be_meant(run, here):
+    """One line each."""
+    job = ("--", "true")
+    wrong = {
+        ("explore", "--recover", "true", *job): "--recover is for --crash",
+        ("explore", "--within", "3", *job): "--within is for --crash",
+        ("explore", "--replay", "reset", *job): "--replay is for --crash",
+        ("explore", *job): "a fault is missing, as in: faultinject explore -r cos -- ./upload.sh",
+        (
+            *CRASH,
+            "--depth",
+            "2",
+            *job,
+        ): "--depth is for faults alone; with --crash, those of -r come in the second run",
+    }
+    for arguments, message in wrong.items():
+        code, _, errors = run(*arguments)
+        assert (code, errors.splitlines()[-1]) == (2, f"Error: {message}"), arguments
+
+
+@pytest.mark.slow
+def test_a_scenario_that_no_run_has(run, here):
+    """Nothing is shown as a success."""
+    words = command("locked", "right")
+    code, _, errors = run(*CRASH, "--replay", "reset,path=/films/dog,name=crash", "--", *words)
+    assert (code, errors) == (
+        2,
+        "faultinject: no run of this exploration is reset,path=/films/dog,name=crash; copy a scenario from its report\n",
+    )
+
+
+@pytest.mark.slow
+def test_a_command_that_fails(run, here):
+    """Without a crash: nothing is explored."""
+    code, output, errors = run(*CRASH, "--", *program(here, "bucket(); sys.exit(4)"))
+    assert (code, output) == (2, "")
+    assert errors == "faultinject: the command fails without faults: exit code 4; it wrote no output\n"
+    code, output, errors = run(*CRASH, "--", "true")
+    assert (code, output) == (2, "")
+    assert errors.startswith("faultinject: the command sent nothing to $ENDPOINT")
+
+
+@pytest.mark.slow
+def test_a_server_of_somebody_else(run, here, start):
+    """What it holds is not looked at, and that is said."""
+    served = start("serve", "--vendor", "s3", "--port", "0")
+    url = served.until("Ctrl-C")[0].rpartition(" on ")[2]
+    reset = f"curl -s -X DELETE {url}/films/lock {url}/films/cat {url}/films"
+    options = ("explore", "--crash", "--to", url, "--reset", reset)
+    code, output, _ = run(*options, "--", *command("locked", "wrong"))
+    assert code == 1
+    assert "the second run: exit code 1" in output
+    assert (
+        "left out: what the store holds (only the embedded store shows it: the program alone judges)"
+        in output
+    )
+    replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
+    assert (
+        replay[: len(options)]
+        == ["explore", "--crash", "--to", url, "--replay", replay[5], "--reset"][:5]
+        + replay[5 : len(options)]
+    )
+
+
+@pytest.mark.slow
+def test_interrupted(start, here):
+    """Ctrl-C ends it, and the command."""
+    there = here / "pid"
+    os.mkfifo(there)
+    source = f"open({str(there)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    process = start(*CRASH, "--", *program(here, source))
+    number = int(there.read_text())
+    assert process.end(signal.SIGINT) == (130, ["", "faultinject: interrupted"])
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)

@@ -1,0 +1,84 @@
+"""What a store holds after a crash, compared with what it holds without one."""
+
+from __future__ import annotations
+
+import pytest
+
+from faultinject.testing.exploration.holdings import Keeper
+
+ID = "0123456789abcdef0123"
+FILM = b"one two three"
+
+
+def said(before, after, *ends):
+    """The check and verdict of each finding, and what it says."""
+    keeper = Keeper()
+    keeper.learn(ends or [{"/b/film": FILM}])
+    return [(each.check, each.verdict, each.message) for each in keeper.findings(before, after)]
+
+
+@pytest.mark.parametrize(
+    ("content", "check", "message"),
+    [
+        (None, "object lost", "/b/film is not there; without a crash it has 13 bytes"),
+        (b"one", "half written", "/b/film has 3 bytes; without a crash it has 13 bytes"),
+        (b"", "half written", "/b/film has 0 bytes; without a crash it has 13 bytes"),
+        (b"o", "half written", "/b/film has 1 byte; without a crash it has 13 bytes"),
+        (FILM + FILM, "written twice", "/b/film has 26 bytes; without a crash it has 13 bytes"),
+        (b"one two two three", "written twice", "/b/film has 17 bytes; without a crash it has 13 bytes"),
+        (b"one one two three", "written twice", "/b/film has 17 bytes; without a crash it has 13 bytes"),
+        (b"one two four three", "other content", "/b/film has 18 bytes; without a crash it has 13 bytes"),
+        (b"four one two three", "other content", "/b/film has 18 bytes; without a crash it has 13 bytes"),
+        (b"two three", "other content", "/b/film has 9 bytes; without a crash it has 13 bytes"),
+        (
+            b"one two tree!",
+            "other content",
+            "/b/film differs from what it is without a crash, from byte 9 on",
+        ),
+    ],
+)
+def test_an_object(content, check, message):
+    """What has become of an object that is to be there."""
+    after = {} if content is None else {"/b/film": content}
+    assert said({}, after) == [(check, "FAIL", message)]
+
+
+def test_all_is_well():
+    """As after one run, or after two in a row."""
+    ends = {"/b/log": b"once "}, {"/b/log": b"once once "}
+    for each in ends:
+        assert said({}, each, *ends) == []
+
+
+def test_what_was_to_be_removed():
+    """It was there before; what was not is left behind, and no failure."""
+    assert said({"/b/from": b"x"}, {"/b/film": FILM, "/b/from": b"x"}) == [
+        ("not removed", "FAIL", "/b/from is still there; without a crash it is removed")
+    ]
+    assert said({}, {"/b/film": FILM, "/b/lock": b"x"}) == [
+        ("left behind", "WARN", "/b/lock (1 byte) is there, and not without a crash")
+    ]
+
+
+def test_what_is_another_in_each_run():
+    """Its content cannot be judged; a size that never changes can."""
+    ends = {"/b/film": b"run 1"}, {"/b/film": b"run 2"}
+    assert said({}, {"/b/film": b"run 3"}, *ends) == []
+    assert said({}, {"/b/film": b"run"}, *ends)[0][0] == "half written"
+    assert said({}, {"/b/film": b"run 20"}, *ends, {"/b/film": b"run 10"}) == []
+    # It is there in some runs only.
+    assert said({}, {}, *ends, {}) == []
+
+
+def test_names_that_are_others_in_each_run():
+    """They are counted."""
+    ends = {f"/b/{ID}": b"x", f"/b/{ID}1": b"y"}, {f"/b/{ID}2": b"x", f"/b/{ID}3": b"y"}
+    assert said({}, {f"/b/{ID}4": b"x", f"/b/{ID}5": b""}, *ends) == []
+    assert said({}, {f"/b/{ID}4": b"x"}, *ends) == [
+        ("object lost", "FAIL", "there is 1 object /b/*, without a crash 2")
+    ]
+    more = {f"/b/{ID}{number}": b"" for number in range(3)}
+    assert said({}, more, *ends, {f"/b/{ID}": b""}) == [
+        ("left behind", "WARN", "there are 3 objects /b/*, without a crash 1 to 2")
+    ]
+    assert said(more, more, *ends) == [("not removed", "FAIL", "there are 3 objects /b/*, without a crash 2")]
