@@ -82,3 +82,12 @@ def test_names_that_are_others_in_each_run():
         ("left behind", "WARN", "there are 3 objects /b/*, without a crash 1 to 2")
     ]
     assert said(more, more, *ends) == [("not removed", "FAIL", "there are 3 objects /b/*, without a crash 2")]
+
+
+def test_directories_named_by_ids():
+    """They are others in each run, too."""
+    ends = {f"/b/data/9f/9f{ID}": b""}, {f"/b/data/0a/0a{ID}": b""}
+    assert said({}, {f"/b/data/b7/b7{ID}": b""}, *ends) == []
+    assert said({}, {f"/b/data/b7/b7{ID}": b"", f"/b/data/c7/c7{ID}": b""}, *ends) == [
+        ("left behind", "WARN", "there are 2 objects /b/data/*/*, without a crash 1")
+    ]
