@@ -151,6 +151,7 @@ def conformance(
 
         Path(journal).mkdir(parents=True, exist_ok=True)
     listening.heed_interrupts()
+    listening.heed_endings()  # else the clients would go on
     asked = _chosen(clients, vendor or "cos")
     missing = sdks.missing() if whole else []
     show.skipped(missing)

@@ -171,6 +171,7 @@ def explore(
     crashes += [text for each in rules for text in ("-r", each)]
     crashes += [text for name, given in options.items() if given is not None for text in (name, str(given))]
     listening.heed_interrupts()
+    listening.heed_endings()  # else the command would go on
     running = Command(command, reset, service, recover)
     crashing = Crashing(vendors.get(vendor) if vendor else None, only=replay or "", within=within)
     exploration = Exploration(

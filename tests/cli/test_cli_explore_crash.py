@@ -10,7 +10,6 @@ import signal
 import sys
 
 import pytest
-import requests
 
 from tests.measured import without_times
 from tests.testing.exploration import crashing

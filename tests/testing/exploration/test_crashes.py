@@ -11,7 +11,7 @@ import pytest
 import requests
 
 import faultinject
-from faultinject.exceptions import ConfigurationError, ExplorationFailed
+from faultinject.exceptions import ExplorationFailed
 from faultinject.testing.storage import Storage
 
 from . import crashing
@@ -58,33 +58,114 @@ def explore(storage, place, words, *faults, recover=None, **options):
 
 
 FOUND = {
-    "noted": (
-        "object lost: /films/cat is not there; without a crash it has 33 bytes",
-        "method=POST,path=/films/cat,query.uploadId=,times=1,name=crash",
-    ),
-    "resumed": (
-        "other content: /films/cat",
-        "",
-    ),
-    "moved": ("object lost: /films/to is not there; without a crash it has 4 bytes", ""),
-    "locked": ("the second run: exit code 1", ""),
-    "appended": ("written twice: /films/log has 12 bytes; without a crash it has 6 bytes", ""),
+    "noted": [
+        (
+            "object lost: /films/cat is not there; without a crash it has 33 bytes",
+            "reset,method=POST,path=/films/cat,query.uploadId=,times=1,name=crash",
+        )
+    ],
+    "resumed": [
+        (
+            "other content: /films/cat has 28 bytes; without a crash it has 33 bytes",
+            "reset,method=PUT,path=/films/cat,query.partNumber=1,query.uploadId=,times=1,name=crash",
+        ),
+        (
+            "half written: /films/cat has 10 bytes; without a crash it has 33 bytes",
+            "reset,method=PUT,path=/films/cat,query.partNumber=3,query.uploadId=,times=1,name=crash",
+        ),
+    ],
+    "moved": [
+        (
+            "object lost: /films/to is not there; without a crash it has 4 bytes",
+            "reset,method=DELETE,path=/films/from,times=1,when=after,name=crash",
+        ),
+        (
+            "object lost: /films/to is not there; without a crash it has 4 bytes",
+            "reset,method=PUT,path=/films/to,times=1,name=crash",
+        ),
+    ],
+    "locked": [
+        ("the second run: exit code 1", "reset,method=DELETE,path=/films/lock,times=1,name=crash"),
+        ("the second run: exit code 1", "reset,method=PUT,path=/films/cat,times=1,name=crash"),
+    ],
+    "appended": [
+        (
+            "written twice: /films/log has 12 bytes; without a crash it has 6 bytes",
+            "reset,method=PUT,path=/films/log,times=1,when=after,name=crash",
+        )
+    ],
 }
 
 
-@pytest.mark.parametrize("job", FOUND)
+def causes(exploration):
+    """What was found, and the smallest scenario of each."""
+    from faultinject.testing.exploration.report import groups
+
+    return sorted((each.smallest.said, each.smallest.text) for each in groups(exploration.runs))
+
+
+@pytest.mark.parametrize(
+    "job", [each if each == "appended" else pytest.param(each, marks=pytest.mark.slow) for each in FOUND]
+)
 def test_it_is_found(job, storage, tmp_path):
-    """With the smallest scenario, which shows it again."""
-    said, scenario = FOUND[job]
-    _, error = explore(storage, tmp_path, command(job, "wrong"))
-    print(error)
-    assert said in str(error)
+    """With the smallest scenarios, the same each time; one of them shows it again."""
+    exploration, error = explore(storage, tmp_path, command(job, "wrong"))
+    assert causes(exploration) == FOUND[job]
+    [replay, *_] = re.findall(r'replay="(.+)"\)$', str(error), re.MULTILINE)
+    again, error = explore(storage, tmp_path, command(job, "wrong"), replay=replay)
+    assert [each.text for each in again.runs] == [replay]
+    assert error is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", FOUND)
 def test_the_repaired_version_passes(job, storage, tmp_path):
     """Nothing is said of it, not even a warning."""
     exploration, error = explore(storage, tmp_path, command(job, "right"))
     assert error is None
-    print(exploration.report())
+    assert exploration.runs
     assert "warning" not in exploration.report()
+
+
+@pytest.mark.slow
+def test_something_that_cannot_be_killed(storage, tmp_path, monkeypatch):
+    """Its requests would be taken for those of the second run: that is no result."""
+    from faultinject.testing.exploration import programs
+
+    monkeypatch.setattr(programs.processes, "living_after", lambda *_: 1)
+    _, error = explore(storage, tmp_path, command("appended", "right"))
+    assert str(error) == "something of the program cannot be killed: its runs would mix"
+
+
+@pytest.mark.slow
+def test_only_the_program_judges(storage, tmp_path):
+    """Where nobody knows what the server holds, and what was left out says so once."""
+    exploration = faultinject.explore(crash=True)
+    for run in exploration:
+        storage.app.reset()
+        requests.put(f"{storage.url}/films", timeout=10)
+        (tmp_path / "done").unlink(missing_ok=True)
+        with run as given:
+            given.run(command("appended", "wrong"), env={**os.environ, "ENDPOINT": storage.url}, cwd=tmp_path)
+    assert [each.what for each in exploration.sweep.left_out] == [
+        "a crash after GetObject",
+        "what the store holds",
+    ]
+
+
+@pytest.mark.slow
+def test_other_rules_stand_beside_it(storage, tmp_path):
+    """In both runs of the program."""
+    with faultinject.inject("http:418,method=HEAD,name=teapot") as given:
+        exploration = given.explore(crash=True)
+        words = ["sh", "-c", "curl -s -o code -w %{http_code} -I $ENDPOINT/films; grep 418 code"]
+        for run in exploration:
+            with run as faults:
+                faults.run(
+                    words,
+                    recover="curl -s -o /dev/null -I $ENDPOINT/films",
+                    store=storage,
+                    env={**os.environ, "ENDPOINT": storage.url},
+                    cwd=tmp_path,
+                )
+    assert [each.text for each in exploration.runs] == ["reset,method=HEAD,path=/films,times=1,name=crash"]

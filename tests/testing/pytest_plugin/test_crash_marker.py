@@ -108,7 +108,7 @@ def test_a_fault_in_the_second_run(run):
         ('"cos", within=3', "within needs crash=True"),
         ('crash=True, replay="reset,name=crash"', "no run of this exploration is reset,name=crash; copy a scenario from its report"),
         ('crash=True, ignore="written twise"', "ignore: 'written twise' is not a check; did you mean 'written twice'[?]"),
-        ('crash=True, max_runs=2', "6 runs are needed, and max_runs is 2: 3 requests*"),
+        ("crash=True, max_runs=2", "6 runs are needed, and max_runs is 2: 3 requests*"),
     ],
 )  # fmt: skip
 def test_what_is_wrong(run, mark, message):
