@@ -23,12 +23,13 @@ LINES = [
 
 
 def test_every_example_is_a_page_an_app_and_tests():
-    """The twelve examples are there, each with the three things that make one."""
+    """The thirteen examples are there, each with the three things that make one."""
     assert sorted(PAGES) == [
         "any_language",
         "azure_retries",
         "broken_connection",
         "conformance",
+        "crashes",
         "env_only",
         "explore_multipart",
         "fastapi_upload",

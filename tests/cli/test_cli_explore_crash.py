@@ -8,6 +8,7 @@ import re
 import shlex
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,7 +36,7 @@ def program(here, source):
     """The command of a program of its own; `ask` of the others is there."""
     path = here / "job.py"
     path.write_text(
-        f"import sys; sys.path.insert(0, {os.path.dirname(crashing.__file__)!r})\n"
+        f"import sys; sys.path.insert(0, {str(Path(crashing.__file__).parent)!r})\n"
         f"from crashing import ask, bucket\nimport os, time, subprocess\n{source}"
     )
     return [sys.executable, "-S", str(path)]
@@ -129,8 +130,8 @@ ask("PUT", "/films/cat", b"meow")
     assert "exit code 3" in lines[2]
     assert "  and request 3 (GetObject /films/begun) of the second run gets: s3:SlowDown" in lines
     assert (
-        "left out: faults in a second run (it makes the requests of a run without a crash, where they are tried;"
-        " --exhaustive tries them)" in lines
+        "left out: faults in a second run (another one makes the same requests, and has them; --exhaustive tries them)"
+        in lines
     )
     replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
     assert replay[replay.index("--replay") + 1].count("; ") == 1
@@ -268,13 +269,14 @@ def test_a_server_of_somebody_else(run, here, start):
 
 
 @pytest.mark.slow
-def test_interrupted(start, here):
-    """Ctrl-C ends it, and the command."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(start, here, number):
+    """Ctrl-C and `kill` end it, and the command."""
     there = here / "pid"
     os.mkfifo(there)
     source = f"open({str(there)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     process = start(*CRASH, "--", *program(here, source))
-    number = int(there.read_text())
-    assert process.end(signal.SIGINT) == (130, ["", "faultinject: interrupted"])
+    pid = int(there.read_text())
+    assert process.end(number) == (130, ["", "faultinject: interrupted"])
     with pytest.raises(ProcessLookupError):
-        os.kill(number, 0)
+        os.kill(pid, 0)

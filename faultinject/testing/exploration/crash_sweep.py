@@ -117,7 +117,8 @@ class CrashSweep(Sweep):
         while self._only and self._current is not None and not self._is_wanted(self._current):
             self._current = None
             found = super().next()
-        if self._only and found is None and not any(each.text == self._only for each in self.finished):
+        missing = found is None and not any(each.text == self._only for each in self.finished)
+        if self._only and missing and self._share[1] == 1:
             raise ExplorationFailed(
                 f"no run of this exploration is {self._only}; copy a scenario from its report"
             )
@@ -221,7 +222,7 @@ class CrashSweep(Sweep):
         return True
 
     def covers(self, choice: Choice) -> bool:
-        """Whether a choice was injected; of those for the second run, one is where the report of faults asks."""
+        """Whether a choice was injected; where one scenario alone is wanted, nobody asks for more."""
         return choice.source == CRASH or bool(self._only) or super().covers(choice)
 
     @property
@@ -265,15 +266,10 @@ class CrashSweep(Sweep):
         if not self.faults or finished.failed:
             return
         way = tuple(map(self.points.identity, second))
-        usual = len(second) == len(self.requests) and self.points.usual_end(0, second)
-        if not self.bounds.exhaustive and (way in self._ways or usual):
-            planned = len(second) * len(self.faults)
-            self.pruned += planned
-            same = "another second run" if way in self._ways else "a run without a crash"
+        if way in self._ways and not self.bounds.exhaustive:
+            self.pruned += len(second) * len(self.faults)
             self._leave_out(
-                "faults in a second run",
-                f"it makes the requests of {same}, where they are tried",
-                "tries them",
+                "faults in a second run", "another one makes the same requests, and has them", "tries them"
             )
             return
         self._ways.add(way)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LINES, BYTES = 20, 65_536
 """How much of a program's output is shown: its last lines, of its last bytes."""
-MARK = "FAULTINJECT_PROGRAM"
+MARK = "EXPLORED_PROGRAM"
 """The variable that all processes of a program have, with a value of its own."""
 DEATH = 10.0
 """Seconds that processes may take to be gone once they are killed: one that the system holds is not waited for any longer."""

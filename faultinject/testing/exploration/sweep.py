@@ -451,6 +451,11 @@ def _waited(finished: FinishedRun) -> float | None:
 
 def _too_many(needed: int, points: Sequence[Point], sweep: Sweep) -> str:
     """That more runs are needed than may be made, and what helps."""
+    if sweep.kills:
+        return (
+            f"{needed} runs are needed, and max_runs is {sweep.bounds.max_runs}: {descriptions.count(len(points), 'request')},"
+            " at each of which the program is killed in up to three ways. Let it make fewer requests, or raise max_runs"
+        )
     [(heaviest, count)] = Counter(each.operation for each in points).most_common(1)
     where = "operation" if any(each.outcome.operation == heaviest for each in points) else "method"
     return (
