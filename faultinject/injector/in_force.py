@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from _thread import allocate_lock
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.engine.plan import Plan
@@ -88,6 +89,8 @@ class InForce:
         self._paused = 0
         self._killed = settings.enabled is False
         self._production = production
+        # Held once the log has said that faults are off, until they are on again.
+        self._off_is_said = allocate_lock()
         # A signal's handler may change what is in force while its own thread does.
         self._change = Turn()
         self._standing, counts = storage.begin(standing, chosen=chosen)
@@ -125,6 +128,8 @@ class InForce:
         Args:
             why: the bound that is passed, and the numbers.
         """
+        if not self._off_is_said.acquire(blocking=False):
+            return  # another process was faster
         log.disarmed(why)
         if not self._count_storage.shown:
             self._disarm(why)
@@ -225,6 +230,8 @@ class InForce:
             self._heed_time()
             if standing.on:
                 self._own.ended = False
+                if self._off_is_said.locked():
+                    self._off_is_said.release()
         # Others may have switched off and on again since this process looked last.
         again = standing.armed != before.armed or (standing.on and not before.on)
         if again and self._failure_watch is not None:

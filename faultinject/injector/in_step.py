@@ -72,7 +72,11 @@ class InStep(InForce):
             old.replaced()
         if self._count_storage.replaced_by and not found.decides_as(before):
             log.replaced(self._count_storage.replaced_by)
-        if (found.on, found.until) != (before.on, before.until) and self.may_inject:
+        if (
+            (found.on, found.until) != (before.on, before.until)
+            and self.may_inject
+            and (found.on or self._off_is_said.acquire(blocking=False))
+        ):
             log.switched(found.until, found.why_off, on=found.on)
         self.announce()
 
@@ -162,7 +166,7 @@ class InStep(InForce):
             if self._asked is not None:
                 log.asking()
             self._count_storage.tell(self.seed)
-        elif not standing.on and self._count_storage.shown:
+        elif not standing.on and self._count_storage.shown and self._off_is_said.acquire(blocking=False):
             log.switched(None, standing.why_off, on=False)
 
     def before_fork(self) -> None:

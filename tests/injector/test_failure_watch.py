@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -140,6 +141,43 @@ def test_a_hand_that_armed_while_nobody_looked(tmp_path):
         assert time.monotonic() < end
         time.sleep(0.01)
     assert other.disarmed == f"{BOUND}: 4 of 4 requests (100 %) failed by themselves within 1 h"
+
+
+@pytest.mark.parametrize("first", ["told", "by itself"])
+def test_it_is_said_once(tmp_path, caplog, monkeypatch, first):
+    """A process that is told, and one that finds it out while another tells it, has one line in the log."""
+    one, other = (
+        Injector(Scenario("http:418", abort=BOUND), seed=1, store=f"file:{tmp_path}/store", environ={})
+        for _ in range(2)
+    )
+    threads = []
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: threads.append(thread))
+
+    def fails(injector):
+        for _ in range(4):
+            injector.own_plan.watch.note(failed=True)
+
+    fails(one)
+    if first == "by itself":
+        fails(other)
+    threads.pop(0).run()
+    assert not one.enabled
+    other.catch_up()
+    assert not other.enabled
+    if first == "told":
+        fails(other)
+    for each in threads:
+        each.run()
+    said = [each.getMessage().partition(": ")[0] for each in caplog.records]
+    assert said.count("faultinject is off") == 2
+    # It is said again when it was on meanwhile.
+    caplog.clear()
+    one.enable()
+    other.catch_up()
+    fails(other)
+    assert [each.getMessage()[:18] for each in caplog.records if each.levelname == "ERROR"] == [
+        "faultinject is off"
+    ]
 
 
 def test_the_variable_stands_above_every_scenario():
