@@ -322,7 +322,7 @@ def test_broken_results_are_refused(results):
     assert passes("conformance", results) == []
 
 
-FREE = ("signal", "skipped", "not_given", "rule", "rules", "attempt_hint")
+FREE = ("signal", "left_out", "skipped", "not_given", "rule", "rules", "attempt_hint")
 """Objects whose names are no fields, or may be missing."""
 
 
