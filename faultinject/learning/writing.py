@@ -238,8 +238,8 @@ def as_data(
                 "rule": each.rule.to_dict(),
                 "failed": each.failed,
                 "requests": each.requests,
-                "low": each.low,
-                "high": each.high,
+                "low": round(each.low, 6),
+                "high": round(each.high, 6),
                 "begin": each.begin,
                 "end": each.end,
             }

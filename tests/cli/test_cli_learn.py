@@ -118,11 +118,11 @@ def test_last_tuesday_comes_again(run, start, log, tmp_path):
     from faultinject.learning.windows import interval
 
     per_operation = {"GET": 0.2, "PUT": 0.05, "DELETE": 0.0}
-    lines = []
-    for method, share in per_operation.items():
-        for n in range(1000):
-            status = 503 if n % round(1 / share or 1) == 0 and share else 200
-            lines.append(LINE.replace("GET", method).format(n % 60, status))
+    lines = [
+        LINE.replace("GET", method).format(n % 60, 503 if n % 100 < 100 * share else 200)
+        for method, share in per_operation.items()
+        for n in range(1000)
+    ]
     path, written = tmp_path / "access.log", tmp_path / "tuesday.toml"
     path.write_text("".join(lines))
     assert run("learn", str(path), "-o", str(written)) == (0, "", "")
