@@ -127,10 +127,8 @@ def test_last_tuesday_comes_again(run, start, log, tmp_path):
     path.write_text("".join(lines))
     assert run("learn", str(path), "-o", str(written)) == (0, "", "")
     serving = start("serve", "--file", str(written), "--seed", "3", "--port", "0", "--vendor", "s3")
-    url = next(
-        word for line in serving.until("object store") for word in line.split() if word.startswith("http://")
-    )
-    connection = http.client.HTTPConnection(url.removeprefix("http://").rstrip("/"), timeout=30)
+    url = serving.until("the embedded")[-1].rpartition(" on ")[2]
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
     try:
         for method, share in per_operation.items():
             failed = 0
