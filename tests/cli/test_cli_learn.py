@@ -119,7 +119,7 @@ def test_last_tuesday_comes_again(run, start, log, tmp_path):
 
     per_operation = {"GET": 0.2, "PUT": 0.05, "DELETE": 0.0}
     lines = [
-        LINE.replace("GET", method).format(n % 60, 503 if n % 100 < 100 * share else 200)
+        LINE.replace("GET", method).format(n * 60 // 1000, 503 if n * 37 % 100 < 100 * share else 200)
         for method, share in per_operation.items()
         for n in range(1000)
     ]
