@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 
 from faultinject.learning.record import Record
@@ -29,7 +30,7 @@ _REQUEST = (
 )
 
 
-class Format:
+class Format(ABC):
     """A form of lines.
 
     Attributes:
@@ -62,6 +63,7 @@ class Format:
             return None
         return found if found is not None and 100 <= found.status <= 599 else None
 
+    @abstractmethod
     def read_fields(self, line: str) -> Record | None:
         """The same, whatever its numbers.
 
@@ -69,7 +71,6 @@ class Format:
             Skip: likewise.
             ValueError: a number or a time is none.
         """
-        raise NotImplementedError
 
 
 class Skip(Exception):

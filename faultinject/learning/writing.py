@@ -211,8 +211,7 @@ def as_toml(
             Scenario([each.rule]).to_toml().strip(),
         ]
     text = "\n".join([*lines, ""])
-    if learned:
-        Scenario.from_toml(text, where="what was learned")
+    Scenario.from_toml(text, where="what was learned")
     return text
 
 
