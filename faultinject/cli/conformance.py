@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from faultinject.audit.profiles import Profile
     from faultinject.conformance.results import Result
     from faultinject.conformance.sdks import Sdk
+    from faultinject.conformance.serving import Service
+    from faultinject.injector.injector import Injector
     from faultinject.server.certificates import Certificate
 
 INTERRUPTED = 130
@@ -95,6 +97,18 @@ INTERRUPTED = 130
     is_flag=True,
     help="Speak TLS, with a certificate of its own making that the client is told to trust.",
 )
+@click.option(
+    "--to",
+    "url",
+    metavar="URL",
+    help="Put the faults in front of this server, instead of a store; needs --client and --bucket.",
+)
+@click.option(
+    "--bucket",
+    metavar="NAME",
+    help="With --to: a bucket of that server for nothing else. The client writes objects such as cal-001 there, and they stay.",
+)
+@click.option("--rewrite-host", is_flag=True, help="With --to: send the server its own Host.")
 @click.option("--strict", is_flag=True, help="A warning is a failure.")
 @click.option("-v", "--verbose", is_flag=True, help="Say of each check that is not decided what it needs.")
 def conformance(
@@ -113,12 +127,15 @@ def conformance(
     journal: str | None,
     require: tuple[str, ...],
     tls: bool,
+    url: str | None,
+    bucket: str | None,
+    rewrite_host: bool,
     strict: bool,
     verbose: bool,
 ) -> int:
     """Let a client make about 200 calls that meet every kind of fault, and judge its retries.
 
-    Everything is on loopback and in memory; SDKs run in processes of their own, one after the other, and need about
+    Everything is on loopback and in memory, unless --to names a server; SDKs run in processes of their own, one after the other, and need about
     20 seconds each. Exits with 1 when a check says FAIL (with --strict also WARN), or a client dies, stops answering or
     breaks the contract; with 3 when nothing could be judged of one, or a check of --require was not decided. Ctrl-C
     ends the client that is running, writes what there is by then, and exits with 130.
@@ -139,6 +156,7 @@ def conformance(
         return 0
     if whole and clients:
         raise click.UsageError("--all is every SDK; leave out --client")
+    _refuse_unfit(url, bucket, clients, rewrite_host=rewrite_host)
     _refuse_switched_off()
     seconds = None if deadline is None else _seconds(deadline)
     _check_phases(phases)
@@ -152,7 +170,8 @@ def conformance(
         Path(journal).mkdir(parents=True, exist_ok=True)
     listening.heed_interrupts()
     listening.heed_endings()  # else the clients would go on
-    asked = _chosen(clients, vendor or "cos")
+    asked = _chosen(clients, vendor or "cos", plays=url is None)
+    service = None if url is None or bucket is None else _service(url, bucket, rewrite_host=rewrite_host)
     missing = sdks.missing() if whole else []
     show.skipped(missing)
 
@@ -169,6 +188,7 @@ def conformance(
                 quiet=as_json,
                 strict=strict,
                 certificate=certificate,
+                service=service,
             )
 
         found, failed, complete = _run_all(asked, one, whole=whole)
@@ -189,6 +209,7 @@ def conformance(
         whole=whole or not clients,
         skipped=[{"client": each.name, "title": each.title, "install": each.install} for each in missing],
         failed=failed,
+        to=None if service is None else _about(service, asked, phases, rewrite_host=rewrite_host),
     )
     # Before anything is shown: who reads only the first lines of that has the files all the same.
     for write in writers:
@@ -202,6 +223,7 @@ def conformance(
     show.failures(found)
     show.unheard(found, tls=tls)
     show.busy(found)
+    show.left(new.get("to"))
     if not complete:
         click.echo(f"faultinject: interrupted; {len(found)} of {len(asked)} clients were measured", err=True)
         return INTERRUPTED
@@ -213,6 +235,71 @@ def conformance(
         return 1
     codes = [each.run.judgement.conclusion.exit_code for each in found]
     return max((each for each in codes if each != 1), default=0)
+
+
+def _refuse_unfit(url: str | None, bucket: str | None, clients: Sequence[str], *, rewrite_host: bool) -> None:
+    """Options that belong to --to, or that it needs; and production.
+
+    Raises:
+        UsageError: one is missing, or is there without --to.
+        ConfigurationError: the environment is a production's.
+    """
+    from faultinject.cli import rules
+
+    if url is None:
+        for name, given in (("--bucket", bucket is not None), ("--rewrite-host", rewrite_host)):
+            if given:
+                raise click.UsageError(f"{name} is for --to")
+        return
+    if not clients:
+        raise click.UsageError("--to needs --client: the client that the server is for")
+    if not bucket:
+        raise click.UsageError(
+            "--to needs --bucket: a bucket of that server in which nothing else is, since objects such as cal-001 are written there"
+        )
+    rules.refuse_production(rules.services())
+
+
+def _service(url: str, bucket: str, *, rewrite_host: bool) -> Service:
+    """The server, when it is known to be there.
+
+    Raises:
+        ConfigurationError: the URL is none of a server, or nobody answers there.
+    """
+    from faultinject.cli.services import Proxied, reach
+    from faultinject.conformance.serving import Service
+    from faultinject.proxy.target import Target
+
+    target = Target(url)
+    reach(target)
+
+    @contextmanager
+    def in_front(injector: Injector, certificate: Certificate | None) -> Iterator[str]:
+        proxied = Proxied(target, rewrite_host=rewrite_host, injector=injector, certificate=certificate)
+        at = proxied.start()
+        try:
+            yield at
+        finally:
+            proxied.stop()
+
+    return Service(target.url, bucket, in_front)
+
+
+def _about(
+    service: Service, clients: Sequence[Sdk], names: Sequence[str], *, rewrite_host: bool
+) -> dict[str, object]:
+    from faultinject.conformance import plan
+
+    keys: set[str] = set()
+    for each in clients:
+        phases = plan.for_service(plan.chosen(plan.CODES[each.vendor], aws=each.aws, names=names))
+        keys |= {*plan.read_keys(phases), *plan.written_keys(phases)}
+    return {
+        "url": service.url,
+        "bucket": service.bucket,
+        "rewrite_host": rewrite_host,
+        "left": sorted(keys),
+    }
 
 
 def _refuse_switched_off() -> None:
@@ -245,8 +332,13 @@ def _check_phases(names: Sequence[str]) -> None:
         raise click.UsageError(f"--phase: {unknown[0]!r} is none of {', '.join(known)}")
 
 
-def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
+def _chosen(clients: Sequence[str], vendor: str, *, plays: bool) -> list[Sdk]:
     """The clients that were asked for.
+
+    Args:
+        clients: as `--client` took them; none: all that are installed.
+        vendor: whose errors a client of the user's own gets.
+        plays: whether there has to be a store for it.
 
     Raises:
         MissingExtra: none is installed, or one that is named is not.
@@ -255,7 +347,7 @@ def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
     from faultinject.conformance import sdks
     from faultinject.exceptions import MissingExtra
 
-    _check_vendor(vendor)
+    _check_vendor(vendor, plays=plays)
     if not clients and not (clients := tuple(each.name for each in sdks.installed())):
         from faultinject.installation import install_extra
 
@@ -263,7 +355,7 @@ def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
     return [sdks.of(each, vendor) for each in clients]
 
 
-def _check_vendor(id: str) -> None:  # noqa: A002
+def _check_vendor(id: str, *, plays: bool) -> None:  # noqa: A002
     """Look whether there is such a service, and a store for it.
 
     Raises:
@@ -277,7 +369,7 @@ def _check_vendor(id: str) -> None:  # noqa: A002
         codes = CODES[id]
     except ConfigurationError as error:
         raise ConfigurationError(f"--vendor: {error}") from None
-    if codes.vendor not in played():
+    if plays and codes.vendor not in played():
         there = ", ".join(played())
         raise ConfigurationError(
             f"--vendor: no store plays {id}, so no client can be pointed at it; there are {there}"
@@ -331,15 +423,18 @@ def _run(
     quiet: bool,
     strict: bool = False,
     certificate: Certificate | None = None,
+    service: Service | None = None,
 ) -> Result:
     from dataclasses import replace
     from pathlib import Path
 
     from faultinject.conformance.driving import run
-    from faultinject.conformance.plan import CODES, chosen
+    from faultinject.conformance.plan import CODES, chosen, for_service
     from faultinject.conformance.results import Result
 
     phases = chosen(CODES[sdk.vendor], aws=sdk.aws, names=names)
+    if service is not None:
+        phases = for_service(phases)
     number = sum(1 for each in phases for _ in each.asked())
     shows = not quiet and sys.stderr is not None and sys.stderr.isatty()
 
@@ -358,6 +453,7 @@ def _run(
             journal=None if journal is None else str(Path(journal, f"{_plain(sdk.name)}.jsonl")),
             watch=watch if shows else None,
             certificate=certificate,
+            service=service,
         )
     finally:
         if shows:

@@ -120,6 +120,19 @@ def busy(results: Sequence[Result]) -> None:
             )
 
 
+def left(to: dict[str, Any] | None) -> None:
+    """What may still be in a real service, to standard error: the objects of each phase as one range."""
+    from itertools import groupby
+
+    if to is None or not to["left"]:
+        return
+    ranges = []
+    for _, some in groupby(to["left"], key=lambda key: key.rpartition("-")[0]):
+        keys = [*some]
+        ranges.append(keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}")
+    click.echo(f"left in the bucket {to['bucket']} of {to['url']}: {', '.join(ranges)}", err=True)
+
+
 def unheard(results: Sequence[Result], *, tls: bool) -> None:
     """A word to standard error on clients whose calls all failed before a request of theirs arrived."""
     from faultinject.engine.journal_entry import quoted

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from faultinject.cli.layout import CONTEXT
 from faultinject.learning.formats import FORMATS
+from faultinject.rules.files import open_to_write
+from faultinject.rules.printed_json import json_text
 
 
 @click.command(context_settings=CONTEXT, short_help="Make a scenario of an access log's errors.")
@@ -39,26 +40,26 @@ def learn(
     outage, the rules have windows (`begin`, `end`) that count from when the scenario takes effect. Errors that a client is not to
     retry are left out and named. A comment above each rule says how many requests it stands for.
     """
+    from faultinject.audit.reports.sentences import counted
     from faultinject.exceptions import ConfigurationError
     from faultinject.learning import tallies, writing
 
-    guess = vendor or (None if name is None else FORMATS[name].vendor)
-    tally = tallies.read_logs(logs, name, writing.operation_of(guess))
+    tally = tallies.read_logs(logs, name, vendor)
     learned, left_out = writing.learn(tally, vendor or tally.vendor, everything=everything)
     if not learned and not as_json:
         more = "; --all takes those that were left out" if left_out else ""
-        raise ConfigurationError(
-            f"no error to learn from in {sum(sum(each.values()) for each in tally.requests.values()):,} requests{more}"
-        )
+        total = sum(sum(each.values()) for each in tally.requests.values())
+        raise ConfigurationError(f"no error to learn from in {counted(total, 'request')}{more}")
     if as_json:
-        text = json.dumps(writing.as_data(learned, left_out, tally, sources=logs), indent=2) + "\n"
+        text = f"{json_text(writing.as_data(learned, left_out, tally, sources=logs), 2)}\n"
     else:
         text = writing.as_toml(learned, left_out, tally, sources=logs)
     if output is None:
         click.echo(text, nl=False)
     else:
         try:
-            Path(output).write_text(text, encoding="utf-8")
+            with open_to_write(Path(output)) as file:
+                file.write(text)
         except OSError as error:
             raise ConfigurationError(f"-o: cannot write to {output}: {error.strerror}") from None
     return 0

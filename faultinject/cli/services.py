@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from faultinject.adapters.types import Receive, Scope, Send
+    from faultinject.injector.injector import Injector
     from faultinject.proxy.target import Target
+    from faultinject.server.certificates import Certificate
     from faultinject.testing.exploration.holdings import Holdings
 
 
@@ -89,12 +91,24 @@ class Proxied:
     Args:
         target: the service.
         rewrite_host: whether it gets its own Host.
+        injector: whose faults are in front of it; None: none.
+        certificate: what clients' connections are encrypted with, or None.
     """
 
-    def __init__(self, target: Target, *, rewrite_host: bool) -> None:
+    def __init__(
+        self,
+        target: Target,
+        *,
+        rewrite_host: bool,
+        injector: Injector | None = None,
+        certificate: Certificate | None = None,
+    ) -> None:
+        from faultinject.injector.injector import Injector
         from faultinject.proxy.app import Proxy
 
         self._target = target
+        self._injector = Injector([], environ={}) if injector is None else injector
+        self._certificate = certificate
         self._proxy = Proxy(target, rewrite_host=rewrite_host)
         self.requests = 0
 
@@ -102,13 +116,13 @@ class Proxied:
         """Serve on a free port of this machine."""
         from faultinject.adapters.asgi import wrap
         from faultinject.cli import listening
-        from faultinject.injector.injector import Injector
 
-        self._server = listening.proxy_server(wrap(self._answer, Injector([], environ={})), self._target)
+        app = wrap(self._answer, self._injector)
+        self._server = listening.proxy_server(app, self._target, self._certificate)
         sock = listening.listen("127.0.0.1", 0)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [sock]}, daemon=True)
         self._thread.start()
-        return listening.url_of(sock)
+        return listening.url_of(sock, "http" if self._certificate is None else "https")
 
     def empty(self) -> None:
         """Nothing can be said of what is in a service of somebody else; `--reset` prepares it."""
@@ -125,3 +139,25 @@ class Proxied:
         if scope["type"] == "http":
             self.requests += 1
         await self._proxy(scope, receive, send)
+
+
+def reach(target: Target) -> None:
+    """Look whether the service is there.
+
+    Raises:
+        ConfigurationError: it is not; the message says why.
+    """
+    import asyncio
+    import ssl
+
+    from faultinject.exceptions import ConfigurationError
+    from faultinject.proxy.upstream import Broken, Upstream
+
+    async def connect() -> None:
+        context = ssl.create_default_context() if target.tls else None
+        (await Upstream.open(target, context, set())).leave()
+
+    try:
+        asyncio.run(connect())
+    except Broken as broken:
+        raise ConfigurationError(f"--to: {broken}") from None

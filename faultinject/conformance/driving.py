@@ -16,6 +16,7 @@ from faultinject.conformance.heartbeat import Heartbeat
 from faultinject.conformance.process import Process
 from faultinject.conformance.serving import serving
 from faultinject.conformance.silence import silence
+from faultinject.exceptions import ConfigurationError
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.reading import of_outcomes
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from faultinject.audit.profiles import Profile
     from faultinject.conformance.answering import Factory
     from faultinject.conformance.plan import Phase, PlannedCall
+    from faultinject.conformance.serving import Service
     from faultinject.engine.journal_entry import Outcome
     from faultinject.server.certificates import Certificate
 
@@ -126,6 +128,11 @@ class Calls:
         with self._changed:
             self._open.clear()
 
+    def forget(self) -> None:
+        """Begin anew: what has ended was no part of the plan."""
+        with self._changed:
+            self._windows.clear()
+
     def wake(self) -> None:
         """Let whoever waits look again."""
         with self._changed:
@@ -160,6 +167,7 @@ def run(
     journal: str | None = None,
     watch: Callable[[int], None] | None = None,
     certificate: Certificate | None = None,
+    service: Service | None = None,
 ) -> Run:
     """Run the plan against a client and judge it.
 
@@ -177,20 +185,33 @@ def run(
         journal: a file that gets every outcome as well, or None.
         watch: called with the number of calls that have ended, whenever one does.
         certificate: what the store speaks TLS with, or None; a command gets the variables by which clients trust it.
+        service: a real service instead of the store. The client first writes what it is to read, without a fault; what it writes
+            stays there: `plan.read_keys` and `plan.written_keys`.
 
     A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so. A
     request without a key, such as one for a token or for an address to upload to, belongs to no call and is not judged.
 
     Raises:
-        ConfigurationError: the client could not be started, or there is no such profile or check.
+        ConfigurationError: the client could not be started, there is no such profile or check, or the client cannot write to
+            the service.
     """
     codes = plan.CODES[vendor]
     phases = plan.chosen(codes, aws=aws) if phases is None else phases
+    if service is not None:
+        phases = plan.for_service(phases)
     calls = Calls(watch)
-    context = None if certificate is None else certificate.context()
     trust = {} if certificate is None else certificate.trust
-    with serving(codes, phases, journal=journal, context=context) as served:
-        opened = _open(client, served.url, [each.name for each in phases], calls, trust)
+    bucket = plan.BUCKET if service is None else service.bucket
+    with serving(codes, phases, journal=journal, certificate=certificate, service=service) as served:
+        opened = _open(client, served.url, bucket, [each.name for each in phases], calls, trust)
+        if service is not None:
+            try:
+                served.injector.disable()
+                _fill(service, phases, opened, calls, time.monotonic() + deadline)
+                served.injector.enable()
+            except BaseException:
+                opened.close()
+                raise
         began = time.monotonic()
         asked: list[LateTime] = []
         heartbeat = Heartbeat()
@@ -244,11 +265,41 @@ def _open_calls(calls: Sequence[CallWindow]) -> str:
 
 
 def _open(
-    client: Factory | Sequence[str], url: str, names: Sequence[str], calls: Calls, trust: Mapping[str, str]
+    client: Factory | Sequence[str],
+    url: str,
+    bucket: str,
+    names: Sequence[str],
+    calls: Calls,
+    trust: Mapping[str, str],
 ) -> Client:
     if callable(client):
-        return InThreads(client, url, plan.BUCKET, names, calls.end)
-    return Process(client, url, names, calls.end, calls.wake, trust)
+        return InThreads(client, url, bucket, names, calls.end)
+    return Process(client, url, names, calls.end, calls.wake, trust, bucket=bucket)
+
+
+def _fill(service: Service, phases: Sequence[Phase], client: Client, calls: Calls, until: float) -> None:
+    """Let the client write what it is to read, one object after the other.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
+    keys = plan.read_keys(phases)
+    if keys and "put" not in client.kinds:
+        raise ConfigurationError(
+            f"a service has nothing for the client to read: it has to write {keys[0]} and others itself, and makes no put call"
+        )
+    for key in keys:
+        calls.begin(plan.PlannedCall(key, "put", phases[0].name, 0.0))
+        client.start(plan.PlannedCall(key, "put", phases[0].name, 0.0))
+        calls.wait(until, lambda: bool(client.failure) or calls.all_ended())
+        window = calls.windows[-1]
+        if not window.returned:
+            why = client.failure or window.error or "it has not ended in time"
+            raise ConfigurationError(
+                f"the client could not write {key} to the bucket {service.bucket} of {service.url}: {why}; the bucket has to be there,"
+                " and the client allowed to read and write its objects"
+            )
+    calls.forget()
 
 
 def _p95(numbers: Sequence[float]) -> float:

@@ -159,6 +159,11 @@ class Phase:
         """Seconds from the beginning of its first call to that of its last."""
         return self.every * (sum(number for _, number in self.calls) - 1)
 
+    @property
+    def lets_through(self) -> bool:
+        """Whether some request of each call gets what the service itself says."""
+        return not self.fault or ONCE in self.fault
+
     def asked(self) -> Iterator[PlannedCall]:
         """Its calls in order."""
         kinds = [kind for kind, number in self.calls for _ in range(number)]
@@ -260,6 +265,26 @@ def chosen(codes: Codes, *, aws: bool = False, names: Sequence[str] = ()) -> lis
         found.append(replace(each, begin=begin))
         begin += each.lasts + PAUSE
     return found
+
+
+def for_service(phases: Iterable[Phase]) -> list[Phase]:
+    """The phases as a service that is not ours can have them: the ids of its uploads are its own, so no call ends one."""
+    found = [
+        replace(each, calls=tuple(some for some in each.calls if some[0] != "complete")) for each in phases
+    ]
+    return [each for each in found if each.calls]
+
+
+def read_keys(phases: Iterable[Phase]) -> list[str]:
+    """The keys that have to be there for the calls of the phases: those of reads that do not always fail."""
+    some = [each for each in phases if each.lets_through]
+    return [asked.key for each in some for asked in each.asked() if asked.kind == "get"]
+
+
+def written_keys(phases: Iterable[Phase]) -> list[str]:
+    """The keys of objects and uploads that the calls of the phases may leave in a service, without those of `read_keys`."""
+    some = [each for each in phases if each.lets_through]
+    return [asked.key for each in some for asked in each.asked() if asked.kind != "get"]
 
 
 def rules(phases: Iterable[Phase], codes: Codes) -> str:

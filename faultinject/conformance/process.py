@@ -82,6 +82,7 @@ class Process:
         tell: called when a call has ended.
         wake: called when the command has failed.
         more: variables of its environment, besides this process's own.
+        bucket: where the keys are.
 
     Attributes:
         kinds: the calls that it can do.
@@ -101,6 +102,8 @@ class Process:
         tell: Tell,
         wake: Callable[[], None],
         more: Mapping[str, str] = MappingProxyType({}),
+        *,
+        bucket: str = plan.BUCKET,
     ) -> None:
         self.kinds: Sequence[str] = plan.KINDS
         self.title: str | None = None
@@ -145,7 +148,7 @@ class Process:
                 {
                     "v": 1,
                     "endpoint": endpoint,
-                    "bucket": plan.BUCKET,
+                    "bucket": bucket,
                     "etag": plan.ETAG,
                     "clients": list(names),
                 }

@@ -160,6 +160,7 @@ def document(
     whole: bool = False,
     skipped: Sequence[dict[str, str]] = (),
     failed: Sequence[dict[str, str]] = (),
+    to: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """All results as plain data; `faultinject.conformance.schema` has its form.
 
@@ -172,6 +173,7 @@ def document(
         whole: whether every client that is installed was asked for; then findings come without their calls.
         skipped: clients that are not installed: `client`, `title`, `install`.
         failed: clients that could not be started: `client`, `reason`.
+        to: the real service that was behind the faults: `url`, `bucket`, `rewrite_host`, `left`; None: the store.
     """
     found = conclusion(results)
     return {
@@ -191,6 +193,7 @@ def document(
         "deadline": deadline,
         "complete": complete,
         "all": whole,
+        **({} if to is None else {"to": to}),
         "skipped": list(skipped),
         "failed": list(failed),
         "clients": [each.to_dict(evidence=not whole) for each in results],

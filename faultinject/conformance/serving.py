@@ -1,9 +1,10 @@
-"""The store that a plan is run against, on loopback, with the faults in front."""
+"""What a plan is run against, on loopback, with the faults in front: a store, or a proxy to a service."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 
 from faultinject.adapters.wsgi import wrap
@@ -14,15 +15,31 @@ from faultinject.server.connections import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from typing import Any
 
     from faultinject.conformance.plan import Codes, Phase
     from faultinject.engine.journal_entry import Outcome
+    from faultinject.server.certificates import Certificate
 
 SEED = "conformance"
 """What every draw of a run is made with."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A real service that a plan is run against, instead of the store.
+
+    Attributes:
+        url: its URL.
+        bucket: where the plan's keys are; it has to be there.
+        in_front: serves a proxy to it with these faults, encrypted with that certificate if there is one; gives the proxy's URL.
+    """
+
+    url: str
+    bucket: str
+    in_front: Callable[[Injector, Certificate | None], AbstractContextManager[str]]
 
 
 class ServedPlan:
@@ -55,25 +72,40 @@ def serving(
     *,
     seed: str = SEED,
     journal: str | None = None,
-    context: ssl.SSLContext | None = None,
+    certificate: Certificate | None = None,
+    service: Service | None = None,
 ) -> Iterator[ServedPlan]:
-    """Serve a filled store with the faults of the phases.
+    """Serve a filled store, or a proxy to a service, with the faults of the phases.
 
     Args:
         codes: the service's faults.
         phases: of the plan.
         seed: of the scenario.
         journal: a file that gets every outcome as well, or None.
-        context: what encrypts its connections, or None.
+        certificate: what encrypts its connections, or None.
+        service: what to put the faults in front of; None: the store.
     """
     injector = Injector(plan.rules(phases, codes), seed=seed, environ={}, record_all=True, journal=journal)
-    app = wrap(store(codes.vendor, phases), injector)
-    with Server(app, sys.stderr, context=context) as server:
+    in_front = _store(codes, phases) if service is None else service.in_front
+    with in_front(injector, certificate) as url:
         try:
-            yield ServedPlan(server.url, injector)
+            yield ServedPlan(url, injector)
         finally:
             injector.disable()
     injector.journal.end()
+
+
+def _store(
+    codes: Codes, phases: Sequence[Phase]
+) -> Callable[[Injector, Certificate | None], AbstractContextManager[str]]:
+    @contextmanager
+    def in_front(injector: Injector, certificate: Certificate | None) -> Iterator[str]:
+        app = wrap(store(codes.vendor, phases), injector)
+        context = None if certificate is None else certificate.context()
+        with Server(app, sys.stderr, context=context) as server:
+            yield server.url
+
+    return in_front
 
 
 OWN = {

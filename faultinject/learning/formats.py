@@ -1,18 +1,20 @@
 """The logs that are read: of Amazon S3, CloudFront, nginx, Tencent COS and Alibaba OSS.
 
-Each format is a class with what tells it, whose log it is, and how a line is read. A line that is of another form is None.
+Each format is a class with its name, whose log it is, and how a line is read. A line that is of another form is None.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 
 from faultinject.learning.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from faultinject.learning.operations import OperationNames
 
 MONTHS = {
     each: number for number, each in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
@@ -21,10 +23,14 @@ _TIME = (
     r"\[(?P<day>\d\d)/(?P<month>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
     r" (?P<zone>[+-]\d{4})\]"
 )
-_TEXT = r'"(?:[^"\\]|\\.)*"'
+# What is quoted ends at a quote with a blank or nothing behind it: not every service escapes those that a client sends.
+_TEXT = r'"(?:[^"\\]|\\.|"(?! |$))*"'
+_REQUEST = (
+    r'(?P<request>"[^"]*(?:"(?! (?:\d{3}|-)(?: |$))[^"]*)*"|-)'  # up to the quote that a status follows
+)
 
 
-class Format:
+class Format(ABC):
     """A form of lines.
 
     Attributes:
@@ -38,10 +44,8 @@ class Format:
     title: str
     vendor: str | None = None
 
-    def __init__(self, operation: Callable[[str, str, str], str | None]) -> None:
-        self.skipped: dict[str, int] = {}
-        # From method, target and Host to the vendor's name of the operation.
-        self._operation = operation
+    def __init__(self, names: OperationNames) -> None:
+        self.names = names
 
     def heed(self, line: str) -> bool:
         """Whether the line is no request, such as a header."""
@@ -53,7 +57,20 @@ class Format:
         Raises:
             Skip: it says nothing of the service.
         """
-        raise NotImplementedError
+        try:
+            found = self.read_fields(line)
+        except ValueError:  # such as the 31st of February
+            return None
+        return found if found is not None and 100 <= found.status <= 599 else None
+
+    @abstractmethod
+    def read_fields(self, line: str) -> Record | None:
+        """The same, whatever its numbers.
+
+        Raises:
+            Skip: likewise.
+            ValueError: a number or a time is none.
+        """
 
 
 class Skip(Exception):
@@ -66,12 +83,14 @@ class S3(Format):
     name = "s3"
     title = "Amazon S3 server access log"
     vendor = "s3"
+    # Newer fields come behind, and what a client says of itself too: nothing is read from there.
     _LINE = re.compile(
-        rf"\S+ \S+ {_TIME} \S+ \S+ \S+ (?P<event>[A-Z0-9]+(?:\.[\w-]+)+) \S+ (?P<request>{_TEXT}|-) (?P<status>\d{{3}}|-)"
-        r" (?P<code>\S+) "
+        rf"\S+ (?P<bucket>\S+) {_TIME} \S+ \S+ \S+ (?P<event>[A-Z0-9]+(?:\.\w+)+) (?P<key>\S+)"
+        rf" {_REQUEST} (?P<status>\d{{3}}|-) (?P<code>\S+)(?: |$)",
+        re.ASCII,
     )
 
-    def read(self, line: str) -> Record | None:
+    def read_fields(self, line: str) -> Record | None:
         """The request of a line."""
         found = self._LINE.match(line)
         if found is None:
@@ -79,16 +98,19 @@ class S3(Format):
         status, code, event = found["status"], found["code"], found["event"]
         if event.startswith(("BATCH.", "S3.")):
             raise Skip(f"{event} is no request of a client")
+        if event.endswith("_GET"):  # of COPY.OBJECT and COPY.PART, which have a line each besides
+            raise Skip(f"{event} is the half of a copy that reads")
         if status == "-":
             raise Skip("no status")
-        method, target = _split(found["request"].strip('"'))
+        method, target = _split(found["request"])
         method = method or event.split(".")[1]
-        operation = _S3_EVENTS.get(event)
-        if event == "REST.GET.BUCKET" and "list-type=2" in target:
-            operation = "ListObjectsV2"
-        if operation is None and target:
-            operation = self._operation(method, target, "")
-        return Record(_time(found), method, operation, int(status), "" if code == "-" else code)
+        named = _S3_EVENTS.get(event)
+        if named == "ListObjects" and "list-type=2" in target:
+            named = "ListObjectsV2"
+        if named is None or not self.names.has(named):
+            place = _place(found["bucket"], found["key"], target)
+            named = self.names.of(method, place, "")
+        return Record(_time(found), method, named, int(status), _code(code))
 
 
 _S3_EVENTS = {
@@ -108,27 +130,26 @@ class OSS(Format):
     name = "oss"
     title = "Alibaba Cloud OSS log"
     vendor = "oss"
-    # What follows the user agent: host, request id, logging flag, requester, operation, bucket, key, size, server's time, code.
+    # Between them: bytes and milliseconds; referer, user agent, host; request id, logging flag, requester, operation; size, server's time.
     _LINE = re.compile(
-        rf"\S+ \S+ \S+ {_TIME} (?P<request>{_TEXT}) (?P<status>\d{{3}}|-) \S+ \S+ {_TEXT} {_TEXT} (?P<host>{_TEXT})"
-        rf" {_TEXT} {_TEXT} {_TEXT} {_TEXT} {_TEXT} {_TEXT} \S+ \S+ (?P<code>{_TEXT}|\S+)"
+        rf"\S+ \S+ \S+ {_TIME} {_REQUEST} (?P<status>\d{{3}}|-) \S+ \S+ {_TEXT} {_TEXT} {_TEXT}"
+        rf" {_TEXT} {_TEXT} {_TEXT} {_TEXT} (?P<bucket>{_TEXT}) (?P<key>{_TEXT}) \S+ \S+ (?P<code>{_TEXT}|\S+)",
+        re.ASCII,
     )
 
-    def read(self, line: str) -> Record | None:
+    def read_fields(self, line: str) -> Record | None:
         """The request of a line."""
         found = self._LINE.match(line)
         if found is None:
             return None
         if found["status"] == "-":
             raise Skip("no status")
-        method, target = _split(found["request"].strip('"'))
+        method, target = _split(found["request"])
         if not method:
             raise Skip("no request line")
-        code = found["code"].strip('"')
-        operation = self._operation(method, target, found["host"].strip('"'))
-        return Record(
-            _time(found), method, operation, int(found["status"]), "" if code in ("-", "") else code
-        )
+        place = _place(_inside(found["bucket"]), _inside(found["key"]), target)
+        named = self.names.of(method, place, "")
+        return Record(_time(found), method, named, int(found["status"]), _code(_inside(found["code"])))
 
 
 class COS(Format):
@@ -137,33 +158,28 @@ class COS(Format):
     name = "cos"
     title = "Tencent Cloud COS log"
     vendor = "cos"
-    _WHEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+    # Path, user agent and message may have blanks, so what stands between them is told by its form.
+    _HEAD = re.compile(
+        r"\d+(?:\.\d+)? \S+ \S+ (?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z \S+ (?P<event>\S+) \S+ \S+ \S+ \S+ \S+ \S",
+        re.ASCII,
+    )
+    _METHOD = re.compile(" (GET|HEAD|PUT|POST|DELETE|OPTIONS) ", re.ASCII | re.IGNORECASE)
+    _STATUS = re.compile(r" ([1-5]\d\d) (-|[A-Za-z][\w.]*)(?= |$)", re.ASCII)
+    _FROM_CDN = re.compile(r" \d+ \d+ CDN(?: |$)", re.ASCII)
 
-    def read(self, line: str) -> Record | None:
+    def read_fields(self, line: str) -> Record | None:
         """The request of a line."""
-        fields = line.split(" ")
-        if (
-            len(fields) < 16
-            or not self._WHEN.fullmatch(fields[3])
-            or not re.fullmatch(r"\d+(\.\d+)?", fields[0])
-        ):
+        head = self._HEAD.match(line)
+        method = head and self._METHOD.search(line, head.end())
+        status = method and self._STATUS.search(line, method.end())
+        if head is None or method is None or status is None:
             return None
-        # A user agent may have blanks: the status is the first of three digits behind the method.
-        method = fields[12].upper()
-        at = next((each for each in range(14, len(fields)) if re.fullmatch(r"[1-5]\d\d", fields[each])), None)
-        if at is None or at + 1 >= len(fields) or not method.isalpha():
-            return None
-        if "CDN" in fields[at + 1 :]:
+        if self._FROM_CDN.search(line, status.end()):
             raise Skip("a CDN's request")
-        when = datetime.strptime(fields[3], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-        code = fields[at + 1]
-        return Record(
-            when.timestamp(),
-            method,
-            _COS_EVENTS.get(fields[5], fields[5]) if fields[5] != "-" else None,
-            int(fields[at]),
-            "" if code == "-" else code,
-        )
+        when = datetime.fromisoformat(f"{head['time']}+00:00").timestamp()
+        event = _COS_EVENTS.get(head["event"], head["event"])
+        named = event if self.names.has(event) else None
+        return Record(when, method[1].upper(), named, int(status[1]), _code(status[2]))
 
 
 _COS_EVENTS = {
@@ -175,15 +191,18 @@ _COS_EVENTS = {
 
 
 class CloudFront(Format):
-    """Standard logs: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logs-reference.html."""
+    """Standard logs: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logs-reference.html.
+
+    Legacy ones, and of version 2 those in the formats w3c, plain and JSON.
+    """
 
     name = "cloudfront"
     title = "CloudFront standard log"
     vendor = "s3"
 
-    def __init__(self, operation: Callable[[str, str, str], str | None]) -> None:
-        super().__init__(operation)
-        self._fields: list[str] = []
+    def __init__(self, names: OperationNames) -> None:
+        super().__init__(names)
+        self._fields = _CLOUDFRONT_FIELDS
 
     def heed(self, line: str) -> bool:
         """Whether the line is a header; it says what the columns are."""
@@ -191,53 +210,101 @@ class CloudFront(Format):
             self._fields = line.removeprefix("#Fields:").split()
         return line.startswith("#") or super().heed(line)
 
-    def read(self, line: str) -> Record | None:
+    def read_fields(self, line: str) -> Record | None:
         """The request of a line."""
-        values = dict(zip(self._fields, line.rstrip("\n").split("\t"), strict=False))
+        values = self._values(line)
         try:
-            when = datetime.strptime(f"{values['date']} {values['time']} +0000", "%Y-%m-%d %H:%M:%S %z")
             status, method, stem = int(values["sc-status"]), values["cs-method"], values["cs-uri-stem"]
-        except (KeyError, ValueError):
+            when = datetime.fromisoformat(f"{values['date']}T{values['time']}+00:00").timestamp()
+        except KeyError:
             return None
         if not status:
             raise Skip("the client left before the answer")
+        if not _METHOD.fullmatch(method):
+            return None
         query = values.get("cs-uri-query", "-")
         target = stem if query == "-" else f"{stem}?{query}"
         # Behind it is one bucket, which its requests do not name.
-        operation = self._operation(method, f"/bucket{target}", "")
-        return Record(when.timestamp(), method, operation, status, "")
+        return Record(when, method, self.names.of(method, f"/bucket{target}", ""), status, "")
+
+    def _values(self, line: str) -> dict[str, str]:
+        if line.startswith("{"):
+            try:
+                said = json.loads(line)
+            except RecursionError:
+                return {}
+            return {name: str(value) for name, value in said.items()}
+        return dict(zip(self._fields, line.split("\t" if "\t" in line else " "), strict=False))
+
+
+_CLOUDFRONT_FIELDS = [
+    "date", "time", "x-edge-location", "sc-bytes", "c-ip", "cs-method", "cs(Host)", "cs-uri-stem", "sc-status",
+    "cs(Referer)", "cs(User-Agent)", "cs-uri-query",
+]  # fmt: skip
+"""The first columns of a log whose header is lost."""
 
 
 class Nginx(Format):
-    """nginx's `combined`, also Apache's: http://nginx.org/en/docs/http/ngx_http_log_module.html."""
+    """nginx's `combined`, also Apache's: http://nginx.org/en/docs/http/ngx_http_log_module.html.
+
+    Behind it may stand the host that was asked for and the service's error code: `host="$http_host" code="…"`.
+    """
 
     name = "nginx"
     title = "nginx or Apache access log"
-    _LINE = re.compile(rf"\S+ \S+ .*?{_TIME} (?P<request>{_TEXT}) (?P<status>\d{{3}}) \S+")
+    _LINE = re.compile(rf"\S+ \S+ .*?{_TIME} {_REQUEST} (?P<status>\d{{3}})(?: |$)", re.ASCII)
+    _MORE = re.compile(r' (host|code)="([^" ]*)"')
 
-    def read(self, line: str) -> Record | None:
+    def read_fields(self, line: str) -> Record | None:
         """The request of a line."""
         found = self._LINE.match(line)
         if found is None:
             return None
         status = int(found["status"])
-        if status == 499:
-            raise Skip("the client left before the answer")
-        method, target = _split(found["request"].strip('"'))
+        if status in _UNANSWERED:
+            raise Skip(_UNANSWERED[status])
+        method, target = _split(found["request"])
         if not method:
             raise Skip("no request line")
-        return Record(_time(found), method, self._operation(method, target, ""), status, "")
+        more = dict(self._MORE.findall(line, found.end()))
+        named = self.names.of(method, target, _code(more.get("host", "")))
+        return Record(_time(found), method, named, status, _code(more.get("code", "")))
+
+
+_UNANSWERED = {
+    444: "nginx closed the connection without an answer",
+    499: "the client left before the answer",
+}
+"""What nginx notes for a status where there was none."""
 
 
 FORMATS: dict[str, type[Format]] = {each.name: each for each in (CloudFront, S3, OSS, COS, Nginx)}
 """In the order in which they are tried: what all others are as well comes last."""
+_METHOD = re.compile("[A-Z]+", re.ASCII)
+
+
+def _inside(text: str) -> str:
+    return text[1:-1] if text[:1] == '"' else text
+
+
+def _code(text: str) -> str:
+    return "" if text == "-" else text
 
 
 def _split(request: str) -> tuple[str, str]:
-    """Method and target of a request line."""
-    method, _, rest = request.partition(" ")
+    """Method and target of a request line in quotes; both empty where it is none."""
+    method, _, rest = _inside(request).partition(" ")
     target = rest.rpartition(" ")[0] if rest.rpartition(" ")[2].startswith("HTTP/") else rest
-    return (method, target) if method.isalpha() and method.isupper() else ("", "")
+    return (method, target) if _METHOD.fullmatch(method) else ("", "")
+
+
+def _place(bucket: str, key: str, target: str) -> str:
+    """The target as if the bucket stood in its path: a log does not say whether it was in the host instead."""
+    if bucket == "-":
+        return target
+    path = f"/{bucket}" if key == "-" else f"/{bucket}/{key}"
+    _, mark, query = target.partition("?")
+    return f"{path}{mark}{query}"
 
 
 def _time(found: re.Match[str]) -> float:
@@ -245,11 +312,11 @@ def _time(found: re.Match[str]) -> float:
     seconds = (int(zone[1:3]) * 3600 + int(zone[3:]) * 60) * (-1 if zone[0] == "-" else 1)
     moment = datetime(
         int(found["year"]),
-        MONTHS.get(found["month"], 1),
+        MONTHS.get(found["month"], 0),
         int(found["day"]),
         int(found["hour"]),
         int(found["minute"]),
-        min(59, int(found["second"])),
+        min(59, int(found["second"])),  # a leap second
         tzinfo=UTC,
     )
     return moment.timestamp() - seconds

@@ -3,29 +3,55 @@
 from __future__ import annotations
 
 import gzip
+import io
 import sys
+import zlib
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import cast
 
+from faultinject.audit.reports.sentences import counted
 from faultinject.exceptions import ConfigurationError
 from faultinject.learning.formats import FORMATS, Skip
+from faultinject.learning.operations import OperationNames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from typing import BinaryIO
+    from collections.abc import Iterable, Iterator
+    from typing import IO, Any
 
     from faultinject.learning.formats import Format
 
 LONGEST_LINE = 65_536
-"""Bytes; what is longer is no line of these logs."""
+"""Bytes of a line that are read; the rest is passed over."""
 LOOKED_AT = 200
 """Lines by which a format is told."""
+EXAMPLES = 3
+"""Lines of another form that are shown."""
+SHOWN = 80
+"""Characters of each."""
 Kind = tuple[str, bool]
 """An operation, or a method where the log does not tell the operation; and whether it is one."""
 Error = tuple[int, str]
 """A status and a code."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A line of another form.
+
+    Attributes:
+        file: as it was named.
+        line: its number, from 1.
+        text: its beginning.
+    """
+
+    file: str
+    line: int
+    text: str
 
 
 @dataclass
@@ -33,21 +59,25 @@ class Tally:
     """What was counted.
 
     Attributes:
+        format: as `--format` has it.
         title: whose log it was.
         vendor: whose operations and codes it has, or None.
         requests: by kind, the requests of each second.
         errors: by kind and error, likewise.
         lines: how many were read.
         broken: how many are of another form.
+        examples: the first of these.
         skipped: how many count for nothing, by the reason.
     """
 
+    format: str = ""
     title: str = ""
     vendor: str | None = None
     requests: dict[Kind, Counter[int]] = field(default_factory=dict)
     errors: dict[Kind, dict[Error, Counter[int]]] = field(default_factory=dict)
     lines: int = 0
     broken: int = 0
+    examples: list[Broken] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -57,42 +87,53 @@ class Tally:
         return (min(seconds), max(seconds) + 1) if seconds else (0, 1)
 
 
-def read_logs(
-    paths: Iterable[str], name: str | None, operation: Callable[[str, str, str], str | None]
-) -> Tally:
+def read_logs(paths: Iterable[str], name: str | None, vendor: str | None) -> Tally:
     """Count the lines of logs, plain or gzipped; `-` is the standard input.
 
     Args:
         paths: the files; all of one format.
         name: the format; None: the first that most of the first lines have.
-        operation: from method, target and Host to the vendor's name of the operation.
+        vendor: whose operations it has; None: those of the format's.
 
     Raises:
         ConfigurationError: a file cannot be read, or is of no such format.
     """
     tally = Tally()
-    made: Format | None = None if name is None else FORMATS[name](operation)
+    made = None if name is None else _made(name, vendor)
     for path in paths:
-        lines = _lines(path)
+        lines = enumerate(_lines(path), 1)
+        first = [*islice(lines, LOOKED_AT)]
         if made is None:
-            first = [line for line, _ in zip(lines, range(LOOKED_AT), strict=False)]
-            made = _told(first, operation, path)
-            _count(first, made, tally)
-        before, broken = tally.lines, tally.broken
-        _count(lines, made, tally)
-        read = tally.lines - before
-        if read and tally.broken - broken == read and not tally.requests:
-            raise ConfigurationError(f"{path}: none of {read} lines is of a {made.title}")
-    assert made is not None
-    if not tally.requests:
-        raise ConfigurationError("there is no request in it")
-    tally.title, tally.vendor = made.title, made.vendor
+            if not any(_may_be_request(line) for _, line in first):
+                continue
+            made = _told([line for _, line in first], vendor, path)
+        lines_before, broken_before = tally.lines, tally.broken
+        _count(first, made, tally, path)
+        _count(lines, made, tally, path)
+        read = tally.lines - lines_before
+        if read and tally.broken - broken_before == read:
+            raise ConfigurationError(
+                f"{path}: none of {counted(read, 'line')} has the form of the {made.title}"
+            )
+    if made is None or not tally.requests:
+        skipped = "".join(f"; {counted(n, 'line')} left out: {why}" for why, n in tally.skipped.items())
+        raise ConfigurationError(f"there is no request in it{skipped}")
+    tally.format, tally.title, tally.vendor = made.name, made.title, made.vendor
     return tally
 
 
-def _told(first: list[str], operation: Callable[[str, str, str], str | None], path: str) -> Format:
-    for each in FORMATS.values():
-        made = each(operation)
+def _made(name: str, vendor: str | None) -> Format:
+    form = FORMATS[name]
+    return form(OperationNames(vendor or form.vendor))
+
+
+def _may_be_request(line: str) -> bool:
+    return bool(line.strip()) and line[:1] != "#"
+
+
+def _told(first: list[str], vendor: str | None, path: str) -> Format:
+    for name in FORMATS:
+        made = _made(name, vendor)
         read = right = 0
         for line in first:
             if made.heed(line):
@@ -103,15 +144,15 @@ def _told(first: list[str], operation: Callable[[str, str, str], str | None], pa
             except Skip:
                 right += 1
         if right * 2 > read:
-            return each(operation)
+            return _made(name, vendor)
     known = ", ".join(FORMATS)
     raise ConfigurationError(
         f"{path}: its lines are of no format that is known ({known}); --format says which it is"
     )
 
 
-def _count(lines: Iterable[str], made: Format, tally: Tally) -> None:
-    for line in lines:
+def _count(lines: Iterable[tuple[int, str]], made: Format, tally: Tally, path: str) -> None:
+    for number, line in lines:
         if made.heed(line):
             continue
         tally.lines += 1
@@ -122,6 +163,8 @@ def _count(lines: Iterable[str], made: Format, tally: Tally) -> None:
             continue
         if record is None:
             tally.broken += 1
+            if len(tally.examples) < EXAMPLES:
+                tally.examples.append(Broken(path, number, line[:SHOWN]))
             continue
         kind = (record.method, False) if record.operation is None else (record.operation, True)
         second = int(record.time)
@@ -132,23 +175,38 @@ def _count(lines: Iterable[str], made: Format, tally: Tally) -> None:
 
 
 def _lines(path: str) -> Iterator[str]:
+    """Without their ends, and what stands before the first."""
+    encoding = "utf-8-sig"
     try:
         with _opened(path) as file:
             while line := file.readline(LONGEST_LINE):
                 whole = line.endswith(b"\n") or len(line) < LONGEST_LINE
-                yield line.decode("utf-8", "replace")
+                yield line.decode(encoding, "replace").rstrip("\r\n")
+                encoding = "utf-8"
                 while not whole and (rest := file.readline(LONGEST_LINE)):
                     whole = rest.endswith(b"\n")
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ConfigurationError(f"{path}: the gzipped file is cut or damaged: {error}") from None
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror or error}") from None
 
 
-def _opened(path: str) -> BinaryIO:
+@contextmanager
+def _opened(path: str) -> Iterator[IO[bytes]]:
     if path == "-":
-        return sys.stdin.buffer
-    file = Path(path).open("rb")  # noqa: SIM115 - closed by who reads it
-    if file.peek(2)[:2] == b"\x1f\x8b":
-        return gzip.open(file)  # type: ignore[return-value]
-    return file
+        stdin: Any = sys.stdin.buffer
+        again = io.BufferedReader(
+            stdin
+        )  # of which the beginning can be seen, whatever stands for the standard input
+        try:
+            yield _unpacked(again)
+        finally:
+            again.detach()
+    else:
+        with Path(path).open("rb") as file:
+            yield _unpacked(file)
+
+
+def _unpacked(file: io.BufferedReader[Any]) -> IO[bytes]:
+    packed = file.peek(2)[:2] == b"\x1f\x8b"
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if packed else file

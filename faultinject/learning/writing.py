@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from faultinject import vendors
-from faultinject.exceptions import ConfigurationError
+from faultinject.audit.reports.sentences import counted
 from faultinject.learning.windows import BINS, cuts, interval, to_the_second
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
@@ -186,11 +186,15 @@ def as_toml(
     total = sum(sum(each.values()) for each in tally.requests.values())
     head = [
         f"{tally.title}: {', '.join(sources)}",
-        f"{total:,} requests from {_moment(start)} to {_moment(end)}",
+        f"{counted(total, 'request')} from {_moment(start)} to {_moment(end)}",
     ]
     if tally.broken:
-        head.append(f"{tally.broken:,} of {tally.lines:,} lines are of another form, and were left out")
-    head += [f"{count:,} lines left out: {why}" for why, count in tally.skipped.most_common()]
+        are = "is of another form, and was" if tally.broken == 1 else "are of another form, and were"
+        head.append(f"{tally.broken:,} of {counted(tally.lines, 'line')} {are} left out:")
+        head += [f"  {each.file}:{each.line}: {each.text}" for each in tally.examples]
+        if tally.broken > len(tally.examples):
+            head.append(f"  and {tally.broken - len(tally.examples):,} more")
+    head += [f"{counted(count, 'line')} left out: {why}" for why, count in tally.skipped.most_common()]
     head += [f"left out: {each.failed:,} × {each.error} to {each.kind}: {each.why}" for each in left_out]
     lines = [f"# {_plain(each)}" for each in head]
     for each in learned:
@@ -203,12 +207,11 @@ def as_toml(
         )
         lines += [
             "",
-            f"# {each.failed:,} of {each.requests:,} requests, {share} (95 %: {likely}){window}",
+            f"# {each.failed:,} of {counted(each.requests, 'request')}, {share} (95 %: {likely}){window}",
             Scenario([each.rule]).to_toml().strip(),
         ]
     text = "\n".join([*lines, ""])
-    if learned:
-        Scenario.from_toml(text, where="what was learned")
+    Scenario.from_toml(text, where="what was learned")
     return text
 
 
@@ -218,6 +221,8 @@ def as_data(
     """The same as data."""
     start, end = tally.span
     return {
+        "v": 1,
+        "format": tally.format,
         "log": tally.title,
         "files": [*sources],
         "begin": start,
@@ -225,14 +230,15 @@ def as_data(
         "requests": sum(sum(each.values()) for each in tally.requests.values()),
         "lines": tally.lines,
         "broken": tally.broken,
+        "examples": [{"file": each.file, "line": each.line, "text": each.text} for each in tally.examples],
         "skipped": dict(tally.skipped),
         "rules": [
             {
                 "rule": each.rule.to_dict(),
                 "failed": each.failed,
                 "requests": each.requests,
-                "low": each.low,
-                "high": each.high,
+                "low": round(each.low, 6),
+                "high": round(each.high, 6),
                 "begin": each.begin,
                 "end": each.end,
             }
@@ -243,32 +249,6 @@ def as_data(
             for each in left_out
         ],
     }
-
-
-def operation_of(vendor: str | None) -> _Operations:
-    """Gives the vendor's name of an operation for method, target and Host; None where it has none."""
-    return _Operations(vendor)
-
-
-class _Operations:
-    """Remembers nothing but how its vendor reads requests."""
-
-    def __init__(self, vendor: str | None) -> None:
-        from faultinject.vendors.addressing import Addressing
-
-        self._reading = Addressing(None if vendor is None else vendors.get(vendor))
-
-    def __call__(self, method: str, target: str, host: str) -> str | None:
-        """The name."""
-        from faultinject.injector import trials
-
-        try:
-            environ = trials.environ(
-                method, target if target[:1] == "/" else f"/{target}", host or "127.0.0.1", b""
-            )
-            return self._reading.operation(trials.request_of(environ))
-        except (ConfigurationError, ValueError):
-            return None
 
 
 def _moment(seconds: int) -> str:

@@ -35,8 +35,9 @@ def test_what_it_writes(run, log, tmp_path):
     assert out.splitlines() == [
         f"# nginx or Apache access log: {path}",
         "# 60 requests from 2026-11-17T10:00:00Z to 2026-11-17T10:01:00Z",
-        "# 1 of 62 lines are of another form, and were left out",
-        "# 1 lines left out: the client left before the answer",
+        "# 1 of 62 lines is of another form, and was left out:",
+        f"#   {path}:61: garbage",
+        "# 1 line left out: the client left before the answer",
         "# left out: 1 × 404 to GetObject: a mistake of the client's own, by its status",
         "",
         "# 12 of 60 requests, 20 % (95 %: 11.8 to 31.8 %)",
@@ -67,10 +68,10 @@ def test_its_numbers(run, log):
     ("text", "arguments", "says"),
     [
         ("a b c\n" * 9, (), "its lines are of no format that is known (cloudfront, s3, oss, cos, nginx); --format says which it is"),
-        ("a b c\n" * 9, ("--format", "s3"), "none of 9 lines is of a Amazon S3 server access log"),
+        ("a b c\n" * 9, ("--format", "s3"), "none of 9 lines has the form of the Amazon S3 server access log"),
         ("", ("--format", "cos"), "there is no request in it"),
-        (LINE.format(1, 200), (), "no error to learn from in 1 requests"),
-        (LINE.format(1, 404), (), "no error to learn from in 1 requests; --all takes those that were left out"),
+        (LINE.format(1, 200), (), "no error to learn from in 1 request\n"),
+        (LINE.format(1, 404), (), "no error to learn from in 1 request; --all takes those that were left out"),
         (LINE.format(1, 503), ("--vendor", "coss"), "coss"),
         (LINE.format(1, 503), ("-o", "/no/such/file"), "-o: cannot write to /no/such/file: No such file or directory"),
     ],
@@ -92,3 +93,52 @@ def test_no_file(run, tmp_path):
     code, _, errors = run("learn", str(cut))
     assert code == 2
     assert errors.startswith(f"faultinject: {cut}: the gzipped file is cut or damaged: ")
+    whole = gzip.compress(LINE.encode() * 99)
+    cut.write_bytes(whole[:12] + b"\xff\xff\xff" + whole[15:])
+    code, _, errors = run("learn", str(cut))
+    assert code == 2
+    assert errors.startswith(f"faultinject: {cut}: the gzipped file is cut or damaged: ")
+    code, _, errors = run("learn", str(tmp_path))
+    assert (code, errors) == (2, f"faultinject: {tmp_path}: Is a directory\n")
+
+
+def test_no_error_is_data_too(run, tmp_path):
+    """As JSON there are no rules then."""
+    path = tmp_path / "log"
+    path.write_text(LINE.format(1, 200))
+    code, out, errors = run("learn", str(path), "--json")
+    assert (code, errors, json.loads(out)["rules"]) == (0, "", [])
+
+
+@pytest.mark.live
+def test_last_tuesday_comes_again(run, start, log, tmp_path):
+    """A log, the scenario that is learned from it, a server with that, the same requests: the same shares of errors."""
+    import http.client
+
+    from faultinject.learning.windows import interval
+
+    per_operation = {"GET": 0.2, "PUT": 0.05, "DELETE": 0.0}
+    lines = [
+        LINE.replace("GET", method).format(n * 60 // 1000, 503 if n * 37 % 100 < 100 * share else 200)
+        for method, share in per_operation.items()
+        for n in range(1000)
+    ]
+    path, written = tmp_path / "access.log", tmp_path / "tuesday.toml"
+    path.write_text("".join(lines))
+    assert run("learn", str(path), "-o", str(written)) == (0, "", "")
+    serving = start("serve", "--file", str(written), "--seed", "3", "--port", "0", "--vendor", "s3")
+    url = serving.until("the embedded")[-1].rpartition(" on ")[2]
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
+    try:
+        for method, share in per_operation.items():
+            failed = 0
+            for n in range(500):
+                connection.request(method, f"/bucket/{n}", body=b"" if method == "PUT" else None)
+                answer = connection.getresponse()
+                answer.read()
+                failed += answer.status == 503
+            low, high = interval(failed, 500)
+            assert low <= share <= high, method
+    finally:
+        connection.close()
+        serving.interrupt()

@@ -183,6 +183,23 @@ def test_explore(run, tmp_path):
     assert wrong("explore", found) == []
 
 
+ACCESS_LOG = (
+    'x - - [17/Nov/2026:10:00:01 +0000] "GET /b/k HTTP/1.1" {} 12 "-" "x"\n' * 4 + "broken\n"
+).format(503, 404, 200, 499)
+
+
+def test_learn(run, tmp_path):
+    """With a rule, what is left out and a broken line; and without any error. What is missing or wrong is refused."""
+    path = tmp_path / "access.log"
+    path.write_text(ACCESS_LOG)
+    found = printed(run, "learn", str(path), "--json")
+    assert all(found[each] for each in ("rules", "left_out", "examples", "skipped"))
+    assert wrong("learn", found) == []
+    assert passes("learn", found) == []
+    path.write_text(ACCESS_LOG.splitlines()[2])
+    assert wrong("learn", printed(run, "learn", str(path), "--json")) == []
+
+
 CLIENT = """
 import urllib.request
 class Client:
@@ -305,7 +322,7 @@ def test_broken_results_are_refused(results):
     assert passes("conformance", results) == []
 
 
-FREE = ("signal", "left_out", "skipped", "not_given", "rules", "attempt_hint")
+FREE = ("signal", "left_out", "skipped", "not_given", "rule", "rules", "attempt_hint")
 """Objects whose names are no fields, or may be missing."""
 
 

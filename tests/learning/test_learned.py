@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
 
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
+from faultinject.exceptions import ConfigurationError
 from faultinject.injector import trials
 from faultinject.learning import tallies, writing
 from faultinject.learning.formats import FORMATS
@@ -102,7 +105,7 @@ def test_known_rates_are_found(name, tmp_path):
     )
     log.write_text("\n".join([*head, *(line_of(name, *each) for each in seen), ""]))
 
-    tally = tallies.read_logs([str(log)], None, writing.operation_of(vendor or "s3"))
+    tally = tallies.read_logs([str(log)], None, vendor or "s3")
     assert tally.title == FORMATS[name].title
     learned, left_out = writing.learn(tally, vendor or "s3", everything=False)
     assert (left_out, tally.broken) == ([], 0)
@@ -135,7 +138,7 @@ def test_an_outage_comes_again(tmp_path):
     seen = journal_of(rules, 3000, 3000)
     log = tmp_path / "access.log"
     log.write_text("\n".join(line_of("s3", *each) for each in seen))
-    tally = tallies.read_logs([str(log)], "s3", writing.operation_of("s3"))
+    tally = tallies.read_logs([str(log)], "s3", "s3")
     [one], _ = writing.learn(tally, "s3", everything=False)
     assert abs(one.begin - START - 600) <= 5
     assert abs(one.end - START - 900) <= 5
@@ -153,7 +156,7 @@ def test_what_is_left_out(tmp_path):
     ]
     log = tmp_path / "access.log"
     log.write_text("\n".join(lines))
-    tally = tallies.read_logs([str(log)], None, writing.operation_of("s3"))
+    tally = tallies.read_logs([str(log)], None, "s3")
     learned, left_out = writing.learn(tally, "s3", everything=False)
     assert [str(each.rule) for each in learned] == ["http:503,operation=GetObject,vendor=s3,probability=0.25"]
     assert {(each.kind, each.error, each.failed) for each in left_out} == {
@@ -163,3 +166,115 @@ def test_what_is_left_out(tmp_path):
     learned, left_out = writing.learn(tally, "s3", everything=True)
     assert left_out == []
     assert sorted(each.rule.fault for each in learned) == ["http:403", "http:503", "s3:NoSuchKey"]
+
+
+def written(tmp_path, name, lines, pack=bytes):
+    """A file with these bytes as lines."""
+    path = tmp_path / name
+    path.write_bytes(pack(b"".join(lines)))
+    return str(path)
+
+
+def nginx(second, status, end=b"\n"):
+    """One line of it."""
+    return line_of("nginx", START + second, "GetObject", "GET", "/b/k", status, "").encode() + end
+
+
+def test_every_line_is_counted(tmp_path):
+    """However many there are beside those by which the format is told."""
+    log = written(tmp_path, "access.log", [nginx(n, 503 if n % 10 == 0 else 200) for n in range(1000)])
+    tally = tallies.read_logs([log], None, None)
+    assert (tally.lines, tally.broken) == (1000, 0)
+    assert tally.span == (START, START + 1000)
+    [counts] = tally.requests.values()
+    assert set(counts.values()) == {1}
+    assert len(counts) == 1000
+
+
+def test_several_files_are_one_log(tmp_path, monkeypatch):
+    """In any order, packed or not, with ends of lines and a mark before the first as Windows has them, empty ones too."""
+    lines = [nginx(n, 503 if n % 10 == 0 else 200) for n in range(900)]
+    whole = tallies.read_logs([written(tmp_path, "whole.log", lines)], None, None)
+    paths = [
+        written(tmp_path, "empty.log", []),
+        written(tmp_path, "c.log.gz", reversed(lines[600:]), lambda text: gzip.compress(text[:99]) + gzip.compress(text[99:])),
+        written(tmp_path, "b.log", [b"\xef\xbb\xbf", *(each.replace(b"\n", b"\r\n") for each in lines[300:600])]),
+        written(tmp_path, "blank.log", [b"\n", b"  \r\n"]),
+        "-",
+    ]  # fmt: skip
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(b"".join(lines[:300]))[:])))
+    assert tallies.read_logs(paths, None, None) == whole
+
+
+def test_a_long_line(tmp_path):
+    """Its end is passed over: neither the next line nor the memory is touched by it."""
+    long = nginx(0, 503, b" ") + b"x" * (4 * tallies.LONGEST_LINE) + b"\n"
+    log = written(
+        tmp_path,
+        "access.log",
+        [long, b"y" * (3 * tallies.LONGEST_LINE) + b"\n", nginx(1, 200), nginx(2, 200, b"")],
+    )
+    tally = tallies.read_logs([log], None, None)
+    assert (tally.lines, tally.broken, tally.span) == (4, 1, (START, START + 3))
+    assert tally.examples == [tallies.Broken(log, 2, "y" * tallies.SHOWN)]
+
+
+def test_lines_of_another_form_are_named(tmp_path):
+    """How many, and the first of them by file and number."""
+    bad = [b"bad %d\n" % n for n in range(9)]
+    first = written(tmp_path, "a.log", [nginx(0, 503), bad[0], b"\n", nginx(1, 200), bad[1], nginx(2, 200)])
+    second = written(tmp_path, "b.log", [*[nginx(n, 200) for n in range(300)], *bad[2:]])
+    tally = tallies.read_logs([first, second], None, None)
+    assert (tally.broken, tally.lines) == (9, 312)
+    assert tally.examples == [
+        tallies.Broken(first, 2, "bad 0"), tallies.Broken(first, 5, "bad 1"), tallies.Broken(second, 301, "bad 2"),
+    ]  # fmt: skip
+    learned, left_out = writing.learn(tally, None, everything=False)
+    head = writing.as_toml(learned, left_out, tally, sources=["a.log", "b.log"]).split("\n\n")[0].splitlines()
+    assert head[2:] == [
+        "# 9 of 312 lines are of another form, and were left out:",
+        f"#   {first}:2: bad 0", f"#   {first}:5: bad 1", f"#   {second}:301: bad 2",
+        "#   and 6 more",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ([b"#Version: 1.0\n", b"#Fields: date time\n"], "there is no request in it"),
+        ([b"x\n"], "a.log: its lines are of no format that is known (cloudfront, s3, oss, cos, nginx); --format says which it is"),
+        ([nginx(0, 499)], "there is no request in it; 1 line left out: the client left before the answer"),
+    ],
+)  # fmt: skip
+def test_a_log_without_requests(tmp_path, lines, says):
+    """What is in it instead."""
+    path = written(tmp_path, "a.log", lines)
+    with pytest.raises(ConfigurationError) as caught:
+        tallies.read_logs([path], None, None)
+    assert str(caught.value).replace(f"{tmp_path}/", "") == says
+
+
+def test_a_file_of_another_format_among_them(tmp_path):
+    """It is an error: its requests would be missing."""
+    first = written(tmp_path, "a.log", [nginx(0, 503)])
+    other = written(tmp_path, "b.log", [line_of("cos", START, "GetObject", "GET", "/k", 200, "").encode()])
+    with pytest.raises(ConfigurationError) as caught:
+        tallies.read_logs([first, other], None, None)
+    assert str(caught.value) == f"{other}: none of 1 line has the form of the nginx or Apache access log"
+
+
+def test_an_operation_of_another_vendor(tmp_path):
+    """No rule has a name that its vendor does not know: an S3 log is read as another service's."""
+    lines = [line_of("s3", START + n, "GetObject", "GET", "/b/k", 503, "ServerBusy") for n in range(3)]
+    log = written(tmp_path, "a.log", [f"{each}\n".encode() for each in lines])
+    tally = tallies.read_logs([log], None, "azure-blob")
+    [one], _ = writing.learn(tally, "azure-blob", everything=False)
+    assert str(one.rule) == "azure-blob:ServerBusy,operation=blob.download"
+
+
+def test_a_code_with_another_status(tmp_path):
+    """The documented error, with the status of the log."""
+    line = line_of("s3", START, "GetObject", "GET", "/b/k", 500, "SlowDown")
+    tally = tallies.read_logs([written(tmp_path, "a.log", [line.encode()])], None, None)
+    [one], _ = writing.learn(tally, "s3", everything=False)
+    assert str(one.rule) == "s3:SlowDown,operation=GetObject,status=500"

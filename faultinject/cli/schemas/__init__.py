@@ -17,6 +17,7 @@ SCHEMAS: dict[str, tuple[str, Callable[[], Schema]]] = {
     "changes": ("faultinject vendors --diff OLD.json --json", catalogue.changes),
     "check": ("faultinject check --json", rules.check),
     "explore": ("faultinject explore --json", rules.explore),
+    "learn": ("faultinject learn --json", rules.learn),
     "fidelity": ("faultinject fidelity --json", fidelity.fidelity),
     "control": ("faultinject control status --json, and what its other commands print", control.state),
     "control-journal": ("faultinject control journal --json", control.journal),

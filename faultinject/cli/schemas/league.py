@@ -24,6 +24,12 @@ def league() -> Schema:
         "client": (WORDS, "As `--client` takes it."),
         "reason": (WORDS, "Why it could not be started."),
     }
+    service: Fields = {
+        "url": (WORDS, "Its URL."),
+        "bucket": (WORDS, "The bucket that the clients wrote to."),
+        "rewrite_host": (YES, "Whether it got its own Host, instead of that which the client sent."),
+        "left": (forms.listed(WORDS), "The keys of objects and uploads that may be left in the bucket."),
+    }
     return forms.published(
         "conformance",
         1,
@@ -50,7 +56,13 @@ def league() -> Schema:
                 ),
                 "failed": (forms.listed(forms.record(failed)), "Clients that could not be started."),
                 "clients": (forms.listed(_client()), "Each client's results."),
-            }
+            },
+            optional={
+                "to": (
+                    forms.record(service),
+                    "With --to: the service that was behind the faults, not a store of faultinject's.",
+                )
+            },
         ),
     )
 

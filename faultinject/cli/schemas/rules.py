@@ -1,9 +1,21 @@
-"""What is said of rules: `check --json` and `explore --json`."""
+"""What is said of rules: `check --json`, `explore --json` and `learn --json`."""
 
 from __future__ import annotations
 
 from faultinject.cli.schemas import forms
-from faultinject.cli.schemas.forms import COUNT, NUMBER, SECONDS, SHARE, TEXT, WHOLE, WORDS, YES, Schema
+from faultinject.cli.schemas.forms import (
+    COUNT,
+    COUNTS,
+    NUMBER,
+    SECONDS,
+    SHARE,
+    TEXT,
+    WHOLE,
+    WORDS,
+    YES,
+    Schema,
+)
+from faultinject.learning.formats import FORMATS
 
 
 def _problems() -> Schema:
@@ -138,6 +150,60 @@ def explore() -> Schema:
                 "incomplete": (texts, "What makes the sweep no proof."),
                 "warnings": (texts, "What is suspicious and no failure."),
                 "findings": (forms.listed(finding), "Failures, those alike as one."),
+            }
+        ),
+    )
+
+
+def learn() -> Schema:
+    """Of `learn --json`."""
+    whole: Schema = {"type": "integer"}
+    rule = forms.record(
+        {
+            "rule": ({"type": "object"}, "The rule, as a file of rules has it."),
+            "failed": (WHOLE, "How many requests of its kind had this error in its window."),
+            "requests": (WHOLE, "How many requests of its kind there were."),
+            "low": (SHARE, "The lower end of the interval in which the true share lies with 95 %."),
+            "high": (SHARE, "Its upper end."),
+            "begin": (whole, "When its window begins, unix seconds."),
+            "end": (whole, "When it ends, unix seconds."),
+        }
+    )
+    example = forms.record(
+        {
+            "file": (WORDS, "The file, as it was named."),
+            "line": (WHOLE, "The line's number, from 1."),
+            "text": (TEXT, "Its beginning."),
+        }
+    )
+    left_out = forms.record(
+        {
+            "kind": (WORDS, "The operation, or the method where the log tells no operation."),
+            "error": (WORDS, "The error's code, or its status."),
+            "failed": (WHOLE, "How many requests had it."),
+            "why": (WORDS, "Why no rule was made of it."),
+        }
+    )
+    return forms.published(
+        "learn",
+        1,
+        "faultinject learn",
+        "The errors of access logs as rules, with the numbers behind them, as `faultinject learn --json` prints them.",
+        forms.record(
+            {
+                "v": ({"const": 1}, "The version of the format."),
+                "format": (forms.one_of(*FORMATS), "The format of the logs, as `--format` has it."),
+                "log": (WORDS, "The same in words."),
+                "files": (forms.listed(WORDS), "The logs."),
+                "begin": (whole, "The second of the first request, unix seconds."),
+                "end": (whole, "The second after the last request, unix seconds."),
+                "requests": (WHOLE, "How many requests were counted."),
+                "lines": (WHOLE, "How many lines were read, without headers and blank ones."),
+                "broken": (COUNT, "How many lines are of another form."),
+                "examples": (forms.listed(example), "The first of these."),
+                "skipped": (COUNTS, "How many lines count for nothing, by the reason."),
+                "rules": (forms.listed(rule), "One for each kind of request, error and window."),
+                "left_out": (forms.listed(left_out), "Errors that no rule was made of."),
             }
         ),
     )

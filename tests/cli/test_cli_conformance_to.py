@@ -1,0 +1,150 @@
+"""`faultinject conformance --to`: the plan's faults in front of a real service, here moto's, which has what was written."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import boto3
+import pytest
+from jsonschema import Draft202012Validator
+from moto.server import ThreadedMotoServer
+
+from faultinject.cli.schemas import SCHEMAS
+
+pytestmark = pytest.mark.live
+
+CLIENT = """
+import time
+import urllib.request
+
+class Reader:
+    def __init__(self, endpoint, bucket):
+        self.place = f"{endpoint}/{bucket}/"
+
+    def ask(self, method, key, body=None):
+        urllib.request.urlopen(urllib.request.Request(self.place + key, body, method=method)).close()
+
+    def get(self, key):
+        self.ask("GET", key)
+
+class Client(Reader):
+    def put(self, key):
+        self.ask("PUT", key, b"meow")
+
+class Slow(Reader):
+    def put(self, key):
+        time.sleep(60)
+"""
+
+
+@pytest.fixture(scope="module")
+def service():
+    """Its URL; one bucket, `photos`, is there."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    s3_at(url).create_bucket(Bucket="photos")
+    yield url
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def clients(tmp_path, monkeypatch):
+    """Clients of the user's own in the current directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_client.py").write_text(CLIENT)
+
+
+def s3_at(url):
+    return boto3.client(
+        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="id", aws_secret_access_key="key"
+    )
+
+
+def test_a_client_is_judged_against_a_service(run, service, tmp_path):
+    """It gets the plan's faults and else the service's answers; what is said to be left there is there, and no more."""
+    phases = [word for name in ("cal", "thr", "one", "rst", "lost", "okerr") for word in ("--phase", name)]
+    code, out, err = run(
+        "conformance", "--client", "boto3", "--to", service, "--bucket", "photos", "--json", "--journal", "kept", *phases
+    )  # fmt: skip
+    assert code in (0, 3), err
+    found = json.loads(out)
+    assert [
+        each.message for each in Draft202012Validator(SCHEMAS["conformance"][1]()).iter_errors(found)
+    ] == []
+    left = found["to"].pop("left")
+    assert found["to"] == {"url": service, "bucket": "photos", "rewrite_host": False}
+    s3 = s3_at(service)
+    objects = [each["Key"] for each in s3.list_objects_v2(Bucket="photos")["Contents"]]
+    uploads = {each["Key"] for each in s3.list_multipart_uploads(Bucket="photos")["Uploads"]}
+    assert {*objects, *uploads} == {*left}
+    ranges = "cal-001 to cal-025, lost-001 to lost-008, one-001 to one-010, rst-001 to rst-006"
+    assert f"left in the bucket photos of {service}: {ranges}\n" in err
+    [client] = found["clients"]
+    assert client["failure"] is None
+    assert client["numbers"]["resets"] == {"calls": 6, "retried": 6}
+    lines = [json.loads(each) for each in (tmp_path / "kept" / "boto3.jsonl").read_text().splitlines()]
+    asked = [each for each in lines if each["path"]]
+    # What was written before the plan is no part of it, and no call is made that ends an upload of an id of ours.
+    assert (asked[0]["method"], asked[0]["path"]) == ("GET", "/photos/cal-001")
+    assert not any("okerr" in each["path"] for each in asked)
+    passed = [each for each in asked if each["did"] == "passed"]
+    assert {each["status"] for each in passed} == {200}
+
+
+def test_over_tls_and_with_its_own_host(run, service):
+    """The client trusts the proxy; the service gets the Host that it has itself."""
+    code, out, err = run(
+        "conformance", "--client", "boto3", "--to", service, "--bucket", "photos", "--json", "--tls", "--rewrite-host",
+        "--phase", "rst",
+    )  # fmt: skip
+    assert code in (0, 3), err
+    found = json.loads(out)
+    assert found["to"]["rewrite_host"] is True
+    assert found["clients"][0]["numbers"]["resets"] == {"calls": 6, "retried": 6}
+
+
+def test_nothing_is_left_where_nothing_is_written(run, service):
+    """Neither is it said."""
+    to = ("--to", service, "--bucket", "photos", "--phase", "den", "--json")
+    code, out, err = run("conformance", "--client", "own_client:Reader", "--vendor", "rgw", *to)
+    assert code in (0, 3), err
+    assert json.loads(out)["to"]["left"] == []
+    assert "left in" not in err
+
+
+@pytest.mark.parametrize(
+    ("client", "more", "says"),
+    [
+        ("own_client:Client", ("--bucket", "none"), "the client could not write rst-001 to the bucket none of {}: HTTPError: HTTP Error 404"),
+        ("own_client:Client", ("--bucket", "none"), "; the bucket has to be there, and the client allowed to read and write its objects\n"),
+        ("own_client:Slow", ("--bucket", "photos", "--deadline", "1s"), "of {}: it has not ended in time; the bucket has to be there"),
+        ("own_client:Reader", ("--bucket", "photos"), "it has to write rst-001 and others itself, and makes no put call\n"),
+        ("own_client:Client", ("--bucket", "photos", "--vendor", "coss"), "'coss' is not a vendor"),
+    ],
+)  # fmt: skip
+def test_what_the_service_has_to_have(run, service, client, more, says):
+    """It is said in a sentence, with exit code 2."""
+    code, out, err = run("conformance", "--client", client, "--to", service, "--phase", "rst", *more)
+    assert (code, out) == (2, "")
+    assert says.format(service) in err
+
+
+def test_a_service_that_is_not_there(run):
+    """Nobody is started for it."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    code, out, err = run("conformance", "--client", "own_client:Client", "--to", url, "--bucket", "photos")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("faultinject: --to: ")
+    assert url.rpartition("/")[2] in err
+
+
+def test_production_is_refused(run):
+    """As for every command that injects faults."""
+    to = ("--to", "http://127.0.0.1:9", "--bucket", "photos")
+    code, _, err = run("conformance", "--client", "own_client:Client", *to, env={"APP_ENV": "production"})
+    assert code == 2
+    assert "production" in err
