@@ -217,8 +217,8 @@ def _explore(exploration: Exploration, running: Command) -> None:
                     f"\rrun {len(exploration.runs)} of {exploration.sweep.planned} ", nl=False, err=True
                 )
             running.prepare()
-            with run as faults:
-                running.run(faults)
+            with run:
+                running.run(run.faults)
     except ProgramFailed as error:
         output = f"its output:\n{error.output}" if error.output else "it wrote no output"
         raise ExplorationFailed(f"the command fails without faults: {error}; {output}") from None

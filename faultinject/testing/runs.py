@@ -205,6 +205,7 @@ class Run:
         requests: the requests that were made; known afterwards.
         error: what the code raised, or None.
         left: whether it is over.
+        faults: what is in force in it.
     """
 
     def __init__(self, exploration: Exploration, scenario: Scenario) -> None:
@@ -213,26 +214,25 @@ class Run:
         self.error: BaseException | None = None
         self.left = False
         self._exploration = exploration
-        self._faults = exploration.faults(scenario)
+        self.faults = exploration.faults(scenario)
         self._began = 0.0
 
-    def __enter__(self) -> RunFaults:
+    def __enter__(self) -> Faults:
         self._began = time.monotonic()
-        self._faults.__enter__()
-        return self._faults
+        return self.faults.__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         seconds = time.monotonic() - self._began
-        self._faults.__exit__(kind, error, trace)
+        self.faults.__exit__(kind, error, trace)
         self.left = True
-        self.requests = self._faults.outcomes
+        self.requests = self.faults.outcomes
         self.error = error
         if error is not None and (not self.scenario.rules or not is_of_the_code(error)):
             if is_of_the_code(error):
                 # Nothing is explored: a run without faults that fails is a plain failure.
-                self._exploration.record(self._faults, self.requests, error, seconds)
+                self._exploration.record(self.faults, self.requests, error, seconds)
             return False
-        self._exploration.record(self._faults, self.requests, error, seconds)
+        self._exploration.record(self.faults, self.requests, error, seconds)
         return True
