@@ -150,7 +150,9 @@ class _Action:
         if (targets := self._table.take("targets")) is not None:
             targets.change("every client's requests get it: a rule knows neither roles nor subnets")
         self._table.rest("no part of an action that is known")
-        return not parameters.rest("no parameter that is known, and without it the fault may come to other requests")
+        return not parameters.rest(
+            "no parameter that is known, and without it the fault may come to other requests"
+        )
 
     def _disrupt(self, parameters: Table, rules: Rules) -> None:
         scope = parameters.take("scope")

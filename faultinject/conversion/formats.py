@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faultinject.conversion import fis, localstack, testbench, toxiproxy, wiremock
+from faultinject.conversion import (
+    envoy,
+    fis,
+    haproxy,
+    istio,
+    localstack,
+    nginx,
+    testbench,
+    toxiproxy,
+    wiremock,
+)
 from faultinject.conversion.made import Rules
 from faultinject.rules.values import listed
 
@@ -13,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faultinject.conversion.document import Node
+    from faultinject.conversion.remarks import Remarks
+    from faultinject.rules.scenario import Scenario
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,40 @@ SOURCES: dict[str, Source] = {
     "wiremock": Source("stub mappings of WireMock", wiremock.fits, wiremock.convert),
     "toxiproxy": Source("configuration of Toxiproxy", toxiproxy.fits, toxiproxy.convert),
     "localstack": Source("document of LocalStack's Chaos API", localstack.fits, localstack.convert),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a proxy stands.
+
+    Attributes:
+        listen: the address that it listens on, `HOST:PORT`.
+        upstream: that of the app behind it.
+    """
+
+    listen: str
+    upstream: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """A format that is written.
+
+    Attributes:
+        title: what it is.
+        write: the text of a scenario.
+    """
+
+    title: str
+    write: Callable[[Scenario, Place, Remarks], str]
+
+
+TARGETS: dict[str, Target] = {
+    "envoy": Target("configuration of Envoy", envoy.write),
+    "istio": Target("VirtualService of Istio", istio.write),
+    "haproxy": Target("configuration of HAProxy", haproxy.write),
+    "nginx": Target("configuration of nginx", nginx.write),
 }
 
 

@@ -66,8 +66,12 @@ def _fault(node: Node, rules: Rules) -> None:
     header = None
     if region is not None and region.text() != "*":
         header = {"authorization": f"*/{region.text()}/*"}
-        region.change("told by the region in the header of a signature (Authorization); other requests are spared")
-    if table.rest("LocalStack documents no such condition, and without it the fault would come to other requests"):
+        region.change(
+            "told by the region in the header of a signature (Authorization); other requests are spared"
+        )
+    if table.rest(
+        "LocalStack documents no such condition, and without it the fault would come to other requests"
+    ):
         return
     fault, keys = s3_error(node, code, status)
     rules.add(

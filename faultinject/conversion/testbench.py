@@ -53,9 +53,7 @@ def convert(node: Node, rules: Rules) -> None:
             _convert(each, operation, f"{operation}.{at}", header, rules)
 
 
-def _convert(
-    node: Node, operation: str, name: str, header: dict[str, str] | None, rules: Rules
-) -> None:
+def _convert(node: Node, operation: str, name: str, header: dict[str, str] | None, rules: Rules) -> None:
     text = node.text()
     try:
         found = read(text, operation, "instruction")
@@ -77,7 +75,9 @@ def _place(node: Node, operation: str, text: str, fault: str, keys: dict[str, ob
             keys["query"] = {"alt": "media"}
             node.change("downloads with alt=media only; not those of /download/")
         else:
-            node.change("it is for every request of the operation, also those that are no piece of a resumable upload")
+            node.change(
+                "it is for every request of the operation, also those that are no piece of a resumable upload"
+            )
         return
     size = int(text.rpartition("-after-")[2].removesuffix("K")) * KIB
     keys["after_bytes"] = size

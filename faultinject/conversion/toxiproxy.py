@@ -64,7 +64,9 @@ def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
     elif upstream is not None:
         node.remarks.unused(upstream.where)
     if len(listed) > 1:
-        node.change("a request gets one of the faults, the first that fires; there a connection gets all of them")
+        node.change(
+            "a request gets one of the faults, the first that fires; there a connection gets all of them"
+        )
     for each in listed:
         _toxic(each, called, rules)
 
@@ -88,9 +90,7 @@ def _toxic(node: Node, proxy: str, rules: Rules) -> None:
     if chance is not None and 0 < probability < 1:
         chance.change(EACH_REQUEST)
     called = f"{kind}_{stream}" if name is None else name.text()
-    rules.add(
-        node, fault, f"{proxy}-{called}", probability=None if probability == 1 else probability, **keys
-    )
+    rules.add(node, fault, f"{proxy}-{called}", probability=None if probability == 1 else probability, **keys)
 
 
 def _number(values: Table, key: str) -> float:
@@ -126,7 +126,7 @@ def _bandwidth(node: Node, values: Table, stream: str) -> Made:
     return "drip", {"rate": f"{rate}KB"}
 
 
-def _slow_close(node: Node, values: Table, stream: str) -> Made:  # noqa: ARG001
+def _slow_close(node: Node, values: Table, stream: str) -> Made:
     _number(values, "delay")
     node.leave_out("no fault keeps a connection open behind a whole answer")
     return None
@@ -140,7 +140,7 @@ def _timeout(node: Node, values: Table, stream: str) -> Made:
     return "hang", {"duration": milliseconds(wait), "when": _when(stream)}
 
 
-def _reset_peer(node: Node, values: Table, stream: str) -> Made:  # noqa: ARG001
+def _reset_peer(node: Node, values: Table, stream: str) -> Made:
     wait = _number(values, "timeout")
     return "reset", {"delay": milliseconds(wait) if wait > 0 else None, "when": _when(stream)}
 

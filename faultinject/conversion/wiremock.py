@@ -82,7 +82,7 @@ class _Stub:
         self.scenario = self._text("scenarioName")
         self.state = self._text("requiredScenarioState")
         self.next_state = self._text("newScenarioState")
-        self.triggers: dict[str, int] = {}
+        self.triggers: dict[str, int] | None = None
         """By its place in its scenario."""
 
     def _text(self, key: str) -> str | None:
@@ -105,7 +105,7 @@ class _Stub:
         except Unsayable:
             self._leave()
             return
-        if self.scenario is not None and not self.triggers:
+        if self.scenario is not None and self.triggers is None:
             self.node.leave_out(
                 "its scenario is no row of answers to the same requests, and without it the fault would come more often"
             )
@@ -114,7 +114,7 @@ class _Stub:
         table.rest("no part of a stub that is a fault")
         made = _Response(response).fault()
         if made is not None:
-            triggers = {key: value for key, value in self.triggers.items() if value}
+            triggers = {key: value for key, value in (self.triggers or {}).items() if value}
             rules.add(self.node, made[0], self._name, **found, **triggers, **made[1])
 
     def _leave(self) -> None:
@@ -145,8 +145,6 @@ class _Scenarios:
                 continue
             for place, each in enumerate(chain):
                 each.triggers = {"skip": place, "times": int(each.next_state is not None)}
-                if not any(each.triggers.values()):
-                    each.triggers = {"skip": 0, "times": 0, "every": 1}
 
 
 class _Response:
@@ -202,7 +200,9 @@ class _Response:
         said.need("numberOfChunks").number(1)
         said.rest("no part of a dribble")
         if not body:
-            dribble.leave_out("how long a body takes depends on its length, and that of the app's is not known")
+            dribble.leave_out(
+                "how long a body takes depends on its length, and that of the app's is not known"
+            )
             return None if delay is None else ("latency", {"delay": delay})
         rate = max(1, round(len(body) * 1000 / total))
         dribble.change(f"{rate} bytes a second, of a body of any length, without its pieces")

@@ -121,7 +121,9 @@ def _match(node: Node, word: str, name: str, found: Conditions, unless: Conditio
     table = node.table()
     any_case = table.take("caseInsensitive")
     if any_case is not None and any_case.flag():
-        any_case.leave_out("values are compared as they are written, and the fault would come to other requests")
+        any_case.leave_out(
+            "values are compared as they are written, and the fault would come to other requests"
+        )
         raise Unsayable
     place, pattern = found, None
     for key, value in _matchers(table):
