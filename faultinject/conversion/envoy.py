@@ -162,4 +162,8 @@ def _matcher(test: Test) -> dict[str, Any]:
         }.get(test.what, test.decoded)
         name = _NAMES.get(test.what, test.name)
         found = {"name": name, "string_match": {"safe_regex": {"regex": expression}}}
-    return {**found, "invert_match": True} if test.negated else found
+    if test.negated:
+        found["invert_match"] = True
+        if "string_match" in found:
+            found["treat_missing_header_as_empty"] = True  # else one that is not there counts as one that matches
+    return found

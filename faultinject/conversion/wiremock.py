@@ -37,6 +37,7 @@ FAULTS = {
 LABELS = ("id", "uuid", "persistent", "metadata", "insertionIndex")
 USUAL_PRIORITY = 5
 STARTED = "Started"
+DELAYS = ("fixedDelayMilliseconds", "delayDistribution", "chunkedDribbleDelay")
 LEAST, MOST = 400, 599
 """The statuses of a plain answer."""
 NINETY = 1.6449
@@ -65,8 +66,8 @@ def convert(node: Node, rules: Rules) -> None:
     stubs = [_Stub(each) for each in given]
     stubs.sort(key=lambda each: each.priority)
     _Scenarios(stubs).number()
-    for each in stubs:
-        each.convert(rules)
+    for at, each in enumerate(stubs):
+        each.convert(rules, spares=any(each.spares(other) for other in stubs[at + 1 :]))
 
 
 class _Stub:
@@ -94,8 +95,33 @@ class _Stub:
         """What it asks of requests, for comparison."""
         return json.dumps(self.node.value.get("request"), sort_keys=True)
 
-    def convert(self, rules: Rules) -> None:
-        """Its rule, if it is a fault."""
+    @property
+    def is_fault(self) -> bool:
+        """Whether it is anything but an ordinary answer."""
+        response = self.node.value.get("response")
+        said = response if isinstance(response, dict) else {}
+        status = said.get("status", 200)
+        broken_or_late = any(said.get(key) for key in ("fault", *DELAYS))
+        return broken_or_late or not (isinstance(status, int) and status < LEAST)
+
+    def spares(self, later: _Stub) -> bool:
+        """Whether its requests may be such that would get the fault of a later stub."""
+        if self.is_fault or not later.is_fault or self.triggers is not None:
+            return False
+        mine, other = (each.node.value.get("request") or {} for each in (self, later))
+        return not any(
+            isinstance(mine.get(key), str) and isinstance(other.get(key), str) and mine[key] != other[key]
+            for key in ("method", "url", "urlPath")
+            if "ANY" not in (mine.get(key), other.get(key))
+        )
+
+    def convert(self, rules: Rules, *, spares: bool) -> None:
+        """Its rule, if it is a fault.
+
+        Args:
+            rules: get it.
+            spares: where it is none, it keeps the fault of a later stub from its requests.
+        """
         table = self._table
         request, response = table.take("request"), table.take("response")
         if response is None:
@@ -112,6 +138,14 @@ class _Stub:
             self._leave()
             return
         table.rest("no part of a stub that is a fault")
+        if not self.is_fault:
+            if spares:
+                response.leave_out(
+                    "the app answers it, as it should; but the rule of a later stub is for its requests too"
+                )
+            else:
+                response.remarks.unused(response.where)
+            return
         made = _Response(response).fault()
         if made is not None:
             triggers = {key: value for key, value in (self.triggers or {}).items() if value}
@@ -182,11 +216,6 @@ class _Response:
     ) -> tuple[str, dict[str, Any]] | None:
         """An ordinary answer: the app has its own."""
         proxied = self._table.take("proxyBaseUrl")
-        if delay is None and dribble is None:
-            self.node.leave_out("an answer that is no fault: the app has its own")
-            for key in self._table:
-                self._table.take(key)
-            return None
         if proxied is None:
             self.node.change(f"the app's own answer instead of a {number} made up")
         body = self._body()
