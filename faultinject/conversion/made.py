@@ -67,6 +67,11 @@ def literal(text: str) -> str:
     return f"={text}" if text[:1] == "=" or "*" in text else text
 
 
+def literal_path(text: str) -> str:
+    """A pattern of paths that means this one and no other: one that ends in a slash would mean all below it."""
+    return f"={text}" if text[-1:] == "/" or {*"*?"} & {*text} else literal(text)
+
+
 def milliseconds(number: float) -> str:
     """So many as the duration of a rule, at most an hour."""
     return duration_text(min(number / 1000, HOUR))

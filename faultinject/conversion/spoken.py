@@ -21,6 +21,7 @@ from faultinject.rules.values import size_range
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import NoReturn
 
     from faultinject.conversion.remarks import Remarks
     from faultinject.rules.rule import Rule
@@ -62,7 +63,6 @@ class Can:
         tests: the kinds of tests.
         negated: those of which it can be told that they must not hold.
         delayed: the faults that can come late.
-        drawn: a delay can be drawn from a range.
     """
 
     title: str
@@ -70,7 +70,6 @@ class Can:
     tests: frozenset[str]
     negated: frozenset[str]
     delayed: frozenset[str] = frozenset()
-    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ class _Speaker:
             if key in rule.options:
                 self.leave(key, f"{title} does not look into bodies")
         for key in _WAYS:
-            if key in rule.options and rule.options[key] not in (None, ""):
+            if key in rule.options:
                 self.remarks.leave_out(self.at(key), f"{title} has its own way")
         tests = self.tests()
         delay = self.delay()
@@ -171,7 +170,7 @@ class _Speaker:
         """The place of a key."""
         return f"{self.name}: {key}"
 
-    def leave(self, key: str, why: str) -> None:
+    def leave(self, key: str, why: str) -> NoReturn:
         """Leave the rule out."""
         self.remarks.leave_out(self.at(key), f"{why}; the rule is left out")
         raise _LeftOut
@@ -241,7 +240,6 @@ class _Speaker:
         rows = alternatives(rule, vendor)
         if rows is None:
             self.leave(key, f"an operation cannot be told by method, path, query and headers; {SPARED}")
-            return ()
         for row in rows:
             for each in row:
                 self.check(each.what, key, negated=each.negated)
@@ -254,7 +252,6 @@ class _Speaker:
         made = _test(word, name, values)
         if made is None:
             self.leave(key, f"{self.can.title} has no such test; {SPARED}")
-            raise AssertionError
         return replace(made, negated=negated)
 
     def check(self, what: str, key: str, *, negated: bool) -> None:

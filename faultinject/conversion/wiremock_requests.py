@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, unquote
 
-from faultinject.conversion.made import literal
+from faultinject.conversion.made import literal, literal_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,13 +70,17 @@ def _url(table: Table, found: Conditions) -> None:
         text = given.text()
         if key in ("url", "urlPath"):
             path, mark, query = text.partition("?")
-            found["path"] = literal(unquote(path))
-            given.change(QUERY) if key == "url" else None
+            found["path"] = literal_path(unquote(path))
+            if key == "url":
+                given.change(QUERY)
             if mark:
                 found["query"] = {
                     name: literal(value) for name, value in parse_qsl(query, keep_blank_values=True)
                 }
         elif key == "urlPathTemplate":
+            if {*"*?"} & {*text} or text.endswith("/"):
+                given.leave_out(REGEX)
+                raise Unsayable
             found["path"] = re.sub(r"\{[^{}/]*\}", "*", text)
             given.change("a * stands for an empty segment too")
         else:
@@ -95,15 +99,13 @@ def path_pattern(regex: str) -> str | None:
     whole = regex.removeprefix("^").removesuffix("$")
     if whole in (".*", "/.*"):
         return ""
-    pieces = whole.split(".*")
-    texts = [_plain(each) for each in pieces]
+    texts = [_plain(each) for each in whole.split(".*")]
+    head, tail = texts[0] or "", texts[-1] or ""
     if None in texts or whole[:1] != "/" or len(texts) > 2:
         return None
-    head = texts[0] or ""
     if len(texts) == 1:
-        return literal(head) if "*" not in head.replace("\0", "") else None if "\0" in head else literal(head)
-    tail = texts[1] or ""
-    if "\0" in head or "*" in head + tail or not head.endswith("/") or "/" in tail:
+        return None if "?" in head else literal_path(head)
+    if not head.endswith("/") or "/" in tail or {*"*?"} & {*head, *tail}:
         return None
     return f"{head}**/*{tail}" if tail else head
 
@@ -158,4 +160,6 @@ def value_pattern(regex: str) -> str | None:
     if None in pieces or any("*" in (each or "") for each in pieces):
         return None
     text = "*".join(each or "" for each in pieces)
+    if text[:1] == "=":
+        return None if "*" in text else literal(text)
     return "" if text == "*" else text

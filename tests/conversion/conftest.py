@@ -71,7 +71,9 @@ def run_json(*arguments):
     rules = [str(Rule(each.pop("fault"), **each)) for each in data["rules"]]
     if data["to"] == "rules":
         assert [str(each) for each in Scenario.from_toml(data["text"]).rules] == rules
-    remarks = [(each["kind"], each["where"].removeprefix("given.json: "), each["why"]) for each in data["remarks"]]
+    remarks = [
+        (each["kind"], each["where"].removeprefix("given.json: "), each["why"]) for each in data["remarks"]
+    ]
     assert data["complete"] is (result.exit_code == 0)
     assert result.stderr.splitlines() == [
         f"faultinject: {each['where']}: {each['kind']}: {each['why']}"

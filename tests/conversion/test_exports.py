@@ -106,7 +106,9 @@ def test_effects_that_are_said_otherwise(export, target, rule, kind, where):
 def test_scenarios(tmp_path, export):
     """A seed is another one's, `abort` is left out; of rules of one route only the first is for a request in Istio."""
     path = tmp_path / "a.toml"
-    path.write_text('seed = "1"\nabort = "5xx>5%/1m"\n[[rules]]\nfault = "http:503"\ncors = false\nper = "call"\n')
+    path.write_text(
+        'seed = "1"\nabort = "5xx>5%/1m"\n[[rules]]\nfault = "http:503"\ncors = false\nper = "call"\n'
+    )
     found = export("nginx", file=path)
     assert (found.told("changed"), found.told("left out")) == (["seed"], ["abort"])
     found = export("istio", "latency,delay=1s", "latency,delay=2s,probability=0.5,method=GET")
@@ -119,7 +121,7 @@ def test_a_group_is_each_of_its_errors(export):
     """With a chance for each of what the earlier ones have left, which makes them equal."""
     found = export("haproxy", "jss:@throttle,probability=0.3", "gateway:@server,probability=0.4,name=g")
     lines = [line for line in found.text.splitlines() if "return status" in line]
-    chances = [int(line.partition("lt ")[2].split()[0]) / 1e6 for line in lines if "faultinject \"g\"" in line]
+    chances = [int(line.partition("lt ")[2].split()[0]) / 1e6 for line in lines if 'faultinject "g"' in line]
     left, all_of_them = 1.0, []
     for chance in chances:
         all_of_them.append(left * chance)
@@ -184,12 +186,14 @@ def test_istio_is_a_virtual_service(export):
 )
 def test_paths_as_expressions(pattern, raw, expression):
     """Nothing of a text is an operator; in raw text what may be encoded is either."""
-    assert expressions.of_path(pattern, raw=raw) == expression.replace("%[Cc]3%[Bb][Cc](?", "%[Cc]3%[Bb][Cc](?")
+    assert expressions.of_path(pattern, raw=raw) == expression.replace(
+        "%[Cc]3%[Bb][Cc](?", "%[Cc]3%[Bb][Cc](?"
+    )
 
 
 def test_words_of_configurations():
     """What ends a word, a line or a text is escaped."""
-    odd = 'a"b\\c$d;e\nf%g{h}#\'\t\r\0é'
+    odd = "a\"b\\c$d;e\nf%g{h}#'\t\r\0é"
     assert haproxy.quoted(odd.encode()) == '"a\\"b\\\\c\\$d;e\\x0af%g{h}#\'\\x09\\x0d\\x00\\xc3\\xa9"'
     assert nginx.quoted(odd) == '"a\\"b\\\\c${faultinject_dollar}d;e\\nf%g{h}#\'\\t\\ré"'
     assert nginx.quoted("a$", variables=False) == '"a$"'

@@ -168,7 +168,12 @@ def test_toxiproxy_forms(convert):
 
 def action(kind, after=None, **parameters):
     """As a template has one."""
-    return {"actionId": kind, "description": "x", "parameters": parameters, **({"startAfter": after} if after else {})}
+    return {
+        "actionId": kind,
+        "description": "x",
+        "parameters": parameters,
+        **({"startAfter": after} if after else {}),
+    }
 
 
 def test_fis(convert):
@@ -217,7 +222,9 @@ def test_fis(convert):
     assert found.told("changed") == [
         f"experimentTemplate.actions.{each}" for each in ("slow.targets", "cut", "any.parameters.region")
     ]
-    assert convert({"actions": {"a": action("aws:fis:inject-api-internal-error")}}).rules == ["s3:InternalError,name=a"]
+    assert convert({"actions": {"a": action("aws:fis:inject-api-internal-error")}}).rules == [
+        "s3:InternalError,name=a"
+    ]
 
 
 def stub(response, name=None, **more):
@@ -255,7 +262,9 @@ def test_wiremock_responses(convert, response, rule, left_out, changed):
     """Faults, delays, statuses with their bodies."""
     found = convert(stub(response))
     assert found.rules == ([] if rule is None else [rule])
-    assert found.told("left out") == ["given.json" if each is None else f"response{each}" for each in left_out]
+    assert found.told("left out") == [
+        "given.json" if each is None else f"response{each}" for each in left_out
+    ]
     assert found.told("changed") == [f"response{each}" for each in changed]
 
 
@@ -265,6 +274,8 @@ def test_wiremock_responses(convert, response, rule, left_out, changed):
         ({"method": "ANY"}, "", []),
         ({"method": "PUT", "url": "/a%20b?uploads&x=1%2B"}, 'method=PUT,path="/a b",query.uploads=,query.x=1+,', [".url"]),
         ({"urlPath": "/a*b"}, "path==/a*b,", []),
+        ({"urlPath": "/a/"}, "path==/a/,", []),
+        ({"urlPath": "/a%3Fb"}, "path==/a?b,", []),
         ({"urlPathTemplate": "/a/{id}/b"}, "path=/a/*/b,", [".urlPathTemplate"]),
         ({"urlPathPattern": "/.*"}, "", []),
         ({"urlPathPattern": "^/photos/.*$"}, "path=/photos/,", []),
@@ -276,6 +287,7 @@ def test_wiremock_responses(convert, response, rule, left_out, changed):
         ({"headers": {"X-A": {"absent": True}, "X-B": {"absent": False}}}, "header.x-b=,unless.header.x-a=,", []),
         ({"headers": {"X-A": {"doesNotContain": "b"}, "X-B": {"doesNotMatch": "c.*"}}}, "unless.header.x-a=*b*,unless.header.x-b=c*,", []),
         ({"queryParameters": {"a": {"matches": ".*"}, "b": {"matches": "x.*y", "caseInsensitive": False}}}, "query.a=,query.b=x*y,", []),
+        ({"queryParameters": {"a": {"matches": "=b"}}}, "query.a===b,", []),
         ({"host": {"equalTo": "a.example"}, "clientIp": {"equalTo": "10.0.0.1"}}, "host=a.example,client=10.0.0.1,", []),
     ],
 )  # fmt: skip
@@ -297,6 +309,9 @@ def test_wiremock_requests(convert, request_, conditions, changed):
         ({"urlPathPattern": "/a/.*/b"}, ".urlPathPattern"),
         ({"urlPathPattern": "/a/.*b.*"}, ".urlPathPattern"),
         ({"urlPathPattern": "/a.*"}, ".urlPathPattern"),
+        ({"urlPattern": r"/a\?b=c"}, ".urlPattern"),
+        ({"urlPathTemplate": "/{a}/"}, ".urlPathTemplate"),
+        ({"headers": {"X": {"matches": "=a.*"}}}, ".headers.X"),
         ({"headers": {"X": {"matches": "a+"}}}, ".headers.X"),
         ({"headers": {"X": {"contains": "a*"}}}, ".headers.X"),
         ({"headers": {"X": {"matches": r"a\*"}}}, ".headers.X"),
@@ -373,7 +388,11 @@ def test_imported_rules_do_what_they_say(convert):
     assert (put.status_code, get.status_code) == (503, 200)
     assert "<Code>SlowDown</Code>" in put.text
     retry = {"instructions": {"storage.buckets.list": ["return-503", "return-429"]}}
-    assert [each.status_code for each in asks(retry, *[("GET", "/storage/v1/b?project=p")] * 3)] == [503, 429, 200]
+    assert [each.status_code for each in asks(retry, *[("GET", "/storage/v1/b?project=p")] * 3)] == [
+        503,
+        429,
+        200,
+    ]
     mapping = stub({"status": 418, "body": "short and stout", "headers": {"X-Pot": "tea"}}, method="GET")
     there, elsewhere = asks(mapping, ("GET", "/a"), ("GET", "/b"))
     assert (there.status_code, there.text, there.headers["x-pot"]) == (418, "short and stout", "tea")

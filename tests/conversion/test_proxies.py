@@ -25,8 +25,8 @@ PROXIES = ("haproxy", "nginx", "envoy")
 REQUESTS, CHANCE = 2000, 0.3
 LIKELY = 5 * (REQUESTS * CHANCE * (1 - CHANCE)) ** 0.5
 """Five standard deviations."""
-ODD = 'a"b\'c$d ${e} ;f%g %[path] %REQ(x)% {h}#i\\j\n}\nserver { <é> \t|k'
-ODD_HEADER = "'%[path] %REQ(x)% \\"$y\\" {z}; \\\\n #"
+ODD = "a\"b'c$d ${e} ;f%g %[path] %REQ(x)% {h}#i\\j\n}\nserver { <é> \t|k"
+ODD_HEADER = '\'%[path] %REQ(x)% "$y" {z}; \\n #'
 
 
 class App(BaseHTTPRequestHandler):
@@ -164,7 +164,7 @@ def test_answers_to_requests_that_are_meant(proxy, target):
 @pytest.mark.parametrize("target", PROXIES)
 def test_nothing_of_a_text_is_configuration(proxy, target):
     """A message and a path with quotes, `$`, `;`, a line's end, `%` and brackets are what they are."""
-    path = 'p"q$r;s%t{u} v#w\\x\'y(z)'
+    path = "p\"q$r;s%t{u} v#w\\x'y(z)"
     with proxy(target, str(Rule("http:503", message=ODD, path=f"={path}"))) as ask:
         encoded = "".join(f"%{byte:02X}" if not chr(byte).isalnum() else chr(byte) for byte in path.encode())
         status, _, body = ask("GET", f"/{encoded}")
@@ -198,7 +198,14 @@ def test_waits_and_sizes_in_haproxy(proxy):
         begin = time.monotonic()
         assert ask("GET", "/late")[::2] == (503, b"late")
         assert time.monotonic() - begin >= 0.65
-        assert [ask("PUT", "/x", bytes(size))[0] for size in (1, 2, 3, 4, 9, 10)] == [200, 413, 413, 200, 413, 413]
+        assert [ask("PUT", "/x", bytes(size))[0] for size in (1, 2, 3, 4, 9, 10)] == [
+            200,
+            413,
+            413,
+            200,
+            413,
+            413,
+        ]
 
 
 @pytest.mark.parametrize("target", ["nginx", "envoy"])
