@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from faultinject.conversion.document import Node, Table
     from faultinject.conversion.made import Rules
 
-FAULTS = {
+FAULTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "EMPTY_RESPONSE": ("close", {}, ""),
     "CONNECTION_RESET_BY_PEER": ("reset", {}, ""),
     "MALFORMED_RESPONSE_CHUNK": (

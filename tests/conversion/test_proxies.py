@@ -34,7 +34,7 @@ class App(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self):  # noqa: N802 - by the base class
+    def do_GET(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         body = b"app" if self.path != "/long" else bytes(6000)
         self.send_response(200)
