@@ -38,7 +38,7 @@ def _character(character: str, *, raw: bool, blank: str) -> str:
     )
     others = [] if character == "%" or not character.isascii() or character < "!" else [plain]
     others += [f"\\{blank}"] if character == " " and blank else []
-    return f"(?:{'|'.join([encoded, *others])})"
+    return any_of([encoded, *others])
 
 
 def _digit(number: int) -> str:

@@ -135,7 +135,7 @@ def test_istio_is_a_virtual_service(export):
     """The shape of its resource, with its matches."""
     found = export(
         "istio",
-        "latency,delay=1500ms,probability=0.3,method=GET,path=/a b/**,host=*.example,header.x-a=,unless.header.x-b=c*",
+        'latency,delay=1500ms,probability=0.3,method=GET,path="/a b/**",host=*.example,header.x-a=,unless.header.x-b=c*',
         "http:503,path=x",
         upstream="app.svc:80",
     )
