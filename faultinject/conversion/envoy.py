@@ -43,9 +43,6 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
     filters: list[dict[str, Any]] = []
     mappers: list[dict[str, Any]] = []
     for each in speak(scenario, CAN, remarks):
-        if each.fault == "drip" and each.rule.value("of") is not None:
-            remarks.leave_out(f"{each.name}: of", "Envoy slows no answers of its own; the rule is left out")
-            continue
         for at, tests in enumerate(each.alternatives, 1):
             matchers = [_matcher(test) for test in tests]
             name = each.name if len(each.alternatives) == 1 else f"{each.name}-{at}"

@@ -1,4 +1,4 @@
-"""nginx, 1.15.3 and later: a whole configuration with `split_clients`, `map` and `return`.
+"""nginx, 1.17 and later: a whole configuration with `split_clients`, `map` and `return`.
 
 https://nginx.org/en/docs/http/ngx_http_split_clients_module.html, https://nginx.org/en/docs/http/ngx_http_rewrite_module.html
 """
@@ -35,13 +35,19 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
     """The configuration."""
     spoken = [each for each in speak(scenario, CAN, remarks) if _fits(each, remarks)]
     for each in spoken:
-        if each.fault == "drip" and each.rule.value("of") is None:
+        if each.fault == "drip":
             remarks.change(f"{each.name}: rate", "the head counts too")
     maps = [line for at, each in enumerate(spoken, 1) for line in _maps(each, at, remarks)]
     flags = "".join(f"$faultinject_{at}" for at, _ in enumerate(spoken, 1))
     chosen = [f'        "~^{"0" * (at - 1)}1" {at};' for at, _ in enumerate(spoken, 1)]
+    slow = [
+        f"        {at} {each.rule.value('rate')};"
+        for at, each in enumerate(spoken, 1)
+        if each.fault == "drip"
+    ]
+    rates = ["    map $faultinject $faultinject_rate {", "        default 0;", *slow, "    }", ""]
     lines = [
-        "# Rules of faultinject for nginx 1.15.3 and later.",
+        "# Rules of faultinject for nginx 1.17 and later.",
         "events {}",
         "",
         "http {",
@@ -53,6 +59,7 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
             if spoken
             else []
         ),
+        *(rates if slow else []),
         "    server {",
         f"        listen {place.listen};",
         "        client_max_body_size 0;",
@@ -64,7 +71,7 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
         "            proxy_http_version 1.1;",
         "            proxy_set_header Host $http_host;",
         "            proxy_request_buffering off;",
-        "            proxy_buffering off;",
+        *(["            limit_rate $faultinject_rate;"] if slow else ["            proxy_buffering off;"]),
         "        }",
         "    }",
         "}",
@@ -145,10 +152,8 @@ def _test(test: Test, variable: str) -> Iterator[str]:
 
 
 def _asked(spoken: Spoken, number: int) -> Iterator[str]:
-    """What happens before the place of an answer is chosen."""
-    if spoken.fault == "drip" and spoken.answer is None:
-        yield f"        if ($faultinject = {number}) {{ set $limit_rate {spoken.rule.value('rate')}; }}"
-    else:
+    """How a request gets to its answer."""
+    if spoken.fault != "drip":
         yield f"        if ($faultinject = {number}) {{ rewrite ^ /faultinject/{number} last; }}"
 
 

@@ -143,6 +143,8 @@ class _Speaker:
         for key in ("after_bytes", "share"):
             if key in rule.options:
                 self.leave(key, f"{title} does not look into bodies")
+        if "of" in rule.options:
+            self.leave("of", f"{title} slows no answers of its own")
         for key in _WAYS:
             if key in rule.options:
                 self.remarks.leave_out(self.at(key), f"{title} has its own way")

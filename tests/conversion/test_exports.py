@@ -57,6 +57,7 @@ def test_what_no_proxy_can_do(export, target, rule, where):
         ("haproxy", "http:503," + ",".join(f"set.x-{n}=1" for n in range(20)), None),
         ("envoy", "http:503,client=10.0.0.1", "client"),
         ("envoy", "reset", "reset"),
+        ("nginx", "drip,rate=1KiB,of=cos:SlowDown", "of"),
         ("envoy", "drip,rate=1KiB,of=cos:SlowDown", "of"),
         ("istio", "http:503,query.a=b", "query.a"),
         ("istio", "http:503,unless.path=a", "unless.path"),

@@ -99,7 +99,11 @@ def proxy(export, app, tmp_path):
                 assert process.poll() is None
                 assert time.monotonic() < end
                 time.sleep(0.05)
-            yield Client(port)
+            client = Client(port)
+            try:
+                yield client
+            finally:
+                client.close()
         finally:
             process.terminate()
             process.wait(PATIENCE)
@@ -112,6 +116,10 @@ class Client:
 
     def __init__(self, port):
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+
+    def close(self):
+        """End the connection."""
+        self._connection.close()
 
     def __call__(self, method, target, body=None, **headers):
         """Status, headers and body."""
