@@ -8,10 +8,14 @@ from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner
+from jsonschema import Draft202012Validator
 
 from faultinject import Rule, Scenario
 from faultinject.cli.program import program
+from faultinject.cli.schemas import SCHEMAS
 from faultinject.rules.production import production_reason
+
+SCHEMA = Draft202012Validator(SCHEMAS["convert"][1]())
 
 
 class Converted(NamedTuple):
@@ -68,6 +72,7 @@ def run_json(*arguments):
     if result.exit_code == 2:
         return Converted(2, [], [], result.stdout, result.stderr)
     data = json.loads(result.stdout)
+    assert [each.message for each in SCHEMA.iter_errors(data)] == []
     rules = [str(Rule(each.pop("fault"), **each)) for each in data["rules"]]
     if data["to"] == "rules":
         assert [str(each) for each in Scenario.from_toml(data["text"]).rules] == rules

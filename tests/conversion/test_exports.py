@@ -64,6 +64,7 @@ def test_what_no_proxy_can_do(export, target, rule, where):
         ("istio", "http:503,operation=GetObject", "operation"),
         ("istio", "drip,rate=1KiB", "drip"),
         ("nginx", "http:503,operation=CreateSession,key=a", "operation"),
+        ("nginx", "http:503,operation=ListDirectoryBuckets", "operation"),
     ],
 )
 def test_what_one_proxy_cannot_do(export, target, rule, where):
@@ -130,6 +131,7 @@ def test_a_group_is_each_of_its_errors(export):
     assert len(chances) > 2
     assert all_of_them == pytest.approx([0.4 / len(chances)] * len(chances), abs=1e-5)
     assert "# g-BadGateway: " in found.text
+    assert export("haproxy", "cos:@throttle").told("changed") == ["rule-1: answer"]
 
 
 def test_istio_is_a_virtual_service(export):
@@ -190,6 +192,19 @@ def test_paths_as_expressions(pattern, raw, expression):
     assert expressions.of_path(pattern, raw=raw) == expression.replace(
         "%[Cc]3%[Bb][Cc](?", "%[Cc]3%[Bb][Cc](?"
     )
+
+
+@pytest.mark.parametrize(("pattern", "expression"), [("", ".*"), ("a*b", "a.*b"), ("=a*", r"a\*")])
+def test_values_as_expressions(pattern, expression):
+    """An empty one is any."""
+    assert expressions.of_value(pattern) == expression
+
+
+def test_an_answer_without_a_body(export):
+    """Has no Content-Type either."""
+    found = export("haproxy", "azure-blob:ConditionNotMet")
+    assert "http-request return status 304 hdr x-ms-request-id" in found.text
+    assert "content-type" not in found.text
 
 
 def test_words_of_configurations():

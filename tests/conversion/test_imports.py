@@ -153,6 +153,7 @@ def test_toxics(convert, given, rule, left_out, changed):
 def test_toxiproxy_forms(convert):
     """What GET /proxies answers, a single proxy, one that is down, several with toxics, several toxics."""
     down = {"name": "s3", "upstream": "a:2", "enabled": False, "toxics": [toxic("reset_peer")]}
+    assert convert([{"toxics": []}], "--from", "toxiproxy").rules == []
     found = convert(down)
     assert (found.rules, found.told("changed")) == (["close,name=s3-down"], ["given.json"])
     two = {"upstream": "a:2", "toxics": [toxic("reset_peer", "upstream"), {"type": "bandwidth", "attributes": {"rate": 1}}]}  # fmt: skip

@@ -15,8 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from werkzeug.test import Client as Middleware
 
-from faultinject import Rule, vendors
+from faultinject import Rule, install, vendors
 
 pytestmark = pytest.mark.live
 
@@ -42,7 +43,7 @@ class App(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_PUT = do_POST = do_DELETE = do_GET
+    do_PUT = do_POST = do_DELETE = do_PATCH = do_GET
 
     def log_message(self, *_):
         """Nothing."""
@@ -178,6 +179,52 @@ def test_nothing_of_a_text_is_configuration(proxy, target):
         status, _, body = ask("GET", f"/{encoded}")
         assert (status, body.decode()) == (503, ODD)
         assert ask("GET", "/p")[0] == 200
+
+
+@pytest.mark.parametrize("target", PROXIES)
+def test_operations_are_those_of_the_middleware(proxy, target):
+    """Told by method, path, query and headers: a proxy answers a request as the middleware does."""
+    rules = (
+        "http:501,operation=ListBuckets",
+        "http:502,operation=CreateBucket,bucket=b*",
+        "http:503,operation=PutObject,key=a/",
+        "http:504,operation=CopyObject,bucket==b1",
+        "http:505,operation=UploadPart,operation=UploadPartCopy,key==k",
+        "http:506,operation=ListObjects",
+        "http:507,operation=ListObjectsV2",
+        "http:508,bucket=c,key=x/*.jpg",
+        "http:509,bucket=d",
+        "http:510,unless.header.x-copy=,method=PATCH",
+    )
+    requests = [
+        (method, path + query, headers)
+        for method in ("GET", "PUT", "PATCH")
+        for path in (
+            "/",
+            "/b1",
+            "/b1/",
+            "/b2/a/k",
+            "/b1/k",
+            "/c/x/y.jpg",
+            "/c/x/y/z.jpg",
+            "/d",
+            "/d/e/f",
+            "/dd/e",
+        )
+        for query in ("", "?acl", "?list-type=2", "?partNumber=1&uploadId=x", "?prefix=a")
+        for headers in ({}, {"x-amz-copy-source": "/a/b", "x-copy": "1"})
+    ]
+    with_faults = install(lambda _, start: start("200 OK", []) or [], " ".join(rules), enabled=True)
+    here = Middleware(with_faults)
+    with proxy(target, *rules) as ask:
+        for method, path, headers in requests:
+            expected = here.open(path, method=method, headers=headers).status_code
+            assert (method, path, headers, ask(method, path, **headers)[0]) == (
+                method,
+                path,
+                headers,
+                expected,
+            )
 
 
 @pytest.mark.parametrize("target", PROXIES)
