@@ -59,6 +59,12 @@ def app():
     server.server_close()
 
 
+def well(_, start_response):
+    """An app of WSGI."""
+    start_response("200 OK", [])
+    return []
+
+
 def commands(target, path):
     """How it checks a configuration, and how it runs with it."""
     where = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", str(Path(sys.executable).parent)))
@@ -214,7 +220,7 @@ def test_operations_are_those_of_the_middleware(proxy, target):
         for query in ("", "?acl", "?list-type=2", "?partNumber=1&uploadId=x", "?prefix=a")
         for headers in ({}, {"x-amz-copy-source": "/a/b", "x-copy": "1"})
     ]
-    with_faults = install(lambda _, start: start("200 OK", []) or [], " ".join(rules), enabled=True)
+    with_faults = install(well, " ".join(rules), enabled=True)
     here = Middleware(with_faults)
     with proxy(target, *rules) as ask:
         for method, path, headers in requests:
