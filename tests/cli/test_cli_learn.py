@@ -17,7 +17,9 @@ def log(tmp_path):
     """A log of sixty requests, of which every fifth failed and one was not found."""
 
     def make(name="access.log", more=""):
-        text = "".join(LINE.format(n, 503 if n % 5 == 0 else 404 if n == 7 else 200) for n in range(60)) + more
+        text = (
+            "".join(LINE.format(n, 503 if n % 5 == 0 else 404 if n == 7 else 200) for n in range(60)) + more
+        )
         path = tmp_path / name
         path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
         return str(path)
