@@ -208,7 +208,7 @@ class Table:
         return found
 
     def unused(self, *keys: str) -> None:
-        """Keys that say nothing of faults."""
+        """Keys that have nothing to do with faults."""
         for key in keys:
             found = self.take(key)
             if found is not None:

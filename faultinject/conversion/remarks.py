@@ -1,4 +1,4 @@
-"""What is told of a conversion: what was left out, what became something else, what says nothing of faults."""
+"""What is told of a conversion: what was left out, what became something else, what has nothing to do with faults."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from faultinject.rules.values import shown, visible
 
 LEFT_OUT, CHANGED, UNUSED = "left out", "changed", "unused"
 KINDS = (LEFT_OUT, CHANGED, UNUSED)
-"""It could not be said; it is said, and means something else; it says nothing of faults, such as a description."""
+"""It could not be said; it is said, and means something else; it has nothing to do with faults, such as a description."""
 LONGEST_PLACE = 200
 
 
@@ -49,8 +49,8 @@ class Remarks:
         self._add(CHANGED, where, why)
 
     def unused(self, where: str) -> None:
-        """It says nothing of faults."""
-        self._add(UNUSED, where, "it says nothing of faults")
+        """It has nothing to do with faults."""
+        self._add(UNUSED, where, "it has nothing to do with faults")
 
     @property
     def complete(self) -> bool:

@@ -201,9 +201,9 @@ class _Response:
             fault, keys, other = FAULTS[word]
             if other:
                 given.change(other)
-            self._rest("a connection that breaks says nothing")
+            self._rest("a connection that breaks carries no answer")
             if dribble is not None:
-                dribble.leave_out("a connection that breaks says nothing")
+                dribble.leave_out("a connection that breaks carries no answer")
             return fault, {**keys, "delay": delay}
         if not LEAST <= number <= MOST:
             return self._late(number, delay, dribble)

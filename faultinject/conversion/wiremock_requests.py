@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Conditions = dict[str, Any]
 
 CANNOT = "no condition says this, and without it the fault would come to other requests"
-REGEX = "a pattern says no such regular expression, and without it the fault would come to other requests"
+REGEX = "no pattern is such a regular expression, and without it the fault would come to other requests"
 QUERY = "requests with further parameters get it too"
 _SAFE = re.compile(r"[\w~!@%&=:;,'\"<>/ -]")
 _ESCAPED = re.compile(r"\\([^\w\s])")

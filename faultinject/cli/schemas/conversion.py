@@ -14,7 +14,7 @@ def convert() -> Schema:
         {
             "kind": (
                 forms.one_of(*KINDS),
-                "It could not be said and is left out, it means something else, or it says nothing of faults.",
+                "It could not be said and is left out, it means something else, or it has nothing to do with faults.",
             ),
             "where": (WORDS, "The file and the place in it, or a rule and its key."),
             "why": (WORDS, "Why, in words."),
