@@ -34,6 +34,7 @@ EXIT_CODES = {
         3: "nothing could be judged: the service does not answer, or refuses a bucket",
     },
     "learn": {2: "also: there is no error to learn from"},
+    "convert": {1: "something could not be said and is left out; what could is written"},
     "vendors": {1: "with `--diff`: a row is gone"},
     "preview": {},
     "check": {1: "a rule can never fire, or no rule is for the request"},

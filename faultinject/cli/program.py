@@ -19,6 +19,7 @@ from faultinject.audit.reports.ascii import fit
 from faultinject.cli.check import check
 from faultinject.cli.conformance import conformance
 from faultinject.cli.control import control
+from faultinject.cli.convert import convert
 from faultinject.cli.demo import demo
 from faultinject.cli.explore import explore
 from faultinject.cli.fidelity import fidelity
@@ -135,6 +136,7 @@ for each in (
     conformance,
     fidelity,
     learn,
+    convert,
     vendors,
     preview,
     check,

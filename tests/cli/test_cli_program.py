@@ -25,6 +25,7 @@ COMMANDS = [
     "conformance",
     "fidelity",
     "learn",
+    "convert",
     "vendors",
     "preview",
     "check",

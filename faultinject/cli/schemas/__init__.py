@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from faultinject.cli.schemas import catalogue, control, fidelity, journal, league, report, rules
+from faultinject.cli.schemas import catalogue, control, conversion, fidelity, journal, league, report, rules
 from faultinject.cli.schemas.forms import Schema
 from faultinject.rules.schema import rules_schema
 
@@ -19,6 +19,7 @@ SCHEMAS: dict[str, tuple[str, Callable[[], Schema]]] = {
     "explore": ("faultinject explore --json", rules.explore),
     "learn": ("faultinject learn --json", rules.learn),
     "fidelity": ("faultinject fidelity --json", fidelity.fidelity),
+    "convert": ("faultinject convert --json", conversion.convert),
     "control": ("faultinject control status --json, and what its other commands print", control.state),
     "control-journal": ("faultinject control journal --json", control.journal),
     "conformance": ("faultinject conformance --json", league.league),

@@ -1,0 +1,156 @@
+"""`faultinject convert`: what other tools say of faults as rules, and rules for proxies."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from faultinject.cli.layout import CONTEXT
+from faultinject.conversion.formats import SOURCES, TARGETS
+
+if TYPE_CHECKING:
+    from faultinject.conversion.remarks import Remarks
+    from faultinject.rules.scenario import Scenario
+
+ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}")
+LAST_PORT = 65535
+
+
+@click.command(
+    context_settings=CONTEXT, short_help="Convert faults of other tools to rules, and rules for proxies."
+)
+@click.argument("files", nargs=-1, metavar="[FILE]…")
+@click.option(
+    "--from", "source", type=click.Choice([*SOURCES]), help="Whose FILE is.  [default: told by its content]"
+)
+@click.option(
+    "--to", "target", type=click.Choice([*TARGETS]), help="Whose configuration to write.  [default: rules]"
+)
+@click.option(
+    "-r", "--rule", "rules", multiple=True, metavar="RULE", help="A rule for --to; may be given again."
+)
+@click.option("--file", metavar="FILE", help="Rules of a TOML file for --to; they come before those of -r.")
+@click.option(
+    "--listen",
+    default="127.0.0.1:8080",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where the proxy listens.",
+)
+@click.option(
+    "--upstream", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT", help="The app behind it."
+)
+@click.option("-o", "output", metavar="FILE", help="Write it there.  [default: standard output]")
+@click.option("--json", "as_json", is_flag=True, help="Print rules, text and remarks as JSON.")
+def convert(
+    *,
+    files: tuple[str, ...],
+    source: str | None,
+    target: str | None,
+    rules: tuple[str, ...],
+    file: str | None,
+    listen: str,
+    upstream: str,
+    output: str | None,
+    as_json: bool,
+) -> int:
+    """Read what another tool says of faults and write it as rules, or write rules as the configuration of a proxy.
+
+    FILE is a retry test of Google's storage-testbench, an experiment template of AWS FIS, stub mappings of WireMock, a configuration of
+    Toxiproxy, or a document of LocalStack's Chaos API, in JSON; `-` is the standard input. With --to the rules of FILE, of -r and --file,
+    or of the environment become the configuration of Envoy, Istio, HAProxy or nginx.
+
+    What cannot be said, and what means something else afterwards, is named on standard error with its place. A rule is left out where
+    without the part that cannot be said the fault would come to other requests, or more often.
+    """
+    import json
+
+    from faultinject.conversion import formats
+    from faultinject.conversion.document import read_document
+    from faultinject.conversion.made import Rules
+    from faultinject.conversion.remarks import UNUSED, Remarks
+    from faultinject.exceptions import ConfigurationError
+    from faultinject.rules.files import open_to_write
+    from faultinject.rules.scenario import Scenario
+
+    place = formats.Place(_address("--listen", listen), _address("--upstream", upstream))
+    if files and (rules or file is not None):
+        raise ConfigurationError("give either FILE of another tool, or rules by -r and --file")
+    if not files and target is None:
+        raise ConfigurationError(
+            "give a FILE of another tool to be read, or --to with whose configuration to write"
+        )
+    remarks = Remarks()
+    names: list[str] = []
+    if files:
+        made = Rules()
+        for each in files:
+            name = formats.read(read_document(each, remarks), source, made)
+            names += [] if name in names else [name]
+        scenario = Scenario.of_rules(made.made, None)
+    else:
+        scenario = _given(rules, file)
+        names = ["rules"]
+    text = (
+        _toml(scenario, files, remarks) if target is None else TARGETS[target].write(scenario, place, remarks)
+    )
+    for remark in remarks.found:
+        if remark.kind != UNUSED:
+            click.echo(f"faultinject: {remark}", err=True)
+    if as_json:
+        data = {
+            "from": names,
+            "to": target or "rules",
+            "complete": remarks.complete,
+            "rules": [each.to_dict() for each in scenario.rules],
+            "text": text,
+            "remarks": [{"kind": each.kind, "where": each.where, "why": each.why} for each in remarks.found],
+        }
+        text = json.dumps(data, indent=2) + "\n"
+    if output is None or output == "-":
+        click.echo(text, nl=False)
+    else:
+        try:
+            with open_to_write(output) as written:
+                written.write(text)
+        except OSError as error:
+            raise ConfigurationError(f"-o: cannot write to {output}: {error.strerror}") from None
+    return 0 if remarks.complete else 1
+
+
+def _given(rules: tuple[str, ...], file: str | None) -> Scenario:
+    from faultinject.cli import rules as reading
+    from faultinject.exceptions import ConfigurationError
+    from faultinject.rules.scenario import Scenario
+
+    scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
+    if not scenario.rules:
+        raise ConfigurationError("there is no rule: give one by -r or --file, or in FAULTINJECT_RULES")
+    return scenario
+
+
+def _toml(scenario: Scenario, files: tuple[str, ...], remarks: Remarks) -> str:
+    """The scenario, with what is not in it above."""
+    from faultinject.rules.values import visible
+
+    lines = [f"converted from {', '.join(files)}"]
+    lines += [str(each) for each in remarks.found]
+    head = "".join(f"# {visible(each)}\n" for each in lines)
+    return f"{head}\n{scenario.to_toml()}"
+
+
+def _address(option: str, text: str) -> str:
+    """A host and a port, and nothing that could be more in a configuration.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    from faultinject.exceptions import ConfigurationError
+    from faultinject.rules.values import shown
+
+    if ADDRESS.fullmatch(text) is None or not 0 < int(text.rpartition(":")[2]) <= LAST_PORT:
+        raise ConfigurationError(f"{option}: {shown(text)} is not a host and a port such as 127.0.0.1:8080")
+    return text

@@ -1,0 +1,227 @@
+"""A JSON text of another tool: read within bounds, every value with its place, and no key of it forgotten."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+
+from faultinject.exceptions import ConfigurationError, Problem
+from faultinject.rules.files import read_bytes, read_within
+from faultinject.rules.values import listed, nearest, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, NoReturn
+
+    from faultinject.conversion.remarks import Remarks
+
+LARGEST = 16 << 20
+"""Bytes of a document."""
+
+
+def read_document(path: str, remarks: Remarks) -> Node:
+    """The value of a JSON file; `-` is the standard input.
+
+    Raises:
+        OSError: it cannot be read, or is larger than `LARGEST`.
+        ConfigurationError: it is no JSON, with line and column.
+    """
+    if path == "-":
+        where = "standard input"
+        data = read_within(sys.stdin.buffer, LARGEST, where)
+    else:
+        where, data = path, read_bytes(path, LARGEST)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _wrong(f"{where}:{line}", f"not UTF-8: byte 0x{data[error.start]:02x}") from None
+    return Node(_parse(text, where), where, "", remarks)
+
+
+def _parse(text: str, where: str) -> object:
+    def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for name, value in pairs:
+            if name in found:
+                raise _wrong(where, f"{shown(name)} is given twice")
+            found[name] = value
+        return found
+
+    def refuse(word: str) -> NoReturn:
+        raise _wrong(where, f"{word} is no number of JSON")
+
+    try:
+        return json.loads(text, object_pairs_hook=table, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        raise _wrong(f"{where}:{error.lineno}:{error.colno}", f"no JSON: {error.msg}") from None
+    except RecursionError:
+        raise _wrong(where, "nested too deeply") from None
+    except ValueError as error:
+        if isinstance(error, ConfigurationError):
+            raise
+        raise _wrong(where, f"no JSON: {error}") from None
+
+
+def _wrong(where: str, message: str) -> ConfigurationError:
+    return ConfigurationError([Problem(message, where=where)])
+
+
+class Node:
+    """One value of a document.
+
+    Args:
+        value: of JSON.
+        file: what the document is called.
+        path: its place there: `proxies[0].name`; empty: the whole.
+        remarks: what is told.
+    """
+
+    def __init__(self, value: Any, file: str, path: str, remarks: Remarks) -> None:
+        self.value = value
+        self.file = file
+        self.path = path
+        self.remarks = remarks
+
+    @property
+    def where(self) -> str:
+        """File and path."""
+        return f"{self.file}: {self.path}" if self.path else self.file
+
+    def refuse(self, message: str) -> NoReturn:
+        """Stop, with the place.
+
+        Raises:
+            ConfigurationError: always.
+        """
+        raise _wrong(self.where, message)
+
+    def leave_out(self, why: str) -> None:
+        """It cannot be said."""
+        self.remarks.leave_out(self.where, why)
+
+    def change(self, why: str) -> None:
+        """It is said, and means something else."""
+        self.remarks.change(self.where, why)
+
+    def table(self) -> Table:
+        """Its keys.
+
+        Raises:
+            ConfigurationError: it is no object.
+        """
+        if not isinstance(self.value, dict):
+            self.refuse(f"{shown(json.dumps(self.value))} is not an object")
+        return Table(self)
+
+    def rows(self) -> list[Node]:
+        """What is in the list.
+
+        Raises:
+            ConfigurationError: it is none.
+        """
+        if not isinstance(self.value, list):
+            self.refuse(f"{shown(json.dumps(self.value))} is not a list")
+        return [
+            Node(each, self.file, f"{self.path}[{index}]", self.remarks)
+            for index, each in enumerate(self.value)
+        ]
+
+    def text(self, known: Iterable[str] = ()) -> str:
+        """A text, one of those that are known where there are such.
+
+        Raises:
+            ConfigurationError: it is none.
+        """
+        if not isinstance(self.value, str):
+            self.refuse(f"{shown(json.dumps(self.value))} is not a text")
+        words = [*known]
+        if words and self.value not in words:
+            meant = nearest(self.value, words) or f"; there are {listed(words, 'and')}"
+            self.refuse(f"{shown(self.value)} is none that is known{meant}")
+        return self.value
+
+    def number(self, low: float = 0, high: float = math.inf) -> float:
+        """A number within bounds; one in a text is one too.
+
+        Raises:
+            ConfigurationError: it is none.
+        """
+        value = self.value
+        if isinstance(value, str):
+            try:
+                value = float(value)
+            except ValueError:
+                value = None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            self.refuse(f"{shown(json.dumps(self.value))} is not a number")
+        if not low <= value <= high:
+            bounds = f"{low:g} or more" if high == math.inf else f"from {low:g} to {high:g}"
+            self.refuse(f"{shown(json.dumps(self.value))} is not {bounds}")
+        return value
+
+    def flag(self) -> bool:
+        """Yes or no.
+
+        Raises:
+            ConfigurationError: it is neither.
+        """
+        if not isinstance(self.value, bool):
+            self.refuse(f"{shown(json.dumps(self.value))} is not true or false")
+        return self.value
+
+
+class Table:
+    """The keys of an object: each is taken, or told of by `rest`.
+
+    Attributes:
+        node: the object.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._left = dict.fromkeys(node.value)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.node.value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.node.value)
+
+    def take(self, key: str) -> Node | None:
+        """The value of a key; null is none."""
+        self._left.pop(key, None)
+        value = self.node.value.get(key)
+        return None if value is None else self._at(key, value)
+
+    def need(self, key: str) -> Node:
+        """The value of a key.
+
+        Raises:
+            ConfigurationError: it is not there.
+        """
+        found = self.take(key)
+        if found is None:
+            self.node.refuse(f"there is no {key}{nearest(key, self._left)}")
+        return found
+
+    def unused(self, *keys: str) -> None:
+        """Keys that have nothing to do with faults."""
+        for key in keys:
+            found = self.take(key)
+            if found is not None:
+                self.node.remarks.unused(found.where)
+
+    def rest(self, why: str) -> bool:
+        """Tell of every key that was not taken; whether there was one."""
+        left = [*self._left]
+        for key in left:
+            self._at(key, self.node.value[key]).leave_out(why)
+            del self._left[key]
+        return bool(left)
+
+    def _at(self, key: str, value: object) -> Node:
+        path = f"{self.node.path}.{key}" if self.node.path else key
+        return Node(value, self.node.file, path, self.node.remarks)

@@ -1,0 +1,168 @@
+"""Envoy, 1.2x and later: a whole configuration with a fault filter for each rule.
+
+https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/fault_filter. The filter itself answers with words of its
+own; the vendor's body and headers come by the mappers of local replies.
+"""
+
+from __future__ import annotations
+
+from faultinject.conversion.spoken import ANSWER, Can, speak
+from faultinject.conversion.yaml_text import yaml_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from faultinject.conversion.asked import Test
+    from faultinject.conversion.formats import Place
+    from faultinject.conversion.remarks import Remarks
+    from faultinject.conversion.spoken import Answer, Spoken
+    from faultinject.rules.scenario import Scenario
+
+CAN = Can(
+    "Envoy",
+    faults=frozenset((ANSWER, "latency", "drip")),
+    tests=frozenset(("method", "path", "host", "header", "query")),
+    negated=frozenset(("method", "path", "host", "header", "query")),
+    delayed=frozenset((ANSWER, "latency")),
+)
+MILLION = 1_000_000
+KIB = 1024
+LARGEST = 10_000
+"""What Envoy allows as the size of a regular expression; 100 unless it is told."""
+_FAULT = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"
+_MANAGER = (
+    "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+)
+_ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+_NAMES = {"method": ":method", "path": ":path", "query": ":path", "host": ":authority"}
+
+
+def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
+    """The configuration."""
+    filters: list[dict[str, Any]] = []
+    mappers: list[dict[str, Any]] = []
+    for each in speak(scenario, CAN, remarks):
+        for at, tests in enumerate(each.alternatives, 1):
+            matchers = [_matcher(test) for test in tests]
+            name = each.name if len(each.alternatives) == 1 else f"{each.name}-{at}"
+            filters.append(_filter(each, name, matchers, remarks))
+            if each.answer is not None:
+                mappers.append(_mapper(each.answer, matchers))
+    filters.append({"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER}})
+    manager: dict[str, Any] = {
+        "@type": _MANAGER,
+        "stat_prefix": "faultinject",
+        "route_config": {
+            "virtual_hosts": [
+                {
+                    "name": "app",
+                    "domains": ["*"],
+                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "app", "timeout": "0s"}}],
+                }
+            ]
+        },
+        "http_filters": filters,
+    }
+    if mappers:
+        manager["local_reply_config"] = {"mappers": mappers}
+    listener = {
+        "name": "faultinject",
+        "address": _address(place.listen),
+        "filter_chains": [
+            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+        ],
+    }
+    cluster = {
+        "name": "app",
+        "type": "STRICT_DNS",
+        "connect_timeout": "10s",
+        "load_assignment": {
+            "cluster_name": "app",
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(place.upstream)}}]}],
+        },
+    }
+    runtime = {f"re2.max_program_size.{level}_level": LARGEST for level in ("error", "warn")}
+    text = yaml_text(
+        {
+            "layered_runtime": {"layers": [{"name": "faultinject", "static_layer": runtime}]},
+            "static_resources": {"listeners": [listener], "clusters": [cluster]},
+        }
+    )
+    return f"# Rules of faultinject for Envoy.\n{text}"
+
+
+def _address(text: str) -> dict[str, Any]:
+    host, _, port = text.rpartition(":")
+    return {"socket_address": {"address": host.strip("[]"), "port_value": int(port)}}
+
+
+def _filter(spoken: Spoken, name: str, matchers: list[dict[str, Any]], remarks: Remarks) -> dict[str, Any]:
+    share = {"numerator": round(spoken.probability * MILLION), "denominator": "MILLION"}
+    config: dict[str, Any] = {"@type": _FAULT}
+    if spoken.answer is not None:
+        config["abort"] = {"http_status": spoken.answer.status, "percentage": share}
+    if spoken.fault == "drip":
+        rate = spoken.rule.value("rate")
+        kib = max(1, round(rate / KIB))
+        if kib * KIB != rate:
+            remarks.change(f"{spoken.name}: rate", f"Envoy counts in KiB a second: {kib}")
+        config["response_rate_limit"] = {"fixed_limit": {"limit_kbps": kib}, "percentage": share}
+    if spoken.delay:
+        if spoken.answer is not None and spoken.probability < 1:
+            remarks.leave_out(
+                f"{spoken.name}: delay",
+                "Envoy draws for the wait and for the answer apart, and would delay others",
+            )
+        else:
+            config["delay"] = {"fixed_delay": f"{spoken.delay:.3f}s", "percentage": share}
+    if matchers:
+        config["headers"] = matchers
+    return {"name": f"faultinject.{name}", "typed_config": config}
+
+
+def _mapper(answer: Answer, matchers: list[dict[str, Any]]) -> dict[str, Any]:
+    """What an abort by the fault filter says, to a request that the rule is for."""
+    code = {
+        "comparison": {"op": "EQ", "value": {"default_value": answer.status, "runtime_key": "faultinject"}}
+    }
+    filters: list[dict[str, Any]] = [
+        {"response_flag_filter": {"flags": ["FI"]}},
+        {"status_code_filter": code},
+        *({"header_filter": {"header": each}} for each in matchers),
+    ]
+    said = answer.body.decode("utf-8", "replace").replace("%", "%%")
+    return {
+        "filter": {"and_filter": {"filters": filters}},
+        "body_format_override": {
+            "text_format_source": {"inline_string": said},
+            **({"content_type": answer.content_type} if answer.content_type else {}),
+        },
+        "headers_to_add": [
+            {
+                "header": {"key": name, "value": value.replace("%", "%%")},
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            }
+            for name, value in answer.headers
+        ],
+    }
+
+
+def _matcher(test: Test) -> dict[str, Any]:
+    if test.what == "header" and test.decoded == ".*":
+        found: dict[str, Any] = {"name": test.name, "present_match": True}
+    else:
+        expression = {
+            "path": f"(?s)(?:{test.raw})(?:\\?.*)?",
+            "query": f"(?s)[^?]*\\?(?:.*&)?(?:{test.decoded})(?:&.*)?",
+            "host": f"(?i)(?:{test.decoded})(?::[0-9]+)?",
+        }.get(test.what, test.decoded)
+        name = _NAMES.get(test.what, test.name)
+        found = {"name": name, "string_match": {"safe_regex": {"regex": expression}}}
+    if test.negated:
+        found["invert_match"] = True
+        if "string_match" in found:
+            found["treat_missing_header_as_empty"] = (
+                True  # else one that is not there counts as one that matches
+            )
+    return found

@@ -1,0 +1,105 @@
+"""Patterns of rules as regular expressions, in what PCRE and RE2 have in common.
+
+Text in them is escaped character by character, so that none of it can be an operator. In raw text, as it stands in a request line, a
+character may also be percent-encoded.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SEGMENT, ANYTHING, ONE, FOLDERS = "[^/]*", ".*", "[^/]", "(?:/[^/]*)*"
+SOME_KEY = "\0"
+"""Stands for a key of any name."""
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-~/=&!@%:;,'\"<> ")
+
+
+def text(literal: str, *, raw: bool = False, blank: str = "") -> str:
+    """The expression of a text.
+
+    Args:
+        literal: the text.
+        raw: what it is compared with is not decoded.
+        blank: how else a blank may be written there.
+    """
+    return "".join(_character(each, raw=raw, blank=blank) for each in literal)
+
+
+def _character(character: str, *, raw: bool, blank: str) -> str:
+    plain = character if character in _PLAIN or not character.isascii() else f"\\{character}"
+    if ord(character) < 32 or character == "\x7f":
+        plain = f"\\x{ord(character):02x}"
+    if not raw or (character.isascii() and (character.isalnum() or character in "-._~/")):
+        return plain
+    encoded = "".join(
+        f"%{_digit(byte >> 4)}{_digit(byte & 15)}" for byte in character.encode("utf-8", "replace")
+    )
+    others = [] if character == "%" or not character.isascii() or character < "!" else [plain]
+    others += [f"\\{blank}"] if character == " " and blank else []
+    return any_of([encoded, *others])
+
+
+def _digit(number: int) -> str:
+    digit = f"{number:X}"
+    return digit if digit.isdecimal() else f"[{digit}{digit.lower()}]"
+
+
+def of_value(pattern: str, *, raw: bool = False, anything: str = ANYTHING, blank: str = "") -> str:
+    """The expression of a pattern in which `*` matches anything; an empty one is anything."""
+    if not pattern:
+        return anything
+    if pattern[:1] == "=":
+        return text(pattern[1:], raw=raw, blank=blank)
+    return anything.join(text(each, raw=raw, blank=blank) for each in pattern.split("*"))
+
+
+def of_path(pattern: str, *, raw: bool = False) -> str:
+    """The expression of a pattern of paths."""
+    if pattern[:1] == "=":
+        literal = pattern[1:]
+        return text(literal if literal[:1] == "/" else f"/{literal}", raw=raw)
+    return _rooted(pattern if pattern[:1] == "/" else f"/{pattern}", raw=raw)
+
+
+def _rooted(pattern: str, *, raw: bool) -> str:
+    folder = pattern[-1:] == "/"
+    segments = pattern[1:-1].split("/") if folder and len(pattern) > 1 else pattern[1:].split("/")
+    if pattern == "/":
+        return f"/{ANYTHING}"
+    found = "".join(FOLDERS if each == "**" else f"/{_segment(each, raw=raw)}" for each in segments)
+    return f"{found}/{ANYTHING}" if folder else found
+
+
+def _segment(pattern: str, *, raw: bool) -> str:
+    return "".join(
+        SEGMENT if each == "*" else ONE if each == "?" else text(each, raw=raw) for each in pattern
+    )
+
+
+def of_address(bucket: str | None, key: str | None, *, raw: bool = False) -> str:
+    """The expression of paths `/bucket/key`; None is any, and an empty key that there is none."""
+    head = "/[^/]+" if bucket is None else f"/{of_value(bucket, raw=raw, anything='[^/]*')}"
+    if key == "":
+        return f"{head}/?"
+    if key is None:
+        return f"{head}(?:/{ANYTHING})?"
+    if key == SOME_KEY:
+        return f"{head}/.+"
+    return head + (f"/{text(key[1:], raw=raw)}" if key[:1] == "=" else _rooted(f"/{key}", raw=raw))
+
+
+def any_of(expressions: Iterable[str]) -> str:
+    """One expression for several."""
+    found = [*dict.fromkeys(expressions)]
+    return found[0] if len(found) == 1 else f"(?:{'|'.join(found)})"
+
+
+def of_query(pairs: Iterable[tuple[str, str]]) -> str:
+    """The expression of one of these parameters in a query as it is sent, each with its pattern; without what stands around it."""
+    by_value: dict[str, list[str]] = {}
+    for name, pattern in pairs:
+        value = f"={of_value(pattern, raw=True, anything='[^&]*', blank='+')}" if pattern else "(?:=[^&]*)?"
+        by_value.setdefault(value, []).append(text(name, raw=True, blank="+"))
+    return any_of(any_of(names) + value for value, names in by_value.items())

@@ -1,0 +1,107 @@
+"""The formats that are read and written, by name: one module each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faultinject.conversion import (
+    envoy,
+    fis,
+    haproxy,
+    istio,
+    localstack,
+    nginx,
+    testbench,
+    toxiproxy,
+    wiremock,
+)
+from faultinject.conversion.made import Rules
+from faultinject.rules.values import listed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faultinject.conversion.document import Node
+    from faultinject.conversion.remarks import Remarks
+    from faultinject.rules.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Source:
+    """A format that is read.
+
+    Attributes:
+        title: what it is.
+        fits: whether a value is one, by a look at it.
+        convert: add its rules.
+    """
+
+    title: str
+    fits: Callable[[object], bool]
+    convert: Callable[[Node, Rules], None]
+
+
+SOURCES: dict[str, Source] = {
+    "testbench": Source("retry test of Google's storage-testbench", testbench.fits, testbench.convert),
+    "fis": Source("experiment template of AWS FIS", fis.fits, fis.convert),
+    "wiremock": Source("stub mappings of WireMock", wiremock.fits, wiremock.convert),
+    "toxiproxy": Source("configuration of Toxiproxy", toxiproxy.fits, toxiproxy.convert),
+    "localstack": Source("document of LocalStack's Chaos API", localstack.fits, localstack.convert),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a proxy stands.
+
+    Attributes:
+        listen: the address that it listens on, `HOST:PORT`.
+        upstream: that of the app behind it.
+    """
+
+    listen: str
+    upstream: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """A format that is written.
+
+    Attributes:
+        title: what it is.
+        write: the text of a scenario.
+    """
+
+    title: str
+    write: Callable[[Scenario, Place, Remarks], str]
+
+
+TARGETS: dict[str, Target] = {
+    "envoy": Target("configuration of Envoy", envoy.write),
+    "istio": Target("VirtualService of Istio", istio.write),
+    "haproxy": Target("configuration of HAProxy", haproxy.write),
+    "nginx": Target("configuration of nginx", nginx.write),
+}
+
+
+def read(node: Node, name: str | None, rules: Rules) -> str:
+    """Add the rules of a document; gives the name of its format.
+
+    Args:
+        node: the document.
+        name: of its format; None: found by its content.
+        rules: get them.
+
+    Raises:
+        ConfigurationError: it is of another format, or something in it is wrong.
+    """
+    if name is None:
+        name = next((each for each, source in SOURCES.items() if source.fits(node.value)), None)
+    elif not SOURCES[name].fits(node.value):
+        node.refuse(f"this is no {SOURCES[name].title}")
+    if name is None:
+        known = listed(f"{each} ({source.title})" for each, source in SOURCES.items())
+        node.refuse(f"this is of no format that is known: {known}; --from says which it is")
+    SOURCES[name].convert(node, rules)
+    return name

@@ -1,0 +1,91 @@
+"""Istio: a VirtualService with a route for each rule, and its `fault`.
+
+https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPFaultInjection
+"""
+
+from __future__ import annotations
+
+from faultinject.conversion.spoken import ANSWER, Can, speak
+from faultinject.conversion.yaml_text import yaml_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from faultinject.conversion.asked import Test
+    from faultinject.conversion.formats import Place
+    from faultinject.conversion.remarks import Remarks
+    from faultinject.conversion.spoken import Spoken
+    from faultinject.rules.scenario import Scenario
+
+CAN = Can(
+    "Istio",
+    faults=frozenset((ANSWER, "latency")),
+    tests=frozenset(("method", "path", "host", "header")),
+    negated=frozenset(("header",)),
+    delayed=frozenset((ANSWER, "latency")),
+)
+
+
+def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
+    """The resource."""
+    host, _, port = place.upstream.rpartition(":")
+    route = [{"destination": {"host": host, "port": {"number": int(port)}}}]
+    routes: list[dict[str, Any]] = []
+    for each in speak(scenario, CAN, remarks):
+        if routes:
+            remarks.change(
+                each.name,
+                "a request that the route of an earlier rule takes never gets here, whether or not that fires",
+            )
+        made: dict[str, Any] = {"name": each.name}
+        matches = [_match(tests) for tests in each.alternatives if tests]
+        if matches:
+            made["match"] = matches
+        made["fault"] = _fault(each, remarks)
+        made["route"] = route
+        routes.append(made)
+    routes.append({"name": "app", "route": route})
+    text = yaml_text(
+        {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "VirtualService",
+            "metadata": {"name": "faultinject"},
+            "spec": {"hosts": [host], "http": routes},
+        }
+    )
+    return f"# Rules of faultinject for Istio.\n{text}"
+
+
+def _fault(spoken: Spoken, remarks: Remarks) -> dict[str, Any]:
+    percentage = {"percentage": {"value": round(100 * spoken.probability, 4)}}
+    fault: dict[str, Any] = {}
+    if spoken.answer is not None:
+        fault["abort"] = {"httpStatus": spoken.answer.status, **percentage}
+        remarks.leave_out(
+            f"{spoken.name}: answer", "Istio says the status; the body and its headers are Envoy's own"
+        )
+    if spoken.delay:
+        if spoken.answer is not None and spoken.probability < 1:
+            remarks.leave_out(
+                f"{spoken.name}: delay",
+                "Istio draws for the wait and for the answer apart, and would delay others",
+            )
+        else:
+            fault["delay"] = {"fixedDelay": f"{spoken.delay:.3f}s", **percentage}
+    return fault
+
+
+def _match(tests: tuple[Test, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for test in tests:
+        if test.what == "header":
+            place = found.setdefault("withoutHeaders" if test.negated else "headers", {})
+            place[test.name] = {} if test.decoded == ".*" else {"regex": test.decoded}
+        elif test.what == "path":
+            found["uri"] = {"regex": test.raw}
+        elif test.what == "host":
+            found["authority"] = {"regex": f"(?i)(?:{test.decoded})(?::[0-9]+)?"}
+        else:
+            found["method"] = {"regex": test.decoded}
+    return found

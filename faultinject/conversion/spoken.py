@@ -1,0 +1,303 @@
+"""Rules as a proxy can be told of them: tests of a request, a chance, and what is done. What a proxy cannot be told is told of.
+
+A rule is left out as a whole where a part of it cannot be said without which the fault would come to more requests, or more often. An
+effect that only shapes the answer is left out alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from faultinject.conversion import expressions
+from faultinject.conversion.asked import Test
+from faultinject.conversion.operations import alternatives
+from faultinject.engine.actions import Respond
+from faultinject.injector import trials
+from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.faults.answering import Documented, Http
+from faultinject.rules.triggers import TRIGGERS
+from faultinject.rules.values import size_range
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import NoReturn
+
+    from faultinject.conversion.remarks import Remarks
+    from faultinject.rules.rule import Rule
+    from faultinject.rules.scenario import Scenario
+
+ANSWER = "answer"
+COUNTED = ("skip", "every", "times", "above", "begin", "end")
+SPARED = "without it the fault would come to requests that the rule spares"
+MOMENT = 1_800_000_000.0
+"""What the time is in answers, unix seconds."""
+_WAYS = ("drain", "http2", "exact")
+"""Effects that are a matter of how a server does it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an injected answer says.
+
+    Attributes:
+        status: its status.
+        content_type: its Content-Type; empty for none.
+        headers: the others, without those that every server sets.
+        body: its body.
+    """
+
+    status: int
+    content_type: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Can:
+    """What a proxy can be told.
+
+    Attributes:
+        title: its name.
+        faults: the faults, `ANSWER` for those that answer.
+        tests: the kinds of tests.
+        negated: those of which it can be told that they must not hold.
+        delayed: the faults that can come late.
+    """
+
+    title: str
+    faults: frozenset[str]
+    tests: frozenset[str]
+    negated: frozenset[str]
+    delayed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A rule as a proxy is told of it.
+
+    Attributes:
+        rule: the rule.
+        name: what it is called; of a group with the error.
+        alternatives: it is for a request of which all tests of one of these hold.
+        probability: the chance of each of those that no earlier rule has answered.
+        fault: `ANSWER`, or the fault's own word.
+        answer: what it says.
+        delay: seconds; 0: none.
+    """
+
+    rule: Rule
+    name: str
+    alternatives: tuple[tuple[Test, ...], ...]
+    probability: float
+    fault: str
+    answer: Answer | None = None
+    delay: float = 0.0
+
+
+class _LeftOut(Exception):
+    """The rule is left out, which has been told."""
+
+
+def speak(scenario: Scenario, can: Can, remarks: Remarks) -> list[Spoken]:
+    """The rules of a scenario that a proxy can be told of.
+
+    Args:
+        scenario: them.
+        can: what it can be told.
+        remarks: are told what it cannot.
+    """
+    if scenario.seed is not None:
+        remarks.change("seed", f"{can.title} draws numbers of its own: no run is replayed")
+    if scenario.abort is not None:
+        remarks.leave_out("abort", f"{can.title} does not watch the app's own failures")
+    found: list[Spoken] = []
+    for rule, name in zip(scenario.rules, scenario.display_names, strict=True):
+        try:
+            found += _Speaker(rule, name, can, remarks).speak()
+        except _LeftOut:
+            continue
+    return found
+
+
+class _Speaker:
+    """One rule."""
+
+    def __init__(self, rule: Rule, name: str, can: Can, remarks: Remarks) -> None:
+        self.rule = rule
+        self.name = name
+        self.can = can
+        self.remarks = remarks
+        self.fault = ANSWER if isinstance(rule.resolved, Documented | Http) else rule.fault
+
+    def speak(self) -> Iterator[Spoken]:
+        """It, or one for each error of its group."""
+        rule, title = self.rule, self.can.title
+        if self.fault not in self.can.faults:
+            self.leave(rule.fault, f"{title} cannot do it")
+        for key in COUNTED:
+            if key in rule.options and rule.value(key) != TRIGGERS[key].default:
+                self.leave(key, f"{title} does not count, and without it the fault would come more often")
+        if rule.value("when") == "after" and "when" in rule.options:
+            self.leave("when", f"{title} answers before the app has run")
+        for key in ("after_bytes", "share"):
+            if key in rule.options:
+                self.leave(key, f"{title} does not look into bodies")
+        if "of" in rule.options:
+            self.leave("of", f"{title} slows no answers of its own")
+        for key in _WAYS:
+            if key in rule.options:
+                self.remarks.leave_out(self.at(key), f"{title} has its own way")
+        tests = self.tests()
+        delay = self.delay()
+        probability = rule.value("probability")
+        if self.fault != ANSWER:
+            yield Spoken(rule, self.name, tests, probability, self.fault, delay=delay)
+            return
+        rows = self.rows()
+        for at, (label, single) in enumerate(rows):
+            chance = probability / len(rows)
+            left = 1 - chance * at
+            yield Spoken(
+                rule,
+                f"{self.name}-{label}" if label else self.name,
+                tests,
+                min(1.0, chance / left) if left > 0 else 0.0,
+                ANSWER,
+                self.answer(single),
+                delay,
+            )
+
+    def at(self, key: str) -> str:
+        """The place of a key."""
+        return f"{self.name}: {key}"
+
+    def leave(self, key: str, why: str) -> NoReturn:
+        """Leave the rule out."""
+        self.remarks.leave_out(self.at(key), f"{why}; the rule is left out")
+        raise _LeftOut
+
+    def delay(self) -> float:
+        """Seconds."""
+        low, high = self.rule.value("delay")
+        if not high:
+            return 0.0
+        if self.fault not in self.can.delayed:
+            self.remarks.leave_out(self.at("delay"), f"{self.can.title} does it at once")
+            return 0.0
+        if low < high:
+            self.remarks.change(self.at("delay"), "always the middle of the range")
+        return float(low + high) / 2
+
+    def rows(self) -> list[tuple[str, Rule]]:
+        """The rule, or for a group one rule for each of its errors."""
+        resolved = self.rule.resolved
+        if not isinstance(resolved, Documented) or len(resolved.rows) == 1:
+            return [("", self.rule)]
+        parts = self.rule.parts
+        return [
+            (row.label.replace("/", "-"), type(self.rule).of_parts(row.address, parts))
+            for row in resolved.rows
+        ]
+
+    def answer(self, rule: Rule) -> Answer:
+        """What it says, to a request that is like those that are meant."""
+        always = trials.unconditional(trials.replace_options(rule, **dict.fromkeys((*TRIGGERS, "delay"))))
+        first, second = (
+            _answered(always.named(self.name), target, n) for n, target in enumerate(("/", "/b/k"))
+        )
+        if first != second:
+            self.remarks.change(
+                self.at("answer"), f"every answer has the same ids and resource: {self.can.title} makes none"
+            )
+        return first
+
+    def tests(self) -> tuple[tuple[Test, ...], ...]:
+        """Of a request, by alternatives."""
+        rule = self.rule
+        found = [
+            self.test(key, values, negated=negated)
+            for conditions, negated in ((rule.conditions, False), (rule.unless, True))
+            for key, values in conditions.items()
+            if key not in ("operation", "bucket", "key")
+        ]
+        addressed = [
+            (key, negated)
+            for conditions, negated in ((rule.conditions, False), (rule.unless, True))
+            for key in conditions
+            if key in ("operation", "bucket", "key")
+        ]
+        if not addressed:
+            return (tuple(found),)
+        key = addressed[0][0]
+        if any(negated for _, negated in addressed):
+            self.leave(f"unless.{key}", f"{self.can.title} knows neither buckets nor operations; {SPARED}")
+        vendor = rule.vendor
+        if vendor is not None and vendor.addressing not in ("s3", None):
+            self.leave(key, f"{vendor.id} does not have buckets as S3 has them; {SPARED}")
+        self.remarks.change(
+            self.at(key),
+            "told by the path, /bucket/key; requests with the bucket in their host are read wrongly",
+        )
+        rows = alternatives(rule, vendor)
+        if rows is None:
+            self.leave(key, f"an operation cannot be told by method, path, query and headers; {SPARED}")
+        for row in rows:
+            for each in row:
+                self.check(each.what, key, negated=each.negated)
+        return tuple((*found, *row) for row in rows)
+
+    def test(self, key: str, values: Sequence[str], *, negated: bool) -> Test:
+        """One condition."""
+        word, _, name = key.partition(".")
+        self.check(word, f"unless.{key}" if negated else key, negated=negated)
+        made = _test(word, name, values)
+        if made is None:
+            self.leave(key, f"{self.can.title} has no such test; {SPARED}")
+        return replace(made, negated=negated)
+
+    def check(self, what: str, key: str, *, negated: bool) -> None:
+        """Leave the rule out if there is no such test."""
+        assert what in CONDITIONS
+        if what not in self.can.tests or (negated and what not in self.can.negated):
+            self.leave(key, f"{self.can.title} has no such test; {SPARED}")
+
+
+def _test(word: str, name: str, values: Sequence[str]) -> Test | None:
+    of_value = expressions.of_value
+    if word == "path":
+        return Test(
+            word,
+            expressions.any_of(expressions.of_path(each) for each in values),
+            expressions.any_of(expressions.of_path(each, raw=True) for each in values),
+        )
+    if word == "method":
+        return Test(word, expressions.any_of(of_value(each.upper()) for each in values))
+    if word == "host":
+        return Test(word, expressions.any_of(of_value(each.lower()) for each in values))
+    if word == "header":
+        return Test(word, expressions.any_of(of_value(each) for each in values), name=name)
+    if word == "query":
+        return Test(word, expressions.of_query((name, each) for each in values))
+    if word == "size":
+        ranges = (size_range(each) for each in values)
+        return Test(word, values=tuple((str(low), "" if high is None else str(high)) for low, high in ranges))
+    if any(each[0] == "=" or each.strip("0123456789abcdefABCDEF.:/") for each in values):
+        return None
+    return Test(word, values=tuple((each, "") for each in values))
+
+
+def _answered(rule: Rule, target: str, number: int) -> Answer:
+    """The answer to the GET of a target, at a moment that is always the same: so is what is written."""
+    injector = trials.Trial([rule], "0").injector
+    action = trials.decided_again(
+        injector.own_plan, 0, trials.environ("GET", target, "127.0.0.1"), seq=number, n=number, time=MOMENT
+    )
+    assert isinstance(action, Respond)
+    content_type, headers = "", []
+    for name, value in trials.headers_of(action, MOMENT):
+        if name.lower() == "content-type":
+            content_type = value
+        elif name.lower() not in ("content-length", "connection"):
+            headers.append((name, value))
+    return Answer(action.answer.status, content_type, tuple(headers), action.body)

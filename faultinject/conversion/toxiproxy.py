@@ -1,0 +1,177 @@
+"""Toxiproxy: its configuration (`toxiproxy.json`, what `POST /populate` takes), and what `GET /proxies` answers.
+
+https://github.com/Shopify/toxiproxy#toxics; what each toxic does is in its folder `toxics`.
+"""
+
+from __future__ import annotations
+
+from faultinject.conversion.made import HOUR, milliseconds
+from faultinject.rules.values import number_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from faultinject.conversion.document import Node, Table
+    from faultinject.conversion.made import Rules
+
+    Made = tuple[str, dict[str, Any]] | None
+    """The fault and its keys; None: what it says was left out, or is nothing."""
+
+DOWNSTREAM, UPSTREAM = "downstream", "upstream"
+EACH_REQUEST = "the chance is of each request; there it is of each connection"
+
+
+def fits(value: object) -> bool:
+    """Whether it is a list of proxies, one by name, or a single one."""
+    if isinstance(value, dict):
+        value = [value] if "upstream" in value else [*value.values()]
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(each, dict) and {"upstream", "toxics"} & each.keys() for each in value)
+    )
+
+
+def convert(node: Node, rules: Rules) -> None:
+    """The rules of all proxies."""
+    if isinstance(node.value, dict):
+        proxies = [node] if "upstream" in node.value else [*map(node.table().need, node.value)]
+    else:
+        proxies = node.rows()
+    for each in proxies:
+        _proxy(each, rules, alone=len(proxies) == 1)
+
+
+def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
+    table = node.table()
+    name = table.take("name")
+    called = "proxy" if name is None else name.text()
+    table.unused("listen", "logger", "Logger")
+    upstream = table.take("upstream")
+    enabled = table.take("enabled")
+    toxics = table.take("toxics")
+    table.rest("no key of a proxy")
+    listed = [] if toxics is None else toxics.rows()
+    if enabled is not None and not enabled.flag():
+        node.change("connections are taken and closed; there they are refused")
+        rules.add(node, "close", f"{called}-down")
+        listed = []
+    if listed and not alone:
+        said = "another upstream" if upstream is None else upstream.text()
+        node.change(f"a rule knows no upstream: put these in front of {said} alone")
+    elif upstream is not None:
+        node.remarks.unused(upstream.where)
+    if len(listed) > 1:
+        node.change(
+            "a request gets one of the faults, the first that fires; there a connection gets all of them"
+        )
+    for each in listed:
+        _toxic(each, called, rules)
+
+
+def _toxic(node: Node, proxy: str, rules: Rules) -> None:
+    table = node.table()
+    kind = table.need("type").text(TOXICS)
+    name, given, chance = table.take("name"), table.take("stream"), table.take("toxicity")
+    stream = DOWNSTREAM if given is None else given.text((DOWNSTREAM, UPSTREAM))
+    probability = 1.0 if chance is None else chance.number(0, 1)
+    attributes = table.take("attributes")
+    table.rest("no key of a toxic")
+    if attributes is None:
+        node.refuse("there is no attributes")
+    values = attributes.table()
+    made = TOXICS[kind](node, values, stream)
+    values.rest(f"no attribute of {kind}")
+    if made is None:
+        return
+    fault, keys = made
+    if chance is not None and 0 < probability < 1:
+        chance.change(EACH_REQUEST)
+    called = f"{kind}_{stream}" if name is None else name.text()
+    rules.add(node, fault, f"{proxy}-{called}", probability=None if probability == 1 else probability, **keys)
+
+
+def _number(values: Table, key: str) -> float:
+    found = values.take(key)
+    return 0.0 if found is None else found.number(-(10**12), 10**12)
+
+
+def _when(stream: str) -> str | None:
+    """Upstream is what the client sends, downstream what the server answers: then it has done its work."""
+    return "after" if stream == DOWNSTREAM else None
+
+
+def _latency(node: Node, values: Table, stream: str) -> Made:
+    latency, jitter = _number(values, "latency"), _number(values, "jitter")
+    low, high = max(0.0, latency - jitter), max(0.0, latency + jitter)
+    if not high:
+        return None
+    delay = milliseconds(low)
+    if jitter > 0:
+        delay = f"{delay}..{milliseconds(high)}"
+        node.change("one wait is drawn for a request; there one for each piece of data")
+    return "latency", {"delay": delay, "when": _when(stream)}
+
+
+def _bandwidth(node: Node, values: Table, stream: str) -> Made:
+    rate = int(_number(values, "rate"))
+    if stream == UPSTREAM:
+        node.leave_out("no fault reads an upload slowly")
+        return None
+    if rate <= 0:
+        node.leave_out("a rate of 0 lets nothing through, ever; hang,when=after waits at most an hour")
+        return None
+    return "drip", {"rate": f"{rate}KB"}
+
+
+def _slow_close(node: Node, values: Table, stream: str) -> Made:
+    _number(values, "delay")
+    node.leave_out("no fault keeps a connection open behind a whole answer")
+    return None
+
+
+def _timeout(node: Node, values: Table, stream: str) -> Made:
+    wait = _number(values, "timeout")
+    if wait <= 0 or wait > HOUR * 1000:
+        node.change("a rule waits an hour at most, and closes the connection then")
+        wait = HOUR * 1000
+    return "hang", {"duration": milliseconds(wait), "when": _when(stream)}
+
+
+def _reset_peer(node: Node, values: Table, stream: str) -> Made:
+    wait = _number(values, "timeout")
+    return "reset", {"delay": milliseconds(wait) if wait > 0 else None, "when": _when(stream)}
+
+
+def _slicer(node: Node, values: Table, stream: str) -> Made:
+    size, delay = _number(values, "average_size"), _number(values, "delay")
+    _number(values, "size_variation")
+    if stream == UPSTREAM or size <= 0 or delay <= 0:
+        node.leave_out("no fault says in which pieces data travels")
+        return None
+    rate = max(1, round(size * 1_000_000 / delay))
+    node.change(f"the same speed, {number_text(rate)} bytes a second, without its pieces")
+    return "drip", {"rate": str(rate)}
+
+
+def _limit_data(node: Node, values: Table, stream: str) -> Made:
+    size = max(0, int(_number(values, "bytes")))
+    if not size:
+        return "close", {"when": _when(stream)}
+    node.change("the bytes of one body are counted; there all of a connection, heads too")
+    if stream == UPSTREAM:
+        return "close", {"after_bytes": str(size)}
+    return "truncate", {"keep_bytes": str(size)}
+
+
+TOXICS: dict[str, Callable[[Node, Table, str], Made]] = {
+    "latency": _latency,
+    "bandwidth": _bandwidth,
+    "slow_close": _slow_close,
+    "timeout": _timeout,
+    "reset_peer": _reset_peer,
+    "slicer": _slicer,
+    "limit_data": _limit_data,
+}

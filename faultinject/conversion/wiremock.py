@@ -1,0 +1,308 @@
+"""WireMock: stub mappings, one, several, or an export of all (`{"mappings": […]}`).
+
+https://wiremock.org/docs/simulating-faults/, https://wiremock.org/docs/stubbing/, https://wiremock.org/docs/stateful-behaviour/
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+from http import HTTPStatus
+
+from faultinject.conversion import wiremock_requests
+from faultinject.conversion.made import milliseconds
+from faultinject.conversion.wiremock_requests import Unsayable
+from faultinject.rules.effects import FORBIDDEN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from faultinject.conversion.document import Node, Table
+    from faultinject.conversion.made import Rules
+
+FAULTS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "EMPTY_RESPONSE": ("close", {}, ""),
+    "CONNECTION_RESET_BY_PEER": ("reset", {}, ""),
+    "MALFORMED_RESPONSE_CHUNK": (
+        "truncate",
+        {"keep_bytes": 0},
+        "the head of the app's own answer, cut off behind it; there a head, garbage, and the end",
+    ),
+    "RANDOM_DATA_THEN_CLOSE": ("close", {}, "the connection ends without the garbage"),
+}
+"""By WireMock's word: the fault, its keys, and what is another."""
+LABELS = ("id", "uuid", "persistent", "metadata", "insertionIndex")
+USUAL_PRIORITY = 5
+STARTED = "Started"
+DELAYS = ("fixedDelayMilliseconds", "delayDistribution", "chunkedDribbleDelay")
+LEAST, MOST = 400, 599
+"""The statuses of a plain answer."""
+NINETY = 1.6449
+"""Between so many standard deviations below and above the middle are 90 %."""
+
+
+def fits(value: object) -> bool:
+    """Whether it is a stub mapping or several."""
+    if isinstance(value, dict) and isinstance(value.get("mappings"), list):
+        value = value["mappings"]
+    stubs = value if isinstance(value, list) else [value]
+    return bool(stubs) and all(
+        isinstance(each, dict) and ({"request", "response"} & each.keys()) for each in stubs
+    )
+
+
+def convert(node: Node, rules: Rules) -> None:
+    """Its rules, those of a higher priority first."""
+    if isinstance(node.value, dict) and "mappings" in node.value:
+        table = node.table()
+        given = table.need("mappings").rows()
+        table.unused("meta", "importOptions")
+        table.rest("no part of stub mappings")
+    else:
+        given = node.rows() if isinstance(node.value, list) else [node]
+    stubs = [_Stub(each) for each in given]
+    stubs.sort(key=lambda each: each.priority)
+    _Scenarios(stubs).number()
+    for at, each in enumerate(stubs):
+        each.convert(rules, spares=any(each.spares(other) for other in stubs[at + 1 :]))
+
+
+class _Stub:
+    """One mapping."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._table = node.table()
+        self._table.unused(*LABELS)
+        name, priority = self._table.take("name"), self._table.take("priority")
+        self.priority = USUAL_PRIORITY if priority is None else priority.number()
+        self._name = "" if name is None else name.text()
+        self.scenario = self._text("scenarioName")
+        self.state = self._text("requiredScenarioState")
+        self.next_state = self._text("newScenarioState")
+        self.triggers: dict[str, int] | None = None
+        """By its place in its scenario."""
+
+    def _text(self, key: str) -> str | None:
+        found = self._table.take(key)
+        return None if found is None else found.text()
+
+    @property
+    def asked(self) -> str:
+        """What it asks of requests, for comparison."""
+        return json.dumps(self.node.value.get("request"), sort_keys=True)
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether it is anything but an ordinary answer."""
+        response = self.node.value.get("response")
+        said = response if isinstance(response, dict) else {}
+        status = said.get("status", 200)
+        broken_or_late = any(said.get(key) for key in ("fault", *DELAYS))
+        return broken_or_late or not (isinstance(status, int) and status < LEAST)
+
+    def spares(self, later: _Stub) -> bool:
+        """Whether its requests may be such that would get the fault of a later stub."""
+        if self.is_fault or not later.is_fault or self.triggers is not None:
+            return False
+        mine, other = (each.node.value.get("request") or {} for each in (self, later))
+        return not any(
+            isinstance(mine.get(key), str) and isinstance(other.get(key), str) and mine[key] != other[key]
+            for key in ("method", "url", "urlPath")
+            if "ANY" not in (mine.get(key), other.get(key))
+        )
+
+    def convert(self, rules: Rules, *, spares: bool) -> None:
+        """Its rule, if it is a fault.
+
+        Args:
+            rules: get it.
+            spares: where it is none, it keeps the fault of a later stub from its requests.
+        """
+        table = self._table
+        request, response = table.take("request"), table.take("response")
+        if response is None:
+            self.node.refuse("there is no response")
+        try:
+            found = {} if request is None else wiremock_requests.conditions(request)
+        except Unsayable:
+            self._leave()
+            return
+        if self.scenario is not None and self.triggers is None:
+            self.node.leave_out(
+                "its scenario is no row of answers to the same requests, and without it the fault would come more often"
+            )
+            self._leave()
+            return
+        table.rest("no part of a stub that is a fault")
+        if not self.is_fault:
+            if spares:
+                response.leave_out(
+                    "the app answers it, as it should; but the rule of a later stub is for its requests too"
+                )
+            else:
+                response.remarks.unused(response.where)
+            return
+        made = _Response(response).fault()
+        if made is not None:
+            triggers = {key: value for key, value in (self.triggers or {}).items() if value}
+            rules.add(self.node, made[0], self._name, **found, **triggers, **made[1])
+
+    def _leave(self) -> None:
+        for key in self._table:
+            self._table.take(key)
+
+
+class _Scenarios:
+    """Scenarios of which each state leads to one other, for the same requests: the first request gets the first, and so on."""
+
+    def __init__(self, stubs: list[_Stub]) -> None:
+        self._by_name: dict[str, list[_Stub]] = {}
+        for each in stubs:
+            if each.scenario is not None:
+                self._by_name.setdefault(each.scenario, []).append(each)
+
+    def number(self) -> None:
+        """Say which of the requests each stub is for."""
+        for stubs in self._by_name.values():
+            if len({each.asked for each in stubs}) > 1:
+                continue
+            by_state = {each.state: each for each in stubs}
+            state, chain = STARTED, list[_Stub]()
+            while (found := by_state.pop(state, None)) is not None:
+                chain.append(found)
+                state = found.next_state or ""
+            if len(chain) < len(stubs) or state == STARTED or state in {each.state for each in chain}:
+                continue
+            for place, each in enumerate(chain):
+                each.triggers = {"skip": place, "times": int(each.next_state is not None)}
+
+
+class _Response:
+    """What a stub answers."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._table = node.table()
+
+    def fault(self) -> tuple[str, dict[str, Any]] | None:
+        """The fault with its keys; None: it is none, which is told."""
+        table = self._table
+        delay = self._delay()
+        dribble = table.take("chunkedDribbleDelay")
+        given = table.take("fault")
+        status = table.take("status")
+        number = 200 if status is None else int(status.number(100, 999))
+        if given is not None:
+            word = given.text(FAULTS)
+            fault, keys, other = FAULTS[word]
+            if other:
+                given.change(other)
+            self._rest("a connection that breaks carries no answer")
+            if dribble is not None:
+                dribble.leave_out("a connection that breaks carries no answer")
+            return fault, {**keys, "delay": delay}
+        if not LEAST <= number <= MOST:
+            return self._late(number, delay, dribble)
+        if dribble is not None:
+            dribble.leave_out("only the app's own answer and documented errors are slowed")
+        return f"http:{number}", {"delay": delay, **self._said(number)}
+
+    def _late(
+        self, number: int, delay: str | None, dribble: Node | None
+    ) -> tuple[str, dict[str, Any]] | None:
+        """An ordinary answer: the app has its own."""
+        proxied = self._table.take("proxyBaseUrl")
+        if proxied is None:
+            self.node.change(f"the app's own answer instead of a {number} made up")
+        body = self._body()
+        for key in ("statusMessage", "headers"):
+            self._table.take(key)
+        self._table.rest("no part of a late answer")
+        if dribble is None:
+            return "latency", {"delay": delay}
+        said = dribble.table()
+        total = said.need("totalDuration").number(1)
+        said.need("numberOfChunks").number(1)
+        said.rest("no part of a dribble")
+        if not body:
+            dribble.leave_out(
+                "how long a body takes depends on its length, and that of the app's is not known"
+            )
+            return None if delay is None else ("latency", {"delay": delay})
+        rate = max(1, round(len(body) * 1000 / total))
+        dribble.change(f"{rate} bytes a second, of a body of any length, without its pieces")
+        return "drip", {"rate": str(rate), "delay": delay}
+
+    def _delay(self) -> str | None:
+        fixed, drawn = self._table.take("fixedDelayMilliseconds"), self._table.take("delayDistribution")
+        wait = 0.0 if fixed is None else fixed.number()
+        if drawn is None:
+            return milliseconds(wait) if wait else None
+        said = drawn.table()
+        kind = said.need("type").text(("uniform", "lognormal", "fixed"))
+        if kind == "uniform":
+            low, high = said.need("lower").number(), said.need("upper").number()
+        elif kind == "fixed":
+            low = high = said.need("milliseconds").number()
+        else:
+            median, sigma = said.need("median").number(), said.need("sigma").number(0, 100)
+            low, high = median / math.exp(NINETY * sigma), min(median * math.exp(NINETY * sigma), 1e12)
+            low, high = round(low), round(high)
+            said.take("maxValue")
+            drawn.change("drawn evenly over the middle 90 % of it, without its long tail")
+        said.rest("no part of a distribution")
+        return f"{milliseconds(wait + low)}..{milliseconds(wait + high)}"
+
+    def _body(self) -> str | None:
+        table = self._table
+        plain, structured, encoded = table.take("body"), table.take("jsonBody"), table.take("base64Body")
+        if structured is not None:
+            return json.dumps(structured.value)
+        if encoded is not None:
+            try:
+                return base64.b64decode(encoded.text(), validate=True).decode()
+            except (ValueError, binascii.Error):
+                encoded.leave_out("no text: a body of other bytes cannot be said")
+                return None
+        return None if plain is None else plain.text()
+
+    def _said(self, number: int) -> dict[str, Any]:
+        """The keys of a plain answer: body and headers."""
+        table = self._table
+        keys: dict[str, Any] = {"message": self._body()}
+        if keys["message"] is None:
+            keys["message"] = ""
+        phrase = table.take("statusMessage")
+        if phrase is not None and phrase.text() != _phrase(number):
+            phrase.leave_out("the reason phrase is the standard one")
+        headers = table.take("headers")
+        given = None if headers is None else headers.table()
+        for name in given or ():
+            assert given is not None
+            self._header(given, name, keys)
+        if table.take("proxyBaseUrl") is not None:
+            self.node.change("nothing is asked of the server behind it")
+        self._rest("a plain answer has no such thing")
+        return keys
+
+    def _header(self, given: Table, name: str, keys: dict[str, Any]) -> None:
+        value = given.need(name)
+        if isinstance(value.value, list):
+            value.leave_out("a header that comes several times")
+        elif name.lower() == "content-type":
+            keys["content_type"] = value.text()
+        elif name.lower() in (*FORBIDDEN, "connection"):
+            value.leave_out("the server sets it itself")
+        else:
+            keys.setdefault("set", {})[name] = value.text()
+
+    def _rest(self, why: str) -> None:
+        self._table.rest(why)
+
+
+def _phrase(number: int) -> str:
+    return HTTPStatus(number).phrase if number in {*HTTPStatus} else ""

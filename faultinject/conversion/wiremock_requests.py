@@ -1,0 +1,165 @@
+"""What a stub of WireMock asks of a request, as the conditions of a rule.
+
+https://wiremock.org/docs/request-matching/
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl, unquote
+
+from faultinject.conversion.made import literal, literal_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from faultinject.conversion.document import Node, Table
+
+    Conditions = dict[str, Any]
+
+CANNOT = "no condition says this, and without it the fault would come to other requests"
+REGEX = "no pattern is such a regular expression, and without it the fault would come to other requests"
+QUERY = "requests with further parameters get it too"
+_SAFE = re.compile(r"[\w~!@%&=:;,'\"<>/ -]")
+_ESCAPED = re.compile(r"\\([^\w\s])")
+
+
+class Unsayable(Exception):
+    """A condition cannot be said; it has been told of."""
+
+
+def conditions(node: Node) -> Conditions:
+    """The conditions of a `request`.
+
+    Raises:
+        Unsayable: one of them cannot be said, and the stub is left out.
+        ConfigurationError: a value is of another type.
+    """
+    table = node.table()
+    found: Conditions = {}
+    unless: Conditions = {}
+    method = table.take("method")
+    if method is not None and method.text().upper() != "ANY":
+        found["method"] = literal(method.text())
+    _url(table, found)
+    for key, word in (("headers", "header"), ("queryParameters", "query")):
+        given = table.take(key)
+        matchers = None if given is None else given.table()
+        for name in matchers or ():
+            assert matchers is not None
+            _match(matchers.need(name), word, name, found, unless)
+    for key, word in (("host", "host"), ("clientIp", "client")):
+        given = table.take(key)
+        if given is not None:
+            matcher = given.table()
+            found[word] = literal(matcher.need("equalTo").text())
+            matcher.take("caseInsensitive")
+            if matcher.rest(CANNOT):
+                raise Unsayable
+    if table.rest(CANNOT):
+        raise Unsayable
+    return found | ({"unless": unless} if unless else {})
+
+
+def _url(table: Table, found: Conditions) -> None:
+    for key in ("url", "urlPath", "urlPathTemplate", "urlPathPattern", "urlPattern"):
+        given = table.take(key)
+        if given is None:
+            continue
+        text = given.text()
+        if key in ("url", "urlPath"):
+            path, mark, query = text.partition("?")
+            found["path"] = literal_path(unquote(path))
+            if key == "url":
+                given.change(QUERY)
+            if mark:
+                found["query"] = {
+                    name: literal(value) for name, value in parse_qsl(query, keep_blank_values=True)
+                }
+        elif key == "urlPathTemplate":
+            if {*"*?"} & {*text} or text.endswith("/"):
+                given.leave_out(REGEX)
+                raise Unsayable
+            found["path"] = re.sub(r"\{[^{}/]*\}", "*", text)
+            given.change("a * stands for an empty segment too")
+        else:
+            pattern = path_pattern(text)
+            if pattern is None:
+                given.leave_out(REGEX)
+                raise Unsayable
+            if pattern:
+                found["path"] = pattern
+            if key == "urlPattern" and not text.endswith(".*"):
+                given.change(QUERY)
+
+
+def path_pattern(regex: str) -> str | None:
+    """The pattern of paths that means the same; empty: every path; None: there is none."""
+    whole = regex.removeprefix("^").removesuffix("$")
+    if whole in (".*", "/.*"):
+        return ""
+    texts = [_plain(each) for each in whole.split(".*")]
+    head, tail = texts[0] or "", texts[-1] or ""
+    if None in texts or whole[:1] != "/" or len(texts) > 2:
+        return None
+    if len(texts) == 1:
+        return None if "?" in head else literal_path(head)
+    if not head.endswith("/") or "/" in tail or {*"*?"} & {*head, *tail}:
+        return None
+    return f"{head}**/*{tail}" if tail else head
+
+
+def _plain(regex: str) -> str | None:
+    """The text of an expression without operators; None where it has some."""
+    text = _ESCAPED.sub("", regex)
+    if not all(_SAFE.match(each) or each == "." for each in text) or "." in text:
+        return None
+    return _ESCAPED.sub(r"\1", regex)
+
+
+def _match(node: Node, word: str, name: str, found: Conditions, unless: Conditions) -> None:
+    """One matcher of a header or a parameter."""
+    table = node.table()
+    any_case = table.take("caseInsensitive")
+    if any_case is not None and any_case.flag():
+        any_case.leave_out(
+            "values are compared as they are written, and the fault would come to other requests"
+        )
+        raise Unsayable
+    place, pattern = found, None
+    for key, value in _matchers(table):
+        negated = key.startswith("doesNot")
+        place = unless if negated or (key == "absent" and value.flag()) else found
+        if key == "absent":
+            pattern = ""
+        elif key == "equalTo":
+            pattern = literal(value.text())
+        elif key in ("contains", "doesNotContain"):
+            pattern = None if "*" in value.text() else f"*{value.text()}*"
+        else:
+            pattern = value_pattern(value.text())
+    if pattern is None or table.rest(CANNOT):
+        node.leave_out(REGEX if pattern is None else CANNOT)
+        raise Unsayable
+    place.setdefault(word, {})[name] = pattern
+
+
+def _matchers(table: Table) -> list[tuple[str, Node]]:
+    words = ("absent", "equalTo", "contains", "doesNotContain", "matches", "doesNotMatch")
+    found = [(key, value) for key in words if key in table and (value := table.take(key)) is not None]
+    if len(found) != 1:
+        table.node.leave_out(CANNOT)
+        raise Unsayable
+    return found
+
+
+def value_pattern(regex: str) -> str | None:
+    """The pattern of values that means the same; empty: any value; None: there is none."""
+    pieces = [_plain(each) for each in regex.removeprefix("^").removesuffix("$").split(".*")]
+    if None in pieces or any("*" in (each or "") for each in pieces):
+        return None
+    text = "*".join(each or "" for each in pieces)
+    if text[:1] == "=":
+        return None if "*" in text else literal(text)
+    return "" if text == "*" else text

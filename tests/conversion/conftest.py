@@ -1,0 +1,88 @@
+"""Documents of other tools through the command line: what comes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator
+
+from faultinject import Rule, Scenario
+from faultinject.cli.program import program
+from faultinject.cli.schemas import SCHEMAS
+from faultinject.rules.production import production_reason
+
+SCHEMA = Draft202012Validator(SCHEMAS["convert"][1]())
+
+
+class Converted(NamedTuple):
+    """What the command said."""
+
+    code: int
+    rules: list[str]
+    remarks: list[tuple[str, str, str]]
+    text: str
+    errors: str
+
+    def told(self, kind):
+        """The places of one kind."""
+        return [where for its, where, _ in self.remarks if its == kind]
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch):
+    """No variable of the machine says anything to faultinject."""
+    for name in [*os.environ]:
+        if name.startswith("FAULTINJECT_") or production_reason({name: os.environ[name]}):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def convert(tmp_path, monkeypatch):
+    """Convert a value of JSON, or a text, with `--json`."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(document, *arguments):
+        text = document if isinstance(document, str) else json.dumps(document)
+        (tmp_path / "given.json").write_text(text, encoding="utf-8")
+        return run_json("given.json", *arguments)
+
+    return call
+
+
+@pytest.fixture
+def export():
+    """Write rules for a proxy."""
+
+    def call(target, *rules, **options):
+        arguments = [f"--{name}={value}" for name, value in options.items()]
+        return run_json("--to", target, *(each for rule in rules for each in ("-r", rule)), *arguments)
+
+    return call
+
+
+def run_json(*arguments):
+    """What `convert --json` says; the rules are read back from its text where that is a scenario."""
+    result = CliRunner().invoke(program, ["convert", *arguments, "--json"], prog_name="faultinject")
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    if result.exit_code == 2:
+        return Converted(2, [], [], result.stdout, result.stderr)
+    data = json.loads(result.stdout)
+    assert [each.message for each in SCHEMA.iter_errors(data)] == []
+    rules = [str(Rule(each.pop("fault"), **each)) for each in data["rules"]]
+    if data["to"] == "rules":
+        assert [str(each) for each in Scenario.from_toml(data["text"]).rules] == rules
+    remarks = [
+        (each["kind"], each["where"].removeprefix("given.json: "), each["why"]) for each in data["remarks"]
+    ]
+    assert data["complete"] is (result.exit_code == 0)
+    assert result.stderr.splitlines() == [
+        f"faultinject: {each['where']}: {each['kind']}: {each['why']}"
+        for each in data["remarks"]
+        if each["kind"] != "unused"
+    ]
+    return Converted(result.exit_code, rules, remarks, data["text"], result.stderr)

@@ -1,0 +1,400 @@
+"""Faults of other tools as rules: each field is carried, or named with its place and why."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+import faultinject
+
+
+def test_testbench(convert):
+    """One rule an instruction, in their order, each for one request of the test; what comes in the middle of a body as near as a rule can."""
+    found = convert(
+        {
+            "id": "abc",
+            "completed": False,
+            "instructions": {
+                "storage.buckets.list": ["return-503", "return-reset-connection", "return-418"],
+                "storage.objects.insert": [
+                    "return-503-after-256K",
+                    "stall-for-3s-after-256K",
+                    "return-broken-stream-final-chunk-after-1024B",
+                ],
+                "storage.objects.get": ["return-broken-stream", "return-broken-stream-after-64K", "stall-for-3s-after-4K"],
+            },
+            "transport": "HTTP",
+        }
+    )  # fmt: skip
+    head = "header.x-retry-test-id==abc,"
+    assert found.rules == [
+        f'gcs:backendError,{head}operation=storage.buckets.list,times=1,status=503,message="Retry Test: Caused a 503",name=storage.buckets.list.1',
+        f"reset,{head}operation=storage.buckets.list,vendor=gcs,times=1,name=storage.buckets.list.2",
+        f'http:418,{head}operation=storage.buckets.list,vendor=gcs,times=1,message="Retry Test: Caused a 418",name=storage.buckets.list.3',
+        f'gcs:backendError,{head}operation=storage.objects.insert,times=1,status=503,message="Retry Test: Caused a 503",after_bytes=262144,name=storage.objects.insert.1',
+        f"stall,{head}operation=storage.objects.insert,vendor=gcs,times=1,duration=3s,after_bytes=262144,name=storage.objects.insert.2",
+        f"truncate,{head}operation=storage.objects.insert,vendor=gcs,times=1,keep_bytes=1024,name=storage.objects.insert.3",
+        f"truncate,{head}operation=storage.objects.get,vendor=gcs,times=1,keep_bytes=4,name=storage.objects.get.1",
+        f"truncate,{head}query.alt=media,operation=storage.objects.get,vendor=gcs,times=1,keep_bytes=65536,name=storage.objects.get.2",
+        f"stall,{head}query.alt=media,operation=storage.objects.get,vendor=gcs,times=1,when=after,duration=3s,after_bytes=4096,name=storage.objects.get.3",
+    ]
+    assert found.code == 0
+    assert found.told("changed") == [
+        "instructions.storage.objects.insert[0]",
+        "instructions.storage.objects.insert[1]",
+        "instructions.storage.objects.insert[2]",
+        "instructions.storage.objects.get[1]",
+        "instructions.storage.objects.get[2]",
+    ]
+    assert found.told("unused") == ["completed"]
+
+
+def test_testbench_that_is_not_of_http(convert):
+    """An instruction without effect over HTTP, another transport, a key that is none."""
+    found = convert({"instructions": {"storage.objects.get": ["redirect-send-token-x"]}, "more": 1})
+    assert (found.code, found.rules) == (1, [])
+    assert found.told("left out") == ["more", "instructions.storage.objects.get[0]"]
+    assert found.told("changed") == ["given.json"]
+    found = convert({"instructions": {"storage.objects.get": ["return-503"]}, "transport": "GRPC", "more": 1})
+    assert (found.code, found.rules, found.told("left out")) == (1, [], ["transport", "more"])
+
+
+def test_localstack(convert):
+    """The documented error of S3, its status where that is another, a plain one for what S3 does not document."""
+    found = convert(
+        [
+            {"service": "s3", "region": "us-east-1", "operation": "PutObject", "probability": 0.5,
+             "error": {"statusCode": 503, "code": "SlowDown"}},
+            {"service": "s3", "region": "*", "operation": "*", "error": {"statusCode": 500, "code": "SlowDown"}},
+            {"service": "s3", "error": {"code": "Throttled", "statusCode": 429}},
+            {"service": "s3", "error": {"code": "SlowDwn", "statusCode": 200}},
+            {"service": "s3", "operation": "PutObjekt"},
+            {"service": "s3", "account": "1"},
+            {"service": "s3", "error": {"message": "x"}},
+            {"service": "kms", "region": "x"},
+            {},
+        ]
+    )  # fmt: skip
+    assert found.rules == [
+        "s3:SlowDown,header.authorization=*/us-east-1/*,operation=PutObject,probability=0.5,name=SlowDown",
+        "s3:SlowDown,status=500,name=SlowDown-2",
+        "http:429,vendor=s3,message=Throttled,name=Throttled",
+        "s3:ServiceUnavailable,name=ServiceUnavailable",
+        "s3:ServiceUnavailable,name=ServiceUnavailable-2",
+    ]
+    assert found.code == 1
+    assert [(kind, where) for kind, where, _ in found.remarks] == [
+        ("changed", "[0].region"),
+        ("changed", "[2]"),
+        ("left out", "[3]"),
+        ("left out", "[4]"),
+        ("left out", "[5].account"),
+        ("left out", "[6].error.message"),
+        ("left out", "[7]"),
+        ("changed", "[8]"),
+    ]
+    why = {where: why for _, where, why in found.remarks}
+    assert "did you mean s3:SlowDown?" in why["[3]"]
+    assert "did you mean PutObject?" in why["[4]"]
+    assert why["[7]"] == "kms is no storage service"
+
+
+def test_localstack_effects(convert):
+    """A latency; none of 0; nothing else is documented."""
+    assert convert({"latency": 5000}).rules == ["latency,delay=5s,name=network"]
+    found = convert({"latency": 0, "jitter": 3})
+    assert (found.code, found.rules, found.told("left out")) == (1, [], ["jitter"])
+    assert convert([]).rules == []
+
+
+def toxic(kind, stream="downstream", toxicity=1.0, **attributes):
+    """As toxiproxy writes one."""
+    return {"name": f"{kind}_{stream}", "type": kind, "stream": stream, "toxicity": toxicity, "attributes": attributes}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "rule", "left_out", "changed"),
+    [
+        (toxic("latency", latency=1000), "latency,when=after,delay=1s", [], []),
+        (toxic("latency", "upstream", latency=1000, jitter=100), "latency,delay=0.9s..1.1s", [], [""]),
+        (toxic("latency", latency=50, jitter=100), "latency,when=after,delay=0s..0.15s", [], [""]),
+        (toxic("latency", latency=0), None, [], []),
+        (toxic("latency", latency=10**9), "latency,when=after,delay=1h", [], []),
+        (toxic("bandwidth", rate=10), "drip,rate=10KB", [], []),
+        (toxic("bandwidth", rate=0), None, [""], []),
+        (toxic("bandwidth", "upstream", rate=10), None, [""], []),
+        (toxic("slow_close", delay=10), None, [""], []),
+        (toxic("timeout", timeout=2000), "hang,when=after,duration=2s", [], []),
+        (toxic("timeout", "upstream", timeout=0), "hang,duration=1h", [], [""]),
+        (toxic("reset_peer", timeout=10), "reset,when=after,delay=10ms", [], []),
+        (toxic("reset_peer", "upstream"), "reset", [], []),
+        (toxic("slicer", average_size=64, size_variation=2, delay=1000), "drip,rate=64000", [], [""]),
+        (toxic("slicer", average_size=64, delay=0), None, [""], []),
+        (toxic("limit_data", bytes=1000), "truncate,keep_bytes=1000", [], [""]),
+        (toxic("limit_data", "upstream", bytes=1000), "close,after_bytes=1000", [], [""]),
+        (toxic("limit_data", bytes=0), "close,when=after", [], []),
+        (toxic("timeout", toxicity=0.25, timeout=2000), "hang,probability=0.25,when=after,duration=2s", [], [".toxicity"]),
+        (toxic("reset_peer", "upstream", toxicity=0), "reset,probability=0", [], []),
+        (toxic("bandwidth", rate=10, burst=3), "drip,rate=10KB", [".attributes.burst"], []),
+        ({**toxic("bandwidth", rate=10), "weight": 3}, "drip,rate=10KB", [".weight"], []),
+    ],
+)  # fmt: skip
+def test_toxics(convert, given, rule, left_out, changed):
+    """Each toxic by its stream: upstream before the app sees the request, downstream when it has run."""
+    found = convert([{"name": "s3", "listen": ":1", "upstream": "a:2", "enabled": True, "toxics": [given]}])
+    name = f",name=s3-{given['name']}"
+    assert found.rules == ([] if rule is None else [rule + name])
+    assert found.told("left out") == [f"[0].toxics[0]{each}" for each in left_out]
+    assert found.told("changed") == [f"[0].toxics[0]{each}" for each in changed]
+    assert found.told("unused") == ["[0].listen", "[0].upstream"]
+    assert found.code == int(bool(left_out))
+
+
+def test_toxiproxy_forms(convert):
+    """What GET /proxies answers, a single proxy, one that is down, several with toxics, several toxics."""
+    down = {"name": "s3", "upstream": "a:2", "enabled": False, "toxics": [toxic("reset_peer")]}
+    assert convert([{"toxics": []}], "--from", "toxiproxy").rules == []
+    found = convert(down)
+    assert (found.rules, found.told("changed")) == (["close,name=s3-down"], ["given.json"])
+    two = {"upstream": "a:2", "toxics": [toxic("reset_peer", "upstream"), {"type": "bandwidth", "attributes": {"rate": 1}}]}  # fmt: skip
+    found = convert({"a": two, "b": {"toxics": [toxic("reset_peer")], "x": 1}})
+    assert found.rules == [
+        "reset,name=proxy-reset_peer_upstream",
+        "drip,rate=1KB,name=proxy-bandwidth_downstream",
+        "reset,when=after,name=proxy-reset_peer_downstream",
+    ]
+    assert found.told("changed") == ["a", "a", "b"]
+    assert found.told("left out") == ["b.x"]
+
+
+def action(kind, after=None, **parameters):
+    """As a template has one."""
+    return {
+        "actionId": kind,
+        "description": "x",
+        "parameters": parameters,
+        **({"startAfter": after} if after else {}),
+    }
+
+
+def test_fis(convert):
+    """Errors of S3's API and an S3 that cannot be reached, in the windows in which their actions run."""
+    found = convert(
+        {
+            "experimentTemplate": {
+                "description": "x",
+                "targets": {},
+                "stopConditions": [{"source": "none"}, {"source": "aws:cloudwatch:alarm", "value": "a"}],
+                "actions": {
+                    "slow": {**action("aws:fis:inject-api-throttle-error", ["wait"], duration="PT5M", service="s3",
+                                      percentage="30", operations="PutObject, GetObject"), "targets": {"Roles": "r"}},
+                    "wait": action("aws:fis:wait", duration="PT1M30S"),
+                    "down": action("aws:fis:inject-api-unavailable-error", ["slow", "stop"], service="s3", percentage="100"),
+                    "broken": action("aws:fis:inject-api-internal-error", ["down"], service="s3", duration="P1DT1H"),
+                    "cut": action("aws:network:disrupt-connectivity", duration="PT5M", scope="s3"),
+                    "zone": action("aws:network:disrupt-connectivity", duration="PT5M", scope="vpc"),
+                    "nowhere": action("aws:network:disrupt-connectivity", duration="PT5M"),
+                    "other": action("aws:fis:inject-api-internal-error", service="ec2"),
+                    "more": action("aws:fis:inject-api-internal-error", service="s3", when="x"),
+                    "most": action("aws:network:disrupt-connectivity", scope="all", prefixListIdentifier="x"),
+                    "any": action("localstack:generic:api-error", service="s3", region="eu-west-1", operation="GetObject",
+                                  percentage="50", exception="SlowDown", errorCode="503"),
+                    "plain": action("localstack:generic:api-error"),
+                    "stop": {"actionId": "aws:ec2:stop-instances"},
+                },
+            },
+            "ResponseMetadata": {},
+        }
+    )  # fmt: skip
+    assert found.rules == [
+        "s3:SlowDown,operation=PutObject,operation=GetObject,probability=0.3,begin=90s,end=390s,name=slow",
+        "s3:ServiceUnavailable,begin=390s,name=down",
+        "s3:InternalError,begin=390s,end=90390s,name=broken",
+        "hang,vendor=s3,end=5m,duration=1h,name=cut",
+        "s3:SlowDown,header.authorization=*/eu-west-1/*,operation=GetObject,probability=0.5,name=any",
+        "s3:InternalError,name=plain",
+    ]
+    assert found.told("left out") == [
+        "ResponseMetadata",
+        "experimentTemplate.stopConditions[1]",
+        *(f"experimentTemplate.actions.{each}" for each in ("zone", "nowhere", "other", "more.parameters.when",
+                                                            "most.parameters.prefixListIdentifier", "stop")),
+    ]  # fmt: skip
+    assert found.told("changed") == [
+        f"experimentTemplate.actions.{each}" for each in ("slow.targets", "cut", "any.parameters.region")
+    ]
+    assert convert({"actions": {"a": action("aws:fis:inject-api-internal-error")}}).rules == [
+        "s3:InternalError,name=a"
+    ]
+
+
+def stub(response, name=None, **more):
+    """A mapping for `/a`."""
+    return {"request": {"urlPath": "/a", **more}, "response": response, **({"name": name} if name else {})}
+
+
+@pytest.mark.parametrize(
+    ("response", "rule", "left_out", "changed"),
+    [
+        ({"fault": "EMPTY_RESPONSE"}, "close,path=/a", [], []),
+        ({"fault": "CONNECTION_RESET_BY_PEER", "fixedDelayMilliseconds": 20}, "reset,path=/a,delay=20ms", [], []),
+        ({"fault": "MALFORMED_RESPONSE_CHUNK"}, "truncate,path=/a,keep_bytes=0", [], [".fault"]),
+        ({"fault": "RANDOM_DATA_THEN_CLOSE", "body": "x", "chunkedDribbleDelay": {}}, "close,path=/a", [".body", ".chunkedDribbleDelay"], [".fault"]),
+        ({"status": 503}, "http:503,path=/a,message=", [], []),
+        ({"status": 503, "jsonBody": {"a": 1}, "headers": {"Content-Type": "application/json", "X-A": "b", "Date": "x", "X-B": ["c", "d"]}},
+         'http:503,path=/a,message="{\\"a\\": 1}",content_type=application/json,set.x-a=b', [".headers.Date", ".headers.X-B"], []),
+        ({"status": 500, "base64Body": "aGk=", "statusMessage": "Internal Server Error"}, "http:500,path=/a,message=hi", [], []),
+        ({"status": 500, "base64Body": "/w==", "statusMessage": "Oh", "transformers": []}, "http:500,path=/a,message=",
+         [".base64Body", ".statusMessage", ".transformers"], []),
+        ({"status": 555, "proxyBaseUrl": "http://x", "chunkedDribbleDelay": {}}, "http:555,path=/a,message=", [".chunkedDribbleDelay"], [""]),
+        ({"status": 200, "fixedDelayMilliseconds": 1500, "body": "x", "headers": {}}, "latency,path=/a,delay=1.5s", [], [""]),
+        ({"proxyBaseUrl": "http://x", "delayDistribution": {"type": "uniform", "lower": 100, "upper": 2000}}, "latency,path=/a,delay=0.1s..2s", [], []),
+        ({"proxyBaseUrl": "http://x", "delayDistribution": {"type": "fixed", "milliseconds": 5}}, "latency,path=/a,delay=5ms..5ms", [], []),
+        ({"proxyBaseUrl": "http://x", "fixedDelayMilliseconds": 10, "delayDistribution": {"type": "lognormal", "median": 80, "sigma": 0.4, "maxValue": 9}},
+         "latency,path=/a,delay=51ms..164ms", [], [".delayDistribution"]),
+        ({"status": 200, "body": "0123456789", "chunkedDribbleDelay": {"numberOfChunks": 5, "totalDuration": 1000}}, "drip,path=/a,rate=10", [], ["", ".chunkedDribbleDelay"]),
+        ({"status": 200, "chunkedDribbleDelay": {"numberOfChunks": 5, "totalDuration": 1000}}, None, [".chunkedDribbleDelay"], [""]),
+        ({"fixedDelayMilliseconds": 1, "chunkedDribbleDelay": {"numberOfChunks": 5, "totalDuration": 1000}}, "latency,path=/a,delay=1ms", [".chunkedDribbleDelay"], [""]),
+        ({"status": 503, "headers": {"X A": "b"}}, None, [None], []),
+        ({"status": 200, "fixedDelayMilliseconds": 0}, None, [], []),
+    ],
+)  # fmt: skip
+def test_wiremock_responses(convert, response, rule, left_out, changed):
+    """Faults, delays, statuses with their bodies."""
+    found = convert(stub(response))
+    assert found.rules == ([] if rule is None else [rule])
+    assert found.told("left out") == [
+        "given.json" if each is None else f"response{each}" for each in left_out
+    ]
+    assert found.told("changed") == [f"response{each}" for each in changed]
+
+
+@pytest.mark.parametrize(
+    ("request_", "conditions", "changed"),
+    [
+        ({"method": "ANY"}, "", []),
+        ({"method": "PUT", "url": "/a%20b?uploads&x=1%2B"}, 'method=PUT,path="/a b",query.uploads=,query.x=1+,', [".url"]),
+        ({"urlPath": "/a*b"}, "path==/a*b,", []),
+        ({"urlPath": "/a/"}, "path==/a/,", []),
+        ({"urlPath": "/a%3Fb"}, "path==/a?b,", []),
+        ({"urlPathTemplate": "/a/{id}/b"}, "path=/a/*/b,", [".urlPathTemplate"]),
+        ({"urlPathPattern": "/.*"}, "", []),
+        ({"urlPathPattern": "^/photos/.*$"}, "path=/photos/,", []),
+        ({"urlPathPattern": r"/photos/.*\.jpg"}, "path=/photos/**/*.jpg,", []),
+        ({"urlPathPattern": r"/a\*b"}, "path==/a*b,", []),
+        ({"urlPattern": "/photos/.*"}, "path=/photos/,", []),
+        ({"urlPattern": "/photos"}, "path=/photos,", [".urlPattern"]),
+        ({"headers": {"X-A": {"equalTo": "=b"}, "X-B": {"contains": "c"}}}, "header.x-a===b,header.x-b=*c*,", []),
+        ({"headers": {"X-A": {"absent": True}, "X-B": {"absent": False}}}, "header.x-b=,unless.header.x-a=,", []),
+        ({"headers": {"X-A": {"doesNotContain": "b"}, "X-B": {"doesNotMatch": "c.*"}}}, "unless.header.x-a=*b*,unless.header.x-b=c*,", []),
+        ({"queryParameters": {"a": {"matches": ".*"}, "b": {"matches": "x.*y", "caseInsensitive": False}}}, "query.a=,query.b=x*y,", []),
+        ({"queryParameters": {"a": {"matches": "=b"}}}, "query.a===b,", []),
+        ({"host": {"equalTo": "a.example"}, "clientIp": {"equalTo": "10.0.0.1"}}, "host=a.example,client=10.0.0.1,", []),
+    ],
+)  # fmt: skip
+def test_wiremock_requests(convert, request_, conditions, changed):
+    """Matchers that a condition can say."""
+    found = convert({"request": request_, "response": {"fault": "EMPTY_RESPONSE"}})
+    assert found.rules == [f"close,{conditions}".removesuffix(",")]
+    assert found.told("changed") == [f"request{each}" for each in changed]
+    assert found.code == 0
+
+
+@pytest.mark.parametrize(
+    ("request_", "where"),
+    [
+        ({"bodyPatterns": [{"contains": "x"}]}, ".bodyPatterns"),
+        ({"urlPathPattern": "/(a|b)"}, ".urlPathPattern"),
+        ({"urlPathPattern": "/a.c"}, ".urlPathPattern"),
+        ({"urlPathPattern": "a"}, ".urlPathPattern"),
+        ({"urlPathPattern": "/a/.*/b"}, ".urlPathPattern"),
+        ({"urlPathPattern": "/a/.*b.*"}, ".urlPathPattern"),
+        ({"urlPathPattern": "/a.*"}, ".urlPathPattern"),
+        ({"urlPattern": r"/a\?b=c"}, ".urlPattern"),
+        ({"urlPathTemplate": "/{a}/"}, ".urlPathTemplate"),
+        ({"headers": {"X": {"matches": "=a.*"}}}, ".headers.X"),
+        ({"headers": {"X": {"matches": "a+"}}}, ".headers.X"),
+        ({"headers": {"X": {"contains": "a*"}}}, ".headers.X"),
+        ({"headers": {"X": {"matches": r"a\*"}}}, ".headers.X"),
+        ({"headers": {"X": {"equalToJson": "{}"}}}, ".headers.X"),
+        ({"headers": {"X": {"equalTo": "a", "caseInsensitive": True}}}, ".headers.X.caseInsensitive"),
+        ({"headers": {"X": {"equalTo": "a", "more": True}}}, ".headers.X.more"),
+        ({"host": {"equalTo": "a", "more": True}}, ".host.more"),
+    ],
+)
+def test_wiremock_requests_that_no_condition_says(convert, request_, where):
+    """The stub is left out: its fault would come to other requests."""
+    found = convert({"request": request_, "response": {"fault": "EMPTY_RESPONSE"}, "name": "x"})
+    assert (found.code, found.rules) == (1, [])
+    assert f"request{where}" in found.told("left out")
+
+
+def test_wiremock_scenarios_and_priorities(convert):
+    """A row of states is a row of requests; a stub of a higher priority comes first; an ordinary answer is the app's."""
+
+    def state(required, following, response, **more):
+        return {
+            "scenarioName": "s", **({"requiredScenarioState": required} if required else {}),
+            **({"newScenarioState": following} if following else {}), **stub(response, **more),
+        }  # fmt: skip
+
+    broken, well = {"status": 503}, {"status": 200}
+    found = convert(
+        {"mappings": [
+            {"priority": 9, **stub({"status": 500}, "last one!")},
+            state("Started", "two", broken), state("two", "three", well), state("three", None, {"status": 404}),
+            {"priority": 1, **stub({"status": 502}, "--")},
+        ], "meta": {}}
+    )  # fmt: skip
+    assert found.rules == [
+        "http:502,path=/a,message=",
+        "http:503,path=/a,times=1,message=",
+        "http:404,path=/a,skip=2,message=",
+        "http:500,path=/a,message=,name=last-one",
+    ]
+    assert (found.code, found.told("unused")) == (0, ["mappings[2].response", "meta"][::-1])
+    cyclic = [state("Started", "two", broken), state("two", "Started", broken)]
+    assert convert(cyclic).told("left out") == ["[0]", "[1]"]
+    assert convert([state(None, None, broken)]).told("left out") == ["given.json: [0]".partition(": ")[2]]
+    others = [state("Started", "two", broken), state("two", None, broken, method="PUT")]
+    assert convert(others).rules == []
+
+
+def test_wiremock_answers_that_keep_faults_away(convert):
+    """An ordinary answer that stands before a fault for the same requests is told of."""
+    any_path = {"request": {}, "response": {"status": 503}}
+    found = convert([stub({"status": 200}), any_path])
+    assert (found.code, found.told("left out")) == (1, ["[0].response"])
+    found = convert([{"response": {"status": 200}, "request": {"urlPath": "/b"}}, stub({"status": 503})])
+    assert (found.code, found.told("unused")) == (0, ["[0].response"])
+
+
+def test_imported_rules_do_what_they_say(convert):
+    """Status, code and order, through the middleware."""
+    app = Flask("imported")
+
+    @app.route("/<path:_>", methods=["GET", "PUT"])
+    def answer(_):
+        return "the app's own answer"
+
+    def asks(document, *targets):
+        rules = convert(document).rules
+        client = faultinject.install(Flask.wsgi_app.__get__(app), " ".join(rules), enabled=True)
+        from werkzeug.test import Client
+
+        return [Client(client).open(target, method=method) for method, target in targets]
+
+    chaos = [{"service": "s3", "operation": "PutObject", "error": {"statusCode": 503, "code": "SlowDown"}}]
+    put, get = asks(chaos, ("PUT", "/b/k"), ("GET", "/b/k"))
+    assert (put.status_code, get.status_code) == (503, 200)
+    assert "<Code>SlowDown</Code>" in put.text
+    retry = {"instructions": {"storage.buckets.list": ["return-503", "return-429"]}}
+    assert [each.status_code for each in asks(retry, *[("GET", "/storage/v1/b?project=p")] * 3)] == [
+        503,
+        429,
+        200,
+    ]
+    mapping = stub({"status": 418, "body": "short and stout", "headers": {"X-Pot": "tea"}}, method="GET")
+    there, elsewhere = asks(mapping, ("GET", "/a"), ("GET", "/b"))
+    assert (there.status_code, there.text, there.headers["x-pot"]) == (418, "short and stout", "tea")
+    assert elsewhere.status_code == 200

@@ -1,0 +1,287 @@
+"""The configurations in the real proxies: they are valid, and a request gets what the rule says, as often as it says."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from werkzeug.test import Client as Middleware
+
+from faultinject import Rule, install, vendors
+
+pytestmark = pytest.mark.live
+
+PATIENCE = 60.0
+PROXIES = ("haproxy", "nginx", "envoy")
+REQUESTS, CHANCE = 2000, 0.3
+LIKELY = 5 * (REQUESTS * CHANCE * (1 - CHANCE)) ** 0.5
+"""Five standard deviations."""
+ODD = "a\"b'c$d ${e} ;f%g %[path] %REQ(x)% {h}#i\\j\n}\nserver { <é> \t|k"
+ODD_HEADER = '\'%[path] %REQ(x)% "$y" {z}; \\n #'
+
+
+class App(BaseHTTPRequestHandler):
+    """Says that it has been asked; a longer answer below /long."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b"app" if self.path != "/long" else bytes(6000)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_PUT = do_POST = do_DELETE = do_PATCH = do_GET
+
+    def log_message(self, *_):
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def app():
+    """The address of an app."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), App)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def well(_, start_response):
+    """An app of WSGI."""
+    start_response("200 OK", [])
+    return []
+
+
+def commands(target, path):
+    """How it checks a configuration, and how it runs with it."""
+    where = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", str(Path(sys.executable).parent)))
+    program = shutil.which(target, path=where)
+    if program is None:
+        pytest.skip(f"needs {target}")
+    if target == "haproxy":
+        return [program, "-c", "-f", path], [program, "-db", "-f", path]
+    if target == "envoy":
+        usual = [program, "-c", path, "--use-dynamic-base-id", "--concurrency", "1", "-l", "error"]
+        return [*usual, "--mode", "validate"], usual
+    folder = path.parent
+    usual = [program, "-p", folder, "-e", folder / "error.log", "-c", path, "-g"]
+    return [*usual, f"pid {folder}/pid;", "-t"], [*usual, f"daemon off; pid {folder}/pid;"]
+
+
+@pytest.fixture
+def proxy(export, app, tmp_path):
+    """Run a proxy with these rules; a function that asks it."""
+
+    @contextmanager
+    def run(target, *rules):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        found = export(target, *rules, listen=f"127.0.0.1:{port}", upstream=app)
+        path = tmp_path / "proxy.yaml"
+        path.write_text(found.text, encoding="utf-8")
+        check, start = commands(target, path)
+        checked = subprocess.run(check, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        assert "[WARNING]" not in checked.stderr
+        process = subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            end = time.monotonic() + PATIENCE
+            while True:
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                assert process.poll() is None
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            client = Client(port)
+            try:
+                yield client
+            finally:
+                client.close()
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+    return run
+
+
+class Client:
+    """Asks a proxy over one connection, as long as that lasts."""
+
+    def __init__(self, port):
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+
+    def close(self):
+        """End the connection."""
+        self._connection.close()
+
+    def __call__(self, method, target, body=None, **headers):
+        """Status, headers and body."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            self._connection.request(method, target, body, named)
+            answer = self._connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            raise
+
+
+@pytest.mark.parametrize("target", PROXIES)
+def test_answers_to_requests_that_are_meant(proxy, target):
+    """The vendor's status, headers and body, to those requests and no others; the app answers the rest."""
+    rules = (
+        str(Rule("cos:SlowDown", method="PUT", path="photos/", retry_after=2, set={"x-odd": ODD_HEADER})),
+        'http:502,query.up="a b",unless.header.x-a=b*c,host=127.0.*',
+        "s3:InternalError,operation=GetObject,bucket=b1",
+        "http:504,operation=ListBuckets",
+        "http:501,header.x-there=",
+    )
+    with proxy(target, *rules) as ask:
+        status, headers, body = ask("PUT", "/photos/a", b"xx")
+        assert (status, headers["content-type"], headers["retry-after"]) == (503, "application/xml", "2")
+        assert (headers["x-faultinject"], headers["x-odd"]) == ("rule-1", ODD_HEADER)
+        [row] = [each for each in vendors.get("cos").errors if each.label == "SlowDown"]
+        assert f"\t<Code>SlowDown</Code>\n\t<Message>{row.message}</Message>".encode() in body
+        assert headers["x-cos-request-id"].encode() in body
+        statuses = {
+            ("GET", "/photos/a"): 200,
+            ("GET", "/x?up=a%20b"): 502,
+            ("GET", "/x?y&up=a+b&z"): 502,
+            ("GET", "/x?up=ab"): 200,
+            ("GET", "/x?sup=a%20b"): 200,
+            ("GET", "/b1/k"): 500,
+            ("GET", "/b1/k/l?versionId=1"): 500,
+            ("GET", "/b1/k?acl"): 200,
+            ("GET", "/b1"): 200,
+            ("GET", "/b2/k"): 200,
+            ("GET", "/"): 504,
+        }
+        assert {each: ask(*each)[0] for each in statuses} == statuses
+        assert ask("GET", "/x?up=a%20b", x_a="bcc")[0] == 200
+        assert ask("GET", "/x?up=a%20b", x_a="bc1")[0] == 502
+        assert ask("GET", "/x", x_there="1")[0] == 501
+
+
+@pytest.mark.parametrize("target", PROXIES)
+def test_nothing_of_a_text_is_configuration(proxy, target):
+    """A message and a path with quotes, `$`, `;`, a line's end, `%` and brackets are what they are."""
+    path = "p\"q$r;s%t{u} v#w\\x'y(z)"
+    with proxy(target, str(Rule("http:503", message=ODD, path=f"={path}"))) as ask:
+        encoded = "".join(f"%{byte:02X}" if not chr(byte).isalnum() else chr(byte) for byte in path.encode())
+        status, _, body = ask("GET", f"/{encoded}")
+        assert (status, body.decode()) == (503, ODD)
+        assert ask("GET", "/p")[0] == 200
+
+
+@pytest.mark.parametrize("target", PROXIES)
+def test_operations_are_those_of_the_middleware(proxy, target):
+    """Told by method, path, query and headers: a proxy answers a request as the middleware does."""
+    rules = (
+        "http:501,operation=ListBuckets",
+        "http:502,operation=CreateBucket,bucket=b*",
+        "http:503,operation=PutObject,key=a/",
+        "http:504,operation=CopyObject,bucket==b1",
+        "http:505,operation=UploadPart,operation=UploadPartCopy,key==k",
+        "http:506,operation=ListObjects",
+        "http:507,operation=ListObjectsV2",
+        "http:508,bucket=c,key=x/*.jpg",
+        "http:509,bucket=d",
+        "http:510,unless.header.x-copy=,method=PATCH",
+    )
+    requests = [
+        (method, path + query, headers)
+        for method in ("GET", "PUT", "PATCH")
+        for path in (
+            "/",
+            "/b1",
+            "/b1/",
+            "/b2/a/k",
+            "/b1/k",
+            "/c/x/y.jpg",
+            "/c/x/y/z.jpg",
+            "/d",
+            "/d/e/f",
+            "/dd/e",
+        )
+        for query in ("", "?acl", "?list-type=2", "?partNumber=1&uploadId=x", "?prefix=a")
+        for headers in ({}, {"x-amz-copy-source": "/a/b", "x-copy": "1"})
+    ]
+    with_faults = install(well, " ".join(rules), enabled=True)
+    here = Middleware(with_faults)
+    with proxy(target, *rules) as ask:
+        for method, path, headers in requests:
+            expected = here.open(path, method=method, headers=headers).status_code
+            assert (method, path, headers, ask(method, path, **headers)[0]) == (
+                method,
+                path,
+                headers,
+                expected,
+            )
+
+
+@pytest.mark.parametrize("target", PROXIES)
+def test_the_rate(proxy, target):
+    """As many requests fail as the probability says, within five standard deviations; and none at 0."""
+    with proxy(target, "http:500,probability=0", f"http:503,probability={CHANCE}") as ask:
+        statuses = [ask("GET", "/x")[0] for _ in range(REQUESTS)]
+    assert {*statuses} == {200, 503}
+    assert abs(statuses.count(503) - REQUESTS * CHANCE) < LIKELY
+
+
+@pytest.mark.parametrize("target", ["haproxy", "nginx"])
+def test_broken_connections(proxy, target):
+    """No byte of an answer comes; from nginx a reset is one."""
+    with proxy(target, "close,path=closed", "reset,path=reset", "http:418,client=10.0.0.0/8", "http:503,client=127.0.0.1,unless.method=GET") as ask:  # fmt: skip
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+            ask("GET", "/closed")
+        with pytest.raises(ConnectionResetError if target == "nginx" else OSError):
+            ask("GET", "/reset")
+        assert (ask("GET", "/x")[0], ask("DELETE", "/x")[0]) == (200, 503)
+
+
+def test_waits_and_sizes_in_haproxy(proxy):
+    """`tarpit` is late and says what the rule says."""
+    with proxy("haproxy", "http:503,delay=700ms,path=late,message=late", "http:413,size=2..3,size=9..", "hang,path=never") as ask:  # fmt: skip
+        begin = time.monotonic()
+        assert ask("GET", "/late")[::2] == (503, b"late")
+        assert time.monotonic() - begin >= 0.65
+        assert [ask("PUT", "/x", bytes(size))[0] for size in (1, 2, 3, 4, 9, 10)] == [
+            200,
+            413,
+            413,
+            200,
+            413,
+            413,
+        ]
+
+
+@pytest.mark.parametrize("target", ["nginx", "envoy"])
+def test_slow_answers(proxy, target):
+    """The app's own, at the rate."""
+    with proxy(target, "drip,rate=2KiB,path=long") as ask:
+        begin = time.monotonic()
+        assert ask("GET", "/long")[::2] == (200, bytes(6000))
+        assert time.monotonic() - begin >= 1
+
+
+def test_waits_in_envoy(proxy):
+    """Of the app's answer and of an injected one."""
+    with proxy("envoy", "latency,delay=500ms..900ms,path=late", "http:503,delay=700ms,method=PUT") as ask:
+        for method, status in (("GET", 200), ("PUT", 503)):
+            begin = time.monotonic()
+            assert ask(method, "/late" if method == "GET" else "/x")[0] == status
+            assert time.monotonic() - begin >= 0.65
