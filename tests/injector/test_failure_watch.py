@@ -151,7 +151,11 @@ def test_it_is_said_once(tmp_path, caplog, monkeypatch, first):
         for _ in range(2)
     )
     threads = []
-    monkeypatch.setattr(threading.Thread, "start", lambda thread: threads.append(thread))
+
+    def wait(thread):
+        threads.append(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", wait)
 
     def fails(injector):
         for _ in range(4):
