@@ -17,7 +17,15 @@ import faultinject
 HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "crashes.json", HERE / "README.md"
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->\n"
-JOBS = ("rclone-copy", "rclone-sync", "rclone-move", "restic-backup", "s3cmd-sync", "aws-s3-sync", "aws-s3-mv")
+JOBS = (
+    "rclone-copy",
+    "rclone-sync",
+    "rclone-move",
+    "restic-backup",
+    "s3cmd-sync",
+    "aws-s3-sync",
+    "aws-s3-mv",
+)
 
 
 def explored(job: str) -> dict[str, Any]:
@@ -25,8 +33,10 @@ def explored(job: str) -> dict[str, Any]:
     script = str(HERE / "job.sh")
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [sys.executable, "-m", "faultinject", "explore", "--crash", "--json", "--vendor", "s3"]
-            + ["--reset", f"sh '{script}' prepare {job}", "--", "sh", script, job],
+            [
+                *(sys.executable, "-m", "faultinject", "explore", "--crash", "--json", "--vendor", "s3"),
+                *("--reset", f"sh '{script}' prepare {job}", "--", "sh", script, job),
+            ],
             cwd=folder,
             stdout=subprocess.PIPE,
             text=True,
@@ -42,7 +52,9 @@ def version(job: str) -> str:
     """Name and version of the program."""
     program = job.partition("-")[0]
     words = [program, "version"] if program in ("rclone", "restic") else [program, "--version"]
-    said = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
+    said = subprocess.run(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+    ).stdout
     number = re.search(r"\d+(\.\d+)+", said)
     assert number is not None
     return f"{program} {number[0]}"
@@ -97,10 +109,10 @@ def main(jobs: list[str]) -> None:
     there = {each["job"]: each for each in recorded()["results"]} if RESULTS.exists() else {}
     for job in jobs or JOBS:
         if shutil.which(job.partition("-")[0]) is None:
-            print(f"{job}: not installed")
+            sys.stderr.write(f"{job}: not installed\n")
             continue
         there[job] = kept(job, explored(job))
-        print(there[job], flush=True)
+        sys.stderr.write(f"{there[job]}\n")
         results = [there[each] for each in JOBS if each in there]
         day = datetime.now(UTC).date().isoformat()
         write({"day": day, "faultinject": faultinject.__version__, "results": results})
