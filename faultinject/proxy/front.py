@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from faultinject.proxy.line import KEY, Asked, Line
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 LONGEST_HEAD = 262_144
 """Bytes of a request's line and headers, and of what may stand behind its body."""
+# uvicorn has no line for what some services say beyond 599.
+for _status in range(600, 1000):
+    STATUS_LINE.setdefault(_status, b"HTTP/1.1 %d \r\n" % _status)
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
 _NO_FORWARD = "this proxy goes to {} only"
 
@@ -83,11 +86,15 @@ class Front(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A piece of its body."""
         if not self._refused:
+            # It does not wait for `100 Continue` any more.
+            self.cycle.waiting_for_100_continue = False
+            self.asked.body_may_come.set()
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """All of it is there."""
         if not self._refused:
+            self.asked.body_may_come.set()
             super().on_message_complete()
 
     def _unsupported_upgrade_warning(self) -> None:

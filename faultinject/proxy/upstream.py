@@ -18,8 +18,6 @@ CONNECT = 10.0
 """Seconds until a connection has to be there."""
 SILENT = 600.0
 """Seconds of a server that sends nothing, and takes nothing."""
-CONTINUE = 5.0
-"""Seconds that a client which expects `100 Continue` waits for a server that says neither yes nor no."""
 _PIECE = 65_536
 _LONGEST_HEAD = 262_144
 
@@ -113,7 +111,9 @@ class Upstream:
         await self._stop_watching()
         try:
             # For its own bookkeeping: it would send the Host first, and knows one version.
-            self._connection.send(h11.Request(method=method, target=target, headers=headers))
+            host = [(b"host", b"")] if version == "1.0" else []
+            kept = [each for each in headers if each[0].lower() != b"host"] if host else headers
+            self._connection.send(h11.Request(method=method, target=target, headers=host + kept))
         except h11.LocalProtocolError as error:
             raise Broken(f"the request cannot go on: {error}", 400) from None
         lines = b"".join(b"%b: %b\r\n" % each for each in headers)

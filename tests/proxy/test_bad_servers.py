@@ -83,13 +83,6 @@ def test_it_ends_the_connection(behind, front, exchange, said, end):
         assert said.startswith(got)
 
 
-def test_the_end_of_the_connection_is_that_of_the_answer(behind, front, exchange):
-    """HTTP/1.0, and no length: the client gets all of it, and can tell."""
-    server = behind(saying(b"HTTP/1.0 200 OK\r\nX-A: 1\r\n\r\nmeow", ends="FIN"))
-    expected = b"HTTP/1.1 200 OK\r\nX-A: 1\r\ntransfer-encoding: chunked\r\n\r\n4\r\nmeow\r\n0\r\n\r\n"
-    assert exchange(front(server.url), REQUEST, reads=len(expected))[0] == expected
-
-
 @pytest.mark.parametrize(
     "said",
     [
