@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import h11
@@ -49,6 +48,16 @@ class Proxy:
             await _live(receive, send)
             return
         asked: Asked = scope[KEY]
+        try:
+            await self._go_on(asked, scope, receive, send)
+        except asyncio.CancelledError:
+            if not asked.line.ends:
+                raise
+            # The proxy has waited long enough. Its client sees that this was not all.
+            asked.line.abort()
+            asked.give_up()
+
+    async def _go_on(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
         # uvicorn begins the next request when an answer is written, which is before this one is over.
         async with asked.line.turn:
             asked.line.forget()
@@ -199,14 +208,12 @@ class _Exchange:
         if not self._started and broken.reset is None:
             await _tell(self._send, broken)
             return
+        log.no_answer(str(broken))
         if broken.reset is False:
             line.close()
         else:
             line.abort()
-        with suppress(TimeoutError):  # uvicorn has to see it before this returns without an answer
-            async with asyncio.timeout(1):
-                while (await self._receive())["type"] != "http.disconnect":
-                    pass
+        self._asked.give_up()
 
 
 async def _tell(send: Send, broken: Broken) -> None:

@@ -42,6 +42,11 @@ class Front(HttpToolsProtocol):
         if self.line.upstream is not None:
             self.line.upstream.leave()
 
+    def shutdown(self) -> None:
+        """The proxy ends."""
+        self.line.ends = True
+        super().shutdown()
+
     def data_received(self, data: bytes) -> None:
         """Bytes of the client; behind what was refused nothing is a request."""
         if not self._refused:
@@ -82,23 +87,27 @@ class Front(HttpToolsProtocol):
             asked.target = slash + path or b"/"
         if not self._refused:
             super().on_headers_complete()
+            asked.cycle = self.cycle
 
     def on_body(self, body: bytes) -> None:
         """A piece of its body."""
         if not self._refused:
-            # It does not wait for `100 Continue` any more.
-            self.cycle.waiting_for_100_continue = False
-            self.asked.body_may_come.set()
+            self._wait_no_more()
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """All of it is there."""
         if not self._refused:
-            self.asked.body_may_come.set()
+            self._wait_no_more()
             super().on_message_complete()
 
     def _unsupported_upgrade_warning(self) -> None:
         """What a client would rather speak is not passed on: it goes on with HTTP/1.1, as it has to where that is all there is."""
+
+    def _wait_no_more(self) -> None:
+        """The client sends its body, or has none: whatever it expects, it needs no `100 Continue`."""
+        self.cycle.waiting_for_100_continue = False
+        self.asked.body_may_come.set()
 
     def _has_room(self, size: int) -> bool:
         self.asked.size += size

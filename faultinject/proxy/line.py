@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
     from faultinject.proxy.upstream import Upstream
 
     RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -75,12 +77,14 @@ class Line(asyncio.Transport):
     Attributes:
         upstream: made when a request first goes on. Each client's connection has one of its own, as it would have without us.
         turn: whoever's request is under way has it.
+        ends: whether the proxy is about to end.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__()
         self.upstream: Upstream | None = None
         self.turn = asyncio.Lock()
+        self.ends = False
         self._transport = transport
         self._spelling: Spelling | None = None
         self._bare = False
@@ -210,10 +214,11 @@ class Asked:
         trailers: likewise; whole when the body is.
         whole: whether all headers are there.
         size: of its line and headers, in bytes.
+        cycle: what uvicorn has for it and its answer.
         body_may_come: set when the server says `100 Continue`, or the client sends its body without.
     """
 
-    __slots__ = ("body_may_come", "headers", "line", "size", "target", "trailers", "whole")
+    __slots__ = ("body_may_come", "cycle", "headers", "line", "size", "target", "trailers", "whole")
 
     def __init__(self, line: Line) -> None:
         self.line = line
@@ -222,4 +227,11 @@ class Asked:
         self.trailers: list[tuple[bytes, bytes]] = []
         self.whole = False
         self.size = 0
+        self.cycle: RequestResponseCycle | None = None
         self.body_may_come = asyncio.Event()
+
+    def give_up(self) -> None:
+        """Tell uvicorn that nobody waits for the answer any more, or it would complain that there is none."""
+        if self.cycle is not None:  # pragma: no branch - each that goes on has one
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()

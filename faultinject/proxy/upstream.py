@@ -154,7 +154,8 @@ class Upstream:
             except h11.RemoteProtocolError as error:
                 if self._reader.at_eof():
                     raise Broken(f"{self._target.url} ended the connection too early", reset=False) from None
-                raise Broken(f"what {self._target.url} says is no answer: {error}") from None
+                why = str(error).replace("bytearray(b'", "'").replace("')", "'")
+                raise Broken(f"what {self._target.url} says is no answer: {why}") from None
             if event is h11.NEED_DATA:
                 self._connection.receive_data(await self._read())
                 continue

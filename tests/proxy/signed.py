@@ -71,9 +71,7 @@ class SignedStore:
         finally:
             self.checked.append(good)
         if not good:
-            text = (
-                b"<?xml version='1.0'?><Error><Code>SignatureDoesNotMatch</Code><Message>No.</Message></Error>"
-            )
+            text = b"<?xml version='1.0'?><Error><Code>SignatureDoesNotMatch</Code><Message>No.</Message></Error>"
             start_response(
                 "403 Forbidden",
                 [
@@ -101,7 +99,9 @@ def sigv4(arrived):
         if "X-Amz-Signature" not in given:
             return False
         algorithm = given["X-Amz-Algorithm"]
-        names, signature, scope = (given[f"X-Amz-{each}"] for each in ("SignedHeaders", "Signature", "Credential"))
+        names, signature, scope = (
+            given[f"X-Amz-{each}"] for each in ("SignedHeaders", "Signature", "Credential")
+        )
         time, payload = given["X-Amz-Date"], "UNSIGNED-PAYLOAD"
         query = "&".join(each for each in arrived.query.split("&") if not each.startswith("X-Amz-Signature="))
     key, _, region, service, _ = scope.split("/")
@@ -166,7 +166,9 @@ def _chunks_hold(auth, request, body, before):
 
 def cos(arrived):
     """Tencent's, of all headers that its SDK signs, or in a URL."""
-    in_url = "&".join(f"{name}={value}" for name, value in arrived.parameters.items() if name.startswith("q-"))
+    in_url = "&".join(
+        f"{name}={value}" for name, value in arrived.parameters.items() if name.startswith("q-")
+    )
     text = arrived.headers.get("authorization") or in_url
     given = dict(each.split("=", 1) for each in text.split("&"))
     begin, end = map(int, given["q-sign-time"].split(";"))
@@ -227,7 +229,7 @@ def bearer_or_signed_url(credentials):
             return arrived.headers.get("authorization") == f"Bearer {SECRET}"
         asked = arrived.parameters
         begins = datetime.datetime.strptime(asked["X-Goog-Date"], "%Y%m%dT%H%M%SZ").replace(
-            tzinfo=datetime.timezone.utc
+            tzinfo=datetime.UTC
         )
         again = _signing.generate_signed_url_v4(
             credentials,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 import shutil
 import subprocess
 import warnings
 from contextlib import closing
 from hashlib import sha256
+from pathlib import Path
 
 import boto3
 import pytest
@@ -146,9 +148,11 @@ def with_boto3(url, secret):
                     Bucket=BUCKET, Delete={"Objects": [{"Key": asked["Key"]}]}
                 )["Deleted"],
                 lambda asked=asked: client.get_object(**asked),
-                lambda asked=asked: requests.put(
-                    client.generate_presigned_url("put_object", asked), CONTENT, timeout=20
-                ).status_code,
+                lambda asked=asked: (
+                    requests.put(
+                        client.generate_presigned_url("put_object", asked), CONTENT, timeout=20
+                    ).status_code
+                ),
                 lambda asked=asked: requests.get(
                     client.generate_presigned_url("get_object", asked), timeout=20
                 ).content[:40],
@@ -160,8 +164,7 @@ def with_boto3(url, secret):
             ]
         )
         calls += [
-            lambda key=key: of_s3(client.delete_object(Bucket=BUCKET, Key=key))
-            for key in (*KEYS, "copy")
+            lambda key=key: of_s3(client.delete_object(Bucket=BUCKET, Key=key)) for key in (*KEYS, "copy")
         ]
         calls.append(lambda: of_s3(client.delete_bucket(Bucket=BUCKET)))
         return tried(told, ClientError, of_s3, *calls)
@@ -174,7 +177,7 @@ def test_boto3(ways):
 
 def test_signed_chunks(ways):
     """`STREAMING-AWS4-HMAC-SHA256-PAYLOAD`: each chunk's signature follows from that before."""
-    store, direct, proxied = ways("s3", signed.sigv4)
+    _store, direct, proxied = ways("s3", signed.sigv4)
     with closing(s3(direct, signed.SECRET)) as client:
         client.create_bucket(Bucket=BUCKET)
     for url in (direct, proxied):
@@ -188,7 +191,7 @@ def test_signed_chunks(ways):
 def put_in_chunks(url, secret, *, spoil=False):
     auth = signed._Again(Credentials(signed.KEY, secret), "s3", "us-east-1")
     auth.payload_was = signed.STREAMED
-    time = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    time = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     request = AWSRequest("PUT", f"{url}/{BUCKET}/k")
     for name, value in {
         "host": signed.host_of(url),
@@ -200,7 +203,7 @@ def put_in_chunks(url, secret, *, spoil=False):
         request.headers[name] = value
     request.context["timestamp"] = time
     before = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
-    names = ";".join(sorted(name.lower() for name in request.headers.keys()))
+    names = ";".join(sorted(name.lower() for name in request.headers))
     request.headers["Authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={auth.scope(request)}, SignedHeaders={names}, Signature={before}"
     )
@@ -216,9 +219,8 @@ def put_in_chunks(url, secret, *, spoil=False):
 def test_the_host_of_the_server(ways):
     """With `--rewrite-host` a signature of the proxy's address does not hold: the store is told another one."""
     store, _, proxied = ways("s3", signed.sigv4, rewrite_host=True)
-    with closing(s3(proxied, signed.SECRET)) as client:
-        with pytest.raises(ClientError) as caught:
-            client.list_buckets()
+    with closing(s3(proxied, signed.SECRET)) as client, pytest.raises(ClientError) as caught:
+        client.list_buckets()
     assert (of_s3(caught.value), store.checked) == (403, [False])
 
 
@@ -256,7 +258,9 @@ def with_cos(url, secret):
         for key in ("cat.jpg", "a b/ü+&=%2F~.txt"):
             calls += [
                 lambda key=key: client.put_object(bucket, CONTENT, key, ContentType="image/jpeg")["ETag"],
-                lambda key=key: client.get_object(bucket, key, Range="bytes=3-9")["Body"].get_raw_stream().read(),
+                lambda key=key: (
+                    client.get_object(bucket, key, Range="bytes=3-9")["Body"].get_raw_stream().read()
+                ),
                 lambda key=key: client.head_object(bucket, key)["ETag"],
                 lambda key=key: multipart(key),
                 # It would sign the host without its port.
@@ -287,9 +291,9 @@ def with_oss2(url, secret):
             lambda key=key: bucket.get_object(key, byte_range=(3, 9)).read(),
             lambda key=key: bucket.head_object(key).content_length,
             lambda key=key: requests.get(bucket.sign_url("GET", key, 60), timeout=20).content[:40],
-            lambda key=key: bucket.abort_multipart_upload(
-                key, bucket.init_multipart_upload(key).upload_id
-            ).status,
+            lambda key=key: (
+                bucket.abort_multipart_upload(key, bucket.init_multipart_upload(key).upload_id).status
+            ),
             lambda key=key: bucket.copy_object(BUCKET, key, "copy").etag,
             lambda key=key: bucket.batch_delete_objects([key]).deleted_keys,
             lambda key=key: bucket.get_object(key).read(),
@@ -316,7 +320,7 @@ def with_azure(url, secret):
     with BlobServiceClient(f"{url}/account", credential=credential, retry_total=0) as account:
         container = account.get_container_client(BUCKET)
         calls = [lambda: container.create_container() and None]
-        for key in KEYS[:1] + ("a b/ü+&=~.txt",):
+        for key in (*KEYS[:1], "a b/ü+&=~.txt"):
             blob = container.get_blob_client(key)
             calls += [
                 lambda blob=blob: blob.upload_blob(CONTENT, metadata={"a": "b"}, overwrite=True) and None,
@@ -339,6 +343,41 @@ def test_azure(ways):
     compared(with_azure, *ways("azure-blob", signed.shared_key))
 
 
+@pytest.fixture
+def azurite():
+    """The URL of Microsoft's emulator, with the account `account`."""
+    folder = Path(os.environ.get("JAVASCRIPT_SDKS", ".")) / "node_modules" / ".bin"
+    program = shutil.which("azurite-blob", path=f"{folder}{os.pathsep}{os.environ['PATH']}")
+    if not program:
+        pytest.skip("Azurite is neither on the path nor in the folder that JAVASCRIPT_SDKS names")
+    process = subprocess.Popen(
+        [program, "--blobPort", "0", "--inMemoryPersistence", "--skipApiVersionCheck"],
+        env={**os.environ, "AZURITE_ACCOUNTS": f"account:{signed.SECRET}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with process:
+        said = ""
+        while "successfully listen" not in said:
+            said = process.stdout.readline()
+            assert said, "Azurite did not start"
+        yield re.search(r"http://[\d.:]+", said)[0]
+        process.terminate()
+
+
+@pytest.mark.slow
+def test_azurite(azurite):
+    """An emulator that checks the shared key says the same of the same requests, and refuses another key."""
+    target = Target(azurite)
+    with served(Proxy(target), target) as port:
+        direct, proxied = (with_azure(url, signed.SECRET) for url in (azurite, f"http://127.0.0.1:{port}"))
+        refused = with_azure(f"http://127.0.0.1:{port}", "d3Jvbmc=")
+    assert direct == proxied
+    assert CONTENT[3:10] in proxied
+    assert set(refused) == {403}
+
+
 @pytest.fixture(scope="module")
 def account():
     """A service account of Google's, with a key of its own making."""
@@ -351,7 +390,9 @@ def account():
         serialization.NoEncryption(),
     )
     signer = crypt.RSASigner.from_string(key.decode())
-    return service_account.Credentials(signer, "me@project.iam.gserviceaccount.com", "https://nowhere.invalid")
+    return service_account.Credentials(
+        signer, "me@project.iam.gserviceaccount.com", "https://nowhere.invalid"
+    )
 
 
 def test_google(ways, account):
@@ -380,8 +421,11 @@ def test_google(ways, account):
     store, direct, proxied = ways("gcs", signed.bearer_or_signed_url(account))
     compared(call, store, direct, proxied)
     for url in (direct, proxied):
-        link = storage.Client(project="p", credentials=account).bucket(BUCKET).blob(ODD).generate_signed_url(
-            version="v4", expiration=60, api_access_endpoint=url
+        link = (
+            storage.Client(project="p", credentials=account)
+            .bucket(BUCKET)
+            .blob(ODD)
+            .generate_signed_url(version="v4", expiration=60, api_access_endpoint=url)
         )
         store.checked.clear()
         requests.get(link, timeout=20)
@@ -487,12 +531,12 @@ def test_rclone(ways, tmp_path):
 
 def test_what_is_checked(ways):
     """A request that is changed on its way is refused: another target, another body, another header that was signed."""
-    store, direct, _ = ways("s3", signed.sigv4)
+    _store, direct, _ = ways("s3", signed.sigv4)
     with closing(s3(direct, signed.SECRET)) as client:
         client.create_bucket(Bucket=BUCKET)
         url = client.generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": "k"})
     auth = signed._Again(Credentials(signed.KEY, signed.SECRET), "s3", "us-east-1")
-    time = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    time = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     request = AWSRequest("PUT", f"{direct}/{BUCKET}/k%2Fl")
     auth.payload_was = sha256(CONTENT).hexdigest()
     for name, value in {
@@ -504,7 +548,7 @@ def test_what_is_checked(ways):
         request.headers[name] = value
     request.context["timestamp"] = time
     signature = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
-    names = ";".join(sorted(name.lower() for name in request.headers.keys()))
+    names = ";".join(sorted(name.lower() for name in request.headers))
     headers = {
         **dict(request.headers.items()),
         "Authorization": f"AWS4-HMAC-SHA256 Credential={auth.scope(request)}, SignedHeaders={names}, Signature={signature}",
