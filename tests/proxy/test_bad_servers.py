@@ -73,10 +73,14 @@ def test_it_says_nothing(behind, front, exchange, monkeypatch):
 @pytest.mark.parametrize(
     "said", [b"", b"HTTP/1.1 200 OK\r\nContent-Le", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"]
 )
-def test_it_ends_the_connection(behind, front, exchange, said, end):
-    """The client sees what it would see without us: the same end, at the same place of a body."""
-    got, seen = exchange(front(behind(saying(said, ends=end)).url), REQUEST)
+def test_it_ends_the_connection(behind, front, exchange, caplog, said, end):
+    """The client sees what it would see without us: the same end, at the same place of a body. The log says who it was."""
+    server = behind(saying(said, ends=end))
+    got, seen = exchange(front(server.url), REQUEST)
     assert seen == end
+    [told] = caplog.messages
+    assert told.startswith(f"faultinject: {server.url} ")
+    assert told.partition(server.url)[2].startswith((" ended the connection ", " broke the connection: "))
     if said.endswith(b"abc") and end == "FIN":
         assert got == said
     else:
