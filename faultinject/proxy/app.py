@@ -130,7 +130,9 @@ class _Exchange:
                 await asyncio.gather(sending, return_exceptions=True)
         except Broken as broken:
             upstream.leave()
-            if not self._left:
+            if self._left or line.is_closing():
+                self._asked.give_up()
+            else:
                 await self._end(self._stuck or broken)
         except BaseException:
             upstream.leave()

@@ -250,14 +250,15 @@ def test_a_refusal_before_the_body(behind, front):
     assert len(server.sent) == 2
 
 
-def test_the_client_leaves_while_it_waits(behind, front):
-    """The server sees that it will never get the body."""
+def test_the_client_leaves_while_it_waits(behind, front, caplog):
+    """The server sees that it will never get the body, and is not said to have ended anything."""
     asked = threading.Event()
     server = behind(lambda talk: (talk.until(b"\r\n\r\n"), asked.set()))
     with front(server.url).connect() as client:
         client.sendall(EXPECTING)
         assert asked.wait(20)
     assert server.left.acquire(timeout=20)
+    assert caplog.messages == []
 
 
 def test_it_may_go_on_and_does(behind, front):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 
@@ -150,6 +151,51 @@ def test_the_client_leaves(behind, front):
         assert asked.wait(20)
     assert server.left.acquire(timeout=20)
     assert server.ended == ["FIN"]
+
+
+def test_the_proxy_ends(behind):
+    """In the middle of an answer: the client is not told that this was all of it."""
+    from faultinject.proxy.app import Proxy
+
+    from .conftest import served
+
+    server = behind(saying(b"HTTP/1.1 200 OK\r\n\r\nabc"))
+    target = Target(server.url)
+    with served(Proxy(target), target) as port:
+        client = socket.create_connection(("127.0.0.1", port), timeout=20)
+        client.sendall(REQUEST)
+        got = client.recv(1000)
+    with client, pytest.raises(ConnectionResetError):
+        while piece := client.recv(1000):
+            got += piece
+    assert got.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_an_app_around_it_waits_no_longer(behind, exchange):
+    """It may give an answer of its own: the connection is still there."""
+    from faultinject.proxy.app import Proxy
+
+    from .conftest import Front, served
+
+    server = behind(saying())
+    target = Target(server.url)
+    proxy = Proxy(target)
+
+    async def patient(scope, receive, send):
+        if scope["type"] != "http":
+            await proxy(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(0.2):
+                await proxy(scope, receive, send)
+        except TimeoutError:
+            headers = [(b"content-length", b"0"), (b"connection", b"close")]
+            await send({"type": "http.response.start", "status": 504, "headers": headers})
+            await send({"type": "http.response.body"})
+
+    with served(patient, target) as port:
+        got, end = exchange(Front(port, None), REQUEST)
+    assert (got.partition(b"\r\n")[0], end) == (b"HTTP/1.1 504 Gateway Timeout", "FIN")
 
 
 def test_it_leads_back(front, exchange):
