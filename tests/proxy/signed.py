@@ -165,11 +165,10 @@ def _chunks_hold(auth, request, body, before):
 
 
 def cos(arrived):
-    """Tencent's, of all headers that its SDK signs, or in a URL."""
-    in_url = "&".join(
-        f"{name}={value}" for name, value in arrived.parameters.items() if name.startswith("q-")
-    )
-    text = arrived.headers.get("authorization") or in_url
+    """Tencent's, of all headers that its SDK signs."""
+    text = arrived.headers.get("authorization", "")
+    if not text:
+        return False
     given = dict(each.split("=", 1) for each in text.split("&"))
     begin, end = map(int, given["q-sign-time"].split(";"))
     headers = {name: arrived.headers.get(name, "") for name in given["q-header-list"].split(";")}
@@ -228,9 +227,6 @@ def bearer_or_signed_url(credentials):
         if "X-Goog-Signature" not in arrived.parameters:
             return arrived.headers.get("authorization") == f"Bearer {SECRET}"
         asked = arrived.parameters
-        begins = datetime.datetime.strptime(asked["X-Goog-Date"], "%Y%m%dT%H%M%SZ").replace(
-            tzinfo=datetime.UTC
-        )
         again = _signing.generate_signed_url_v4(
             credentials,
             arrived.path,
@@ -244,7 +240,6 @@ def bearer_or_signed_url(credentials):
             },
             _request_timestamp=asked["X-Goog-Date"],
         )
-        assert begins
         return again.rpartition("=")[2] == asked["X-Goog-Signature"]
 
     return check

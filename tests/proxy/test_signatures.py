@@ -263,10 +263,6 @@ def with_cos(url, secret):
                 ),
                 lambda key=key: client.head_object(bucket, key)["ETag"],
                 lambda key=key: multipart(key),
-                # It would sign the host without its port.
-                lambda key=key: requests.get(
-                    client.get_presigned_url(bucket, key, "GET", SignHost=False), timeout=20
-                ).content[:40],
                 lambda key=key: client.delete_object(bucket, key) and None,
                 lambda key=key: client.get_object(bucket, key),
             ]
