@@ -133,7 +133,7 @@ def misspelled(variable: str) -> None:
 
 
 def no_answer(why: str) -> None:
-    """The proxy has no answer of the server behind to give."""
+    """The proxy has no answer of the server behind to give, or no more of it."""
     _warn("faultinject: %s", visible(why))
 
 

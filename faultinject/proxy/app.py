@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import h11
 
 from faultinject.journal import log
-from faultinject.proxy.line import KEY, Asked
-from faultinject.proxy.upstream import CONTINUE, Broken, Upstream
+from faultinject.proxy.line import KEY, Asked, Spelling
+from faultinject.proxy.upstream import Broken, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from faultinject.proxy.target import Target
 
 _UPGRADES = (b"upgrade", b"http2-settings")
+_FRAMING = (b"content-length", b"transfer-encoding")
+_BODILESS = (204, 304)
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Proxy:
@@ -45,6 +48,16 @@ class Proxy:
             await _live(receive, send)
             return
         asked: Asked = scope[KEY]
+        try:
+            await self._go_on(asked, scope, receive, send)
+        except asyncio.CancelledError:
+            if not asked.line.ends:
+                raise
+            # The proxy has waited long enough. Its client sees that this was not all.
+            asked.line.abort()
+            asked.give_up()
+
+    async def _go_on(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
         # uvicorn begins the next request when an answer is written, which is before this one is over.
         async with asked.line.turn:
             asked.line.forget()
@@ -55,9 +68,7 @@ class Proxy:
             except Broken as broken:
                 await _tell(send, broken)
                 return
-            await _Exchange(asked, upstream, receive, send).run(
-                scope["method"], scope["http_version"], self._headers(asked)
-            )
+            await _Exchange(asked, upstream, scope, receive, send).run(self._headers(asked))
 
     async def _connected(self, asked: Asked) -> Upstream:
         line = asked.line
@@ -92,23 +103,25 @@ def _without_upgrade(headers: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes
 class _Exchange:
     """One request and its answer. The request goes on while the answer comes back: a server may answer before it has all."""
 
-    def __init__(self, asked: Asked, upstream: Upstream, receive: Receive, send: Send) -> None:
+    def __init__(self, asked: Asked, upstream: Upstream, scope: Scope, receive: Receive, send: Send) -> None:
         self._asked = asked
         self._upstream = upstream
+        self._method: str = scope["method"]
+        self._version: str = scope["http_version"]
         self._receive = receive
         self._send = send
-        self._may_go_on = asyncio.Event()
+        # What is expected is `100 Continue`.
+        self._expects = False
         self._started = self._over = self._left = False
         # Why the request could not go on.
         self._stuck: Broken | None = None
 
-    async def run(self, method: str, version: str, headers: list[tuple[bytes, bytes]]) -> None:
+    async def run(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Until the answer is there, or one side has left."""
         line, upstream = self._asked.line, self._upstream
         try:
-            await upstream.send_head(self._asked.target, method, version, headers)
-            if not any(name.lower() == b"expect" for name, _ in headers):
-                self._may_go_on.set()
+            await upstream.send_head(self._asked.target, self._method, self._version, headers)
+            self._expects = any(name.lower() == b"expect" for name, _ in headers)
             sending = asyncio.create_task(self._forward())
             try:
                 await self._answer()
@@ -117,7 +130,9 @@ class _Exchange:
                 await asyncio.gather(sending, return_exceptions=True)
         except Broken as broken:
             upstream.leave()
-            if not self._left:
+            if self._left or line.is_closing():
+                self._asked.give_up()
+            else:
                 await self._end(self._stuck or broken)
         except BaseException:
             upstream.leave()
@@ -128,10 +143,10 @@ class _Exchange:
     async def _forward(self) -> None:
         """Send the body on, then listen for a client that leaves."""
         try:
-            # A client that expects `100 Continue` gets it from uvicorn when its body is asked for.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CONTINUE):
-                    await self._may_go_on.wait()
+            if self._expects:
+                # uvicorn says `100 Continue` when the body is asked for: not before the server has said so, and not at all
+                # where the client has waited long enough and sends its body anyhow.
+                await self._asked.body_may_come.wait()
             more = True
             while (message := await self._receive())["type"] == "http.request":
                 if not more:
@@ -153,19 +168,12 @@ class _Exchange:
         line, send = self._asked.line, self._send
         async for event in self._upstream.events():
             if isinstance(event, h11.InformationalResponse):
-                if event.status_code == 100:
-                    self._may_go_on.set()
+                if event.status_code == 100 and self._expects:
+                    self._asked.body_may_come.set()
+                elif self._version != "1.0":
+                    line.say_meanwhile(event.status_code, event.reason, event.headers.raw_items())
             elif isinstance(event, h11.Response):
-                raw = event.headers.raw_items()
-                line.spell(event.status_code, event.reason, raw)
-                self._started = True
-                await send(
-                    {
-                        "type": "http.response.start",
-                        "status": event.status_code,
-                        "headers": [(name.lower(), value) for name, value in raw],
-                    }
-                )
+                await self._begin(event)
             elif isinstance(event, h11.Data):
                 await send({"type": "http.response.body", "body": bytes(event.data), "more_body": True})
             elif isinstance(event, h11.EndOfMessage):
@@ -173,20 +181,41 @@ class _Exchange:
                 self._over = True
                 await send({"type": "http.response.body", "body": b""})
 
+    async def _begin(self, event: h11.Response) -> None:
+        status, headers = event.status_code, event.headers.raw_items()
+        names = {name.lower() for name, _ in headers}
+        bodiless = status in _BODILESS
+        told, untold = [], []
+        for at, (name, value) in enumerate(headers):
+            # uvicorn would wait for that many bytes, or refuse what many servers put into cookies.
+            if (bodiless and name.lower() in _FRAMING) or _CONTROLS.search(value):
+                untold.append((at, name, value))
+            else:
+                told.append((name.lower(), value))
+        self._asked.line.spell(
+            Spelling(
+                status,
+                event.reason,
+                headers,
+                untold,
+                to_the_end=not bodiless and self._method != "HEAD" and names.isdisjoint(_FRAMING),
+            )
+        )
+        self._started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": told})
+
     async def _end(self, broken: Broken) -> None:
         """As the server behind has ended it; where it has not, say why there is no answer."""
         line = self._asked.line
         if not self._started and broken.reset is None:
             await _tell(self._send, broken)
             return
+        log.no_answer(str(broken))
         if broken.reset is False:
             line.close()
         else:
             line.abort()
-        with suppress(TimeoutError):  # uvicorn has to see it before this returns without an answer
-            async with asyncio.timeout(1):
-                while (await self._receive())["type"] != "http.disconnect":
-                    pass
+        self._asked.give_up()
 
 
 async def _tell(send: Send, broken: Broken) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from faultinject.proxy.line import KEY, Asked, Line
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 LONGEST_HEAD = 262_144
 """Bytes of a request's line and headers, and of what may stand behind its body."""
+# uvicorn has no line for what some services say beyond 599.
+for _status in range(600, 1000):
+    STATUS_LINE.setdefault(_status, b"HTTP/1.1 %d \r\n" % _status)
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
 _NO_FORWARD = "this proxy goes to {} only"
 
@@ -38,6 +41,11 @@ class Front(HttpToolsProtocol):
         super().connection_lost(exc)
         if self.line.upstream is not None:
             self.line.upstream.leave()
+
+    def shutdown(self) -> None:
+        """The proxy ends."""
+        self.line.ends = True
+        super().shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the client; behind what was refused nothing is a request."""
@@ -79,19 +87,27 @@ class Front(HttpToolsProtocol):
             asked.target = slash + path or b"/"
         if not self._refused:
             super().on_headers_complete()
+            asked.cycle = self.cycle
 
     def on_body(self, body: bytes) -> None:
         """A piece of its body."""
         if not self._refused:
+            self._wait_no_more()
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """All of it is there."""
         if not self._refused:
+            self._wait_no_more()
             super().on_message_complete()
 
     def _unsupported_upgrade_warning(self) -> None:
         """What a client would rather speak is not passed on: it goes on with HTTP/1.1, as it has to where that is all there is."""
+
+    def _wait_no_more(self) -> None:
+        """The client sends its body, or has none: whatever it expects, it needs no `100 Continue`."""
+        self.cycle.waiting_for_100_continue = False
+        self.asked.body_may_come.set()
 
     def _has_room(self, size: int) -> bool:
         self.asked.size += size

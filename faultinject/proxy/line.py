@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
     from faultinject.proxy.upstream import Upstream
 
     RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -16,6 +18,55 @@ if TYPE_CHECKING:
 KEY = "faultinject.asked"
 """Where a scope has its `Asked`."""
 _END = b"0\r\n\r\n"
+_CHUNKED = b"transfer-encoding: chunked"
+
+
+class Spelling:
+    """How the server behind has begun an answer.
+
+    Args:
+        status: of the answer.
+        reason: its phrase.
+        headers: names in their case and order.
+        untold: those of them that uvicorn was not told of, each with its place among all.
+        to_the_end: whether the end of the connection is that of the answer.
+    """
+
+    __slots__ = ("_headers", "_start", "_untold", "to_the_end")
+
+    def __init__(
+        self,
+        status: int,
+        reason: bytes,
+        headers: RawHeaders,
+        untold: Sequence[tuple[int, bytes, bytes]] = (),
+        *,
+        to_the_end: bool = False,
+    ) -> None:
+        self._start = b"HTTP/1.1 %d " % status, reason
+        self._headers = headers
+        self._untold = untold
+        self.to_the_end = to_the_end
+
+    def of(self, head: bytes) -> bytes | None:
+        """The head that uvicorn has made, spelled so; None: it is that of another answer."""
+        start, reason = self._start
+        first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+        if not first.startswith(start):
+            return None
+        spelled: dict[bytes, list[bytes]] = {}
+        for name, _ in self._headers:
+            spelled.setdefault(name.lower(), []).append(name)
+        told = []
+        for line in lines:
+            if self.to_the_end and line == _CHUNKED:
+                continue
+            name, colon, value = line.partition(b":")
+            names = spelled.get(name)
+            told.append((names.pop(0) if names else name) + colon + value)
+        for at, name, value in self._untold:
+            told.insert(at, b"%b: %b" % (name, value))
+        return b"\r\n".join((start + reason, *told, b"", b""))
 
 
 class Line(asyncio.Transport):
@@ -26,19 +77,22 @@ class Line(asyncio.Transport):
     Attributes:
         upstream: made when a request first goes on. Each client's connection has one of its own, as it would have without us.
         turn: whoever's request is under way has it.
+        ends: whether the proxy is about to end.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__()
         self.upstream: Upstream | None = None
         self.turn = asyncio.Lock()
+        self.ends = False
         self._transport = transport
-        self._spelling: tuple[bytes, bytes, RawHeaders] | None = None
+        self._spelling: Spelling | None = None
+        self._bare = False
         self._trailers: RawHeaders = ()
 
-    def spell(self, status: int, reason: bytes, headers: RawHeaders) -> None:
-        """Have the next head of an answer with this status spelled so."""
-        self._spelling = b"HTTP/1.1 %d " % status, reason, headers
+    def spell(self, spelling: Spelling) -> None:
+        """Have the head of the next answer with its status spelled so."""
+        self._spelling = spelling
 
     def end_with(self, trailers: RawHeaders) -> None:
         """Have the next end of an answer in chunks go out with these behind it."""
@@ -48,10 +102,20 @@ class Line(asyncio.Transport):
         """Another request: what was not written is of no use any more."""
         self._spelling, self._trailers = None, ()
 
+    def say_meanwhile(self, status: int, reason: bytes, headers: RawHeaders) -> None:
+        """Write a head with a status of 1xx, behind which the answer comes."""
+        lines = b"".join(b"%b: %b\r\n" % each for each in headers)
+        self._transport.write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, reason, lines))
+
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write what uvicorn has made."""
+        if self._bare:
+            self._write_bare(bytes(data))
+            return
         if self._spelling is not None and bytes(data[:9]) == b"HTTP/1.1 ":
-            data = self._spelled(bytes(data), *self._spelling)
+            head = self._spelling.of(bytes(data))
+            if head is not None:
+                data, self._bare = head, self._spelling.to_the_end
             self._spelling = None
         elif self._trailers and bytes(data[-len(_END) :]) == _END:
             lines = b"".join(b"%b: %b\r\n" % each for each in self._trailers)
@@ -59,19 +123,16 @@ class Line(asyncio.Transport):
             self._trailers = ()
         self._transport.write(data)
 
-    def _spelled(self, head: bytes, start: bytes, reason: bytes, headers: RawHeaders) -> bytes:
-        first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
-        if not first.startswith(start):
-            return head
-        spelled: dict[bytes, list[bytes]] = {}
-        for name, _ in headers:
-            spelled.setdefault(name.lower(), []).append(name)
-        told = []
-        for line in lines:
-            name, colon, value = line.partition(b":")
-            names = spelled.get(name)
-            told.append((names.pop(0) if names else name) + colon + value)
-        return b"\r\n".join((start + reason, *told, b"", b""))
+    def _write_bare(self, data: bytes) -> None:
+        """Without the chunks that uvicorn makes: at most one with something in it, and the last one."""
+        while data:
+            size, _, rest = data.partition(b"\r\n")
+            length = int(size, 16)
+            if not length:
+                self._transport.close()
+                return
+            self._transport.write(rest[:length])
+            data = rest[length + 2 :]
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """Write several pieces."""
@@ -152,9 +213,12 @@ class Asked:
         headers: names in their case and order.
         trailers: likewise; whole when the body is.
         whole: whether all headers are there.
+        size: of its line and headers, in bytes.
+        cycle: what uvicorn has for it and its answer.
+        body_may_come: set when the server says `100 Continue`, or the client sends its body without.
     """
 
-    __slots__ = ("headers", "line", "size", "target", "trailers", "whole")
+    __slots__ = ("body_may_come", "cycle", "headers", "line", "size", "target", "trailers", "whole")
 
     def __init__(self, line: Line) -> None:
         self.line = line
@@ -163,3 +227,11 @@ class Asked:
         self.trailers: list[tuple[bytes, bytes]] = []
         self.whole = False
         self.size = 0
+        self.cycle: RequestResponseCycle | None = None
+        self.body_may_come = asyncio.Event()
+
+    def give_up(self) -> None:
+        """Tell uvicorn that nobody waits for the answer any more, or it would complain that there is none."""
+        if self.cycle is not None:  # pragma: no branch - each that goes on has one
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()

@@ -18,8 +18,6 @@ CONNECT = 10.0
 """Seconds until a connection has to be there."""
 SILENT = 600.0
 """Seconds of a server that sends nothing, and takes nothing."""
-CONTINUE = 5.0
-"""Seconds that a client which expects `100 Continue` waits for a server that says neither yes nor no."""
 _PIECE = 65_536
 _LONGEST_HEAD = 262_144
 
@@ -113,7 +111,9 @@ class Upstream:
         await self._stop_watching()
         try:
             # For its own bookkeeping: it would send the Host first, and knows one version.
-            self._connection.send(h11.Request(method=method, target=target, headers=headers))
+            host = [(b"host", b"")] if version == "1.0" else []
+            kept = [each for each in headers if each[0].lower() != b"host"] if host else headers
+            self._connection.send(h11.Request(method=method, target=target, headers=host + kept))
         except h11.LocalProtocolError as error:
             raise Broken(f"the request cannot go on: {error}", 400) from None
         lines = b"".join(b"%b: %b\r\n" % each for each in headers)
@@ -154,7 +154,8 @@ class Upstream:
             except h11.RemoteProtocolError as error:
                 if self._reader.at_eof():
                     raise Broken(f"{self._target.url} ended the connection too early", reset=False) from None
-                raise Broken(f"what {self._target.url} says is no answer: {error}") from None
+                why = str(error).replace("bytearray(b'", "'").replace("')", "'")
+                raise Broken(f"what {self._target.url} says is no answer: {why}") from None
             if event is h11.NEED_DATA:
                 self._connection.receive_data(await self._read())
                 continue

@@ -21,7 +21,7 @@ from measure import Row, table
 
 CASES = (
     "unmatched", "literals", "matched", "journaling", "frameworks", "drawing", "installing", "bounded", "patterns", "sharing", "processes", "worker", "stores", "waiting", "starting",
-    "exploring", "auditing", "loopback", "peers",
+    "exploring", "auditing", "loopback", "peers", "proxies",
 )  # fmt: skip
 PAGE = Path(__file__).parents[2] / "docs" / "project" / "benchmarks.md"
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"

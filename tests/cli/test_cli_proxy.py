@@ -122,6 +122,39 @@ def test_tls_on_both_sides(start, store):
     assert not Path(own).parent.exists()
 
 
+@pytest.mark.parametrize("way", ["down", "up"])
+def test_it_ends_in_the_middle_of_a_transfer(start, way):
+    """In one sentence; the client sees that it has not got all, and the server that there is nobody any more."""
+    asked = {
+        "down": b"GET /k HTTP/1.1\r\nHost: h\r\n\r\n",
+        "up": b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc",
+    }
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        process = start("proxy", "--to", f"http://127.0.0.1:{listening.getsockname()[1]}", "--port", "0")
+        port = int(url_of(process).rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+            client.sendall(asked[way])
+            behind, _ = listening.accept()
+            with behind:
+                behind.settimeout(30)
+                got = b""
+                while len(got) < len(asked[way]):
+                    got += behind.recv(1000)
+                if way == "down":
+                    # Without a length only the end of the connection could tell.
+                    behind.sendall(b"HTTP/1.1 200 OK\r\n\r\nabc")
+                    assert client.recv(1000)
+                code, said = process.interrupt()
+                with pytest.raises(ConnectionResetError):
+                    while client.recv(1000):
+                        pass
+                assert behind.recv(1) == b""
+    assert (code, said) == (
+        0,
+        ["ERROR:    Cancel 1 running task(s), timeout graceful shutdown exceeded", "", "ended"],
+    )
+
+
 def test_how_requests_are_read(start, store):
     """As the vendor that is named, or the one to whose endpoints the server belongs, has them."""
     behind, _ = store()

@@ -20,6 +20,13 @@ REQUESTS = {
     "odd": b"PATCH *?x HTTP/1.1\r\nHost: h\r\nx: \r\n\r\n",
     "raw": b"GET /%c3%bc%zz?%FF=%% HTTP/1.1\r\nHost: h\r\nX-M: \xe4\r\n\r\n",
     "old": b"GET /k HTTP/1.0\r\nHost: h\r\n\r\n",
+    "old without a host": b"GET /k HTTP/1.0\r\nX-A: 1\r\n\r\n",
+    "an empty query": b"GET /k? HTTP/1.1\r\nHost: h\r\n\r\n",
+    "slashes and dots": b"GET //./a/../%2e%2E//?x=/?y=../& HTTP/1.1\r\nHost: h\r\n\r\n",
+    "two hosts of one": b"GET /k HTTP/1.1\r\nX-Host: a\r\nHost: h\r\nX-Forwarded-Host: b\r\nVia: 1.1 c\r\n\r\n",
+    "connection": b"GET /k HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, x-a\r\nKeep-Alive: timeout=9\r\nX-A: 1\r\nTE: trailers\r\n\r\n",
+    "a body to delete": b"DELETE /k HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc",
+    "another method": b"PROPFIND /k HTTP/1.1\r\nHost: h\r\nDepth: 1\r\n\r\n",
     "two of one": b"GET /k HTTP/1.1\r\nHost: h\r\nCookie: a\r\nCookie: b\r\n\r\n",
 }
 
@@ -36,7 +43,7 @@ def test_a_request(behind, front, exchange, name):
     server = behind(answers)
     got, _ = exchange(front(server.url), REQUESTS[name], reads=len(ANSWER))
     assert bytes(server.sent[0]) == REQUESTS[name]
-    assert got == ANSWER if name != "old" else got.startswith(ANSWER[:20])
+    assert got == ANSWER if b"HTTP/1.1" in REQUESTS[name] else got.startswith(ANSWER[:20])
 
 
 @pytest.mark.parametrize(
@@ -49,6 +56,14 @@ def test_a_request(behind, front, exchange, name):
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\nx-Other: 2\r\n\r\n",
         b"HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n",
         b'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\n\r\n',
+        b'HTTP/1.1 304 Not Modified\r\nDate: x\r\nContent-Length: 1234\r\nETag: "x"\r\n\r\n',
+        b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nX-A: b\r\n\r\n",
+        b"HTTP/1.1 999 Request denied\r\nContent-Length: 1\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: a=\x01\r\nX-M: \xe4\r\nSet-Cookie: b\tc\r\nContent-Length: 1\r\n\r\nx",
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nlink: </b>\r\n\r\n" + ANSWER,
+        b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 102 Again\r\n\r\n" + ANSWER,
+        b"HTTP/1.1 100 Continue\r\n\r\n" + ANSWER,
     ],
 )
 def test_an_answer(behind, front, exchange, answer):
@@ -73,6 +88,67 @@ def test_chunks_and_trailers_go_on(behind, front, exchange):
     server = behind(play)
     assert exchange(front(server.url), request, reads=len(ANSWER)) == (ANSWER, "FIN")
     assert bytes(server.sent[0]) == request
+
+
+@pytest.mark.parametrize("asked", ["plain", "old"])
+@pytest.mark.parametrize("ends", ["FIN", "RST"])
+@pytest.mark.parametrize("version", [b"1.1", b"1.0"])
+def test_an_answer_to_the_end_of_the_connection(behind, front, exchange, asked, ends, version):
+    """It is one for the client as well, who cannot tell either whether it has all; what follows a reset it can."""
+    answer = b"HTTP/%b 200 OK\r\nX-Own: 1\r\n\r\n" % version + b"0123456789" * 20_000
+    seen = threading.Event()
+
+    def play(talk):
+        talk.until(b"\r\n\r\n")
+        talk.say(answer)
+        assert seen.wait(20)
+        if ends == "RST":
+            talk.reset()
+        else:
+            talk.connection.close()
+
+    with front(behind(play).url).connect() as client:
+        client.sendall(REQUESTS[asked])
+        got = b""
+        while len(got) < len(answer):
+            got += client.recv(65_536)
+        seen.set()
+        if ends == "RST":
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+        else:
+            while piece := client.recv(65_536):
+                got += piece
+    head, _, body = got.partition(b"\r\n\r\n")
+    told = b"" if asked == "plain" else b"\r\nconnection: close"
+    assert head == b"HTTP/1.1 200 OK\r\nX-Own: 1" + told
+    assert body == answer.partition(b"\r\n\r\n")[2]
+
+
+def test_an_answer_to_head(behind, front, exchange):
+    """Its length is that of the object, and nothing follows."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\nX-a: 1\r\n\r\n"
+
+    def play(talk):
+        while True:
+            talk.until(b"\r\n\r\n")
+            talk.say(answer)
+
+    server = behind(play)
+    head = REQUESTS["plain"].replace(b"GET", b"HEAD")
+    assert exchange(front(server.url), head * 3, reads=3 * len(answer)) == (answer * 3, "FIN")
+    assert bytes(server.sent[0]) == head * 3
+
+
+def test_an_old_client_is_told_nothing_meanwhile(behind, front, exchange):
+    """HTTP/1.0 has no 1xx."""
+
+    def play(talk):
+        talk.until(b"\r\n\r\n")
+        talk.say(b"HTTP/1.1 103 Early Hints\r\n\r\n", ANSWER)
+
+    got, _ = exchange(front(behind(play).url), REQUESTS["old"])
+    assert got.startswith(b"HTTP/1.1 200 Fine By Me\r\n")
 
 
 def test_a_connection_is_kept_on_both_sides(behind, front):
@@ -137,6 +213,75 @@ def test_what_is_expected(behind, front):
             got += piece
         assert got.startswith(b"HTTP/1.1 417 No\r\n")
         assert b"100 Continue" not in got
+
+
+EXPECTING = b"PUT /k HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+
+
+def test_nobody_says_that_it_may_go_on(behind, front):
+    """A client that has waited long enough sends its body: it goes on at once, and nothing was said in between."""
+    server = behind(lambda talk: (talk.until(b"abc"), talk.say(ANSWER)))
+    with front(server.url).connect() as client:
+        client.sendall(EXPECTING)
+        client.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        client.settimeout(20)
+        client.sendall(b"abc")
+        got = b""
+        while len(got) < len(ANSWER):
+            got += client.recv(1000)
+    assert got == ANSWER
+    assert bytes(server.sent[0]) == EXPECTING + b"abc"
+
+
+def test_a_refusal_before_the_body(behind, front):
+    """The final answer instead of `100 Continue`: the client leaves its body out, and its connection goes on."""
+    refusal = b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"
+    server = behind(lambda talk: (talk.until(b"\r\n\r\n"), talk.say(refusal)))
+    with front(server.url).connect() as client:
+        for _ in range(2):
+            client.sendall(EXPECTING)
+            got = b""
+            while len(got) < len(refusal):
+                got += client.recv(1000)
+            assert got == refusal
+            client.sendall(b"abc")  # as the length says that it would
+    assert len(server.sent) == 2
+
+
+def test_the_client_leaves_while_it_waits(behind, front, caplog):
+    """The server sees that it will never get the body, and is not said to have ended anything."""
+    asked = threading.Event()
+    server = behind(lambda talk: (talk.until(b"\r\n\r\n"), asked.set()))
+    with front(server.url).connect() as client:
+        client.sendall(EXPECTING)
+        assert asked.wait(20)
+    assert server.left.acquire(timeout=20)
+    assert caplog.messages == []
+
+
+def test_it_may_go_on_and_does(behind, front):
+    """What a server says before its `100 Continue` is passed on as well."""
+
+    def play(talk):
+        talk.until(b"\r\n\r\n")
+        talk.say(b"HTTP/1.1 102 Processing\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n")
+        talk.until(b"abc")
+        talk.say(ANSWER)
+
+    expected = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
+    with front(behind(play).url).connect() as client:
+        client.sendall(EXPECTING)
+        got = b""
+        while len(got) < len(expected):
+            got += client.recv(1000)
+        assert got == expected
+        client.sendall(b"abc")
+        got = b""
+        while len(got) < len(ANSWER):
+            got += client.recv(1000)
+        assert got == ANSWER
 
 
 def test_the_next_request_goes_by_the_same_connection(behind, front):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 
@@ -73,21 +74,18 @@ def test_it_says_nothing(behind, front, exchange, monkeypatch):
 @pytest.mark.parametrize(
     "said", [b"", b"HTTP/1.1 200 OK\r\nContent-Le", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"]
 )
-def test_it_ends_the_connection(behind, front, exchange, said, end):
-    """The client sees what it would see without us: the same end, at the same place of a body."""
-    got, seen = exchange(front(behind(saying(said, ends=end)).url), REQUEST)
+def test_it_ends_the_connection(behind, front, exchange, caplog, said, end):
+    """The client sees what it would see without us: the same end, at the same place of a body. The log says who it was."""
+    server = behind(saying(said, ends=end))
+    got, seen = exchange(front(server.url), REQUEST)
     assert seen == end
+    [told] = caplog.messages
+    assert told.startswith(f"faultinject: {server.url} ")
+    assert told.partition(server.url)[2].startswith((" ended the connection ", " broke the connection: "))
     if said.endswith(b"abc") and end == "FIN":
         assert got == said
     else:
         assert said.startswith(got)
-
-
-def test_the_end_of_the_connection_is_that_of_the_answer(behind, front, exchange):
-    """HTTP/1.0, and no length: the client gets all of it, and can tell."""
-    server = behind(saying(b"HTTP/1.0 200 OK\r\nX-A: 1\r\n\r\nmeow", ends="FIN"))
-    expected = b"HTTP/1.1 200 OK\r\nX-A: 1\r\ntransfer-encoding: chunked\r\n\r\n4\r\nmeow\r\n0\r\n\r\n"
-    assert exchange(front(server.url), REQUEST, reads=len(expected))[0] == expected
 
 
 @pytest.mark.parametrize(
@@ -153,6 +151,51 @@ def test_the_client_leaves(behind, front):
         assert asked.wait(20)
     assert server.left.acquire(timeout=20)
     assert server.ended == ["FIN"]
+
+
+def test_the_proxy_ends(behind):
+    """In the middle of an answer: the client is not told that this was all of it."""
+    from faultinject.proxy.app import Proxy
+
+    from .conftest import served
+
+    server = behind(saying(b"HTTP/1.1 200 OK\r\n\r\nabc"))
+    target = Target(server.url)
+    with served(Proxy(target), target) as port:
+        client = socket.create_connection(("127.0.0.1", port), timeout=20)
+        client.sendall(REQUEST)
+        got = client.recv(1000)
+    with client, pytest.raises(ConnectionResetError):
+        while piece := client.recv(1000):
+            got += piece
+    assert got.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_an_app_around_it_waits_no_longer(behind, exchange):
+    """It may give an answer of its own: the connection is still there."""
+    from faultinject.proxy.app import Proxy
+
+    from .conftest import Front, served
+
+    server = behind(saying())
+    target = Target(server.url)
+    proxy = Proxy(target)
+
+    async def patient(scope, receive, send):
+        if scope["type"] != "http":
+            await proxy(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(0.2):
+                await proxy(scope, receive, send)
+        except TimeoutError:
+            headers = [(b"content-length", b"0"), (b"connection", b"close")]
+            await send({"type": "http.response.start", "status": 504, "headers": headers})
+            await send({"type": "http.response.body"})
+
+    with served(patient, target) as port:
+        got, end = exchange(Front(port, None), REQUEST)
+    assert (got.partition(b"\r\n")[0], end) == (b"HTTP/1.1 504 Gateway Timeout", "FIN")
 
 
 def test_it_leads_back(front, exchange):

@@ -1,0 +1,115 @@
+"""`faultinject proxy` beside other proxies that do nothing but pass on, each alone in front of the same app; one that is missing is left out."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+from loopback import Server, measured, serving, start
+from measure import AGAIN, Goal, Row, Sample, retried
+
+RULES = {
+    "ours": (),
+    AGAIN: (),
+    "unmatched": ("-r", "cos:SlowDown,path=elsewhere/"),
+    "never": ("-r", "cos:SlowDown,probability=0"),
+}
+HAPROXY = """global
+    nbthread 1
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+frontend all
+    bind 127.0.0.1:{port}
+    default_backend app
+backend app
+    server app 127.0.0.1:{app}
+"""
+NGINX = """daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    upstream app {{ server 127.0.0.1:{app}; keepalive 32; }}
+    server {{
+        listen 127.0.0.1:{port};
+        keepalive_requests 1000000;
+        location / {{
+            proxy_pass http://app;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+        }}
+    }}
+}}
+"""
+CONFIGURED = {"haproxy": (HAPROXY, ["haproxy", "-f"]), "nginx": (NGINX, ["nginx", "-c"])}
+MITM = "mitmdump"
+VERSION = {"haproxy": "-v", "nginx": "-v", MITM: "--version"}
+
+
+def run() -> list[Row]:
+    return retried(_compared)
+
+
+def _compared() -> list[Row]:
+    peers = [name for name in (*CONFIGURED, MITM) if shutil.which(name)]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        app = serving("raw", "bare")
+        stack.callback(app.stop)
+        servers: dict[str, Server] = {}
+        for name in (*RULES, *peers):
+            servers[name] = _proxy(name, app.port, folder)
+            stack.callback(servers[name].stop)
+        cpu, wall = measured(servers)
+    sample = Sample("ours", cpu)
+
+    def row(name: str, case: str) -> Row:
+        clock = median(one / other for one, other in zip(wall[name], wall["ours"], strict=True))
+        note = f"{median(cpu[name]) / 1000:.0f} µs to {median(cpu['ours']) / 1000:.0f} µs; by the clock, the app included, {clock:.2f} ×"
+        return sample.row(case, "`faultinject proxy` without rules", Goal("", 0), sample.ratios(name), note)
+
+    return [
+        row("unmatched", "`faultinject proxy`, a rule for another path, CPU a request"),
+        row("never", "`faultinject proxy`, a rule that matches and does not fire, CPU a request"),
+        *(row(name, f"{name} {_version(name)} as a bare proxy, CPU a request") for name in peers),
+    ]
+
+
+def _proxy(name: str, app: int, folder: Path) -> Server:
+    """The proxy of that name in front of that port."""
+    if name in RULES:
+        program = [sys.executable, "-m", "faultinject", "proxy", "--to", f"http://127.0.0.1:{app}"]
+        return start(lambda port: [*program, "--port", str(port), *RULES[name]])
+    if name == MITM:
+        program = [MITM, "--quiet", "--mode", f"reverse:http://127.0.0.1:{app}", "--set", f"confdir={folder}"]
+        return start(lambda port: [*program, "--listen-host", "127.0.0.1", "--listen-port", str(port)])
+    template, command = CONFIGURED[name]
+    file = folder / f"{name}.conf"
+
+    def configured(port: int) -> list[str]:
+        file.write_text(template.format(port=port, app=app, folder=folder))
+        return [*command, str(file)]
+
+    return start(configured)
+
+
+def _version(name: str) -> str:
+    done = subprocess.run([name, VERSION[name]], capture_output=True, text=True, check=False)
+    found = re.search(r"\d+\.\d+\.\d+", done.stdout + done.stderr)
+    return found[0] if found else ""
