@@ -153,11 +153,6 @@ def ended_by(code: int) -> str:
         return f"ended by signal {-code}"
 
 
-def own_environment() -> dict[str, str]:
-    """The environment of this process, for programs to have."""
-    return dict(os.environ)
-
-
 def _tail(output: IO[bytes]) -> str:
     size = output.seek(0, os.SEEK_END)
     output.seek(max(0, size - BYTES))
