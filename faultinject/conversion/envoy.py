@@ -162,7 +162,6 @@ def _matcher(test: Test) -> dict[str, Any]:
     if test.negated:
         found["invert_match"] = True
         if "string_match" in found:
-            found["treat_missing_header_as_empty"] = (
-                True  # else one that is not there counts as one that matches
-            )
+            # Else the rule is for no request without this header.
+            found["treat_missing_header_as_empty"] = True
     return found

@@ -173,6 +173,52 @@ def test_istio_is_a_virtual_service(export):
     }
 
 
+def filters_of_envoy(found):
+    """The fault filters of a configuration, by name."""
+    [listener] = yaml.safe_load(found.text)["static_resources"]["listeners"]
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    *faults, router = manager["http_filters"]
+    assert router["name"] == "envoy.filters.http.router"
+    return {each["name"]: each["typed_config"] for each in faults}
+
+
+def test_headers_that_must_not_be_there(export):
+    """Of a header that must not be there Envoy has no value to look at; one with another value may be missing."""
+    found = export("envoy", "http:503,header.x-a=,unless.header.x-b=,unless.header.x-c=c*")
+    assert filters_of_envoy(found)["faultinject.rule-1"]["headers"] == [
+        {"name": "x-a", "present_match": True},
+        {"name": "x-b", "present_match": True, "invert_match": True},
+        {
+            "name": "x-c",
+            "string_match": {"safe_regex": {"regex": "c.*"}},
+            "invert_match": True,
+            "treat_missing_header_as_empty": True,
+        },
+    ]
+
+
+def test_a_rule_for_two_operations(export):
+    """It is two filters, each with the tests of its operation; what is told of both is told once."""
+    found = export("envoy", "drip,rate=1000,operation=PutObject,operation=GetObject")
+    assert found.told("changed") == ["rule-1: operation", "rule-1: rate"]
+    written = filters_of_envoy(found)
+    assert {name: config["response_rate_limit"]["fixed_limit"] for name, config in written.items()} == {
+        "faultinject.rule-1-1": {"limit_kbps": 1},
+        "faultinject.rule-1-2": {"limit_kbps": 1},
+    }
+    methods = [config["headers"][0]["string_match"]["safe_regex"]["regex"] for config in written.values()]
+    assert sorted(methods) == ["GET", "PUT"]
+
+
+def test_operations_of_a_vendor(export):
+    """A header that tells one operation from another is the vendor's own; of no vendor, that of S3."""
+    for rule, prefix in (("cos:SlowDown", "x-cos-"), ("oss:InternalError", "x-oss-"), ("http:503", "x-amz-")):
+        copied = export("haproxy", f"{rule},operation=CopyObject").text
+        stored = export("haproxy", f"{rule},operation=PutObject").text
+        assert f"}} {{ req.fhdr({prefix}copy-source) -m reg" in copied
+        assert f" !{{ req.fhdr({prefix}copy-source) -m reg" in stored
+
+
 @pytest.mark.parametrize(
     ("pattern", "raw", "expression"),
     [
