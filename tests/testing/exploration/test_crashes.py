@@ -66,12 +66,12 @@ FOUND = {
     ],
     "resumed": [
         (
-            "other content: /films/cat has 28 bytes; without a crash it has 33 bytes",
-            "reset,method=PUT,path=/films/cat,query.partNumber=1,query.uploadId=,times=1,name=crash",
-        ),
-        (
             "half written: /films/cat has 10 bytes; without a crash it has 33 bytes",
             "reset,method=PUT,path=/films/cat,query.partNumber=3,query.uploadId=,times=1,name=crash",
+        ),
+        (
+            "other content: /films/cat has 28 bytes; without a crash it has 33 bytes",
+            "reset,method=PUT,path=/films/cat,query.partNumber=1,query.uploadId=,times=1,name=crash",
         ),
     ],
     "moved": [
