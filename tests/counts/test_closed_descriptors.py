@@ -9,19 +9,7 @@ from wsgiref.util import setup_testing_defaults
 
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts.directory import StoreDirectory
-
-
-def opened(place):
-    """The descriptors of this process that are files of a place, with what each is."""
-    found = {}
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - numbers, not paths
-        try:
-            target = os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115
-        except OSError:  # the listing's own
-            continue
-        if target == str(place) or target.startswith(f"{place}/"):
-            found[int(name)] = target
-    return found
+from tests.descriptors import opened
 
 
 def test_nothing_of_others_is_closed(tmp_path):

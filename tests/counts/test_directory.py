@@ -20,6 +20,7 @@ from faultinject.counts.lines import whole_lines
 from faultinject.counts.owner import described
 from faultinject.engine.counting import Take
 from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
+from tests.descriptors import opened
 
 SCENARIO = {"rules": ["http:503"], "seed": "1"}
 
@@ -62,17 +63,16 @@ def test_paths_are_absolute(tmp_path, monkeypatch):
 
 def test_it_is_left_open_by_nobody(tmp_path):
     """A store that is dropped closes what it had open, also one that was refused."""
-    gc.collect()
-    before = len(names("/proc/self/fd")) if sys.platform == "linux" else 0
     store = StoreDirectory(str(tmp_path / "store"))
     store.publish(SCENARIO, rules=1)
     store.join()
+    assert sys.platform != "linux" or opened(tmp_path)
     (tmp_path / "store" / "version").write_text("1\n")
     del store
     with pytest.raises(ConfigurationError):
         StoreDirectory(str(tmp_path / "store"))
     gc.collect()
-    assert sys.platform != "linux" or len(names("/proc/self/fd")) == before
+    assert opened(tmp_path) == {}
 
 
 def test_what_cannot_serve_is_refused(tmp_path, monkeypatch):
