@@ -283,7 +283,7 @@ class ShapedAnswer(Shaping):
         for part in slices(kept, rate):
             left = self._due_in(part, rate)
             # Whether one that has ended its side is still there shows when something is sent.
-            if left > 0 and not wait(self._plan, left, self._connection, reads_on=True):
+            if not wait(self._plan, left, self._connection, reads_on=True):
                 raise ClientGone
             yield part
 

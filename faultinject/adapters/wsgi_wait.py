@@ -372,18 +372,21 @@ def wait_for_client(environ: Environ, plan: Plan, seconds: float) -> bool:
 def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, reads_on: bool = False) -> bool:
     """Block, never shorter than asked, unless the plan is over or the program ends; no when the client left first.
 
+    Whether it has left is looked at in the end, too: what was due before, on a busy machine, is given to nobody then.
+
     Args:
         plan: the plan that decided.
-        seconds: how long.
+        seconds: how long; nothing, or less, when the time is over already.
         connection: shows when the client leaves.
         reads_on: whether a client that has only ended its own side is waited with, as one that still reads.
     """
-    from faultinject.adapters.alarm import Alarm, program_ends, until_expiry
+    if seconds > 0:
+        from faultinject.adapters.alarm import Alarm, program_ends, until_expiry
 
-    clock = plan.services.monotonic
-    end, endings = clock() + seconds, plan.endings
-    with Alarm(plan) as alarm:
-        while (left := end - clock()) > 0 and not plan.over(endings) and not program_ends():
-            if alarm.sleep(min(left, until_expiry(plan)), connection, reads_on=reads_on):
-                return False
-    return True
+        clock = plan.services.monotonic
+        end, endings = clock() + seconds, plan.endings
+        with Alarm(plan) as alarm:
+            while (left := end - clock()) > 0 and not plan.over(endings) and not program_ends():
+                if alarm.sleep(min(left, until_expiry(plan)), connection, reads_on=reads_on):
+                    return False
+    return connection is None or not (connection.gone if reads_on else connection.left)(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 
 import anyio
 import pytest
@@ -67,10 +68,14 @@ def test_wsgi_client_that_has_left_already(servers, make_injector, writes):
         assert injector.counts()["rule-1"]["injected"] == 0
 
 
-def test_wsgi_client_that_leaves_a_slow_body_of_the_server_s(servers, make_injector):
-    """Over HTTP/2 or TLS the server sends it, and is asked for no more."""
+@pytest.mark.parametrize("overdue", [False, True])
+def test_wsgi_client_that_leaves_a_slow_body_of_the_server_s(servers, make_injector, overdue):
+    """Over HTTP/2 or TLS the server sends it, and is asked for no more; also of what was due long ago."""
     app = App()
     injector = make_injector("drip,rate=40,times=1")
+    if overdue:
+        hours = count(step=3600)
+        injector._services.monotonic = lambda: next(hours)
     with loopback() as (client, server):
         environ = servers.environ(SERVER_PROTOCOL="HTTP/2", **{"werkzeug.socket": server})
         result = WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None)
