@@ -103,7 +103,7 @@ class Ending:
         self._over = False
         self._in_process = in_process_scope(scope)
         self._ends = not (self._in_process or request.http2) and (
-            closes or (unread and not in_step_asgi(receive, send, broken=broken))
+            closes or (unread and not in_step_asgi(scope, receive, send, broken=broken))
         )
         self._wants_a_hearing = unread and wants_a_hearing(receive)
         self.transport = getattr(getattr(send, "__self__", None), "transport", None)

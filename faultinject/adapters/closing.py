@@ -23,7 +23,7 @@ HEADER = "header"
 BEHIND = "behind"
 """The server refuses that header from an app, and takes it once the answer has started."""
 READ = "read"
-"""The connection is not closed: what is left of the body is read behind the answer."""
+"""What is left of the body is read behind the answer, and the connection is closed where the server says so itself."""
 TRIED = "tried"
 """The answer says `Connection: close` unless the server refuses that; nothing shows whether it does, nor whether it closes."""
 OUR_SERVER = "faultinject.server"
@@ -43,8 +43,9 @@ def in_step_wsgi(environ: Mapping[str, Any], start_response: Callable[..., Any],
         return True  # it reads what is left, or closes the connection and says so
     if is_at_hand(environ):
         return True
-    # cheroot reads a body of known length to its end before it answers.
-    return not broken and _in_chunks(start_response) is False
+    request = _cheroot(start_response)
+    # It reads a body of known length to its end before it answers, on a connection that it keeps.
+    return request is not None and not (broken or request.chunked_read or request.close_connection)
 
 
 def is_at_hand(environ: Mapping[str, Any]) -> bool:
@@ -56,7 +57,11 @@ def is_at_hand(environ: Mapping[str, Any]) -> bool:
 
 
 def tell_wsgi(
-    environ: Mapping[str, Any], start_response: Callable[..., Any], *, readable: bool = False
+    environ: Mapping[str, Any],
+    start_response: Callable[..., Any],
+    *,
+    readable: bool = False,
+    closes: bool = False,
 ) -> str:
     """Tell a WSGI server to close the connection behind the answer that is about to start.
 
@@ -64,13 +69,17 @@ def tell_wsgi(
         environ: of the request.
         start_response: the server's.
         readable: whether the rest of the request's body may be read instead.
+        closes: whether the connection is to end all the same.
 
     Returns:
         How the client is told: `SAID`, `HEADER`, `BEHIND` or `TRIED`; or `READ`.
     """
     exchange = _exchange(start_response)
-    if readable and _in_chunks(start_response):
-        return READ  # cheroot shuts a connection in both directions, which resets it under a client that is sending
+    request = _cheroot(start_response)
+    if readable and request is not None:
+        # It shuts a connection in both directions, which resets it under a client that is sending.
+        request.close_connection = request.close_connection or closes
+        return READ
     force_close = getattr(exchange, "force_close", None)
     if force_close is not None:
         force_close()  # gunicorn
@@ -139,17 +148,19 @@ def _exchange(start_response: Callable[..., Any]) -> Any:
     return None
 
 
-def _in_chunks(start_response: Callable[..., Any]) -> bool | None:
-    """Whether cheroot reads the body in chunks; None of other servers."""
+def _cheroot(start_response: Callable[..., Any]) -> Any:
+    """What cheroot has of one request; None of other servers."""
     request = getattr(_exchange(start_response), "req", None)
-    in_chunks: bool | None = getattr(request, "chunked_read", None)
-    return in_chunks
+    return request if hasattr(request, "chunked_read") else None
 
 
-def in_step_asgi(receive: Callable[..., Any], send: Callable[..., Any], *, broken: bool) -> bool:
+def in_step_asgi(
+    scope: Mapping[str, Any], receive: Callable[..., Any], send: Callable[..., Any], *, broken: bool
+) -> bool:
     """Whether an ASGI server stays in step with a request body that is not read to its end.
 
     Args:
+        scope: of the request.
         receive: the server's.
         send: the server's.
         broken: reading was given up in the middle, so the rest is not to be waited for.
@@ -157,11 +168,20 @@ def in_step_asgi(receive: Callable[..., Any], send: Callable[..., Any], *, broke
     for exchange in _owners(receive):
         waits = getattr(exchange, "waiting_for_100_continue", None)
         if waits is not None:
-            # uvicorn reads the rest behind the answer. A client that was not told to go on may leave it out.
-            return not (exchange.more_body and (waits or broken))
+            # uvicorn reads the rest behind the answer, on a connection that it keeps. A client that was not told to go
+            # on may leave it out.
+            last = _is_last(scope) or not getattr(exchange, "keep_alive", True)
+            return not (exchange.more_body and (waits or broken or last))
     if getattr(_of_gunicorn(receive), "_complete", False):
         return True  # it has all of it
     return _channel(send) is not None
+
+
+def _is_last(scope: Mapping[str, Any]) -> bool:
+    """Whether a client asks for the end of its connection; that of HTTP/1.0 always has it."""
+    values = (value for name, value in scope["headers"] if name == b"connection")
+    tokens = b",".join(values).lower().split(b",")
+    return scope.get("http_version") == "1.0" or b"close" in map(bytes.strip, tokens)
 
 
 def wants_a_hearing(receive: Callable[..., Any]) -> bool:

@@ -100,7 +100,8 @@ class Ending:
         self._ends = not (self._in_process or request.http2) and (
             closes or (unread and not in_step_wsgi(environ, start_response, broken=broken))
         )
-        self._readable = not (broken or closes)
+        self._closes = closes
+        self._readable = unread and not broken
 
     def start_response(self, status: str, headers: Headers, *more: Any) -> Callable[[bytes], object]:
         """Stands in for the server's `start_response`."""
@@ -110,7 +111,7 @@ class Ending:
         if self._ends:
             # An answer without a length ends only behind what we read.
             self._readable = self._readable and length_of(headers) is not None
-            self._how = tell_wsgi(self._environ, self._start, readable=self._readable)
+            self._how = tell_wsgi(self._environ, self._start, readable=self._readable, closes=self._closes)
             if self._how == HEADER:
                 headers.append(CLOSE)
             self._reads = self._how == READ
@@ -186,7 +187,8 @@ class Ending:
     def _may_be_read(self) -> bool:
         """Whether the body has an end that shows, and nobody would say 100 Continue behind an answer."""
         sized = self._request.content_length is not None or self._environ.get("wsgi.input_terminated")
-        return bool(sized) and self._readable and "HTTP_EXPECT" not in self._environ
+        readable = self._readable and not self._closes
+        return bool(sized) and readable and "HTTP_EXPECT" not in self._environ
 
     def _read_away(self) -> bool:
         """Read the rest of the body behind the answer; no when that takes too long, or fails.

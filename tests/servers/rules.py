@@ -74,6 +74,7 @@ TEXTS = {
     "corrupt-5": "corrupt,flips=5",
     "error": "cos:SlowDown",
     "error-undrained": "cos:SlowDown,drain=no",
+    "error-undrained-last": "cos:SlowDown,drain=no,set.connection=close",
     "exact": "cos:SlowDown,exact=yes",
     "hang-http2": "hang,http2=yes,duration=100ms",
     "reset-http2": "reset,http2=yes",

@@ -1,0 +1,38 @@
+"""An answer that comes while a client sends, and is the last of its connection: each server gives all of it."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+
+from .launch import SERVERS
+from .test_matrix import QUICK, started
+
+SIZE = 8_000_000
+"""More than the systems of both sides hold."""
+MARKED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SERVERS]
+LAST = {
+    "close": ("error-undrained", "HTTP/1.1\r\nConnection: close"),
+    "HTTP/1.0": ("error-undrained", "HTTP/1.0"),
+    "the answer's": ("error-undrained-last", "HTTP/1.1"),
+}
+"""Whose wish the end is: the rule, and how the request begins."""
+_numbers = count()
+
+
+@pytest.mark.parametrize("wish", LAST)
+@pytest.mark.parametrize("name", MARKED)
+def test_the_answer_to_an_upload_that_nobody_reads(pool, name, wish):
+    """With `drain=no`: what still comes is read away, and nothing is reset."""
+    server = started(pool, name)
+    rule, line = LAST[wish]
+    path = f"/{rule}/last-{next(_numbers)}"
+    head = f"PUT {path} {line}\r\nHost: a.example\r\nContent-Length: {SIZE}\r\n\r\n"
+    with server.connect() as client:
+        client.send_whole(head.encode() + bytes(SIZE))
+        answer = client.answer("PUT")
+        assert (answer.status, answer.whole) == (503, True)
+        assert b"<Code>SlowDown</Code>" in answer.body
+        assert client.end() == ("FIN", b"")
+    server.outcome(path)
