@@ -238,7 +238,7 @@ def test_a_store_without_rules(start):
 
 def test_the_advice_is_a_rule_of_the_vendor():
     """What a store without rules is said to be given is a rule that its vendor documents."""
-    from faultinject.cli.serve import _example
+    from faultinject.cli.serving import _example
 
     found = []
     for vendor in ERROR_CODES:

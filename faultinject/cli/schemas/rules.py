@@ -121,11 +121,10 @@ def explore() -> Schema:
             "marker": (TEXT, "The same as a pytest marker."),
             "alike": (texts, "Other runs that fail alike."),
             "requests": (texts, "The requests of that run."),
-            "killed_after": (
-                forms.or_null(COUNT),
-                "How many of them came before the command was killed; null: it was not.",
-            ),
-        }
+        },
+        optional={
+            "killed_after": (COUNT, "How many of them came before the command was killed, where it was.")
+        },
     )
     return forms.published(
         "explore",

@@ -147,8 +147,8 @@ def as_data(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> dict[str
                 "marker": sweep.marker(group.smallest.scenario.rules),
                 "alike": [each.text for each in group.others],
                 "requests": [quoted(f"{each.method} {each.path}") for each in group.smallest.outcomes],
-                "killed_after": group.smallest.first,
             }
+            | ({} if group.smallest.first is None else {"killed_after": group.smallest.first})
             for group in groups(sweep.finished)
         ],
     }
