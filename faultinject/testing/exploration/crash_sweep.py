@@ -279,7 +279,7 @@ class CrashSweep(Sweep):
             point = self.points.point_in(trace, number)
             for choice in self.faults:
                 if self.applies(choice, point):
-                    rules = rule, super().rule_at(point, choice)
+                    rules = rule, self.rule_at(point, choice)
                     if self._new(*rules):
                         chosen = (*finished.chosen, choice)
                         self._second.append(PlannedRun(Scenario.of_rules(rules, "0"), (first, point), chosen))

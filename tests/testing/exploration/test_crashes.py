@@ -169,3 +169,31 @@ def test_other_rules_stand_beside_it(storage, tmp_path):
                     cwd=tmp_path,
                 )
     assert [each.text for each in exploration.runs] == ["reset,method=HEAD,path=/films,times=1,name=crash"]
+
+
+def test_a_request_that_does_not_come_again(storage, tmp_path):
+    """Nothing could be killed at it, also when tried again: that is no success, and the report says so."""
+    place, runs = tmp_path / "place", tmp_path / "runs"
+    place.mkdir()
+    program = 'echo >> "$RUNS"; [ $(wc -l < "$RUNS") -gt 2 ] || curl -s -o answer -X PUT -d meow $ENDPOINT/films/cat'
+    exploration = faultinject.explore(crash=True)
+    for run in exploration:
+        storage.app.reset()
+        requests.put(f"{storage.url}/films", timeout=10)
+        with run as given:
+            env = {**os.environ, "ENDPOINT": storage.url, "RUNS": str(runs)}
+            given.run(["sh", "-c", program], env=env, cwd=place, store=storage)
+    assert [(each.reached, each.failed) for each in exploration.runs] == [(False, False)] * 3
+    assert "3 not reached" in exploration.report()
+
+
+def test_faults_of_the_second_run(storage, tmp_path):
+    """Each at the requests that it is for, behind each crash."""
+    program = "curl -s -o answer -X PUT -d meow $ENDPOINT/films/cat; curl -s -o answer $ENDPOINT/films/cat"
+    exploration, error = explore(storage, tmp_path, ["sh", "-c", program], "http:503,method=GET")
+    assert error is None
+    crash = "name=crash; "
+    assert {each.text.partition(crash)[2] for each in exploration.runs} == {
+        "",
+        "http:503,method=GET,path=/films/cat,times=1",
+    }
