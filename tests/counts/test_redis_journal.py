@@ -132,7 +132,6 @@ def test_a_server_that_is_away(start_redis, caplog, monkeypatch):
     monkeypatch.setattr(redis_journal, "KEPT", 5)
     monkeypatch.setattr(redis_beside, "PAUSE", 0.05)
     monkeypatch.setattr(redis_beside, "LONGEST_PAUSE", 0.05)
-    monkeypatch.setattr(redis_link, "PATIENCE", 0.1)
     server = start_redis()
     injector = make(server.url)
     server.kill()
@@ -143,7 +142,6 @@ def test_a_server_that_is_away(start_redis, caplog, monkeypatch):
     server.start()
     client = server.client()
     until(lambda: client.xlen("{faultinject}:journal"))
-    monkeypatch.setattr(redis_link, "PATIENCE", 10.0)
     until(lambda: paths(injector.events()[0])[-1:] == ["/8"])
     found, _, dropped = injector.events()
     assert len(found) + dropped == 9
