@@ -17,11 +17,11 @@ class Dial:
     """Makes each connection on a thread of its own, which ends with it.
 
     Args:
-        connect: makes a connection, however long that takes.
+        connect: makes a connection, however long that takes; the seconds for which it tries again are given.
         keep: takes one that came too late for who wanted it.
     """
 
-    def __init__(self, connect: Callable[[], Any], keep: Callable[[Any], object]) -> None:
+    def __init__(self, connect: Callable[[float], Any], keep: Callable[[Any], object]) -> None:
         self._connect = connect
         self._keep = keep
         # Looked up now: what gevent makes of it in a worker holds for this process.
@@ -41,9 +41,11 @@ class Dial:
             raise TimeoutError("an earlier connection is still being made")
         call = _Call()
         try:
-            threading.Thread(target=self._run, args=(call,), name="faultinject redis", daemon=True).start()
+            threading.Thread(
+                target=self._run, args=(call, patience), name="faultinject redis", daemon=True
+            ).start()
         except RuntimeError:  # there is no room for one, or the interpreter ends
-            return self._connect()
+            return self._connect(patience)
         if not call.over.wait(patience):
             with self._lock:
                 if not call.over.is_set():  # pragma: no branch - it came just now
@@ -54,9 +56,9 @@ class Dial:
             raise call.error
         return call.connection
 
-    def _run(self, call: _Call) -> None:
+    def _run(self, call: _Call, patience: float) -> None:
         try:
-            call.connection = self._connect()
+            call.connection = self._connect(patience)
         except Exception as error:
             call.error = error
         with self._lock:

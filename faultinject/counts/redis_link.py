@@ -213,7 +213,7 @@ class Link(PerProcess):
             if usable:
                 return connection
             connection.disconnect()
-        return self._dial.connection(patience) if self._is_far else self._connect()
+        return self._dial.connection(patience) if self._is_far else self._connect(patience)
 
     def _begin(self) -> None:
         self._idle.clear()
@@ -222,10 +222,18 @@ class Link(PerProcess):
     def _keep(self, connection: Any) -> None:
         self._idle.append((connection, monotonic()))
 
-    def _connect(self) -> Any:
-        connection = self._kind(**self._how)
-        connection.connect()
-        return connection
+    def _connect(self, patience: float) -> Any:
+        """A new connection; one to which the server says nothing is made again for as long as there is patience."""
+        end = monotonic() + patience
+        while True:
+            connection = self._kind(**self._how)
+            try:
+                connection.connect()
+            except self._errors.TimeoutError:
+                if monotonic() >= end:
+                    raise
+            else:
+                return connection
 
     def _failed(self, error: Exception) -> StoreUnavailable:
         said = str(error)

@@ -150,12 +150,12 @@ def test_other_requests_go_on_while_the_server_does_not_answer(start_redis, monk
 
 def test_a_match_and_its_takes_have_one_time_together(start_redis, monkeypatch):
     """A server that stops between the two is waited for no longer than what is left."""
-    monkeypatch.setattr(redis_link, "PATIENCE", 1.0)
+    monkeypatch.setattr(redis_link, "PATIENCE", 5.0)
     server = start_redis()
     real = RedisCounts.take
 
     def take(*given):
-        time.sleep(0.8)
+        monkeypatch.setattr(redis_link, "monotonic", lambda: time.monotonic() + 4.5)
         server.signal(signal.SIGSTOP)
         began = time.monotonic()
         try:
@@ -169,7 +169,7 @@ def test_a_match_and_its_takes_have_one_time_together(start_redis, monkeypatch):
     injector = Injector("http:503,times=3", store=server.url, environ={})
     assert through_wsgi(injector, "/") == 200
     [took] = waited
-    assert took < 0.6
+    assert took < 2.5
 
 
 def test_what_is_given_back_is_there_for_the_next_request(url, threads):

@@ -106,10 +106,14 @@ def environ_of(makers, stream=None, body=BODY, **more):
     return environ
 
 
-def give(injector, environ, server, app=None):
-    """What the server gets to send, and does send."""
+def give(injector, environ, server, app=None, to=None):
+    """What the server gets to send, and does send; piece by piece `to` its connection, as servers do."""
     result = WSGIFaultMiddleware(app, injector=injector)(environ, server.start())
-    sent = b"".join(result)
+    sent = b""
+    for piece in result:
+        sent += piece
+        if to is not None:
+            to.sendall(piece)
     getattr(result, "close", lambda: None)()
     return sent
 
@@ -362,7 +366,7 @@ def test_an_unknown_server_s_connection_is_ended(servers, make_injector):
     with loopback() as (client, server):
         environ = environ_of(servers, **Taken(client, server).environ)
         asked = Plain()
-        server.sendall(give(make_injector(UNREAD), environ, asked))
+        give(make_injector(UNREAD), environ, asked, to=server)
         client.sendall(BODY)
         raw, end = read(client)
         assert raw.startswith(b"<?xml")
@@ -387,7 +391,7 @@ def test_an_unknown_server_that_refuses_the_header(servers, make_injector, rule)
     with loopback() as (client, server):
         environ = environ_of(servers, **Taken(client, server).environ)
         refusing = Refusing()
-        server.sendall(give(make_injector(rule), environ, refusing))
+        give(make_injector(rule), environ, refusing, to=server)
         raw, end = read(client)
         assert raw.startswith(b"<?xml")
         assert (refusing.started[0], refusing.connection, end) == ("503 Slow Down", [], "FIN")

@@ -7,6 +7,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from faultinject import ASGIFaultMiddleware, Injector
+from faultinject.engine.body_digest import LONGEST
 
 BODY = b"data"
 
@@ -15,8 +16,8 @@ def whole(body=BODY):
     return {"type": "http.request", "body": body, "more_body": False}
 
 
-def ask(receive, *, backend="asyncio", rules="cos:SlowDown", times=1):
-    """Statuses of the answers, and the outcomes, of PUT requests with four bytes."""
+def ask(receive, *, backend="asyncio", rules="cos:SlowDown", times=1, longest=LONGEST):
+    """Statuses of the answers, and the outcomes, of PUT requests with four bytes, which may take so many seconds."""
     injector = Injector(rules, seed=1, environ={})
     sent = []
 
@@ -32,8 +33,8 @@ def ask(receive, *, backend="asyncio", rules="cos:SlowDown", times=1):
             await wrapped(scope(), receive, send)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("faultinject.adapters.asgi_wait.LONGEST", 0.05)
-        patch.setattr("faultinject.adapters.asgi.LONGEST", 0.05)
+        patch.setattr("faultinject.adapters.asgi_wait.LONGEST", longest)
+        patch.setattr("faultinject.adapters.asgi.LONGEST", longest)
         anyio.run(run, backend=backend)
     return [each for each in sent if each], injector.journal.outcomes
 
@@ -105,7 +106,7 @@ def test_one_that_never_ends_is_cancelled(backend):
             ends.append("cancelled")
             raise
 
-    statuses, [outcome] = ask(receive, backend=backend)
+    statuses, [outcome] = ask(receive, backend=backend, longest=0.05)
     assert (statuses, outcome.did, outcome.body_complete) == ([503], "drain_cut", False)
     assert ends == ["cancelled"]
 

@@ -132,6 +132,7 @@ def test_the_connection_is_not_known(servers, make_injector, out_of_reach):
 @pytest.mark.parametrize("known", [True, False])
 def test_no_more_threads(servers, make_injector, monkeypatch, known):
     """A body that comes is read all the same."""
+    monkeypatch.setattr("faultinject.adapters.wsgi_wait.LONGEST", PATIENCE)
     injector = make_injector("http:503")
 
     def refuse(_):
@@ -147,8 +148,9 @@ def test_no_more_threads(servers, make_injector, monkeypatch, known):
     assert last(injector) == ("answered", True)
 
 
-def test_a_body_that_comes_in_time(servers, make_injector):
+def test_a_body_that_comes_in_time(servers, make_injector, monkeypatch):
     """Nothing is shut: what follows on the connection can be read."""
+    monkeypatch.setattr("faultinject.adapters.wsgi_wait.LONGEST", PATIENCE)
     injector = make_injector("http:503")
     with loopback() as (client, server), server.makefile("rb") as source:
         client.sendall(b"x" * 1000)

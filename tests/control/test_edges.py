@@ -26,7 +26,7 @@ from faultinject.exceptions import (
 )
 from faultinject.rules.faults.breaking import Reset
 
-from .conftest import TOKEN, Client, control, fastapi_app, flask_app, until
+from .conftest import PATIENCE, TOKEN, Client, control, fastapi_app, flask_app, until
 from .test_attacks import call_wsgi, wsgi_environ
 
 ENVIRON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": "/_faultinject", "FAULTINJECT_TOKEN": TOKEN}
@@ -118,12 +118,15 @@ def test_a_child_makes_its_own(injector):
     """Threads of its parent are not there, nor is the address its own."""
     door = mount.Door(injector)
     before = door.wsgi()
+    loops = [each for each in threading.enumerate() if each.name == "faultinject control"]
     assert door.wsgi() is before
     mount._after_fork()
     assert door.wsgi().loop is not before.loop
     before.loop.call_soon_threadsafe(before.loop.stop)
     until(lambda: not before.loop.is_running())
     before.loop.close()
+    for each in loops:
+        each.join(PATIENCE)
     with control("own") as client:
         assert client.state()["on"]
 

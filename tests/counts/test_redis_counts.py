@@ -381,6 +381,19 @@ def test_a_process_that_begins_waits_longer(start_redis, free_port, monkeypatch)
     assert store.put(data, after=1, anew=True)[0] == 2
 
 
+@pytest.mark.parametrize("far", [False, True])
+def test_a_process_that_begins_waits_longer_for_its_connection(start_redis, free_port, monkeypatch, far):
+    """The server may be waiting for a processor just when it is to greet."""
+    server = start_redis("--port", str(free_port))
+    monkeypatch.setattr(redis_link, "PATIENCE", 0.1)
+    store = RedisStore(read_redis(f"redis://localhost:{free_port}" if far else server.url))
+    server.signal(signal.SIGSTOP)
+    goes_on = threading.Timer(0.4, server.signal, [signal.SIGCONT])
+    goes_on.start()
+    assert store.agree({"scenario": "{}", "seed": "1"}, chosen=False)[0] == 1
+    goes_on.join()
+
+
 def test_a_slow_connection_takes_nothing_from_the_answers(start_redis, free_port, monkeypatch):
     """Neither from that of the match nor from that of the take behind it."""
     start_redis("--port", str(free_port))

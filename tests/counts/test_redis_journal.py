@@ -132,7 +132,6 @@ def test_a_server_that_is_away(start_redis, caplog, monkeypatch):
     monkeypatch.setattr(redis_journal, "KEPT", 5)
     monkeypatch.setattr(redis_beside, "PAUSE", 0.05)
     monkeypatch.setattr(redis_beside, "LONGEST_PAUSE", 0.05)
-    monkeypatch.setattr(redis_link, "PATIENCE", 0.1)
     server = start_redis()
     injector = make(server.url)
     server.kill()
@@ -143,7 +142,6 @@ def test_a_server_that_is_away(start_redis, caplog, monkeypatch):
     server.start()
     client = server.client()
     until(lambda: client.xlen("{faultinject}:journal"))
-    monkeypatch.setattr(redis_link, "PATIENCE", 10.0)
     until(lambda: paths(injector.events()[0])[-1:] == ["/8"])
     found, _, dropped = injector.events()
     assert len(found) + dropped == 9
@@ -202,21 +200,29 @@ def test_work_that_raises_is_logged(caplog):
 
 def test_work_that_is_to_be_done_again(monkeypatch):
     """After the seconds that it says; what is asked for meanwhile is done at once."""
-    monkeypatch.setattr(redis_beside, "STEP", 0.05)
-    beside, done, other = Beside(), [], []
-    began = time.monotonic()
+    slept, go_on = [], threading.Event()
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) > 1:  # done once: nothing more before there is something else to do
+            assert go_on.wait(30)
+
+    monkeypatch.setattr(redis_beside, "time", SimpleNamespace(sleep=sleep))
+    beside, done = Beside(), []
 
     def work():
-        done.append(time.monotonic() - began)
-        return 0.3 if len(done) == 1 else None
+        done.append(("work", sum(slept)))
+        return 0.6 if len(done) == 1 else None
 
     beside.do(work)
-    until(lambda: done)
-    beside.do(lambda: other.append(time.monotonic() - began))
-    until(lambda: len(done) == 2 and other)
-    assert other[0] < done[1]
-    assert done[1] - done[0] > 0.2
+    until(lambda: len(slept) == 2)
+    beside.do(lambda: done.append(("other", sum(slept))))
+    go_on.set()
     until(lambda: not beside._runs)
+    (first, begun), (second, meanwhile), (third, again) = done
+    assert (first, second, third) == ("work", "other", "work")
+    assert meanwhile - begun <= redis_beside.STEP
+    assert 0.6 <= again - begun < 0.6 + redis_beside.STEP
     assert SimpleNamespace(**vars(beside))._due == {}
 
 

@@ -60,13 +60,19 @@ def by_task(plan):
 
 
 def begun(plan, how):
-    """A thread that waits an hour in a plan, once it does."""
+    """A thread that waits an hour in a plan, once it does and it is watched whether that is over."""
+    waits, real = threading.Event(), plan.wait
+
+    def noted(wake):
+        real(wake)
+        if threading.current_thread() is thread:
+            waits.set()
+
+    plan.wait = noted
     thread = threading.Thread(target=how, args=(plan,), daemon=True)
     thread.start()
-    deadline = time.monotonic() + 30
-    while not plan.waiting:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    assert waits.wait(30)
+    plan.wait = real
     return thread
 
 
@@ -109,15 +115,20 @@ def test_a_moment_that_is_named_meanwhile_ends_waits(store, how):
 def test_a_wait_in_another_process(shared):
     """A child that only waits: its parent switches off."""
     injector = make(shared)
+    reader, writer = os.pipe()
     child = os.fork()
     if not child:
         ended = 1
         try:
-            begun(injector.own_plan, by_thread).join(30)
+            thread = begun(injector.own_plan, by_thread)
+            os.write(writer, b"waits")
+            thread.join(30)
             ended = 0 if not injector.standing.on else 2
         finally:
             os._exit(ended)
-    time.sleep(0.3)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as told:
+        assert told.read(5) == b"waits"
     injector.disable()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 

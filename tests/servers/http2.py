@@ -40,6 +40,8 @@ class Http2:
         self._http = H2Connection(H2Configuration(client_side=True))
         self._http.initiate_connection()
         self._streams = {}
+        self.ended = []
+        """The streams that have ended, in that order."""
         self.end = ""
         """How the connection ended: `RST`, `FIN`, or empty."""
 
@@ -86,10 +88,9 @@ class Http2:
         elif isinstance(event, DataReceived):
             stream.body += event.data
             self._http.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-        elif isinstance(event, StreamEnded):
-            stream.end, stream.done_at = "answered", now
-        elif isinstance(event, StreamReset):
-            stream.end, stream.done_at = "reset", now
+        elif isinstance(event, StreamEnded | StreamReset):
+            stream.end, stream.done_at = "answered" if isinstance(event, StreamEnded) else "reset", now
+            self.ended.append(stream)
 
 
 def _text(value):

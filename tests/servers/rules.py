@@ -42,8 +42,10 @@ THEN = {
 }
 
 TEXTS = {
+    # A client that is to see a pause, or ask for something else meanwhile, may itself be kept waiting for half a second.
     "late": "latency,delay=100ms",
     "late-after": "latency,when=after,delay=100ms",
+    "later": "latency,delay=1s",
     "hang": "hang,duration=200ms",
     "hang-after": "hang,when=after,duration=100ms",
     "hang-long": "hang",
@@ -66,7 +68,7 @@ TEXTS = {
     "reset-answer": "reset,when=after,after_bytes=500",
     "close-answer": "close,when=after,after_bytes=500",
     "hang-answer": "hang,when=after,duration=200ms,after_bytes=500",
-    "stall-answer": "stall,when=after,duration=400ms,after_bytes=500",
+    "stall-answer": "stall,when=after,duration=1s,after_bytes=500",
     "drip": "drip,rate=1000",
     "drip-long": "drip,rate=20",
     "drip-error": "drip,of=cos:SlowDown,rate=500",
@@ -80,8 +82,8 @@ TEXTS = {
     "reset-http2": "reset,http2=yes",
     "close-http2": "close,http2=yes",
     "cut-http2": "truncate,http2=yes",
-    "late-plain": "cos:SlowDown,delay=500ms",
-    "late-error": "cos:InternalError,status=200,delay=400ms",
+    "late-plain": "cos:SlowDown,delay=5s",
+    "late-error": "cos:InternalError,status=200,delay=1s",
 }
 
 
