@@ -7,14 +7,29 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from subprocess import Popen
-    from typing import AnyStr
+from subprocess import Popen
+from typing import Any, AnyStr
 
 PAUSE = 0.01
 """Seconds between two looks at processes that are about to end."""
+
+
+class Child(Popen[AnyStr]):
+    """A process in a session of its own that an interrupt of its very start does not leave behind.
+
+    On a busy machine it may have been at work for long when the call that starts it comes back; until then nobody
+    else knows it.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        options["start_new_session"] = True
+        try:
+            super().__init__(*arguments, **options)
+        except BaseException:
+            if getattr(self, "pid", None) is not None and self.returncode is None:
+                kill_group(self)
+                self.wait()
+            raise
 
 
 def kill_group(process: Popen[AnyStr]) -> None:

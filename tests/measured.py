@@ -1,4 +1,4 @@
-"""What an exploration prints, without what depends on how long it took."""
+"""What commands print, without what depends on how long something took."""
 
 import re
 
@@ -7,3 +7,8 @@ def without_times(text: str) -> str:
     """The text with `~` for the seconds and the backoff's part in them, and without the hint at a long backoff."""
     text = re.sub(r"in [\d.]+ s \(backoff \d+%\)", "~", text)
     return re.sub(r"\n+more than half of the time was the client's own backoff: .*", "", text)
+
+
+def without_busy(text: str) -> str:
+    """The text without the line that `conformance` has for a machine that was busy."""
+    return re.sub(r"^.*: the machine was busy \(.*\): waits may look longer\n", "", text, flags=re.MULTILINE)

@@ -119,7 +119,7 @@ class Process:
         self._lock = Lock()
         self._mark = token_hex(16)
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - the user's own command
+            self._process = processes.Child[str](
                 words,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -128,7 +128,6 @@ class Process:
                 encoding="utf-8",
                 errors="replace",
                 env={**_environment(), **more, MARK: self._mark},
-                start_new_session=True,
             )
         except OSError as error:
             raise ConfigurationError(f"{words[0]} cannot be run: {error.strerror}") from None
@@ -141,9 +140,9 @@ class Process:
             self._process.stderr,
         )
         self._readers = [Thread(target=each, daemon=True) for each in (self._read, self._read_errors)]
-        for each in self._readers:
-            each.start()
         try:
+            for each in self._readers:
+                each.start()
             self._write(
                 {
                     "v": 1,
@@ -188,7 +187,8 @@ class Process:
         self._process.wait()
         self._dead.set()
         for each in self._readers:
-            each.join(LEFT)
+            if each.is_alive():  # an interrupt may have come before it was started
+                each.join(LEFT)
 
     def _write(self, line: dict[str, object]) -> None:
         with suppress(OSError):  # it has ended, which its reader finds

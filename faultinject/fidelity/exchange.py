@@ -166,6 +166,8 @@ def send(
     sent = False
     try:
         connection.connect()
+        if late.is_set():  # before there was a connection to cut: its name was long looked for
+            raise TimeoutError
         sent = True
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in headers:

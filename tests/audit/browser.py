@@ -108,6 +108,7 @@ class Browser:
 
     def __init__(self, home, pipe=None):
         self.requests, self.complaints = [], []
+        self._loaded = set()
         self._pipe = pipe or Pipe(home)
         self._session = None
         if pipe:
@@ -119,6 +120,7 @@ class Browser:
         self._pipe.windows[self._session] = self
         for domain in ("Page", "Network", "Log", "Runtime"):
             self.ask(f"{domain}.enable")
+        self.ask("Page.setLifecycleEventsEnabled", enabled=True)
 
     def another(self):
         """A second window of the same browser."""
@@ -150,9 +152,8 @@ class Browser:
         """Load a page to its end."""
         self.requests.clear()
         self.complaints.clear()
-        self._loaded = False
-        self.ask("Page.navigate", url=url)
-        while not self._loaded:
+        loader = self.ask("Page.navigate", url=url)["loaderId"]
+        while loader not in self._loaded:  # what was there before may be through only now
             self._pipe.read()
 
     def evaluate(self, expression):
@@ -204,8 +205,8 @@ class Browser:
     def note(self, method, params):
         """Keep what an event of this window says."""
         match method:
-            case "Page.loadEventFired":
-                self._loaded = True
+            case "Page.lifecycleEvent" if params["name"] == "load":
+                self._loaded.add(params["loaderId"])
             case "Network.requestWillBeSent":
                 self.requests.append(params["request"]["url"])
             case "Log.entryAdded":

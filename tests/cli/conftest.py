@@ -62,7 +62,8 @@ class Running:
             **options,
         )
         self._lines = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self):
         for line in self.process.stdout:
@@ -83,6 +84,14 @@ class Running:
     def interrupt(self):
         """Ctrl-C: the exit code and the lines that were left."""
         return self.end(signal.SIGINT)
+
+    def leave(self):
+        """Kill it if it goes on; who reads what it says is through before that is closed."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join(30)
+        self.process.stdout.close()
 
     def end(self, number):
         """Send a signal: the exit code and the lines that were left."""
@@ -105,7 +114,4 @@ def start():
 
     yield call
     for each in running:
-        if each.process.poll() is None:
-            each.process.kill()
-        each.process.wait()
-        each.process.stdout.close()
+        each.leave()

@@ -11,6 +11,7 @@ import pytest
 from faultinject.conformance import homes, sdks, serving
 from faultinject.installation import install_extra
 from faultinject.journal.reading import read
+from tests.measured import without_busy
 
 pytestmark = pytest.mark.live
 
@@ -56,15 +57,10 @@ def verdicts(client):
     }
 
 
-def machine_was(err):
-    """The standard error, less what is said of a machine that was busy."""
-    return re.sub(r"^.*: the machine was busy \(.*\): waits may look longer\n", "", err, flags=re.MULTILINE)
-
-
 def test_one_client(run):
     """The whole verdict is shown, and it is the exit code: a check that says FAIL is 1."""
     code, out, err = run("conformance", "--client", "bad_client:Client", *SHORT)
-    assert (code, machine_was(err)) == (1, "")
+    assert (code, without_busy(err)) == (1, "")
     assert re.search(r"^✕ FAIL  permanent: ", out, re.MULTILINE)
     assert "den-001" in out
 
@@ -82,7 +78,7 @@ def test_several_clients(run):
     """A table has a row for each check and a column for each client; below stands what is wrong with each."""
     two = ("--client", "good_client:Client", "--client", "bad_client:Client")
     code, out, err = run("conformance", *two, *SHORT)
-    assert (code, machine_was(err)) == (1, "")
+    assert (code, without_busy(err)) == (1, "")
     assert re.search(r"^check +good_client:Client +bad_client:Client$", out, re.MULTILINE)
     assert re.search(r"^permanent +✓ +✕$", out, re.MULTILINE)
     good, bad = out.split("\ngood_client:Client own 2.0\n")[1].split("\nbad_client:Client own 2.0\n")
@@ -106,7 +102,7 @@ def test_results_for_programs(run):
     code, out, err = run(
         "conformance", "--client", "bad_client:Client", *SHORT, "--json", "--deadline", "20s"
     )
-    assert (code, machine_was(err)) == (1, "")
+    assert (code, without_busy(err)) == (1, "")
     found = json.loads(out)
     [client] = found.pop("clients")
     assert found.keys() == {
@@ -397,7 +393,7 @@ def test_a_client_that_stops_answering(run, silent, how, deadline, says):
     assert re.search(r"✕ FAIL answers: .*calls? had not ended: (rst|den)-001 of phase (rst|den)", shown)
     assert says in shown
     assert says in err
-    assert machine_was(err).endswith("\n  stuck \\x1b[31m\n")
+    assert without_busy(err).endswith("\n  stuck \\x1b[31m\n")
 
 
 @pytest.mark.slow

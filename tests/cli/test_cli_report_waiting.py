@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 from click.testing import CliRunner
@@ -301,13 +302,24 @@ def test_it_waits_by_itself(run, journal):
     assert err in [SAYS.format(each) + "\n" for each in (1, 2, 3)]
 
 
-def test_the_standard_input():
+class LaterClock:
+    """The clock of unix, which begins with the first look at it: before that nothing takes any time."""
+
+    def __init__(self):
+        self.first = time.time()
+        self.looked = None
+
+    def __call__(self):
+        self.looked = self.looked or time.monotonic()
+        return self.first + time.monotonic() - self.looked
+
+
+def test_the_standard_input(monkeypatch):
     """Its end says nothing of the client: it is judged when the calls in it must be over, from what was read."""
+    text = now(calls(), ago=9.1)
+    monkeypatch.setattr(waiting, "Journals", partial(Journals, clock=LaterClock()))
     result = CliRunner().invoke(
-        program,
-        ["report", "-", "--format", "json"],
-        input=now(calls(), ago=9.5),
-        prog_name="faultinject",
+        program, ["report", "-", "--format", "json"], input=text, prog_name="faultinject"
     )
     assert json.loads(result.stdout)["left_out"] == {}
     assert result.stderr == SAYS.format(1) + "\n"

@@ -6,7 +6,9 @@ import io
 import json
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -181,6 +183,33 @@ def test_a_command_that_says_nothing_is_not_waited_for_for_ever(program, monkeyp
     monkeypatch.setattr(process, "READY", 0.2)
     with pytest.raises(ConfigurationError, match=r"did not report within 0\.2 s that it is ready"):
         run(program("import sys\nsys.stdin.read()"), name="silent", phases=short("cal"))
+
+
+@pytest.mark.parametrize("where", ["the process", "its readers"])
+def test_an_interrupt_while_it_is_started(program, monkeypatch, where):
+    """Ctrl-C in the very moment in which the command is started: it may be at work already, and is ended."""
+    started = []
+
+    class Interrupted(threading.Thread):
+        def start(self):
+            raise KeyboardInterrupt
+
+    def execute(child, *given):
+        real(child, *given)
+        started.append(child)
+        if where == "the process":
+            raise KeyboardInterrupt
+
+    real = subprocess.Popen._execute_child
+    monkeypatch.setattr(subprocess.Popen, "_execute_child", execute)
+    if where == "its readers":
+        monkeypatch.setattr(process, "Thread", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(program("import time\ntime.sleep(600)"), name="young", phases=short("cal"))
+    [child] = started
+    assert child.returncode == -signal.SIGKILL
+    for each in (child.stdin, child.stdout, child.stderr):
+        each.close()
 
 
 def test_a_command_that_is_not_there():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
+import threading
 import time
 
 import pytest
 
 from faultinject.exceptions import ConfigurationError
+from faultinject.fidelity import exchange
 from faultinject.fidelity.exchange import LARGEST, NoAnswer, endpoint_of, send
 
 pytestmark = pytest.mark.live
@@ -69,6 +72,22 @@ def test_an_answer_that_drips_ends_in_time(raw, beginning):
     with pytest.raises(NoAnswer, match=r"no answer within 0\.5 s"):
         get(raw(drip), timeout=0.5)
     assert time.monotonic() - began < 4
+
+
+def test_a_connection_that_comes_too_late(raw, monkeypatch):
+    """A name that is looked for as long as all may take: nothing is sent any more, and nothing waited for."""
+    asked, over = [], threading.Event()
+    connect, cut = http.client.HTTPConnection.connect, exchange._cut
+
+    def late(connection):
+        assert over.wait(20)
+        connect(connection)
+
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", late)
+    monkeypatch.setattr(exchange, "_cut", lambda *given: (cut(*given), over.set()))
+    with pytest.raises(NoAnswer, match=r"no answer within 0\.2 s") as caught:
+        get(raw(lambda connection: asked.append(connection.recv(65536))), timeout=0.2)
+    assert (caught.value.sent, b"".join(asked)) == (False, b"")
 
 
 def test_what_is_no_http(raw):

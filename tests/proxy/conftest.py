@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from contextlib import contextmanager
@@ -89,6 +90,17 @@ class Talk:
                 raise EOFError
         start, self._read = self._read, at + len(end)
         return bytes(self._sent[start : self._read])
+
+    def request(self):
+        """The head of the next request whose body has come as well: an answer before that would end its way."""
+        head = self.until(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        end = self._read + int(length[1] if length else 0)
+        while len(self._sent) < end:
+            if not self.read():
+                raise EOFError
+        self._read = end
+        return head
 
     def say(self, *pieces):
         for each in pieces:

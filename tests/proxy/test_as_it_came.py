@@ -33,7 +33,7 @@ REQUESTS = {
 
 def answers(talk):
     while True:
-        talk.until(b"\r\n\r\n")
+        talk.request()
         talk.say(ANSWER)
 
 

@@ -75,7 +75,7 @@ class Program:
         self._mark = token_hex(16)
         with tempfile.TemporaryFile() as output:
             try:
-                process = subprocess.Popen(  # noqa: S603 - the user's own command
+                process = processes.Child[bytes](
                     self.words,
                     shell=isinstance(self.words, str),
                     env={**self._environ, MARK: self._mark},
@@ -83,13 +83,12 @@ class Program:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    start_new_session=True,
                 )
             except OSError as error:
                 raise ConfigurationError(f"{self.words[0]} cannot be run: {error.strerror}") from None
             self._process = process
-            self._started.set()
             try:
+                self._started.set()
                 code = process.wait(within)
             except subprocess.TimeoutExpired:
                 self._ended = f"did not end within {seconds(round(within or 0, 1))}"
