@@ -76,6 +76,21 @@ def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return found, sqrt(rest / (n - 2) / spread) if n > 2 else inf
 
 
+def uneven(values: Sequence[float], unlikely: float) -> tuple[float, float]:
+    """How far values are to the left of an even draw between 0 and 1, and how far to the right of one.
+
+    Smirnov's distances to each side; 0 for a side on which an even draw is as far with a probability above `unlikely`.
+    """
+    ordered = sorted(min(1.0, max(0.0, value)) for value in values)
+    n = len(ordered)
+    sides = (
+        max(((i + 1) / n - value for i, value in enumerate(ordered)), default=0.0),
+        max((value - i / n for i, value in enumerate(ordered)), default=0.0),
+    )
+    left, right = (each if each > 0 and exp(-2 * n * each * each) <= unlikely else 0.0 for each in sides)
+    return left, right
+
+
 def uniform(values: Sequence[float]) -> tuple[float, float]:
     """How far values are from an even draw between 0 and 1, and the probability that such a draw is at least as far.
 

@@ -6,6 +6,7 @@ import pytest
 
 from faultinject.audit.evidence import Turnaround
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS
+from faultinject.audit.lateness import LateTime, LateTimes
 from faultinject.audit.profiles.profile import Profile, Waits
 
 from .made import (
@@ -243,6 +244,44 @@ def test_many_waits_that_a_machine_makes_a_little_longer_are_still_an_even_draw(
     assert verdict("full jitter", found, profile="aws-2026") == INCONCLUSIVE
     found = [call(0.2 + draw.uniform(0, 1), at=each) for each in range(1000)]
     assert verdict("full jitter", found, profile="aws-2026") == FAIL
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "stalled", "expected"),
+    [
+        (0.4, 1.4, 0.0, FAIL),
+        (0.4, 1.4, 0.1, FAIL),
+        (0.4, 1.4, 0.2, INCONCLUSIVE),
+        (0.6, 1.0, 0.2, INCONCLUSIVE),
+        (0.0, 0.5, 0.2, FAIL),
+        (0.0, 0.5, 2.0, FAIL),
+        (1.0, 1.0, 0.2, FAIL),
+    ],
+)
+def test_a_machine_makes_waits_longer_and_never_shorter(low, high, stalled, expected):
+    """By twice the time for which it kept work waiting; half of the range stays half of it on any machine."""
+    draw = random.Random(6)
+    every = [{"stalled": 5.0}, {"stalled": 5.0 + stalled}]
+    found = [call(draw.uniform(low, high), at=each, every=every) for each in range(100)]
+    assert verdict("full jitter", found, profile="aws-2026") == expected
+
+
+def test_waits_that_end_while_the_driver_is_late_are_no_draw():
+    """Those of the other times decide, if they are enough."""
+    draw = random.Random(7)
+    late = LateTimes([LateTime(0.0, 59.0)])
+    late_ones = [call(draw.uniform(0.6, 1.6), at=each, kind=SLOW_DOWN) for each in range(50)]
+    short, long = (
+        [call(draw.uniform(*each), at=100.0 + i) for i in range(30)] for each in ((0, 1), (0.5, 1))
+    )
+    verdicts = [
+        verdict("full jitter", late_ones, more, profile="aws-2026", late_times=late)
+        for more in ([], short, long[1:], long)
+    ]
+    assert verdicts == [INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE, FAIL]
+    assert finding("full jitter", late_ones, profile="aws-2026", late_times=late).message.endswith(
+        "but the machine was late. Reduce its load"
+    )
 
 
 def test_short_bounds_tell_nothing_of_the_draw():

@@ -8,7 +8,7 @@ from faultinject.audit.checks.retries import FEWEST, JUDGED
 from faultinject.audit.checks.words import counted, seconds, too_few
 from faultinject.audit.evidence import UNKNOWN
 from faultinject.audit.lateness import together
-from faultinject.audit.statistics import median, uniform
+from faultinject.audit.statistics import median, uneven, uniform
 from faultinject.audit.waits import KINDS, LATEST
 
 TYPE_CHECKING = False
@@ -189,18 +189,21 @@ def full_jitter(evidence: Evidence) -> Iterator[Said]:
     """Where the client promises full jitter, waits are uniform between 0 and their bound.
 
     A Kolmogorov-Smirnov test of (wait − turnaround) / bound. PASS: p above 0.01. FAIL: p below 0.0001, and a distance
-    from the uniform distribution that no busy machine explains (0.15, and what it may have added to each).
+    from the uniform distribution that no busy machine explains (0.15, and what it may have added to each): waits are too
+    short as they are, or too long without what the server's machine says of each, those left out that end while the driver
+    or the client's first requests are late.
     """
     profile = evidence.profile
     if profile is None or profile.distribution is None:
         return
     turnaround = evidence.turnaround.median or 0
-    shares, held = [], []
+    shares, held, ranges = [], [], []
     for wait in evidence.waits:
         low, high = profile.bounds(wait.kind, wait.retry) or (0.0, 0.0)
         if high >= LONG and high > low:
             shares.append((wait.seconds - turnaround - low) / (high - low))
             held.append((wait, high))
+            ranges.append((wait, low, high))
     n = len(shares)
     if n < DRAWN:
         yield unknown(
@@ -211,10 +214,25 @@ def full_jitter(evidence: Evidence) -> Iterator[Said]:
     told = f"{n} waits compared with a uniform distribution: p = {probability:.2g}"
     if probability > LIKELY:
         yield passed(n, told, _calls(held))
-    elif probability < UNLIKELY and distance > FAR + _share_added(evidence, held):
+    elif probability >= UNLIKELY or distance <= (far := FAR + _share_added(evidence, held)):
+        yield unknown(n, f"{told}. Let more calls fail", _calls(held))
+    elif _is_uneven_itself(ranges, turnaround, far, evidence):
         yield failed(n, f"{told}; {profile.name} promises full jitter", _calls(held))
     else:
-        yield unknown(n, f"{told}. Let more calls fail", _calls(held))
+        yield unknown(n, f"{told}, but the machine was late. Reduce its load", _calls(held))
+
+
+def _is_uneven_itself(
+    ranges: list[tuple[Wait, float, float]], turnaround: float, far: float, evidence: Evidence
+) -> bool:
+    """Whether waits between their bounds are uneven in a way that no machine explains: it only makes them longer."""
+    too_short, _ = uneven([(wait.seconds - low) / (high - low) for wait, low, high in ranges], UNLIKELY)
+    calm = [each for each in ranges if not evidence.late_times.disturb(each[0])]
+    own = [
+        (wait.seconds - turnaround - (wait.latest or 0.0) - low) / (high - low) for wait, low, high in calm
+    ]
+    _, too_long = uneven(own, UNLIKELY)
+    return too_short > far or (len(own) >= DRAWN and too_long > far)
 
 
 def _share_added(evidence: Evidence, held: list[tuple[Wait, float]]) -> float:
