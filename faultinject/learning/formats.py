@@ -37,7 +37,6 @@ class Format(ABC):
         name: as `--format` has it.
         title: whose log it is.
         vendor: whose operations and codes it has; None: any service's.
-        skipped: lines that are no requests, or that tell nothing of the service: why, and how many.
     """
 
     name: str
