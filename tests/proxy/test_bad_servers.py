@@ -244,6 +244,9 @@ def test_what_is_not_passed_on(behind, front, exchange, request_, status, why):
         ("http://h:x", "--to http://h:x: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
         ("http://me:secret@h", "--to h: leave out what stands before the @; requests go on with what they have themselves"),
         ("http://h/p", "--to http://h/p: leave out what stands behind the host; requests go on to their own path, which is signed"),
+        ("http://h:0", "--to http://h:0: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
+        ("http://h ", "--to http://h : no host and port can be read from it; it looks like http://127.0.0.1:9000"),
+        ("http://a\\b", "--to http://a\\b: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
     ],
 )  # fmt: skip
 def test_no_server(url, why):
@@ -251,3 +254,31 @@ def test_no_server(url, why):
     with pytest.raises(ConfigurationError) as caught:
         Target(url)
     assert str(caught.value) == why
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://h/c?sv=1&sig=SECRET", "https://h?sig=SECRET", "http://h/#SECRET", "u:SECRET@h:9", "SECRET@h", "http://u:SE/CRET@h",
+        "http://u:SECRET@h/c?sig=SECRET", "http://u:SECRET@", "//u:SECRET@h", "h:9?sig=SECRET", "http://u:SECRET@[::1",
+    ],
+)  # fmt: skip
+def test_a_secret_is_not_told(url):
+    """Neither a password nor a signed URL's query, which people paste."""
+    with pytest.raises(ConfigurationError) as caught:
+        Target(url)
+    assert "SE" not in str(caught.value)
+    assert "CRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "authority", "serves"),
+    [
+        ("http://[::1]:9", "[::1]", True), ("http://[::1]:9", "[::1]:80", True), ("http://[::1]:9", "u@[::1]:80", True),
+        ("http://[::1]:9", "[::2]", False), ("http://h", "H:80", True), ("http://h", "b.h", True), ("http://h", "bh", False),
+        ("http://h", "[::1]", False), ("http://h", "", False),
+    ],
+)  # fmt: skip
+def test_whose_url_it_is(url, authority, serves):
+    """A host, one below it, or an address, with any port."""
+    assert Target(url).serves(authority) is serves
