@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from faultinject.audit.profiles import Profile
+    from faultinject.conformance.plan import Phase
     from faultinject.conformance.results import Result
     from faultinject.conformance.sdks import Sdk
     from faultinject.conformance.serving import Service
@@ -171,6 +172,7 @@ def conformance(
     listening.heed_interrupts()
     listening.heed_endings()  # else the clients would go on
     asked = _chosen(clients, vendor or "cos", plays=url is None)
+    _refuse_idle(asked, phases, plays=url is None)
     service = None if url is None or bucket is None else _service(url, bucket, rewrite_host=rewrite_host)
     missing = sdks.missing() if whole else []
     show.skipped(missing)
@@ -292,7 +294,7 @@ def _about(
 
     keys: set[str] = set()
     for each in clients:
-        phases = plan.for_service(plan.chosen(plan.CODES[each.vendor], aws=each.aws, names=names))
+        phases = _phases(each, names, plays=False)
         keys |= {*plan.read_keys(phases), *plan.written_keys(phases)}
     return {
         "url": service.url,
@@ -330,6 +332,34 @@ def _check_phases(names: Sequence[str]) -> None:
     unknown = [each for each in names if each not in known]
     if unknown:
         raise click.UsageError(f"--phase: {unknown[0]!r} is none of {', '.join(known)}")
+
+
+def _phases(sdk: Sdk, names: Sequence[str], *, plays: bool) -> list[Phase]:
+    """Those of these names that the SDK makes calls of."""
+    from faultinject.conformance.plan import CODES, chosen, for_service
+
+    phases = chosen(CODES[sdk.vendor], aws=sdk.aws, names=names)
+    return phases if plays else for_service(phases)
+
+
+def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str], *, plays: bool) -> None:
+    """Look whether there is a call to make; say of which client there is none.
+
+    Raises:
+        ConfigurationError: there is none at all.
+    """
+    from faultinject.exceptions import ConfigurationError
+
+    idle = {each.name: each for each in clients if not _phases(each, names, plays=plays)}
+    for name, sdk in idle.items():
+        if plays or not _phases(sdk, names, plays=True):
+            why = f"{sdk.vendor} has no such fault"
+        else:
+            why = "with --to no call ends an upload, whose id is the server's own"
+        told = f"--phase {', '.join(names)}: {name} makes no call of it: {why}"
+        if len(idle) == len(clients):
+            raise ConfigurationError(f"{told}; name another phase as well")
+        click.echo(f"faultinject: {told}", err=True)
 
 
 def _chosen(clients: Sequence[str], vendor: str, *, plays: bool) -> list[Sdk]:
@@ -429,12 +459,9 @@ def _run(
     from pathlib import Path
 
     from faultinject.conformance.driving import run
-    from faultinject.conformance.plan import CODES, chosen, for_service
     from faultinject.conformance.results import Result
 
-    phases = chosen(CODES[sdk.vendor], aws=sdk.aws, names=names)
-    if service is not None:
-        phases = for_service(phases)
+    phases = _phases(sdk, names, plays=service is None)
     number = sum(1 for each in phases for _ in each.asked())
     shows = not quiet and sys.stderr is not None and sys.stderr.isatty()
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import h11
 
 from faultinject.journal import log
-from faultinject.proxy.line import KEY, Asked, Spelling
-from faultinject.proxy.upstream import Broken, Upstream
+from faultinject.proxy.line import KEY, UPGRADES, Asked, Spelling, without_upgrade
+from faultinject.proxy.loops import Loops
+from faultinject.proxy.upstream import Broken, Upstream, ends_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from faultinject.adapters.types import Receive, Scope, Send
     from faultinject.proxy.target import Target
+    from faultinject.proxy.upstream import Ends
 
-_UPGRADES = (b"upgrade", b"http2-settings")
 _FRAMING = (b"content-length", b"transfer-encoding")
 _BODILESS = (204, 304)
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -35,12 +35,13 @@ class Proxy:
 
     def __init__(self, target: Target, *, rewrite_host: bool = False) -> None:
         self.target = target
-        self._rewrite_host = rewrite_host
         self._context: ssl.SSLContext | None = None
         if target.tls:
             self._context = ssl.create_default_context()
             self._context.set_alpn_protocols(["http/1.1"])
-        self._ours: set[tuple[str, int]] = set()
+        self._rewrite_host = rewrite_host
+        self._ours: set[Ends] = set()
+        self._loops = Loops(self._connect)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send one request on."""
@@ -61,43 +62,50 @@ class Proxy:
         # uvicorn begins the next request when an answer is written, which is before this one is over.
         async with asked.line.turn:
             asked.line.forget()
-            try:
-                if tuple(scope["client"] or ()) in self._ours:
-                    raise Broken(f"{self.target.url} leads back to this proxy", 508)
-                upstream = await self._connected(asked)
-            except Broken as broken:
-                await _tell(send, broken)
-                return
-            await _Exchange(asked, upstream, scope, receive, send).run(self._headers(asked))
+            with (
+                nullcontext()
+                if asked.line.upstream
+                else self._loops.under_way(scope["method"], asked) as alike
+            ):
+                try:
+                    if self._leads_back(asked, scope) or (alike is not None and alike.loops):
+                        raise Broken(f"{self.target.url} leads back to this proxy", 508)
+                    upstream = await self._connected(asked)
+                except Broken as broken:
+                    await _tell(send, broken)
+                    return
+                if asked.line.is_closing():
+                    # The client has left meanwhile, and nobody else will let go of the server.
+                    upstream.leave()
+                    asked.give_up()
+                    return
+                await _Exchange(asked, upstream, scope, receive, send).run(self._headers(asked))
+
+    def _leads_back(self, asked: Asked, scope: Scope) -> bool:
+        client, server = scope["client"], scope["server"]
+        ours = bool(client and server) and ends_of(client, server) in self._ours
+        return ours or self._loops.returned(asked)
+
+    async def _connect(self) -> Upstream:
+        return await Upstream.open(self.target, self._context, self._ours)
 
     async def _connected(self, asked: Asked) -> Upstream:
         line = asked.line
+        if line.upstream is not None and line.upstream.ended:
+            # Else it would end the client's connection when it notices.
+            line.upstream.leave()
         if line.upstream is None or line.upstream.ended:
-            line.upstream = await Upstream.open(self.target, self._context, self._ours)
+            line.upstream = await self._connect()
         return line.upstream
 
     def _headers(self, asked: Asked) -> list[tuple[bytes, bytes]]:
         headers = asked.headers
-        if any(name.lower() in _UPGRADES for name, _ in headers):
-            headers = list(_without_upgrade(headers))
+        if any(name.lower() in UPGRADES for name, _ in headers):
+            headers = list(without_upgrade(headers))
         if self._rewrite_host:
             host = self.target.authority.encode("idna" if not self.target.authority.isascii() else "ascii")
             headers = [(name, host if name.lower() == b"host" else value) for name, value in headers]
         return headers
-
-
-def _without_upgrade(headers: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
-    """Where both sides are to speak HTTP/1.1 and nothing else."""
-    for name, value in headers:
-        if name.lower() in _UPGRADES:
-            continue
-        if name.lower() == b"connection":
-            kept = [each for each in value.split(b",") if each.strip().lower() not in _UPGRADES]
-            if not kept:
-                continue
-            yield name, b",".join(kept).strip()
-            continue
-        yield name, value
 
 
 class _Exchange:
@@ -172,6 +180,7 @@ class _Exchange:
                     self._asked.body_may_come.set()
                 elif self._version != "1.0":
                     line.say_meanwhile(event.status_code, event.reason, event.headers.raw_items())
+                    await self._asked.drain()
             elif isinstance(event, h11.Response):
                 await self._begin(event)
             elif isinstance(event, h11.Data):

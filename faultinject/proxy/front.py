@@ -2,59 +2,115 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from http import HTTPStatus
 
+from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from faultinject.proxy.line import KEY, Asked, Line
+from faultinject.proxy.line import KEY, Asked, Line, without_upgrade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
+    from typing import Any
 
     from faultinject.proxy.target import Target
 
 LONGEST_HEAD = 262_144
 """Bytes of a request's line and headers, and of what may stand behind its body."""
-# uvicorn has no line for what some services say beyond 599.
+# uvicorn has no line for what some services say beyond 599, and an app's such status is a KeyError to it. Its table is that
+# of the process; whoever runs another app beside the proxy could notice only that those answers of it go out as well.
 for _status in range(600, 1000):
     STATUS_LINE.setdefault(_status, b"HTTP/1.1 %d \r\n" % _status)
+_TOO_LONG = f"a request's line and headers have at most {LONGEST_HEAD} bytes here"
+_NO_HTTP = "what was sent is no request of HTTP/1.1"
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
 _NO_FORWARD = "this proxy goes to {} only"
 
 
+class Parser:
+    """httptools' parser, which goes on with HTTP/1.1 where a client would rather speak something else.
+
+    It takes a request that offers an upgrade for one without a body, and drops what stands behind its head; Java's client offers
+    HTTP/2 with its first request, also with a body. So such a head is read again without the offer.
+
+    Args:
+        front: whose callbacks are called.
+    """
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._renew()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._parser, name)
+
+    def _renew(self) -> None:
+        self._parser = HttpRequestParser(self._front)
+        with suppress(AttributeError):  # httptools < 0.6.3
+            self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def feed_data(self, data: bytes) -> None:
+        """Read the next bytes."""
+        while True:
+            try:
+                self._parser.feed_data(data)
+            except HttpParserUpgrade as offer:
+                # A CONNECT was refused.
+                if self._front.refused:
+                    return
+                data = self._front.head() + data[offer.args[0] :]
+                self._renew()
+            else:
+                return
+
+
 class Front(HttpToolsProtocol):
-    """One connection of a client."""
+    """One connection of a client.
+
+    Attributes:
+        refused: whether nothing that still comes is a request.
+    """
 
     target: Target
     line: Line
     asked: Asked
-    _refused = False
+    refused = False
+    _refusal = b""
+    _silent = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
         self.line = Line(transport)
+        self.parser = Parser(self)  # type: ignore[assignment]
         super().connection_made(self.line)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has left: so do we on the other side."""
         super().connection_lost(exc)
-        if self.line.upstream is not None:
-            self.line.upstream.leave()
+        self.line.lost()
 
     def shutdown(self) -> None:
         """The proxy ends."""
-        self.line.ends = True
+        self.line.end()
         super().shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the client; behind what was refused nothing is a request."""
-        if not self._refused:
-            super().data_received(data)
+        if self.line.drops(len(data)) or self.refused:
+            return
+        self._silent += len(data)
+        super().data_received(data)
+        # httptools keeps a header until it has all of it.
+        if self._silent > LONGEST_HEAD:
+            self._refuse(431, _TOO_LONG)
 
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
+        self.line.unread, self._silent = True, 0
         self.asked = Asked(self.line)
         self.scope[KEY] = self.asked  # type: ignore[literal-required]  # what a server adds of its own
 
@@ -76,33 +132,50 @@ class Front(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """All headers are there."""
         asked = self.asked
-        asked.whole, asked.target = True, self.url
         if self.parser.get_method() == b"CONNECT":
             self._refuse(405, _NO_TUNNEL)
         elif self.url[:1] not in (b"/", b"*"):
             # As a client asks its HTTP_PROXY: the server behind is asked by the path.
-            authority, slash, path = self.url.partition(b"://")[2].partition(b"/")
+            rest = self.url.partition(b"://")[2]
+            authority = re.split(rb"[/?#]", rest, maxsplit=1)[0]
             if not self.target.serves(authority.decode("latin-1")):
                 self._refuse(421, _NO_FORWARD.format(self.target.url))
-            asked.target = slash + path or b"/"
-        if not self._refused:
+            path = rest[len(authority) :]
+            self.url = path if path[:1] == b"/" else b"/" + path
+        if not self.refused and not self.parser.should_upgrade():
+            asked.whole, asked.target = True, self.url
             super().on_headers_complete()
             asked.cycle = self.cycle
 
+    def head(self) -> bytes:
+        """That of the request which offers an upgrade, without the offer."""
+        lines = b"".join(b"%b: %b\r\n" % each for each in without_upgrade(self.asked.headers))
+        start = self.parser.get_method(), self.url, self.parser.get_http_version().encode()
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (*start, lines)
+
     def on_body(self, body: bytes) -> None:
         """A piece of its body."""
-        if not self._refused:
+        if not self.refused:
+            self._silent = 0
             self._wait_no_more()
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """All of it is there."""
-        if not self._refused:
+        if not self.refused and self.asked.whole:
+            self.line.unread, self._silent = False, 0
             self._wait_no_more()
             super().on_message_complete()
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """What a client would rather speak is not passed on: it goes on with HTTP/1.1, as it has to where that is all there is."""
+    def on_response_complete(self) -> None:
+        """An answer is written; behind the last one may stand what was refused."""
+        super().on_response_complete()
+        if self._refusal and self.cycle.response_complete:
+            self._say_refusal()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        """What came is no request."""
+        self._refuse(400, _NO_HTTP)
 
     def _wait_no_more(self) -> None:
         """The client sends its body, or has none: whatever it expects, it needs no `100 Continue`."""
@@ -110,20 +183,34 @@ class Front(HttpToolsProtocol):
         self.asked.body_may_come.set()
 
     def _has_room(self, size: int) -> bool:
+        self._silent = 0
         self.asked.size += size
         if self.asked.size > LONGEST_HEAD:
-            self._refuse(431, f"a request's line and headers have at most {LONGEST_HEAD} bytes here")
-        return not self._refused
+            self._refuse(431, _TOO_LONG)
+        return not self.refused
 
     def _refuse(self, status: int, why: str) -> None:
         """Say why, and end the connection: what comes by it is no request of ours."""
-        if self._refused:
+        if self.refused:
             return
-        self._refused = True
+        self.refused = self.line.unread = True
         text = f"faultinject: {why}\n".encode()
         head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: text/plain\r\n"
-        self.line.write(f"{head}Content-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode() + text)
+        self._refusal = f"{head}Content-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode() + text
+        if self.cycle is None or self.cycle.response_complete:
+            self._say_refusal()
+        elif self.cycle is self.asked.cycle:
+            # In the middle of a request that goes on already.
+            if self.cycle.response_started or self.pipeline:
+                self.line.abort()
+            else:
+                self.asked.give_up()
+                self._say_refusal()
+
+    def _say_refusal(self) -> None:
+        self.line.write(self._refusal)
         self.line.close()
+        self.line.leave()
 
 
 def front_of(target: Target) -> type[Front]:

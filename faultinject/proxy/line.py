@@ -6,7 +6,7 @@ import asyncio
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -19,6 +19,25 @@ KEY = "faultinject.asked"
 """Where a scope has its `Asked`."""
 _END = b"0\r\n\r\n"
 _CHUNKED = b"transfer-encoding: chunked"
+UPGRADES = (b"upgrade", b"http2-settings")
+LINGERS = 10.0
+"""Seconds in which a client that is still sending may read its answer, before the connection ends."""
+MOST = 128 * 1024 * 1024
+"""Bytes that are taken from it meanwhile, and dropped."""
+
+
+def without_upgrade(headers: RawHeaders) -> Iterator[tuple[bytes, bytes]]:
+    """Where both sides are to speak HTTP/1.1 and nothing else."""
+    for name, value in headers:
+        if name.lower() in UPGRADES:
+            continue
+        if name.lower() == b"connection":
+            kept = [each for each in value.split(b",") if each.strip().lower() not in UPGRADES]
+            if not kept:
+                continue
+            yield name, b",".join(kept).strip()
+            continue
+        yield name, value
 
 
 class Spelling:
@@ -78,6 +97,7 @@ class Line(asyncio.Transport):
         upstream: made when a request first goes on. Each client's connection has one of its own, as it would have without us.
         turn: whoever's request is under way has it.
         ends: whether the proxy is about to end.
+        unread: whether the client may still be sending a request.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -85,7 +105,10 @@ class Line(asyncio.Transport):
         self.upstream: Upstream | None = None
         self.turn = asyncio.Lock()
         self.ends = False
+        self.unread = False
         self._transport = transport
+        self._lingers: asyncio.TimerHandle | None = None
+        self._dropped = 0
         self._spelling: Spelling | None = None
         self._bare = False
         self._trailers: RawHeaders = ()
@@ -109,10 +132,12 @@ class Line(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write what uvicorn has made."""
+        if self._lingers is not None:
+            return
         if self._bare:
             self._write_bare(bytes(data))
             return
-        if self._spelling is not None and bytes(data[:9]) == b"HTTP/1.1 ":
+        if self._spelling is not None and bytes(data[:9]) == b"HTTP/1.1 " and data[9:10] != b"1":
             head = self._spelling.of(bytes(data))
             if head is not None:
                 data, self._bare = head, self._spelling.to_the_end
@@ -129,7 +154,7 @@ class Line(asyncio.Transport):
             size, _, rest = data.partition(b"\r\n")
             length = int(size, 16)
             if not length:
-                self._transport.close()
+                self.close()
                 return
             self._transport.write(rest[:length])
             data = rest[length + 2 :]
@@ -152,12 +177,48 @@ class Line(asyncio.Transport):
         self._transport.abort()
 
     def close(self) -> None:
-        """End it when all is written."""
-        self._transport.close()
+        """End it when all is written.
+
+        While the client still sends, only our half of it: bytes that nobody reads would reset the connection, and the reset may
+        destroy an answer that the client has not read yet (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
+        """
+        if self.is_closing():
+            return
+        if not self.unread or self.ends or not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        self._lingers = asyncio.get_running_loop().call_later(LINGERS, self._transport.close)
+        self._transport.write_eof()
+        self._transport.resume_reading()
+
+    def drops(self, size: int) -> bool:
+        """Whether that many bytes that have come are nobody's any more."""
+        if self._lingers is not None:
+            self._dropped += size
+            if self._dropped > MOST:
+                self._transport.close()
+        return self._lingers is not None
+
+    def end(self) -> None:
+        """The proxy ends: nobody is waited for."""
+        self.ends = True
+        if self._lingers is not None:
+            self._transport.close()
+
+    def leave(self) -> None:
+        """Let go of the server behind."""
+        if self.upstream is not None:
+            self.upstream.leave()
+
+    def lost(self) -> None:
+        """The connection is no more."""
+        if self._lingers is not None:
+            self._lingers.cancel()
+        self.leave()
 
     def is_closing(self) -> bool:
         """Whether it ends or has ended."""
-        return self._transport.is_closing()
+        return self._lingers is not None or self._transport.is_closing()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """What the real transport knows."""
@@ -235,3 +296,8 @@ class Asked:
         if self.cycle is not None:  # pragma: no branch - each that goes on has one
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+
+    async def drain(self) -> None:
+        """Wait until the client takes more."""
+        if self.cycle is not None and self.cycle.flow.write_paused and not self.cycle.disconnected:
+            await self.cycle.flow.drain()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.values import shown
 
 PORTS = {"http": 80, "https": 443}
+_NAME = re.compile(r"[\w.~-]+")
 
 
 class Target:
@@ -26,7 +28,7 @@ class Target:
     """
 
     def __init__(self, url: str) -> None:
-        told = f"--to {shown(url.rpartition('@')[2] if '@' in url else url)}"
+        told = f"--to {shown(_without_secrets(url))}"
         try:
             parts = urlsplit(url)
             port = parts.port
@@ -35,7 +37,8 @@ class Target:
                 f"{told}: no host and port can be read from it; it looks like http://127.0.0.1:9000"
             ) from None
         if parts.scheme not in PORTS or not parts.hostname:
-            near = f"; did you mean http://{url}?" if "://" not in url and _is_address(url) else ""
+            bare = _without_secrets(url)
+            near = f"; did you mean http://{bare}?" if "://" not in url and _is_address(bare) else ""
             raise ConfigurationError(f"{told} is no URL of a server, such as http://127.0.0.1:9000{near}")
         if parts.username is not None or parts.password is not None:
             raise ConfigurationError(
@@ -44,6 +47,10 @@ class Target:
         if parts.path not in ("", "/") or parts.query or parts.fragment:
             raise ConfigurationError(
                 f"{told}: leave out what stands behind the host; requests go on to their own path, which is signed"
+            )
+        if port == 0 or not (":" in parts.hostname or _NAME.fullmatch(parts.hostname)):
+            raise ConfigurationError(
+                f"{told}: no host and port can be read from it; it looks like http://127.0.0.1:9000"
             )
         self.scheme = parts.scheme
         self.host = parts.hostname
@@ -63,8 +70,16 @@ class Target:
 
     def serves(self, authority: str) -> bool:
         """Whether a client that asks for this host and port means the server: the host, or one below it, as buckets are."""
-        host = authority.rpartition("@")[2].partition(":")[0].lower()
+        host, bracket, _ = authority.rpartition("@")[2].lower().partition("]")
+        host = host.removeprefix("[") if bracket else host.partition(":")[0]
         return host == self.host or host.endswith(f".{self.host}")
+
+
+def _without_secrets(url: str) -> str:
+    """The URL as it may be shown: without a password, and without a query, which may be a signature."""
+    bare = url.rpartition("@")[2]
+    kept = re.split(r"[?#]", bare, maxsplit=1)[0]
+    return kept if kept == bare else f"{kept}{bare[len(kept)]}..."
 
 
 def _is_address(text: str) -> bool:

@@ -10,7 +10,8 @@ import h11
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from typing import Any
 
     from faultinject.proxy.target import Target
 
@@ -20,6 +21,19 @@ SILENT = 600.0
 """Seconds of a server that sends nothing, and takes nothing."""
 _PIECE = 65_536
 _LONGEST_HEAD = 262_144
+
+
+Ends = tuple[str, int, str, int]
+"""Of a connection: address and port of the client, and those of the server."""
+
+
+def ends_of(client: Sequence[Any], server: Sequence[Any]) -> Ends:
+    """Both, however a socket for IPv4 and IPv6 spells them."""
+    return _plain(client[0]), client[1], _plain(server[0]), server[1]
+
+
+def _plain(address: str) -> str:
+    return address.removeprefix("::ffff:")
 
 
 class Broken(Exception):
@@ -43,7 +57,8 @@ class Upstream:
         target: that server.
         reader: what it says.
         writer: what is said to it.
-        ours: our own ends of such connections, by which a request that comes back to us is known.
+        ours: both ends of such connections, by which a request that comes back to us is known. Our own alone would not do: a
+            client of this machine may have the same port for its connection to us.
     """
 
     def __init__(
@@ -51,7 +66,7 @@ class Upstream:
         target: Target,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        ours: set[tuple[str, int]],
+        ours: set[Ends],
     ) -> None:
         self._ours = ours
         self._target = target
@@ -59,13 +74,12 @@ class Upstream:
         self._writer = writer
         self._connection = _state()
         self._idle: asyncio.Task[None] | None = None
-        self._address: tuple[str, int] = writer.get_extra_info("sockname")[:2]
-        ours.add(self._address)
+        self._ends = ends_of(*map(writer.get_extra_info, ("sockname", "peername")))
+        self._left = False
+        ours.add(self._ends)
 
     @classmethod
-    async def open(
-        cls, target: Target, context: ssl.SSLContext | None, ours: set[tuple[str, int]]
-    ) -> Upstream:
+    async def open(cls, target: Target, context: ssl.SSLContext | None, ours: set[Ends]) -> Upstream:
         """Connect; arguments as those of the class, and what TLS is spoken by.
 
         Raises:
@@ -97,7 +111,10 @@ class Upstream:
     def ended(self) -> bool:
         """Whether no request can go on by it."""
         return (
-            self._reader.at_eof() or self._writer.is_closing() or self._connection.our_state is not h11.IDLE
+            self._left
+            or self._reader.at_eof()
+            or self._writer.is_closing()
+            or self._connection.our_state is not h11.IDLE
         )
 
     async def send_head(
@@ -113,6 +130,9 @@ class Upstream:
             # For its own bookkeeping: it would send the Host first, and knows one version.
             host = [(b"host", b"")] if version == "1.0" else []
             kept = [each for each in headers if each[0].lower() != b"host"] if host else headers
+            kept = [
+                (name, value.strip(b" \t")) for name, value in kept
+            ]  # a blank at the end is none of the value
             self._connection.send(h11.Request(method=method, target=target, headers=host + kept))
         except h11.LocalProtocolError as error:
             raise Broken(f"the request cannot go on: {error}", 400) from None
@@ -207,7 +227,10 @@ class Upstream:
 
     def leave(self) -> None:
         """End the connection, whatever is under way."""
-        self._ours.discard(self._address)
+        if self._left:
+            return
+        self._left = True
+        self._ours.discard(self._ends)
         if self._idle is not None and self._idle is not asyncio.current_task():
             self._idle.cancel()
         over = (h11.IDLE, h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
@@ -225,5 +248,5 @@ def _why(error: OSError | UnicodeError) -> str:
     """In few words, without the numbers of the system."""
     if isinstance(error, ConnectionRefusedError):
         return "it refuses connections"
-    text = getattr(error, "strerror", None) or str(error)
+    text = getattr(error, "strerror", None) or str(error) or "it ends the connection"
     return text[:1].lower() + text[1:]

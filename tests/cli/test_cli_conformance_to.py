@@ -132,6 +132,29 @@ def test_what_the_service_has_to_have(run, service, client, more, says):
     assert says.format(service) in err
 
 
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (("--to", "{}", "--bucket", "photos", "--phase", "okerr"), "--phase okerr: boto3 makes no call of it: with --to no call ends an upload, whose id is the server's own"),
+        (("--phase", "rax"), "--phase rax: boto3 makes no call of it: s3 has no such fault"),
+        (("--to", "{}", "--bucket", "photos", "--phase", "rax", "--phase", "rad"), "--phase rax, rad: boto3 makes no call of it: s3 has no such fault"),
+    ],
+)  # fmt: skip
+def test_phases_without_a_call(run, service, more, why):
+    """Nothing would be measured: a sentence says why, and no client is started."""
+    code, out, err = run("conformance", "--client", "boto3", *(each.format(service) for each in more))
+    assert (code, out, err) == (2, "", f"faultinject: {why}; name another phase as well\n")
+
+
+def test_one_client_without_a_call(run):
+    """The others are measured, and it is told which is not."""
+    clients = ("--client", "boto3", "--client", "azure-blob", "--phase", "rax", "--json")
+    code, out, err = run("conformance", *clients)
+    assert code == 3, err
+    assert "faultinject: --phase rax: boto3 makes no call of it: s3 has no such fault\n" in err
+    assert len(json.loads(out)["clients"]) == 2
+
+
 def test_a_service_that_is_not_there(run):
     """Nobody is started for it."""
     with socket.create_server(("127.0.0.1", 0)) as sock:

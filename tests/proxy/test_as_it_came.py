@@ -27,6 +27,7 @@ REQUESTS = {
     "connection": b"GET /k HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, x-a\r\nKeep-Alive: timeout=9\r\nX-A: 1\r\nTE: trailers\r\n\r\n",
     "a body to delete": b"DELETE /k HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc",
     "another method": b"PROPFIND /k HTTP/1.1\r\nHost: h\r\nDepth: 1\r\n\r\n",
+    "blanks": b"GET /k HTTP/1.1\r\nHost: h\r\nX-A: a  \r\nX-B: b\t\r\nX-C: a  b\r\n\r\n",
     "two of one": b"GET /k HTTP/1.1\r\nHost: h\r\nCookie: a\r\nCookie: b\r\n\r\n",
 }
 
@@ -309,3 +310,71 @@ def test_a_client_that_is_told_of_a_proxy(behind, front, exchange):
         b"GET /a%%2Fb?x HTTP/1.1\r\nHost: %b\r\nX-A: 1\r\n\r\n" % host
         for host in (b"localhost:80", b"bucket.localhost")
     ]
+
+
+@pytest.mark.parametrize(
+    ("target", "goes_on"),
+    [
+        (b"http://localhost", b"/"), (b"http://localhost?x=/", b"/?x=/"), (b"HTTP://u:p@localhost:80/a?http://b/c", b"/a?http://b/c"),
+    ],
+)  # fmt: skip
+def test_a_full_url_of_another_form(behind, front, exchange, target, goes_on):
+    """Without a path, or with more in it."""
+    server = behind(answers)
+    proxy = front(server.url.replace("127.0.0.1", "localhost"))
+    got, _ = exchange(proxy, b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n" % target, reads=len(ANSWER))
+    assert got == ANSWER
+    assert bytes(server.sent[0]) == b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n" % goes_on
+
+
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(
+    "body",
+    [b"Content-Length: 3\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", b"\r\n"],
+    ids=["sized", "chunked", "none"],
+)
+def test_an_upgrade_is_not_offered(behind, front, at_once, body):
+    """As Java's client does with its first request. What it sends besides goes on, and so does its connection."""
+
+    def play(talk):
+        for _ in range(3):
+            talk.until(body if b"abc" in body else b"\r\n\r\n")
+            talk.say(ANSWER)
+
+    server = behind(play)
+    offering = b"POST /k HTTP/1.1\r\nHost: h\r\n" + OFFER
+    with front(server.url).connect() as client:
+        got = b""
+        if at_once:
+            client.sendall((offering + body) * 3)
+            while len(got) < 3 * len(ANSWER):
+                got += client.recv(1000)
+        else:
+            for number in range(1, 4):
+                for piece in (offering, body[:1], body[1:]):
+                    client.sendall(piece)
+                while len(got) < number * len(ANSWER):
+                    got += client.recv(1000)
+    assert got == ANSWER * 3
+    assert bytes(server.sent[0]) == (b"POST /k HTTP/1.1\r\nHost: h\r\n" + body) * 3
+
+
+def test_an_answer_that_waits_behind_what_is_said_before(behind, front):
+    """It is spelled as it came, also where `100 Continue` goes out while a fault keeps it."""
+
+    def play(talk):
+        talk.until(b"\r\n\r\n")
+        talk.say(b"HTTP/1.1 100 Continue\r\n\r\n" + ANSWER)
+
+    said = (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 Fine By Me\r\nServer: Behind\r\nx-aMz-ReQuest-id: 1\r\n"
+    )
+    with front(behind(play).url, "latency,delay=500ms,when=after").connect() as client:
+        client.sendall(EXPECTING)
+        got = b""
+        while len(got) < len(said):
+            got += client.recv(1000)
+    assert got.startswith(said)

@@ -10,7 +10,13 @@ import pytest
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.proxy import upstream
+from faultinject.proxy.app import Proxy
+from faultinject.proxy.front import Front
+from faultinject.proxy.loops import MANY
 from faultinject.proxy.target import Target
+from faultinject.proxy.upstream import Upstream, ends_of
+
+from .conftest import served
 
 pytestmark = pytest.mark.live
 
@@ -137,6 +143,54 @@ def test_it_answers_before_it_has_all(behind, front):
         assert client.recv(1000).startswith(b"HTTP/1.1 413 Too Much\r\n")
 
 
+@pytest.mark.parametrize(
+    ("target", "more", "status"),
+    [
+        (b"/k", b"Expect: 1\r\n", 413), (b"/k", b"", 413), (b"/down", b"", 502), (b"http://other/k", b"", 421),
+        (b"/k", b"X: " + b"x" * 900_000, 431),
+    ],
+    ids=["early, another expectation", "early", "down", "another server", "a long head"],
+)  # fmt: skip
+def test_an_answer_while_the_client_sends(behind, front, target, more, status):
+    """It can be read whole, however much is sent behind it: no reset destroys it."""
+    server = behind(saying(b"HTTP/1.1 413 Too Much\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
+    url = server.url
+    if target == b"/down":
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    request = b"PUT %b HTTP/1.1\r\nHost: h\r\n%bContent-Length: 90000000\r\n\r\n" % (target, more)
+    with front(url).connect() as client:
+        client.sendall(request + b"x" * 1000)
+        got = b""
+        while piece := client.recv(65_536):
+            got += piece
+        for _ in range(20):
+            client.sendall(b"x" * 1_000_000)
+    assert got.startswith(b"HTTP/1.1 %d " % status)
+    assert b"onnection: close\r\n" in got
+
+
+def test_it_says_1xx_without_end(behind, front):
+    """To a client that reads nothing: it is not held in memory, the server has to wait."""
+    waits = threading.Event()
+
+    def play(talk):
+        talk.until(b"\r\n\r\n")
+        talk.connection.settimeout(3)
+        try:
+            for _ in range(100):
+                talk.say(b"HTTP/1.1 102 Processing\r\n\r\n" * 40_000)
+        except TimeoutError:
+            waits.set()
+        talk.reset()
+
+    server = behind(play)
+    with front(server.url).connect() as client:
+        client.sendall(REQUEST)
+        assert server.left.acquire(timeout=120)
+    assert waits.is_set()
+
+
 def test_the_client_leaves(behind, front):
     """Before the answer: the server sees that, as it would without us."""
     asked = threading.Event()
@@ -151,6 +205,69 @@ def test_the_client_leaves(behind, front):
         assert asked.wait(20)
     assert server.left.acquire(timeout=20)
     assert server.ended == ["FIN"]
+
+
+def test_the_client_leaves_before_there_is_a_connection(behind, front, monkeypatch):
+    """The server is let go of as soon as there is one, though nobody will ever say that the body may come."""
+    under_way, lost, go_on = threading.Event(), threading.Event(), threading.Event()
+    connect, connection_lost = asyncio.open_connection, Front.connection_lost
+
+    async def slow(*arguments, **more):
+        found = await connect(*arguments, **more)
+        under_way.set()
+        await asyncio.to_thread(go_on.wait, 20)
+        return found
+
+    def leave(self, exc):
+        connection_lost(self, exc)
+        lost.set()
+
+    monkeypatch.setattr(asyncio, "open_connection", slow)
+    monkeypatch.setattr(Front, "connection_lost", leave)
+    server = behind(lambda talk: None)
+    with front(server.url).connect() as client:
+        client.sendall(UPLOAD.replace(b"Host: h\r\n", b"Host: h\r\nExpect: 100-continue\r\n"))
+        assert under_way.wait(20)
+    assert lost.wait(20)
+    go_on.set()
+    assert server.left.acquire(timeout=20)
+
+
+def test_it_ends_a_connection_while_the_next_request_comes(behind, front, monkeypatch):
+    """The request goes by another one, and the end of the old one that is noticed late is not that of the client's."""
+    noticed, late, over = threading.Event(), threading.Event(), threading.Event()
+
+    class Slow(Upstream):
+        async def _watch(self, on_end):
+            try:
+                await self._reader.read(1)
+                noticed.set()
+                await asyncio.to_thread(late.wait, 20)
+                on_end()
+            finally:
+                over.set()
+
+    monkeypatch.setattr("faultinject.proxy.app.Upstream", Slow)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"
+
+    def play(talk):
+        first = len(server.sent) == 1
+        while talk.until(b"\r\n\r\n"):
+            talk.say(answer)
+            if first:
+                talk.connection.close()
+
+    server = behind(play)
+    with front(server.url).connect() as client:
+        for number in range(3):
+            client.sendall(REQUEST)
+            assert client.recv(1000) == answer
+            if not number:
+                assert noticed.wait(20)
+            elif number == 1:
+                late.set()
+                assert over.wait(20)
+    assert [bytes(each) for each in server.sent] == [REQUEST, REQUEST * 2]
 
 
 def test_the_proxy_ends(behind):
@@ -214,6 +331,146 @@ def test_it_leads_back(front, exchange):
             assert client.recv(1000).startswith(b"HTTP/1.1 508 Loop Detected\r\n")
 
 
+def test_it_leads_back_by_another_proxy():
+    """That is found within few rounds, and no request is changed for it."""
+    rounds = []
+    one, other = (Proxy(Target("http://127.0.0.1:1")) for _ in range(2))
+
+    async def counted(scope, receive, send):
+        if scope["type"] == "http":
+            rounds.append((scope["method"], scope["path"], scope["headers"]))
+        await one(scope, receive, send)
+
+    with served(counted, one.target) as first, served(other, other.target) as second:
+        one.target.port, other.target.port = second, first
+        with socket.create_connection(("127.0.0.1", first), timeout=20) as client:
+            client.sendall(REQUEST)
+            assert client.recv(1000).startswith(b"HTTP/1.1 508 Loop Detected\r\n")
+    assert len(rounds) < 10 * MANY
+    assert {(method, path, *headers) for method, path, headers in rounds if method != "OPTIONS"} == {
+        ("GET", "/k", (b"host", b"h"))
+    }
+
+
+def test_many_requests_of_one_kind_are_no_loop(behind, front):
+    """However many wait at once; the server is asked whether they are, and may say what it likes."""
+    come, answers = threading.Semaphore(0), threading.Event()
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"
+
+    def play(talk):
+        if talk.until(b"\r\n\r\n").startswith(b"GET "):
+            come.release()
+            assert answers.wait(60)
+        talk.say(answer)
+
+    server = behind(play)
+    proxy = front(server.url)
+    clients = []
+    for _ in range(MANY + 8):
+        clients.append(proxy.connect())
+        clients[-1].sendall(REQUEST)
+    for _ in clients:
+        assert come.acquire(timeout=20)
+    answers.set()
+    for each in clients:
+        assert each.recv(1000) == answer
+        each.close()
+    asked = [bytes(each) for each in server.sent if not each.startswith(b"GET ")]
+    assert [each[: each.index(b"\r\nx-faultinject-loop: ")] for each in asked] == [
+        b"OPTIONS /k HTTP/1.1\r\nHost: h"
+    ]
+
+
+def test_a_client_with_the_port_of_ours(behind, front, monkeypatch):
+    """Each of two connections to different servers may have the same one at this end: that is no loop."""
+
+    async def reusing(host, port, **more):
+        ours = socket.socket()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        ours.bind(("127.0.0.1", 0))
+        ours.connect((host, port))
+        return await connect(sock=ours, ssl=more["ssl"], limit=more["limit"])
+
+    connect = asyncio.open_connection
+    monkeypatch.setattr(asyncio, "open_connection", reusing)
+    ports = []
+
+    def play(talk):
+        ports.append(talk.connection.getpeername()[1])
+        talk.until(b"\r\n\r\n")
+        talk.say(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")
+
+    proxy = front(behind(play).url)
+    with proxy.connect() as client, socket.socket() as other:
+        client.sendall(REQUEST)
+        assert client.recv(1000).endswith(b"a")
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", ports[0]))
+        other.settimeout(20)
+        other.connect(("127.0.0.1", proxy.port))
+        other.sendall(REQUEST)
+        assert other.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_a_connection_has_one_name():
+    """A socket for both families has longer ones."""
+    assert ends_of(("::ffff:10.0.0.1", 1), ("::ffff:10.0.0.2", 2)) == ends_of(
+        ("10.0.0.1", 1), ("10.0.0.2", 2)
+    )
+    assert ends_of(("::1", 1, 0, 0), ("::1", 2, 0, 0)) == ("::1", 1, "::1", 2)
+
+
+def test_it_ends_a_connection_instead_of_a_handshake(behind, front, exchange):
+    """There is a reason to read, though the system gives none."""
+    server = behind(lambda talk: talk.connection.close())
+    got, _ = exchange(front(server.url.replace("http:", "https:")), REQUEST)
+    assert got.startswith(b"HTTP/1.1 502 ")
+    assert b" cannot be reached: " in got
+    assert not got.endswith(b": \n")
+
+
+@pytest.mark.parametrize(
+    ("refused", "status"),
+    [(b"CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n", 405), (b"\x16\x03\x01\0\0\r\n\r\n", 400)],
+    ids=["a tunnel", "garbage"],
+)
+def test_what_is_refused_comes_behind_other_answers(behind, front, exchange, refused, status):
+    """Each answer has its request, also where a client sends them all at once."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"
+    server = behind(lambda talk: [(talk.until(b"\r\n\r\n"), talk.say(answer)) for _ in range(2)])
+    got, end = exchange(front(server.url), REQUEST * 2 + refused)
+    assert (got[: 2 * len(answer)], end) == (answer * 2, "FIN")
+    assert got[2 * len(answer) :].startswith(b"HTTP/1.1 %d " % status)
+
+
+CHUNKED = b"PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+
+
+@pytest.mark.parametrize("rest", [b"zz\r\n", b"0\r\nX: " + b"x" * 900_000, b"3;" + b"x" * 900_000])
+def test_a_request_that_ends_in_garbage(behind, front, exchange, rest):
+    """Or without end. The server is let go of, and the client told why."""
+    server = behind(lambda talk: None)
+    got, _ = exchange(front(server.url), CHUNKED + rest)
+    assert got.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))
+    assert server.left.acquire(timeout=20)
+
+
+def test_a_request_that_ends_in_garbage_behind_its_answer(behind, front):
+    """No second one is written into the first."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"
+    server = behind(lambda talk: (talk.until(b"abc\r\n"), talk.say(answer)))
+    with front(server.url).connect() as client:
+        client.sendall(CHUNKED)
+        got = b""
+        while len(got) < len(answer):
+            got += client.recv(1000)
+        client.sendall(b"zz\r\n")
+        with pytest.raises(ConnectionResetError):
+            got += client.recv(1000)
+    assert got == answer
+    assert server.left.acquire(timeout=20)
+
+
 @pytest.mark.parametrize(
     ("request_", "status", "why"),
     [
@@ -221,9 +478,10 @@ def test_it_leads_back(front, exchange):
         (b"GET http://other/k HTTP/1.1\r\nHost: other\r\n\r\n", 421, "this proxy goes to {url} only"),
         (b"GET other:80 HTTP/1.1\r\nHost: other\r\n\r\n", 400, None),
         (b"GET /k HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 300_000 + b"\r\n\r\n", 431, "a request's line and headers have at most 262144 bytes here"),
+        (b"GET /k HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 900_000, 431, "a request's line and headers have at most 262144 bytes here"),
         (b"GET /k HTTP/1.1\r\n\r\n", 400, "the request cannot go on: Missing mandatory Host: header"),
     ],
-    ids=["a tunnel", "another server", "no URL", "a long head", "no host"],
+    ids=["a tunnel", "another server", "no URL", "a long head", "a head without end", "no host"],
 )  # fmt: skip
 def test_what_is_not_passed_on(behind, front, exchange, request_, status, why):
     """Nothing of it reaches the server."""
@@ -244,6 +502,9 @@ def test_what_is_not_passed_on(behind, front, exchange, request_, status, why):
         ("http://h:x", "--to http://h:x: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
         ("http://me:secret@h", "--to h: leave out what stands before the @; requests go on with what they have themselves"),
         ("http://h/p", "--to http://h/p: leave out what stands behind the host; requests go on to their own path, which is signed"),
+        ("http://h:0", "--to http://h:0: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
+        ("http://h ", "--to http://h : no host and port can be read from it; it looks like http://127.0.0.1:9000"),
+        ("http://a\\b", "--to http://a\\b: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
     ],
 )  # fmt: skip
 def test_no_server(url, why):
@@ -251,3 +512,31 @@ def test_no_server(url, why):
     with pytest.raises(ConfigurationError) as caught:
         Target(url)
     assert str(caught.value) == why
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://h/c?sv=1&sig=SECRET", "https://h?sig=SECRET", "http://h/#SECRET", "u:SECRET@h:9", "SECRET@h", "http://u:SE/CRET@h",
+        "http://u:SECRET@h/c?sig=SECRET", "http://u:SECRET@", "//u:SECRET@h", "h:9?sig=SECRET", "http://u:SECRET@[::1",
+    ],
+)  # fmt: skip
+def test_a_secret_is_not_told(url):
+    """Neither a password nor a signed URL's query, which people paste."""
+    with pytest.raises(ConfigurationError) as caught:
+        Target(url)
+    assert "SE" not in str(caught.value)
+    assert "CRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "authority", "serves"),
+    [
+        ("http://[::1]:9", "[::1]", True), ("http://[::1]:9", "[::1]:80", True), ("http://[::1]:9", "u@[::1]:80", True),
+        ("http://[::1]:9", "[::2]", False), ("http://h", "H:80", True), ("http://h", "b.h", True), ("http://h", "bh", False),
+        ("http://h", "[::1]", False), ("http://h", "", False),
+    ],
+)  # fmt: skip
+def test_whose_url_it_is(url, authority, serves):
+    """A host, one below it, or an address, with any port."""
+    assert Target(url).serves(authority) is serves
