@@ -221,6 +221,15 @@ class Server:
         found = self.get("/process")
         return None if found is None else int(found[1].split()[-1])
 
+    def until_answered_by(self, number, ask):
+        """Let them be asked, once at least, until so many of its processes have answered: the system chooses who does, and may choose one for long."""
+
+        def asked():
+            ask()
+            return len({each["pid"] for each in self.lines("/photos/cat")}) >= number
+
+        self.until(asked)
+
     def workers(self):
         """The processes that a server of several has started to serve."""
         return {int(each.name) for each in Path("/proc").glob("[0-9]*") if is_worker(each, self.process.pid)}

@@ -180,15 +180,19 @@ def test_servers_of_several_processes(tests, command):
 def test_many_requests_at_once(tests):
     """300 of eight threads: exactly twenty, and each on record."""
     tests("""
+        import time
         from concurrent.futures import ThreadPoolExecutor
 
         @pytest.mark.faultinject("cos:SlowDown", times=20)
         def test_many(url, faults):
-            with ThreadPoolExecutor(8) as threads:
-                statuses = list(threads.map(ask, [url + "/photos/1"] * 300))
-            assert (statuses.count(503), statuses.count(200)) == (20, 280)
-            assert (faults.injected, faults.attempts) == (20, 300)
-            assert len({each.pid for each in faults.outcomes}) == 2
+            statuses = []
+            end = time.monotonic() + 60
+            while len({each.pid for each in faults.outcomes}) < 2:  # the system chooses who answers
+                assert time.monotonic() < end
+                with ThreadPoolExecutor(8) as threads:
+                    statuses += threads.map(ask, [url + "/photos/1"] * 300)
+            assert (statuses.count(503), statuses.count(200)) == (20, len(statuses) - 20)
+            assert (faults.injected, faults.attempts) == (20, len(statuses))
     """).assert_outcomes(passed=1)
 
 
