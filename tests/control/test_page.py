@@ -131,6 +131,20 @@ def test_a_rule_by_keyboard_alone(opened, server):
     shows(browser, "#chart-note", "injections")
 
 
+def test_who_is_quick_is_asked_again(opened, server):
+    """The dialog's event of the first question comes when the second is asked already: its answer counts."""
+    browser = opened("http:503,name=a http:500,name=b")
+    browser.click("[data-rule=a] [aria-label='Delete a']")
+    shows(browser, "#sure", "http:503,name=a")
+    browser.evaluate(
+        "document.getElementById('sure').close('no'); document.querySelector('[aria-label=\"Delete b\"]').click()"
+    )
+    shows(browser, "#sure", "http:500,name=b")
+    browser.click("#sure-yes")
+    browser.until("!document.querySelector('[data-rule=b]')")
+    assert server.request("/x")[0] == 503
+
+
 def test_a_rule_is_disabled_and_deleted(opened, server):
     """Its counts stay while it is disabled, and the focus stays in the list."""
     browser = opened("http:503,name=a http:500,name=b")

@@ -8,10 +8,13 @@ const MOST = 200; // rows that are drawn; the others are found by typing
 const rows = new Map();
 let latest = null;
 let handlers = {};
+let asked = null; // the rule that the dialog is about to delete
 
 /** `given`: change(method, path, body, options), edit(rule). */
 export function wire(given) {
   handlers = given;
+  for (const answer of ["yes", "no"]) $(`sure-${answer}`).addEventListener("click", () => $("sure").close(answer));
+  $("sure").addEventListener("close", answered);
   $("rules-filter").addEventListener("input", () => latest && show(latest));
 }
 
@@ -79,27 +82,24 @@ function fill(element, rule) {
 }
 
 function askToRemove(rule, opener) {
-  const dialog = $("sure");
-  const match = latest.generation; // a name by position may be another rule's by the time of the answer
+  asked = { rule, opener, match: latest.generation }; // a name by position may be another rule's by the time of the answer
   say($("sure-title"), `Delete rule ${rule.name}?`);
   $("sure-text").replaceChildren(ruleCode(rule.text), make("br"), "Its counts are lost. The counts of the others go on.");
-  const yes = () => dialog.close("yes");
-  const no = () => dialog.close("no");
-  $("sure-yes").addEventListener("click", yes);
-  $("sure-no").addEventListener("click", no);
-  dialog.returnValue = "";
-  dialog.addEventListener("close", async () => {
-    $("sure-yes").removeEventListener("click", yes);
-    $("sure-no").removeEventListener("click", no);
-    if (dialog.returnValue !== "yes") {
-      opener.focus();
-      return;
-    }
-    const at = [...$("rules").children].indexOf(opener.closest("li"));
-    const done = await handlers.change("DELETE", `rules/${encodeURIComponent(rule.name)}`, undefined, { match, said: `Rule ${rule.name} is deleted.` });
-    const next = done ? $("rules").children[Math.min(at, $("rules").children.length - 1)] : null;
-    (next?.querySelector("[role=switch]") ?? (done ? $("rules-title") : opener)).focus();
-  }, { once: true });
-  dialog.showModal();
+  $("sure").returnValue = "";
+  $("sure").showModal();
   $("sure-no").focus();
+}
+
+async function answered() {
+  if ($("sure").open || !asked) return; // the event of one question may come when the next is asked
+  const { rule, opener, match } = asked;
+  asked = null;
+  if ($("sure").returnValue !== "yes") {
+    opener.focus();
+    return;
+  }
+  const at = [...$("rules").children].indexOf(opener.closest("li"));
+  const done = await handlers.change("DELETE", `rules/${encodeURIComponent(rule.name)}`, undefined, { match, said: `Rule ${rule.name} is deleted.` });
+  const next = done ? $("rules").children[Math.min(at, $("rules").children.length - 1)] : null;
+  (next?.querySelector("[role=switch]") ?? (done ? $("rules-title") : opener)).focus();
 }
