@@ -144,12 +144,11 @@ class Upstream:
         await self._write(self._connection.send(h11.Data(data=piece)) or b"")
 
     async def send_end(self, trailers: list[tuple[bytes, bytes]]) -> None:
-        """Send what ends a body."""
-        try:
-            last = self._connection.send(h11.EndOfMessage(headers=trailers))
-        except h11.LocalProtocolError:  # trailers where no chunk can have any
-            last = self._connection.send(h11.EndOfMessage())
-        await self._write(last or b"")
+        """Send what ends a body; trailers only behind chunks, byte for byte."""
+        last = self._connection.send(h11.EndOfMessage()) or b""
+        if trailers:
+            last = b"0\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % each for each in trailers)
+        await self._write(last)
 
     async def _write(self, data: bytes) -> None:
         try:

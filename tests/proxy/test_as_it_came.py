@@ -78,14 +78,18 @@ def test_an_answer(behind, front, exchange, answer):
     assert exchange(front(server.url), REQUESTS["plain"], reads=len(answer)) == (answer, "FIN")
 
 
-def test_chunks_and_trailers_go_on(behind, front, exchange):
-    """A body of unknown length stays one."""
+@pytest.mark.parametrize("trailers", [b"X-Sum: 1\r\n", b"x-suM: a  b \t\r\nX-Sum: \xe4\r\nx-sum: \r\n", b""])
+def test_chunks_and_trailers_go_on(behind, front, exchange, trailers):
+    """A body of unknown length stays one, and what stands behind it is as it came."""
+    ends = b"\r\n0\r\n" + trailers + b"\r\n"
 
     def play(talk):
-        talk.until(b"X-Sum: 1\r\n\r\n")
+        talk.until(ends)
         talk.say(ANSWER)
 
-    request = b"PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"
+    request = (
+        b"PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc" + ends
+    )
     server = behind(play)
     assert exchange(front(server.url), request, reads=len(ANSWER)) == (ANSWER, "FIN")
     assert bytes(server.sent[0]) == request
