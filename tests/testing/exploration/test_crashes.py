@@ -197,3 +197,17 @@ def test_faults_of_the_second_run(storage, tmp_path):
         "",
         "http:503,method=GET,path=/films/cat,times=1",
     }
+
+
+def test_faults_of_the_second_run_that_are_one_rule(storage, tmp_path):
+    """They are one run there: none of them is missed."""
+    program = "curl -s -o answer -X PUT -d meow $ENDPOINT/films/cat; curl -s -o answer $ENDPOINT/films/cat"
+    faults = "http:503,method=GET", "http:503,name=mine,method=GET,path=films/"
+    exploration, error = explore(storage, tmp_path, ["sh", "-c", program], *faults)
+    assert error is None
+    texts = [each.text for each in exploration.runs]
+    assert len(texts) == len(set(texts))
+    assert {each.partition("name=crash; ")[2] for each in texts} == {
+        "",
+        "http:503,method=GET,path=/films/cat,times=1",
+    }
