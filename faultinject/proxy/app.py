@@ -146,7 +146,7 @@ class _Exchange:
             upstream.leave()
             raise
         else:
-            upstream.go_on(line.close)
+            upstream.go_on(line.end_between)
 
     async def _forward(self) -> None:
         """Send the body on, then listen for a client that leaves."""

@@ -111,7 +111,7 @@ class Front(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self.line.unread, self._silent = True, 0
-        self.asked = Asked(self.line)
+        self.asked = self.line.asked = Asked(self.line)
         self.scope[KEY] = self.asked  # type: ignore[literal-required]  # what a server adds of its own
 
     def on_url(self, url: bytes) -> None:

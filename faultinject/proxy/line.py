@@ -95,6 +95,7 @@ class Line(asyncio.Transport):
 
     Attributes:
         upstream: made when a request first goes on. Each client's connection has one of its own, as it would have without us.
+        asked: the newest request.
         turn: whoever's request is under way has it.
         ends: whether the proxy is about to end.
         unread: whether the client may still be sending a request.
@@ -103,6 +104,7 @@ class Line(asyncio.Transport):
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__()
         self.upstream: Upstream | None = None
+        self.asked: Asked | None = None
         self.turn = asyncio.Lock()
         self.ends = False
         self.unread = False
@@ -187,6 +189,12 @@ class Line(asyncio.Transport):
         self._lingers = asyncio.get_running_loop().call_later(LINGERS, self._transport.close)
         self._transport.write_eof()
         self._transport.resume_reading()
+
+    def end_between(self) -> None:
+        """The server behind has ended its connection: so do we, unless a request has begun, which goes by another one."""
+        cycle = None if self.asked is None else self.asked.cycle
+        if cycle is not None and cycle.response_complete:
+            self.close()
 
     def drops(self, size: int) -> bool:
         """Whether that many bytes that have come are nobody's any more."""

@@ -366,6 +366,23 @@ def test_an_upgrade_is_not_offered(behind, front, at_once, body):
     assert bytes(server.sent[0]) == (b"POST /k HTTP/1.1\r\nHost: h\r\n" + body) * 3
 
 
+@pytest.mark.parametrize(
+    ("offered", "goes_on"),
+    [
+        (b"Connection: keep-alive, Upgrade\r\nUpgrade: h2c\r\n", b"Connection: keep-alive\r\n"),
+        (b"X-A: 1\r\nUpgrade: h2c\r\n", b"X-A: 1\r\n"),
+        (b"connection: X-A , Http2-Settings,te\r\nHTTP2-Settings: AA\r\n", b"connection: X-A ,te\r\n"),
+    ],
+)
+def test_what_else_stands_beside_an_offer(behind, front, exchange, offered, goes_on):
+    """It goes on, and an offer that is none is left out as well."""
+    server = behind(answers)
+    request = b"GET /k HTTP/1.1\r\nHost: h\r\n%b\r\n"
+    got, _ = exchange(front(server.url), request % offered * 2, reads=2 * len(ANSWER))
+    assert got == ANSWER * 2
+    assert list(map(bytes, server.sent)) == [request % goes_on * 2]
+
+
 def test_an_answer_that_waits_behind_what_is_said_before(behind, front):
     """It is spelled as it came, also where `100 Continue` goes out while a fault keeps it."""
 
