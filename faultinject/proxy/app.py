@@ -146,14 +146,14 @@ class _Exchange:
             upstream.leave()
             raise
         else:
-            upstream.go_on(line.close)
+            upstream.go_on(line.end_between)
 
     async def _forward(self) -> None:
         """Send the body on, then listen for a client that leaves."""
         try:
             if self._expects:
-                # uvicorn says `100 Continue` when the body is asked for: not before the server has said so, and not at all
-                # where the client has waited long enough and sends its body anyhow.
+                # uvicorn would say `100 Continue` when the body is asked for. The server says it, or the client has waited long
+                # enough and sends its body anyhow.
                 await self._asked.body_may_come.wait()
             more = True
             while (message := await self._receive())["type"] == "http.request":
@@ -176,16 +176,17 @@ class _Exchange:
         line, send = self._asked.line, self._send
         async for event in self._upstream.events():
             if isinstance(event, h11.InformationalResponse):
-                if event.status_code == 100 and self._expects:
-                    self._asked.body_may_come.set()
-                elif self._version != "1.0":
+                if event.status_code == 100:
+                    self._asked.let_body_come()
+                if self._version != "1.0":
                     line.say_meanwhile(event.status_code, event.reason, event.headers.raw_items())
                     await self._asked.drain()
             elif isinstance(event, h11.Response):
                 await self._begin(event)
             elif isinstance(event, h11.Data):
                 await send({"type": "http.response.body", "body": bytes(event.data), "more_body": True})
-            elif isinstance(event, h11.EndOfMessage):
+            else:
+                assert isinstance(event, h11.EndOfMessage)
                 line.end_with(event.headers.raw_items())
                 self._over = True
                 await send({"type": "http.response.body", "body": b""})

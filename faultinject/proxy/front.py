@@ -111,7 +111,7 @@ class Front(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self.line.unread, self._silent = True, 0
-        self.asked = Asked(self.line)
+        self.asked = self.line.asked = Asked(self.line)
         self.scope[KEY] = self.asked  # type: ignore[literal-required]  # what a server adds of its own
 
     def on_url(self, url: bytes) -> None:
@@ -157,14 +157,14 @@ class Front(HttpToolsProtocol):
         """A piece of its body."""
         if not self.refused:
             self._silent = 0
-            self._wait_no_more()
+            self.asked.let_body_come()
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """All of it is there."""
         if not self.refused and self.asked.whole:
             self.line.unread, self._silent = False, 0
-            self._wait_no_more()
+            self.asked.let_body_come()
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -176,11 +176,6 @@ class Front(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """What came is no request."""
         self._refuse(400, _NO_HTTP)
-
-    def _wait_no_more(self) -> None:
-        """The client sends its body, or has none: whatever it expects, it needs no `100 Continue`."""
-        self.cycle.waiting_for_100_continue = False
-        self.asked.body_may_come.set()
 
     def _has_room(self, size: int) -> bool:
         self._silent = 0

@@ -6,7 +6,7 @@ import asyncio
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -95,6 +95,7 @@ class Line(asyncio.Transport):
 
     Attributes:
         upstream: made when a request first goes on. Each client's connection has one of its own, as it would have without us.
+        asked: the newest request.
         turn: whoever's request is under way has it.
         ends: whether the proxy is about to end.
         unread: whether the client may still be sending a request.
@@ -103,6 +104,7 @@ class Line(asyncio.Transport):
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__()
         self.upstream: Upstream | None = None
+        self.asked: Asked | None = None
         self.turn = asyncio.Lock()
         self.ends = False
         self.unread = False
@@ -126,7 +128,9 @@ class Line(asyncio.Transport):
         self._spelling, self._trailers = None, ()
 
     def say_meanwhile(self, status: int, reason: bytes, headers: RawHeaders) -> None:
-        """Write a head with a status of 1xx, behind which the answer comes."""
+        """Write a head with a status of 1xx, behind which the answer comes; where the connection ends, nobody reads it."""
+        if self.is_closing():
+            return
         lines = b"".join(b"%b: %b\r\n" % each for each in headers)
         self._transport.write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, reason, lines))
 
@@ -159,11 +163,6 @@ class Line(asyncio.Transport):
             self._transport.write(rest[:length])
             data = rest[length + 2 :]
 
-    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
-        """Write several pieces."""
-        for each in list_of_data:
-            self.write(each)
-
     def abort(self) -> None:
         """End the connection with an RST."""
         from contextlib import suppress
@@ -190,6 +189,12 @@ class Line(asyncio.Transport):
         self._lingers = asyncio.get_running_loop().call_later(LINGERS, self._transport.close)
         self._transport.write_eof()
         self._transport.resume_reading()
+
+    def end_between(self) -> None:
+        """The server behind has ended its connection: so do we, unless a request has begun, which goes by another one."""
+        cycle = None if self.asked is None else self.asked.cycle
+        if cycle is not None and cycle.response_complete:
+            self.close()
 
     def drops(self, size: int) -> bool:
         """Whether that many bytes that have come are nobody's any more."""
@@ -232,37 +237,9 @@ class Line(asyncio.Transport):
         """Take more again."""
         self._transport.resume_reading()
 
-    def is_reading(self) -> bool:
-        """Whether it takes more."""
-        return self._transport.is_reading()
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """As the real transport does."""
-        self._transport.set_write_buffer_limits(high, low)
-
     def get_write_buffer_size(self) -> int:
         """Bytes that the system has not taken yet."""
         return self._transport.get_write_buffer_size()
-
-    def get_write_buffer_limits(self) -> tuple[int, int]:
-        """As the real transport does."""
-        return self._transport.get_write_buffer_limits()
-
-    def write_eof(self) -> None:
-        """As the real transport does."""
-        self._transport.write_eof()
-
-    def can_write_eof(self) -> bool:
-        """As the real transport does."""
-        return self._transport.can_write_eof()
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """As the real transport does."""
-        self._transport.set_protocol(protocol)
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        """As the real transport does."""
-        return self._transport.get_protocol()
 
 
 class Asked:
@@ -296,6 +273,12 @@ class Asked:
         if self.cycle is not None:  # pragma: no branch - each that goes on has one
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+
+    def let_body_come(self) -> None:
+        """The body may come, or comes anyhow: uvicorn has nothing to say about that any more."""
+        if self.cycle is not None:  # pragma: no branch - each that goes on has one
+            self.cycle.waiting_for_100_continue = False
+        self.body_may_come.set()
 
     async def drain(self) -> None:
         """Wait until the client takes more."""

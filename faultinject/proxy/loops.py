@@ -93,9 +93,9 @@ class Loops:
                         headers = [*host, (MARK, mark), (b"Connection", b"close")]
                         await upstream.send_head(asked.target, "OPTIONS", "1.1", headers)
                         await upstream.send_end([])
-                        async for event in upstream.events():
-                            if isinstance(event, h11.Response):
-                                return
+                        said = upstream.events()
+                        while isinstance(await anext(said), h11.InformationalResponse):
+                            pass  # the answer comes behind it
                 finally:
                     upstream.leave()
         finally:

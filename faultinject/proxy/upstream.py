@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CONNECT = 10.0
 """Seconds until a connection has to be there."""
 SILENT = 600.0
-"""Seconds of a server that sends nothing, and takes nothing."""
+"""Seconds of a server that takes nothing, or has the whole request and sends nothing."""
 _PIECE = 65_536
 _LONGEST_HEAD = 262_144
 
@@ -76,6 +76,7 @@ class Upstream:
         self._idle: asyncio.Task[None] | None = None
         self._ends = ends_of(*map(writer.get_extra_info, ("sockname", "peername")))
         self._left = False
+        self._taken = 0  # bytes, by the server
         ours.add(self._ends)
 
     @classmethod
@@ -144,14 +145,15 @@ class Upstream:
         await self._write(self._connection.send(h11.Data(data=piece)) or b"")
 
     async def send_end(self, trailers: list[tuple[bytes, bytes]]) -> None:
-        """Send what ends a body."""
-        try:
-            last = self._connection.send(h11.EndOfMessage(headers=trailers))
-        except h11.LocalProtocolError:  # trailers where no chunk can have any
-            last = self._connection.send(h11.EndOfMessage())
-        await self._write(last or b"")
+        """Send what ends a body; trailers only behind chunks, byte for byte."""
+        last = self._connection.send(h11.EndOfMessage()) or b""
+        if trailers:
+            last = b"0\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % each for each in trailers)
+        await self._write(last)
 
     async def _write(self, data: bytes) -> None:
+        if self._writer.is_closing():
+            return
         try:
             async with asyncio.timeout(SILENT):
                 self._writer.write(data)
@@ -159,8 +161,9 @@ class Upstream:
         except TimeoutError:
             raise Broken(f"{self._target.url} took nothing for {SILENT:g} s", 504) from None
         except OSError:
-            # Its answer may be there already, such as 413.
-            pass
+            # Its answer may be there already, such as 413. Who reads that says what has become of it.
+            return
+        self._taken += len(data)
 
     async def events(self) -> AsyncIterator[h11.Event]:
         """What the server says, until the end of its answer.
@@ -185,13 +188,18 @@ class Upstream:
                 return
 
     async def _read(self) -> bytes:
-        try:
-            async with asyncio.timeout(SILENT):
-                data = await self._reader.read(_PIECE)
-        except TimeoutError:
-            raise Broken(f"{self._target.url} said nothing for {SILENT:g} s", 504) from None
-        except OSError as error:
-            raise Broken(f"{self._target.url} broke the connection: {_why(error)}", reset=True) from None
+        taken, data = self._taken, None
+        while data is None:
+            try:
+                async with asyncio.timeout(SILENT):
+                    data = await self._reader.read(_PIECE)
+            except TimeoutError:
+                # It may wait for the rest of a long request, and has nothing to say until then.
+                if self._connection.our_state is not h11.SEND_BODY and self._taken == taken:
+                    raise Broken(f"{self._target.url} said nothing for {SILENT:g} s", 504) from None
+                taken = self._taken
+            except OSError as error:
+                raise Broken(f"{self._target.url} broke the connection: {_why(error)}", reset=True) from None
         if not data and self._connection.their_state is h11.SEND_RESPONSE:
             raise Broken(f"{self._target.url} ended the connection without an answer", reset=False)
         return data

@@ -220,7 +220,7 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
         place = conditions if rank < NAME_RANK else unless
         place[key] += tuple(values)
     if fault is not None:
-        if _default and "vendor" not in options and not _is_addressed(fault, options):
+        if _default and "vendor" not in options and not _error_of(fault, options).addressed:
             options = {VENDOR.key: _default[-1], **options}
         _check(fault, options, entries, wrong)
         if "operation" in conditions or "operation" in unless:
@@ -256,12 +256,9 @@ def reading_as(vendor: str | None) -> Iterator[None]:
         _default.remove(vendor)
 
 
-def _is_addressed(fault: faults.Fault, options: dict[str, str]) -> bool:
-    """Whether the fault itself says as whom its requests are read."""
-    try:
-        return (faults.get(options["of"]) if "of" in options and "of" in fault.takes else fault).addressed
-    except Mistake:  # which is told of where it stands
-        return True
+def _error_of(fault: faults.Fault, options: dict[str, str]) -> faults.Fault:
+    """What says as whom requests are read, if anything of it does: the documented error that is cut or slowed, or the fault."""
+    return faults.get(options["of"]) if "of" in options and "of" in fault.takes else fault
 
 
 def _check(
@@ -270,7 +267,7 @@ def _check(
     entries: Sequence[EntryOrWord],
     wrong: list[tuple[int, Mistake]],
 ) -> None:
-    error = faults.get(options["of"]) if "of" in options and "of" in fault.takes else fault
+    error = _error_of(fault, options)
     if "vendor" in options and error.addressed:
         index = next(
             at for at, each in enumerate(entries) if not isinstance(each, str) and each[1] == "vendor"

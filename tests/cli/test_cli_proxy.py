@@ -197,6 +197,7 @@ def test_how_requests_are_read(start, store):
         (("--to", "http://h/p"), "faultinject: --to http://h/p: leave out what stands behind the host"),
         (("--to", "http://h", "-r", "cos:Slowdown"), "did you mean cos:SlowDown?"),
         (("--to", "http://h", "--vendor", "coss"), "coss"),
+        (("--to", "http://h", "--vendor", "cos", "-r", "drip,of=cos:Slowdown"), "did you mean cos:SlowDown?"),
         (("--to", "http://h", "--vendor", "gateway"), "faultinject: gateway is not a storage vendor"),
         (("--to", "http://h", "--port", "0", "--host", "nowhere.invalid"), "the host 'nowhere.invalid' cannot be resolved"),
     ],
@@ -208,12 +209,30 @@ def test_wrong_use(run, arguments, says):
     assert says in errors
 
 
-def test_it_is_its_own_server(run):
-    """It would only ask itself."""
+@pytest.fixture
+def port():
+    """A free one, for both sides."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = str(sock.getsockname()[1])
-    told = f"faultinject: --to http://localhost:{port} is this proxy itself; choose another port for it with --port, or 0 for any free one\n"
-    assert run("proxy", "--to", f"http://localhost:{port}", "--port", port) == (2, "", told)
+        return str(sock.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("host", "to"), [("127.0.0.1", "localhost"), ("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "localhost")]
+)
+def test_it_is_its_own_server(run, port, host, to):
+    """It would only ask itself."""
+    told = f"faultinject: --to http://{to}:{port} is this proxy itself; choose another port for it with --port, or 0 for any free one\n"
+    assert run("proxy", "--to", f"http://{to}:{port}", "--host", host, "--port", port) == (2, "", told)
+
+
+@pytest.mark.parametrize("to", ["127.0.0.2", "nowhere.invalid"])
+def test_a_server_with_the_same_port(start, port, to):
+    """On another address, or one that is not known yet: the answers say so until it is."""
+    process = start("proxy", "--to", f"http://{to}:{port}", "--port", port)
+    answer = requests.get(f"{url_of(process)}/k", timeout=20)
+    assert answer.status_code == 502
+    assert answer.text.startswith(f"faultinject: http://{to}:{port} cannot be reached: ")
+    assert process.interrupt()[0] == 0
 
 
 def test_without_httptools(run, monkeypatch):

@@ -78,14 +78,18 @@ def test_an_answer(behind, front, exchange, answer):
     assert exchange(front(server.url), REQUESTS["plain"], reads=len(answer)) == (answer, "FIN")
 
 
-def test_chunks_and_trailers_go_on(behind, front, exchange):
-    """A body of unknown length stays one."""
+@pytest.mark.parametrize("trailers", [b"X-Sum: 1\r\n", b"x-suM: a  b \t\r\nX-Sum: \xe4\r\nx-sum: \r\n", b""])
+def test_chunks_and_trailers_go_on(behind, front, exchange, trailers):
+    """A body of unknown length stays one, and what stands behind it is as it came."""
+    ends = b"\r\n0\r\n" + trailers + b"\r\n"
 
     def play(talk):
-        talk.until(b"X-Sum: 1\r\n\r\n")
+        talk.until(ends)
         talk.say(ANSWER)
 
-    request = b"PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"
+    request = (
+        b"PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc" + ends
+    )
     server = behind(play)
     assert exchange(front(server.url), request, reads=len(ANSWER)) == (ANSWER, "FIN")
     assert bytes(server.sent[0]) == request
@@ -360,6 +364,23 @@ def test_an_upgrade_is_not_offered(behind, front, at_once, body):
                     got += client.recv(1000)
     assert got == ANSWER * 3
     assert bytes(server.sent[0]) == (b"POST /k HTTP/1.1\r\nHost: h\r\n" + body) * 3
+
+
+@pytest.mark.parametrize(
+    ("offered", "goes_on"),
+    [
+        (b"Connection: keep-alive, Upgrade\r\nUpgrade: h2c\r\n", b"Connection: keep-alive\r\n"),
+        (b"X-A: 1\r\nUpgrade: h2c\r\n", b"X-A: 1\r\n"),
+        (b"connection: X-A , Http2-Settings,te\r\nHTTP2-Settings: AA\r\n", b"connection: X-A ,te\r\n"),
+    ],
+)
+def test_what_else_stands_beside_an_offer(behind, front, exchange, offered, goes_on):
+    """It goes on, and an offer that is none is left out as well."""
+    server = behind(answers)
+    request = b"GET /k HTTP/1.1\r\nHost: h\r\n%b\r\n"
+    got, _ = exchange(front(server.url), request % offered * 2, reads=2 * len(ANSWER))
+    assert got == ANSWER * 2
+    assert list(map(bytes, server.sent)) == [request % goes_on * 2]
 
 
 def test_an_answer_that_waits_behind_what_is_said_before(behind, front):

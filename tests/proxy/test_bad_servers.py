@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import threading
+from contextlib import ExitStack
 
 import pytest
 
 from faultinject.exceptions import ConfigurationError
-from faultinject.proxy import upstream
+from faultinject.proxy import line, upstream
 from faultinject.proxy.app import Proxy
 from faultinject.proxy.front import Front
 from faultinject.proxy.loops import MANY
 from faultinject.proxy.target import Target
 from faultinject.proxy.upstream import Upstream, ends_of
 
+from .conftest import Front as FrontOf
 from .conftest import served
 
 pytestmark = pytest.mark.live
 
 REQUEST = b"GET /k HTTP/1.1\r\nHost: h\r\n\r\n"
+ANSWERED = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"
 UPLOAD = b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n"
+
+
+def whole(client, answer):
+    """What a client gets: as many bytes as the answer has, in however many pieces."""
+    with client.makefile("rb") as reading:
+        return reading.read(len(answer))
 
 
 def saying(*pieces, ends=None):
@@ -74,6 +84,61 @@ def test_it_says_nothing(behind, front, exchange, monkeypatch):
     got, _ = exchange(front(server.url), REQUEST)
     assert got.startswith(b"HTTP/1.1 504 ")
     assert got.endswith(f"{server.url} said nothing for 0.2 s\n".encode())
+
+
+def test_it_takes_nothing(behind, front, monkeypatch):
+    """The client is told so, however much it has still to send."""
+    monkeypatch.setattr(upstream, "SILENT", 0.2)
+    over = threading.Event()
+    server = behind(lambda talk: over.wait(60))
+    with front(server.url).connect() as client:
+        client.sendall(UPLOAD.replace(b"200000", b"90000000"))
+        for _ in range(90):
+            client.sendall(b"x" * 1_000_000)
+        got = b""
+        while piece := client.recv(65_536):
+            got += piece
+    over.set()
+    assert got.startswith(b"HTTP/1.1 504 ")
+    assert got.endswith(f"faultinject: {server.url} took nothing for 0.2 s\n".encode())
+
+
+def test_a_request_takes_long(behind, front, monkeypatch):
+    """A server that waits for the rest of it is not silent, however long that takes."""
+    monkeypatch.setattr(upstream, "SILENT", 0.2)
+    server = behind(lambda talk: (talk.request(), talk.say(ANSWERED)))
+    with front(server.url).connect() as client:
+        client.sendall(UPLOAD + b"x" * 100_000)
+        client.settimeout(1)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        monkeypatch.setattr(upstream, "SILENT", 600)  # the answer may take its time
+        client.settimeout(20)
+        client.sendall(b"x" * 100_000)
+        assert whole(client, ANSWERED) == ANSWERED
+
+
+def test_it_breaks_the_connection_while_the_client_sends(behind, front, caplog):
+    """A client that reads nothing until it has sent all gets rid of that, and then sees what there was of an answer, and its end."""
+
+    def play(talk):
+        talk.until(b"\r\n\r\n")
+        talk.connection.settimeout(2)
+        with pytest.raises(TimeoutError):
+            talk.say(b"HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n", b"x" * 200_000_000)
+        talk.reset()
+
+    server = behind(play)
+    with front(server.url).connect() as client:
+        client.sendall(UPLOAD.replace(b"200000", b"90000000"))
+        for _ in range(90):
+            client.sendall(b"x" * 1_000_000)
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+        with pytest.raises(ConnectionResetError):
+            while client.recv(1_000_000):
+                pass
+    [told] = caplog.messages
+    assert told.startswith(f"faultinject: {server.url} broke the connection")
 
 
 @pytest.mark.parametrize("end", ["FIN", "RST"])
@@ -170,25 +235,62 @@ def test_an_answer_while_the_client_sends(behind, front, target, more, status):
     assert b"onnection: close\r\n" in got
 
 
-def test_it_says_1xx_without_end(behind, front):
-    """To a client that reads nothing: it is not held in memory, the server has to wait."""
+def test_who_sends_without_end(behind, front, monkeypatch):
+    """Behind an answer so much is taken and dropped, and then no more."""
+    monkeypatch.setattr(line, "MOST", 1_000_000)
+    server = behind(saying(b"HTTP/1.1 413 Too Much\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
+    with front(server.url).connect() as client:
+        client.sendall(UPLOAD.replace(b"200000", b"90000000"))
+        while client.recv(65_536):
+            pass
+        with pytest.raises(ConnectionError):
+            for _ in range(90):
+                client.sendall(b"x" * 1_000_000)
+
+
+def test_the_proxy_ends_while_one_still_sends(behind, monkeypatch, capsys):
+    """Who has got an answer is not waited for."""
+    monkeypatch.setattr(line, "LINGERS", 600)
+    server = behind(saying(b"HTTP/1.1 413 Too Much\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
+    target = Target(server.url)
+    with served(Proxy(target), target) as port:
+        client = socket.create_connection(("127.0.0.1", port), timeout=20)
+        client.sendall(UPLOAD)
+        while client.recv(65_536):
+            pass
+    client.close()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("rule", ["close,drain=no", "reset,drain=no"])
+def test_a_fault_ends_the_connection_while_the_client_sends(behind, front, exchange, rule):
+    """Nothing is said behind the end."""
+    got, end = exchange(front(behind(saying()).url, rule), UPLOAD + b"x")
+    assert (got, end) == (b"", "FIN" if "close" in rule else "RST")
+
+
+def test_it_says_1xx_without_end(behind, capsys):
+    """To a client that reads nothing and leaves: it is not held in memory, the server has to wait, and nothing has gone wrong."""
     waits = threading.Event()
+    head = b"HTTP/1.1 102 Processing\r\nX: %b\r\n\r\n" % (b"x" * 10_000)
 
     def play(talk):
         talk.until(b"\r\n\r\n")
         talk.connection.settimeout(3)
         try:
             for _ in range(100):
-                talk.say(b"HTTP/1.1 102 Processing\r\n\r\n" * 40_000)
+                talk.say(head * 100)
         except TimeoutError:
             waits.set()
-        talk.reset()
 
     server = behind(play)
-    with front(server.url).connect() as client:
-        client.sendall(REQUEST)
-        assert server.left.acquire(timeout=120)
-    assert waits.is_set()
+    target = Target(server.url)
+    with served(Proxy(target), target) as port:
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+            client.sendall(REQUEST)
+            assert waits.wait(120)
+        assert server.left.acquire(timeout=20)
+    assert capsys.readouterr().err == ""
 
 
 def test_the_client_leaves(behind, front):
@@ -261,13 +363,51 @@ def test_it_ends_a_connection_while_the_next_request_comes(behind, front, monkey
     with front(server.url).connect() as client:
         for number in range(3):
             client.sendall(REQUEST)
-            assert client.recv(1000) == answer
+            assert whole(client, answer) == answer
             if not number:
                 assert noticed.wait(20)
             elif number == 1:
                 late.set()
                 assert over.wait(20)
     assert [bytes(each) for each in server.sent] == [REQUEST, REQUEST * 2]
+
+
+def test_it_ends_a_connection_while_a_fault_keeps_the_next_request(behind):
+    """The client is not told: its request, and the body that is still to come, go by another connection."""
+    waits, go_on = threading.Event(), threading.Event()
+
+    def play(talk):
+        talk.request()
+        talk.say(ANSWERED)
+        if len(server.sent) == 1:
+            assert waits.wait(20)
+            talk.connection.close()
+
+    server = behind(play)
+    target = Target(server.url)
+    proxy = Proxy(target)
+
+    async def slow(scope, receive, send):
+        if scope.get("method") == "PUT":
+            waits.set()
+            await asyncio.to_thread(go_on.wait, 20)
+        await proxy(scope, receive, send)
+
+    with (
+        served(slow, target) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=20) as client,
+    ):
+        client.sendall(REQUEST)
+        assert whole(client, ANSWERED) == ANSWERED
+        client.sendall(UPLOAD)
+        client.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        client.settimeout(20)
+        go_on.set()
+        client.sendall(b"x" * 200_000)
+        assert whole(client, ANSWERED) == ANSWERED
+    assert [bytes(each) for each in server.sent] == [REQUEST, UPLOAD + b"x" * 200_000]
 
 
 def test_the_proxy_ends(behind):
@@ -315,6 +455,39 @@ def test_an_app_around_it_waits_no_longer(behind, exchange):
     assert (got.partition(b"\r\n")[0], end) == (b"HTTP/1.1 504 Gateway Timeout", "FIN")
 
 
+def test_an_app_around_it_does_more_with_each_message(behind, exchange):
+    """It may tell the end of a request twice, and be slow to hand on that of an answer: the connection behind stays."""
+
+    def play(talk):
+        while talk.request():
+            talk.say(ANSWERED)
+
+    server = behind(play)
+    target = Target(server.url)
+    proxy = Proxy(target)
+
+    async def busy(scope, receive, send):
+        told = []
+
+        async def again():
+            told.append(await receive() if len(told) != 1 else told[0])
+            return told[-1]
+
+        async def slow(message):
+            await send(message)
+            await asyncio.sleep(0.05)
+
+        if scope["type"] == "http":
+            await proxy(scope, again, slow)
+        else:
+            await proxy(scope, receive, send)
+
+    with served(busy, target) as port:
+        got, _ = exchange(FrontOf(port, None), REQUEST * 2, reads=2 * len(ANSWERED))
+    assert got == ANSWERED * 2
+    assert list(map(bytes, server.sent)) == [REQUEST * 2]
+
+
 def test_it_leads_back(front, exchange):
     """A proxy that is its own server does not ask itself for ever."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
@@ -353,28 +526,37 @@ def test_it_leads_back_by_another_proxy():
 
 
 def test_many_requests_of_one_kind_are_no_loop(behind, front):
-    """However many wait at once; the server is asked whether they are, and may say what it likes."""
-    come, answers = threading.Semaphore(0), threading.Event()
+    """However many wait at once; the server is asked whether they are, once for so many, and may say what it likes."""
+    come, answers = threading.Semaphore(0), threading.Semaphore(0)
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"
 
     def play(talk):
         if talk.until(b"\r\n\r\n").startswith(b"GET "):
             come.release()
-            assert answers.wait(60)
+            assert answers.acquire(timeout=60)
+        else:
+            talk.say(b"HTTP/1.1 103 Early Hints\r\n\r\n")
         talk.say(answer)
 
     server = behind(play)
     proxy = front(server.url)
-    clients = []
-    for _ in range(MANY + 8):
-        clients.append(proxy.connect())
-        clients[-1].sendall(REQUEST)
-    for _ in clients:
-        assert come.acquire(timeout=20)
-    answers.set()
-    for each in clients:
-        assert each.recv(1000) == answer
-        each.close()
+    with ExitStack() as stack:
+
+        def ask(number):
+            clients = [stack.enter_context(proxy.connect()) for _ in range(number)]
+            for each in clients:
+                each.sendall(REQUEST)
+                assert come.acquire(timeout=20)
+            return clients
+
+        clients = ask(MANY)
+        answers.release()
+        [done], _, _ = select.select(clients, [], [], 20)
+        assert whole(done, answer) == answer
+        clients = [each for each in clients if each is not done] + ask(8)
+        answers.release(len(clients))
+        for each in clients:
+            assert whole(each, answer) == answer
     asked = [bytes(each) for each in server.sent if not each.startswith(b"GET ")]
     assert [each[: each.index(b"\r\nx-faultinject-loop: ")] for each in asked] == [
         b"OPTIONS /k HTTP/1.1\r\nHost: h"
@@ -398,12 +580,12 @@ def test_a_client_with_the_port_of_ours(behind, front, monkeypatch):
     def play(talk):
         ports.append(talk.connection.getpeername()[1])
         talk.until(b"\r\n\r\n")
-        talk.say(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")
+        talk.say(ANSWERED)
 
     proxy = front(behind(play).url)
     with proxy.connect() as client, socket.socket() as other:
         client.sendall(REQUEST)
-        assert client.recv(1000).endswith(b"a")
+        assert whole(client, ANSWERED) == ANSWERED
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", ports[0]))
         other.settimeout(20)
@@ -429,6 +611,15 @@ def test_it_ends_a_connection_instead_of_a_handshake(behind, front, exchange):
     assert not got.endswith(b": \n")
 
 
+def test_it_does_not_speak_tls(behind, front, exchange):
+    """That is said, in the words of the library."""
+    server = behind(lambda talk: talk.say(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
+    url = server.url.replace("http:", "https:")
+    got, _ = exchange(front(url), REQUEST)
+    assert got.startswith(b"HTTP/1.1 502 ")
+    assert f"faultinject: {url} does not speak TLS as it should: ".encode() in got
+
+
 @pytest.mark.parametrize(
     ("refused", "status"),
     [(b"CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n", 405), (b"\x16\x03\x01\0\0\r\n\r\n", 400)],
@@ -441,6 +632,19 @@ def test_what_is_refused_comes_behind_other_answers(behind, front, exchange, ref
     got, end = exchange(front(server.url), REQUEST * 2 + refused)
     assert (got[: 2 * len(answer)], end) == (answer * 2, "FIN")
     assert got[2 * len(answer) :].startswith(b"HTTP/1.1 %d " % status)
+
+
+@pytest.mark.parametrize(
+    "length", [b"Content-Length: 1\r\nConnection: close\r\n", b""], ids=["sized", "to the end"]
+)
+def test_what_is_refused_behind_the_last_answer(behind, exchange, capsys, length):
+    """Behind the end of a connection nothing is said, and that is no error."""
+    server = behind(saying(b"HTTP/1.1 200 OK\r\n%b\r\na" % length, ends="FIN"))
+    target = Target(server.url)
+    with served(Proxy(target), target) as port:
+        got, end = exchange(FrontOf(port, None), REQUEST + b"CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert capsys.readouterr().err == ""
+    assert (got.partition(b"\r\n\r\n")[2], end) == (b"a", "FIN")
 
 
 CHUNKED = b"PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
@@ -478,10 +682,11 @@ def test_a_request_that_ends_in_garbage_behind_its_answer(behind, front):
         (b"GET http://other/k HTTP/1.1\r\nHost: other\r\n\r\n", 421, "this proxy goes to {url} only"),
         (b"GET other:80 HTTP/1.1\r\nHost: other\r\n\r\n", 400, None),
         (b"GET /k HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 300_000 + b"\r\n\r\n", 431, "a request's line and headers have at most 262144 bytes here"),
+        (b"GET /" + b"x" * 300_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n", 431, "a request's line and headers have at most 262144 bytes here"),
         (b"GET /k HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 900_000, 431, "a request's line and headers have at most 262144 bytes here"),
         (b"GET /k HTTP/1.1\r\n\r\n", 400, "the request cannot go on: Missing mandatory Host: header"),
     ],
-    ids=["a tunnel", "another server", "no URL", "a long head", "a head without end", "no host"],
+    ids=["a tunnel", "another server", "no URL", "a long head", "a long target", "a head without end", "no host"],
 )  # fmt: skip
 def test_what_is_not_passed_on(behind, front, exchange, request_, status, why):
     """Nothing of it reaches the server."""

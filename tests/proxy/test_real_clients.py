@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -22,6 +23,9 @@ CALLS = [
     Phase("cal", "", tuple((kind, 2) for kind in plan.KINDS), "nothing is done"),
     Phase("slo", "{throttled}", (("get", 1), ("put", 1)), "the first attempts are throttled"),
 ]
+AS_HTTP_PROXY = {"cos-js": "http://myqcloud.com"}
+"""Clients that are told of the service by its own hosts, and of this one as their HTTP_PROXY: those hosts."""
+FULL_URL = re.compile(rb"(?<= )http://[^/ ]+")
 
 
 @pytest.mark.parametrize(
@@ -41,7 +45,7 @@ def test_nothing_is_changed(sdk, monkeypatch):
         with (
             real(*arguments, **named) as found,
             Tap(urlsplit(found.url).port) as behind,
-            served(Proxy(Target(behind.url)), Target(behind.url)) as port,
+            served(Proxy(Target(behind.url)), Target(AS_HTTP_PROXY.get(sdk.name, behind.url))) as port,
             Tap(port) as before,
         ):
             taps.extend((before, behind))
@@ -53,5 +57,8 @@ def test_nothing_is_changed(sdk, monkeypatch):
     assert [each for each in done.windows if each.key.startswith("cal") and not each.returned] == []
     assert sum(map(len, taps[0].said)) > 100
     for kept in ("said", "answered"):
-        came, went = (sorted(each for each in map(bytes, getattr(tap, kept)) if each) for tap in taps)
-        assert [messages(each) for each in came] == [messages(each) for each in went]
+        streams = ([bytes(each) for each in getattr(tap, kept) if each] for tap in taps)
+        came, went = (sorted(map(messages, each)) for each in streams)
+        if kept == "said" and sdk.name in AS_HTTP_PROXY:
+            came = [[(FULL_URL.sub(b"", head, count=1), *rest) for head, *rest in each] for each in came]
+        assert came == went

@@ -280,6 +280,6 @@ class CrashSweep(Sweep):
             for choice in self.faults:
                 if self.applies(choice, point):
                     rules = rule, self.rule_at(point, choice)
-                    if self._new(*rules):
+                    if self._new(choice, *rules):
                         chosen = (*finished.chosen, choice)
                         self._second.append(PlannedRun(Scenario.of_rules(rules, "0"), (first, point), chosen))

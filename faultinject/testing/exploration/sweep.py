@@ -369,18 +369,17 @@ class Sweep:
                 for point in group:
                     if self.applies(choice, point):
                         rule = self.rule_at(point, choice)
-                        if self._new(rule):
+                        if self._new(choice, rule):
                             yield PlannedRun(Scenario.of_rules((rule,), "0"), (point,), (choice,))
-                        else:
-                            self._stood_for.add(choice)
 
     def _leave_out(self, what: str, why: str, back: str = "") -> None:
         if all((each.what, each.why) != (what, why) for each in self.left_out):
             self.left_out.append(LeftOut(what, why, back))
 
-    def _new(self, *rules: Rule) -> bool:
-        """Whether no run has these very rules: one shows all there is to see."""
+    def _new(self, choice: Choice, *rules: Rule) -> bool:
+        """Whether no run has these very rules: one shows all there is to see, also of the choice that led to them again."""
         if rules in self._known:
+            self._stood_for.add(choice)
             return False
         self._known.add(rules)
         return True
@@ -418,7 +417,7 @@ class Sweep:
             for choice in self.choices:
                 if self.applies(choice, point):
                     rules = folded(rule, self.rule_at(point, choice))
-                    if self._new(*rules):
+                    if self._new(choice, *rules):
                         chosen = (*finished.chosen, choice)
                         self._second.append(PlannedRun(Scenario.of_rules(rules, "0"), (first, point), chosen))
 

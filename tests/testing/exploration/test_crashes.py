@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ import requests
 
 import faultinject
 from faultinject.exceptions import ExplorationFailed
+from faultinject.testing.exploration import programs
 from faultinject.testing.storage import Storage
 
 from . import crashing
@@ -197,3 +201,47 @@ def test_faults_of_the_second_run(storage, tmp_path):
         "",
         "http:503,method=GET,path=/films/cat,times=1",
     }
+
+
+def test_faults_of_the_second_run_that_are_one_rule(storage, tmp_path):
+    """They are one run there: none of them is missed."""
+    program = "curl -s -o answer -X PUT -d meow $ENDPOINT/films/cat; curl -s -o answer $ENDPOINT/films/cat"
+    faults = "http:503,method=GET", "http:503,name=mine,method=GET,path=films/"
+    exploration, error = explore(storage, tmp_path, ["sh", "-c", program], *faults)
+    assert error is None
+    texts = [each.text for each in exploration.runs]
+    assert len(texts) == len(set(texts))
+    assert {each.partition("name=crash; ")[2] for each in texts} == {
+        "",
+        "http:503,method=GET,path=/films/cat,times=1",
+    }
+
+
+@pytest.mark.parametrize("where", ["the process", "its first moment"])
+def test_an_interrupt_while_it_is_started(storage, tmp_path, monkeypatch, where):
+    """Ctrl-C in the very moment in which the program is started: it may be at work already, and is ended."""
+    began = []
+
+    class Interrupted(threading.Event):  # by which others know that there is a program
+        def set(self):
+            raise KeyboardInterrupt
+
+    def execute(child, *given):
+        began.append(child)
+        real(child, *given)
+        if where == "the process":
+            raise KeyboardInterrupt
+
+    real = subprocess.Popen._execute_child
+    monkeypatch.setattr(subprocess.Popen, "_execute_child", execute)
+    if where == "its first moment":
+        monkeypatch.setattr(programs, "Event", Interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            explore(storage, tmp_path, [sys.executable, "-c", "import time; time.sleep(600)"])
+        assert [each.returncode for each in began] == [-signal.SIGKILL]
+    finally:
+        for each in began:
+            if each.returncode is None:
+                os.killpg(each.pid, signal.SIGKILL)
+                each.wait()

@@ -29,6 +29,7 @@ def said(before, after, *ends):
         (b"one one two three", "written twice", "/b/film has 17 bytes; without a crash it has 13 bytes"),
         (b"one two four three", "other content", "/b/film has 18 bytes; without a crash it has 13 bytes"),
         (b"four one two three", "other content", "/b/film has 18 bytes; without a crash it has 13 bytes"),
+        (b"one two four tree!", "other content", "/b/film has 18 bytes; without a crash it has 13 bytes"),
         (b"two three", "other content", "/b/film has 9 bytes; without a crash it has 13 bytes"),
         (
             b"one two tree!",

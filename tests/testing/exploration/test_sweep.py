@@ -262,6 +262,23 @@ def test_the_same_scenario_twice():
     assert ", 0 pruned" in exploration.report()
 
 
+def test_the_same_second_scenario_twice():
+    """Also where the request comes only because of another fault."""
+
+    def code():
+        if send("PUT", "/b/k") != 200:
+            send("POST", "/b/late")
+
+    exploration, error = exploring(
+        code, "http:500,method=PUT", "http:503,path=b/late", "http:503,method=POST", depth=2
+    )
+    assert error is None
+    assert [each.text for each in exploration.runs] == [
+        "http:500,method=PUT,path=/b/k,times=1",
+        "http:500,method=PUT,path=/b/k,times=1; http:503,method=POST,path=/b/late,times=1",
+    ]
+
+
 def test_giving_up():
     """Exceptions that the code may give up with are counted, not reported; others still are."""
 
