@@ -57,9 +57,36 @@ http {{
     }}
 }}
 """
-CONFIGURED = {"haproxy": (HAPROXY, ["haproxy", "-f"]), "nginx": (NGINX, ["nginx", "-c"])}
+ENVOY = """static_resources:
+  listeners:
+  - address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: all
+          route_config:
+            virtual_hosts:
+            - {{name: all, domains: ["*"], routes: [{{match: {{prefix: /}}, route: {{cluster: app}}}}]}}
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
+  clusters:
+  - name: app
+    load_assignment:
+      cluster_name: app
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {app}}}}}}}
+"""
+CONFIGURED = {
+    "haproxy": (HAPROXY, ["haproxy", "-f"]),
+    "nginx": (NGINX, ["nginx", "-c"]),
+    "envoy": (ENVOY, ["envoy", "--concurrency", "1", "--log-level", "error", "--use-dynamic-base-id", "-c"]),
+}
 MITM = "mitmdump"
-VERSION = {"haproxy": "-v", "nginx": "-v", MITM: "--version"}
+VERSION = {"haproxy": "-v", "nginx": "-v", "envoy": "--version", MITM: "--version"}
 
 
 def run() -> list[Row]:
@@ -100,7 +127,7 @@ def _proxy(name: str, app: int, folder: Path) -> Server:
         program = [MITM, "--quiet", "--mode", f"reverse:http://127.0.0.1:{app}", "--set", f"confdir={folder}"]
         return start(lambda port: [*program, "--listen-host", "127.0.0.1", "--listen-port", str(port)])
     template, command = CONFIGURED[name]
-    file = folder / f"{name}.conf"
+    file = folder / f"{name}.yaml"  # by which Envoy knows what it is
 
     def configured(port: int) -> list[str]:
         file.write_text(template.format(port=port, app=app, folder=folder))
