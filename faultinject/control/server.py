@@ -15,6 +15,7 @@ from time import monotonic
 from faultinject.control import guard
 from faultinject.control.access import Access
 from faultinject.control.tokens import random_token
+from faultinject.counts.processes import is_reloaded
 from faultinject.journal import log
 
 TYPE_CHECKING = False
@@ -29,11 +30,9 @@ AGAIN = 1.0
 """Seconds after which an address that another process has is tried again."""
 MOST_CONNECTIONS = 64
 """At once; a further one is answered with 503."""
-_SUPERVISORS = frozenset(
-    (("django.utils.autoreload", "restart_with_reloader"), ("werkzeug._reloader", "restart_with_reloader"))
-)
-"""Where the main thread of a process is that has loaded the app, and lets another one serve it until a file changes."""
 _server: Server | None = None
+_supervises = False
+"""Whether this process has loaded the app, and lets another one serve it until a file changes."""
 
 
 def serve(injector: Injector) -> None:
@@ -41,6 +40,9 @@ def serve(injector: Injector) -> None:
     global _server  # noqa: PLW0603
     if _server is None:
         _server = Server(injector)
+        # What a reloader has started gives its own environment on, to processes that do not serve in its place.
+        if not is_reloaded():
+            sys.addaudithook(_watch_for_a_reloader)
         if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
             os.register_at_fork(after_in_child=_after_fork)
         if not _is_preloaded():
@@ -49,6 +51,8 @@ def serve(injector: Injector) -> None:
 
 def _after_fork() -> None:
     """A child has no thread of its parent, and must not keep the address when that one ends."""
+    global _supervises  # noqa: PLW0603
+    _supervises = False
     if _server is not None:
         _server.let_go()
         _server.start()
@@ -64,14 +68,11 @@ def _is_preloaded() -> bool:
     return False
 
 
-def _supervises() -> bool:
-    """Whether another process serves in the place of this one, which only looks at files."""
-    frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 - nothing else tells
-    while frame is not None:
-        if (frame.f_globals.get("__name__"), frame.f_code.co_name) in _SUPERVISORS:
-            return True
-        frame = frame.f_back
-    return False
+def _watch_for_a_reloader(event: str, arguments: tuple[Any, ...]) -> None:
+    """See Flask's or Django's reloader start the process that serves. To look at the frames of its thread can crash CPython."""
+    global _supervises  # noqa: PLW0603
+    if event == "subprocess.Popen" and isinstance(environ := arguments[3], dict):
+        _supervises = _supervises or is_reloaded(environ)
 
 
 class Server:
@@ -126,7 +127,7 @@ class Server:
 
     def _run(self, ended: threading.Event) -> None:
         while not ended.is_set():
-            if _supervises():
+            if _supervises:
                 ended.wait(AGAIN)
                 continue
             try:
@@ -153,7 +154,7 @@ class Server:
         """Each second: a process may begin to supervise when it has the address; and nobody holds a connection for nothing."""
         answers = self._answers
         assert answers is not None
-        if _supervises():
+        if _supervises:
             answers.should_exit = True
         self._end_silent(answers.server_state.connections)
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 RELOADED = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
 """What Flask's and Django's reloaders set to `true` for the process that serves."""
 _MASTERS = frozenset(("granian", "hypercorn", "uvicorn"))
@@ -37,7 +41,7 @@ def server_process() -> int:
 
     Only one that is known to do so counts: any program may start two servers one after the other.
     """
-    if _is_reloaded():
+    if is_reloaded():
         return os.getppid()
     if "gunicorn.arbiter" in sys.modules or "uwsgi" in sys.modules:
         return common_process()
@@ -55,11 +59,12 @@ def restarter() -> str | None:
     if uwsgi is not None:
         master: int = uwsgi.masterpid()
         return described(master) if master else None
-    return described(os.getppid()) if _is_reloaded() or several_processes() else None
+    return described(os.getppid()) if is_reloaded() or several_processes() else None
 
 
-def _is_reloaded() -> bool:
-    return any(os.environ.get(name) == "true" for name in RELOADED)
+def is_reloaded(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a process with that environment is the one that a reloader has started to serve."""
+    return any(environ.get(name) == "true" for name in RELOADED)
 
 
 def _of_multiprocessing() -> bool:

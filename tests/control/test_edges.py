@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
+import subprocess
 import threading
 import weakref
 from importlib import util
@@ -158,9 +160,18 @@ def test_a_child_lets_go_of_the_address(monkeypatch):
 
 
 @pytest.fixture
-def on_an_address(monkeypatch):
+def hooks(monkeypatch):
+    """The audit hooks that it adds, which nobody could take away again."""
+    added = []
+    monkeypatch.setattr("sys.addaudithook", added.append)
+    return added
+
+
+@pytest.fixture
+def on_an_address(monkeypatch, hooks):
     """A function that installs an injector with the API on an address of its own, and gives the server of this process."""
     monkeypatch.setattr(server, "_server", None)
+    monkeypatch.setattr(server, "_supervises", False)
     monkeypatch.setattr("os.register_at_fork", lambda **_: None)
     environ = {**ENVIRON, "FAULTINJECT_CONTROL": "127.0.0.1:0"}
 
@@ -181,32 +192,49 @@ def test_the_first_injector_of_a_process_has_the_address(on_an_address):
     assert [each["name"] for each in Client(None, (port, ""), port).state()["rules"]] == ["one"]
 
 
-def test_a_process_that_only_looks_at_files(on_an_address, monkeypatch):
-    """It lets go of the address, though it had it first, and leaves it alone as long as another process serves."""
-    from werkzeug import _reloader
-
-    looks, supervises = [], server._supervises
-
-    def look():
-        looks.append(supervises())
-        return looks[-1]
-
+@pytest.mark.parametrize("reloader", ["werkzeug._reloader", "django.utils.autoreload"])
+def test_a_process_that_only_looks_at_files(reloader, on_an_address, hooks, monkeypatch):
+    """It lets go of the address, though it had it first, and leaves it alone; what else it starts is nothing to it."""
+    module, binds = pytest.importorskip(reloader), []
     monkeypatch.setattr(server, "AGAIN", 0.02)
-    monkeypatch.setattr(server, "_supervises", look)
     made = on_an_address("http:503")
-
-    def serve_until_a_file_changes(*_, **__):
-        until(lambda: not made.url, "it has let go of the address")
-        looks.clear()
-        until(lambda: len(looks) > 2, "it has looked again")
-        assert (set(looks), made.url) == ({True}, "")
-        return 0
-
     until(lambda: made.url)
-    monkeypatch.setattr(_reloader, "_log", lambda *_: None)
-    monkeypatch.setattr(_reloader.subprocess, "call", serve_until_a_file_changes)
-    assert _reloader.StatReloaderLoop().restart_with_reloader() == 0
-    until(lambda: made.url, "it has the address again")
+    monkeypatch.setattr(made, "_bind", lambda: binds.append(1))
+    (hook,) = hooks
+    for environ in (None, {}, dict(os.environ), {"RUN_MAIN": "false"}):
+        hook("subprocess.Popen", ("python", ["python"], None, environ))
+    hook("import", ("json", None, None, None, None))
+    assert not server._supervises
+
+    def serve_until_a_file_changes(args, env, **_):
+        hook("subprocess.Popen", (args[0], args, None, env))
+        until(lambda: not made.url, "it has let go of the address")
+        binds.clear()
+        looks = server.monotonic() + 5 * server.AGAIN
+        until(lambda: server.monotonic() > looks, "it has looked again")
+        assert (binds, made.url) == ([], "")
+        return subprocess.CompletedProcess(args, 0)
+
+    if reloader == "django.utils.autoreload":
+        monkeypatch.setattr(module.subprocess, "run", serve_until_a_file_changes)
+        monkeypatch.setattr(module, "get_child_arguments", lambda: ["python"])
+        assert module.restart_with_reloader() == 0
+    else:
+        monkeypatch.setattr(module, "_log", lambda *_: None)
+        monkeypatch.setattr(
+            module.subprocess,
+            "call",
+            lambda *args, **keys: serve_until_a_file_changes(*args, **keys).returncode,
+        )
+        assert module.StatReloaderLoop().restart_with_reloader() == 0
+
+
+def test_what_a_reloader_has_started(on_an_address, hooks, monkeypatch):
+    """Serves: what it starts has its environment, and nobody serves in its place."""
+    monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
+    made = on_an_address("http:503")
+    until(lambda: made.url)
+    assert hooks == []
 
 
 def test_a_server_that_breaks(monkeypatch, caplog):
