@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import tempfile
+from pathlib import Path
 from secrets import token_hex
 from threading import Event, Lock
 
@@ -71,6 +72,8 @@ class Program:
             ConfigurationError: it cannot be started.
             ProgramFailed: it was ended by `end`, or because it did not end by itself.
         """
+        if self._directory is not None and not Path(self._directory).is_dir():
+            raise ConfigurationError(f"cwd: {self._directory} is no folder")
         self._ended, self.killed, self.survives = "", False, False
         self._mark = token_hex(16)
         with tempfile.TemporaryFile() as output:
@@ -85,7 +88,8 @@ class Program:
                     stderr=output,
                 )
             except OSError as error:
-                raise ConfigurationError(f"{self.words[0]} cannot be run: {error.strerror}") from None
+                program = "the shell" if isinstance(self.words, str) else self.words[0]
+                raise ConfigurationError(f"{program} cannot be run: {error.strerror}") from None
             self._process = process
             try:
                 self._started.set()

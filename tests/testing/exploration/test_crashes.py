@@ -14,7 +14,7 @@ import pytest
 import requests
 
 import faultinject
-from faultinject.exceptions import ExplorationFailed
+from faultinject.exceptions import ConfigurationError, ExplorationFailed
 from faultinject.testing.exploration import programs
 from faultinject.testing.storage import Storage
 
@@ -245,3 +245,20 @@ def test_an_interrupt_while_it_is_started(storage, tmp_path, monkeypatch, where)
             if each.returncode is None:
                 os.killpg(each.pid, signal.SIGKILL)
                 each.wait()
+
+
+@pytest.mark.parametrize(
+    ("words", "place", "said"),
+    [
+        ("true", "nowhere", r"cwd: \S+/nowhere is no folder"),
+        (["true"], "nowhere", r"cwd: \S+/nowhere is no folder"),
+        (["/nowhere/client"], ".", "/nowhere/client cannot be run: No such file or directory"),
+        ("x" * 200_000, ".", "the shell cannot be run: Argument list too long"),
+    ],
+    ids=["text, folder", "folder", "program", "text"],
+)
+def test_it_cannot_be_started(tmp_path, words, place, said):
+    """What is wrong is named, and not the first letter of a text for the shell."""
+    run = next(iter(faultinject.explore("reset")))
+    with run as faults, pytest.raises(ConfigurationError, match=f"^{said}$"):
+        faults.run(words, cwd=tmp_path / place)
