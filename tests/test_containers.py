@@ -23,6 +23,7 @@ from faultinject.cli.program import program
 from faultinject.engine.journal_entry import INJECTED
 from faultinject.rules.names import VARIABLES
 from tests.documents import BLOCKS
+from tests.ports import ReservedPort
 
 pytestmark = pytest.mark.live
 
@@ -45,13 +46,6 @@ def instruction(file: str, name: str) -> list[str]:
     return json.loads(lines[0].removeprefix(f"{name} ")) if lines else []
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 def surroundings() -> dict[str, str]:
     """The environment, with the programs of this Python first and without what a reader may have set."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
@@ -61,37 +55,37 @@ def surroundings() -> dict[str, str]:
 @contextmanager
 def container(folder: Path, file: str, environment: dict[str, str]) -> Iterator[int]:
     """What the image would run, in a folder instead of `/app` and `/journal`; its port."""
-    port = free_port()
-    published = next(
-        line.removeprefix("EXPOSE ") for line in FILES[file].splitlines() if line.startswith("EXPOSE")
-    )
-
-    def own(text: str) -> str:
-        return (
-            text.replace("0.0.0.0", "127.0.0.1")
-            .replace(published, str(port))
-            .replace("/journal/", f"{folder}/")
+    with ReservedPort() as port:
+        published = next(
+            line.removeprefix("EXPOSE ") for line in FILES[file].splitlines() if line.startswith("EXPOSE")
         )
 
-    words = [own(each) for each in instruction(file, "ENTRYPOINT") + instruction(file, "CMD")]
-    environ = surroundings() | {name: own(value) for name, value in environment.items()}
-    process = subprocess.Popen(
-        words, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    try:
-        end = time.monotonic() + PATIENCE
-        while True:
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, process.stdout.read().decode()
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0
+        def own(text: str) -> str:
+            return (
+                text.replace("0.0.0.0", "127.0.0.1")
+                .replace(published, str(port))
+                .replace("/journal/", f"{folder}/")
+            )
+
+        words = [own(each) for each in instruction(file, "ENTRYPOINT") + instruction(file, "CMD")]
+        environ = surroundings() | {name: own(value) for name, value in environment.items()}
+        process = subprocess.Popen(
+            words, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        try:
+            end = time.monotonic() + PATIENCE
+            while True:
+                with socket.socket() as client:
+                    if client.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                assert process.poll() is None, process.stdout.read().decode()
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            yield port
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0
 
 
 def put(port: int, path: str) -> int:
@@ -224,21 +218,21 @@ def test_the_workflow_writes_the_report_into_the_summary(tmp_path):
     """Its scripts run as a runner runs them; the journal holds the client's requests and no others."""
     (tmp_path / "run-my-client").write_text(CLIENT)
     (tmp_path / "run-my-client").chmod(0o755)
-    port = str(free_port())
     named = {step["name"]: step for step in WORKFLOW["jobs"]["retries"]["steps"] if "name" in step}
     environ = surroundings() | {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
     codes = []
-    for name in ("Meet faults", "Report"):
-        script = named[name]["run"].replace("9000", port)
-        codes.append(
-            subprocess.run(
-                ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
-                cwd=tmp_path,
-                env=environ,
-                timeout=PATIENCE,
-                check=False,
-            ).returncode
-        )
+    with ReservedPort() as port:
+        for name in ("Meet faults", "Report"):
+            script = named[name]["run"].replace("9000", str(port))
+            codes.append(
+                subprocess.run(
+                    ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+                    cwd=tmp_path,
+                    env=environ,
+                    timeout=PATIENCE,
+                    check=False,
+                ).returncode
+            )
     assert codes == [0, 3]  # one call decides nothing
     assert "not enough data for any check" in (tmp_path / "summary.md").read_text(encoding="utf-8")
     lines = map(json.loads, (tmp_path / "store.jsonl").read_text(encoding="utf-8").splitlines())

@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from tests.documents import BLOCKS, Block
+from tests.ports import ReservedPort
 
 pytestmark = pytest.mark.live
 
@@ -42,11 +43,9 @@ def pattern(shown: str) -> re.Pattern[str]:
 class Walk:
     """A reader in an empty folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = str(free.getsockname()[1])
+        self.port = str(port)
         environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
         for name in ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER"):
             environ.pop(name, None)
@@ -176,13 +175,14 @@ def test_page_can_be_followed(page: str, tmp_path: Path) -> None:
     """From an empty folder to what it shows."""
     folder = tmp_path / "project"
     folder.mkdir()
-    walk = Walk(folder)
-    try:
-        for block in BLOCKS:
-            if block.page == page:
-                walk.take(block)
-    finally:
-        walk.end()
+    with ReservedPort() as port:
+        walk = Walk(folder, port)
+        try:
+            for block in BLOCKS:
+                if block.page == page:
+                    walk.take(block)
+        finally:
+            walk.end()
 
 
 def test_who_has_ended_and_is_not_reaped_does_not_live() -> None:

@@ -29,11 +29,12 @@ REDIS, GUNICORN, UVICORN, CLIENT = (
 )
 
 
-def free_port() -> str:
-    """The number of a port that nobody has."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return str(found.getsockname()[1])
+def free_port(stack: ExitStack) -> str:
+    """The number of a port that nobody has; bound without listening, nobody else is given it, and a server may listen there."""
+    reserved = stack.enter_context(socket.socket())
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return str(reserved.getsockname()[1])
 
 
 @pytest.fixture
@@ -42,8 +43,8 @@ def ports(tmp_path: Path) -> Iterator[list[int]]:
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
         pytest.skip("needs redis-server or valkey-server")
-    redis, wsgi, asgi = free_port(), free_port(), free_port()
     with ExitStack() as stack:
+        redis, wsgi, asgi = free_port(stack), free_port(stack), free_port(stack)
         for command in (REDIS, GUNICORN, UVICORN):
             words = shlex.split(command.replace("6390", redis).replace("8000", wsgi).replace("8001", asgi))
             environ = {

@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-from measure import AGAIN, ATTEMPTS, Goal, Row, Sample, retried
+from measure import AGAIN, Goal, Row, Sample, retried
 
 HERE = Path(__file__).parent
 ROUNDS = 9
@@ -42,7 +42,12 @@ class Server:
     """A server process on the last processor."""
 
     process: subprocess.Popen[bytes]
-    port: int
+    reserved: socket.socket
+
+    @property
+    def port(self) -> int:
+        found: int = self.reserved.getsockname()[1]
+        return found
 
     def spent(self) -> int:
         """Nanoseconds of processor time of the server and its workers."""
@@ -69,6 +74,7 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self.reserved.close()
 
 
 def run() -> list[Row]:
@@ -121,24 +127,21 @@ def measured(servers: dict[str, Server]) -> tuple[dict[str, list[float]], dict[s
 
 
 def start(command: Callable[[int], list[str]]) -> Server:
-    """Start a server whose command is made for a port, and wait for it; another may have taken the port meanwhile."""
-    for _ in range(ATTEMPTS):
-        port = free_port()
-        server = Server(_pinned(command(port), PROCESSORS[-1], stdout=subprocess.DEVNULL), port)
-        if server.listens():
-            return server
-    raise SystemExit(f"{' '.join(command(0))} does not start")
+    """Start a server whose command is made for a port, and wait for it."""
+    # As tests/ports.py does it, which these programs do not import: bound without listening, nobody else is given it.
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    words = command(reserved.getsockname()[1])
+    server = Server(_pinned(words, PROCESSORS[-1], stdout=subprocess.DEVNULL), reserved)
+    if server.listens():
+        return server
+    raise SystemExit(f"{' '.join(words)} does not start")
 
 
 def serving(app: str, variant: str) -> Server:
     """A server of ours."""
     return start(lambda port: [sys.executable, str(HERE / "serving.py"), app, variant, str(port)])
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-    return port
 
 
 def load(port: int, seconds: float) -> tuple[int, float]:

@@ -106,6 +106,6 @@ def _proxy(name: str, app: Server, folder: Path) -> Pair:
         return [*command, str(file)]
 
     started = start(configured)
-    pair = Pair(started.process, started.port)
+    pair = Pair(started.process, started.reserved)
     pair.app = app
     return pair

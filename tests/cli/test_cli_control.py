@@ -24,6 +24,7 @@ from faultinject.cli import control as commands
 from faultinject.cli import control_client, control_output
 from faultinject.cli.schemas import SCHEMAS
 from tests.control.conftest import KINDS, TOKEN, control
+from tests.ports import ReservedPort
 
 pytestmark = pytest.mark.live
 ENV = {"FAULTINJECT_TOKEN": TOKEN}
@@ -302,12 +303,11 @@ def test_a_server_that_never_comes_to_an_end(run, monkeypatch, piece):
 
 def test_a_server_that_listens_on_all_addresses(run):
     """It is asked at this machine's own: 0.0.0.0 is no name that a control API goes by."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    for place, own in ((f"0.0.0.0:{port}", "127.0.0.1"), (f"[::]:{port}", "::1")):
-        said = run("control", "status", env={**ENV, "FAULTINJECT_CONTROL": place})[2]
-        assert f" {own}:{port}" in said
-        assert "0.0.0.0" not in said
+    with ReservedPort() as port:
+        for place, own in ((f"0.0.0.0:{port}", "127.0.0.1"), (f"[::]:{port}", "::1")):
+            said = run("control", "status", env={**ENV, "FAULTINJECT_CONTROL": place})[2]
+            assert f" {own}:{port}" in said
+            assert "0.0.0.0" not in said
 
 
 def test_a_live_journal_that_breaks_off(odd, monkeypatch):
@@ -375,10 +375,16 @@ def test_the_events_of_a_stream(monkeypatch):
         [*control_client._events(BytesIO(b"data: long\n\n"))]
 
 
-def test_where_nothing_answers(run, monkeypatch):
+@pytest.fixture
+def port():
+    """One on which nobody else listens."""
+    with ReservedPort() as found:
+        yield found
+
+
+def test_where_nothing_answers(run, monkeypatch, port):
     """Each with what to do."""
-    silent = socket.create_server(("127.0.0.1", 0))
-    port = silent.getsockname()[1]
+    silent = socket.create_server(("127.0.0.1", port))
     monkeypatch.setattr(control_client, "PATIENCE", 0.2)
     url = f"http://127.0.0.1:{port}"
     assert run("control", "status", "--url", url, env=ENV)[2] == (

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from faultinject.installation import install_extra
+from tests.ports import ReservedPort
 
 pytestmark = pytest.mark.live
 
@@ -212,8 +213,8 @@ def test_wrong_use(run, arguments, says):
 @pytest.fixture
 def port():
     """A free one, for both sides."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return str(sock.getsockname()[1])
+    with ReservedPort() as found:
+        yield str(found)
 
 
 @pytest.mark.parametrize(

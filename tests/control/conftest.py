@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from fastapi import FastAPI
@@ -16,6 +16,7 @@ from faultinject.control.server import Server
 from tests.adapters.live import uvicorn_server, waitress_server, werkzeug_server
 from tests.audit.browser import Browser
 from tests.control import page
+from tests.ports import ReservedPort
 
 TOKEN = "open-sesame"
 PATIENCE = 90.0
@@ -169,13 +170,19 @@ def client(request):
         yield found
 
 
+@pytest.fixture
+def free_port():
+    """Gives one, as often as it is called: nobody else has it before the test is over."""
+    with ExitStack() as stack:
+        yield lambda *host: stack.enter_context(ReservedPort(*host))
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """One for all tests of this file."""
-    found = page.Server(tmp_path_factory.mktemp("page"))
-    found.start()
-    yield found
-    found.stop()
+    with page.Server(tmp_path_factory.mktemp("page")) as found:
+        found.start()
+        yield found
 
 
 @pytest.fixture(scope="module")

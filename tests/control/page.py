@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.audit.browser import command
+from tests.ports import ReservedPort
 
 IN_CHROMIUM = [
     pytest.mark.live,
@@ -53,12 +53,19 @@ class Server:
     """A server with an app and the control API below `MOUNT`, in a process of its own, which can go and come back."""
 
     def __init__(self, folder, token="the-token-1", line=UVICORN, **environ):
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port = found.getsockname()[1]
+        self._reserved = ReservedPort()
+        self.port = self._reserved.number
         self.token, self.page = token, f"http://127.0.0.1:{self.port}{MOUNT}/"
         self._log, self._environ, self._process = folder / "server.log", environ, None
         self._line = [each.format(port=self.port) for each in line]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._process is not None and self._process.poll() is None:
+            self.stop()
+        self._reserved.close()
 
     def start(self):
         """Begin, and wait until it answers."""

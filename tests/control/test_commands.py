@@ -7,12 +7,12 @@ import subprocess
 import sys
 
 from .conftest import Client, until
-from .test_processes import answers, free_port, start
+from .test_processes import answers, start
 
 assert start  # a fixture
 
 
-def test_serve_offers_it_at_a_path(start):
+def test_serve_offers_it_at_a_path(start, free_port):
     """Of the embedded store, without a rule: one that comes by the API is in force."""
     port = free_port()
     program = start(
@@ -26,7 +26,7 @@ def test_serve_offers_it_at_a_path(start):
     assert client.ask_app("/b/k") == 503
 
 
-def test_serve_offers_it_at_an_address(start):
+def test_serve_offers_it_at_an_address(start, free_port):
     """With a random token, which is told once."""
     port, own = free_port(), free_port()
     program = start(
@@ -52,7 +52,7 @@ def test_serve_says_what_is_wrong_with_the_place():
     assert "FAULTINJECT_CONTROL: 0.0.0.0 is not loopback" in done.stderr
 
 
-def test_run_offers_it_where_the_environment_asks(start):
+def test_run_offers_it_where_the_environment_asks(start, free_port):
     """Without a rule, and around an app that says nothing of faults; all its processes have what is put in force."""
     port = free_port()
     plain = "from flask import Flask\napp = Flask(__name__)\n@app.route('/<path:path>')\ndef answer(path):\n    return path\n"

@@ -23,38 +23,37 @@ pytestmark = IN_CHROMIUM
 
 def test_the_server_goes_and_comes_back(browser, tmp_path):
     """The page says so, keeps what it knows and what is typed, and goes on; a new token is asked for."""
-    server = Server(tmp_path, FAULTINJECT_RULES="http:503,name=a")
-    server.start()
-    enter(browser, server)
-    shows(browser, "#rules", "http:503,name=a")
-    server.request("/first")
-    shows(browser, "#strip", "/first")
-    open_form(browser, "#add")
-    browser.type("cos:Slow")
-    browser.press("Escape")
-    server.stop(signal.SIGKILL)
-    shows(browser, "#link", "The server does not answer")
-    assert "What you see is from" in text(browser, "#link")
-    assert "http:503,name=a" in text(browser, "#rules")
-    assert "/first" in text(browser, "#strip")
-    browser.click("#switch")
-    shows(browser, "#wrong", "Whether the change was made is not known")
-    server.start()
-    browser.click("#retry")
-    shows(browser, "#link", "connected")
-    server.request("/second")
-    shows(browser, "#strip", "/second")
-    server.stop(signal.SIGKILL)
-    shows(browser, "#link", "The server does not answer")
-    server.token = "the-token-2"
-    server.start()
-    browser.until("document.querySelector('#login').open")
-    shows(browser, "#login-wrong", "The server no longer takes the token")
-    browser.type(server.token)
-    browser.press("Enter")
-    shows(browser, "#link", "connected")
-    assert browser.evaluate("document.querySelector('#fault').value") == "cos:Slow"
-    server.stop()
+    with Server(tmp_path, FAULTINJECT_RULES="http:503,name=a") as server:
+        server.start()
+        enter(browser, server)
+        shows(browser, "#rules", "http:503,name=a")
+        server.request("/first")
+        shows(browser, "#strip", "/first")
+        open_form(browser, "#add")
+        browser.type("cos:Slow")
+        browser.press("Escape")
+        server.stop(signal.SIGKILL)
+        shows(browser, "#link", "The server does not answer")
+        assert "What you see is from" in text(browser, "#link")
+        assert "http:503,name=a" in text(browser, "#rules")
+        assert "/first" in text(browser, "#strip")
+        browser.click("#switch")
+        shows(browser, "#wrong", "Whether the change was made is not known")
+        server.start()
+        browser.click("#retry")
+        shows(browser, "#link", "connected")
+        server.request("/second")
+        shows(browser, "#strip", "/second")
+        server.stop(signal.SIGKILL)
+        shows(browser, "#link", "The server does not answer")
+        server.token = "the-token-2"
+        server.start()
+        browser.until("document.querySelector('#login').open")
+        shows(browser, "#login-wrong", "The server no longer takes the token")
+        browser.type(server.token)
+        browser.press("Enter")
+        shows(browser, "#link", "connected")
+        assert browser.evaluate("document.querySelector('#fault').value") == "cos:Slow"
 
 
 SHOWN = """import("./static/power.js").then(({show}) => {
@@ -125,22 +124,18 @@ def test_without_a_stream_it_asks_now_and_then(opened, server):
 
 def test_a_worker_without_threads_has_no_stream(tmp_path):
     """gunicorn's sync worker would do nothing else meanwhile: the stream is refused, and the journal can be asked for."""
-    server = Server(tmp_path, line=GUNICORN, FAULTINJECT_RULES="http:503,path=b/,name=a")
-    server.start()
-    try:
+    with Server(tmp_path, line=GUNICORN, FAULTINJECT_RULES="http:503,path=b/,name=a") as server:
+        server.start()
         status, found = server.ask("GET", "/journal/stream")
         assert (status, "have no threads" in found["error"]["message"]) == (503, True)
         assert server.request("/b/1")[0] == 503
         assert [each["path"] for each in server.ask("GET", "/journal")[1]["outcomes"]] == ["/b/1"]
-    finally:
-        server.stop()
 
 
 def test_a_stream_that_ends_goes_on(browser, tmp_path):
     """Of a WSGI server it does after 25 s: no request is lost, and none comes twice."""
-    server = Server(tmp_path, line=GUNICORN_WITH_THREADS, FAULTINJECT_RULES="http:503,path=b/,name=a")
-    server.start()
-    try:
+    with Server(tmp_path, line=GUNICORN_WITH_THREADS, FAULTINJECT_RULES="http:503,path=b/,name=a") as server:
+        server.start()
         server.request("/b/0")
         enter(browser, server)
         row(browser, "/b/0")
@@ -158,18 +153,13 @@ def test_a_stream_that_ends_goes_on(browser, tmp_path):
         assert sorted(came) == sorted(f"/b/{number}" for number in range(sent))[-len(came) :]
         assert len(set(came)) == len(came) >= min(sent, 120)
         assert all(each.rpartition("after=")[2] for each in streams)
-    finally:
-        server.stop()
 
 
 def test_production_cannot_be_armed(browser, tmp_path):
     """The page says why, and what is asked for all the same is refused with the reason."""
-    server = Server(tmp_path, FLASK_ENV="production")
-    server.start()
-    try:
+    with Server(tmp_path, FLASK_ENV="production") as server:
+        server.start()
         enter(browser, server)
         shows(browser, "#notices", "FLASK_ENV=production looks like production")
         browser.click("#timed-go")
         shows(browser, "#wrong", "FLASK_ENV=production looks like production")
-    finally:
-        server.stop()

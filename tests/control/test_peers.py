@@ -10,7 +10,7 @@ import pytest
 
 from .conftest import TOKEN, Client, until
 from .test_attacks import ask
-from .test_processes import answers, free_port, start
+from .test_processes import answers, start
 
 assert start  # a fixture
 LONG_TOKEN = f"{TOKEN}-to-all"
@@ -35,8 +35,8 @@ class Far(Client):
     address = own_address()
 
 
-def served(start, name, **variables):
-    port = free_port()
+def served(start, free_port, name, **variables):
+    port = free_port("0.0.0.0")
     place = f"0.0.0.0:{port}" if name == "own" else "/_faultinject"
     command = [each.replace("ADDRESS", "0.0.0.0").replace("PORT", str(port)) for each in SERVERS[name]]
     program = start(*command, FAULTINJECT_CONTROL=place, **variables)
@@ -48,9 +48,9 @@ def served(start, name, **variables):
 
 @pytest.mark.skipif(own_address() is None, reason="this machine has no other address than loopback")
 @pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
-def test_a_client_from_elsewhere_is_refused(start, name):
+def test_a_client_from_elsewhere_is_refused(start, free_port, name):
     """With the token and a Host that is ours; also the page, and whatever it says of itself."""
-    program, near, far = served(start, name)
+    program, near, far = served(start, free_port, name)
     for path, token in (("/state", TOKEN), ("/", None), ("/health", None)):
         answer = far.get(path, token=token, host="localhost")
         assert answer.status == 403
@@ -68,9 +68,11 @@ def test_a_client_from_elsewhere_is_refused(start, name):
 @pytest.mark.skipif(own_address() is None, reason="this machine has no other address than loopback")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SERVERS)
-def test_a_client_from_elsewhere_that_is_allowed(start, name):
+def test_a_client_from_elsewhere_that_is_allowed(start, free_port, name):
     """Needs a Host that is ours and the token all the same; the log has its address."""
-    program, _, far = served(start, name, FAULTINJECT_CONTROL_REMOTE="allow", FAULTINJECT_TOKEN=LONG_TOKEN)
+    program, _, far = served(
+        start, free_port, name, FAULTINJECT_CONTROL_REMOTE="allow", FAULTINJECT_TOKEN=LONG_TOKEN
+    )
     assert far.get("/state", host=far.address, token=LONG_TOKEN).status == 421
     assert far.get("/state", host="localhost", token=TOKEN).status == 401
     assert far.call("POST", "/off", host="localhost", token=LONG_TOKEN).data["on"] is False
@@ -110,9 +112,9 @@ def sent(path, data):
 
 
 @pytest.mark.slow
-def test_a_mount_point_that_a_client_makes_up(start):
+def test_a_mount_point_that_a_client_makes_up(start, free_port):
     """gunicorn believes clients of this machine their SCRIPT_NAME: what it leads to is the API with its token, or the app."""
-    _, near, _ = served(start, "gunicorn")
+    _, near, _ = served(start, free_port, "gunicorn")
     near.change("PUT", "/rules", {"text": "http:503"})
     for mount, target, status in (
         ("/x", "/x/_faultinject/state", 401),
@@ -128,9 +130,9 @@ def test_a_mount_point_that_a_client_makes_up(start):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
-def test_bodies_without_a_length(start, name):
+def test_bodies_without_a_length(start, free_port, name):
     """A small one is read, and one that is too large is not read to its end."""
-    _, near, _ = served(start, name)
+    _, near, _ = served(start, free_port, name)
     head = (
         f"PUT /_faultinject/rules HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
         "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"

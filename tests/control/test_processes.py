@@ -43,12 +43,6 @@ app = faultinject.install(app)
 """
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 class Program:
     def __init__(self, folder, *command, **variables):
         self.log = folder / "log"
@@ -115,7 +109,7 @@ SERVERS = {
 }
 
 
-def served(start, name, **variables):
+def served(start, free_port, name, **variables):
     port = free_port()
     program = start(*[each.replace("PORT", str(port)) for each in SERVERS[name]], **variables)
     return program, port
@@ -123,9 +117,9 @@ def served(start, name, **variables):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SERVERS)
-def test_workers_share_what_the_api_puts_in_force(name, start):
+def test_workers_share_what_the_api_puts_in_force(name, start, free_port):
     """Whichever worker is asked, below a path and without a rule at the start: `times=5` is five in all."""
-    program, port = served(start, name, FAULTINJECT_CONTROL="/_faultinject")
+    program, port = served(start, free_port, name, FAULTINJECT_CONTROL="/_faultinject")
     client = Client(None, (port, "/_faultinject"), port)
     until(lambda: answers(client) or program.process.poll() is not None, "it serves")
     pids = {client.get("/state").status for _ in range(5)}
@@ -143,10 +137,10 @@ def test_workers_share_what_the_api_puts_in_force(name, start):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SERVERS)
-def test_one_of_the_workers_has_the_address(name, start):
+def test_one_of_the_workers_has_the_address(name, start, free_port):
     """When it is killed, another one takes over; the server ends as ever."""
     own = free_port()
-    program, port = served(start, name, FAULTINJECT_CONTROL=f"127.0.0.1:{own}")
+    program, port = served(start, free_port, name, FAULTINJECT_CONTROL=f"127.0.0.1:{own}")
     client = Client(None, (own, ""), port)
     until(lambda: answers(client) or program.process.poll() is not None, "it serves")
     client.change("PUT", "/rules", {"text": "http:503,times=5,name=five"})
@@ -191,7 +185,7 @@ def owner_of(port):
 
 
 @pytest.mark.slow
-def test_the_process_that_a_reloader_starts_has_the_address(start):
+def test_the_process_that_a_reloader_starts_has_the_address(start, free_port):
     """Both have loaded the app, and the one that looks at files would show rules that no request meets."""
     own, port = free_port(), free_port()
     program = start(
@@ -224,9 +218,9 @@ def test_the_process_that_a_reloader_starts_has_the_address(start):
 @pytest.mark.parametrize(
     "name", ["gunicorn", *(pytest.param(each, marks=pytest.mark.slow) for each in ("preload", "uvicorn"))]
 )
-def test_random_tokens_of_workers_are_one(name, start):
+def test_random_tokens_of_workers_are_one(name, start, free_port):
     """Else a page would be refused by every worker but one. One of them says it, once, and one that comes later has it, too."""
-    program, port = served(start, name, FAULTINJECT_CONTROL="/_faultinject", FAULTINJECT_TOKEN="")
+    program, port = served(start, free_port, name, FAULTINJECT_CONTROL="/_faultinject", FAULTINJECT_TOKEN="")
     client = Client(None, (port, "/_faultinject"), port)
     first = workers(program, port)
     (token,) = re.findall(r"its token is (\S+)", program.text)
@@ -241,10 +235,12 @@ def test_random_tokens_of_workers_are_one(name, start):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SERVERS)
-def test_whoever_takes_the_address_over_has_the_same_random_token(name, start):
+def test_whoever_takes_the_address_over_has_the_same_random_token(name, start, free_port):
     """Open pages and scripts go on."""
     own = free_port()
-    program, port = served(start, name, FAULTINJECT_CONTROL=f"127.0.0.1:{own}", FAULTINJECT_TOKEN="")
+    program, port = served(
+        start, free_port, name, FAULTINJECT_CONTROL=f"127.0.0.1:{own}", FAULTINJECT_TOKEN=""
+    )
     client = Client(None, (own, ""), port)
     workers(program, port)
     until(lambda: answers(client), "one of them has the address")

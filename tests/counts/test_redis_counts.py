@@ -23,6 +23,7 @@ from faultinject.counts.redis_store import RedisStore
 from faultinject.engine.counting import Take
 from faultinject.exceptions import ConfigurationError, Conflict, MissingExtra, StoreInUse, StoreUnavailable
 from faultinject.rules.redis_url import read_redis
+from tests.ports import ReservedPort
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -30,14 +31,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 
 @pytest.fixture
 def free_ports():
-    """Gives so many free ports, as text."""
-
-    def find(number):
-        with ExitStack() as open_ones:
-            found = [open_ones.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
-            return [str(each.getsockname()[1]) for each in found]
-
-    return find
+    """Gives so many free ports, as text; nobody else has them before the test is over."""
+    with ExitStack() as stack:
+        yield lambda number: [str(stack.enter_context(ReservedPort())) for _ in range(number)]
 
 
 @pytest.fixture

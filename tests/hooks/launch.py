@@ -14,6 +14,8 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from tests.ports import ReservedPort
+
 HERE = Path(__file__).parent
 STARTS_WITHIN = 60.0
 ENDS_WITHIN = 15.0
@@ -143,11 +145,8 @@ class Server:
         self._journal = folder / "journal"
         for each in SERVED:
             shutil.copy(HERE / f"{each}.py", folder)
-        # Bound but not listening: nobody else is given this port while the server lives.
-        self._reserved = socket.socket()
-        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._reserved.bind(("127.0.0.1", 0))
-        self.port = self._reserved.getsockname()[1]
+        self._reserved = ReservedPort()
+        self.port = self._reserved.number
         environ = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
         environ |= {

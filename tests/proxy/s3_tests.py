@@ -17,6 +17,8 @@ import xml.etree.ElementTree as ET
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+from tests.ports import ReservedPort
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,10 +68,10 @@ def _installed(folder: Path, source: str) -> Path:
 def _outcomes(folder: Path, python: Path, chosen: list[str], way: str) -> dict[str, str]:
     """What became of each test."""
     with ExitStack() as stack:
-        port = _free_port()
+        port = stack.enter_context(ReservedPort())
         stack.enter_context(_running([python, "-m", "moto.server", "-p", str(port)], port))
         if way == "proxy":
-            behind, port = port, _free_port()
+            behind, port = port, stack.enter_context(ReservedPort())
             command = [sys.executable, "-m", "faultinject", "proxy", "--to", f"http://127.0.0.1:{behind}"]
             stack.enter_context(_running([*command, "--port", str(port)], port))
         settings, report = folder / f"{way}.conf", folder / f"{way}.xml"
@@ -120,12 +122,6 @@ def _running(command: list[str | Path], port: int) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(20)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-    return port
 
 
 def _plain() -> dict[str, str]:

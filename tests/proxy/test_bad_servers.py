@@ -17,6 +17,7 @@ from faultinject.proxy.front import Front
 from faultinject.proxy.loops import MANY
 from faultinject.proxy.target import Target
 from faultinject.proxy.upstream import Upstream, ends_of
+from tests.ports import ReservedPort
 
 from .conftest import Front as FrontOf
 from .conftest import served
@@ -46,15 +47,20 @@ def saying(*pieces, ends=None):
     return play
 
 
-def test_it_is_down(front, exchange, caplog):
+@pytest.fixture
+def down():
+    """The port of a server that is down."""
+    with ReservedPort() as port:
+        yield port
+
+
+def test_it_is_down(front, exchange, caplog, down):
     """The answer and the log say so, and the client's connection ends."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
-    got, end = exchange(front(f"http://127.0.0.1:{port}"), REQUEST)
+    got, end = exchange(front(f"http://127.0.0.1:{down}"), REQUEST)
     head, _, body = got.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
     assert b"connection: close" in head
-    told = f"faultinject: http://127.0.0.1:{port} cannot be reached: it refuses connections"
+    told = f"faultinject: http://127.0.0.1:{down} cannot be reached: it refuses connections"
     assert (body.decode(), end) == (f"{told}\n", "FIN")
     assert told in caplog.messages
 
@@ -62,17 +68,14 @@ def test_it_is_down(front, exchange, caplog):
 def test_it_takes_no_connection(front, exchange, monkeypatch):
     """There is an end to the wait."""
     monkeypatch.setattr(upstream, "CONNECT", 0.2)
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as sock:
+    with ExitStack() as stack:
+        sock = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         port = sock.getsockname()[1]
-        fillers = []
         for _ in range(4):
-            filler = socket.socket()
+            filler = stack.enter_context(socket.socket())
             filler.setblocking(False)
             filler.connect_ex(("127.0.0.1", port))
-            fillers.append(filler)
         got, _ = exchange(front(f"http://127.0.0.1:{port}"), REQUEST)
-        for each in fillers:
-            each.close()
     assert got.startswith(b"HTTP/1.1 504 ")
     assert got.endswith(b"took no connection within 0.2 s\n")
 
@@ -216,13 +219,12 @@ def test_it_answers_before_it_has_all(behind, front):
     ],
     ids=["early, another expectation", "early", "down", "another server", "a long head"],
 )  # fmt: skip
-def test_an_answer_while_the_client_sends(behind, front, target, more, status):
+def test_an_answer_while_the_client_sends(behind, front, down, target, more, status):
     """It can be read whole, however much is sent behind it: no reset destroys it."""
     server = behind(saying(b"HTTP/1.1 413 Too Much\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
     url = server.url
     if target == b"/down":
-        with socket.create_server(("127.0.0.1", 0)) as sock:
-            url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        url = f"http://127.0.0.1:{down}"
     request = b"PUT %b HTTP/1.1\r\nHost: h\r\n%bContent-Length: 90000000\r\n\r\n" % (target, more)
     with front(url).connect() as client:
         client.sendall(request + b"x" * 1000)
@@ -253,12 +255,12 @@ def test_the_proxy_ends_while_one_still_sends(behind, monkeypatch, capsys):
     monkeypatch.setattr(line, "LINGERS", 600)
     server = behind(saying(b"HTTP/1.1 413 Too Much\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
     target = Target(server.url)
-    with served(Proxy(target), target) as port:
-        client = socket.create_connection(("127.0.0.1", port), timeout=20)
+    with socket.socket() as client, served(Proxy(target), target) as port:
+        client.settimeout(20)
+        client.connect(("127.0.0.1", port))
         client.sendall(UPLOAD)
         while client.recv(65_536):
             pass
-    client.close()
     assert capsys.readouterr().err == ""
 
 
@@ -418,13 +420,15 @@ def test_the_proxy_ends(behind):
 
     server = behind(saying(b"HTTP/1.1 200 OK\r\n\r\nabc"))
     target = Target(server.url)
-    with served(Proxy(target), target) as port:
-        client = socket.create_connection(("127.0.0.1", port), timeout=20)
-        client.sendall(REQUEST)
-        got = client.recv(1000)
-    with client, pytest.raises(ConnectionResetError):
-        while piece := client.recv(1000):
-            got += piece
+    with socket.socket() as client:
+        client.settimeout(20)
+        with served(Proxy(target), target) as port:
+            client.connect(("127.0.0.1", port))
+            client.sendall(REQUEST)
+            got = client.recv(1000)
+        with pytest.raises(ConnectionResetError):
+            while piece := client.recv(1000):
+                got += piece
     assert got.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
@@ -488,15 +492,13 @@ def test_an_app_around_it_does_more_with_each_message(behind, exchange):
     assert list(map(bytes, server.sent)) == [REQUEST * 2]
 
 
-def test_it_leads_back(front, exchange):
+def test_it_leads_back():
     """A proxy that is its own server does not ask itself for ever."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
     from faultinject.proxy.app import Proxy
 
     from .conftest import served
 
-    app = Proxy(Target(f"http://127.0.0.1:{port}"))
+    app = Proxy(Target("http://127.0.0.1:1"))
     with served(app, app.target) as own:
         app.target.port = own
         with socket.create_connection(("127.0.0.1", own), timeout=20) as client:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -14,6 +13,8 @@ import time
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+
+from tests.ports import ReservedPort
 
 from .probe import Client
 
@@ -202,11 +203,8 @@ class Server:
         self._journal = folder / "journal"
         self._read = 0
         self._lines = {}
-        # Bound but not listening: nobody else is given this port while the server lives.
-        self._reserved = socket.socket()
-        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._reserved.bind(("127.0.0.1", 0))
-        port = self._reserved.getsockname()[1]
+        self._reserved = ReservedPort()
+        port = self._reserved.number
         path = str(folder / "socket") if kind.unix else ""
         self.address = path or ("127.0.0.1", port)
         certificate = self._certify(folder) if kind.tls else ""
