@@ -47,12 +47,12 @@ class Slow(Reader):
 
 @pytest.fixture(scope="module")
 def service():
-    """Its URL; one bucket, `photos`, is there."""
+    """Its URL; one bucket, `measured`, is there: moto's servers in one process hold the same, and others have `photos`."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
-    s3_at(url).create_bucket(Bucket="photos")
+    s3_at(url).create_bucket(Bucket="measured")
     yield url
     server.stop()
 
@@ -74,7 +74,7 @@ def test_a_client_is_judged_against_a_service(run, service, tmp_path):
     """It gets the plan's faults and else the service's answers; what is said to be left there is there, and no more."""
     phases = [word for name in ("cal", "thr", "one", "rst", "lost", "okerr") for word in ("--phase", name)]
     code, out, err = run(
-        "conformance", "--client", "boto3", "--to", service, "--bucket", "photos", "--json", "--journal", "kept", *phases
+        "conformance", "--client", "boto3", "--to", service, "--bucket", "measured", "--json", "--journal", "kept", *phases
     )  # fmt: skip
     assert code in (0, 3), err
     found = json.loads(out)
@@ -82,20 +82,20 @@ def test_a_client_is_judged_against_a_service(run, service, tmp_path):
         each.message for each in Draft202012Validator(SCHEMAS["conformance"][1]()).iter_errors(found)
     ] == []
     left = found["to"].pop("left")
-    assert found["to"] == {"url": service, "bucket": "photos", "rewrite_host": False}
+    assert found["to"] == {"url": service, "bucket": "measured", "rewrite_host": False}
     s3 = s3_at(service)
-    objects = [each["Key"] for each in s3.list_objects_v2(Bucket="photos")["Contents"]]
-    uploads = {each["Key"] for each in s3.list_multipart_uploads(Bucket="photos")["Uploads"]}
+    objects = [each["Key"] for each in s3.list_objects_v2(Bucket="measured")["Contents"]]
+    uploads = {each["Key"] for each in s3.list_multipart_uploads(Bucket="measured")["Uploads"]}
     assert {*objects, *uploads} == {*left}
     ranges = "cal-001 to cal-025, lost-001 to lost-008, one-001 to one-010, rst-001 to rst-006"
-    assert f"left in the bucket photos of {service}: {ranges}\n" in err
+    assert f"left in the bucket measured of {service}: {ranges}\n" in err
     [client] = found["clients"]
     assert client["failure"] is None
     assert client["numbers"]["resets"] == {"calls": 6, "retried": 6}
     lines = [json.loads(each) for each in (tmp_path / "kept" / "boto3.jsonl").read_text().splitlines()]
     asked = [each for each in lines if each["path"]]
     # What was written before the plan is no part of it, and no call is made that ends an upload of an id of ours.
-    assert (asked[0]["method"], asked[0]["path"]) == ("GET", "/photos/cal-001")
+    assert (asked[0]["method"], asked[0]["path"]) == ("GET", "/measured/cal-001")
     assert not any("okerr" in each["path"] for each in asked)
     passed = [each for each in asked if each["did"] == "passed"]
     assert {each["status"] for each in passed} == {200}
@@ -104,7 +104,7 @@ def test_a_client_is_judged_against_a_service(run, service, tmp_path):
 def test_over_tls_and_with_its_own_host(run, service):
     """The client trusts the proxy; the service gets the Host that it has itself."""
     code, out, err = run(
-        "conformance", "--client", "boto3", "--to", service, "--bucket", "photos", "--json", "--tls", "--rewrite-host",
+        "conformance", "--client", "boto3", "--to", service, "--bucket", "measured", "--json", "--tls", "--rewrite-host",
         "--phase", "rst",
     )  # fmt: skip
     assert code in (0, 3), err
@@ -115,7 +115,7 @@ def test_over_tls_and_with_its_own_host(run, service):
 
 def test_nothing_is_left_where_nothing_is_written(run, service):
     """Neither is it said."""
-    to = ("--to", service, "--bucket", "photos", "--phase", "den", "--json")
+    to = ("--to", service, "--bucket", "measured", "--phase", "den", "--json")
     code, out, err = run("conformance", "--client", "own_client:Reader", "--vendor", "rgw", *to)
     assert code in (0, 3), err
     assert json.loads(out)["to"]["left"] == []
@@ -127,9 +127,9 @@ def test_nothing_is_left_where_nothing_is_written(run, service):
     [
         ("own_client:Client", ("--bucket", "none"), "the client could not write rst-001 to the bucket none of {}: HTTPError: HTTP Error 404"),
         ("own_client:Client", ("--bucket", "none"), "; the bucket has to be there, and the client allowed to read and write its objects\n"),
-        ("own_client:Slow", ("--bucket", "photos", "--deadline", "1s"), "of {}: it has not ended in time; the bucket has to be there"),
-        ("own_client:Reader", ("--bucket", "photos"), "it has to write rst-001 and others itself, and makes no put call\n"),
-        ("own_client:Client", ("--bucket", "photos", "--vendor", "coss"), "'coss' is not a vendor"),
+        ("own_client:Slow", ("--bucket", "measured", "--deadline", "1s"), "of {}: it has not ended in time; the bucket has to be there"),
+        ("own_client:Reader", ("--bucket", "measured"), "it has to write rst-001 and others itself, and makes no put call\n"),
+        ("own_client:Client", ("--bucket", "measured", "--vendor", "coss"), "'coss' is not a vendor"),
     ],
 )  # fmt: skip
 def test_what_the_service_has_to_have(run, service, client, more, says):
@@ -142,9 +142,9 @@ def test_what_the_service_has_to_have(run, service, client, more, says):
 @pytest.mark.parametrize(
     ("more", "why"),
     [
-        (("--to", "{}", "--bucket", "photos", "--phase", "okerr"), "--phase okerr: boto3 makes no call of it: with --to no call ends an upload, whose id is the server's own"),
+        (("--to", "{}", "--bucket", "measured", "--phase", "okerr"), "--phase okerr: boto3 makes no call of it: with --to no call ends an upload, whose id is the server's own"),
         (("--phase", "rax"), "--phase rax: boto3 makes no call of it: s3 has no such fault"),
-        (("--to", "{}", "--bucket", "photos", "--phase", "rax", "--phase", "rad"), "--phase rax, rad: boto3 makes no call of it: s3 has no such fault"),
+        (("--to", "{}", "--bucket", "measured", "--phase", "rax", "--phase", "rad"), "--phase rax, rad: boto3 makes no call of it: s3 has no such fault"),
     ],
 )  # fmt: skip
 def test_phases_without_a_call(run, service, more, why):
@@ -155,17 +155,7 @@ def test_phases_without_a_call(run, service, more, why):
 
 def test_one_client_without_a_call(run):
     """The others are measured, and it is told which is not."""
-    clients = (
-        "--client",
-        "boto3",
-        "--client",
-        "own_client:Again",
-        "--vendor",
-        "gcs",
-        "--phase",
-        "t429",
-        "--json",
-    )
+    clients = ("--client", "boto3", "--client", "own_client:Again", "--vendor", "gcs", "--phase", "t429", "--json")  # fmt: skip
     code, out, err = run("conformance", *clients)
     assert code == 3, err
     assert "faultinject: --phase t429: boto3 makes no call of it: s3 has no such fault\n" in err
@@ -180,7 +170,7 @@ def test_a_service_that_is_not_there(run):
     with ReservedPort() as port:
         url = f"http://127.0.0.1:{port}"
         code, out, err = run(
-            "conformance", "--client", "own_client:Client", "--to", url, "--bucket", "photos"
+            "conformance", "--client", "own_client:Client", "--to", url, "--bucket", "measured"
         )
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("faultinject: --to: ")
@@ -189,7 +179,7 @@ def test_a_service_that_is_not_there(run):
 
 def test_production_is_refused(run):
     """As for every command that injects faults."""
-    to = ("--to", "http://127.0.0.1:9", "--bucket", "photos")
+    to = ("--to", "http://127.0.0.1:9", "--bucket", "measured")
     code, _, err = run("conformance", "--client", "own_client:Client", *to, env={"APP_ENV": "production"})
     assert code == 2
     assert "production" in err

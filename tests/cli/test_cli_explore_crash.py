@@ -72,6 +72,7 @@ def test_a_lock_that_nobody_takes_back(run, here):
     assert "\nthe second run: exit code 1\n" in output
 
 
+@pytest.mark.slow
 def test_the_repaired_version(run, here):
     """Nothing is said of it; the same as data."""
     code, output, errors = run(*CRASH, "--json", "--", *command("locked", "right"))
@@ -102,6 +103,7 @@ def test_as_data(run, here):
     )
 
 
+@pytest.mark.slow
 def test_an_operator_does_something_else(run, here):
     """`--recover` takes the lock away first."""
     recover = f"curl -s -X DELETE $ENDPOINT/films/lock; {shlex.join(command('locked', 'wrong'))}"

@@ -56,6 +56,7 @@ def test_what_the_store_holds(run):
     again.stdout.fnmatch_lines(["3 requests without a crash; 1 run in *, 1 failed, *"])
 
 
+@pytest.mark.slow
 def test_the_assertion(run):
     """The test's own assertion is a judge, with its traceback; where the program is repaired, it passes."""
     result = run(ASSERTS)
