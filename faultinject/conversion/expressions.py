@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SEGMENT, ANYTHING, ONE, FOLDERS = "[^/]*", ".*", "[^/]", "(?:/[^/]*)*"
+_HEX = "[0-9A-Fa-f]"
+ONE_RAW = f"(?:[^/%]|%[0-7]{_HEX}|%[CDcd]{_HEX}%{_HEX}{_HEX}|%[Ee]{_HEX}(?:%{_HEX}{_HEX}){{2}}|%[Ff]{_HEX}(?:%{_HEX}{_HEX}){{3}})"
+"""One character as it is sent: itself, or the bytes of its UTF-8."""
 SOME_KEY = "\0"
 """Stands for a key of any name."""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-~/=&!@%:;,'\"<> ")
@@ -74,7 +77,8 @@ def _rooted(pattern: str, *, raw: bool) -> str:
 
 def _segment(pattern: str, *, raw: bool) -> str:
     return "".join(
-        SEGMENT if each == "*" else ONE if each == "?" else text(each, raw=raw) for each in pattern
+        SEGMENT if each == "*" else (ONE_RAW if raw else ONE) if each == "?" else text(each, raw=raw)
+        for each in pattern
     )
 
 

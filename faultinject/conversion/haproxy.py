@@ -24,13 +24,14 @@ CAN = Can(
     tests=frozenset(("method", "path", "host", "header", "query", "client", "size")),
     negated=frozenset(("method", "path", "host", "header", "query", "client", "size")),
     delayed=frozenset((ANSWER,)),
+    names="_.",
 )
 LARGEST = 12_000
 """Bytes of an answer: all of it has to fit into a buffer of 16 KiB, beside what HAProxy adds."""
 MOST_WORDS = 60
 """Of a line: HAProxy takes 64."""
 CHANCES = 1_000_000
-_FETCHES = {"method": "method", "path": "path,url_dec", "query": "query", "client": "src"}
+_FETCHES = {"method": "method", "path": "path", "query": "query", "client": "src"}
 
 
 def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
@@ -69,10 +70,12 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
 
 def _fits(spoken: Spoken, remarks: Remarks) -> bool:
     answer = spoken.answer
-    if answer is None:
-        return True
-    size = len(answer.body) + sum(len(name) + len(value) + 4 for name, value in answer.headers)
-    if size > LARGEST or 3 * len(answer.headers) + 5 * max(map(len, spoken.alternatives)) > MOST_WORDS - 16:
+    size = words = 0
+    if answer is not None:
+        size = len(answer.body) + sum(len(name) + len(value) + 4 for name, value in answer.headers)
+        words = 3 * len(answer.headers)
+    words += max(sum(len(test.values) + 6 for test in tests) for tests in spoken.alternatives)
+    if size > LARGEST or words > MOST_WORDS - 14:
         remarks.leave_out(spoken.name, "longer than HAProxy takes; the rule is left out")
         return False
     return True
@@ -105,10 +108,16 @@ def _done(spoken: Spoken, remarks: Remarks) -> str:
 
 def _said(answer: Answer) -> str:
     body = ""
-    if answer.content_type:
+    if (
+        answer.content_type and answer.body
+    ):  # an empty text is none to HAProxy, and a type without one an error
         body = f" content-type {quoted(answer.content_type.encode())} string {quoted(answer.body)}"
-    headers = "".join(f" hdr {name} {_format(value)}" for name, value in answer.headers)
+    headers = "".join(f" hdr {_name(name)} {_format(value)}" for name, value in answer.headers)
     return body + headers
+
+
+def _name(name: str) -> str:
+    return name if name.replace("-", "").isalnum() else quoted(name.encode())
 
 
 def _format(value: str) -> str:
@@ -141,7 +150,8 @@ def _condition(test: Test) -> str:
     elif test.what == "query":
         said = f"query -m reg {quoted(f'(?:^|&)(?:{test.decoded})(?:&|$)'.encode())}"
     else:
-        said = f"{_FETCHES[test.what]} -m reg {_whole(test.decoded)}"
+        # A path as it is sent: decoded, /a%2Fb would be /a/b.
+        said = f"{_FETCHES[test.what]} -m reg {_whole(test.raw or test.decoded)}"
     return f"{'!' if test.negated else ''}{{ {said} }}"
 
 

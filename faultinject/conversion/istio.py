@@ -5,11 +5,15 @@ https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPFa
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import groupby
+
 from faultinject.conversion.spoken import ANSWER, Can, speak
 from faultinject.conversion.yaml_text import yaml_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from faultinject.conversion.asked import Test
@@ -24,6 +28,7 @@ CAN = Can(
     tests=frozenset(("method", "path", "host", "header")),
     negated=frozenset(("header",)),
     delayed=frozenset((ANSWER, "latency")),
+    once=frozenset(("path",)),
 )
 
 
@@ -32,7 +37,7 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
     host, _, port = place.upstream.rpartition(":")
     route = [{"destination": {"host": host, "port": {"number": int(port)}}}]
     routes: list[dict[str, Any]] = []
-    for each in speak(scenario, CAN, remarks):
+    for each in _with_a_route(speak(scenario, CAN, remarks), remarks):
         if routes:
             remarks.change(
                 each.name,
@@ -55,6 +60,23 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
         }
     )
     return f"# Rules of faultinject for Istio.\n{text}"
+
+
+def _with_a_route(spoken: list[Spoken], remarks: Remarks) -> Iterator[Spoken]:
+    """One of each rule: the requests of a route get one status, and never come to the route of another error of the same group."""
+    for rule, several in groupby(spoken, key=lambda each: each.rule):
+        first, *others = several
+        if not others:
+            yield first
+        elif {each.answer and each.answer.status for each in others} == {
+            first.answer and first.answer.status
+        }:
+            yield replace(first, probability=rule.value("probability"))
+        else:
+            remarks.leave_out(
+                first.name,
+                "the requests of a route get one status, and the group has several; the rule is left out",
+            )
 
 
 def _fault(spoken: Spoken, remarks: Remarks) -> dict[str, Any]:

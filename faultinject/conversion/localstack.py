@@ -37,7 +37,7 @@ def convert(node: Node, rules: Rules) -> None:
         latency = table.need("latency").number()
         table.rest("LocalStack documents no such effect")
         if latency:
-            rules.add(node, "latency", "network", delay=milliseconds(latency))
+            rules.add(node, "latency", "network", delay=milliseconds(node, latency))
         return
     for each in node.rows():
         _fault(each, rules)

@@ -72,6 +72,8 @@ def literal_path(text: str) -> str:
     return f"={text}" if text[-1:] == "/" or {*"*?"} & {*text} else literal(text)
 
 
-def milliseconds(number: float) -> str:
-    """So many as the duration of a rule, at most an hour."""
+def milliseconds(node: Node, number: float) -> str:
+    """So many as the duration of a rule; one above an hour is told of, and becomes an hour."""
+    if number > HOUR * 1000:
+        node.change("a rule waits an hour at most")
     return duration_text(min(number / 1000, HOUR))

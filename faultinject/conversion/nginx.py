@@ -5,6 +5,8 @@ https://nginx.org/en/docs/http/ngx_http_split_clients_module.html, https://nginx
 
 from __future__ import annotations
 
+import re
+
 from faultinject.conversion.spoken import ANSWER, Can, speak
 from faultinject.rules.values import number_text, visible
 
@@ -23,12 +25,14 @@ CAN = Can(
     faults=frozenset((ANSWER, "reset", "close", "drip")),
     tests=frozenset(("method", "path", "host", "header", "query", "client")),
     negated=frozenset(("method", "path", "host", "header", "query", "client")),
+    names="",
 )
 LONGEST = 4000
 """Bytes of one word: nginx reads a configuration in pieces of 4096."""
 REDIRECTS = (301, 302, 303, 307, 308)
 """With these `return` has a URL instead of a body."""
-_VARIABLES = {"method": "$request_method", "path": "$uri", "host": "$host", "query": "$args"}
+_VARIABLES = {"method": "$request_method", "path": "$request_uri", "host": "$host", "query": "$args"}
+"""The path is that which was sent: in `$uri` nginx has decoded it, made one slash of two and gone up at `..`."""
 
 
 def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
@@ -52,6 +56,7 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
         "",
         "http {",
         '    geo $faultinject_dollar { default "$"; }',
+        '    geo $faultinject_nothing { default ""; }',
         *maps,
         "",
         *(
@@ -82,11 +87,17 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
 
 def _fits(spoken: Spoken, remarks: Remarks) -> bool:
     answer = spoken.answer
-    words = [test.decoded.encode() for tests in spoken.alternatives for test in tests]
+    words = [(test.raw or test.decoded).encode() for tests in spoken.alternatives for test in tests]
     if answer is not None:
         words += [answer.body, *(value.encode() for _, value in answer.headers)]
         if answer.status in REDIRECTS:
             remarks.leave_out(spoken.name, f"nginx has no body for a {answer.status}; the rule is left out")
+            return False
+    for each in (test for tests in spoken.alternatives for test in tests if test.what == "header"):
+        if each.decoded != ".*" and re.fullmatch(each.decoded, ""):
+            remarks.leave_out(
+                spoken.name, f"to nginx a header without a value is none ({each.name}); the rule is left out"
+            )
             return False
     if max(map(len, map(_written, words)), default=0) > LONGEST:
         remarks.leave_out(spoken.name, "longer than nginx takes; the rule is left out")
@@ -141,6 +152,8 @@ def _test(test: Test, variable: str) -> Iterator[str]:
         return
     source = f"$http_{test.name.replace('-', '_')}" if test.what == "header" else _VARIABLES[test.what]
     expression = f"~^(?:{test.decoded})$"
+    if test.what == "path":
+        expression = f"~^(?:https?://[^/?]*)?(?:{test.raw})(?:\\?.*)?$"
     if test.what == "query":
         expression = f"~(?:^|&)(?:{test.decoded})(?:&|$)"
     if test.what == "header" and test.decoded == ".*":
@@ -152,16 +165,16 @@ def _test(test: Test, variable: str) -> Iterator[str]:
 
 
 def _asked(spoken: Spoken, number: int) -> Iterator[str]:
-    """How a request gets to its answer."""
+    """How a request gets to its answer: by a path without a slash, which no client can ask for."""
     if spoken.fault != "drip":
-        yield f"        if ($faultinject = {number}) {{ rewrite ^ /faultinject/{number} last; }}"
+        yield f"        if ($faultinject = {number}) {{ rewrite ^ faultinject/{number} last; }}"
 
 
 def _location(spoken: Spoken, number: int) -> Iterator[str]:
     if spoken.fault == "drip":
         return
     yield ""
-    yield f"        location = /faultinject/{number} {{"
+    yield f"        location = faultinject/{number} {{"
     yield "            internal;"
     answer = spoken.answer
     if answer is None:
@@ -170,8 +183,10 @@ def _location(spoken: Spoken, number: int) -> Iterator[str]:
     else:
         yield f"            default_type {quoted(answer.content_type)};"
         for name, value in answer.headers:
-            yield f"            add_header {quoted(name)} {quoted(value)} always;"
-        yield f"            return {answer.status} {quoted(answer.body.decode('utf-8', 'replace'))};"
+            yield f"            add_header {quoted(name, variables=False)} {quoted(value)} always;"
+        # Without a text nginx answers with a page of its own.
+        body = quoted(answer.body.decode("utf-8", "replace")) if answer.body else "$faultinject_nothing"
+        yield f"            return {answer.status} {body};"
     yield "        }"
 
 

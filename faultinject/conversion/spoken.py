@@ -63,6 +63,8 @@ class Can:
         tests: the kinds of tests.
         negated: those of which it can be told that they must not hold.
         delayed: the faults that can come late.
+        names: the characters of a header's name beside letters, digits and `-` that its configuration can have; None: any.
+        once: the kinds of tests of which a request can be asked one alone.
     """
 
     title: str
@@ -70,6 +72,13 @@ class Can:
     tests: frozenset[str]
     negated: frozenset[str]
     delayed: frozenset[str] = frozenset()
+    names: str | None = None
+    once: frozenset[str] = frozenset()
+
+    def can_name(self, header: str) -> bool:
+        """Whether a header of that name can stand in a test."""
+        others = set(header.replace("-", "")) if self.names is not None else set()
+        return all(each.isalnum() or each in (self.names or "") for each in others)
 
 
 @dataclass(frozen=True)
@@ -245,12 +254,19 @@ class _Speaker:
         for row in rows:
             for each in row:
                 self.check(each.what, key, negated=each.negated)
+                if each.what in self.can.once and each.what in [other.what for other in found]:
+                    self.leave(
+                        key,
+                        f"{self.can.title} tests one {each.what} of a request, and the rule has another; {SPARED}",
+                    )
         return tuple((*found, *row) for row in rows)
 
     def test(self, key: str, values: Sequence[str], *, negated: bool) -> Test:
         """One condition."""
         word, _, name = key.partition(".")
         self.check(word, f"unless.{key}" if negated else key, negated=negated)
+        if word == "header" and not self.can.can_name(name):
+            self.leave(key, f"{self.can.title} cannot be told of a header with such a name; {SPARED}")
         made = _test(word, name, values)
         if made is None:
             self.leave(key, f"{self.can.title} has no such test; {SPARED}")

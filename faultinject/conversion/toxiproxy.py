@@ -108,9 +108,9 @@ def _latency(node: Node, values: Table, stream: str) -> Made:
     low, high = max(0.0, latency - jitter), max(0.0, latency + jitter)
     if not high:
         return None
-    delay = milliseconds(low)
+    delay = milliseconds(node, low)
     if jitter > 0:
-        delay = f"{delay}..{milliseconds(high)}"
+        delay = f"{delay}..{milliseconds(node, high)}"
         node.change("one wait is drawn for a request; there one for each piece of data")
     return "latency", {"delay": delay, "when": _when(stream)}
 
@@ -137,12 +137,12 @@ def _timeout(node: Node, values: Table, stream: str) -> Made:
     if wait <= 0 or wait > HOUR * 1000:
         node.change("a rule waits an hour at most, and closes the connection then")
         wait = HOUR * 1000
-    return "hang", {"duration": milliseconds(wait), "when": _when(stream)}
+    return "hang", {"duration": milliseconds(node, wait), "when": _when(stream)}
 
 
 def _reset_peer(node: Node, values: Table, stream: str) -> Made:
     wait = _number(values, "timeout")
-    return "reset", {"delay": milliseconds(wait) if wait > 0 else None, "when": _when(stream)}
+    return "reset", {"delay": milliseconds(node, wait) if wait > 0 else None, "when": _when(stream)}
 
 
 def _slicer(node: Node, values: Table, stream: str) -> Made:

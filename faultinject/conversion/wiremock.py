@@ -106,8 +106,10 @@ class _Stub:
 
     def spares(self, later: _Stub) -> bool:
         """Whether its requests may be such that would get the fault of a later stub."""
-        if self.is_fault or not later.is_fault or self.triggers is not None:
+        if self.is_fault or not later.is_fault:
             return False
+        if self.scenario is not None and self.scenario == later.scenario:
+            return False  # each is for requests of its own number
         mine, other = (each.node.value.get("request") or {} for each in (self, later))
         return not any(
             isinstance(mine.get(key), str) and isinstance(other.get(key), str) and mine[key] != other[key]
@@ -241,7 +243,7 @@ class _Response:
         fixed, drawn = self._table.take("fixedDelayMilliseconds"), self._table.take("delayDistribution")
         wait = 0.0 if fixed is None else fixed.number()
         if drawn is None:
-            return milliseconds(wait) if wait else None
+            return milliseconds(self.node, wait) if wait else None
         said = drawn.table()
         kind = said.need("type").text(("uniform", "lognormal", "fixed"))
         if kind == "uniform":
@@ -251,11 +253,13 @@ class _Response:
         else:
             median, sigma = said.need("median").number(), said.need("sigma").number(0, 100)
             low, high = median / math.exp(NINETY * sigma), min(median * math.exp(NINETY * sigma), 1e12)
+            longest = said.take("maxValue")
+            if longest is not None:
+                low, high = (min(each, longest.number()) for each in (low, high))
             low, high = round(low), round(high)
-            said.take("maxValue")
             drawn.change("drawn evenly over the middle 90 % of it, without its long tail")
         said.rest("no part of a distribution")
-        return f"{milliseconds(wait + low)}..{milliseconds(wait + high)}"
+        return f"{milliseconds(self.node, wait + low)}..{milliseconds(self.node, wait + high)}"
 
     def _body(self) -> str | None:
         table = self._table

@@ -12,7 +12,7 @@ from faultinject.conversion.made import literal, literal_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
     from faultinject.conversion.document import Node, Table
 
@@ -23,6 +23,11 @@ REGEX = "no pattern is such a regular expression, and without it the fault would
 QUERY = "requests with further parameters get it too"
 _SAFE = re.compile(r"[\w~!@%&=:;,'\"<>/ -]")
 _ESCAPED = re.compile(r"\\([^\w\s])")
+
+
+def _cannot(node: Node, why: str = CANNOT) -> NoReturn:
+    node.leave_out(why)
+    raise Unsayable
 
 
 class Unsayable(Exception):
@@ -40,6 +45,8 @@ def conditions(node: Node) -> Conditions:
     found: Conditions = {}
     unless: Conditions = {}
     method = table.take("method")
+    if method is not None and not isinstance(method.value, str):
+        _cannot(method)
     if method is not None and method.text().upper() != "ANY":
         found["method"] = literal(method.text())
     _url(table, found)
@@ -53,10 +60,13 @@ def conditions(node: Node) -> Conditions:
         given = table.take(key)
         if given is not None:
             matcher = given.table()
-            found[word] = literal(matcher.need("equalTo").text())
+            equal = matcher.take("equalTo")
             matcher.take("caseInsensitive")
             if matcher.rest(CANNOT):
                 raise Unsayable
+            if equal is None:
+                _cannot(given)
+            found[word] = literal(equal.text())
     if table.rest(CANNOT):
         raise Unsayable
     return found | ({"unless": unless} if unless else {})
@@ -70,13 +80,22 @@ def _url(table: Table, found: Conditions) -> None:
         text = given.text()
         if key in ("url", "urlPath"):
             path, mark, query = text.partition("?")
+            if "%2f" in path.lower():
+                _cannot(
+                    given,
+                    "no path of a rule has an encoded slash, and the fault would come to other requests",
+                )
             found["path"] = literal_path(unquote(path))
             if key == "url":
                 given.change(QUERY)
             if mark:
-                found["query"] = {
-                    name: literal(value) for name, value in parse_qsl(query, keep_blank_values=True)
-                }
+                pairs = parse_qsl(query, keep_blank_values=True)
+                found["query"] = {name: _exactly(value) for name, value in pairs}
+                if len(found["query"]) < len(pairs):
+                    _cannot(
+                        given,
+                        "a rule asks for one value of a parameter, and the fault would come to other requests",
+                    )
         elif key == "urlPathTemplate":
             if {*"*?"} & {*text} or text.endswith("/"):
                 given.leave_out(REGEX)
@@ -101,7 +120,7 @@ def path_pattern(regex: str) -> str | None:
         return ""
     texts = [_plain(each) for each in whole.split(".*")]
     head, tail = texts[0] or "", texts[-1] or ""
-    if None in texts or whole[:1] != "/" or len(texts) > 2:
+    if None in texts or whole[:1] != "/" or len(texts) > 2 or "%" in whole:  # rules have paths decoded
         return None
     if len(texts) == 1:
         return None if "?" in head else literal_path(head)
@@ -134,7 +153,7 @@ def _match(node: Node, word: str, name: str, found: Conditions, unless: Conditio
         if key == "absent":
             pattern = ""
         elif key == "equalTo":
-            pattern = literal(value.text())
+            pattern = _exactly(value.text())
         elif key in ("contains", "doesNotContain"):
             pattern = None if "*" in value.text() else f"*{value.text()}*"
         else:
@@ -162,4 +181,9 @@ def value_pattern(regex: str) -> str | None:
     text = "*".join(each or "" for each in pieces)
     if text[:1] == "=":
         return None if "*" in text else literal(text)
-    return "" if text == "*" else text
+    return "" if text == "*" else text or _exactly("")
+
+
+def _exactly(text: str) -> str:
+    """A pattern of values that means this text: an empty one would mean any."""
+    return literal(text) if text else "="

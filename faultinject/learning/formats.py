@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MONTHS = {
     each: number for number, each in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
 }
+LATEST = 253_402_300_799.0
+"""The last second of the year 9999: behind it no time can be written."""
 _TIME = (
     r"\[(?P<day>\d\d)/(?P<month>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
     r" (?P<zone>[+-]\d{4})\]"
@@ -60,7 +62,9 @@ class Format(ABC):
             found = self.read_fields(line)
         except ValueError:  # such as the 31st of February
             return None
-        return found if found is not None and 100 <= found.status <= 599 else None
+        if found is None or not 100 <= found.status <= 599 or not 0 <= found.time < LATEST:
+            return None
+        return found
 
     @abstractmethod
     def read_fields(self, line: str) -> Record | None:
@@ -308,6 +312,8 @@ def _place(bucket: str, key: str, target: str) -> str:
 
 def _time(found: re.Match[str]) -> float:
     zone = found["zone"]
+    if int(zone[1:3]) > 23 or int(zone[3:]) > 59:
+        raise ValueError(zone)
     seconds = (int(zone[1:3]) * 3600 + int(zone[3:]) * 60) * (-1 if zone[0] == "-" else 1)
     moment = datetime(
         int(found["year"]),

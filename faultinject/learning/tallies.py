@@ -64,6 +64,7 @@ class Tally:
         vendor: whose operations and codes it has, or None.
         requests: by kind, the requests of each second.
         errors: by kind and error, likewise.
+        operations: by method, those that the log tells of its requests.
         lines: how many were read.
         broken: how many are of another form.
         examples: the first of these.
@@ -75,6 +76,7 @@ class Tally:
     vendor: str | None = None
     requests: dict[Kind, Counter[int]] = field(default_factory=dict)
     errors: dict[Kind, dict[Error, Counter[int]]] = field(default_factory=dict)
+    operations: dict[str, set[str]] = field(default_factory=dict)
     lines: int = 0
     broken: int = 0
     examples: list[Broken] = field(default_factory=list)
@@ -167,6 +169,8 @@ def _count(lines: Iterable[tuple[int, str]], made: Format, tally: Tally, path: s
                 tally.examples.append(Broken(path, number, line[:SHOWN]))
             continue
         kind = (record.method, False) if record.operation is None else (record.operation, True)
+        if record.operation is not None:
+            tally.operations.setdefault(record.method, set()).add(record.operation)
         second = int(record.time)
         tally.requests.setdefault(kind, Counter())[second] += 1
         if record.status >= 400:

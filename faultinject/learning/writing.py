@@ -86,12 +86,21 @@ def learn(tally: Tally, vendor: str | None, *, everything: bool) -> tuple[list[L
                 left_out.append(LeftOut(kind[0], error[1] or str(error[0]), sum(seconds.values()), why))
                 del errors[error]
         if errors:
-            learned += _of_kind(kind, tally.requests[kind], errors, found, start, width, end)
+            learned += _of_kind(_asked(kind, tally), tally.requests[kind], errors, found, start, width, end)
     return learned, left_out
 
 
+def _asked(kind: Kind, tally: Tally) -> RuleKeys:
+    """The conditions of its rules: those of a method are not for the operations that have a count of their own."""
+    name, is_operation = kind
+    if is_operation:
+        return {"operation": name}
+    others = sorted(tally.operations.get(name, ()))
+    return {"method": name, "unless": {"operation": others}} if others else {"method": name}
+
+
 def _of_kind(
-    kind: Kind,
+    asked: RuleKeys,
     requests: Counter[int],
     errors: dict[Error, Counter[int]],
     vendor: Vendor | None,
@@ -101,16 +110,16 @@ def _of_kind(
 ) -> Iterator[Learned]:
     changes: set[int] = set()
     bins = -(-(end - start) // width)
-    asked = _binned(requests, start, width, bins)
+    counts = _binned(requests, start, width, bins)
     for seconds in errors.values():
-        changes |= _changes(requests, seconds, start, end, width, asked)
+        changes |= _changes(requests, seconds, start, end, width, counts)
     for begin, until in pairwise([start, *sorted(changes), end]):
         n = rest = _within(requests, begin, until)
         for error, seconds in errors.items():
             k = _within(seconds, begin, until)
             if not k:
                 continue
-            keys: RuleKeys = {"operation": kind[0]} if kind[1] else {"method": kind[0]}
+            keys: RuleKeys = {**asked}
             if k < rest:
                 keys["probability"] = float(f"{k / rest:.6g}")
             if begin > start:

@@ -58,6 +58,14 @@ def test_what_no_proxy_can_do(export, target, rule, where):
         ("envoy", "http:503,client=10.0.0.1", "client"),
         ("envoy", "reset", "reset"),
         ("nginx", "drip,rate=1KiB,of=cos:SlowDown", "of"),
+        ("haproxy", "http:503," + ",".join(f"client=10.0.0.{n}" for n in range(60)), None),
+        ("haproxy", "close," + ",".join(f"unless.client=10.0.0.{n}" for n in range(60)), None),
+        ("haproxy", "http:503,header.x'y=1", "header.x'y"),
+        ("haproxy", 'http:503,header."x#y"=1', "header.x#y"),
+        ("nginx", "http:503,header.x.y=1", "header.x.y"),
+        ("nginx", "http:503,unless.header.x|y=1", "header.x|y"),
+        ("nginx", "http:503,header.x==", None),
+        ("istio", "latency,delay=1s,path=photos/,bucket=b", "bucket"),
         ("envoy", "drip,rate=1KiB,of=cos:SlowDown", "of"),
         ("istio", "http:503,query.a=b", "query.a"),
         ("istio", "http:503,unless.path=a", "unless.path"),
@@ -132,6 +140,17 @@ def test_a_group_is_each_of_its_errors(export):
     assert all_of_them == pytest.approx([0.4 / len(chances)] * len(chances), abs=1e-5)
     assert "# g-BadGateway: " in found.text
     assert export("haproxy", "cos:@throttle").told("changed") == ["rule-1: answer"]
+
+
+def test_a_group_in_istio(export):
+    """One route with the whole chance where its errors have one status; else it is left out: no request comes to a second route."""
+    found = export("istio", "jss:@throttle,probability=0.3,name=g", "gateway:@server,name=h")
+    routes = yaml.safe_load(found.text)["spec"]["http"]
+    assert [route.get("fault", {}).get("abort", {}).get("percentage") for route in routes] == [
+        {"value": 30.0},
+        None,
+    ]
+    assert [each for each in found.told("left out") if each.startswith("h")] == ["h-InternalServerError"]
 
 
 def test_istio_is_a_virtual_service(export):

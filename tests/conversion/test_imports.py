@@ -119,7 +119,7 @@ def toxic(kind, stream="downstream", toxicity=1.0, **attributes):
         (toxic("latency", "upstream", latency=1000, jitter=100), "latency,delay=0.9s..1.1s", [], [""]),
         (toxic("latency", latency=50, jitter=100), "latency,when=after,delay=0s..0.15s", [], [""]),
         (toxic("latency", latency=0), None, [], []),
-        (toxic("latency", latency=10**9), "latency,when=after,delay=1h", [], []),
+        (toxic("latency", latency=10**9), "latency,when=after,delay=1h", [], [""]),
         (toxic("bandwidth", rate=10), "drip,rate=10KB", [], []),
         (toxic("bandwidth", rate=0), None, [""], []),
         (toxic("bandwidth", "upstream", rate=10), None, [""], []),
@@ -251,7 +251,10 @@ def stub(response, name=None, **more):
         ({"proxyBaseUrl": "http://x", "delayDistribution": {"type": "uniform", "lower": 100, "upper": 2000}}, "latency,path=/a,delay=0.1s..2s", [], []),
         ({"proxyBaseUrl": "http://x", "delayDistribution": {"type": "fixed", "milliseconds": 5}}, "latency,path=/a,delay=5ms..5ms", [], []),
         ({"proxyBaseUrl": "http://x", "fixedDelayMilliseconds": 10, "delayDistribution": {"type": "lognormal", "median": 80, "sigma": 0.4, "maxValue": 9}},
-         "latency,path=/a,delay=51ms..164ms", [], [".delayDistribution"]),
+         "latency,path=/a,delay=19ms..19ms", [], [".delayDistribution"]),
+        ({"proxyBaseUrl": "http://x", "delayDistribution": {"type": "lognormal", "median": 80, "sigma": 0.4, "maxValue": 100}},
+         "latency,path=/a,delay=41ms..0.1s", [], [".delayDistribution"]),
+        ({"proxyBaseUrl": "http://x", "fixedDelayMilliseconds": 3_600_001}, "latency,path=/a,delay=1h", [], [""]),
         ({"status": 200, "body": "0123456789", "chunkedDribbleDelay": {"numberOfChunks": 5, "totalDuration": 1000}}, "drip,path=/a,rate=10", [], ["", ".chunkedDribbleDelay"]),
         ({"status": 200, "chunkedDribbleDelay": {"numberOfChunks": 5, "totalDuration": 1000}}, None, [".chunkedDribbleDelay"], [""]),
         ({"fixedDelayMilliseconds": 1, "chunkedDribbleDelay": {"numberOfChunks": 5, "totalDuration": 1000}}, "latency,path=/a,delay=1ms", [".chunkedDribbleDelay"], [""]),
@@ -273,7 +276,7 @@ def test_wiremock_responses(convert, response, rule, left_out, changed):
     ("request_", "conditions", "changed"),
     [
         ({"method": "ANY"}, "", []),
-        ({"method": "PUT", "url": "/a%20b?uploads&x=1%2B"}, 'method=PUT,path="/a b",query.uploads=,query.x=1+,', [".url"]),
+        ({"method": "PUT", "url": "/a%20b?uploads&x=1%2B"}, 'method=PUT,path="/a b",query.uploads==,query.x=1+,', [".url"]),
         ({"urlPath": "/a*b"}, "path==/a*b,", []),
         ({"urlPath": "/a/"}, "path==/a/,", []),
         ({"urlPath": "/a%3Fb"}, "path==/a?b,", []),
@@ -284,6 +287,7 @@ def test_wiremock_responses(convert, response, rule, left_out, changed):
         ({"urlPathPattern": r"/a\*b"}, "path==/a*b,", []),
         ({"urlPattern": "/photos/.*"}, "path=/photos/,", []),
         ({"urlPattern": "/photos"}, "path=/photos,", [".urlPattern"]),
+        ({"headers": {"X-A": {"equalTo": ""}, "X-B": {"matches": "^$"}}}, "header.x-a==,header.x-b==,", []),
         ({"headers": {"X-A": {"equalTo": "=b"}, "X-B": {"contains": "c"}}}, "header.x-a===b,header.x-b=*c*,", []),
         ({"headers": {"X-A": {"absent": True}, "X-B": {"absent": False}}}, "header.x-b=,unless.header.x-a=,", []),
         ({"headers": {"X-A": {"doesNotContain": "b"}, "X-B": {"doesNotMatch": "c.*"}}}, "unless.header.x-a=*b*,unless.header.x-b=c*,", []),
@@ -320,6 +324,12 @@ def test_wiremock_requests(convert, request_, conditions, changed):
         ({"headers": {"X": {"equalTo": "a", "caseInsensitive": True}}}, ".headers.X.caseInsensitive"),
         ({"headers": {"X": {"equalTo": "a", "more": True}}}, ".headers.X.more"),
         ({"host": {"equalTo": "a", "more": True}}, ".host.more"),
+        ({"host": {"matches": "a.*"}}, ".host.matches"),
+        ({"clientIp": {"caseInsensitive": True}}, ".clientIp"),
+        ({"method": {"oneOf": ["GET", "PUT"]}}, ".method"),
+        ({"urlPath": "/a%2Fb"}, ".urlPath"),
+        ({"urlPathPattern": "/a%20b"}, ".urlPathPattern"),
+        ({"url": "/a?b=1&b=2"}, ".url"),
     ],
 )
 def test_wiremock_requests_that_no_condition_says(convert, request_, where):
@@ -327,6 +337,19 @@ def test_wiremock_requests_that_no_condition_says(convert, request_, where):
     found = convert({"request": request_, "response": {"fault": "EMPTY_RESPONSE"}, "name": "x"})
     assert (found.code, found.rules) == (1, [])
     assert f"request{where}" in found.told("left out")
+
+
+def test_wiremock_answers_of_a_scenario_spare_requests_of_others(convert):
+    """Told, as those without a scenario are: the fault of another stub comes to them."""
+    row = {"scenarioName": "s", **stub({"status": 200})}
+    found = convert(
+        [
+            {**row, "requiredScenarioState": "Started", "newScenarioState": "two"},
+            {**row, "requiredScenarioState": "two"},
+            stub({"status": 503}, urlPath="/a"),
+        ]
+    )
+    assert found.told("left out") == ["[0].response", "[1].response"]
 
 
 def test_wiremock_scenarios_and_priorities(convert):
@@ -352,7 +375,12 @@ def test_wiremock_scenarios_and_priorities(convert):
         "http:404,path=/a,skip=2,message=",
         "http:500,path=/a,message=,name=last-one",
     ]
-    assert (found.code, found.told("unused")) == (0, ["mappings[2].response", "meta"][::-1])
+    # The second request gets the last rule's fault, which the stub of its state keeps away.
+    assert (found.code, found.told("unused"), found.told("left out")) == (
+        1,
+        ["meta"],
+        ["mappings[2].response"],
+    )
     cyclic = [state("Started", "two", broken), state("two", "Started", broken)]
     assert convert(cyclic).told("left out") == ["[0]", "[1]"]
     assert convert([state(None, None, broken)]).told("left out") == ["given.json: [0]".partition(": ")[2]]

@@ -197,6 +197,36 @@ def test_nothing_of_a_text_is_configuration(proxy, target):
 
 
 @pytest.mark.parametrize("target", PROXIES)
+def test_paths_are_read_as_they_are_sent(proxy, target):
+    """Two slashes, dots, an encoded slash and a line's end make another path, as for the middleware; no path is the proxy's own."""
+    rules = (
+        "http:501,path==/a//b",
+        "http:502,path=/c/d",
+        "http:503,path=/o/*/x",
+        "http:504,path=/p/?/x",
+        "http:505,unless.path=**,path=/",
+    )
+    targets = [
+        "/a//b", "/a/b", "//c/d", "/c//d", "/x/../c/d", "/c/./d", "/c%2Fd", "/c/d%0A", "/c/d", "/c/d?e", "/o/a%2Fb/x", "/o/a/b/x",
+        "/p/%20/x", "/p/%C3%A9/x", "/p/ab/x", "/faultinject/1",
+    ]  # fmt: skip
+    here = Middleware(install(well, " ".join(rules), enabled=True))
+    with proxy(target, *rules) as ask:
+        found = {each: ask("GET", each)[0] for each in targets}
+    assert found == {each: here.get(each).status_code for each in targets}
+
+
+@pytest.mark.parametrize("target", PROXIES)
+def test_an_answer_without_a_text(proxy, target):
+    """Has none: no page of the proxy's own, whatever its status means to the proxy."""
+    with proxy(target, "http:503,message=,path=a", "http:499,message=,path=b", "http:418,set.x$y=1,set.x'z=2,path=c") as ask:  # fmt: skip
+        assert ask("GET", "/a")[::2] == (503, b"")
+        assert ask("GET", "/b")[::2] == (499, b"")
+        status, headers, _ = ask("GET", "/c")
+        assert (status, headers["x$y"], headers["x'z"]) == (418, "1", "2")
+
+
+@pytest.mark.parametrize("target", PROXIES)
 def test_operations_are_those_of_the_middleware(proxy, target):
     """Told by method, path, query and headers: a proxy answers a request as the middleware does."""
     rules = (

@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
+from werkzeug.test import Client as Middleware
 
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
 from faultinject.exceptions import ConfigurationError
@@ -130,6 +131,26 @@ def test_known_rates_are_found(name, tmp_path):
     assert {*first} == {*second}
     for each in first:
         assert abs(first[each] - second[each]) < 4 * (2500 * 0.25) ** 0.5
+
+
+def test_a_rule_of_a_method_spares_the_operations_with_rules_of_their_own(tmp_path):
+    """Requests that no operation has fail as often as in the log, and so do those of the operations of their method."""
+    log = tmp_path / "access.log"
+    targets = {"/bucket-1/k": 75, "/bucket-1/k?uploadId=u": 25}
+    log.write_text(
+        "".join(
+            f'192.0.2.3 - - [17/Nov/2026:10:00:00 +0000] "POST {target} HTTP/1.1" {503 if number < failed else 200} 1 "-" "-"\n'
+            for target, failed in targets.items()
+            for number in range(100)
+        )
+    )
+    tally = tallies.read_logs([str(log)], None, "s3")
+    learned, _ = writing.learn(tally, "s3", everything=False)
+    again = Scenario.from_toml(writing.as_toml(learned, [], tally, sources=["access.log"]))
+    asked = Middleware(WSGIFaultMiddleware(app, injector=Injector(again, seed="9", environ={})))
+    for target, failed in targets.items():
+        found = sum(asked.post(target).status_code == 503 for _ in range(1000))
+        assert abs(found - 10 * failed) < 4 * (1000 * 0.25) ** 0.5, target
 
 
 def test_an_outage_comes_again(tmp_path):
