@@ -26,6 +26,7 @@ for _status in range(600, 1000):
     STATUS_LINE.setdefault(_status, b"HTTP/1.1 %d \r\n" % _status)
 _TOO_LONG = f"a request's line and headers have at most {LONGEST_HEAD} bytes here"
 _NO_HTTP = "what was sent is no request of HTTP/1.1"
+_OLD_CHUNKS = "HTTP/1.0 knows no Transfer-Encoding, and servers read such a request in more than one way"
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
 _NO_FORWARD = "this proxy goes to {} only"
 
@@ -131,8 +132,13 @@ class Front(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """All headers are there."""
-        asked = self.asked
-        if self.parser.get_method() == b"CONNECT":
+        asked, version = self.asked, self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            self._refuse(400, _NO_HTTP)
+        elif version == "1.0" and any(name.lower() == b"transfer-encoding" for name, _ in asked.headers):
+            # https://www.rfc-editor.org/rfc/rfc9112#section-6.1
+            self._refuse(400, _OLD_CHUNKS)
+        elif self.parser.get_method() == b"CONNECT":
             self._refuse(405, _NO_TUNNEL)
         elif self.url[:1] not in (b"/", b"*"):
             # As a client asks its HTTP_PROXY: the server behind is asked by the path.
