@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from contextlib import suppress
 from http import HTTPStatus
 
@@ -15,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
     from typing import Any
+
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
     from faultinject.proxy.target import Target
 
@@ -81,16 +84,23 @@ class Front(HttpToolsProtocol):
     refused = False
     _refusal = b""
     _silent = 0
+    _cycles: deque[RequestResponseCycle]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
         self.line = Line(transport)
+        self._cycles = deque()
         self.parser = Parser(self)  # type: ignore[assignment]
         super().connection_made(self.line)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has left: so do we on the other side."""
         super().connection_lost(exc)
+        # uvicorn tells the newest request only; one before it may be under way.
+        for cycle in self._cycles:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
         self.line.lost()
 
     def shutdown(self) -> None:
@@ -152,6 +162,9 @@ class Front(HttpToolsProtocol):
             asked.whole, asked.target = True, self.url
             super().on_headers_complete()
             asked.cycle = self.cycle
+            while self._cycles and self._cycles[0].response_complete:
+                self._cycles.popleft()
+            self._cycles.append(self.cycle)
 
     def head(self) -> bytes:
         """That of the request which offers an upgrade, without the offer."""
