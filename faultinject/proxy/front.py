@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import deque
 from contextlib import suppress
@@ -14,9 +15,9 @@ from faultinject.proxy.line import KEY, Asked, Line, without_upgrade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import asyncio
     from typing import Any
 
+    from uvicorn._types import ASGI3Application
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
     from faultinject.proxy.target import Target
@@ -91,6 +92,7 @@ class Front(HttpToolsProtocol):
         self.line = Line(transport)
         self._cycles = deque()
         self.parser = Parser(self)  # type: ignore[assignment]
+        self.app = _ending_with(self.app)
         super().connection_made(self.line)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -225,6 +227,22 @@ class Front(HttpToolsProtocol):
         self.line.write(self._refusal)
         self.line.close()
         self.line.leave()
+
+
+def _ending_with(app: ASGI3Application) -> ASGI3Application:
+    """The app, whose requests end with the proxy: uvicorn would say 500, which nobody has said."""
+
+    async def ending(scope: Any, receive: Any, send: Any) -> None:
+        asked: Asked = scope[KEY]
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not asked.line.ends:
+                raise
+            asked.line.abort()
+            asked.give_up()
+
+    return ending
 
 
 def front_of(target: Target) -> type[Front]:
