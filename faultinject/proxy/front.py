@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections import deque
 from contextlib import suppress
 from http import HTTPStatus
 
@@ -13,8 +15,10 @@ from faultinject.proxy.line import KEY, Asked, Line, without_upgrade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import asyncio
     from typing import Any
+
+    from uvicorn._types import ASGI3Application
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
     from faultinject.proxy.target import Target
 
@@ -26,6 +30,7 @@ for _status in range(600, 1000):
     STATUS_LINE.setdefault(_status, b"HTTP/1.1 %d \r\n" % _status)
 _TOO_LONG = f"a request's line and headers have at most {LONGEST_HEAD} bytes here"
 _NO_HTTP = "what was sent is no request of HTTP/1.1"
+_OLD_CHUNKS = "HTTP/1.0 knows no Transfer-Encoding, and servers read such a request in more than one way"
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
 _NO_FORWARD = "this proxy goes to {} only"
 
@@ -80,16 +85,24 @@ class Front(HttpToolsProtocol):
     refused = False
     _refusal = b""
     _silent = 0
+    _cycles: deque[RequestResponseCycle]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
         self.line = Line(transport)
+        self._cycles = deque()
         self.parser = Parser(self)  # type: ignore[assignment]
+        self.app = _ending_with(self.app)
         super().connection_made(self.line)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has left: so do we on the other side."""
         super().connection_lost(exc)
+        # uvicorn tells the newest request only; one before it may be under way.
+        for cycle in self._cycles:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
         self.line.lost()
 
     def shutdown(self) -> None:
@@ -131,8 +144,13 @@ class Front(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """All headers are there."""
-        asked = self.asked
-        if self.parser.get_method() == b"CONNECT":
+        asked, version = self.asked, self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            self._refuse(400, _NO_HTTP)
+        elif version == "1.0" and any(name.lower() == b"transfer-encoding" for name, _ in asked.headers):
+            # https://www.rfc-editor.org/rfc/rfc9112#section-6.1
+            self._refuse(400, _OLD_CHUNKS)
+        elif self.parser.get_method() == b"CONNECT":
             self._refuse(405, _NO_TUNNEL)
         elif self.url[:1] not in (b"/", b"*"):
             # As a client asks its HTTP_PROXY: the server behind is asked by the path.
@@ -146,6 +164,9 @@ class Front(HttpToolsProtocol):
             asked.whole, asked.target = True, self.url
             super().on_headers_complete()
             asked.cycle = self.cycle
+            while self._cycles and self._cycles[0].response_complete:
+                self._cycles.popleft()
+            self._cycles.append(self.cycle)
 
     def head(self) -> bytes:
         """That of the request which offers an upgrade, without the offer."""
@@ -206,6 +227,22 @@ class Front(HttpToolsProtocol):
         self.line.write(self._refusal)
         self.line.close()
         self.line.leave()
+
+
+def _ending_with(app: ASGI3Application) -> ASGI3Application:
+    """The app, whose requests end with the proxy: uvicorn would say 500, which nobody has said."""
+
+    async def ending(scope: Any, receive: Any, send: Any) -> None:
+        asked: Asked = scope[KEY]
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not asked.line.ends:
+                raise
+            asked.line.abort()
+            asked.give_up()
+
+    return ending
 
 
 def front_of(target: Target) -> type[Front]:

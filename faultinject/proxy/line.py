@@ -171,7 +171,7 @@ class Line(asyncio.Transport):
 
         sock = self._transport.get_extra_info("socket")
         if sock is not None:  # pragma: no branch - each has one
-            with suppress(OSError):
+            with suppress(OSError, ValueError):  # one that has ended has no descriptor
                 sock.setsockopt(SOL_SOCKET, SO_LINGER, pack("ii", 1, 0))
         self._transport.abort()
 

@@ -156,6 +156,31 @@ def test_it_ends_in_the_middle_of_a_transfer(start, way):
     )
 
 
+@pytest.mark.parametrize(
+    ("rule", "asked"),
+    [
+        ("http:503", b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc"),
+        ("hang,duration=60s", b"GET /k HTTP/1.1\r\nHost: h\r\n\r\n" * 2),
+        ("latency,delay=60s", b"GET /k HTTP/1.1\r\nHost: h\r\n\r\n"),
+    ],
+    ids=["a body that does not come", "one of several requests", "a server that says nothing"],
+)
+def test_it_ends_while_a_fault_keeps_a_request(start, rule, asked):
+    """No status is made up, and nothing has gone wrong."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        to = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        process = start("proxy", "--to", to, "--port", "0", "-r", rule)
+        port = int(url_of(process).rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+            client.sendall(asked)
+            process.until(f"{asked[:6].decode()} -> ")
+            code, said = process.interrupt()
+            with pytest.raises(ConnectionResetError):
+                client.recv(1000)
+    assert code == 0
+    assert not [each for each in said if "Traceback" in each or "Exception" in each]
+
+
 def test_how_requests_are_read(start, store):
     """As the vendor that is named, or the one to whose endpoints the server belongs, has them."""
     behind, _ = store()

@@ -687,8 +687,11 @@ def test_a_request_that_ends_in_garbage_behind_its_answer(behind, front):
         (b"GET /" + b"x" * 300_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n", 431, "a request's line and headers have at most 262144 bytes here"),
         (b"GET /k HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 900_000, 431, "a request's line and headers have at most 262144 bytes here"),
         (b"GET /k HTTP/1.1\r\n\r\n", 400, "the request cannot go on: Missing mandatory Host: header"),
+        (b"GET /k HTTP/2.0\r\nHost: h\r\n\r\n", 400, "what was sent is no request of HTTP/1.1"),
+        (b"GET /k HTTP/0.9\r\nHost: h\r\n\r\n", 400, "what was sent is no request of HTTP/1.1"),
+        (b"PUT /k HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 400, "HTTP/1.0 knows no Transfer-Encoding, and servers read such a request in more than one way"),
     ],
-    ids=["a tunnel", "another server", "no URL", "a long head", "a long target", "a head without end", "no host"],
+    ids=["a tunnel", "another server", "no URL", "a long head", "a long target", "a head without end", "no host", "a later version", "an earlier one", "chunks of HTTP/1.0"],
 )  # fmt: skip
 def test_what_is_not_passed_on(behind, front, exchange, request_, status, why):
     """Nothing of it reaches the server."""

@@ -6,6 +6,12 @@ import re
 
 import pytest
 
+from faultinject import install
+from faultinject.proxy.app import Proxy
+from faultinject.proxy.target import Target
+
+from .conftest import Front, served
+
 pytestmark = pytest.mark.live
 
 GET = b"GET /photos/cat HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -107,3 +113,17 @@ def test_a_share(behind, front, exchange):
     assert failed + got.count(b"HTTP/1.1 200 Fine") == 200
     assert failed == proxy.injector.counts()["rule-1"]["injected"]
     assert 30 < failed < 90
+
+
+@pytest.mark.parametrize("rule", ["reset", "close", "reset,when=after"])
+def test_the_connection_ends_before_what_else_was_asked(behind, exchange, capsys, rule):
+    """A client that sends several requests at once sees the end, and nothing has gone wrong."""
+    server = behind(answers)
+    target = Target(server.url)
+    app = install(Proxy(target), f"{rule},path=b", enabled=True)
+    capsys.readouterr()
+    with served(app, target) as port:
+        asked = b"".join(b"GET /%b HTTP/1.1\r\nHost: h\r\n\r\n" % each for each in (b"a", b"b", b"c"))
+        exchange(Front(port, None), asked)
+    assert b"/c" not in b"".join(server.sent)
+    assert capsys.readouterr().err == ""
