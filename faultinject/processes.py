@@ -41,11 +41,26 @@ def kill_group(process: Popen[AnyStr]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def kill_marked(mark: str) -> None:
-    """Kill those that have left the group, too: they still have the mark in their environment. Linux shows that alone."""
-    for stray in living(None, mark):
-        with suppress(ProcessLookupError):
-            os.kill(stray, signal.SIGKILL)
+def kill_marked(seconds: float, group: int, mark: str) -> bool:
+    """Kill those that have left the group, too: they still have the mark in their environment. Linux shows that alone.
+
+    Args:
+        seconds: how long it tries: one of them may start another between the look at all of them and its end.
+        group: that which was killed.
+        mark: what they have.
+
+    Returns:
+        Whether all of them are gone.
+    """
+    end = time.monotonic() + seconds
+    while strays := living(group, mark):
+        for each in strays:
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        if time.monotonic() >= end:
+            return False
+        time.sleep(PAUSE)
+    return True
 
 
 def living(group: int | None, mark: str) -> list[int]:

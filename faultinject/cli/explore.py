@@ -130,7 +130,7 @@ def explore(
     from faultinject.cli.commands import Command
     from faultinject.cli.services import EmbeddedStore, Proxied
     from faultinject.exceptions import ConfigurationError, ExplorationFailed
-    from faultinject.testing.exploration.bounds import Bounds, Crashing
+    from faultinject.testing.exploration.bounds import MAX_RUNS, Bounds, Crashing
     from faultinject.testing.exploration.wording import Wording
     from faultinject.testing.runs import Exploration
 
@@ -170,6 +170,9 @@ def explore(
     options = {"--recover": recover, "--reset": reset, "--within": within}
     crashes += [text for each in rules for text in ("-r", each)]
     crashes += [text for name, given in options.items() if given is not None for text in (name, str(given))]
+    crashes += [text for each in ignore for text in ("--ignore", each)]
+    crashes += ["--exhaustive"] if exhaustive else []
+    crashes += ["--max-runs", str(max_runs)] if max_runs != MAX_RUNS else []
     listening.heed_interrupts()
     listening.heed_endings()  # else the command would go on
     running = Command(command, reset, service, recover)

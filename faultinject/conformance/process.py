@@ -183,7 +183,7 @@ class Process:
             number = "a process" if left == 1 else f"{left} processes"
             self.failure = f"{self._words[0]} ended and left {number} behind{HINT}"
         processes.kill_group(self._process)
-        processes.kill_marked(self._mark)
+        processes.kill_marked(LEFT, self._process.pid, self._mark)
         self._process.wait()
         self._dead.set()
         for each in self._readers:

@@ -282,3 +282,85 @@ def test_interrupted(start, here, number):
     assert process.end(number) == (130, ["", "faultinject: interrupted"])
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest.mark.slow
+def test_a_clock_of_seconds(run, here):
+    """What it says is another thing in each run, though the runs without a crash are over in less than one."""
+    source = """
+bucket()
+ask("PUT", "/films/at", str(int(time.time())).encode())
+ask("PUT", "/films/cat", b"meow")
+"""
+    code, output, _ = run(*CRASH, "--", *program(here, source))
+    assert (code, output.count("\n")) == (0, 1), output
+
+
+@pytest.mark.slow
+def test_the_replay_is_the_same_exploration(run, here):
+    """It has what decides which runs there are, and what is judged."""
+    source = """
+bucket()
+if ask("GET", "/films/begun"):
+    sys.exit(4)
+ask("PUT", "/films/begun", b"x")
+ask("DELETE", "/films/begun")
+"""
+    options = ("--exhaustive", "--ignore", "left behind", "--max-runs", "90")
+    code, output, _ = run(*CRASH, *options, "--", *program(here, source))
+    assert code == 1
+    replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
+    for name, *value in (("--exhaustive",), ("--ignore", "left behind"), ("--max-runs", "90")):
+        at = replay.index(name)
+        assert replay[at + 1 : at + 1 + len(value)] == value
+    assert "left behind:" not in output
+    code, again, _ = run(*replay)
+    assert code == 1
+    assert again.splitlines()[2:5] == output.splitlines()[2:5]
+
+
+@pytest.mark.slow
+def test_the_replay_of_a_body_whose_length_is_another_in_each_run(run, here):
+    """The middle is then somewhere else."""
+    source = """
+bucket()
+ask("PUT", "/films/cat", b"m" + b"eo" * (os.getpid() % 7 + int(time.time()) % 5 + 1) + b"w")
+if ask("HEAD", "/films/gone"):
+    sys.exit(4)
+"""
+    replay = "reset,method=PUT,path=/films/cat,times=1,after_bytes=99,name=crash"
+    code, output, errors = run(*CRASH, "--replay", replay, "--", *program(here, source))
+    assert (code, errors) == (0, "")
+    assert "; 1 run in " in output
+
+
+def test_a_recovery_that_does_not_exist(run, here):
+    """A mistake in it is no finding."""
+    code, output, errors = run(*CRASH, "--recover", "./unlock", "--", *command("locked", "right"))
+    assert (code, output) == (2, "")
+    assert errors.startswith("faultinject: --recover cannot be run: exit code 127\n")
+
+
+@pytest.mark.slow
+def test_a_program_that_fails_before_it_is_killed(run, here):
+    """Nothing was killed, and the report does not say so; also where a fault was to come in its second run."""
+    source = """
+bucket()
+if ask("HEAD", "/films/begun"):
+    ask("GET", "/films/begun")
+ask("PUT", "/films/begun", b"x")
+with open("runs", "a") as file:
+    file.write("x")
+    if file.tell() == 7:
+        sys.exit(9)
+ask("PUT", "/films/cat", b"meow")
+"""
+    replay = "reset,method=PUT,path=/films/cat,times=1,name=crash; s3:SlowDown,method=GET,path=/films/begun,times=1"
+    words = program(here, source)
+    code, output, errors = run(*CRASH, "-r", "s3:SlowDown,method=GET", "--replay", replay, "--", *words)
+    assert (code, errors) == (1, "")
+    assert output.splitlines()[2:4] == [
+        "exit code 9",
+        "  at request 4 (PutObject /films/cat) the program was to be killed, and failed before",
+    ]
+    assert " is killed" not in output

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     Allowed = type[BaseException] | tuple[type[BaseException], ...]
 
 
+MAX_RUNS = 500
+"""Runs with faults that are made at most, where nobody says otherwise."""
+
+
 class Bounds:
     """The numbers of an exploration.
 
@@ -31,7 +35,7 @@ class Bounds:
     def __init__(
         self,
         depth: int = 1,
-        max_runs: int = 500,
+        max_runs: int = MAX_RUNS,
         allow: Allowed = (),
         ignore: str | Collection[str] = (),
         exhaustive: bool = False,

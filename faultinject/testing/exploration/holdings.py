@@ -12,7 +12,7 @@ from faultinject.testing.exploration.points import without_ids
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 # Each object's content, by `/bucket/key`.
 Holdings = dict[str, bytes]
@@ -47,12 +47,21 @@ class Keeper:
     def __init__(self) -> None:
         self._ends: list[Holdings] = []
         self._seen: set[str] = set()
+        self._runs: list[set[str]] = []
+        self._shapes: list[Shape] = []
 
     def learn(self, ends: Iterable[Holdings]) -> None:
         """Take what a store held at the end of one run: after the program had run once, and when it had run again."""
+        names: set[str] = set()
         for each in ends:
             self._ends.append(each)
             self._seen |= each.keys()
+            names |= set(map(_name, each))
+        for other in self._runs:
+            for shape in shapes(names - other, other - names):
+                if shape.text not in [each.text for each in self._shapes]:
+                    self._shapes.append(shape)
+        self._runs.append(names)
 
     def findings(self, before: Holdings, after: Holdings) -> list[Finding]:
         """What is wrong.
@@ -66,7 +75,7 @@ class Keeper:
     def _of_fixed(self, before: Holdings, after: Holdings) -> Iterator[Finding]:
         """Of the objects whose names are the same in every run."""
         for path in sorted(self._seen | before.keys() | after.keys()):
-            if not _is_fixed(path):
+            if self._counted_as(path) is not None:
                 continue
             allowed = [each.get(path) for each in self._ends]
             found = after.get(path)
@@ -86,7 +95,7 @@ class Keeper:
 
     def _of_content(self, path: str, found: bytes, usual: list[bytes]) -> Iterator[Finding]:
         sizes = {len(each) for each in usual}
-        if len(set(usual)) > 1 and (len(sizes) > 1 or len(found) in sizes):
+        if len(set(usual)) > 1 and (len(sizes) > 1 or len(found) in sizes or _is_one_more(found, usual)):
             return  # it is another one in each run: no crash is needed for that
         right = usual[0]
         said = f"{path} has {_bytes(len(found))}; without a crash it has {_bytes(len(right))}"
@@ -106,8 +115,8 @@ class Keeper:
 
     def _of_changing(self, before: Holdings, after: Holdings) -> Iterator[Finding]:
         """Of those whose names hold what is new in each run: how many there are."""
-        counts = [_changing(each) for each in self._ends]
-        held, found = _changing(before), _changing(after)
+        counts = [self._changing(each) for each in self._ends]
+        held, found = self._changing(before), self._changing(after)
         for name in sorted({each for count in (*counts, held, found) for each in count}):
             number = found[name]
             least, most = (wanted(count[name] for count in counts) for wanted in (min, max))
@@ -122,17 +131,93 @@ class Keeper:
                     WARN,
                 )
 
+    def _counted_as(self, path: str) -> str | None:
+        """What an object is called whose name is another in each run; None: it has the same one."""
+        name = _name(path)
+        if not all(name in each for each in self._runs):
+            for shape in self._shapes:
+                if shape.matches(name):
+                    return shape.text
+        return None if without_ids(path) == path else name
+
+    def _changing(self, holdings: Holdings) -> Counter[str]:
+        return Counter(filter(None, map(self._counted_as, holdings)))
+
 
 # Directories that are named by the beginning of an id, as in `data/9f/9fd3…`; no bucket is.
 _FANNED_OUT = re.compile(r"(?<=[^/]/)[0-9A-Fa-f]{2,4}(?=/)")
 
 
-def _is_fixed(path: str) -> bool:
-    return without_ids(path) == path
+def _name(path: str) -> str:
+    """A path with a star for each id."""
+    starred = without_ids(path)
+    return path if starred == path else _FANNED_OUT.sub("*", starred)
 
 
-def _changing(holdings: Holdings) -> Counter[str]:
-    return Counter(_FANNED_OUT.sub("*", without_ids(each)) for each in holdings if not _is_fixed(each))
+# What is counted up, drawn by lot or read from a clock is one of these, between signs such as / - . and =.
+_WORDS = re.compile(r"(\w+)")
+# Numbers, also as in 23T16 and 05Z.
+_COUNTED = re.compile(r"(\d+[TZ]?)+")
+
+
+class Shape:
+    """What two names have in common that stand for each other in two runs, as `data-31a333ef` and `data-c283be0f`.
+
+    Args:
+        one: the name in the one run, in words and the signs between them.
+        other: the name in the other run, in as many.
+    """
+
+    def __init__(self, one: Sequence[str], other: Sequence[str]) -> None:
+        pairs = list(zip(one, other, strict=True))
+        # Where a part of it is drawn from a clock, another may be the same in these two runs only.
+        fixed = [a == b and not (number % 2 and _COUNTED.fullmatch(a)) for number, (a, b) in enumerate(pairs)]
+        self.text = "".join(a if same else "*" for same, (a, _) in zip(fixed, pairs, strict=True))
+        self._pattern = re.compile(
+            "".join(re.escape(a) if same else _like(a, b) for same, (a, b) in zip(fixed, pairs, strict=True))
+        )
+
+    def matches(self, name: str) -> bool:
+        """Whether a name is another one of them."""
+        return self._pattern.fullmatch(name) is not None
+
+
+def _like(one: str, other: str) -> str:
+    """A pattern of words that stand for each other."""
+    if one.isdigit() and other.isdigit():
+        return r"\d+"
+    return rf"\w{{{len(one)}}}" if len(one) == len(other) else r"\w+"
+
+
+def shapes(ones: Iterable[str], others: Iterable[str]) -> Iterator[Shape]:
+    """The shapes of names that only one of two runs has: each beside the one of the other run that is most like it."""
+    found = [_WORDS.split(each) for each in sorted(others)]
+    for each in sorted(ones):
+        words = _WORDS.split(each)
+        alike = [other for other in found if other[::2] == words[::2]]
+        if alike:
+            yield Shape(words, max(alike, key=lambda other: sum(map(str.__eq__, words, other))))
+
+
+# A number, a time or an id at the edge of what differs: more of it may differ in the next run.
+_AT_THE_END, _AT_THE_BEGINNING = re.compile(rb"[\w.:+-]*\Z"), re.compile(rb"\A[\w.:+-]*")
+
+
+def _is_one_more(found: bytes, usual: list[bytes]) -> bool:
+    """Whether what differs from run to run, such as a time with a fraction, is somewhat longer or shorter this time."""
+    size = len(usual[0])
+    least, most = min(usual), max(usual)
+    same = _common(least, most)
+    begin = _AT_THE_END.sub(b"", least[:same])
+    turned = [each[same:][::-1] for each in usual]
+    end = _AT_THE_BEGINNING.sub(b"", turned[0][: min(_common(turned[0], each) for each in turned)][::-1])
+    differs = size - len(begin) - len(end)
+    return (
+        len(found) >= len(begin) + len(end)
+        and found.startswith(begin)
+        and found.endswith(end)
+        and abs(len(found) - size) <= min(differs - 1, differs // 4 + 3)
+    )
 
 
 def _has_a_piece_twice(found: bytes, right: bytes) -> bool:

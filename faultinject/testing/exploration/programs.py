@@ -29,7 +29,17 @@ DEATH = 10.0
 
 
 class ProgramFailed(ReportedFailure):
-    """A program ended with another exit code than 0, or was ended."""
+    """A program ended with another exit code than 0, or was ended.
+
+    Args:
+        said: as for `ReportedFailure`.
+        output: likewise.
+        code: the exit code; None: it was ended.
+    """
+
+    def __init__(self, said: str, output: str = "", code: int | None = None) -> None:
+        super().__init__(said, output)
+        self.code = code
 
 
 class Program:
@@ -120,7 +130,7 @@ class Program:
         """
         code, output = self.run(within)
         if code and not self.killed:
-            raise ProgramFailed(ended_by(code), output)
+            raise ProgramFailed(ended_by(code), output, code)
 
     def end(self, why: str) -> None:
         """End the run because of something that it did."""
@@ -138,12 +148,12 @@ class Program:
             if process is None:  # pragma: no cover - it ended by itself just now
                 return
             self.killed = True
-            self._kill_all(process)
-            self.survives = bool(processes.living_after(DEATH, process.pid, self._mark))
+            self.survives = not self._kill_all(process)
 
-    def _kill_all(self, process: subprocess.Popen[bytes]) -> None:
+    def _kill_all(self, process: subprocess.Popen[bytes]) -> bool:
+        """Kill all of it; whether it is gone."""
         processes.kill_group(process)
-        processes.kill_marked(self._mark)
+        return processes.kill_marked(DEATH, process.pid, self._mark)
 
 
 def ended_by(code: int) -> str:

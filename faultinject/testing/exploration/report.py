@@ -181,6 +181,9 @@ def _group(group: Group, sweep: Sweep, wording: Wording) -> Iterator[str]:
     for number, (point, rule) in enumerate(zip(run.points, run.rules, strict=True)):
         word = "when" if number == 0 else "and"
         where = f"request {point.number} ({quoted(point.name)})"
+        if sweep.kills and run.first is None:
+            yield f"  at {where} the program was to be killed, and failed before"
+            break
         told = run.chosen[number].told(rule)
         if told:
             yield f"  {word} at {where} {told}"

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CRASH = "crash"
 """What the rule is called by which the program is killed."""
 
+NOT_RUN = (126, 127)
+"""What a shell exits with where there is no such program, or none that can be run."""
+
 
 class Aftermath:
     """What came of a program that was killed and run again, or ended well.
@@ -99,6 +102,10 @@ class Restart:
         try:
             self._second.check(self._within)
         except ProgramFailed as error:
+            if not found.killed and self._second is not self._first and error.code in NOT_RUN:
+                raise ConfigurationError(
+                    f"--recover cannot be run: {error}\n{error.output}".rstrip()
+                ) from None
             found.again = ProgramFailed(f"the second run: {error}", error.output)
         finally:
             found.after = self._holds()

@@ -136,7 +136,7 @@ def test_something_that_cannot_be_killed(storage, tmp_path, monkeypatch):
     """Its requests would be taken for those of the second run: that is no result."""
     from faultinject.testing.exploration import programs
 
-    monkeypatch.setattr(programs.processes, "living_after", lambda *_: 1)
+    monkeypatch.setattr(programs.processes, "kill_marked", lambda *_: False)
     _, error = explore(storage, tmp_path, command("appended", "right"))
     assert str(error) == "something of the program cannot be killed: its runs would mix"
 

@@ -92,3 +92,66 @@ def test_directories_named_by_ids():
     assert said({}, {f"/b/data/b7/b7{ID}": b"", f"/b/data/c7/c7{ID}": b""}, *ends) == [
         ("left behind", "WARN", "there are 2 objects /b/data/*/*, without a crash 1")
     ]
+
+
+def learned(*runs):
+    """What says what is wrong where these runs are right; of each there is what the store held at its end."""
+    keeper = Keeper()
+    for each in runs:
+        keeper.learn([each])
+    return lambda after: [
+        (each.check, each.verdict, each.message) for each in keeper.findings({}, dict.fromkeys(after, b"x"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "more", "name"),
+    [
+        ("data-31a333ef", "data-c283be0f", "data-00aa11bb", "data-*"),
+        ("tmpab_3x9qz", "tmpq1w2e3r4", "tmpzz__zz0a", "*"),
+        ("2026-11-23T16-05-10.877", "2026-11-23T16-05-10.013", "2026-11-24T00-00-00.001", "*-*-*-*-*.*"),
+        ("run-ab12cd/part-0", "run-0f9e8d/part-0", "run-aaaaaa/part-0", "run-*/part-*"),
+        (f"{ID}/job-99998", f"{ID}1/job-99999", f"{ID}2/job-100000", "*/job-*"),
+    ],
+)
+def test_names_that_two_runs_show_to_be_others(one, other, more, name):
+    """They are counted, whatever makes them; what is left behind beside them keeps its own name."""
+    findings = learned({f"/b/{one}": b"x"}, {f"/b/{other}": b"x"})
+    assert findings([f"/b/{more}"]) == []
+    assert findings([]) == [("object lost", "FAIL", f"there are 0 objects /b/{name}, without a crash 1")]
+    assert findings([f"/b/{one}", f"/b/{more}"]) == [
+        ("left behind", "WARN", f"there are 2 objects /b/{name}, without a crash 1")
+    ]
+    assert findings([f"/b/{more}", "/b/lock.lck"]) == [
+        ("left behind", "WARN", "/b/lock.lck (1 byte) is there, and not without a crash")
+    ]
+
+
+def test_names_that_both_runs_have():
+    """They are no others, whatever is beside them."""
+    findings = learned({"/b/lock": b"x", "/b/a1b2": b"x"}, {"/b/lock": b"x", "/b/c3d4": b"x"})
+    assert findings(["/b/lock", "/b/e5f6"]) == []
+    assert findings(["/b/e5f6"]) == [
+        ("object lost", "FAIL", "/b/lock is not there; without a crash it has 1 byte")
+    ]
+
+
+TIMES = b'{"at": 1795449479.1234567, "ok": true}', b'{"at": 1795449479.2345678, "ok": true}'
+
+
+@pytest.mark.parametrize(
+    ("content", "check"),
+    [
+        (b'{"at": 1795449499.123456, "ok": true}', None),
+        (b'{"at": 1795449501.5, "ok": true}', None),
+        (b'{"at": 1795449499.12', "other content"),
+        (TIMES[0] + b'{"at": 1795449479.2345678, "ok": true}', "other content"),
+        (TIMES[0] * 2, "written twice"),
+        (TIMES[0][:20], "half written"),
+        (b"", "half written"),
+    ],
+)
+def test_a_number_that_is_longer_or_shorter_in_some_runs(content, check):
+    """It is no damage that the fraction of a time ends with a zero; half of the content is."""
+    ends = {"/b/film": TIMES[0]}, {"/b/film": TIMES[1]}
+    assert [each[0] for each in said({}, {"/b/film": content}, *ends)] == ([check] if check else [])
