@@ -338,7 +338,7 @@ def test_a_recovery_that_does_not_exist(run, here):
     """A mistake in it is no finding."""
     code, output, errors = run(*CRASH, "--recover", "./unlock", "--", *command("locked", "right"))
     assert (code, output) == (2, "")
-    assert errors.startswith("faultinject: --recover cannot be run: exit code 127\n")
+    assert errors.startswith("faultinject: recover: it cannot be run: exit code 127\n")
 
 
 @pytest.mark.slow

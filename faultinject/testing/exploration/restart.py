@@ -104,7 +104,7 @@ class Restart:
         except ProgramFailed as error:
             if not found.killed and self._second is not self._first and error.code in NOT_RUN:
                 raise ConfigurationError(
-                    f"--recover cannot be run: {error}\n{error.output}".rstrip()
+                    f"recover: it cannot be run: {error}\n{error.output}".rstrip()
                 ) from None
             found.again = ProgramFailed(f"the second run: {error}", error.output)
         finally:
