@@ -8,10 +8,15 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen
-from typing import Any, AnyStr
+from typing import TYPE_CHECKING, Any, AnyStr
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PAUSE = 0.01
 """Seconds between two looks at processes that are about to end."""
+LOOKS = 10
+"""How often it is looked again where others start processes all the time; each takes some milliseconds."""
 
 
 class Child(Popen[AnyStr]):
@@ -53,19 +58,20 @@ def kill_marked(seconds: float, group: int, mark: str) -> bool:
         Whether all of them are gone.
     """
     end = time.monotonic() + seconds
-    while strays := living(group, mark):
-        for each in strays:
+    while True:
+        found = False
+        for each in _look(group, mark):
+            found = True
             with suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)
-        if time.monotonic() >= end:
-            return False
+        if not found or time.monotonic() >= end:
+            return not found
         time.sleep(PAUSE)
-    return True
 
 
 def living(group: int | None, mark: str) -> list[int]:
     """The processes of the group that live, and those whose environment has the mark; none where the system does not tell."""
-    return [int(each.name) for each in Path("/proc").glob("[0-9]*") if _lives(each, group, mark.encode())]
+    return list(_look(group, mark))
 
 
 def living_after(seconds: float, group: int | None, mark: str) -> int:
@@ -78,9 +84,37 @@ def living_after(seconds: float, group: int | None, mark: str) -> int:
     return number
 
 
-def _lives(process: Path, group: int | None, mark: bytes) -> bool:
+def _look(group: int | None, mark: str) -> Iterator[int]:
+    """Those of `living`, the newest first: one that becomes another each moment is killed before the next one is there."""
+    for _ in range(LOOKS):
+        before, found = _started(), False
+        try:
+            names = [each.name for each in Path("/proc").iterdir()]
+        except OSError:  # pragma: no cover - not on Linux
+            return
+        for each in sorted((int(name) for name in names if name.isdecimal()), reverse=True):
+            if _lives(each, group, mark.encode()):
+                found = True
+                yield each
+        # What is started during a look may be missed by it, and what has started it may have ended before its turn.
+        if found or _started() == before:
+            return
+
+
+def _started() -> bytes:
+    """How many processes and threads the system has started."""
+    text = _read("stat")
+    at = text.find(b"\nprocesses ")
+    return text[at : text.find(b"\n", at + 1)]
+
+
+def _lives(process: int, group: int | None, mark: bytes) -> bool:
     try:
-        state, _, its_group, *_ = (process / "stat").read_text().rpartition(")")[2].split()
-        return state not in "ZX" and (int(its_group) == group or mark in (process / "environ").read_bytes())
+        state, _, its_group, *_ = _read(f"{process}/stat").rpartition(b")")[2].split()
+        return state not in b"ZX" and (int(its_group) == group or mark in _read(f"{process}/environ"))
     except OSError:  # pragma: no cover - it has ended meanwhile, or is another user's
         return False
+
+
+def _read(name: str) -> bytes:
+    return Path("/proc", name).read_bytes()

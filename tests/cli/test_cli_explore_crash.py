@@ -191,6 +191,37 @@ os.remove("over")
 
 
 @pytest.mark.slow
+def test_a_process_that_is_another_one_each_moment(run, here):
+    """Whoever looks for it finds nothing of it for a moment; it is killed all the same."""
+    source = """
+if os.fork() == 0:
+    os.setsid()
+    beats = os.open("beats", os.O_WRONLY)
+    open("begun", "w").close()
+    for _ in range(3000):
+        os.write(beats, b".")
+        time.sleep(0.005)
+        if os.fork():
+            os._exit(0)
+        os.setsid()
+    os._exit(0)
+while not os.path.exists("begun"):
+    time.sleep(0.01)
+bucket()
+ask("PUT", "/films/cat", b"meow")
+"""
+    os.mkfifo("beats")
+    beats = os.open("beats", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        code, _, errors = run(*CRASH, "--reset", "rm -f begun", "--", *program(here, source))
+        assert (code, errors) == (0, "")
+        assert os.read(beats, 1_000_000)
+        assert os.read(beats, 1) == b"", "a process that still has its end open"
+    finally:
+        os.close(beats)
+
+
+@pytest.mark.slow
 def test_a_second_run_that_always_fails(run, here):
     """It does so where nothing was killed, too: then what the store holds is the judge, and that is said."""
     source = """
