@@ -81,6 +81,7 @@ def test_the_repaired_version(run, here):
     assert (found["findings"], found["left_out"], found["faults"]) == ([], [], [])
 
 
+@pytest.mark.slow
 def test_as_data(run, here):
     """Where it was killed, and what the store lacks."""
     code, output, _ = run(*CRASH, "--json", "--reset", "rm -f done", "--", *command("appended", "wrong"))

@@ -79,7 +79,9 @@ def line_of(name, time, operation, method, path, status, code):
             return f'192.0.2.3 - - [{told}] "{method} {path} HTTP/1.1" {status} 12 "-" "x"'
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    "name", [each if each == "s3" else pytest.param(each, marks=pytest.mark.slow) for each in FORMATS]
+)
 def test_known_rates_are_found(name, tmp_path):
     """Each within the interval that is told of it; then the learned scenario gives the same mix."""
     vendor = VENDORS[name]
