@@ -48,15 +48,7 @@ class Proxy:
         if scope["type"] == "lifespan":
             await _live(receive, send)
             return
-        asked: Asked = scope[KEY]
-        try:
-            await self._go_on(asked, scope, receive, send)
-        except asyncio.CancelledError:
-            if not asked.line.ends:
-                raise
-            # The proxy has waited long enough. Its client sees that this was not all.
-            asked.line.abort()
-            asked.give_up()
+        await self._go_on(scope[KEY], scope, receive, send)
 
     async def _go_on(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
         # uvicorn begins the next request when an answer is written, which is before this one is over.

@@ -144,7 +144,7 @@ def test_a_group_is_each_of_its_errors(export):
 
 def test_a_group_in_istio(export):
     """One route with the whole chance where its errors have one status; else it is left out: no request comes to a second route."""
-    found = export("istio", "jss:@throttle,probability=0.3,name=g", "gateway:@server,name=h")
+    found = export("istio", "cos:@throttle,probability=0.3,name=g", "gateway:@server,name=h")
     routes = yaml.safe_load(found.text)["spec"]["http"]
     assert [route.get("fault", {}).get("abort", {}).get("percentage") for route in routes] == [
         {"value": 30.0},

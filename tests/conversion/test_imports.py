@@ -254,6 +254,8 @@ def stub(response, name=None, **more):
          "latency,path=/a,delay=19ms..19ms", [], [".delayDistribution"]),
         ({"proxyBaseUrl": "http://x", "delayDistribution": {"type": "lognormal", "median": 80, "sigma": 0.4, "maxValue": 100}},
          "latency,path=/a,delay=41ms..0.1s", [], [".delayDistribution"]),
+        ({"proxyBaseUrl": "http://x", "delayDistribution": {"type": "lognormal", "median": 80, "sigma": 0.4}},
+         "latency,path=/a,delay=41ms..154ms", [], [".delayDistribution"]),
         ({"proxyBaseUrl": "http://x", "fixedDelayMilliseconds": 3_600_001}, "latency,path=/a,delay=1h", [], [""]),
         ({"status": 200, "body": "0123456789", "chunkedDribbleDelay": {"numberOfChunks": 5, "totalDuration": 1000}}, "drip,path=/a,rate=10", [], ["", ".chunkedDribbleDelay"]),
         ({"status": 200, "chunkedDribbleDelay": {"numberOfChunks": 5, "totalDuration": 1000}}, None, [".chunkedDribbleDelay"], [""]),

@@ -127,6 +127,19 @@ def test_names_that_two_runs_show_to_be_others(one, other, more, name):
     ]
 
 
+def test_several_names_that_are_others():
+    """They are of one kind; a name that only one run has, and that is like none of the other, may be there and may not."""
+    findings = learned(
+        dict.fromkeys(("/b/data-31a333ef", "/b/data-aabbccdd", "/b/cache"), b"x"),
+        dict.fromkeys(("/b/data-c283be0f", "/b/data-00112233"), b"x"),
+    )
+    assert findings(["/b/data-0f0f0f0f", "/b/data-1e1e1e1e"]) == []
+    assert findings(["/b/data-0f0f0f0f", "/b/data-1e1e1e1e", "/b/cache"]) == []
+    assert findings(["/b/data-0f0f0f0f"]) == [
+        ("object lost", "FAIL", "there is 1 object /b/data-*, without a crash 2")
+    ]
+
+
 def test_names_that_both_runs_have():
     """They are no others, whatever is beside them."""
     findings = learned({"/b/lock": b"x", "/b/a1b2": b"x"}, {"/b/lock": b"x", "/b/c3d4": b"x"})
