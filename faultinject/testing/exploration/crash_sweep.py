@@ -93,7 +93,7 @@ class CrashSweep(Sweep):
         self._ways: set[tuple[str, ...]] = set()
         self._again = ""
         self._learned = 0.0
-        self._unkept = False
+        self._unkept = self._ended_before = False
 
     @property
     def patience(self) -> float | None:
@@ -125,7 +125,9 @@ class CrashSweep(Sweep):
         missing = found is None and not any(_is(self._only, each) for each in self.finished)
         if self._only and missing and self._share[1] == 1:
             raise ExplorationFailed(
-                f"no run of this exploration is {self._only}; copy a scenario from its report"
+                f"{self._only}: the body of its request ended before the crash came; run it again"
+                if self._ended_before
+                else f"no run of this exploration is {self._only}; copy a scenario from its report"
             )
         return found
 
@@ -212,6 +214,7 @@ class CrashSweep(Sweep):
             first=aftermath.first if aftermath.killed else None,
         )
         if self._is_to_be_tried_again(finished):
+            self._ended_before = self._current is None
             return finished
         if len(finished.points) == 1 and finished.reached:
             self._follow(finished, second)
