@@ -42,6 +42,7 @@ def program(here, source):
     return [sys.executable, "-S", str(path)]
 
 
+@pytest.mark.slow
 def test_a_lock_that_nobody_takes_back(run, here):
     """The whole report; its last line shows the failure again, and nothing else."""
     words = command("locked", "wrong")

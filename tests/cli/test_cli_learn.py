@@ -111,6 +111,7 @@ def test_no_error_is_data_too(run, tmp_path):
 
 
 @pytest.mark.live
+@pytest.mark.slow
 def test_last_tuesday_comes_again(run, start, log, tmp_path):
     """A log, the scenario that is learned from it, a server with that, the same requests: the same shares of errors."""
     import http.client

@@ -156,6 +156,7 @@ def test_it_ends_in_the_middle_of_a_transfer(start, way):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "asked"),
     [

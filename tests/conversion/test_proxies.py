@@ -272,6 +272,7 @@ def test_operations_are_those_of_the_middleware(proxy, target):
             )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", PROXIES)
 def test_the_rate(proxy, target):
     """As many requests fail as the probability says, within five standard deviations; and none at 0."""
