@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.testing.exploration import crashing
-
 pytestmark = pytest.mark.live
+
+# Not imported: to the oldest pytest, `tests.testing` is no package here.
+CRASHING = str(Path(__file__).parents[1] / "exploration" / "crashing.py")
 
 TEST = f"""
     import os, sys
@@ -23,7 +25,7 @@ TEST = f"""
         with faults.pause():
             requests.put(storage.url + "/films", timeout=10)
         faults.run(
-            [sys.executable, "-S", {crashing.__file__!r}, "appended", HOW],
+            [sys.executable, "-S", {CRASHING!r}, "appended", HOW],
             env={{**os.environ, "ENDPOINT": storage.url}}, cwd=tmp_path, store=storage,
         )
         with faults.pause():
