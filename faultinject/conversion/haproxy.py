@@ -108,9 +108,8 @@ def _done(spoken: Spoken, remarks: Remarks) -> str:
 
 def _said(answer: Answer) -> str:
     body = ""
-    if (
-        answer.content_type and answer.body
-    ):  # an empty text is none to HAProxy, and a type without one an error
+    # An empty text is none to HAProxy, and a type without a text an error.
+    if answer.content_type and answer.body:
         body = f" content-type {quoted(answer.content_type.encode())} string {quoted(answer.body)}"
     headers = "".join(f" hdr {_name(name)} {_format(value)}" for name, value in answer.headers)
     return body + headers

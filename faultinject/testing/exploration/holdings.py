@@ -48,7 +48,7 @@ class Keeper:
         self._ends: list[Holdings] = []
         self._seen: set[str] = set()
         self._runs: list[set[str]] = []
-        self._shapes: list[Shape] = []
+        self._shapes: dict[str, Shape] = {}
 
     def learn(self, ends: Iterable[Holdings]) -> None:
         """Take what a store held at the end of one run: after the program had run once, and when it had run again."""
@@ -59,8 +59,7 @@ class Keeper:
             names |= set(map(_name, each))
         for other in self._runs:
             for shape in shapes(names - other, other - names):
-                if shape.text not in [each.text for each in self._shapes]:
-                    self._shapes.append(shape)
+                self._shapes.setdefault(shape.pattern.pattern, shape)
         self._runs.append(names)
 
     def findings(self, before: Holdings, after: Holdings) -> list[Finding]:
@@ -135,7 +134,7 @@ class Keeper:
         """What an object is called whose name is another in each run; None: it has the same one."""
         name = _name(path)
         if not all(name in each for each in self._runs):
-            for shape in self._shapes:
+            for shape in self._shapes.values():
                 if shape.matches(name):
                     return shape.text
         return None if without_ids(path) == path else name
@@ -166,6 +165,10 @@ class Shape:
     Args:
         one: the name in the one run, in words and the signs between them.
         other: the name in the other run, in as many.
+
+    Attributes:
+        text: what they are called, with a star for each word that differs.
+        pattern: of all such names.
     """
 
     def __init__(self, one: Sequence[str], other: Sequence[str]) -> None:
@@ -173,20 +176,22 @@ class Shape:
         # Where a part of it is drawn from a clock, another may be the same in these two runs only.
         fixed = [a == b and not (number % 2 and _COUNTED.fullmatch(a)) for number, (a, b) in enumerate(pairs)]
         self.text = "".join(a if same else "*" for same, (a, _) in zip(fixed, pairs, strict=True))
-        self._pattern = re.compile(
+        self.pattern = re.compile(
             "".join(re.escape(a) if same else _like(a, b) for same, (a, b) in zip(fixed, pairs, strict=True))
         )
 
     def matches(self, name: str) -> bool:
         """Whether a name is another one of them."""
-        return self._pattern.fullmatch(name) is not None
+        return self.pattern.fullmatch(name) is not None
 
 
 def _like(one: str, other: str) -> str:
     """A pattern of words that stand for each other."""
-    if one.isdigit() and other.isdigit():
-        return r"\d+"
-    return rf"\w{{{len(one)}}}" if len(one) == len(other) else r"\w+"
+    number = one.isdigit() and other.isdigit()
+    if len(one) != len(other):
+        return r"\d+" if number else r"\w+"
+    # Numbers may be longer next time. Or they are the beginnings of ids, which happen to have no letter.
+    return rf"(?:\d+|\w{{{len(one)}}})" if number else rf"\w{{{len(one)}}}"
 
 
 def shapes(ones: Iterable[str], others: Iterable[str]) -> Iterator[Shape]:

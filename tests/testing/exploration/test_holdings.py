@@ -127,6 +127,21 @@ def test_names_that_two_runs_show_to_be_others(one, other, more, name):
     ]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("x-1234",), ("x-8765",)),
+        (("x-1234", "x-9fd3"), ("x-8765", "x-b7a0")),
+    ],
+)
+def test_ids_that_happen_to_have_digits_alone(one, other):
+    """The next one may have letters; a number may be longer."""
+    findings = learned(*(dict.fromkeys([f"/b/{each}" for each in names], b"x") for names in (one, other)))
+    more = ["/b/x-0bad", "/b/x-beef"][: len(one)]
+    assert findings(more) == []
+    assert findings([*more[1:], "/b/x-10000"]) == []
+
+
 def test_several_names_that_are_others():
     """They are of one kind; a name that only one run has, and that is like none of the other, may be there and may not."""
     findings = learned(
