@@ -8,6 +8,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
+import threading
 import time
 from ast import literal_eval
 from pathlib import Path
@@ -64,6 +66,20 @@ def pytest_addoption(parser):
     parser.addoption(
         "--update-golden", action="store_true", help="write golden files anew from what is said today"
     )
+
+
+@pytest.fixture(autouse=True)
+def no_test_leaves_its_redis_to_the_next():
+    """A server that is gone is told for as long as the process lives, which would meet what later tests do to the clock."""
+    yield
+    beside = sys.modules.get("faultinject.counts.redis_beside")
+    end = time.monotonic() + 30
+    while any(each.name == "faultinject redis" for each in threading.enumerate()):
+        assert time.monotonic() < end, "it hangs, or always has more to do"
+        for each in list(beside._all):
+            with each._lock:
+                each._due.clear()
+        time.sleep(0.005)
 
 
 @pytest.fixture
