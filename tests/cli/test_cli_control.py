@@ -210,6 +210,8 @@ class Odd(BaseHTTPRequestHandler):
         kind, _, text = self.server.says.partition("|")
         status, _, reason = kind.partition(" ")
         body = text.encode()
+        # A connection that is closed with unread bytes is reset, and the client may lose the end of the answer.
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.send_response(int(status))
         if reason:
             self.send_header("Content-Type", reason)
