@@ -41,12 +41,20 @@ KEYS = {
 }  # fmt: skip
 """The keys that do something else than to write themselves, with their Windows codes."""
 SHIFT, CONTROL = 8, 2
-WHERE = """(() => {
-    const found = [...document.querySelectorAll(%s)].find(each => each.checkVisibility());
-    if (!found) return null;
-    found.scrollIntoView({block: "center", behavior: "instant"});
-    const box = found.getBoundingClientRect();
-    return [box.left + box.width / 2, box.top + box.height / 2];
+# Asked again until it is the same in two frames: what is above it may still grow, and Chromium scrolls after it a frame later.
+WHERE = """(async () => {
+    let middle = null;
+    for (let frame = 0; frame < 100; frame += 1) {
+        const found = [...document.querySelectorAll(%s)].find(each => each.checkVisibility());
+        if (!found) return null;
+        found.scrollIntoView({block: "center", behavior: "instant"});
+        await new Promise(painted => { requestAnimationFrame(painted); setTimeout(painted, 500); });
+        const {left, top, width, height} = found.getBoundingClientRect();
+        const before = middle;
+        middle = [left + width / 2, top + height / 2];
+        if (before && before[0] === middle[0] && before[1] === middle[1]) return middle;
+    }
+    throw new Error("it does not stand still");
 })()"""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.control.page import IN_CHROMIUM, open_form, row, shows
@@ -79,6 +81,49 @@ def test_it_can_be_read(opened, server, look):
     shows(browser, "#detail .bytes", "<Code>SlowDown</Code>")
     assert browser.evaluate(TOO_WIDE) == []
     assert browser.evaluate(PALE) == []
+
+
+# Shows one state after the other, with that many requests in the chart, and where each control is then.
+PLACES = """Promise.all(["power", "rules", "chart"].map(each => import(`./static/${each}.js`))).then(([power, rules, chart]) => {
+    const svg = document.querySelector("#chart"), note = document.querySelector("#chart-note");
+    return %s.map(([requests, state]) => {
+        for (let each = 0; each < requests; each += 1) chart.note(state.now, true);
+        note.textContent = chart.show(svg, state.now);
+        power.show(state);
+        rules.show(state);
+        return Object.fromEntries([...document.querySelectorAll("main button, main input, main select")]
+            .filter(each => each.checkVisibility())
+            .map((each, index) => {
+                const {left, top, width, height} = each.getBoundingClientRect();
+                return [each.id || each.ariaLabel || `switch ${index}`, [left, top, width, height].map(Math.round)];
+            }));
+    });
+})"""
+
+
+@pytest.mark.parametrize("width", [360, 480, 720, 721, 900, 1100])
+def test_nothing_moves_away_under_the_mouse(opened, server, width):
+    """What requests and the time alone change on the page leaves each button where it is."""
+    rules = [f"cos:SlowDown,path={'photos/' * number},name={'a' * number}" for number in range(1, 16)]
+    opened("\n".join(rules), width=width)
+    state = server.state()
+    busy = {
+        **state,
+        "totals": dict.fromkeys(state["totals"], 999_999),
+        "active": 100,
+        "rules": [
+            {**each, "matched": 999_999, "injected": 999_999, "failed": 999_999, "spent": True}
+            for each in state["rules"]
+        ],
+    }
+    ends = {**busy, "until": state["now"] + 35_999}
+    over = {**busy, "on": False, "until": state["now"] - 1}
+    browser = opened("\n".join(rules), width=width)
+    said = json.dumps([[0, state], [1, state], [12_344, busy], [0, ends], [0, over]])
+    idle, *later = browser.evaluate(PLACES % said)
+    assert len(idle) > 3 * len(rules)
+    for each in later:
+        assert {name: (was, each[name]) for name, was in idle.items() if each[name] != was} == {}
 
 
 def test_every_control_has_a_name(opened, server):
