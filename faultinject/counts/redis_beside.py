@@ -57,14 +57,17 @@ class Beside(PerProcess):
             self._runs = False
 
     def finish(self) -> None:
-        """Do what is left, as the process ends."""
+        """Do what is left, as the process ends, behind what is being done: its thread would end with the process."""
         if self._pid == os.getpid():
-            for work in list(self._due):
-                _done(work)
+            with self._round:
+                for work in list(self._due):
+                    _done(work)
 
     def _begin(self) -> None:
         # Looked up now: what gevent makes of it in a worker holds for this process.
         self._lock = threading.Lock()
+        # Held from when work is no longer due until it is done.
+        self._round = threading.Lock()
         self._due: dict[Work, float] = {}
         self._runs = False
 
@@ -73,20 +76,21 @@ class Beside(PerProcess):
         while True:
             # Not the one that was there when this module was loaded: a greenlet would keep all others from going on.
             time.sleep(wait)
-            with self._lock:
-                due, self._due = self._due, {}
-                if not due:
-                    self._runs = False
-                    return
-            slept, wait = wait, STEP
-            for work, left in due.items():
-                again: float | None = left - slept
-                if left <= slept:
-                    again = _done(work)
-                    wait = LINGER
-                if again is not None:
-                    with self._lock:
-                        self._due[work] = again
+            with self._round:
+                with self._lock:
+                    due, self._due = self._due, {}
+                    if not due:
+                        self._runs = False
+                        return
+                slept, wait = wait, STEP
+                for work, left in due.items():
+                    again: float | None = left - slept
+                    if left <= slept:
+                        again = _done(work)
+                        wait = LINGER
+                    if again is not None:
+                        with self._lock:
+                            self._due[work] = again
 
 
 class Errand:

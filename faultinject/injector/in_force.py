@@ -134,10 +134,14 @@ class InForce:
         if not self._count_storage.shown:
             self._disarm(why)
             return
-        # The others are told beside the request that has found it out: it may be served by an event loop.
+        # The others are told beside the request that has found it out: it may be served by an event loop. A process that ends
+        # because its app fails ends behind that.
         from threading import Thread
 
-        Thread(target=self._disarm, args=(why,), daemon=True).start()
+        try:
+            Thread(target=self._disarm, args=(why,), daemon=False).start()
+        except RuntimeError:  # there is no room for one, or the interpreter ends
+            self._disarm(why)
 
     def _disarm(self, why: str) -> None:
         from contextlib import suppress

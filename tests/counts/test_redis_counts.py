@@ -13,6 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -484,6 +485,41 @@ def test_takes_that_are_given_back_beside(make_redis_counts, own_server, monkeyp
                 counts.take(Take(0, "", 1))
             server.start()
             assert not counts.take(Take(0, "", 1))
+
+
+@pytest.mark.parametrize("how", ["returns", "raises", "multiprocessing"])
+def test_a_process_that_ends_waits_for_what_is_being_told(how):
+    """The thread that tells it would end with the process, and what it has taken up be lost."""
+    program = f"""
+        import multiprocessing
+        import sys
+        import threading
+        from faultinject.counts.redis_beside import Beside, Errand
+
+        def main():
+            ends = threading.Event()
+            beside = Beside()
+
+            def tell():
+                begun.set()
+                ends.wait(0.3)  # never set: as long as a slow server may take
+                print("told", flush=True)
+
+            begun = threading.Event()
+            Errand(beside, tell).soon()
+            begun.wait(20)
+
+        if {how!r} == "multiprocessing":
+            process = multiprocessing.get_context("fork").Process(target=main)
+            process.start()
+            process.join()
+        else:
+            main()
+            if {how!r} == "raises":
+                sys.exit(3)
+    """
+    ran = subprocess.run([sys.executable, "-c", dedent(program)], capture_output=True, text=True)
+    assert (ran.stdout, ran.stderr) == ("told\n", "")
 
 
 def test_a_child_does_not_tell_what_its_parent_could_not(own_server, monkeypatch):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
+from textwrap import dedent
 
 import pytest
 
@@ -141,6 +144,34 @@ def test_a_hand_that_armed_while_nobody_looked(tmp_path):
         assert time.monotonic() < end
         time.sleep(0.01)
     assert other.disarmed == f"{BOUND}: 4 of 4 requests (100 %) failed by themselves within 1 h"
+
+
+def test_a_process_that_fails_and_ends_tells_the_others(tmp_path):
+    """Apps that fail are often ended, and started anew: the others are told before."""
+    store = f"file:{tmp_path}/store"
+    other = Injector(Scenario("http:418", abort=BOUND), seed=1, store=store, environ={})
+    program = f"""
+        from faultinject import Injector, Scenario
+        injector = Injector(Scenario("http:418", abort={BOUND!r}), seed=1, store={store!r}, environ={{}})
+        for _ in range(4):
+            injector.own_plan.watch.note(failed=True)
+    """
+    subprocess.run([sys.executable, "-c", dedent(program)], check=True)
+    other.catch_up()
+    assert not other.enabled
+
+
+def test_a_process_that_has_no_room_for_a_thread(tmp_path, monkeypatch):
+    """It tells the others, too."""
+
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    injector = Injector(Scenario("http:418", abort=BOUND), seed=1, store=f"file:{tmp_path}/store", environ={})
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    for _ in range(4):
+        injector.own_plan.watch.note(failed=True)
+    assert not injector.enabled
 
 
 @pytest.mark.parametrize("first", ["told", "by itself"])

@@ -112,6 +112,8 @@ def learned(*runs):
         ("2026-11-23T16-05-10.877", "2026-11-23T16-05-10.013", "2026-11-24T00-00-00.001", "*-*-*-*-*.*"),
         ("run-ab12cd/part-0", "run-0f9e8d/part-0", "run-aaaaaa/part-0", "run-*/part-*"),
         (f"{ID}/job-99998", f"{ID}1/job-99999", f"{ID}2/job-100000", "*/job-*"),
+        ("job-99", "job-100", "job-101", "job-*"),
+        ("user-al", "user-bob", "user-carol", "user-*"),
     ],
 )
 def test_names_that_two_runs_show_to_be_others(one, other, more, name):
@@ -140,6 +142,14 @@ def test_ids_that_happen_to_have_digits_alone(one, other):
     more = ["/b/x-0bad", "/b/x-beef"][: len(one)]
     assert findings(more) == []
     assert findings([*more[1:], "/b/x-10000"]) == []
+
+
+def test_numbers_of_several_lengths():
+    """They are counted up: what is no number is none of them."""
+    findings = learned({"/b/job-99": b"x"}, {"/b/job-100": b"x"})
+    assert findings(["/b/job-101", "/b/job-lock"]) == [
+        ("left behind", "WARN", "/b/job-lock (1 byte) is there, and not without a crash")
+    ]
 
 
 def test_several_names_that_are_others():
