@@ -16,10 +16,11 @@ from faultinject.control.server import Server
 from tests.adapters.live import uvicorn_server, waitress_server, werkzeug_server
 from tests.audit.browser import Browser
 from tests.control import page
+from tests.hooks.launch import HEALTHCHECK
 from tests.ports import ReservedPort
 
 TOKEN = "open-sesame"
-PATIENCE = 90.0
+PATIENCE = HEALTHCHECK + 90.0
 RULES = "cos:SlowDown,name=slow,path=photos/,times=2 http:503,path=b/"
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from faultinject import Injector
 from faultinject.control.server import Server
+from tests.hooks.launch import HEALTHCHECK
 
 from .conftest import PATIENCE, TOKEN, Client, until
 
@@ -53,8 +54,7 @@ class Program:
             "FAULTINJECT_ENABLED": "1",
             "FAULTINJECT_TOKEN": TOKEN,
             "PYTHONUNBUFFERED": "1",
-            # A busy machine may keep a worker from answering uvicorn for five seconds, which would kill it.
-            "UVICORN_TIMEOUT_WORKER_HEALTHCHECK": "60",
+            "UVICORN_TIMEOUT_WORKER_HEALTHCHECK": str(HEALTHCHECK),
             **variables,
         }
         with self.log.open("wb") as log:

@@ -31,10 +31,25 @@ ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503,times=100,path=
 
 
 def metrics(server):
-    text = server.get("/metrics")[1].decode()
+    status, body = server.get("/metrics")
+    assert status == 200, server.log
     return {
-        name: float(value) for name, value in re.findall(r"^(faultinject_\S+) (\S+)$", text, re.MULTILINE)
+        name: float(value) for name, value in re.findall(r"^(faultinject_\S+) (\S+)$", body.decode(), re.MULTILINE)
     }
+
+
+def until_have_files(server, places, number):
+    """Wait until so many processes have files: prometheus_client fails to read one that is made and not yet written in.
+
+    With `--preload` these are the master at first, and then each worker that has counted something.
+    """
+
+    def have():
+        # The one that each process makes last.
+        files = [*places.glob("gauge_livemax_*.db")]
+        return len(files) == number and all(each.stat().st_size for each in files)
+
+    server.until(have)
 
 
 @pytest.mark.slow
@@ -45,6 +60,7 @@ def test_the_sum_over_all_workers(name, start, tmp_path):
     if way.missing:
         pytest.skip(way.missing)
     server = start(way, PROMETHEUS_MULTIPROC_DIR=str(tmp_path), **ON)
+    until_have_files(server, tmp_path, 1 if "--preload" in name else 4)
     statuses = []
 
     def ask():
@@ -72,6 +88,7 @@ def test_a_worker_is_killed(name, start, tmp_path):
     places = tmp_path / "metrics"
     places.mkdir()
     way = Way(f"{WAYS[name].line} -c {tmp_path}/conf.py --timeout 300")
+    preload = "--preload" in name
     rule = "http:503,delay=1h,path=photos/"
     server = start(
         way,
@@ -79,14 +96,18 @@ def test_a_worker_is_killed(name, start, tmp_path):
         FAULTINJECT_MAX_ACTIVE="1",
         **ON | {"FAULTINJECT_RULES": rule},
     )
+    until_have_files(server, places, 1 if preload else 4)
     waiting = Thread(target=server.get, args=("/photos/slow",))
     waiting.start()
+    until_have_files(server, places, 2 if preload else 4)
     server.until(lambda: metrics(server)["faultinject_active"] == 1)
     assert metrics(server)["faultinject_max_active"] == 1
     server.until(lambda: server.lines("/photos/slow"))
     [line] = server.lines("/photos/slow")
     os.kill(line["pid"], signal.SIGKILL)
     waiting.join()
+    server.until(lambda: not (places / f"gauge_livemax_{line['pid']}.db").exists())
+    until_have_files(server, places, 1 if preload else 4)
     server.until(lambda: metrics(server)["faultinject_active"] == 0)
     found = metrics(server)
     assert (found["faultinject_requests_total"], found["faultinject_max_active"]) == (1, 1)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.hooks.launch import HEALTHCHECK
+
 SERVING = '''
 import contextlib
 import os
@@ -92,8 +94,7 @@ asgi = faultinject.install(apps.asgi)
 GUNICORN = (
     '"-m", "gunicorn", "-w", "2", "-b", "127.0.0.1:0", "--no-control-socket", "--graceful-timeout", "2"'
 )
-# uvicorn kills a worker that does not answer it for five seconds, which a busy machine may keep it from.
-UVICORN = '"-m", "uvicorn", "--workers", "2", "--port", "0", "--timeout-worker-healthcheck", "60"'
+UVICORN = f'"-m", "uvicorn", "--workers", "2", "--port", "0", "--timeout-worker-healthcheck", "{HEALTHCHECK}"'
 FIXTURE = """
 import os
 import subprocess
