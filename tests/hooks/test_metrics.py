@@ -34,7 +34,8 @@ def metrics(server):
     status, body = server.get("/metrics")
     assert status == 200, server.log
     return {
-        name: float(value) for name, value in re.findall(r"^(faultinject_\S+) (\S+)$", body.decode(), re.MULTILINE)
+        name: float(value)
+        for name, value in re.findall(r"^(faultinject_\S+) (\S+)$", body.decode(), re.MULTILINE)
     }
 
 
