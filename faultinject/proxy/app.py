@@ -53,7 +53,7 @@ class Proxy:
     async def _go_on(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
         # uvicorn begins the next request when an answer is written, which is before this one is over.
         async with asked.line.turn:
-            asked.line.forget()
+            asked.line.begin()
             with (
                 nullcontext()
                 if asked.line.upstream
@@ -179,9 +179,9 @@ class _Exchange:
                 await send({"type": "http.response.body", "body": bytes(event.data), "more_body": True})
             else:
                 assert isinstance(event, h11.EndOfMessage)
-                line.end_with(event.headers.raw_items())
                 self._over = True
-                await send({"type": "http.response.body", "body": b""})
+                with line.ending(event.headers.raw_items()):
+                    await send({"type": "http.response.body", "body": b""})
 
     async def _begin(self, event: h11.Response) -> None:
         status, headers = event.status_code, event.headers.raw_items()
@@ -191,20 +191,15 @@ class _Exchange:
         for at, (name, value) in enumerate(headers):
             # uvicorn would wait for that many bytes, or refuse what many servers put into cookies.
             if (bodiless and name.lower() in _FRAMING) or _CONTROLS.search(value):
-                untold.append((at, name, value))
+                untold.append(at)
             else:
                 told.append((name.lower(), value))
-        self._asked.line.spell(
-            Spelling(
-                status,
-                event.reason,
-                headers,
-                untold,
-                to_the_end=not bodiless and self._method != "HEAD" and names.isdisjoint(_FRAMING),
-            )
-        )
+        to_the_end = not bodiless and self._method != "HEAD" and names.isdisjoint(_FRAMING)
         self._started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": told})
+        with self._asked.line.spelling(
+            Spelling(status, event.reason, headers, untold, to_the_end=to_the_end)
+        ):
+            await self._send({"type": "http.response.start", "status": status, "headers": told})
 
     async def _end(self, broken: Broken) -> None:
         """As the server behind has ended it; where it has not, say why there is no answer."""

@@ -224,9 +224,7 @@ class Front(HttpToolsProtocol):
                 self._say_refusal()
 
     def _say_refusal(self) -> None:
-        self.line.write(self._refusal)
-        self.line.close()
-        self.line.leave()
+        self.line.refuse(self._refusal)
 
 
 def _ending_with(app: ASGI3Application) -> ASGI3Application:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from typing import Any
 
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -47,7 +48,7 @@ class Spelling:
         status: of the answer.
         reason: its phrase.
         headers: names in their case and order.
-        untold: those of them that uvicorn was not told of, each with its place among all.
+        untold: places of those of them that uvicorn was not told of.
         to_the_end: whether the end of the connection is that of the answer.
     """
 
@@ -58,24 +59,22 @@ class Spelling:
         status: int,
         reason: bytes,
         headers: RawHeaders,
-        untold: Sequence[tuple[int, bytes, bytes]] = (),
+        untold: Collection[int] = (),
         *,
         to_the_end: bool = False,
     ) -> None:
-        self._start = b"HTTP/1.1 %d " % status, reason
+        self._start = b"HTTP/1.1 %d %b" % (status, reason)
         self._headers = headers
         self._untold = untold
         self.to_the_end = to_the_end
 
-    def of(self, head: bytes) -> bytes | None:
-        """The head that uvicorn has made, spelled so; None: it is that of another answer."""
-        start, reason = self._start
-        first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
-        if not first.startswith(start):
-            return None
+    def of(self, head: bytes) -> bytes:
+        """The head that uvicorn has made, spelled so."""
+        _, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
         spelled: dict[bytes, list[bytes]] = {}
-        for name, _ in self._headers:
-            spelled.setdefault(name.lower(), []).append(name)
+        for at, (name, _) in enumerate(self._headers):
+            if at not in self._untold:
+                spelled.setdefault(name.lower(), []).append(name)
         told = []
         for line in lines:
             if self.to_the_end and line == _CHUNKED:
@@ -83,9 +82,9 @@ class Spelling:
             name, colon, value = line.partition(b":")
             names = spelled.get(name)
             told.append((names.pop(0) if names else name) + colon + value)
-        for at, name, value in self._untold:
-            told.insert(at, b"%b: %b" % (name, value))
-        return b"\r\n".join((start + reason, *told, b"", b""))
+        for at in sorted(self._untold):
+            told.insert(at, b"%b: %b" % self._headers[at])
+        return b"\r\n".join((self._start, *told, b"", b""))
 
 
 class Line(asyncio.Transport):
@@ -112,20 +111,40 @@ class Line(asyncio.Transport):
         self._lingers: asyncio.TimerHandle | None = None
         self._dropped = 0
         self._spelling: Spelling | None = None
-        self._bare = False
+        self._spelled = self._bare = False
         self._trailers: RawHeaders = ()
 
-    def spell(self, spelling: Spelling) -> None:
-        """Have the head of the next answer with its status spelled so."""
+    @contextmanager
+    def spelling(self, spelling: Spelling) -> Iterator[None]:
+        """For its block, in which the server's answer begins, have its head spelled so.
+
+        A fault may withhold that answer: the head that is written later is then that of another one.
+        """
         self._spelling = spelling
+        try:
+            yield
+        finally:
+            self._spelling = None
 
-    def end_with(self, trailers: RawHeaders) -> None:
-        """Have the next end of an answer in chunks go out with these behind it."""
-        self._trailers = trailers
+    @contextmanager
+    def ending(self, trailers: RawHeaders) -> Iterator[None]:
+        """For its block, in which the server's answer ends, have these go out behind its last chunk, unless it was withheld."""
+        self._trailers = trailers if self._spelled else ()
+        try:
+            yield
+        finally:
+            self._trailers = ()
 
-    def forget(self) -> None:
-        """Another request: what was not written is of no use any more."""
-        self._spelling, self._trailers = None, ()
+    def begin(self) -> None:
+        """The next answer: nothing of it is written."""
+        self._spelled = False
+
+    def refuse(self, answer: bytes) -> None:
+        """Write an answer of the proxy's own, and end both connections."""
+        if self._lingers is None:
+            self._transport.write(answer)
+        self.close()
+        self.leave()
 
     def say_meanwhile(self, status: int, reason: bytes, headers: RawHeaders) -> None:
         """Write a head with a status of 1xx, behind which the answer comes; where the connection ends, nobody reads it."""
@@ -142,10 +161,8 @@ class Line(asyncio.Transport):
             self._write_bare(bytes(data))
             return
         if self._spelling is not None and bytes(data[:9]) == b"HTTP/1.1 " and data[9:10] != b"1":
-            head = self._spelling.of(bytes(data))
-            if head is not None:
-                data, self._bare = head, self._spelling.to_the_end
-            self._spelling = None
+            data, self._bare = self._spelling.of(bytes(data)), self._spelling.to_the_end
+            self._spelling, self._spelled = None, True
         elif self._trailers and bytes(data[-len(_END) :]) == _END:
             lines = b"".join(b"%b: %b\r\n" % each for each in self._trailers)
             data = b"%b0\r\n%b\r\n" % (bytes(data[: -len(_END)]), lines)

@@ -62,6 +62,7 @@ def test_a_request(behind, front, exchange, name):
         b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nX-A: b\r\n\r\n",
         b"HTTP/1.1 999 Request denied\r\nContent-Length: 1\r\n\r\nx",
         b"HTTP/1.1 200 OK\r\nSet-Cookie: a=\x01\r\nX-M: \xe4\r\nSet-Cookie: b\tc\r\nContent-Length: 1\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nX-a: 1\r\nx-A: \x01\r\nX-A: 3\r\nContent-Length: 1\r\n\r\nx",
         b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nlink: </b>\r\n\r\n" + ANSWER,
         b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 102 Again\r\n\r\n" + ANSWER,
         b"HTTP/1.1 100 Continue\r\n\r\n" + ANSWER,

@@ -59,6 +59,36 @@ def test_an_error_after_it_was_done(behind, front, exchange):
     assert bytes(server.sent[0]) == PUT
 
 
+NOT_FOUND = {
+    "sized": b"HTTP/1.1 404 Quite Absent\r\nX-MINE: 1\r\nX-Odd: a\x01\r\nCONTENT-Length: 4\r\n\r\nbusy",
+    "chunked": b"HTTP/1.1 404 Quite Absent\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbusy\r\n0\r\nX-Mine: 1\r\n\r\n",
+    "to the end": b"HTTP/1.1 404 Quite Absent\r\nX-MINE: 1\r\n\r\nbusy",
+}
+
+
+@pytest.mark.parametrize("own", NOT_FOUND)
+@pytest.mark.parametrize("error", ["cos:NoSuchKey", "http:404"])
+def test_an_error_of_the_same_status(behind, front, exchange, capsys, own, error):
+    """Nothing of the answer that it is given instead of: no phrase, no spelling, no length, no trailer."""
+
+    def play(talk):
+        talk.request()
+        talk.say(NOT_FOUND[own])
+        if own == "to the end":
+            raise EOFError
+
+    proxy = front(behind(play).url, f"{error},when=after")
+    instead, _ = exchange(proxy, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    head, _, body = instead.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 404 Not Found\r\n")
+    assert b"content-length: %d\r\n" % len(body) in head
+    assert body
+    assert b"x-mine" not in instead.lower()
+    assert b"Quite Absent" not in instead
+    assert b"\x01" not in instead
+    assert "Traceback" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("rule", "end"),
     [("reset", "RST"), ("close", "FIN"), ("reset,when=after", "RST"), ("close,when=after", "FIN")],
