@@ -141,8 +141,8 @@ class Line(asyncio.Transport):
 
     def refuse(self, answer: bytes) -> None:
         """Write an answer of the proxy's own, and end both connections."""
-        if self._lingers is None:
-            self._transport.write(answer)
+        self._spelling = None  # of an answer that has not begun, and does not any more
+        self.write(answer)
         self.close()
         self.leave()
 
