@@ -265,8 +265,8 @@ class CrashSweep(Sweep):
         """Take a run without a crash for what is right."""
         self._longest = max(self._longest, seconds)
         self._learned = time.time()
-        ends = [each for each in (aftermath.between, aftermath.after) if each is not None]
-        self._keeper.learn(ends)
+        if aftermath.before is not None and aftermath.between is not None and aftermath.after is not None:
+            self._keeper.learn(aftermath.before, [aftermath.between, aftermath.after])
         if aftermath.again is not None and not self._again:
             self._again = str(aftermath.again)
             self.left_out.append(

@@ -45,22 +45,32 @@ class Keeper:
     """Knows what a store is to hold, from runs in which nothing was killed, and says what is wrong with another."""
 
     def __init__(self) -> None:
-        self._ends: list[Holdings] = []
+        self._runs: list[Sequence[Holdings]] = []
         self._seen: set[str] = set()
-        self._runs: list[set[str]] = []
+        self._same: set[str] = set()
+        self._names: list[set[str]] = []
         self._shapes: dict[str, Shape] = {}
 
-    def learn(self, ends: Iterable[Holdings]) -> None:
-        """Take what a store held at the end of one run: after the program had run once, and when it had run again."""
-        names: set[str] = set()
-        for each in ends:
-            self._ends.append(each)
-            self._seen |= each.keys()
-            names |= set(map(_name, each))
-        for other in self._runs:
+    def learn(self, before: Holdings, ends: Sequence[Holdings]) -> None:
+        """Take one run for right.
+
+        Args:
+            before: what the store held when the program was started.
+            ends: what it held after the program had run once, and where it has run again, after that.
+        """
+        paths = {*before, *(path for each in ends for path in each)}
+        self._same = self._same & paths if self._runs else paths
+        self._runs.append(ends)
+        self._seen.update(*ends)
+        names = {_name(path) for each in ends for path in each}
+        for other in self._names:
             for shape in shapes(names - other, other - names):
                 self._shapes.setdefault(shape.pattern.pattern, shape)
-        self._runs.append(names)
+        self._names.append(names)
+
+    @property
+    def _ends(self) -> list[Holdings]:
+        return [end for each in self._runs for end in each]
 
     def findings(self, before: Holdings, after: Holdings) -> list[Finding]:
         """What is wrong.
@@ -84,7 +94,7 @@ class Keeper:
             if found is None:
                 yield _finding(LOST, f"{path} is not there; without a crash it has {_bytes(len(usual[0]))}")
             elif usual:
-                yield from self._of_content(path, found, usual)
+                yield from self._of_content(path, found)
             elif path in before:
                 yield _finding(NOT_REMOVED, f"{path} is still there; without a crash it is removed")
             else:
@@ -92,25 +102,27 @@ class Keeper:
                     LEFT_BEHIND, f"{path} ({_bytes(len(found))}) is there, and not without a crash", WARN
                 )
 
-    def _of_content(self, path: str, found: bytes, usual: list[bytes]) -> Iterator[Finding]:
-        sizes = {len(each) for each in usual}
-        if len(set(usual)) > 1 and (len(sizes) > 1 or len(found) in sizes or _is_one_more(found, usual)):
-            return  # it is another one in each run: no crash is needed for that
-        right = usual[0]
-        said = f"{path} has {_bytes(len(found))}; without a crash it has {_bytes(len(right))}"
-        if len(found) < len(right) and right.startswith(found):
+    def _of_content(self, path: str, found: bytes) -> Iterator[Finding]:
+        # What it is after the first run in each of them, and what it is after the second: those may well differ.
+        stages = [[each[path] for each in stage if path in each] for stage in zip(*self._runs, strict=True)]
+        if any(len({len(each) for each in stage}) > 1 for stage in stages):
+            return  # it has another size in each run: no crash is needed for that
+        usual = list(dict.fromkeys(each for stage in stages for each in stage))
+        varying = [stage for stage in stages if len(set(stage)) > 1]
+        if any(len(found) == len(stage[0]) or _is_one_more(found, stage) for stage in varying):
+            return  # likewise its content
+        sizes = " or ".join(f"{size:,}" for size in sorted({len(each) for each in usual}))
+        said = f"{path} has {_bytes(len(found))}; without a crash it has {sizes} {'byte' if sizes == '1' else 'bytes'}"
+        if any(len(found) < len(each) and each.startswith(found) for each in usual):
             yield _finding(HALF_WRITTEN, said)
-        elif _has_a_piece_twice(found, right):
+        elif any(_has_a_piece_twice(found, each) for each in usual):
             yield _finding(WRITTEN_TWICE, said)
-        elif len(found) != len(right):
-            yield _finding(OTHER_CONTENT, said)
-        else:
-            at = next(
-                place for place, (one, other) in enumerate(zip(found, right, strict=True)) if one != other
-            )
+        elif same := [_common(found, each) for each in usual if len(each) == len(found)]:
             yield _finding(
-                OTHER_CONTENT, f"{path} differs from what it is without a crash, from byte {at} on"
+                OTHER_CONTENT, f"{path} differs from what it is without a crash, from byte {max(same)} on"
             )
+        else:
+            yield _finding(OTHER_CONTENT, said)
 
     def _of_changing(self, before: Holdings, after: Holdings) -> Iterator[Finding]:
         """Of those whose names hold what is new in each run: how many there are."""
@@ -131,9 +143,14 @@ class Keeper:
                 )
 
     def _counted_as(self, path: str) -> str | None:
-        """What an object is called whose name is another in each run; None: it has the same one."""
+        """What an object is called whose name is another in each run; None: it has the same one.
+
+        A date or a number may look like an id, and is none where all runs have it.
+        """
+        if path in self._same:
+            return None
         name = _name(path)
-        if not all(name in each for each in self._runs):
+        if not all(name in each for each in self._names):
             for shape in self._shapes.values():
                 if shape.matches(name):
                     return shape.text

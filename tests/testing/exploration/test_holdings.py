@@ -10,10 +10,12 @@ ID = "0123456789abcdef0123"
 FILM = b"one two three"
 
 
-def said(before, after, *ends):
-    """The check and verdict of each finding, and what it says."""
+def said(before, after, *runs):
+    """The check and verdict of each finding, and what it says. Of each run without a crash there is what the store holds in the
+    end, or after the program has run once and after it has run again."""
     keeper = Keeper()
-    keeper.learn(ends or [{"/b/film": FILM}])
+    for each in runs or [{"/b/film": FILM}, {"/b/film": FILM}]:
+        keeper.learn(before, [each, each] if isinstance(each, dict) else each)
     return [(each.check, each.verdict, each.message) for each in keeper.findings(before, after)]
 
 
@@ -48,7 +50,51 @@ def test_all_is_well():
     """As after one run, or after two in a row."""
     ends = {"/b/log": b"once "}, {"/b/log": b"once once "}
     for each in ends:
-        assert said({}, each, *ends) == []
+        assert said({}, each, ends, ends) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "check", "message"),
+    [
+        (b"oncice ", "other content", "/b/log has 7 bytes; without a crash it has 5 or 10 bytes"),
+        (b"once on", "half written", "/b/log has 7 bytes; without a crash it has 5 or 10 bytes"),
+        (b"once once once ", "written twice", "/b/log has 15 bytes; without a crash it has 5 or 10 bytes"),
+        (
+            b"once twice",
+            "other content",
+            "/b/log differs from what it is without a crash, from byte 5 on",
+        ),
+    ],
+)
+def test_what_a_second_run_changes(content, check, message):
+    """It is as after the first or as after the second, and nothing between."""
+    ends = {"/b/log": b"once "}, {"/b/log": b"once once "}
+    assert said({}, {"/b/log": content}, ends, ends) == [(check, "FAIL", message)]
+
+
+def test_what_a_second_run_changes_with_a_time_in_it():
+    """The time is another one in each run; that a line is torn is no matter of times."""
+    runs = [({"/b/log": b"job %d;" % at}, {"/b/log": b"job %d;job %d;" % (at, at + 1)}) for at in (100, 110)]
+    assert said({}, {"/b/log": b"job 120;"}, *runs) == []
+    assert said({}, {"/b/log": b"job 120;job 121;"}, *runs) == []
+    assert [each[0] for each in said({}, {"/b/log": b"jobjob 120;"}, *runs)] == ["other content"]
+
+
+@pytest.mark.parametrize("name", ["20240101.csv", f"{ID}/cat", "part-000001"])
+def test_a_fixed_name_that_looks_like_an_id(name):
+    """Every run has it: its content is compared as that of any other."""
+    path = f"/b/{name}"
+    runs = {path: FILM}, {path: FILM}
+    assert said({}, {path: FILM}, *runs) == []
+    assert said({}, {path: b"one"}, *runs) == [
+        ("half written", "FAIL", f"{path} has 3 bytes; without a crash it has 13 bytes")
+    ]
+    assert said({}, {}, *runs) == [
+        ("object lost", "FAIL", f"{path} is not there; without a crash it has 13 bytes")
+    ]
+    assert said({path: FILM}, {path: FILM}, {}, {}) == [
+        ("not removed", "FAIL", f"{path} is still there; without a crash it is removed")
+    ]
 
 
 def test_what_was_to_be_removed():
@@ -82,7 +128,12 @@ def test_names_that_are_others_in_each_run():
     assert said({}, more, *ends, {f"/b/{ID}": b""}) == [
         ("left behind", "WARN", "there are 3 objects /b/*, without a crash 1 to 2")
     ]
-    assert said(more, more, *ends) == [("not removed", "FAIL", "there are 3 objects /b/*, without a crash 2")]
+    keeper = Keeper()
+    for each in ends:
+        keeper.learn({f"{path}9": content for path, content in each.items()}, [each])
+    [found] = keeper.findings(more, more)
+    assert (found.check, found.verdict) == ("not removed", "FAIL")
+    assert found.message == "there are 3 objects /b/*, without a crash 2"
 
 
 def test_directories_named_by_ids():
@@ -98,7 +149,7 @@ def learned(*runs):
     """What says what is wrong where these runs are right; of each there is what the store held at its end."""
     keeper = Keeper()
     for each in runs:
-        keeper.learn([each])
+        keeper.learn({}, [each])
     return lambda after: [
         (each.check, each.verdict, each.message) for each in keeper.findings({}, dict.fromkeys(after, b"x"))
     ]
