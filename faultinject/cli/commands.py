@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,24 @@ from faultinject.testing.exploration.programs import Program, ended_by
 if TYPE_CHECKING:
     from faultinject.cli.services import Service
     from faultinject.testing.runs import RunFaults
+
+
+def program_of(word: str) -> str:
+    """The path of the program that a command begins with.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    found = shutil.which(word)
+    if found is not None:
+        return found
+    # Without a slash it is looked for on the PATH alone, as a shell does.
+    path, why = Path(word), "command not found"
+    if os.sep in word and path.is_dir():
+        why = "it is a folder"
+    elif os.sep in word and path.is_file():
+        why = f"it may not be run; chmod +x {word} allows it"
+    raise ConfigurationError(f"{word}: {why}")
 
 
 class Command:

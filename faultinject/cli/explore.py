@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -127,9 +126,9 @@ def explore(
     from faultinject import vendors
     from faultinject.cli import listening
     from faultinject.cli import rules as reading
-    from faultinject.cli.commands import Command
-    from faultinject.cli.services import EmbeddedStore, Proxied
-    from faultinject.exceptions import ConfigurationError, ExplorationFailed
+    from faultinject.cli.commands import Command, program_of
+    from faultinject.cli.services import EmbeddedStore, Proxied, reach
+    from faultinject.exceptions import ExplorationFailed
     from faultinject.testing.exploration.bounds import MAX_RUNS, Bounds, Crashing
     from faultinject.testing.exploration.wording import Wording
     from faultinject.testing.runs import Exploration
@@ -148,13 +147,19 @@ def explore(
         raise click.UsageError(
             "--depth is for faults alone; with --crash, those of -r come in the second run"
         )
+    empty = [
+        name
+        for name, text in {"--recover": recover, "--replay": replay}.items()
+        if text is not None and not text.strip()
+    ]
+    if empty:
+        raise click.UsageError(f"{empty[0]} is empty")
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject explore -r cos -- ./upload.sh")
     settings = reading.services()
     reading.refuse_switched_off(settings)
     reading.refuse_production(settings)
-    if shutil.which(command[0]) is None:
-        raise ConfigurationError(f"{command[0]}: command not found")
+    program_of(command[0])
     service: Service
     if url is None:
         vendor = vendor or _vendor_of(rules)
@@ -164,6 +169,7 @@ def explore(
         from faultinject.proxy.target import Target
 
         target = Target(url)
+        reach(target)
         service = Proxied(target, rewrite_host=rewrite_host)
         again = ["proxy", "--to", target.url, *(["--rewrite-host"] if rewrite_host else [])]
     crashes = ["faultinject", "explore", "--crash", *again[1:]]

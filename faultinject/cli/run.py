@@ -48,9 +48,8 @@ def run(
     Where nothing would be injected, because of FAULTINJECT_ENABLED=0, in production, after FAULTINJECT_EXPIRES or without
     a rule, COMMAND runs untouched, and a line on standard error says why. Wrong rules always exit with 2.
     """
-    import shutil
-
     from faultinject.cli import rules as reading
+    from faultinject.cli.commands import program_of
     from faultinject.exceptions import ConfigurationError
     from faultinject.injector.session_sync import import_hooks
     from faultinject.journal import log
@@ -63,9 +62,7 @@ def run(
         raise ConfigurationError("run does not work on Windows, where a process cannot replace itself")
     settings = reading.services()
     scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
-    program = shutil.which(command[0])
-    if program is None:
-        raise ConfigurationError(f"{command[0]}: command not found")
+    program = program_of(command[0])
     why = _why_off(settings, scenario)
     if why and strict:
         reading.refuse_switched_off(settings)

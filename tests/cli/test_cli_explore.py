@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tests.measured import without_times
+from tests.ports import ReservedPort
 
 pytestmark = pytest.mark.live
 
@@ -264,6 +265,23 @@ def test_a_file_that_cannot_be_run(run, tmp_path):
     path.chmod(0o755)
     code, _, errors = run("explore", "-r", "reset", "--", str(path))
     assert (code, errors) == (2, f"faultinject: {path} cannot be run: Exec format error\n")
+
+
+def test_a_file_that_may_not_be_run(run, tmp_path):
+    """It is there: the message says what is missing."""
+    path = tmp_path / "job"
+    path.touch(0o644)
+    for word, why in (path, f"it may not be run; chmod +x {path} allows it"), (tmp_path, "it is a folder"):
+        code, _, errors = run("explore", "-r", "reset", "--", str(word))
+        assert (code, errors) == (2, f"faultinject: {word}: {why}\n")
+
+
+def test_a_service_that_is_not_there(run):
+    """It is said once, before the command runs, and nothing passes."""
+    with ReservedPort() as port:
+        code, output, errors = run("explore", "-r", "reset", "--to", f"http://127.0.0.1:{port}", "--", "true")
+    assert (code, output) == (2, "")
+    assert "cannot be reached: it refuses connections" in errors
 
 
 def test_switched_off(run):

@@ -250,6 +250,8 @@ def test_what_cannot_be_meant(run, here):
         ("explore", "--within", "3", *job): "--within is for --crash",
         ("explore", "--replay", "reset", *job): "--replay is for --crash",
         ("explore", *job): "a fault is missing, as in: faultinject explore -r cos -- ./upload.sh",
+        (*CRASH, "--recover", "", *job): "--recover is empty",
+        (*CRASH, "--replay", " ", *job): "--replay is empty",
         (
             *CRASH,
             "--depth",
@@ -382,6 +384,16 @@ if ask("HEAD", "/films/gone"):
     code, output, errors = run(*CRASH, "--replay", replay, "--", *program(here, source))
     assert (code, errors) == (expected[0], expected[1].format(replay))
     assert ("; 1 run in " in output) is (code == 0)
+
+
+@pytest.mark.parametrize("seconds", ["inf", "nan"])
+def test_a_run_that_may_take_for_ever(run, here, seconds):
+    """It is ended at some time, or nobody would learn that it hangs."""
+    code, _, errors = run(*CRASH, "--within", seconds, "--", "true")
+    assert code == 2
+    assert (
+        f"within is a number of seconds above 0, not {seconds}" in errors or "is not in the range" in errors
+    )
 
 
 def test_a_recovery_that_does_not_exist(run, here):

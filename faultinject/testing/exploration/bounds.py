@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
@@ -67,15 +69,22 @@ class Crashing:
         vendor: whose way of reading requests is taken where no fault says it; None: plain HTTP.
         only: the text of the one scenario that is to be run; empty: all of them.
         within: seconds that a run may take; None: many times what one without a crash takes.
+
+    Raises:
+        ConfigurationError: a run cannot take so long.
     """
 
     def __init__(self, vendor: Vendor | None = None, *, only: str = "", within: float | None = None) -> None:
+        if within is not None and (
+            isinstance(within, bool) or not isinstance(within, int | float) or not 0 < within < math.inf
+        ):
+            raise ConfigurationError(f"within is a number of seconds above 0, not {within!r}")
         self.vendor = vendor
         self.only = only
         self.within = within
 
 
-def crashing_of(crash: object = False, replay: object = "", within: object = None) -> Crashing | None:
+def crashing_of(crash: object = False, replay: object = "", within: float | None = None) -> Crashing | None:
     """What the keywords of a marker or of `explore` say of crashes; None: there are none.
 
     Raises:
@@ -85,10 +94,6 @@ def crashing_of(crash: object = False, replay: object = "", within: object = Non
         raise ConfigurationError(f"crash is True or False, not {crash!r}")
     if not isinstance(replay, str):
         raise ConfigurationError(f"replay is the text of a scenario, not {replay!r}")
-    if within is not None and (
-        isinstance(within, bool) or not isinstance(within, int | float) or not within > 0
-    ):
-        raise ConfigurationError(f"within is a number of seconds above 0, not {within!r}")
     if not crash and (replay or within is not None):
         raise ConfigurationError(f"{'replay' if replay else 'within'} needs crash=True")
     return Crashing(only=replay, within=within) if crash else None

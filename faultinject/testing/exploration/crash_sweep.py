@@ -174,6 +174,8 @@ class CrashSweep(Sweep):
         if aftermath is None:
             raise ExplorationFailed(
                 "crash=True kills a program, and the test runs none: run it with faults.run()"
+                if self._current is None
+                else "a crash came before faults.run(): what the test itself asks belongs into `with faults.pause():`"
             ) from error
         # Where it failed before it was killed, the rules of the second run were never in force.
         names = [*names, *[""] * (len(self._rules) - len(names))]

@@ -105,6 +105,7 @@ def test_a_fault_in_the_second_run(run):
         ("crash=1", "crash is True or False, not 1"),
         ("crash=True, depth=2", "depth is for faults alone; where programs are killed, they come in the second run"),
         ("crash=True, within=0", "within is a number of seconds above 0, not 0"),
+        ("crash=True, within=float('inf')", "within is a number of seconds above 0, not inf"),
         ("crash=True, within=True", "within is a number of seconds above 0, not True"),
         ("crash=True, replay=3", "replay is the text of a scenario, not 3"),
         ('"cos", replay="reset"', "replay needs crash=True"),
@@ -119,6 +120,19 @@ def test_what_is_wrong(run, mark, message):
     result = run(ASSERTS.replace("(crash=True)", f"({mark})"))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([f"*{message}*"])
+
+
+@pytest.mark.slow
+def test_what_the_test_itself_asks(run):
+    """It is taken for the program's unless it is hidden; the message says how."""
+    source = ASSERTS.replace(
+        "        with faults.pause():\n            requests.put", "        if True:\n            requests.put"
+    )
+    result = run(source)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*a crash came before faults.run(): what the test itself asks belongs into `with faults.pause():`*"]
+    )
 
 
 @pytest.mark.slow
