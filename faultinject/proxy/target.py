@@ -9,7 +9,8 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.rules.values import shown
 
 PORTS = {"http": 80, "https": 443}
-_NAME = re.compile(r"[\w.~-]+")
+_NAME = re.compile(r"[\w~-]+(\.[\w~-]+)*\.?")
+_BLANKS = re.compile(r"[\x00-\x20\x7f]")
 
 
 class Target:
@@ -38,7 +39,11 @@ class Target:
             ) from None
         if parts.scheme not in PORTS or not parts.hostname:
             bare = _without_secrets(url)
-            near = f"; did you mean http://{bare}?" if "://" not in url and _is_address(bare) else ""
+            near = (
+                f"; did you mean http://{bare.partition('/')[0]}?"
+                if "://" not in url and _is_address(bare)
+                else ""
+            )
             raise ConfigurationError(f"{told} is no URL of a server, such as http://127.0.0.1:9000{near}")
         if parts.username is not None or parts.password is not None:
             raise ConfigurationError(
@@ -48,7 +53,8 @@ class Target:
             raise ConfigurationError(
                 f"{told}: leave out what stands behind the host; requests go on to their own path, which is signed"
             )
-        if port == 0 or not (":" in parts.hostname or _NAME.fullmatch(parts.hostname)):
+        named = ":" in parts.hostname or _NAME.fullmatch(parts.hostname)
+        if port == 0 or not named or _BLANKS.search(url):
             raise ConfigurationError(
                 f"{told}: no host and port can be read from it; it looks like http://127.0.0.1:9000"
             )

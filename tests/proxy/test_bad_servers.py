@@ -163,21 +163,26 @@ def test_it_ends_the_connection(behind, front, exchange, caplog, said, end):
 
 
 @pytest.mark.parametrize(
-    "said",
+    ("said", "why"),
     [
-        b"SSH-2.0-OpenSSH\r\n\r\n", b"\0\0\0\0\r\n\r\n", b"HTTP/1.1 200\r\nno colon\r\n\r\n",
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 400_000 + b"\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "is no answer"), (b"\0\0\0\0\r\n\r\n", "is no answer"),
+        (b"HTTP/1.1 200\r\nno colon\r\n\r\n", "is no answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "is no answer"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+         "goes on with another protocol (101), which nobody has asked for"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 400_000 + b"\r\n\r\n",
+         "has a head of more than 262,144 bytes, which are the most here"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+         "has another Transfer-Encoding than chunked, which does not go through this proxy"),
     ],
-    ids=["another protocol", "zeros", "no colon", "switching", "a long head", "two lengths"],
+    ids=["another protocol", "zeros", "no colon", "two lengths", "switching", "a long head", "another encoding"],
 )  # fmt: skip
-def test_what_it_says_is_no_answer(behind, front, exchange, said):
-    """The client is told so, and nothing of it."""
+def test_what_cannot_go_on(behind, front, exchange, said, why):
+    """The client is told so, and why: it is no answer, or one that does not go through here."""
     server = behind(saying(said))
     got, _ = exchange(front(server.url), REQUEST)
     assert got.startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
-    assert b"is no answer" in got
+    assert why.encode() in got
 
 
 def test_a_chunk_that_is_none(behind, front, exchange):
@@ -714,6 +719,9 @@ def test_what_is_not_passed_on(behind, front, exchange, request_, status, why):
         ("http://h/p", "--to http://h/p: leave out what stands behind the host; requests go on to their own path, which is signed"),
         ("http://h:0", "--to http://h:0: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
         ("http://h ", "--to http://h : no host and port can be read from it; it looks like http://127.0.0.1:9000"),
+        ("http://h\n", "--to http://h\\n: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
+        ("http://..:80", "--to http://..:80: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
+        ("h:9000/p", "--to h:9000/p is no URL of a server, such as http://127.0.0.1:9000; did you mean http://h:9000?"),
         ("http://a\\b", "--to http://a\\b: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
     ],
 )  # fmt: skip
