@@ -42,13 +42,22 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _refusal(host: str, port: int, error: OSError) -> str:
+def control_refusal(host: str, port: int, error: OSError) -> ConfigurationError:
+    """Why the control API cannot have its address."""
+    if isinstance(error, socket.gaierror):
+        return ConfigurationError(f"the host {host!r} cannot be resolved")
+    return ConfigurationError(_refusal(host, port, error, "--control", "--control"))
+
+
+def _refusal(
+    host: str, port: int, error: OSError, port_option: str = "--port", host_option: str = "--host"
+) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use; choose another with --port, or 0 for any free one"
+        return f"port {port} of {host} is in use; choose another with {port_option}, or 0 for any free one"
     if error.errno == errno.EACCES:
-        return f"port {port} needs more rights than this user has; choose one from 1024 on with --port"
+        return f"port {port} needs more rights than this user has; choose one from 1024 on with {port_option}"
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is not an address of this machine; choose another with --host"
+        return f"{host} is not an address of this machine; choose another with {host_option}"
     return f"{host} port {port} cannot be listened on: {error.strerror}"
 
 

@@ -10,9 +10,9 @@ import click
 
 from faultinject.cli.layout import CONTEXT
 from faultinject.cli.serving import (
-    CONTROL,
     JOURNAL,
     certificate_for,
+    control_at,
     named_to_apps,
     serve_until_ended,
     with_faults,
@@ -94,7 +94,7 @@ def proxy(
             reading.refuse_switched_off(settings)
         path = reading.journal(journal, settings)
         with (
-            named_to_apps(CONTROL, control),
+            control_at(control),
             named_to_apps(JOURNAL, path),
             certificate_for(host) if tls else nullcontext() as certificate,
         ):

@@ -10,12 +10,12 @@ import click
 
 from faultinject.cli.layout import CONTEXT
 from faultinject.cli.serving import (
-    CONTROL,
     JOURNAL,
     RETRY_TESTS,
     TEST_MODES,
     announced_below,
     certificate_for,
+    control_at,
     named_to_apps,
     serve_until_ended,
     with_faults,
@@ -70,7 +70,7 @@ def serve(
     """
     if app is not None and vendor is not None:
         raise click.UsageError("--vendor is for the embedded store; an app is served as it is")
-    with named_to_apps(CONTROL, control):
+    with control_at(control):
         return _serve_what_is_asked_for(
             app=app,
             vendor=vendor,

@@ -91,6 +91,16 @@ def named_to_apps(variable: str, value: str | None) -> Iterator[None]:
             os.environ.pop(variable, None)
 
 
+@contextmanager
+def control_at(place: str | None) -> Iterator[None]:
+    """For its block, control is at this place, or where the environment says; an address of its own is this program's, or an error."""
+    from faultinject.cli.listening import control_refusal
+    from faultinject.control.server import only_here
+
+    with named_to_apps(CONTROL, place), only_here(control_refusal):
+        yield
+
+
 def with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: bool) -> Any:
     """The app with its faults; without any, with what records its requests, unless it has an injector of its own."""
     from faultinject import get_injector, install

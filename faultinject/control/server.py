@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import threading
+from contextlib import contextmanager
 from errno import EADDRINUSE
 from time import monotonic
 
@@ -20,6 +21,7 @@ from faultinject.journal import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     import uvicorn
@@ -31,6 +33,8 @@ AGAIN = 1.0
 MOST_CONNECTIONS = 64
 """At once; a further one is answered with 503."""
 _server: Server | None = None
+_refuse: Callable[[str, int, OSError], Exception] | None = None
+"""What is raised where no other process may have the address; None where others may."""
 _supervises = False
 """Whether this process has loaded the app, and lets another one serve it until a file changes."""
 
@@ -39,7 +43,10 @@ def serve(injector: Injector) -> None:
     """Let this process serve the control API when no other does; the first injector that asks has it."""
     global _server  # noqa: PLW0603
     if _server is None:
-        _server = Server(injector)
+        made = Server(injector)
+        if _refuse is not None:
+            made.bind_now(_refuse)
+        _server = made
         # What a reloader has started gives its own environment on, to processes that do not serve in its place.
         if not is_reloaded():
             sys.addaudithook(_watch_for_a_reloader)
@@ -47,6 +54,21 @@ def serve(injector: Injector) -> None:
             os.register_at_fork(after_in_child=_after_fork)
         if not _is_preloaded():
             _server.start()
+
+
+@contextmanager
+def only_here(refuse: Callable[[str, int, OSError], Exception]) -> Iterator[None]:
+    """For its block, no other process serves the same app: an address that cannot be had at once is an error.
+
+    Args:
+        refuse: the error for a host, a port, and what the system says of them.
+    """
+    global _refuse  # noqa: PLW0603
+    _refuse = refuse
+    try:
+        yield
+    finally:
+        _refuse = None
 
 
 def _after_fork() -> None:
@@ -113,6 +135,17 @@ class Server:
             target=self._run, args=(self._ended,), name="faultinject-control", daemon=True
         ).start()
 
+    def bind_now(self, refuse: Callable[[str, int, OSError], Exception]) -> None:
+        """Take the address before the thread begins.
+
+        Args:
+            refuse: the error to raise where it cannot be had.
+        """
+        try:
+            self._bind()
+        except OSError as error:
+            raise refuse(self.settings.host, self.settings.port, error) from None
+
     def stop(self) -> None:
         """Let go of the address; what is under way gets a second."""
         self._ended.set()
@@ -168,6 +201,8 @@ class Server:
                 each.transport.abort()
 
     def _bind(self) -> socket.socket:
+        if self._listening is not None and self._listening.fileno() >= 0:  # since before the thread began
+            return self._listening
         host, port = self.settings.host, self.settings.port
         family, _, _, _, address = socket.getaddrinfo(
             host, port, 0, socket.SOCK_STREAM, 0, socket.AI_PASSIVE

@@ -168,16 +168,20 @@ class COS(Format):
     )
     _METHOD = re.compile(" (GET|HEAD|PUT|POST|DELETE|OPTIONS) ", re.ASCII | re.IGNORECASE)
     _STATUS = re.compile(r" ([1-5]\d\d) (-|[A-Za-z][\w.]*)(?= |$)", re.ASCII)
-    _FROM_CDN = re.compile(r" \d+ \d+ CDN(?: |$)", re.ASCII)
+    _TAIL = re.compile(r" (?:\d+|-) \d+ ([A-Z]+)(?= |$)", re.ASCII)  # bytes, time, and who asked
 
     def read_fields(self, line: str) -> Record | None:
         """The request of a line."""
         head = self._HEAD.match(line)
         method = head and self._METHOD.search(line, head.end())
-        status = method and self._STATUS.search(line, method.end())
-        if head is None or method is None or status is None:
+        if head is None or method is None:
             return None
-        if self._FROM_CDN.search(line, status.end()):
+        # A user agent may look like any of it, so the last that fits counts.
+        tail = _last(self._TAIL, line, method.end(), len(line))
+        status = tail and _last(self._STATUS, line, method.end(), tail.start())
+        if tail is None or status is None:
+            return None
+        if tail[1] == "CDN":
             raise Skip("a CDN's request")
         when = datetime.fromisoformat(f"{head['time']}+00:00").timestamp()
         event = _COS_EVENTS.get(head["event"], head["event"])
@@ -284,6 +288,13 @@ _UNANSWERED = {
 FORMATS: dict[str, type[Format]] = {each.name: each for each in (CloudFront, S3, OSS, COS, Nginx)}
 """In the order in which they are tried: what all others are as well comes last."""
 _METHOD = re.compile("[A-Z]+", re.ASCII)
+
+
+def _last(pattern: re.Pattern[str], line: str, start: int, end: int) -> re.Match[str] | None:
+    found = None
+    for found in pattern.finditer(line, start, end):  # noqa: B007 - the last one is what is wanted
+        pass
+    return found
 
 
 def _inside(text: str) -> str:

@@ -81,12 +81,13 @@ def to_the_second(
     start, end = piece
     whole = _sums(requests, errors, start, end)
     n, k = _sums(requests, errors, start, near[0])
-    best = (-1e300, near[0])
-    for second in range(*near):
+    best = (_fit(n, k) + _fit(whole[0] - n, whole[1] - k), near[0])
+    # The gain changes behind a second with requests, and nowhere else: a log may have years without any.
+    for second in sorted(each for each in requests if near[0] <= each < near[1] - 1):
+        n, k = n + requests[second], k + errors.get(second, 0)
         gain = _fit(n, k) + _fit(whole[0] - n, whole[1] - k)
         if gain > best[0]:
-            best = (gain, second)
-        n, k = n + requests.get(second, 0), k + errors.get(second, 0)
+            best = (gain, second + 1)
     return best[1]
 
 

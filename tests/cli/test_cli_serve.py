@@ -467,6 +467,47 @@ def test_the_port_is_in_use(start, run):
     )
 
 
+@pytest.mark.parametrize("command", [("serve",), ("proxy", "--to", "http://127.0.0.1:9")])
+def test_the_port_of_control_is_in_use(run, command):
+    """The program does not start: what listens there is another program's."""
+    pytest.importorskip("starlette")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert run(*command, "--port", "0", "--control", f"127.0.0.1:{port}") == (
+            *(2, ""),
+            f"faultinject: port {port} of 127.0.0.1 is in use; choose another with --control, or 0 for any free one\n",
+        )
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("203.0.113.7", "203.0.113.7 is not an address of this machine; choose another with --control"),
+        ("nowhere.invalid", "the host 'nowhere.invalid' cannot be resolved"),
+    ],
+)
+def test_an_address_of_control_that_is_not_ours(run, host, says):
+    """It is said before anything is served."""
+    pytest.importorskip("starlette")
+    remote = {"FAULTINJECT_CONTROL_REMOTE": "allow", "FAULTINJECT_TOKEN": "t" * 32}
+    code, out, errors = run("serve", "--port", "0", "--control", f"{host}:8765", env=remote)
+    assert (code, out, errors) == (2, "", f"faultinject: {says}\n")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_control_on_a_port_of_its_own(start, host):
+    """Any free one is taken; it answers from the first."""
+    pytest.importorskip("starlette")
+    process = start("serve", "--port", "0", "--control", f"{host}:0")
+    said = process.until("faultinject: the control API is at ")
+    if not any(line.startswith("Ctrl-C") for line in said):
+        process.until("Ctrl-C")
+    url = said[-1].split(" is at ")[1].split(",")[0]
+    assert url.startswith(f"http://{host}:")
+    assert requests.get(url, timeout=10).status_code == 200
+    assert process.interrupt()[0] == 0
+
+
 @pytest.mark.slow
 def test_an_app_that_does_not_start(here, start):
     """An ASGI app whose lifespan fails ends the program with 2."""

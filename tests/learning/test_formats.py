@@ -22,6 +22,7 @@ OSS_GET = (
     .replace("\0", "{}")
 )
 COS = "1.0 examplebucket-1250000000 ap-beijing 2018-12-01T11:02:33Z examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com {} 192.168.0.1 AKID - 83886080 808 /folder/text.txt {} cos-go-sdk-v5.2.9 {} {} The specified key does not exist. 197 4295 USER STANDARD 100000000001 4295 100000000001:100000000001"
+COS_AGENT = "1.0 examplebucket-1250000000 ap-beijing 2018-12-01T11:02:33Z examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com GetObject 192.168.0.1 - - 0 0 /folder/text.txt GET Mozilla/5.0 My App 500 Beta {} 197 4295 USER STANDARD 100000000001 4295 - - - - - -"
 CLOUDFRONT = "2019-12-04\t21:02:31\tLAX1\t392\t192.0.2.100\tGET\td111111abcdef8.cloudfront.net\t/index.html\t{}\t-\tMozilla/5.0\t-"
 HEADER = "#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent) cs-uri-query"
 NGINX = '203.0.113.7 - alice [06/Feb/2019:01:00:38 +0100] "PUT /bucket/a%20b?partNumber=1&uploadId=x HTTP/1.1" {} 12 "-" "a \\"quoted\\" agent"'
@@ -74,6 +75,10 @@ def read(name, *lines, vendor=None):
         ("cos", COS.format("*", "get", 200, "-"), (at(2018, 12, 1, 11, 2, 33), "GET", None, 200, "")),
         ("cos", COS.format("GetObject", "get", 503, "SlowDown").replace("cos-go-sdk-v5.2.9", "Mozilla/5.0 (X11; 200) 123 x/500"),
          (at(2018, 12, 1, 11, 2, 33), "GET", "GetObject", 503, "SlowDown")),
+        ("cos", COS_AGENT.format("200 - -"), (at(2018, 12, 1, 11, 2, 33), "GET", "GetObject", 200, "")),
+        ("cos", COS_AGENT.format("404 NoSuchKey The specified key does not exist."),
+         (at(2018, 12, 1, 11, 2, 33), "GET", "GetObject", 404, "NoSuchKey")),
+        ("cos", COS_AGENT.replace("Beta", "Beta 1 2 CDN").format("404 - -"), (at(2018, 12, 1, 11, 2, 33), "GET", "GetObject", 404, "")),
         ("cloudfront", CLOUDFRONT.format(502), (at(2019, 12, 4, 21, 2, 31), "GET", "GetObject", 502, "")),
         ("cloudfront", CLOUDFRONT.format(502).replace("\t", " "), (at(2019, 12, 4, 21, 2, 31), "GET", "GetObject", 502, "")),
         ("cloudfront", '{"date":"2019-12-04","time":"21:02:31","sc-status":"503","cs-method":"PUT","cs-uri-stem":"/k","cs-uri-query":"uploadId=x&partNumber=1"}',
@@ -182,6 +187,7 @@ def test_a_broken_line(name, line):
         ("cos", COS.format("GetObject", "get", 503, "SlowDown").replace("12-01", "13-01")),
         ("cos", COS.format("GetObject", "get", "-", "-")),
         ("cos", COS.format("GetObject", "brew", 200, "-")),
+        ("cos", COS.format("GetObject", "get", 200, "-").split(" 197")[0]),
         ("cloudfront", CLOUDFRONT.format(502).replace("12-04", "12-32")),
         ("cloudfront", CLOUDFRONT.format(502).replace("GET", "ge t")),
         ("cloudfront", CLOUDFRONT.format("OK")),
