@@ -151,7 +151,7 @@ def _slicer(node: Node, values: Table, stream: str) -> Made:
     if stream == UPSTREAM or size <= 0 or delay <= 0:
         node.leave_out("no fault says in which pieces data travels")
         return None
-    rate = max(1, round(size * 1_000_000 / delay))
+    rate = max(1, round(min(size * 1_000_000 / delay, 1e18)))
     node.change(f"the same speed, {number_text(rate)} bytes a second, without its pieces")
     return "drip", {"rate": str(rate)}
 

@@ -130,6 +130,7 @@ def toxic(kind, stream="downstream", toxicity=1.0, **attributes):
         (toxic("reset_peer", "upstream"), "reset", [], []),
         (toxic("slicer", average_size=64, size_variation=2, delay=1000), "drip,rate=64000", [], [""]),
         (toxic("slicer", average_size=64, delay=0), None, [""], []),
+        (toxic("slicer", average_size=10**12, delay=1e-300), None, [""], [""]),
         (toxic("limit_data", bytes=1000), "truncate,keep_bytes=1000", [], [""]),
         (toxic("limit_data", "upstream", bytes=1000), "close,after_bytes=1000", [], [""]),
         (toxic("limit_data", bytes=0), "close,when=after", [], []),
