@@ -54,11 +54,14 @@ def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
     toxics = table.take("toxics")
     table.rest("no key of a proxy")
     listed = [] if toxics is None else toxics.rows()
-    if enabled is not None and not enabled.flag():
+    down = enabled is not None and not enabled.flag()
+    if down:
         node.change("connections are taken and closed; there they are refused")
         rules.add(node, "close", f"{called}-down")
+        for each in listed:
+            node.remarks.unused(each.where, "its proxy is not enabled")
         listed = []
-    if listed and not alone:
+    if (listed or down) and not alone:
         said = "another upstream" if upstream is None else upstream.text()
         node.change(f"a rule knows no upstream: put these in front of {said} alone")
     elif upstream is not None:

@@ -157,6 +157,15 @@ def test_toxiproxy_forms(convert):
     assert convert([{"toxics": []}], "--from", "toxiproxy").rules == []
     found = convert(down)
     assert (found.rules, found.told("changed")) == (["close,name=s3-down"], ["given.json"])
+    assert found.told("unused") == ["toxics[0]", "upstream"]
+    found = convert([down, {"name": "gcs", "upstream": "b:3", "enabled": True, "toxics": []}])
+    assert found.rules == ["close,name=s3-down"]
+    assert found.remarks == [
+        ("changed", "[0]", "connections are taken and closed; there they are refused"),
+        ("unused", "[0].toxics[0]", "its proxy is not enabled"),
+        ("changed", "[0]", "a rule knows no upstream: put these in front of a:2 alone"),
+        ("unused", "[1].upstream", "it has nothing to do with faults"),
+    ]
     two = {"upstream": "a:2", "toxics": [toxic("reset_peer", "upstream"), {"type": "bandwidth", "attributes": {"rate": 1}}]}  # fmt: skip
     found = convert({"a": two, "b": {"toxics": [toxic("reset_peer")], "x": 1}})
     assert found.rules == [
