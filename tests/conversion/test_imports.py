@@ -400,6 +400,25 @@ def test_wiremock_scenarios_and_priorities(convert):
     assert convert(others).rules == []
 
 
+def test_wiremock_without_stubs(convert):
+    """An export of nothing is one."""
+    found = convert({"mappings": [], "meta": {"total": 0}})
+    assert (found.code, found.rules, found.told("unused")) == (0, [], ["meta"])
+
+
+def test_wiremock_state_of_no_scenario(convert):
+    """The stub is left out: without its state the fault would come to every request."""
+    found = convert({"requiredScenarioState": "two", **stub({"status": 503})})
+    assert (found.code, found.rules) == (1, [])
+    assert found.remarks == [
+        (
+            "left out",
+            "given.json",
+            "its requiredScenarioState is of no scenario: there is no scenarioName",
+        )
+    ]
+
+
 def test_wiremock_answers_that_keep_faults_away(convert):
     """An ordinary answer that stands before a fault for the same requests is told of."""
     any_path = {"request": {}, "response": {"status": 503}}
