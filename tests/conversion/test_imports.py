@@ -210,6 +210,10 @@ def test_fis(convert):
                     "any": action("localstack:generic:api-error", service="s3", region="eu-west-1", operation="GetObject",
                                   percentage="50", exception="SlowDown", errorCode="503"),
                     "plain": action("localstack:generic:api-error"),
+                    "late": action("localstack:generic:latency", ["wait"], service="s3", region="us-east-1", operation="PutObject, GetObject",
+                                   latencyMilliseconds="5000", percentage="25", duration="PT1M"),
+                    "later": action("localstack:generic:latency", service="kms", latencyMilliseconds="5000"),
+                    "public": action("aws:network:disrupt-connectivity", scope="public"),
                     "stop": {"actionId": "aws:ec2:stop-instances"},
                 },
             },
@@ -223,16 +227,30 @@ def test_fis(convert):
         "hang,vendor=s3,end=5m,duration=1h,name=cut",
         "s3:SlowDown,header.authorization=*/eu-west-1/*,operation=GetObject,probability=0.5,name=any",
         "s3:InternalError,name=plain",
+        "latency,header.authorization=*/us-east-1/*,operation=PutObject,operation=GetObject,vendor=s3,probability=0.25,begin=90s,end=150s,delay=5s,name=late",
     ]
     assert found.told("left out") == [
         "ResponseMetadata",
         "experimentTemplate.stopConditions[1]",
         *(f"experimentTemplate.actions.{each}" for each in ("zone", "nowhere", "other", "more.parameters.when",
-                                                            "most.parameters.prefixListIdentifier", "stop")),
+                                                            "most.parameters.prefixListIdentifier", "later", "public", "stop")),
     ]  # fmt: skip
     assert found.told("changed") == [
-        f"experimentTemplate.actions.{each}" for each in ("slow.targets", "cut", "any.parameters.region")
+        f"experimentTemplate.actions.{each}"
+        for each in (
+            "slow.targets",
+            "cut",
+            "any.parameters.region",
+            "plain",
+            "late.parameters.region",
+        )
     ]
+    why = {where.rpartition(".")[2]: why for _, where, why in found.remarks}
+    assert why["plain"] == "it is of all services there; here it is of the storage alone"
+    assert (
+        why["public"]
+        == "its scope (public) is not s3, and a rule cannot know whether S3 is reached through it"
+    )
     assert convert({"actions": {"a": action("aws:fis:inject-api-internal-error")}}).rules == [
         "s3:InternalError,name=a"
     ]
