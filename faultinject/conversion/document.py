@@ -155,6 +155,8 @@ class Node:
                 value = float(value)
             except ValueError:
                 value = None
+        if isinstance(value, int) and abs(value) > sys.float_info.max:
+            self.refuse(f"{shown(json.dumps(self.value))} is too large a number")
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             self.refuse(f"{shown(json.dumps(self.value))} is not a number")
         if not low <= value <= high:

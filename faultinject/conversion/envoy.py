@@ -142,6 +142,7 @@ def _mapper(answer: Answer, matchers: list[dict[str, Any]]) -> dict[str, Any]:
             {
                 "header": {"key": name, "value": value.replace("%", "%%")},
                 "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+                **({} if value else {"keep_empty_value": True}),
             }
             for name, value in answer.headers
         ],

@@ -1,14 +1,16 @@
 """Experiment templates of AWS Fault Injection Service: the actions that a client of S3 notices.
 
 https://docs.aws.amazon.com/fis/latest/userguide/fis-actions-reference.html says that AWS itself injects errors of an API for few
-services (`ec2` first); emulators such as LocalStack take `s3` too, and add `localstack:generic:api-error`.
+services (`ec2` first); emulators such as LocalStack take `s3` too, and add
+`localstack:generic:api-error` and `localstack:generic:latency`.
 """
 
 from __future__ import annotations
 
 import re
 
-from faultinject.conversion.localstack import s3_error
+from faultinject.conversion.localstack import OF_ALL, s3_error
+from faultinject.conversion.made import milliseconds
 from faultinject.rules.values import duration_text
 
 TYPE_CHECKING = False
@@ -22,7 +24,7 @@ ERRORS = {
     "aws:fis:inject-api-unavailable-error": "ServiceUnavailable",
 }
 """The error of S3 that each stands for."""
-ANY_ERROR = "localstack:generic:api-error"
+ANY_ERROR, LATENCY = "localstack:generic:api-error", "localstack:generic:latency"
 DISRUPT, WAIT = "aws:network:disrupt-connectivity", "aws:fis:wait"
 SCOPES = ("s3", "all")
 """Of disrupted networks, those in which S3 is not reached."""
@@ -132,7 +134,7 @@ class _Action:
         if self._action == WAIT:
             table.unused("description")
             return
-        if self._action not in (*ERRORS, ANY_ERROR, DISRUPT):
+        if self._action not in (*ERRORS, ANY_ERROR, LATENCY, DISRUPT):
             self.node.leave_out(f"{self._action} is nothing that a rule can do")
             return
         if given is None:
@@ -158,7 +160,9 @@ class _Action:
         scope = parameters.take("scope")
         if scope is None or scope.text() not in SCOPES:
             said = "none" if scope is None else scope.text()
-            self.node.leave_out(f"its scope ({said}) is not s3, and S3 is reached as before")
+            self.node.leave_out(
+                f"its scope ({said}) is not s3, and a rule cannot know whether S3 is reached through it"
+            )
             return
         if self._end(parameters):
             self.node.change("the connection is made, and nothing comes; there it is not even made")
@@ -169,6 +173,8 @@ class _Action:
         if service is not None and service.text() != "s3":
             self.node.leave_out(f"it is of {service.text()}, not of s3")
             return
+        if service is None:
+            self.node.change(OF_ALL)
         percentage = parameters.take("percentage")
         chance = 1.0 if percentage is None else percentage.number(0, 100) / 100
         given = parameters.take("operations" if self._action in ERRORS else "operation")
@@ -177,7 +183,7 @@ class _Action:
         if self._action in ERRORS:
             fault, keys = s3_error(self.node, ERRORS[self._action], None)
         else:
-            fault, keys = self._any_error(parameters)
+            fault, keys = self._late(parameters) if self._action == LATENCY else self._any_error(parameters)
             region = parameters.take("region")
             if region is not None:
                 header = {"authorization": f"*/{region.text()}/*"}
@@ -187,6 +193,10 @@ class _Action:
                 self.node, fault, self.name, operation=operations or None, header=header,
                 probability=None if chance == 1 else chance, **self._window, **keys,
             )  # fmt: skip
+
+    def _late(self, parameters: Table) -> tuple[str, dict[str, object]]:
+        wait = parameters.need("latencyMilliseconds")
+        return "latency", {"delay": milliseconds(wait, wait.number()), "vendor": "s3"}
 
     def _any_error(self, parameters: Table) -> tuple[str, dict[str, object]]:
         status, exception = parameters.take("errorCode"), parameters.take("exception")

@@ -25,6 +25,7 @@ CAN = Can(
     negated=frozenset(("method", "path", "host", "header", "query", "client", "size")),
     delayed=frozenset((ANSWER,)),
     names="_.",
+    empty=False,
 )
 LARGEST = 12_000
 """Bytes of an answer: all of it has to fit into a buffer of 16 KiB, beside what HAProxy adds."""

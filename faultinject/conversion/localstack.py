@@ -17,6 +17,7 @@ KEYS = {"service", "region", "operation", "probability", "error"}
 STATUS, CODE = 503, "ServiceUnavailable"
 """Of a rule without them."""
 STORAGE = ("s3", "*")
+OF_ALL = "it is of all services there; here it is of the storage alone"
 LEAST = 400
 """The lowest status of a plain answer."""
 
@@ -51,7 +52,7 @@ def _fault(node: Node, rules: Rules) -> None:
         node.leave_out(f"{service.text()} is no storage service")
         return
     if service is None or service.text() != "s3":
-        node.change("it is of all services there; here it is of the storage alone")
+        node.change(OF_ALL)
     region, operation = table.take("region"), table.take("operation")
     probability = table.take("probability")
     chance = 1.0 if probability is None else probability.number(0, 1)

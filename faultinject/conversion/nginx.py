@@ -26,6 +26,7 @@ CAN = Can(
     tests=frozenset(("method", "path", "host", "header", "query", "client")),
     negated=frozenset(("method", "path", "host", "header", "query", "client")),
     names="",
+    empty=False,
 )
 LONGEST = 4000
 """Bytes of one word: nginx reads a configuration in pieces of 4096."""

@@ -8,7 +8,7 @@ from faultinject.rules.values import shown, visible
 
 LEFT_OUT, CHANGED, UNUSED = "left out", "changed", "unused"
 KINDS = (LEFT_OUT, CHANGED, UNUSED)
-"""It could not be said; it is said, and means something else; it has nothing to do with faults, such as a description."""
+"""It could not be said; it is said, and means something else; it has nothing to do with faults, such as a description, or no effect."""
 LONGEST_PLACE = 200
 
 
@@ -48,9 +48,9 @@ class Remarks:
         """It is said, and means something else."""
         self._add(CHANGED, where, why)
 
-    def unused(self, where: str) -> None:
-        """It has nothing to do with faults."""
-        self._add(UNUSED, where, "it has nothing to do with faults")
+    def unused(self, where: str, why: str = "it has nothing to do with faults") -> None:
+        """It has nothing to do with faults, or no effect."""
+        self._add(UNUSED, where, why)
 
     @property
     def complete(self) -> bool:

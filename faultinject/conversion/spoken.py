@@ -65,6 +65,7 @@ class Can:
         delayed: the faults that can come late.
         names: the characters of a header's name beside letters, digits and `-` that its configuration can have; None: any.
         once: the kinds of tests of which a request can be asked one alone.
+        empty: whether an answer can have a header without a value.
     """
 
     title: str
@@ -74,6 +75,7 @@ class Can:
     delayed: frozenset[str] = frozenset()
     names: str | None = None
     once: frozenset[str] = frozenset()
+    empty: bool = True
 
     def can_name(self, header: str) -> bool:
         """Whether a header of that name can stand in a test."""
@@ -219,7 +221,14 @@ class _Speaker:
             self.remarks.change(
                 self.at("answer"), f"every answer has the same ids and resource: {self.can.title} makes none"
             )
-        return first
+        if self.can.empty:
+            return first
+        for name, value in first.headers:
+            if not value:
+                self.remarks.leave_out(
+                    self.at("answer"), f"{self.can.title} sends no header without a value ({name})"
+                )
+        return replace(first, headers=tuple(each for each in first.headers if each[1]))
 
     def tests(self) -> tuple[tuple[Test, ...], ...]:
         """Of a request, by alternatives."""

@@ -54,11 +54,14 @@ def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
     toxics = table.take("toxics")
     table.rest("no key of a proxy")
     listed = [] if toxics is None else toxics.rows()
-    if enabled is not None and not enabled.flag():
+    down = enabled is not None and not enabled.flag()
+    if down:
         node.change("connections are taken and closed; there they are refused")
         rules.add(node, "close", f"{called}-down")
+        for each in listed:
+            node.remarks.unused(each.where, "its proxy is not enabled")
         listed = []
-    if listed and not alone:
+    if (listed or down) and not alone:
         said = "another upstream" if upstream is None else upstream.text()
         node.change(f"a rule knows no upstream: put these in front of {said} alone")
     elif upstream is not None:
@@ -151,7 +154,7 @@ def _slicer(node: Node, values: Table, stream: str) -> Made:
     if stream == UPSTREAM or size <= 0 or delay <= 0:
         node.leave_out("no fault says in which pieces data travels")
         return None
-    rate = max(1, round(size * 1_000_000 / delay))
+    rate = max(1, round(min(size * 1_000_000 / delay, 1e18)))
     node.change(f"the same speed, {number_text(rate)} bytes a second, without its pieces")
     return "drip", {"rate": str(rate)}
 

@@ -47,11 +47,12 @@ NINETY = 1.6449
 def fits(value: object) -> bool:
     """Whether it is a stub mapping or several."""
     if isinstance(value, dict) and isinstance(value.get("mappings"), list):
-        value = value["mappings"]
-    stubs = value if isinstance(value, list) else [value]
-    return bool(stubs) and all(
-        isinstance(each, dict) and ({"request", "response"} & each.keys()) for each in stubs
-    )
+        stubs = value["mappings"]
+    else:
+        stubs = value if isinstance(value, list) else [value]
+        if not stubs:
+            return False
+    return all(isinstance(each, dict) and ({"request", "response"} & each.keys()) for each in stubs)
 
 
 def convert(node: Node, rules: Rules) -> None:
@@ -137,6 +138,10 @@ class _Stub:
             self.node.leave_out(
                 "its scenario is no row of answers to the same requests, and without it the fault would come more often"
             )
+            self._leave()
+            return
+        if self.scenario is None and self.state is not None:
+            self.node.leave_out("its requiredScenarioState is of no scenario: there is no scenarioName")
             self._leave()
             return
         table.rest("no part of a stub that is a fault")

@@ -95,6 +95,8 @@ def test_what_one_proxy_cannot_do(export, target, rule, where):
         ("haproxy", "http:503,delay=1s..3s", "changed", "one: delay"),
         ("haproxy", "close,delay=1s", "left out", "one: delay"),
         ("haproxy", "cos:SlowDown", "changed", "one: answer"),
+        ("haproxy", "http:503,set.x-e=", "left out", "one: answer"),
+        ("nginx", "http:503,set.x-e=", "left out", "one: answer"),
         ("haproxy", "http:503,bucket=a", "changed", "one: bucket"),
         ("nginx", "http:503,delay=1s", "left out", "one: delay"),
         ("nginx", "http:503,probability=0.00014", "changed", "one: probability"),
@@ -270,6 +272,15 @@ def test_an_answer_without_a_body(export):
     found = export("haproxy", "azure-blob:ConditionNotMet")
     assert "http-request return status 304 hdr x-ms-request-id" in found.text
     assert "content-type" not in found.text
+
+
+def test_a_header_without_a_value(export):
+    """Envoy drops it unless it is told not to."""
+    manager = yaml.safe_load(export("envoy", "http:503,set.x-e=,set.x-f=1").text)
+    [listener] = manager["static_resources"]["listeners"]
+    [mapper] = listener["filter_chains"][0]["filters"][0]["typed_config"]["local_reply_config"]["mappers"]
+    kept = {each["header"]["key"]: each.get("keep_empty_value") for each in mapper["headers_to_add"]}
+    assert (kept["x-e"], kept["x-f"]) == (True, None)
 
 
 def test_words_of_configurations():

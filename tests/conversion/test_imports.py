@@ -130,6 +130,7 @@ def toxic(kind, stream="downstream", toxicity=1.0, **attributes):
         (toxic("reset_peer", "upstream"), "reset", [], []),
         (toxic("slicer", average_size=64, size_variation=2, delay=1000), "drip,rate=64000", [], [""]),
         (toxic("slicer", average_size=64, delay=0), None, [""], []),
+        (toxic("slicer", average_size=10**12, delay=1e-300), None, [""], [""]),
         (toxic("limit_data", bytes=1000), "truncate,keep_bytes=1000", [], [""]),
         (toxic("limit_data", "upstream", bytes=1000), "close,after_bytes=1000", [], [""]),
         (toxic("limit_data", bytes=0), "close,when=after", [], []),
@@ -156,6 +157,15 @@ def test_toxiproxy_forms(convert):
     assert convert([{"toxics": []}], "--from", "toxiproxy").rules == []
     found = convert(down)
     assert (found.rules, found.told("changed")) == (["close,name=s3-down"], ["given.json"])
+    assert found.told("unused") == ["toxics[0]", "upstream"]
+    found = convert([down, {"name": "gcs", "upstream": "b:3", "enabled": True, "toxics": []}])
+    assert found.rules == ["close,name=s3-down"]
+    assert found.remarks == [
+        ("changed", "[0]", "connections are taken and closed; there they are refused"),
+        ("unused", "[0].toxics[0]", "its proxy is not enabled"),
+        ("changed", "[0]", "a rule knows no upstream: put these in front of a:2 alone"),
+        ("unused", "[1].upstream", "it has nothing to do with faults"),
+    ]
     two = {"upstream": "a:2", "toxics": [toxic("reset_peer", "upstream"), {"type": "bandwidth", "attributes": {"rate": 1}}]}  # fmt: skip
     found = convert({"a": two, "b": {"toxics": [toxic("reset_peer")], "x": 1}})
     assert found.rules == [
@@ -200,6 +210,10 @@ def test_fis(convert):
                     "any": action("localstack:generic:api-error", service="s3", region="eu-west-1", operation="GetObject",
                                   percentage="50", exception="SlowDown", errorCode="503"),
                     "plain": action("localstack:generic:api-error"),
+                    "late": action("localstack:generic:latency", ["wait"], service="s3", region="us-east-1", operation="PutObject, GetObject",
+                                   latencyMilliseconds="5000", percentage="25", duration="PT1M"),
+                    "later": action("localstack:generic:latency", service="kms", latencyMilliseconds="5000"),
+                    "public": action("aws:network:disrupt-connectivity", scope="public"),
                     "stop": {"actionId": "aws:ec2:stop-instances"},
                 },
             },
@@ -213,16 +227,30 @@ def test_fis(convert):
         "hang,vendor=s3,end=5m,duration=1h,name=cut",
         "s3:SlowDown,header.authorization=*/eu-west-1/*,operation=GetObject,probability=0.5,name=any",
         "s3:InternalError,name=plain",
+        "latency,header.authorization=*/us-east-1/*,operation=PutObject,operation=GetObject,vendor=s3,probability=0.25,begin=90s,end=150s,delay=5s,name=late",
     ]
     assert found.told("left out") == [
         "ResponseMetadata",
         "experimentTemplate.stopConditions[1]",
         *(f"experimentTemplate.actions.{each}" for each in ("zone", "nowhere", "other", "more.parameters.when",
-                                                            "most.parameters.prefixListIdentifier", "stop")),
+                                                            "most.parameters.prefixListIdentifier", "later", "public", "stop")),
     ]  # fmt: skip
     assert found.told("changed") == [
-        f"experimentTemplate.actions.{each}" for each in ("slow.targets", "cut", "any.parameters.region")
+        f"experimentTemplate.actions.{each}"
+        for each in (
+            "slow.targets",
+            "cut",
+            "any.parameters.region",
+            "plain",
+            "late.parameters.region",
+        )
     ]
+    why = {where.rpartition(".")[2]: why for _, where, why in found.remarks}
+    assert why["plain"] == "it is of all services there; here it is of the storage alone"
+    assert (
+        why["public"]
+        == "its scope (public) is not s3, and a rule cannot know whether S3 is reached through it"
+    )
     assert convert({"actions": {"a": action("aws:fis:inject-api-internal-error")}}).rules == [
         "s3:InternalError,name=a"
     ]
@@ -388,6 +416,25 @@ def test_wiremock_scenarios_and_priorities(convert):
     assert convert([state(None, None, broken)]).told("left out") == ["given.json: [0]".partition(": ")[2]]
     others = [state("Started", "two", broken), state("two", None, broken, method="PUT")]
     assert convert(others).rules == []
+
+
+def test_wiremock_without_stubs(convert):
+    """An export of nothing is one."""
+    found = convert({"mappings": [], "meta": {"total": 0}})
+    assert (found.code, found.rules, found.told("unused")) == (0, [], ["meta"])
+
+
+def test_wiremock_state_of_no_scenario(convert):
+    """The stub is left out: without its state the fault would come to every request."""
+    found = convert({"requiredScenarioState": "two", **stub({"status": 503})})
+    assert (found.code, found.rules) == (1, [])
+    assert found.remarks == [
+        (
+            "left out",
+            "given.json",
+            "its requiredScenarioState is of no scenario: there is no scenarioName",
+        )
+    ]
 
 
 def test_wiremock_answers_that_keep_faults_away(convert):

@@ -227,6 +227,14 @@ def test_an_answer_without_a_text(proxy, target):
 
 
 @pytest.mark.parametrize("target", PROXIES)
+def test_a_header_without_a_value(proxy, target):
+    """HAProxy and nginx send none; the configuration is valid, and the other headers come."""
+    with proxy(target, "http:503,set.x-e=,set.x-f=1") as ask:
+        status, headers, _ = ask("GET", "/")
+    assert (status, headers["x-e"], headers["x-f"]) == (503, "" if target == "envoy" else None, "1")
+
+
+@pytest.mark.parametrize("target", PROXIES)
 def test_operations_are_those_of_the_middleware(proxy, target):
     """Told by method, path, query and headers: a proxy answers a request as the middleware does."""
     rules = (
