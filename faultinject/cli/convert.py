@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from faultinject.cli.layout import CONTEXT
+from faultinject.cli.writing_out import write_out
 from faultinject.conversion.formats import SOURCES, TARGETS
 
 if TYPE_CHECKING:
@@ -73,7 +74,6 @@ def convert(
     from faultinject.conversion.made import Rules
     from faultinject.conversion.remarks import UNUSED, Remarks
     from faultinject.exceptions import ConfigurationError
-    from faultinject.rules.files import open_to_write
     from faultinject.rules.scenario import Scenario
 
     place = formats.Place(_address("--listen", listen), _address("--upstream", upstream))
@@ -110,14 +110,7 @@ def convert(
             "remarks": [{"kind": each.kind, "where": each.where, "why": each.why} for each in remarks.found],
         }
         text = json.dumps(data, indent=2) + "\n"
-    if output is None or output == "-":
-        click.echo(text, nl=False)
-    else:
-        try:
-            with open_to_write(output) as written:
-                written.write(text)
-        except OSError as error:
-            raise ConfigurationError(f"-o: cannot write to {output}: {error.strerror}") from None
+    write_out(text, output)
     return 0 if remarks.complete else 1
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from faultinject.cli.layout import CONTEXT
+from faultinject.cli.writing_out import write_out
 from faultinject.learning.formats import FORMATS
-from faultinject.rules.files import open_to_write
 from faultinject.rules.printed_json import json_text
 
 
@@ -54,12 +52,5 @@ def learn(
         text = f"{json_text(writing.as_data(learned, left_out, tally, sources=logs), 2)}\n"
     else:
         text = writing.as_toml(learned, left_out, tally, sources=logs)
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        try:
-            with open_to_write(Path(output)) as file:
-                file.write(text)
-        except OSError as error:
-            raise ConfigurationError(f"-o: cannot write to {output}: {error.strerror}") from None
+    write_out(text, output)
     return 0

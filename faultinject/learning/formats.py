@@ -240,7 +240,7 @@ class CloudFront(Format):
                 said = json.loads(line)
             except RecursionError:
                 return {}
-            return {name: str(value) for name, value in said.items()}
+            return {name: str(value) for name, value in said.items() if value is not None}
         return dict(zip(self._fields, line.split("\t" if "\t" in line else " "), strict=False))
 
 

@@ -108,7 +108,19 @@ def read_logs(paths: Iterable[str], name: str | None, vendor: str | None) -> Tal
         if made is None:
             if not any(_may_be_request(line) for _, line in first):
                 continue
-            made = _told([line for _, line in first], vendor, path)
+            made = _told([line for _, line in first], vendor)
+            if made is None:
+                known = ", ".join(FORMATS)
+                raise ConfigurationError(
+                    f"{path}: its lines are of no format that is known ({known}); --format says which it is"
+                )
+        elif name is None:
+            # What is of another format may have the form of this one as well.
+            told = _told([line for _, line in first], vendor)
+            if told is not None and told.name != made.name:
+                raise ConfigurationError(
+                    f"{path}: its lines are of the {told.title}, not of the {made.title}"
+                )
         lines_before, broken_before = tally.lines, tally.broken
         _count(first, made, tally, path)
         _count(lines, made, tally, path)
@@ -133,7 +145,7 @@ def _may_be_request(line: str) -> bool:
     return bool(line.strip()) and line[:1] != "#"
 
 
-def _told(first: list[str], vendor: str | None, path: str) -> Format:
+def _told(first: list[str], vendor: str | None) -> Format | None:
     for name in FORMATS:
         made = _made(name, vendor)
         read = right = 0
@@ -147,10 +159,7 @@ def _told(first: list[str], vendor: str | None, path: str) -> Format:
                 right += 1
         if right * 2 > read:
             return _made(name, vendor)
-    known = ", ".join(FORMATS)
-    raise ConfigurationError(
-        f"{path}: its lines are of no format that is known ({known}); --format says which it is"
-    )
+    return None
 
 
 def _count(lines: Iterable[tuple[int, str]], made: Format, tally: Tally, path: str) -> None:

@@ -51,6 +51,14 @@ def test_what_it_writes(run, log, tmp_path):
     assert str(Scenario.load(written)) == "http:503,operation=GetObject,probability=0.2"
 
 
+def test_a_dash_is_the_standard_output(run, log, tmp_path, monkeypatch):
+    """As in `convert`: no file has that name."""
+    monkeypatch.chdir(tmp_path)
+    path = log()
+    assert run("learn", path, "-o", "-") == run("learn", path)
+    assert not (tmp_path / "-").exists()
+
+
 def test_its_numbers(run, log):
     """The same as JSON."""
     code, out, _ = run("learn", log(), log("b.log"), "--json", "--all", "--vendor", "cos")

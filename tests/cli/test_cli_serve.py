@@ -468,9 +468,10 @@ def test_the_port_is_in_use(start, run):
 
 
 @pytest.mark.parametrize("command", [("serve",), ("proxy", "--to", "http://127.0.0.1:9")])
-def test_the_port_of_control_is_in_use(run, command):
+def test_the_port_of_control_is_in_use(run, command, monkeypatch):
     """The program does not start: what listens there is another program's."""
     pytest.importorskip("starlette")
+    monkeypatch.setattr("faultinject.control.server._server", None)  # another test's in this process
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         assert run(*command, "--port", "0", "--control", f"127.0.0.1:{port}") == (
@@ -486,9 +487,10 @@ def test_the_port_of_control_is_in_use(run, command):
         ("nowhere.invalid", "the host 'nowhere.invalid' cannot be resolved"),
     ],
 )
-def test_an_address_of_control_that_is_not_ours(run, host, says):
+def test_an_address_of_control_that_is_not_ours(run, host, says, monkeypatch):
     """It is said before anything is served."""
     pytest.importorskip("starlette")
+    monkeypatch.setattr("faultinject.control.server._server", None)  # another test's in this process
     remote = {"FAULTINJECT_CONTROL_REMOTE": "allow", "FAULTINJECT_TOKEN": "t" * 32}
     code, out, errors = run("serve", "--port", "0", "--control", f"{host}:8765", env=remote)
     assert (code, out, errors) == (2, "", f"faultinject: {says}\n")

@@ -191,6 +191,10 @@ def test_a_broken_line(name, line):
         ("cloudfront", CLOUDFRONT.format(502).replace("12-04", "12-32")),
         ("cloudfront", CLOUDFRONT.format(502).replace("GET", "ge t")),
         ("cloudfront", CLOUDFRONT.format("OK")),
+        (
+            "cloudfront",
+            '{"date":"2019-12-04","time":"21:02:31","sc-status":"503","cs-method":"GET","cs-uri-stem":null}',
+        ),
         ("cloudfront", CLOUDFRONT.format(1000)),
     ],
 )

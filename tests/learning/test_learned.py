@@ -278,9 +278,25 @@ def test_a_log_without_requests(tmp_path, lines, says):
 
 
 def test_a_file_of_another_format_among_them(tmp_path):
-    """It is an error: its requests would be missing."""
+    """It is an error, also where its lines have the form of the first as well: requests would be missing, or misread."""
     first = written(tmp_path, "a.log", [nginx(0, 503)])
-    other = written(tmp_path, "b.log", [line_of("cos", START, "GetObject", "GET", "/k", 200, "").encode()])
+    for name in ("cos", "oss"):
+        line = line_of(name, START, "GetObject", "GET", "/k", 200, "").encode()
+        other = written(tmp_path, "b.log", [line])
+        with pytest.raises(ConfigurationError) as caught:
+            tallies.read_logs([first, other], None, None)
+        title = FORMATS[name].title
+        assert (
+            str(caught.value)
+            == f"{other}: its lines are of the {title}, not of the nginx or Apache access log"
+        )
+    assert tallies.read_logs([first, other], "nginx", None).lines == 2
+
+
+def test_a_file_of_no_format_among_them(tmp_path):
+    """It is an error as well."""
+    first = written(tmp_path, "a.log", [nginx(0, 503)])
+    other = written(tmp_path, "b.log", [b"a b c\n"])
     with pytest.raises(ConfigurationError) as caught:
         tallies.read_logs([first, other], None, None)
     assert str(caught.value) == f"{other}: none of 1 line has the form of the nginx or Apache access log"
