@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from faultinject.conversion.spoken import ANSWER, Can, speak
+from faultinject.conversion.spoken import ANSWER, Can, parts_of, speak
 from faultinject.rules.values import number_text, visible
 
 TYPE_CHECKING = False
@@ -30,6 +30,7 @@ CAN = Can(
 )
 LONGEST = 4000
 """Bytes of one word: nginx reads a configuration in pieces of 4096."""
+CHANCES = 10_000
 REDIRECTS = (301, 302, 303, 307, 308)
 """With these `return` has a URL instead of a body."""
 _VARIABLES = {"method": "$request_method", "path": "$request_uri", "host": "$host", "query": "$args"}
@@ -116,9 +117,7 @@ def _maps(spoken: Spoken, number: int, remarks: Remarks) -> Iterator[str]:
     yield f"    # {spoken.name}: {visible(str(spoken.rule))}"
     drawn = ""
     if spoken.probability < 1:
-        percent = round(100 * spoken.probability, 2)
-        if abs(percent - 100 * spoken.probability) > 1e-9:
-            remarks.change(f"{spoken.name}: probability", f"nginx rounds it to {number_text(percent)} %")
+        percent = parts_of(spoken, CAN.title, CHANCES, remarks) * 100 / CHANCES
         drawn = f"$faultinject_{number}_drawn"
         yield f'    split_clients "{number} $request_id" {drawn} {{'
         if percent:
