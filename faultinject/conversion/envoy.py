@@ -6,7 +6,7 @@ own; the vendor's body and headers come by the mappers of local replies.
 
 from __future__ import annotations
 
-from faultinject.conversion.spoken import ANSWER, Can, speak
+from faultinject.conversion.spoken import ANSWER, Can, parts_of, speak
 from faultinject.conversion.yaml_text import yaml_text
 
 TYPE_CHECKING = False
@@ -98,7 +98,7 @@ def _address(text: str) -> dict[str, Any]:
 
 
 def _filter(spoken: Spoken, name: str, matchers: list[dict[str, Any]], remarks: Remarks) -> dict[str, Any]:
-    share = {"numerator": round(spoken.probability * MILLION), "denominator": "MILLION"}
+    share = {"numerator": parts_of(spoken, CAN.title, MILLION, remarks), "denominator": "MILLION"}
     config: dict[str, Any] = {"@type": _FAULT}
     if spoken.answer is not None:
         config["abort"] = {"http_status": spoken.answer.status, "percentage": share}

@@ -5,7 +5,7 @@ https://docs.haproxy.org/2.6/configuration.html, quoting: section 2.2, `return`:
 
 from __future__ import annotations
 
-from faultinject.conversion.spoken import ANSWER, Can, speak
+from faultinject.conversion.spoken import ANSWER, Can, parts_of, speak
 from faultinject.rules.values import visible
 
 TYPE_CHECKING = False
@@ -87,7 +87,8 @@ def _lines(spoken: Spoken, remarks: Remarks) -> Iterator[str]:
     for tests in spoken.alternatives:
         conditions = [_condition(each) for each in tests]
         if spoken.probability < 1:
-            conditions.append(f"{{ rand({CHANCES}) lt {round(spoken.probability * CHANCES)} }}")
+            parts = parts_of(spoken, CAN.title, CHANCES, remarks)
+            conditions.append(f"{{ rand({CHANCES}) lt {parts} }}")
         behind = f" if {' '.join(conditions)}" if conditions else ""
         yield f"    http-request {done}{behind}"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import groupby
 
-from faultinject.conversion.spoken import ANSWER, Can, speak
+from faultinject.conversion.spoken import ANSWER, Can, parts_of, speak
 from faultinject.conversion.yaml_text import yaml_text
 
 TYPE_CHECKING = False
@@ -30,6 +30,8 @@ CAN = Can(
     delayed=frozenset((ANSWER, "latency")),
     once=frozenset(("path",)),
 )
+MILLION = 1_000_000
+"""Parts in which the Envoy of Istio counts a chance."""
 
 
 def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
@@ -80,7 +82,8 @@ def _with_a_route(spoken: list[Spoken], remarks: Remarks) -> Iterator[Spoken]:
 
 
 def _fault(spoken: Spoken, remarks: Remarks) -> dict[str, Any]:
-    percentage = {"percentage": {"value": round(100 * spoken.probability, 4)}}
+    percent = parts_of(spoken, CAN.title, MILLION, remarks) * 100 / MILLION
+    percentage = {"percentage": {"value": percent}}
     fault: dict[str, Any] = {}
     if spoken.answer is not None:
         fault["abort"] = {"httpStatus": spoken.answer.status, **percentage}

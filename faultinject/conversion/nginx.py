@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from faultinject.conversion.spoken import ANSWER, Can, speak
-from faultinject.rules.values import number_text, visible
+from faultinject.conversion.spoken import ANSWER, Can, parts_of, speak
+from faultinject.rules.values import number_text, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,12 @@ CAN = Can(
     empty=False,
 )
 LONGEST = 4000
-"""Bytes of one word: nginx reads a configuration in pieces of 4096."""
+"""Bytes of one word: nginx reads a configuration in pieces of 4096, and a comment as one word."""
+TOGETHER = 100
+"""Variables in one word: longer than `LONGEST` they are never, and no more maps ask one another than nginx lets (100)."""
+MANY = 20
+"""Variables for which nginx has room unasked."""
+CHANCES = 10_000
 REDIRECTS = (301, 302, 303, 307, 308)
 """With these `return` has a URL instead of a body."""
 _VARIABLES = {"method": "$request_method", "path": "$request_uri", "host": "$host", "query": "$args"}
@@ -43,8 +48,6 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
         if each.fault == "drip":
             remarks.change(f"{each.name}: rate", "the head counts too")
     maps = [line for at, each in enumerate(spoken, 1) for line in _maps(each, at, remarks)]
-    flags = "".join(f"$faultinject_{at}" for at, _ in enumerate(spoken, 1))
-    chosen = [f'        "~^{"0" * (at - 1)}1" {at};' for at, _ in enumerate(spoken, 1)]
     slow = [
         f"        {at} {each.rule.value('rate')};"
         for at, each in enumerate(spoken, 1)
@@ -56,15 +59,12 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
         "events {}",
         "",
         "http {",
+        *_sizes(spoken, slow),
         '    geo $faultinject_dollar { default "$"; }',
         '    geo $faultinject_nothing { default ""; }',
         *maps,
         "",
-        *(
-            [f'    map "{flags}" $faultinject {{', "        default 0;", *chosen, "    }", ""]
-            if spoken
-            else []
-        ),
+        *_choice(len(spoken)),
         *(rates if slow else []),
         "    server {",
         f"        listen {place.listen};",
@@ -84,6 +84,40 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _sizes(spoken: list[Spoken], slow: list[str]) -> Iterator[str]:
+    """Room for more variables, and more rates, than nginx makes room for unasked."""
+    variables = sum(len(tests) + 2 for each in spoken for tests in each.alternatives) + 2 * len(spoken)
+    if variables > MANY:
+        yield f"    variables_hash_max_size {8 * variables};"
+        yield "    variables_hash_bucket_size 128;"
+    if len(slow) > MANY:
+        yield f"    map_hash_max_size {8 * len(slow)};"
+
+
+def _choice(number: int) -> Iterator[str]:
+    """The first of so many rules that is for a request, asked of some at a time; the first map has the last word."""
+    for begin in reversed(range(0, number, TOGETHER)):
+        end = min(begin + TOGETHER, number)
+        name = "$faultinject" if begin == 0 else f"$faultinject_from_{begin + 1}"
+        yield f'    map "{"".join(f"$faultinject_{at + 1}" for at in range(begin, end))}" {name} {{'
+        yield f"        default {0 if end == number else f'$faultinject_from_{end + 1}'};"
+        yield from (f'        "~^{"0" * (at - begin)}1" {at + 1};' for at in range(begin, end))
+        yield "    }"
+        yield ""
+
+
+def _joined(flags: list[str], name: str, expression: str) -> Iterator[str]:
+    """A variable that is 1 where all flags in a row fit, made of some at a time."""
+    while len(flags) > TOGETHER:
+        part = f"{name}_with_{len(flags)}"
+        yield from _joined(flags[:TOGETHER], part, expression)
+        flags = [part, *flags[TOGETHER:]]
+    yield f'    map "{"".join(flags)}" {name} {{'
+    yield "        default 0;"
+    yield f'        "{expression}" 1;'
+    yield "    }"
 
 
 def _fits(spoken: Spoken, remarks: Remarks) -> bool:
@@ -113,12 +147,10 @@ def _written(data: bytes) -> bytes:
 def _maps(spoken: Spoken, number: int, remarks: Remarks) -> Iterator[str]:
     """Variables that are 1 for a request that meets a test, and for the rule."""
     yield ""
-    yield f"    # {spoken.name}: {visible(str(spoken.rule))}"
+    yield f"    # {spoken.name}: {shown(str(spoken.rule), LONGEST // 4)}"
     drawn = ""
     if spoken.probability < 1:
-        percent = round(100 * spoken.probability, 2)
-        if abs(percent - 100 * spoken.probability) > 1e-9:
-            remarks.change(f"{spoken.name}: probability", f"nginx rounds it to {number_text(percent)} %")
+        percent = parts_of(spoken, CAN.title, CHANCES, remarks) * 100 / CHANCES
         drawn = f"$faultinject_{number}_drawn"
         yield f'    split_clients "{number} $request_id" {drawn} {{'
         if percent:
@@ -133,14 +165,8 @@ def _maps(spoken: Spoken, number: int, remarks: Remarks) -> Iterator[str]:
             yield from _test(test, flags[-1])
         name = f"$faultinject_{number}_{row}"
         rows.append(name)
-        yield f'    map "{"".join(flags)}" {name} {{'
-        yield "        default 0;"
-        yield f'        "{"1" * len(flags)}" 1;'
-        yield "    }"
-    yield f'    map "{"".join(rows)}" $faultinject_{number} {{'
-    yield "        default 0;"
-    yield '        "~1" 1;'
-    yield "    }"
+        yield from _joined(flags, name, "~^1+$" if flags else "")
+    yield from _joined(rows, f"$faultinject_{number}", "~1")
 
 
 def _test(test: Test, variable: str) -> Iterator[str]:

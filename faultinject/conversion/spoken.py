@@ -32,6 +32,8 @@ COUNTED = ("skip", "every", "times", "above", "begin", "end")
 SPARED = "without it the fault would come to requests that the rule spares"
 MOMENT = 1_800_000_000.0
 """What the time is in answers, unix seconds."""
+SLIGHT = 1e-11
+"""What a chance may differ by that is the same."""
 _WAYS = ("drain", "http2", "exact")
 """Effects that are a matter of how a server does it."""
 
@@ -104,6 +106,14 @@ class Spoken:
     fault: str
     answer: Answer | None = None
     delay: float = 0.0
+
+
+def parts_of(spoken: Spoken, title: str, parts: int, remarks: Remarks) -> int:
+    """The chance in parts of a whole, as a proxy counts them; one that is not what was asked for is told of."""
+    number = round(spoken.probability * parts)
+    if abs(number / parts - spoken.probability) > SLIGHT:
+        remarks.change(f"{spoken.name}: probability", f"{title} rounds it to {number * 100 / parts:g} %")
+    return number
 
 
 class _LeftOut(Exception):

@@ -115,6 +115,26 @@ def test_effects_that_are_said_otherwise(export, target, rule, kind, where):
     assert found.code == int(bool(found.told("left out")))
 
 
+@pytest.mark.parametrize(
+    ("target", "exact", "other", "said"),
+    [
+        ("haproxy", "0.000001", "0.0000001", "HAProxy rounds it to 0 %"),
+        ("haproxy", "0.29", "0.1234567", "HAProxy rounds it to 12.3457 %"),
+        ("nginx", "0.0001", "0.0000001", "nginx rounds it to 0 %"),
+        ("envoy", "0.000003", "0.0000001", "Envoy rounds it to 0 %"),
+        ("envoy", "0.57", "0.99999999", "Envoy rounds it to 100 %"),
+        ("istio", "0.000007", "0.0000001", "Istio rounds it to 0 %"),
+    ],
+)
+def test_chances_that_are_rounded(export, target, exact, other, said):
+    """Told by every proxy, and only where another chance comes of it."""
+    rule = FAULTS[target]
+    found = export(target, f"{rule},probability={exact}", f"{rule},method=GET,probability={other},name=one")
+    assert [(where, why) for _, where, why in found.remarks if "probability" in where] == [
+        ("one: probability", said)
+    ]
+
+
 def test_scenarios(tmp_path, export):
     """A seed is another one's, `abort` is left out; of rules of one route only the first is for a request in Istio."""
     path = tmp_path / "a.toml"

@@ -106,6 +106,7 @@ def proxy(export, app, tmp_path):
             checked = subprocess.run(check, capture_output=True, text=True, timeout=PATIENCE, check=False)
             assert checked.returncode == 0, checked.stdout + checked.stderr
             assert "[WARNING]" not in checked.stderr
+            assert "[warn]" not in checked.stderr
             process = subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
                 end = time.monotonic() + PATIENCE
@@ -232,6 +233,35 @@ def test_a_header_without_a_value(proxy, target):
     with proxy(target, "http:503,set.x-e=,set.x-f=1") as ask:
         status, headers, _ = ask("GET", "/")
     assert (status, headers["x-e"], headers["x-f"]) == (503, "" if target == "envoy" else None, "1")
+
+
+def test_many_rules_and_conditions_in_nginx(proxy):
+    """The first rule of a thousand that is for a request answers, whichever it is, and all of many conditions count."""
+    rules = [
+        "http:418," + ",".join(f"header.x-b{n}=1" for n in range(300)),
+        *(f"http:{500 + n % 10},header.x-a{n}=1" for n in range(1000)),
+    ]
+    with proxy("nginx", *rules) as ask:
+        assert ask("GET", "/", x_a3="1", **{f"x_b{n}": "1" for n in range(1, 60)})[0] == 503
+        assert ask("GET", "/", **{f"x_b{n}": "1" for n in range(300)})[0] == 418
+        assert [ask("GET", "/", **{f"x_a{n}": "1"})[0] for n in (0, 97, 98, 99, 503, 999)] == [
+            500, 507, 508, 509, 503, 509,
+        ]  # fmt: skip
+        assert ask("GET", "/", x_a999="1", x_a501="1")[0] == 501
+        assert ask("GET", "/")[0] == 200
+
+
+def test_sixty_conditions_in_nginx(proxy):
+    """They need room too, and all of them count."""
+    with proxy("nginx", "http:418," + ",".join(f"header.x-b{n}=1" for n in range(60))) as ask:
+        assert ask("GET", "/", **{f"x_b{n}": "1" for n in range(60)})[0] == 418
+        assert ask("GET", "/", **{f"x_b{n}": "1" for n in range(59)})[0] == 200
+
+
+def test_many_slow_answers_in_nginx(proxy):
+    """Their rates have room too."""
+    with proxy("nginx", *(f"drip,rate={n + 1000}KiB,path=x{n}" for n in range(1000))) as ask:
+        assert ask("GET", "/x999")[::2] == (200, b"app")
 
 
 @pytest.mark.parametrize("target", PROXIES)
