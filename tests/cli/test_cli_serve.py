@@ -496,6 +496,7 @@ def test_an_address_of_control_that_is_not_ours(run, host, says, monkeypatch):
     assert (code, out, errors) == (2, "", f"faultinject: {says}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
 def test_control_on_a_port_of_its_own(start, host):
     """Any free one is taken; it answers from the first."""

@@ -235,6 +235,7 @@ def test_a_header_without_a_value(proxy, target):
     assert (status, headers["x-e"], headers["x-f"]) == (503, "" if target == "envoy" else None, "1")
 
 
+@pytest.mark.slow
 def test_many_rules_and_conditions_in_nginx(proxy):
     """The first rule of a thousand that is for a request answers, whichever it is, and all of many conditions count."""
     rules = [
@@ -258,6 +259,7 @@ def test_sixty_conditions_in_nginx(proxy):
         assert ask("GET", "/", **{f"x_b{n}": "1" for n in range(59)})[0] == 200
 
 
+@pytest.mark.slow
 def test_many_slow_answers_in_nginx(proxy):
     """Their rates have room too."""
     with proxy("nginx", *(f"drip,rate={n + 1000}KiB,path=x{n}" for n in range(1000))) as ask:
