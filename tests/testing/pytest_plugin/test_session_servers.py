@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.hooks.launch import HEALTHCHECK
-
 SERVING = '''
 import contextlib
 import os
@@ -94,6 +92,9 @@ asgi = faultinject.install(apps.asgi)
 GUNICORN = (
     '"-m", "gunicorn", "-w", "2", "-b", "127.0.0.1:0", "--no-control-socket", "--graceful-timeout", "2"'
 )
+# A busy machine may keep a worker from answering uvicorn for the five seconds that it allows, and it would be killed. Not
+# imported from `tests.hooks`: to the oldest pytest, that is no package here.
+HEALTHCHECK = 30
 UVICORN = f'"-m", "uvicorn", "--workers", "2", "--port", "0", "--timeout-worker-healthcheck", "{HEALTHCHECK}"'
 FIXTURE = """
 import os
