@@ -20,6 +20,22 @@ from tests.control.page import (
 
 pytestmark = IN_CHROMIUM
 
+# The page sleeps for ever between two questions about the state, from the next one that fails: `asleep` says that it does.
+ONLY_BY_HAND = """{
+    const wait = window.setTimeout.bind(window), ask = window.fetch.bind(window);
+    window.asleep = false;
+    window.setTimeout = (act, milliseconds, ...more) => milliseconds > 500 ? 0 : wait(act, milliseconds, ...more);
+    window.fetch = async (url, options) => {
+        try {
+            return await ask(url, options);
+        } catch (error) {
+            if (String(url).endsWith("/state")) wait(() => (asleep = true));
+            throw error;
+        }
+    };
+    window.byItself = () => void Object.assign(window, {setTimeout: wait, fetch: ask});
+}"""
+
 
 def test_the_server_goes_and_comes_back(browser, tmp_path):
     """The page says so, keeps what it knows and what is typed, and goes on; a new token is asked for."""
@@ -39,7 +55,11 @@ def test_the_server_goes_and_comes_back(browser, tmp_path):
         assert "/first" in text(browser, "#strip")
         browser.click("#switch")
         shows(browser, "#wrong", "Whether the change was made is not known")
+        browser.evaluate(ONLY_BY_HAND)
+        browser.click("#retry")
+        browser.until("asleep")
         server.start()
+        browser.evaluate("byItself()")
         browser.click("#retry")
         shows(browser, "#link", "connected")
         server.request("/second")
