@@ -136,13 +136,13 @@ class Server:
         ).start()
 
     def bind_now(self, refuse: Callable[[str, int, OSError], Exception]) -> None:
-        """Take the address before the thread begins.
+        """Take the address before the thread begins; a port 0 becomes the one that was free.
 
         Args:
             refuse: the error to raise where it cannot be had.
         """
         try:
-            self._bind()
+            self.settings.port = self._bind().getsockname()[1]
         except OSError as error:
             raise refuse(self.settings.host, self.settings.port, error) from None
 

@@ -33,6 +33,8 @@ EXAMPLES = 3
 """Lines of another form that are shown."""
 SHOWN = 80
 """Characters of each."""
+BEGUN_AS_A_SUCCESS = 200
+"""The status of an answer that was begun before its error was known: a copy of S3's, or the end of an upload in parts."""
 Kind = tuple[str, bool]
 """An operation, or a method where the log does not tell the operation; and whether it is one."""
 Error = tuple[int, str]
@@ -182,7 +184,7 @@ def _count(lines: Iterable[tuple[int, str]], made: Format, tally: Tally, path: s
             tally.operations.setdefault(record.method, set()).add(record.operation)
         second = int(record.time)
         tally.requests.setdefault(kind, Counter())[second] += 1
-        if record.status >= 400:
+        if record.status >= 400 or (record.status == BEGUN_AS_A_SUCCESS and record.code):
             errors = tally.errors.setdefault(kind, {})
             errors.setdefault((record.status, record.code), Counter())[second] += 1
 

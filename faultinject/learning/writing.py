@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from faultinject import vendors
 from faultinject.audit.reports.sentences import counted
+from faultinject.learning.tallies import BEGUN_AS_A_SUCCESS
 from faultinject.learning.windows import BINS, cuts, interval, to_the_second
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
@@ -82,7 +83,7 @@ def learn(tally: Tally, vendor: str | None, *, everything: bool) -> tuple[list[L
     for kind in sorted(tally.requests, key=lambda each: -sum(tally.requests[each].values())):
         errors = dict(sorted(tally.errors.get(kind, {}).items(), key=lambda each: -sum(each[1].values())))
         for error, seconds in [*errors.items()]:
-            if why := "" if everything else _not_retried(found, error):
+            if why := _unsayable(found, error) or ("" if everything else _not_retried(found, error)):
                 left_out.append(LeftOut(kind[0], error[1] or str(error[0]), sum(seconds.values()), why))
                 del errors[error]
         if errors:
@@ -173,6 +174,14 @@ def _rule(vendor: Vendor | None, error: Error, keys: RuleKeys) -> Rule:
     if vendor is not None:
         keys["vendor"] = vendor.id
     return Rule(f"http:{status}", **keys)
+
+
+def _unsayable(vendor: Vendor | None, error: Error) -> str:
+    """Why no rule has this error; empty where one has."""
+    status, code = error
+    if status != BEGUN_AS_A_SUCCESS or any(each.code == code for each in (vendor.errors if vendor else ())):
+        return ""
+    return "in an answer with status 200, and not documented"
 
 
 def _not_retried(vendor: Vendor | None, error: Error) -> str:

@@ -499,13 +499,14 @@ def test_an_address_of_control_that_is_not_ours(run, host, says, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
 def test_control_on_a_port_of_its_own(start, host):
-    """Any free one is taken; it answers from the first."""
+    """Any free one is taken, and told with the rest; it answers from the first."""
     pytest.importorskip("starlette")
     process = start("serve", "--port", "0", "--control", f"{host}:0")
     said = process.until("faultinject: the control API is at ")
-    if not any(line.startswith("Ctrl-C") for line in said):
-        process.until("Ctrl-C")
     url = said[-1].split(" is at ")[1].split(",")[0]
+    if not any(line.startswith("Ctrl-C") for line in said):
+        said += process.until("Ctrl-C")
+    assert f"  control: {url}" in [line.rstrip("\n") for line in said]
     assert url.startswith(f"http://{host}:")
     assert requests.get(url, timeout=10).status_code == 200
     assert process.interrupt()[0] == 0

@@ -317,3 +317,19 @@ def test_a_code_with_another_status(tmp_path):
     tally = tallies.read_logs([written(tmp_path, "a.log", [line.encode()])], None, None)
     [one], _ = writing.learn(tally, "s3", everything=False)
     assert str(one.rule) == "s3:SlowDown,operation=GetObject,status=500"
+
+
+def test_an_error_in_an_answer_that_began_as_a_success(tmp_path):
+    """S3 copies and completes for minutes, and has said 200 by then: the code behind it is the error."""
+    answers = [(200, "InternalError"), (200, ""), (200, "NewCode"), (204, "")]
+    lines = [line_of("s3", START + n, "GetObject", "GET", "/b/k", *each) for n, each in enumerate(answers)]
+    log = written(tmp_path, "a.log", [f"{each}\n".encode() for each in lines])
+    tally = tallies.read_logs([log], None, None)
+    for everything in (False, True):
+        [one], [other] = writing.learn(tally, "s3", everything=everything)
+        assert str(one.rule) == "s3:InternalError,operation=GetObject,probability=0.25,status=200"
+        assert (other.error, other.failed, other.why) == (
+            "NewCode",
+            1,
+            "in an answer with status 200, and not documented",
+        )
