@@ -53,6 +53,8 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
     manager: dict[str, Any] = {
         "@type": _MANAGER,
         "stat_prefix": "faultinject",
+        # Else every answer, the app's too, says that its server is Envoy.
+        "server_header_transformation": "PASS_THROUGH",
         "route_config": {
             "virtual_hosts": [
                 {

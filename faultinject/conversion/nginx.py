@@ -27,6 +27,7 @@ CAN = Can(
     negated=frozenset(("method", "path", "host", "header", "query", "client")),
     names="",
     empty=False,
+    own=frozenset(("server",)),
 )
 LONGEST = 4000
 """Bytes of one word: nginx reads a configuration in pieces of 4096, and a comment as one word."""

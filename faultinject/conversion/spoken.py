@@ -68,6 +68,7 @@ class Can:
         names: the characters of a header's name beside letters, digits and `-` that its configuration can have; None: any.
         once: the kinds of tests of which a request can be asked one alone.
         empty: whether an answer can have a header without a value.
+        own: the headers that stay its own in every answer.
     """
 
     title: str
@@ -78,6 +79,7 @@ class Can:
     names: str | None = None
     once: frozenset[str] = frozenset()
     empty: bool = True
+    own: frozenset[str] = frozenset()
 
     def can_name(self, header: str) -> bool:
         """Whether a header of that name can stand in a test."""
@@ -231,14 +233,19 @@ class _Speaker:
             self.remarks.change(
                 self.at("answer"), f"every answer has the same ids and resource: {self.can.title} makes none"
             )
-        if self.can.empty:
-            return first
+        headers = []
         for name, value in first.headers:
-            if not value:
+            if not value and not self.can.empty:
                 self.remarks.leave_out(
                     self.at("answer"), f"{self.can.title} sends no header without a value ({name})"
                 )
-        return replace(first, headers=tuple(each for each in first.headers if each[1]))
+            elif name.lower() in self.can.own:
+                self.remarks.leave_out(
+                    self.at("answer"), f"{self.can.title} sends a {name} header of its own in every answer"
+                )
+            else:
+                headers.append((name, value))
+        return replace(first, headers=tuple(headers))
 
     def tests(self) -> tuple[tuple[Test, ...], ...]:
         """Of a request, by alternatives."""

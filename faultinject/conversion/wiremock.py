@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 import math
+from functools import cached_property
 from http import HTTPStatus
 
 from faultinject.conversion import wiremock_requests
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from faultinject.conversion.document import Node, Table
     from faultinject.conversion.made import Rules
+    from faultinject.conversion.wiremock_requests import Meant
 
 FAULTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "EMPTY_RESPONSE": ("close", {}, ""),
@@ -67,8 +69,12 @@ def convert(node: Node, rules: Rules) -> None:
     stubs = [_Stub(each) for each in given]
     stubs.sort(key=lambda each: each.priority)
     _Scenarios(stubs).number()
-    for at, each in enumerate(stubs):
-        each.convert(rules, spares=any(each.spares(other) for other in stubs[at + 1 :]))
+    faults, spares = _Faults(), list[bool]()
+    for each in reversed(stubs):
+        spares.append(faults.are_spared_by(each))
+        faults.add(each)
+    for each, spared in zip(stubs, reversed(spares), strict=True):
+        each.convert(rules, spares=spared)
 
 
 class _Stub:
@@ -82,6 +88,8 @@ class _Stub:
         self.priority = USUAL_PRIORITY if priority is None else priority.number()
         self._name = "" if name is None else name.text()
         self.scenario = self._text("scenarioName")
+        if self.scenario is None:
+            self._table.unused("newScenarioState")
         self.state = self._text("requiredScenarioState")
         self.next_state = self._text("newScenarioState")
         self.triggers: dict[str, int] | None = None
@@ -96,7 +104,7 @@ class _Stub:
         """What it asks of requests, for comparison."""
         return json.dumps(self.node.value.get("request"), sort_keys=True)
 
-    @property
+    @cached_property
     def is_fault(self) -> bool:
         """Whether it is anything but an ordinary answer."""
         response = self.node.value.get("response")
@@ -105,18 +113,16 @@ class _Stub:
         broken_or_late = any(said.get(key) for key in ("fault", *DELAYS))
         return broken_or_late or not (isinstance(status, int) and status < LEAST)
 
+    @cached_property
+    def meant(self) -> Meant:
+        """The requests that it is for, as far as stubs are compared."""
+        return wiremock_requests.meant(self.node.value.get("request"))
+
     def spares(self, later: _Stub) -> bool:
         """Whether its requests may be such that would get the fault of a later stub."""
-        if self.is_fault or not later.is_fault:
-            return False
         if self.scenario is not None and self.scenario == later.scenario:
             return False  # each is for requests of its own number
-        mine, other = (each.node.value.get("request") or {} for each in (self, later))
-        return not any(
-            isinstance(mine.get(key), str) and isinstance(other.get(key), str) and mine[key] != other[key]
-            for key in ("method", "url", "urlPath")
-            if "ANY" not in (mine.get(key), other.get(key))
-        )
+        return self.meant.may_be_for(later.meant)
 
     def convert(self, rules: Rules, *, spares: bool) -> None:
         """Its rule, if it is a fault.
@@ -161,6 +167,26 @@ class _Stub:
     def _leave(self) -> None:
         for key in self._table:
             self._table.take(key)
+
+
+class _Faults:
+    """Stubs that are faults, by the path of their requests; None: any, or one that is not compared."""
+
+    def __init__(self) -> None:
+        self._by_path: dict[str | None, list[_Stub]] = {}
+
+    def add(self, stub: _Stub) -> None:
+        """One more."""
+        if stub.is_fault:
+            self._by_path.setdefault(stub.meant.path, []).append(stub)
+
+    def are_spared_by(self, stub: _Stub) -> bool:
+        """Whether it is none, and may be for requests that would get one of theirs."""
+        path = stub.meant.path
+        places = self._by_path if path is None else (path, None)
+        return not stub.is_fault and any(
+            stub.spares(each) for place in places for each in self._by_path.get(place, ())
+        )
 
 
 class _Scenarios:

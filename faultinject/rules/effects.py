@@ -5,6 +5,7 @@ First when and how a fault acts on the exchange, then what an injected answer sa
 
 from __future__ import annotations
 
+from faultinject.engine.answers import MARKS
 from faultinject.engine.hints import FORMS, MILLISECONDS
 from faultinject.rules import descriptions, values
 from faultinject.rules.key import Key
@@ -295,6 +296,8 @@ class ContentType(_Said):
 class Set(Effect):
     """Add or replace a header of the injected answer; `set.connection=close` makes the server close the connection.
 
+    The mark of an injected answer (`x-faultinject`, `Cache-Control`) stays as it is, unless `FAULTINJECT_HEADER=0` leaves it out.
+
     >>> print(Rule("http:503", set={"location": "/elsewhere"}))
     http:503,set.location=/elsewhere
     """
@@ -324,6 +327,8 @@ class Set(Effect):
         """The header, or what it comes to."""
         if name == "connection":
             return "and the connection closes behind it"
+        if name in MARKS:
+            return f"with the header {name}: {text} where FAULTINJECT_HEADER=0"
         return f"with the header {name}: {text}"
 
 

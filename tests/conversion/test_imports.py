@@ -446,6 +446,44 @@ def test_wiremock_answers_that_keep_faults_away(convert):
     assert (found.code, found.told("unused")) == (0, ["[0].response"])
 
 
+@pytest.mark.parametrize(
+    ("ordinary", "fault", "in_the_way"),
+    [
+        ({"url": "/a?x=1"}, {"url": "/a"}, True),  # its rule is for requests with further parameters too
+        ({"url": "/a?x=1&y=2"}, {"url": "/a?y=2"}, True),
+        ({"url": "/a?x=1"}, {"url": "/a?y=2"}, False),
+        ({"url": "/a"}, {"url": "/a?y=2"}, False),
+        ({"url": "/a?x=1"}, {"urlPath": "/a"}, True),
+        ({"url": "/a?x=1"}, {"urlPath": "/b"}, False),
+        ({"urlPath": "/a"}, {"url": "/a?y=2"}, True),
+        ({"urlPath": "/a"}, {"url": "/b"}, False),
+        ({"urlPath": "/a%20b"}, {"url": "/a b"}, True),
+        ({"urlPath": "/a"}, {"urlPathPattern": "/b/.*"}, True),  # patterns are not compared
+        ({"urlPathPattern": "/b/.*"}, {"urlPath": "/a"}, True),
+        ({"method": "GET"}, {"method": "PUT"}, False),
+        ({"method": "get"}, {"method": "GET"}, True),
+        ({"method": "GET"}, {"method": "ANY"}, True),
+        ({"method": {"oneOf": ["GET"]}}, {"method": "PUT"}, True),
+    ],
+)
+def test_wiremock_which_answers_are_in_the_way(convert, ordinary, fault, in_the_way):
+    """Those to requests that the rule of a later stub is for."""
+    given = [
+        {"request": ordinary, "response": {"status": 200}},
+        {"request": fault, "response": {"status": 503}},
+    ]
+    asked = "method" not in ordinary or isinstance(ordinary["method"], str)
+    told = convert(given).told("left out")
+    assert told == ([] if not in_the_way else ["[0].response"] if asked else ["[0].request.method"])
+
+
+def test_wiremock_next_state_of_no_scenario(convert):
+    """It is none, and is named among what has no effect."""
+    found = convert({"newScenarioState": "two", **stub({"status": 503})})
+    assert (found.code, found.rules) == (0, ["http:503,path=/a,message="])
+    assert found.told("unused") == ["newScenarioState"]
+
+
 def test_imported_rules_do_what_they_say(convert):
     """Status, code and order, through the middleware."""
     app = Flask("imported")

@@ -235,6 +235,23 @@ def test_a_header_without_a_value(proxy, target):
     assert (status, headers["x-e"], headers["x-f"]) == (503, "" if target == "envoy" else None, "1")
 
 
+@pytest.mark.parametrize("target", PROXIES)
+def test_the_name_of_the_server(proxy, export, target):
+    """An answer has one, that of the rule; nginx keeps its own, which is told."""
+    rules = ("http:503,set.server=ours,path=a", "http:503,path=b")
+    with proxy(target, *rules) as ask:
+        answers = {path: ask("GET", path)[1].get_all("server") for path in ("/a", "/b", "/app")}
+    left_out = export(target, *rules).told("left out")
+    if target == "nginx":
+        assert left_out == ["rule-1: answer"]
+        assert {len(each) for each in answers.values()} == {1}
+        assert {each[0].partition("/")[0] for each in answers.values()} == {"nginx"}
+    else:
+        assert left_out == []
+        assert answers["/a"] == ["ours"]
+        assert answers["/app"][0].startswith("BaseHTTP")
+
+
 @pytest.mark.slow
 def test_many_rules_and_conditions_in_nginx(proxy):
     """The first rule of a thousand that is for a request answers, whichever it is, and all of many conditions count."""
