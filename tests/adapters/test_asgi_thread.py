@@ -108,7 +108,7 @@ def test_the_same_decisions_as_in_memory_and_by_wsgi(url, threads, backend):
     assert counts == {name: each for name, each in alone.counts().items() if name != "rule-3"}
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("backend", ["asyncio", pytest.param("trio", marks=pytest.mark.slow)])
 def test_other_requests_go_on_while_the_server_does_not_answer(start_redis, monkeypatch, backend):
     """One that asks waits; those that no rule matches, or that need no count, are answered meanwhile."""
     monkeypatch.setattr(redis_link, "PATIENCE", 3.0)

@@ -383,7 +383,10 @@ def silent(tmp_path):
 
 @pytest.mark.parametrize(
     ("how", "deadline", "says"),
-    [("hangs", "3s", "it stopped answering: no answer for"), ("dies", "60s", "ended with exit code 5")],
+    [
+        pytest.param("hangs", "3s", "it stopped answering: no answer for", marks=pytest.mark.slow),
+        ("dies", "60s", "ended with exit code 5"),
+    ],
 )
 def test_a_client_that_stops_answering(run, silent, how, deadline, says):
     """A failure, which names the call; what it wrote to standard error is shown, escaped. Nothing is waited for after a death."""

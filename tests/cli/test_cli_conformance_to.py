@@ -70,6 +70,7 @@ def s3_at(url):
     )
 
 
+@pytest.mark.slow
 def test_a_client_is_judged_against_a_service(run, service, tmp_path):
     """It gets the plan's faults and else the service's answers; what is said to be left there is there, and no more."""
     phases = [word for name in ("cal", "thr", "one", "rst", "lost", "okerr") for word in ("--phase", name)]

@@ -227,6 +227,7 @@ def test_the_headline_says_what_the_sdk_did(demo):
     )
 
 
+@pytest.mark.slow
 def test_a_run_fits_on_a_screen():
     """Ten attempts, the headline, what is wrong, what passed, and the next command; nothing lacks a sample."""
     code, lines, err, _ = whole("demo", "--seed", "7", "--calls", "60")

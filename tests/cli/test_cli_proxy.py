@@ -123,7 +123,7 @@ def test_tls_on_both_sides(start, store):
     assert not Path(own).parent.exists()
 
 
-@pytest.mark.parametrize("way", ["down", "up"])
+@pytest.mark.parametrize("way", ["down", pytest.param("up", marks=pytest.mark.slow)])
 def test_it_ends_in_the_middle_of_a_transfer(start, way):
     """In one sentence; the client sees that it has not got all, and the server that there is nobody any more."""
     asked = {
@@ -182,6 +182,7 @@ def test_it_ends_while_a_fault_keeps_a_request(start, rule, asked):
     assert not [each for each in said if "Traceback" in each or "Exception" in each]
 
 
+@pytest.mark.slow
 def test_how_requests_are_read(start, store):
     """As the vendor that is named, or the one to whose endpoints the server belongs, has them."""
     behind, _ = store()

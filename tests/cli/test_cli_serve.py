@@ -291,7 +291,7 @@ def test_a_store_of_another_service(start):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
-@pytest.mark.parametrize("app", [(), ("shop:api",)])
+@pytest.mark.parametrize("app", [(), pytest.param(("shop:api",), marks=pytest.mark.slow)])
 def test_it_is_told_to_end(here, start, app, number):
     """SIGTERM and SIGHUP, by which services and terminals end a program, end it like Ctrl-C, with the summary."""
     process = start("serve", *app, "--port", "0", "-r", "http:503")

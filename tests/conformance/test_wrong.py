@@ -34,7 +34,7 @@ def built(tmp_path, file, *words):
     [
         # On a machine without a free processor nobody can tell whether it waits.
         pytest.param("node", lambda _: ["node", str(WRONG / "retries_at_once.js")], {*REFUSED, "backoff"}, marks=[pytest.mark.slow, pytest.mark.alone]),
-        ("curl", lambda _: ["sh", str(WRONG / "retries_refusals.sh")], REFUSED),
+        pytest.param("curl", lambda _: ["sh", str(WRONG / "retries_refusals.sh")], REFUSED, marks=pytest.mark.slow),
         pytest.param("javac", lambda _: ["java", str(DRIVERS / "java" / "Contract.java"), str(WRONG / "RetriesRefusals.java")], REFUSED, marks=pytest.mark.slow),
         pytest.param("cc", lambda folder: built(folder, "retries_refusals.c", "cc"), REFUSED, marks=pytest.mark.slow),
         pytest.param("c++", lambda folder: built(folder, "retries_refusals.cpp", "c++", "-pthread"), REFUSED, marks=pytest.mark.slow),

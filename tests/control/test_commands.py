@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from .conftest import Client, until
 from .test_processes import answers, start
 
@@ -52,6 +54,7 @@ def test_serve_says_what_is_wrong_with_the_place():
     assert "FAULTINJECT_CONTROL: 0.0.0.0 is not loopback" in done.stderr
 
 
+@pytest.mark.slow
 def test_run_offers_it_where_the_environment_asks(start, free_port):
     """Without a rule, and around an app that says nothing of faults; all its processes have what is put in force."""
     port = free_port()

@@ -215,9 +215,8 @@ def test_the_process_that_a_reloader_starts_has_the_address(start, free_port):
     assert owner_of(own) != program.process.pid
 
 
-@pytest.mark.parametrize(
-    "name", ["gunicorn", *(pytest.param(each, marks=pytest.mark.slow) for each in ("preload", "uvicorn"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gunicorn", "preload", "uvicorn"])
 def test_random_tokens_of_workers_are_one(name, start, free_port):
     """Else a page would be refused by every worker but one. One of them says it, once, and one that comes later has it, too."""
     program, port = served(start, free_port, name, FAULTINJECT_CONTROL="/_faultinject", FAULTINJECT_TOKEN="")

@@ -7,11 +7,14 @@ import os
 from pathlib import Path
 from wsgiref.util import setup_testing_defaults
 
+import pytest
+
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts.directory import StoreDirectory
 from tests.descriptors import opened
 
 
+@pytest.mark.slow
 def test_nothing_of_others_is_closed(tmp_path):
     """What a store and a journal held, they do not close once the numbers are other files'."""
     place = tmp_path / "ours"

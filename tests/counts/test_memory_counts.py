@@ -29,7 +29,9 @@ def test_so_many_pairs_are_kept():
     assert KEPT == 65_536
 
 
-@pytest.mark.parametrize("count", [n_of, place_of], ids=["identities", "scopes"])
+@pytest.mark.parametrize(
+    "count", [n_of, pytest.param(place_of, marks=pytest.mark.slow)], ids=["identities", "scopes"]
+)
 def test_exactly_the_pairs_matched_last_are_kept(count):
     """A table that is full forgets the pair that was matched longest ago, and no other."""
     counts = MemoryCounts()

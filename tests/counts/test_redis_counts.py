@@ -149,6 +149,7 @@ def test_use_lengthens_the_time_to_live(make_redis_counts, redis_server, redis_p
     assert all(client.ttl(each) > 100 for each in keys)
 
 
+@pytest.mark.slow
 def test_the_pairs_matched_last_are_kept(make_redis_counts):
     """65,536 of scopes and of identities: what is older begins at zero, what was matched again stays."""
     counts = make_redis_counts()
@@ -294,6 +295,7 @@ def test_what_could_not_be_told_is_told_later(own_server, monkeypatch):
     assert notes.totals() == {}
 
 
+@pytest.mark.slow
 def test_what_was_sent_and_not_answered_is_told(own_server, monkeypatch):
     """A stopped server may have it when it goes on: once more would be a match too many."""
     from faultinject.counts.redis_beside import Beside
@@ -539,6 +541,7 @@ def test_a_child_does_not_tell_what_its_parent_could_not(own_server, monkeypatch
     assert counts.totals([0, 1]) == [(0, 0, 0), (0, 0, 1)]
 
 
+@pytest.mark.slow
 def test_a_user_with_a_password(start_redis):
     """Wrong ones are told without the password."""
     server = start_redis("--requirepass", "se cret/1")

@@ -19,8 +19,8 @@ from faultinject.journal.writers import Writers
 from .launch import WAYS
 
 RULE = "cos:SlowDown,times=3,path=photos/"
-QUICK = ("gunicorn -w 2, Flask", "uvicorn --workers 2", "app.run()")
-"""One that ends as Python does, one that is killed behind its shutdown, one that Ctrl-C ends."""
+QUICK = ("gunicorn -w 2, Flask", "app.run()")
+"""One that ends as Python does, one that Ctrl-C ends."""
 # They do not heed SIGTERM, or die of it right behind a shutdown that the app hears nothing of.
 CTRL_C = (
     "flask run", "flask run, factory", "flask run --reload", "app.run()", "uvicorn --interface wsgi, Flask", "waitress",

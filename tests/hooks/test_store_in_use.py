@@ -179,6 +179,7 @@ def test_cut_all_the_time(start, place):
     assert server.log.count("Booting worker") == 4, server.log
 
 
+@pytest.mark.slow
 def test_another_server_with_other_rules(start_all, place):
     """Is refused, told of the first, and starts when it says that it replaces; the first is told of it."""
     first = start_all(GUNICORN_2, **named(place))

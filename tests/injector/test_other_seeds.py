@@ -45,7 +45,11 @@ def start(store):
         each.communicate()
 
 
-@pytest.mark.parametrize("second", [("two", "two"), (None, "one that is chosen")], ids=["given", "none"])
+@pytest.mark.parametrize(
+    "second",
+    [("two", "two"), pytest.param((None, "one that is chosen"), marks=pytest.mark.slow)],
+    ids=["given", "none"],
+)
 def test_another_seed_is_refused(start, second):
     """Both are named, and nothing is said of other rules."""
     assert start("one") == "begun"

@@ -121,6 +121,7 @@ def test_a_request_takes_long(behind, front, monkeypatch):
         assert whole(client, ANSWERED) == ANSWERED
 
 
+@pytest.mark.slow
 def test_it_breaks_the_connection_while_the_client_sends(behind, front, caplog):
     """A client that reads nothing until it has sent all gets rid of that, and then sees what there was of an answer, and its end."""
 
@@ -276,6 +277,7 @@ def test_a_fault_ends_the_connection_while_the_client_sends(behind, front, excha
     assert (got, end) == (b"", "FIN" if "close" in rule else "RST")
 
 
+@pytest.mark.slow
 def test_it_says_1xx_without_end(behind, capsys):
     """To a client that reads nothing and leaves: it is not held in memory, the server has to wait, and nothing has gone wrong."""
     waits = threading.Event()

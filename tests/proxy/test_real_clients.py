@@ -30,7 +30,7 @@ FULL_URL = re.compile(rb"(?<= )http://[^/ ]+")
 
 @pytest.mark.parametrize(
     "sdk",
-    others_slowly(sdks.SDKS.values(), lambda sdk: sdk.name in ("cos", "boto3", "curl")),
+    others_slowly(sdks.SDKS.values(), lambda sdk: sdk.name == "boto3"),
     ids=lambda sdk: sdk.name,
 )
 def test_nothing_is_changed(sdk, monkeypatch):

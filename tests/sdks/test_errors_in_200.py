@@ -71,6 +71,7 @@ def test_boto3_takes_it_for_an_error_and_tries_again(server, boto, for_all, dela
     for_all([(vendor, operation) for vendor in XML_VENDORS for operation in CALLS], check)
 
 
+@pytest.mark.slow
 def test_what_goes_over_the_wire(server, for_all):
     """At once: the envelope alone. Late: its declaration and the line's end, blanks, the rest; without a length."""
 

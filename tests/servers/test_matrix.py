@@ -34,18 +34,17 @@ OVER_OTHER_TRANSPORTS = (
 )
 CASES = [(server, fault) for server in SERVERS for fault in FAULTS]
 CASES += [(server, fault) for server in VARIANTS for fault in OVER_OTHER_TRANSPORTS]
-QUICK = (
-    "faultinject serve",
-    "gunicorn sync",
-    "waitress",
-    "granian WSGI",
-    "uvicorn h11",
-)
-"""One server of each sort; the others are slow together, not each."""
+QUICK = ("faultinject serve", "gunicorn sync", "uvicorn h11")
+"""Ours, one with processes and an event loop; the others are slow together, not each."""
 FEW = ("faultinject serve", "gunicorn sync", "waitress", "uvicorn h11")
 """What is asked of few: ours, one that holds no answers, one that holds whole ones, and an event loop."""
+WAITS = "stall, after_bytes"
+"""Takes as long as a client waits in vain, which one server is asked for."""
 MARKED = [
-    pytest.param(*case) if case[0] in QUICK else pytest.param(*case, marks=pytest.mark.slow) for case in CASES
+    pytest.param(server, fault)
+    if server in QUICK and (fault != WAITS or server == "uvicorn h11")
+    else pytest.param(server, fault, marks=pytest.mark.slow)
+    for server, fault in CASES
 ]
 
 

@@ -191,6 +191,7 @@ def test_a_request_that_does_not_come_again(storage, tmp_path):
     assert "3 not reached" in exploration.report()
 
 
+@pytest.mark.slow
 def test_faults_of_the_second_run(storage, tmp_path):
     """Each at the requests that it is for, behind each crash."""
     program = "curl -s -o answer -X PUT -d meow $ENDPOINT/films/cat; curl -s -o answer $ENDPOINT/films/cat"

@@ -36,6 +36,7 @@ MARK = "@pytest.mark.faultinject_explore(crash=True)"
 ASSERTS = TEST.replace("ASSERTION", 'assert log.count("job 7") == 1, "appended twice"')
 
 
+@pytest.mark.slow
 def test_what_the_store_holds(run):
     """It is a judge of its own; the marker that is printed shows the failure again, and no other run."""
     source = TEST.replace("ASSERTION", "pass")

@@ -1,5 +1,7 @@
 """What the plugin loads, and when."""
 
+import pytest
+
 CONFTEST = """
 import sys
 
@@ -30,6 +32,7 @@ def test_session_without_faults_loads_nothing_of_the_engine(project):
     ]
 
 
+@pytest.mark.slow
 def test_session_with_faults_loads_it(project):
     """The other way round, so that the list above means something."""
     found = loaded(project, "def test_one(faults): pass")
