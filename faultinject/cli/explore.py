@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -23,6 +24,7 @@ NOTHING = (
     " variable ENDPOINT"
 )
 """Why nothing was explored where the command works and makes no request."""
+HELD = "an empty service before each run: it holds what earlier runs wrote"
 EVERY = 0.2
 """Seconds between two lines of progress on a terminal."""
 
@@ -56,7 +58,7 @@ EVERY = 0.2
 @click.option(
     "--vendor",
     metavar="VENDOR",
-    help="Whose dialect the store speaks.  [default: the first rule's, else cos]",
+    help="Whose dialect the store speaks, or the server of --to.  [default: the first rule's, else cos; that of the server's host]",
 )
 @click.option(
     "--to", "url", metavar="URL", help="Send what COMMAND asks for on to this server, instead of the store."
@@ -76,12 +78,12 @@ EVERY = 0.2
     "--within",
     metavar="SECONDS",
     type=click.FloatRange(0, min_open=True),
-    help="With --crash: seconds that a run may take.  [default: 10 × that without a crash, and 30 s]",
+    help="Seconds that a run may take.  [default: 10 × that without faults, and 5 min; with --crash 30 s]",
 )
 @click.option(
     "--replay",
     metavar="RULES",
-    help="With --crash: make only the run with these rules, as a report prints them.",
+    help="Make only the run with these rules, as a report prints them.",
 )
 @click.option("--reset", metavar="COMMAND", help="Shell command that prepares each run, without faults.")
 @click.option(
@@ -127,20 +129,17 @@ def explore(
     from faultinject.cli import listening
     from faultinject.cli import rules as reading
     from faultinject.cli.commands import Command, program_of
-    from faultinject.cli.services import EmbeddedStore, Proxied, reach
+    from faultinject.cli.services import EmbeddedStore, Proxied, dialect_of, reach
     from faultinject.exceptions import ExplorationFailed
-    from faultinject.testing.exploration.bounds import MAX_RUNS, Bounds, Crashing
+    from faultinject.testing.exploration.bounds import MAX_RUNS, Bounds, Crashing, LeftOut
     from faultinject.testing.exploration.wording import Wording
     from faultinject.testing.runs import Exploration
 
-    if vendor is not None and url is not None:
-        raise click.UsageError("--vendor is for the embedded store; a server is asked as it is")
     if rewrite_host and url is None:
         raise click.UsageError("--rewrite-host is for --to")
     if not crash:
-        given = {"--recover": recover, "--within": within, "--replay": replay}
-        if wrong := [name for name, value in given.items() if value is not None]:
-            raise click.UsageError(f"{wrong[0]} is for --crash")
+        if recover is not None:
+            raise click.UsageError("--recover is for --crash")
         if not rules:
             raise click.UsageError("a fault is missing, as in: faultinject explore -r cos -- ./upload.sh")
     elif depth > 1:
@@ -161,6 +160,9 @@ def explore(
     reading.refuse_production(settings)
     program_of(command[0])
     service: Service
+    left_out: list[LeftOut] = []
+    read_as = vendor
+    named = ["--vendor", vendor] if vendor else []
     if url is None:
         vendor = vendor or _vendor_of(rules)
         service = EmbeddedStore(vendor, settings.endpoints)
@@ -172,44 +174,65 @@ def explore(
         reach(target)
         service = Proxied(target, rewrite_host=rewrite_host)
         again = ["proxy", "--to", target.url, *(["--rewrite-host"] if rewrite_host else [])]
-    crashes = ["faultinject", "explore", "--crash", *again[1:]]
+        again += named
+        vendor = read_as = dialect_of(vendor, target)
+        if reset is None:
+            left_out.append(LeftOut(HELD, "a write that is lost may not show; --reset prepares each run"))
     options = {"--recover": recover, "--reset": reset, "--within": within}
-    crashes += [text for each in rules for text in ("-r", each)]
-    crashes += [text for name, given in options.items() if given is not None for text in (name, str(given))]
-    crashes += [text for each in ignore for text in ("--ignore", each)]
-    crashes += ["--exhaustive"] if exhaustive else []
-    crashes += ["--max-runs", str(max_runs)] if max_runs != MAX_RUNS else []
+    same = ["faultinject", "explore", *(["--crash"] if crash else []), *(again[1:] if url else named)]
+    same += [text for each in rules for text in ("-r", each)]
+    same += [text for name, given in options.items() if given is not None for text in (name, str(given))]
+    same += [text for each in ignore for text in ("--ignore", each)]
+    same += ["--exhaustive"] if exhaustive else []
+    same += ["--depth", str(depth)] if depth > 1 else []
+    same += ["--max-runs", str(max_runs)] if max_runs != MAX_RUNS else []
     listening.heed_interrupts()
     listening.heed_endings()  # else the command would go on
-    running = Command(command, reset, service, recover)
-    crashing = Crashing(vendors.get(vendor) if vendor else None, only=replay or "", within=within)
+    running = Command(command, reset, service, recover, within)
+    dialect = vendors.get(vendor) if vendor else None
     exploration = Exploration(
         rules,
         Bounds(depth, max_runs, ignore=ignore, exhaustive=exhaustive),
         end=running.end,
         wording=Wording(
             lambda found: (
-                shlex.join([*crashes, "--replay", "; ".join(map(str, found)), "--", *command])
-                if crash
-                else _replay(found, again, command, reset)
+                shlex.join([*same, "--replay", "; ".join(map(str, found)), "--", *command])
+                if crash or reset is not None
+                else _replay(found, again, command)
             ),
             "--exhaustive",
             lambda: "Let the command send its requests to the address in the variable ENDPOINT.",
         ),
-        crashing=crashing if crash else None,
+        crashing=Crashing(dialect, only=replay or "", within=within) if crash else None,
+        vendor=dialect if read_as else None,
+        only=replay or "",
+        spoiled=service.broken,
     )
+    exploration.sweep.left_out += left_out
+    found = partial(_print, exploration, as_json=as_json)
     with running:
         try:
             _explore(exploration, running)
         except ExplorationFailed as error:
             if not exploration.over:
                 click.echo(f"faultinject: {error}", err=True)
+                if exploration.runs:
+                    exploration.sweep.stopped = str(error)
+                    found()
                 return 2
             code = 1
+        except KeyboardInterrupt:
+            if exploration.sweep.stopped:
+                found()
+            raise
         else:
             code = 0
-    click.echo(exploration.to_json() if as_json else exploration.report())
+    found()
     return code
+
+
+def _print(exploration: Exploration, *, as_json: bool) -> None:
+    click.echo(exploration.to_json() if as_json else exploration.report())
 
 
 def _explore(exploration: Exploration, running: Command) -> None:
@@ -218,8 +241,10 @@ def _explore(exploration: Exploration, running: Command) -> None:
 
     shows = sys.stderr is not None and sys.stderr.isatty()
     shown = 0.0
+    rules: Sequence[Rule] = ()
     try:
         for run in exploration:
+            rules = run.scenario.rules
             if shows and time.monotonic() - shown >= EVERY:
                 shown = time.monotonic()
                 click.echo(
@@ -231,6 +256,11 @@ def _explore(exploration: Exploration, running: Command) -> None:
     except ProgramFailed as error:
         output = f"its output:\n{error.output}" if error.output else "it wrote no output"
         raise ExplorationFailed(f"the command fails without faults: {error}; {output}") from None
+    except KeyboardInterrupt:
+        if rules:
+            under_way = "; ".join(map(str, rules))
+            exploration.sweep.stopped = f"it was interrupted in the run with {under_way}"
+        raise
     except ExplorationFailed:
         if running.requests:
             raise
@@ -248,11 +278,9 @@ def _vendor_of(rules: Sequence[str]) -> str:
     return next((each for each in named if each in ERROR_CODES), "cos")
 
 
-def _replay(rules: Sequence[Rule], again: Sequence[str], command: Sequence[str], reset: str | None) -> str:
-    """The commands that show a failure again: a service with the faults, what prepares it, and the command."""
+def _replay(rules: Sequence[Rule], again: Sequence[str], command: Sequence[str]) -> str:
+    """The commands that show a failure again: a service with the faults, and the command."""
     serve = ["faultinject", *again]
     for each in rules:
         serve += ["-r", str(each)]
-    asking = [] if reset is None else [["sh", "-c", reset]]
-    lines = [f"ENDPOINT=http://127.0.0.1:8000 {shlex.join(each)}" for each in (*asking, command)]
-    return "\n          ".join([shlex.join(serve), *lines])
+    return f"{shlex.join(serve)}\n          ENDPOINT=http://127.0.0.1:8000 {shlex.join(command)}"

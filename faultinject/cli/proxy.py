@@ -79,6 +79,7 @@ def proxy(
     """
     from faultinject.cli import listening
     from faultinject.cli import rules as reading
+    from faultinject.cli.services import dialect_of
     from faultinject.proxy.app import Proxy
     from faultinject.proxy.target import Target
     from faultinject.rules.scenario import Scenario
@@ -87,7 +88,7 @@ def proxy(
     target = Target(url)
     settings = reading.services()
     reading.refuse_production(settings)
-    dialect = _dialect(vendor, target)
+    dialect = dialect_of(vendor, target)
     with reading_as(dialect):
         scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
         if scenario.rules or journal is not None:
@@ -109,20 +110,6 @@ def proxy(
                 return serve_until_ended(
                     served, server, sock, f"in front of {target.url}", dialect or "s3", certificate
                 )
-
-
-def _dialect(vendor: str | None, target: Target) -> str | None:
-    """Who is asked: the vendor that was named, else the first to whose endpoints the server belongs, else None."""
-    from faultinject import vendors
-    from faultinject.vendors.addressing import host_bucket
-
-    if vendor is not None:
-        return vendor
-    for name in vendors.names():
-        endpoints = vendors.get(name).endpoints
-        if host_bucket(target.host, endpoints) or host_bucket(f"bucket.{target.host}", endpoints):
-            return name
-    return None
 
 
 def _refuse_itself(target: Target, address: tuple[str, int]) -> None:

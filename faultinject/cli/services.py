@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from faultinject.adapters.types import Receive, Scope, Send
+    from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
     from faultinject.injector.injector import Injector
     from faultinject.proxy.target import Target
+    from faultinject.proxy.upstream import Broken
     from faultinject.server.certificates import Certificate
     from faultinject.testing.exploration.holdings import Holdings
+
+
+SETTLED = 30.0
+"""Seconds that requests which a killed client has left may be under way: a server that is asked too much goes on with them."""
 
 
 class Service(Protocol):
@@ -31,6 +36,9 @@ class Service(Protocol):
 
     def holds(self) -> Holdings | None:
         """What is in it once no request is under way, by `/bucket/key`; None where that cannot be seen."""
+
+    def broken(self) -> str:
+        """Why a request since the last call had no whole answer, where that is no fault of ours; empty where all had."""
 
     def stop(self) -> None:
         """Serve no more."""
@@ -75,6 +83,10 @@ class EmbeddedStore:
 
         return holdings_of(self._store)
 
+    def broken(self) -> str:
+        """Never: it is in this process."""
+        return ""
+
     def stop(self) -> None:
         """Close the listening socket and the connections."""
         self._server.shutdown()
@@ -109,15 +121,18 @@ class Proxied:
         self._target = target
         self._injector = Injector([], environ={}) if injector is None else injector
         self._certificate = certificate
-        self._proxy = Proxy(target, rewrite_host=rewrite_host)
+        self._proxy = Proxy(target, rewrite_host=rewrite_host, notice=self._note)
         self.requests = 0
+        self._under_way = 0
+        self._ended = threading.Condition()
+        self._broken: list[str] = []
 
     def start(self) -> str:
         """Serve on a free port of this machine."""
         from faultinject.adapters.asgi import wrap
         from faultinject.cli import listening
 
-        app = wrap(self._answer, self._injector)
+        app = self._counted(wrap(self._answer, self._injector))
         self._server = listening.proxy_server(app, self._target, self._certificate)
         sock = listening.listen("127.0.0.1", 0)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [sock]}, daemon=True)
@@ -128,17 +143,61 @@ class Proxied:
         """Nothing can be said of what is in a service of somebody else; `--reset` prepares it."""
 
     def holds(self) -> None:
-        """Nobody can tell."""
+        """Nobody can tell; but no request that a killed client has left is under way any more, nor noted later."""
+        with self._ended:
+            self._ended.wait_for(lambda: not self._under_way, SETTLED)
+
+    def broken(self) -> str:
+        """Why the service had no whole answer to a request since the last call; empty where it had."""
+        found, self._broken = self._broken, []
+        return found[0] if found else ""
 
     def stop(self) -> None:
         """End the connections."""
         self._server.should_exit = True
         self._thread.join(10)
 
+    def _note(self, broken: Broken) -> None:
+        from faultinject.proxy.app import log_it
+
+        self._broken.append(str(broken))
+        log_it(broken)
+
+    def _counted(self, app: ASGIApp) -> ASGIApp:
+        """The app; whoever waits learns when all is noted of its requests."""
+
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            with self._ended:
+                self._under_way += 1
+            try:
+                await app(scope, receive, send)
+            finally:
+                with self._ended:
+                    self._under_way -= 1
+                    self._ended.notify_all()
+
+        return counted
+
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            self.requests += 1
+        self.requests += scope["type"] == "http"
         await self._proxy(scope, receive, send)
+
+
+def dialect_of(vendor: str | None, target: Target) -> str | None:
+    """Who is asked: the vendor that was named, else the first to whose endpoints the server belongs, else None."""
+    from faultinject import vendors
+    from faultinject.vendors.addressing import host_bucket
+
+    if vendor is not None:
+        return vendor
+    for name in vendors.names():
+        endpoints = vendors.get(name).endpoints
+        if host_bucket(target.host, endpoints) or host_bucket(f"bucket.{target.host}", endpoints):
+            return name
+    return None
 
 
 def reach(target: Target) -> None:

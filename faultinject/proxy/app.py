@@ -16,6 +16,8 @@ from faultinject.proxy.loops import Loops
 from faultinject.proxy.upstream import Broken, Upstream, ends_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from faultinject.adapters.types import Receive, Scope, Send
     from faultinject.proxy.target import Target
     from faultinject.proxy.upstream import Ends
@@ -25,16 +27,29 @@ _BODILESS = (204, 304)
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
+def log_it(broken: Broken) -> None:
+    """Say in the log why there is no answer."""
+    log.no_answer(str(broken))
+
+
 class Proxy:
     """What stands before one server. It is served by `Front`, which keeps requests as they were sent.
 
     Args:
         target: the server behind.
         rewrite_host: whether requests go on with its own Host, instead of that which the client sent and may have signed.
+        notice: is told of each request to which the server had no whole answer.
     """
 
-    def __init__(self, target: Target, *, rewrite_host: bool = False) -> None:
+    def __init__(
+        self,
+        target: Target,
+        *,
+        rewrite_host: bool = False,
+        notice: Callable[[Broken], None] = log_it,
+    ) -> None:
         self.target = target
+        self._notice = notice
         self._context: ssl.SSLContext | None = None
         if target.tls:
             self._context = ssl.create_default_context()
@@ -64,6 +79,7 @@ class Proxy:
                         raise Broken(f"{self.target.url} leads back to this proxy", 508)
                     upstream = await self._connected(asked)
                 except Broken as broken:
+                    self._notice(broken)
                     await _tell(send, broken)
                     return
                 if asked.line.is_closing():
@@ -71,7 +87,8 @@ class Proxy:
                     upstream.leave()
                     asked.give_up()
                     return
-                await _Exchange(asked, upstream, scope, receive, send).run(self._headers(asked))
+                exchange = _Exchange(asked, upstream, scope, receive, send, self._notice)
+                await exchange.run(self._headers(asked))
 
     def _leads_back(self, asked: Asked, scope: Scope) -> bool:
         client, server = scope["client"], scope["server"]
@@ -103,7 +120,16 @@ class Proxy:
 class _Exchange:
     """One request and its answer. The request goes on while the answer comes back: a server may answer before it has all."""
 
-    def __init__(self, asked: Asked, upstream: Upstream, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        asked: Asked,
+        upstream: Upstream,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        notice: Callable[[Broken], None],
+    ) -> None:
+        self._notice = notice
         self._asked = asked
         self._upstream = upstream
         self._method: str = scope["method"]
@@ -204,10 +230,10 @@ class _Exchange:
     async def _end(self, broken: Broken) -> None:
         """As the server behind has ended it; where it has not, say why there is no answer."""
         line = self._asked.line
+        self._notice(broken)
         if not self._started and broken.reset is None:
             await _tell(self._send, broken)
             return
-        log.no_answer(str(broken))
         if broken.reset is False:
             line.close()
         else:
@@ -223,7 +249,6 @@ async def _tell(send: Send, broken: Broken) -> None:
         (b"content-length", str(len(text)).encode()),
         (b"connection", b"close"),
     ]
-    log.no_answer(str(broken))
     await send({"type": "http.response.start", "status": broken.status, "headers": headers})
     await send({"type": "http.response.body", "body": text})
 

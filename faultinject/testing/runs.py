@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from faultinject.testing.exploration.restart import Aftermath
     from faultinject.testing.exploration.sweep import Sweep
     from faultinject.testing.exploration.wording import Wording
+    from faultinject.vendors.vendor import Vendor
 
 
 class RunFaults(Faults):
@@ -93,8 +94,25 @@ class RunFaults(Faults):
         return {each - len(self.names) for each in self._beside if self.matched(each, self._plan)}
 
 
+TRIES = 3
+"""How often a run is made that shows nothing because of what is behind the faults."""
+
+
 class Exploration:
     """All runs of some code under test; iterate over it, and run the code in `with run:`.
+
+    Args:
+        faults: what the user wrote.
+        bounds: how far it goes.
+        beside: rules that stand beside the scenario of every run.
+        test: a function to the id of the running test, for the journal.
+        session: where other processes learn of its faults, or None.
+        end: ends a run that makes many more requests.
+        wording: how it spells what the reader is to write; None: as in Python.
+        crashing: how a program is killed and run again; None: none is.
+        vendor: whose way of reading requests is taken where no fault has a vendor; None: plain HTTP.
+        only: the text of the one scenario that is to be run; empty: all of them.
+        spoiled: why the run that has just ended shows nothing; empty where it does.
 
     Attributes:
         seconds: how long it took so far.
@@ -114,12 +132,19 @@ class Exploration:
         end: Callable[[str], None] | None = None,
         wording: Wording | None = None,
         crashing: Crashing | None = None,
+        vendor: Vendor | None = None,
+        only: str = "",
+        spoiled: Callable[[], str] = str,
     ) -> None:
         from faultinject.testing.exploration.sweep import sweep_of
         from faultinject.testing.exploration.wording import PYTHON
 
         wording = wording or PYTHON
-        self.sweep = sweep_of(faults, bounds, unseen=wording.unseen, crashing=crashing)
+        self.sweep = sweep_of(
+            faults, bounds, unseen=wording.unseen, crashing=crashing, vendor=vendor, only=only
+        )
+        self._spoiled = spoiled
+        self._spoilt = 0
         self.seconds = 0.0
         self.begun = self.over = False
         self.met: set[int] = set()
@@ -182,6 +207,18 @@ class Exploration:
         self.seconds = time.monotonic() - self._began
         return self.sweep.record(faults.names, outcomes, error, seconds, faults.windows, faults.aftermath)
 
+    def is_spoilt(self) -> bool:
+        """Whether the run that has just ended shows nothing: it is made again.
+
+        Raises:
+            ExplorationFailed: so are all of some.
+        """
+        why = self._spoiled()
+        self._spoilt = self._spoilt + 1 if why else 0
+        if self._spoilt == TRIES:
+            raise ExplorationFailed(f"{why}, in {TRIES} runs one after the other") from None
+        return bool(why)
+
     def judge(self) -> None:
         """The verdict at the end.
 
@@ -229,6 +266,8 @@ class Run:
         self.left = True
         self.requests = self.faults.outcomes
         self.error = error
+        if (error is None or is_of_the_code(error)) and self._exploration.is_spoilt():
+            return True
         if error is not None and (not self.scenario.rules or not is_of_the_code(error)):
             if is_of_the_code(error):
                 # Nothing is explored: a run without faults that fails is a plain failure.

@@ -186,15 +186,79 @@ def test_the_store_is_emptied(run, program):
 
 @pytest.mark.slow
 def test_the_replay_prepares_the_store_too(run, program):
-    """Without what --reset does the command would fail for another reason."""
+    """Without what --reset does the command would fail for another reason, and its requests get no fault."""
     reset = shlex.join(program(RIGHT, "prepare.py"))
     command = program("ask('GET', '/photos/cat', 1)")
     code, output, _ = run("explore", "-r", "reset", "--reset", reset, "--", *command)
     assert code == 1
-    replay = output.partition("  replay: ")[2].splitlines()[:3]
-    assert replay[0].startswith("faultinject serve --vendor cos -r reset,method=GET,")
-    for line, words in zip(replay[1:], (["sh", "-c", reset], command), strict=True):
-        assert shlex.split(line) == ["ENDPOINT=http://127.0.0.1:8000", *words]
+    replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
+    again, shown, _ = run(*replay)
+    assert (again, ", 1 failed, " in shown) == (1, True)
+    assert shown.splitlines()[2:] == output.splitlines()[2:]
+
+
+@pytest.mark.slow
+def test_the_replay_of_two_faults(run, program):
+    """It has the same depth; a scenario that no run has is no success."""
+    arguments = ("explore", "-r", "reset", "--depth", "2", "--reset", "true")
+    code, output, _ = run(*arguments, "--", *program("ask('PUT', '/photos', 2)"))
+    replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
+    assert (code, replay[1:7]) == (1, ["-r", "reset", "--reset", "true", "--depth", "2"])
+    again, shown, _ = run(*replay)
+    assert (again, shown.splitlines()[2:]) == (1, output.splitlines()[2:])
+    replay[replay.index("--replay") + 1] = "reset,path=/dog"
+    assert run(*replay)[::2] == (
+        2,
+        "faultinject: no run of this exploration is reset,path=/dog; copy a scenario from its report\n",
+    )
+
+
+HANGS = """
+import time
+try:
+    ask('PUT', '/photos', 1)
+except SystemExit:
+    open(THERE, 'w').write(str(os.getpid()))
+    time.sleep(600)
+ask('PUT', '/photos/cat')
+"""
+"""A program that waits for ever behind a fault."""
+
+
+@pytest.mark.slow
+def test_a_command_that_waits_for_ever(run, program, tmp_path):
+    """It is ended after so long, which is a failure."""
+    source = f"THERE = {os.devnull!r}\n{HANGS}"
+    code, output, _ = run("explore", "-r", "reset", "--within", "2", "--", *program(source))
+    assert code == 1
+    assert "\ndid not end within 2 s\n  when request 1 (CreateBucket /photos) gets: reset\n" in output
+
+
+def test_interrupted_in_a_run_with_a_fault(start, program, tmp_path):
+    """What was found by then is printed, and where it was."""
+    there = tmp_path / "pid"
+    os.mkfifo(there)
+    process = start("explore", "-r", "reset", "--", *program(f"THERE = {str(there)!r}\n{HANGS}"))
+    there.read_text()
+    code, lines = process.interrupt()
+    assert (code, lines[0][:35]) == (130, "2 requests without faults, 1 fault;")
+    assert lines[-3:] == [
+        "incomplete: stopped after 0 of 2 runs: it was interrupted in the run with reset,method=PUT,path=/photos,times=1",
+        "",
+        "faultinject: interrupted",
+    ]
+
+
+def test_how_requests_are_read(run, program):
+    """As the vendor's that is named: operations too."""
+    source = "ask('PUT', '/acc/cont?restype=container')"
+    command = program(source)
+    rule = "reset,operation=container.create"
+    code, output, errors = run("explore", "--vendor", "azure-blob", "-r", rule, "--", *command)
+    assert (code, errors) == (0, "")
+    assert output.startswith("1 request without faults, 1 fault; 1 run in ")
+    code, _, errors = run("explore", "-r", rule, "--", *command)
+    assert (code, "container.create is no operation of S3" in errors) == (2, True)
 
 
 @pytest.mark.slow

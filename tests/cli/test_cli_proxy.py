@@ -287,15 +287,13 @@ def test_an_exploration_in_front_of_a_server(run, store, tmp_path):
     )
     assert (code, errors) == (1, "")
     assert "when request 1 (PutObject /photos-1/a) gets: cos:SlowDown" in out
-    assert (
-        f"replay: faultinject proxy --to {behind} -r cos:SlowDown,method=PUT,path=/photos-1/a,times=1" in out
-    )
+    assert f"replay: faultinject explore --to {behind} -r cos:SlowDown --reset" in out
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--to", "http://h", "--vendor", "cos"), "--vendor is for the embedded store"),
+        (("--to", "http://h", "--recover", "true"), "--recover is for --crash"),
         (("--rewrite-host",), "--rewrite-host is for --to"),
         (("--to", "h"), "--to h is no URL of a server"),
     ],

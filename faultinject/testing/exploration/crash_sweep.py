@@ -78,7 +78,7 @@ class CrashSweep(Sweep):
     def __init__(self, faults: Sequence[Choice], crashing: Crashing, **more: Any) -> None:
         vendors = (each.rule.vendor for each in faults)
         vendor = next((each for each in vendors if each is not None), crashing.vendor)
-        super().__init__((BEFORE, AFTER, MIDDLE), vendor=vendor, **more)
+        super().__init__((BEFORE, AFTER, MIDDLE), vendor=vendor, only=crashing.only, **more)
         if self.bounds.depth > 1:
             raise ConfigurationError(
                 "depth is for faults alone; where programs are killed, they come in the second run"
@@ -86,7 +86,6 @@ class CrashSweep(Sweep):
         self.faults = faults
         sources = dict.fromkeys(each.source for each in faults)
         self._given = "".join(f"{quoted(json.dumps(each, ensure_ascii=False))}, " for each in sources)
-        self._only = crashing.only
         self._within = crashing.within
         self._keeper = Keeper()
         self._longest = 0.0
@@ -118,18 +117,7 @@ class CrashSweep(Sweep):
         """
         if len(self._plain) == 1:
             _another_second(self._learned)
-        found = super().next()
-        while self._only and self._current is not None and not self._is_wanted(self._current):
-            self._current = None
-            found = super().next()
-        missing = found is None and not any(_is(self._only, each) for each in self.finished)
-        if self._only and missing and self._share[1] == 1:
-            raise ExplorationFailed(
-                f"{self._only}: the body of its request ended before the crash came; run it again"
-                if self._ended_before
-                else f"no run of this exploration is {self._only}; copy a scenario from its report"
-            )
-        return found
+        return super().next()
 
     def marker(self, rules: Sequence[Rule]) -> str:
         """What shows a scenario again under pytest, to paste."""
@@ -239,8 +227,8 @@ class CrashSweep(Sweep):
         return True
 
     def covers(self, choice: Choice) -> bool:
-        """Whether a choice was injected; where one scenario alone is wanted, nobody asks for more."""
-        return choice.source == CRASH or bool(self._only) or super().covers(choice)
+        """Whether a choice was injected; nobody has asked for the crashes one by one."""
+        return choice.source == CRASH or super().covers(choice)
 
     @property
     def asked_for(self) -> Sequence[Choice]:
@@ -259,9 +247,19 @@ class CrashSweep(Sweep):
     def _rules(self) -> Sequence[Rule]:
         return () if self._current is None else self._current.scenario.rules
 
+    def _is_it(self, planned: PlannedRun) -> bool:
+        """Whether it is the one scenario that is wanted."""
+        return _anywhere(planned.text) == _anywhere(self._only)
+
     def _is_wanted(self, planned: PlannedRun) -> bool:
-        """Whether it is the one scenario that is wanted, or the crash that comes before its fault."""
-        return _is(self._only, planned) or _anywhere(self._only).startswith(f"{_anywhere(planned.text)}; ")
+        """Whether it is that, or the crash that comes before its fault."""
+        return self._is_it(planned) or _anywhere(self._only).startswith(f"{_anywhere(planned.text)}; ")
+
+    def _missing(self) -> str:
+        """Why there was no such run."""
+        if self._ended_before:
+            return f"{self._only}: the body of its request ended before the crash came; run it again"
+        return super()._missing()
 
     def _learn(self, aftermath: Aftermath, seconds: float) -> None:
         """Take a run without a crash for what is right."""
@@ -319,7 +317,3 @@ _MIDDLE = re.compile(r"(?<=,after_bytes=)\d+(?=,name=crash)")
 def _anywhere(text: str) -> str:
     """A scenario without the bytes behind which its crash comes: where bodies differ, the middle is another."""
     return _MIDDLE.sub("", text)
-
-
-def _is(text: str, planned: PlannedRun) -> bool:
-    return _anywhere(text) == _anywhere(planned.text)

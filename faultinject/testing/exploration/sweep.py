@@ -16,6 +16,7 @@ from faultinject.rules.environment import read_environment
 from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import listed
+from faultinject.rules.vocabulary import reading_as
 from faultinject.testing import unwrapped
 from faultinject.testing.exploration.bounds import Bounds, LeftOut
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
@@ -54,6 +55,7 @@ class Sweep:
         share: (which, of how many): only every n-th scenario is run, beginning with that one.
         unseen: what to do where no request was seen.
         vendor: whose way of reading requests is taken where no choice has a vendor; None: plain HTTP.
+        only: the text of the one scenario that is to be run; empty: all of them.
 
     Attributes:
         reading: how the code's requests are read: as the first vendor that is among the choices does.
@@ -82,6 +84,7 @@ class Sweep:
         share: tuple[int, int] = (0, 1),
         unseen: Callable[[], str] = unwrapped.advice,
         vendor: Vendor | None = None,
+        only: str = "",
     ) -> None:
         self.choices = choices
         self.bounds = bounds or Bounds()
@@ -98,6 +101,7 @@ class Sweep:
         self._first = list(first)
         self._share = share
         self._unseen = unseen
+        self._only = only
         self._somewhere: set[Choice] = set()
         self._stood_for: set[Choice] = set()
         self._plain: list[FinishedRun] = []
@@ -133,8 +137,29 @@ class Sweep:
         """The scenario of the next run; None when all is done.
 
         Raises:
-            ExplorationFailed: there is nothing to explore, or too much.
+            ExplorationFailed: there is nothing to explore, or too much; or no run has the one scenario that is wanted.
         """
+        found = self._next()
+        while self._only and self._current is not None and not self._is_wanted(self._current):
+            self._current = None
+            found = self._next()
+        if self._only and found is None and self._share[1] == 1 and not any(map(self._is_it, self.finished)):
+            raise ExplorationFailed(self._missing())
+        return found
+
+    def _is_it(self, planned: PlannedRun) -> bool:
+        """Whether it is the one scenario that is wanted."""
+        return planned.text == self._only
+
+    def _is_wanted(self, planned: PlannedRun) -> bool:
+        """Whether it is that, or one that it may come from."""
+        return self._is_it(planned) or (self.bounds.depth > 1 and len(planned.points) == 1)
+
+    def _missing(self) -> str:
+        """Why there was no such run."""
+        return f"no run of this exploration is {self._only}; copy a scenario from its report"
+
+    def _next(self) -> Scenario | None:
         if len(self._plain) < 2:  # two runs without faults: what they agree on can be addressed
             return _WITHOUT.scenario
         if self.points is None:
@@ -244,8 +269,15 @@ class Sweep:
         return ()
 
     def covers(self, choice: Choice) -> bool:
-        """Whether a choice was injected, or the same by another; in a share: whether any share has it to inject."""
-        if choice in self._stood_for or any(choice in each.chosen for each in self.finished if each.reached):
+        """Whether a choice was injected, or the same by another; in a share: whether any share has it to inject.
+
+        Where one scenario alone is wanted, nobody asks for more.
+        """
+        if (
+            self._only
+            or choice in self._stood_for
+            or any(choice in each.chosen for each in self.finished if each.reached)
+        ):
             return True
         return self._share[1] > 1 and choice in self._somewhere
 
@@ -472,6 +504,8 @@ def sweep_of(
     share: tuple[int, int] = (0, 1),
     unseen: Callable[[], str] = unwrapped.advice,
     crashing: Crashing | None = None,
+    vendor: Vendor | None = None,
+    only: str = "",
 ) -> Sweep:
     """The sweep of these faults in this environment.
 
@@ -482,6 +516,8 @@ def sweep_of(
         share: as for `Sweep`.
         unseen: as for `Sweep`.
         crashing: how a program is killed and run again, with the faults coming in its second run; None: none is.
+        vendor: as whom faults read requests that say nothing of it; and as for `Sweep`.
+        only: as for `Sweep`.
 
     Raises:
         ConfigurationError: a rule is wrong, or says itself where it comes; or injection is switched off.
@@ -495,15 +531,23 @@ def sweep_of(
         raise ProductionRefused(
             f"{reason} looks like production, where nothing is injected; unset it to explore"
         )
+    with reading_as(vendor.id if vendor else None):
+        found = choices(faults, exhaustive=bounds.exhaustive) if faults or crashing is None else ()
     if crashing is None:
-        found = choices(faults, exhaustive=bounds.exhaustive)
         return Sweep(
-            found, bounds=bounds, endpoints=settings.endpoints, first=first, share=share, unseen=unseen
+            found,
+            bounds=bounds,
+            endpoints=settings.endpoints,
+            first=first,
+            share=share,
+            unseen=unseen,
+            vendor=vendor,
+            only=only,
         )
     from faultinject.testing.exploration.crash_sweep import CrashSweep
 
     return CrashSweep(
-        choices(faults, exhaustive=bounds.exhaustive) if faults else (),
+        found,
         crashing,
         bounds=bounds,
         endpoints=settings.endpoints,
