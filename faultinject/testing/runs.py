@@ -112,7 +112,7 @@ class Exploration:
         crashing: how a program is killed and run again; None: none is.
         vendor: whose way of reading requests is taken where no fault has a vendor; None: plain HTTP.
         only: the text of the one scenario that is to be run; empty: all of them.
-        spoiled: why the run that has just ended shows nothing; empty where it does.
+        spoiled: why the run that has just ended shows nothing; empty where it does. None: each shows something.
 
     Attributes:
         seconds: how long it took so far.
@@ -134,7 +134,7 @@ class Exploration:
         crashing: Crashing | None = None,
         vendor: Vendor | None = None,
         only: str = "",
-        spoiled: Callable[[], str] = str,
+        spoiled: Callable[[], str] | None = None,
     ) -> None:
         from faultinject.testing.exploration.sweep import sweep_of
         from faultinject.testing.exploration.wording import PYTHON
@@ -213,7 +213,7 @@ class Exploration:
         Raises:
             ExplorationFailed: so are all of some.
         """
-        why = self._spoiled()
+        why = "" if self._spoiled is None else self._spoiled()
         self._spoilt = self._spoilt + 1 if why else 0
         if self._spoilt == TRIES:
             raise ExplorationFailed(f"{why}, in {TRIES} runs one after the other") from None
