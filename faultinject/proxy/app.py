@@ -6,10 +6,12 @@ import asyncio
 import re
 import ssl
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import h11
 
+from faultinject.adapters.asgi_transform import TO_THE_END
 from faultinject.journal import log
 from faultinject.proxy.line import KEY, UPGRADES, Asked, Spelling, without_upgrade
 from faultinject.proxy.loops import Loops
@@ -18,12 +20,14 @@ from faultinject.proxy.upstream import Broken, Upstream, ends_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultinject.adapters.types import Receive, Scope, Send
+    from faultinject.adapters.types import Message, Receive, Scope, Send
     from faultinject.proxy.target import Target
     from faultinject.proxy.upstream import Ends
 
 _FRAMING = (b"content-length", b"transfer-encoding")
 _BODILESS = (204, 304)
+PROXY_S_OWN = b"proxy-authorization"
+"""What is for a proxy that is asked by the variable HTTP_PROXY: a secret of its user, and none of the server's."""
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -108,7 +112,7 @@ class Proxy:
         return line.upstream
 
     def _headers(self, asked: Asked) -> list[tuple[bytes, bytes]]:
-        headers = asked.headers
+        headers = [each for each in asked.headers if each[0].lower() != PROXY_S_OWN]
         if any(name.lower() in UPGRADES for name, _ in headers):
             headers = list(without_upgrade(headers))
         if self._rewrite_host:
@@ -222,10 +226,12 @@ class _Exchange:
                 told.append((name.lower(), value))
         to_the_end = not bodiless and self._method != "HEAD" and names.isdisjoint(_FRAMING)
         self._started = True
-        with self._asked.line.spelling(
-            Spelling(status, event.reason, headers, untold, to_the_end=to_the_end)
-        ):
-            await self._send({"type": "http.response.start", "status": status, "headers": told})
+        spelling = Spelling(status, event.reason, headers, untold, to_the_end=to_the_end)
+        start: Message = {"type": "http.response.start", "status": status, "headers": told}
+        if to_the_end:
+            start[TO_THE_END] = partial(spelling.frame, self._version)
+        with self._asked.line.spelling(spelling):
+            await self._send(start)
 
     async def _end(self, broken: Broken) -> None:
         """As the server behind has ended it; where it has not, say why there is no answer."""

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from faultinject.journal import log
 from faultinject.proxy.line import KEY, Asked, Line, without_upgrade
 
 TYPE_CHECKING = False
@@ -209,6 +210,7 @@ class Front(HttpToolsProtocol):
         """Say why, and end the connection: what comes by it is no request of ours."""
         if self.refused:
             return
+        log.no_answer(why)
         self.refused = self.line.unread = True
         text = f"faultinject: {why}\n".encode()
         head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: text/plain\r\n"

@@ -23,6 +23,10 @@ _CHUNKED = b"transfer-encoding: chunked"
 UPGRADES = (b"upgrade", b"http2-settings")
 LINGERS = 10.0
 """Seconds in which a client that is still sending may read its answer, before the connection ends."""
+QUIET = 1.0
+"""Seconds without a byte of it, behind which one that waits for the end of the connection gets it where TLS has no half of one."""
+UNANSWERED = 0.25
+"""Seconds in which a client of TLS may answer that the connection ends, where none of its requests is under way."""
 MOST = 128 * 1024 * 1024
 """Bytes that are taken from it meanwhile, and dropped."""
 
@@ -68,6 +72,11 @@ class Spelling:
         self._untold = untold
         self.to_the_end = to_the_end
 
+    def frame(self, version: str) -> bool:
+        """Let it have chunks, which show a cut, unless it is for a client of HTTP/1.0; whether it has."""
+        self.to_the_end = version == "1.0"
+        return not self.to_the_end
+
     def of(self, head: bytes) -> bytes:
         """The head that uvicorn has made, spelled so."""
         _, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
@@ -109,9 +118,11 @@ class Line(asyncio.Transport):
         self.unread = False
         self._transport = transport
         self._lingers: asyncio.TimerHandle | None = None
+        self._quiet: asyncio.TimerHandle | None = None
+        self._lost = False
         self._dropped = 0
         self._spelling: Spelling | None = None
-        self._spelled = self._bare = False
+        self._spelled = self._bare = self._cut = False
         self._trailers: RawHeaders = ()
 
     @contextmanager
@@ -162,7 +173,7 @@ class Line(asyncio.Transport):
             return
         if self._spelling is not None and bytes(data[:9]) == b"HTTP/1.1 " and data[9:10] != b"1":
             data, self._bare = self._spelling.of(bytes(data)), self._spelling.to_the_end
-            self._spelling, self._spelled = None, True
+            self._spelling, self._spelled, self._cut = None, True, self._bare
         elif self._trailers and bytes(data[-len(_END) :]) == _END:
             lines = b"".join(b"%b: %b\r\n" % each for each in self._trailers)
             data = b"%b0\r\n%b\r\n" % (bytes(data[: -len(_END)]), lines)
@@ -175,6 +186,7 @@ class Line(asyncio.Transport):
             size, _, rest = data.partition(b"\r\n")
             length = int(size, 16)
             if not length:
+                self._cut = False
                 self.close()
                 return
             self._transport.write(rest[:length])
@@ -196,27 +208,57 @@ class Line(asyncio.Transport):
         """End it when all is written.
 
         While the client still sends, only our half of it: bytes that nobody reads would reset the connection, and the reset may
-        destroy an answer that the client has not read yet (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
+        destroy an answer that the client has not read yet (https://www.rfc-editor.org/rfc/rfc9112#section-9.6). TLS has no half
+        here: the client has to be through with an answer that has a length, or to be quiet where its end is that of the connection.
+
+        An answer that is to end with the connection and has not ended is cut: only an RST tells that from its end.
         """
         if self.is_closing():
             return
-        if not self.unread or self.ends or not self._transport.can_write_eof():
-            self._transport.close()
+        if self._cut:
+            self.abort()
+            return
+        if not self.unread or self.ends:
+            self._close(self.ends)
             return
         self._lingers = asyncio.get_running_loop().call_later(LINGERS, self._transport.close)
-        self._transport.write_eof()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        elif self._bare:
+            self._quiet = asyncio.get_running_loop().call_later(QUIET, self._transport.close)
         self._transport.resume_reading()
+
+    def _close(self, idle: bool) -> None:
+        """Close it; a client of TLS that reads nothing now does not answer that it does so too."""
+        self._transport.close()
+        if idle and self._transport.get_extra_info("ssl_object") is not None:
+            asyncio.get_running_loop().call_later(UNANSWERED, self._end_unanswered)
+
+    def _end_unanswered(self) -> None:
+        if self._lost:
+            return
+        if self._transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(UNANSWERED, self._end_unanswered)
+        else:
+            self._transport.abort()
 
     def end_between(self) -> None:
         """The server behind has ended its connection: so do we, unless a request has begun, which goes by another one."""
         cycle = None if self.asked is None else self.asked.cycle
-        if cycle is not None and cycle.response_complete:
+        if cycle is None or not cycle.response_complete or self.is_closing():
+            return
+        if self.unread:
             self.close()
+        else:
+            self._close(idle=True)
 
     def drops(self, size: int) -> bool:
         """Whether that many bytes that have come are nobody's any more."""
         if self._lingers is not None:
             self._dropped += size
+            if self._quiet is not None:
+                self._quiet.cancel()
+                self._quiet = asyncio.get_running_loop().call_later(QUIET, self._transport.close)
             if self._dropped > MOST:
                 self._transport.close()
         return self._lingers is not None
@@ -234,8 +276,10 @@ class Line(asyncio.Transport):
 
     def lost(self) -> None:
         """The connection is no more."""
-        if self._lingers is not None:
-            self._lingers.cancel()
+        self._lost = True
+        for each in (self._lingers, self._quiet):
+            if each is not None:
+                each.cancel()
         self.leave()
 
     def is_closing(self) -> bool:

@@ -128,6 +128,8 @@ class Upstream:
             Broken: it is no request, or the server has gone.
         """
         await self._stop_watching()
+        if version == "1.0" and sum(name.lower() == b"host" for name, _ in headers) > 1:
+            raise Broken("the request cannot go on: it has more than one Host", 400)
         try:
             # For its own bookkeeping: it would send the Host first, and knows one version.
             host = [(b"host", b"")] if version == "1.0" else []

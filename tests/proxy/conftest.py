@@ -126,10 +126,10 @@ def behind():
 
 
 @contextmanager
-def served(app, target):
+def served(app, target, certificate=None):
     """The port that the app is on."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        server = proxy_server(app, target)
+        server = proxy_server(app, target, certificate)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
         thread.start()
         try:

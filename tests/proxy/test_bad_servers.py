@@ -243,6 +243,35 @@ def test_an_answer_while_the_client_sends(behind, front, down, target, more, sta
     assert b"onnection: close\r\n" in got
 
 
+def test_what_is_refused_is_logged(front, exchange, caplog):
+    """With the words that the client gets: who has set HTTPS_PROXY sees why nothing works."""
+    proxy = front("http://127.0.0.1:9")
+    got, _ = exchange(proxy, b"CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n")
+    text = got.partition(b"\r\n\r\n")[2].decode().strip()
+    assert text.startswith("faultinject: this proxy makes no tunnels")
+    assert [each.getMessage() for each in caplog.records if each.name == "faultinject"] == [text]
+
+
+def test_two_hosts_of_http_1_0(behind, front, exchange):
+    """Servers read them in more than one way, as those of HTTP/1.1."""
+    server = behind(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
+    got, _ = exchange(front(server.url), b"GET /k HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n")
+    assert got.startswith(b"HTTP/1.1 400 ")
+    assert got.endswith(b"faultinject: the request cannot go on: it has more than one Host\n")
+
+
+def test_the_secret_for_a_proxy(behind, front, exchange):
+    """Of a URL in HTTP_PROXY is the proxy's, and none of the server's business."""
+    server = behind(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
+    host = server.url.removeprefix("http://").encode()
+    exchange(
+        front(server.url),
+        b"GET http://%b/k HTTP/1.1\r\nHost: %b\r\nProxy-Authorization: Basic dTpw\r\nAuthorization: x\r\n\r\n"
+        % (host, host),
+    )
+    assert bytes(server.sent[0]) == b"GET /k HTTP/1.1\r\nHost: %b\r\nAuthorization: x\r\n\r\n" % host
+
+
 def test_who_sends_without_end(behind, front, monkeypatch):
     """Behind an answer so much is taken and dropped, and then no more."""
     monkeypatch.setattr(line, "MOST", 1_000_000)

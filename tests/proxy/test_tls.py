@@ -1,0 +1,180 @@
+"""The proxy with TLS in front: its connections end as those without it do."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from faultinject import get_injector, install
+from faultinject.proxy import line
+from faultinject.proxy.app import Proxy
+from faultinject.proxy.target import Target
+from faultinject.server.certificates import certificate
+from tests.proxy.conftest import served
+
+pytestmark = pytest.mark.live
+pytest.importorskip("trustme")
+
+MUCH = 8_000_000
+UPLOAD = b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % MUCH
+HEAD = b"HTTP/1.1 413 Too Much\r\nConnection: close\r\n"
+GET = b"GET /k HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A certificate, and the context of a client that trusts it."""
+    with certificate("localhost") as found:
+        yield found, ssl.create_default_context(cafile=found.authority)
+
+
+@pytest.fixture
+def secure(made):
+    """`secure(url, rules)`: the proxy to that server, in TLS; gives what connects, and its injector."""
+    found, context = made
+    with ExitStack() as stack:
+
+        def make(url, rules=""):
+            target = Target(url)
+            app = Proxy(target)
+            if rules:
+                app = install(app, rules, enabled=True)
+            port = stack.enter_context(served(app, target, found))
+
+            def connect():
+                plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+                return context.wrap_socket(plain, server_hostname="localhost")
+
+            return connect, get_injector(app)
+
+        yield make
+
+
+def up_to(client, end):
+    """What comes up to these bytes."""
+    got = b""
+    while not got.endswith(end):
+        piece = client.recv(65_536)
+        assert piece, got
+        got += piece
+    return got
+
+
+def all_of(client):
+    """What comes until the end of the connection."""
+    got = b""
+    while piece := client.recv(65_536):
+        got += piece
+    return got
+
+
+@contextmanager
+def others_bytes(client):
+    """What comes over the wire, as it is."""
+    with socket.socket(fileno=os.dup(client.fileno())) as wire:
+        wire.settimeout(20)
+        yield wire
+
+
+@pytest.mark.parametrize("head", [HEAD + b"Content-Length: 5\r\n\r\n", HEAD + b"\r\n"], ids=["length", "end"])
+def test_an_answer_that_comes_while_the_client_sends(behind, secure, monkeypatch, head):
+    """It can be read whole when all is sent, as without TLS."""
+    monkeypatch.setattr(line, "LINGERS", 600)
+
+    def play(talk):
+        talk.until(b"\r\n\r\n")
+        talk.say(head + b"large")
+        if b"Length" not in head:
+            talk.connection.shutdown(socket.SHUT_WR)
+
+    connect, _ = secure(behind(play).url)
+    with connect() as client:
+        client.sendall(UPLOAD)
+        for _ in range(8):
+            client.sendall(b"x" * (MUCH // 8))
+        got = all_of(client) if b"Length" not in head else up_to(client, b"large")
+    assert got.startswith(b"HTTP/1.1 413 Too Much\r\n")
+    assert got.endswith(b"\r\n\r\nlarge")
+
+
+def test_who_sends_without_end(behind, secure, monkeypatch):
+    """Behind an answer so much is taken and dropped, and then no more."""
+    monkeypatch.setattr(line, "MOST", 1_000_000)
+
+    def play(talk):
+        talk.until(b"\r\n\r\n")
+        talk.say(HEAD + b"Content-Length: 0\r\n\r\n")
+
+    connect, _ = secure(behind(play).url)
+    with connect() as client:
+        client.sendall(UPLOAD.replace(b"8000000", b"90000000"))
+        assert client.recv(65_536).startswith(b"HTTP/1.1 413 ")
+        with pytest.raises(OSError):
+            for _ in range(90):
+                client.sendall(b"x" * 1_000_000)
+
+
+def test_a_cut_answer_that_ends_with_its_connection(behind, secure):
+    """Is told from a whole one: no client takes the half for it."""
+
+    def play(talk):
+        talk.request()
+        talk.say(b"HTTP/1.1 200 Okay\r\nConnection: close\r\n\r\n", b"x" * 2000)
+        talk.connection.shutdown(socket.SHUT_WR)
+
+    url = behind(play).url
+    connect, _ = secure(url)
+    with connect() as client:
+        client.sendall(GET)
+        assert all_of(client).endswith(b"\r\n\r\n" + b"x" * 2000)
+    connect, injector = secure(url, "truncate")
+    with connect() as client:
+        client.sendall(GET)
+        got = all_of(client)
+    head, _, body = got.partition(b"\r\n\r\n")
+    assert (b"transfer-encoding: chunked" in head.lower(), body) == (True, b"3e8\r\n" + b"x" * 1000 + b"\r\n")
+    with connect() as client, others_bytes(client) as wire:  # HTTP/1.0 has no chunks
+        client.sendall(GET.replace(b"1.1", b"1.0"))
+        with pytest.raises(ConnectionResetError):
+            while wire.recv(65_536):
+                pass
+    assert injector.counts()["rule-1"]["injected"] == 2
+
+
+def test_a_client_that_does_not_answer_the_end(behind, secure):
+    """The server has ended its idle connection: so does the proxy at once, and keeps no descriptor."""
+
+    def play(talk):
+        talk.request()
+        talk.say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        talk.connection.shutdown(socket.SHUT_WR)
+
+    connect, _ = secure(behind(play).url)
+    with connect() as client:
+        client.sendall(GET)
+        up_to(client, b"\r\n\r\nok")
+        with others_bytes(client) as wire:
+            while wire.recv(65_536):
+                pass
+
+
+def test_the_proxy_ends_while_a_client_is_idle(behind, made, capsys):
+    """Nothing is under way: nobody is waited for, and there is nothing to complain of."""
+
+    def play(talk):
+        talk.request()
+        talk.say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    found, context = made
+    target = Target(behind(play).url)
+    with ExitStack() as stack:
+        with served(Proxy(target), target, found) as port:
+            plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+            client = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
+            client.sendall(GET)
+            up_to(client, b"\r\n\r\nok")
+        assert capsys.readouterr().err == ""
