@@ -138,14 +138,16 @@ def conformance(
 
     Everything is on loopback and in memory, unless --to names a server; SDKs run in processes of their own, one after the other, and need about
     20 seconds each. Exits with 1 when a check says FAIL (with --strict also WARN), or a client dies, stops answering or
-    breaks the contract; with 3 when nothing could be judged of one, or a check of --require was not decided. Ctrl-C
-    ends the client that is running, writes what there is by then, and exits with 130.
+    breaks the contract; with 3 when nothing could be judged of one, or a check of --require was not decided; with 2
+    when the server of --to does not answer as it should. Ctrl-C ends the client that is running, writes what was
+    measured of those before it, and exits with 130.
     """
     from faultinject.audit import profiles
     from faultinject.audit.conclusion import know
     from faultinject.cli import conformance_output as show
     from faultinject.cli import listening
     from faultinject.conformance import plan, results, sdks
+    from faultinject.exceptions import FaultInjectError
 
     if contract:
         from faultinject.conformance.process import CONTRACT
@@ -193,8 +195,14 @@ def conformance(
                 service=service,
             )
 
-        found, failed, complete = _run_all(asked, one, whole=whole)
+        try:
+            found, failed, complete = _run_all(asked, one, whole=whole)
+        except FaultInjectError:
+            show.left(_about(service, rewrite_host=rewrite_host))
+            raise
+    to = _about(service, rewrite_host=rewrite_host)
     if not found:
+        show.left(to)
         why = (
             f"no client could be started: {failed[0]['reason']}"
             if failed
@@ -211,7 +219,7 @@ def conformance(
         whole=whole or not clients,
         skipped=[{"client": each.name, "title": each.title, "install": each.install} for each in missing],
         failed=failed,
-        to=None if service is None else _about(service, asked, phases, rewrite_host=rewrite_host),
+        to=to,
     )
     # Before anything is shown: who reads only the first lines of that has the files all the same.
     for write in writers:
@@ -225,7 +233,8 @@ def conformance(
     show.failures(found)
     show.unheard(found, tls=tls)
     show.busy(found)
-    show.left(new.get("to"))
+    show.errors_of_the_service(found, to)
+    show.left(to)
     if not complete:
         click.echo(f"faultinject: interrupted; {len(found)} of {len(asked)} clients were measured", err=True)
         return INTERRUPTED
@@ -269,38 +278,32 @@ def _service(url: str, bucket: str, *, rewrite_host: bool) -> Service:
         ConfigurationError: the URL is none of a server, or nobody answers there.
     """
     from faultinject.cli.services import Proxied, reach
-    from faultinject.conformance.serving import Service
+    from faultinject.conformance.serving import Front, Service
     from faultinject.proxy.target import Target
 
     target = Target(url)
     reach(target)
 
     @contextmanager
-    def in_front(injector: Injector, certificate: Certificate | None) -> Iterator[str]:
+    def in_front(injector: Injector, certificate: Certificate | None) -> Iterator[Front]:
         proxied = Proxied(target, rewrite_host=rewrite_host, injector=injector, certificate=certificate)
         at = proxied.start()
         try:
-            yield at
+            yield Front(at, lambda: proxied.owed, proxied.broken)
         finally:
             proxied.stop()
 
     return Service(target.url, bucket, in_front)
 
 
-def _about(
-    service: Service, clients: Sequence[Sdk], names: Sequence[str], *, rewrite_host: bool
-) -> dict[str, object]:
-    from faultinject.conformance import plan
-
-    keys: set[str] = set()
-    for each in clients:
-        phases = _phases(each, names, plays=False)
-        keys |= {*plan.read_keys(phases), *plan.written_keys(phases)}
+def _about(service: Service | None, *, rewrite_host: bool) -> dict[str, object] | None:
+    if service is None:
+        return None
     return {
         "url": service.url,
         "bucket": service.bucket,
         "rewrite_host": rewrite_host,
-        "left": sorted(keys),
+        "left": sorted(service.left),
     }
 
 
@@ -420,7 +423,7 @@ def _run_all(
 ) -> tuple[list[Result], list[dict[str, str]], bool]:
     """The results, the clients that could not be started, and whether nobody interrupted it.
 
-    Of all clients one that cannot be started is only noted: it must not cost the others. Where clients are named it is
+    Of all clients one that cannot be started is only noted: it must not cost the others. Where clients are named the first is
     an error.
     """
     from faultinject.exceptions import FaultInjectError
@@ -435,7 +438,7 @@ def _run_all(
         except KeyboardInterrupt:
             return found, failed, False
         except FaultInjectError as error:
-            if not whole:
+            if not (whole or found):
                 raise
             failed.append({"client": each.name, "reason": str(error)})
             click.echo(f"{each.name}: {error}", err=True)

@@ -130,7 +130,23 @@ def left(to: dict[str, Any] | None) -> None:
     for _, some in groupby(to["left"], key=lambda key: key.rpartition("-")[0]):
         keys = [*some]
         ranges.append(keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}")
-    click.echo(f"left in the bucket {to['bucket']} of {to['url']}: {', '.join(ranges)}", err=True)
+    click.echo(f"may be left in the bucket {to['bucket']} of {to['url']}: {', '.join(ranges)}", err=True)
+
+
+def errors_of_the_service(results: Sequence[Result], to: dict[str, Any] | None) -> None:
+    """A word to standard error on errors of a real service's own, which clients try again as they do a fault."""
+    if to is None:
+        return
+    for each in results:
+        own = [one.status for one in each.run.outcomes if not one.injected and (one.status or 0) >= 500]
+        if own:
+            what = "1 request" if len(own) == 1 else f"{len(own)} requests"
+            statuses = ", ".join(map(str, sorted({*own}, key=str)))
+            click.echo(
+                f"{each.name}: {to['url']} answered {what} with errors of its own ({statuses}): what the client did about them"
+                " counts as well",
+                err=True,
+            )
 
 
 def unheard(results: Sequence[Result], *, tls: bool) -> None:

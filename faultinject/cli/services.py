@@ -105,6 +105,9 @@ class Proxied:
         rewrite_host: whether it gets its own Host.
         injector: whose faults are in front of it; None: none.
         certificate: what clients' connections are encrypted with, or None.
+
+    Attributes:
+        owed: how many requests the service has not answered.
     """
 
     def __init__(
@@ -124,6 +127,7 @@ class Proxied:
         self._proxy = Proxy(target, rewrite_host=rewrite_host, notice=self._note)
         self.requests = 0
         self._under_way = 0
+        self.owed = 0
         self._ended = threading.Condition()
         self._broken: list[str] = []
 
@@ -182,8 +186,15 @@ class Proxied:
         return counted
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.requests += scope["type"] == "http"
-        await self._proxy(scope, receive, send)
+        if scope["type"] != "http":
+            await self._proxy(scope, receive, send)
+            return
+        self.requests += 1
+        self.owed += 1
+        try:
+            await self._proxy(scope, receive, send)
+        finally:
+            self.owed -= 1
 
 
 def dialect_of(vendor: str | None, target: Target) -> str | None:

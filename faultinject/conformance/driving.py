@@ -186,14 +186,14 @@ def run(
         watch: called with the number of calls that have ended, whenever one does.
         certificate: what the store speaks TLS with, or None; a command gets the variables by which clients trust it.
         service: a real service instead of the store. The client first writes what it is to read, without a fault; what it writes
-            stays there: `plan.read_keys` and `plan.written_keys`.
+            stays there, and is noted in `left`.
 
     A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so. A
     request without a key, such as one for a token or for an address to upload to, belongs to no call and is not judged.
 
     Raises:
-        ConfigurationError: the client could not be started, there is no such profile or check, or the client cannot write to
-            the service.
+        ConfigurationError: the client could not be started, there is no such profile or check, the client cannot write to
+            the service, or the service does not answer as one does.
     """
     codes = plan.CODES[vendor]
     phases = plan.chosen(codes, aws=aws) if phases is None else phases
@@ -220,10 +220,18 @@ def run(
                 _ask(phases, opened, calls, began + deadline, asked)
         finally:
             until = time.monotonic()
+            owed = served.front.owes()
+            if service is not None:
+                service.left.update(_left(served.outcomes, {each.key for each in calls.windows}))
             calls.stop()
             served.injector.disable()
             opened.close()
         outcomes = served.outcomes
+        broken = served.front.broken()
+    if broken:
+        raise ConfigurationError(
+            f"{broken}; what the client did about that is no answer to a fault, so it is not judged"
+        )
     attempts, windows = of_outcomes(outcomes), calls.windows
     keys = {each.key for each in windows}
     judged = [each for each in attempts if not keys.isdisjoint(each.path.split("/"))]
@@ -235,6 +243,11 @@ def run(
     if failure:
         failure += _open_calls([each for each in windows if each.ended is None])
     elif silent := silence(windows, attempts, until=until, deadline=deadline):
+        if service is not None and owed:
+            what = "1 request" if owed == 1 else f"{owed} requests"
+            raise ConfigurationError(
+                f"{service.url} has not answered {what} by the end, for which the client waits, so it is not judged"
+            )
         failure = f"it stopped answering: no answer for {silent.seconds:.1f} s{_open_calls(silent.calls)}"
     if failure:
         judgement.findings.insert(0, Finding(ANSWERS, FAIL, len(windows), failure, CONTRACT))
@@ -289,6 +302,7 @@ def _fill(service: Service, phases: Sequence[Phase], client: Client, calls: Call
             f"a service has nothing for the client to read: it has to write {keys[0]} and others itself, and makes no put call"
         )
     for key in keys:
+        service.left.add(key)
         calls.begin(plan.PlannedCall(key, "put", phases[0].name, 0.0))
         client.start(plan.PlannedCall(key, "put", phases[0].name, 0.0))
         calls.wait(until, lambda: bool(client.failure) or calls.all_ended())
@@ -300,6 +314,17 @@ def _fill(service: Service, phases: Sequence[Phase], client: Client, calls: Call
                 " and the client allowed to read and write its objects"
             )
     calls.forget()
+
+
+def _left(outcomes: Sequence[Outcome], keys: Collection[str | None]) -> set[str]:
+    """The keys that requests may have written: those that came to the service, and were not refused by it."""
+    return {
+        key
+        for each in outcomes
+        if each.method in ("PUT", "POST") and each.applied and (each.injected or (each.status or 0) < 400)
+        for key in each.path.split("/")
+        if key in keys
+    }
 
 
 def _p95(numbers: Sequence[float]) -> float:

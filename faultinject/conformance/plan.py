@@ -281,12 +281,6 @@ def read_keys(phases: Iterable[Phase]) -> list[str]:
     return [asked.key for each in some for asked in each.asked() if asked.kind == "get"]
 
 
-def written_keys(phases: Iterable[Phase]) -> list[str]:
-    """The keys of objects and uploads that the calls of the phases may leave in a service, without those of `read_keys`."""
-    some = [each for each in phases if each.lets_through]
-    return [asked.key for each in some for asked in each.asked() if asked.kind != "get"]
-
-
 def rules(phases: Iterable[Phase], codes: Codes) -> str:
     """The rules of the phases, each told by the keys, one a line."""
     return "\n".join(filter(None, (each.rule(codes) for each in phases)))

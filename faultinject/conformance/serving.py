@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 
 from faultinject.adapters.wsgi import wrap
@@ -27,6 +27,25 @@ SEED = "conformance"
 """What every draw of a run is made with."""
 
 
+def _nothing_owed() -> int:
+    return 0
+
+
+@dataclass(frozen=True)
+class Front:
+    """What clients ask.
+
+    Attributes:
+        url: its URL.
+        owes: how many requests a service behind it has not answered now.
+        broken: why one since the last call got no whole answer of that service; empty where all got one.
+    """
+
+    url: str
+    owes: Callable[[], int] = _nothing_owed
+    broken: Callable[[], str] = str
+
+
 @dataclass(frozen=True)
 class Service:
     """A real service that a plan is run against, instead of the store.
@@ -34,12 +53,14 @@ class Service:
     Attributes:
         url: its URL.
         bucket: where the plan's keys are; it has to be there.
-        in_front: serves a proxy to it with these faults, encrypted with that certificate if there is one; gives the proxy's URL.
+        in_front: serves a proxy to it with these faults, encrypted with that certificate if there is one.
+        left: keys of what clients may have left there: objects, and uploads that were begun.
     """
 
     url: str
     bucket: str
-    in_front: Callable[[Injector, Certificate | None], AbstractContextManager[str]]
+    in_front: Callable[[Injector, Certificate | None], AbstractContextManager[Front]]
+    left: set[str] = field(default_factory=set)
 
 
 class ServedPlan:
@@ -47,11 +68,13 @@ class ServedPlan:
 
     Attributes:
         url: the server's.
+        front: likewise, with what is known of a service behind it.
         injector: counts, and can be switched off.
     """
 
-    def __init__(self, url: str, injector: Injector) -> None:
-        self.url = url
+    def __init__(self, front: Front, injector: Injector) -> None:
+        self.url = front.url
+        self.front = front
         self.injector = injector
         self._outcomes: dict[int, Outcome] = {}
         injector.journal.follow(self._note)
@@ -87,9 +110,9 @@ def serving(
     """
     injector = Injector(plan.rules(phases, codes), seed=seed, environ={}, record_all=True, journal=journal)
     in_front = _store(codes, phases) if service is None else service.in_front
-    with in_front(injector, certificate) as url:
+    with in_front(injector, certificate) as front:
         try:
-            yield ServedPlan(url, injector)
+            yield ServedPlan(front, injector)
         finally:
             injector.disable()
     injector.journal.end()
@@ -97,13 +120,13 @@ def serving(
 
 def _store(
     codes: Codes, phases: Sequence[Phase]
-) -> Callable[[Injector, Certificate | None], AbstractContextManager[str]]:
+) -> Callable[[Injector, Certificate | None], AbstractContextManager[Front]]:
     @contextmanager
-    def in_front(injector: Injector, certificate: Certificate | None) -> Iterator[str]:
+    def in_front(injector: Injector, certificate: Certificate | None) -> Iterator[Front]:
         app = wrap(store(codes.vendor, phases), injector)
         context = None if certificate is None else certificate.context()
         with Server(app, sys.stderr, context=context) as server:
-            yield server.url
+            yield Front(server.url)
 
     return in_front
 

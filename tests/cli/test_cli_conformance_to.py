@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 
 import boto3
 import pytest
@@ -10,6 +12,7 @@ from jsonschema import Draft202012Validator
 from moto.server import ThreadedMotoServer
 
 from faultinject.cli.schemas import SCHEMAS
+from tests.cli.test_cli_explore_to import Service
 from tests.ports import ReservedPort
 
 pytestmark = pytest.mark.live
@@ -38,6 +41,18 @@ class Again(Reader):
             self.ask("GET", key)
         except OSError:
             self.ask("GET", key)
+
+class Writer(Reader):
+    def get(self, key):
+        for _ in range(3):
+            try:
+                return self.ask("GET", key)
+            except OSError as error:
+                said = error
+        raise said
+
+    def put(self, key):
+        self.ask("PUT", key, b"meow")
 
 class Slow(Reader):
     def put(self, key):
@@ -184,3 +199,73 @@ def test_production_is_refused(run):
     code, _, err = run("conformance", "--client", "own_client:Client", *to, env={"APP_ENV": "production"})
     assert code == 2
     assert "production" in err
+
+
+@pytest.fixture
+def own():
+    """A service that can be told to fail; gives it, and the words that point a client at it."""
+    found = Service()
+    yield found, ("--to", found.url, "--bucket", "b", "--vendor", "s3", "--client", "own_client:Writer")
+    found.ends.set()
+    found.shutdown()
+    found.server_close()
+
+
+CALIBRATION = "may be left in the bucket b of {}: cal-001 to cal-025\n"
+
+
+def test_a_service_that_breaks_its_answers(run, own):
+    """Is not the client's failure: nothing is judged, and what may be left is named."""
+    service, to = own
+    service.garbage_after = 30
+    code, out, err = run("conformance", *to, "--phase", "cal")
+    assert (code, out) == (2, "")
+    assert f"what {service.url} says is no answer: illegal status line: " in err
+    assert "so it is not judged\n" in err
+    assert CALIBRATION.format(service.url) in err
+
+
+@pytest.mark.slow
+def test_a_service_that_owes_answers(run, own):
+    """The client waits for it, and has not fallen silent."""
+    service, to = own
+    service.silent_after = 40
+    code, out, err = run("conformance", *to, "--phase", "cal", "--deadline", "6s")
+    assert (code, out) == (2, "")
+    assert f"{service.url} has not answered 1 request by the end, for which the client waits" in err
+    assert CALIBRATION.format(service.url) in err
+
+
+@pytest.mark.slow
+def test_errors_of_the_service(run, own):
+    """Clients try them again as they do faults: that is said."""
+    service, to = own
+    service.fails_after = 45
+    code, _, err = run("conformance", *to, "--phase", "cal")
+    assert code in (0, 1, 3)
+    found = re.search(rf"{service.url} answered (\d+) requests with errors of its own \(503\)", err)
+    assert int(found[1]) == len(service.asked) - 45
+
+
+def test_only_what_was_written_is_left(run, own):
+    """Not what the plan would have had other clients write."""
+    _, to = own
+    _, out, err = run("conformance", *to, "--phase", "lost", "--json")
+    assert json.loads(out)["to"]["left"] == [f"lost-{n:03}" for n in range(1, 5)]
+    assert err.endswith(": lost-001 to lost-004\n")
+    _, out, err = run("conformance", *to, "--phase", "thr", "--json")
+    assert json.loads(out)["to"]["left"] == []
+    assert "may be left" not in err
+
+
+def test_an_interrupted_one(start, own):
+    """What may be left is named all the same."""
+    service, to = own
+    service.silent_after = 40
+    process = start("conformance", *to, "--phase", "cal")
+    while len(service.asked) <= 40:
+        time.sleep(0.05)
+    code, lines = process.interrupt()
+    assert code == 130
+    assert CALIBRATION.format(service.url).strip() in lines
+    assert lines[-1] == "faultinject: interrupted before anything was measured"
