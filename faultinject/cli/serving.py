@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ JOURNAL = "FAULTINJECT_JOURNAL"
 CONTROL = "FAULTINJECT_CONTROL"
 RETRY_TESTS, TEST_MODES = "gcs", "b2"
 """Whose store has `/retry_test`, and whose has `X-Bz-Test-Mode`."""
+NEWEST = 1000
+"""Requests of which it is known what was told of them."""
 _SAID_BELOW = "faultinject is on", "faultinject: FAULTINJECT_ON_REQUEST"
 
 
@@ -58,7 +61,7 @@ def serve_until_ended(
             _tell_trust(certificate)
         click.echo("Ctrl-C ends it.")
         if injector is not None:
-            injector.journal.follow(_tell)
+            injector.journal.follow(Told().tell)
         if server is None:
             listening.wsgi_server(served, sock, certificate).serve_forever()
         else:
@@ -183,10 +186,24 @@ def _example(vendor: str) -> str:
     return slow if slow in addresses else addresses[0]
 
 
+class Told:
+    """What the terminal was told of faults, of the newest: the journal may have two lines before the last one."""
+
+    def __init__(self) -> None:
+        self._newest: deque[int] = deque(maxlen=NEWEST)
+
+    def tell(self, outcome: Outcome) -> None:
+        """One line for an injected fault, when it is decided, and one more when it was not carried out after all."""
+        if outcome.injected == bool(outcome.final):
+            return
+        if not outcome.final:
+            if outcome.seq in self._newest:
+                return
+            self._newest.append(outcome.seq)
+        _tell(outcome)
+
+
 def _tell(outcome: Outcome) -> None:
-    """One line for an injected fault, when it is decided, and one more when it was not carried out after all."""
-    if outcome.injected == bool(outcome.final):
-        return
     from faultinject.engine.journal_entry import quoted
 
     what = outcome.fault or ""

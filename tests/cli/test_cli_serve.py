@@ -418,6 +418,22 @@ def test_the_journal_of_an_app_that_has_its_own_rules(here, start):
     assert [(each["status"], bool(each.get("ended"))) for each in lines] == [(503, False), (None, True)]
 
 
+def test_a_fault_is_told_once(start):
+    """Also where the journal has a line when it is decided, one when the app has run, and one at its end."""
+    process = start("serve", "--port", "0", "-r", "hang,duration=50ms,when=after")
+    url = process.until("Ctrl-C")[0].rpartition(" on ")[2]
+    for _ in range(2):
+        with pytest.raises(requests.ConnectionError):
+            requests.get(url + "/a", timeout=20)
+    assert process.interrupt()[1] == [
+        "GET /a -> hang by rule-1",
+        "GET /a -> hang by rule-1",
+        "",
+        "ended; injected:",
+        "  rule-1: 2 of 2 requests that met its conditions",
+    ]
+
+
 def test_what_is_under_way_at_the_end_is_on_record(here, start):
     """A fault that hangs ends with the server; its last line stands before the end."""
     process = start("serve", "--port", "0", "-r", "hang", "--journal", "mine")
