@@ -164,7 +164,8 @@ class Proxied:
     def _note(self, broken: Broken) -> None:
         from faultinject.proxy.app import log_it
 
-        self._broken.append(str(broken))
+        if broken.status >= 500:  # else it is the request that cannot go on
+            self._broken.append(str(broken))
         log_it(broken)
 
     def _counted(self, app: ASGIApp) -> ASGIApp:

@@ -181,6 +181,21 @@ def test_a_server_that_is_gone(run, program, service):
     assert "the command fails" not in errors
 
 
+def test_a_request_that_cannot_go_on(run, program, service):
+    """Is the command's own: it fails, and no run is made again."""
+    source = """
+connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=10)
+connection._http_vsn_str = "HTTP/1.0"
+connection.putrequest("GET", "/photos/cat")
+connection.putheader("Host", "another")
+connection.endheaders()
+sys.exit(connection.getresponse().status // 100)
+"""
+    code, output, errors = run("explore", "--to", service.url, "-r", "reset", "--", *program(source))
+    assert (code, output) == (2, "")
+    assert "the command fails without faults: exit code 4" in errors
+
+
 PARALLEL = """
 import threading
 if os.path.exists("started"):
