@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from faultinject.injector.injector import Injector
     from faultinject.server.certificates import Certificate
 
+ENDS = 3
+"""Connections that a service may end in a run instead of an answer: it does so with one that was idle as a request comes."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
@@ -239,7 +242,7 @@ def conformance(
         click.echo(f"faultinject: interrupted; {len(found)} of {len(asked)} clients were measured", err=True)
         return INTERRUPTED
     if failed:
-        return 1
+        return 1 if whole else 2
     if old is None:
         return results.conclusion(found).exit_code
     if show.changes(old, new, quiet=as_json, strict=strict):
@@ -289,7 +292,7 @@ def _service(url: str, bucket: str, *, rewrite_host: bool) -> Service:
         proxied = Proxied(target, rewrite_host=rewrite_host, injector=injector, certificate=certificate)
         at = proxied.start()
         try:
-            yield Front(at, lambda: proxied.owed, proxied.broken)
+            yield Front(at, lambda: proxied.owed, partial(proxied.broken, ends=ENDS))
         finally:
             proxied.stop()
 

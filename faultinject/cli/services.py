@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
+    from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
     from faultinject.injector.injector import Injector
     from faultinject.proxy.target import Target
     from faultinject.proxy.upstream import Broken
@@ -105,9 +106,6 @@ class Proxied:
         rewrite_host: whether it gets its own Host.
         injector: whose faults are in front of it; None: none.
         certificate: what clients' connections are encrypted with, or None.
-
-    Attributes:
-        owed: how many requests the service has not answered.
     """
 
     def __init__(
@@ -127,9 +125,9 @@ class Proxied:
         self._proxy = Proxy(target, rewrite_host=rewrite_host, notice=self._note)
         self.requests = 0
         self._under_way = 0
-        self.owed = 0
+        self._asked: set[_Asked] = set()
         self._ended = threading.Condition()
-        self._broken: list[str] = []
+        self._broken: list[Broken] = []
 
     def start(self) -> str:
         """Serve on a free port of this machine."""
@@ -151,10 +149,20 @@ class Proxied:
         with self._ended:
             self._ended.wait_for(lambda: not self._under_way, SETTLED)
 
-    def broken(self) -> str:
-        """Why the service had no whole answer to a request since the last call; empty where it had."""
+    def broken(self, *, ends: int = 0) -> str:
+        """Why the service had no whole answer to a request since the last call; empty where it had.
+
+        Args:
+            ends: connections that it may have ended instead, as any does with one that was idle.
+        """
         found, self._broken = self._broken, []
-        return found[0] if found else ""
+        ended = sum(each.reset is not None for each in found)
+        return next((str(each) for each in found if each.reset is None or ended > ends), "")
+
+    @property
+    def owed(self) -> int:
+        """How many requests the service has, and has not begun to answer."""
+        return sum(each.owed for each in list(self._asked))
 
     def stop(self) -> None:
         """End the connections."""
@@ -165,7 +173,7 @@ class Proxied:
         from faultinject.proxy.app import log_it
 
         if broken.status >= 500:  # else it is the request that cannot go on
-            self._broken.append(str(broken))
+            self._broken.append(broken)
         log_it(broken)
 
     def _counted(self, app: ASGIApp) -> ASGIApp:
@@ -191,11 +199,35 @@ class Proxied:
             await self._proxy(scope, receive, send)
             return
         self.requests += 1
-        self.owed += 1
+        asked = _Asked()
+        self._asked.add(asked)
         try:
-            await self._proxy(scope, receive, send)
+            await self._proxy(scope, partial(asked.receive, receive), partial(asked.send, send))
         finally:
-            self.owed -= 1
+            self._asked.discard(asked)
+
+
+class _Asked:
+    """A request that goes on to a service.
+
+    Attributes:
+        owed: whether the service has all of it, and has not begun to answer.
+    """
+
+    def __init__(self) -> None:
+        self.owed = self._begun = False
+
+    async def receive(self, receive: Receive) -> Message:
+        """What comes of the client."""
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            self.owed = not self._begun
+        return message
+
+    async def send(self, send: Send, message: Message) -> None:
+        """What the service says."""
+        self.owed, self._begun = False, True
+        await send(message)
 
 
 def dialect_of(vendor: str | None, target: Target) -> str | None:

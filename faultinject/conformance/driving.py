@@ -222,7 +222,7 @@ def run(
             until = time.monotonic()
             owed = served.front.owes()
             if service is not None:
-                service.left.update(_left(served.outcomes, {each.key for each in calls.windows}))
+                service.left.update(_left(phases, calls.windows, served.outcomes))
             calls.stop()
             served.injector.disable()
             opened.close()
@@ -243,7 +243,7 @@ def run(
     if failure:
         failure += _open_calls([each for each in windows if each.ended is None])
     elif silent := silence(windows, attempts, until=until, deadline=deadline):
-        if service is not None and owed:
+        if service is not None and owed >= len(silent.calls):
             what = "1 request" if owed == 1 else f"{owed} requests"
             raise ConfigurationError(
                 f"{service.url} has not answered {what} by the end, for which the client waits, so it is not judged"
@@ -316,15 +316,15 @@ def _fill(service: Service, phases: Sequence[Phase], client: Client, calls: Call
     calls.forget()
 
 
-def _left(outcomes: Sequence[Outcome], keys: Collection[str | None]) -> set[str]:
-    """The keys that requests may have written: those that came to the service, and were not refused by it."""
-    return {
-        key
-        for each in outcomes
-        if each.method in ("PUT", "POST") and each.applied and (each.injected or (each.status or 0) < 400)
-        for key in each.path.split("/")
-        if key in keys
-    }
+def _left(phases: Sequence[Phase], windows: Sequence[CallWindow], outcomes: Sequence[Outcome]) -> set[str]:
+    """The keys that calls may have written: those that go on, and those of requests that the service had and did not refuse."""
+    writes = {asked.key for phase in phases for asked in phase.asked() if asked.kind != "get"}
+    keys = writes.intersection(each.key for each in windows)
+    left = keys.intersection(each.key for each in windows if each.ended is None)
+    for each in outcomes:
+        if each.applied and (each.injected or (each.status or 0) < 400):
+            left |= keys.intersection(each.path.split("/"))
+    return left
 
 
 def _p95(numbers: Sequence[float]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from contextlib import contextmanager
 
 TYPE_CHECKING = False
@@ -27,6 +28,8 @@ QUIET = 1.0
 """Seconds without a byte of it, behind which one that waits for the end of the connection gets it where TLS has no half of one."""
 UNANSWERED = 0.25
 """Seconds in which a client of TLS may answer that the connection ends, where none of its requests is under way."""
+LOOKS = 2
+"""How often nothing may be left for the client, since what is held is written only when there is room for it."""
 MOST = 128 * 1024 * 1024
 """Bytes that are taken from it meanwhile, and dropped."""
 
@@ -232,15 +235,33 @@ class Line(asyncio.Transport):
         """Close it; a client of TLS that reads nothing now does not answer that it does so too."""
         self._transport.close()
         if idle and self._transport.get_extra_info("ssl_object") is not None:
-            asyncio.get_running_loop().call_later(UNANSWERED, self._end_unanswered)
+            asyncio.get_running_loop().call_later(UNANSWERED, self._end_unanswered, LOOKS)
 
-    def _end_unanswered(self) -> None:
+    def _end_unanswered(self, looks: int) -> None:
+        """End it without the client's answer when it has all: what asyncio holds below TLS shows only in what the system has left."""
         if self._lost:
             return
-        if self._transport.get_write_buffer_size():
-            asyncio.get_running_loop().call_later(UNANSWERED, self._end_unanswered)
+        looks = LOOKS if self._transport.get_write_buffer_size() or self._queued() else looks - 1
+        if looks:
+            asyncio.get_running_loop().call_later(UNANSWERED, self._end_unanswered, looks)
         else:
             self._transport.abort()
+
+    def _queued(self) -> bool:
+        """Whether the system has bytes that the client's has not; yes where it does not tell."""
+        try:
+            from fcntl import ioctl
+            from termios import TIOCOUTQ
+
+            found = array("i", [0])
+            ioctl(self._transport.get_extra_info("socket").fileno(), TIOCOUTQ, found)
+        except (
+            ImportError,
+            OSError,
+            ValueError,
+        ):  # pragma: no cover - another platform, or it is lost just now
+            return True
+        return found[0] != 0
 
     def end_between(self) -> None:
         """The server behind has ended its connection: so do we, unless a request has begun, which goes by another one."""

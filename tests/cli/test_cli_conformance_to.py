@@ -18,6 +18,7 @@ from tests.ports import ReservedPort
 pytestmark = pytest.mark.live
 
 CLIENT = """
+import socket
 import time
 import urllib.request
 
@@ -53,6 +54,24 @@ class Writer(Reader):
 
     def put(self, key):
         self.ask("PUT", key, b"meow")
+
+class Persists(Reader):
+    def put(self, key):
+        try:
+            self.ask("PUT", key, b"meow")
+        except OSError:
+            self.ask("PUT", key, b"meow")
+
+class Promises(Reader):
+    def put(self, key):
+        try:
+            self.ask("PUT", key, b"meow")
+        except OSError:
+            host, _, bucket = self.place.partition("://")[2].partition("/")
+            with socket.create_connection(host.split(":")) as connection:
+                head = f"PUT /{bucket}{key} HTTP/1.1\\r\\nHost: h\\r\\nContent-Length: 300\\r\\n\\r\\n"
+                connection.sendall(head.encode())
+                connection.recv(100)
 
 class Slow(Reader):
     def put(self, key):
@@ -234,6 +253,45 @@ def test_a_service_that_owes_answers(run, own):
     assert (code, out) == (2, "")
     assert f"{service.url} has not answered 1 request by the end, for which the client waits" in err
     assert CALIBRATION.format(service.url) in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("ends", "judged"), [(3, True), (4, False)])
+def test_a_service_that_ends_connections(run, own, ends, judged):
+    """It may do so with some, as with those that are idle; of more the client's retries are no answer to a fault."""
+    service, to = own
+    service.ends_at = range(30, 30 + 2 * ends, 2)
+    code, out, err = run("conformance", *to, "--phase", "cal")
+    assert (code != 2, bool(out)) == (judged, judged)
+    assert ("ended the connection without an answer; what the client did about that" in err) is not judged
+
+
+@pytest.mark.slow
+def test_a_client_that_does_not_send_its_body(run, own):
+    """Has fallen silent: the service owes it nothing."""
+    _, to = own
+    to = [each.replace("Writer", "Promises") for each in to]
+    code, out, _ = run("conformance", *to, "--phase", "one", "--deadline", "6s")
+    assert code == 1
+    assert "it stopped answering: no answer for " in out
+
+
+@pytest.mark.slow
+def test_what_a_service_owes_may_be_written(run, own):
+    """The keys of calls that go on are named too; the second client of two that cannot be judged is no failure of the first."""
+    service, to = own
+    to = [*(each.replace("Writer", "Persists") for each in to), "--phase", "one", "--deadline", "6s"]
+    service.silent_after = 0
+    code, out, err = run("conformance", *to)
+    assert (code, out) == (2, "")
+    assert "has not answered 10 requests by the end, for which the client waits" in err
+    assert "one-001 to one-010\n" in err
+    service.ends.set()
+    service.silent_after = len(service.asked) + 10
+    service.ends.clear()
+    code, out, err = run("conformance", *to, "--client", "own_client:Persists")
+    assert (code, bool(out)) == (2, True)
+    assert "for which the client waits" in err
 
 
 @pytest.mark.slow

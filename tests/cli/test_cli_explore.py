@@ -206,6 +206,11 @@ def test_the_replay_of_two_faults(run, program):
     assert (code, replay[1:7]) == (1, ["-r", "reset", "--reset", "true", "--depth", "2"])
     again, shown, _ = run(*replay)
     assert (again, shown.splitlines()[2:]) == (1, output.splitlines()[2:])
+    first = "reset,method=PUT,path=/photos,times=1"
+    one = [first if each == f"{first[:-1]}2" else each for each in replay]
+    command = program("ask('PUT', '/photos', 1); ask('PUT', '/photos/cat', 1)")
+    assert ", 2 failed, " in run(*arguments, "--", *command)[1]
+    assert ", 1 failed, " in run(*one[: one.index("--")], "--", *command)[1]
     replay[replay.index("--replay") + 1] = "reset,path=/dog"
     assert run(*replay)[::2] == (
         2,

@@ -25,6 +25,9 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         server.asked.append(f"{self.command} {self.path}")
+        if len(server.asked) in server.ends_at:
+            self.close_connection = True
+            return
         if server.silent_after is not None and len(server.asked) > server.silent_after:
             server.ends.wait(60)
         if server.garbage_after is not None and len(server.asked) > server.garbage_after:
@@ -70,6 +73,7 @@ class Service(ThreadingHTTPServer):
         self.asked, self.objects = [], {}
         self.garbage_after = self.silent_after = self.fails_after = None
         self.ends = threading.Event()
+        self.ends_at = ()
         self.a_has_come, self.b_has_come = threading.Event(), threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -160,6 +161,28 @@ def test_a_client_that_does_not_answer_the_end(behind, secure):
         with others_bytes(client) as wire:
             while wire.recv(65_536):
                 pass
+
+
+@pytest.mark.slow
+def test_a_client_that_reads_slowly_has_all(behind, secure):
+    """The server has ended its connection behind the answer, and the client reads late: nothing is cut."""
+    sizes = iter(range(3_296_000, 3_360_000, 8000))
+
+    def play(talk):
+        talk.request()
+        size = next(sizes)
+        talk.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+        talk.connection.shutdown(socket.SHUT_WR)
+
+    connect, _ = secure(behind(play).url)
+    for _ in range(8):
+        with connect() as client:
+            client.sendall(GET)
+            got = client.recv(300)
+            time.sleep(1)  # nothing tells when the proxy has written all that there is room for
+            size = int(got.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
+            got += all_of(client)
+            assert len(got.partition(b"\r\n\r\n")[2]) == size
 
 
 def test_the_proxy_ends_while_a_client_is_idle(behind, made, capsys):

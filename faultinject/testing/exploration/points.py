@@ -323,6 +323,11 @@ def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
     return first, second
 
 
+def starts_with(rule: Rule, first: Rule) -> bool:
+    """Whether a rule of a scenario of two is the first one, or what it was folded into."""
+    return rule.value("skip") == first.value("skip") and _without_counts(rule) == _without_counts(first)
+
+
 def _put(keys: dict[str, Any], full: str, text: str) -> None:
     key, dot, name = full.partition(".")
     if dot:

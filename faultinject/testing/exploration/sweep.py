@@ -22,7 +22,7 @@ from faultinject.testing.exploration.bounds import Bounds, LeftOut
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
 from faultinject.testing.exploration.choices import Choice, choices
 from faultinject.testing.exploration.judge import Judge
-from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at
+from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at, starts_with
 from faultinject.testing.exploration.wording import marker
 from faultinject.vendors.addressing import Addressing
 
@@ -56,6 +56,9 @@ class Sweep:
         unseen: what to do where no request was seen.
         vendor: whose way of reading requests is taken where no choice has a vendor; None: plain HTTP.
         only: the text of the one scenario that is to be run; empty: all of them.
+
+    Raises:
+        ConfigurationError: that is no scenario.
 
     Attributes:
         reading: how the code's requests are read: as the first vendor that is among the choices does.
@@ -102,6 +105,7 @@ class Sweep:
         self._share = share
         self._unseen = unseen
         self._only = only
+        self._wanted = Scenario.parse(only).rules if only else ()
         self._somewhere: set[Choice] = set()
         self._stood_for: set[Choice] = set()
         self._plain: list[FinishedRun] = []
@@ -152,8 +156,12 @@ class Sweep:
         return planned.text == self._only
 
     def _is_wanted(self, planned: PlannedRun) -> bool:
-        """Whether it is that, or one that it may come from."""
-        return self._is_it(planned) or (self.bounds.depth > 1 and len(planned.points) == 1)
+        """Whether it is that, or the one that it comes from."""
+        if self._is_it(planned):
+            return True
+        if len(planned.points) > 1 or not (self._wanted[1:] or self.bounds.depth > 1):
+            return False
+        return starts_with(self._wanted[0], planned.scenario.rules[0])
 
     def _missing(self) -> str:
         """Why there was no such run."""
