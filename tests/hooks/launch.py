@@ -224,6 +224,17 @@ class Server:
         found = self.get("/process")
         return None if found is None else int(found[1].split()[-1])
 
+    def answering_process(self):
+        """The same, asked until one does: a request that was waiting for a process which is killed gets no answer."""
+        found = []
+
+        def answers():
+            found.append(self.process_number())
+            return found[-1] is not None
+
+        self.until(answers)
+        return found[-1]
+
     def until_answered_by(self, number, ask):
         """Let them be asked, once at least, until so many of its processes have answered: the system chooses who does, and may choose one for long."""
 

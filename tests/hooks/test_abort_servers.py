@@ -112,7 +112,7 @@ def test_one_worker_disarms_all(name, store, start):
     assert len(found) + server.log.count(TOLD) == 4
 
     before = server.workers()
-    victim = server.process_number()
+    victim = server.answering_process()
     os.kill(victim, signal.SIGKILL)
     server.until(lambda: len(now := server.workers()) == 4 and victim not in now and now != before)
     assert untouched(server, server.workers())

@@ -109,7 +109,7 @@ def test_workers_and_the_redis_are_killed(way, start, start_redis):
     def kill(number):
         if number in (100, 200):
             with one_at_a_time:
-                killed.append(server.process_number())
+                killed.append(server.answering_process())
                 os.kill(killed[-1], signal.SIGKILL)
         if number == 300:
             redis.kill()

@@ -59,7 +59,7 @@ def ask(server, number):
 
 def replace_a_worker(server):
     """Kill one, and wait until the master has another in its place that serves."""
-    victim = server.process_number()
+    victim = server.answering_process()
     before = server.log.count("Booting worker")
     os.kill(victim, signal.SIGKILL)
     server.until(lambda: server.log.count("Booting worker") > before)
