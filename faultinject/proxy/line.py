@@ -125,7 +125,7 @@ class Line(asyncio.Transport):
         self._lost = False
         self._dropped = 0
         self._spelling: Spelling | None = None
-        self._spelled = self._bare = self._cut = False
+        self._spelled = self._bare = False
         self._trailers: RawHeaders = ()
 
     @contextmanager
@@ -176,7 +176,7 @@ class Line(asyncio.Transport):
             return
         if self._spelling is not None and bytes(data[:9]) == b"HTTP/1.1 " and data[9:10] != b"1":
             data, self._bare = self._spelling.of(bytes(data)), self._spelling.to_the_end
-            self._spelling, self._spelled, self._cut = None, True, self._bare
+            self._spelling, self._spelled = None, True
         elif self._trailers and bytes(data[-len(_END) :]) == _END:
             lines = b"".join(b"%b: %b\r\n" % each for each in self._trailers)
             data = b"%b0\r\n%b\r\n" % (bytes(data[: -len(_END)]), lines)
@@ -189,7 +189,6 @@ class Line(asyncio.Transport):
             size, _, rest = data.partition(b"\r\n")
             length = int(size, 16)
             if not length:
-                self._cut = False
                 self.close()
                 return
             self._transport.write(rest[:length])
@@ -213,13 +212,8 @@ class Line(asyncio.Transport):
         While the client still sends, only our half of it: bytes that nobody reads would reset the connection, and the reset may
         destroy an answer that the client has not read yet (https://www.rfc-editor.org/rfc/rfc9112#section-9.6). TLS has no half
         here: the client has to be through with an answer that has a length, or to be quiet where its end is that of the connection.
-
-        An answer that is to end with the connection and has not ended is cut: only an RST tells that from its end.
         """
         if self.is_closing():
-            return
-        if self._cut:
-            self.abort()
             return
         if not self.unread or self.ends:
             self._close(self.ends)
@@ -268,10 +262,7 @@ class Line(asyncio.Transport):
         cycle = None if self.asked is None else self.asked.cycle
         if cycle is None or not cycle.response_complete or self.is_closing():
             return
-        if self.unread:
-            self.close()
-        else:
-            self._close(idle=True)
+        self._close(idle=True)
 
     def drops(self, size: int) -> bool:
         """Whether that many bytes that have come are nobody's any more."""

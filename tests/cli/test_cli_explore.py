@@ -189,12 +189,13 @@ def test_the_replay_prepares_the_store_too(run, program):
     """Without what --reset does the command would fail for another reason, and its requests get no fault."""
     reset = shlex.join(program(RIGHT, "prepare.py"))
     command = program("ask('GET', '/photos/cat', 1)")
-    code, output, _ = run("explore", "-r", "reset", "--reset", reset, "--", *command)
-    assert code == 1
+    code, output, _ = run("explore", "-r", "reset", "-r", "close", "--reset", reset, "--", *command)
+    assert (code, output.count("\nexit code 3\n")) == (1, 1)
     replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
     again, shown, _ = run(*replay)
-    assert (again, ", 1 failed, " in shown) == (1, True)
-    assert shown.splitlines()[2:] == output.splitlines()[2:]
+    assert (again, "; 1 run in " in shown, ", 1 failed, " in shown) == (1, True, True)
+    assert shown.splitlines()[2:] == output.splitlines()[2:-1]
+    assert output.splitlines()[-1].startswith("  and 1 similar: close,method=GET,")
 
 
 @pytest.mark.slow

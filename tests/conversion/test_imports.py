@@ -411,6 +411,8 @@ def test_wiremock_scenarios_and_priorities(convert):
         ["meta"],
         ["mappings[2].response"],
     )
+    row = [state("Started", "two", well), state("two", None, broken)]
+    assert (convert(row).rules, convert(row).code) == (["http:503,path=/a,skip=1,message="], 0)
     cyclic = [state("Started", "two", broken), state("two", "Started", broken)]
     assert convert(cyclic).told("left out") == ["[0]", "[1]"]
     assert convert([state(None, None, broken)]).told("left out") == ["given.json: [0]".partition(": ")[2]]
