@@ -27,7 +27,7 @@ LINGERS = 10.0
 QUIET = 1.0
 """Seconds without a byte of it, behind which one that waits for the end of the connection gets it where TLS has no half of one."""
 UNANSWERED = 0.25
-"""Seconds in which a client of TLS may answer that the connection ends, where none of its requests is under way."""
+"""Seconds in which a client of TLS may answer that the connection ends, once it has everything."""
 LOOKS = 2
 """How often nothing may be left for the client, since what is held is written only when there is room for it."""
 MOST = 128 * 1024 * 1024
@@ -122,7 +122,7 @@ class Line(asyncio.Transport):
         self._transport = transport
         self._lingers: asyncio.TimerHandle | None = None
         self._quiet: asyncio.TimerHandle | None = None
-        self._lost = False
+        self._closed = self._lost = False
         self._dropped = 0
         self._spelling: Spelling | None = None
         self._spelled = self._bare = False
@@ -215,20 +215,23 @@ class Line(asyncio.Transport):
         """
         if self.is_closing():
             return
-        if not self.unread or self.ends:
-            self._close(self.ends)
+        if self.ends or not self.unread:
+            self._close()
             return
-        self._lingers = asyncio.get_running_loop().call_later(LINGERS, self._transport.close)
+        self._lingers = asyncio.get_running_loop().call_later(LINGERS, self._close)
         if self._transport.can_write_eof():
             self._transport.write_eof()
         elif self._bare:
-            self._quiet = asyncio.get_running_loop().call_later(QUIET, self._transport.close)
+            self._quiet = asyncio.get_running_loop().call_later(QUIET, self._close)
         self._transport.resume_reading()
 
-    def _close(self, idle: bool) -> None:
-        """Close it; a client of TLS that reads nothing now does not answer that it does so too."""
+    def _close(self) -> None:
+        """Close it, once; a client of TLS that reads nothing does not answer that it has heard of it."""
+        if self._closed:
+            return
+        self._closed = True
         self._transport.close()
-        if idle and self._transport.get_extra_info("ssl_object") is not None:
+        if self._transport.get_extra_info("ssl_object") is not None:
             asyncio.get_running_loop().call_later(UNANSWERED, self._end_unanswered, LOOKS)
 
     def _end_unanswered(self, looks: int) -> None:
@@ -262,7 +265,7 @@ class Line(asyncio.Transport):
         cycle = None if self.asked is None else self.asked.cycle
         if cycle is None or not cycle.response_complete or self.is_closing():
             return
-        self._close(idle=True)
+        self._close()
 
     def drops(self, size: int) -> bool:
         """Whether that many bytes that have come are nobody's any more."""
@@ -270,16 +273,16 @@ class Line(asyncio.Transport):
             self._dropped += size
             if self._quiet is not None:
                 self._quiet.cancel()
-                self._quiet = asyncio.get_running_loop().call_later(QUIET, self._transport.close)
+                self._quiet = asyncio.get_running_loop().call_later(QUIET, self._close)
             if self._dropped > MOST:
-                self._transport.close()
+                self._close()
         return self._lingers is not None
 
     def end(self) -> None:
         """The proxy ends: nobody is waited for."""
         self.ends = True
         if self._lingers is not None:
-            self._transport.close()
+            self._close()
 
     def leave(self) -> None:
         """Let go of the server behind."""

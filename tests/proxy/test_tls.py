@@ -185,6 +185,25 @@ def test_a_client_that_reads_slowly_has_all(behind, secure):
             assert len(got.partition(b"\r\n\r\n")[2]) == size
 
 
+def test_the_proxy_ends_while_one_still_sends(behind, made, monkeypatch, capsys):
+    """Who has got an answer is not waited for, and there is nothing to complain of."""
+    monkeypatch.setattr(line, "LINGERS", 600)
+
+    def play(talk):
+        talk.until(b"\r\n\r\n")
+        talk.say(HEAD + b"Content-Length: 5\r\n\r\nlarge")
+
+    found, context = made
+    target = Target(behind(play).url)
+    with ExitStack() as stack:
+        with served(Proxy(target), target, found) as port:
+            plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+            client = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
+            client.sendall(UPLOAD)
+            up_to(client, b"\r\n\r\nlarge")
+        assert capsys.readouterr().err == ""
+
+
 def test_the_proxy_ends_while_a_client_is_idle(behind, made, capsys):
     """Nothing is under way: nobody is waited for, and there is nothing to complain of."""
 
