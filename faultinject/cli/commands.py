@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,10 +15,6 @@ from faultinject.testing.exploration.programs import Program, ended_by
 if TYPE_CHECKING:
     from faultinject.cli.services import Service
     from faultinject.testing.runs import RunFaults
-
-
-PATIENCE, MORE = 10.0, 300.0
-"""A run with faults may take so many times what one without takes, and so many seconds more: clients wait a minute for an answer."""
 
 
 def program_of(word: str) -> str:
@@ -48,19 +43,11 @@ class Command:
         reset: a shell command that prepares each run, or None.
         service: what it sends its requests to.
         recover: a shell command that runs when the command was killed; None: the command itself.
-        within: seconds that a run may take in which nothing is killed; None: many times what one without faults takes.
     """
 
     def __init__(
-        self,
-        command: Sequence[str],
-        reset: str | None,
-        service: Service,
-        recover: str | None = None,
-        within: float | None = None,
+        self, command: Sequence[str], reset: str | None, service: Service, recover: str | None = None
     ) -> None:
-        self._within = within
-        self._longest = 0.0
         environ = dict(os.environ)
         self._environ = environ
         self._program = Program(command, environ)
@@ -100,7 +87,7 @@ class Command:
             ProgramFailed: it ended with another exit code than 0, or was ended.
         """
         if not faults.crashes:
-            self._check(is_plain=not faults.names)
+            self._program.check(faults.patience)
             return
         from faultinject.testing.exploration.restart import Restart
 
@@ -112,16 +99,6 @@ class Command:
             within=faults.patience,
             holds=self._service.holds,
         ).run()
-
-    def _check(self, *, is_plain: bool) -> None:
-        """Run the command, for as long as one without faults takes and its waits for answers may add to that."""
-        within = self._within
-        if within is None and self._longest:
-            within = PATIENCE * self._longest + MORE
-        began = time.monotonic()
-        self._program.check(within)
-        if is_plain:
-            self._longest = max(self._longest, time.monotonic() - began)
 
     def end(self, why: str) -> None:
         """End what runs, with everything that it has started."""

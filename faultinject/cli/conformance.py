@@ -424,7 +424,7 @@ def _certificate() -> Iterator[Certificate]:
 def _run_all(
     asked: Sequence[Sdk], run: Callable[[Sdk], Result], *, whole: bool
 ) -> tuple[list[Result], list[dict[str, str]], bool]:
-    """The results, the clients that could not be started, and whether nobody interrupted it.
+    """The results, the clients that could not be started or judged, and whether nobody interrupted it.
 
     Of all clients one that cannot be started is only noted: it must not cost the others. Where clients are named the first is
     an error.

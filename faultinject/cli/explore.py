@@ -24,7 +24,6 @@ NOTHING = (
     " variable ENDPOINT"
 )
 """Why nothing was explored where the command works and makes no request."""
-HELD = "an empty service before each run: it holds what earlier runs wrote"
 EVERY = 0.2
 """Seconds between two lines of progress on a terminal."""
 
@@ -58,7 +57,7 @@ EVERY = 0.2
 @click.option(
     "--vendor",
     metavar="VENDOR",
-    help="Whose dialect the store speaks, or the server of --to.  [default: the first rule's, else cos; that of the server's host]",
+    help="Whose dialect the store speaks, or the server of --to.  [default: the first rule's, else cos; with --to by its host]",
 )
 @click.option(
     "--to", "url", metavar="URL", help="Send what COMMAND asks for on to this server, instead of the store."
@@ -177,7 +176,12 @@ def explore(
         again += named
         vendor = read_as = dialect_of(vendor, target)
         if reset is None:
-            left_out.append(LeftOut(HELD, "a write that is lost may not show; --reset prepares each run"))
+            left_out.append(
+                LeftOut(
+                    "emptying the server",
+                    "it still holds what earlier runs wrote, so a lost write may not show; --reset prepares each run",
+                )
+            )
     options = {"--recover": recover, "--reset": reset, "--within": within}
     same = ["faultinject", "explore", *(["--crash"] if crash else []), *(again[1:] if url else named)]
     same += [text for each in rules for text in ("-r", each)]
@@ -188,7 +192,7 @@ def explore(
     same += ["--max-runs", str(max_runs)] if max_runs != MAX_RUNS else []
     listening.heed_interrupts()
     listening.heed_endings()  # else the command would go on
-    running = Command(command, reset, service, recover, within)
+    running = Command(command, reset, service, recover)
     dialect = vendors.get(vendor) if vendor else None
     exploration = Exploration(
         rules,
@@ -206,7 +210,8 @@ def explore(
         crashing=Crashing(dialect, only=replay or "", within=within) if crash else None,
         vendor=dialect if read_as else None,
         only=replay or "",
-        spoiled=service.broken,
+        within=within,
+        inconclusive=service.broken,
     )
     exploration.sweep.left_out += left_out
     found = partial(_print, exploration, as_json=as_json)

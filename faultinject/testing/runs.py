@@ -95,7 +95,7 @@ class RunFaults(Faults):
 
 
 TRIES = 3
-"""How often a run is made that shows nothing because of what is behind the faults."""
+"""How often an inconclusive run is made in a row."""
 
 
 class Exploration:
@@ -112,7 +112,9 @@ class Exploration:
         crashing: how a program is killed and run again; None: none is.
         vendor: whose way of reading requests is taken where no fault has a vendor; None: plain HTTP.
         only: the text of the one scenario that is to be run; empty: all of them.
-        spoiled: why the run that has just ended shows nothing; empty where it does. None: each shows something.
+        within: seconds that a run of a program may take; None: many times what one without faults takes. Where programs are
+            killed, `crashing` says both.
+        inconclusive: why the run that has just ended is inconclusive; empty where it is not. None: none is.
 
     Attributes:
         seconds: how long it took so far.
@@ -134,17 +136,24 @@ class Exploration:
         crashing: Crashing | None = None,
         vendor: Vendor | None = None,
         only: str = "",
-        spoiled: Callable[[], str] | None = None,
+        within: float | None = None,
+        inconclusive: Callable[[], str] | None = None,
     ) -> None:
         from faultinject.testing.exploration.sweep import sweep_of
         from faultinject.testing.exploration.wording import PYTHON
 
         wording = wording or PYTHON
         self.sweep = sweep_of(
-            faults, bounds, unseen=wording.unseen, crashing=crashing, vendor=vendor, only=only
+            faults,
+            bounds,
+            unseen=wording.unseen,
+            crashing=crashing,
+            vendor=vendor,
+            only=only,
+            within=within,
         )
-        self._spoiled = spoiled
-        self._spoilt = 0
+        self._inconclusive = inconclusive
+        self._again = 0
         self.seconds = 0.0
         self.begun = self.over = False
         self.met: set[int] = set()
@@ -207,15 +216,15 @@ class Exploration:
         self.seconds = time.monotonic() - self._began
         return self.sweep.record(faults.names, outcomes, error, seconds, faults.windows, faults.aftermath)
 
-    def is_spoilt(self) -> bool:
-        """Whether the run that has just ended shows nothing: it is made again.
+    def is_inconclusive(self) -> bool:
+        """Whether the run that has just ended is inconclusive, and has to be made again.
 
         Raises:
-            ExplorationFailed: so are all of some.
+            ExplorationFailed: it is the third one in a row.
         """
-        why = "" if self._spoiled is None else self._spoiled()
-        self._spoilt = self._spoilt + 1 if why else 0
-        if self._spoilt == TRIES:
+        why = "" if self._inconclusive is None else self._inconclusive()
+        self._again = self._again + 1 if why else 0
+        if self._again == TRIES:
             raise ExplorationFailed(f"{why}, in {TRIES} runs one after the other") from None
         return bool(why)
 
@@ -266,7 +275,7 @@ class Run:
         self.left = True
         self.requests = self.faults.outcomes
         self.error = error
-        if (error is None or is_of_the_code(error)) and self._exploration.is_spoilt():
+        if (error is None or is_of_the_code(error)) and self._exploration.is_inconclusive():
             return True
         if error is not None and (not self.scenario.rules or not is_of_the_code(error)):
             if is_of_the_code(error):

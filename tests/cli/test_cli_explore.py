@@ -240,6 +240,16 @@ def test_a_command_that_waits_for_ever(run, program, tmp_path):
     assert "\ndid not end within 2 s\n  when request 1 (CreateBucket /photos) gets: reset\n" in output
 
 
+@pytest.mark.parametrize("seconds", ["nan", "inf"])
+def test_a_run_that_may_take_for_ever(run, seconds):
+    """Is no bound."""
+    assert run("explore", "-r", "reset", "--within", seconds, "--", "true") == (
+        2,
+        "",
+        f"faultinject: within is a number of seconds above 0, not {seconds}\n",
+    )
+
+
 def test_interrupted_in_a_run_with_a_fault(start, program, tmp_path):
     """What was found by then is printed, and where it was."""
     there = tmp_path / "pid"

@@ -140,8 +140,8 @@ def test_what_earlier_runs_wrote(run, program, service):
     asked = ("explore", "--to", service.url, "-r", "reset,method=PUT")
     code, output, _ = run(*asked, "--", *command)
     note = (
-        "left out: an empty service before each run: it holds what earlier runs wrote"
-        " (a write that is lost may not show; --reset prepares each run)"
+        "left out: emptying the server"
+        " (it still holds what earlier runs wrote, so a lost write may not show; --reset prepares each run)"
     )
     assert (code, note in output.splitlines()) == (0, True)
     assert note.partition(": ")[2] in json.loads(run(*asked, "--json", "--", *command)[1])["left_out"]

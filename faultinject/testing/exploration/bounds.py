@@ -75,13 +75,9 @@ class Crashing:
     """
 
     def __init__(self, vendor: Vendor | None = None, *, only: str = "", within: float | None = None) -> None:
-        if within is not None and (
-            isinstance(within, bool) or not isinstance(within, int | float) or not 0 < within < math.inf
-        ):
-            raise ConfigurationError(f"within is a number of seconds above 0, not {within!r}")
         self.vendor = vendor
         self.only = only
-        self.within = within
+        self.within = seconds_above_0(within)
 
 
 def crashing_of(crash: object = False, replay: object = "", within: float | None = None) -> Crashing | None:
@@ -97,6 +93,19 @@ def crashing_of(crash: object = False, replay: object = "", within: float | None
     if not crash and (replay or within is not None):
         raise ConfigurationError(f"{'replay' if replay else 'within'} needs crash=True")
     return Crashing(only=replay, within=within) if crash else None
+
+
+def seconds_above_0(within: float | None) -> float | None:
+    """How long a run of a program may take, or None.
+
+    Raises:
+        ConfigurationError: no run can take so long.
+    """
+    if within is not None and (
+        isinstance(within, bool) or not isinstance(within, int | float) or not 0 < within < math.inf
+    ):
+        raise ConfigurationError(f"within is a number of seconds above 0, not {within!r}")
+    return within
 
 
 def whole(number: object, name: str) -> int:

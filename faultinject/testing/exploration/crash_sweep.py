@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from faultinject.testing.exploration.points import Point
     from faultinject.testing.exploration.restart import Aftermath
 
-PATIENCE, MORE = 10.0, 30.0
-"""A run may take so many times what the one without a crash takes, and so many seconds more."""
-
 
 class Crash(Choice):
     """The program is killed at a request.
@@ -73,12 +70,15 @@ class CrashSweep(Sweep):
 
     checks = CHECKS
     kills = True
+    leeway = 30.0
     deeper = "with a fault in the second run"
 
     def __init__(self, faults: Sequence[Choice], crashing: Crashing, **more: Any) -> None:
         vendors = (each.rule.vendor for each in faults)
         vendor = next((each for each in vendors if each is not None), crashing.vendor)
-        super().__init__((BEFORE, AFTER, MIDDLE), vendor=vendor, only=crashing.only, **more)
+        super().__init__(
+            (BEFORE, AFTER, MIDDLE), vendor=vendor, only=crashing.only, within=crashing.within, **more
+        )
         if self.bounds.depth > 1:
             raise ConfigurationError(
                 "depth is for faults alone; where programs are killed, they come in the second run"
@@ -86,20 +86,11 @@ class CrashSweep(Sweep):
         self.faults = faults
         sources = dict.fromkeys(each.source for each in faults)
         self._given = "".join(f"{quoted(json.dumps(each, ensure_ascii=False))}, " for each in sources)
-        self._within = crashing.within
         self._keeper = Keeper()
-        self._longest = 0.0
         self._ways: set[tuple[str, ...]] = set()
         self._again = ""
         self._learned = 0.0
         self._unkept = self._ended_before = False
-
-    @property
-    def patience(self) -> float | None:
-        """Seconds that a run may take; None while that is not known."""
-        if self._within is not None or not self._plain:
-            return self._within
-        return PATIENCE * self._longest + MORE
 
     @property
     def subject(self) -> str:
@@ -172,7 +163,7 @@ class CrashSweep(Sweep):
         if planned is None:
             finished = super().record(names, first, error, seconds, windows)
             if not finished.failed:
-                self._learn(aftermath, seconds)
+                self._learn(aftermath)
             return finished
         forgiven = self._forgives(aftermath)
         wrong = []
@@ -261,9 +252,8 @@ class CrashSweep(Sweep):
             return f"{self._only}: the body of its request ended before the crash came; run it again"
         return super()._missing()
 
-    def _learn(self, aftermath: Aftermath, seconds: float) -> None:
+    def _learn(self, aftermath: Aftermath) -> None:
         """Take a run without a crash for what is right."""
-        self._longest = max(self._longest, seconds)
         self._learned = time.time()
         if aftermath.before is not None and aftermath.between is not None and aftermath.after is not None:
             self._keeper.learn(aftermath.before, [aftermath.between, aftermath.after])

@@ -18,7 +18,7 @@ from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import listed
 from faultinject.rules.vocabulary import reading_as
 from faultinject.testing import unwrapped
-from faultinject.testing.exploration.bounds import Bounds, LeftOut
+from faultinject.testing.exploration.bounds import Bounds, LeftOut, seconds_above_0
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
 from faultinject.testing.exploration.choices import Choice, choices
 from faultinject.testing.exploration.judge import Judge
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """How often a run is tried whose fault reached no request."""
+PATIENCE = 10.0
+"""A run of a program may take so many times what one without faults takes, and `Sweep.leeway` more."""
 PER_REQUEST, MORE = 10, 50
 """A run may make this many requests for each of the run without faults, and as many more."""
 _WITHOUT = PlannedRun(Scenario.of_rules((), "0"), (), ())
@@ -56,9 +58,10 @@ class Sweep:
         unseen: what to do where no request was seen.
         vendor: whose way of reading requests is taken where no choice has a vendor; None: plain HTTP.
         only: the text of the one scenario that is to be run; empty: all of them.
+        within: seconds that a run of a program may take; None: many times what one without faults takes.
 
     Raises:
-        ConfigurationError: that is no scenario.
+        ConfigurationError: `only` is no scenario, or no run can take so long.
 
     Attributes:
         reading: how the code's requests are read: as the first vendor that is among the choices does.
@@ -74,6 +77,8 @@ class Sweep:
     """What is checked besides what the requests of a run show."""
     kills = False
     """Whether the program under test is killed."""
+    leeway = 300.0
+    """Seconds that a run of a program may take beside that: clients wait a minute for an answer, and try again."""
     deeper = "of depth 2"
     """What the runs are called that `max_runs` may cut off."""
 
@@ -88,6 +93,7 @@ class Sweep:
         unseen: Callable[[], str] = unwrapped.advice,
         vendor: Vendor | None = None,
         only: str = "",
+        within: float | None = None,
     ) -> None:
         self.choices = choices
         self.bounds = bounds or Bounds()
@@ -105,6 +111,8 @@ class Sweep:
         self._share = share
         self._unseen = unseen
         self._only = only
+        self._within = seconds_above_0(within)
+        self._longest = 0.0
         self._wanted = Scenario.parse(only).rules if only else ()
         self._somewhere: set[Choice] = set()
         self._stood_for: set[Choice] = set()
@@ -213,6 +221,7 @@ class Sweep:
                 ) from error
             if not finished.failed:
                 self._plain.append(finished)
+                self._longest = max(self._longest, seconds)
                 self._judge.learn(outcomes)
             return finished
         gave_up = error is not None and self.bounds.allows(error)
@@ -261,8 +270,10 @@ class Sweep:
 
     @property
     def patience(self) -> float | None:
-        """Seconds that a run may take; None: as long as it likes."""
-        return None
+        """Seconds that a run of a program may take; None while that is not known."""
+        if self._within is not None or not self._plain:
+            return self._within
+        return PATIENCE * self._longest + self.leeway
 
     def marker(self, rules: Sequence[Rule]) -> str:
         """What shows a scenario again under pytest, to paste."""
@@ -514,6 +525,7 @@ def sweep_of(
     crashing: Crashing | None = None,
     vendor: Vendor | None = None,
     only: str = "",
+    within: float | None = None,
 ) -> Sweep:
     """The sweep of these faults in this environment.
 
@@ -526,6 +538,7 @@ def sweep_of(
         crashing: how a program is killed and run again, with the faults coming in its second run; None: none is.
         vendor: as whom faults read requests that say nothing of it; and as for `Sweep`.
         only: as for `Sweep`.
+        within: likewise.
 
     Raises:
         ConfigurationError: a rule is wrong, or says itself where it comes; or injection is switched off.
@@ -551,6 +564,7 @@ def sweep_of(
             unseen=unseen,
             vendor=vendor,
             only=only,
+            within=within,
         )
     from faultinject.testing.exploration.crash_sweep import CrashSweep
 
