@@ -122,7 +122,7 @@ class Line(asyncio.Transport):
         self._transport = transport
         self._lingers: asyncio.TimerHandle | None = None
         self._quiet: asyncio.TimerHandle | None = None
-        self._closed = self._lost = False
+        self._lost = False
         self._dropped = 0
         self._spelling: Spelling | None = None
         self._spelled = self._bare = False
@@ -226,10 +226,8 @@ class Line(asyncio.Transport):
         self._transport.resume_reading()
 
     def _close(self) -> None:
-        """Close it, once; a client of TLS that reads nothing does not answer that it has heard of it."""
-        if self._closed:
-            return
-        self._closed = True
+        """Close it; a client of TLS that reads nothing does not answer that it has heard of it."""
+        self._wait_no_more()
         self._transport.close()
         if self._transport.get_extra_info("ssl_object") is not None:
             asyncio.get_running_loop().call_later(UNANSWERED, self._end_unanswered, LOOKS)
@@ -281,7 +279,7 @@ class Line(asyncio.Transport):
     def end(self) -> None:
         """The proxy ends: nobody is waited for."""
         self.ends = True
-        if self._lingers is not None:
+        if self._lingers is not None and not self._transport.is_closing():
             self._close()
 
     def leave(self) -> None:
@@ -292,10 +290,13 @@ class Line(asyncio.Transport):
     def lost(self) -> None:
         """The connection is no more."""
         self._lost = True
+        self._wait_no_more()
+        self.leave()
+
+    def _wait_no_more(self) -> None:
         for each in (self._lingers, self._quiet):
             if each is not None:
                 each.cancel()
-        self.leave()
 
     def is_closing(self) -> bool:
         """Whether it ends or has ended."""
