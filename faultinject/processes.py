@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 PAUSE = 0.01
 """Seconds between two looks at processes that are about to end."""
-LOOKS = 10
-"""How often it is looked again where others start processes all the time; each takes some milliseconds."""
+LOOKS = 50
+"""How often it is looked at what was started meanwhile, where something always is; each takes less than a millisecond."""
+NUMBERS = 4_194_304
+"""How many processes Linux can have at most (`pid_max`, see proc(5))."""
+KERNEL = 0x00200000
+"""The flag of a thread of the kernel's own, which has no environment (`PF_KTHREAD`, see proc(5))."""
 
 
 class Child(Popen[AnyStr]):
@@ -24,12 +28,16 @@ class Child(Popen[AnyStr]):
 
     On a busy machine it may have been at work for long when the call that starts it comes back; until then nobody
     else knows it.
+
+    Attributes:
+        began: when it was started, in the system's own unit; nothing that it starts is older.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         options["start_new_session"] = True
         try:
             super().__init__(*arguments, **options)
+            self.began = _began(self.pid)
         except BaseException:
             if getattr(self, "pid", None) is not None and self.returncode is None:
                 kill_group(self)
@@ -46,74 +54,103 @@ def kill_group(process: Popen[AnyStr]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def kill_marked(seconds: float, group: int, mark: str) -> bool:
+def kill_marked(seconds: float, child: Child[Any], mark: str) -> bool:
     """Kill those that have left the group, too: they still have the mark in their environment. Linux shows that alone.
 
     Args:
         seconds: how long it tries: one of them may start another between the look at all of them and its end.
-        group: that which was killed.
+        child: the one whose group was killed.
         mark: what they have.
 
     Returns:
-        Whether all of them are gone.
+        Whether all of them are gone, with the files that they had open.
     """
     end = time.monotonic() + seconds
     while True:
         found = False
-        for each in _look(group, mark):
+        for each, is_its in _look(child, mark.encode()):
             found = True
-            with suppress(ProcessLookupError):
-                os.kill(each, signal.SIGKILL)
+            if is_its:
+                with suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGKILL)
         if not found or time.monotonic() >= end:
             return not found
         time.sleep(PAUSE)
 
 
-def living(group: int | None, mark: str) -> list[int]:
-    """The processes of the group that live, and those whose environment has the mark; none where the system does not tell."""
-    return list(_look(group, mark))
-
-
-def living_after(seconds: float, group: int | None, mark: str) -> int:
-    """How many of them live when they had so many seconds to end; it waits no longer than they need."""
+def living_after(seconds: float, child: Child[Any], mark: str) -> int:
+    """How many of its group, or with the mark, live when they had so many seconds to end; it waits no longer than they need."""
     end = time.monotonic() + seconds
-    while number := len(living(group, mark)):
+    while number := sum(1 for _ in _look(child, mark.encode())):
         if time.monotonic() >= end:
             break
         time.sleep(PAUSE)
     return number
 
 
-def _look(group: int | None, mark: str) -> Iterator[int]:
-    """Those of `living`, the newest first: one that becomes another each moment is killed before the next one is there."""
-    for _ in range(LOOKS):
-        before, found = _started(), False
+def _look(child: Child[Any], mark: bytes) -> Iterator[tuple[int, bool]]:
+    """Those that live, and whether they are the child's: one that ends, or becomes another program, has no environment.
+
+    The newest come first, so that one that becomes another process each moment is killed before the next one is there.
+    What is started during a look may be missed by it, and what has started it may have ended before its turn: therefore
+    it is looked at what was started meanwhile, until that is nothing.
+    """
+    seen: int | None = None
+    for _ in range(LOOKS):  # pragma: no branch - it ends sooner
         try:
-            names = [each.name for each in Path("/proc").iterdir()]
+            newest = _newest()
+            numbers = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()]
         except OSError:  # pragma: no cover - not on Linux
             return
-        for each in sorted((int(name) for name in names if name.isdecimal()), reverse=True):
-            if _lives(each, group, mark.encode()):
-                found = True
-                yield each
-        # What is started during a look may be missed by it, and what has started it may have ended before its turn.
-        if found or _started() == before:
+        if newest == seen:
             return
+        for each in sorted(numbers, key=lambda number: _age(number, newest)):
+            if seen is None or _age(each, newest) < _age(seen, newest):
+                is_its = _is_of(child, mark, each)
+                if is_its is not False:
+                    yield each, is_its is True
+        seen = newest
 
 
-def _started() -> bytes:
-    """How many processes and threads the system has started."""
-    text = _read("stat")
-    at = text.find(b"\nprocesses ")
-    return text[at : text.find(b"\n", at + 1)]
+def _newest() -> int:
+    """The number of the process or thread that the system started last."""
+    return int(_read("loadavg").split()[-1])
 
 
-def _lives(process: int, group: int | None, mark: bytes) -> bool:
+def _age(process: int, newest: int) -> int:
+    """How many numbers ago a process was started. Behind the highest number the system begins with the lowest again."""
+    return (newest - process) % NUMBERS
+
+
+def _is_of(child: Child[Any], mark: bytes, process: int) -> bool | None:
+    """Whether a process lives and is the child's; None: it cannot be told at this moment."""
     try:
-        state, _, its_group, *_ = _read(f"{process}/stat").rpartition(b")")[2].split()
-        return state not in b"ZX" and (int(its_group) == group or mark in _read(f"{process}/environ"))
-    except OSError:  # pragma: no cover - it has ended meanwhile, or is another user's
+        state, _, group, _, _, _, flags, *_ = fields = _stat(process)
+        if state in b"ZX" or int(flags) & KERNEL or int(fields[19]) < child.began:
+            return False
+        if int(group) == child.pid:
+            return True
+        environ = _read(f"{process}/environ")
+        if environ:
+            return mark in environ
+        begin, end = _stat(process)[47:49]
+    except ProcessLookupError:  # it is about to end
+        return None
+    except OSError:  # pragma: no cover - it has ended, or is another user's
         return False
+    return False if begin == end != b"0" else None
+
+
+def _began(process: int) -> int:
+    try:
+        return int(_stat(process)[19])
+    except OSError:  # pragma: no cover - not on Linux
+        return 0
+
+
+def _stat(process: int) -> list[bytes]:
+    """What proc(5) says of a process, from its state on."""
+    return _read(f"{process}/stat").rpartition(b")")[2].split()
 
 
 def _read(name: str) -> bytes:

@@ -178,12 +178,12 @@ class Process:
         if self._process.returncode is None or self.failure or self._running:
             left = 0
         else:
-            left = processes.living_after(LEFT, self._process.pid, self._mark)
+            left = processes.living_after(LEFT, self._process, self._mark)
         if left:
             number = "a process" if left == 1 else f"{left} processes"
             self.failure = f"{self._words[0]} ended and left {number} behind{HINT}"
         processes.kill_group(self._process)
-        processes.kill_marked(LEFT, self._process.pid, self._mark)
+        processes.kill_marked(LEFT, self._process, self._mark)
         self._process.wait()
         self._dead.set()
         for each in self._readers:

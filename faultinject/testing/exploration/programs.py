@@ -63,7 +63,7 @@ class Program:
         self._environ = environ
         self._directory = directory
         self._ended = ""
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: processes.Child[bytes] | None = None
         self._started = Event()
         self._killing = Lock()
         self._mark = ""
@@ -150,10 +150,10 @@ class Program:
             self.killed = True
             self.survives = not self._kill_all(process)
 
-    def _kill_all(self, process: subprocess.Popen[bytes]) -> bool:
+    def _kill_all(self, process: processes.Child[bytes]) -> bool:
         """Kill all of it; whether it is gone."""
         processes.kill_group(process)
-        return processes.kill_marked(DEATH, process.pid, self._mark)
+        return processes.kill_marked(DEATH, process, self._mark)
 
 
 def ended_by(code: int) -> str:

@@ -1,0 +1,135 @@
+"""Programs that leave processes behind: all of them are gone when the run is over, with the files that they had open."""
+
+import os
+import select
+import sys
+from pathlib import Path
+from subprocess import PIPE, Popen
+from threading import Thread
+
+import pytest
+
+from faultinject.testing.exploration.programs import Program
+
+LAST = Path("/proc/sys/kernel/ns_last_pid")
+"""Where Linux lets root say which number the next process gets."""
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="other systems do not show what a process was started with"
+)
+
+
+@pytest.fixture
+def beats(tmp_path):
+    """A pipe with a name, read without waiting; what has it open for writing is alive."""
+    os.mkfifo(tmp_path / "beats")
+    reading = os.open(tmp_path / "beats", os.O_RDONLY | os.O_NONBLOCK)
+    yield reading
+    os.close(reading)
+
+
+def program(directory, source):
+    """A program with a child that has a session of its own, and that is at work when the program ends."""
+    text = f"""
+import os, time
+begun = os.pipe()
+if os.fork():
+    os.read(begun[0], 1)
+    os._exit(0)
+os.setsid()
+beats = os.open("beats", os.O_WRONLY)
+os.write(beats, b".")
+{source}
+"""
+    return Program([sys.executable, "-c", text], os.environ, str(directory))
+
+
+def is_over(beats):
+    """Whether nobody has the other end of the pipe."""
+    os.read(beats, 1_000_000)
+    try:
+        return os.read(beats, 1) == b""
+    except BlockingIOError:
+        return False
+
+
+def test_one_that_has_much_to_give_back(tmp_path, beats):
+    """It has lost its environment, by which it is found, long before its files are closed."""
+    source = """
+much = bytearray(400_000_000)
+os.write(begun[1], b".")
+time.sleep(60)
+"""
+    assert program(tmp_path, source).run()[0] == 0
+    assert is_over(beats)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        pytest.param(None, id="the-highest"),
+        pytest.param(
+            1_000,
+            id="the-lowest",
+            marks=pytest.mark.skipif(not os.access(LAST, os.W_OK), reason="root's alone"),
+        ),
+    ],
+)
+def test_one_that_is_another_process_each_moment(tmp_path, beats, last):
+    """Whoever looks for it finds nothing of it for a moment. Behind the highest number the system begins again."""
+    source = """
+for moment in range(2000):
+    os.write(beats, b".")
+    if moment == 3:
+        os.write(begun[1], b".")
+    time.sleep(0.005)
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+"""
+    others = []
+    try:
+        if last is not None:
+            LAST.write_text("20000")
+            others = [Popen(["sleep", "60"]) for _ in range(150)]
+            LAST.write_text(str(last))
+        assert program(tmp_path, source).run()[0] == 0
+        assert is_over(beats)
+    finally:
+        for each in others:
+            each.kill()
+            each.wait()
+
+
+def test_somebody_elses_without_an_environment(tmp_path, beats):
+    """It is neither killed nor waited for: that it has none is seen, so that it is not taken for one that is about to end."""
+    killed = program(tmp_path, "time.sleep(60)")
+    running = Thread(target=killed.run)
+    running.start()
+    select.select([beats], [], [], 60)
+    other = Popen(["sleep", "60"], env={})
+    try:
+        killed.kill()
+        running.join()
+        assert killed.killed
+        assert not killed.survives
+        assert is_over(beats)
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.communicate()
+
+
+def test_while_others_are_started_all_the_time(tmp_path, beats):
+    """They are looked at, and nothing else again, so that there is an end of it."""
+    others = "import os\nos.write(1, b'.')\nwhile True:\n    if os.fork() == 0: os._exit(0)\n    os.wait()"
+    other = Popen([sys.executable, "-c", others], stdout=PIPE)
+    try:
+        other.stdout.read(1)
+        ran = program(tmp_path, "os.write(begun[1], b'.')\ntime.sleep(60)")
+        assert ran.run() == (0, "")
+        assert is_over(beats)
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.communicate()
