@@ -10,6 +10,8 @@ from pathlib import Path
 from subprocess import Popen
 from typing import TYPE_CHECKING, Any, AnyStr
 
+from faultinject.counts.owner import status
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -37,7 +39,8 @@ class Child(Popen[AnyStr]):
         options["start_new_session"] = True
         try:
             super().__init__(*arguments, **options)
-            self.began = _began(self.pid)
+            fields = status(self.pid)
+            self.began = 0 if fields is None else int(fields[19])
         except BaseException:
             if getattr(self, "pid", None) is not None and self.returncode is None:
                 kill_group(self)
@@ -124,33 +127,24 @@ def _age(process: int, newest: int) -> int:
 
 def _is_of(child: Child[Any], mark: bytes, process: int) -> bool | None:
     """Whether a process lives and is the child's; None: it cannot be told at this moment."""
+    fields = status(process)
+    if fields is None:  # pragma: no cover - it has ended
+        return False
+    state, _, group, _, _, _, flags, *_ = fields
+    if state in b"ZX" or int(flags) & KERNEL or int(fields[19]) < child.began:
+        return False
+    if int(group) == child.pid:
+        return True
     try:
-        state, _, group, _, _, _, flags, *_ = fields = _stat(process)
-        if state in b"ZX" or int(flags) & KERNEL or int(fields[19]) < child.began:
-            return False
-        if int(group) == child.pid:
-            return True
         environ = _read(f"{process}/environ")
-        if environ:
-            return mark in environ
-        begin, end = _stat(process)[47:49]
     except ProcessLookupError:  # it is about to end
         return None
     except OSError:  # pragma: no cover - it has ended, or is another user's
         return False
-    return False if begin == end != b"0" else None
-
-
-def _began(process: int) -> int:
-    try:
-        return int(_stat(process)[19])
-    except OSError:  # pragma: no cover - not on Linux
-        return 0
-
-
-def _stat(process: int) -> list[bytes]:
-    """What proc(5) says of a process, from its state on."""
-    return _read(f"{process}/stat").rpartition(b")")[2].split()
+    if environ:
+        return mark in environ
+    fields = status(process)
+    return False if fields is not None and fields[47] == fields[48] != b"0" else None
 
 
 def _read(name: str) -> bytes:
