@@ -50,6 +50,11 @@ class Turnaround:
         return max(0.02, 2 * (self.p95 or 0))
 
     @property
+    def fast(self) -> float:
+        """A shorter wait may be none, seconds, also where nobody has seen how fast the client is."""
+        return UNKNOWN if self.p95 is None else self.zero
+
+    @property
     def worst(self) -> float | None:
         """What a client that does not wait takes at most in the middle of many cases, seconds; None: nobody knows."""
         return None if self.p95 is None else max(self.zero, min(BUSY, TIMES * self.p95))

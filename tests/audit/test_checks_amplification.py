@@ -1,14 +1,15 @@
 """How retries amplify load: `retry budget`, `nested retries`, `overlap`."""
 
 import random
+from itertools import product
 
 import pytest
 
-from faultinject.audit.evidence import Contrast
+from faultinject.audit.evidence import Contrast, Turnaround
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
 from faultinject.journal.calls import FINGERPRINT, SDK_ID, TOLD
 
-from .made import DENIED, FINE, INTERNAL, call, calls, finding, verdict
+from .made import DENIED, FAST, FINE, INTERNAL, call, calls, finding, verdict
 
 OUT = {"about": {"name": "out"}}
 
@@ -283,17 +284,48 @@ def test_a_hedge_is_judged_by_the_middle_of_its_waits(late, expected):
 
 
 @pytest.mark.parametrize(
-    ("after", "stalled", "expected"),
-    [(0.032, 0.0, PASS), (0.032, 0.03, INCONCLUSIVE), (0.15, 0.01, PASS), (0.15, 0.14, INCONCLUSIVE)],
+    ("turnaround", "after", "stalled", "expected"),
+    [
+        (FAST, 0.032, 0.0, PASS),
+        (FAST, 0.032, 0.03, INCONCLUSIVE),
+        (FAST, 0.15, 0.01, PASS),
+        (FAST, 0.15, 0.14, INCONCLUSIVE),
+        (Turnaround(), 0.039, 0.0, INCONCLUSIVE),
+        (Turnaround(), 0.06, 0.0, PASS),
+    ],
 )
-def test_a_busy_machine_may_send_a_copy_so_late_that_it_looks_like_a_hedge(after, stalled, expected):
+def test_a_busy_machine_may_send_a_copy_so_late_that_it_looks_like_a_hedge(
+    turnaround, after, stalled, expected
+):
     """Both are sent at once, and one gets no processor for 32 ms."""
     found = slow(3, method="GET", stalled=7.0)
     others = [
         call(kind=FINE, at=each + after, path=one.first.path, method="GET", stalled=7.0 + stalled)
         for each, one in enumerate(found)
     ]
-    assert verdict("overlap", found, others, driven=True) == expected
+    assert verdict("overlap", found, others, driven=True, turnaround=turnaround) == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "apart", "after", "expected"),
+    [
+        (8, 0.01, 0.08, INCONCLUSIVE),
+        (5, 0.008, 0.15, PASS),
+        (1, 0.01, 0.08, PASS),
+        (20, 0.01, 0.15, INCONCLUSIVE),
+    ],
+)
+def test_a_client_with_much_to_send_may_send_a_copy_so_late_that_it_looks_like_a_hedge(
+    number, apart, after, expected
+):
+    """All are sent at once, and each takes its time; a hedge comes after a time in which nothing is sent."""
+    slowly = {"fault": "latency", "status": 200, "did": "delayed"}
+    found = []
+    for turn, place in product(range(3), range(number)):
+        at, read = turn + place * apart, {"path": f"/{turn}/{place}", "method": "GET"}
+        found.append(call(kind=slowly, at=at, every=[{"answered": at + 0.5}], **read))
+        found.append(call(kind=FINE, at=at + after, **read))
+    assert verdict("overlap", found, driven=True) == expected
 
 
 def failed_and_asked_again(after, number=6):

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from itertools import pairwise
+
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import pause
 from faultinject.audit.checks.retries import FEWEST, LAYER
-from faultinject.audit.checks.words import NAME_THEM, TOO_BUSY, counted, ordinal, plain, seconds, too_few
+from faultinject.audit.checks.words import (
+    NAME_THEM,
+    TOO_BUSY,
+    TOO_MANY,
+    counted,
+    ordinal,
+    plain,
+    seconds,
+    too_few,
+)
 from faultinject.audit.grouping import POLL
 from faultinject.audit.matching import fingerprint
 from faultinject.audit.statistics import median
@@ -232,7 +244,7 @@ def overlap(evidence: Evidence) -> Iterator[Said]:
 
     Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer.
     FAIL: any. A single copy of a GET or HEAD that comes after a wait (the median of all such copies) is a hedge and
-    counts as PASS, if the machine alone would not have taken as long. Judged only where a driver or a test says which requests belong together.
+    counts as PASS, if neither the machine nor the client's other requests alone would have taken as long. Judged only where a driver or a test says which requests belong together.
     """
     if not evidence.driven and not any(call.signal == TOLD for call in evidence.calls):
         yield unknown(
@@ -281,8 +293,13 @@ def overlap(evidence: Evidence) -> Iterator[Said]:
     elif copied:
         told = f"{len(copied)} of {many} were hedged: one copy of a read, after {seconds(median(hedges))} (median)"
         calls = [call for call, _, _ in copied]
-        if median([_least(each, copy) for each, copy in reads]) < evidence.turnaround.zero:
+        arrivals = sorted(each.arrived for call in evidence.everyone for each in call.attempts)
+        late = [min(lateness(*pair, hedge) or 0.0, LATEST) for pair, hedge in zip(reads, hedges, strict=True)]
+        pauses = [_pause(*pair, arrivals) for pair in reads]
+        if _middle(hedges, late) < evidence.turnaround.fast:
             yield unknown(len(slow), f"{told}. {TOO_BUSY}", calls)
+        elif _middle(pauses, late) < evidence.turnaround.fast:
+            yield unknown(len(slow), f"{told}. {TOO_MANY}", calls)
         else:
             yield passed(len(slow), told, calls)
     else:
@@ -296,10 +313,15 @@ def _copies(attempt: Attempt, others: Sequence[Attempt]) -> list[Attempt]:
     return sorted(found, key=lambda each: each.arrived)
 
 
-def _least(attempt: Attempt, copy: Attempt) -> float:
-    """How long the client waited before it sent a copy, without what the machine may have added to that."""
-    after = copy.arrived - attempt.arrived
-    return after - min(lateness(attempt, copy, after) or 0.0, LATEST)
+def _middle(times: Sequence[float], late: Sequence[float]) -> float:
+    """The median of these times without what the machine may have added to each."""
+    return median([each - added for each, added in zip(times, late, strict=True)])
+
+
+def _pause(attempt: Attempt, copy: Attempt, arrivals: Sequence[float]) -> float:
+    """The longest time between a request and its copy in which none of the client's requests came: it had nothing to do."""
+    first, last = bisect_left(arrivals, attempt.arrived), bisect_right(arrivals, copy.arrived)
+    return max(after - before for before, after in pairwise(arrivals[first:last]))
 
 
 def _is_single_read(attempt: Attempt, after: Sequence[Attempt]) -> bool:

@@ -7,7 +7,6 @@ from math import ceil, exp, log
 from faultinject.audit.checks.amplification import nested_retries
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.words import TOO_BUSY, TOO_MANY, plain, seconds, too_few
-from faultinject.audit.evidence import UNKNOWN
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
 from faultinject.audit.statistics import median, most_in_beat, most_within, slope
 from faultinject.audit.waits import LATEST, by_number
@@ -104,7 +103,7 @@ def _excuse(found: Sequence[Wait], evidence: Evidence) -> str:
 def _is_long(found: Sequence[Wait], evidence: Evidence) -> bool:
     """Whether waits are long even without what the machine may have added to them."""
     turnaround = evidence.turnaround
-    fast = UNKNOWN if turnaround.p95 is None else turnaround.zero
+    fast = turnaround.fast
     own = [wait.seconds - evidence.crowding(wait) for wait in found]
     if turnaround.busy is None and evidence.late is not None:
         machines = [wait.latest or 0 for wait in found]
