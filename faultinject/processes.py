@@ -66,33 +66,33 @@ def kill_marked(seconds: float, child: Child[Any], mark: str) -> bool:
         mark: what they have.
 
     Returns:
-        Whether all of them are gone, with the files that they had open.
+        Whether all of them are gone, with the files that they had open, or at their end when the time is over.
     """
     end = time.monotonic() + seconds
     while True:
-        found = False
+        found = []
         for each, is_its in _look(child, mark.encode()):
-            found = True
+            found.append(is_its)
             if is_its:
                 with suppress(ProcessLookupError):
                     os.kill(each, signal.SIGKILL)
         if not found or time.monotonic() >= end:
-            return not found
+            return not any(found)
         time.sleep(PAUSE)
 
 
 def living_after(seconds: float, child: Child[Any], mark: str) -> int:
     """How many of its group, or with the mark, live when they had so many seconds to end; it waits no longer than they need."""
     end = time.monotonic() + seconds
-    while number := sum(1 for _ in _look(child, mark.encode())):
+    while found := [is_its for _, is_its in _look(child, mark.encode())]:
         if time.monotonic() >= end:
             break
         time.sleep(PAUSE)
-    return number
+    return sum(found)
 
 
 def _look(child: Child[Any], mark: bytes) -> Iterator[tuple[int, bool]]:
-    """Those that live, and whether they are the child's: one that ends, or becomes another program, has no environment.
+    """Those that live and are the child's, or may be: one that ends, or becomes another program, has no environment.
 
     The newest come first, so that one that becomes another process each moment is killed before the next one is there.
     What is started during a look may be missed by it, and what has started it may have ended before its turn: therefore

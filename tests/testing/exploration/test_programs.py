@@ -9,11 +9,14 @@ from threading import Thread
 
 import pytest
 
+from faultinject import processes
+from faultinject.testing.exploration import programs
 from faultinject.testing.exploration.programs import Program
 
 LAST = Path("/proc/sys/kernel/ns_last_pid")
 """Where Linux lets root say which number the next process gets."""
 
+AS_ROOT = pytest.mark.skipif(not os.access(LAST, os.W_OK), reason="only root says what the next number is")
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="other systems do not show what a process was started with"
 )
@@ -69,10 +72,8 @@ time.sleep(60)
     [
         pytest.param(None, id="the-highest"),
         pytest.param(
-            1_000,
-            id="the-lowest",
-            marks=pytest.mark.skipif(not os.access(LAST, os.W_OK), reason="root's alone"),
-        ),
+            1_000, id="the-lowest", marks=[pytest.mark.alone, AS_ROOT]
+        ),  # the numbers are everybody's
     ],
 )
 def test_one_that_is_another_process_each_moment(tmp_path, beats, last):
@@ -118,6 +119,34 @@ def test_somebody_elses_without_an_environment(tmp_path, beats):
     finally:
         other.kill()
         other.communicate()
+
+
+def test_somebody_elses_that_takes_long_to_end(monkeypatch, tmp_path, beats):
+    """One that gives much memory back has no environment all the while; nobody is blamed for it."""
+    killed = program(tmp_path, "time.sleep(60)")
+    running = Thread(target=killed.run)
+    running.start()
+    select.select([beats], [], [], 60)
+    other = Popen(["sleep", "60"])
+    read = processes._read
+
+    def without(name):
+        if name == f"{other.pid}/environ":
+            raise ProcessLookupError
+        return read(name)
+
+    monkeypatch.setattr(processes, "_read", without)
+    monkeypatch.setattr(programs, "DEATH", 0.2)
+    child = killed._process
+    try:
+        killed.kill()
+        running.join()
+        assert not killed.survives
+        assert processes.living_after(0.1, child, "mark") == 0
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
 
 
 def test_while_others_are_started_all_the_time(tmp_path, beats):
