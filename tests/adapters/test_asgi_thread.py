@@ -111,7 +111,7 @@ def test_the_same_decisions_as_in_memory_and_by_wsgi(url, threads, backend):
 @pytest.mark.parametrize("backend", ["asyncio", pytest.param("trio", marks=pytest.mark.slow)])
 def test_other_requests_go_on_while_the_server_does_not_answer(start_redis, monkeypatch, backend):
     """One that asks waits; those that no rule matches, or that need no count, are answered meanwhile."""
-    monkeypatch.setattr(redis_link, "PATIENCE", 3.0)
+    monkeypatch.setattr(redis_link, "PATIENCE", 6.0)
     server = start_redis()
     injector = Injector(RULES, store=server.url, environ={})
     answered = []
@@ -131,7 +131,7 @@ def test_other_requests_go_on_while_the_server_does_not_answer(start_redis, monk
             for _ in range(50):
                 await one("/other")
                 await one("/always/1")
-            assert time.monotonic() - began < 2.5
+            assert time.monotonic() - began < 5
             answered.append("all others")
         await one("/photos/2")
 

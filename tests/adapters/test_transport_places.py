@@ -14,7 +14,7 @@ from .transport import App, Broken, settle, workers
 
 pytestmark = pytest.mark.live
 
-AT_ONCE = 2.0
+AT_ONCE = 30.0
 """Seconds in which whatever was to last an hour is over; it takes a tenth of one."""
 RULES = [
     "http:503",

@@ -249,7 +249,7 @@ def test_a_service_that_owes_answers(run, own):
     """The client waits for it, and has not fallen silent."""
     service, to = own
     service.silent_after = 40
-    code, out, err = run("conformance", *to, "--phase", "cal", "--deadline", "6s")
+    code, out, err = run("conformance", *to, "--phase", "cal", "--deadline", "12s")
     assert (code, out) == (2, "")
     assert f"{service.url} has not answered 1 request by the end, for which the client waits" in err
     assert CALIBRATION.format(service.url) in err
@@ -271,7 +271,7 @@ def test_a_client_that_does_not_send_its_body(run, own):
     """Has fallen silent: the service owes it nothing."""
     _, to = own
     to = [each.replace("Writer", "Promises") for each in to]
-    code, out, _ = run("conformance", *to, "--phase", "one", "--deadline", "6s")
+    code, out, _ = run("conformance", *to, "--phase", "one", "--deadline", "12s")
     assert code == 1
     assert "it stopped answering: no answer for " in out
 
@@ -280,7 +280,7 @@ def test_a_client_that_does_not_send_its_body(run, own):
 def test_what_a_service_owes_may_be_written(run, own):
     """The keys of calls that go on are named too; the second client of two that cannot be judged is no failure of the first."""
     service, to = own
-    to = [*(each.replace("Writer", "Persists") for each in to), "--phase", "one", "--deadline", "6s"]
+    to = [*(each.replace("Writer", "Persists") for each in to), "--phase", "one", "--deadline", "12s"]
     service.silent_after = 0
     code, out, err = run("conformance", *to)
     assert (code, out) == (2, "")

@@ -182,12 +182,10 @@ def shows(browser, selector, words):
     browser.until(wanted)
 
 
-def counts(browser, rule):
-    """Matched and injected of a rule, as the page has them."""
-    found = browser.evaluate(
-        f"[...document.querySelectorAll('[data-rule={json.dumps(rule)}] dd')].slice(0, 2).map(each => each.innerText)"
-    )
-    return tuple(found)
+def shows_counts(browser, rule, matched, injected):
+    """Wait until it has these of a rule: it may have asked in the middle of what the test did."""
+    found = f"[...document.querySelectorAll('[data-rule={json.dumps(rule)}] dd')].slice(0, 2).map(each => each.innerText)"
+    browser.until(f"{found}.join() === '{matched},{injected}'")
 
 
 def fill(browser, selector, words):

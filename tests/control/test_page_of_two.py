@@ -86,11 +86,29 @@ def test_what_others_do_is_said(opened, server):
         ("POST", "/on", {"for": "9m"}, "Faults were switched on elsewhere."),
         ("POST", "/on", {"for": "8m"}, "Elsewhere it was changed when faults switch off."),
         ("PUT", "/rules", {"text": "http:500"}, "The rules were changed elsewhere."),
-        ("POST", "/on", {"for": "2s"}, "The time is over: faults are off."),
+        ("POST", "/on", {"for": "3s"}, "The time is over: faults are off."),
     ):
         server.ask(method, path, data)
         shows(browser, "#said", words)
     shows(browser, "#power-left", "They switched off by themselves at ")
+
+
+def test_a_time_that_was_over_before_the_page_knew_of_it(opened, server):
+    """It is said to be over, not that somebody has switched faults off."""
+    browser = opened("http:503")
+    browser.evaluate("""{
+        const ask = window.fetch.bind(window);
+        window.fetch = async (url, options) => {
+            if (String(url).endsWith("/state")) await new Promise((resolve) => (window.goOn = resolve));
+            return ask(url, options);
+        };
+    }""")
+    browser.until("window.goOn")
+    server.ask("POST", "/on", {"for": "1s"})
+    while server.state()["on"]:
+        pass
+    browser.evaluate("goOn()")
+    shows(browser, "#said", "The time is over: faults are off.")
 
 
 def test_what_was_typed_is_shown_for_no_other_rule(opened, server):

@@ -125,7 +125,7 @@ def test_a_stream_ends_with_its_server():
             stream = Stream(client)
             stream.event()
             begun = time.monotonic()
-        assert time.monotonic() - begun < 5, kind
+        assert time.monotonic() - begun < 20, kind
         stream.close()
 
 

@@ -346,7 +346,7 @@ def test_a_name_that_is_looked_up_slowly(start_redis, free_port, monkeypatch):
         return lookup(*words, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
-    monkeypatch.setattr(redis_link, "PATIENCE", 0.2)
+    monkeypatch.setattr(redis_link, "PATIENCE", 1.0)
     link._idle.pop()[0].disconnect()
     began = time.monotonic()
     with pytest.raises(StoreUnavailable, match=r"no connection in time$"):
@@ -354,7 +354,7 @@ def test_a_name_that_is_looked_up_slowly(start_redis, free_port, monkeypatch):
     for _ in range(20):
         with pytest.raises(StoreUnavailable, match=r"an earlier connection is still being made$"):
             place(counts)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert looked_up == ["localhost"]
     monkeypatch.setattr(redis_link, "PATIENCE", 10.0)
     go_on.set()

@@ -71,7 +71,7 @@ def test_an_answer_that_drips_ends_in_time(raw, beginning):
     began = time.monotonic()
     with pytest.raises(NoAnswer, match=r"no answer within 0\.5 s"):
         get(raw(drip), timeout=0.5)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20
 
 
 def test_a_connection_that_comes_too_late(raw, monkeypatch):

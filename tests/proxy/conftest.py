@@ -126,10 +126,11 @@ def behind():
 
 
 @contextmanager
-def served(app, target, certificate=None):
-    """The port that the app is on."""
+def served(app, target, certificate=None, *, within=2):
+    """The port that the app is on; `within`: seconds after which the server complains of what is still under way at its end."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         server = proxy_server(app, target, certificate)
+        server.config.timeout_graceful_shutdown = within
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
         thread.start()
         try:

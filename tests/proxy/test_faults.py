@@ -152,7 +152,7 @@ def test_the_connection_ends_before_what_else_was_asked(behind, exchange, capsys
     target = Target(server.url)
     app = install(Proxy(target), f"{rule},path=b", enabled=True)
     capsys.readouterr()
-    with served(app, target) as port:
+    with served(app, target, within=15) as port:
         asked = b"".join(b"GET /%b HTTP/1.1\r\nHost: h\r\n\r\n" % each for each in (b"a", b"b", b"c"))
         exchange(Front(port, None), asked)
     assert b"/c" not in b"".join(server.sent)

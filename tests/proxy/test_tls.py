@@ -85,6 +85,7 @@ def others_bytes(client):
 def test_an_answer_that_comes_while_the_client_sends(behind, secure, monkeypatch, head):
     """It can be read whole when all is sent, as without TLS."""
     monkeypatch.setattr(line, "LINGERS", 600)
+    monkeypatch.setattr(line, "QUIET", 600)
 
     def play(talk):
         talk.until(b"\r\n\r\n")
@@ -96,7 +97,9 @@ def test_an_answer_that_comes_while_the_client_sends(behind, secure, monkeypatch
     with connect() as client:
         client.sendall(UPLOAD)
         for _ in range(8):
-            client.sendall(b"x" * (MUCH // 8))
+            client.sendall(b"x" * (MUCH // 8 - 1))
+        monkeypatch.setattr(line, "QUIET", 0.2)
+        client.sendall(b"x" * 8)
         got = all_of(client) if b"Length" not in head else up_to(client, b"large")
     assert got.startswith(b"HTTP/1.1 413 Too Much\r\n")
     assert got.endswith(b"\r\n\r\nlarge")
@@ -196,7 +199,7 @@ def test_the_proxy_ends_while_one_still_sends(behind, made, monkeypatch, capsys)
     found, context = made
     target = Target(behind(play).url)
     with ExitStack() as stack:
-        with served(Proxy(target), target, found) as port:
+        with served(Proxy(target), target, found, within=15) as port:
             plain = socket.create_connection(("127.0.0.1", port), timeout=20)
             client = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
             client.sendall(UPLOAD)
@@ -214,7 +217,7 @@ def test_the_proxy_ends_while_a_client_is_idle(behind, made, capsys):
     found, context = made
     target = Target(behind(play).url)
     with ExitStack() as stack:
-        with served(Proxy(target), target, found) as port:
+        with served(Proxy(target), target, found, within=15) as port:
             plain = socket.create_connection(("127.0.0.1", port), timeout=20)
             client = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
             client.sendall(GET)

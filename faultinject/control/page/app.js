@@ -57,7 +57,7 @@ function changedElsewhere(before, now) {
   if (now.disarmed && !before.disarmed) return "";
   if (now.on !== before.on) {
     if (now.on) return "Faults were switched on elsewhere.";
-    return now.generation === before.generation ? "The time is over: faults are off." : "Faults were switched off elsewhere.";
+    return now.until !== null && now.until <= now.now ? "The time is over: faults are off." : "Faults were switched off elsewhere.";
   }
   if (now.generation === before.generation) return "";
   return now.until === before.until ? "The rules were changed elsewhere." : "Elsewhere it was changed when faults switch off.";
