@@ -10,7 +10,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import TYPE_CHECKING, Any, AnyStr
 
-from faultinject.counts.owner import status
+from faultinject.counts.owner import began, status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,15 +32,14 @@ class Child(Popen[AnyStr]):
     else knows it.
 
     Attributes:
-        began: when it was started, in the system's own unit; nothing that it starts is older.
+        began: when it was started, in clock ticks of this machine; nothing that it starts is older. 0 where nobody knows.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         options["start_new_session"] = True
         try:
             super().__init__(*arguments, **options)
-            fields = status(self.pid)
-            self.began = 0 if fields is None else int(fields[19])
+            self.began = began(self.pid)
         except BaseException:
             if getattr(self, "pid", None) is not None and self.returncode is None:
                 kill_group(self)

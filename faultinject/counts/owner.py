@@ -11,7 +11,7 @@ _WORKING = (b"R", b"D")
 
 def described(pid: int) -> str:
     """A text that no other process has, also when the number is given again; fit for the name of a file."""
-    return f"{pid}-{_began(pid)}-{_namespace()}"
+    return f"{pid}-{began(pid)}-{_namespace()}"
 
 
 def gone(text: str) -> bool:
@@ -20,13 +20,13 @@ def gone(text: str) -> bool:
     Raises:
         ValueError: it is no such text.
     """
-    pid, began, namespace = (int(each) for each in text.split("-"))
+    pid, since, namespace = (int(each) for each in text.split("-"))
     if namespace != _namespace():
         return False
     if not _exists(pid):
         return True
     stat = status(pid)
-    return stat is not None and (stat[0] in _DEAD or int(stat[19]) != began)
+    return stat is not None and (stat[0] in _DEAD or int(stat[19]) != since)
 
 
 def lives(text: str) -> bool:
@@ -37,7 +37,7 @@ def lives(text: str) -> bool:
         return False
 
 
-def _began(pid: int) -> int:
+def began(pid: int) -> int:
     """When a process began, in the clock ticks of this machine; 0 where nobody knows."""
     stat = status(pid)
     return 0 if stat is None else int(stat[19])

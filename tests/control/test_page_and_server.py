@@ -77,8 +77,10 @@ def test_the_server_goes_and_comes_back(browser, tmp_path):
         assert browser.evaluate("document.querySelector('#fault').value") == "cos:Slow"
 
 
-SHOWN = """import("./static/power.js").then(({show}) => {
-    show(%s);
+SHOWN = """Promise.all([import("./static/power.js"), import("./static/api.js")]).then(([{show}, {noteClock}]) => {
+    const state = %s;
+    noteClock(state.now);
+    show(state);
     return [document.querySelector("#power-now").innerText, document.querySelector("#power-left").innerText,
         [...document.querySelectorAll("#notices p")].map(each => each.innerText)];
 })"""
@@ -113,7 +115,8 @@ def test_what_stands_in_the_way_is_said(opened, server):
         "1,200 faults left out",
     ]
     assert "at most 100 may be under way" in notices[2]
-    assert re.search(r"in 1:0[01]:\d\d, at ", shown(until=state["now"] + 3661)[1])
+    later = state["now"] + 100
+    assert re.search("in 1:01:0[01], at ", shown(now=later, until=later + 3661)[1])
     now, left, _ = shown(on=False, until=state["now"] - 1)
     assert now == "Faults are off"
     assert left.startswith("They switched off by themselves at ")

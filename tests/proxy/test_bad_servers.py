@@ -131,14 +131,16 @@ def test_it_breaks_the_connection_while_the_client_sends(behind, front, caplog):
         talk.say(b"HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n")
         talk.connection.settimeout(2)
         sent = 0
-        while True:  # until all buffers on the way are full: a proxy that is only late takes more
+        while sent < 200_000_000:
             try:
                 sent += talk.connection.send(b"x" * 100_000)
             except TimeoutError:
-                if sent > 2_000_000:
+                if sent > 2_000_000:  # all buffers on the way are full; a proxy that is only late takes more
+                    full.set()
                     break
         talk.reset()
 
+    full = threading.Event()
     server = behind(play)
     with front(server.url).connect() as client:
         client.sendall(UPLOAD.replace(b"200000", b"90000000"))
@@ -148,6 +150,7 @@ def test_it_breaks_the_connection_while_the_client_sends(behind, front, caplog):
         with pytest.raises(ConnectionResetError):
             while client.recv(1_000_000):
                 pass
+    assert full.is_set()
     [told] = caplog.messages
     assert told.startswith(f"faultinject: {server.url} broke the connection")
 

@@ -244,7 +244,8 @@ def overlap(evidence: Evidence) -> Iterator[Said]:
 
     Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer.
     FAIL: any. A single copy of a GET or HEAD that comes after a wait (the median of all such copies) is a hedge and
-    counts as PASS, if neither the machine nor the client's other requests alone would have taken as long. Judged only where a driver or a test says which requests belong together.
+    counts as PASS, if neither the machine nor the client's other requests alone would have taken as long. Judged only
+    where a driver or a test says which requests belong together.
     """
     if not evidence.driven and not any(call.signal == TOLD for call in evidence.calls):
         yield unknown(
@@ -296,9 +297,10 @@ def overlap(evidence: Evidence) -> Iterator[Said]:
         arrivals = sorted(each.arrived for call in evidence.everyone for each in call.attempts)
         late = [min(lateness(*pair, hedge) or 0.0, LATEST) for pair, hedge in zip(reads, hedges, strict=True)]
         pauses = [_pause(*pair, arrivals) for pair in reads]
-        if _middle(hedges, late) < evidence.turnaround.fast:
+        fast = evidence.turnaround.fast
+        if _middle(hedges, late) < fast:
             yield unknown(len(slow), f"{told}. {TOO_BUSY}", calls)
-        elif _middle(pauses, late) < evidence.turnaround.fast:
+        elif _middle(pauses, late) < fast:
             yield unknown(len(slow), f"{told}. {TOO_MANY}", calls)
         else:
             yield passed(len(slow), told, calls)

@@ -3,7 +3,10 @@
 import os
 import select
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from subprocess import PIPE, Popen
 from threading import Thread
 
@@ -67,13 +70,12 @@ time.sleep(60)
     assert is_over(beats)
 
 
+# The system's numbers are everybody's.
 @pytest.mark.parametrize(
     "last",
     [
         pytest.param(None, id="the-highest"),
-        pytest.param(
-            1_000, id="the-lowest", marks=[pytest.mark.alone, AS_ROOT]
-        ),  # the numbers are everybody's
+        pytest.param(1_000, id="the-lowest", marks=[pytest.mark.alone, AS_ROOT]),
     ],
 )
 def test_one_that_is_another_process_each_moment(tmp_path, beats, last):
@@ -102,51 +104,59 @@ for moment in range(2000):
             each.wait()
 
 
-def test_somebody_elses_without_an_environment(tmp_path, beats):
-    """It is neither killed nor waited for: that it has none is seen, so that it is not taken for one that is about to end."""
-    killed = program(tmp_path, "time.sleep(60)")
-    running = Thread(target=killed.run)
+@contextmanager
+def at_work(tried, beats):
+    """The program runs, and everything of it is there."""
+    running = Thread(target=tried.run)
     running.start()
     select.select([beats], [], [], 60)
-    other = Popen(["sleep", "60"], env={})
+    tried._started.wait(60)
+    yield tried._process
+    running.join()
+
+
+@contextmanager
+def somebody_elses(**more):
+    """A process that is none of the program's, begun behind it."""
+    other = Popen(["sleep", "600"], **more)
     try:
-        killed.kill()
-        running.join()
-        assert killed.killed
-        assert not killed.survives
-        assert is_over(beats)
-        assert other.poll() is None
-    finally:
-        other.kill()
-        other.communicate()
-
-
-def test_somebody_elses_that_takes_long_to_end(monkeypatch, tmp_path, beats):
-    """One that gives much memory back has no environment all the while; nobody is blamed for it."""
-    killed = program(tmp_path, "time.sleep(60)")
-    running = Thread(target=killed.run)
-    running.start()
-    select.select([beats], [], [], 60)
-    other = Popen(["sleep", "60"])
-    read = processes._read
-
-    def without(name):
-        if name == f"{other.pid}/environ":
-            raise ProcessLookupError
-        return read(name)
-
-    monkeypatch.setattr(processes, "_read", without)
-    monkeypatch.setattr(programs, "DEATH", 0.2)
-    child = killed._process
-    try:
-        killed.kill()
-        running.join()
-        assert not killed.survives
-        assert processes.living_after(0.1, child, "mark") == 0
+        yield other
         assert other.poll() is None
     finally:
         other.kill()
         other.wait()
+
+
+def test_somebody_elses_without_an_environment(monkeypatch, tmp_path, beats):
+    """It is neither killed nor waited for: that it has none is seen, so that it is not taken for one that is about to end."""
+    monkeypatch.setattr(programs, "DEATH", 60)
+    killed = program(tmp_path, "time.sleep(600)")
+    with at_work(killed, beats), somebody_elses(env={}):
+        began = time.monotonic()
+        killed.kill()
+        assert time.monotonic() - began < 30
+        assert (killed.killed, killed.survives) == (True, False)
+        assert is_over(beats)
+
+
+@pytest.mark.slow
+def test_somebody_elses_that_takes_long_to_end(monkeypatch, tmp_path, beats):
+    """One that gives much memory back has no environment all the while; nobody is blamed for it."""
+    monkeypatch.setattr(programs, "DEATH", 5)
+    killed = program(tmp_path, "time.sleep(600)")
+    with at_work(killed, beats) as child, somebody_elses() as other:
+
+        def without(name):
+            if name == f"{other.pid}/environ":
+                raise ProcessLookupError
+            return read(name)
+
+        read = processes._read
+        monkeypatch.setattr(processes, "_read", without)
+        killed.kill()
+        assert (killed.killed, killed.survives) == (True, False)
+        assert is_over(beats)
+        assert processes.living_after(0.1, child, token_hex()) == 0
 
 
 def test_while_others_are_started_all_the_time(tmp_path, beats):
