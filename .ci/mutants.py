@@ -47,6 +47,7 @@ TESTS = (
     "tests/rules",
     "tests/engine",
     "tests/journal",
+    "tests/vendors/test_multi_delete.py",
     "tests/vendors/test_operations_rules.py",
     "tests/adapters/test_parity.py",
     "tests/adapters/test_failures.py",

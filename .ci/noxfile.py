@@ -1,4 +1,4 @@
-"""Checks of `.ci/run` in environments that stay: `nox -f .ci/noxfile.py`, `-s tests-3.12 -- -m "not live"`, `-s lock`."""
+"""Checks of `.ci/run` in environments that stay: `nox -f .ci/noxfile.py`, `-s tests-3.12 -- -m "not live"`, `-s lowest`, `-s stress`, `-s museum`, `-s lock`."""
 
 from pathlib import Path
 
@@ -30,6 +30,44 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[0])
+def whole(session: nox.Session) -> None:
+    """Run every case of products that `tests/pairs.py` makes small, also what is slow: before a release, for hours."""
+    from_lock(session)
+    session.run(
+        *("pytest", "-q", "--whole", "-m", "not alone", *session.posargs),
+        env={"PYTHONDONTWRITEBYTECODE": None},
+    )
+    session.run(
+        *("pytest", "-q", "--whole", "-m", "alone", "-n", "0", *session.posargs),
+        env={"PYTHONDONTWRITEBYTECODE": None},
+    )
+
+
+@nox.session(python=PYTHONS[0])
+def museum(session: nox.Session) -> None:
+    """Run real releases that have a retry bug, those that are repaired, and some that are right."""
+    from_lock(session)
+    session.run("python", "examples/museum/run.py", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """Run what the core's dependencies are used by, with the lowest versions that pyproject.toml allows."""
+    from_lock(session)
+    bounds = nox.project.load_toml(ROOT / "pyproject.toml")["project"]["dependencies"]
+    session.install(*(each.replace(">=", "==") for each in bounds))
+    used = (
+        "engine",
+        "journal",
+        "rules",
+        "testing/test_inject.py",
+        "adapters/test_install.py",
+        "adapters/test_parity.py",
+    )
+    session.run("pytest", "-q", *(f"tests/{each}" for each in used))
+
+
+@nox.session(python=PYTHONS[0])
 def lint(session: nox.Session) -> None:
     """Check style, layers and workflows."""
     from_lock(session)
@@ -51,6 +89,13 @@ def mutants(session: nox.Session) -> None:
     """Break every line of the engine and the grammar, or those that the arguments name: under an hour on two processors."""
     from_lock(session)
     session.run("python", ".ci/mutants.py", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": None})
+
+
+@nox.session(python=PYTHONS[0])
+def stress(session: nox.Session) -> None:
+    """Run the tests ten times, each time in another order, on a machine that is busy and stops now and then."""
+    from_lock(session)
+    session.run("python", ".ci/stress.py", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": None})
 
 
 @nox.session(python=PYTHONS[0])

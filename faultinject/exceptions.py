@@ -34,7 +34,7 @@ class Problem:
 
     Attributes:
         where: the place: a variable, `file:line`, `rule 2: probability`; empty when the place is not known.
-        message: what is wrong and what would be right, one line.
+        message: the mistake and the right form, one line.
         excerpt: the text with a caret line below the mistake, or empty.
     """
 
@@ -72,11 +72,11 @@ class UnknownDocumentedError(ConfigurationError, LookupError):
 
 
 class ProductionRefused(FaultInjectError):
-    """The environment says that this is production, where nothing is injected unless allowed."""
+    """Faults are refused in a production environment, unless allowed."""
 
 
 class UnsupportedServer(FaultInjectError, RuntimeError):
-    """The app runs where faults cannot be given without hurting other requests; the message names what to use instead."""
+    """On this server faults would hurt other requests; the message names an alternative."""
 
 
 class MissingExtra(FaultInjectError, ImportError):
@@ -84,11 +84,11 @@ class MissingExtra(FaultInjectError, ImportError):
 
 
 class RuleNotMatched(FaultInjectError, AssertionError):
-    """A rule's conditions were met by no request."""
+    """No request met a rule's conditions."""
 
 
 class RetryAssertionError(FaultInjectError, AssertionError):
-    """The audit found that the client did something wrong about its errors."""
+    """The audit found that the client handles its errors wrongly."""
 
 
 class InjectionFailed(FaultInjectError):
@@ -96,28 +96,28 @@ class InjectionFailed(FaultInjectError):
 
 
 class ExplorationFailed(FaultInjectError, AssertionError):
-    """An exploration found a scenario that breaks the code under test, or could not be made whole."""
+    """An exploration found a scenario that breaks the code under test, or is incomplete."""
 
 
 class StoreUnavailable(FaultInjectError):
-    """The counts that processes share cannot be had now: no space left, gone, held by another (`StoreBusy`)."""
+    """The shared counts are unavailable: no space left, gone, locked by another process (`StoreBusy`)."""
 
 
 class StoreBusy(StoreUnavailable):
-    """Another process held the counts for too long: one request went on without them, and the next one asks again."""
+    """Another process locked the counts for too long: one request went on without them, and the next one tries again."""
 
 
 class StoreInUse(ConfigurationError):
-    """Another server counts in the same directory by other rules; the message says which, and how to replace them."""
+    """Another server with other rules uses the same store; the message names it, and says how to replace the rules."""
 
 
 class Conflict(FaultInjectError):
-    """What is in force was changed by somebody else since it was looked at; nothing of this change is in force."""
+    """Somebody else has changed the rules since they were read; this change has no effect."""
 
 
 class UnsupportedClient(FaultInjectError, ImportError):
-    """Something that would test nothing; the message says why, and what to use instead."""
+    """A set-up that would test nothing; the message says why, and names an alternative."""
 
 
 class ReportError(FaultInjectError):
-    """A journal cannot be judged: not there, empty, or no journal."""
+    """A journal cannot be judged: it is missing, empty, or not a journal."""

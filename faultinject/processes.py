@@ -1,4 +1,4 @@
-"""Processes of a program that somebody else wrote: all that it started, found by their group and by a mark, and killed."""
+"""The processes of another program: found by their group and by a mark, and killed."""
 
 from __future__ import annotations
 

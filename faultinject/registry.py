@@ -1,4 +1,4 @@
-"""What other installed packages add: vendors, stores and faults, found by their entry points.
+"""The additions of other installed packages: vendors, stores and faults, found by their entry points.
 
 Nothing is looked for until somebody asks for a name that is not known, or for a list: the metadata of all installed packages
 takes milliseconds to read (https://packaging.python.org/en/latest/specifications/entry-points/).

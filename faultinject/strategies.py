@@ -33,12 +33,12 @@ def scenarios(
 
     Args:
         requests: of `faultinject.record(code)`.
-        faults: rules, whose conditions say where; a vendor id stands for its standard set, of which `hang` is drawn only
-            where the requests are those of a test client, which costs no time.
-        max_faults: slots, each of which may stay empty: so a failure shrinks to the fewest.
+        faults: rules, whose conditions say where; a vendor id stands for its standard set; `hang` is drawn only for the
+            requests of a test client, where it costs no time.
+        max_faults: the number of slots; each may stay empty, so a failure shrinks to the fewest faults.
 
     Raises:
-        ConfigurationError: a rule is wrong, there are no requests, or none of the faults fits any of the requests.
+        ConfigurationError: a rule is wrong, there are no requests, or no fault matches any of the requests.
     """
     sweep = sweep_of(faults, Bounds())
     if not requests:

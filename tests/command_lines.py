@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import click
 
-from faultinject.cli.program import program
+from faultinject.cli import group as program
 from tests.documents import escaped, table
 
 EXIT_CODES = {
@@ -16,10 +16,10 @@ EXIT_CODES = {
     "proxy": {0: "also after Ctrl-C, SIGTERM and SIGHUP"},
     "run": {"any": "the code of the command that it runs"},
     "control": {
-        1: "with `--generation`: another one is in force, and nothing was changed",
-        2: "also: the server is not there, refuses the token, or has no control API",
+        1: "with `--generation`: another generation is in force, and nothing was changed",
+        2: "also: the server does not answer, refuses the token, or has no control API",
     },
-    "explore": {1: "a fault broke the command, or came in no run", 2: "nothing could be explored"},
+    "explore": {1: "a fault broke the command, or was injected in no run", 2: "nothing could be explored"},
     "report": {
         1: "a check says FAIL; with `--strict` also WARN",
         2: "there is no journal to read",
@@ -27,20 +27,16 @@ EXIT_CODES = {
     },
     "conformance": {
         1: "a check says FAIL (with `--strict` also WARN), or a client dies, stops answering or breaks the contract",
-        3: "nothing could be judged of a client, or a check of `--require` was not decided",
-    },
-    "fidelity": {
-        1: "an answer is not as documented",
-        3: "nothing could be judged: the service does not answer, or refuses a bucket",
+        3: "nothing could be judged for a client, or a check of `--require` was not decided",
     },
     "learn": {2: "also: there is no error to learn from"},
-    "convert": {1: "something could not be said and is left out; what could is written"},
-    "vendors": {1: "with `--diff`: a row is gone"},
+    "convert": {1: "something could not be expressed and is left out; the rest is written"},
+    "vendors": {},
     "preview": {},
-    "check": {1: "a rule can never fire, or no rule is for the request"},
+    "check": {1: "a rule can never fire, or no rule matches the request"},
     "schema": {},
 }
-"""What a code means of one command, where that is more than of all."""
+"""The meanings of codes that a command has in addition to the common ones."""
 
 
 def commands() -> str:
@@ -50,7 +46,7 @@ def commands() -> str:
 
 
 def sections(group: click.Group, parent: click.Context) -> Iterator[str]:
-    """One a command, those of a group behind it."""
+    """One section a command; the commands of a group follow it."""
     for name, command in group.commands.items():
         context = click.Context(command, info_name=name, parent=parent, **command.context_settings)
         yield section(command, context)
@@ -68,10 +64,19 @@ def section(command: click.Command, context: click.Context) -> str:
         (
             f"## {context.command_path.partition(' ')[2]}",
             f"```text\n{usage}\n```",
-            *(escaped(" ".join(each.split())) for each in paragraphs),
+            *map(paragraph, paragraphs),
             table(("option", "meaning"), rows),
         )
     )
+
+
+def paragraph(text: str) -> str:
+    """A paragraph of a help; one that click does not wrap holds a heading and commands."""
+    mark, *lines = text.strip().splitlines()
+    if mark != "\b":
+        return escaped(" ".join(text.split()))
+    heading, *commands = (each.strip() for each in lines)
+    return "\n".join((heading, "", "```sh", *commands, "```"))
 
 
 def flags(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import faulthandler
 import gc
+import logging
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from ast import literal_eval
+from collections import Counter
 from pathlib import Path
 
 import httpcore
@@ -66,20 +68,79 @@ def pytest_addoption(parser):
     parser.addoption(
         "--update-golden", action="store_true", help="write golden files anew from what is said today"
     )
+    parser.addoption(
+        "--whole",
+        action="store_true",
+        help="run every case of the products that `tests/pairs.py` makes small",
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish():
+    """Keep what coverage has seen: xdist kills a worker that takes 10 s to end, as one may on a busy machine."""
+    coverage = sys.modules.get("coverage")
+    running = None if coverage is None else coverage.Coverage.current()
+    if running is not None:
+        running.save()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say in one line what the tests that were skipped lack.
+
+    Their names go to the file that `SKIPPED` names: `.ci/run` tries them again with more installed.
+    """
+    skipped = terminalreporter.stats.get("skipped", ())
+    reasons = Counter(each.longrepr[2].removeprefix("Skipped: ") for each in skipped)
+    if reasons:
+        lacking = "; ".join(f"{number}: {reason}" for reason, number in sorted(reasons.items()))
+        terminalreporter.write_line(f"{sum(reasons.values())} skipped ({lacking})")
+    if path := os.environ.get("SKIPPED"):
+        Path(path).write_text("\n".join(sorted({each.nodeid for each in skipped})), encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)
 def no_test_leaves_its_redis_to_the_next():
     """A server that is gone is told for as long as the process lives, which would meet what later tests do to the clock."""
     yield
-    beside = sys.modules.get("faultinject.counts.redis_beside")
     end = time.monotonic() + 30
     while any(each.name == "faultinject redis" for each in threading.enumerate()):
         assert time.monotonic() < end, "it hangs, or always has more to do"
-        for each in list(beside._all):
-            with each._lock:
-                each._due.clear()
+        from faultinject.counts import forget_beside
+
+        forget_beside()
         time.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def no_test_makes_a_worker_of_the_next():
+    """A process that has loaded gunicorn's arbiter takes itself for one of several."""
+    yield
+    sys.modules.pop("gunicorn.arbiter", None)
+
+
+@pytest.fixture(autouse=True)
+def no_test_leaves_its_signals_to_the_next():
+    """A command that runs in a test heeds signals as a service does."""
+    names = [each for each in ("SIGHUP", "SIGINT", "SIGTERM") if hasattr(signal, each)]
+    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
+    yield
+    for number, handler in before.items():
+        if handler is not None and signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def no_test_silences_uvicorn_for_the_next():
+    """A command that runs in a test sets what all servers of this process log."""
+    loggers = [
+        logging.getLogger(each) for each in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
+    ]
+    before = [(each.level, each.propagate, each.handlers[:]) for each in loggers]
+    yield
+    for logger, (level, propagate, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.propagate = propagate
+        logger.handlers[:] = handlers
 
 
 @pytest.fixture
@@ -141,6 +202,10 @@ def pytest_xdist_auto_num_workers(config):
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
     """Commands that tests start heed these again where the suite itself was started in the background."""
+    if config.option.whole:
+        from tests.pairs import WHOLE
+
+        os.environ[WHOLE] = "1"
     for name in ("SIGHUP", "SIGINT"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
@@ -197,13 +262,13 @@ def for_all():
         for each in things:
             try:
                 check(each)
-            except Exception as error:
+            except (Exception, pytest.fail.Exception) as error:
                 name = getattr(each, "address", None) or str(each)
                 error.add_note(f"for {name}")
                 failed[name] = error
         if failed:
             message = f"{len(failed)} of {len(things)} fail: {' '.join(failed)}"
-            raise ExceptionGroup(message, [*failed.values()][:shown])
+            raise BaseExceptionGroup(message, [*failed.values()][:shown])
 
     return run
 
@@ -268,7 +333,7 @@ def start_redis(tmp_path_factory):
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
         pytest.skip("needs redis-server or valkey-server")
-    from faultinject.counts import redis_link
+    from faultinject.counts import waiting
 
     started = []
 
@@ -277,7 +342,7 @@ def start_redis(tmp_path_factory):
         return started[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(redis_link, "PATIENCE", 10.0)  # the machine may be busy
+        patch.setattr(waiting, "answer", 10.0)  # the machine may be busy
         yield start
     for each in started:
         each.kill()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.control.openapi import STATUSES, document
+from faultinject.control import document
 from tests.documents import escaped, table
 
 
@@ -27,7 +27,11 @@ def takes(operation: dict[str, object]) -> str:
 def refusals() -> str:
     """One row a status, with its reason."""
     # Of a path, not of a call: routes give it.
-    rows = {**STATUSES, 405: "The path has no such method; `Allow` has those that it has."}
+    rows = {405: "The path does not have this method; `Allow` lists its methods."}
+    for item in document()["paths"].values():
+        for operation in item.values():
+            answers = operation["responses"].items()
+            rows |= {int(status): each["description"] for status, each in answers if status >= "4"}
     return table(
         ("status", "reason"), ((str(status), escaped(reason)) for status, reason in sorted(rows.items()))
     )

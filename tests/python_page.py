@@ -71,7 +71,7 @@ def entry(name: str, found: object, prefix: str = "") -> str:
     parts = [f"### {prefix}{name}\n"]
     if isinstance(found, type) and issubclass(found, Exception):
         bases = ", ".join(each.__name__ for each in found.__bases__)
-        parts.append(f"A `{bases}`.\n")
+        parts.append(f"Bases: `{bases}`.\n")
     elif isinstance(found, type) and issubclass(found, dict):
         parts.append("The keys of a rule, for type checkers; [Rules](rules.md) explains each.\n")
     else:

@@ -1,5 +1,6 @@
 """What `import faultinject` offers."""
 
+import importlib
 import subprocess
 import sys
 
@@ -37,3 +38,10 @@ def test_values_show_themselves():
     assert repr(vendors.find("jss:BucketNotEmpty/3")) == "<DocumentedError jss:BucketNotEmpty/3 409>"
     assert repr(vendors.get("cos")) == "<Vendor cos>"
     assert repr(Problem("is wrong", where="rule 1")) == "Problem('rule 1: is wrong')"
+
+
+def test_what_a_room_does_not_show():
+    """A room shows a few names; another one is told as for any module."""
+    assert "judge" in importlib.import_module("faultinject.audit").__all__
+    with pytest.raises(AttributeError, match=r"^module 'faultinject.audit' has no attribute 'jugde'$"):
+        importlib.import_module("faultinject.audit").jugde  # noqa: B018 - the look is what is tested

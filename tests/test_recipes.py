@@ -111,7 +111,7 @@ def test_the_recipe_of_a_check_makes_a_check(copy: Path) -> None:
         module.write(f"\n\n{text}")
     ask = f"""
 from faultinject.journal.attempts import Attempt
-from faultinject.audit.judge import judge
+from faultinject.audit import judge
 
 def attempts(wait):
     for number in range(3):

@@ -3,7 +3,8 @@
 A block `file=NAME` is written, a block of `sh` is run in a shell, and a block of `text` behind it is what it prints. In
 `sh stays` a server begins, which is asked to end at the end of the page; what it prints until then holds each line of the
 block behind it. `sh stays anew` ends the servers before it first, as Ctrl-C does. `sh exit=1` ends with that status.
-`sh install` is for readers: what it installs is there already.
+`sh install` is for readers: what it installs is there already. A block `yaml runs` is a workflow of GitHub's: what its
+steps run is run, but for `pip install`.
 `...` in what is printed stands for anything, a line of `...` for any lines. Port 8000 becomes a free one.
 """
 
@@ -19,6 +20,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.documents import BLOCKS, Block
 from tests.ports import ReservedPort
@@ -54,6 +56,7 @@ class Walk:
         self.environ = environ | {
             "PATH": path,
             "PYTHONUNBUFFERED": "1",
+            "GITHUB_STEP_SUMMARY": "summary.md",
             "PYTEST_ADDOPTS": "-p no:anyio -p no:hypothesispytest",
             "COLUMNS": "120",
             "LC_ALL": "C.UTF-8",
@@ -77,6 +80,16 @@ class Walk:
             if "anew" in info:
                 self.end(signal.SIGINT)
             self.run(block, stays="stays" in info, status=int(named.get("exit", 0)))
+        elif "runs" in info:
+            steps = [step for job in yaml.safe_load(block.body)["jobs"].values() for step in job["steps"]]
+            commands = [step["run"] for step in steps if "run" in step]
+            for each in commands:
+                if not each.startswith("pip install "):
+                    self.run(
+                        Block(block.page, block.place, block.language, block.info, each),
+                        stays=False,
+                        status=0,
+                    )
         elif block.language == "text" and self.printed is not None:
             self.compare(block)
 

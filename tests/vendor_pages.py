@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from faultinject import vendors
+from faultinject import DocumentedError, Vendor, vendors
 from faultinject.store.error_codes import ERROR_CODES
-from faultinject.vendors.documented import DocumentedError
-from faultinject.vendors.operations import operations_of
-from faultinject.vendors.vendor import Vendor
+from faultinject.vendors import operations_of
 from tests.documents import escaped, table
 
 ADDRESSING = {
@@ -35,10 +33,10 @@ def page(name: str) -> str:
         f"The vendor `{name}` has {counted(len(vendor.errors), 'documented error')}. A rule names one as"
         f" `{vendor.errors[0].address}`. This page is made from the catalogue; `faultinject vendors {name}` prints the"
         f" same rows, and [Vendors](../vendors.md) explains their columns.\n",
-        "## On the wire\n",
-        f"{wire(vendor)}\n",
         "## Errors\n",
         f"{errors(vendor)}\n",
+        "## On the wire\n",
+        f"{wire(vendor)}\n",
         "## Operations\n",
         f"{operations(vendor)}\n",
         "## Sources\n",
@@ -122,7 +120,7 @@ def notes(row: DocumentedError) -> str:
 def operations(vendor: Vendor) -> str:
     """The names that `operation=` takes."""
     if vendor.addressing is None:
-        return "It is no storage vendor: its rules read requests the S3 way."
+        return "It is no storage vendor: its rules read requests as S3 requests."
     found = sorted(operations_of(vendor).names)
     return (
         f"`operation=` takes {counted(len(found), 'name')}; `faultinject vendors {vendor.id} --operations` prints the"

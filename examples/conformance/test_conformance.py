@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from faultinject.audit.checks import CHECKS
 from faultinject.cli.schemas import SCHEMAS
 from faultinject.conformance.league import page as html
-from faultinject.conformance.page import page
+from faultinject.conformance.page import markdown
 from faultinject.conformance.process import CONTRACT
 from faultinject.conformance.sdks import SDKS
 
@@ -24,7 +24,7 @@ LEAGUE = json.loads((FOLDER / "league.json").read_text(encoding="utf-8"))
 
 def test_the_page_is_of_the_league() -> None:
     """A new check, a new word of the contract, or another name of an SDK asks for a new one."""
-    assert page(LEAGUE) == PAGE
+    assert markdown(LEAGUE) == PAGE
     assert html(LEAGUE) == (FOLDER / "league.html").read_text(encoding="utf-8")
     assert CONTRACT in PAGE
 
@@ -33,7 +33,10 @@ def test_the_league_has_every_sdk_and_every_check() -> None:
     """Those that could not be measured are in it by their name, with what installs them or the reason."""
     missing = [each["client"] for each in LEAGUE["skipped"] + LEAGUE["failed"]]
     assert sorted([each["client"] for each in LEAGUE["clients"]] + missing) == sorted(SDKS)
-    assert {each["check"] for one in LEAGUE["clients"] for each in one["report"]["findings"]} == {*CHECKS}
+    judged = {each["check"] for one in LEAGUE["clients"] for each in one["report"]["findings"]}
+    assert judged == {*CHECKS} - {
+        "lost answer"
+    }  # which is said of writes with a precondition, and the plan has none
     assert [*Draft202012Validator(SCHEMAS["conformance"][1]()).iter_errors(LEAGUE)] == []
 
 

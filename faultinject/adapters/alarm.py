@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import select
+import signal
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -16,7 +18,7 @@ from faultinject.adapters.connection import gevent_sleep, native_poll
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import Any, Self
 
     from faultinject.adapters.connection import Connection
     from faultinject.engine.plan import Plan
@@ -27,6 +29,9 @@ LONGEST = 3600.0
 """Seconds of one system call."""
 EXPIRY_SLICE = 5.0
 """Seconds after which the unix time is looked at again, which may be set, where it ends faults."""
+
+WORKER_SLICE = 0.5
+"""Seconds after which a worker of gunicorn is looked at: what it does at SIGTERM wakes nobody."""
 
 # A signal may come, and end a scenario, while its own thread holds it.
 _lock = threading.RLock()
@@ -122,6 +127,13 @@ class Alarm:
             self._leave()
             self._bell = self._enter()
             return False
+
+        def sleep(seconds: float) -> bool:
+            return self._sleep(seconds, connection, reads_on=reads_on)
+
+        return bool(self._plan.services.rest(seconds, sleep))
+
+    def _sleep(self, seconds: float, connection: Connection | None, *, reads_on: bool) -> bool:
         file = self._bell.file
         in_greenlet = gevent_sleep() is not None
         if file < 0 or in_greenlet:
@@ -145,9 +157,24 @@ def until_expiry(plan: Plan) -> float:
     return min(EXPIRY_SLICE, max(0.0, services.deadline - services.monotonic()))
 
 
+def until_worker() -> float:
+    """Seconds after which a wait must look again, whether gunicorn has told its worker to end."""
+    return LONGEST if _worker() is None else WORKER_SLICE
+
+
 def program_ends() -> bool:
     """Whether the program has begun to end, so that nothing is waited for any more."""
-    return _program_ends or not threading.main_thread().is_alive()
+    if _program_ends or not threading.main_thread().is_alive():
+        return True
+    worker = _worker()
+    return worker is not None and not worker.alive
+
+
+def _worker() -> Any:
+    """Gunicorn's worker that this process is, told by its handler of SIGTERM; None elsewhere."""
+    base = sys.modules.get("gunicorn.workers.base")
+    worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return worker if base is not None and isinstance(worker, base.Worker) else None
 
 
 def _ring_at_end() -> None:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from faultinject.adapters.asgi_answer import NAMES, encode_name, respond
-from faultinject.adapters.driving import DECIDED, ClientGone, first_to_note, runs_app, skipped, undo
+from faultinject.adapters.driving import (
+    DECIDED,
+    ClientGone,
+    first_to_note,
+    may_have_left,
+    runs_app,
+    skipped,
+    undo,
+)
 from faultinject.adapters.mounting import mounted
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.engine.answers import at_its_start, marked_bytes
@@ -37,13 +45,13 @@ def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middle
 ) -> ASGIApp:
     """Put faults around an ASGI app.
 
-    Frameworks construct middleware late, so wrong rules are not raised here: they are logged, answer
-    `lifespan.startup.failed`, and where there is no lifespan requests pass untouched.
+    Frameworks construct middleware late, so wrong rules are not raised here: they are logged and answer
+    `lifespan.startup.failed`; without a lifespan requests pass untouched.
 
     Args:
         app: the app.
         rules: text, `Rule`, a list of either, or a `Scenario`; None for the rules of the environment.
-        seed: the seed; by default the scenario's or the environment's, else one is chosen and logged.
+        seed: the seed; by default the scenario's or the environment's, otherwise a new one, which is logged.
         injector: an injector of your own, instead of rules.
 
     Returns:
@@ -133,7 +141,7 @@ async def exchange(
     assert request is not None
     if plan.services.record_all and action.entry is not None and request.has_body and runs_app(action):
         action.entry.seen = SeenBody(request.body_digest(plan.origin[2]), request.content_length)
-        receive = _overheard(receive, action.entry.seen)
+        receive = _overheard(receive, action.entry.seen, action.entry)
     if isinstance(action, Pass):
         await _pass(app, scope, receive, send, plan, action)
         return
@@ -147,8 +155,9 @@ async def exchange(
                 try:
                     body, heard = await _body_at_hand(receive, plan, action, request)
                 except BaseException as error:
-                    undo(plan, action.entry, "failed")
-                    if isinstance(error, ClientGone):
+                    gone = isinstance(error, ClientGone)
+                    undo(plan, action.entry, "failed", left=gone)
+                    if gone:
                         return
                     raise
                 if body is None:
@@ -218,8 +227,8 @@ async def _first_message(receive: Receive, plan: Plan) -> Heard:
     return message, end - clock()
 
 
-def _overheard(receive: Receive, seen: SeenBody) -> Receive:
-    """`receive` with the request's body noted as the app reads it."""
+def _overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:
+    """`receive` with the request's body noted as the app reads it, and a client that breaks off its upload."""
 
     async def overhear() -> Message:
         message = await receive()
@@ -227,6 +236,8 @@ def _overheard(receive: Receive, seen: SeenBody) -> Receive:
             seen.feed(message.get("body", b""))
             if not message.get("more_body"):
                 seen.feed(b"")
+        elif seen.body is None and entry.answered is None:
+            entry.left = True
         return message
 
     # Who watches the exchange for its end looks at the server's object behind `receive`.
@@ -249,6 +260,12 @@ async def _watched(app: ASGIApp, scope: Scope, receive: Receive, send: Send, ent
     """The app's answer untouched, with its status and time noted when it starts."""
     started = False
 
+    def look() -> None:
+        if may_have_left(entry):
+            from faultinject.adapters.asgi_wait import has_left
+
+            entry.left = has_left(scope, receive, send)
+
     async def watch(message: Message) -> None:
         nonlocal started
         if message["type"] == "http.response.start" and not started:
@@ -256,15 +273,19 @@ async def _watched(app: ASGIApp, scope: Scope, receive: Receive, send: Send, ent
             headers = message.get("headers", ())
             # What can be looked at once only is the server's.
             entry.saw(message["status"], headers if isinstance(headers, list | tuple) else ())
+            look()
             entry.write(did, applied=True)
         await send(message)
 
     # An app that knows its client's own `send` need send it no more than the start.
     vars(watch)["passes_to"] = send
+    # Who looks for the connection finds it by the server's object behind `send`.
+    vars(watch)["__self__"] = getattr(send, "__self__", None)
     try:
         await app(scope, receive, watch)
     finally:
         if not started:
+            look()
             entry.write(did, answered=False, applied=True)
 
 
@@ -303,7 +324,7 @@ async def _forward(
         listener = Listener(receive, tasks)
         try:
             # A client that loses its patience has met the fault; what it asked for takes place all the same.
-            await listener.wait(plan, action.delay, listens=not request.expects_continue)
+            entry.left = not await listener.wait(plan, action.delay, listens=not request.expects_continue)
         except BaseException as error:
             if transform is None and _is_impatient(error, scope):
                 entry.write("delayed")

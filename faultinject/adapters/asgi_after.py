@@ -76,6 +76,7 @@ class AppAnswer:
                 await self._send(message)
                 return
             headers = message.get("headers", ())
+            self._action.entry.app_status = message["status"]
             self._headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
             self._started.set()
         elif kind in ("http.response.body", "http.response.pathsend", "http.response.zerocopysend"):
@@ -127,6 +128,7 @@ class AppAnswer:
         action, responder, listener = self._action, self.responder, self._listener
         delay = delay_before(action, None if responder is None else responder.end)
         if (delay and not await listener.wait(self._plan, delay)) or listener.gone:
+            self._action.entry.left = True
             self.undo("failed")
             return
         self.settled = True

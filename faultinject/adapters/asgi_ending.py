@@ -176,7 +176,7 @@ async def drain_or_fail(
         body = await drain(hear, plan, request, action.listing, heard, action.answer.upto, kept)
         action.answer_keys()
     except ClientGone:
-        undo(plan, entry, "failed")
+        undo(plan, entry, "failed", left=True)
         return None
     except Exception as error:
         # The body is half read: neither the app nor the vendor's answer makes sense any more.

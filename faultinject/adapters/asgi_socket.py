@@ -87,7 +87,7 @@ class SocketResponder:
                 try:
                     listens = drains or not self._request.has_body
                     if not await listener.wait(plan, delay, listens=listens):
-                        undo(plan, entry, "failed")
+                        undo(plan, entry, "failed", left=True)
                         return
                 except BaseException:
                     undo(plan, entry, "failed")
@@ -193,7 +193,11 @@ class SocketResponder:
         connection = of_scope(self._scope, self._send)
         with connection or nullcontext():
             # One that still has an earlier answer to read gets this one behind it.
-            late = connection is not None and not self._request.http2 and not await delivered(connection)
+            late = (
+                connection is not None
+                and not self._request.http2
+                and not await delivered(connection, self._plan)
+            )
             if end.held is not None:
                 entry.write(end.how, answered=False, last=False, body=body, applied=applied)
                 seconds = self._action.delay + end.held
@@ -228,7 +232,7 @@ class SocketResponder:
         if connection is None:
             return False
         with connection:
-            if connection.encrypted or not await delivered(connection):
+            if connection.encrypted or not await delivered(connection, self._plan):
                 return False
             action.entry.write(did, body=body, applied=applied)
             head = exact.write(headers, self._plan.services.clock())

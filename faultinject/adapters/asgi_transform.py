@@ -17,7 +17,7 @@ from faultinject.adapters.lingering import end
 from faultinject.adapters.transforming import Shaping
 from faultinject.engine.answers import marked, marked_bytes
 from faultinject.engine.body_transforms import slices
-from faultinject.http.wire import FLUSH, Framing, reason
+from faultinject.http.wire import FLUSH, Framing, length_of, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class ShapedAnswer(Shaping):
         self._send = send
         self._ends = ends_of(receive)
         self._started = self._resets = False
+        self._unsent: Message | None = None
         self._over = False
         self._broken = False
         self._error: Exception | None = None
@@ -108,7 +109,11 @@ class ShapedAnswer(Shaping):
         """Run the app to its end."""
         try:
             try:
-                await app(self._scope, self._receive, self._hand_on)
+                try:
+                    await app(self._scope, self._receive, self._hand_on)
+                finally:
+                    if self._unsent is not None:
+                        await self._send(self._unsent)
             except anyio.get_cancelled_exc_class():
                 self._settle("failed")
                 raise
@@ -140,7 +145,13 @@ class ShapedAnswer(Shaping):
             elif message["type"] == "http.response.start":
                 await self._begin(message)
             elif message["type"] == "http.response.body":
-                await self._change(message.get("body", b""), more=bool(message.get("more_body")))
+                piece, more = message.get("body", b""), bool(message.get("more_body"))
+                if self._unsent is not None:
+                    if not piece and more:
+                        return
+                    start, self._unsent = self._unsent, None
+                    await self._start(start, piece)
+                await self._change(piece, more=more)
             elif self._framing is None:
                 await self._send(message)
         except ClientGone:
@@ -148,19 +159,27 @@ class ShapedAnswer(Shaping):
             self._settle("failed")
 
     async def _begin(self, message: Message) -> None:
-        """Decide how the answer goes: untouched, through the server, or past it."""
+        """Note how the answer begins; what cannot be marked before its body is known waits for its first piece."""
         self._started = True
         headers = message["headers"] = list(message.get("headers", ()))
         self._headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+        if not self._takes(message["status"]):
+            await self._send(message)
+        elif self._may_be_marked and length_of(self._headers) is None:
+            self._unsent = message
+        else:
+            await self._start(message, b"")
+
+    async def _start(self, message: Message, piece: bytes) -> None:
+        """Decide how an answer that begins with that piece goes: through the server, or past it."""
         transform, status = self._transform, message["status"]
-        takes = self._takes(status)
-        if takes and self._is_marked():
+        if self._is_marked(piece):
             self._headers = marked(self._headers, self._entry.rule or "")
-            message = {**message, "headers": marked_bytes(headers, self._entry.rule or "")}
-        if takes and (transform.cuts or transform.slow) and not self._inside:
+            message = {**message, "headers": marked_bytes(message["headers"], self._entry.rule or "")}
+        if (transform.cuts or transform.slow) and not self._inside:
             self._connection = of_scope(self._scope, self._send)
             past = self._goes_past("") if transform.cuts else None
-            if past is not None and await delivered(past):
+            if past is not None and await delivered(past, self._plan):
                 self._framing = Framing(
                     f"{status} {reason(status)}",
                     self._headers,
@@ -245,12 +264,12 @@ class ShapedAnswer(Shaping):
             return
         if self._framing is None:
             await anyio.sleep(FLUSH)
-            if self._connection is None or not await delivered(self._connection):
+            if self._connection is None or not await delivered(self._connection, self._plan):
                 # Most servers close the connection then, though they log it.
                 self._error = ConnectionAbortedError("answer cut by faultinject")
                 return
         found, resets = self._connection, self._resets or self._transform.how == "reset"
-        if not resets or found is None or not await delivered(found):
+        if not resets or found is None or not await delivered(found, self._plan):
             self._close()
         else:
             self._broken = True

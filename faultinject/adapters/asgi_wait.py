@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.connection import Connection
-    from faultinject.adapters.types import Heard, Message, Receive
+    from faultinject.adapters.types import Heard, Message, Receive, Scope, Send
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
     from faultinject.engine.types import Body
@@ -104,6 +104,19 @@ async def pause(plan: Plan, seconds: float, ends: Ends, connection: Connection |
             if connection is not None and connection.left(0):
                 return
             await wait.sleep(min(left, until_expiry(plan)))
+
+
+def has_left(scope: Scope, receive: Receive, send: Send) -> bool:
+    """Whether the client has left, as its server has noticed or its connection shows."""
+    from contextlib import nullcontext
+
+    from faultinject.adapters.connection import of_scope
+
+    # https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `RequestResponseCycle`
+    if getattr(getattr(receive, "__self__", None), "disconnected", False):
+        return True
+    with of_scope(scope, send) or nullcontext() as connection:
+        return connection is not None and connection.left(0)
 
 
 class Ends:
@@ -234,9 +247,9 @@ class Listener(Ends):
                 wake()
 
 
-async def delivered(connection: Connection) -> bool:
+async def delivered(connection: Connection, plan: Plan) -> bool:
     """Wait until the client has all that was sent to it before; no when it takes nothing of that for a while."""
-    steps = until_delivered(connection)
+    steps = until_delivered(connection, plan.services.monotonic)
     while True:
         try:
             seconds = next(steps)

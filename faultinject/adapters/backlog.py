@@ -9,7 +9,6 @@ connection, its client has everything that was sent before.
 from __future__ import annotations
 
 from functools import partial
-from time import monotonic
 
 from faultinject.adapters.closing import is_filled, layers_of
 
@@ -51,11 +50,12 @@ _LOOKS = 4
 _MOST_LAYERS = 4
 
 
-def until_delivered(connection: Sending) -> Generator[float, None, bool]:
+def until_delivered(connection: Sending, monotonic: Callable[[], float]) -> Generator[float, None, bool]:
     """Wait until a client has all that was sent to it before.
 
     Args:
         connection: the client's.
+        monotonic: the clock, in seconds.
 
     Yields:
         Seconds after which to go on.

@@ -26,8 +26,8 @@ READ = "read"
 """What is left of the body is read behind the answer, and the connection is closed where the server says so itself."""
 TRIED = "tried"
 """The answer says `Connection: close` unless the server refuses that; nothing shows whether it does, nor whether it closes."""
-OUR_SERVER = "faultinject.server"
-"""What the package's own server puts into an environ."""
+OUR_SERVER = "faultinject.receive"
+"""In the environ of a WSGI app that `serve` has put behind uvicorn: uvicorn's `receive`."""
 _MOST_LAYERS = 32
 
 
@@ -40,7 +40,7 @@ def in_step_wsgi(environ: Mapping[str, Any], start_response: Callable[..., Any],
         broken: reading was given up in the middle, so the rest is not to be waited for.
     """
     if OUR_SERVER in environ:
-        return True  # it reads what is left, or closes the connection and says so
+        return in_step_asgi(environ["asgi.scope"], environ[OUR_SERVER], start_response, broken=broken)
     if is_at_hand(environ):
         return True
     request = _cheroot(start_response)
@@ -74,6 +74,9 @@ def tell_wsgi(
     Returns:
         How the client is told: `SAID`, `HEADER`, `BEHIND` or `TRIED`; or `READ`.
     """
+    if OUR_SERVER in environ:
+        environ[OUR_SERVER].__self__.keep_alive = False
+        return SAID
     exchange = _exchange(start_response)
     request = _cheroot(start_response)
     if readable and request is not None:
@@ -96,7 +99,7 @@ def tell_wsgi(
         channel.requests[0].headers["CONNECTION"] = "close"  # type: ignore[union-attr]
         return SAID
     if "werkzeug.socket" in environ:
-        return HEADER if OUR_SERVER in environ else SAID
+        return SAID
     software = environ.get("SERVER_SOFTWARE", "")
     # What runs in an ASGI server passes its headers on.
     hears = "uwsgi.version" in environ or "asgi.scope" in environ or software == "Granian"

@@ -45,8 +45,6 @@ NATIVE = True  # servers' own handles
 UNSPEC = sys.platform == "linux"  # connect() to no address ends a TCP connection with an RST
 LINGER = True  # the last close() of a connection that lingers 0 seconds, too
 
-POLLRDHUP = getattr(select, "POLLRDHUP", 0)  # tells that the client left, whatever is still unread
-
 _GONE = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
 _NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
 # FIN_WAIT1 and FIN_WAIT2 in Linux' include/net/tcp_states.h; others count in another way.
@@ -244,8 +242,8 @@ class Connection:
         """
         if self.fileno() < 0:
             return True
-        if POLLRDHUP:
-            return bool(self._poll(POLLRDHUP, seconds, alarm))
+        if leaves := getattr(select, "POLLRDHUP", 0):  # it tells that, whatever is still unread
+            return bool(self._poll(leaves, seconds, alarm))
         end = monotonic() + min(seconds, seconds if alarm < 0 else _SLICE)
         while got := self._poll(select.POLLIN, end - monotonic()):
             if got & _GONE or self._at_end():

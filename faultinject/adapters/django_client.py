@@ -8,7 +8,7 @@ from faultinject.adapters import asgi, wsgi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
     from typing import Any
 
     from faultinject.adapters.types import Environ, Message, Receive, Scope, Send, Start
@@ -22,14 +22,16 @@ def wrap(handler: Callable[[Environ], Any], injector: Injector) -> Callable[[Env
     def call(environ: Environ) -> Any:
         response: Any = None
         own: Iterable[bytes] | None = None
+        headers: Headers = []
         started: list[Any] = []
 
         def app(environ: Environ, start_response: Start) -> Iterable[bytes]:
-            nonlocal response, own
+            nonlocal response, own, headers
             response = handler(environ)
             # The handler has closed the response: a second time would close the test's database as well.
-            own = response.streaming_content if response.streaming else list(response)
-            start_response(f"{response.status_code} {response.reason_phrase}", _headers(response))
+            own = _Stream(response) if response.streaming else list(response)
+            headers = _headers(response)
+            start_response(f"{response.status_code} {response.reason_phrase}", headers)
             return own
 
         def start_response(status: str, headers: Headers, *_: object) -> Callable[[bytes], object]:
@@ -38,6 +40,10 @@ def wrap(handler: Callable[[Environ], Any], injector: Injector) -> Callable[[Env
 
         result = wsgi.wrap(app, injector)(environ, start_response)
         if result is own:
+            if started[1] is not headers:  # it was late, and says so
+                for name, value in started[1]:
+                    if name.lower() != "set-cookie":
+                        response[name] = value
             return response
         try:
             content = b"".join(result)
@@ -79,8 +85,11 @@ def wrap_async(
             await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
             if untouched:
                 return  # the client gets what the handler gave, unread
-            async for piece in _pieces(response):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            try:
+                async for piece in _pieces(response):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            finally:
+                await _end(response)
             await send({"type": "http.response.body"})
 
         body = scope.get("_body_file")
@@ -115,6 +124,29 @@ def wrap_async(
         return answer
 
     return call
+
+
+class _Stream:
+    """The body of a response that streams, which ends as under a server, also where it is not read to its end."""
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._response)
+
+    def close(self) -> None:
+        """Do what Django's handler does behind the last piece, unless it has."""
+        from asgiref.sync import async_to_sync
+
+        async_to_sync(_end)(self._response)
+
+
+async def _end(response: Any) -> None:
+    """Do what Django's handler does behind the last piece, unless it has."""
+    if response.streaming:
+        iterator = response._iterator  # noqa: SLF001 - nothing public ends it
+        await iterator.aclose() if response.is_async else iterator.close()
 
 
 def _as_servers_have_it(scope: Scope) -> Scope:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DECIDED = "faultinject.decided"
 """In environ or scope: an outer middleware has decided this request."""
+SOONEST = 0.05
+"""Seconds within which no client loses its patience."""
 NOTED = "faultinject.noted"
 """In environ or scope: the journals that have noted this request though no rule matched."""
 
@@ -25,11 +27,28 @@ class ClientGone(Exception):
     """The client left before it had sent its whole request."""
 
 
-def undo(plan: Plan, entry: Entry, did: str, *, applied: bool = False, status: int | None = None) -> None:
+def undo(
+    plan: Plan,
+    entry: Entry,
+    did: str,
+    *,
+    applied: bool = False,
+    status: int | None = None,
+    left: bool = False,
+) -> None:
     """A fault that was decided on is not carried out: its take goes back, and the journal says why.
 
     The status of the app's own answer is told only where every request is noted, as with requests that pass.
+
+    Args:
+        plan: the plan that decided.
+        entry: of the request.
+        did: the outcome's word.
+        applied: whether the app ran.
+        status: of the app's own answer, which starts now.
+        left: whether the client has left.
     """
+    entry.left = entry.left or left
     if entry.take is not None:
         plan.counts.give_back(entry.take)
         entry.take = None
@@ -49,6 +68,15 @@ def delay_before(action: Respond, end: Disconnect | None) -> float:
 def ended_before(body: Body | None, size: int) -> bool:
     """Whether a request's body was at its end before so many bytes of it were read; None: it has no end that shows."""
     return body is None or (body[2] and (body[0] < size or not body[0]))
+
+
+def may_have_left(entry: Entry) -> bool:
+    """Whether it is worth a look if the client still waits for an answer that starts now.
+
+    Nobody gives up so soon, unless it breaks off in the middle of its upload.
+    """
+    late = entry.services.monotonic() - entry.arrived >= SOONEST
+    return not entry.left and (late or (entry.seen is not None and entry.seen.body is None))
 
 
 def runs_app(action: Action) -> bool:

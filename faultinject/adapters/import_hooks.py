@@ -11,8 +11,8 @@ import sys
 
 from faultinject.adapters import asgi, wsgi
 from faultinject.adapters.install import interface_of
-from faultinject.adapters.mounting import mounted
-from faultinject.adapters.patch import BRIDGES, PLACES, carry
+from faultinject.adapters.mounting import is_own, mounted
+from faultinject.adapters.patch import BRIDGES, PLACES, carry, faulting
 from faultinject.exceptions import UnsupportedServer
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import refuse_eventlet
@@ -20,7 +20,7 @@ from faultinject.journal import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from types import ModuleType
     from typing import Any
 
@@ -56,19 +56,12 @@ def hook() -> None:
 
 def _framework(injector: Injector) -> Callable[[ModuleType], None]:
     def put_on(module: ModuleType) -> None:
+        import wrapt
+
         for name, around in PLACES[module.__name__]:
-            _put_around(module, name, around, injector)
+            wrapt.wrap_function_wrapper(module, f"{name}.__call__", faulting(around, lambda: injector))
 
     return put_on
-
-
-def _put_around(module: ModuleType, name: str, around: Call, injector: Injector) -> None:
-    import wrapt
-
-    def call(wrapped: Call, _: object, args: tuple[Any, ...], keys: Mapping[str, Any]) -> Any:
-        return around(wrapped, injector)(*args, **keys)
-
-    wrapt.wrap_function_wrapper(module, f"{name}.__call__", call)
 
 
 def _server(injector: Injector) -> Callable[[ModuleType], None]:
@@ -98,7 +91,7 @@ def _server(injector: Injector) -> Callable[[ModuleType], None]:
 
 def _around(app: Any, injector: Injector) -> Any:
     """An app with faults; what is not told to be WSGI or ASGI is the server's own affair."""
-    if isinstance(getattr(app, "injector", None), Injector):
+    if is_own(app) or isinstance(getattr(app, "injector", None), Injector):
         return app
     try:
         refuse_eventlet()
@@ -147,7 +140,8 @@ def _loaded(injector: Injector) -> Wrapper:
 
     def wrapper(wrapped: Call, config: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
         result = wrapped(*args, **keys)
-        config.loaded_app = mounted(asgi.wrap(config.loaded_app, injector), injector, "asgi")
+        if not is_own(config.app):
+            config.loaded_app = mounted(asgi.wrap(config.loaded_app, injector), injector, "asgi")
         return result
 
     return wrapper

@@ -31,28 +31,28 @@ def install(
     injector: Injector | None = None,
     interface: Interface | None = None,
 ) -> App:
-    """Put faults around an app, if they are switched on; else the very object comes back untouched.
+    """Put faults around an app, if they are switched on; otherwise return the same object untouched.
 
-    Flask, Starlette and FastAPI apps are changed in place; any other WSGI or ASGI callable is returned wrapped.
-    Faults sit outside everything that the app does; on Starlette and FastAPI also outside middleware that is added
-    later. What is put around Flask's `app.wsgi_app` afterwards, such as `ProxyFix`, stands outside of the faults.
-    Installing twice does not inject twice: with rules, the second replaces the first's.
+    Flask, Starlette and FastAPI apps are changed in place; any other WSGI or ASGI callable is returned wrapped. Faults
+    sit outside the whole app; on Starlette and FastAPI also outside middleware that is added later. Middleware that is
+    put around Flask's `app.wsgi_app` afterwards, such as `ProxyFix`, is outside the faults. Installing twice does not
+    inject twice: with rules, the second replaces the first's.
 
     Args:
         app: a Flask, Starlette or FastAPI app, or any WSGI or ASGI callable.
         rules: text, `Rule`, a list of either, or a `Scenario`; None for those of the environment. Apps with the
             environment's rules share one injector: `times=5` is five in all.
-        seed: the seed; by default the scenario's or the environment's, else one is chosen and logged.
-        enabled: None: `FAULTINJECT_ENABLED` decides; yes or no otherwise (`FAULTINJECT_ENABLED=0` stands above).
+        seed: the seed; by default the scenario's or the environment's, otherwise a new one, which is logged.
+        enabled: None: `FAULTINJECT_ENABLED` decides; yes or no otherwise (`FAULTINJECT_ENABLED=0` overrides it).
         injector: an injector of your own, instead of rules.
-        interface: `wsgi` or `asgi` where the callable itself does not tell.
+        interface: `wsgi` or `asgi`, if the callable itself does not show it.
 
     Raises:
         ConfigurationError: rules or variables are wrong.
         UnsupportedServer: this process runs under eventlet.
         TypeError: `app` is a class or an app factory.
 
-    Where faults are off, `app` is not even looked at.
+    While faults are off, `app` is not inspected.
     """
     says = _switched_on()
     if says is False or not (says if enabled is None else enabled):
@@ -86,6 +86,15 @@ def _switched_on() -> bool | None:
     from faultinject.rules.environment import is_switched_on
 
     return is_switched_on(os.environ)
+
+
+def forget() -> None:
+    """Let `install` do as in a process that has just begun: the environment has made no injector, and is looked at anew."""
+    global _looked  # noqa: PLW0603
+    from faultinject.injector import lookup
+
+    _looked = False
+    lookup.forget()
 
 
 def _say_what_was_meant(*, rules_given: bool) -> None:

@@ -1,6 +1,6 @@
 """Where an app gets its control API, if somebody asked for one.
 
-The API stands above the adapters, so nothing here knows it but its name, by which it is loaded when it is wanted: as
+The API is a layer above the adapters, so nothing here knows it but its name, by which it is loaded when it is wanted: as
 `faultinject/__init__.py` has its public names. What is not asked for costs one look when the app is installed.
 """
 
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from faultinject.injector.injector import Injector
 
 PLACE = "faultinject.control.mount"
+PATHS: set[str] = set()
+"""Below which apps of this process have their control API."""
 
 
 def mounted(app: Any, injector: Injector, kind: str) -> Any:
@@ -28,6 +31,7 @@ def mounted(app: Any, injector: Injector, kind: str) -> Any:
     """
     if injector.control is None:
         return app
+    PATHS.add(injector.control.path)
     from importlib import import_module
 
     return import_module(PLACE).mount(app, injector, kind)
@@ -42,4 +46,31 @@ def check(injector: Injector, kind: str) -> None:
     if injector.control is not None:
         from importlib import import_module
 
+        PATHS.add(injector.control.path)
         import_module(PLACE).check_installed(injector.control, kind)
+
+
+def is_own(app: Any) -> bool:
+    """Whether a server's app is no target of faults: one of ours that says so, or the metrics of prometheus_client."""
+    module = getattr(app, "__module__", None)
+    return getattr(app, "never_faulted", False) is True or str(module).startswith("prometheus_client.")
+
+
+def is_for_control(place: Mapping[str, Any]) -> bool:
+    """Whether a request is for the control API below a path of the app that is called; `place` is environ or scope.
+
+    Where a framework's class is patched, the faults stand outside of what `install()` has put inside its apps.
+    """
+    if not PATHS:
+        return False
+    from faultinject.vendors.addressing import split_mount
+
+    path = place.get("PATH_INFO")
+    if path is None:
+        path = split_mount(place.get("root_path") or "", place.get("path", ""))[1]
+    return any(is_below(each, path) for each in PATHS)
+
+
+def is_below(path: str, asked: str) -> bool:
+    """Whether a path is the control API's, or below it; an empty one is that of an API on an address of its own."""
+    return bool(path) and asked.startswith(path) and asked[len(path) : len(path) + 1] in ("", "/")

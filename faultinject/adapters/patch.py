@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faultinject.adapters import asgi, django_client, wsgi
 from faultinject.adapters.driving import DECIDED, NOTED
+from faultinject.adapters.mounting import is_for_control
 from faultinject.injector import instances
 from faultinject.injector.injector import Injector
 from faultinject.rules.scenario import Scenario
@@ -36,6 +37,24 @@ BRIDGES: dict[str, str] = {
 """By module: what makes an environ of a scope, or a scope of an environ, where an app of one kind holds another."""
 
 _carrying: set[str] = set()
+
+
+def faulting(around: Callable[..., Any], injector: Callable[[], Injector | None]) -> Callable[..., Any]:
+    """What stands in the place of a framework's `__call__`, for wrapt.
+
+    Args:
+        around: puts faults around a callable.
+        injector: gives the one that is asked now; None asks nobody.
+    """
+
+    def call(wrapped: Any, _: object, args: tuple[Any, ...], keys: Mapping[str, Any]) -> Any:
+        found = injector()
+        # Without any, uvicorn asks whether the app is a factory.
+        asked = [*args, *keys.values()][:1]
+        inner = wrapped if found is None or any(map(is_for_control, asked)) else around(wrapped, found)
+        return inner(*args, **keys)
+
+    return call
 
 
 def carry(module: ModuleType) -> None:
@@ -89,12 +108,7 @@ class Patch:
         framework = getattr(module, name)
         original = vars(framework)["__call__"]
 
-        def call(wrapped: Any, _: object, args: tuple[Any, ...], keys: Mapping[str, Any]) -> Any:
-            injector = self._injector
-            inner = wrapped if injector is None else around(wrapped, injector)
-            return inner(*args, **keys)
-
-        wrapt.wrap_function_wrapper(module, f"{name}.__call__", call)
+        wrapt.wrap_function_wrapper(module, f"{name}.__call__", faulting(around, lambda: self._injector))
         self._patched.append((framework, original, vars(framework)["__call__"]))
 
     def undo(self) -> None:

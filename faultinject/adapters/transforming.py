@@ -74,9 +74,15 @@ class Shaping:
             entry.write(transform.did, applied=self._applied, body=self._body, last=False)
         return True
 
-    def _is_marked(self) -> bool:
-        """Whether the answer that something is done to still lacks the mark: a documented error has its own."""
+    @property
+    def _may_be_marked(self) -> bool:
+        """Whether the answer may get the mark: a documented error has its own."""
         return self._applied and self._plan.services.marked
+
+    def _is_marked(self, piece: bytes) -> bool:
+        """Whether the answer gets the mark: something will be done to its body, which begins with that piece."""
+        known = length_of(self._headers) is not None
+        return self._may_be_marked and (known or self._transform.begins_with(piece))
 
     def _goes_past(self, status_line: str) -> Connection | None:
         """The connection, if the answer may be written on it."""
@@ -101,14 +107,22 @@ class Shaping:
         return self._began + self._sent / rate - now
 
     def _settle(self, otherwise: str = "nothing_to_cut") -> None:
-        """Tell the journal how it ended; `otherwise` is for a body that nothing was done to."""
+        """Tell the journal how it ended.
+
+        Args:
+            otherwise: the outcome's word for a body that nothing was done to; `failed`: the client has left.
+        """
         if self._settled:
             return
         self._settled = True
         entry = self._entry
+        entry.left = entry.left or otherwise == "failed"
         if self._transform.touched:
             entry.response_bytes = self._sent
             entry.write(self._did(), applied=self._applied, body=self._body)
+        elif not self._applied and otherwise == "nothing_to_cut":
+            # A documented error that went out whole.
+            entry.write("answered", body=self._body)
         else:
             undo(self._plan, entry, otherwise, applied=self._applied, status=entry.status)
 

@@ -11,6 +11,7 @@ from faultinject.adapters.driving import (
     delay_before,
     ended_before,
     first_to_note,
+    may_have_left,
     runs_app,
     skipped,
     undo,
@@ -48,7 +49,7 @@ def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every fram
     Args:
         app: the app.
         rules: text, `Rule`, a list of either, or a `Scenario`; None for the rules of the environment.
-        seed: the seed; by default the scenario's or the environment's, else one is chosen and logged.
+        seed: the seed; by default the scenario's or the environment's, otherwise a new one, which is logged.
         injector: an injector of your own, instead of rules.
 
     Returns:
@@ -185,11 +186,18 @@ def _watched(
     """The app's answer untouched, with its status and time noted when it starts."""
     started = False
 
+    def look() -> None:
+        if may_have_left(entry):
+            from faultinject.adapters.wsgi_wait import has_left
+
+            entry.left = has_left(environ)
+
     def watch(status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
         nonlocal started
         write = start_response(status, headers, *more, **named)
         started = True
         entry.saw(status[:3], headers)
+        look()
         entry.write(did, applied=True)
         return write
 
@@ -197,6 +205,7 @@ def _watched(
         result = app(environ, watch)
     except Exception:
         if not started:
+            look()
             entry.write(did, answered=False, applied=True)
         raise
     if not entry.written:
@@ -233,7 +242,7 @@ def _forward(
         from faultinject.adapters.wsgi_wait import hold
 
         # A client that loses its patience has met the fault; what it asked for takes place all the same.
-        hold(environ, plan, entry, action.delay, met="delayed" if transform is None else "")
+        entry.left = not hold(environ, plan, entry, action.delay, met="delayed" if transform is None else "")
     if transform is not None:
         from faultinject.adapters.wsgi_transform import transform_body
 
@@ -288,7 +297,7 @@ def _respond(
             # The body is half read: neither the app nor the vendor's answer makes sense any more.
             if not isinstance(error, ClientGone):
                 plan.services.failed(error, entry.rule or "")
-            undo(plan, entry, "failed")
+            undo(plan, entry, "failed", left=isinstance(error, ClientGone))
             from faultinject.adapters.wsgi_ending import fail
 
             return fail(environ, start_response, request)

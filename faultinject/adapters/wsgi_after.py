@@ -95,6 +95,7 @@ def respond_after(
     if failed is not None:
         undo(plan, entry, "app_failed", applied=True, status=answer.status)
         return failed
+    entry.app_status = answer.status or None
     action.answer_keys()
     left = not hold(environ, plan, entry, delay_before(action, end), applied=True)
     if answer.cut and end is None:

@@ -93,7 +93,7 @@ class Parting:
                 left = connection.gone(FLUSH)
         try:
             if left:
-                undo(self._plan, entry, "failed", applied=self._applied)
+                undo(self._plan, entry, "failed", applied=self._applied, left=True)
             else:
                 entry.write(self._did, body=self._read, applied=self._applied)
         finally:

@@ -65,7 +65,7 @@ def respond_past_server(
             raise _error(end, entry)
         connection = of_environ(environ)
         if connection is not None:
-            if delivered(connection):
+            if delivered(connection, plan):
                 _break(connection, plan, end, action.delay, body, applied=applied)
                 return dead(environ, start_response)
             connection.release()
@@ -100,7 +100,7 @@ def respond_past_server(
         connection = None if in_process(environ) or request.http2 else of_environ(environ)
         if connection is not None:
             with connection:
-                if not connection.encrypted and delivered(connection):
+                if not connection.encrypted and delivered(connection, plan):
                     entry.write(did, body=body, applied=applied)
                     with suppress(OSError):
                         send_all(connection, answer.exact.write(headers, plan.services.clock()) + action.body)
@@ -155,11 +155,11 @@ def end_at_parting(
     environ: Environ, start_response: Start, plan: Plan, end: Disconnect, *, applied: bool = False
 ) -> Iterable[bytes]:
     """End the connection of a client that has ended its side during a delay: in doubt nobody has met that."""
-    undo(plan, end.entry, "failed", applied=applied)
+    undo(plan, end.entry, "failed", applied=applied, left=True)
     connection = of_environ(environ)
     if connection is not None:
         with connection:
-            if delivered(connection):
+            if delivered(connection, plan):
                 connection.take_over()
                 if end.how == "reset":
                     connection.reset()

@@ -44,7 +44,7 @@ def _refusing(start_response: Start, why: str) -> Start:
 
 
 def watched(app: WSGIApp, watch: Watch) -> WSGIApp:
-    """The app, each answer of which is noted when it begins."""
+    """The app, each answer of which is noted when it begins, and when it breaks off."""
 
     def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:
         seen = Seen(environ, watch)
@@ -59,14 +59,21 @@ def watched(app: WSGIApp, watch: Watch) -> WSGIApp:
         except Exception as error:
             seen.fail(error)
             raise
-        # A generator begins its answer when the server asks for the first piece.
-        return result if seen.begun else Beginning(result, seen)
+        return Watched(result, seen) if _runs(result, environ) or not seen.begun else result
 
     return serve
 
 
-class Beginning:
-    """What an app returned that has not begun its answer: it may still raise instead."""
+def _runs(result: Iterable[bytes], environ: Environ) -> bool:
+    """Whether the app goes on while its answer is read: neither a list, nor a file, which the server may send by itself."""
+    wrapper = environ.get("wsgi.file_wrapper")
+    if isinstance(wrapper, type) and isinstance(result, wrapper):
+        return False
+    return hasattr(result, "__iter__") and not hasattr(result, "__len__")
+
+
+class Watched:
+    """What an app returned that may still raise: before its answer begins, as a generator does, or in its middle."""
 
     def __init__(self, result: Iterable[bytes], seen: Seen) -> None:
         self._result = result

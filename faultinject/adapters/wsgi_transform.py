@@ -111,7 +111,7 @@ class ShapedAnswer(Shaping):
             self._pieces = iter(self._result)
             while not self._first and (piece := self._next()) is not None:
                 self._first = piece
-            self._begin()
+            self._begin(self._first)
             if self._framing is None:
                 if self._transform.slow and not self._passes:
                     self._entry.held = True
@@ -181,12 +181,14 @@ class ShapedAnswer(Shaping):
 
     def _write(self, piece: bytes) -> None:
         """Stands in for the server's `write`, which only old apps use."""
+        if not piece:
+            return
         try:
-            self._begin()
+            self._begin(piece)
             write = self._server_write or self._send_framed
             if self._passes:
                 write(piece)
-            elif piece and not self._transform.done:
+            elif not self._transform.done:
                 for part in self._transformed(piece):
                     write(part)
         except ClientGone as error:
@@ -197,20 +199,20 @@ class ShapedAnswer(Shaping):
         piece: bytes | None = self._call(next, self._pieces, None)
         return piece
 
-    def _begin(self) -> None:
-        """Decide, once, how the answer goes: untouched, through the server, or past it."""
+    def _begin(self, piece: bytes) -> None:
+        """Decide, once, how the answer that begins with that piece goes: untouched, through the server, or past it."""
         if self._framing is not None or self._server_write is not None:
             return
         if not self._status_line:
             raise AssertionError("the app has not called start_response")
         transform = self._transform
         takes = self._takes(int(self._status_line[:3]))
-        if takes and self._is_marked():
+        if takes and self._is_marked(piece):
             self._headers = marked(self._headers, self._entry.rule or "")
         if takes and (transform.cuts or transform.slow) and not self._inside:
             self._connection = of_environ(self._environ)
             past = self._goes_past(self._status_line)
-            if past is not None and delivered(past):
+            if past is not None and delivered(past, self._plan):
                 self._framing = Framing(
                     self._status_line,
                     self._headers,
@@ -246,7 +248,11 @@ class ShapedAnswer(Shaping):
         except Exception:
             # Only the app can fail here; the server below must not answer behind what has gone out.
             self._app_failed()
-        if self._transform.done and self._transform.how == "reset" and delivered(self._connection):
+        if (
+            self._transform.done
+            and self._transform.how == "reset"
+            and delivered(self._connection, self._plan)
+        ):
             # What is left to the server is a socket whose other end has closed.
             self._connection.take_over()
             self._break(self._connection)
@@ -302,7 +308,9 @@ class ShapedAnswer(Shaping):
         if self._connection is None:
             # What it has not sent by then it may drop, the head included.
             wait(self._plan, FLUSH)
-        if self._connection is None or not (self._connection.gone(FLUSH) or delivered(self._connection)):
+        if self._connection is None or not (
+            self._connection.gone(FLUSH) or delivered(self._connection, self._plan)
+        ):
             # All servers close the connection then, though most of them log it.
             raise ConnectionAbortedError("answer cut by faultinject")
         if self._transform.how == "reset":

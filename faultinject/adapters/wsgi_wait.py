@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from socket import socket
-    from typing import Any
+    from typing import Any, Protocol
 
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import Environ
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import WSGIRequest
     from faultinject.engine.types import Body
-    from faultinject.vendors.multi_delete import Listing
+
+    class Reader(Protocol):
+        """What gets each piece of a body."""
+
+        def feed(self, piece: bytes) -> object:
+            """One more."""
+
 
 _AT_ONCE = 0.001
 
@@ -30,7 +36,7 @@ def drain(
     environ: Environ,
     plan: Plan,
     request: WSGIRequest,
-    listing: Listing | None = None,
+    listing: Reader | None = None,
     upto: int | None = None,
 ) -> Body | None:
     """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
@@ -55,13 +61,19 @@ def drain(
         return None
     reading = BodyReading(environ, plan, request, listing, upto)
     from faultinject.adapters.client_errors import in_process
-    from faultinject.adapters.closing import is_at_hand
+    from faultinject.adapters.closing import OUR_SERVER, is_at_hand
     from faultinject.adapters.connection import of_environ, threads_run
 
     if in_process(environ) or is_at_hand(environ) or not threads_run():
         reading.run()
+    elif OUR_SERVER in environ and (stream := getattr(environ["wsgi.input"], "raw", None)) is not None:
+        stream.allow(LONGEST)  # shutting its socket would end the answer as well
+        try:
+            reading.run()
+        finally:
+            stream.allow(None)
     elif (connection := of_environ(environ)) is not None:
-        with connection, Cutoff(environ, connection, reading):
+        with connection, Cutoff(environ, plan, connection, reading):
             reading.run()
     else:
         reading.run_aside()
@@ -96,7 +108,7 @@ class BodyReading:
         environ: Environ,
         plan: Plan,
         request: WSGIRequest,
-        listing: Listing | None,
+        listing: Reader | None,
         upto: int | None = None,
     ) -> None:
         length = request.content_length
@@ -109,6 +121,7 @@ class BodyReading:
         self._upto = upto
         self._listing = listing
         self._clock = plan.services.monotonic
+        self._rest = plan.services.rest
         self._digest = request.body_digest(plan.origin[2])
         self._whole = False
         self._lock = allocate_lock()
@@ -178,7 +191,7 @@ class BodyReading:
         except RuntimeError:  # no more threads
             self.run()
             return
-        reader.join(LONGEST)
+        self._rest(LONGEST, reader.join)
         if reader.is_alive():
             self.stop()
         elif raised:
@@ -193,13 +206,15 @@ class Cutoff:
 
     Args:
         environ: of the request.
+        plan: the plan that decided.
         connection: the request's.
         reading: stopped then.
     """
 
-    def __init__(self, environ: Environ, connection: Connection, reading: BodyReading) -> None:
+    def __init__(self, environ: Environ, plan: Plan, connection: Connection, reading: BodyReading) -> None:
         from threading import Event
 
+        self._rest = plan.services.rest
         self._connection = connection
         self._reading = reading
         self._over = Event()
@@ -225,7 +240,7 @@ class Cutoff:
                 self._handle.settimeout(self._patience)
 
     def _run(self) -> None:
-        self._over.wait(LONGEST)
+        self._rest(LONGEST, self._over.wait)
         with self._lock:  # the connection is ours as long as this is held
             if not self._over.is_set():
                 self._reading.stop()
@@ -317,15 +332,16 @@ class Overheard:
         return piece
 
 
-def delivered(connection: Connection) -> bool:
+def delivered(connection: Connection, plan: Plan) -> bool:
     """Wait until the client has all that was sent to it before; no when it takes nothing of that for a while."""
-    steps = until_delivered(connection)
+    services = plan.services
+    steps = until_delivered(connection, services.monotonic)
     while True:
         try:
             seconds = next(steps)
         except StopIteration as end:
             return bool(end.value)
-        connection.gone(seconds)
+        services.rest(seconds, connection.gone)
 
 
 def hold(
@@ -369,6 +385,16 @@ def wait_for_client(environ: Environ, plan: Plan, seconds: float) -> bool:
         return wait(plan, seconds, connection)
 
 
+def has_left(environ: Environ) -> bool:
+    """Whether the client has left, where the server shows its connection."""
+    from contextlib import nullcontext
+
+    from faultinject.adapters.connection import of_environ
+
+    with of_environ(environ) or nullcontext() as connection:
+        return connection is not None and connection.left(0)
+
+
 def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, reads_on: bool = False) -> bool:
     """Block, never shorter than asked, unless the plan is over or the program ends; no when the client left first.
 
@@ -381,12 +407,13 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, re
         reads_on: whether a client that has only ended its own side is waited with, as one that still reads.
     """
     if seconds > 0:
-        from faultinject.adapters.alarm import Alarm, program_ends, until_expiry
+        from faultinject.adapters.alarm import Alarm, program_ends, until_expiry, until_worker
 
         clock = plan.services.monotonic
         end, endings = clock() + seconds, plan.endings
         with Alarm(plan) as alarm:
             while (left := end - clock()) > 0 and not plan.over(endings) and not program_ends():
-                if alarm.sleep(min(left, until_expiry(plan)), connection, reads_on=reads_on):
+                seconds = min(left, until_expiry(plan), until_worker())
+                if alarm.sleep(seconds, connection, reads_on=reads_on):
                     return False
     return connection is None or not (connection.gone if reads_on else connection.left)(0)

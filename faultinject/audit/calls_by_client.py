@@ -104,7 +104,9 @@ class CallsByClient:
         found = sorted(self._calls.get(client, ()), key=_beginning)
         contrast = self._contrast(client, found)
         keeps_bytes = _keeps_bytes(found)
-        counted, running = [], []
+        counted: list[Call] = []
+        running: list[Call] = []
+        shared: list[Call] = []
         for call in found:
             excused = keeps_bytes and OTHER_BODY in (call.followed, call.follows)
             crosses = call.crossed or _crosses(call)
@@ -112,6 +114,7 @@ class CallsByClient:
                 crosses and not contrast.shows_retries(call.first.method)
             ):
                 self._leave_out(client, "shared")
+                shared.append(call)
             elif call.cut or (call.follows and not excused):
                 self._leave_out(client, "begun earlier")
             elif self._is_habit(call):
@@ -135,6 +138,7 @@ class CallsByClient:
             profile=profile or profiles.detect(agent),
             detected=profile is None,
             left_out=dict(self._left_out.get(client, {})),
+            shared=shared,
             contrast=contrast,
         )
 

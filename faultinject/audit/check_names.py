@@ -6,24 +6,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-FORMER = {
-    "stops": "gives up",
-    "waits": "backoff",
-    "grows": "backoff grows",
-    "bound": "backoff bound",
-    "random": "jitter",
-    "uniform": "full jitter",
-    "spread": "thundering herd",
-    "hint": "retry-after",
-    "junk hint": "malformed retry-after",
-    "unsafe repeat": "non-idempotent retry",
-    "hidden error": "error in 200",
-    "budget": "retry budget",
-    "quota": "retry quota",
-    "one layer": "nested retries",
-}
-"""The checks that had another name before the first release. The old names do nothing but find the new ones."""
-
 
 def names(given: str | Collection[str]) -> Collection[str]:
     """The names in an argument, which may be a single one.
@@ -38,10 +20,10 @@ def instead_of(name: str, known: Collection[str]) -> str:
     """What stands behind `… is not a check`: the check that is meant, else all that there are.
 
     Args:
-        name: what the user wrote, also with what the check is about: `hint: date`.
+        name: what the user wrote, also with what the check is about: `retry-aftr: date`.
         known: the names that would be right.
 
-    >>> instead_of("hint: date", ["retries", "retry-after"])
+    >>> instead_of("retry-aftr: date", ["retries", "retry-after"])
     "; did you mean 'retry-after: date'?"
     >>> instead_of("x", ["retries", "retry-after"])
     '; there are retries and retry-after'
@@ -49,9 +31,7 @@ def instead_of(name: str, known: Collection[str]) -> str:
     from faultinject.rules.values import listed, most_like
 
     check, colon, subject = name.partition(": ")
-    meant = FORMER.get(check)
-    if meant not in known:
-        meant = most_like(check, known)
+    meant = most_like(check, known)
     if meant is None:
         return f"; there are {listed(known, 'and')}"
     return f"; did you mean {in_quotes(meant + colon + subject)}?"

@@ -19,8 +19,6 @@ EVERY = "all"
 """Stands for every check where checks are required."""
 DRIVEN = frozenset(("overlap", "retry budget", "retry quota"))
 """Checks that only a driver's plan can decide: where nobody drives, `all` does not ask for them."""
-NAMED = 6
-"""Checks that a sentence names; of more it says how many."""
 CODES = {"fail": 1, "undecided": 3}
 """What a command exits with; 0 for the other results."""
 
@@ -102,25 +100,42 @@ def conclude(
         strict: whether a warning is a failure.
     """
     driven = any(each.driven for each in evidence)
-    told = _told_once(findings)
-    wrong, doubtful = (_names(told, verdict) for verdict in (FAIL, WARN))
-    missing = [*undecided(findings, require, driven=driven)]
-    also = f"; required but not decided: {_row(missing)}" if missing else ""
-    if wrong or (strict and doubtful):
-        parts = [_say(wrong, "failed")] if wrong else []
-        if strict and doubtful:
-            parts.append(_say(doubtful, "warned (strict: a warning is a failure)"))
-        return Conclusion("fail", FAIL, "; ".join(parts) + also)
+    said = {(each.client, each.check) for each in findings}
+    told = [each for each in findings if each.said_by is None or (each.client, each.said_by) not in said]
+    wrong = [each for verdict in (FAIL, WARN) for each in told if each.verdict == verdict]
+    missing = undecided(findings, require, driven=driven)
+    if wrong and (strict or wrong[0].verdict == FAIL):
+        also = f"; required but not decided: {', '.join(missing)}" if missing else ""
+        stricter = "; strict: a warning is a failure" if wrong[0].verdict == WARN else ""
+        return Conclusion("fail", FAIL, f"{_worst(wrong)}{stricter}{also}")
     if not any(each.verdict != INCONCLUSIVE for each in findings):
         why = _nothing(findings, attempts, calls, evidence, left_out, not_given)
         return Conclusion("undecided", "Nothing could be judged", why)
     if missing:
-        return Conclusion("undecided", "Required but not decided", _row(missing))
-    if doubtful:
-        return Conclusion("warn", WARN, f"no check failed, {_say(doubtful, 'warned')}")
-    passed, unknown = (_names(told, verdict) for verdict in (PASS, INCONCLUSIVE))
-    rest = f", {len(unknown)} not decided" if unknown else ""
-    return Conclusion("pass", PASS, f"{counted(len(passed), 'check')} passed{rest}")
+        return Conclusion("undecided", "Required but not decided", _missing(missing))
+    if wrong:
+        return Conclusion("warn", WARN, _worst(wrong))
+    passed, unknown = (sum(each.verdict == verdict for each in told) for verdict in (PASS, INCONCLUSIVE))
+    rest = f", {unknown} not decided" if unknown else ""
+    return Conclusion("pass", PASS, f"{counted(passed, 'check')} passed{rest}")
+
+
+def _worst(wrong: Sequence[Finding]) -> str:
+    """The first of these findings in words, and how many others there are."""
+    more = f" (and {counted(len(wrong) - 1, 'more finding')})" if len(wrong) > 1 else ""
+    return f"{wrong[0].full_name}: {wrong[0].measured}{more}"
+
+
+def _missing(missing: Mapping[str, Finding | None]) -> str:
+    """The first check that was not decided, why, and what would decide it; and how many others there are."""
+    name, finding = next(iter(missing.items()))
+    why = (
+        "nothing of that kind was seen or promised. Let the client get such an answer, or choose another profile."
+        if finding is None
+        else f"{finding.measured.rstrip('.')}. {finding.action}".rstrip()
+    )
+    more = f" ({counted(len(missing) - 1, 'more check')} too)" if len(missing) > 1 else ""
+    return f"{name}: {why}{more}"
 
 
 def undecided(
@@ -136,7 +151,7 @@ def undecided(
         for finding in asked:
             spared = every and not driven and finding.check in DRIVEN
             if finding.verdict == INCONCLUSIVE and not spared:
-                missing[_name(finding)] = finding
+                missing[finding.full_name] = finding
     return missing
 
 
@@ -160,29 +175,6 @@ def know(ignore: Collection[str], require: Collection[str]) -> None:
     for each in require:
         if {each, each.partition(": ")[0]} & {*ignore}:
             raise ConfigurationError(f"{in_quotes(each)} is both ignored and required")
-
-
-def _told_once(findings: Sequence[Finding]) -> list[Finding]:
-    """Without those that another check says as well."""
-    said = {(each.client, each.check) for each in findings}
-    return [each for each in findings if each.said_by is None or (each.client, each.said_by) not in said]
-
-
-def _names(findings: Sequence[Finding], verdict: str) -> list[str]:
-    return [_name(each) for each in findings if each.verdict == verdict]
-
-
-def _name(finding: Finding) -> str:
-    return finding.name if finding.client is None else f"{finding.name} of {finding.client}"
-
-
-def _say(names: Sequence[str], what: str) -> str:
-    return f"{counted(len(names), 'check')} {what}: {_row(names)}"
-
-
-def _row(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def _nothing(

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from faultinject.audit.lateness import LateTimes
+from faultinject.audit.statistics import median
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from faultinject.audit.crowd import Crowd
     from faultinject.audit.profiles.profile import Profile
     from faultinject.audit.waits import Wait
     from faultinject.journal.calls import Call
 
-UNKNOWN = 0.05
-"""Seconds that a client may spend between two requests where nobody has seen it do so at once."""
-BUSY, TIMES = 0.15, 20
-"""Seconds that a client which does not wait takes at most on a machine that has too much to do (0.11 were seen), and
-how many times its usual turn-around that may be."""
+SHORTEST, UNMEASURED = 0.02, 0.5
+"""Seconds below which no machine tells a wait from none, and by which a wait may be late where nobody has measured it."""
+WORK = 0.005
+"""Seconds that a client takes at most to make one request (Python's urllib: 1.4 ms; boto3: 4 ms)."""
 OUTAGE = 100
 """Calls of one name, all of which failed, that make an outage."""
 FEWEST, RARE = 3, 0.1
@@ -35,34 +34,38 @@ class Turnaround:
         median: the middle one; None where too few were seen.
         p95: 19 of 20 were no longer than this; None likewise.
         n: how many were seen.
-        busy: in a driven run, how long after a call began its first request came while everything went on at once, in
-            nine of ten cases: what a request may be late by; None where nobody drives.
     """
 
     median: float | None = None
     p95: float | None = None
     n: int = 0
-    busy: float | None = None
 
     @property
     def zero(self) -> float:
         """A shorter wait is none, seconds."""
-        return max(0.02, 2 * (self.p95 or 0))
-
-    @property
-    def fast(self) -> float:
-        """A shorter wait may be none, seconds, also where nobody has seen how fast the client is."""
-        return UNKNOWN if self.p95 is None else self.zero
-
-    @property
-    def worst(self) -> float | None:
-        """What a client that does not wait takes at most in the middle of many cases, seconds; None: nobody knows."""
-        return None if self.p95 is None else max(self.zero, min(BUSY, TIMES * self.p95))
+        return max(SHORTEST, 2 * (self.p95 or 0))
 
     @property
     def noise(self) -> float:
-        """The spread that waits of a client without jitter may show, seconds."""
-        return max(0.01, 2 * (self.p95 or 0))
+        """By how much the machine may make a wait longer, seconds: twice the p95, and 0.5 where it was not measured."""
+        return UNMEASURED if self.p95 is None else self.zero
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Calls that a test or a driver tells of, and in which no request was made although they failed.
+
+    Attributes:
+        calls: how many calls there are.
+        silent: how many of them made no request and failed.
+        last: how many of those came behind the last call that made a request.
+        seconds: from the first of these to the last.
+    """
+
+    calls: int = 0
+    silent: int = 0
+    last: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -101,10 +104,11 @@ class Evidence:
         profile: what is promised for the client.
         detected: whether the profile was found by the user agent; who chose it knows what the client is set to.
         left_out: how many calls count for nothing, by reason: `shared`, `open`, ….
+        shared: those of them that were made at the same time for the same object, so that nobody can tell them apart.
         contrast: whether what succeeded was asked for again just as what failed.
-        hedges: whether it sends copies of what is not answered yet, so that on a busy machine one may come behind an answer
-            that its client has not read.
-        late_times: in a driven run, when the machine was seen to be late.
+        hedges: whether it sends copies of what is not answered yet: one may come behind an answer that its client has not
+            read.
+        silence: of the calls that a test or a driver tells of, those in which no request was made.
     """
 
     calls: Sequence[Call]
@@ -115,9 +119,10 @@ class Evidence:
     profile: Profile | None = None
     detected: bool = False
     left_out: dict[str, int] = field(default_factory=dict)
+    shared: Sequence[Call] = ()
     contrast: Contrast = field(default_factory=lambda: Contrast({}))
     hedges: bool = False
-    late_times: LateTimes = field(default_factory=LateTimes)
+    silence: Silence = Silence()
 
     @property
     def everyone(self) -> tuple[Call, ...]:
@@ -153,40 +158,14 @@ class Evidence:
         return by_number(self.waits)
 
     @cached_property
-    def _crowd(self) -> Crowd:
-        from faultinject.audit.crowd import Crowd
+    def _arrivals(self) -> list[float]:
+        return sorted(each.arrived for call in self.everyone for each in call.attempts)
 
-        return Crowd(self.everyone, self.turnaround.p95)
+    def work(self, waits: Sequence[Wait]) -> float:
+        """Seconds of such waits that the client may spend on the requests that it makes meanwhile, in the middle of them."""
 
-    def crowding(self, wait: Wait) -> float:
-        """Seconds of a wait that the client may have spent on its other calls; where `busy` is known, that includes it."""
-        return 0.0 if self.turnaround.busy is not None else self._crowd.added(wait)
+        def requests(wait: Wait) -> int:
+            end = wait.call.attempts[wait.retry].arrived
+            return bisect_left(self._arrivals, end) - bisect_right(self._arrivals, end - wait.seconds)
 
-    def undisturbed(self, waits: Sequence[Wait], fewest: int) -> Sequence[Wait]:
-        """The waits that ended while nothing was seen to be late; all of them, if that would leave fewer than so many."""
-        found = [wait for wait in waits if not self.late_times.disturb(wait)]
-        return found if len(found) >= fewest else waits
-
-    @cached_property
-    def late(self) -> float | None:
-        """How much of nineteen of twenty waits the machine may have made at most, seconds; None where it does not tell."""
-        from faultinject.audit.statistics import p95
-
-        known = [wait.late for wait in self.waits if wait.late is not None]
-        return p95(known) if known and len(known) >= 0.9 * len(self.waits) else None
-
-    @property
-    def doubt(self) -> float:
-        """What the machine may have added to waits, and spread them by, where to underrate it would mislead, seconds.
-
-        A driver measures it; else the machine tells, or the client's own requests do. Where nothing is known it is half
-        a second.
-        """
-        from faultinject.audit.waits import LATEST
-
-        turnaround, late = self.turnaround, self.late
-        if turnaround.busy is not None or (turnaround.p95 is not None and late is None):
-            return UNKNOWN if turnaround.p95 is None else turnaround.noise
-        if late is None:
-            return LATEST
-        return max(UNKNOWN if turnaround.p95 is None else turnaround.noise, late)
+        return min(WORK, self.turnaround.p95 or WORK) * median(list(map(requests, waits)))

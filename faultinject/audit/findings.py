@@ -22,15 +22,18 @@ class Finding:
         check: the check's name, such as `gives up`.
         verdict: `PASS`, `FAIL`, `WARN` or `INCONCLUSIVE`.
         n: how many calls, waits or requests it rests on.
-        message: the measurement, in one line; INCONCLUSIVE says what to add.
+        message: what is so, in one line, with its numbers.
         reference: the document that asks for it, in one line.
-        calls: some of the calls that show it, the most telling first.
-        subject: what it is about where a check looks at several things: `503 SlowDown`, `seconds`; else None.
-        client: whose calls these are, where there was more than one client; else None.
-        said_by: the check whose finding says this as well, so that nobody needs to be told twice; else None.
+        calls: some of the calls that show it, the clearest first.
+        subject: its subject, if a check has several: `503 SlowDown`, `seconds`; otherwise None.
+        client: the client of these calls, if there was more than one; otherwise None.
+        said_by: the check whose finding already says this; otherwise None.
+        action: what to do about it, one imperative sentence; empty for PASS. For INCONCLUSIVE, how to decide it.
     """
 
-    __slots__ = ("calls", "check", "client", "message", "n", "reference", "said_by", "subject", "verdict")
+    __slots__ = (
+        "action", "calls", "check", "client", "message", "n", "reference", "said_by", "subject", "verdict",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Finding:
         subject: str | None = None,
         client: str | None = None,
         said_by: str | None = None,
+        action: str = "",
     ) -> None:
         self.check = check
         self.verdict = verdict
@@ -54,20 +58,37 @@ class Finding:
         self.subject = subject
         self.client = client
         self.said_by = said_by
+        self.action = action
 
     @property
     def name(self) -> str:
-        """The check's name and what it is about: `retry-after: seconds`."""
+        """The check's name and its subject: `retry-after: seconds`."""
         return self.check if self.subject is None else f"{self.check}: {self.subject}"
 
+    @property
+    def full_name(self) -> str:
+        """The same, and whose: `retry-after: seconds of curl/8.1`, if there was more than one client."""
+        return self.name if self.client is None else f"{self.name} of {self.client}"
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it is a failure or a warning."""
+        return self.verdict in (FAIL, WARN)
+
+    @property
+    def measured(self) -> str:
+        """The message, without the subject if it begins with that."""
+        return self.message.removeprefix(f"{self.subject}: ")
+
     def to_dict(self) -> dict[str, object]:
-        """The finding as one object of the JSON report; `client` only where there was more than one."""
+        """The finding as one object of the JSON report; `client` only if there was more than one."""
         found: dict[str, object] = {
             "check": self.check,
             "subject": self.subject,
             "verdict": self.verdict,
             "n": self.n,
             "message": self.message,
+            "action": self.action,
             "reference": self.reference,
             "calls": [each.to_dict() for each in self.calls],
         }

@@ -1,4 +1,4 @@
-"""Attempts become calls: by the client's own id, by its retry marks, else by their looks.
+"""Attempts become calls: by the client's own id, by its retry marks, else by their fingerprint.
 
 ```text
  attempts, in order of arrival                                            what bounds it
@@ -11,14 +11,14 @@
    |  Which open call does the attempt go on with?            a call failed: after `WINDOW`, or twice the
    |    by id:     the call of that id                        longest wait seen, `LONGEST` at most
    |    driven:    the call in the same call window
-   |    by looks:  a call that has failed, of the same        `History` knows the last `WRITES` writes and
+   |    by fingerprint: a failed call of the same             `History` knows the last `WRITES` writes and
    |               principal and with the same body,          reads of `CLIENTS` clients
    |               unless its client has written something
    |               or changed its token in between
    |  If it may be several, or connections take turns, the
    |  calls with that body are shared: those told as well
    v
- OpenCall, one for each call under way                        `CROWD` in a group that goes by looks,
+ OpenCall, one for each call under way                        `CROWD` in a group by fingerprint,
    |                                                          `MANY` attempts in a call
    |  It has succeeded; or its client is quiet for longer
    |  than it ever waited; or its call window has ended
@@ -90,7 +90,7 @@ STALE = 412
 LOCKED_OUT = (401, 403)
 """Answers after which a client may have to log in, wherever that is."""
 
-OTHER_BODY, OTHER_KEY, OTHER_CREDENTIAL, LATER = "other body", "other key", "other credential", "later"
+OTHER_BODY, OTHER_KEY, OTHER_CREDENTIAL = "other body", "other key", "other credential"
 """Why a like request that comes right after a failure may be a retry, and may be none."""
 
 
@@ -236,9 +236,10 @@ class Grouper:
         if before.answered is None:
             return
         gap = attempt.arrived - before.answered
-        agent = client_of(attempt.user_agent)
-        _remember(self._longest, agent, max(gap, self._longest.get(agent, 0.0)))
-        self._patience = max(self._patience, min(2 * gap, LONGEST))
+        if before.kind != "client":  # who waits for a change may do so for long
+            agent = client_of(attempt.user_agent)
+            _remember(self._longest, agent, max(gap, self._longest.get(agent, 0.0)))
+            self._patience = max(self._patience, min(2 * gap, LONGEST))
         if (
             gap < AT_ONCE
             and not (group.own or group.crowded or before.did in BROKEN or is_named(open_call.windows))
@@ -541,9 +542,6 @@ class CallGroup:
             if changed(last, attempt) or written(last, attempt):
                 found.ended = True
                 return None, None
-            if now - found.over >= POLL:
-                found.ended, found.followed = True, LATER
-                return None, LATER
         elif retry is None and changed(last, attempt):
             found.ended, found.followed = True, OTHER_CREDENTIAL
             return None, OTHER_CREDENTIAL
@@ -712,6 +710,8 @@ class OpenCall:
     def in_flight(self, now: float) -> bool:
         """Whether the last attempt has no answer yet, or one that it is a copy of."""
         last = self.attempts[-1]
+        if last.left:
+            return False
         if last.answered is None:
             # Who hangs is not answered, and goes on when it likes; of what passes the answer may not be on record.
             return last.did not in BROKEN and last.injected
@@ -768,7 +768,7 @@ class History:
 
         Args:
             open_call: a call that begins, under an id.
-            looks: its looks.
+            looks: its fingerprint.
 
         Returns:
             Why it may be of the call before; None: it is not, for an SDK's ids tell.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WINDOW = 60.0
 """Seconds after which a like request has nothing to do with the one before."""
 MOST = 50_000
-"""Things asked for in one window that are told apart, and whose intervals are remembered."""
+"""Things asked for in one window that are told apart."""
 SHORTEST = 1e-4
 """Seconds; shorter intervals are as good as equal."""
 NEVER = 10**6
@@ -97,10 +97,7 @@ class Habits:
     def _came_again(self, key: Hashable, thing: _Thing, interval: float) -> None:
         step = _step(interval)
         thing.shortest = min(thing.shortest, step)
-        if key in self._intervals or len(self._intervals) < MOST:
-            self._intervals.setdefault(key, set()).add(step)
-        else:
-            self._forgot = True
+        self._intervals.setdefault(key, set()).add(step)
 
     def _count(self, thing: _Thing) -> None:
         last = thing.last
@@ -123,7 +120,7 @@ class _Thing:
 
 
 def _key(attempt: Attempt) -> Hashable:
-    """What is asked for: by its looks, by whom, and with a body of what length."""
+    """What is asked for: by its fingerprint, by whom, and with a body of what length."""
     return fingerprint(attempt), attempt.principal, attempt.request_bytes
 
 

@@ -19,6 +19,8 @@ _COMMENT = re.compile(r"\([^()]*\)")
 _SPAN = re.compile(r"bytes[= ]([0-9]{1,15})-([0-9]{0,15})")
 _PRODUCT = re.compile(r"[^\s/]+/[vV]?\d\S*")
 
+CORRECTED = 60
+"""Seconds between two offsets of a client's clock from which on it has corrected its clock; a busy machine may sign seconds too early."""
 KEY_DIGITS = 16
 """Digits of the digest that stands for an Idempotency-Key."""
 
@@ -127,11 +129,15 @@ def alike(one: Attempt, other: Attempt) -> bool:
 
 
 def changed(before: Attempt, attempt: Attempt) -> bool:
-    """Whether a client has changed on purpose what it asks with: another token, another precondition."""
-    return before.seed == attempt.seed and (before.credential, before.precondition) != (
+    """Whether a client has changed on purpose what it asks with: its token, its precondition, its region, its clock."""
+    if before.seed == attempt.seed and (before.credential, before.precondition, before.region) != (
         attempt.credential,
         attempt.precondition,
-    )
+        attempt.region,
+    ):
+        return True
+    offset, now = before.clock_offset, attempt.clock_offset
+    return offset is not None and now is not None and abs(now - offset) >= CORRECTED
 
 
 def has_own_key(attempt: Attempt) -> bool:

@@ -93,7 +93,7 @@ class Comparison:
             return f"{self.unknown[0]} {verb}"
         if self.unknown:
             return f"of {', '.join(self.unknown)} not all held"
-        age = self.outcome.time - plan.started
+        age = plan.age(self.outcome.time, self.outcome.arrived)
         begin, end = rule.value("begin"), rule.value("end")
         if age < begin or (end is not None and age >= end):
             bounds = {key: rule.options[key] for key in ("begin", "end") if key in rule.options}

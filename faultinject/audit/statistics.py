@@ -76,33 +76,25 @@ def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return found, sqrt(rest / (n - 2) / spread) if n > 2 else inf
 
 
-def uneven(values: Sequence[float], unlikely: float) -> tuple[float, float]:
-    """How far values are to the left of an even draw between 0 and 1, and how far to the right of one.
+def uneven(values: Sequence[float]) -> tuple[float, float]:
+    """How far values are to the left of an even draw between 0 and 1, and how far to the right: Smirnov's distances.
 
-    Smirnov's distances to each side; 0 for a side on which an even draw is as far with a probability above `unlikely`.
+    >>> uneven([0.1, 0.2]), uneven([0.5])
+    ((0.8, 0.1), (0.5, 0.5))
     """
     ordered = sorted(min(1.0, max(0.0, value)) for value in values)
     n = len(ordered)
-    sides = (
-        max(((i + 1) / n - value for i, value in enumerate(ordered)), default=0.0),
-        max((value - i / n for i, value in enumerate(ordered)), default=0.0),
-    )
-    left, right = (each if each > 0 and exp(-2 * n * each * each) <= unlikely else 0.0 for each in sides)
-    return left, right
+    left = max((i + 1) / n - value for i, value in enumerate(ordered))
+    return left, max(value - i / n for i, value in enumerate(ordered))
 
 
-def uniform(values: Sequence[float]) -> tuple[float, float]:
-    """How far values are from an even draw between 0 and 1, and the probability that such a draw is at least as far.
+def chance(n: int, distance: float) -> float:
+    """The probability that an even draw of so many is at least as far from even, to either side.
 
-    The distance of Kolmogorov and Smirnov: the largest between the shares seen and expected below any value.
-
-    The asymptotic distribution with Stephens' correction: Numerical Recipes, 3rd edition, 14.3.3.
+    The distribution of Kolmogorov and Smirnov with Stephens' correction: Numerical Recipes, 3rd edition, 14.3.3.
     """
-    ordered = sorted(min(1.0, max(0.0, value)) for value in values)
-    n = len(ordered)
-    distance = max(max((i + 1) / n - value, value - i / n) for i, value in enumerate(ordered))
     size = (sqrt(n) + 0.12 + 0.11 / sqrt(n)) * distance
     if size < 0.2:
-        return distance, 1.0
+        return 1.0
     total = sum((1 if k % 2 else -1) * exp(-2 * (k * size) ** 2) for k in range(1, 101))
-    return distance, min(1.0, max(0.0, 2 * total))
+    return min(1.0, max(0.0, 2 * total))

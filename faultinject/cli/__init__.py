@@ -4,7 +4,23 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["main"]
+from faultinject.faces import face
+
+__getattr__, __all__ = face(
+    __name__,
+    ControlClient="control_client",
+    Journals="waiting",
+    Progress="progress",
+    Scoreboard="scoreboard",
+    Workload="workload",
+    demo_rules="demo",
+    group="program",
+    judge_when_over="waiting",
+    listen="listening",
+    load_sdk="workload",
+    uvicorn_server="listening",
+)
+__all__ += ["main"]
 
 
 def main() -> None:

@@ -28,14 +28,18 @@ class RuleCommand(click.Command):
 @click.argument("rules", nargs=-1, metavar="[RULE]...")
 @click.option("--file", metavar="FILE", help="Rules of a TOML file (or JSON, when it is named .json).")
 @click.option(
-    "--request", metavar="'METHOD /PATH'", help="Say how this request is read and which rule would fire."
+    "--request", metavar="'METHOD /PATH'", help="Show how this request is read and which rule would fire."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The Host of that request.")
 @click.option(
-    "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header of it; may be given again."
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="'NAME: VALUE'",
+    help="A header of that request; may be given again.",
 )
 @click.option(
-    "--mount", metavar="/APP", default="/", help="The mount point of the app, with which that path begins."
+    "--mount", metavar="/APP", default="/", help="The mount point of the app, at the beginning of that path."
 )
 @click.option("--seed", help="With --request: show what the first five attempts get with this seed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -54,8 +58,8 @@ def check(
 ) -> int:
     """Check rules: explain each in words, their rates, and which can never fire.
 
-    Without RULE and --file: the environment, as a server would see it. Exits with 1 when a rule can never fire
-    or when no rule is for the request, with 2 when something is wrong.
+    Without RULE and --file: the environment, as a server would see it. Exits with 1 when a rule can never fire or when
+    no rule matches the request, with 2 when something is wrong.
     """
     import os
     import time

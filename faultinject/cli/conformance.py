@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import sys
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -19,12 +17,8 @@ if TYPE_CHECKING:
     from faultinject.conformance.plan import Phase
     from faultinject.conformance.results import Result
     from faultinject.conformance.sdks import Sdk
-    from faultinject.conformance.serving import Service
-    from faultinject.injector.injector import Injector
     from faultinject.server.certificates import Certificate
 
-ENDS = 3
-"""Connections that a service may end in a run instead of an answer: it does so with one that was idle as a request comes."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
@@ -43,19 +37,19 @@ INTERRUPTED = 130
     "--all",
     "whole",
     is_flag=True,
-    help="Every SDK that is installed; say which are not, and how to install them.",
+    help="Every installed SDK; name the missing ones, and how to install them.",
 )
 @click.option(
     "--list",
     "lists",
     is_flag=True,
-    help="List the SDKs that have a driver, and what installs those that are not here.",
+    help="List the SDKs that have a driver, and how to install the missing ones.",
 )
 @click.option("--contract", is_flag=True, help="Show the protocol that a command of your own follows.")
 @click.option(
     "--vendor",
     metavar="VENDOR",
-    help="The vendor that is played for a client of your own, with its documented errors.  [default: cos]",
+    help="The vendor whose store and documented errors a client of your own gets.  [default: cos]",
 )
 @click.option(
     "--profile",
@@ -66,7 +60,7 @@ INTERRUPTED = 130
     "--deadline",
     metavar="DURATION",
     help="The time limit of each client. Calls that have not ended then are not decided; a silent client fails."
-    "  [default: 30s; longer for clients that are known to be patient]",
+    "  [default: 30s; longer for clients that are known to wait longer]",
 )
 @click.option(
     "--phase",
@@ -81,7 +75,7 @@ INTERRUPTED = 130
     "outputs",
     multiple=True,
     metavar="FILE",
-    help="Write a report to FILE.html, FILE.md or FILE.json. May be given again.",
+    help="Write a report to FILE.html, FILE.md, FILE.json or FILE.xml (JUnit). May be given again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option(
@@ -99,22 +93,15 @@ INTERRUPTED = 130
 @click.option(
     "--tls",
     is_flag=True,
-    help="Speak TLS, with a certificate of its own making that the client is told to trust.",
+    help="Speak TLS, with a self-signed certificate that the client's environment trusts.",
 )
-@click.option(
-    "--to",
-    "url",
-    metavar="URL",
-    help="Put the faults in front of this server, instead of a store; needs --client and --bucket.",
-)
-@click.option(
-    "--bucket",
-    metavar="NAME",
-    help="With --to: a bucket of that server for nothing else. The client writes objects such as cal-001 there, and they stay.",
-)
-@click.option("--rewrite-host", is_flag=True, help="With --to: send the server its own Host.")
 @click.option("--strict", is_flag=True, help="A warning is a failure.")
-@click.option("-v", "--verbose", is_flag=True, help="Say of each check that is not decided what it needs.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Say what each undecided check needs, and how calls, waits and faults were measured.",
+)
 def conformance(
     *,
     clients: tuple[str, ...],
@@ -131,26 +118,27 @@ def conformance(
     journal: str | None,
     require: tuple[str, ...],
     tls: bool,
-    url: str | None,
-    bucket: str | None,
-    rewrite_host: bool,
     strict: bool,
     verbose: bool,
 ) -> int:
-    """Let a client make about 200 calls that meet every kind of fault, and judge its retries.
+    """Let a client make about 200 calls with every kind of fault, and judge its retries.
 
-    Everything is on loopback and in memory, unless --to names a server; SDKs run in processes of their own, one after the other, and need about
-    20 seconds each. Exits with 1 when a check says FAIL (with --strict also WARN), or a client dies, stops answering or
-    breaks the contract; with 3 when nothing could be judged of one, or a check of --require was not decided; with 2
-    when the server of --to does not answer as it should. Ctrl-C ends the client that is running, writes what was
-    measured of those before it, and exits with 130.
-    """
+    Everything is on loopback and in memory; each SDK runs in its own process, one after the
+    other, for about 20 seconds. Exits with 1 when a check says FAIL (with --strict also WARN), or a client dies, stops
+    answering or breaks the contract; with 3 when nothing could be judged for a client, or a check of --require was not
+    decided. Ctrl-C ends the running client, writes the
+    results of the clients before it, and exits with 130.
+
+    \b
+    Examples:
+      faultinject conformance --client boto3
+      faultinject conformance --client 'node driver.js' --vendor s3 -o results.xml
+    """  # noqa: D301 - click reads this mark
     from faultinject.audit import profiles
     from faultinject.audit.conclusion import know
     from faultinject.cli import conformance_output as show
-    from faultinject.cli import listening
+    from faultinject.cli import layout, listening
     from faultinject.conformance import plan, results, sdks
-    from faultinject.exceptions import FaultInjectError
 
     if contract:
         from faultinject.conformance.process import CONTRACT
@@ -162,7 +150,6 @@ def conformance(
         return 0
     if whole and clients:
         raise click.UsageError("--all is every SDK; leave out --client")
-    _refuse_unfit(url, bucket, clients, rewrite_host=rewrite_host)
     _refuse_switched_off()
     seconds = None if deadline is None else _seconds(deadline)
     _check_phases(phases)
@@ -176,9 +163,8 @@ def conformance(
         Path(journal).mkdir(parents=True, exist_ok=True)
     listening.heed_interrupts()
     listening.heed_endings()  # else the clients would go on
-    asked = _chosen(clients, vendor or "cos", plays=url is None)
-    _refuse_idle(asked, phases, plays=url is None)
-    service = None if url is None or bucket is None else _service(url, bucket, rewrite_host=rewrite_host)
+    asked = _chosen(clients, vendor or "cos")
+    _refuse_idle(asked, phases)
     missing = sdks.missing() if whole else []
     show.skipped(missing)
 
@@ -195,17 +181,10 @@ def conformance(
                 quiet=as_json,
                 strict=strict,
                 certificate=certificate,
-                service=service,
             )
 
-        try:
-            found, failed, complete = _run_all(asked, one, whole=whole)
-        except FaultInjectError:
-            show.left(_about(service, rewrite_host=rewrite_host))
-            raise
-    to = _about(service, rewrite_host=rewrite_host)
+        found, failed, complete = _run_all(asked, one, whole=whole)
     if not found:
-        show.left(to)
         why = (
             f"no client could be started: {failed[0]['reason']}"
             if failed
@@ -222,7 +201,7 @@ def conformance(
         whole=whole or not clients,
         skipped=[{"client": each.name, "title": each.title, "install": each.install} for each in missing],
         failed=failed,
-        to=to,
+        command=layout.again(click.get_current_context()),
     )
     # Before anything is shown: who reads only the first lines of that has the files all the same.
     for write in writers:
@@ -236,8 +215,6 @@ def conformance(
     show.failures(found)
     show.unheard(found, tls=tls)
     show.busy(found)
-    show.errors_of_the_service(found, to)
-    show.left(to)
     if not complete:
         click.echo(f"faultinject: interrupted; {len(found)} of {len(asked)} clients were measured", err=True)
         return INTERRUPTED
@@ -249,65 +226,6 @@ def conformance(
         return 1
     codes = [each.run.judgement.conclusion.exit_code for each in found]
     return max((each for each in codes if each != 1), default=0)
-
-
-def _refuse_unfit(url: str | None, bucket: str | None, clients: Sequence[str], *, rewrite_host: bool) -> None:
-    """Options that belong to --to, or that it needs; and production.
-
-    Raises:
-        UsageError: one is missing, or is there without --to.
-        ConfigurationError: the environment is a production's.
-    """
-    from faultinject.cli import rules
-
-    if url is None:
-        for name, given in (("--bucket", bucket is not None), ("--rewrite-host", rewrite_host)):
-            if given:
-                raise click.UsageError(f"{name} is for --to")
-        return
-    if not clients:
-        raise click.UsageError("--to needs --client: the client that the server is for")
-    if not bucket:
-        raise click.UsageError(
-            "--to needs --bucket: a bucket of that server in which nothing else is, since objects such as cal-001 are written there"
-        )
-    rules.refuse_production(rules.services())
-
-
-def _service(url: str, bucket: str, *, rewrite_host: bool) -> Service:
-    """The server, when it is known to be there.
-
-    Raises:
-        ConfigurationError: the URL is none of a server, or nobody answers there.
-    """
-    from faultinject.cli.services import Proxied, reach
-    from faultinject.conformance.serving import Front, Service
-    from faultinject.proxy.target import Target
-
-    target = Target(url)
-    reach(target)
-
-    @contextmanager
-    def in_front(injector: Injector, certificate: Certificate | None) -> Iterator[Front]:
-        proxied = Proxied(target, rewrite_host=rewrite_host, injector=injector, certificate=certificate)
-        at = proxied.start()
-        try:
-            yield Front(at, lambda: proxied.owed, partial(proxied.broken, ends=ENDS))
-        finally:
-            proxied.stop()
-
-    return Service(target.url, bucket, in_front)
-
-
-def _about(service: Service | None, *, rewrite_host: bool) -> dict[str, object] | None:
-    if service is None:
-        return None
-    return {
-        "url": service.url,
-        "bucket": service.bucket,
-        "rewrite_host": rewrite_host,
-        "left": sorted(service.left),
-    }
 
 
 def _refuse_switched_off() -> None:
@@ -340,15 +258,14 @@ def _check_phases(names: Sequence[str]) -> None:
         raise click.UsageError(f"--phase: {unknown[0]!r} is none of {', '.join(known)}")
 
 
-def _phases(sdk: Sdk, names: Sequence[str], *, plays: bool) -> list[Phase]:
+def _phases(sdk: Sdk, names: Sequence[str]) -> list[Phase]:
     """Those of these names that the SDK makes calls of."""
-    from faultinject.conformance.plan import CODES, chosen, for_service
+    from faultinject.conformance.plan import CODES, chosen
 
-    phases = chosen(CODES[sdk.vendor], aws=sdk.aws, names=names)
-    return phases if plays else for_service(phases)
+    return chosen(CODES[sdk.vendor], aws=sdk.aws, names=names)
 
 
-def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str], *, plays: bool) -> None:
+def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str]) -> None:
     """Look whether there is a call to make; say of which client there is none.
 
     Raises:
@@ -356,34 +273,29 @@ def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str], *, plays: bool) -
     """
     from faultinject.exceptions import ConfigurationError
 
-    idle = {each.name: each for each in clients if not _phases(each, names, plays=plays)}
+    idle = {each.name: each for each in clients if not _phases(each, names)}
     for name, sdk in idle.items():
-        if plays or not _phases(sdk, names, plays=True):
-            why = f"{sdk.vendor} has no such fault"
-        else:
-            why = "with --to no call ends an upload, whose id is the server's own"
-        told = f"--phase {', '.join(names)}: {name} makes no call of it: {why}"
+        told = f"--phase {', '.join(names)}: {name} makes no call of it: {sdk.vendor} has no such fault"
         if len(idle) == len(clients):
             raise ConfigurationError(f"{told}; name another phase as well")
         click.echo(f"faultinject: {told}", err=True)
 
 
-def _chosen(clients: Sequence[str], vendor: str, *, plays: bool) -> list[Sdk]:
+def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
     """The clients that were asked for.
 
     Args:
         clients: as `--client` took them; none: all that are installed.
         vendor: whose errors a client of the user's own gets.
-        plays: whether there has to be a store for it.
 
     Raises:
         MissingExtra: none is installed, or one that is named is not.
-        ConfigurationError: there is no such vendor, or no store for it.
+        ConfigurationError: there is no such vendor.
     """
     from faultinject.conformance import sdks
     from faultinject.exceptions import MissingExtra
 
-    _check_vendor(vendor, plays=plays)
+    _check_vendor(vendor)
     if not clients and not (clients := tuple(each.name for each in sdks.installed())):
         from faultinject.installation import install_extra
 
@@ -391,25 +303,19 @@ def _chosen(clients: Sequence[str], vendor: str, *, plays: bool) -> list[Sdk]:
     return [sdks.of(each, vendor) for each in clients]
 
 
-def _check_vendor(id: str, *, plays: bool) -> None:  # noqa: A002
-    """Look whether there is such a service, and a store for it.
+def _check_vendor(id: str) -> None:  # noqa: A002
+    """Look whether there is such a service.
 
     Raises:
-        ConfigurationError: there is not; the message names the nearest vendor, or those that are played.
+        ConfigurationError: there is not; the message names the nearest vendor.
     """
     from faultinject.conformance.plan import CODES
-    from faultinject.conformance.serving import played
     from faultinject.exceptions import ConfigurationError
 
     try:
-        codes = CODES[id]
+        CODES[id]
     except ConfigurationError as error:
         raise ConfigurationError(f"--vendor: {error}") from None
-    if plays and codes.vendor not in played():
-        there = ", ".join(played())
-        raise ConfigurationError(
-            f"--vendor: no store plays {id}, so no client can be pointed at it; there are {there}"
-        )
 
 
 @contextmanager
@@ -459,22 +365,25 @@ def _run(
     quiet: bool,
     strict: bool = False,
     certificate: Certificate | None = None,
-    service: Service | None = None,
 ) -> Result:
     from dataclasses import replace
     from pathlib import Path
 
+    from faultinject.cli.progress import Progress
     from faultinject.conformance.driving import run
+    from faultinject.conformance.page import called
     from faultinject.conformance.results import Result
 
-    phases = _phases(sdk, names, plays=service is None)
+    phases = _phases(sdk, names)
     number = sum(1 for each in phases for _ in each.asked())
-    shows = not quiet and sys.stderr is not None and sys.stderr.isatty()
+    ended = 0
 
-    def watch(ended: int) -> None:
-        click.echo(f"\r{sdk.name}: {ended} of {number} calls ", nl=False, err=True)
+    def watch(now: int) -> None:
+        nonlocal ended
+        ended = now
+        progress.show()
 
-    try:
+    with Progress(lambda: f"{sdk.name}: {ended} of {number} calls", quiet=quiet) as progress:
         done = run(
             sdk.command,
             name=sdk.name,
@@ -484,15 +393,13 @@ def _run(
             require=require,
             phases=phases,
             journal=None if journal is None else str(Path(journal, f"{_plain(sdk.name)}.jsonl")),
-            watch=watch if shows else None,
+            watch=watch,
             certificate=certificate,
-            service=service,
         )
-    finally:
-        if shows:
-            click.echo(f"\r{'':60}\r", nl=False, err=True)
-    done = replace(done, judgement=replace(done.judgement, strict=strict))
-    return Result(sdk.name, sdk.title, sdk.note, sdk.version or done.title, done, sdk.language, sdk.vendor)
+    version = sdk.version or done.title
+    title = called({"client": sdk.name, "title": sdk.title, "note": sdk.note, "version": version})
+    done = replace(done, judgement=replace(done.judgement, strict=strict, title=title))
+    return Result(sdk.name, sdk.title, sdk.note, version, done, sdk.language, sdk.vendor)
 
 
 def _plain(name: str) -> str:

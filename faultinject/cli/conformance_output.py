@@ -74,11 +74,12 @@ def several(results: Sequence[Result], document: dict[str, Any]) -> None:
         for each in client["report"]["findings"]:
             if each["verdict"] in (FAIL, WARN):
                 click.echo(f"  {SIGNS[each['verdict']]} {name_of(each)}: {quoted(measured(each))}")
+                click.echo(f"      → {quoted(each['action'])}")
 
 
 def _side_by_side(clients: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
     from faultinject.audit.checks import CHECKS
-    from faultinject.conformance.driving import ANSWERS
+    from faultinject.audit.judging import ANSWERS
     from faultinject.conformance.results import worst
 
     rows = []
@@ -116,35 +117,6 @@ def busy(results: Sequence[Result]) -> None:
             late = seconds(each.run.late)
             click.echo(
                 f"{each.name}: the machine was busy (calls began up to {late} late): waits may look longer",
-                err=True,
-            )
-
-
-def left(to: dict[str, Any] | None) -> None:
-    """What may still be in a real service, to standard error: the objects of each phase as one range."""
-    from itertools import groupby
-
-    if to is None or not to["left"]:
-        return
-    ranges = []
-    for _, some in groupby(to["left"], key=lambda key: key.rpartition("-")[0]):
-        keys = [*some]
-        ranges.append(keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}")
-    click.echo(f"may be left in the bucket {to['bucket']} of {to['url']}: {', '.join(ranges)}", err=True)
-
-
-def errors_of_the_service(results: Sequence[Result], to: dict[str, Any] | None) -> None:
-    """A word to standard error on errors of a real service's own, which clients try again as they do a fault."""
-    if to is None:
-        return
-    for each in results:
-        own = [one.status for one in each.run.outcomes if not one.injected and (one.status or 0) >= 500]
-        if own:
-            what = "1 request" if len(own) == 1 else f"{len(own)} requests"
-            statuses = ", ".join(map(str, sorted({*own}, key=str)))
-            click.echo(
-                f"{each.name}: {to['url']} answered {what} with errors of its own ({statuses}): what the client did about them"
-                " counts as well",
                 err=True,
             )
 
@@ -188,10 +160,11 @@ def writer(path: str) -> Write:
         ".json": lambda _results, document: json_text(document, 1) + "\n",
         ".md": _page,
         ".html": _html,
+        ".xml": _junit,
     }
     form = formats.get(Path(path).suffix.lower())
     if form is None:
-        raise ConfigurationError(f"--output: {path} is none of FILE.html, FILE.md, FILE.json")
+        raise ConfigurationError(f"--output: {path} is none of FILE.html, FILE.md, FILE.json, FILE.xml")
     if form is _html:
         try:
             import jinja2  # noqa: F401 - now, too
@@ -208,17 +181,34 @@ def writer(path: str) -> Write:
 
 
 def _page(_results: Sequence[Result], document: dict[str, Any]) -> str:
-    from faultinject.conformance.page import page
+    from faultinject.conformance.page import markdown
 
-    return page(document)
+    return markdown(document)
 
 
 def _html(results: Sequence[Result], document: dict[str, Any]) -> str:
     from faultinject.audit.reports.html import page as whole
+    from faultinject.conformance import page
 
     if len(results) != 1 or document["all"]:
         from faultinject.conformance.league import page as league
 
         return league(document)
-    title = f"What storage SDKs do about faults, {document['made']}"
-    return whole([each.run.judgement for each in results], title=title)
+    [one] = results
+    made = f"{page.made(document)} The client made its calls against {page.against(document)}."
+    return whole(one.run.judgement, title=page.heading(document), made=made)
+
+
+def _junit(results: Sequence[Result], document: dict[str, Any]) -> str:
+    """A suite for each client, also for those that could not be started: each of these is an error."""
+    from faultinject.audit.reports import junit
+    from faultinject.conformance import page
+    from faultinject.engine.journal_entry import quoted
+
+    made = page.made(document)
+    suites = [junit.suite(each.run.judgement, each.name) for each in results]
+    suites = [each._replace(said=f"{each.said} {quoted(made)}") for each in suites]
+    for each in document["failed"]:
+        case = junit.Case(junit.RESULT, each["client"], junit.ERROR, each["reason"], "not started")
+        suites.append(junit.Suite(each["client"], [case], 0.0, {}, quoted(made)))
+    return junit.document(suites)

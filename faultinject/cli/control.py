@@ -47,10 +47,11 @@ def _changing(function: F) -> F:
     short_help="Look at a running server's faults, and change them, by its control API.",
 )
 def control() -> None:
-    """Look at a running server's faults, and change them.
+    """Show and change a running server's faults.
 
-    The server has a control API when it is started with FAULTINJECT_CONTROL. The token is that of FAULTINJECT_TOKEN; there is no option for it,
-    because others see the options of a process. A change is for all processes that share the server's store.
+    A server that starts with FAULTINJECT_CONTROL has a control API. FAULTINJECT_TOKEN has the token; there is no option
+    for it, because others see the options of a process. A change applies to all processes that share the server's
+    store.
     """
 
 
@@ -59,7 +60,7 @@ def control() -> None:
 )
 @_common
 def status(*, url: str | None, as_json: bool) -> int:
-    """Show whether faults are on and until when, what is in force, and what came of it."""
+    """Show whether faults are on and until when, the rules in force, and their counts."""
     client = _client(url)
     return _show(client, client.state(), as_json=as_json)
 
@@ -98,9 +99,9 @@ def set_rules(
     as_json: bool,
     generation: int | None,
 ) -> int:
-    """Put these rules in the place of all others; counts begin at zero.
+    """Replace all rules with these; counts begin at zero.
 
-    Rules with a mistake change nothing. The `abort` in force stays where a file names none.
+    Rules with a mistake change nothing. The current `abort` stays unless a file has its own.
     """
     import json
 
@@ -122,11 +123,11 @@ def set_rules(
     return _show(client, client.change("PUT", "/rules", body, generation), as_json=as_json)
 
 
-@control.command(context_settings=CONTEXT, short_help="Put one more rule behind those in force.")
+@control.command(context_settings=CONTEXT, short_help="Add one rule after those in force.")
 @click.argument("rule")
 @_changing
 def add(rule: str, *, url: str | None, as_json: bool, generation: int | None) -> int:
-    """Put one more rule behind those in force, whose counts go on."""
+    """Add one rule after those in force; these keep their counts."""
     client = _client(url)
     return _show(client, client.change("POST", "/rules", {"text": rule}, generation), as_json=as_json)
 
@@ -135,7 +136,7 @@ def add(rule: str, *, url: str | None, as_json: bool, generation: int | None) ->
 @click.argument("name")
 @_changing
 def remove(name: str, *, url: str | None, as_json: bool, generation: int | None) -> int:
-    """Take one rule away; the counts of the others go on."""
+    """Remove one rule; the others keep their counts."""
     client = _client(url)
     return _show(client, client.change("DELETE", client.rule(name), None, generation), as_json=as_json)
 
@@ -144,7 +145,7 @@ def remove(name: str, *, url: str | None, as_json: bool, generation: int | None)
 @click.argument("name")
 @_changing
 def enable(name: str, *, url: str | None, as_json: bool, generation: int | None) -> int:
-    """Switch one rule on again; its counts go on."""
+    """Switch one rule on again; it keeps its counts."""
     client = _client(url)
     path = client.rule(name, "/enable")
     return _show(client, client.change("POST", path, None, generation), as_json=as_json)
@@ -160,7 +161,7 @@ def disable(name: str, *, url: str | None, as_json: bool, generation: int | None
     return _show(client, client.change("POST", path, None, generation), as_json=as_json)
 
 
-@control.command(context_settings=CONTEXT, short_help="Switch faults on, for good or for a time.")
+@control.command(context_settings=CONTEXT, short_help="Switch faults on, permanently or for a time.")
 @click.option("--for", "duration", metavar="10m", help="Switch off again after this time.")
 @_changing
 def on(*, duration: str | None, url: str | None, as_json: bool, generation: int | None) -> int:
@@ -173,32 +174,32 @@ def on(*, duration: str | None, url: str | None, as_json: bool, generation: int 
 @control.command(context_settings=CONTEXT, short_help="Switch faults off.")
 @_changing
 def off(*, url: str | None, as_json: bool, generation: int | None) -> int:
-    """Switch faults off, in all processes of the store; what waits ends, rules and counts stay."""
+    """Switch faults off, in all processes of the store; waits end, rules and counts stay."""
     client = _client(url)
     return _show(client, client.change("POST", "/off", None, generation), as_json=as_json)
 
 
-@control.command(context_settings=CONTEXT, short_help="Let all counts begin at zero.")
+@control.command(context_settings=CONTEXT, short_help="Set all counts to zero.")
 @_changing
 def reset(*, url: str | None, as_json: bool, generation: int | None) -> int:
-    """Let the counts of all rules begin at zero."""
+    """Set the counts of all rules to zero."""
     client = _client(url)
     return _show(client, client.change("POST", "/reset", None, generation), as_json=as_json)
 
 
 @control.command(context_settings=CONTEXT, short_help="Show what happened to requests.")
-@click.option("--follow", "follows", is_flag=True, help="Go on with each request as it comes, until Ctrl-C.")
+@click.option("--follow", "follows", is_flag=True, help="Print each new request, until Ctrl-C.")
 @click.option(
     "--limit",
     type=click.IntRange(min=0, max=10_000),
     default=50,
     show_default=True,
     metavar="N",
-    help="How many requests of those so far.",
+    help="How many of the requests so far.",
 )
 @_common
 def journal(*, follows: bool, limit: int, url: str | None, as_json: bool) -> int:
-    """Show the latest requests that met a rule, and what became of them.
+    """Show the latest requests that matched a rule, and their outcomes.
 
     With --follow --json, each is one line.
     """

@@ -46,6 +46,7 @@ class ControlClient:
     Args:
         url: where it is, such as `http://127.0.0.1:8765`, or with the path at which an app has it; None: FAULTINJECT_CONTROL says it.
         environ: the environment, which has the token.
+        patience: seconds in which a call is answered.
 
     Attributes:
         url: where it is, fit for messages.
@@ -54,7 +55,10 @@ class ControlClient:
         ConfigurationError: nobody says where it is, or there is no token.
     """
 
-    def __init__(self, url: str | None, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, url: str | None, environ: Mapping[str, str] = os.environ, *, patience: float = PATIENCE
+    ) -> None:
+        self._patience = patience
         option = "--url" if url is not None else CONTROL
         text = _url(url, environ)
         try:
@@ -100,7 +104,7 @@ class ControlClient:
         """What a path shows that is no JSON."""
         connection, answer = self._ask("GET", f"{path}?{urlencode(query)}")
         try:
-            data = _read(answer, self.url)
+            data = _read(answer, self.url, self._patience)
         finally:
             connection.close()
         if answer.status != 200 or "application/toml" not in answer.headers.get("content-type", ""):
@@ -135,11 +139,12 @@ class ControlClient:
         connection, answer = self._ask("GET", path, silence=SILENCE)
         try:
             if answer.status != 200 or "event-stream" not in answer.headers.get("content-type", ""):
-                self._refuse(answer, _read(answer, self.url))
+                self._refuse(answer, _read(answer, self.url, self._patience))
             yield from _events(answer)
         except (OSError, http.client.HTTPException) as error:
             raise ConnectionError(str(error)) from None
         finally:
+            answer.close()
             connection.close()
 
     def _call(
@@ -147,7 +152,7 @@ class ControlClient:
     ) -> dict[str, Any]:
         connection, answer = self._ask(method, path, body, generation)
         try:
-            data = _read(answer, self.url)
+            data = _read(answer, self.url, self._patience)
         finally:
             connection.close()
         if answer.status not in (200, 201):
@@ -186,14 +191,14 @@ class ControlClient:
         if generation is not None:
             headers["If-Match"] = f'"{generation}"'
         connection = (
-            http.client.HTTPSConnection(self._host, self._port, timeout=PATIENCE)
+            http.client.HTTPSConnection(self._host, self._port, timeout=self._patience)
             if self._secure
-            else http.client.HTTPConnection(self._host, self._port, timeout=PATIENCE)
+            else http.client.HTTPConnection(self._host, self._port, timeout=self._patience)
         )
         try:
             connection.connect()
-            connection.sock.settimeout(silence or PATIENCE)
-            with _in_time(connection.sock):
+            connection.sock.settimeout(silence or self._patience)
+            with _in_time(connection.sock, self._patience):
                 connection.request(method, f"{self._mount}{path}", data, headers)
                 return connection, connection.getresponse()
         except ConnectionRefusedError:
@@ -202,7 +207,7 @@ class ControlClient:
                 f" {CONTROL}={visible(self._host)}:{self._port}, or name another address with --url"
             )
         except TimeoutError:
-            why = f"{self.url} did not answer within {PATIENCE:.0f} s"
+            why = f"{self.url} did not answer within {self._patience:.0f} s"
         except (socket.gaierror, UnicodeError) as error:
             why = f"{visible(self._host)} cannot be found: {getattr(error, 'strerror', error)}"
         except ssl.SSLError as error:
@@ -288,7 +293,7 @@ def _without_password(text: str) -> str:
 
 
 @contextmanager
-def _in_time(connected: socket.socket) -> Iterator[None]:
+def _in_time(connected: socket.socket, patience: float) -> Iterator[None]:
     """End a connection that has not answered in time: a server that sends a byte now and then meets every time-out of single reads.
 
     Raises:
@@ -301,7 +306,7 @@ def _in_time(connected: socket.socket) -> Iterator[None]:
         with suppress(OSError):
             connected.shutdown(socket.SHUT_RDWR)
 
-    timer = Timer(PATIENCE, end)
+    timer = Timer(patience, end)
     timer.daemon = True
     timer.start()
     try:
@@ -319,14 +324,14 @@ def _wrong(where: str, message: str) -> ConfigurationError:
     return ConfigurationError([Problem(message, where=where)])
 
 
-def _read(answer: http.client.HTTPResponse, url: str) -> bytes:
+def _read(answer: http.client.HTTPResponse, url: str, patience: float) -> bytes:
     """All of an answer's body.
 
     Raises:
         ConfigurationError: it is too large, too slow, or breaks off.
     """
-    end = monotonic() + PATIENCE
-    data = b""
+    end = monotonic() + patience
+    data = bytearray()
     try:
         while piece := answer.read1(1 << 16):
             data += piece
@@ -335,12 +340,14 @@ def _read(answer: http.client.HTTPResponse, url: str) -> bytes:
             if monotonic() > end:
                 raise TimeoutError
         if answer.length:
-            raise http.client.IncompleteRead(data, answer.length)
+            raise http.client.IncompleteRead(bytes(data), answer.length)
     except TimeoutError:
-        raise ConfigurationError(f"{url} did not answer within {PATIENCE:.0f} s") from None
+        raise ConfigurationError(f"{url} did not answer within {patience:.0f} s") from None
     except (OSError, http.client.HTTPException):
         raise ConfigurationError(f"{url} broke off its answer") from None
-    return data
+    finally:
+        answer.close()
+    return bytes(data)
 
 
 def _events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, str, str]]:

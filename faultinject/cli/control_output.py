@@ -25,7 +25,7 @@ def show_state(state: Mapping[str, Any], url: str) -> None:
         f"seed {quoted(str(state['seed']))}",
         f"store {quoted(str(state['store']))}",
         f"{state['active']} of at most {state['max_active']} faults under way",
-        f"{totals['injected']} injected of {totals['matched']} requests that met a rule",
+        f"{totals['injected']} injected of {totals['matched']} requests that matched a rule",
     ]
     for key, what in (
         ("refused", "not given because too many were under way"),
@@ -72,7 +72,7 @@ def show_journal(outcomes: Sequence[Mapping[str, Any]], dropped: int) -> None:
     if outcomes:
         layout.show(JOURNAL, [journal_row(each) for each in outcomes])
     else:
-        click.echo("no request has met a rule so far")
+        click.echo("no request has matched a rule so far")
 
 
 def journal_line(outcome: Mapping[str, Any]) -> str:

@@ -13,6 +13,8 @@ from faultinject.cli.writing_out import write_out
 from faultinject.conversion.formats import SOURCES, TARGETS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from faultinject.conversion.remarks import Remarks
     from faultinject.rules.scenario import Scenario
 
@@ -25,10 +27,16 @@ LAST_PORT = 65535
 )
 @click.argument("files", nargs=-1, metavar="[FILE]…")
 @click.option(
-    "--from", "source", type=click.Choice([*SOURCES]), help="Whose FILE is.  [default: told by its content]"
+    "--from",
+    "source",
+    type=click.Choice([*SOURCES]),
+    help="The tool that FILE is from.  [default: detected from its content]",
 )
 @click.option(
-    "--to", "target", type=click.Choice([*TARGETS]), help="Whose configuration to write.  [default: rules]"
+    "--to",
+    "target",
+    type=click.Choice([*TARGETS]),
+    help="The proxy whose configuration to write.  [default: rules]",
 )
 @click.option(
     "-r", "--rule", "rules", multiple=True, metavar="RULE", help="A rule for --to; may be given again."
@@ -42,7 +50,11 @@ LAST_PORT = 65535
     help="Where the proxy listens.",
 )
 @click.option(
-    "--upstream", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT", help="The app behind it."
+    "--upstream",
+    default="127.0.0.1:8000",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="The app behind the proxy.",
 )
 @click.option("-o", "output", metavar="FILE", help="Write it there.  [default: standard output]")
 @click.option("--json", "as_json", is_flag=True, help="Print rules, text and remarks as JSON.")
@@ -58,14 +70,13 @@ def convert(
     output: str | None,
     as_json: bool,
 ) -> int:
-    """Read what another tool says of faults and write it as rules, or write rules as the configuration of a proxy.
+    """Read the faults of another tool and write them as rules, or write rules as the configuration of a proxy.
 
-    FILE is a retry test of Google's storage-testbench, an experiment template of AWS FIS, stub mappings of WireMock, a configuration of
-    Toxiproxy, or a document of LocalStack's Chaos API, in JSON; `-` is the standard input. With --to the rules of FILE, of -r and --file,
-    or of the environment become the configuration of Envoy, Istio, HAProxy or nginx.
+    FILE is stub mappings of WireMock or a configuration of Toxiproxy, in JSON; `-` is the standard input. With --to the rules of FILE, of
+    -r and --file, or of the environment become the configuration of Envoy or Istio.
 
-    What cannot be said, and what means something else afterwards, is named on standard error with its place. A rule is left out where
-    without the part that cannot be said the fault would come to other requests, or more often.
+    It names on standard error everything that it cannot express or that changes its meaning, with its place. It leaves
+    out a whole rule if otherwise other requests would get the fault, or get it more often, and if it can never fire.
     """
     import json
 
@@ -90,9 +101,10 @@ def convert(
         for each in files:
             name = formats.read(read_document(each, remarks), source, made)
             names += [] if name in names else [name]
-        scenario = Scenario.of_rules(made.made, None)
+        scenario = _that_fire(Scenario.of_rules(made.made, None), made.places, remarks)
     else:
-        scenario = _given(rules, file)
+        given = _given(rules, file)
+        scenario = _that_fire(given, given.display_names, remarks)
         names = ["rules"]
     text = (
         _toml(scenario, files, remarks) if target is None else TARGETS[target].write(scenario, place, remarks)
@@ -123,6 +135,21 @@ def _given(rules: tuple[str, ...], file: str | None) -> Scenario:
     if not scenario.rules:
         raise ConfigurationError("there is no rule: give one by -r or --file, or in FAULTINJECT_RULES")
     return scenario
+
+
+def _that_fire(scenario: Scenario, places: Sequence[str], remarks: Remarks) -> Scenario:
+    """The scenario without rules that can never fire, which are told; the others keep the names that they had beside them."""
+    from faultinject.cli import chances
+    from faultinject.rules.scenario import Scenario
+
+    dead = chances.dead(scenario.rules, places)
+    if not dead:
+        return scenario
+    for number, why in dead.items():
+        remarks.leave_out(places[number], f"it never fires: {why}")
+    pairs = zip(scenario.rules, scenario.display_names, strict=True)
+    kept = [rule.named(name) for number, (rule, name) in enumerate(pairs) if number not in dead]
+    return Scenario.of_rules(kept, scenario.seed, scenario.abort)
 
 
 def _toml(scenario: Scenario, files: tuple[str, ...], remarks: Remarks) -> str:

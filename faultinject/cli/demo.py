@@ -14,7 +14,7 @@ import click
 from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
-    from faultinject.audit.judge import Judgement
+    from faultinject.audit.judging import Judgement
     from faultinject.audit.reports.text import Paragraph
     from faultinject.cli.scoreboard import Attempt, Scoreboard
     from faultinject.cli.workload import Workload
@@ -62,17 +62,16 @@ NEXT = "conformance --client cos"
     "--port", default=0, type=click.IntRange(0, 65535), help="The server's port.  [default: any free one]"
 )
 @click.option(
-    "-v", "--verbose", is_flag=True, help="Show every attempt, and the whole report with the calls behind it."
+    "-v", "--verbose", is_flag=True, help="Show every attempt, and the whole report with its calls."
 )
 @click.pass_context
 def demo(
     context: click.Context, *, seed: str | None, probability: float, calls: int, port: int, verbose: bool
 ) -> int:
-    """Watch a real SDK meet documented errors: the COS SDK against the embedded object store.
+    """Watch a real SDK handle documented errors: the COS SDK against the embedded object store.
 
-    Everything is on loopback and in memory. The demo ends by itself within about 20 seconds. FAULTINJECT_ENABLED=0
-    stops it; it ignores all other variables, and also runs where the environment says production, because only its
-    own store gets faults.
+    Everything is on loopback and in memory. The demo ends within about 20 seconds. FAULTINJECT_ENABLED=0 stops it; it
+    ignores all other variables, and also runs in a production environment, because only its own store gets faults.
     """
     import os
     from importlib.metadata import version
@@ -82,7 +81,7 @@ def demo(
     from faultinject.cli import rules as reading
     from faultinject.cli.scoreboard import COLUMNS, Scoreboard, silent
     from faultinject.cli.workload import Workload, load_sdk
-    from faultinject.injector.injector import Injector
+    from faultinject.injector.own import OwnInjector
     from faultinject.installation import own_command
     from faultinject.rules.environment import read_environment
     from faultinject.store import ObjectStore
@@ -90,8 +89,8 @@ def demo(
     sdk = load_sdk()
     switch = {"FAULTINJECT_ENABLED": os.environ.get("FAULTINJECT_ENABLED", "")}
     reading.refuse_switched_off(read_environment(switch, now=time.time(), rules_given=True))
-    injector = Injector(
-        [*lost_calls(probability), *rules_for(probability)], seed=seed, environ={}, record_all=True
+    injector = OwnInjector(
+        [*lost_calls(probability), *demo_rules(probability)], seed=seed, environ={}, record_all=True
     )
     sock = listening.listen("127.0.0.1", port)
     url = listening.url_of(sock)
@@ -101,7 +100,7 @@ def demo(
     board = Scoreboard(silent if live else lines.show)
     injector.journal.follow(board.saw)
     server = listening.wsgi_server(wrap(ObjectStore("cos"), injector), sock)
-    listening.in_thread(server)
+    server.start()
     workload = Workload(sdk, server.port, calls, board)
     injector.disable()
     workload.prepare()
@@ -121,7 +120,7 @@ def demo(
             time.sleep(0.05)
     finally:
         board.close()
-        server.shutdown()
+        server.stop()
     if lines.error is not None:
         raise lines.error  # pragma: no cover - a closed pipe, in a process of its own
     if not verbose and board.rows > ROWS:
@@ -154,8 +153,9 @@ def lost_calls(probability: float) -> list[Any]:
 def _headline(judgement: Judgement, board: Scoreboard) -> Iterator[Paragraph]:
     """The result in one sentence, and whose fault it is."""
     from faultinject.audit.findings import FAIL, INCONCLUSIVE
-    from faultinject.audit.reports.sentences import counted, merged
-    from faultinject.audit.reports.text import EMPTY, QUIET, RESULT, Paragraph, wrong_of
+    from faultinject.audit.reports.content import merged
+    from faultinject.audit.reports.sentences import counted
+    from faultinject.audit.reports.text import EMPTY, QUIET, RESULT, Paragraph
 
     findings = merged(judgement.findings)
     failed = [each.check for each in findings if each.verdict == FAIL]
@@ -165,7 +165,7 @@ def _headline(judgement: Judgement, board: Scoreboard) -> Iterator[Paragraph]:
     if judgement.conclusion.result == "undecided":
         problems = "nothing could be judged"
     yield Paragraph(f"{board.headline(jitter='jitter' not in failed)}: {problems}", RESULT)
-    if wrong_of(findings):
+    if any(each.wrong for each in findings):
         whose = "The errors were injected on purpose: each ✕ is a problem of the SDK, not of the store or of your machine."
         yield Paragraph(whose, QUIET)
     yield EMPTY
@@ -175,19 +175,19 @@ def _problems(judgement: Judgement) -> Iterator[Paragraph]:
     """What is wrong with the SDK, and what passed, without the calls that show it."""
     from faultinject.audit.findings import INCONCLUSIVE, PASS, SIGNS
     from faultinject.audit.reports import sentences
-    from faultinject.audit.reports.text import INDENT, Paragraph, problem, wrong_of
+    from faultinject.audit.reports.content import content
+    from faultinject.audit.reports.text import INDENT, Paragraph, problem
 
-    findings = sentences.merged(judgement.findings)
-    for each in wrong_of(findings):
-        yield from problem(each)
+    for each in content(judgement).wrong:
+        yield from problem(each, calls=False)
     for verdict, word in ((PASS, "passed"), (INCONCLUSIVE, "not decided")):
-        if names := sentences.names(findings, verdict):
+        if names := sentences.names(judgement.findings, verdict):
             yield Paragraph(f"{SIGNS[verdict]} {word}: {names}", verdict, "", INDENT)
 
 
 def _judgement(injector: Injector, board: Scoreboard, *, ignore: Collection[str]) -> Judgement:
     """What the audit says of the SDK."""
-    from faultinject.audit.judge import judge
+    from faultinject.audit.judging import judge
     from faultinject.journal.reading import of_outcomes
 
     return judge(
@@ -211,7 +211,7 @@ def arguments_of(context: click.Context, seed: str) -> str:
     return shlex.join(words)
 
 
-def rules_for(probability: float) -> list[Any]:
+def demo_rules(probability: float) -> list[Any]:
     """Rules that together answer that share of all attempts, of those that write and of those that read."""
     from faultinject.rules.rule import Rule
 
@@ -261,7 +261,9 @@ class Lines:
                 self._left -= 1
             try:
                 click.echo(_line(attempt.cells()))
-            except OSError as error:
+            except (
+                OSError
+            ) as error:  # pragma: no cover - a closed pipe, in a process of its own, if its reader is quick
                 self.error = error
 
 

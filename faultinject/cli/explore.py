@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
-import time
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,7 +13,9 @@ from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
     from faultinject.cli.commands import Command
+    from faultinject.cli.exploration_output import Write
     from faultinject.cli.services import Service
+    from faultinject.engine.journal_entry import Outcome
     from faultinject.rules.rule import Rule
     from faultinject.testing.runs import Exploration
 
@@ -24,8 +24,6 @@ NOTHING = (
     " variable ENDPOINT"
 )
 """Why nothing was explored where the command works and makes no request."""
-EVERY = 0.2
-"""Seconds between two lines of progress on a terminal."""
 
 
 @click.command(
@@ -57,10 +55,10 @@ EVERY = 0.2
 @click.option(
     "--vendor",
     metavar="VENDOR",
-    help="Whose dialect the store speaks, or the server of --to.  [default: the first rule's, else cos; with --to by its host]",
+    help="Storage API that the built-in store (or the --to server) speaks.  [default: the first rule's, else cos; with --to by its host]",
 )
 @click.option(
-    "--to", "url", metavar="URL", help="Send what COMMAND asks for on to this server, instead of the store."
+    "--to", "url", metavar="URL", help="Forward the requests of COMMAND to this server, instead of the store."
 )
 @click.option("--rewrite-host", is_flag=True, help="With --to: send the server its own Host.")
 @click.option(
@@ -77,7 +75,7 @@ EVERY = 0.2
     "--within",
     metavar="SECONDS",
     type=click.FloatRange(0, min_open=True),
-    help="Seconds that a run may take.  [default: 10 × that without faults, and 5 min; with --crash 30 s]",
+    help="Seconds that a run may take.  [default: 10 × the time of a run without faults, and 5 min; with --crash 30 s]",
 )
 @click.option(
     "--replay",
@@ -89,10 +87,24 @@ EVERY = 0.2
     "--ignore",
     multiple=True,
     metavar="CHECK",
-    help='A check that the second judge leaves out, such as "non-idempotent retry". May be given again.',
+    help='A check of the requests to leave out, such as "non-idempotent retry". May be given again.',
 )
 @click.option("--exhaustive", is_flag=True, help="Also try what the report lists as left out.")
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="FAULT",
+    help="A fault of a standard set or a group that is not injected, such as s3:SlowDown. May be given again.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FILE",
+    help="Also write the result to FILE.txt, FILE.json or FILE.xml (JUnit). May be given again.",
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND…")
 def explore(
     *,
@@ -109,25 +121,33 @@ def explore(
     reset: str | None,
     ignore: tuple[str, ...],
     exhaustive: bool,
+    without: tuple[str, ...],
     as_json: bool,
+    outputs: tuple[str, ...],
     command: tuple[str, ...],
 ) -> int:
     """Run COMMAND twice without faults, and then once for every request that it makes and every fault.
 
-    The variable ENDPOINT has the address of an object store, which is emptied before each run, or with --to of a proxy in
-    front of that server, which --reset has to prepare. The exit code of COMMAND
-    is the first judge: 0 passes. The second judge looks at its requests: a retry with different bytes fails, whatever
-    the exit code. This command exits with 1 when a fault broke COMMAND or was injected in no run, and with 2 when
-    nothing could be explored.
+    The variable ENDPOINT has the address of an object store, which is emptied before each run, or with --to of a proxy
+    in front of that server, which --reset must prepare. A run passes if COMMAND exits with 0. Its requests are checked
+    too: a retry with different bytes fails, whatever the exit code. This command exits with 1 when a fault broke
+    COMMAND or was injected in no run, and with 2 when nothing could be explored.
 
-    With --crash, COMMAND is killed (SIGKILL, with all that it has started) at each request: before the store carries it
-    out, after it, and in the middle of its body. Then it runs again, and is judged by its exit code, its requests, and
-    by what the store holds in the end: an object that is lost, half written, written twice, or left behind.
-    """
+    With --crash, COMMAND is killed (SIGKILL, with all processes that it has started) at each request: before the store
+    carries out the request, after that, and in the middle of its body. Then it runs again, and is judged by its exit
+    code, its requests, and the final contents of the store: an object that is lost, half written, written twice, or
+    left behind.
+
+    \b
+    Examples:
+      faultinject explore -r cos -- ./upload.sh
+      faultinject explore --vendor s3 -r s3:SlowDown -r reset -o results.xml -- node upload.js
+    """  # noqa: D301 - click reads this mark
     from faultinject import vendors
     from faultinject.cli import listening
     from faultinject.cli import rules as reading
     from faultinject.cli.commands import Command, program_of
+    from faultinject.cli.exploration_output import writer
     from faultinject.cli.services import EmbeddedStore, Proxied, dialect_of, reach
     from faultinject.exceptions import ExplorationFailed
     from faultinject.testing.exploration.bounds import MAX_RUNS, Bounds, Crashing, LeftOut
@@ -154,6 +174,7 @@ def explore(
         raise click.UsageError(f"{empty[0]} is empty")
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject explore -r cos -- ./upload.sh")
+    writers = [writer(each) for each in outputs]
     settings = reading.services()
     reading.refuse_switched_off(settings)
     reading.refuse_production(settings)
@@ -187,6 +208,7 @@ def explore(
     same += [text for each in rules for text in ("-r", each)]
     same += [text for name, given in options.items() if given is not None for text in (name, str(given))]
     same += [text for each in ignore for text in ("--ignore", each)]
+    same += [text for each in without for text in ("--without", each)]
     same += ["--exhaustive"] if exhaustive else []
     same += ["--depth", str(depth)] if depth > 1 else []
     same += ["--max-runs", str(max_runs)] if max_runs != MAX_RUNS else []
@@ -196,7 +218,7 @@ def explore(
     dialect = vendors.get(vendor) if vendor else None
     exploration = Exploration(
         rules,
-        Bounds(depth, max_runs, ignore=ignore, exhaustive=exhaustive),
+        Bounds(depth, max_runs, ignore=ignore, exhaustive=exhaustive, without=without),
         end=running.end,
         wording=Wording(
             lambda found: (
@@ -214,16 +236,18 @@ def explore(
         inconclusive=service.broken,
     )
     exploration.sweep.left_out += left_out
-    found = partial(_print, exploration, as_json=as_json)
+    found = partial(_print, exploration, writers, as_json=as_json)
     with running:
         try:
             _explore(exploration, running)
         except ExplorationFailed as error:
             if not exploration.over:
                 click.echo(f"faultinject: {error}", err=True)
+                exploration.sweep.stopped = str(error)
                 if exploration.runs:
-                    exploration.sweep.stopped = str(error)
                     found()
+                else:
+                    _write(exploration, writers)
                 return 2
             code = 1
         except KeyboardInterrupt:
@@ -236,31 +260,49 @@ def explore(
     return code
 
 
-def _print(exploration: Exploration, *, as_json: bool) -> None:
+def _print(exploration: Exploration, writers: Sequence[Write], *, as_json: bool) -> None:
+    _write(exploration, writers)
     click.echo(exploration.to_json() if as_json else exploration.report())
 
 
+def _write(exploration: Exploration, writers: Sequence[Write]) -> None:
+    for each in writers:
+        each(exploration)
+
+
 def _explore(exploration: Exploration, running: Command) -> None:
+    from faultinject.cli.progress import Progress
     from faultinject.exceptions import ExplorationFailed
     from faultinject.testing.exploration.programs import ProgramFailed
+    from faultinject.testing.exploration.report import rows
 
-    shows = sys.stderr is not None and sys.stderr.isatty()
-    shown = 0.0
     rules: Sequence[Rule] = ()
+    requests: Sequence[Outcome] = ()
+
+    def how_far() -> str:
+        return (
+            f"run {len(exploration.runs)} of {exploration.sweep.planned}" if rules else "run without faults"
+        )
+
     try:
-        for run in exploration:
-            rules = run.scenario.rules
-            if shows and time.monotonic() - shown >= EVERY:
-                shown = time.monotonic()
-                click.echo(
-                    f"\rrun {len(exploration.runs)} of {exploration.sweep.planned} ", nl=False, err=True
-                )
-            running.prepare()
-            with run:
-                running.run(run.faults)
+        with Progress(how_far) as progress:
+            for run in exploration:
+                rules = run.scenario.rules
+                progress.show()
+                running.prepare()
+                try:
+                    with run:
+                        running.run(run.faults)
+                finally:
+                    requests = run.requests
     except ProgramFailed as error:
+        sent = (
+            "\n".join(["its requests:", *rows(requests), ""])
+            if requests
+            else "it sent no request to $ENDPOINT; "
+        )
         output = f"its output:\n{error.output}" if error.output else "it wrote no output"
-        raise ExplorationFailed(f"the command fails without faults: {error}; {output}") from None
+        raise ExplorationFailed(f"the command fails without faults: {error}; {sent}{output}") from None
     except KeyboardInterrupt:
         if rules:
             under_way = "; ".join(map(str, rules))
@@ -270,17 +312,16 @@ def _explore(exploration: Exploration, running: Command) -> None:
         if running.requests:
             raise
         raise ExplorationFailed(NOTHING) from None
-    finally:
-        if shows:
-            click.echo(f"\r{'':40}\r", nl=False, err=True)
 
 
 def _vendor_of(rules: Sequence[str]) -> str:
-    """The first vendor named that the embedded store speaks."""
+    """The storage vendor that rules name: the first that has no embedded store, which refuses it, else the first."""
     from faultinject.store.error_codes import ERROR_CODES
+    from faultinject.testing.exploration.choices import choices_of
 
-    named = (each.strip().partition(",")[0].partition(":")[0] for each in rules)
-    return next((each for each in named if each in ERROR_CODES), "cos")
+    vendors = [each.rule.vendor for each in choices_of(rules)] if rules else []
+    named = [each.id for each in vendors if each is not None and each.addressing is not None]
+    return next((each for each in named if each not in ERROR_CODES), (named or ["cos"])[0])
 
 
 def _replay(rules: Sequence[Rule], again: Sequence[str], command: Sequence[str]) -> str:

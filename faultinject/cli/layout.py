@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 
 import click
+from click.core import ParameterSource
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """Said of each command: click remembers the help option of one that is first called on its own."""
+
+
+def again(context: click.Context) -> str:
+    """The command line of a command, with the options that were given: what does the same again."""
+    words = ["faultinject", context.info_name or ""]
+    for each in context.command.params:
+        name = each.name or ""
+        if (
+            not isinstance(each, click.Option)
+            or context.get_parameter_source(name) != ParameterSource.COMMANDLINE
+        ):
+            continue
+        value, option = context.params[name], max(each.opts, key=len)
+        if each.is_flag:
+            words.append(option)
+        else:
+            words += [word for one in (value if each.multiple else [value]) for word in (option, str(one))]
+    return shlex.join(words)
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -13,14 +13,17 @@ from faultinject.rules.printed_json import json_text
 @click.command(context_settings=CONTEXT, short_help="Make a scenario of an access log's errors.")
 @click.argument("logs", nargs=-1, required=True, metavar="ACCESSLOG…")
 @click.option(
-    "--format", "name", type=click.Choice([*FORMATS]), help="Whose log it is.  [default: told by its lines]"
+    "--format",
+    "name",
+    type=click.Choice([*FORMATS]),
+    help="The format of the log.  [default: detected from its lines]",
 )
 @click.option(
     "--vendor",
     metavar="VENDOR",
-    help="Whose operations and error codes it has.  [default: that of the format; nginx: the S3 way]",
+    help="The vendor of its operations and error codes.  [default: the vendor of the format; nginx: as an S3 request]",
 )
-@click.option("--all", "everything", is_flag=True, help="Also errors that a client is not to retry.")
+@click.option("--all", "everything", is_flag=True, help="Also errors that a client should not retry.")
 @click.option("-o", "output", metavar="FILE", help="Write the scenario there.  [default: standard output]")
 @click.option("--json", "as_json", is_flag=True, help="Print rules and numbers as JSON.")
 def learn(
@@ -32,11 +35,11 @@ def learn(
     output: str | None,
     as_json: bool,
 ) -> int:
-    """Read access logs of S3, CloudFront, COS, OSS or nginx, plain or gzipped, and write the scenario that has the same errors.
+    """Read access logs of S3, CloudFront, COS, OSS or nginx, plain or gzipped, and write a scenario with the same errors.
 
-    There is one rule for each operation and error, with the share of requests that failed. Where the share changed, as in an
-    outage, the rules have windows (`begin`, `end`) that count from when the scenario takes effect. Errors that a client is not to
-    retry are left out and named. A comment above each rule says how many requests it stands for.
+    There is one rule for each operation and error, with the share of requests that failed. If the share changed, as in
+    an outage, the rules have windows (`begin`, `end`) that count from the moment when the scenario takes effect. Errors
+    that a client should not retry are left out and named. A comment above each rule has its number of requests.
     """
     from faultinject.audit.reports.sentences import counted
     from faultinject.exceptions import ConfigurationError

@@ -1,4 +1,4 @@
-"""Sockets and servers: a WSGI app behind our own threads, an ASGI app behind uvicorn."""
+"""Sockets and servers."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
-from faultinject.exceptions import ConfigurationError, MissingExtra
+from faultinject.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     import uvicorn
 
-    from faultinject.proxy.target import Target
     from faultinject.server.certificates import Certificate
     from faultinject.server.connections import Server
-
-PROXY_IDLE = 600
-"""Seconds of a connection without a request: it lasts as long as the server behind keeps its own."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -31,7 +27,8 @@ def listen(host: str, port: int) -> socket.socket:
         address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][4]
     except (socket.gaierror, UnicodeError):
         raise ConfigurationError(f"the host {host!r} cannot be resolved") from None
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends small answers at once on connections of a socket that is said to be of TCP.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
@@ -67,84 +64,28 @@ def url_of(sock: socket.socket, scheme: str = "http") -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def wsgi_server(app: Any, sock: socket.socket, certificate: Certificate | None = None) -> Server:
-    """A threaded server on the socket, which it takes over; it keeps connections alive."""
+def wsgi_server(app: Any, sock: socket.socket) -> Server:
+    """A server on the socket, which it takes over, on a thread of its own."""
     from faultinject.server.connections import Server
 
-    return Server(app, sock=sock, context=None if certificate is None else certificate.context())
+    return Server(app, sock=sock)
 
 
-def uvicorn_server(app: Any, certificate: Certificate | None = None) -> uvicorn.Server:
-    """An ASGI server that says nothing but warnings.
+def uvicorn_server(app: Any, interface: str, certificate: Certificate | None = None) -> uvicorn.Server:
+    """A server that says nothing but warnings.
 
     Args:
-        app: an ASGI app.
+        app: what answers.
+        interface: `wsgi` or `asgi`.
         certificate: what its connections are encrypted with, or None.
 
     Raises:
-        MissingExtra: uvicorn is not installed.
+        MissingExtra: uvicorn or httptools is not installed.
     """
-    try:
-        from uvicorn import Config, Server
-    except ImportError:
-        from faultinject.installation import install_extra
+    from faultinject.server.connections import uvicorn_for
 
-        raise MissingExtra(f"an ASGI app is served by uvicorn: {install_extra('serve')}") from None
-    from faultinject.server.connections import IDLE
-
-    return Server(
-        Config(
-            app,
-            timeout_graceful_shutdown=2,
-            timeout_keep_alive=int(IDLE),
-            **_quiet(certificate),
-        )
-    )
-
-
-def proxy_server(app: Any, target: Target, certificate: Certificate | None = None) -> uvicorn.Server:
-    """A server of the proxy, which adds nothing of its own to an answer.
-
-    Args:
-        app: the proxy, with or without faults around it.
-        target: the server behind.
-        certificate: what its clients' connections are encrypted with, or None.
-
-    Raises:
-        MissingExtra: uvicorn, httptools or h11 is not installed.
-    """
-    try:
-        from uvicorn import Config, Server
-
-        from faultinject.proxy.front import front_of
-    except ImportError:
-        from faultinject.installation import install_extra
-
-        raise MissingExtra(f"the proxy needs uvicorn and httptools: {install_extra('proxy')}") from None
-    return Server(
-        Config(
-            app,
-            http=front_of(target),
-            ws="none",
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_graceful_shutdown=2,
-            timeout_keep_alive=PROXY_IDLE,
-            **_quiet(certificate),
-        )
-    )
-
-
-def _quiet(certificate: Certificate | None) -> dict[str, Any]:
-    """Nothing but warnings, and TLS where there is a certificate."""
-    return {
-        # uvloop cannot end encrypted connections that their client keeps: https://github.com/MagicStack/uvloop/issues/471
-        "loop": "auto" if certificate is None else "asyncio",
-        "log_level": "warning",
-        "ssl_certfile": None if certificate is None else certificate.chain,
-        "ssl_keyfile": None if certificate is None else certificate.key,
-    }
+    context = None if certificate is None else certificate.context()
+    return uvicorn_for(app, interface, context, log_level="warning")
 
 
 def heed_interrupts() -> None:
@@ -164,8 +105,3 @@ def heed_endings() -> None:
         hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN
     ):  # pragma: no branch - nohup ignores it
         signal.signal(hangup, end)
-
-
-def in_thread(server: Server) -> None:
-    """Run a server beside the program, until it is shut down or the program ends."""
-    server.start()

@@ -22,7 +22,6 @@ from faultinject.cli.control import control
 from faultinject.cli.convert import convert
 from faultinject.cli.demo import demo
 from faultinject.cli.explore import explore
-from faultinject.cli.fidelity import fidelity
 from faultinject.cli.layout import CONTEXT
 from faultinject.cli.learn import learn
 from faultinject.cli.preview import preview
@@ -134,7 +133,6 @@ for each in (
     explore,
     report,
     conformance,
-    fidelity,
     learn,
     convert,
     vendors,
@@ -144,9 +142,12 @@ for each in (
 ):
     program.add_command(each)
 
+group = program
+"""What the room shows: `faultinject.cli.program` is this module."""
+
 
 def main() -> None:
     """Run the program with the arguments of the process."""
     for stream in (sys.stdout, sys.stderr):
-        fit(stream, os.environ)
+        fit(stream)
     program.main(prog_name="faultinject")

@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 @click.option(
     "--vendor",
     metavar="VENDOR",
-    help="How rules without a storage vendor read bucket, key and operation.  [default: by the host of --to, else the S3 way]",
+    help="How rules without a storage vendor read bucket, key and operation.  [default: by the host of --to, else as an S3 request]",
 )
 @click.option(
     "--rewrite-host",
     is_flag=True,
-    help="Send the server its own Host, instead of that which the client sent and may have signed.",
+    help="Send the server its own Host, instead of the client's, which may be signed.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -52,9 +52,7 @@ if TYPE_CHECKING:
     metavar="PLACE",
     help="Offer the control API and its page at this path (/_faultinject) or address (127.0.0.1:8765).  [default: $FAULTINJECT_CONTROL]",
 )
-@click.option(
-    "--tls", is_flag=True, help="Speak TLS, with a certificate of its own making; its path is printed."
-)
+@click.option("--tls", is_flag=True, help="Speak TLS, with a self-signed certificate; its path is printed.")
 def proxy(
     *,
     url: str,
@@ -69,18 +67,20 @@ def proxy(
     control: str | None,
     tls: bool,
 ) -> int:
-    """Put faults in front of a server that is no Python app: a real service, MinIO, Azurite, a program in Go.
+    """Put faults in front of a server that is not a Python app: a real service, MinIO, Azurite, a program in Go.
 
-    Requests and answers go on as they came, byte for byte, so that signatures hold. Requests that match a rule get its fault.
-    Each connection of a client has one of its own to the server. Rules, the journal and the end are as in `serve`.
+    The proxy forwards requests and answers byte for byte, so that signatures stay valid. Requests that match a rule get
+    its fault. Each connection of a client has its own connection to the server. Rules, the journal and the end are as
+    in `serve`.
 
-    The server sees the Host that the client sent. A service that knows hosts of its own needs --rewrite-host, and a client
-    that signs its requests then has to sign that one.
+    The server sees the Host that the client sent. A service that checks the Host needs --rewrite-host; a client that
+    signs its requests must then sign the service's Host.
     """
     from faultinject.cli import listening
     from faultinject.cli import rules as reading
     from faultinject.cli.services import dialect_of
     from faultinject.proxy.app import Proxy
+    from faultinject.proxy.serving import proxy_server
     from faultinject.proxy.target import Target
     from faultinject.rules.scenario import Scenario
     from faultinject.rules.vocabulary import reading_as
@@ -103,7 +103,7 @@ def proxy(
                 path is not None or control is not None or settings.control is not None or settings.on_request
             )
             served = with_faults(Proxy(target, rewrite_host=rewrite_host), scenario, seed, records=records)
-            server = listening.proxy_server(served, target, certificate)
+            server = proxy_server(served, target, certificate)
             sock = listening.listen(host, port)
             with sock:
                 _refuse_itself(target, sock.getsockname()[:2])

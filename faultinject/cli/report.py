@@ -54,8 +54,12 @@ PIECE = 1 << 20
 @click.option(
     "--finished", is_flag=True, help="The client is done: do not wait for calls that may still be running."
 )
-@click.option("--follow", is_flag=True, help="Show a live table while the journals grow, until Ctrl-C.")
-@click.option("-v", "--verbose", is_flag=True, help="Say of each check that is not decided what it needs.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Say what each undecided check needs, and how calls, waits and faults were measured.",
+)
 def report(
     *,
     journals: tuple[str, ...],
@@ -66,14 +70,13 @@ def report(
     require: tuple[str, ...],
     strict: bool,
     finished: bool,
-    follow: bool,
     verbose: bool,
 ) -> int:
     """Group the requests in journals into calls, and judge how their client retried.
 
     A JOURNAL is the file of FAULTINJECT_JOURNAL, also gzipped, or - for standard input; the files of several workers
     are read as one. Right after the last requests it waits until their calls must be over, at most about ten seconds,
-    unless the server has ended or --finished says that the client has. Exits with 1 when a check says FAIL (with
+    unless the server has ended or --finished says that the client is done. Exits with 1 when a check says FAIL (with
     --strict also WARN), with 3 when nothing could be judged or a check of --require was not decided, with 2 when there
     is no journal to read.
     """
@@ -81,7 +84,7 @@ def report(
 
     from faultinject.audit.conclusion import know
     from faultinject.audit.reports import format_of, render
-    from faultinject.cli import live, verdict
+    from faultinject.cli import verdict
     from faultinject.cli.waiting import Journals, judge_when_over
     from faultinject.rules.files import open_to_write
 
@@ -89,21 +92,12 @@ def report(
     # Of a million requests hardly one is part of a circle: looking for these would take a sixth of the time.
     click.get_current_context().call_on_close(partial(gc.set_threshold, *gc.get_threshold()))
     gc.set_threshold(200_000, 20, 20)
-    if follow:
-        if output is not None or format_ is not None:
-            raise click.UsageError("--follow cannot be combined with --format or --output")
-        if STANDARD in journals or any(each.exists() and not each.is_file() for each in map(Path, journals)):
-            raise click.UsageError("--follow reads its journals repeatedly, so it needs files")
-        followed = Journals(journals, profile, ignore, require)
-        live.follow(journals, lambda: followed.judge(finished=finished), verbose=verbose)
     chosen = format_ or format_of(output or "")
     if output is not None and output != STANDARD:
         refuse_to_overwrite(output, journals)
-    if finished:
-        judgement = Journals(journals, profile, ignore, require).judge(finished=True)
-    else:
-        with kept_input(journals) as standard:
-            judgement = judge_when_over(Journals(journals, profile, ignore, require, standard=standard))
+    with kept_input(journals) as standard:
+        read = Journals(journals, profile, ignore, require, standard=standard)
+        judgement = read.judge(finished=True) if finished else judge_when_over(read)
     judgement = replace(judgement, strict=strict)
     if output in (None, STANDARD) and chosen == "text":
         verdict.show(judgement, verbose=verbose)

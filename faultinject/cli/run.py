@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -27,7 +30,11 @@ if TYPE_CHECKING:
 @click.option(
     "--journal", metavar="FILE", help="Append every request to this file.  [default: $FAULTINJECT_JOURNAL]"
 )
-@click.option("--strict", is_flag=True, help="Exit with 2 if nothing would be injected.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 2 if nothing would be injected, or a server would get no faults.",
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND…")
 def run(
     *,
@@ -40,12 +47,13 @@ def run(
 ) -> int:
     """Run COMMAND with faults in every Python process that it starts; its exit code is the command's own.
 
-    Rules come from -r and --file, else from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Apps of
-    Flask, FastAPI, Starlette and Django are reached whatever serves them, any other app through gunicorn, uvicorn,
+    Rules come from -r and --file, otherwise from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Faults
+    reach apps of Flask, FastAPI, Starlette and Django on every server, any other app through gunicorn, uvicorn,
     hypercorn, granian, daphne, waitress, cheroot, werkzeug and wsgiref. All processes share their counts. A Python that
-    is started with -E, -I or -S, or has no faultinject, is not reached.
+    starts with -S, or has no faultinject, gets no faults: a line on standard error says so, and with --strict the exit
+    code is 2.
 
-    Where nothing would be injected, because of FAULTINJECT_ENABLED=0, in production, after FAULTINJECT_EXPIRES or without
+    If nothing would be injected, because of FAULTINJECT_ENABLED=0, in production, after FAULTINJECT_EXPIRES or without
     a rule, COMMAND runs untouched, and a line on standard error says why. Wrong rules always exit with 2.
     """
     from faultinject.cli import rules as reading
@@ -70,12 +78,21 @@ def run(
     if why:
         click.echo(f"faultinject: {command[0]} runs untouched, without faults: {why}", err=True)
         _become(program, command, os.environ)
+    if settings.control is not None:
+        from faultinject.control.mount import check_installed
+
+        check_installed(settings.control, "asgi")  # of what any app needs for it
     journal = reading.journal(journal, settings)
     chosen = seed or scenario.seed or settings.seed or str(int.from_bytes(os.urandom(4), "big"))
     environ = {name: value for name, value in os.environ.items() if not is_rule(name)}
     for name in ("FAULTINJECT_FILE", "FAULTINJECT_RULES", "FAULTINJECT_SEED", "FAULTINJECT_SESSION"):
         environ.pop(name, None)
-    environ |= import_hooks(os.environ)
+    environ |= {**import_hooks(os.environ), "FAULTINJECT_RUN": "strict" if strict else "1"}
+    interpreter = _interpreter(program, command[1:])
+    if unreached := _unreached(command[0], interpreter, environ, ask=strict):
+        if strict:
+            raise ConfigurationError(unreached)
+        click.echo(f"faultinject: {unreached}", err=True)
     session = None
     if settings.store is None and settings.control is None:
         from faultinject.injector.session_sync import Session
@@ -95,7 +112,7 @@ def run(
     if journal is not None:
         environ["FAULTINJECT_JOURNAL"] = journal
     log.on(chosen, scenario.rules, scenario.display_names)
-    if not _is_python(program):
+    if interpreter is None:
         click.echo(
             f"{command[0]} is not Python: only the Python processes that it starts get faults", err=True
         )
@@ -129,14 +146,78 @@ def _become(program: str, command: Sequence[str], environ: Mapping[str, str]) ->
     os.execve(program, list(command), environ)  # noqa: S606 - what the user asked for
 
 
-def _is_python(program: str) -> bool:
-    """Whether a program is an interpreter, a script of one, or has one in it."""
-    if os.path.basename(program).startswith(("python", "pypy", "uwsgi")):  # noqa: PTH119
-        return True
+def _interpreter(program: str, arguments: Sequence[str]) -> list[str] | None:
+    """The Python that runs a program, with those of its options that decide what it loads first; None where none does.
+
+    Empty where only that much is known, that it is one.
+    """
+    name = os.path.basename(program)  # noqa: PTH119
+    if name.startswith(("python", "pypy")):
+        return [program, *_options(arguments)]
+    if name.startswith("uwsgi"):
+        return []
     try:
         with open(program, "rb") as file:  # noqa: PTH123
             head = file.read(1024)
     except OSError:  # pragma: no cover - it may be run all the same, but root reads every file
-        return True
+        return []
     # An installer writes a shell's line above a path that is too long for the first one.
-    return head.startswith(b"#!") and b"python" in b"".join(head.splitlines()[:2])
+    lines = head.splitlines()[:2] if head.startswith(b"#!") else []
+    for line in lines:
+        if b"python" in line:
+            return _first_python(os.fsdecode(line.removeprefix(b"#!")))
+    return None
+
+
+def _first_python(line: str) -> list[str]:
+    """The interpreter that a script's line names, such as `/usr/bin/env python3 -I`; empty where it is not plain which."""
+    try:
+        words = shlex.split(line, comments=True)
+    except ValueError:
+        return []
+    for place, word in enumerate(words):
+        found = shutil.which(word) if "python" in os.path.basename(word) else None  # noqa: PTH119
+        if found is not None:
+            return [found, *_options(words[place + 1 :])]
+    return []
+
+
+def _options(words: Sequence[str]) -> list[str]:
+    """`-E`, `-I` and `-S` of an interpreter's options, however they are written together."""
+    found: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            break
+        for place, letter in enumerate(word[1:], 2):
+            if letter in "cm":
+                return found
+            if letter in "WX":
+                if place == len(word):
+                    next(rest, None)
+                break
+            if letter in "EIS":
+                found.append(f"-{letter}")
+    return found
+
+
+def _unreached(
+    command: str, interpreter: Sequence[str] | None, environ: Mapping[str, str], *, ask: bool
+) -> str:
+    """Why the Python of a command would get no faults; nothing where it gets them, or none is known."""
+    if not interpreter or not (ask or len(interpreter) > 1):
+        return ""
+    look = "import sys; sys.exit('faultinject.hooks.watching' not in sys.modules)"
+    python = subprocess.run(  # noqa: S603 - the interpreter of what the user asked for
+        [*interpreter, "-c", look],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    if python.returncode != 1:
+        return ""
+    words = shlex.join(interpreter)
+    if "-S" in interpreter:
+        return f"nothing is injected in {command}: {words} loads nothing of faultinject; start it without -S"
+    return f"nothing is injected in {command}: {words} has no faultinject; install it there"

@@ -11,14 +11,14 @@ from faultinject.cli.layout import CONTEXT
     context_settings=CONTEXT, short_help="Print the JSON Schema of rule files, or of a command's JSON."
 )
 @click.argument("name", required=False, default="rules", metavar="[NAME]")
-@click.option("--list", "lists", is_flag=True, help="List the schemas: name, id and what each is of.")
+@click.option("--list", "lists", is_flag=True, help="List the schemas: name, id and content.")
 @click.option("-o", "--output", metavar="FILE", help="Write the schema to this file.")
 def schema(name: str, *, lists: bool, output: str | None) -> int:
-    """Print the JSON Schema (2020-12) of rule files, for editors, or of what a command prints for programs.
+    """Print the JSON Schema (2020-12) of rule files, for editors, or of a command's output for programs.
 
-    Editors complete and check rule files in TOML and JSON with it. NAME is rules (default) or a name of --list, such as catalogue or report. Keys, values, documented errors and
-    operations in the schema of rules are those of this version and of the vendors and faults that are installed. A
-    TOML file names it in its first line: #:schema ./faultinject.schema.json
+    Editors complete and check rule files in TOML and JSON with it. NAME is rules (default) or a name of --list, such as
+    catalogue or report. The schema of rules has the keys, values, documented errors and operations of this version and
+    of the installed vendors and faults. A TOML file names it in its first line: #:schema ./faultinject.schema.json
     """
     from pathlib import Path
 

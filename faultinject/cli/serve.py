@@ -11,8 +11,6 @@ import click
 from faultinject.cli.layout import CONTEXT
 from faultinject.cli.serving import (
     JOURNAL,
-    RETRY_TESTS,
-    TEST_MODES,
     announced_below,
     certificate_for,
     control_at,
@@ -29,7 +27,9 @@ if TYPE_CHECKING:
     context_settings=CONTEXT, short_help="Serve an app, or the embedded object store, with faults in front."
 )
 @click.argument("app", required=False, metavar="[MODULE:APP]")
-@click.option("--vendor", metavar="VENDOR", help="Whose dialect the embedded store speaks.  [default: cos]")
+@click.option(
+    "--vendor", metavar="VENDOR", help="Storage API that the embedded store speaks.  [default: cos]"
+)
 @click.option("-r", "--rule", "rules", multiple=True, metavar="RULE", help="A rule; may be given again.")
 @click.option("--file", metavar="FILE", help="Rules of a TOML file; they come before those of -r.")
 @click.option("--seed", help="The seed.  [default: the file's, else $FAULTINJECT_SEED, else one is chosen]")
@@ -45,9 +45,7 @@ if TYPE_CHECKING:
     metavar="PLACE",
     help="Offer the control API and its page at this path (/_faultinject) or address (127.0.0.1:8765).  [default: $FAULTINJECT_CONTROL]",
 )
-@click.option(
-    "--tls", is_flag=True, help="Speak TLS, with a certificate of its own making; its path is printed."
-)
+@click.option("--tls", is_flag=True, help="Speak TLS, with a self-signed certificate; its path is printed.")
 def serve(
     *,
     app: str | None,
@@ -63,10 +61,10 @@ def serve(
 ) -> int:
     """Serve a WSGI or ASGI app, or without one the embedded object store, with faults in front.
 
-    Rules come from -r and --file, else from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Ctrl-C,
-    SIGTERM and SIGHUP end it with a summary, and its journal says that it has ended. With --control rules can be changed
-    while it runs: by HTTP, on a page, and with `faultinject control`. With --tls clients have to trust the
-    authority of its certificate: most read one of the variables that are printed. The files are gone when it ends.
+    Rules come from -r and --file, otherwise from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Ctrl-C,
+    SIGTERM and SIGHUP end it with a summary, and its journal records the end. With --control you can change rules while
+    it runs: by HTTP, on a page, and with `faultinject control`. With --tls clients must trust the authority of its
+    certificate: most read one of the printed variables. The certificate's files are removed at the end.
     """
     if app is not None and vendor is not None:
         raise click.UsageError("--vendor is for the embedded store; an app is served as it is")
@@ -111,28 +109,11 @@ def _serve_what_is_asked_for(
             served, kind, title = _store(vendor or "cos", settings)
         else:
             served, kind, title = _app(app)
-        own = vendor in (RETRY_TESTS, TEST_MODES)
-        records = path is not None or own or settings.control is not None or settings.on_request
+        records = path is not None or settings.control is not None or settings.on_request
         served = with_faults(served, scenario, seed, records=records)
-        if vendor is not None and own:
-            served = _with_own_faults(served, vendor, settings)
-        server = listening.uvicorn_server(served, certificate) if kind == "asgi" else None
+        server = listening.uvicorn_server(served, kind, certificate)
         sock = listening.listen(host, port)
         return serve_until_ended(served, server, sock, title, vendor or "cos", certificate)
-
-
-def _with_own_faults(served: Any, vendor: str, settings: Environment) -> Any:
-    """The store with the service's own faults for tests in front, unless the environment switches faults off."""
-    from faultinject import get_injector
-    from faultinject.retry_tests.b2_modes import B2ModesFace
-    from faultinject.retry_tests.face import RetryTestFace
-
-    injector = get_injector(served)
-    if injector is None:
-        return served
-    if vendor == TEST_MODES:
-        return B2ModesFace(served, injector)
-    return RetryTestFace(served, injector, settings.endpoints)
 
 
 def _app(address: str) -> tuple[Any, str, str]:
@@ -145,7 +126,6 @@ def _app(address: str) -> tuple[Any, str, str]:
 def _store(vendor: str, settings: Environment) -> tuple[Any, str, str]:
     from faultinject import vendors
     from faultinject.store import ObjectStore
-    from faultinject.store.b2 import B2Store
 
-    store = B2Store() if vendor == TEST_MODES else ObjectStore(vendor, endpoints=settings.endpoints)
+    store = ObjectStore(vendor, endpoints=settings.endpoints)
     return store, "wsgi", f"the embedded object store ({vendors.get(vendor).title})"

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
-    from faultinject.injector.injector import Injector
+    from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
     from faultinject.proxy.target import Target
     from faultinject.proxy.upstream import Broken
-    from faultinject.server.certificates import Certificate
     from faultinject.testing.exploration.holdings import Holdings
 
 
@@ -49,7 +46,7 @@ class EmbeddedStore:
     """The embedded object store, which is empty before each run.
 
     Args:
-        vendor: whose dialect it speaks.
+        vendor: the vendor whose API it speaks.
         endpoints: the user's own host suffixes.
 
     Raises:
@@ -66,12 +63,12 @@ class EmbeddedStore:
         """Serve on a free port of this machine."""
         from faultinject.adapters.wsgi import wrap
         from faultinject.cli import listening
-        from faultinject.injector.injector import Injector
+        from faultinject.injector.own import OwnInjector
 
         sock = listening.listen("127.0.0.1", 0)
         url = listening.url_of(sock)
-        self._server = listening.wsgi_server(wrap(self._answer, Injector([], environ={})), sock)
-        listening.in_thread(self._server)
+        self._server = listening.wsgi_server(wrap(self._answer, OwnInjector([], environ={})), sock)
+        self._server.start()
         return url
 
     def empty(self) -> None:
@@ -90,8 +87,7 @@ class EmbeddedStore:
 
     def stop(self) -> None:
         """Close the listening socket and the connections."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     def _answer(self, environ: Any, start_response: Any) -> Any:
         self.requests += 1
@@ -104,28 +100,15 @@ class Proxied:
     Args:
         target: the service.
         rewrite_host: whether it gets its own Host.
-        injector: whose faults are in front of it; None: none.
-        certificate: what clients' connections are encrypted with, or None.
     """
 
-    def __init__(
-        self,
-        target: Target,
-        *,
-        rewrite_host: bool,
-        injector: Injector | None = None,
-        certificate: Certificate | None = None,
-    ) -> None:
-        from faultinject.injector.injector import Injector
+    def __init__(self, target: Target, *, rewrite_host: bool) -> None:
         from faultinject.proxy.app import Proxy
 
         self._target = target
-        self._injector = Injector([], environ={}) if injector is None else injector
-        self._certificate = certificate
         self._proxy = Proxy(target, rewrite_host=rewrite_host, notice=self._note)
         self.requests = 0
         self._under_way = 0
-        self._asked: set[_Asked] = set()
         self._ended = threading.Condition()
         self._broken: list[Broken] = []
 
@@ -133,13 +116,15 @@ class Proxied:
         """Serve on a free port of this machine."""
         from faultinject.adapters.asgi import wrap
         from faultinject.cli import listening
+        from faultinject.injector.own import OwnInjector
+        from faultinject.proxy.serving import proxy_server
 
-        app = self._counted(wrap(self._answer, self._injector))
-        self._server = listening.proxy_server(app, self._target, self._certificate)
+        app = self._counted(wrap(self._answer, OwnInjector([], environ={})))
+        self._server = proxy_server(app, self._target)
         sock = listening.listen("127.0.0.1", 0)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [sock]}, daemon=True)
         self._thread.start()
-        return listening.url_of(sock, "http" if self._certificate is None else "https")
+        return listening.url_of(sock)
 
     def empty(self) -> None:
         """Nothing can be said of what is in a service of somebody else; `--reset` prepares it."""
@@ -149,20 +134,10 @@ class Proxied:
         with self._ended:
             self._ended.wait_for(lambda: not self._under_way, SETTLED)
 
-    def broken(self, *, ends: int = 0) -> str:
-        """Why the service had no whole answer to a request since the last call; empty where it had.
-
-        Args:
-            ends: connections that it may have ended instead, as any does with one that was idle.
-        """
+    def broken(self) -> str:
+        """Why the service had no whole answer to a request since the last call; empty where it had."""
         found, self._broken = self._broken, []
-        ended = sum(each.reset is not None for each in found)
-        return next((str(each) for each in found if each.reset is None or ended > ends), "")
-
-    @property
-    def owed(self) -> int:
-        """How many requests the service has, and has not begun to answer."""
-        return sum(each.owed for each in list(self._asked))
+        return str(found[0]) if found else ""
 
     def stop(self) -> None:
         """End the connections."""
@@ -195,39 +170,9 @@ class Proxied:
         return counted
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._proxy(scope, receive, send)
-            return
-        self.requests += 1
-        asked = _Asked()
-        self._asked.add(asked)
-        try:
-            await self._proxy(scope, partial(asked.receive, receive), partial(asked.send, send))
-        finally:
-            self._asked.discard(asked)
-
-
-class _Asked:
-    """A request that goes on to a service.
-
-    Attributes:
-        owed: whether the service has all of it, and has not begun to answer.
-    """
-
-    def __init__(self) -> None:
-        self.owed = self._begun = False
-
-    async def receive(self, receive: Receive) -> Message:
-        """What comes of the client."""
-        message = await receive()
-        if message["type"] == "http.request" and not message.get("more_body", False):
-            self.owed = not self._begun
-        return message
-
-    async def send(self, send: Send, message: Message) -> None:
-        """What the service says."""
-        self.owed, self._begun = False, True
-        await send(message)
+        if scope["type"] == "http":
+            self.requests += 1
+        await self._proxy(scope, receive, send)
 
 
 def dialect_of(vendor: str | None, target: Target) -> str | None:

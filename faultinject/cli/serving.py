@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 JOURNAL = "FAULTINJECT_JOURNAL"
 CONTROL = "FAULTINJECT_CONTROL"
-RETRY_TESTS, TEST_MODES = "gcs", "b2"
-"""Whose store has `/retry_test`, and whose has `X-Bz-Test-Mode`."""
 NEWEST = 1000
 """Requests of which it is known what was told of them."""
 _SAID_BELOW = "faultinject is on", "faultinject: FAULTINJECT_ON_REQUEST"
@@ -41,7 +39,7 @@ def certificate_for(host: str) -> Iterator[Certificate]:
 
 def serve_until_ended(
     served: Any,
-    server: uvicorn.Server | None,
+    server: uvicorn.Server,
     sock: socket,
     title: str,
     vendor: str,
@@ -62,17 +60,14 @@ def serve_until_ended(
         click.echo("Ctrl-C ends it.")
         if injector is not None:
             injector.journal.follow(Told().tell)
-        if server is None:
-            listening.wsgi_server(served, sock, certificate).serve_forever()
-        else:
-            server.run(sockets=[sock])
+        server.run(sockets=[sock])
     except KeyboardInterrupt:
         interrupted = True
     except SystemExit:  # uvicorn's way to say that the app did not start
         pass
     finally:
         sock.close()
-    if server is not None and not server.started and not interrupted:
+    if not server.started and not interrupted:
         click.echo("faultinject: the app did not start", err=True)
         return 2
     _sum_up(injector)
@@ -156,15 +151,9 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
         click.echo(f"  seed: {visible(injector.seed)}")
     if injector is not None and (watch := injector.own_plan.watch) is not None:
         click.echo(f"  {bound(watch.text)}")
-    if injector is not None and vendor == RETRY_TESTS:
-        click.echo("  POST /retry_test: faults for one test alone, as Google's storage-testbench takes them")
     if injector is not None and injector.control is not None:
         place = injector.control.place
         click.echo(f"  control: {url}{place}/" if place[0] == "/" else f"  control: http://{place}/")
-    if injector is not None and vendor == TEST_MODES:
-        click.echo(
-            "  X-Bz-Test-Mode: the failures that Backblaze has for tests, for requests with this header"
-        )
     if injector is not None and injector.own_plan.asked is not None:
         click.echo("  x-faultinject-rules: a request may ask for faults of its own by this header")
     if injector is not None and injector.journal.path is not None:

@@ -23,17 +23,11 @@ if TYPE_CHECKING:
 @click.option(
     "--json", "as_json", is_flag=True, help="Print an array of documented errors, or of operations."
 )
-@click.option(
-    "--diff", metavar="OLD.json", help="Say what changed since that output of --json. Only a row gone fails."
-)
-def vendors(address: str | None, operations: bool, as_json: bool, diff: str | None) -> int:
+def vendors(address: str | None, operations: bool, as_json: bool) -> int:
     """List the vendors, one vendor's documented errors (cos), or one error in full (cos:SlowDown).
 
     A second row of the same code is cos:InvalidRequest/2, and cos:@throttle lists a group. --operations lists the names
     that operation=NAME takes in a rule of that vendor, with the method and the form of each.
-
-    --diff compares the catalogue with an earlier one, or one vendor's rows with its earlier ones. It exits with 1 when a
-    row is gone, for a rule that names it is a mistake now; added and changed rows alone exit with 0.
     """
     from faultinject import vendors as catalogue
     from faultinject.cli.explanation import print_json
@@ -41,10 +35,6 @@ def vendors(address: str | None, operations: bool, as_json: bool, diff: str | No
     # Codes with blanks are shown as they are sent, and named without.
     vendor_id, colon, label = (address or "").replace(" ", "_").partition(":")
     chosen = [catalogue.get(vendor_id)] if address else [catalogue.get(each) for each in catalogue.names()]
-    if diff is not None:
-        if operations or colon:
-            raise click.UsageError("--diff compares documented errors: of all vendors, or of one such as s3")
-        return _show_changes(diff, chosen, vendor_id, as_json=as_json)
     for sentence in () if address else catalogue.plugins.problems():
         click.echo(f"faultinject: {sentence}", err=True)
     if operations:
@@ -64,20 +54,6 @@ def vendors(address: str | None, operations: bool, as_json: bool, diff: str | No
     else:
         _show_errors(chosen[0], rows)
     return 0
-
-
-def _show_changes(path: str, chosen: Sequence[Vendor], only: str, *, as_json: bool) -> int:
-    from faultinject import __version__
-    from faultinject.cli import catalogue_changes
-    from faultinject.cli.explanation import print_json
-
-    old = [each for each in catalogue_changes.read(path) if only in ("", each["vendor"])]
-    found = catalogue_changes.changes(old, [row.to_dict() for vendor in chosen for row in vendor.errors])
-    if as_json:
-        print_json(catalogue_changes.document(found, __version__))
-    else:
-        catalogue_changes.show(found)
-    return 1 if catalogue_changes.count(found, "gone") else 0
 
 
 def _show_vendors(chosen: Sequence[Vendor]) -> None:
@@ -146,7 +122,7 @@ def _show_operations(chosen: Sequence[Vendor], *, as_json: bool) -> None:
         if number:
             click.echo()
         if vendor not in known:
-            click.echo(f"{vendor.title}: no storage vendor; its rules read requests the S3 way")
+            click.echo(f"{vendor.title}: no storage vendor; its rules read requests as S3 requests")
             continue
         operations = known[vendor]
         rows = sorted(operations.rows, key=lambda row: row.operation)

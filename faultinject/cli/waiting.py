@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from faultinject.audit.judge import Judgement
+    from faultinject.audit.judging import Judgement
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.writers import Writers
 
@@ -85,12 +85,25 @@ class Journals:
             ReportError: there is nothing to read, or it is no journal.
             ConfigurationError: there is no such profile or check.
         """
-        from faultinject.audit.judge import judge
+        from faultinject.audit.judging import judge, judge_run
+        from faultinject.journal.driven_run import last_run
         from faultinject.journal.reading import read
         from faultinject.journal.writers import Writers
 
         skipped: dict[str, int] = {}
         self._writers = Writers()
+        run = last_run(self._paths[0], self._standard) if len(self._paths) == 1 else None
+        if run is not None:
+            # Its times are those of one machine, and all of its calls are over.
+            self.awaited = 0
+            return judge_run(
+                read(self._paths, skipped=skipped, one_machine=True, standard=self._standard),
+                run,
+                profile=self._profile,
+                ignore=self._ignore,
+                require=self._require,
+                skipped=skipped,
+            )
         found = read(self._paths, skipped=skipped, writers=self._writers, standard=self._standard)
         attempts, base = timed(found)
         now, last = self._clock() - base, self._latest - base

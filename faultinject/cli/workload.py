@@ -120,6 +120,9 @@ class Workload:
             self._call(self._client(session))
 
     def _call(self, client: Any) -> None:
+        from urllib3.exceptions import HTTPError  # the SDK leaves the body of an answer to the caller
+
+        failures = (self._sdk.CosServiceError, self._sdk.CosClientError, HTTPError)
         while time.monotonic() - self._began < BEGIN_FOR:
             try:
                 number = self._waiting.get_nowait()
@@ -129,7 +132,7 @@ class Workload:
             self._board.begin(operation, key)
             try:
                 perform(client, operation, key)
-            except (self._sdk.CosServiceError, self._sdk.CosClientError):
+            except failures:
                 self._board.end(key, succeeded=False)
             else:
                 self._board.end(key, succeeded=True)

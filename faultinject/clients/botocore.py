@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from inspect import iscoroutinefunction
 from io import BytesIO
 from itertools import chain
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from botocore.awsrequest import AWSResponse
+from botocore.client import BaseClient
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.hooks import first_non_none_response
 
 from faultinject.adapters import wsgi
 from faultinject.adapters.client_errors import Injected
@@ -15,14 +18,14 @@ from faultinject.injector.lookup import injector_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from faultinject.adapters.types import Environ, Start
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
 
-EVENT = "before-send.*"
+EVENT = "before-send."
 
 
 def inject_into(
@@ -34,8 +37,9 @@ def inject_into(
 ) -> Injector:
     """Give a client faults, beneath its retries and above its connections.
 
-    Requests that pass are sent as ever; other hooks that answer instead, such as moto's, are not asked: run their
-    server.
+    Requests that pass go on to what would have had them: another hook that answers them, such as that of moto's
+    `mock_aws`, or else the client's connections. botocore's Stubber answers above the retries, so that no fault gets there.
+    A second call for a client replaces the rules of the first.
 
     Args:
         client: of `boto3.client(…)`.
@@ -48,23 +52,76 @@ def inject_into(
 
     Raises:
         ConfigurationError: rules or variables are wrong.
+        TypeError: it is no client of botocore, or one that awaits, as aiobotocore's does.
     """
+    if not isinstance(client, BaseClient) or iscoroutinefunction(client._make_api_call):  # noqa: SLF001
+        raise TypeError(
+            f"inject_into() takes a client of boto3 or botocore, not {type(client).__name__!r}:"
+            " of a resource its meta.client, of a session each client that it makes"
+        )
     found = injector_for(rules, seed=seed, injector=injector)
-    session = client._endpoint.http_session  # noqa: SLF001 - what botocore itself sends by
-
-    def before_send(request: Any, **_: object) -> AWSResponse:
-        return _answer(request, session, found)
-
-    client.meta.events.register_first(EVENT, before_send, unique_id="faultinject")
+    endpoint = client._endpoint  # noqa: SLF001 - what botocore itself sends by
+    events = endpoint._event_emitter  # noqa: SLF001 - likewise
+    if isinstance(events, _Events):
+        events.injector = found
+    else:
+        endpoint._event_emitter = _Events(events, endpoint.http_session, found)  # noqa: SLF001
     return found
 
 
-def _answer(request: Any, session: Any, injector: Injector) -> AWSResponse:
+class _Events:
+    """The events of a client's endpoint: before a request is sent, faults stand in front of every hook that may answer it.
+
+    As one hook among them a fault would not keep the others from carrying the request out.
+
+    Args:
+        behind: the client's own events.
+        session: what sends the requests that no hook answers.
+        injector: whose faults they are.
+    """
+
+    def __init__(self, behind: Any, session: Any, injector: Injector) -> None:
+        self._behind = behind
+        self._session = session
+        self.injector = injector
+
+    def emit(self, event_name: str, **given: Any) -> Any:
+        """Tell the hooks of an event, and give what they say."""
+        if not event_name.startswith(EVENT):
+            return self._behind.emit(event_name, **given)
+        own, others = self._hooks(event_name)
+        for hook in own:
+            hook(event_name=event_name, **given)
+        request = given["request"]
+
+        def send() -> AWSResponse:
+            answers = ((hook, hook(event_name=event_name, **given)) for hook in others)
+            return first_non_none_response(list(answers)) or self._session.send(request)
+
+        return [(self, _answer(request, send, self.injector))]
+
+    def _hooks(self, event_name: str) -> tuple[list[Any], list[Any]]:
+        """Those of botocore itself, which keep the rate of `adaptive` and answer nothing, and all others."""
+        hooks = self._behind._emitter._handlers.prefix_search(event_name)  # noqa: SLF001 - nothing public lists them
+        own = [each for each in hooks if each.__module__.startswith("botocore.")]
+        return own, [each for each in hooks if each not in own]
+
+
+def _answer(request: Any, send: Callable[[], AWSResponse], injector: Injector) -> AWSResponse:
     passed: list[AWSResponse] = []
     started: list[tuple[int, list[tuple[str, str]]]] = []
+    environ = _environ(request)
+    given, body = environ["wsgi.input"], request.body
 
-    def forward(_: Environ, start_response: Start) -> Iterable[bytes]:
-        response = session.send(request)
+    def forward(environ: Environ, start_response: Start) -> Iterable[bytes]:
+        source = environ["wsgi.input"]
+        if source is not given:
+            # A fault, or the journal, looks at the body on its way.
+            request.body = source.read() if isinstance(body, str | bytes | bytearray) else _Upload(source)
+        try:
+            response = send()
+        finally:
+            request.body = body
         passed.append(response)
         start_response(f"{response.status_code} ", list(response.headers.items()))
         return _Body(response, streamed=request.stream_output)
@@ -74,7 +131,7 @@ def _answer(request: Any, session: Any, injector: Injector) -> AWSResponse:
         return lambda _: None
 
     try:
-        result = wsgi.wrap(forward, injector)(_environ(request), start)
+        result = wsgi.wrap(forward, injector)(environ, start)
         if isinstance(result, _Body):
             return passed[0]
         raw = _Raw(result)
@@ -86,6 +143,18 @@ def _answer(request: Any, session: Any, injector: Injector) -> AWSResponse:
         kind = ReadTimeoutError if isinstance(error, TimeoutError) else ConnectionClosedError
         raise kind(endpoint_url=request.url, error=error) from error
     return response
+
+
+class _Upload:
+    """The body of a request as botocore's sending reads one."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes, or all."""
+        piece: bytes = self._source.read(size)
+        return piece
 
 
 def _environ(request: Any) -> Environ:
@@ -105,6 +174,7 @@ def _environ(request: Any) -> Environ:
         "SERVER_PROTOCOL": "HTTP/1.1",
         "HTTP_HOST": url.netloc.rpartition("@")[2],
         "wsgi.input": source if source is not None else BytesIO(),
+        "wsgi.input_terminated": True,
         "wsgi.url_scheme": url.scheme,
     }
     for name, value in request.headers.items():

@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 import httpx
 
 from faultinject.adapters import asgi, wsgi
+from faultinject.engine.body_digest import PIECE
 from faultinject.injector.lookup import injector_for
 
 TYPE_CHECKING = False
@@ -49,25 +50,28 @@ class FaultTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, or give its fault."""
         started: list[tuple[str, list[tuple[str, str]]]] = []
+        given = _Input(request)
 
-        def forward(_: Environ, start_response: Start) -> Iterable[bytes]:
-            response = self._transport.handle_request(request)
+        def forward(environ: Environ, start_response: Start) -> Iterable[bytes]:
+            source = environ["wsgi.input"]
+            whole = request if source is given and not given.begun else _with_body(request, _Read(source))
+            response = self._transport.handle_request(whole)
             headers = [
                 (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
             ]
             reason = response.extensions.get("reason_phrase", b"").decode("latin-1")
             start_response(f"{response.status_code} {reason}", headers)
-            return _Passed(response)
+            return _Passed(response, headers)
 
         def start(status: str, headers: list[tuple[str, str]], *_: object) -> Any:
             started[:] = [(status, headers)]
             return lambda _: None
 
-        result = wsgi.wrap(forward, self.injector)(_environ(request), start)
-        if isinstance(result, _Passed):
+        result = wsgi.wrap(forward, self.injector)(_environ(request, given), start)
+        status, headers = started[0]
+        if isinstance(result, _Passed) and headers is result.headers:
             return result.response
         stream = _Given(result)
-        status, headers = started[0]
         return httpx.Response(
             int(status[:3]),
             headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
@@ -124,6 +128,9 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             outermost.append((receive, send))
+            # No server has told who the client is, and its errors are of this process.
+            scope["client"] = None
+            scope["extensions"] = {"http.response.debug": {}}
             await faulty(scope, receive, send)
 
         response = await httpx.ASGITransport(app).handle_async_request(request)
@@ -137,8 +144,9 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
 class _Passed:
     """The body of an answer that passes, as it came."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, headers: list[tuple[str, str]]) -> None:
         self.response = response
+        self.headers = headers
 
     def __iter__(self) -> Iterator[bytes]:
         stream: Any = self.response.stream
@@ -180,27 +188,63 @@ class _Received(httpx.AsyncByteStream):
             more = message.get("more_body", False)
 
 
-def _with_body(request: httpx.Request, stream: httpx.AsyncByteStream) -> httpx.Request:
+def _with_body(request: httpx.Request, stream: httpx.SyncByteStream | httpx.AsyncByteStream) -> httpx.Request:
     return httpx.Request(
         request.method, request.url, headers=request.headers, stream=stream, extensions=request.extensions
     )
 
 
 class _Input:
-    """The body of a request, read when a fault asks for it; it can still be sent afterwards."""
+    """The body of a request, of which no more is taken from its stream than somebody asks for.
+
+    Attributes:
+        begun: whether anything was taken.
+    """
 
     def __init__(self, request: httpx.Request) -> None:
-        self._request = request
-        self._at = 0
+        self._stream: Any = request.stream
+        self._pieces: Iterator[bytes] | None = None
+        self._piece = memoryview(b"")
+
+    @property
+    def begun(self) -> bool:
+        return self._pieces is not None
 
     def read(self, size: int = -1) -> bytes:
-        """The next `size` bytes."""
-        content = self._request.read()
-        start, self._at = self._at, len(content) if size < 0 else self._at + size
-        return content[start : self._at]
+        """The next `size` bytes, or all."""
+        found = bytearray()
+        while (size < 0 or len(found) < size) and (
+            piece := self.read1(size if size < 0 else size - len(found))
+        ):
+            found += piece
+        return bytes(found)
+
+    def read1(self, size: int = -1) -> bytes:
+        """What the stream gives next, of it `size` bytes at most."""
+        if self._pieces is None:
+            self._pieces = iter(self._stream)
+        while not self._piece:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b""
+            self._piece = memoryview(piece)
+        cut = len(self._piece) if size < 0 else size
+        found, self._piece = bytes(self._piece[:cut]), self._piece[cut:]
+        return found
 
 
-def _environ(request: httpx.Request) -> Environ:
+class _Read(httpx.SyncByteStream):
+    """The body of a request at which a fault, or the journal, looks on its way."""
+
+    def __init__(self, source: Any) -> None:
+        self._read = getattr(source, "read1", source.read)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self._read(PIECE):
+            yield piece
+
+
+def _environ(request: httpx.Request, body: _Input) -> Environ:
     path, _, query = request.url.raw_path.partition(b"?")
     environ: Environ = {
         "REQUEST_METHOD": request.method,
@@ -209,7 +253,8 @@ def _environ(request: httpx.Request) -> Environ:
         "QUERY_STRING": query.decode("latin-1"),
         "RAW_URI": path.decode("latin-1"),
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.input": _Input(request),
+        "wsgi.input": body,
+        "wsgi.input_terminated": True,
         "wsgi.url_scheme": request.url.scheme,
     }
     for name, value in request.headers.raw:

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 
     from faultinject.conformance.answering import Factory
 
+DRIVERS = f"{__package__}.drivers."
+"""What the addresses of the package's own factories begin with."""
+
 
 def main() -> None:
     """Serve the factory that the first argument names, such as `shop.storage:Client`, until the input ends.
 
-    A second one names a folder whose packages stand before all others.
+    Only a user's own factory is looked for in the current folder too.
     """
-    sys.path[:0] = [*sys.argv[2:], ""]
+    if not sys.argv[1].startswith(DRIVERS):
+        sys.path.insert(0, "")
     answers, sys.stdout = sys.stdout, sys.stderr  # what an SDK prints is no answer
     serve(load(sys.argv[1]), sys.stdin, answers)
 

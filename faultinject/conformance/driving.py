@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Condition
 
-from faultinject.audit.findings import FAIL, Finding
-from faultinject.audit.judge import judge
-from faultinject.audit.lateness import LateTime
+from faultinject.audit import profiles
+from faultinject.audit.judging import judge_run
 from faultinject.conformance import plan
 from faultinject.conformance.answering import InThreads
-from faultinject.conformance.heartbeat import Heartbeat
-from faultinject.conformance.process import Process
+from faultinject.conformance.breach import breach
+from faultinject.conformance.process import READY, Process
 from faultinject.conformance.serving import serving
-from faultinject.conformance.silence import silence
-from faultinject.exceptions import ConfigurationError
+from faultinject.conformance.silence import fallen_silent
 from faultinject.journal.call_window import CallWindow
+from faultinject.journal.driven_run import DrivenRun
 from faultinject.journal.reading import of_outcomes
 
 TYPE_CHECKING = False
@@ -25,11 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from typing import Protocol
 
-    from faultinject.audit.judge import Judgement
+    from faultinject.audit.judging import Judgement
     from faultinject.audit.profiles import Profile
     from faultinject.conformance.answering import Factory
     from faultinject.conformance.plan import Phase, PlannedCall
-    from faultinject.conformance.serving import Service
     from faultinject.engine.journal_entry import Outcome
     from faultinject.server.certificates import Certificate
 
@@ -51,9 +51,6 @@ if TYPE_CHECKING:
             """End."""
 
 
-ANSWERS = "answers"
-"""The check that is there only for a client that fails it: each call ends, as the contract says."""
-CONTRACT = "`faultinject conformance --contract`"
 NAMED = 3
 """Calls that a failure names."""
 
@@ -73,7 +70,6 @@ class Run:
         judgement: what is to be said of the client.
         failure: what it did against the contract, in one line; empty where that is nothing.
         said: the end of what it has written to standard error.
-        late_times: what was to be done at a time and was done later, seconds of the journal's monotonic clock.
         deadline: how long it could have taken, seconds.
     """
 
@@ -87,7 +83,6 @@ class Run:
     judgement: Judgement
     failure: str = ""
     said: str = ""
-    late_times: Sequence[LateTime] = ()
     deadline: float = plan.DEADLINE
 
 
@@ -128,11 +123,6 @@ class Calls:
         with self._changed:
             self._open.clear()
 
-    def forget(self) -> None:
-        """Begin anew: what has ended was no part of the plan."""
-        with self._changed:
-            self._windows.clear()
-
     def wake(self) -> None:
         """Let whoever waits look again."""
         with self._changed:
@@ -167,7 +157,7 @@ def run(
     journal: str | None = None,
     watch: Callable[[int], None] | None = None,
     certificate: Certificate | None = None,
-    service: Service | None = None,
+    ready: float = READY,
 ) -> Run:
     """Run the plan against a client and judge it.
 
@@ -185,72 +175,43 @@ def run(
         journal: a file that gets every outcome as well, or None.
         watch: called with the number of calls that have ended, whenever one does.
         certificate: what the store speaks TLS with, or None; a command gets the variables by which clients trust it.
-        service: a real service instead of the store. The client first writes what it is to read, without a fault; what it writes
-            stays there, and is noted in `left`.
+        ready: seconds in which a command has to be ready.
 
     A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so. A
     request without a key, such as one for a token or for an address to upload to, belongs to no call and is not judged.
 
     Raises:
-        ConfigurationError: the client could not be started, there is no such profile or check, the client cannot write to
-            the service, or the service does not answer as one does.
+        ConfigurationError: the client could not be started, there is no such profile or check.
     """
     codes = plan.CODES[vendor]
     phases = plan.chosen(codes, aws=aws) if phases is None else phases
-    if service is not None:
-        phases = plan.for_service(phases)
     calls = Calls(watch)
     trust = {} if certificate is None else certificate.trust
-    bucket = plan.BUCKET if service is None else service.bucket
-    with serving(codes, phases, journal=journal, certificate=certificate, service=service) as served:
-        opened = _open(client, served.url, bucket, [each.name for each in phases], calls, trust)
-        if service is not None:
-            try:
-                served.injector.disable()
-                _fill(service, phases, opened, calls, time.monotonic() + deadline)
-                served.injector.enable()
-            except BaseException:
-                opened.close()
-                raise
+    with serving(codes, phases, journal=journal, certificate=certificate) as served:
+        opened = _open(client, served.url, [each.name for each in phases], calls, trust, ready)
         began = time.monotonic()
-        asked: list[LateTime] = []
-        heartbeat = Heartbeat()
+        late: list[float] = []
         try:
-            with heartbeat:
-                _ask(phases, opened, calls, began + deadline, asked)
+            _ask(phases, opened, calls, began + deadline, late)
         finally:
             until = time.monotonic()
-            owed = served.front.owes()
-            if service is not None:
-                service.left.update(_left(phases, calls.windows, served.outcomes))
             calls.stop()
             served.injector.disable()
             opened.close()
         outcomes = served.outcomes
-        broken = served.front.broken()
-    if broken:
-        raise ConfigurationError(
-            f"{broken}; what the client did about that is no answer to a fault, so it is not judged"
-        )
-    attempts, windows = of_outcomes(outcomes), calls.windows
-    keys = {each.key for each in windows}
-    judged = [each for each in attempts if not keys.isdisjoint(each.path.split("/"))]
-    late = [*asked, *heartbeat.late]
-    judgement = judge(
-        judged, driven=True, told=windows, until=until, profile=profile, require=require, late=late
-    )
-    failure = opened.failure
-    if failure:
-        failure += _open_calls([each for each in windows if each.ended is None])
-    elif silent := silence(windows, attempts, until=until, deadline=deadline):
-        if service is not None and owed >= len(silent.calls):
-            what = "1 request" if owed == 1 else f"{owed} requests"
-            raise ConfigurationError(
-                f"{service.url} has not answered {what} by the end, for which the client waits, so it is not judged"
-            )
-        failure = f"it stopped answering: no answer for {silent.seconds:.1f} s{_open_calls(silent.calls)}"
-    if failure:
-        judgement.findings.insert(0, Finding(ANSWERS, FAIL, len(windows), failure, CONTRACT))
+        attempts, windows = of_outcomes(outcomes), calls.windows
+        failure = opened.failure
+        if failure:
+            failure += _open_calls([each for each in windows if each.ended is None])
+        elif silent := fallen_silent(windows, attempts, until=until, deadline=deadline):
+            failure = f"it stopped answering: no answer for {silent.seconds:.1f} s{_open_calls(silent.calls)}"
+        else:
+            failure = breach(phases, windows, attempts)
+        driven = DrivenRun(os.getpid(), windows, until, _known(profile), failure)
+        judgement = judge_run(attempts, driven, profile=profile, require=require)
+        if journal is not None:
+            with suppress(OSError):  # its lines could not be written either, which the log has said
+                driven.write(journal)
     return Run(
         name,
         opened.title,
@@ -258,13 +219,18 @@ def run(
         windows,
         until,
         until - began,
-        _p95([each.done - each.due for each in asked]),
+        _p95(late),
         judgement,
         failure,
         opened.said,
-        late,
         deadline,
     )
+
+
+def _known(profile: Profile | str | None) -> str | None:
+    """The name of a profile that every faultinject has; None for one that a file holds."""
+    name = profile if profile is None or isinstance(profile, str) else profile.name
+    return name if name in profiles.names() else None
 
 
 def _open_calls(calls: Sequence[CallWindow]) -> str:
@@ -280,58 +246,21 @@ def _open_calls(calls: Sequence[CallWindow]) -> str:
 def _open(
     client: Factory | Sequence[str],
     url: str,
-    bucket: str,
     names: Sequence[str],
     calls: Calls,
     trust: Mapping[str, str],
+    ready: float,
 ) -> Client:
     if callable(client):
-        return InThreads(client, url, bucket, names, calls.end)
-    return Process(client, url, names, calls.end, calls.wake, trust, bucket=bucket)
-
-
-def _fill(service: Service, phases: Sequence[Phase], client: Client, calls: Calls, until: float) -> None:
-    """Let the client write what it is to read, one object after the other.
-
-    Raises:
-        ConfigurationError: it cannot.
-    """
-    keys = plan.read_keys(phases)
-    if keys and "put" not in client.kinds:
-        raise ConfigurationError(
-            f"a service has nothing for the client to read: it has to write {keys[0]} and others itself, and makes no put call"
-        )
-    for key in keys:
-        service.left.add(key)
-        calls.begin(plan.PlannedCall(key, "put", phases[0].name, 0.0))
-        client.start(plan.PlannedCall(key, "put", phases[0].name, 0.0))
-        calls.wait(until, lambda: bool(client.failure) or calls.all_ended())
-        window = calls.windows[-1]
-        if not window.returned:
-            why = client.failure or window.error or "it has not ended in time"
-            raise ConfigurationError(
-                f"the client could not write {key} to the bucket {service.bucket} of {service.url}: {why}; the bucket has to be there,"
-                " and the client allowed to read and write its objects"
-            )
-    calls.forget()
-
-
-def _left(phases: Sequence[Phase], windows: Sequence[CallWindow], outcomes: Sequence[Outcome]) -> set[str]:
-    """The keys that calls may have written: those that go on, and those of requests that the service had and did not refuse."""
-    writes = {asked.key for phase in phases for asked in phase.asked() if asked.kind != "get"}
-    keys = writes.intersection(each.key for each in windows)
-    left = keys.intersection(each.key for each in windows if each.ended is None)
-    for each in outcomes:
-        if each.applied and (each.injected or (each.status or 0) < 400):
-            left |= keys.intersection(each.path.split("/"))
-    return left
+        return InThreads(client, url, plan.BUCKET, names, calls.end)
+    return Process(client, url, names, calls.end, calls.wake, trust, ready)
 
 
 def _p95(numbers: Sequence[float]) -> float:
     return sorted(numbers)[len(numbers) * 19 // 20] if numbers else 0.0
 
 
-def _ask(phases: Sequence[Phase], client: Client, calls: Calls, until: float, late: list[LateTime]) -> None:
+def _ask(phases: Sequence[Phase], client: Client, calls: Calls, until: float, late: list[float]) -> None:
     """Ask for the calls: those of the calibration one after the other, then all the others by the clock."""
     asked = [each for phase in phases for each in phase.asked() if each.kind in client.kinds]
 
@@ -351,7 +280,7 @@ def _ask(phases: Sequence[Phase], client: Client, calls: Calls, until: float, la
     for each in sorted((each for each in asked if each.phase != plan.CALIBRATION), key=lambda each: each.at):
         if calls.wait(min(began + each.at, until), failed) or time.monotonic() >= until:
             return
-        late.append(LateTime(began + each.at, time.monotonic()))
+        late.append(time.monotonic() - began - each.at)
         calls.begin(each)
         client.start(each)
     calls.wait(until, idle)

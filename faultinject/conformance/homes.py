@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 
 DRIVERS = Path(__file__).parent / "drivers"
-PINNED = "PINNED_SDKS"
-"""Names the folder of distributions that cannot be in one environment with others, as `pip install --target` makes it."""
 JAVASCRIPT = "JAVASCRIPT_SDKS"
 """Names the folder whose `node_modules` has the SDKs for JavaScript."""
 NODE = "20.19"
@@ -55,13 +53,10 @@ ANSWER = 20.0
 
 
 class Pip:
-    """Distributions of this Python's environment, and those of `PINNED_SDKS`, which stand before."""
+    """Distributions of this Python's environment."""
 
     def version(self, package: str) -> str | None:
         """The version of the distribution."""
-        folder = _pinned(package)
-        if folder is not None:
-            return next(iter(metadata.distributions(name=package, path=[folder]))).version
         try:
             return metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -69,21 +64,12 @@ class Pip:
 
     def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
         """A process of this Python, with the factory."""
-        pinned = _pinned(package)
-        words = python(f"faultinject.conformance.drivers.{folder}.{driver}")
-        return words if pinned is None else (*words, pinned)
+        del package
+        return python(f"faultinject.conformance.drivers.{folder}.{driver}")
 
     def install(self, packages: str) -> str:
         """By pip."""
         return f"pip install {packages}"
-
-
-class Pinned(Pip):
-    """Distributions that cannot share an environment with the others."""
-
-    def install(self, packages: str) -> str:
-        """By pip, into the folder of `PINNED_SDKS`."""
-        return _into_folder("pip install --target", "pinned", packages, PINNED)
 
 
 class Npm:
@@ -158,13 +144,16 @@ class Jar:
         return put if shutil.which("java") else f"install a JDK {JDK} or newer, then {put}"
 
 
-HOMES: dict[str, Home] = {"pip": Pip(), "pinned": Pinned(), "npm": Npm(), "program": Program(), "jar": Jar()}
+HOMES: dict[str, Home] = {"pip": Pip(), "npm": Npm(), "program": Program(), "jar": Jar()}
 """By the name that `clients.toml` has."""
 
 
 def python(factory: str) -> tuple[str, ...]:
-    """The words of the command that serves the contract for a factory in Python."""
-    return (sys.executable, "-m", "faultinject.conformance", factory)
+    """The words of the command that serves the contract for a factory in Python.
+
+    -P: modules of the user's folder must not be taken for ours, the standard library's or the SDK's.
+    """
+    return (sys.executable, "-P", "-m", "faultinject.conformance", factory)
 
 
 def _into_folder(command: str, folder: str, packages: str, variable: str) -> str:
@@ -172,14 +161,6 @@ def _into_folder(command: str, folder: str, packages: str, variable: str) -> str
     if os.environ.get(variable):  # by its name: a table of results tells nobody's folders
         return f'{command} "${variable}" {packages}'
     return f"{command} {folder} {packages} && export {variable}=$PWD/{folder}"
-
-
-def _pinned(package: str) -> str | None:
-    """The folder of `PINNED_SDKS`, if the distribution is in it."""
-    folder = os.environ.get(PINNED)
-    if not folder or next(iter(metadata.distributions(name=package, path=[folder])), None) is None:
-        return None
-    return folder
 
 
 @cache

@@ -1,13 +1,13 @@
-"""What a client did in one run as numbers: what the league compares, and small pictures are drawn of."""
+"""What a client did in one run as numbers: what the league compares."""
 
 from __future__ import annotations
 
 from statistics import median, quantiles
 
 from faultinject.audit.checks.retry_after import SLACK
-from faultinject.audit.reports.html.codes import codes
 from faultinject.audit.statistics import variation
 from faultinject.conformance import plan
+from faultinject.conformance.codes import codes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,23 +20,19 @@ if TYPE_CHECKING:
 
 KINDS = {"throttle": "thr", "server": "srv"}
 """The kinds of failure that never end in one phase each, and that phase: whose waits are the backoff curve."""
-STEP = 0.1
-"""Seconds that one number of the outage is about."""
-LONGEST = 600
-"""Numbers of the outage: a minute."""
 SHORT = 0.05
 """Seconds; how shorter waits vary is the machine's doing."""
 NOTHING = 0.02
-"""Seconds below which a wait is none."""
+"""Seconds; a shorter gap is not a wait."""
 
 
-def numbers(run: Run) -> dict[str, Any]:
+def numbers_of(run: Run) -> dict[str, Any]:
     """Everything that is measured of a client, as plain data; times are seconds, what was not seen is None or empty.
 
     `attempts`: of a call that always fails, `fewest` and `most`. `backoff`: by kind of failure and retry the waits.
     `jitter`: how much waits before the same retry vary, their standard deviation by their mean. `hints`: by form, how
     many answers asked for a wait, and how many retries came no earlier. `retried`: first answers, and how many of their
-    calls were retried. `budget`: the outage, and its requests in each tenth of a second. `resets`, `lost`,
+    calls were retried. `budget`: the requests of the outage. `resets`, `lost`,
     `hidden`: connections that were reset, answers lost after the store had done the work, errors in a 200. `bytes`:
     retries whose body could be compared. `overlap`: calls whose next attempt came before the answer to the last one.
     `gives_up`: seconds from the beginning of a call that always fails to its end.
@@ -132,25 +128,10 @@ def _hints(calls: Iterable[Call]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _budget(calls: Sequence[Call]) -> dict[str, Any]:
-    """What the outage got: its requests and retries, and both in each tenth of a second from its first request on."""
-    first = min((each.first.arrived for each in calls), default=0.0)
-    bins: dict[bool, list[int]] = {False: [], True: []}
-    for call in calls:
-        for number, attempt in enumerate(call.attempts):
-            place = min(int((attempt.arrived - first) / STEP), LONGEST - 1)
-            for each in bins.values():
-                each.extend([0] * (place + 1 - len(each)))
-            bins[number > 0][place] += 1
+def _budget(calls: Sequence[Call]) -> dict[str, int]:
+    """What the outage got: its requests and retries."""
     requests = sum(len(each.attempts) for each in calls)
-    return {
-        "calls": len(calls),
-        "requests": requests,
-        "retries": requests - len(calls),
-        "step": STEP,
-        "first_attempts": bins[False],
-        "later_attempts": bins[True],
-    }
+    return {"calls": len(calls), "requests": requests, "retries": requests - len(calls)}
 
 
 def _again(calls: Iterable[Call], met: Callable[[Call], bool]) -> dict[str, int]:

@@ -8,32 +8,27 @@ from faultinject.audit.checks import CHECKS
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, SIGNS, WARN
 from faultinject.audit.reports import sentences
-from faultinject.audit.reports.markdown import plain
-from faultinject.conformance.league.columns import COLUMNS, WORDS
+from faultinject.audit.reports.markdown import code, linked, plain
+from faultinject.conformance.league.columns import COLUMNS, WORDS, name
 from faultinject.conformance.plan import PHASES
 from faultinject.conformance.process import CONTRACT
 from faultinject.conformance.results import measured, name_of, worst
+from faultinject.conformance.sdks import SDKS
+from faultinject.engine.journal_entry import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 COMMAND = "faultinject conformance --all -o league.json -o league.html -o README.md"
-
-
-HEAD = """\
-# What storage SDKs do about faults
-
-Made on {made} by `{command}` (faultinject {faultinject}, Python {python} on {system} with {cores} cores, seed `{seed}`).
-Every SDK made the same calls, against a store on the same machine that answers with the documented errors of the SDK's own service. The verdicts
-rest on the requests that the server saw and on the results that the caller got. SDKs have their default settings, unless
-their title names another one."""
+"""What made results that do not say it."""
+SETTINGS = "SDKs have their default settings, unless their title names another one."
 
 
 LEGEND = f"""\
 {" · ".join(f"{SIGNS[verdict]} {words}" for verdict, words in WORDS.items())} · empty: no promise is known.
-[Checks](../../docs/reference/checks.md) says what each check demands. Only a service that documents an error in a 200
-for the end of a multipart upload sends one, and only there."""
+The page "Checks" of faultinject's documentation says what each check demands. Only a service that documents an error in a
+200 for the end of a multipart upload sends one, and only there."""
 
 CALLS = """\
 Each phase has a client of its own, each call a key of its own. `cal` comes first and alone, then one phase begins after
@@ -45,8 +40,51 @@ it gets. A client in Python needs no command: `--client MODULE:FACTORY`, where `
 some of the methods `get(key)`, `put(key)`, `post(key)` and `complete(key)`, and perhaps `close()`."""
 
 
-def page(document: dict[str, Any]) -> str:
-    """The whole page.
+def heading(document: dict[str, Any]) -> str:
+    """What the page is about: the client that was judged by its name and version, or SDKs."""
+    if document["all"]:
+        return "What storage SDKs do about faults"
+    return f"What {', '.join(map(called, document['clients']))} did about faults"
+
+
+def called(client: dict[str, Any]) -> str:
+    """The client by name and version; one of the user's own as it calls itself, where it does."""
+    own = client["title"] == client["client"] and client["client"] not in SDKS
+    return str(client["version"] if own and client["version"] else name(client))
+
+
+def made(document: dict[str, Any], code: Callable[[str], str] = str) -> str:
+    """When it was made, and the command that makes it again.
+
+    Args:
+        document: results as plain data.
+        code: how code is written.
+    """
+    command = quoted(document.get("command") or COMMAND)
+    return (
+        f"Made on {document['made']} by {code(command)} (faultinject {document['faultinject']}, Python"
+        f" {document['python']} on {document['system']} with {document['machine']['cores']} cores, seed"
+        f" {code(document['seed'])})."
+    )
+
+
+def against(document: dict[str, Any]) -> str:
+    """What the clients sent their calls to."""
+    if document["all"] or len(document["clients"]) > 1:
+        return "a store on the same machine that answers with the documented errors of the SDK's own service"
+    return f"a store on the same machine that answers with the documented errors of {document['clients'][0]['service']}"
+
+
+def _head(document: dict[str, Any]) -> str:
+    several = document["all"] or len(document["clients"]) > 1
+    who = "Every SDK made the same calls" if several else "The client made its calls"
+    told = f"{who}, against {plain(against(document))}. The verdicts\nrest on the requests that the server saw and on the results that the caller got."
+    settings = f" {SETTINGS}" if document["all"] else ""
+    return f"# {plain(heading(document))}\n\n{made(document, code)}\n{told}{settings}"
+
+
+def markdown(document: dict[str, Any]) -> str:
+    """The whole page; only one about all SDKs has the contract of clients that it knows nothing of.
 
     Args:
         document: results as plain data.
@@ -54,7 +92,7 @@ def page(document: dict[str, Any]) -> str:
     clients = document["clients"]
     plan = ((f"`{each.name}`", each.title, _calls(each.calls)) for each in PHASES)
     blocks = [
-        HEAD.format_map({**document, "command": COMMAND, "cores": document["machine"]["cores"]}),
+        _head(document),
         "## In short",
         *_league(clients),
         "## Verdicts",
@@ -65,7 +103,8 @@ def page(document: dict[str, Any]) -> str:
         blocks += _client(each)
     blocks += _missing(document)
     blocks += ["## The calls", CALLS, _table(("phase", "what is done", "calls"), plan)]
-    blocks += ["## Your own client, in any language", OWN, CONTRACT]
+    if document["all"]:
+        blocks += ["## Your own client, in any language", OWN, CONTRACT]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -98,13 +137,10 @@ def _matrix(clients: Sequence[dict[str, Any]]) -> str:
 
 def _client(client: dict[str, Any]) -> list[str]:
     report = client["report"]
-    title = " ".join(
-        filter(None, (client["title"], client["version"], client["note"] and f"({client['note']})"))
-    )
     found = [each for each in report["findings"] if each["verdict"] in (FAIL, WARN)]
     lines = [
         f"- {SIGNS[each['verdict']]} **{plain(name_of(each))}**: {plain(measured(each))}"
-        f" <sub>{plain(each['reference'])}</sub>"
+        f" <sub>{linked(' '.join(filter(None, (each['action'], 'See', each['reference']))))}</sub>"
         for each in sorted(found, key=lambda each: each["verdict"])
     ]
     codes = (
@@ -120,7 +156,7 @@ def _client(client: dict[str, Any]) -> list[str]:
     )
     found_nothing = "Every check that was decided: as its reference asks."
     retried = _table(("first answer", "documented", "calls retried"), codes)
-    return [f"### {plain(title)}", seen, "\n".join(lines) or found_nothing, retried]
+    return [f"### {plain(name(client))}", seen, "\n".join(lines) or found_nothing, retried]
 
 
 def _calls(calls: Iterable[tuple[str, int]]) -> str:

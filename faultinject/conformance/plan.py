@@ -46,7 +46,7 @@ class Codes:
     """The faults of one service, as rules spell them; an empty one leaves its phases out.
 
     Attributes:
-        vendor: whose dialect the store speaks: one of `faultinject.conformance.serving.played()`.
+        vendor: whose dialect the store speaks: one that a store speaks for.
         throttled: slow down.
         broken: an error of the server's own.
         denied: forbidden.
@@ -159,11 +159,6 @@ class Phase:
         """Seconds from the beginning of its first call to that of its last."""
         return self.every * (sum(number for _, number in self.calls) - 1)
 
-    @property
-    def lets_through(self) -> bool:
-        """Whether some request of each call gets what the service itself says."""
-        return not self.fault or ONCE in self.fault
-
     def asked(self) -> Iterator[PlannedCall]:
         """Its calls in order."""
         kinds = [kind for kind, number in self.calls for _ in range(number)]
@@ -202,7 +197,7 @@ PHASES = (
     Phase("junk", f"{{throttled}},{ONCE},set.{{header}}=soon", (("get", 3),), "one malformed Retry-After"),
     Phase("lost", f"reset,when=after,{ONCE}", (("put", 4), ("post", 4)), "one lost answer: the store has done it"),
     Phase("okerr", f"{{hidden}},{ONCE}", (("complete", 6),), "one error in a 200"),
-    Phase("slow", f"latency,delay=400ms,{ONCE}", (("get", 6),), "one slow answer"),
+    Phase("slow", f"latency,delay=400ms,{ONCE}", (("get", 6), ("put", 6)), "one slow answer"),
     Phase(OUTAGE, "{broken}", (("get", 120),), "an outage of the whole service", every=0.02),
 )  # fmt: skip
 """The plan. The numbers of calls are what the checks need; fewer make them undecided."""
@@ -265,20 +260,6 @@ def chosen(codes: Codes, *, aws: bool = False, names: Sequence[str] = ()) -> lis
         found.append(replace(each, begin=begin))
         begin += each.lasts + PAUSE
     return found
-
-
-def for_service(phases: Iterable[Phase]) -> list[Phase]:
-    """The phases as a service that is not ours can have them: the ids of its uploads are its own, so no call ends one."""
-    found = [
-        replace(each, calls=tuple(some for some in each.calls if some[0] != "complete")) for each in phases
-    ]
-    return [each for each in found if each.calls]
-
-
-def read_keys(phases: Iterable[Phase]) -> list[str]:
-    """The keys that have to be there for the calls of the phases: those of reads that do not always fail."""
-    some = [each for each in phases if each.lets_through]
-    return [asked.key for each in some for asked in each.asked() if asked.kind == "get"]
 
 
 def rules(phases: Iterable[Phase], codes: Codes) -> str:

@@ -42,17 +42,21 @@ running then:
 - `get` reads the object of that key in the bucket.
 - `put` writes an object of a few hundred bytes.
 - `post` begins a multipart upload.
-- `complete` ends the upload whose id is the key. Its one part has the number 1 and the ETag of the first line.
+- `complete` ends the multipart upload of the object of that key. faultinject has begun this upload: its id is the key
+  too, and its one part has the number 1 and the ETag of the first line. In S3's API:
+  `POST /BUCKET/okerr-001?uploadId=okerr-001`.
 
-The key must be a whole segment in the path of each request of its call, and in no other request. When a call ends, the
-command writes what the caller got:
+A client that cannot do a call leaves its kind out of `kinds`. The key must be a whole segment in the path of each
+request of its call, and in no other request. When a call ends, the command writes what the caller got:
 
     {"key": "thr-003", "ok": true}
     {"key": "thr-003", "ok": false, "error": "503 SlowDown"}
 
 At the end of its input the command may exit. At the deadline faultinject ends it, with all processes that it has
 started. The client fails if the command exits before that, writes another line, answers a call that is not running,
-stays silent while calls are running, or leaves processes behind. faultinject then shows the command's standard error.
+stays silent while calls are running, or leaves processes behind. It also fails if it answers that a call succeeded that
+has sent no request, sends no request for any call of one of its `kinds`, or ends an upload that is not there.
+faultinject then shows the command's standard error.
 """.strip()
 """What a command has to do."""
 
@@ -82,7 +86,7 @@ class Process:
         tell: called when a call has ended.
         wake: called when the command has failed.
         more: variables of its environment, besides this process's own.
-        bucket: where the keys are.
+        ready: seconds in which it has to be ready.
 
     Attributes:
         kinds: the calls that it can do.
@@ -102,8 +106,7 @@ class Process:
         tell: Tell,
         wake: Callable[[], None],
         more: Mapping[str, str] = MappingProxyType({}),
-        *,
-        bucket: str = plan.BUCKET,
+        ready: float = READY,
     ) -> None:
         self.kinds: Sequence[str] = plan.KINDS
         self.title: str | None = None
@@ -147,13 +150,13 @@ class Process:
                 {
                     "v": 1,
                     "endpoint": endpoint,
-                    "bucket": bucket,
+                    "bucket": plan.BUCKET,
                     "etag": plan.ETAG,
                     "clients": list(names),
                 }
             )
-            if not self._ready.wait(READY):
-                self._fail(f"did not report within {READY:g} s that it is ready")
+            if not self._ready.wait(ready):
+                self._fail(f"did not report within {ready:g} s that it is ready")
         except BaseException:  # Ctrl-C: nobody else could end it
             self.failure = "interrupted"
             self.close()

@@ -12,8 +12,7 @@ from typing import Any
 from faultinject.audit.conclusion import Conclusion
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
 from faultinject.conformance import plan
-from faultinject.conformance.differences import differences
-from faultinject.conformance.numbers import numbers
+from faultinject.conformance.numbers import numbers_of
 from faultinject.conformance.serving import SEED
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.files import read_bytes
@@ -22,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from faultinject.audit.judge import Judgement
+    from faultinject.audit.judging import Judgement
     from faultinject.conformance.driving import Run
     from faultinject.journal.calls import Call
 
@@ -70,7 +69,7 @@ class Result:
             "late": round(self.run.late, 3),
             "failure": self.run.failure or None,
             "facts": measurements(self.run.judgement),
-            "numbers": numbers(self.run),
+            "numbers": numbers_of(self.run),
             "report": report,
         }
 
@@ -130,7 +129,7 @@ def worst(findings: Iterable[dict[str, Any]], check: str) -> str | None:
 
 
 def conclusion(results: Sequence[Result]) -> Conclusion:
-    """What the results of all clients come to: a failure stands above what was not decided, that above a warning."""
+    """What the results of all clients come to: a failure overrides what was not decided, which overrides a warning."""
     if len(results) == 1:
         return results[0].run.judgement.conclusion
     found = {each.name: each.run.judgement.conclusion for each in results}
@@ -160,7 +159,7 @@ def document(
     whole: bool = False,
     skipped: Sequence[dict[str, str]] = (),
     failed: Sequence[dict[str, str]] = (),
-    to: dict[str, Any] | None = None,
+    command: str = "",
 ) -> dict[str, Any]:
     """All results as plain data; `faultinject.conformance.schema` has its form.
 
@@ -173,7 +172,7 @@ def document(
         whole: whether every client that is installed was asked for; then findings come without their calls.
         skipped: clients that are not installed: `client`, `title`, `install`.
         failed: clients that could not be started: `client`, `reason`.
-        to: the real service that was behind the faults: `url`, `bucket`, `rewrite_host`, `left`; None: the store.
+        command: what makes it again, or empty.
     """
     found = conclusion(results)
     return {
@@ -193,7 +192,7 @@ def document(
         "deadline": deadline,
         "complete": complete,
         "all": whole,
-        **({} if to is None else {"to": to}),
+        **({"command": command} if command else {}),
         "skipped": list(skipped),
         "failed": list(failed),
         "clients": [each.to_dict(evidence=not whole) for each in results],
@@ -256,8 +255,6 @@ def changes(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
         if name in before:
             old_client = before.pop(name)
             yield from _facts(name, old_client, client)
-            for each in differences(old_client.get("numbers"), client.get("numbers")):
-                yield Change(name, each.what, each.before, each.after)
             yield from _verdicts(name, old_client, client)
         else:
             yield Change(name, "client", "", f"new: {client['version'] or 'version unknown'}")
@@ -295,7 +292,7 @@ def _in_words(client: dict[str, Any]) -> dict[str, str]:
 
 
 AT_ONCE = 0.02
-"""Seconds below which a wait is none."""
+"""Seconds; a shorter gap is not a wait."""
 
 
 def between(numbers: list[int] | None) -> str:

@@ -17,7 +17,7 @@ from faultinject.rules.values import Mistake, duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ def time_limit(text: str, of: str) -> float:
     """The seconds of a client's time limit, such as `200s`.
 
     Args:
-        text: as the option or a table of `clients.toml` has it.
-        of: which of them it is, for the error.
+        text: as the option has it.
+        of: which one, for the error.
 
     Raises:
         ConfigurationError: it is no duration, or too short for any client.
@@ -91,28 +91,21 @@ def time_limit(text: str, of: str) -> float:
     return seconds
 
 
-def read(drivers: Path = DRIVERS) -> dict[str, Sdk]:
-    """The SDKs that the tables `clients.toml` of a folder of drivers have.
-
-    Args:
-        drivers: the folder; in it is one for each language, with a table.
-
-    Raises:
-        ConfigurationError: a `deadline` is no duration.
-    """
+def _read() -> dict[str, Sdk]:
+    """The SDKs that the tables `clients.toml` of the drivers have: one for each language."""
     found = {}
-    for path in sorted(drivers.glob("*/clients.toml")):
+    for path in sorted(DRIVERS.glob("*/clients.toml")):
         said: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         home, language = said.pop("home"), said.pop("language", "")
         for name, each in said.items():
             about = {"title": each["package"], "language": language, **each}
             if "deadline" in about:
-                about["deadline"] = time_limit(str(about["deadline"]), f"{path}: [{name}] deadline")
+                about["deadline"] = duration(about["deadline"])
             found[name] = Sdk(name, folder=path.parent.name, **{"home": home, **about})
     return found
 
 
-SDKS = read()
+SDKS = _read()
 """By name."""
 
 

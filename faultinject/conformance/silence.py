@@ -29,7 +29,7 @@ class Silence(NamedTuple):
     seconds: float
 
 
-def silence(
+def fallen_silent(
     windows: Sequence[CallWindow], attempts: Sequence[Attempt], *, until: float, deadline: float
 ) -> Silence | None:
     """The silence at the end of a run; None where every call has ended, or those that have not may be waited out.

@@ -1,5 +1,9 @@
-"""The control API: an injector looked at and changed while its apps run, by HTTP, and a page for people on it.
+"""The control API: it shows and changes an injector while its apps run, by HTTP, and has a page for people.
 
 It is off unless asked for (`FAULTINJECT_CONTROL`). `mount` puts it below a path of an app, `server` on an address of its own;
 `app` answers what `guard` lets through, by the one table of calls in `calls`.
 """
+
+from faultinject.faces import face
+
+__getattr__, __all__ = face(__name__, LIMITS="limits", Server="server", document="openapi")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
 from hashlib import blake2b
-from hmac import compare_digest
 from secrets import token_urlsafe
 
 from faultinject.control.answers import Refusal
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
     from faultinject.rules.control import ControlSettings
 
-FORWARDED = frozenset(
-    "cf-connecting-ip fastly-client-ip forwarded true-client-ip via x-client-ip x-cluster-client-ip x-envoy-external-address"
-    " x-original-forwarded-for x-real-ip".split()
+ADDED_WORDS = frozenset(
+    "addr address arr cf edge fly gateway hop hops https incap ip ips nf original originating peer proto real remote rewrite scheme ssl tls url via".split()
 )
-"""What proxies add, besides all that begins with `x-forwarded-`: the connection is the proxy's, not the client's."""
+"""Words of the names of headers that proxies add: whom a request came from, what it was, on which way."""
+ADDED_PARTS = (
+    "akamai", "amzn", "appengine", "azure", "balancer", "cdn", "clientip", "cloudflare", "cloudfront", "envoy", "fastly", "forward", "haproxy",
+    "ingress", "nginx", "proxied", "proxy", "realip", "sucuri", "traefik", "varnish", "vercel",
+)  # fmt: skip
+"""What stands anywhere in such a name: that something was handed on, and whose proxy did it."""
 _PORTS = {"http": "80", "https": "443"}
 
 
@@ -73,7 +77,7 @@ class Access:
         if not is_loopback(client):
             raise Refusal(403, f"{visible(client)} is not on this machine; {REMOTE}=allow lets others in")
         for name in headers:
-            if name in FORWARDED or name.startswith("x-forwarded-"):
+            if is_added(name):
                 raise Refusal(
                     403, f"the request came through a proxy ({name}); {REMOTE}=allow lets others in"
                 )
@@ -111,7 +115,7 @@ class Access:
             Refusal: with 401.
         """
         scheme, _, token = (authorization or "").partition(" ")
-        right = compare_digest(_digest(token.strip()), self._digest)
+        right = hmac.compare_digest(_digest(token.strip()), self._digest)
         if right and scheme.lower() == "bearer":
             return
         what = "the token is wrong" if authorization else "a token is missing"
@@ -120,6 +124,20 @@ class Access:
             f"{what}: send Authorization: Bearer and the token, of {TOKEN} or of the server's log",
             headers={"WWW-Authenticate": 'Bearer realm="faultinject"'},
         )
+
+
+def is_added(name: str) -> bool:
+    """Whether the name of a header, in lower case, is one that a proxy adds: the connection is the proxy's, not the client's.
+
+    Those of browsers, which begin with `sec-`, are never set by anybody else.
+
+    >>> [each for each in ("via", "x-real-ip", "x_forwarded_for", "cf-ray", "postman-token", "origin", "zip") if is_added(each)]
+    ['via', 'x-real-ip', 'x_forwarded_for', 'cf-ray']
+    """
+    words = name.replace("_", "-").split("-")
+    if words[0] == "sec":
+        return False
+    return not ADDED_WORDS.isdisjoint(words) or any(each in name for each in ADDED_PARTS)
 
 
 def split_host(host: str) -> tuple[str, str]:

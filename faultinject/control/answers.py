@@ -98,7 +98,7 @@ def refusal_of(error: FaultInjectError) -> Refusal:
         return Refusal(412, f"{error}; read the rules again and repeat the change")
     if isinstance(error, StoreUnavailable):
         return Refusal(
-            503, f"the store cannot be had now: {error}", headers={"Retry-After": str(RETRY_SECONDS)}
+            503, f"the store is unavailable now: {error}", headers={"Retry-After": str(RETRY_SECONDS)}
         )
     if isinstance(error, ConfigurationError):
         first, *more = error.problems

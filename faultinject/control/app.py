@@ -6,14 +6,13 @@ from pathlib import Path
 
 import anyio.to_thread
 from anyio import CapacityLimiter
-from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from faultinject.control.answers import Answer, Refusal, refusal_of
 from faultinject.control.call import Call
 from faultinject.control.calls import CALLS, OPENAPI, STREAM, Entry
-from faultinject.control.events import LONGEST, Streams
+from faultinject.control.events import Streams
 from faultinject.control.guard import Guard, read_body, reply
 from faultinject.control.openapi import document
 from faultinject.exceptions import FaultInjectError
@@ -24,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
+    from faultinject.adapters.types import Receive, Scope, Send
     from faultinject.control.access import Access
     from faultinject.injector.injector import Injector
 
@@ -40,13 +39,13 @@ MOST_AT_ONCE = 4
 """Calls that are carried out at the same time; further ones wait. The threads of the app's own calls are others."""
 
 
-def make_app(injector: Injector, access: Access, *, streams: float = LONGEST) -> ASGIApp:
+def make_app(injector: Injector, access: Access, *, in_a_thread: bool = False) -> Guard:
     """The control API of an injector.
 
     Args:
         injector: what is looked at and changed.
         access: who may ask.
-        streams: seconds that a stream of events lasts at most.
+        in_a_thread: whether each call holds a thread of its server.
     """
     injector.let_watch()
     threads = CapacityLimiter(MOST_AT_ONCE)
@@ -55,15 +54,14 @@ def make_app(injector: Injector, access: Access, *, streams: float = LONGEST) ->
         paths.setdefault(entry.path, {})[entry.method] = entry
     paths[OPENAPI] = {"GET": Entry("GET", OPENAPI, _openapi)}
     routes = [Route(path, Resource(injector, access, found, threads)) for path, found in paths.items()]
-    routes.insert(0, Route(STREAM, Stream(injector, Streams(streams))))
+    routes.insert(0, Route(STREAM, Stream(injector, Streams(in_a_thread=in_a_thread))))
     page = _pages()
     routes += [Route(path, Page(answer)) for path, answer in page.items()]
     known = [each.path for each in routes]
 
-    app = Starlette(routes=routes)
-    app.router.redirect_slashes = False
-    app.router.default = Nothing(known)
-    return Guard(app, access, page.__contains__)
+    # A router alone: `Starlette` is a class that `run` and the marker put faults around.
+    router = Router(routes, redirect_slashes=False, default=Nothing(known))
+    return Guard(router, access, page.__contains__)
 
 
 class Resource:

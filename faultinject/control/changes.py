@@ -72,7 +72,7 @@ def switch_off(call: Call) -> Answer:
 
 
 def reset(call: Call) -> Answer:
-    """Let all counts begin at zero."""
+    """Set all counts to zero."""
     call.keys(())
     _check_armable(call)
     made = call.injector.reset(expected=call.expected)
@@ -80,7 +80,7 @@ def reset(call: Call) -> Answer:
 
 
 def put_rules(call: Call) -> Answer:
-    """Put a whole scenario in force; counts begin at zero. Its seed and `abort` stay where none is given."""
+    """Put a whole scenario in force; counts begin at zero. Without `seed` or `abort` the current ones stay."""
     given, names_abort = _scenario(call), "abort" in call.data()
     _check_armable(call)
 
@@ -99,7 +99,7 @@ def put_rules(call: Call) -> Answer:
 
 
 def add_rule(call: Call) -> Answer:
-    """Put one more rule behind those in force."""
+    """Add one rule after those in force."""
     given = call.data()
     rule = one_rule(given if "text" in given else {"rule": given})
     check_foreign(Scenario([rule]))
@@ -117,7 +117,7 @@ def add_rule(call: Call) -> Answer:
 
 
 def patch_rule(call: Call) -> Answer:
-    """Change keys of one rule; null takes one away. Its counts begin at zero, the others' go on."""
+    """Change keys of one rule; null removes a key. Its counts begin at zero, the others keep theirs."""
     given = call.data()
 
     def change(standing: Standing) -> Prepared:
@@ -131,7 +131,7 @@ def patch_rule(call: Call) -> Answer:
 
 
 def delete_rule(call: Call) -> Answer:
-    """Take one rule away; the others' counts go on."""
+    """Remove one rule; the others keep their counts."""
     return _change_one(call, call.injector.remove, "removed")
 
 

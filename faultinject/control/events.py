@@ -15,6 +15,7 @@ from faultinject.adapters.asgi_wait import Ends
 from faultinject.adapters.connection import of_scope
 from faultinject.control.answers import Refusal, refusal_of
 from faultinject.control.guard import reply
+from faultinject.control.limits import LIMITS
 from faultinject.control.reading import cursor_of, outcome_data
 from faultinject.exceptions import FaultInjectError
 from faultinject.rules.printed_json import json_text
@@ -24,21 +25,14 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import Message, Receive, Scope, Send
     from faultinject.injector.injector import Injector
 
-MOST_STREAMS = 8
-"""At once, of one process: each holds a connection, and asks the store."""
 MOST_AT_ONCE = 2
 """Looks at the journal at the same time, in threads."""
-HEARTBEAT = 15.0
-"""Seconds without an event after which a comment is sent, so that nothing between takes the connection for dead."""
 LOOK = 0.25
 """Seconds between two looks at the journal."""
-LONGEST = 600.0
-"""Seconds of one stream; its client comes again with the cursor that it has. Servers that wait for streams end in time."""
-UNREAD, UNREAD_AT_END = 30.0, 1.0
-"""Seconds that a client may leave what was sent to it unread, and when its server ends."""
+UNREAD_AT_END = 1.0
+"""Seconds that a client may leave what was sent to it unread when its server ends."""
 LOOK_AT_END = 0.02
 """Seconds between two looks whether a connection has ended with its server."""
-_PIECE = 500
 
 
 class Streams:
@@ -46,12 +40,12 @@ class Streams:
 
     Attributes:
         number: how many there are now.
-        longest: seconds that each lasts at most.
+        in_a_thread: whether each holds a thread of its server.
     """
 
-    def __init__(self, longest: float = LONGEST) -> None:
+    def __init__(self, *, in_a_thread: bool) -> None:
         self.number = 0
-        self.longest = longest
+        self.in_a_thread = in_a_thread
         # The app's own calls have other threads.
         self._threads = CapacityLimiter(MOST_AT_ONCE)
 
@@ -68,10 +62,10 @@ class Streams:
             )
             await reply(scope, send, alone.answer)
             return
-        if self.number >= MOST_STREAMS:
+        if self.number >= LIMITS.streams:
             busy = Refusal(
                 503,
-                f"there are {MOST_STREAMS} streams already; ask for /journal now and then",
+                f"there are {LIMITS.streams} streams already; ask for /journal now and then",
                 headers={"Retry-After": "5"},
             )
             await reply(scope, send, busy.answer)
@@ -87,7 +81,7 @@ class Streams:
     ) -> None:
         try:
             found = await anyio.to_thread.run_sync(
-                injector.events, cursor_of(after), _PIECE, limiter=self._threads
+                injector.events, cursor_of(after), LIMITS.piece, limiter=self._threads
             )
         except FaultInjectError as error:
             await reply(scope, send, refusal_of(error).answer)
@@ -114,7 +108,9 @@ class Streams:
 
             async def until_unread() -> None:
                 """A client that reads nothing holds its server, which waits without limit until all is sent."""
-                while sending is None or monotonic() - sending < (UNREAD_AT_END if ends.over else UNREAD):
+                while sending is None or monotonic() - sending < (
+                    UNREAD_AT_END if ends.over else LIMITS.unread
+                ):
                     await anyio.sleep(LOOK)
                 _reset(scope, receive)
                 tasks.cancel_scope.cancel()
@@ -128,6 +124,7 @@ class Streams:
 
     async def _tell(self, injector: Injector, found: Found, ends: Ends, send: Send) -> None:
         begun = said = monotonic()
+        lasts = LIMITS.lasts_in_a_thread if self.in_a_thread else LIMITS.lasts
         outcomes, cursor, dropped = found
         text = f"retry: 1000\n: cursor {cursor}\n\n"
         while not ends.over:
@@ -139,20 +136,20 @@ class Streams:
                 tag = f"id: {cursor}\n" if at == last else ""
                 text += f"{tag}data: {json_text(outcome_data(outcome))}\n\n"
             now = monotonic()
-            if not text and now - said >= HEARTBEAT:
+            if not text and now - said >= LIMITS.heartbeat:
                 text = ": alive\n\n"
             if text:
                 said = now
                 await send(
                     {"type": "http.response.body", "body": text.encode("utf-8", "replace"), "more_body": True}
                 )
-            if now - begun >= self.longest:
+            if now - begun >= lasts:
                 break
-            await anyio.sleep(0 if len(outcomes) == _PIECE else LOOK)
+            await anyio.sleep(0 if len(outcomes) == LIMITS.piece else LOOK)
             text = ""
             try:
                 outcomes, cursor, dropped = await anyio.to_thread.run_sync(
-                    injector.events, cursor, _PIECE, limiter=self._threads
+                    injector.events, cursor, LIMITS.piece, limiter=self._threads
                 )
             except FaultInjectError as error:
                 # The store is away: the client sees it in the state, and the stream goes on when it is back.

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import anyio
 
 from faultinject.control.answers import JSON, Answer, Refusal
-from faultinject.exceptions import FaultInjectError
+from faultinject.control.limits import LIMITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 20
 """Bytes of a request's body."""
-PATIENCE = 10.0
-"""Seconds in which all of it has to come."""
 UNREAD = (408, 413)
 """Answers behind which the rest of a body is not read, so that the connection has to end."""
 POLICY = (
@@ -47,7 +45,12 @@ class Guard:
         app: what answers.
         access: who may ask.
         is_page: from the path below the mount point to whether it is a file of the page, which needs no token.
+
+    Attributes:
+        never_faulted: it is no target of faults, whatever server or test runs it.
     """
+
+    never_faulted = True
 
     def __init__(self, app: ASGIApp, access: Access, is_page: Callable[[str], bool]) -> None:
         self.app = app
@@ -56,8 +59,6 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or let it through."""
-        if scope["type"] != "http":
-            raise FaultInjectError("the control API speaks HTTP alone")
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -65,7 +66,7 @@ class Guard:
             await send(message)
 
         try:
-            self._check(scope)
+            self.check(scope)
         except Refusal as refusal:
             await reply(scope, guarded, refusal.answer)
             return
@@ -75,7 +76,12 @@ class Guard:
             return
         await self.app(scope, receive, guarded)
 
-    def _check(self, scope: Scope) -> None:
+    def check(self, scope: Scope) -> None:
+        """Refuse who may not ask, by the head alone.
+
+        Raises:
+            Refusal: the Host, the client, its Origin or its token.
+        """
         headers: dict[str, str] = {}
         twice = set()
         for raw, value in scope["headers"]:
@@ -114,7 +120,7 @@ async def read_body(receive: Receive, headers: Headers) -> bytes:
     """All of a body that is JSON and small enough.
 
     Raises:
-        Refusal: it is of a kind that any page can send unasked, too large, or too slow.
+        Refusal: it is of a kind that any page can send unasked, too large, too slow, or cut.
     """
     kinds = headers.getlist("content-type")
     if len(kinds) != 1 or kinds[0].partition(";")[0].strip().lower() != JSON:
@@ -124,15 +130,27 @@ async def read_body(receive: Receive, headers: Headers) -> bytes:
     if length.isascii() and length.isdecimal() and (len(length) > 18 or int(length) > LARGEST):
         raise large
     body = b""
-    with anyio.move_on_after(PATIENCE):
+    with anyio.move_on_after(LIMITS.patience):
         while True:
             message = await receive()
             body += bytes(message.get("body", b""))
             if len(body) > LARGEST:
                 raise large
-            if message["type"] == "http.disconnect" or not message.get("more_body"):
+            if message["type"] == "http.disconnect":
+                raise cut()
+            if not message.get("more_body"):
                 return body
-    raise Refusal(408, f"the body did not come within {PATIENCE:.0f} s")
+    raise slow()
+
+
+def slow() -> Refusal:
+    """Why a call is not carried out whose body takes too long."""
+    return Refusal(408, f"the body did not come within {LIMITS.patience:.0f} s")
+
+
+def cut() -> Refusal:
+    """Why a call is not carried out whose client has left before its end."""
+    return Refusal(400, "the body ended before all of it came")
 
 
 async def reply(scope: Scope, send: Send, answer: Answer) -> None:

@@ -9,10 +9,15 @@ from threading import Lock
 from urllib.parse import quote
 from weakref import WeakSet
 
+from faultinject.adapters.driving import ClientGone
+from faultinject.adapters.mounting import is_below
+from faultinject.adapters.wsgi_ending import Ending
+from faultinject.adapters.wsgi_wait import drain
 from faultinject.control.access import Access
 from faultinject.control.answers import Refusal
-from faultinject.control.guard import LARGEST
+from faultinject.control.guard import HEADERS, LARGEST, cut, slow
 from faultinject.control.tokens import random_token
+from faultinject.engine.request import WSGIRequest
 from faultinject.exceptions import MissingExtra
 from faultinject.installation import install_extra
 from faultinject.journal import log
@@ -25,11 +30,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.types import ASGIApp, Environ, Receive, Scope, Send, Start, WSGIApp
+    from faultinject.control.guard import Guard
+    from faultinject.engine.plan import Plan
     from faultinject.injector.injector import Injector
     from faultinject.rules.control import ControlSettings
 
-STREAM_SECONDS = 25.0
-"""How long a stream lasts under WSGI, where it holds a thread: a server that ends waits for its threads, mostly 30 s."""
 _doors: WeakSet[Door] = WeakSet()
 _loop: AbstractEventLoop | None = None
 _loop_lock = Lock()
@@ -80,7 +85,7 @@ class Door:
         self._injector = injector
         assert injector.control is not None
         self._access = _access(injector.control)
-        self._asgi: ASGIApp | None = None
+        self._asgi: Guard | None = None
         self._wsgi: WSGIApp | None = None
         self.after_fork()
         _doors.add(self)
@@ -91,23 +96,25 @@ class Door:
         with self._lock:
             self._injector, self._asgi, self._wsgi = other, None, None
 
-    def asgi(self, streams: float | None = None) -> ASGIApp:
+    @property
+    def plan(self) -> Plan:
+        """By whose clock bodies are read."""
+        return self._injector.own_plan
+
+    def guard(self, *, in_a_thread: bool = False) -> Guard:
         """The API as an ASGI app."""
         from faultinject.control.app import make_app
-        from faultinject.control.events import LONGEST
 
         with self._lock:
             if self._asgi is None:
-                self._asgi = make_app(
-                    self._injector, self._access, streams=LONGEST if streams is None else streams
-                )
+                self._asgi = make_app(self._injector, self._access, in_a_thread=in_a_thread)
             return self._asgi
 
     def wsgi(self) -> WSGIApp:
         """The API as a WSGI app: an event loop on a thread of this process answers."""
         from a2wsgi import ASGIMiddleware
 
-        app = self.asgi(STREAM_SECONDS)
+        app = self.guard(in_a_thread=True)
         with self._lock:
             if self._wsgi is None:
                 made: Any = ASGIMiddleware  # its types have names of their own for the same
@@ -177,55 +184,34 @@ def _asgi(app: ASGIApp, door: Door, path: str) -> ASGIApp:
     async def faultinject(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             root, below = split_mount(scope.get("root_path") or "", scope["path"])
-            if _is_below(path, below):
+            if is_below(path, below):
                 inner = {**scope, "root_path": root + path, "path": root + below}
-                await door.asgi()(inner, receive, send)
+                await door.guard()(inner, receive, send)
                 return
         await app(scope, receive, send)
 
     return faultinject
 
 
-def _is_below(path: str, below: str) -> bool:
-    return below.startswith(path) and below[len(path) : len(path) + 1] in ("", "/")
-
-
 def _wsgi(app: WSGIApp, door: Door, path: str) -> WSGIApp:
     def faultinject(environ: Environ, start_response: Start) -> Iterable[bytes]:
-        if not _is_below(path, environ.get("PATH_INFO", "")):
+        if not is_below(path, environ.get("PATH_INFO", "")):
             return app(environ, start_response)
+        inner = _readable(environ, path)
         try:
-            inner = _readable(environ, path)
+            # A body is read for those alone who may ask.
+            door.guard(in_a_thread=True).check(_scope(inner))
+            body = _body(environ, door)
         except Refusal as refusal:
-            return _refuse(refusal, start_response)
+            return _refuse(refusal, environ, start_response)
+        inner.update({"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))})
         return Answering(door.wsgi()(inner, start_response), inner)
 
     return faultinject
 
 
 def _readable(environ: Environ, path: str) -> Environ:
-    """The request as a2wsgi can read it: text that decodes, a body that is there, an address without a port.
-
-    Raises:
-        Refusal: its body is too large, or has no end.
-    """
-    length = environ.get("CONTENT_LENGTH") or ""
-    source = environ.get("wsgi.input")
-    chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
-    if length and not (length.isascii() and length.isdecimal() and len(length) < 19):
-        raise Refusal(400, "the Content-Length is no number")
-    large = Refusal(413, f"a body has at most {LARGEST} bytes")
-    if length and int(length) > LARGEST:
-        raise large
-    body = b""
-    if chunked and not length:
-        if not environ.get("wsgi.input_terminated"):
-            raise Refusal(411, "this server needs a Content-Length")
-        body = b"" if source is None else source.read(LARGEST + 1)
-        if len(body) > LARGEST:
-            raise large
-    elif length and source is not None:
-        body = source.read(int(length))
+    """The request as a2wsgi can read it, but for its body: text that decodes, a port that is a number."""
     inner = dict(environ)
     for name in ("SCRIPT_NAME", "PATH_INFO"):
         text = environ.get(name, "").encode("latin-1", "replace").decode("utf-8", "replace")
@@ -235,24 +221,78 @@ def _readable(environ: Environ, path: str) -> Environ:
     inner["QUERY_STRING"] = quote(
         environ.get("QUERY_STRING", "").encode("latin-1", "replace"), safe="%/?:@!$&'()*+,;=-._~"
     )
-    # Behind a Unix socket some servers have none.
-    port = environ.get("SERVER_PORT") or ""
+    # Behind a Unix socket some servers have none; hypercorn's is no text.
+    port = str(environ.get("SERVER_PORT") or "")
     inner["SERVER_PORT"] = port if port.isascii() and port.isdecimal() else "0"
     inner.pop("HTTP_TRANSFER_ENCODING", None)
-    inner.update({"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))})
     return inner
 
 
-def _refuse(refusal: Refusal, start_response: Start) -> list[bytes]:
+def _scope(environ: Environ) -> Scope:
+    """What a2wsgi makes of it, with the client's own address."""
+    from a2wsgi.asgi import build_scope
+
+    made: Any = build_scope  # its types have names of their own for the same
+    return _with_client(made(environ))
+
+
+def _with_client(scope: Any) -> Scope:
+    address = scope["wsgi_environ"].get("REMOTE_ADDR")
+    return {**scope, "client": (address, 0) if address else None}
+
+
+class Pieces:
+    """The body of a call, collected while it is read."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def feed(self, piece: bytes) -> None:
+        """One more."""
+        self.data += piece
+
+
+def _body(environ: Environ, door: Door) -> bytes:
+    """All of a request's body, within bounds of bytes and seconds.
+
+    Raises:
+        Refusal: it is too large, too slow, cut, or has no end.
+    """
+    length = environ.get("CONTENT_LENGTH") or ""
+    if length and not (length.isascii() and length.isdecimal() and len(length) < 19):
+        raise Refusal(400, "the Content-Length is no number")
+    large = Refusal(413, f"a body has at most {LARGEST} bytes")
+    if length and int(length) > LARGEST:
+        raise large
+    request = WSGIRequest(environ)
+    if not request.has_body:
+        return b""
+    pieces = Pieces()
+    upto = None if length else LARGEST + 1
+    try:
+        read = drain(environ, door.plan, request, pieces, upto)
+    except ClientGone:
+        raise cut() from None
+    if read is None:
+        raise Refusal(411, "this server needs a Content-Length")
+    if len(pieces.data) > LARGEST:
+        raise large
+    if not read[2]:
+        raise slow()
+    return pieces.data
+
+
+def _refuse(refusal: Refusal, environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """Answer without the body, or the rest of it: its connection ends."""
     from http import HTTPStatus
 
-    from faultinject.control.guard import HEADERS
-
-    answer = refusal.answer
+    answer, request = refusal.answer, WSGIRequest(environ)
     headers = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body)))]
+    headers += answer.headers.items()
     headers += [(name.decode(), value.decode()) for name, value in HEADERS]
-    start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
-    return [answer.body]
+    ending = Ending(environ, start_response, request, unread=request.has_body, broken=True, closes=False)
+    ending.start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
+    return ending.behind([] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body])
 
 
 class Answering:
@@ -293,10 +333,8 @@ def _cancellable(app: ASGIApp) -> ASGIApp:
         task, loop = current_task(), get_running_loop()
         assert task is not None
         environ[_END] = lambda: loop.call_soon_threadsafe(task.cancel)
-        address = environ.get("REMOTE_ADDR")
-        inner = {**scope, "client": (address, 0) if address else None}
         with suppress(CancelledError):
-            await app(inner, receive, send)
+            await app(_with_client(scope), receive, send)
         environ.pop(_END, None)
 
     return cancellable

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     Schema = dict[str, Any]
 
 STATUSES = {
-    400: "What was sent is wrong; each mistake with its place.",
+    400: "The body is wrong; each mistake has its place.",
     401: "The token is missing or wrong.",
-    403: "Not from here: another Origin, or a client that is not on this machine; or nothing may be armed: production, expired.",
-    404: "There is no such name; the message has the nearest.",
+    403: "Not allowed: another Origin, or a client on another machine; or faults must stay off: production, expired.",
+    404: "There is no such name; the message has the nearest name.",
     408: "The body did not come in time.",
-    409: "Another server counts in the same store by other rules.",
-    411: "A body in chunks, of which this WSGI server does not tell the end.",
+    409: "Another server uses the same store with other rules.",
+    411: "The body has chunks, and this WSGI server does not mark their end.",
     412: "The rules have changed since the generation that If-Match names.",
     413: "More than 1 MiB, or more than 10,000 rules.",
     415: "The Content-Type is not application/json.",
     421: "The Host is not one of this control API.",
     500: "An error of faultinject itself.",
-    503: "The store that processes share cannot be had, or there are too many streams, or no thread for one.",
+    503: "The shared store is unavailable, or there are too many streams, or no thread for one.",
 }
 EVERY = (400, 403, 421, 500)
 """Statuses of all calls."""
@@ -279,7 +279,7 @@ def _operation(entry: Entry) -> Schema:
 
 def _stream() -> Schema:
     return {
-        "summary": "Tell what happens to requests as it happens, as server-sent events: `id` is the cursor, `data` one outcome.",
+        "summary": "Stream the outcomes of requests as server-sent events: `id` is the cursor, `data` one outcome.",
         "operationId": "get_journal_stream",
         "parameters": [{"name": "after", "in": "query", "required": False, **PARAMETERS["after"]}],
         "responses": {

@@ -27,7 +27,7 @@ _LONGEST = 2_048
 
 
 def get_health(_: Call) -> Answer:
-    """Say that it answers, and nothing else."""
+    """Say that it answers."""
     return Answer.of_data({"ok": True})
 
 
@@ -67,7 +67,7 @@ def get_rule(call: Call) -> Answer:
 
 
 def get_journal(call: Call) -> Answer:
-    """Show what happened to requests, from a cursor on."""
+    """Show the outcomes of requests after a cursor."""
     limit = call.number("limit", default=USUAL_OUTCOMES, least=1, most=MOST_OUTCOMES)
     outcomes, cursor, dropped = call.injector.events(cursor_of(call.query.get("after", "")), limit)
     return Answer.of_data(
@@ -110,7 +110,7 @@ def get_vendor(call: Call) -> Answer:
 
 
 def get_vocabulary(_: Call) -> Answer:
-    """Show all that a rule may say: faults, conditions, triggers, effects, and whose documented errors."""
+    """Show the vocabulary of rules: faults, conditions, triggers, effects, and the vendors' documented errors."""
     from faultinject import vendors
     from faultinject.rules import faults
     from faultinject.rules.conditions import CONDITIONS
@@ -181,11 +181,11 @@ def preview(call: Call) -> Answer:
     method = asked["method"] or _method_of(rule.conditions.get("method", ()))
     request = trials.environ(method, path if path[:1] == "/" else f"/{path}", asked["host"] or "127.0.0.1")
     always = trials.replace_options(rule, **dict.fromkeys(TRIGGERS))
-    trial = trials.Trial([always], call.injector.standing.seed)
+    trial = trials.Trial([always], call.injector.standing.seed, guarded=True)
     action = trial.ask(request)
     matches = action is not None
     if action is None:
-        trial = trials.Trial([trials.unconditional(always)], call.injector.standing.seed)
+        trial = trials.Trial([trials.unconditional(always)], call.injector.standing.seed, guarded=True)
         action = trial.ask(request)
     says = rule.resolved.in_words(rule)
     found: dict[str, Any] = {"text": str(rule), "rule": rule.to_dict(), "matches": matches, "says": says}

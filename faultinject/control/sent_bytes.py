@@ -28,7 +28,7 @@ _LONGEST = 366 * 86_400.0
 
 
 def show_sent(call: Call) -> Answer:
-    """Show the bytes that a request got, made again from its line of the journal.
+    """Show the bytes that a request got, rendered again from its line of the journal.
 
     A draw depends on the seed, the rule, the request and its number alone, so the answer is the same to the byte, ids
     included, as long as the rule is the same. `differs` names the fields of the line that say something else.
@@ -83,7 +83,7 @@ def _put_id(found: dict[str, Any], made: str, sent: object) -> str:
     found["headers"] = [[name, text.replace(made, sent)] for name, text in found["headers"]]
     found["notes"] = [
         *found["notes"],
-        "ids beside the request id are others: the journal has no number that tells them",
+        "other ids than the request id differ: the journal has no number from which to derive them",
     ]
     return sent
 

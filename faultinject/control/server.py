@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from errno import EADDRINUSE
 from time import monotonic
 
-from faultinject.control import guard
 from faultinject.control.access import Access
+from faultinject.control.limits import LIMITS
 from faultinject.control.tokens import random_token
 from faultinject.counts.processes import is_reloaded
 from faultinject.journal import log
+from faultinject.server.connections import THREAD, quiet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 
     from faultinject.injector.injector import Injector
 
-AGAIN = 1.0
-"""Seconds after which an address that another process has is tried again."""
-MOST_CONNECTIONS = 64
-"""At once; a further one is answered with 503."""
 _server: Server | None = None
 _refuse: Callable[[str, int, OSError], Exception] | None = None
 """What is raised where no other process may have the address; None where others may."""
@@ -75,9 +72,9 @@ def _after_fork() -> None:
     """A child has no thread of its parent, and must not keep the address when that one ends."""
     global _supervises  # noqa: PLW0603
     _supervises = False
-    if _server is not None:
-        _server.let_go()
-        _server.start()
+    assert _server is not None  # else this is not registered
+    _server.let_go()
+    _server.start()
 
 
 def _is_preloaded() -> bool:
@@ -90,7 +87,7 @@ def _is_preloaded() -> bool:
     return False
 
 
-def _watch_for_a_reloader(event: str, arguments: tuple[Any, ...]) -> None:
+def _watch_for_a_reloader(event: str, arguments: tuple[Any, ...]) -> None:  # pragma: no cover - not traced
     """See Flask's or Django's reloader start the process that serves. To look at the frames of its thread can crash CPython."""
     global _supervises  # noqa: PLW0603
     if event == "subprocess.Popen" and isinstance(environ := arguments[3], dict):
@@ -131,9 +128,7 @@ class Server:
             return
         self._pid = os.getpid()
         self._ended = threading.Event()
-        threading.Thread(
-            target=self._run, args=(self._ended,), name="faultinject-control", daemon=True
-        ).start()
+        threading.Thread(target=self._run, args=(self._ended,), name=THREAD, daemon=True).start()
 
     def bind_now(self, refuse: Callable[[str, int, OSError], Exception]) -> None:
         """Take the address before the thread begins; a port 0 becomes the one that was free.
@@ -159,10 +154,7 @@ class Server:
             listening.close()
 
     def _run(self, ended: threading.Event) -> None:
-        while not ended.is_set():
-            if _supervises:
-                ended.wait(AGAIN)
-                continue
+        while not ended.is_set() and not _supervises:
             try:
                 found = self._bind()
             except OSError as error:
@@ -171,7 +163,7 @@ class Server:
                         OSError(f"FAULTINJECT_CONTROL: {self.settings.place}: {error.strerror or error}")
                     )
                     return
-                ended.wait(AGAIN)
+                ended.wait(LIMITS.again)
                 continue
             try:
                 self._serve(found)
@@ -181,7 +173,7 @@ class Server:
             finally:
                 self.url = ""
                 found.close()
-            ended.wait(AGAIN)
+            ended.wait(LIMITS.again)
 
     async def _look(self) -> None:
         """Each second: a process may begin to supervise when it has the address; and nobody holds a connection for nothing."""
@@ -197,7 +189,7 @@ class Server:
         silent = [each for each in connections if each.cycle is None or each.cycle.response_complete]
         self._silent = {each: self._silent.get(each, now) for each in silent}
         for each, since in self._silent.items():
-            if now - since > guard.PATIENCE:
+            if now - since > LIMITS.patience:
                 each.transport.abort()
 
     def _bind(self) -> socket.socket:
@@ -233,16 +225,15 @@ class Server:
             ws="none",
             lifespan="off",
             log_config=None,
-            log_level="warning",
-            access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
+            limit_concurrency=LIMITS.connections,
             h11_max_incomplete_event_size=1 << 16,
             timeout_graceful_shutdown=1,
             callback_notify=self._look,
             timeout_notify=1,
         )
+        quiet()
         self._answers = uvicorn.Server(config)
         self.url = f"http://{place}"
         self._answers.run(sockets=[listening])

@@ -10,17 +10,13 @@ class Test:
     """A condition on a request.
 
     Attributes:
-        what: `method`, `path`, `host`, `header`, `query`, `client` or `size`.
+        what: `method`, `path`, `host`, `header` or `query`.
+        expression: the regular expression of the whole value; of a path as it is sent; of a query of one parameter with its value.
         name: of the header.
-        decoded: the regular expression of the whole value, decoded; of a query of one parameter with its value.
-        raw: the same of a path as it is sent.
-        values: the addresses and networks of `client`, the ranges of `size`.
         negated: it must not hold.
     """
 
     what: str
-    decoded: str = ""
-    raw: str = ""
+    expression: str = ""
     name: str = ""
-    values: tuple[tuple[str, str], ...] = ()
     negated: bool = False

@@ -26,7 +26,6 @@ CAN = Can(
     negated=frozenset(("method", "path", "host", "header", "query")),
     delayed=frozenset((ANSWER, "latency")),
 )
-MILLION = 1_000_000
 KIB = 1024
 LARGEST = 10_000
 """What Envoy allows as the size of a regular expression; 100 unless it is told."""
@@ -100,7 +99,7 @@ def _address(text: str) -> dict[str, Any]:
 
 
 def _filter(spoken: Spoken, name: str, matchers: list[dict[str, Any]], remarks: Remarks) -> dict[str, Any]:
-    share = {"numerator": parts_of(spoken, CAN.title, MILLION, remarks), "denominator": "MILLION"}
+    share = {"numerator": parts_of(spoken, CAN.title, remarks), "denominator": "MILLION"}
     config: dict[str, Any] = {"@type": _FAULT}
     if spoken.answer is not None:
         config["abort"] = {"http_status": spoken.answer.status, "percentage": share}
@@ -152,14 +151,14 @@ def _mapper(answer: Answer, matchers: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _matcher(test: Test) -> dict[str, Any]:
-    if test.what == "header" and test.decoded == ".*":
+    if test.what == "header" and test.expression == ".*":
         found: dict[str, Any] = {"name": test.name, "present_match": True}
     else:
         expression = {
-            "path": f"(?s)(?:{test.raw})(?:\\?.*)?",
-            "query": f"(?s)[^?]*\\?(?:.*&)?(?:{test.decoded})(?:&.*)?",
-            "host": f"(?i)(?:{test.decoded})(?::[0-9]+)?",
-        }.get(test.what, test.decoded)
+            "path": f"(?s)(?:{test.expression})(?:\\?.*)?",
+            "query": f"(?s)[^?]*\\?(?:.*&)?(?:{test.expression})(?:&.*)?",
+            "host": f"(?i)(?:{test.expression})(?::[0-9]+)?",
+        }.get(test.what, test.expression)
         name = _NAMES.get(test.what, test.name)
         found = {"name": name, "string_match": {"safe_regex": {"regex": expression}}}
     if test.negated:

@@ -1,4 +1,4 @@
-"""Patterns of rules as regular expressions, in what PCRE and RE2 have in common.
+"""Patterns of rules as regular expressions of RE2.
 
 Text in them is escaped character by character, so that none of it can be an operator. In raw text, as it stands in a request line, a
 character may also be percent-encoded.
@@ -10,9 +10,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SEGMENT, ANYTHING, ONE, FOLDERS = "[^/]*", ".*", "[^/]", "(?:/[^/]*)*"
+SEGMENT, ANYTHING, FOLDERS = "[^/]*", ".*", "(?:/[^/]*)*"
 _HEX = "[0-9A-Fa-f]"
-ONE_RAW = f"(?:[^/%]|%[0-7]{_HEX}|%[CDcd]{_HEX}%{_HEX}{_HEX}|%[Ee]{_HEX}(?:%{_HEX}{_HEX}){{2}}|%[Ff]{_HEX}(?:%{_HEX}{_HEX}){{3}})"
+ONE = f"(?:[^/%]|%[0-7]{_HEX}|%[CDcd]{_HEX}%{_HEX}{_HEX}|%[Ee]{_HEX}(?:%{_HEX}{_HEX}){{2}}|%[Ff]{_HEX}(?:%{_HEX}{_HEX}){{3}})"
 """One character as it is sent: itself, or the bytes of its UTF-8."""
 SOME_KEY = "\0"
 """Stands for a key of any name."""
@@ -58,40 +58,39 @@ def of_value(pattern: str, *, raw: bool = False, anything: str = ANYTHING, blank
     return anything.join(text(each, raw=raw, blank=blank) for each in pattern.split("*"))
 
 
-def of_path(pattern: str, *, raw: bool = False) -> str:
-    """The expression of a pattern of paths."""
+def of_path(pattern: str) -> str:
+    """The expression of a pattern of paths, as they are sent."""
     if pattern[:1] == "=":
         literal = pattern[1:]
-        return text(literal if literal[:1] == "/" else f"/{literal}", raw=raw)
-    return _rooted(pattern if pattern[:1] == "/" else f"/{pattern}", raw=raw)
+        return text(literal if literal[:1] == "/" else f"/{literal}", raw=True)
+    return _rooted(pattern if pattern[:1] == "/" else f"/{pattern}")
 
 
-def _rooted(pattern: str, *, raw: bool) -> str:
+def _rooted(pattern: str) -> str:
     folder = pattern[-1:] == "/"
     segments = pattern[1:-1].split("/") if folder and len(pattern) > 1 else pattern[1:].split("/")
     if pattern == "/":
         return f"/{ANYTHING}"
-    found = "".join(FOLDERS if each == "**" else f"/{_segment(each, raw=raw)}" for each in segments)
+    found = "".join(FOLDERS if each == "**" else f"/{_segment(each)}" for each in segments)
     return f"{found}/{ANYTHING}" if folder else found
 
 
-def _segment(pattern: str, *, raw: bool) -> str:
+def _segment(pattern: str) -> str:
     return "".join(
-        SEGMENT if each == "*" else (ONE_RAW if raw else ONE) if each == "?" else text(each, raw=raw)
-        for each in pattern
+        SEGMENT if each == "*" else ONE if each == "?" else text(each, raw=True) for each in pattern
     )
 
 
-def of_address(bucket: str | None, key: str | None, *, raw: bool = False) -> str:
-    """The expression of paths `/bucket/key`; None is any, and an empty key that there is none."""
-    head = "/[^/]+" if bucket is None else f"/{of_value(bucket, raw=raw, anything='[^/]*')}"
+def of_address(bucket: str | None, key: str | None) -> str:
+    """The expression of paths `/bucket/key` as they are sent; None is any, and an empty key that there is none."""
+    head = "/[^/]+" if bucket is None else f"/{of_value(bucket, raw=True, anything='[^/]*')}"
     if key == "":
         return f"{head}/?"
     if key is None:
         return f"{head}(?:/{ANYTHING})?"
     if key == SOME_KEY:
         return f"{head}/.+"
-    return head + (f"/{text(key[1:], raw=raw)}" if key[:1] == "=" else _rooted(f"/{key}", raw=raw))
+    return head + (f"/{text(key[1:], raw=True)}" if key[:1] == "=" else _rooted(f"/{key}"))
 
 
 def any_of(expressions: Iterable[str]) -> str:

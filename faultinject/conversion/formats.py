@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faultinject.conversion import (
-    envoy,
-    fis,
-    haproxy,
-    istio,
-    localstack,
-    nginx,
-    testbench,
-    toxiproxy,
-    wiremock,
-)
+from faultinject.conversion import envoy, istio, toxiproxy, wiremock
 from faultinject.conversion.made import Rules
 from faultinject.rules.values import listed
 
@@ -43,11 +33,8 @@ class Source:
 
 
 SOURCES: dict[str, Source] = {
-    "testbench": Source("retry test of Google's storage-testbench", testbench.fits, testbench.convert),
-    "fis": Source("experiment template of AWS FIS", fis.fits, fis.convert),
     "wiremock": Source("stub mappings of WireMock", wiremock.fits, wiremock.convert),
     "toxiproxy": Source("configuration of Toxiproxy", toxiproxy.fits, toxiproxy.convert),
-    "localstack": Source("document of LocalStack's Chaos API", localstack.fits, localstack.convert),
 }
 
 
@@ -80,8 +67,6 @@ class Target:
 TARGETS: dict[str, Target] = {
     "envoy": Target("configuration of Envoy", envoy.write),
     "istio": Target("VirtualService of Istio", istio.write),
-    "haproxy": Target("configuration of HAProxy", haproxy.write),
-    "nginx": Target("configuration of nginx", nginx.write),
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import groupby
 
-from faultinject.conversion.spoken import ANSWER, Can, parts_of, speak
+from faultinject.conversion.spoken import ANSWER, MILLION, Can, parts_of, speak
 from faultinject.conversion.yaml_text import yaml_text
 
 TYPE_CHECKING = False
@@ -30,8 +30,6 @@ CAN = Can(
     delayed=frozenset((ANSWER, "latency")),
     once=frozenset(("path",)),
 )
-MILLION = 1_000_000
-"""Parts in which the Envoy of Istio counts a chance."""
 
 
 def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
@@ -39,7 +37,15 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
     host, _, port = place.upstream.rpartition(":")
     route = [{"destination": {"host": host, "port": {"number": int(port)}}}]
     routes: list[dict[str, Any]] = []
+    taken: list[Spoken] = []
     for each in _with_a_route(speak(scenario, CAN, remarks), remarks):
+        before = next((earlier for earlier in taken if _takes_all(earlier, each)), None)
+        if before is not None:
+            remarks.leave_out(
+                each.name, f"the route of {before.name} takes all of its requests; the rule is left out"
+            )
+            continue
+        taken.append(each)
         if routes:
             remarks.change(
                 each.name,
@@ -64,6 +70,11 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
     return f"# Rules of faultinject for Istio.\n{text}"
 
 
+def _takes_all(earlier: Spoken, later: Spoken) -> bool:
+    """Whether no request comes past the route of the one to that of the other; False where that is not certain."""
+    return all(any({*wide} <= {*narrow} for wide in earlier.alternatives) for narrow in later.alternatives)
+
+
 def _with_a_route(spoken: list[Spoken], remarks: Remarks) -> Iterator[Spoken]:
     """One of each rule: the requests of a route get one status, and never come to the route of another error of the same group."""
     for rule, several in groupby(spoken, key=lambda each: each.rule):
@@ -82,7 +93,7 @@ def _with_a_route(spoken: list[Spoken], remarks: Remarks) -> Iterator[Spoken]:
 
 
 def _fault(spoken: Spoken, remarks: Remarks) -> dict[str, Any]:
-    percent = parts_of(spoken, CAN.title, MILLION, remarks) * 100 / MILLION
+    percent = parts_of(spoken, CAN.title, remarks) * 100 / MILLION
     percentage = {"percentage": {"value": percent}}
     fault: dict[str, Any] = {}
     if spoken.answer is not None:
@@ -106,11 +117,11 @@ def _match(tests: tuple[Test, ...]) -> dict[str, Any]:
     for test in tests:
         if test.what == "header":
             place = found.setdefault("withoutHeaders" if test.negated else "headers", {})
-            place[test.name] = {} if test.decoded == ".*" else {"regex": test.decoded}
+            place[test.name] = {} if test.expression == ".*" else {"regex": test.expression}
         elif test.what == "path":
-            found["uri"] = {"regex": test.raw}
+            found["uri"] = {"regex": test.expression}
         elif test.what == "host":
-            found["authority"] = {"regex": f"(?i)(?:{test.decoded})(?::[0-9]+)?"}
+            found["authority"] = {"regex": f"(?i)(?:{test.expression})(?::[0-9]+)?"}
         else:
-            found["method"] = {"regex": test.decoded}
+            found["method"] = {"regex": test.expression}
     return found

@@ -22,10 +22,12 @@ class Rules:
 
     Attributes:
         made: them.
+        places: of each what it is made of.
     """
 
     def __init__(self) -> None:
         self.made: list[Rule] = []
+        self.places: list[str] = []
         self._names: set[str] = set()
 
     def add(self, node: Node, fault: str, name: str = "", **keys: Any) -> Rule | None:
@@ -47,6 +49,7 @@ class Rules:
         if called:
             rule = rule.named(called)
         self.made.append(rule)
+        self.places.append(node.where)
         return rule
 
     def _name(self, text: str) -> str:

@@ -23,7 +23,7 @@ def alternatives(rule: Rule, vendor: Vendor | None) -> list[tuple[Test, ...]] | 
 
     Args:
         rule: with a condition on bucket, key or operation.
-        vendor: who reads the rule's requests, the S3 way.
+        vendor: who reads the rule's requests, as S3 requests.
     """
     buckets = rule.conditions.get("bucket", (None,))
     keys = rule.conditions.get("key", (None,))
@@ -53,7 +53,7 @@ def _tests(
 ) -> Iterable[Test]:
     yield Test("method", row.method)
     if row.level == "service":
-        yield Test("path", "/", "/")
+        yield Test("path", "/")
     elif row.level == "bucket":
         yield _path(buckets, ("",))
     else:
@@ -89,11 +89,7 @@ def _tests(
 
 def _path(buckets: Sequence[str | None], keys: Sequence[str | None]) -> Test:
     both = [(bucket, key) for bucket in buckets for key in keys]
-    return Test(
-        "path",
-        expressions.any_of(expressions.of_address(*each) for each in both),
-        expressions.any_of(expressions.of_address(*each, raw=True) for each in both),
-    )
+    return Test("path", expressions.any_of(expressions.of_address(*each) for each in both))
 
 
 def _pair(word: str) -> Pair:

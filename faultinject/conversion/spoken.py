@@ -6,7 +6,7 @@ effect that only shapes the answer is left out alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from faultinject.conversion import expressions
 from faultinject.conversion.asked import Test
@@ -16,7 +16,6 @@ from faultinject.injector import trials
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.faults.answering import Documented, Http
 from faultinject.rules.triggers import TRIGGERS
-from faultinject.rules.values import size_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,13 +27,15 @@ if TYPE_CHECKING:
     from faultinject.rules.scenario import Scenario
 
 ANSWER = "answer"
+MILLION = 1_000_000
+"""Parts of a whole in which a chance is counted."""
 COUNTED = ("skip", "every", "times", "above", "begin", "end")
 SPARED = "without it the fault would come to requests that the rule spares"
 MOMENT = 1_800_000_000.0
 """What the time is in answers, unix seconds."""
 SLIGHT = 1e-11
 """What a chance may differ by that is the same."""
-_WAYS = ("drain", "http2", "exact")
+_WAYS = ("drain", "exact")
 """Effects that are a matter of how a server does it."""
 
 
@@ -65,10 +66,7 @@ class Can:
         tests: the kinds of tests.
         negated: those of which it can be told that they must not hold.
         delayed: the faults that can come late.
-        names: the characters of a header's name beside letters, digits and `-` that its configuration can have; None: any.
         once: the kinds of tests of which a request can be asked one alone.
-        empty: whether an answer can have a header without a value.
-        own: the headers that stay its own in every answer.
     """
 
     title: str
@@ -76,15 +74,7 @@ class Can:
     tests: frozenset[str]
     negated: frozenset[str]
     delayed: frozenset[str] = frozenset()
-    names: str | None = None
     once: frozenset[str] = frozenset()
-    empty: bool = True
-    own: frozenset[str] = frozenset()
-
-    def can_name(self, header: str) -> bool:
-        """Whether a header of that name can stand in a test."""
-        others = set(header.replace("-", "")) if self.names is not None else set()
-        return all(each.isalnum() or each in (self.names or "") for each in others)
 
 
 @dataclass(frozen=True)
@@ -110,11 +100,11 @@ class Spoken:
     delay: float = 0.0
 
 
-def parts_of(spoken: Spoken, title: str, parts: int, remarks: Remarks) -> int:
-    """The chance in parts of a whole, as a proxy counts them; one that is not what was asked for is told of."""
-    number = round(spoken.probability * parts)
-    if abs(number / parts - spoken.probability) > SLIGHT:
-        remarks.change(f"{spoken.name}: probability", f"{title} rounds it to {number * 100 / parts:g} %")
+def parts_of(spoken: Spoken, title: str, remarks: Remarks) -> int:
+    """The chance in parts of a million, as a proxy counts them; one that is not what was asked for is told of."""
+    number = round(spoken.probability * MILLION)
+    if abs(number / MILLION - spoken.probability) > SLIGHT:
+        remarks.change(f"{spoken.name}: probability", f"{title} rounds it to {number * 100 / MILLION:g} %")
     return number
 
 
@@ -174,10 +164,12 @@ class _Speaker:
         tests = self.tests()
         delay = self.delay()
         probability = rule.value("probability")
+        rows = self.rows()
+        if not round(probability / len(rows) * MILLION):
+            self.leave("probability", f"{title} rounds it to 0 %")
         if self.fault != ANSWER:
             yield Spoken(rule, self.name, tests, probability, self.fault, delay=delay)
             return
-        rows = self.rows()
         for at, (label, single) in enumerate(rows):
             chance = probability / len(rows)
             left = 1 - chance * at
@@ -233,19 +225,7 @@ class _Speaker:
             self.remarks.change(
                 self.at("answer"), f"every answer has the same ids and resource: {self.can.title} makes none"
             )
-        headers = []
-        for name, value in first.headers:
-            if not value and not self.can.empty:
-                self.remarks.leave_out(
-                    self.at("answer"), f"{self.can.title} sends no header without a value ({name})"
-                )
-            elif name.lower() in self.can.own:
-                self.remarks.leave_out(
-                    self.at("answer"), f"{self.can.title} sends a {name} header of its own in every answer"
-                )
-            else:
-                headers.append((name, value))
-        return replace(first, headers=tuple(headers))
+        return first
 
     def tests(self) -> tuple[tuple[Test, ...], ...]:
         """Of a request, by alternatives."""
@@ -291,12 +271,7 @@ class _Speaker:
         """One condition."""
         word, _, name = key.partition(".")
         self.check(word, f"unless.{key}" if negated else key, negated=negated)
-        if word == "header" and not self.can.can_name(name):
-            self.leave(key, f"{self.can.title} cannot be told of a header with such a name; {SPARED}")
-        made = _test(word, name, values)
-        if made is None:
-            self.leave(key, f"{self.can.title} has no such test; {SPARED}")
-        return replace(made, negated=negated)
+        return Test(word, _expression(word, name, values), name if word == "header" else "", negated)
 
     def check(self, what: str, key: str, *, negated: bool) -> None:
         """Leave the rule out if there is no such test."""
@@ -305,28 +280,14 @@ class _Speaker:
             self.leave(key, f"{self.can.title} has no such test; {SPARED}")
 
 
-def _test(word: str, name: str, values: Sequence[str]) -> Test | None:
+def _expression(word: str, name: str, values: Sequence[str]) -> str:
     of_value = expressions.of_value
     if word == "path":
-        return Test(
-            word,
-            expressions.any_of(expressions.of_path(each) for each in values),
-            expressions.any_of(expressions.of_path(each, raw=True) for each in values),
-        )
-    if word == "method":
-        return Test(word, expressions.any_of(of_value(each.upper()) for each in values))
-    if word == "host":
-        return Test(word, expressions.any_of(of_value(each.lower()) for each in values))
-    if word == "header":
-        return Test(word, expressions.any_of(of_value(each) for each in values), name=name)
+        return expressions.any_of(expressions.of_path(each) for each in values)
     if word == "query":
-        return Test(word, expressions.of_query((name, each) for each in values))
-    if word == "size":
-        ranges = (size_range(each) for each in values)
-        return Test(word, values=tuple((str(low), "" if high is None else str(high)) for low, high in ranges))
-    if any(each[0] == "=" or each.strip("0123456789abcdefABCDEF.:/") for each in values):
-        return None
-    return Test(word, values=tuple((each, "") for each in values))
+        return expressions.of_query((name, each) for each in values)
+    changed = {"method": str.upper, "host": str.lower}.get(word, str)
+    return expressions.any_of(of_value(changed(each)) for each in values)
 
 
 def _answered(rule: Rule, target: str, number: int) -> Answer:

@@ -330,7 +330,7 @@ class _Response:
             value.leave_out("a header that comes several times")
         elif name.lower() == "content-type":
             keys["content_type"] = value.text()
-        elif name.lower() in (*FORBIDDEN, "connection"):
+        elif name.lower() in (*FORBIDDEN, "connection", "date"):
             value.leave_out("the server sets it itself")
         else:
             keys.setdefault("set", {})[name] = value.text()

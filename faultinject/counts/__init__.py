@@ -1,1 +1,19 @@
-"""Where counts live: in memory, or in a directory that processes share."""
+"""Where counts live: in memory, in a directory that processes share, or on a Redis server."""
+
+from faultinject.faces import face
+
+__getattr__, __all__ = face(
+    __name__,
+    BoundedSocket="redis_link",
+    FileLock="filelock",
+    Guarded="guarded",
+    Take="stores",
+    forget_beside="redis_beside",
+    clean_up_dead_owners="private",
+    described="owner",
+    gone="owner",
+    open_counts="stores",
+    restarter="processes",
+    server_process="processes",
+    waiting="patience",
+)

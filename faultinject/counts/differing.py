@@ -14,28 +14,22 @@ def difference(theirs: Mapping[str, Any], own: Mapping[str, Any], *, chosen: boo
     """What is in force, as seen from who wants something else there.
 
     Args:
-        theirs: what is in force, `scenario` and `seed` as text.
+        theirs: what is in force, `scenario` and `seed` as text; empty where it is lost.
         own: the same of who comes.
         chosen: nobody gave the seed of who comes.
 
     >>> difference({"scenario": '{"seed": "1"}', "seed": "1"}, {"scenario": '{"seed": "2"}', "seed": "2"}, chosen=False)
     'the same rules with the seed 1, not 2'
     """
-    try:
-        if _without_seed(theirs["scenario"]) != _without_seed(own["scenario"]):
-            return "other rules"
-        seed = shown(theirs["seed"])
-    except (ValueError, TypeError, KeyError):
+    if _without_seed(theirs.get("scenario", "{}")) != _without_seed(own["scenario"]):
         return "other rules"
-    return (
-        f"the same rules with the seed {seed}, not {'one that is chosen' if chosen else shown(own['seed'])}"
-    )
+    seed = "one that is chosen" if chosen else shown(own["seed"])
+    return f"the same rules with the seed {shown(theirs['seed'])}, not {seed}"
 
 
-def _without_seed(scenario: str) -> object:
+def _without_seed(scenario: str) -> dict[str, Any]:
     from json import loads
 
-    found = loads(scenario)
-    if isinstance(found, dict):
-        found.pop("seed", None)
+    found: dict[str, Any] = loads(scenario)
+    found.pop("seed", None)
     return found

@@ -25,7 +25,7 @@ from faultinject.counts.generation import CUT, NAME, Generation
 from faultinject.counts.holders import Holders
 from faultinject.counts.lines import whole_lines
 from faultinject.counts.opening import open_directory, read_file, refuse, remove_file, write_file
-from faultinject.counts.owner import described, gone
+from faultinject.counts.owner import described, lives
 from faultinject.counts.private import private_path
 from faultinject.counts.table import MOST_RULES, make_table
 from faultinject.exceptions import ConfigurationError, Conflict, StoreInUse, StoreUnavailable
@@ -262,7 +262,7 @@ class StoreDirectory:
 
         def write() -> int:
             owner = (read_file("owner", self._directory) or b"").decode("ascii", "replace")
-            if owner and owner != mine and not _gone(owner):
+            if owner != mine and lives(owner):
                 why = f"is in use by the session of process {owner.partition('-')[0]}"
                 refuse(self.path, why, "end that session, or name another directory")
             write_file("owner", self._directory, mine.encode())
@@ -420,25 +420,15 @@ def _inode(name: str, directory: int) -> int:
         return 0
 
 
-def _gone(owner: str) -> bool:
-    try:
-        return gone(owner)
-    except ValueError:
-        return True
-
-
-def private_directory(
-    scenario: str, *, owner: int | None = None, command: Sequence[str] | None = None
-) -> StoreDirectory:
+def private_directory(scenario: str, *, owner: int) -> StoreDirectory:
     """The store of all processes that have the same owner, command line and scenario.
 
     Args:
         scenario: its text, seed and whatever else must be the same.
-        owner: the process that the directory lives as long as; by default the parent, which workers have in common.
-        command: the command line, by default `sys.argv`.
+        owner: the process that the directory lives as long as.
 
     Raises:
         ConfigurationError: somebody else's things are where it belongs.
         StoreUnavailable: its lock is held by others.
     """
-    return StoreDirectory(private_path(scenario, owner=owner, command=command))
+    return StoreDirectory(private_path(scenario, owner=owner))

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import os
 from _thread import allocate_lock
-from time import monotonic, sleep
 from weakref import WeakValueDictionary
 
 from faultinject.counts.owner import holder_works
+from faultinject.counts.patience import monotonic, sleep, waiting
 from faultinject.exceptions import StoreBusy, StoreUnavailable
 from faultinject.rules.files import close_own, identity
 
@@ -38,8 +38,6 @@ PATIENCE = 0.05
 """Seconds that another process which holds the lock is waited for; then the request goes on without the store."""
 LONG_PATIENCE = 1.0
 """The same where that process is at work: it will be done as soon as it gets a processor again."""
-LOST = 60.0
-"""Seconds after which a thread takes it that one before was torn out of its turn, and will never end it."""
 _SHORTEST, _LONGEST = 0.00005, 0.001
 
 _NONE = -1
@@ -164,8 +162,10 @@ class FileLock:
 
     def _queue(self) -> None:
         """Wait for the threads before."""
-        if not self._take_turn(timeout=LOST):
-            raise StoreUnavailable(f"the other threads of this process have held {self.path} for {LOST:g} s")
+        if not self._take_turn(timeout=waiting.turn):
+            raise StoreUnavailable(
+                f"the other threads of this process have held {self.path} for {waiting.turn:g} s"
+            )
 
     def _ask(self, patience: float) -> None:
         """Ask again and again: another process has it, or it cannot be had at all."""

@@ -5,8 +5,7 @@ A lock that another process has for too long is no failure: one request goes on 
 
 from __future__ import annotations
 
-from time import monotonic as _monotonic
-
+from faultinject.counts.patience import monotonic as _monotonic
 from faultinject.engine.counting import Counter
 from faultinject.exceptions import StoreBusy, StoreUnavailable
 from faultinject.journal import log

@@ -71,7 +71,7 @@ class Holders:
         return found
 
     def hold(self, agreed: str, *, note: bool = False) -> None:
-        """Take part from now on, until this process ends; under the store's lock.
+        """Take part from now on, until this process ends; once, under the store's lock.
 
         Args:
             agreed: what tells these rules from others.
@@ -88,10 +88,9 @@ class Holders:
             began = began or strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(time()))
             workers = "workers" if self._begun.is_worker else ""
             write_file(name, self._directory, f"{workers}\n{agreed}\n{began}".encode())
-        if self._file < 0:
-            self._file = os.open(name, os.O_RDWR | FLAGS, dir_fd=self._directory)
-            self._known = identity(self._file)
-            flock(self._file, LOCK_SH | LOCK_NB)
+        self._file = os.open(name, os.O_RDWR | FLAGS, dir_fd=self._directory)
+        self._known = identity(self._file)
+        flock(self._file, LOCK_SH | LOCK_NB)
         if note:
             self._begun.write(self._token.encode())
 

@@ -23,7 +23,7 @@ def outcomes(data: bytes, limit: int) -> tuple[list[Outcome], int, int, int]:
 
     Args:
         data: lines, of which the last may be half written.
-        limit: how many outcomes at most.
+        limit: the maximum number of outcomes.
 
     Returns:
         The outcomes; how many more there would be if they could have been written; how many lines and bytes that is.

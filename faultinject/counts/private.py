@@ -13,10 +13,6 @@ from faultinject.counts.owner import boot, described, gone
 from faultinject.engine.draw import blake2b
 from faultinject.exceptions import ConfigurationError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 
 def private_parent() -> str:
     """Where this user's private directories are."""
@@ -25,22 +21,21 @@ def private_parent() -> str:
     return f"{gettempdir()}/faultinject-{os.geteuid()}"
 
 
-def private_path(scenario: str, *, owner: int | None = None, command: Sequence[str] | None = None) -> str:
+def private_path(scenario: str, *, owner: int) -> str:
     """Where the store is of all processes that have the same owner, command line and scenario.
 
     Args:
         scenario: its text, seed and whatever else must be the same.
-        owner: the process that the directory lives as long as; by default the parent, which workers have in common.
-        command: the command line, by default `sys.argv`.
+        owner: the process that the directory lives as long as.
 
     Raises:
         ConfigurationError: somebody else's things are where it belongs.
     """
-    words = [*(sys.argv if command is None else command), scenario, boot()]
+    words = [*sys.argv, scenario, boot()]
     digest = blake2b("\0".join(words).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     parent = private_parent()
     os.close(open_directory(parent))
-    return f"{parent}/{described(os.getppid() if owner is None else owner)}-{digest}"
+    return f"{parent}/{described(owner)}-{digest}"
 
 
 def session_path() -> str:

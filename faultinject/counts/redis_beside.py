@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
-import time
 from _weakrefset import WeakSet
 
+from faultinject.counts.patience import sleep, waiting
 from faultinject.counts.per_process import PerProcess
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
@@ -44,6 +43,9 @@ class Beside(PerProcess):
 
     def do(self, work: Work) -> None:
         """Have it done soon: once, however often it is asked for until then."""
+        if waiting.at_once:
+            _done(work)
+            return
         self._here()  # the parent does its own
         with self._lock:
             self._due.setdefault(work, 0.0)
@@ -58,10 +60,15 @@ class Beside(PerProcess):
 
     def finish(self) -> None:
         """Do what is left, as the process ends, behind what is being done: its thread would end with the process."""
-        if self._pid == os.getpid():
-            with self._round:
-                for work in list(self._due):
-                    _done(work)
+        self._here()  # the parent does its own
+        with self._round:
+            for work in list(self._due):
+                _done(work)
+
+    def forget(self) -> None:
+        """Leave undone what is left."""
+        with self._lock:
+            self._due.clear()
 
     def _begin(self) -> None:
         # Looked up now: what gevent makes of it in a worker holds for this process.
@@ -74,8 +81,7 @@ class Beside(PerProcess):
     def _run(self) -> None:
         wait = LINGER
         while True:
-            # Not the one that was there when this module was loaded: a greenlet would keep all others from going on.
-            time.sleep(wait)
+            sleep(wait)
             with self._round:
                 with self._lock:
                     due, self._due = self._due, {}
@@ -150,6 +156,12 @@ def _heed(pid: int) -> None:
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         util.Finalize(None, _finish, exitpriority=-100)
+
+
+def forget_beside() -> None:
+    """Forget what is left to be done in this process, as a test does that has taken its server away."""
+    for each in list(_all):
+        each.forget()
 
 
 def _finish() -> None:

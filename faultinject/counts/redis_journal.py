@@ -8,7 +8,7 @@ from time import time
 from faultinject.counts.lines import parsed
 from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_beside import Errand
-from faultinject.counts.redis_link import Script, Unanswered
+from faultinject.counts.redis_link import Script, Unanswered, Until
 from faultinject.counts.redis_scripts import PUSH
 from faultinject.engine.counting import Counter
 from faultinject.engine.journal_entry import Outcome
@@ -110,7 +110,7 @@ class RedisJournal(PerProcess):
 
     def _entries(self, first: str, limit: int) -> list[tuple[bytes, list[bytes]]]:
         found: list[tuple[bytes, list[bytes]]] = self._link.ask(
-            "XRANGE", self._keys[0], first, "+", "COUNT", limit
+            "XRANGE", self._keys[0], first, "+", "COUNT", limit, until=Until(opening=True)
         )
         return found
 

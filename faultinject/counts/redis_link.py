@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from time import monotonic
+from errno import EMSGSIZE
 from weakref import finalize
 
 from faultinject.counts.guarded import CountsGone
+from faultinject.counts.patience import monotonic, waiting
 from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_beside import Beside
 from faultinject.counts.redis_dial import Dial
@@ -17,21 +18,19 @@ from faultinject.installation import install_extra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from faultinject.rules.redis_url import RedisURL
 
     Argument = str | bytes | int
 
-PATIENCE = 0.1
-"""Seconds that a connection may take, with looking up the host's name, and the answers that one request needs together."""
-OPENING = 2.0
-"""The same where no request waits: a process that begins, or a change by hand."""
-NEARLY_ALL = 0.95
-"""Share of them from which an answer may take as long as the connection itself waits, which needs no clock to be set."""
+LARGEST = 64 << 20
+"""Bytes that one question may be answered with."""
 FRESH = 0.05
 """Seconds after an answer in which a connection is taken to be there still: each look whether it is costs as much as an answer."""
+TICK = 0.001
+"""Seconds that are waited at least: 0 would be none."""
 
 
 class Unanswered(StoreUnavailable):
@@ -52,7 +51,7 @@ class Until:
     __slots__ = ("moment", "patience")
 
     def __init__(self, *, opening: bool = False) -> None:
-        self.patience = max(OPENING, PATIENCE) if opening else PATIENCE
+        self.patience = max(waiting.opening, waiting.answer) if opening else waiting.answer
         self.moment = monotonic() + self.patience
 
 
@@ -99,12 +98,14 @@ class Link(PerProcess):
         self.shown = url.shown
         self.beside = Beside()
         self._errors = redis.exceptions
+        # What is no answer of Redis makes the parser stumble: a length that is no number, lists in lists in lists.
+        self._broken = (redis.RedisError, OSError, ValueError, RecursionError)
         how: dict[str, Any] = {
             "db": url.db,
             "username": url.username or None,
             "password": url.password or None,
             "protocol": 2,
-            "socket_timeout": PATIENCE,
+            "socket_timeout": waiting.answer,
             # A take that is asked for again would count twice.
             "retry": Retry(NoBackoff(), 0),
         }
@@ -113,14 +114,14 @@ class Link(PerProcess):
             kind, how["path"] = UnixDomainSocketConnection, url.path
         else:
             kind = Connection
-            how |= {"host": url.host, "port": url.port, "socket_connect_timeout": PATIENCE}
+            how |= {"host": url.host, "port": url.port, "socket_connect_timeout": waiting.answer}
         if url.tls:
             kind = SSLConnection
             if url.ca:
                 if not os.path.isfile(url.ca):  # noqa: PTH113 - pathlib takes its time to load
                     raise ConfigurationError(f"the store {url.shown}: ca: there is no file {url.ca!r}")
                 how["ssl_ca_certs"] = url.ca
-        self._kind, self._how = kind, how
+        self._kind, self._how = _bounded(kind), how
         # redis-py has no types for what is done with them.
         self._idle: list[tuple[Any, float]] = []
         # On this machine nothing has to be looked up, and nothing is far away.
@@ -149,7 +150,7 @@ class Link(PerProcess):
             return self._ask(until, "EVALSHA", script.digest, *rest)
         except self._errors.NoScriptError:
             pass
-        except (self._errors.RedisError, OSError) as error:
+        except self._broken as error:
             raise self._failed(error) from None
         return self.ask("EVAL", script.text, *rest, until=until)
 
@@ -162,7 +163,7 @@ class Link(PerProcess):
         """
         try:
             return self._ask(until, *command)
-        except (self._errors.RedisError, OSError) as error:
+        except self._broken as error:
             raise self._failed(error) from None
 
     def _ask(self, until: Until | None, *command: Argument) -> Any:
@@ -177,15 +178,13 @@ class Link(PerProcess):
             self._idle.append((connection, 0.0))
             raise TimeoutError("no time is left for another question")
         try:
+            connection.socket.ask(until.moment)
             connection.send_packed_command((packed(command),))
             try:
-                left = until.moment - monotonic()
-                if not NEARLY_ALL * PATIENCE <= left <= PATIENCE and not connection.can_read(max(0.0, left)):
-                    raise TimeoutError("no answer in time")
                 found = connection.read_response()
             except (errors.ResponseError, errors.BusyLoadingError):
                 raise  # it refuses
-            except (errors.RedisError, OSError) as error:
+            except self._broken as error:
                 raise Unanswered(str(self._failed(error))) from None
         except errors.ResponseError:
             self._keep(connection)
@@ -208,7 +207,7 @@ class Link(PerProcess):
             if monotonic() - answered < FRESH:
                 return connection
             usable = False
-            with suppress(self._errors.RedisError, OSError):
+            with suppress(*self._broken):
                 usable = not connection.can_read(0)
             if usable:
                 return connection
@@ -227,6 +226,8 @@ class Link(PerProcess):
         end = monotonic() + patience
         while True:
             connection = self._kind(**self._how)
+            # Who waits for one that is far away waits elsewhere: a greeting of several answers may come late.
+            connection.patience = max(patience, waiting.opening) if self._is_far else patience
             try:
                 connection.connect()
             except self._errors.TimeoutError:
@@ -245,8 +246,73 @@ class Link(PerProcess):
         elif "unauthenticated" in said:
             why = "Authentication required."  # in the words that it has for shorter commands
         else:
-            why = said.partition(" script: ")[0]
+            # A server that does not know a command repeats its arguments: keys, or the password.
+            why = said.partition(" script: ")[0].partition(", with args")[0]
         return StoreUnavailable(f"the store {self.shown}: {why}")
+
+
+class BoundedSocket:
+    """The socket of a connection: what one question is answered with ends in time, however slowly the server sends it.
+
+    Args:
+        socket: the real one.
+        patience: seconds in which what the server says first must be read.
+    """
+
+    def __init__(self, socket: Any, patience: float) -> None:
+        self._socket = socket
+        self._end = monotonic() + patience
+        self._left = LARGEST
+
+    def ask(self, end: float) -> None:
+        """Another question is asked, whose answer must have been read at that moment."""
+        self._end = end
+        self._left = LARGEST
+        self._socket.settimeout(max(end - monotonic(), TICK))
+
+    def recv(self, size: int) -> bytes:
+        """As the socket's."""
+        data: bytes = self._within(self._socket.recv, size)
+        self._count(len(data))
+        return data
+
+    def recv_into(self, buffer: Any) -> int:
+        """As the socket's."""
+        size: int = self._within(self._socket.recv_into, buffer)
+        self._count(size)
+        return size
+
+    def _within(self, read: Callable[[Any], Any], given: Any) -> Any:
+        timeout = self._socket.gettimeout()
+        if timeout == 0:
+            return read(given)
+        left = self._end - monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(min(left, timeout))
+        try:
+            return read(given)
+        finally:
+            self._socket.settimeout(timeout)
+
+    def _count(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise OSError(EMSGSIZE, f"an answer of more than {LARGEST >> 20} MiB")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+
+def _bounded(kind: Any) -> Any:
+    """A kind of connection of redis-py that reads within bounds."""
+
+    class Bounded(kind):  # type: ignore[misc]
+        def _connect(self) -> BoundedSocket:
+            self.socket = BoundedSocket(super()._connect(), self.patience)
+            return self.socket
+
+    return Bounded
 
 
 def packed(command: Sequence[Argument]) -> bytes:

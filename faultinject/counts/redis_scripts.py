@@ -30,7 +30,7 @@ LIVES = 7 * 24 * 3600
 _BEGIN = f"""
 local rules, scopes, identities, scopes_used, identities_used = unpack(KEYS)
 if redis.call('EXISTS', rules, scopes, identities) < 3 then
-  return redis.error_reply('{GONE} the counts are not there any more: put the rules in force anew')
+  return redis.error_reply('{GONE} the counts are not there any more: put the rules in force again')
 end
 local used = redis.call('HINCRBY', rules, 'used', 1)
 if used % 64 == 1 then
@@ -177,7 +177,6 @@ return {{'published', generation, id, mine, own_seed, own_standing, false}}
 PUT = f"""{_PUBLISH}
 local new, mine, own_seed, own_standing, after = unpack(ARGV)
 if (generation or '0') ~= after then return {{'changed'}} end
-if new == '' and not id then return {{'gone'}} end
 publish(new, 'scenario', mine, 'seed', own_seed, 'standing', own_standing)
 if origin == '{RECALLED}' then redis.call('HDEL', key, 'origin') end
 return {{'published', generation, id}}

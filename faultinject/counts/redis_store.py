@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from time import monotonic
 
 from faultinject.counts.away import Away
 from faultinject.counts.differing import difference
 from faultinject.counts.guarded import Guarded
+from faultinject.counts.patience import monotonic
 from faultinject.counts.redis_counts import KINDS, RedisCounts, keys_of
 from faultinject.counts.redis_link import Link, Script, Until
 from faultinject.counts.redis_memory import Memory
@@ -97,7 +97,7 @@ class RedisStore:
             data = {**data, **_some(loads(standing), keeps)}
         if what == b"lost":
             raise StoreUnavailable(
-                f"{self.shown} has lost what this server has counted: put its rules in force anew, or start it again"
+                f"{self.shown} has lost what this server has counted: put its rules in force again, or restart it"
             )
         if what == b"differs":
             there = {"scenario": _text(told[0]), "seed": _text(told[1])}
@@ -126,15 +126,13 @@ class RedisStore:
         Raises:
             Conflict: another generation is in force, and stays so.
             ConfigurationError: another version of faultinject made what is there.
-            StoreUnavailable: the server cannot be asked, or has lost its rules.
+            StoreUnavailable: the server cannot be asked.
         """
         new, keys = self._new() if anew else ("", self._scenario)
         texts = _texts(data)
         what, *told = self._run(self._put, keys, new, *texts, after)
         if what == b"changed":
             raise Conflict(f"{self.shown} was changed since")
-        if what == b"gone":
-            raise self._lost()
         generation = int(told[0])
         identity = told[1].decode()
         self._memory.learn(generation, identity, texts)

@@ -29,15 +29,16 @@ if TYPE_CHECKING:
 
 _all: WeakSet[Tallies] = WeakSet()
 _WORDS = (MATCHED, INJECTED, FAILED)
-_PATIENT_AT = 8
-"""The note of a rule that waits for the lock where none before could have it at once: a process may end soon."""
+_PATIENT_AT = (1, 8)
+"""The notes of a rule that wait for the lock: else others would not see the first request until this process has another, and a
+process that ends soon may have none."""
 
 
 class Tallies:
     """The notes of this process, and the sums of all.
 
-    A row is begun under the lock, at the first moment at which nobody has that, or once it was waited for. Until then what
-    is noted is known to this process alone.
+    A row is begun under the lock by the first note, which waits for that as a request does. Where it waits in vain, what is
+    noted is known to this process alone until a later note finds the lock free.
 
     Args:
         table: the file of counts.
@@ -68,7 +69,7 @@ class Tallies:
             if own is None:
                 own = self._own[rule] = [0, 0, 0, 0]
             own[word] += by
-            if self._words[LAST] != WHOLE or (not self._guarded and self._table.pages.cut):
+            if (not self._guarded and self._table.pages.cut) or self._words[LAST] != WHOLE:
                 return
             if own[0]:
                 self._words[own[0] + word] = own[word]
@@ -101,11 +102,11 @@ class Tallies:
         self._own = {}
 
     def _begin(self, rule: int, own: list[int]) -> None:
-        """Give what is noted a row, if that takes no waiting; the eighth note waits as long as a request may."""
+        """Give what is noted a row, if that takes no waiting; the first and the eighth note wait as long as a request may."""
         lock = self._lock
         try:
             if not lock.acquire_at_once():
-                if own[MATCHED] + own[INJECTED] + own[FAILED] != _PATIENT_AT:
+                if own[MATCHED] + own[INJECTED] + own[FAILED] not in _PATIENT_AT:
                     return
                 lock.acquire()
             try:

@@ -128,6 +128,8 @@ class Answer:
             self._last += mark(rule.name)
             # What a rule sets cannot lift the mark.
             self._set = tuple(each for each in self._set if each[0] not in MARKS)
+        if rule.services.guarded and not value("exact"):
+            self._last += GUARDS
         # What the rule asks for stands alone.
         asks = HEADERS if wait is not None or given.keys() & HEADERS else ()
         self._left_out = {*asks, *(name.lower() for name, _ in self._last)}
@@ -339,6 +341,12 @@ def at_its_start(action: Respond, now: float) -> Headers:
 MARKS = ("x-faultinject", "cache-control")
 """The headers of the mark, in lower case."""
 
+GUARDS = (("X-Content-Type-Options", "nosniff"), ("Content-Security-Policy", "default-src 'none'; sandbox"))
+"""The headers by which a browser neither takes an answer for another kind of content nor runs anything in it, as in XML.
+
+https://mimesniff.spec.whatwg.org/#determining-the-computed-mime-type-of-a-resource, https://www.w3.org/TR/CSP3/#directive-sandbox
+"""
+
 _TO_CACHES = frozenset((*MARKS, "expires", "surrogate-control", "x-accel-expires"))
 
 
@@ -350,7 +358,7 @@ def mark(name: str) -> Headers:
 def marked(headers: Iterable[tuple[str, str]], name: str) -> Headers:
     """The app's headers with the mark, and without what else tells a cache to keep the answer.
 
-    `CDN-Cache-Control` and its kind stand above `Cache-Control` (RFC 9213).
+    `CDN-Cache-Control` and its kind override `Cache-Control` (RFC 9213).
 
     >>> marked([("ETag", "1"), ("CDN-Cache-Control", "max-age=9")], "late")
     [('ETag', '1'), ('x-faultinject', 'late'), ('Cache-Control', 'no-store')]

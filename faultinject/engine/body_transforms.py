@@ -42,6 +42,10 @@ class BodyTransform:
         """Whether anything can be done to a body of that Content-Length; None: it is not known."""
         return length != 0
 
+    def begins_with(self, piece: bytes) -> bool:
+        """Whether something is done to a body that begins with that piece, however long it is."""
+        return bool(piece)
+
     @property
     def slow(self) -> bool:
         """Whether it takes its time, so that no worker of a server is to wait for it."""
@@ -81,6 +85,10 @@ class Truncated(BodyTransform):
             self._limit = self._of(length)
         return self._limit < length
 
+    def begins_with(self, piece: bytes) -> bool:
+        """Whether the piece alone is longer than what is let through; a share is one of that very piece."""
+        return bool(piece) and (self._limit is None or self._limit < len(piece))
+
     def feed(self, piece: bytes) -> bytes:
         """The part of the piece before the cut."""
         if self._limit is None:
@@ -119,6 +127,10 @@ class Interrupted(BodyTransform):
     def fits(self, length: int | None) -> bool:
         """Whether something comes behind the place."""
         return length is None or length > self._after
+
+    def begins_with(self, piece: bytes) -> bool:
+        """Whether the place is in the piece."""
+        return len(piece) > self._after
 
     def feed(self, piece: bytes) -> bytes:
         """The part of the piece before the place; all of it once that is behind."""

@@ -261,6 +261,9 @@ class Headers(Facet):
         """See `Facet.file`."""
         name, value = literal
         _put(self._names.setdefault(name, {}), value, number, crowded)
+        if value is not None and not value.isascii():
+            # As servers hand out its UTF-8.
+            _put(self._names[name], value.encode("utf-8", "replace").decode("latin-1"), number, crowded)
 
     def look(self, on: Interface) -> Finder:
         """See `Facet.look`."""

@@ -31,8 +31,8 @@ FIELDS = (
     "v", "time", "arrived", "answered", "pid", "seq", "generation", "connection", "principal", "credential", "test",
     "method", "path", "query", "host", "client", "operation", "bucket", "key", "request_bytes", "request_digest",
     "body_complete", "user_agent", "attempt_hint", "rule", "fault", "when", "applied", "guarded",
-    "precondition", "hint", "hint_form", "did", "status", "response_bytes", "request_id", "elapsed", "stalled", "seed",
-    "n", "final",
+    "precondition", "region", "clock_offset", "hint", "hint_form", "did", "left", "status", "app_status", "response_bytes",
+    "request_id", "elapsed", "seed", "n", "final",
 )  # fmt: skip
 """The fields of a journal line, in order; a reader ignores those it does not know."""
 
@@ -59,9 +59,9 @@ class Line:
         reading: how its address is read.
         rule: what the rule is called that it met, or None.
         n: its number by that rule, or None.
-        stalled: for how long the machine had kept work waiting by then, seconds, or None; the journal knows.
-        test: the test that ran, or None; likewise.
+        test: the test that ran, or None; the journal knows.
         did: what was done.
+        left: whether the client was seen to leave before it had an answer.
         applied: whether the app ran.
         answered: when the answer began, on the monotonic clock; None where that is not known.
         body: bytes read of the request's body, their digest, whether that was all.
@@ -69,16 +69,17 @@ class Line:
         final: whether a line was there before, of which this is the end; None: it is the first.
     """
 
-    __slots__ = ("arrived", "n", "origin", "reading", "rule", "seq", "snapshot", "stalled", "test", "time")
+    __slots__ = ("arrived", "n", "origin", "reading", "rule", "seq", "snapshot", "test", "time")
 
-    stalled: float | None
     test: str | None
     did: str = "passed"
+    left: bool = False
     applied: bool = True
     answered: float | None = None
     fault: str | None = None
     when: str | None = None
     status: int | None = None
+    app_status: int | None = None
     response_bytes: int | None = None
     request_id: str | None = None
     hint: float | None = None
@@ -106,7 +107,6 @@ class Line:
         self.reading = reading
         self.rule = rule
         self.n = n
-        self.stalled = None
         self.test = None
 
 
@@ -123,8 +123,8 @@ class FullLine(Line):
     """
 
     __slots__ = (
-        "answered", "applied", "body", "did", "fault", "final", "hint", "hint_form", "place", "request_id",
-        "response_bytes", "status", "when",
+        "answered", "app_status", "applied", "body", "did", "fault", "final", "hint", "hint_form", "left", "place",
+        "request_id", "response_bytes", "status", "when",
     )  # fmt: skip
 
     def __init__(
@@ -144,14 +144,15 @@ class FullLine(Line):
         self.reading = entry.reading
         self.rule = entry.rule
         self.n = entry.n
-        self.stalled = entry.stalled
         self.test = None
         self.did = did
+        self.left = entry.left
         self.applied = applied
         self.answered = answered
         self.fault = entry.fault
         self.when = entry.when
         self.status = entry.status
+        self.app_status = entry.app_status
         self.response_bytes = entry.response_bytes
         self.request_id = entry.request_id
         self.hint = entry.hint
@@ -192,9 +193,10 @@ class Entry(FullLine):
         self.rule = rule
         self.n = n
         self.take = take
-        self.fault = self.when = self.fired = self.seen = self.stalled = self.test = None
+        self.fault = self.when = self.fired = self.seen = self.test = None
         self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = self.place = None
-        self.held = False
+        self.app_status = self.answered = None
+        self.held = self.left = False
         """Whether the fault goes on when the adapter has returned; who holds it says when it is over."""
         self.written = False
 
@@ -226,7 +228,6 @@ class Entry(FullLine):
             # What comes later is written into this entry: the line so far stands by itself.
             line = FullLine(self, did, now, applied, body, final)
             services.journal(line)
-            self.stalled = line.stalled
         else:
             self.did = did
             self.answered = now
@@ -253,7 +254,9 @@ class Entry(FullLine):
 
     def forget(self) -> None:
         """No fault is given after all: nothing of its answer is true of the app's."""
-        self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = None
+        self.status = self.app_status = self.response_bytes = self.request_id = self.hint = self.hint_form = (
+            None
+        )
 
     def cancel(self, did: str, *, applied: bool = False, status: int | None = None) -> None:
         """Note that the fault was not carried out, and why.
@@ -272,9 +275,9 @@ class Entry(FullLine):
 
 
 class Outcome:
-    """What happened to one request, with the fields of a journal line as attributes.
+    """The outcome of one request, with the fields of a journal line as attributes.
 
-    `did` says what was done: `answered`, `delayed` and so on for an injected fault, `passed`, `app_failed`,
+    `did` is the action: `answered`, `delayed` and so on for an injected fault, `passed`, `app_failed`,
     `refused`, `failed` for the app's own answer. Times are seconds; `time` is unix time, `arrived` and
     `answered` are of one monotonic clock.
     """
@@ -311,14 +314,17 @@ class Outcome:
     applied: bool
     guarded: bool
     precondition: str | None
+    region: str | None
+    clock_offset: int | None
     hint: float | None
     hint_form: str | None
     did: str
+    left: bool
     status: int | None
+    app_status: int | None
     response_bytes: int | None
     request_id: str | None
     elapsed: float | None
-    stalled: float | None
     seed: str
     n: int | None
     final: bool | None
@@ -329,16 +335,16 @@ class Outcome:
 
     @property
     def injected(self) -> bool:
-        """Whether a fault was done to the request."""
+        """Whether the request got a fault."""
         return self.did in INJECTED
 
     @property
     def undecided(self) -> bool:
-        """Whether it passed because nobody could tell which fault it was to get: an error of ours, or of the store."""
+        """Whether it passed because its fault could not be decided: an error of ours, or of the store."""
         return self.did == "failed" and self.fault is None
 
     def to_dict(self) -> dict[str, object]:
-        """The fields in order, as a journal line has them; `final` only where it is true."""
+        """The fields in order, as a journal line has them; `final` only if it is true."""
         return {name: getattr(self, name) for name in FIELDS if name != "final" or self.final}
 
     def __eq__(self, other: object) -> bool:

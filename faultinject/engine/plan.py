@@ -59,6 +59,7 @@ class Plan:
         twins: for each rule behind how many of its label it stands; by default in the order written.
         off: the numbers of rules that no request is to match.
         started: unix seconds at which the scenario took effect; by default now.
+        since: the same on the monotonic clock, where that is known.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Plan:
         twins: Sequence[int] = (),
         off: Collection[int] = (),
         started: float | None = None,
+        since: float | None = None,
     ) -> None:
         self.rules = tuple(rules)
         self.names = tuple(names)
@@ -88,7 +90,9 @@ class Plan:
         self.asked = asked
         self.special = watch is not None or asked is not None
         """Whether one of the two is: one look for a request."""
-        self.started = services.clock() if started is None else started
+        now = services.clock()
+        self.started = now if started is None else started
+        self.since = services.monotonic() - (now - self.started) if since is None else since
         self.places = range(len(self.rules)) if places is None else places
         """For each rule the number under which it is counted."""
         self.endings = 0
@@ -141,14 +145,14 @@ class Plan:
 
     def asks(self, request: Request, candidates: Sequence[int]) -> bool:
         """Whether deciding this request asks a server for a count, so that an event loop would wait for it."""
-        matched, _ = self._matching(request, candidates, self.services.clock() - self.started)
+        matched, _ = self._matching(request, candidates, self._age_now())
         return any(rule.enough != 0 for rule in matched)
 
     def _decide(
         self, request: Request, candidates: Sequence[int], now: float, arrived: float
     ) -> Action | None:
         """Decide among any number of candidates, by any counts."""
-        matched, keys = self._matching(request, candidates, now - self.started)
+        matched, keys = self._matching(request, candidates, self.age(now, arrived))
         if not matched:
             return None
         counts = self.counts
@@ -187,7 +191,7 @@ class Plan:
     def _decide_one(self, request: Request, number: int, now: float, arrived: float) -> Action | None:
         """The same for one candidate and counts that keep nothing from others, without the lists."""
         rule = self._ready[number] or self.ready(number)
-        if (rule.window is not None and not rule.window(now - self.started)) or not rule.matches(request):
+        if (rule.window is not None and not rule.window(self.age(now, arrived))) or not rule.matches(request):
             return None
         exact, identity = rule.reading.identify(request)
         scope = "" if rule.scope is None else rule.scope(request, rule.reading, exact)
@@ -215,51 +219,46 @@ class Plan:
     ) -> Action:
         """What a rule does that fires, if there is room for one fault more; its take is given back where it does nothing."""
         services = self.services
+        number = n if n >= 0 else None
+        snapshot = request.snapshot()
+        entry = Entry(
+            services,
+            next(_seq),
+            self.origin,
+            now,
+            arrived,
+            snapshot,
+            rule.reading,
+            rule.name,
+            number,
+            taken,
+        )
+        if services.record_all:
+            entry.place = place_kept(request, rule.reading, snapshot)
+        digest = digest or rule.drawn(identity, n) or b""
         try:
-            number = n if n >= 0 else None
-            snapshot = request.snapshot()
-            entry = Entry(
-                services,
-                next(_seq),
-                self.origin,
-                now,
-                arrived,
-                snapshot,
-                rule.reading,
-                rule.name,
-                number,
-                taken,
-            )
-            if services.record_all:
-                entry.place = place_kept(request, rule.reading, snapshot)
-            digest = digest or rule.drawn(identity, n) or b""
+            services.places_left.pop()
+            room = True
+        except IndexError:
+            room = services.begin()
+        action: Action
+        if room:
             try:
-                services.places_left.pop()
-                room = True
-            except IndexError:
-                room = services.begin()
-            action: Action
-            if room:
-                try:
-                    action = rule.act(request, entry, digest)
-                except Exception as error:
-                    rule.failed.next()
-                    services.failed(error, rule.name)
-                    action = Pass(entry, "failed")
-                if not isinstance(action, Pass):
-                    rule.fired.next()
-                    if self._shared is not None:
-                        self._shared.note_injected(rule.number)
-                    entry.fired = rule
-                    return action
-                services.finish()
-            else:
-                entry.fault = rule.rule.fault
-                action = Pass(entry, "refused")
-        except Exception:
-            if taken is not None:
-                self.counts.give_back(taken)
-            raise
+                action = rule.act(request, entry, digest)
+            except Exception as error:
+                rule.failed.next()
+                services.failed(error, rule.name)
+                action = Pass(entry, "failed")
+            if not isinstance(action, Pass):
+                rule.fired.next()
+                if self._shared is not None:
+                    self._shared.note_injected(rule.number)
+                entry.fired = rule
+                return action
+            services.finish()
+        else:
+            entry.fault = rule.rule.fault
+            action = Pass(entry, "refused")
         if taken is not None:
             self.counts.give_back(taken)
         return action
@@ -276,7 +275,19 @@ class Plan:
 
     def matches(self, request: Request, candidates: Sequence[int]) -> bool:
         """Whether the conditions of any of these rules hold; nothing is counted."""
-        return bool(self._matching(request, candidates, self.services.clock() - self.started)[0])
+        return bool(self._matching(request, candidates, self._age_now())[0])
+
+    def age(self, now: float, arrived: float) -> float:
+        """How long after the scenario took effect that is, in seconds.
+
+        Args:
+            now: unix seconds.
+            arrived: the same moment on the monotonic clock.
+        """
+        return arrived - self.since if self.services.steady else now - self.started
+
+    def _age_now(self) -> float:
+        return self.age(self.services.clock(), self.services.monotonic())
 
     def end(self) -> None:
         """Let the waits of this plan end: it is replaced or switched off."""

@@ -16,12 +16,14 @@ from faultinject.engine.snapshot import (
     RECORDED_HEADERS,
     RECORDED_KEYS,
     SILENT,
+    signed_by,
     take_snapshot,
     told_by,
     without_userinfo,
 )
 from faultinject.http.target import decode_form, decode_name, encode, leaves_http, read_target, utf8
 from faultinject.vendors.addressing import HOSTS, split_mount, without_port
+from faultinject.vendors.credentials import SIGNED_AT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,6 +123,7 @@ class Request:
         client: str | None,
         port: object,
         authorization: str | None,
+        date: str | None,
         agent: str | None,
         length: str | None,
         recorded: Mapping[str, str],
@@ -133,14 +136,16 @@ class Request:
             or (length and len(length) >= _LONGEST_NUMBER)
             or len(method) + len(path) + len(host) + len(agent or "") > LONGEST_TEXT
         ):
-            return take_snapshot(self, client, port, authorization, agent, length, recorded)
+            return take_snapshot(self, client, port, authorization, date, agent, length, recorded)
         # Nothing but the credential is secret, and nothing too long.
-        key = credential = None
+        key = credential = signature = None
         if authorization:
             key, credential = told_by(authorization)
+            signature = signed_by(authorization, date)
         mount = len(self.mount)
         return (
-            method, path, mount, "", host, client, port, key, credential, None, agent, length or None, recorded,
+            method, path, mount, "", host, client, port, key, credential, None, agent, length or None, signature,
+            recorded,
         )  # fmt: skip
 
     @property
@@ -281,10 +286,14 @@ class WSGIRequest(Request):
             and get("SERVER_PROTOCOL", "")[5:] in _ANNOUNCING
         ):
             length = "0"
+        authorization = get("HTTP_AUTHORIZATION")
         return self._take_snapshot(
             get("REMOTE_ADDR"),
             get("REMOTE_PORT"),
-            get("HTTP_AUTHORIZATION"),
+            authorization,
+            next((environ[each] for each in _SIGNED_AT_KEYS if each in environ), None)
+            if authorization
+            else None,
             get("HTTP_USER_AGENT"),
             length,
             recorded,
@@ -417,7 +426,8 @@ class ASGIRequest(Request):
             and self._scope.get("http_version") in _ANNOUNCING
         ):
             length = "0"
-        return self._take_snapshot(host, port, authorization, agent, length, recorded)
+        date = next((known[each] for each in SIGNED_AT if each in known), None) if authorization else None
+        return self._take_snapshot(host, port, authorization, date, agent, length, recorded)
 
 
 def environ_key(name: str) -> str:
@@ -444,7 +454,8 @@ _DECIDING = (
     "authorization content-encoding content-length content-type expect host origin transfer-encoding upgrade user-agent"
     " x-amz-content-sha256"
 ).split()
-_KNOWN = {name.encode(): name for name in (*RECORDED_HEADERS, *_DECIDING)}
+_KNOWN = {name.encode(): name for name in (*RECORDED_HEADERS, *_DECIDING, *SIGNED_AT)}
+_SIGNED_AT_KEYS = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in SIGNED_AT)
 _MULTIPLEXED = frozenset(("2", "3"))
 # Versions in which a request that announces no body has none (RFC 9112, 6.3).
 _ANNOUNCING = frozenset(("1.0", "1.1"))

@@ -184,7 +184,7 @@ def _handles(rule: RuleLike, reading: Callable[[Vendor | None], Addressing]) -> 
         # What belongs to a prefix tells no more.
         behind = [each.count("/") for each in prefixes] or [0] * len(paths)
         yield from _by_segments([_segments(*each) for each in zip(paths, behind, strict=True)])
-    keys = conditions.get("key", ())
+    keys = how.keys(conditions.get("key", ())) if how is not None else ()
     if keys and in_path:
         yield from _by_segments([_segments(each) for each in keys])
     for kind, word in ((Headers, "header."), (Parameters, "query.")):

@@ -13,6 +13,18 @@ if TYPE_CHECKING:
 
     from faultinject.engine.journal_entry import Line
 
+    class Waits(Protocol):
+        """What a test gives an injector in the place of time that passes."""
+
+        def monotonic(self) -> float:
+            """Seconds, by which waits and durations are measured."""
+
+        def wait(self, seconds: float, sleep: Callable[[float], object]) -> object:
+            """Called by a thread that would call `sleep(seconds)`: it may do so, or let the clock go on by itself.
+
+            Who is woken early looks at the clock, and waits for the rest.
+            """
+
     class Watch(Protocol):
         """What is told of the app's own answers."""
 
@@ -30,12 +42,15 @@ class Services:
 
     Attributes:
         journal: takes a line.
-        clock: unix seconds, for ids, begin, end and rates.
+        clock: unix seconds, for ids, rates, and, unless `steady`, begin and end.
+        steady: whether the age of a scenario is measured by `monotonic`, which a test that moves its clock does not move.
         monotonic: seconds of the clock that durations are measured by.
+        waits: what a thread that waits calls instead of the system, or None.
         marked: whether injected answers carry `x-faultinject` and `Cache-Control`.
+        guarded: whether they carry what keeps a browser from running them: their rules may have come over HTTP.
         endpoints: the user's own host suffixes.
         most_active: how many faults may be under way at once.
-        record_all: whether requests are noted that no rule matches.
+        record_all: whether to record requests that no rule matches.
         expires: unix seconds from which nothing is injected, or None.
         deadline: the same on the monotonic clock: unix time may be set back.
         failed: told of an error inside faultinject itself, and of the rule's name where that is known.
@@ -46,8 +61,9 @@ class Services:
     """
 
     __slots__ = (
-        "_places", "clock", "deadline", "endpoints", "expired", "expires", "failed", "finish", "journal", "marked",
-        "monotonic", "most_active", "places_left", "record_all", "watch",
+        "_places", "clock", "deadline", "endpoints", "expired", "expires", "failed", "finish", "guarded", "journal", "marked",
+        "monotonic", "most_active", "places_left", "record_all", "steady", "waits",
+        "watch",
     )  # fmt: skip
 
     def __init__(
@@ -59,15 +75,21 @@ class Services:
         expired: Callable[[float], None],
         *,
         marked: bool = True,
+        guarded: bool = False,
         endpoints: tuple[str, ...] = (),
         most_active: int = 100,
         record_all: bool = False,
         expires: float | None = None,
+        steady: bool = False,
+        waits: Waits | None = None,
     ) -> None:
         self.journal = journal
+        self.steady = steady
         self.clock = clock
-        self.monotonic = monotonic
+        self.monotonic = monotonic if waits is None else waits.monotonic
+        self.waits = waits
         self.marked = marked
+        self.guarded = guarded
         self.endpoints = endpoints
         self.most_active = most_active
         self.record_all = record_all
@@ -89,6 +111,10 @@ class Services:
         self.deadline = float("inf") if moment is None else self.monotonic() + moment - self.clock()
         self.expires = moment
         return True
+
+    def rest(self, seconds: float, sleep: Callable[[float], object]) -> object:
+        """Let a thread wait: by that system call, or as a test has it; gives what that returns."""
+        return sleep(seconds) if self.waits is None else self.waits.wait(seconds, sleep)
 
     def begin(self) -> bool:
         """Take a place for one fault under way; no when all are taken."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from binascii import a2b_base64, crc32
 
-from faultinject.vendors.credentials import key_id, query_key_id
+from faultinject.vendors.credentials import key_id, query_key_id, signed
 from faultinject.vendors.operations import S3_PREFIXES
 
 TYPE_CHECKING = False
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.types import Target
 
+    Signed = tuple[str | None, int | None]
+
     # Method, path, length of the mount point, shown query, host, client, port, access-key id, checksum of the
-    # credential, checksum of the preconditions, user agent, Content-Length, and those of RECORDED_HEADERS that the request has.
+    # credential, checksum of the preconditions, user agent, Content-Length, when it was signed and a checksum of the region
+    # for which, and those of RECORDED_HEADERS that the request has.
     Snapshot = tuple[
         str, str, int, str, str, str | None, Any, str | None, int | None, int | None, str | None, str | None,
-        Mapping[str, str],
+        Signed | None, Mapping[str, str],
     ]  # fmt: skip
 
     class Addressed(Protocol):
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 2048
 """Characters that a text field keeps."""
+LONGEST_DATE = 40
+"""Characters that are kept of the time of a signature."""
 
 GUARDS = frozenset(
     "idempotency-key if-match if-none-match if-modified-since if-unmodified-since x-cos-forbid-overwrite"
@@ -108,15 +113,17 @@ def take_snapshot(
     client: str | None,
     port: object,
     authorization: str | None,
+    date: str | None,
     user_agent: str | None,
     content_length: str | None,
     recorded: Mapping[str, str],
 ) -> Snapshot:
     """What is kept of one request, worked out no further than the secrets in it demand."""
     method, path, host, query = request.method, request.path, request.host, request.query
-    key = credential = precondition = None
+    key = credential = precondition = signature = None
     if authorization:
         key, credential = told_by(authorization)
+        signature = signed_by(authorization, date)
     if recorded:
         if key is None and credential is None and "x-auth-token" in recorded:
             credential = crc32(recorded["x-auth-token"].encode("latin-1", "replace"))
@@ -125,6 +132,7 @@ def take_snapshot(
     if query:
         if not authorization:
             key = query_key_id(query)
+            signature = signed_by(query, None)
         query = shown_query(query)
     if "?" in path:
         path = shown_path(path)
@@ -136,7 +144,7 @@ def take_snapshot(
     length = content_length[:20] if content_length else None
     return (
         method, path, len(request.mount), query, host, client, port, key, credential, precondition, user_agent, length,
-        recorded,
+        signature, recorded,
     )  # fmt: skip
 
 
@@ -146,6 +154,20 @@ def told_by(authorization: str) -> tuple[str | None, int | None]:
     return (key, None) if key is not None else (None, checksum_of_credential(authorization))
 
 
+def signed_by(text: str, date: str | None) -> Signed | None:
+    """What is kept of a signature: when it was made or expires, and a checksum of the region for which; None where it says neither.
+
+    Args:
+        text: the Authorization header, or a presigned query.
+        date: the header that says when; None where there is none.
+    """
+    said, region = signed(text)
+    date = date or said
+    if date is None and region is None:
+        return None
+    return date and date[:LONGEST_DATE], None if region is None else crc32(region.encode("utf-8", "replace"))
+
+
 def place_kept(request: Addressed, reading: Addressing, snapshot: Snapshot) -> Target | None:
     """What the address names, if `reading` has read it and all that tells it is kept as it is; else None."""
     if (
@@ -153,7 +175,7 @@ def place_kept(request: Addressed, reading: Addressing, snapshot: Snapshot) -> T
         and snapshot[1] is request.path
         and snapshot[4] is request.host
         and not request.query
-        and snapshot[12] is NONE_RECORDED
+        and snapshot[13] is NONE_RECORDED
     ):
         return request.place
     return None
@@ -258,6 +280,8 @@ def without_userinfo(target: str) -> str:
 
     >>> without_userinfo("http://cat:secret@storage.example/photos"), without_userinfo("/a@b")
     ('http://storage.example/photos', '/a@b')
+    >>> without_userinfo("/see?from=http://cat:secret@storage.example")
+    '/see?from=http://cat:secret@storage.example'
     """
     scheme, mark, rest = target.partition("://")
     if not mark or "/" in scheme:

@@ -1,1 +1,26 @@
-"""The folder that goes first on PYTHONPATH: its `sitecustomize` puts faults around apps in every process."""
+"""The way into every Python below `run`: `faultinject.pth` beside the package calls `begin`, or this folder's `sitecustomize`."""
+
+import os
+import sys
+
+
+def begin() -> None:
+    """From now on faults are put around the apps that this Python will serve; again is nothing."""
+    on = os.environ.get("FAULTINJECT_ENABLED", "").strip().lower()
+    if on in ("0", "false", "no", "off") or "faultinject.hooks.watching" in sys.modules:
+        return
+    from faultinject.hooks.watching import Watch
+
+    # Most Pythons below `run` serve nothing: all else is loaded only where something may.
+    Watch(_hook).begin()
+
+
+def _hook() -> None:
+    try:
+        from faultinject.adapters.import_hooks import hook
+
+        hook()
+    except Exception as error:
+        print(f"faultinject: nothing is injected in this Python: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        if os.environ.get("FAULTINJECT_RUN") == "strict":  # pragma: no cover - it does not outlive this
+            os._exit(2)  # an exception may be caught on its way, and is another exit code while Python starts

@@ -1,33 +1,33 @@
-"""Found by every Python that starts with this folder on PYTHONPATH: puts faults around the apps that it will serve."""
+"""Found by every Python that starts with this folder on PYTHONPATH: puts faults around its apps where no path file has."""
 
 import os
 import sys
 
 
 def _switch_on() -> None:
-    on = os.environ.get("FAULTINJECT_ENABLED", "").strip().lower()
-    if on in ("0", "false", "no", "off") or not (on or os.environ.get("FAULTINJECT_SESSION")):
+    run = os.environ.get("FAULTINJECT_RUN")
+    if not (run or os.environ.get("FAULTINJECT_SESSION")):
         return
     try:
-        from faultinject.hooks.watching import Watch
-
-        # Most Pythons below `run` serve nothing: all else is loaded only where something may.
-        Watch(_hook).begin()
+        from faultinject.hooks import begin
     except Exception as error:  # pragma: no cover - a Python without the package, nor coverage
-        _say(error)
+        _say(f"nothing is injected in this Python: {error}")
+        if run == "strict":
+            # It may never serve anything. This folder is the first of the path now; the name is free for others again.
+            watching = __import__("watching")
+            del sys.modules["watching"]
+            watching.Watch(_end).begin()
+    else:
+        begin()
 
 
-def _hook() -> None:
-    try:
-        from faultinject.adapters.import_hooks import hook
-
-        hook()
-    except Exception as error:
-        _say(error)
+def _end() -> None:  # pragma: no cover - likewise
+    _say("--strict ends it, as it is about to serve")
+    os._exit(2)
 
 
-def _say(error: Exception) -> None:
-    print(f"faultinject: nothing is injected in this Python: {error}", file=sys.stderr)  # noqa: T201
+def _say(text: str) -> None:  # pragma: no cover - likewise
+    print(f"faultinject: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _go_on() -> None:

@@ -47,7 +47,7 @@ class Watch:
         self._call = call
         # Another thread that imports one of them meanwhile waits: it would get it without faults.
         self._lock = RLock()
-        self._calling = self._called = False
+        self._called = False
 
     def begin(self) -> None:
         """Watch from now on; if one of them is there already, call at once."""
@@ -64,11 +64,8 @@ class Watch:
             return None
         with self._lock:
             if not self._called:
-                if self._calling:
-                    return None
-                self._calling = True
+                self._called = True  # what is called may import one of them itself
                 self._call()
-                self._called = True
         # An import of another thread may be going through the list, so this finder stays in it. The list may have changed
         # while it called, and who has come in front of it would not be asked: so it asks all.
         for finder in list(sys.meta_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -197,6 +199,30 @@ def iso_ms(text: str) -> str | None:
     return f"{iso(moment)}.000Z" if same == text else None
 
 
+@lru_cache(64)
+def moment_of(text: str) -> float | None:
+    """Unix seconds, however a client writes the time at which it signs; None of what is no time.
+
+    >>> moment_of("Fri, 20 Nov 2026 12:00:00 GMT"), moment_of("20261120T120000Z"), moment_of("2026-11-20T12:00:00Z")
+    (1795176000, 1795176000, 1795176000)
+    >>> moment_of("1795176000"), moment_of("noon")
+    (1795176000, None)
+    """
+    from calendar import timegm
+    from email.utils import parsedate
+
+    try:
+        if "," in text:
+            return timegm(parsedate(text) or ())
+        if text.isdecimal():
+            return int(text)
+        plain = text.translate(_WITHOUT)
+        return timegm(tuple(int(plain[start:end]) for start, end in _FIELDS))
+    except (ValueError, OverflowError):
+        return None
+
+
+_WITHOUT = {ord("-"): None, ord(":"): None}
 _FIELDS = ((0, 4), (4, 6), (6, 8), (9, 11), (11, 13), (13, 15))
 _BETWEEN = {ord(each): None for each in "-:"}
 

@@ -1,1 +1,7 @@
-"""The one thing that changes: which rules are in force, where their counts live, and how processes keep in step."""
+"""The state that changes: the rules in force, the place of their counts, and how processes stay in sync."""
+
+from faultinject.faces import face
+
+__getattr__, __all__ = face(
+    __name__, Follower="session_sync", Session="session_sync", Turn="turn", living="instances"
+)

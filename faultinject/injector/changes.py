@@ -24,22 +24,22 @@ class Changes(InForce):
     """Each change is in force whole or not at all, and in all processes that count together."""
 
     def use(self, scenario: Rules, *, seed: str | int | None = None, expected: int | None = None) -> Standing:
-        """Swap the scenario: requests under way keep the old one, waits of it end, counts begin at zero.
+        """Swap the scenario: running requests keep the old one, its waits end, counts begin at zero.
 
-        As with every change, all processes of the store have it at their next request, on a Redis server a second later.
+        As with every change, all processes of the store have it at their next request, with a Redis server a second later.
 
         Args:
             scenario: the new one.
-            seed: its seed; by default the scenario's own, else the one in force so far.
-            expected: the generation that is changed; by default whichever is in force.
+            seed: its seed; by default the scenario's own, otherwise the current one.
+            expected: the generation to change; by default the current one.
 
         Returns:
-            What is in force now.
+            The new state.
 
         Raises:
             ConfigurationError: the new scenario is wrong; the old one stays in force.
             Conflict: another generation is in force.
-            StoreUnavailable: the other processes cannot be told; the old scenario stays in force.
+            StoreUnavailable: the store cannot be written; the old scenario stays in force.
         """
         given = Scenario.of(scenario)
         own_seed = given_seed(given, seed)
@@ -52,107 +52,107 @@ class Changes(InForce):
         return made
 
     def add(self, rules: Rules, *, expected: int | None = None) -> Standing:
-        """Put more rules behind those in force, whose counts and draws go on.
+        """Add rules after those in force; these keep their counts and draws.
 
         Args:
             rules: the rules.
-            expected: the generation that is changed; by default whichever is in force.
+            expected: the generation to change; by default the current one.
 
         Returns:
-            What is in force now.
+            The new state.
 
         Raises:
             ConfigurationError: a rule is wrong; the scenario in force stays.
             Conflict: another generation is in force.
-            StoreUnavailable: the other processes cannot be told; nothing is added.
+            StoreUnavailable: the store cannot be written; nothing is added.
         """
         more = Scenario.of(rules).rules
         return self._told(self._edit(lambda now: now.with_more(more), expected), more)
 
     def replace(self, name: str, rule: str | Rule, *, expected: int | None = None) -> Standing:
-        """Put another rule in the place of one; it counts from zero, and the counts and draws of all others go on.
+        """Replace one rule; the new one counts from zero, and all others keep their counts and draws.
 
         A rule that was switched off stays so.
 
         Args:
-            name: what the rule that goes is called, as in `counts()`.
-            rule: the one that comes. The same one again changes nothing.
-            expected: the generation that is changed; by default whichever is in force.
+            name: the name of the old rule, as in `counts()`.
+            rule: the new rule. The same rule again changes nothing.
+            expected: the generation to change; by default the current one.
 
         Returns:
-            What is in force now.
+            The new state.
 
         Raises:
             ConfigurationError: there is no rule of that name, or the new one is wrong.
             Conflict: another generation is in force.
-            StoreUnavailable: the other processes cannot be told; nothing is replaced.
+            StoreUnavailable: the store cannot be written; nothing is replaced.
         """
         given = Scenario.of(rule).rules
         return self._told(self._edit(lambda now: now.with_rule(name, given), expected), given)
 
     def remove(self, name: str, *, expected: int | None = None) -> Standing:
-        """Take one rule away; the counts and draws of all others go on.
+        """Remove one rule; all others keep their counts and draws.
 
         Args:
-            name: what the rule is called, as in `counts()`.
-            expected: the generation that is changed; by default whichever is in force.
+            name: the name of the rule, as in `counts()`.
+            expected: the generation to change; by default the current one.
 
         Returns:
-            What is in force now.
+            The new state.
 
         Raises:
             ConfigurationError: there is no rule of that name.
             Conflict: another generation is in force.
-            StoreUnavailable: the other processes cannot be told; the rule stays.
+            StoreUnavailable: the store cannot be written; the rule stays.
         """
         return self._edit(lambda now: now.without_rule(name), expected)
 
     def enable_rule(self, name: str, *, expected: int | None = None) -> Standing:
-        """Let requests match a rule again that was switched off; its counts go on.
+        """Let requests match a rule again that was switched off; it keeps its counts.
 
         Args:
-            name: what the rule is called, as in `counts()`.
-            expected: the generation that is changed; by default whichever is in force.
+            name: the name of the rule, as in `counts()`.
+            expected: the generation to change; by default the current one.
 
         Returns:
-            What is in force now.
+            The new state.
 
         Raises:
             ConfigurationError: there is no rule of that name.
             Conflict: another generation is in force.
-            StoreUnavailable: the other processes cannot be told.
+            StoreUnavailable: the store cannot be written.
         """
         return self._edit(lambda now: now.with_rule_switched(name, on=True), expected)
 
     def disable_rule(self, name: str, *, expected: int | None = None) -> Standing:
-        """Let no request match a rule; its counts stay, and the draws of all others are what they were.
+        """Let no request match a rule; it keeps its counts, and all others keep their draws.
 
         Args:
-            name: what the rule is called, as in `counts()`.
-            expected: the generation that is changed; by default whichever is in force.
+            name: the name of the rule, as in `counts()`.
+            expected: the generation to change; by default the current one.
 
         Returns:
-            What is in force now.
+            The new state.
 
         Raises:
             ConfigurationError: there is no rule of that name.
             Conflict: another generation is in force.
-            StoreUnavailable: the other processes cannot be told.
+            StoreUnavailable: the store cannot be written.
         """
         return self._edit(lambda now: now.with_rule_switched(name, on=False), expected)
 
     def reset(self, *, expected: int | None = None) -> Standing:
-        """Let the counts of all rules begin at zero.
+        """Set the counts of all rules to zero.
 
         Args:
-            expected: the generation that is changed; by default whichever is in force.
+            expected: the generation to change; by default the current one.
 
         Returns:
-            What is in force now.
+            The new state.
 
         Raises:
             Conflict: another generation is in force.
-            StoreUnavailable: the other processes cannot be told; the counts go on.
+            StoreUnavailable: the store cannot be written; the counts stay.
         """
         return self._edit(Standing.from_zero, expected, anew=True)
 
@@ -160,16 +160,16 @@ class Changes(InForce):
         """Switch faults on in all processes of the store, unless the environment of one switches them off there.
 
         Args:
-            until: unix seconds at which they are switched off again by themselves, as by FAULTINJECT_EXPIRES; None: never.
-            expected: the generation that is changed; by default whichever is in force.
+            until: unix seconds at which they switch off again, as with FAULTINJECT_EXPIRES; None: never.
+            expected: the generation to change; by default the current one.
 
         Returns:
-            What is in force now.
+            The new state.
 
         Raises:
-            ConfigurationError: `until` is no moment to come.
+            ConfigurationError: `until` is not in the future.
             Conflict: another generation is in force.
-            StoreUnavailable: the other processes cannot be told; nothing is switched on.
+            StoreUnavailable: the store cannot be written; nothing is switched on.
         """
         if until is not None:
             until = _moment(until, self.clock())
@@ -179,15 +179,15 @@ class Changes(InForce):
         """Switch off in all processes of the store: every request passes untouched, waits end; counts and journal stay.
 
         Args:
-            why: the reason, where nobody asked for it; `standing.why_off` says it until faults are switched on again.
-            expected: the generation that is changed; by default whichever is in force.
+            why: the reason, if no person did it; `standing.why_off` has it until faults are switched on again.
+            expected: the generation to change; by default the current one.
 
         Returns:
-            What is in force now.
+            The new state.
 
         Raises:
             Conflict: another generation is in force.
-            StoreUnavailable: the other processes cannot be told; this one is off until it hears of a later change.
+            StoreUnavailable: the store cannot be written; this process is off until it sees a later change.
         """
         return self._switch_off(why, expected)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from time import monotonic
 
 from faultinject.counts.memory import MemoryCounts
+from faultinject.counts.patience import monotonic
 from faultinject.engine.draw import blake2b
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreBusy, StoreUnavailable
 from faultinject.injector.standing import SWITCH, read_standing
@@ -288,7 +288,7 @@ class CountStorage:
             if new.next_place > MOST_RULES and not anew:
                 raise ConfigurationError(
                     f"the store `file:` counts by at most {MOST_RULES} rules, also those that were replaced or removed:"
-                    " put all rules in force anew, which lets them begin at zero"
+                    " put all rules in force again; their counts then begin at zero"
                 )
             rules = new.next_place
             self.directory.publish(self._data(new), rules=rules, keep_counts=not anew, after=after)

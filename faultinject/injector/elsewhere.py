@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from time import monotonic
 
+from faultinject.counts.patience import monotonic
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailable
 from faultinject.injector.standing import SWITCH, read_standing
 from faultinject.rules.redis_url import is_redis, read_redis

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from importlib.util import find_spec
 from weakref import WeakSet
 
@@ -122,7 +123,7 @@ class Watch(threading.Thread):
     def end(self) -> None:
         """Look no more."""
         self._ended.set()
-        if self.is_alive():
+        with suppress(RuntimeError):  # it could not be started
             self.join(ENDS_WITHIN)
 
 

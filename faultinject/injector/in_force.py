@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from _thread import allocate_lock
 
 from faultinject.counts.memory import MemoryCounts
@@ -74,6 +73,8 @@ class InForce:
         self.control: ControlSettings | None = settings.control
         """Where the control API is asked for, or None; whoever puts the injector around an app opens it there."""
         self._services = services
+        self.of_run = False
+        """Whether these are the rules that `faultinject run` was given, which stand in the place of others."""
         self._count_storage = storage
         self._expires = settings.expires
         self._abort = settings.abort
@@ -96,18 +97,19 @@ class InForce:
         self._standing, counts = storage.begin(standing, chosen=chosen)
         self.scenario = self._standing.scenario
         """The scenario in force, unless a test's stands in its place."""
+        self._since: dict[float, float] = {}
         self._own = self._compile(self._standing, counts)
         self._heed_time()
 
     def plan_beside(self, rules: Rules, names: Sequence[str] | None = None) -> Plan:
-        """A plan of rules that have an owner of their own, beside the scenario: nobody's `use` or `add` disturbs it.
+        """A plan of rules with its own owner, in addition to the scenario: no `use` or `add` changes it.
 
-        It counts in memory and for itself alone, and notes in this injector's journal. Its owner ends its waits by
-        `Plan.end`, and heeds `enabled`.
+        It counts in memory, only for itself, and records in this injector's journal. Its owner ends its waits with
+        `Plan.end`, and honours `enabled`.
 
         Args:
             rules: the rules.
-            names: what they are called, by default as in a scenario.
+            names: their names, by default as in a scenario.
 
         Raises:
             ConfigurationError: a rule is wrong.
@@ -123,10 +125,10 @@ class InForce:
         )
 
     def disarm(self, why: str) -> None:
-        """Switch off in all processes of the store because of what the app does by itself; only `enable` switches on again.
+        """Switch off in all processes of the store because of the app's own failures; only `enable` switches on again.
 
         Args:
-            why: the bound that is passed, and the numbers.
+            why: the limit that was exceeded, and the numbers.
         """
         if not self._off_is_said.acquire(blocking=False):
             return  # another process was faster
@@ -180,7 +182,7 @@ class InForce:
 
     @property
     def may_inject(self) -> bool:
-        """Whether neither the environment's kill switch nor production keeps it off for good."""
+        """Whether it can be on: neither the environment's kill switch nor production keeps it off."""
         return not self._killed and self._production is None
 
     def _given_seed(self) -> str | None:
@@ -253,7 +255,7 @@ class InForce:
             self._own.wake()
 
     def _compile(self, standing: Standing, counts: Counts) -> Plan:
-        return Plan(
+        plan = Plan(
             standing.scenario.rules,
             standing.scenario.display_names,
             standing.seed,
@@ -267,7 +269,10 @@ class InForce:
             twins=standing.twins,
             off=standing.off,
             started=standing.began,
+            since=self._since.get(standing.began),
         )
+        self._since = {standing.began: plan.since}  # a test's clock may have moved when single rules change
+        return plan
 
     def _watch_of(self, scenario: Scenario) -> FailureWatch | None:
         """What watches the app under that scenario; the same as before where its bound is."""
@@ -277,10 +282,10 @@ class InForce:
         elif self._failure_watch is None or self._failure_watch.text != text:
             from faultinject.injector.failure_watch import FailureWatch
 
-            self._failure_watch = FailureWatch(text, time.monotonic, self.disarm)
+            self._failure_watch = FailureWatch(text, self._services.monotonic, self.disarm)
         return self._failure_watch
 
     def settle(self, first: Self | None) -> None:
-        """Let that injector's plan be in force here, if anything may; None: its own."""
+        """Put that injector's plan in force here, if it may inject; None: its own."""
         first = first or self
         self.plan = first._own if self.may_inject and first._is_on else OFF  # noqa: SLF001 - of its own kind

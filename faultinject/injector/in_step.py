@@ -30,12 +30,12 @@ class InStep(InForce):
 
     @property
     def standing(self) -> Standing:
-        """What is in force for all processes of this injector's store: rules, on or off, and until when."""
+        """The state of all processes of this injector's store: rules, on or off, and until when."""
         self._hurry()
         return self._standing
 
     def catch_up(self) -> None:
-        """Put in force what has come since: into the file of the rules, or from other processes of the session or the store."""
+        """Put in force the latest changes: of the rule file, or from other processes of the session or the store."""
         if self._unwatched is not None:
             self._watch_file()
         _catch_up_with_session()
@@ -82,7 +82,7 @@ class InStep(InForce):
 
     @property
     def shares(self) -> bool:
-        """Whether what is put in force here is in force in other processes, too."""
+        """Whether changes made here are in force in other processes, too."""
         return bool(self._count_storage.shown)
 
     def detach(self) -> Plan:
@@ -122,10 +122,10 @@ class InStep(InForce):
             self._services.watch = watch
 
     def heed_file(self) -> None:
-        """Look at the file of the rules again when it has changed, and at a SIGHUP.
+        """Read the rule file again when it has changed, and at a SIGHUP.
 
         Raises:
-            MissingExtra: that was asked for, and the extra `watch` is not installed.
+            MissingExtra: watching was requested, and the extra `watch` is not installed.
         """
         if self._file is not None and self._file.watch is not False:
             from faultinject.injector import file_watch
@@ -146,7 +146,7 @@ class InStep(InForce):
         self.follows = self._count_storage.follows or registry.follower() is not None
 
     def announce(self) -> None:
-        """Log once what is in force: a shell that cut a rule short must be visible."""
+        """Log once the rules in force: a rule that a shell has cut short must be visible."""
         standing = self._standing
         # A store that was not there at the start is told of when it is.
         new = standing.scenario, standing.seed, not self._count_storage.missing
@@ -179,7 +179,7 @@ class InStep(InForce):
                 self._change.end()
 
     def after_fork(self) -> None:
-        """In a new child: locks of its parent's threads are held by nobody, and its journal begins empty."""
+        """In a new child: no thread holds the locks of its parent's threads, and its journal begins empty."""
         self._change = Turn()
         self.journal.clear()
         if self._is_on or self._is_to_share:  # pragma: no branch - children of tests end without a word

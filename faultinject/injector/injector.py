@@ -28,28 +28,35 @@ if TYPE_CHECKING:
 
     from faultinject.engine.counting import Counts
     from faultinject.engine.journal_entry import Outcome
+    from faultinject.engine.services import Waits
     from faultinject.injector.rule_file import RuleFile
     from faultinject.rules.scenario import Rules
 
-_STARTED = time.time()
+WALL = time.time
+"""The clock that a test moves, and with it what is measured by it; but not under a clock that somebody gives."""
+_STARTED = WALL()
 
 
 class Injector(Changes, InStep):
-    """Decides for the apps that it is put around; its scenario can be swapped while they run.
+    """Decides about the faults of its apps; its scenario can be swapped while they run.
 
     Args:
-        scenario: rules, a `Scenario`, or None for those of the environment.
-        seed: the seed's text or number; stands above the scenario's own, which stands above FAULTINJECT_SEED.
-        store: where counts live: `memory:`, `file:DIRECTORY`, `redis://HOST` or a scheme of another package's; by default FAULTINJECT_STORE, else memory for one
-            process and a private directory for several.
-        clock: unix seconds, for ids, begin, end, rates and expiry.
+        scenario: rules, a `Scenario`, or None for the rules of the environment.
+        seed: the seed's text or number; overrides the scenario's own, which overrides FAULTINJECT_SEED.
+        store: where counts live: `memory:`, `file:DIRECTORY`, `redis://HOST` or another package's scheme; by default
+            FAULTINJECT_STORE, otherwise memory for one process and a private directory for several.
+        clock: unix seconds, for ids, rates and expiry; a clock of your own also moves begin and end, which a test that
+            travels in time does not.
         environ: the environment that settings are read from, by default the process's.
+        waits: for tests of what lasts, the clock by which delays and durations are measured, and how a thread waits: an
+            object with `monotonic()`, which gives seconds, and `wait(seconds, sleep)`, called where a thread would call
+            `sleep(seconds)`. Under ASGI the event loop waits, by its own clock. By default the system's.
         test: a function to the id of the running test, for the journal.
-        record_all: whether requests are noted that no rule matches.
+        record_all: whether to record requests that no rule matches.
         counts: makes the counts of a scenario, instead of a store.
-        generation: of the first scenario.
+        generation: the generation of the first scenario.
         journal: a file for outcomes, instead of FAULTINJECT_JOURNAL.
-        ends: whether that file says when this process has ended.
+        ends: whether that file records the end of this process.
 
     Raises:
         ConfigurationError: rules or variables are wrong; every mistake is named.
@@ -63,6 +70,7 @@ class Injector(Changes, InStep):
         store: str | None = None,
         clock: Callable[[], float] = time.time,
         environ: Mapping[str, str] | None = None,
+        waits: Waits | None = None,
         test: Callable[[], str | None] | None = None,
         record_all: bool = False,
         counts: Callable[[], Counts] | None = None,
@@ -87,7 +95,7 @@ class Injector(Changes, InStep):
         if store is not None:
             _check_store(store)
         path = journal or settings.journal
-        kept = Journal(path=path, test=test, measures=record_all, parent=restarter if ends else None)
+        kept = Journal(path=path, test=test, parent=restarter if ends else None)
         self._failures = log.Failures()
         self.errors = self._failures.kept
         """The first hundred errors inside faultinject itself, each of which let a request pass."""
@@ -98,10 +106,13 @@ class Injector(Changes, InStep):
             self._failures.note,
             partial(tell_expired, settings.expires),
             marked=settings.header,
+            guarded=settings.control is not None or settings.on_request,
             endpoints=settings.endpoints,
             most_active=settings.max_active,
             record_all=record_all or path is not None,
             expires=settings.expires,
+            steady=clock is WALL,
+            waits=waits,
         )
         alone = record_all or counts is not None
         storage = CountStorage(None if alone else store or settings.store, alone=alone, make=counts)
@@ -128,7 +139,7 @@ class Injector(Changes, InStep):
             file.belongs_to(self, seed)
 
     def put_in_force(self) -> None:
-        """Let this injector's plan stand in the place of every other's, until it is taken out again."""
+        """Let this injector's plan replace every other's, until `take_out_of_force`."""
         if self._production is not None:
             self.announce()
         self._own.ended = False
@@ -140,12 +151,12 @@ class Injector(Changes, InStep):
         self._own.end()
 
     def finish(self) -> int:
-        """The process ends: waits end; how many faults are still under way."""
+        """End all waits, because the process ends; return how many faults are still active."""
         self._own.end()
         return self._services.active
 
     def pause(self, by: int = 1) -> None:
-        """Let new requests pass untouched and unrecorded until `pause(-1)`; those under way go on."""
+        """Let new requests pass untouched and unrecorded until `pause(-1)`; running requests go on."""
         with registry.changes:
             self._paused += by
 
@@ -156,7 +167,7 @@ class Injector(Changes, InStep):
 
     @property
     def disarmed(self) -> str:
-        """Why the app's own failures have ended all faults, until `enable`; empty when they have not."""
+        """Why the app's own failures have ended all faults, until `enable`; empty if they have not."""
         return self._standing.why_off
 
     @property
@@ -166,17 +177,17 @@ class Injector(Changes, InStep):
 
     @property
     def undecided(self) -> int:
-        """How many requests passed because the store that processes share could not be asked."""
+        """How many requests passed because the shared store was unavailable."""
         return self._failures.undecided
 
     @property
     def counted_in(self) -> object:
-        """What tells the place of its counts from that of any other's."""
+        """Identifies the place of its counts."""
         return self._count_storage.shown or self
 
     @property
     def store(self) -> str:
-        """Where counts live, as a log may have it: `memory:`, `file:DIRECTORY`, `redis://HOST:PORT/DB`; no password."""
+        """Where counts live, fit for a log: `memory:`, `file:DIRECTORY`, `redis://HOST:PORT/DB`; no password."""
         return self._count_storage.place
 
     @property
@@ -186,23 +197,23 @@ class Injector(Changes, InStep):
 
     @property
     def production(self) -> str | None:
-        """The variable that says that this is production, where nothing is injected; None: nothing says so, or it is allowed."""
+        """The variable that says that this is production, where nothing is injected; None: no variable says so, or it is allowed."""
         return self._production
 
     @property
     def missing_store(self) -> str:
-        """Why the store could not be had when this process began, and is not there since; else empty."""
+        """Why the store has been unavailable since this process began; otherwise empty."""
         return self._count_storage.missing
 
     @property
     def injected(self) -> int:
-        """How many requests got a fault, whatever the scenario was."""
+        """How many requests got a fault, in all scenarios."""
         return self._injected + sum(injected for _, injected, _ in self._own.totals())
 
     def counts(self) -> dict[str, dict[str, int]]:
         """By rule name: `matched`, how many requests met its conditions; `injected`, how many got its fault.
 
-        Where there were any also `failed`: how many met its conditions, and passed because of the store or an error of ours.
+        If there were any also `failed`: how many met its conditions, and passed because of the store or an error of ours.
         """
         self._hurry()
         plan = self._own
@@ -214,23 +225,23 @@ class Injector(Changes, InStep):
         return found
 
     def let_watch(self) -> None:
-        """Share this injector's outcomes, from now on, with the other processes of its store: `events` gives those of all."""
+        """Share this injector's outcomes, from now on, with the other processes of its store: `events` returns those of all."""
         with self._change:
             self._watched = True
             self.journal.share = self._count_storage.let_watch()
 
     def events(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
-        """What happened, in all processes whose injectors share their outcomes (`let_watch`), else in this one.
+        """The outcomes of all processes whose injectors share them (`let_watch`), otherwise of this one.
 
-        A request whose end is not known at once is told twice, the second time with `final` true: of one `pid` and `seq` the
-        later outcome holds.
+        If the end of a request is not known at once, there are two outcomes, the second with `final` true: for one
+        `pid` and `seq` the later outcome is right.
 
         Args:
-            after: the cursor that an earlier call gave, in whatever process; empty: from the oldest that is kept.
-            limit: how many outcomes at most.
+            after: the cursor of an earlier call, in any process; empty: from the oldest outcome.
+            limit: the maximum number of outcomes.
 
         Returns:
-            The outcomes in order, the cursor to go on from, and how many outcomes between the two are kept no longer.
+            The outcomes in order, the next cursor, and how many outcomes between the two are no longer kept.
 
         Raises:
             StoreUnavailable: the store cannot be read.

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
         @property
         def counted_in(self) -> object:
-            """What tells the place of its counts from that of any other's."""
+            """Identifies the place of its counts."""
 
         @property
         def injected(self) -> int:
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 PATIENCE = 1.0
 """Seconds that a process waits at its end for faults that are under way."""
 
-_all: WeakSet[Any] = WeakSet()
+living: WeakSet[Any] = WeakSet()
 # Those that are around nothing: they have stood in the place of the others, or what they were around is untouched again.
 _bare: WeakSet[Any] = WeakSet()
 _entered = 0
@@ -85,7 +85,7 @@ class Changes:
     ) -> None:
         try:
             first = _overrides[-1] if _overrides else None
-            for each in _all:
+            for each in living:
                 each.settle(first)
         finally:
             _lock.release()
@@ -99,13 +99,13 @@ def enter(injector: Member) -> None:
     global _entered  # noqa: PLW0603
     with _lock:
         _entered += 1
-        _all.add(injector)
+        living.add(injector)
         injector.settle(_overrides[-1] if _overrides else None)
 
 
 def injected() -> int:
     """How many faults the injectors of this process have injected; one store of several of them counts once."""
-    by_place: dict[object, int] = {each.counted_in: each.injected for each in list(_all)}
+    by_place: dict[object, int] = {each.counted_in: each.injected for each in list(living)}
     return sum(by_place.values())
 
 
@@ -117,7 +117,7 @@ def entered() -> int:
 def reaches_something() -> bool:
     """Whether an injector is around something, or may be; one that only stands in the place of others is not."""
     with _lock:
-        return any(each not in _bare for each in _all)
+        return any(each not in _bare for each in living)
 
 
 def lay_bare(injector: Member) -> None:
@@ -143,12 +143,12 @@ def take_away(injector: Member) -> None:
 
 def waiting() -> list[Any]:
     """The injectors that follow other processes, and in whose plan something waits."""
-    return [each for each in list(_all) if each.follows and each.own_plan.waiting]
+    return [each for each in list(living) if each.follows and each.own_plan.waiting]
 
 
 def let_all_follow() -> None:
     """Let every injector of this process look, before each request, whether other processes have put something in force."""
-    for each in list(_all):
+    for each in list(living):
         each.follows = True
 
 
@@ -178,13 +178,13 @@ def _finish() -> None:
     from time import monotonic, sleep
 
     last = monotonic() + PATIENCE
-    injectors = list(_all)
+    injectors = list(living)
     while sum(max(0, each.finish()) for each in injectors) and monotonic() < last:
         sleep(0.01)
 
 
 def _before_fork() -> None:
-    for each in list(_all):
+    for each in list(living):
         each.before_fork()
 
 
@@ -193,7 +193,7 @@ def _after_fork() -> None:
     _lock = RLock()
     # Before any lock of a store is used, if one is loaded.
     stores = map(sys.modules.get, ("faultinject.counts.filelock", "faultinject.counts.tallies"))
-    for each in (*stores, _follower, *list(_all)):
+    for each in (*stores, _follower, *list(living)):
         if each is not None:
             each.after_fork()
 

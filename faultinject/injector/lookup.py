@@ -40,6 +40,12 @@ def shared_injector(seed: str | int | None = None) -> Injector:
     return _shared
 
 
+def forget() -> None:
+    """The next app that asks for the environment's injector makes one."""
+    global _shared  # noqa: PLW0603
+    _shared = None
+
+
 def injector_for(
     rules: Rules | None, *, seed: str | int | None = None, injector: Injector | None = None
 ) -> Injector:
@@ -88,7 +94,7 @@ def _of_this_process(injector: Injector) -> Injector:
 
 
 def get_injector(app: object = None) -> Injector | None:
-    """The injector around an app, or without an app the one that reads the environment; None when there is none."""
+    """The injector around an app, or without an app the injector of the environment; None if there is none."""
     if app is None:
         return _shared
     place = wrapper_of(app)

@@ -67,7 +67,7 @@ class RuleFile:
         self._unsaid = True
 
     def belongs_to(self, injector: Injector, seed: str | int | None) -> None:
-        """The injector has begun with its rules, and a seed that stands above theirs."""
+        """The injector has begun with its rules, and a seed that overrides theirs."""
         self._injector = weakref.ref(injector)
         self._scenario, self._seed = injector.scenario, seed
         if self.begun is not None:
@@ -82,10 +82,8 @@ class RuleFile:
             closely: read it; else only where its size or time is another one.
         """
         injector = None if self._injector is None else self._injector()
-        if injector is None:
-            return
         with self._lock:
-            if self._looking:
+            if injector is None or self._looking:
                 return
             self._looking = True
             try:
@@ -101,7 +99,7 @@ class RuleFile:
             signature, digest = self._signature(), self._digest()
             if digest == EMPTY and digest != self._seen:
                 # Who writes a file in its place empties it first.
-                sleep(SETTLES_WITHIN)
+                injector.own_plan.services.rest(SETTLES_WITHIN, sleep)
                 signature, digest = self._signature(), self._digest()
             self._looked = signature
             if digest == self._seen or self._take_over(injector, digest):
@@ -157,7 +155,7 @@ class RuleFile:
                 injector.use(found, seed=self._seed, expected=standing.generation)
             except Conflict:
                 # Most likely a worker of another host, with the same file.
-                sleep(SETTLES_WITHIN)
+                injector.own_plan.services.rest(SETTLES_WITHIN, sleep)
                 continue
             log.file_changed(self.path)
             injector.announce()

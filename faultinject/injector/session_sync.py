@@ -7,8 +7,8 @@ shared memory.
 from __future__ import annotations
 
 import os
+import time
 from _thread import allocate_lock
-from time import monotonic
 
 from faultinject.counts.guarded import Guarded
 from faultinject.exceptions import ConfigurationError, FaultInjectError
@@ -31,7 +31,7 @@ SESSION = "FAULTINJECT_SESSION"
 
 
 def import_hooks(environ: Mapping[str, str]) -> dict[str, str]:
-    """PYTHONPATH with the folder of the import hooks in front of what is there: so a Python in another process finds them."""
+    """PYTHONPATH with the folder of the import hooks in front: a Python that reads no path file of ours finds them there."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - pathlib takes its time to load
     folder = f"{package}/hooks"
     was = environ.get("PYTHONPATH", "")
@@ -71,7 +71,7 @@ class Follower:
         """Put in force what the session has in force now."""
         with self._lock:
             published = self.number.read()
-            if published == self.seen or (published == self._unread and monotonic() < self._again):
+            if published == self.seen or (published == self._unread and time.monotonic() < self._again):
                 return
             try:
                 generation, data, counts = self._directory.join()
@@ -81,7 +81,7 @@ class Follower:
                 new, generation = None, self.seen
                 if published != self._unread:
                     log.session_unread(error)
-                self._again, self._unread = monotonic() + PAUSE, published
+                self._again, self._unread = time.monotonic() + PAUSE, published
             else:
                 self._unread = None
                 generation = generation or published
@@ -99,7 +99,7 @@ class Follower:
 
     def _made(self, generation: int, data: dict[str, Any], counts: FileCounts) -> Injector:
         test, record = data.get("test"), bool(data.get("record"))
-        return Injector(
+        made = Injector(
             Scenario.from_json(data["scenario"]),
             seed=data["seed"],
             counts=lambda: Guarded(counts),
@@ -109,6 +109,8 @@ class Follower:
             test=lambda: test,
             record_all=record,
         )
+        made.of_run = not record
+        return made
 
 
 def follow(environ: Mapping[str, str]) -> bool:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from faultinject.engine.plan import Plan
 
 # What of the environment shapes an answer; whether faults are on does not matter to a question.
-SHAPING = ("FAULTINJECT_HEADER", "FAULTINJECT_ENDPOINT")
+SHAPING = ("FAULTINJECT_HEADER", "FAULTINJECT_ENDPOINT", "FAULTINJECT_CONTROL", "FAULTINJECT_ON_REQUEST")
 SAFE = "/!$&'()*+,;=:@~%"
 
 
@@ -89,11 +89,14 @@ class Trial:
     Args:
         rules: the rules.
         seed: the seed.
+        guarded: they came over HTTP.
     """
 
-    def __init__(self, rules: Iterable[Rule], seed: str) -> None:
+    def __init__(self, rules: Iterable[Rule], seed: str, *, guarded: bool = False) -> None:
         shaping = {name: os.environ[name] for name in SHAPING if name in os.environ}
         self.injector = Injector(Scenario(list(rules)), seed=seed, environ=shaping, record_all=True)
+        if guarded:
+            self.injector.own_plan.services.guarded = True
 
     def ask(self, request: dict[str, Any]) -> Respond | Forward | Disconnect | None:
         """What is done to a request; None: the app answers it.
@@ -129,20 +132,14 @@ def decided_again(
         seq: the number of the request in its process.
         n: its number by the rule; None where the journal has none: then ids are others.
         time: when it came, unix seconds.
-
-    Raises:
-        InjectionFailed: an error inside faultinject.
     """
     rule = plan.ready(number)
     view = request_of(request)
-    try:
-        _, identity = rule.reading.identify(view)
-        digest = (None if n is None else rule.drawn(identity, n)) or bytes(32)
-        snapshot = view.snapshot()
-        entry = Entry(plan.services, seq, plan.origin, time, time, snapshot, rule.reading, rule.name, n, None)
-        return rule.act(view, entry, digest)
-    except Exception as error:
-        raise InjectionFailed("an error inside faultinject: the answer cannot be made again") from error
+    _, identity = rule.reading.identify(view)
+    digest = (None if n is None else rule.drawn(identity, n)) or bytes(32)
+    snapshot = view.snapshot()
+    entry = Entry(plan.services, seq, plan.origin, time, time, snapshot, rule.reading, rule.name, n, None)
+    return rule.act(view, entry, digest)
 
 
 def head_of(answer: Respond, now: float) -> bytes:

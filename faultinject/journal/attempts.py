@@ -15,29 +15,35 @@ if TYPE_CHECKING:
 
 STEADY = (
     "pid", "principal", "credential", "test", "method", "query", "host", "client", "operation", "bucket", "user_agent",
-    "rule", "fault", "precondition", "hint_form", "did", "seed",
+    "rule", "fault", "precondition", "region", "hint_form", "did", "seed",
 )  # fmt: skip
 """Those of which the same ones come again and again, together."""
 KEPT = (
     *STEADY, "time", "arrived", "answered", "seq", "connection", "path", "key", "request_bytes", "request_digest",
-    "body_complete", "attempt_hint", "applied", "guarded", "hint", "status", "stalled",
+    "body_complete", "attempt_hint", "applied", "guarded", "clock_offset", "hint", "left", "status",
+    "app_status",
 )  # fmt: skip
 """The fields of a journal line that a judgement needs."""
 
 BROKEN = frozenset("reset closed raised truncated".split())
 """What `did` says where the client got no whole answer."""
+TIMEOUT = "timeout"
+"""The kind of failure in which a client has waited in vain."""
+LEFT = "client left"
+"""What stands for the answer to a client that did not wait for it."""
 
 
 class Attempt:
-    """One HTTP request: the fields of its journal line that a judgement needs, and what they mean.
+    """One HTTP request: the fields of its journal line that a judgement needs, and their meaning.
 
     Times are seconds; `arrived` and `answered` are of one monotonic clock, `time` is unix time. Requests that were
     seen by different machines differ in `clock`.
 
     Attributes:
-        injected: whether a fault was done to it.
-        kind: what its answer was, None where it was no failure: `throttle`, `server`, `client`, `hidden` (an error in a
-            200), `transport` (no whole answer), `timeout` (none for long).
+        injected: whether it got a fault.
+        kind: the kind of its answer; None if it was not a failure: `throttle`, `server`, `client`, `hidden` (an error in a
+            200), `transport` (no whole answer), `timeout` (none for so long, or to a client that left).
+        left: whether the client was seen to leave before it had an answer.
         failed: whether the client got an error, or no whole answer.
     """
 
@@ -70,11 +76,14 @@ class Attempt:
     applied: bool
     guarded: bool
     precondition: str | None
+    region: str | None
+    clock_offset: int | None
     hint: float | None
     hint_form: str | None
     did: str
+    left: bool
     status: int | None
-    stalled: float | None
+    app_status: int | None
     seed: str | None
     clock: int
     injected: bool
@@ -92,17 +101,18 @@ class Attempt:
         return made
 
     def set(self, values: Sequence[Any]) -> None:
-        """Take the values of `KEPT`, in their order; told apart by hand, for a journal may have a million lines."""
+        """Take the values of `KEPT`, in their order; assigned one by one, because a journal may have a million lines."""
         self.clock = 0
         (
             self.pid, self.principal, self.credential, self.test, self.method, self.query, self.host, self.client,
-            self.operation, self.bucket, self.user_agent, self.rule, self.fault, self.precondition, self.hint_form,
-            self.did, self.seed, self.time, self.arrived, self.answered, self.seq, self.connection, self.path, self.key,
+            self.operation, self.bucket, self.user_agent, self.rule, self.fault, self.precondition, self.region,
+            self.hint_form, self.did, self.seed, self.time, self.arrived, self.answered, self.seq, self.connection, self.path, self.key,
             self.request_bytes, self.request_digest, self.body_complete, self.attempt_hint, self.applied, self.guarded,
-            self.hint, self.status, self.stalled,
+            self.clock_offset, self.hint, left, self.status, self.app_status,
         ) = values  # fmt: skip
         self.injected = self.did in INJECTED
-        self.kind = _kind(self.did, self.fault, self.status, self.applied)
+        self.left = left is True
+        self.kind = TIMEOUT if left else _kind(self.did, self.fault, self.status, self.applied)
         self.failed = self.kind is not None
 
     @property
@@ -125,7 +135,9 @@ class Attempt:
 
     @property
     def answer(self) -> str:
-        """Its answer in a word or two: `503 SlowDown`, `429`, `reset`, `200`; `?` where the journal does not tell."""
+        """Its answer in a word or two: `503 SlowDown`, `429`, `reset`, `client left`; `?` if the journal does not say."""
+        if self.left:
+            return LEFT
         if self.did in BROKEN:
             return self.did if self.did != "closed" else (self.fault or "closed").partition(",")[0]
         documented = self.documented
@@ -150,10 +162,10 @@ class Attempt:
 def _kind(did: str, fault: str | None, status: int | None, applied: bool) -> str | None:
     """What the answer was; few of these come again and again."""
     if did in BROKEN:
-        return "timeout" if (fault or "").startswith("hang") else "transport"
+        return TIMEOUT if (fault or "").startswith("hang") else "transport"
     if status is None:
         if _gave_up(did, applied=applied):
-            return "timeout"
+            return TIMEOUT
         return "server" if _raised(did, applied=applied) else None
     documented = None if fault is None or did not in INJECTED else _find(fault)
     if documented is not None and status < 300:

@@ -17,7 +17,7 @@ class CallWindow:
             that was asked for in it is over by its end.
         began: when, in seconds of the journal's monotonic clock.
         ended: likewise; None when it never did.
-        returned: whether its caller got a result (True) or an error (False); None where nobody said.
+        returned: whether its caller got a result (True) or an error (False); None if that is unknown.
         error: the error's text, where the caller got one.
         key: a segment that is in the path of each of its requests and of no other's; None where there is none.
         test: the test that it is of, as the journal names it; None: any.

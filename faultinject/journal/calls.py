@@ -20,19 +20,19 @@ class Call:
     Args:
         attempts: at least one.
         signal: what grouped them, one of the four words above.
-        closed: whether it is over: nothing more can come.
+        closed: whether it is over: no more attempts can come.
         shared: whether other calls for the same object ran at the same time, or may have, which mixes their attempts.
         crossed: whether only its connections suggest that: one of them was used again later, as in a connection pool.
         cut: whether its beginning is missing: its first attempt is marked as a retry.
-        name: what the test or the driver calls it, or the phase of a plan; None where nobody said.
-        returned: whether its caller got a result (True) or an error (False); None where nobody said.
-        error: the error's text, where the caller got one and said so.
+        name: the name from the test or the driver, or the phase of a plan; None if it has none.
+        returned: whether its caller got a result (True) or an error (False); None if that is unknown.
+        error: the error's text, if the caller got one and reported it.
         alone: whether its client sent no other request between its first attempt and its last.
-        followed: why a similar request right after its last failure may be a retry and does not count as one:
-            `other body`, `other key`, `later`; None where none came.
-        follows: likewise, why its first attempt may be of the call before.
-        again: seconds after its failure at which its client repeated the request under another id of its SDK, with nothing
-            changed; None: it did not within ten seconds.
+        followed: why a similar request right after its last failure may be a retry and does not count as one: `other
+            body`, `other key`, `other credential`; None if there was none.
+        follows: in the same way, why its first attempt may belong to the call before.
+        again: seconds after its failure at which its client repeated the request under another id of its SDK, with
+            nothing changed; None if it did not do so within ten seconds.
 
     Attributes:
         first: the first attempt.
@@ -81,7 +81,7 @@ class Call:
 
     @property
     def gaps(self) -> tuple[float | None, ...]:
-        """Seconds between an answer and the next attempt, one for each retry; None where the answer's time is unknown."""
+        """Seconds between an answer and the next attempt, one for each retry; None if the answer's time is unknown."""
         return tuple(
             None if before.answered is None else after.arrived - before.answered
             for before, after in zip(self.attempts, self.attempts[1:], strict=False)
@@ -89,10 +89,10 @@ class Call:
 
     @property
     def same_bytes(self) -> bool | None:
-        """Whether every attempt sent the same body, as far as the journal tells.
+        """Whether every attempt sent the same body, as far as the journal shows.
 
-        Of a request that passed it has the length alone. None where there is one attempt only, a length is not known,
-        a body was not read to its end, or the call was resumed.
+        For a request that passed the journal has only the length. None if there is only one attempt, a length is not
+        known, a body was not read to its end, or the call was resumed.
         """
         if len(self.attempts) < 2:
             return None
@@ -105,12 +105,12 @@ class Call:
 
     @property
     def resumed(self) -> bool:
-        """Whether it went on where an attempt had broken off: another part of the body was sent, or asked for."""
+        """Whether it went on where an attempt had broken off: it sent or requested another part of the body."""
         return any(each.part != self.first.part for each in self.attempts)
 
     @property
     def same_digests(self) -> bool:
-        """Whether two attempts or more are known to have sent the same bytes, not only as many."""
+        """Whether two attempts or more are known to have sent the same bytes, not only the same number."""
         digested = [
             each
             for each in self.attempts
@@ -120,9 +120,9 @@ class Call:
 
     @property
     def other_bytes(self) -> tuple[Attempt, Attempt] | None:
-        """An attempt and a later one whose body was another, as far as the journal tells; None where there are none.
+        """An attempt and a later one with a different body, as far as the journal shows; None if there are none.
 
-        Only attempts that send the same part can be held against each other.
+        Only attempts that send the same part can be compared.
         """
         if not self.retries:
             return None
@@ -132,7 +132,7 @@ class Call:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the last answer was no failure."""
+        """Whether the last answer was not a failure."""
         return not self.last.failed
 
     @property
@@ -141,7 +141,7 @@ class Call:
         return self.signal == FINGERPRINT
 
     def to_dict(self) -> dict[str, object]:
-        """The call as an example in the JSON report: what was asked, and each attempt with the wait before it."""
+        """The call as an example in the JSON report: the request, and each attempt with the wait before it."""
         first = self.first
         gaps = (None, *self.gaps)
         return {

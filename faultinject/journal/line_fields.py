@@ -6,7 +6,7 @@ import os
 
 from faultinject.engine.draw import blake2b
 from faultinject.engine.snapshot import GUARDS, LONGEST_TEXT, PARTS, QUERY_GUARDS
-from faultinject.http.wire import whole
+from faultinject.http.wire import moment_of, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
     generation, seed, seed_key = line.origin
     (
         method, path, mount, query, host, client, port, key_id, credential, precondition, user_agent, content_length,
-        headers,
+        signature, headers,
     ) = line.snapshot  # fmt: skip
     own = reading or line.reading
     recalled = None
@@ -53,6 +53,7 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
         operation = own.operation(recalled or _Recalled(method, path[mount:], query, host, headers))
         if form is not None:
             _remember(_operations, form, operation)
+    date, region = signature or (None, None)
     size, digest, complete = line.body or (whole(content_length), None, None)
     arrived, answered, test = line.arrived, line.answered, line.test
     return (
@@ -86,14 +87,17 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
         line.applied,
         bool(headers or query) and _is_guarded(headers, query),
         None if precondition is None else _digest_of(precondition, seed_key),
+        None if region is None else _digest_of(region, seed_key),
+        None if date is None or (moment := moment_of(date)) is None else round(moment - line.time),
         line.hint,
         line.hint_form,
         line.did,
+        line.left,
         line.status,
+        line.app_status,
         line.response_bytes,
         line.request_id,
         None if answered is None else answered - arrived,
-        line.stalled,
         seed,
         line.n,
         line.final,

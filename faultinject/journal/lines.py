@@ -27,20 +27,20 @@ ORPHANED = "the end of a request whose beginning is missing"
 
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(("time", "arrived"), float | int),
-    **dict.fromkeys(("answered", "hint", "stalled"), float | int | None),
+    **dict.fromkeys(("answered", "hint"), float | int | None),
     **dict.fromkeys(("pid", "seq"), int),
-    **dict.fromkeys(("connection", "request_bytes", "status"), int | None),
+    **dict.fromkeys(("connection", "request_bytes", "clock_offset", "status", "app_status"), int | None),
     **dict.fromkeys(("method", "path", "query", "did"), str),
     **dict.fromkeys(("applied", "guarded"), bool),
-    "body_complete": bool | None,
+    **dict.fromkeys(("body_complete", "left"), bool | None),
     "attempt_hint": dict | None,
 }
 _CHECKED = tuple((name, _TYPES.get(name, str | None)) for name in KEPT)
-_YES_NO = frozenset(("applied", "guarded", "body_complete"))
+_YES_NO = frozenset(("applied", "guarded", "body_complete", "left"))
 _HINTS = {"invocation": str, "attempt": int, "max": int, "retry": bool, "part": str}
 _STEADY = len(STEADY)
-_COUNTS = tuple(map(KEPT.index, ("connection", "request_bytes", "status")))
-_NUMBERS = tuple(map(KEPT.index, ("time", "arrived", "answered", "hint", "stalled")))
+_COUNTS = tuple(map(KEPT.index, ("connection", "request_bytes", "clock_offset", "status", "app_status")))
+_NUMBERS = tuple(map(KEPT.index, ("time", "arrived", "answered", "hint")))
 _HINT = KEPT.index("attempt_hint")
 _FARTHEST = 1e12
 TEXTS = 20_000
@@ -74,6 +74,10 @@ class End(NamedTuple):
     parent: str | None
 
 
+class Driven(NamedTuple):
+    """A driver says what calls it made (`journal.driven_run`)."""
+
+
 class Lines:
     """Reads lines; what comes again in many of them is kept once.
 
@@ -90,8 +94,8 @@ class Lines:
         self._decode = JSONDecoder(parse_constant=_no_number).decode
         self._known: dict[object, Any] = {}
 
-    def read(self, line: bytes) -> Fields | End | str:
-        """The fields of a line, or why it has none; or that a process has ended."""
+    def read(self, line: bytes) -> Fields | End | Driven | str:
+        """The fields of a line, or why it has none; or that it is of another kind."""
         try:
             # Bytes would not be checked where a field is passed over.
             *values, version, final, ended = self._whole(line.decode())
@@ -101,7 +105,7 @@ class Lines:
             return self._looked_into(line)
         return self._fields(values, final)
 
-    def _looked_into(self, line: bytes) -> Fields | End | str:
+    def _looked_into(self, line: bytes) -> Fields | End | Driven | str:
         """The same for a line of any kind."""
         try:
             found = self._decode(line.decode())
@@ -114,6 +118,8 @@ class Lines:
         get = found.get
         if found["v"] > VERSION:
             return FUTURE
+        if "driven" in found:
+            return Driven()
         if get("ended") is True:
             parent = get("parent")
             is_end = type(get("pid")) is int and isinstance(parent, str | None)

@@ -31,7 +31,7 @@ _LONGEST_RULE, _LONGEST_AGENT = 500, 100
 
 
 def on(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
-    """Faults may be injected: the scenario and its seed. A shell that cut a rule short must be visible.
+    """Faults may be injected: the scenario and its seed. A rule that a shell has cut short must be visible.
 
     Also what hardly any request can match, as a method that HTTP does not know.
     """
@@ -43,9 +43,9 @@ def on(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
 
 
 def asking() -> None:
-    """Requests may ask for faults of their own: whoever reaches the app can."""
+    """Requests may ask for their own faults: everybody who reaches the app can do so."""
     _warn(
-        "faultinject: FAULTINJECT_ON_REQUEST lets every request ask for faults of its own, in the header x-faultinject-rules"
+        "faultinject: FAULTINJECT_ON_REQUEST lets every request ask for its own faults, in the header x-faultinject-rules"
     )
 
 
@@ -62,7 +62,7 @@ def _doubts(rules: Sequence[Rule], names: Sequence[str]) -> list[tuple[str, str]
 
 
 def _warn_of(doubts: list[tuple[str, str]]) -> None:
-    """A rule asks for a value that almost no request has."""
+    """A rule has a value that almost no request has."""
     for name, doubt in doubts[:_MOST_RULES]:
         _warn("faultinject: %s: %s", name, doubt)
     if len(doubts) > _MOST_RULES:
@@ -70,7 +70,7 @@ def _warn_of(doubts: list[tuple[str, str]]) -> None:
 
 
 def expired(moment: float, injected: Callable[[], int] | None = None, *, by_variable: bool = True) -> None:
-    """Nothing is injected any more; said once a process of each moment.
+    """Faults have ended; logged once for each process and moment.
 
     Args:
         moment: in unix seconds.
@@ -96,12 +96,12 @@ def expired(moment: float, injected: Callable[[], int] | None = None, *, by_vari
 
 
 def disarmed(why: str) -> None:
-    """The app's own failures have passed the bound of `abort`: nothing is injected until somebody switches on again."""
+    """The app's own failures have exceeded the limit of `abort`: nothing is injected until somebody switches faults on again."""
     _log().error("faultinject is off: %s; nothing is injected until it is enabled again by hand", why)
 
 
 def detach(why: str = "") -> None:
-    """Several processes serve the app, and they share no counts."""
+    """Several processes serve the app, and do not share counts."""
     cause = why or "FAULTINJECT_STORE is memory:"
     _warn("faultinject: several processes count separately and replay is off, because %s", cause)
 
@@ -126,14 +126,14 @@ def forgotten() -> None:
 
 
 def misspelled(variable: str) -> None:
-    """It is off, and a variable of the environment was most likely to switch it on."""
+    """It is off, and a variable of the environment was probably meant to switch it on."""
     _warn(
         "faultinject is off: did you mean FAULTINJECT_ENABLED? %s is set and means nothing", visible(variable)
     )
 
 
 def no_answer(why: str) -> None:
-    """The proxy has no answer of the server behind to give, or no more of it."""
+    """The proxy has no answer from its server, or only a part of one."""
     _warn("faultinject: %s", visible(why))
 
 
@@ -154,8 +154,8 @@ def failed(error: Exception, rule: str) -> None:
 
 
 def beside_failed(error: Exception) -> None:
-    """An error in what is done beside the requests."""
-    _log().error("faultinject: something beside the requests failed, they go on", exc_info=error)
+    """An error in background work."""
+    _log().error("faultinject: background work failed, requests go on", exc_info=error)
 
 
 class Failures:
@@ -191,24 +191,29 @@ class Failures:
 
 
 def refused(error: Exception) -> None:
-    """Wrong configuration, or a server that is not supported, which could not be raised where it was found."""
+    """A wrong configuration, or an unsupported server, that could not be raised as an exception."""
     _log().error("faultinject: %s", error)
 
 
 def journal_ends(path: str, why: str) -> None:
-    """A journal's file takes no more lines."""
+    """A journal's file cannot be written any more."""
     _log().error("faultinject: writing to the journal %s has stopped: %s", path, why)
 
 
+def journal_anew(path: str) -> None:
+    """A journal's file was removed or renamed, as log rotation does, and another one takes the lines."""
+    _log().warning("faultinject: the journal %s was removed or renamed; a new file is opened", path)
+
+
 def events_lost(place: str, why: str) -> None:
-    """What happens cannot be told to other processes; said of the first line that is lost."""
+    """Other processes cannot get the outcomes; logged for the first lost line."""
     _log().error(
         "faultinject: the shared journal in %s cannot be written to, lines are dropped: %s", place, why
     )
 
 
 def events_back(lost: int) -> None:
-    """It can be told again."""
+    """Other processes get the outcomes again."""
     _warn("faultinject: the shared journal can be written to again; %s lines were dropped", lost)
 
 
@@ -261,32 +266,32 @@ class Busy:
 
 
 def store_away(error: Exception) -> None:
-    """The store that processes share cannot be had: nothing is injected until it is back."""
+    """The shared store is unavailable: nothing is injected until it is back."""
     _log().error("faultinject: nothing is injected while the store is unavailable: %s", error)
 
 
 def unread(error: Exception) -> None:
-    """What another process of the store put in force cannot be read here."""
+    """The rules that another process of the store has put in force cannot be read here."""
     _log().error("faultinject: the new rules cannot be read, the previous ones stay in force: %s", error)
 
 
 def counted_apart(variable: str) -> None:
-    """Metrics are counted by each worker for itself, and nobody adds them up."""
+    """Each worker counts metrics for itself, and nothing adds them up."""
     _warn("faultinject: a scrape shows the metrics of one worker of several: set %s", variable)
 
 
 def file_changed(path: str) -> None:
-    """The file of rules has others, which were put in force."""
+    """The rule file has new rules, which are now in force."""
     _warn("faultinject: %s has changed, its rules are in force from now on", visible(path))
 
 
 def rules_kept(error: Exception) -> None:
-    """What the file of rules has now cannot be put in force."""
+    """The new rules of the rule file cannot be put in force."""
     _log().error("faultinject: the file of rules has changed, the previous rules stay in force: %s", error)
 
 
 def replaced(by: int) -> None:
-    """The store that processes share got other rules from another server, or another program."""
+    """Another server or program has changed the rules of the shared store."""
     _warn("faultinject: process %s has changed the rules", by)
 
 
@@ -311,14 +316,14 @@ def switched(until: float | None, why: str, *, on: bool) -> None:
 
 
 def session_unread(error: Exception) -> None:
-    """What the session put in force cannot be read here; most likely it has ended."""
+    """The rules of the session cannot be read here; it has probably ended."""
     _log().error(
         "faultinject: the rules of the session cannot be read, so this process has none in force: %s", error
     )
 
 
 def store_back(missed: int) -> None:
-    """The store can be had again."""
+    """The store is available again."""
     _warn("faultinject: the store is available again; %s requests passed without a decision", missed)
 
 
@@ -366,7 +371,7 @@ def escaped(fields: dict[str, object]) -> dict[str, object]:
 
 
 def changed(what: str, client: str, agent: str, place: str, generation: int) -> None:
-    """Somebody has changed what is in force, by the control API.
+    """Somebody has changed the rules or the switch with the control API.
 
     Args:
         what: what was done.
@@ -386,7 +391,7 @@ def changed(what: str, client: str, agent: str, place: str, generation: int) -> 
 
 
 def control(place: str, token: str | None) -> None:
-    """The control API can be asked.
+    """The control API is ready.
 
     Args:
         place: where.

@@ -7,7 +7,7 @@ from heapq import heappop, heappush, heappushpop, merge
 from operator import attrgetter
 
 from faultinject.journal.attempts import KEPT, Attempt
-from faultinject.journal.lines import TWICE, End, Fields, Lines
+from faultinject.journal.lines import TWICE, Driven, End, Fields, Lines
 from faultinject.journal.sources import Source
 from faultinject.journal.writers import Writers
 
@@ -90,6 +90,8 @@ class _Reading:
                 source.skip(fields)
                 continue
             source.good = True
+            if isinstance(fields, Driven):
+                continue
             if isinstance(fields, End):
                 self._writers.ended(number, fields)
                 continue

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from _thread import allocate_lock
 from collections import deque
-from errno import EBADF
+from errno import EBADF, EPERM
 from stat import S_ISREG
 from sys import modules
 
@@ -13,7 +14,6 @@ from faultinject.engine.journal_entry import FIELDS, INJECTED, Outcome
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.journal import log
 from faultinject.journal.line_fields import values
-from faultinject.journal.pressure import Pressure
 from faultinject.rules.files import close_own, identity
 
 TYPE_CHECKING = False
@@ -37,8 +37,6 @@ class Journal:
     Args:
         path: a file that each outcome is appended to as a JSON line (mode 0600), or None.
         test: a function to the id of the test that runs, or None.
-        measures: whether each line says for how long the machine had kept work waiting when the request came; a line
-            of a file always does.
         parent: a function to the process that may start another one when this one ends, as text, or None. Given, the
             file says when this process has ended.
         size: lines that the ring keeps; older ones are dropped and counted.
@@ -52,7 +50,6 @@ class Journal:
         *,
         path: str | None = None,
         test: Callable[[], str | None] | None = None,
-        measures: bool = False,
         parent: Parent | None = None,
         size: int = KEPT,
     ) -> None:
@@ -60,7 +57,6 @@ class Journal:
         self.test = test
         self._size = size
         self._lines: deque[Line] = deque(maxlen=size)
-        self._pressure = Pressure() if measures or path is not None else None
         self._taken = Counter()
         self._begun = Counter()
         self._file = None if path is None else JournalFile(path, parent=parent)
@@ -78,8 +74,6 @@ class Journal:
         if self.test is not None:
             line.test = self.test()
         begins = line.final is None
-        if begins and self._pressure is not None:
-            line.stalled = self._pressure.stalled()
         self._lines.append(line)
         self._taken.next()
         if begins:
@@ -145,7 +139,7 @@ class Journal:
 
         Args:
             after: the cursor that an earlier call gave; empty, or one that is not of this journal: from the oldest line on.
-            limit: how many outcomes at most.
+            limit: the maximum number of outcomes.
 
         Returns:
             The outcomes in order, the cursor to go on from, and how many lines between the two the ring no longer holds.
@@ -199,8 +193,10 @@ def _tag(line: Line) -> str:
 class JournalFile:
     """A file that outcomes are appended to, one write a line, by any number of processes.
 
+    One that somebody removes or renames meanwhile is opened anew.
+
     Args:
-        path: where; a regular file of ours can be read by nobody else (mode 0600), also when it is not new.
+        path: where; a regular file must be ours, and can be read by nobody else (mode 0600), also when it is not new.
         parent: as for `Journal`.
         option: what named it, for the message that it cannot be opened.
 
@@ -214,22 +210,17 @@ class JournalFile:
         self.path = path
         self._file: int | None = None
         self._place: Written | None = None
+        self._parent = parent
+        self._lock = allocate_lock()
         # Loaded when a file is wanted, before the first request comes.
         from faultinject.journal.line_text import line_text
 
         self._text = line_text
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):
-            flags |= getattr(os, name, 0)
         try:
-            self._file = os.open(path, flags, 0o600)
-            self._identity = identity(self._file)
-            _close_to_others(self._file)
-            if parent is not None:
-                from faultinject.journal.endings import place_of
-
-                self._place = place_of(path, self._file)
-                self._place.limit, self._place.parent = LARGEST_FILE, parent
+            # The program may go to another directory.
+            self._absolute = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
+            self._file = _open(self._absolute)
+            self._begin(self._file)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             raise ConfigurationError([Problem(f"cannot write to {path!r}: {why}", where=option)]) from None
@@ -249,10 +240,7 @@ class JournalFile:
             return
         data = self._text(values)
         try:
-            found = os.fstat(file)
-            if (found.st_dev, found.st_ino) != self._identity:
-                raise OSError(EBADF, "somebody has closed it")
-            size = found.st_size + len(data)
+            size = self._size(file) + len(data)
             full = size > LARGEST_FILE
             if self._place is not None:
                 self._place.write(values[_PID], size)  # type: ignore[arg-type]  # the line of this very process
@@ -265,6 +253,50 @@ class JournalFile:
             self._place.failed()
         self.close()
         log.journal_ends(self.path, why)
+
+    def _begin(self, file: int) -> None:
+        """Note which file it is, and where its end is said."""
+        self._identity = identity(file)
+        if self._parent is not None:
+            from faultinject.journal.endings import place_of
+
+            self._place = place_of(self._absolute, file)
+            self._place.limit, self._place.parent = LARGEST_FILE, self._parent
+
+    def _size(self, file: int) -> int:
+        """Bytes of the file, which is opened anew if it is not there any more."""
+        found = os.fstat(file)
+        if (found.st_dev, found.st_ino) == self._identity and self._is_there(found):
+            return found.st_size
+        with self._lock:
+            found = os.fstat(file)
+            if (found.st_dev, found.st_ino) != self._identity:
+                raise OSError(EBADF, "somebody has closed it")
+            if self._is_there(found):  # another thread has opened it
+                return found.st_size
+            new = _open(self._absolute)
+            try:
+                # The number stays: another thread may be about to write.
+                os.dup2(new, file, inheritable=False)
+            finally:
+                os.close(new)
+            if self._place is not None:
+                self._place.files.discard(file)
+            self._begin(file)
+        log.journal_anew(self.path)
+        return os.fstat(file).st_size
+
+    def _is_there(self, found: os.stat_result) -> bool:
+        """Whether the path still is that of the open file; of a pipe or a device it is taken to be."""
+        if not S_ISREG(found.st_mode):
+            return True
+        try:
+            there = os.stat(self._absolute)  # noqa: PTH116 - pathlib takes its time to load
+        except FileNotFoundError:
+            return False
+        except OSError:  # a process that has given up its rights may not look
+            return True
+        return (there.st_dev, there.st_ino) == (found.st_dev, found.st_ino)
 
     def end(self) -> None:
         """Say that no more comes of this process, if it has written anything."""
@@ -283,12 +315,24 @@ class JournalFile:
         self.close()
 
 
-def _close_to_others(file: int) -> None:
-    """Give a regular file of ours mode 0600; some file systems have no modes."""
-    found = os.fstat(file)
-    ours = hasattr(os, "geteuid") and found.st_uid == os.geteuid()
-    if ours and S_ISREG(found.st_mode) and found.st_mode & 0o077:
-        from contextlib import suppress
+def _open(path: str) -> int:
+    """A file to append to: no link is followed, and a regular file is ours, with mode 0600; some file systems have no modes.
 
-        with suppress(OSError):
-            os.fchmod(file, 0o600)
+    Raises:
+        OSError: it cannot be opened, or belongs to another user.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):
+        flags |= getattr(os, name, 0)
+    file = os.open(path, flags, 0o600)
+    found = os.fstat(file)
+    if hasattr(os, "geteuid") and S_ISREG(found.st_mode):
+        if found.st_uid != os.geteuid():
+            os.close(file)
+            raise OSError(EPERM, "it belongs to another user")
+        if found.st_mode & 0o077:
+            from contextlib import suppress
+
+            with suppress(OSError):
+                os.fchmod(file, 0o600)
+    return file

@@ -1,4 +1,19 @@
-"""What an access log tells of a service's errors, as a scenario that has the same mix of them.
+"""The errors of an access log, as a scenario with the same mix.
 
 `formats` reads lines, `tallies` counts them, `windows` finds when a share changed, `writing` says it as rules.
 """
+
+from faultinject.faces import face
+
+__getattr__, __all__ = face(
+    __name__,
+    FORMATS="formats",
+    OperationNames="operations",
+    Record="record",
+    Skip="formats",
+    as_toml="writing",
+    cuts="windows",
+    interval="windows",
+    learn="writing",
+    read_logs="tallies",
+)

@@ -274,7 +274,8 @@ class Nginx(Format):
         if not method:
             raise Skip("no request line")
         more = dict(self._MORE.findall(line, found.end()))
-        named = self.names.of(method, target, _code(more.get("host", "")))
+        host = more.get("host", "-")
+        named = self.names.of(method, target, "" if host == "-" else host)
         return Record(_time(found), method, named, status, _code(more.get("code", "")))
 
 
@@ -287,7 +288,8 @@ _UNANSWERED = {
 
 FORMATS: dict[str, type[Format]] = {each.name: each for each in (CloudFront, S3, OSS, COS, Nginx)}
 """In the order in which they are tried: what all others are as well comes last."""
-_METHOD = re.compile("[A-Z]+", re.ASCII)
+_METHOD = re.compile("[A-Z]{1,20}", re.ASCII)
+_CODE = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
 
 
 def _last(pattern: re.Pattern[str], line: str, start: int, end: int) -> re.Match[str] | None:
@@ -302,7 +304,8 @@ def _inside(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    return "" if text == "-" else text
+    """The code of an error; empty where there is none, and where it is none: such a text is not told to anybody."""
+    return text if _CODE.fullmatch(text) else ""
 
 
 def _split(request: str) -> tuple[str, str]:

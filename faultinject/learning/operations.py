@@ -14,7 +14,7 @@ class OperationNames:
     """The operations as a rule of that vendor names them.
 
     Args:
-        vendor: its id; None: the S3 way.
+        vendor: its id; None: as an S3 request.
 
     Raises:
         UnknownVendor: there is none with that id.

@@ -30,9 +30,7 @@ LONGEST_LINE = 65_536
 LOOKED_AT = 200
 """Lines by which a format is told."""
 EXAMPLES = 3
-"""Lines of another form that are shown."""
-SHOWN = 80
-"""Characters of each."""
+"""Lines of another form that are named."""
 BEGUN_AS_A_SUCCESS = 200
 """The status of an answer that was begun before its error was known: a copy of S3's, or the end of an upload in parts."""
 Kind = tuple[str, bool]
@@ -43,17 +41,15 @@ Error = tuple[int, str]
 
 @dataclass(frozen=True)
 class Broken:
-    """A line of another form.
+    """Where a line of another form is. What it says is not kept: it may be an address or a token.
 
     Attributes:
         file: as it was named.
         line: its number, from 1.
-        text: its beginning.
     """
 
     file: str
     line: int
-    text: str
 
 
 @dataclass
@@ -177,7 +173,7 @@ def _count(lines: Iterable[tuple[int, str]], made: Format, tally: Tally, path: s
         if record is None:
             tally.broken += 1
             if len(tally.examples) < EXAMPLES:
-                tally.examples.append(Broken(path, number, line[:SHOWN]))
+                tally.examples.append(Broken(path, number))
             continue
         kind = (record.method, False) if record.operation is None else (record.operation, True)
         if record.operation is not None:

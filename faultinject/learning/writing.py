@@ -209,7 +209,7 @@ def as_toml(
     if tally.broken:
         are = "is of another form, and was" if tally.broken == 1 else "are of another form, and were"
         head.append(f"{tally.broken:,} of {counted(tally.lines, 'line')} {are} left out:")
-        head += [f"  {each.file}:{each.line}: {each.text}" for each in tally.examples]
+        head += [f"  {each.file}:{each.line}" for each in tally.examples]
         if tally.broken > len(tally.examples):
             head.append(f"  and {tally.broken - len(tally.examples):,} more")
     head += [f"{counted(count, 'line')} left out: {why}" for why, count in tally.skipped.most_common()]
@@ -248,7 +248,7 @@ def as_data(
         "requests": sum(sum(each.values()) for each in tally.requests.values()),
         "lines": tally.lines,
         "broken": tally.broken,
-        "examples": [{"file": each.file, "line": each.line, "text": each.text} for each in tally.examples],
+        "examples": [{"file": each.file, "line": each.line} for each in tally.examples],
         "skipped": dict(tally.skipped),
         "rules": [
             {

@@ -13,9 +13,10 @@ import h11
 
 from faultinject.adapters.asgi_transform import TO_THE_END
 from faultinject.journal import log
-from faultinject.proxy.line import KEY, UPGRADES, Asked, Spelling, without_upgrade
+from faultinject.proxy.line import KEY, Asked, Spelling
 from faultinject.proxy.loops import Loops
 from faultinject.proxy.upstream import Broken, Upstream, ends_of
+from faultinject.server.heads import UPGRADES, without_upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable

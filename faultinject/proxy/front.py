@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from contextlib import suppress
 from http import HTTPStatus
 
-from httptools import HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from faultinject.journal import log
-from faultinject.proxy.line import KEY, Asked, Line, without_upgrade
+from faultinject.proxy.line import KEY, Asked, Line
+from faultinject.server.heads import LONGEST_HEAD, Parser, without_upgrade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,54 +22,11 @@ if TYPE_CHECKING:
 
     from faultinject.proxy.target import Target
 
-LONGEST_HEAD = 262_144
-"""Bytes of a request's line and headers, and of what may stand behind its body."""
-# uvicorn has no line for what some services say beyond 599, and an app's such status is a KeyError to it. Its table is that
-# of the process; whoever runs another app beside the proxy could notice only that those answers of it go out as well.
-for _status in range(600, 1000):
-    STATUS_LINE.setdefault(_status, b"HTTP/1.1 %d \r\n" % _status)
 _TOO_LONG = f"a request's line and headers have at most {LONGEST_HEAD} bytes here"
 _NO_HTTP = "what was sent is no request of HTTP/1.1"
 _OLD_CHUNKS = "HTTP/1.0 knows no Transfer-Encoding, and servers read such a request in more than one way"
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
 _NO_FORWARD = "this proxy goes to {} only"
-
-
-class Parser:
-    """httptools' parser, which goes on with HTTP/1.1 where a client would rather speak something else.
-
-    It takes a request that offers an upgrade for one without a body, and drops what stands behind its head; Java's client offers
-    HTTP/2 with its first request, also with a body. So such a head is read again without the offer.
-
-    Args:
-        front: whose callbacks are called.
-    """
-
-    def __init__(self, front: Front) -> None:
-        self._front = front
-        self._renew()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._parser, name)
-
-    def _renew(self) -> None:
-        self._parser = HttpRequestParser(self._front)
-        with suppress(AttributeError):  # httptools < 0.6.3
-            self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
-
-    def feed_data(self, data: bytes) -> None:
-        """Read the next bytes."""
-        while True:
-            try:
-                self._parser.feed_data(data)
-            except HttpParserUpgrade as offer:
-                # A CONNECT was refused.
-                if self._front.refused:
-                    return
-                data = self._front.head() + data[offer.args[0] :]
-                self._renew()
-            else:
-                return
 
 
 class Front(HttpToolsProtocol):

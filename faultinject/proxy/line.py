@@ -6,6 +6,8 @@ import asyncio
 from array import array
 from contextlib import contextmanager
 
+from faultinject.proxy.limits import LIMITS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -21,31 +23,8 @@ KEY = "faultinject.asked"
 """Where a scope has its `Asked`."""
 _END = b"0\r\n\r\n"
 _CHUNKED = b"transfer-encoding: chunked"
-UPGRADES = (b"upgrade", b"http2-settings")
-LINGERS = 10.0
-"""Seconds in which a client that is still sending may read its answer, before the connection ends."""
-QUIET = 1.0
-"""Seconds without a byte of it, behind which one that waits for the end of the connection gets it where TLS has no half of one."""
-UNANSWERED = 0.25
-"""Seconds in which a client of TLS may answer that the connection ends, once it has everything."""
 LOOKS = 2
 """How often nothing may be left for the client, since what is held is written only when there is room for it."""
-MOST = 128 * 1024 * 1024
-"""Bytes that are taken from it meanwhile, and dropped."""
-
-
-def without_upgrade(headers: RawHeaders) -> Iterator[tuple[bytes, bytes]]:
-    """Where both sides are to speak HTTP/1.1 and nothing else."""
-    for name, value in headers:
-        if name.lower() in UPGRADES:
-            continue
-        if name.lower() == b"connection":
-            kept = [each for each in value.split(b",") if each.strip().lower() not in UPGRADES]
-            if not kept:
-                continue
-            yield name, b",".join(kept).strip()
-            continue
-        yield name, value
 
 
 class Spelling:
@@ -218,11 +197,11 @@ class Line(asyncio.Transport):
         if self.ends or not self.unread:
             self._close()
             return
-        self._lingers = asyncio.get_running_loop().call_later(LINGERS, self._close)
+        self._lingers = asyncio.get_running_loop().call_later(LIMITS.lingers, self._close)
         if self._transport.can_write_eof():
             self._transport.write_eof()
         elif self._bare:
-            self._quiet = asyncio.get_running_loop().call_later(QUIET, self._close)
+            self._quiet = asyncio.get_running_loop().call_later(LIMITS.quiet, self._close)
         self._transport.resume_reading()
 
     def _close(self) -> None:
@@ -230,7 +209,7 @@ class Line(asyncio.Transport):
         self._wait_no_more()
         self._transport.close()
         if self._transport.get_extra_info("ssl_object") is not None:
-            asyncio.get_running_loop().call_later(UNANSWERED, self._end_unanswered, LOOKS)
+            asyncio.get_running_loop().call_later(LIMITS.unanswered, self._end_unanswered, LOOKS)
 
     def _end_unanswered(self, looks: int) -> None:
         """End it without the client's answer when it has all: what asyncio holds below TLS shows only in what the system has left."""
@@ -238,7 +217,7 @@ class Line(asyncio.Transport):
             return
         looks = LOOKS if self._transport.get_write_buffer_size() or self._queued() else looks - 1
         if looks:
-            asyncio.get_running_loop().call_later(UNANSWERED, self._end_unanswered, looks)
+            asyncio.get_running_loop().call_later(LIMITS.unanswered, self._end_unanswered, looks)
         else:
             self._transport.abort()
 
@@ -271,8 +250,8 @@ class Line(asyncio.Transport):
             self._dropped += size
             if self._quiet is not None:
                 self._quiet.cancel()
-                self._quiet = asyncio.get_running_loop().call_later(QUIET, self._close)
-            if self._dropped > MOST:
+                self._quiet = asyncio.get_running_loop().call_later(LIMITS.quiet, self._close)
+            if self._dropped > LIMITS.dropped:
                 self._close()
         return self._lingers is not None
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 
 import h11
 
-from faultinject.proxy.upstream import CONNECT, Broken
+from faultinject.proxy.limits import LIMITS
+from faultinject.proxy.upstream import Broken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from faultinject.proxy.line import Asked
     from faultinject.proxy.upstream import Upstream
 
-MANY = 32
-"""Requests under way for one target, each the first of its connection, that may be one request which goes round."""
 MARK = b"x-faultinject-loop"
 """The header of a question by which it is known when it comes back."""
 
@@ -71,7 +70,7 @@ class Loops:
             if alike.count > alike.most:
                 alike.most = alike.count
                 # Not at each one: that would be as many again.
-                if alike.count >= MANY and alike.count.bit_count() == 1:
+                if alike.count >= LIMITS.alike and alike.count.bit_count() == 1:
                     task = asyncio.create_task(self._ask(asked, alike))
                     self._asking.add(task)
                     task.add_done_callback(self._asking.discard)
@@ -88,7 +87,7 @@ class Loops:
             with suppress(Broken, TimeoutError):
                 upstream = await self._connect()
                 try:
-                    async with asyncio.timeout(CONNECT):
+                    async with asyncio.timeout(LIMITS.connect):
                         host = [each for each in asked.headers if each[0].lower() == b"host"]
                         headers = [*host, (MARK, mark), (b"Connection", b"close")]
                         await upstream.send_head(asked.target, "OPTIONS", "1.1", headers)

@@ -51,7 +51,7 @@ class Target:
             )
         if parts.path not in ("", "/") or parts.query or parts.fragment:
             raise ConfigurationError(
-                f"{told}: leave out what stands behind the host; requests go on to their own path, which is signed"
+                f"{told}: leave out the part after the host; requests keep their own path, which is signed"
             )
         named = ":" in parts.hostname or _NAME.fullmatch(parts.hostname)
         if port == 0 or not named or _BLANKS.search(url):

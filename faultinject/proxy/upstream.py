@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from contextlib import suppress
 from http import HTTPStatus
 
 import h11
+
+from faultinject.proxy.limits import LIMITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,10 +19,6 @@ if TYPE_CHECKING:
 
     from faultinject.proxy.target import Target
 
-CONNECT = 10.0
-"""Seconds until a connection has to be there."""
-SILENT = 600.0
-"""Seconds of a server that takes nothing, or has the whole request and sends nothing."""
 _PIECE = 65_536
 _LONGEST_HEAD = 262_144
 
@@ -88,7 +87,7 @@ class Upstream:
             Broken: why there is no connection.
         """
         try:
-            async with asyncio.timeout(CONNECT):
+            async with asyncio.timeout(LIMITS.connect):
                 streams = await asyncio.open_connection(
                     target.host,
                     target.port,
@@ -97,7 +96,7 @@ class Upstream:
                     limit=_PIECE,
                 )
         except TimeoutError:
-            raise Broken(f"{target.url} took no connection within {CONNECT:g} s", 504) from None
+            raise Broken(f"{target.url} took no connection within {LIMITS.connect:g} s", 504) from None
         except ssl.SSLCertVerificationError as error:
             raise Broken(
                 f"the certificate of {target.url} is not trusted: {error.verify_message};"
@@ -139,7 +138,7 @@ class Upstream:
             ]  # a blank at the end is none of the value
             self._connection.send(h11.Request(method=method, target=target, headers=host + kept))
         except h11.LocalProtocolError as error:
-            raise Broken(f"the request cannot go on: {error}", 400) from None
+            raise Broken(f"the request cannot go on: {_without_quotes(error)}", 400) from None
         lines = b"".join(b"%b: %b\r\n" % each for each in headers)
         await self._write(b"%b %b HTTP/%b\r\n%b\r\n" % (method.encode(), target, version.encode(), lines))
 
@@ -158,11 +157,11 @@ class Upstream:
         if self._writer.is_closing():
             return
         try:
-            async with asyncio.timeout(SILENT):
+            async with asyncio.timeout(LIMITS.silent):
                 self._writer.write(data)
                 await self._writer.drain()
         except TimeoutError:
-            raise Broken(f"{self._target.url} took nothing for {SILENT:g} s", 504) from None
+            raise Broken(f"{self._target.url} took nothing for {LIMITS.silent:g} s", 504) from None
         except OSError:
             # Its answer may be there already, such as 413. Who reads that says what has become of it.
             return
@@ -193,12 +192,12 @@ class Upstream:
         taken, data = self._taken, None
         while data is None:
             try:
-                async with asyncio.timeout(SILENT):
+                async with asyncio.timeout(LIMITS.silent):
                     data = await self._reader.read(_PIECE)
             except TimeoutError:
                 # It may wait for the rest of a long request, and has nothing to say until then.
                 if self._connection.our_state is not h11.SEND_BODY and self._taken == taken:
-                    raise Broken(f"{self._target.url} said nothing for {SILENT:g} s", 504) from None
+                    raise Broken(f"{self._target.url} said nothing for {LIMITS.silent:g} s", 504) from None
                 taken = self._taken
             except OSError as error:
                 raise Broken(f"{self._target.url} broke the connection: {_why(error)}", reset=True) from None
@@ -256,15 +255,19 @@ def _state() -> h11.Connection:
 
 def _unreadable(url: str, error: h11.RemoteProtocolError) -> str:
     """Why what the server says cannot go on: it is no HTTP, or more than is done here."""
-    why = str(error)
+    why = _without_quotes(error)
     if error.error_status_hint == HTTPStatus.NOT_IMPLEMENTED:
         return f"the answer of {url} has another Transfer-Encoding than chunked, which does not go through this proxy"
     if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
         return f"the answer of {url} has a head of more than {_LONGEST_HEAD:,} bytes, which are the most here"
     if "_SWITCH_UPGRADE" in why:
         return f"{url} goes on with another protocol (101), which nobody has asked for"
-    why = why.replace("bytearray(b'", "'").replace("')", "'")
     return f"what {url} says is no answer: {why}"
+
+
+def _without_quotes(error: h11.ProtocolError) -> str:
+    """What h11 says, without the bytes that it quotes: they may be a cookie, a token or a body."""
+    return re.sub(r"(bytearray\()?\bb['\"].*", "…", str(error), flags=re.DOTALL)
 
 
 def _why(error: OSError | UnicodeError) -> str:

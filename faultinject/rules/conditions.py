@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from faultinject.http import patterns
+from faultinject.http.target import utf8
 from faultinject.http.wire import COMMON, METHODS
 from faultinject.rules.key import Condition, any_of, folded, plain
 from faultinject.rules.sample import Sample
@@ -157,7 +158,14 @@ class Header(Condition):
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         test = plain(values)
-        return lambda request: any(test(each) for each in request.header(name))
+
+        def check(request: Request) -> bool:
+            # Servers hand out Latin-1; who sends other letters sends UTF-8, or means Latin-1.
+            return any(
+                test(each) or (not each.isascii() and test(utf8(each))) for each in request.header(name)
+            )
+
+        return check
 
 
 class Query(Condition):
@@ -244,7 +252,7 @@ class Bucket(Condition):
 
 
 class ObjectKey(Condition):
-    """The object's key as the vendor reads it, a pattern like `path`; a request without one does not match.
+    """The object's key as the vendor reads it (S3 reads `x%2Fy` as `x/y`), a pattern like `path`; a request without one does not match.
 
     >>> print(Rule("http:503", key="2024/**/*.jpg"))
     http:503,key=2024/**/*.jpg
@@ -260,7 +268,7 @@ class ObjectKey(Condition):
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
-        test = any_of(patterns.compile_path(each, leading=False) for each in values)
+        test = any_of(patterns.compile_path(each, leading=False) for each in context.keys(values))
 
         def check(request: Request) -> bool:
             key = context.read_address(request)[1]

@@ -63,11 +63,6 @@ class ControlSettings:
     def __repr__(self) -> str:
         return f"<ControlSettings {self.place}>"
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ControlSettings):
-            return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
-
 
 def read_control(text: str, environ: Mapping[str, str], diagnosis: Diagnosis) -> ControlSettings:
     """The settings of the control API; mistakes go into `diagnosis`.

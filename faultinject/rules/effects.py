@@ -132,7 +132,7 @@ class Drain(YesNo):
 
 
 class Http2(YesNo):
-    """Break a whole HTTP/2 connection, with all the requests on it; without it such requests get no fault.
+    """Break a whole HTTP/2 connection, with all its requests; otherwise such requests get no fault.
 
     >>> print(Rule("reset", http2=True))
     reset,http2=yes
@@ -148,7 +148,6 @@ class Http2(YesNo):
 FORBIDDEN = frozenset(
     (
         "content-length",
-        "date",
         "keep-alive",
         "proxy-authenticate",
         "proxy-authorization",
@@ -163,7 +162,7 @@ FORBIDDEN = frozenset(
 
 
 class RetryAfter(Effect):
-    """The wait that the answer asks for, in the form of `hint`; `Retry-After` has whole seconds, rounded up.
+    """The wait that the answer demands, in the form of `hint`; `Retry-After` has whole seconds, rounded up.
 
     >>> Rule("http:503", retry_after=1.5).value("retry_after")
     1.5
@@ -296,7 +295,9 @@ class ContentType(_Said):
 class Set(Effect):
     """Add or replace a header of the injected answer; `set.connection=close` makes the server close the connection.
 
-    The mark of an injected answer (`x-faultinject`, `Cache-Control`) stays as it is, unless `FAULTINJECT_HEADER=0` leaves it out.
+    `set.date` sends another time than the server's, with which SDKs correct their clock; uvicorn, hypercorn and
+    gunicorn send their own Date as well. The mark of an injected answer (`x-faultinject`, `Cache-Control`) does not
+    change, unless `FAULTINJECT_HEADER=0` leaves it out.
 
     >>> print(Rule("http:503", set={"location": "/elsewhere"}))
     http:503,set.location=/elsewhere
@@ -348,8 +349,8 @@ class Cors(YesNo):
 class Exact(YesNo):
     """Send the vendor's own reason phrase, header case and order past the server, and close the connection.
 
-    Only where the server shows its connection, without TLS and HTTP/2; elsewhere, and where the answer is sent late
-    (a status below 300 with a delay), the server words it.
+    It works only if the server shows its connection, without TLS and HTTP/2. Otherwise, and for a late answer (a status
+    below 300 with a delay), the answer has the server's phrase and case.
 
     >>> print(Rule("cos:SlowDown", exact=True))
     cos:SlowDown,exact=yes
@@ -360,10 +361,10 @@ class Exact(YesNo):
 
 
 class AfterBytes(Effect):
-    """The fault comes after so many bytes of a body: with `when=before` of the request's, with `after` of the answer's.
+    """The fault comes after that many bytes of a body: with `when=before` of the request's, with `after` of the answer's.
 
-    A body that ends before gets no fault. A `stall` and an answer need one that is longer: behind its last byte there is
-    nothing to hold back or to cut off. Of a request's body no more than that is read.
+    A body that ends before gets no fault. For a `stall` or an answer the body must be longer: after its last byte there
+    is nothing to hold back or to cut off. No more bytes of a request's body are read.
 
     >>> print(Rule("reset", method="PUT", after_bytes="256KiB"))
     reset,method=PUT,after_bytes=256KiB
@@ -419,7 +420,7 @@ class Of(Effect):
 class Keep(Effect):
     """The share of the body that `truncate` lets through, from 0 to below 1.
 
-    Of a body without a Content-Length it is the share of its first piece.
+    For a body without a Content-Length it is the share of its first piece.
 
     >>> print(Rule("truncate", keep=0.9))
     truncate,keep=0.9
@@ -440,7 +441,7 @@ class Keep(Effect):
 
 
 class KeepBytes(Effect):
-    """The bytes of the body that `truncate` lets through; a body that is no longer passes untouched.
+    """The bytes of the body that `truncate` lets through; a body of at most this length passes untouched.
 
     >>> print(Rule("truncate", keep_bytes="4KiB"))
     truncate,keep_bytes=4KiB
@@ -475,9 +476,9 @@ class Rate(Effect):
 
 
 class Flips(Effect):
-    """How many bytes of the body `corrupt` changes, 1 to 1000; all of a body that is shorter.
+    """How many bytes of the body `corrupt` changes, 1 to 1000; all bytes of a shorter body.
 
-    They are drawn over the Content-Length; of a body without one, over its first piece.
+    They are drawn over the Content-Length, or without one over the first piece.
 
     >>> print(Rule("corrupt", flips=3))
     corrupt,flips=3

@@ -25,7 +25,7 @@ class Environment:
     """The settings that the environment gives; their defaults while it does not switch on.
 
     Attributes:
-        abort: the bound of FAULTINJECT_ABORT, which stands above a scenario's own, or None.
+        abort: the bound of FAULTINJECT_ABORT, which overrides a scenario's own, or None.
         enabled: True, False, or None when the environment does not say.
         scenario: the rules of FILE, RULES and RULE_*; None when rules were given in code.
         seed: FAULTINJECT_SEED, else the file's, else None.

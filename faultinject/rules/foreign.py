@@ -7,7 +7,7 @@ the server, no other host, no bytes past the server, and nothing that browsers a
 from __future__ import annotations
 
 from faultinject.exceptions import ConfigurationError, Problem
-from faultinject.rules.values import shown
+from faultinject.rules.values import listed, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ELSEWHERE = frozenset(("content-location", "location", "x-amz-website-redirect-location"))
 """Headers with the address of something else, which is to be on the same host."""
 OBEYED = frozenset(
-    "link refresh sourcemap speculation-rules x-lighttpd-send-file x-lighttpd-send-tempfile x-litespeed-location x-sendfile"
+    "link refresh sourcemap speculation-rules x-content-type-options x-lighttpd-send-file x-lighttpd-send-tempfile x-litespeed-location x-sendfile"
     " x-sendfile2 x-sourcemap".split()
 )
 """Headers by which a browser goes elsewhere, or the proxy in front sends a file or the answer of another server.
@@ -34,13 +34,16 @@ LASTING = frozenset(
     " surrogate-control vary".split()
 )
 """Headers that browsers or caches go by when the fault is over, or by which they report elsewhere."""
-RUN = ("html", "script", "svg", "xml")
-"""What the kinds of content have in their names in which a browser runs scripts and follows addresses."""
+KINDS = ("text/plain", "application/json", "application/xml")
+"""What an answer may be; `nosniff` keeps browsers from taking it for something else."""
 FAMILIES = ("x-accel-", "x-archive-", "x-reproxy-", "access-control-")
 """What further headers begin with that a proxy obeys, or by which scripts of other sites may read.
 
 https://www.nginx.com/resources/wiki/modules/zip/, http://search.cpan.org/src/DORMANDO/Perlbal-1.80/doc/reproxying.txt
 """
+HANDED_OVER = ("redirect", "reproxy", "rewrite", "send-file", "sendfile", "sendtemp")
+KEPT = ("-control", "cookie", "policy", "report")
+"""What stands in the names of others of both kinds, of proxies and browsers that are not known here."""
 
 
 def check_foreign(
@@ -74,12 +77,8 @@ def _problems(rule: Rule, more: frozenset[str]) -> Iterator[tuple[str, str]]:
     for key in rule.options:
         if key in more:
             yield key, f"a rule that comes over HTTP has no {key}; leave it out"
-    kind = rule.options.get("content_type", "")
-    if _is_run(kind):
-        yield (
-            "content_type",
-            f"a rule that comes over HTTP sends nothing that a browser runs, as {shown(kind)}",
-        )
+    if "content_type" in rule.options and (why := _wrong_kind(rule.options["content_type"])):
+        yield "content_type", why
     for name, text in rule.set_headers:
         why = _wrong_header(name, text)
         if why:
@@ -87,20 +86,25 @@ def _problems(rule: Rule, more: frozenset[str]) -> Iterator[tuple[str, str]]:
 
 
 def _wrong_header(name: str, text: str) -> str:
-    if name == "content-type" and _is_run(text):
-        return f"a rule that comes over HTTP sends nothing that a browser runs, as {shown(text)}"
-    if name in OBEYED or name.startswith(FAMILIES):
-        return f"a rule that comes over HTTP sets no {name}, which a proxy or a browser obeys"
-    if name in LASTING:
-        return f"a rule that comes over HTTP sets no {name}, which lasts longer than the fault"
-    if name in ELSEWHERE and not stays(text):
+    if name == "content-type":
+        return _wrong_kind(text)
+    if name in ELSEWHERE:
+        if stays(text):
+            return ""
         path = f"/{text.partition('://')[2].partition('/')[2]}"
         return f"{shown(text)} may lead to another host; did you mean {shown(path)}?"
+    if name in OBEYED or name.startswith(FAMILIES) or any(each in name for each in HANDED_OVER):
+        return f"a rule that comes over HTTP sets no {name}, which a proxy or a browser obeys"
+    if name in LASTING or any(each in name for each in KEPT):
+        return f"a rule that comes over HTTP sets no {name}, which lasts longer than the fault"
     return ""
 
 
-def _is_run(text: str) -> bool:
-    return any(each in text.lower() for each in RUN)
+def _wrong_kind(text: str) -> str:
+    kind, semicolon, parameter = (each.strip(" \t").lower() for each in text.partition(";"))
+    if kind in KINDS and (not semicolon or parameter == "charset=utf-8"):
+        return ""
+    return f"a rule that comes over HTTP sends {listed(KINDS)}, alone or with charset=utf-8, and not {shown(text)}"
 
 
 def stays(text: str) -> bool:

@@ -9,7 +9,7 @@ from faultinject.rules.values import Mistake, duration_text, number_text, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, Protocol
 
     from faultinject.engine.request import Request
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
         def read_address(self, request: Request) -> tuple[str | None, str | None]:
             """Bucket and key."""
+            ...
+
+        def keys(self, texts: Sequence[str]) -> tuple[str, ...]:
+            """How patterns of keys read to the vendor."""
             ...
 
         def operation(self, request: Request) -> str | None:

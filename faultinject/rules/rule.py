@@ -34,7 +34,7 @@ _SINGLE = (str, int, float)
 
 
 class Rule:
-    """What is done to which requests, and how often.
+    """Which requests get which fault, and how often.
 
     Args:
         fault: `vendor:Code`, `vendor:@group`, `http:NNN`, `latency`, `stall`, `hang`, `reset`, `close`, `truncate`,
@@ -50,7 +50,7 @@ class Rule:
         fault: as written.
         name: the given name or None.
         conditions: the texts of each condition, by canonical key (`path`, `header.x-test`), in canonical order.
-        unless: likewise, of the conditions that keep the rule away.
+        unless: in the same form, the conditions under which the rule does not match.
         options: the text of each trigger and effect, and of `vendor`, by canonical key.
 
     >>> print(Rule("cos:SlowDown", probability=0.3, method=["PUT", "POST"], path="photos/", retry_after=2))
@@ -106,7 +106,7 @@ class Rule:
 
     @property
     def vendor(self) -> Vendor | None:
-        """Whose way of reading bucket, key and operation holds; None: the S3 way."""
+        """The vendor that reads bucket, key and operation; None: as an S3 request."""
         return reads_as(faults.get(self.fault), self.options)
 
     def value(self, key: str) -> Any:
@@ -131,7 +131,7 @@ class Rule:
         return tuple((key[4:], text) for key, text in self.options.items() if key[:4] == "set.")
 
     def doubts(self) -> list[str]:
-        """What is right and will hardly ever match, or act: `method=PUTT: HTTP knows no such method; did you mean PUT?`."""
+        """Values that are valid but almost never match, or act: `method=PUTT: HTTP knows no such method; did you mean PUT?`."""
         conditions = [
             f"{start}{key}={shown(text)}: {doubt}"
             for start, conditions in (("", self.conditions), ("unless.", self.unless))
@@ -151,13 +151,13 @@ class Rule:
 
         Args:
             context: how the rule's vendor reads a request.
-            seed: the key of the scenario's seed, by which `sample` chooses.
+            seed: the key of the scenario's seed, with which `sample` chooses.
         """
         return all_of(_compiled(self.conditions, context, seed), _compiled(self.unless, context, seed))
 
     @property
     def label(self) -> str:
-        """What the draws depend on: the given name, else the canonical text of fault and conditions, without shares."""
+        """The text on which the draws depend: the given name, or the canonical text of fault and conditions, without shares."""
         if self.name:
             return self.name
         return self._head(_labelled(self.conditions)) + spelling.conditions(_labelled(self.unless), "unless.")

@@ -28,13 +28,13 @@ class Conditions(TypedDict, total=False):
     bucket: Values
     """The bucket as the vendor reads it; a request without one does not match."""
     key: Values
-    """The object's key as the vendor reads it, a pattern like `path`; a request without one does not match."""
+    """The object's key as the vendor reads it (S3 reads `x%2Fy` as `x/y`), a pattern like `path`; a request without one does not match."""
     client: Values
     """The client's address, or a network that holds it, as the server reports it."""
     size: Values
     """Content-Length: `5MiB..` at least, `..1KiB` at most, `1KB..2KB` between, `4096` exactly."""
     sample: Values
-    """A share of users, tenants or keys, the same ones always or never: what tells them apart, a colon, and the share."""
+    """A share of users, tenants or keys, the same ones always or never: an attribute, a colon, and the share."""
 
 
 class RuleKeys(Conditions, total=False):
@@ -43,13 +43,13 @@ class RuleKeys(Conditions, total=False):
     unless: Conditions
     """The conditions that keep the rule away."""
     name: str | None
-    """What the rule is called in logs and answers: a letter or digit, then up to 63 letters, digits, `.`, `_`, `-`."""
+    """The rule's name in logs and answers: a letter or digit, then up to 63 letters, digits, `.`, `_`, `-`."""
     vendor: str
-    """How a fault without a storage vendor reads bucket, key and operation: as this vendor does."""
+    """The vendor that reads bucket, key and operation for a fault without a storage vendor."""
     probability: float | str
     """The chance per matching attempt, 0 to 1."""
     skip: int | str
-    """Leave the first N matching attempts alone."""
+    """Skip the first N matching attempts."""
     every: int | str
     """Then only every Nth of them: the Nth, the 2Nth and so on."""
     times: int | str
@@ -67,7 +67,7 @@ class RuleKeys(Conditions, total=False):
     delay: float | str | timedelta
     """Wait before acting: `200ms`, or `100ms..2s` drawn evenly; at most 1h."""
     retry_after: float | str | timedelta
-    """The wait that the answer asks for, in the form of `hint`; `Retry-After` has whole seconds, rounded up."""
+    """The wait that the answer demands, in the form of `hint`; `Retry-After` has whole seconds, rounded up."""
     hint: Literal["seconds", "date", "x-amz-retry-after", "x-ms-retry-after-ms", "retry-after-ms"]
     """The form of `retry_after`: `seconds`, `date` for an HTTP-date (both rounded up), or a header of milliseconds."""
     status: int | str
@@ -91,16 +91,16 @@ class RuleKeys(Conditions, total=False):
     duration: float | str | timedelta
     """How long `hang` waits before the connection closes, and `stall` before it goes on; at most 1h."""
     after_bytes: int | str
-    """The fault comes after so many bytes of a body: with `when=before` of the request's, with `after` of the answer's."""
+    """The fault comes after that many bytes of a body: with `when=before` of the request's, with `after` of the answer's."""
     of: str
     """The documented error that is cut or slowed, instead of the app's own answer."""
     keep: float | str
     """The share of the body that `truncate` lets through, from 0 to below 1."""
     keep_bytes: int | str
-    """The bytes of the body that `truncate` lets through; a body that is no longer passes untouched."""
+    """The bytes of the body that `truncate` lets through; a body of at most this length passes untouched."""
     rate: int | str
     """How fast `drip` sends the body, bytes a second."""
     flips: int | str
-    """How many bytes of the body `corrupt` changes, 1 to 1000; all of a body that is shorter."""
+    """How many bytes of the body `corrupt` changes, 1 to 1000; all bytes of a shorter body."""
     http2: bool | str
-    """Break a whole HTTP/2 connection, with all the requests on it; without it such requests get no fault."""
+    """Break a whole HTTP/2 connection, with all its requests; otherwise such requests get no fault."""

@@ -26,11 +26,11 @@ KNOWN = (*(f"{each}.NAME" for each in NAMED), *THINGS)
 
 
 class Sample(Condition):
-    """A share of users, tenants or keys, the same ones always or never: what tells them apart, a colon, and the share.
+    """A share of users, tenants or keys, the same ones always or never: an attribute, a colon, and the share.
 
-    They are told apart by `header.NAME`, `query.NAME`, `client`, `bucket`, `key` (with its bucket) or `principal` (the
-    access-key id of a signed request). The seed chooses them; a larger share chooses those of a smaller one and more. A
-    request without that thing does not match.
+    The attribute is `header.NAME`, `query.NAME`, `client`, `bucket`, `key` (with its bucket) or `principal` (the
+    access-key id of a signed request). The seed chooses the values; a larger share chooses those of a smaller one and
+    more. A request without that attribute does not match.
 
     >>> print(Rule("http:503", sample="header.X-User:0.05"))
     http:503,sample=header.x-user:0.05

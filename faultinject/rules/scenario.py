@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class Scenario:
-    """What an injector injects.
+    """The rules and the seed of an injector.
 
     Args:
         rules: text with any number of rules, a `Rule`, or a list of either.
-        seed: what the draws depend on; text or an int (`42` and `"42"` are the same). None: one is chosen at start.
+        seed: the seed of the draws; text or an int (`42` and `"42"` are the same). None: one is chosen at start.
         abort: `5xx>5%/1m`: when more than 5 % of the app's own answers within a minute are failures, all faults end until
             somebody switches them on again. There must be 20 answers, or as many as `5xx>5%/1m,min=50` says.
 
@@ -35,8 +35,8 @@ class Scenario:
     Attributes:
         rules: the rules, in order.
         seed: the seed's text or None.
-        abort: the bound of the app's own failures as text, or None.
-        display_names: what each rule is called in answers and in the journal: its name, else `rule-1` and so on.
+        abort: the limit of the app's own failures as text, or None.
+        display_names: the name of each rule in answers and in the journal: its own, or `rule-1` and so on.
 
     >>> print(Scenario("http:503,times=1; latency,delay=2s", seed=42).to_toml())
     seed = "42"
@@ -74,7 +74,7 @@ class Scenario:
 
     @classmethod
     def of(cls, rules: Rules) -> Scenario:
-        """The scenario of rules however they are spelled."""
+        """The scenario of rules in any form."""
         return rules if isinstance(rules, Scenario) else cls(rules)
 
     @classmethod
@@ -86,7 +86,7 @@ class Scenario:
 
     @classmethod
     def parse(cls, text: str, *, seed: str | int | None = None, where: str = "") -> Scenario:
-        """The scenario of a text; `where` says in messages what the text is.
+        """The scenario of a text; `where` names the text in messages.
 
         Raises:
             ConfigurationError: with every mistake, its rule, place and excerpt.

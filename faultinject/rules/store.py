@@ -58,6 +58,8 @@ def shown_store(store: str) -> str:
 
     >>> shown_store("redis://:secret@cache"), shown_store("file:/run/a@b")
     ('redis://…@cache', 'file:/run/a@b')
+    >>> shown_store("another://:secret@cache")
+    'another:…'
     """
     if store == MEMORY or store.startswith(FILE):
         return store

@@ -34,7 +34,7 @@ class Probability(Trigger):
 
 
 class Skip(Trigger):
-    """Leave the first N matching attempts alone.
+    """Skip the first N matching attempts.
 
     >>> Rule("http:503", skip=2).value("skip")
     2

@@ -45,7 +45,6 @@ class Mistake(Exception):
         missing: str = "",
         error: type[ConfigurationError] = ConfigurationError,
     ) -> None:
-        super().__init__(message)
         self.message = message
         self.at_key = at_key
         self.missing = missing

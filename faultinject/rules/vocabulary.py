@@ -36,7 +36,7 @@ NAME_RANK, OPTION_RANK, UNLESS_RANK = 50, 100, 200
 
 
 class Name(Key):
-    """What the rule is called in logs and answers: a letter or digit, then up to 63 letters, digits, `.`, `_`, `-`.
+    """The rule's name in logs and answers: a letter or digit, then up to 63 letters, digits, `.`, `_`, `-`.
 
     >>> print(Rule("http:503", name="photos-put"))
     http:503,name=photos-put
@@ -55,14 +55,14 @@ class Name(Key):
 
 
 class AddressedAs(Key):
-    """How a fault without a storage vendor reads bucket, key and operation: as this vendor does.
+    """The vendor that reads bucket, key and operation for a fault without a storage vendor.
 
     >>> print(Rule("http:503", vendor="cos", bucket="photos"))
     http:503,bucket=photos,vendor=cos
     """
 
     key = "vendor"
-    default_text = "the S3 way"
+    default_text = "as an S3 request"
 
     def parse(self, text: str) -> str:
         """The id of a storage vendor."""
@@ -237,7 +237,7 @@ def reading_as(vendor: str | None) -> Iterator[None]:
     """For its block, rules without a storage vendor read requests as this one does, unless they say as whom.
 
     Args:
-        vendor: its id; None: the S3 way, as ever.
+        vendor: its id; None: as an S3 request.
 
     Raises:
         ConfigurationError: it is no storage vendor.
@@ -310,7 +310,7 @@ def _check_operations(
 
 
 def reads_as(fault: faults.Fault, options: Mapping[str, str]) -> Vendor | None:
-    """Whose way of reading bucket, key and operation holds for a rule; None: the S3 way."""
+    """Whose way of reading bucket, key and operation holds for a rule; None: as an S3 request."""
     if "of" in options:
         fault = faults.get(options["of"])
     if fault.addressed:

@@ -1,5 +1,10 @@
-"""A WSGI server that keeps connections alive as real servers do, for `serve`, `demo`, `explore` and `conformance`.
+"""uvicorn over httptools, as `serve`, `demo`, `explore`, `conformance` and `faultinject_store` use it, and what lets it serve a WSGI app.
 
-werkzeug's own closes the connection behind every answer: each retry pays for a new one, and what a client's callers do
-cannot be told apart by their connections.
+Nothing here reads a request: httptools does. The refusal of heads that it lets pass looks at what it has read.
 """
+
+from faultinject.faces import face
+
+__getattr__, __all__ = face(
+    __name__, LIMITS="limits", Certificate="certificates", Server="connections", certificate="certificates"
+)

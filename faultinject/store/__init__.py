@@ -6,6 +6,18 @@ application. Signatures are accepted, not checked; nothing is written to disk.
 
 from __future__ import annotations
 
+from faultinject.faces import face
 from faultinject.store.wsgi import ObjectStore as ObjectStore
 
+__getattr__, _ = face(
+    __name__,
+    B2Store="b2",
+    DIALECTS="dialects",
+    ERROR_CODES="error_codes",
+    KodoStore="kodo",
+    LIMITS="budget",
+    ResettableStore="contents",
+    SwiftStore="swift",
+    change="contents",
+)
 __all__ = ["ObjectStore"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import md5
@@ -17,7 +17,10 @@ from werkzeug.wrappers import Request
 
 from faultinject.http.wire import whole
 from faultinject.store.budget import Hold
+from faultinject.store.crc64 import NVME
+from faultinject.store.crc64 import fastest as fastest_crc64
 from faultinject.store.error_codes import StoreError
+from faultinject.store.gcs.crc32c import fastest as fastest_crc32c
 from faultinject.vendors.aws_chunks import AwsChunks
 
 PIECE = 64 * 1024
@@ -31,11 +34,19 @@ PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*(?:"([^"]*)"|([^;"]*))')
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A received body, in blocks of about a MiB however small the pieces were that it came in."""
+    """A received body, in blocks of about a MiB however small the pieces were that it came in.
+
+    Attributes:
+        blocks: the body.
+        size: its length.
+        md5: its MD5, in hex.
+        checksum: the checksum that came with it and is right: the algorithm as headers name it, and the value.
+    """
 
     blocks: tuple[bytes, ...]
     size: int
     md5: str
+    checksum: tuple[str, str] | None
 
 
 def receive(request: Request, hold: Hold) -> Content:
@@ -57,7 +68,8 @@ def receive(request: Request, hold: Hold) -> Content:
     blocks = []
     block = bytearray()
     size = 0
-    for piece in pieces(request):
+    chunks = AwsChunks()
+    for piece in pieces(request, chunks):
         size += len(piece)
         if size > taken:
             hold.add(size - taken)
@@ -73,31 +85,41 @@ def receive(request: Request, hold: Hold) -> Content:
     if expected is not None and size != expected:
         raise StoreError("incomplete")
     _check_md5(request, digest.digest())
-    checksums.check()
-    return Content(tuple(blocks), size, digest.hexdigest())
+    checksum = checksums.check(chunks.checksum)
+    return Content(tuple(blocks), size, digest.hexdigest(), checksum)
 
 
-def read_document(request: Request) -> bytes:
+def read_document(request: Request, *, checksums: bool = True) -> bytes:
     """The body of a request that is a document, at most `DOCUMENT_BYTES`.
+
+    Args:
+        request: the request.
+        checksums: whether the checksums in its headers are the document's.
 
     Raises:
         StoreError: `document` (too long), `empty_document`, `incomplete`, `digest`, `bad_digest`.
     """
     document = bytearray()
-    for piece in pieces(request):
+    chunks = AwsChunks()
+    for piece in pieces(request, chunks):
         document += piece
         if len(document) > DOCUMENT_BYTES:
             raise StoreError("document")
     if not document:
         raise StoreError("empty_document")
     _check_md5(request, md5(document, usedforsecurity=False).digest())
+    if checksums:
+        given = BodyChecksums(request.headers)
+        given.update(bytes(document))
+        given.check(chunks.checksum)
     return bytes(document)
 
 
 def split_multipart(body: bytes, content_type: str | None) -> list[tuple[bytes, bytes]]:
     """The parts of a multipart body: the headers and the content of each.
 
-    aiohttp writes a boundary with `=` in it and no quotes, which parsers of such headers drop.
+    aiohttp writes a boundary with `=` in it and no quotes, which parsers of such headers drop. Lines end as the first
+    one does: gcsfs ends them with a bare LF, and Google takes that.
 
     Raises:
         StoreError: `multipart`, when it is none.
@@ -106,10 +128,11 @@ def split_multipart(body: bytes, content_type: str | None) -> list[tuple[bytes, 
     boundary = next(
         (quoted or bare.strip() for name, quoted, bare in parameters if name.lower() == "boundary"), ""
     )
-    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary.encode())
+    end = b"\r\n" if body.partition(b"\n")[0].endswith(b"\r") else b"\n"
+    pieces = (end + body).split(end + b"--" + boundary.encode())
     if not boundary or len(pieces) < 3 or not pieces[-1].startswith(b"--"):
         raise StoreError("multipart")
-    cut_up = (piece.partition(b"\r\n\r\n") for piece in pieces[1:-1])
+    cut_up = (piece.partition(end + end) for piece in pieces[1:-1])
     return [(head, content) for head, _, content in cut_up]
 
 
@@ -123,13 +146,13 @@ def drain(request: Request) -> None:
         return
 
 
-def pieces(request: Request) -> Iterator[bytes]:
-    """The body in pieces, decoded when it is aws-chunked.
+def pieces(request: Request, chunks: AwsChunks) -> Iterator[bytes]:
+    """The body in pieces, decoded by `chunks` when it is aws-chunked.
 
     Raises:
         StoreError: `incomplete`, when it ends too early or its chunks cannot be read.
     """
-    return _unchunked(_raw(request)) if is_aws_chunked(request) else _raw(request)
+    return _unchunked(_raw(request), chunks) if is_aws_chunked(request) else _raw(request)
 
 
 def is_aws_chunked(request: Request) -> bool:
@@ -157,8 +180,7 @@ def _declared(request: Request) -> int | None:
     return whole(request.headers.get("x-amz-decoded-content-length"))
 
 
-def _unchunked(source: Iterator[bytes]) -> Iterator[bytes]:
-    chunks = AwsChunks()
+def _unchunked(source: Iterator[bytes], chunks: AwsChunks) -> Iterator[bytes]:
     for piece in source:
         yield from chunks.feed(piece)
         if chunks.state == "broken":
@@ -205,8 +227,33 @@ class Crc32:
         return self._value.to_bytes(4)
 
 
+class Crc32c(Crc32):
+    """CRC-32C, likewise."""
+
+    def update(self, data: bytes) -> None:
+        """Add the data behind what came before."""
+        self._value = fastest_crc32c()(self._value, data)
+
+
+class Crc64:
+    """NVMe's CRC-64, likewise."""
+
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes) -> None:
+        """Add the data behind what came before."""
+        self._value = fastest_crc64(NVME)(data, self._value)
+
+    def digest(self) -> bytes:
+        """The checksum of all data."""
+        return self._value.to_bytes(8)
+
+
 DIGESTS: Mapping[str, Callable[[], _Digest]] = {
     "crc32": Crc32,
+    "crc32c": Crc32c,
+    "crc64nvme": Crc64,
     "sha1": lambda: hashlib.sha1(usedforsecurity=False),
     "sha256": hashlib.sha256,
 }
@@ -214,17 +261,18 @@ DIGESTS: Mapping[str, Callable[[], _Digest]] = {
 
 
 class BodyChecksums:
-    """The checksums that a request gives of its body.
+    """The checksums that a request gives of its body, in headers or behind it.
 
     Args:
         headers: the request's.
     """
 
     def __init__(self, headers: Headers) -> None:
+        behind = headers.get("x-amz-trailer", "").strip().lower()
         self._digests = [
-            (name, given, make())
+            (name, headers.get(f"x-amz-checksum-{name}"), make())
             for name, make in DIGESTS.items()
-            if (given := headers.get(f"x-amz-checksum-{name}")) is not None
+            if f"x-amz-checksum-{name}" in headers or behind == f"x-amz-checksum-{name}"
         ]
 
     def update(self, piece: bytes) -> None:
@@ -232,17 +280,24 @@ class BodyChecksums:
         for _, _, digest in self._digests:
             digest.update(piece)
 
-    def check(self) -> None:
-        """Compare.
+    def check(self, trailer: bytes) -> tuple[str, str] | None:
+        """Compare; gives the last one's algorithm and value.
+
+        Args:
+            trailer: what came behind the body.
 
         Raises:
             StoreError: `digest`, `bad_digest`.
         """
+        behind = trailer.partition(b":")[2].decode("latin-1").strip()
+        checked = None
         for name, given, digest in self._digests:
             found = digest.digest()
-            if read_digest(given, len(found)) != found:
+            if read_digest(behind if given is None else given, len(found)) != found:
                 message = f"The {name.upper()} you specified did not match the calculated checksum."
                 raise StoreError("bad_digest", message)
+            checked = name, b64encode(found).decode()
+        return checked
 
 
 def read_digest(text: str, size: int) -> bytes:

@@ -30,6 +30,8 @@ class Stored:
         cost: bytes of the budget that it holds.
         layout: number and size of the parts that it was made of, where the service remembers them.
         crc: the content's CRC-64, where the service has it.
+        checksums: headers that say its checksum, where its writer gave one and the service keeps it.
+        upload: the id of the multipart upload that became it, and the entity tags of its parts; never compared.
     """
 
     key: str
@@ -41,6 +43,8 @@ class Stored:
     cost: int
     layout: tuple[tuple[int, int], ...] = ()
     crc: int | None = None
+    checksums: Headers = ()
+    upload: tuple[str | None, ...] = field(default=(), compare=False)
 
 
 Judge = Callable[["Stored | None"], None]
@@ -58,11 +62,16 @@ class Part:
     modified: float
     cost: int
     crc: int | None = None
+    checksums: Headers = ()
 
 
 @dataclass(slots=True)
 class Upload:
-    """A multipart upload under way."""
+    """A multipart upload under way.
+
+    Attributes:
+        checksum: the algorithm of its checksum and whether that is of the whole object; empty where it has none.
+    """
 
     id: str
     key: str
@@ -70,6 +79,7 @@ class Upload:
     started: float
     cost: int
     parts: dict[int, Part] = field(default_factory=dict)
+    checksum: tuple[str, bool] | tuple[()] = ()
 
     @property
     def held(self) -> int:
@@ -110,13 +120,17 @@ class Buckets:
 
     def create(self, name: str, now: float, headers: Headers = ()) -> None:
         """Make an empty bucket."""
-        if not self._names.fullmatch(name):
-            raise StoreError("bucket_name")
+        self.check_name(name)
         with self.lock:
             if name in self._buckets:
                 raise StoreError("bucket_exists")
             self.budget.take(ENTRY + header_cost(headers))
             self._buckets[name] = Bucket(name, now, now, headers)
+
+    def check_name(self, name: str) -> None:
+        """Refuse what no bucket can be called."""
+        if not self._names.fullmatch(name):
+            raise StoreError("bucket_name")
 
     def adopt(self, buckets: Iterable[Bucket]) -> None:
         """Have these buckets with what is in them, whose bytes have been taken."""

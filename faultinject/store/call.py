@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from faultinject.store.buckets import Part, Stored
+from faultinject.store.amz_checksums import of_body
+from faultinject.store.bodies import Content
+from faultinject.store.buckets import Headers, Part, Stored
 from faultinject.store.crc64 import crc64
 from faultinject.store.dialects import Dialect
 from faultinject.store.error_codes import StoreError
@@ -112,6 +114,10 @@ class Call(Exchange):
             found.append((f"{self.dialect.prefixes[0]}hash-crc64ecma", str(crc)))
         return found
 
+    def checksums(self, content: Content) -> Headers:
+        """The headers of the checksum that came with a content, where the vendor keeps it."""
+        return of_body(content.checksum) if self.dialect.amz_checksums else ()
+
     def stored_headers(self) -> tuple[tuple[str, str], ...]:
         """The request's headers that are kept with an object and sent back with it."""
         headers = self.request.headers
@@ -124,7 +130,7 @@ class Call(Exchange):
             kept["Content-Encoding"] = encoding
         starts = tuple(f"{prefix}meta-" for prefix in self.dialect.prefixes)
         size = 0
-        for name, value in headers:
+        for name, value in self.spelled_headers():
             lower = name.lower()
             if lower.startswith(starts):
                 kept[lower] = value

@@ -1,12 +1,14 @@
-"""CRC-64 of ECMA-182, by which the SDKs of OSS, TOS and COS check what they upload and download."""
+"""CRC-64 of ECMA-182, by which the SDKs of OSS, TOS and COS check what they upload and download; and of NVMe, which S3 has."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 
 POLYNOMIAL = 0xC96C5795D7870F42
 """ECMA-182's, its lowest bit first: https://www.alibabacloud.com/help/en/oss/developer-reference/check-data-transmission-integrity-by-using-crc-64"""
+NVME = 0x9A6C9329AC4BC9B5
+"""NVMe's, likewise: NVM Express, NVM Command Set Specification 1.0d, section 5.2.1.3.4."""
 ONES = 0xFFFFFFFFFFFFFFFF
 ONE = 1 << 63
 """The polynomial 1."""
@@ -41,20 +43,21 @@ def _power(size: int) -> int:
 
 
 @cache
-def fastest() -> Callable[[bytes, int], int]:
+def fastest(polynomial: int = POLYNOMIAL) -> Callable[[bytes, int], int]:
     """The one that the SDKs bring along; else the slow one, about 10 MB/s."""
     try:
         from crcmod import mkCrcFun
     except ImportError:
-        return extended
+        return partial(extended, polynomial=polynomial)
     # It writes the highest bit first, and x⁶⁴ before it.
-    found: Callable[[bytes, int], int] = mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, rev=True, xorOut=ONES)
+    written = int("1" + f"{polynomial:064b}"[::-1], 2)
+    found: Callable[[bytes, int], int] = mkCrcFun(written, initCrc=0, rev=True, xorOut=ONES)
     return found
 
 
-def extended(block: bytes, value: int = 0) -> int:
+def extended(block: bytes, value: int = 0, *, polynomial: int = POLYNOMIAL) -> int:
     """The checksum of what `value` is the checksum of, and the block behind it."""
-    table = _table()
+    table = _table(polynomial)
     value ^= ONES
     for byte in block:
         value = table[(value ^ byte) & 0xFF] ^ (value >> 8)
@@ -62,10 +65,10 @@ def extended(block: bytes, value: int = 0) -> int:
 
 
 @cache
-def _table() -> tuple[int, ...]:
+def _table(polynomial: int) -> tuple[int, ...]:
     def entry(value: int) -> int:
         for _ in range(8):
-            value = _times_x(value)
+            value = value >> 1 ^ (polynomial if value & 1 else 0)
         return value
 
     return tuple(map(entry, range(256)))

@@ -33,6 +33,8 @@ class Dialect:
         parts: the part numbers that it takes.
         page: how many entries a listing shows when the client names no number.
         checksums: whether answers about content have its CRC-64, which SDKs check.
+        self_copy: the label of the error for a copy onto itself that changes nothing; empty where that is allowed.
+        amz_checksums: whether it keeps the checksums of `x-amz-checksum-…` and gives them back.
         any_order: whether an upload may be finished with its parts in any order.
         bucket_pages: the parameters by which a page of buckets begins and ends.
         empty_version: whether an empty version is none; its SDK sends it.
@@ -46,6 +48,8 @@ class Dialect:
     parts: range = range(1, 10001)
     page: int = 1000
     checksums: bool = False
+    self_copy: str = ""
+    amz_checksums: bool = False
     any_order: bool = False
     bucket_pages: tuple[str, str] = ("continuation-token", "max-buckets")
     empty_version: bool = False
@@ -53,11 +57,13 @@ class Dialect:
 
 
 DIALECTS: Mapping[str, Dialect] = {
-    **dict.fromkeys(
-        ("s3", "rgw", "r2", "kodo-s3", "jdcloud"), Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",))
-    ),
+    "s3": Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",), self_copy="InvalidRequest/10", amz_checksums=True),
+    **dict.fromkeys(("rgw", "r2", "kodo-s3", "jdcloud"), Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",))),
     "minio": Dialect(
-        XmlDocuments(S3_NAMESPACE), ("x-amz-",), absent=("write-offset-bytes", "meta-snowball-auto-extract")
+        XmlDocuments(S3_NAMESPACE),
+        ("x-amz-",),
+        self_copy="InvalidRequest",
+        absent=("write-offset-bytes", "meta-snowball-auto-extract"),
     ),
     "gcs-xml": Dialect(XmlDocuments(GCS_NAMESPACE), ("x-goog-", "x-amz-")),
     "obs": Dialect(XmlDocuments(OBS_NAMESPACE), ("x-obs-", "x-amz-"), bucket_pages=MARKED),

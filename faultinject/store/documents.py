@@ -41,6 +41,7 @@ class ObjectsPage:
     version: int
     token: str
     next_token: str
+    owners: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,9 @@ class Documents(Protocol):
 
     def location(self) -> bytes:
         """Where a bucket is."""
+
+    def never_versioned(self) -> bytes:
+        """The versioning of a bucket that was given none."""
 
     def objects(self, page: ObjectsPage) -> bytes:
         """A page of objects."""

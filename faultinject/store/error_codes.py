@@ -195,9 +195,11 @@ ERROR_CODES = {
         "too_many_keys": "InappropriateJSON",
     },
     "azure-blob": {
+        "append_position": "AppendPositionConditionNotMet",
         "argument": "InvalidQueryParameterValue",
         "bad_digest": "Md5Mismatch",
         "blob_exists": "BlobAlreadyExists",
+        "blob_type": "InvalidBlobType",
         "bucket_exists": "ContainerAlreadyExists",
         "bucket_name": "InvalidResourceName",
         "container_lease": "LeaseNotPresentWithContainerOperation",
@@ -212,11 +214,11 @@ ERROR_CODES = {
         "lease": "LeaseNotPresentWithBlobOperation",
         "length": "MissingContentLengthHeader",
         "malformed": "InvalidXmlDocument",
+        "max_size": "MaxBlobSizeConditionNotMet",
         "metadata": "MetadataTooLarge",
         "metadata_key": "EmptyMetadataKey",
         "metadata_name": "InvalidMetadata",
         "method": "UnsupportedHttpVerb",
-        "multipart": "InvalidInput",
         "no_bucket": "ContainerNotFound",
         "no_key": "BlobNotFound",
         "not_implemented": "UnsupportedQueryParameter",
@@ -228,6 +230,7 @@ ERROR_CODES = {
         "range": "InvalidRange",
         "source": "InvalidSourceBlobUrl",
         "source_precondition": "SourceConditionNotMet",
+        "too_many_appends": "BlockCountExceedsLimit",
         "too_many_parts": "BlockListTooLong",
         "unsupported_header": "UnsupportedHeader",
         "uri": "InvalidUri",
@@ -251,7 +254,6 @@ ERROR_CODES = {
         "multipart": "badRequest",
         "no_bucket": "notFound",
         "no_key": "notFound",
-        "no_member": "notFound",
         "no_route": "notFound",
         "no_upload": "notFound",
         "not_implemented": "badRequest",
@@ -276,6 +278,7 @@ class StoreError(Exception):
         message: the text to send instead of the documented one, or None.
         headers: further headers of the answer.
         label: the label of the documented error that says it, where that is not the table's; or None.
+        size: bytes of the object, where an error may tell them; or None.
     """
 
     def __init__(
@@ -285,9 +288,11 @@ class StoreError(Exception):
         *,
         headers: Sequence[tuple[str, str]] = (),
         label: str | None = None,
+        size: int | None = None,
     ) -> None:
         super().__init__(mistake)
         self.mistake = mistake
         self.label = label
         self.message = message
         self.headers = tuple(headers)
+        self.size = size

@@ -87,6 +87,16 @@ class Exchange:
         path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         return quote(path.encode("latin-1")) or "/"
 
+    def spelled_headers(self) -> list[tuple[str, str]]:
+        """The request's headers with their names as they were sent, where the server tells those.
+
+        WSGI has no underscores in them, which names of metadata have.
+        """
+        scope = self.request.environ.get("asgi.scope")
+        if scope is None:
+            return list(self.request.headers)
+        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+
     def number(self, name: str, default: int) -> int:
         """A query parameter that is a number from 0 on."""
         text = self.request.args.get(name, "")
@@ -124,6 +134,7 @@ class Exchange:
             entropy=self._entropy,
             now=self.now,
             message=error.message,
+            size=error.size,
         )
         answer = Answer(body, status=status)
         answer.headers.clear()

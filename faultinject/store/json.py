@@ -40,6 +40,10 @@ class JssDocuments:
         """Where a bucket is: nowhere in particular."""
         return _dump({"Location": ""})
 
+    def never_versioned(self) -> bytes:
+        """The versioning of a bucket that was given none."""
+        return _dump({})
+
     def objects(self, page: ObjectsPage) -> bytes:
         """A page of objects; the following one begins at `NextMarker`."""
         return _dump(
@@ -152,6 +156,10 @@ class QingStorDocuments:
     def location(self) -> bytes:
         """Where a bucket is: nowhere in particular."""
         return _dump({"location": ""})
+
+    def never_versioned(self) -> bytes:
+        """The versioning of a bucket that was given none."""
+        return _dump({})
 
     def objects(self, page: ObjectsPage) -> bytes:
         """A page of objects; the following one begins at `next_marker`."""

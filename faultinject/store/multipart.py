@@ -5,8 +5,9 @@ from __future__ import annotations
 from hashlib import md5
 from operator import itemgetter
 
+from faultinject.store.amz_checksums import PREFIX, read_algorithm
 from faultinject.store.bodies import cut, drain, read_document, receive
-from faultinject.store.buckets import Part, Stored, entry_cost
+from faultinject.store.buckets import Headers, Part, Stored, entry_cost
 from faultinject.store.budget import ENTRY
 from faultinject.store.call import Call
 from faultinject.store.documents import PartsPage, UploadsPage
@@ -16,16 +17,24 @@ from faultinject.store.listing import LAST, select
 from faultinject.store.operations import MOST_KEYS, copy_source
 from faultinject.store.preconditions import read_range
 
+ALGORITHM = ("checksum-algorithm", "checksum-type")
+"""Headers, without their prefix, that say which checksum a multipart upload has."""
+
 
 def start_upload(call: Call) -> Answer:
     """CreateMultipartUpload."""
     drain(call.request)
     headers = call.stored_headers()
+    checksum = read_algorithm(*map(call.header, ALGORITHM)) if call.dialect.amz_checksums else ()
     call.judge_start(call.service.buckets.find(call.bucket).objects.get(call.key))
     with call.service.buckets.budget.hold() as hold:
         hold.add(entry_cost(call.key, headers))
-        upload = call.service.uploads.start(call.bucket, call.key, headers, call.now, hold)
-    return call.answer(200, call.dialect.documents.started(call.bucket, upload), document=True)
+        upload = call.service.uploads.start(call.bucket, call.key, headers, call.now, hold, checksum)
+    told = [(name, value) for name in ALGORITHM if checksum and (value := call.header(name)) is not None]
+    document = call.dialect.documents.started(call.bucket, upload)
+    return call.answer(
+        200, document, document=True, headers=[(f"x-amz-{name}", value) for name, value in told]
+    )
 
 
 def upload_part(call: Call) -> Answer:
@@ -36,6 +45,7 @@ def upload_part(call: Call) -> Answer:
         raise StoreError("part_number")
     call.service.uploads.find(call.bucket, call.key, identity)
     source = copy_source(call)
+    checksums: Headers = ()
     with call.service.buckets.budget.hold() as hold:
         hold.add(ENTRY)
         if source is not None:
@@ -49,10 +59,12 @@ def upload_part(call: Call) -> Answer:
         else:
             content = receive(call.request, hold)
             blocks, size, etag = content.blocks, content.size, content.md5
-        part = Part(number, blocks, size, etag, call.now, hold.size, call.checksum(blocks))
+            checksums = call.checksums(content)[:1]
+        part = Part(number, blocks, size, etag, call.now, hold.size, call.checksum(blocks), checksums)
         call.service.uploads.put_part(call.bucket, call.key, identity, part, hold)
     document = b"" if source is None else call.dialect.documents.copied(etag, call.now, part=True)
-    return call.answer(call.dialect.created, document, document=True, headers=call.tags(part))
+    headers = [*call.tags(part), *checksums]
+    return call.answer(call.dialect.created, document, document=True, headers=headers)
 
 
 def finish_upload(call: Call) -> Answer:
@@ -63,9 +75,23 @@ def finish_upload(call: Call) -> Answer:
         raise StoreError("malformed")
     if call.dialect.any_order:
         wanted.sort(key=itemgetter(0))
-    stored = call.service.uploads.finish(
-        call.bucket, call.key, identity, wanted=wanted, now=call.now, judge=call.judge_write
-    )
+    uploads = call.service.uploads
+    headers = ((name.lower(), value) for name, value in call.request.headers)
+    given = tuple(each for each in headers if each[0].startswith(PREFIX))
+    try:
+        stored = uploads.finish(
+            call.bucket,
+            call.key,
+            identity,
+            wanted=wanted,
+            now=call.now,
+            judge=call.judge_write,
+            given=given,
+        )
+    except StoreError as error:
+        if error.mistake != "no_upload" or not call.service.vendor.completes_again:
+            raise
+        stored = uploads.finished(call.bucket, call.key, identity, wanted)
     document = call.dialect.documents.finished(call.bucket, stored, call.request.base_url)
     return call.answer(call.dialect.created, document, document=True, headers=call.tags(stored))
 
@@ -140,8 +166,9 @@ def _all_parts(call: Call, identity: str) -> list[tuple[int, str | None]]:
 
 
 def _listed_parts(call: Call, identity: str) -> list[tuple[int, str | None]]:
-    call.service.uploads.find(call.bucket, call.key, identity)
-    listed = call.dialect.documents.read_parts(read_document(call.request))
+    if not call.service.vendor.completes_again:  # else it may have been completed, by the same parts
+        call.service.uploads.find(call.bucket, call.key, identity)
+    listed = call.dialect.documents.read_parts(read_document(call.request, checksums=False))
     return [(number, etag and etag.strip().strip('"')) for number, etag in listed]
 
 

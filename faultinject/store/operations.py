@@ -22,6 +22,8 @@ MOST_KEYS = 1000
 """The longest page of a listing, and the most keys that one request deletes."""
 OVERRIDES = {f"response-{name.lower()}": name for name in (*KEPT_HEADERS, "Content-Type")}
 """From a parameter of GetObject to the header of the answer that it sets."""
+CHANGES = ("server-side-encryption", "storage-class", "website-redirect-location")
+"""Headers, without their prefix, that change an object which is copied onto itself."""
 
 
 def list_buckets(call: Call) -> Answer:
@@ -77,6 +79,12 @@ def get_location(call: Call) -> Answer:
     return call.answer(200, call.dialect.documents.location(), document=True)
 
 
+def get_versioning(call: Call) -> Answer:
+    """GetBucketVersioning: no bucket has been given any."""
+    call.service.buckets.find(call.bucket)
+    return call.answer(200, call.dialect.documents.never_versioned(), document=True)
+
+
 def list_objects(call: Call) -> Answer:
     """ListObjects and, with `list-type=2`, ListObjectsV2."""
     objects = call.service.buckets.objects(call.bucket)
@@ -107,6 +115,7 @@ def list_objects(call: Call) -> Answer:
             version=version,
             token=token,
             next_token=_token(following or ""),
+            owners=version == 1 or is_set(call.parameter("fetch-owner")),
         )
     )
     return call.answer(200, document, document=True)
@@ -165,9 +174,10 @@ def put_object(call: Call) -> Answer:
             headers,
             hold.size,
             crc=call.checksum(content.blocks),
+            checksums=call.checksums(content),
         )
         call.service.buckets.put(call.bucket, stored, hold, call.judge_write)
-    return call.answer(call.dialect.created, headers=call.tags(stored))
+    return call.answer(call.dialect.created, headers=[*call.tags(stored), *stored.checksums])
 
 
 def get_object(call: Call) -> Answer:
@@ -181,6 +191,8 @@ def get_object(call: Call) -> Answer:
     headers += [*stored.headers, ("Accept-Ranges", "bytes"), *_overrides(call)]
     wanted = read_range(get("range"), stored.size) if range_applies(get("if-range"), stored) else None
     if wanted is None:
+        if (call.header("checksum-mode") or "").upper() == "ENABLED":
+            headers += stored.checksums
         headers.append(("Content-Length", str(stored.size)))
         return call.answer(200, stored.blocks, headers=headers)
     start, stop = wanted
@@ -226,10 +238,15 @@ def copy_source(call: Call) -> Stored | None:
 
 def _copy_object(call: Call, source: Stored) -> Answer:
     directive = (call.header("metadata-directive") or "").lower()
-    headers = call.stored_headers() if directive in ("replace", "replaced", "full") else source.headers
+    replaced = directive in ("replace", "replaced", "full")
+    changed = replaced or any(map(call.header, CHANGES))
+    there = call.service.buckets.find(call.bucket).objects.get(call.key)
+    if call.dialect.self_copy and not changed and there is source:
+        raise StoreError("argument", label=call.dialect.self_copy)
+    headers = call.stored_headers() if replaced else source.headers
     with call.service.buckets.budget.hold() as hold:
         hold.add(entry_cost(call.key, headers) + source.size)
-        stored = replace(source, key=call.key, modified=call.now, headers=headers, cost=hold.size)
+        stored = replace(source, key=call.key, modified=call.now, headers=headers, cost=hold.size, upload=())
         call.service.buckets.put(call.bucket, stored, hold, call.judge_write)
     document = call.dialect.documents.copied(source.etag, call.now, part=False)
     tags = call.tags(stored)

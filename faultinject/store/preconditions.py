@@ -91,7 +91,7 @@ def read_range(text: str | None, size: int) -> tuple[int, int] | None:
         StoreError: `range`, when the range lies outside the object, or is its last 0 bytes.
     """
     if _NOTHING.fullmatch(text or ""):
-        raise StoreError("range", headers=[("Content-Range", f"bytes */{size}")])
+        raise StoreError("range", headers=[("Content-Range", f"bytes */{size}")], size=size)
     parsed = parse_range_header(text)
     if parsed is None or parsed.units != "bytes" or len(parsed.ranges) != 1:
         return None
@@ -99,7 +99,7 @@ def read_range(text: str | None, size: int) -> tuple[int, int] | None:
     if start < 0:
         start = max(size + start, 0)
     if start >= size:
-        raise StoreError("range", headers=[("Content-Range", f"bytes */{size}")])
+        raise StoreError("range", headers=[("Content-Range", f"bytes */{size}")], size=size)
     return start, size if stop is None else min(stop, size)
 
 

@@ -19,6 +19,7 @@ ROUTES: Mapping[tuple[str, str, str], Operation] = {
     ("bucket", "DELETE", ""): operations.delete_bucket,
     ("bucket", "GET", ""): operations.list_objects,
     ("bucket", "GET", "location"): operations.get_location,
+    ("bucket", "GET", "versioning"): operations.get_versioning,
     ("bucket", "GET", "uploads"): multipart.list_uploads,
     ("bucket", "POST", "delete"): operations.delete_objects,
     ("object", "PUT", ""): operations.put_object,
@@ -33,7 +34,7 @@ ROUTES: Mapping[tuple[str, str, str], Operation] = {
 }
 """By what the request names (service, bucket or object), method and subresource."""
 
-SUBRESOURCES = ("uploads", "uploadId", "delete", "location")
+SUBRESOURCES = ("uploads", "uploadId", "delete", "location", "versioning")
 HANDLED: Mapping[str, Operation] = {
     "AbortMultipartUpload": multipart.abort_upload,
     "CompleteMultipartUpload": multipart.finish_upload,
@@ -45,6 +46,7 @@ HANDLED: Mapping[str, Operation] = {
     "DeleteObjects": operations.delete_objects,
     "GetApiVersion": operations.head_bucket,
     "GetBucketLocation": operations.get_location,
+    "GetBucketVersioning": operations.get_versioning,
     "GetObject": operations.get_object,
     "GetObjectMeta": operations.get_object,
     "HeadBucket": operations.head_bucket,
@@ -74,7 +76,7 @@ PARAMETERS = frozenset(
     """
     apiversion continuation-token delete delimiter encoding-type fetch-owner generation key-marker list-type
     location marker max-buckets max-keys max-parts max-uploads objectMeta part-number-marker partNumber prefix start-after
-    upload-id-marker uploadId uploads versionId
+    upload-id-marker uploadId uploads versionId versioning
     """.split()
 )
 """By S3's names: parameters of what the store does, which may be empty."""

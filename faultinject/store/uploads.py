@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hashlib import md5
 from itertools import count, pairwise
 
+from faultinject.store.amz_checksums import check_given, of_upload
 from faultinject.store.buckets import Buckets, Headers, Judge, Part, Stored, Upload
 from faultinject.store.budget import Hold
 from faultinject.store.crc64 import joined
@@ -29,12 +30,20 @@ class Uploads:
         self._min_part_bytes = min_part_bytes
         self._numbers = count(1)
 
-    def start(self, bucket: str, key: str, headers: Headers, now: float, hold: Hold) -> Upload:
+    def start(
+        self,
+        bucket: str,
+        key: str,
+        headers: Headers,
+        now: float,
+        hold: Hold,
+        checksum: tuple[str, bool] | tuple[()] = (),
+    ) -> Upload:
         """Begin an upload. Its id sorts after those of earlier ones."""
         identity = f"{next(self._numbers):08x}{secrets.token_hex(28)}"
         with self._buckets.lock:
             uploads = self._buckets.find(bucket).uploads
-            uploads[identity] = upload = Upload(identity, key, headers, now, hold.size)
+            uploads[identity] = upload = Upload(identity, key, headers, now, hold.size, checksum=checksum)
             hold.keep()
         return upload
 
@@ -68,17 +77,36 @@ class Uploads:
                 self._buckets.budget.give_back(before.cost)
 
     def finish(
-        self, bucket: str, key: str, identity: str, *, wanted: Wanted, now: float, judge: Judge
+        self,
+        bucket: str,
+        key: str,
+        identity: str,
+        *,
+        wanted: Wanted,
+        now: float,
+        judge: Judge,
+        given: Headers = (),
     ) -> Stored:
         """Make the object out of the wanted parts; the other parts are dropped.
 
+        Args:
+            bucket: where it is.
+            key: the object's.
+            identity: the upload's id.
+            wanted: the parts.
+            now: unix seconds.
+            judge: raises when the object that is there forbids it.
+            given: the headers that say the object's checksum.
+
         Raises:
-            StoreError: `no_upload`, `part_order`, `part` (unknown, or another ETag), `too_small`.
+            StoreError: `no_upload`, `part_order`, `part` (unknown, or another ETag), `too_small`, `bad_digest`.
         """
         with self._buckets.lock:
             upload = self.find(bucket, key, identity)
             chosen = self._choose(upload, wanted)
             digest = md5(b"".join(bytes.fromhex(each.etag) for each in chosen), usedforsecurity=False)
+            checksums = of_upload(upload, chosen)
+            check_given(given, checksums)
             cost = upload.cost + sum(each.cost for each in chosen)
             objects = self._buckets.find(bucket).objects
             before = objects.get(key)
@@ -92,11 +120,25 @@ class Uploads:
                 headers=upload.headers,
                 cost=cost,
                 crc=_joined(chosen),
+                checksums=checksums,
+                upload=(identity, *(each.etag for each in chosen)),
             )
             self._drop(bucket, upload, kept=cost)
             if before is not None:
                 self._buckets.budget.give_back(before.cost)
         return stored
+
+    def finished(self, bucket: str, key: str, identity: str, wanted: Wanted) -> Stored:
+        """The object that an upload with these parts has become, if it is still there.
+
+        Raises:
+            StoreError: `no_bucket`, `no_upload`.
+        """
+        with self._buckets.lock:
+            found = self._buckets.find(bucket).objects.get(key)
+        if found is None or found.upload != (identity, *(etag for _, etag in wanted)):
+            raise StoreError("no_upload")
+        return found
 
     def become(self, bucket: str, identity: str, stored: Stored, judge: Judge) -> None:
         """Put an object in an upload's place; the object takes over what the upload held, which is its `cost`.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 S3_NAMES = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-AZURE_NAMES = re.compile(r"\$root|\$web|[a-z0-9](?:-?[a-z0-9]){2,62}")
+AZURE_NAMES = re.compile(r"\$web|[a-z0-9](?:-?[a-z0-9]){2,62}")
 """https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata"""
 GCS_NAMES = re.compile(r"(?=[^.]{1,63}(?:\.[^.]{1,63})*\Z)[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 """Of a name with dots each part is as long as one without: https://cloud.google.com/storage/docs/buckets#naming"""
@@ -63,11 +63,10 @@ def service_adapter(vendor: str) -> ServiceAdapter:
     if vendor == "gcs":
         from faultinject.store.gcs import routes as gcs
         from faultinject.store.gcs.call import FinishedUploads
-        from faultinject.store.gcs.kept import HmacKeys
         from faultinject.store.gcs.resources import describe as describe_object
 
         return ServiceAdapter(
-            partial(gcs.GcsCall, FinishedUploads(), HmacKeys()), gcs.perform, GCS_NAMES, describe_object
+            partial(gcs.GcsCall, FinishedUploads()), gcs.perform, GCS_NAMES, describe_object
         )
     from faultinject.store import s3
     from faultinject.store.call import Call

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote, unquote_plus
 from xml.etree import ElementTree as ET
 
+from faultinject.store.amz_checksums import element
 from faultinject.store.buckets import Stored, Upload
 from faultinject.store.documents import (
     OWNER,
@@ -60,6 +61,10 @@ class XmlDocuments:
         """`LocationConstraint`, empty: the store has no region."""
         return self._document("LocationConstraint", [])
 
+    def never_versioned(self) -> bytes:
+        """`VersioningConfiguration` of a bucket that was given none."""
+        return self._document("VersioningConfiguration", [])
+
     def objects(self, page: ObjectsPage) -> bytes:
         """`ListBucketResult`, of either version."""
         name = _encoder(page.encoded)
@@ -82,7 +87,8 @@ class XmlDocuments:
             )
         for each in page.objects:
             row: list[Field] = [("Key", name(each.key)), ("LastModified", self._time(each.modified))]
-            row += [("ETag", f'"{each.etag}"'), ("Type", self.kind), ("Size", each.size), _OWNER]
+            row += [("ETag", f'"{each.etag}"'), ("Type", self.kind), ("Size", each.size)]
+            row += [_OWNER] if page.owners else []
             row.append(("StorageClass", "STANDARD"))
             fields.append(("Contents", row))
         fields += _prefixes(page.prefixes, name)
@@ -137,7 +143,9 @@ class XmlDocuments:
     def finished(self, bucket: str, stored: Stored, location: str) -> bytes:
         """`CompleteMultipartUploadResult`."""
         fields: list[Field] = [("Location", location), ("Bucket", bucket), ("Key", stored.key)]
-        return self._document("CompleteMultipartUploadResult", [*fields, ("ETag", f'"{stored.etag}"')])
+        fields.append(("ETag", f'"{stored.etag}"'))
+        fields += [(element(name), value) for name, value in stored.checksums]
+        return self._document("CompleteMultipartUploadResult", fields)
 
     def copied(self, etag: str, modified: float, *, part: bool) -> bytes:
         """`CopyObjectResult` or `CopyPartResult`."""

@@ -1,1 +1,1 @@
-"""What happens, told to what already watches the app: Prometheus and OpenTelemetry. Nothing is told unless somebody asks."""
+"""Metrics and traces of faults for Prometheus and OpenTelemetry, if the app asks for them."""

@@ -23,6 +23,7 @@ def explore(
     allow: Allowed = (),
     ignore: str | Collection[str] = (),
     exhaustive: bool = False,
+    without: str | Collection[str] = (),
     crash: bool = False,
     replay: str = "",
     within: float | None = None,
@@ -31,30 +32,31 @@ def explore(
 
     Args:
         faults: rules, whose conditions say where; a vendor id stands for its standard set, a group for each member.
-        depth: 2: also a second fault in what the code does because of the first.
-        max_runs: runs with faults at most; more needed is an error.
+        depth: 2: also a second fault in the code's reaction to the first.
+        max_runs: the maximum number of runs with faults; needing more is an error.
         allow: exceptions with which the code may give up; such a run has not failed.
-        ignore: what the second judge is not to look at: `same bytes`, `error in 200`, `non-idempotent retry` or
+        ignore: findings that the second judge leaves out: `same bytes`, `error in 200`, `non-idempotent retry` or
             `uploads left open`.
-        exhaustive: whether what is left out by default, and named in the report, is tried as well.
+        exhaustive: whether to try also the cases that are left out by default, which the report names.
+        without: faults of a standard set or a group that are not injected, such as `s3:SlowDown` or `hang`.
         crash: the program that `faults.run()` runs is killed at each request and run again, where the faults come.
-        replay: with `crash`: the text of the one scenario that is to be run, as a report prints it.
-        within: with `crash`: seconds that a run of the program may take; by default ten times what it takes without a
-            crash, and 30 s.
+        replay: with `crash`: the text of the only scenario to run, as a report prints it.
+        within: with `crash`: seconds that a run of the program may take; by default ten times the time without a crash,
+            and 30 s.
 
     Raises:
-        ConfigurationError: a rule is wrong, or says itself where it comes.
+        ConfigurationError: a rule is wrong, or has a trigger that says when it fires.
 
     >>> for run in explore("cos:SlowDown", "reset,when=after"):  # doctest: +SKIP
     ...     with run:
     ...         upload(client)
     """
-    bounds = Bounds(depth, max_runs, allow, ignore, exhaustive)
+    bounds = Bounds(depth, max_runs, allow, ignore, exhaustive, without)
     return Exploration(faults, bounds, crashing=crashing_of(crash, replay, within))
 
 
 def record(code: Callable[[], object]) -> list[Outcome]:
-    """The requests of one run without faults: what `strategies.scenarios` draws from."""
+    """The requests of one run without faults, for `strategies.scenarios`."""
     with Faults(Scenario([])) as faults:
         code()
     return faults.outcomes

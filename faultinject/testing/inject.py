@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from os import PathLike
     from types import TracebackType
-    from typing import Unpack
+    from typing import Any, TypeVar, Unpack
 
     from faultinject.audit.findings import Finding
     from faultinject.audit.profiles import Profile
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from faultinject.testing.runs import Exploration
     from faultinject.testing.storage import Storage
 
+    Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+    # The injector of one entry of a block, its verdicts, its counts, and what was there when it began.
+    Block = tuple[Injector, Verdicts, SessionCounts | None, int, set[int]]
+
 
 def inject(
     rule: str | Rule | Scenario,
@@ -40,10 +44,13 @@ def inject(
     seed: str | int | None = None,
     **keys: Unpack[RuleKeys],
 ) -> Faults:
-    """A context manager, also `async with`: faults for its block, everywhere in the process.
+    """A context manager, also `async with`, and a decorator: faults for its block, everywhere in the process.
 
-    They come where a middleware is around an app, whatever rules it has, or a transport around a client; under pytest also
-    in apps of Flask, Django, Starlette and FastAPI that nobody wrapped.
+    It may be entered again; counts start at zero each time. `@inject("cos:SlowDown")` is such a block around each call of a
+    function (also an `async def`, or a generator such as a fixture that yields), or around each test method of a class.
+
+    Faults reach apps with a middleware, whatever its rules, and clients with a transport; under pytest also unwrapped
+    apps of Flask, Django, Starlette and FastAPI.
 
     Args:
         rule: a rule as text or `Rule`; text may hold several. Or a whole `Scenario`.
@@ -52,7 +59,7 @@ def inject(
         keys: keys of the rule, as in `Rule` and `RuleKeys`; they need exactly one rule.
 
     Returns:
-        What the fixture `faults` gives: numbers, outcomes, and ways to change the rules meanwhile.
+        The same object as the fixture `faults`: numbers, outcomes, and methods to change the rules meanwhile.
 
     Raises:
         ConfigurationError: a rule is wrong.
@@ -68,14 +75,14 @@ def inject(
 
 
 class Faults:
-    """The faults of one block: what was done so far, and ways to change it meanwhile.
+    """The faults of one block: the outcomes so far, and methods to change the rules meanwhile.
 
     Args:
         scenario: the rules to begin with.
-        seed: stands above the scenario's own.
+        seed: overrides the scenario's own.
         test: a function to the id of the running test, for the journal.
-        session: where other processes learn of it, or None.
-        alone: whether nobody else says so when no request could be seen.
+        session: the session from which other processes get it, or None.
+        alone: whether this block itself must report that no request could be seen.
     """
 
     def __init__(
@@ -87,12 +94,19 @@ class Faults:
         session: Session | None = None,
         alone: bool = False,
     ) -> None:
-        self._counts: SessionCounts | None = None
-        counts = None if session is None else self._new_counts
-        self._injector = Injector(scenario, seed=seed, test=test, record_all=True, counts=counts)
-        self._explorations: list[Exploration] = []
+        self._test = test
         self._session = session
         self._alone = alone
+        self._explorations: list[Exploration] = []
+        self._entered_with: Scenario | None = None
+        self._outer: list[Block] = []
+        self._make(scenario, seed)
+
+    def _make(self, scenario: Scenario, seed: str | int | None) -> None:
+        """All that one block has for itself: its counts, its record, and what the test said of it."""
+        self._counts: SessionCounts | None = None
+        counts = None if self._session is None else self._new_counts
+        self._injector = Injector(scenario, seed=seed, test=self._test, record_all=True, counts=counts)
         self._entered = 0
         self._generations: set[int] = set()
         self._in_force = False
@@ -110,12 +124,12 @@ class Faults:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """What happened to each request, by arrival, in this process and in those that take part in its session."""
+        """The outcome of each request, by arrival, in this process and in those that join its session."""
         return sorted([*self._injector.journal.outcomes, *self._elsewhere()], key=lambda each: each.arrived)
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables by which another process takes part: `Popen(…, env={**os.environ, **faults.env})`."""
+        """The variables with which another process joins: `Popen(…, env={**os.environ, **faults.env})`."""
         return {} if self._session is None else dict(self._session.variables)
 
     @property
@@ -134,16 +148,16 @@ class Faults:
         return self._injector.seed
 
     def add(self, rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Unpack[RuleKeys]) -> None:
-        """Add rules behind those in force, whose counts and draws go on.
+        """Add rules after those in force; these keep their counts and draws.
 
         Raises:
-            ConfigurationError: a rule is wrong; those in force stay.
+            ConfigurationError: a rule is wrong; the rules in force stay.
         """
         self._injector.add(gather(rule, *rules, **keys))
         self._publish(keep_counts=True)
 
     def clear(self) -> None:
-        """Take all rules away; what happened so far stays on record."""
+        """Remove all rules; the outcomes so far stay recorded."""
         self._injector.use(Scenario([]))
         self._publish()
 
@@ -155,18 +169,19 @@ class Faults:
         allow: type[BaseException] | tuple[type[BaseException], ...] = (),
         ignore: Collection[str] = (),
         exhaustive: bool = False,
+        without: str | Collection[str] = (),
         crash: bool = False,
         replay: str = "",
         within: float | None = None,
     ) -> Exploration:
-        """As `faultinject.explore`, with the rules in force standing beside the explored ones in every run."""
+        """As `faultinject.explore`; every run has the rules in force as well as the explored ones."""
         from faultinject.testing.exploration.bounds import Bounds, crashing_of
         from faultinject.testing.runs import Exploration
 
         injector = self._injector
         exploration = Exploration(
             faults,
-            Bounds(depth, max_runs, allow, ignore, exhaustive),
+            Bounds(depth, max_runs, allow, ignore, exhaustive, without),
             beside=Scenario.of_rules(injector.scenario.rules, injector.seed),
             test=injector.journal.test,
             session=self._session,
@@ -177,12 +192,12 @@ class Faults:
 
     @property
     def unfinished(self) -> bool:
-        """Whether the loop of an exploration was begun and left before its end."""
+        """Whether the loop of an exploration began and was left before its end."""
         return any(each.begun and not each.over for each in self._explorations)
 
     @property
     def met_while_exploring(self) -> set[int]:
-        """The places of the rules whose conditions a request of an exploration met."""
+        """The positions of the rules that matched a request of an exploration."""
         return {number for each in self._explorations for number in each.met}
 
     def run(
@@ -197,19 +212,19 @@ class Faults:
     ) -> None:
         """Run a program to its end; in an exploration with `crash=True` it is killed at a request, and run again.
 
-        Its requests have to come to an app, or to a store, in this process.
+        It must send its requests to an app, or to a store, in this process.
 
         Args:
             command: its words, or a text for the shell.
-            recover: what an operator runs after a crash; by default the same.
+            recover: the command that an operator runs after a crash; by default the same.
             env: its environment; by default this process's, with `env` of these faults.
-            cwd: where it runs; by default here.
-            store: what the fixture `faultinject_store` gives, where the requests come to it: what it holds in the end is
-                compared with what it holds without a crash.
+            cwd: its working directory; by default this process's.
+            store: the result of the fixture `faultinject_store`, if it gets the requests: its final contents are
+                compared with its contents without a crash.
 
         Raises:
-            ProgramFailed: it ended with another exit code than 0, or after a crash its second run did; or was ended.
-            ConfigurationError: it cannot be started, or a test whose program is killed runs a second one.
+            ProgramFailed: its exit code, or after a crash that of its second run, is not 0; or it was ended.
+            ConfigurationError: it cannot be started, or a test with a killed program runs a second program.
         """
         from faultinject.testing.exploration.holdings import holdings_of
         from faultinject.testing.exploration.programs import Program
@@ -235,10 +250,10 @@ class Faults:
         return [name for number, name in enumerate(self._injector.own_plan.names) if not self.matched(number)]
 
     def matched(self, rule: int, plan: Plan | None = None) -> int:
-        """How many requests met a rule's conditions, by its place among the rules.
+        """How many requests met a rule's conditions, by its position among the rules.
 
         Args:
-            rule: the place, from 0.
+            rule: the position, from 0.
             plan: an earlier plan of these faults, by default the one in force.
         """
         plan = plan or self._injector.own_plan
@@ -251,7 +266,7 @@ class Faults:
         return sum(met(plan.rules[rule], each, plan) for each in self._elsewhere())
 
     def assert_all_fired(self) -> None:
-        """Fail, with the AssertionError RuleNotMatched, when a rule injected nothing; it says what was near."""
+        """Fail, with the AssertionError RuleNotMatched, when a rule injected nothing; the message names the nearest request."""
         self._verdicts.assert_all_fired()
 
     @property
@@ -262,12 +277,12 @@ class Faults:
     def call(self, name: str) -> NamedCall:
         """A context manager, also `async with`, around one call of the test.
 
-        At its end the call is known to be over, and whether its caller saw an error: a journal alone does not tell.
+        At its end it is known that the call is over, and whether its caller saw an error; a journal alone does not show that.
         """
         return self._verdicts.call(name)
 
     def findings(self, *, profile: Profile | str | None = None) -> list[Finding]:
-        """What every check says of the client, the worst first; the calls so far count as finished.
+        """The findings of every check, the worst first; the calls so far count as finished.
 
         Args:
             profile: the client's promises: a name, or the path of a TOML file; by default the user agent chooses it.
@@ -285,25 +300,53 @@ class Faults:
         require: str | Collection[str] = (),
         strict: bool = False,
     ) -> None:
-        """Fail when a check says FAIL. What cannot be decided is no failure, unless it is required; `findings()` has it.
+        """Fail when a check says FAIL. An undecided check is not a failure, unless it is required; `findings()` has it.
+
+        If no check at all could be decided, it warns once (a `PytestWarning` in a test, otherwise a `UserWarning`).
 
         Args:
-            profile: as for `findings()`; None: the client's user agent says.
+            profile: as for `findings()`; None: the client's user agent chooses it.
             ignore: checks that do not count, such as `jitter` or `retry-after: date`; one, or several.
-            require: checks that must be decided, likewise; or `all`.
+            require: checks that must be decided; one, or several, or `all`.
             strict: whether WARN counts as well.
 
         Raises:
-            RetryAssertionError: an AssertionError that names each finding, and the requests that show it; or what was
-                not decided; or no request was seen.
+            RetryAssertionError: an AssertionError that names each finding, and the requests that show it; or the checks
+                that were not decided; or no request was seen.
             ConfigurationError: there is no such profile, or no such check to ignore or to require.
         """
         __tracebackhide__ = True
         self._verdicts.assert_retries(profile, ignore, require, strict=strict)
 
+    def __call__(self, decorated: Decorated) -> Decorated:
+        """Put these faults around each call of a function, or of each test method of a class, from zero each time.
+
+        Raises:
+            ConfigurationError: it is a class without a test method.
+        """
+        from faultinject.testing.decorating import decorate
+
+        made: Decorated = decorate(
+            decorated, lambda: Faults(self._scenario, seed=self.seed, test=self._test, alone=True)
+        )
+        return made
+
+    @property
+    def _scenario(self) -> Scenario:
+        """What each block begins with, whatever was added or cleared in an earlier one."""
+        return self._injector.scenario if self._entered_with is None else self._entered_with
+
     def __enter__(self) -> Faults:
         for each in unwrapped.reach:
             each()
+        if self._in_force:
+            self._outer.append(
+                (self._injector, self._verdicts, self._counts, self._entered, self._generations)
+            )
+        if self._entered_with is None:
+            self._entered_with = self._injector.scenario
+        else:
+            self._make(self._entered_with, self.seed)
         self._entered = instances.entered()
         self._in_force = True
         self._verdicts.begin()
@@ -321,10 +364,17 @@ class Faults:
         self._in_force = False
         if self._session is not None:
             self._session.publish(Scenario([]), self.seed, in_force=False)
-        if error is None:
-            self._tell_failures()
-            if self._alone:
-                self._tell_blindness()
+        try:
+            if error is None:
+                self._tell_failures()
+                if self._alone:
+                    self._tell_blindness()
+        finally:
+            if self._outer:
+                self._injector, self._verdicts, self._counts, self._entered, self._generations = (
+                    self._outer.pop()
+                )
+                self._in_force = True
 
     def _tell_blindness(self) -> None:
         """Fail where there was nothing that could have seen a request: such a block does nothing, whatever the code does.

@@ -35,7 +35,7 @@ class RunFaults(Faults):
         beside: the other rules.
         seed: of all of them.
         test: a function to the id of the running test, for the journal.
-        session: where other processes learn of it, or None.
+        session: the session from which other processes get it, or None.
         end: ends a run that makes many more.
 
     Attributes:
@@ -102,25 +102,26 @@ class Exploration:
     """All runs of some code under test; iterate over it, and run the code in `with run:`.
 
     Args:
-        faults: what the user wrote.
+        faults: the user's rules.
         bounds: how far it goes.
-        beside: rules that stand beside the scenario of every run.
+        beside: rules that are added to the scenario of every run.
         test: a function to the id of the running test, for the journal.
-        session: where other processes learn of its faults, or None.
+        session: the session from which other processes get its faults, or None.
         end: ends a run that makes many more requests.
-        wording: how it spells what the reader is to write; None: as in Python.
-        crashing: how a program is killed and run again; None: none is.
-        vendor: whose way of reading requests is taken where no fault has a vendor; None: plain HTTP.
-        only: the text of the one scenario that is to be run; empty: all of them.
-        within: seconds that a run of a program may take; None: many times what one without faults takes. Where programs are
-            killed, `crashing` says both.
-        inconclusive: why the run that has just ended is inconclusive; empty where it is not. None: none is.
+        wording: how it spells rules for the reader; None: as in Python.
+        crashing: how a program is killed and run again; None: no program is.
+        vendor: the vendor that reads requests if no fault has one; None: plain HTTP.
+        only: the text of the only scenario to run; empty: all of them.
+        within: seconds that a run of a program may take; None: many times the time of a run without faults. If programs
+            are killed, `crashing` has both.
+        inconclusive: returns why the run that has just ended is inconclusive; empty if it is not. None: no run is.
 
     Attributes:
         seconds: how long it took so far.
-        begun: whether a run was begun.
-        over: whether the last one was made.
-        met: the places of those rules beside it whose conditions a request met.
+        wording: how it spells what the reader is to write.
+        begun: whether a run has begun.
+        over: whether the last run is done.
+        met: the positions of the added rules that matched a request.
     """
 
     def __init__(
@@ -161,7 +162,7 @@ class Exploration:
         self._test = test
         self._session = session
         self._end = end
-        self._wording = wording
+        self.wording = wording
         self._began = time.monotonic()
 
     @property
@@ -170,17 +171,17 @@ class Exploration:
         return self.sweep.finished
 
     def report(self) -> str:
-        """What was found, in words."""
+        """The findings, in words."""
         from faultinject.testing.exploration.report import report
 
-        return report(self.sweep, self.seconds, self._wording)
+        return report(self.sweep, self.seconds, self.wording)
 
     def to_json(self) -> str:
-        """What was found, as JSON."""
+        """The findings, as JSON."""
         from faultinject.rules.printed_json import json_text
         from faultinject.testing.exploration.report import as_data
 
-        return json_text(as_data(self.sweep, self.seconds, self._wording), 2)
+        return json_text(as_data(self.sweep, self.seconds, self.wording), 2)
 
     def __iter__(self) -> Iterator[Run]:
         self.begun = True
@@ -211,13 +212,13 @@ class Exploration:
         error: BaseException | None,
         seconds: float,
     ) -> FinishedRun:
-        """Note what came of a run."""
+        """Record the result of a run."""
         self.met |= faults.met
         self.seconds = time.monotonic() - self._began
         return self.sweep.record(faults.names, outcomes, error, seconds, faults.windows, faults.aftermath)
 
     def is_inconclusive(self) -> bool:
-        """Whether the run that has just ended is inconclusive, and has to be made again.
+        """Whether the run that has just ended is inconclusive, and must be repeated.
 
         Raises:
             ExplorationFailed: it is the third one in a row.
@@ -232,7 +233,7 @@ class Exploration:
         """The verdict at the end.
 
         Raises:
-            ExplorationFailed: a run failed, or the sweep is no proof.
+            ExplorationFailed: a run failed, or the sweep is incomplete.
         """
         from faultinject.testing.exploration.report import groups, incomplete
 
@@ -247,11 +248,11 @@ class Run:
     """One run of the code under test.
 
     Attributes:
-        scenario: what is injected.
-        requests: the requests that were made; known afterwards.
-        error: what the code raised, or None.
+        scenario: the faults of the run.
+        requests: its requests; known after the run.
+        error: the exception of the code, or None.
         left: whether it is over.
-        faults: what is in force in it.
+        faults: the faults in force in it.
     """
 
     def __init__(self, exploration: Exploration, scenario: Scenario) -> None:

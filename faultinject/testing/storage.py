@@ -7,7 +7,7 @@ import time
 
 from faultinject.adapters.wsgi import wrap
 from faultinject.exceptions import ConfigurationError, FaultInjectError
-from faultinject.injector.injector import Injector
+from faultinject.injector.own import OwnInjector
 from faultinject.rules.environment import read_environment
 from faultinject.rules.scenario import Scenario
 from faultinject.server.connections import Server
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 class Storage:
     """An object store on a free port of loopback, in a thread of this process.
 
-    `faultinject_store("cos")` gives it. The marker, `inject()`, `faults` and exploration reach its requests; without
-    any of them they pass.
+    `faultinject_store("cos")` returns it. The marker, `inject()`, `faults` and exploration reach its requests; without
+    any of them all requests pass.
 
     Args:
-        vendor: whose dialect it speaks.
+        vendor: the vendor whose API it speaks.
     """
 
     def __init__(self, vendor: str) -> None:
@@ -36,17 +36,17 @@ class Storage:
         self._vendor = vendor
         self.app = ResettableStore(vendor, endpoints=settings.endpoints)
         # Settings of the environment belong to those who inject, not to the place where it happens.
-        self._server = Server(wrap(self.app, Injector(Scenario([]), environ={})))
+        self._server = Server(wrap(self.app, OwnInjector(Scenario([]), environ={})))
         self._server.start()
 
     @property
     def vendor(self) -> str:
-        """Whose dialect it speaks, such as `cos`."""
+        """The vendor whose API it speaks, such as `cos`."""
         return self._vendor
 
     @property
     def url(self) -> str:
-        """Where it is, such as `http://127.0.0.1:40123`, without a slash at the end."""
+        """Its URL, such as `http://127.0.0.1:40123`, without a slash at the end."""
         return self._server.url
 
     @property
@@ -66,7 +66,7 @@ class Storage:
 
     @property
     def client_kwargs(self) -> dict[str, Any]:
-        """What `client` takes: the address and credentials, of which none is checked. A new dict each time.
+        """The arguments of `client`: the address and credentials, which are not checked. A new dict each time.
 
         Raises:
             MissingExtra: it holds an object of the vendor's SDK, which is not installed.
@@ -78,7 +78,7 @@ class Storage:
             raise error.with_traceback(None) from None
 
     def reset(self) -> None:
-        """Put back what it held when the test began: what fixtures of wider scope have stored, else nothing.
+        """Restore the contents from the beginning of the test: the objects of fixtures of wider scope, or nothing.
 
         The fixture does so at the end of each test; a loop of `faults.explore()` needs it at the beginning of each run.
         """
@@ -93,7 +93,7 @@ class Storage:
 
 
 class StorageFactory:
-    """What the fixture `faultinject_store` is: a function from a vendor to its store, one for each vendor and session."""
+    """The type of the fixture `faultinject_store`: a function from a vendor to its store, one for each vendor and session."""
 
     def __init__(self) -> None:
         self._started: dict[str, Storage] = {}

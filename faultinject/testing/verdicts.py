@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+import warnings
 from contextvars import ContextVar
 
 from faultinject.engine.snapshot import LONGEST_TEXT
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from faultinject.audit.findings import Finding
-    from faultinject.audit.judge import Judgement
+    from faultinject.audit.judging import Judgement
     from faultinject.audit.profiles import Profile
     from faultinject.engine.journal_entry import Outcome
     from faultinject.injector.injector import Injector
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
             """What happened to each request, in order."""
 
         def matched(self, rule: int) -> int:
-            """How many requests met a rule's conditions, by its place among the rules."""
+            """How many requests met a rule's conditions, by its position among the rules."""
 
 
 LONGEST = 200
@@ -48,6 +50,9 @@ EXAMPLES = 3
 """Calls that are shown of a finding."""
 DROPPED = "no longer in memory"
 """Why requests are not judged that the ring of the journal has dropped."""
+
+REQUIRE = "To make the test fail instead, say what has to be decided, for example require='retries'."
+"""What to do where an assertion has decided nothing."""
 
 _within: ContextVar[tuple[float, ...]] = ContextVar("faultinject_within", default=())
 """When the named calls began that this thread or task is in, the outermost first."""
@@ -64,6 +69,7 @@ class Verdicts:
         self._named: list[CallWindow] = []
         self._blocks: list[CallWindow] = []
         self._began: float | None = None
+        self._warned = False
 
     @property
     def windows(self) -> list[CallWindow]:
@@ -100,8 +106,8 @@ class Verdicts:
         ignore: str | Collection[str] = (),
         require: str | Collection[str] = (),
     ) -> Judgement:
-        """What the audit says of them; who asks for it has got what was asked for."""
-        from faultinject.audit.judge import judge
+        """The judgement of the calls so far."""
+        from faultinject.audit.judging import judge
         from faultinject.journal.reading import of_outcomes
 
         dropped = self._faults.injector.journal.dropped
@@ -136,6 +142,12 @@ class Verdicts:
             lines += _unanswered(missing)
         if lines:
             raise RetryAssertionError("\n".join(lines))
+        conclusion = judgement.conclusion
+        if conclusion.result == "undecided" and not self._warned:
+            self._warned = True
+            # In a test it is what pytest and its plugins warn by: filters that name it hold, and `-W error` makes it fail.
+            category = getattr(sys.modules.get("pytest"), "PytestWarning", UserWarning)
+            warnings.warn(f"assert_retries(): {conclusion.sentence} {REQUIRE}", category, stacklevel=3)
 
     def assert_all_fired(self) -> None:
         """Fail when a rule injected nothing.
@@ -177,12 +189,12 @@ class Verdicts:
 
 
 class NamedCall:
-    """A call that the test itself names: when it is left, it is known to be over, and what came of it.
+    """A call that the test itself names: when the block is left, the call is over, and its result is known.
 
     Attributes:
-        name: what the test calls it.
+        name: its name in the test.
         returned: whether it came to its end (True) or raised (False); None before.
-        error: what it raised, in one line.
+        error: the error that it raised, in one line.
     """
 
     def __init__(self, name: str, tell: list[CallWindow], test: str | None) -> None:
@@ -232,34 +244,32 @@ class NamedCall:
 
 
 def _said(wrong: Sequence[Finding], judgement: Judgement, outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Each finding, and the requests that show it by their numbers in the order of arrival."""
+    """What is so, the requests that show it by their numbers in the order of arrival, and what to do; the worst finding first."""
     from faultinject.audit.findings import SIGNS
     from faultinject.audit.reports import sentences
-    from faultinject.engine.journal_entry import quoted
+    from faultinject.audit.reports.content import merged, told
 
     numbers = {(each.pid, each.seq): number for number, each in enumerate(outcomes, 1)}
-    checks = len(judgement.findings)
-    dropped = judgement.skipped.get(DROPPED)
-    gone = f"; {dropped} requests are {DROPPED}" if dropped else ""
-    yield f"{len(wrong)} of {checks} checks found a problem (profile {judgement.profile.name}{gone})"
-    for finding in sentences.merged(wrong):
-        head = f"{SIGNS[finding.verdict]} {sentences.subject_of(finding)}: {sentences.measured(finding)}"
-        yield f"{head} ({quoted(finding.reference)})"
+    for finding in merged(wrong):
+        said = told(finding)
+        yield f"{SIGNS[said.verdict]} {said.so}"
         for call in finding.calls[:EXAMPLES]:
             shown = [numbers[each.pid, each.seq] for each in call.attempts]
             yield f"    {_requests(shown)}: {sentences.story(call)}"
+        yield f"    → {said.action}"
+    if dropped := judgement.skipped.get(DROPPED):
+        yield f"{dropped} requests are {DROPPED}"
 
 
 def _unanswered(missing: Mapping[str, Finding | None]) -> Iterator[str]:
     """The checks that were required and not decided, and what would decide them."""
     from faultinject.audit.findings import INCONCLUSIVE, SIGNS
-    from faultinject.audit.reports import sentences
+    from faultinject.audit.reports.content import undecided
     from faultinject.engine.journal_entry import quoted
 
     yield f"required but not decided: {quoted(', '.join(missing))}"
-    for finding in missing.values():
-        if finding is not None:
-            yield f"{SIGNS[INCONCLUSIVE]} {sentences.subject_of(finding)}: {sentences.measured(finding)}"
+    for reason in undecided([each for each in missing.values() if each is not None]):
+        yield f"{SIGNS[INCONCLUSIVE]} {reason}"
 
 
 def _requests(numbers: Sequence[int]) -> str:

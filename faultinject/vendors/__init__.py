@@ -1,4 +1,4 @@
-"""The catalogue: what each storage vendor documents about its errors. Data only, no I/O but its own files.
+"""The catalogue: each storage vendor's documented errors. Data only, no I/O but its own files.
 
 A vendor is a folder: `errors.csv`, an envelope template and a `vendor.py` that binds them. One that is added here is a
 vendor, and so is one in another package whose entry point in the group `faultinject.vendors` names it; nothing else has to
@@ -8,6 +8,7 @@ know.
 from __future__ import annotations
 
 from faultinject.exceptions import ConfigurationError, UnknownVendor
+from faultinject.faces import face
 from faultinject.registry import Registry
 
 TYPE_CHECKING = False
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from faultinject.vendors.vendor import Vendor
 
 __all__ = ["find", "get", "names"]
+
+__getattr__, _ = face(__name__, compile_value="template_values", operations_of="operations")
 
 ALSO_CALLED = {
     "aliyun": "alibaba",

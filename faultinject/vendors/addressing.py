@@ -27,7 +27,7 @@ class Addressing:
     """One way to read bucket, key and operation out of a request.
 
     Args:
-        vendor: whose endpoints, addresses and operations count; None for the S3 way.
+        vendor: whose endpoints, addresses and operations count; None: requests are read as S3 reads them.
         endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`), which come first.
 
     Attributes:
@@ -43,13 +43,14 @@ class Addressing:
         self.s3 = self.vendor is None or self.vendor.addressing == "s3"
         self._hosts: dict[str, str | None] = {}
         self._operations: Operations | None = None
-        self._read: TargetReader = s3
+        self._read: TargetReader = s3_decoding
         if self.vendor is not None:
             if not self.s3:
                 self._read = reader(self.vendor, self.endpoints, lambda: self.operations)
-            elif not self.vendor.keeps_slashes:
-                reserved = self.vendor.reserved
-                self._read = _sparing(s3_decoding, reserved) if reserved else s3_decoding
+            elif self.vendor.keeps_slashes:
+                self._read = s3
+            elif reserved := self.vendor.reserved:
+                self._read = _sparing(s3_decoding, reserved)
 
     @property
     def operations(self) -> Operations:
@@ -69,6 +70,11 @@ class Addressing:
         found = request.place = self._read(request, named)
         request.read_by = self
         return found
+
+    def keys(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """How patterns of keys read to this vendor: where an encoded slash is one, in a pattern too."""
+        kept = self.vendor is not None and self.vendor.keeps_slashes
+        return tuple(texts) if kept else tuple(each.replace("%2F", "/") for each in texts)
 
     def level(self, request: Readable) -> str:
         """What the address names: `service`, `bucket` and `object` for S3 and its relatives."""
@@ -111,7 +117,7 @@ class Addressing:
 
 
 def s3(request: Readable, named: str | None) -> Target:
-    """Bucket and key the S3 way; nothing is decoded, merged or removed."""
+    """Bucket and key of an S3 request; nothing is decoded, merged or removed."""
     below = request.below
     if below[:1] != "/" and below:
         return OTHER  # such as `OPTIONS *`
@@ -124,7 +130,7 @@ def s3(request: Readable, named: str | None) -> Target:
 
 
 def s3_decoding(request: Readable, named: str | None) -> Target:
-    """The same for a vendor that reads `a%2Fb` as the key `a/b`."""
+    """The same for S3, and all who read `a%2Fb` as the key `a/b` as it does."""
     level, bucket, key, rest = s3(request, named)
     return (
         (level, bucket, key.replace("%2F", "/"), rest) if key and "%2F" in key else (level, bucket, key, rest)

@@ -21,20 +21,22 @@ class AwsChunks:
     r"""Takes such a body apart as it comes, and keeps no more of it than one line.
 
     `SIZE[;chunk-signature=...]`, as many bytes, and so on, then a chunk of size 0, trailers and an empty line. Signatures
-    and trailers are read and not checked.
+    are read and not checked.
 
     >>> AwsChunks().feed(b"5;chunk-signature=0b\r\nhello\r\n0;chunk-signature=1c\r\n\r\n")
     [b'hello']
 
     Attributes:
         state: what comes next; `broken` where something else has come, and nothing is read any more.
+        checksum: the trailer `x-amz-checksum-…: VALUE`, or empty.
     """
 
-    __slots__ = ("_kept", "_left", "state")
+    __slots__ = ("_kept", "_left", "checksum", "state")
 
     def __init__(self) -> None:
         self._kept = b""
         self._left = 0
+        self.checksum = b""
         self.state: State = "size"
 
     def feed(self, piece: bytes) -> list[bytes]:
@@ -71,5 +73,7 @@ class AwsChunks:
         if self.state == "data":
             return "broken" if line else "size"
         if line:
+            if line.lower().startswith(b"x-amz-checksum-"):
+                self.checksum = line
             return "trailer" if b":" in line else "broken"
         return "nothing"

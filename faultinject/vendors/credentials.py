@@ -16,6 +16,19 @@ _IDS = frozenset(
     "AWSAccessKeyId q-ak access_key_id AccessKey OSSAccessKeyId AccessKeyId GoogleAccessId".split()
 )
 _CREDENTIALS = frozenset("X-Amz-Credential X-Goog-Credential X-Tos-Credential x-oss-credential".split())
+_DATES = ("q-sign-time=", "X-Amz-Date=", "X-Goog-Date=", "X-Tos-Date=", "x-oss-date=")
+"""What stands before the time in an Authorization header of COS and in presigned queries."""
+_EXPIRIES = {
+    "&Signature=": "&Expires=",
+    "&sig=": "&se=",
+    "&signature=": "&expires=",
+    "&temp_url_sig=": "&temp_url_expires=",
+    "&token=": "&e=",
+}
+"""What stands before the signature of presigned queries that tell only when they expire, and before that time: of AWS and its
+relatives, of Azure, QingStor, Swift and Kodo."""
+SIGNED_AT = "x-amz-date x-ms-date x-goog-date x-oss-date x-obs-date x-tos-date x-bce-date date".split()
+"""The headers that say when a request was signed, the one that counts first."""
 _marked: Callable[[str], Match[str] | None] | None = None
 _LONGEST = 2048
 
@@ -37,6 +50,39 @@ def key_id(authorization: str) -> str | None:
     # https://cloud.baidu.com/doc/Reference/s/Njwvz1wot
     version, _, rest = authorization.partition("/")
     return _first_word(rest) if version[:9] == "bce-auth-" else None
+
+
+def signed(text: str) -> tuple[str | None, str | None]:
+    """When a request says that it was signed, or else expires, and for which region, in an Authorization header or a query.
+
+    >>> signed("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261120/eu-west-1/s3/aws4_request, Signature=00")
+    (None, 'eu-west-1')
+    >>> signed("X-Amz-Credential=AKIDEXAMPLE%2F20261120%2Feu-west-1%2Fs3%2Faws4_request&X-Amz-Date=20261120T120000Z")
+    ('20261120T120000Z', 'eu-west-1')
+    >>> signed("q-sign-algorithm=sha1&q-ak=AKIDEXAMPLE&q-sign-time=1795176000;1795179600&q-signature=00")
+    ('1795176000', None)
+    >>> signed("sv=2024-11-04&se=2026-11-20T12%3A00%3A00Z&sr=b&sp=r&sig=00")
+    ('2026-11-20T12:00:00Z', None)
+    """
+    date = next((found for each in _DATES if (found := _behind(text, each))), None) or _expiry(f"&{text}")
+    scope = _behind(text, "redential=", "&, ").replace("%2F", "/").replace("%2f", "/").split("/")
+    return date, scope[2] if len(scope) > 4 else None
+
+
+def _expiry(query: str) -> str | None:
+    """When a presigned query expires; of Baidu BOS, whose signature has its time in it, when it was made."""
+    begins = _behind(query, "&authorization=bce-auth-v1").replace("%2F", "/").split("/")
+    if len(begins) > 2:
+        return begins[2].replace("%3A", ":")
+    found = next((expiry for mark, expiry in _EXPIRIES.items() if mark in query), "")
+    return (found and _behind(query, found).replace("%3A", ":")) or None
+
+
+def _behind(text: str, mark: str, ends: str = "&,; ") -> str:
+    text = text.partition(mark)[2][:_LONGEST]
+    for end in ends:
+        text = text.partition(end)[0]
+    return text
 
 
 def _first_word(text: str) -> str | None:

@@ -27,6 +27,7 @@ FIELDS = (
     "where",
     "where_words",
     "where_source",
+    "usual",
 )
 CATEGORIES = (
     "throttle",
@@ -41,7 +42,7 @@ CATEGORIES = (
 )
 
 
-AGAIN = ("after-authorize", "after-refresh", "with-care", "new-session", "query-first")
+AGAIN = ("after-authorize", "after-refresh", "with-care", "new-session", "query-first", "after-signing")
 """What a document can demand before a client sends an error's request again."""
 
 
@@ -52,24 +53,28 @@ class DocumentedError:
         vendor: the vendor's id.
         code: the error code, byte for byte as documented.
         variant: 1 for the first row of that code, 2 for the second, and so on.
-        status: the documented HTTP status, or None where the document gives none.
+        status: the documented HTTP status, or None if the document gives none.
         message: the English message that goes on the wire.
         message_source: `wire` (seen in a real answer), `doc` (documented) or `derived` (our plain rendering).
         description: the document's own text.
-        note: what is peculiar about the row (a repaired cell, a remark of the document), or empty.
-        retryable: `yes` (the document says to try again, or to slow down; where it is silent, the protocol that the
-            vendor speaks), `no` (it says that a later try must be another request) or `unstated`.
+        note: a peculiarity of the row (a repaired cell, a remark of the document), or empty.
+        retryable: `yes` (the document says to try again, or to slow down; where it is silent, the vendor's own current
+            SDKs do, or the protocol that the vendor speaks), `no` (it says that a later try must be another request) or
+            `unstated`.
         retryable_words: the words of message, description or note that say so, or empty.
         category: one of throttle, server, auth, not-found, conflict, precondition, limit, request, redirect.
         source: the document.
         row: the row's number in the document's table, from 1.
-        reason: the vendor's own reason phrase, or empty where it is the standard one.
-        form: which of the vendor's envelopes it comes in; empty for the usual one.
-        unverified: whether no document or wire sample was at hand to confirm it; the note says why.
-        again: what the document demands before a client sends the request again: to authorize anew (`after-authorize`), to
-            renew its credentials (`after-refresh`), to check what it conflicts with (`with-care`), to begin its upload or
-            session anew (`new-session`), to query the state first (`query-first`). Empty where it demands nothing. A
-            client that does so and sends the request again is right by the document, retryable or not.
+        reason: the vendor's own reason phrase, or empty for the standard one.
+        form: its envelope among the vendor's; empty for the usual one.
+        unverified: whether no document or wire sample confirms it; the note says why.
+        again: what the document demands before a client sends the request again: to authorize again
+            (`after-authorize`), to renew its credentials (`after-refresh`), to check what it conflicts with
+            (`with-care`), to begin a new upload or session (`new-session`), to query the state first (`query-first`),
+            to sign the request again with the right time (`after-signing`). Empty if it demands nothing. A client that
+            does so and sends the request again follows the document, retryable or not.
+        usual: whether the bare code names this row: the row that clients get most often, which the table marks,
+            otherwise the first.
     """
 
     __slots__ = FIELDS
@@ -94,6 +99,7 @@ class DocumentedError:
     where: str
     where_words: str
     where_source: str
+    usual: bool
 
     def __init__(self, **fields: object) -> None:
         for name in FIELDS:
@@ -106,9 +112,13 @@ class DocumentedError:
 
     @property
     def label(self) -> str:
-        """The code, with `_` for a blank, and `/2` and so on behind it from the second row on."""
-        code = self.code.replace(" ", "_")
-        return code if self.variant == 1 else f"{code}/{self.variant}"
+        """The code, with `_` for a blank; a row that is not the usual one has its number after it: `BucketNotEmpty/2`."""
+        return self.code.replace(" ", "_") if self.usual else self.numbered
+
+    @property
+    def numbered(self) -> str:
+        """The code with the number of the row, also for the usual one: `BucketNotEmpty/1`."""
+        return f"{self.code.replace(' ', '_')}/{self.variant}"
 
     def to_dict(self) -> dict[str, object]:
         """The row as plain data, in the order of the fields."""
@@ -129,6 +139,7 @@ def load_errors(vendor: str, text: str, where: str = "") -> list[DocumentedError
     from _csv import reader  # `csv` itself would load `re`
 
     seen: dict[str, int] = {}
+    usual: dict[str, DocumentedError] = {}
     places = {label: said for label, *said in list(reader(where.splitlines()))[1:]}
     rows = []
     lines = reader(text.splitlines())
@@ -145,9 +156,16 @@ def load_errors(vendor: str, text: str, where: str = "") -> list[DocumentedError
         fields["unverified"] = fields.get("unverified") == "yes"
         fields["again"] = fields.get("again", "")
         fields["where"] = fields["where_words"] = fields["where_source"] = ""
+        marked = fields.get("usual") == "yes"
+        fields["usual"] = False
         row = DocumentedError(**fields)
-        row.where, row.where_words, row.where_source = places.get(row.label, ("", "", ""))
+        if marked or code not in usual:
+            usual[code] = row
         rows.append(row)
+    for row in usual.values():
+        row.usual = True
+    for row in rows:
+        row.where, row.where_words, row.where_source = places.get(row.label, ("", "", ""))
     return rows
 
 
@@ -159,7 +177,7 @@ class Extra:
     """One line of an `extras.csv`.
 
     Attributes:
-        codes: what it belongs to: `*` for all, statuses, codes, labels such as `InvalidRequest/2`, and envelopes:
+        codes: what it belongs to: `*` for all, statuses, codes, single rows such as `InvalidRequest/2`, and envelopes:
             `form:html`, and `form:usual`, the one without a name; none of those behind a `!`.
         place: one of PLACES.
         name: the child's or header's.
@@ -179,10 +197,10 @@ class Extra:
 
     def belongs_to(self, row: DocumentedError, status: int, asked: str = "") -> bool:
         """Whether an answer of that row, sent with that status in the form that is asked for, carries it."""
-        if not self._never.isdisjoint((row.code, row.label)):
+        if not self._never.isdisjoint((row.code, row.label, row.numbered)):
             return False
         form = f"form:{asked or row.form or 'usual'}"
-        return not self.codes.isdisjoint(("*", str(status), row.code, row.label, form))
+        return not self.codes.isdisjoint(("*", str(status), row.code, row.label, row.numbered, form))
 
 
 def load_extras(text: str) -> tuple[Extra, ...]:

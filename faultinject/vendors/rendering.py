@@ -95,7 +95,13 @@ class Rendering:
         self.fill: Fill | None = self._envelope.fill if only else None
 
     def render(
-        self, request: StorageRequest, reading: Addressing, resource: str, ids: Mapping[str, str], now: float
+        self,
+        request: StorageRequest,
+        reading: Addressing,
+        resource: str,
+        ids: Mapping[str, str],
+        now: float,
+        size: int | None = None,
     ) -> tuple[bytes, Headers]:
         """The body, also for HEAD, and the headers that the vendor adds to the usual ones.
 
@@ -105,6 +111,7 @@ class Rendering:
             resource: the resource that the envelope names.
             ids: the answer's ids by name.
             now: unix seconds.
+            size: bytes of the object that is asked for, where they are known.
         """
         envelope = self._envelope
         if self.fill is not None:
@@ -122,6 +129,7 @@ class Rendering:
             ids=ids,
             now=now,
             said=self._said,
+            size=size,
         )
         escape, child = self._escape, self._child
         more = {name: escape(value(given) or "") for name, value in self._open}
@@ -154,6 +162,7 @@ def answer(
     entropy: bytes,
     now: float,
     message: str | None = None,
+    size: int | None = None,
 ) -> tuple[str, Headers, bytes]:
     """A vendor's whole answer of one error: the status line, the headers, and the body, also for HEAD.
 
@@ -165,6 +174,7 @@ def answer(
         entropy: 64 bytes that the ids are made from.
         now: unix seconds.
         message: instead of the documented one.
+        size: bytes of the object that is asked for, where they are known.
     """
     status = row.status
     assert status is not None
@@ -174,7 +184,7 @@ def answer(
     resource = ""
     if vendor.resource is not None:
         resource = vendor.resource(*reading.read_address(request), request.raw_path)
-    body, more = made.render(request, reading, resource, ids, now)
+    body, more = made.render(request, reading, resource, ids, now, size)
     headers = [("Content-Type", made.content_type)] if made.content_type else []
     headers.append(("Content-Length", str(len(body))))
     if made.bare_head and request.method.upper() == "HEAD":

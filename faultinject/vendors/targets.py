@@ -5,9 +5,9 @@
 first segment is the bucket (path style). A request alone does not tell which is meant: behind a domain of your own
 `photos.example.com/cat.jpg` is read as bucket `cat.jpg` until `FAULTINJECT_ENDPOINT=example.com` says that what stands
 before it is a bucket. An encoded slash stays `%2F` in the key of a vendor that keeps it apart from `/`
-(`Vendor.keeps_slashes`), and without a vendor. A path whose first segment is empty, or is one that the server keeps for
-itself (`Vendor.reserved`), is about no bucket, and about no service either; no path at all is `/`, as an app is asked at
-its own mount point (https://peps.python.org/pep-3333/#environ-variables).
+(`Vendor.keeps_slashes`). A path whose first segment is empty, or is one that the server keeps for itself
+(`Vendor.reserved`), is about no bucket, and about no service either; no path at all is `/`, as an app is asked at its own
+mount point (https://peps.python.org/pep-3333/#environ-variables).
 
 `azure`: account, container, blob. The account stands in the Host, or is the first segment where the Host can hold none:
 an IP address, a name without dots, an endpoint itself. A single segment names a container when the query says
@@ -121,7 +121,7 @@ def can_name(level: str) -> tuple[bool, bool]:
 
 
 def reader(vendor: Vendor, endpoints: tuple[str, ...], operations: Callable[[], Operations]) -> TargetReader:
-    """How a vendor has places in its addresses, where that is not the S3 way.
+    """How a vendor has places in its addresses, where it is not S3's.
 
     Args:
         vendor: whose.

@@ -33,11 +33,13 @@ class RenderContext:
         resource: the resource that the envelope names.
         ids: the answer's ids by name.
         now: unix seconds.
+        size: bytes of the object that is asked for, where they are known; or None.
         body: the whole body; empty until it is made.
     """
 
     __slots__ = (
         "body", "code", "ids", "message", "now", "reading", "reason", "request", "resource", "said",
+        "size",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +54,7 @@ class RenderContext:
         ids: Mapping[str, str],
         now: float,
         said: str | None = None,
+        size: int | None = None,
     ) -> None:
         self.request = request
         self.reading = reading
@@ -62,6 +65,7 @@ class RenderContext:
         self.ids = ids
         self.now = now
         self.said = said
+        self.size = size
         self.body = b""
 
 
@@ -275,6 +279,7 @@ SOURCES: dict[str, Source] = {
     "location": _location,
     "realm": realm,
     "length": _length,
+    "object-size": lambda given: None if given.size is None else str(given.size),
     "time.iso": lambda given: f"{iso(given.now)}Z",
     "time.iso-ms": lambda given: f"{iso(given.now)}.{int(given.now % 1 * 1000):03}Z",
     "time.http": lambda given: http_date(given.now),

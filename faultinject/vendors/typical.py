@@ -20,7 +20,7 @@ class Kind:
     """One kind of failure.
 
     Attributes:
-        codes: what most services call it, without `_` and in lower case; an earlier one stands above a later.
+        codes: what most services call it, without `_` and in lower case; an earlier one overrides a later.
         fits: whether a row is of this kind at all.
     """
 

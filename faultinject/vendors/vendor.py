@@ -39,7 +39,7 @@ RETRY_AFTER = ("seconds", "date")
 
 
 class Vendor:
-    """A storage service and everything that its errors look like on the wire.
+    """A storage service and the exact form of its errors on the wire.
 
     Args:
         id: the id in rules (`cos`, `qiniu-mix`).
@@ -51,35 +51,37 @@ class Vendor:
         id_headers: pairs of a header's name and the name of the id that it carries.
         make_ids: from 64 bytes of entropy and unix seconds to the ids of one answer, by name; the main one is
             `request_id`. None: the vendor's answers carry no id.
-        resource: from bucket, key and raw path to the envelope's resource; None where it has none.
-        endpoints: host suffixes below which the first labels are a bucket, the most specific first; `*` stands
-            for one label, at the end of a label for its rest.
-        addressing: how requests are read as bucket and key: `s3`, `gcs`, `azure`, `b2`, `swift` or `kodo`; None for
-            no storage vendor.
-        prefix: what the names of its own headers begin with.
-        keeps_slashes: whether `%2F` in a path is no slash of the key.
+        resource: from bucket, key and raw path to the envelope's resource; None if it has none.
+        endpoints: host suffixes below which the first labels are a bucket, the most specific first; `*` stands for one
+            label, at the end of a label for its rest.
+        addressing: how requests are read as bucket and key: `s3`, `gcs`, `azure`, `b2`, `swift` or `kodo`; None for no
+            storage vendor.
+        prefix: the prefix of its own headers' names.
+        keeps_slashes: whether `%2F` in a path is not a slash of the key.
         reserved: names that the server keeps for itself as the first segment of paths: no bucket has one. For vendors
             of addressing `s3` that do not keep slashes.
-        operations: the tables of its operations, below this package, or `acme:operations.csv` of another; a later one
-            stands above an earlier.
+        operations: the tables of its operations, below this package, or `acme:operations.csv` of another package; a
+            later table overrides an earlier one.
         errors_in_200: the operations that are documented to answer 200 with an error in the body.
-        head: the headers of an error in the order in which they are seen on the wire.
-        bare_head: whether an answer to HEAD says nothing of the body: no Content-Type, and a Content-Length of 0.
-        server: the Server of the vendor's answers; empty where none is documented.
-        child: how one child of the envelope's `%(children)s` is written, with the holes `%(name)s` and `%(value)s`.
+        head: the headers of an error in their order on the wire.
+        bare_head: whether an answer to HEAD does not describe the body: no Content-Type, and a Content-Length of 0.
+        server: the Server of the vendor's answers; empty if none is documented.
+        child: the form of one child of the envelope's `%(children)s`, with the holes `%(name)s` and `%(value)s`.
         forms: other envelopes, by the name that a row calls them.
-        form_for: from a row, a request and the status that is sent to the name of the form that it comes in instead of
-            its own, or empty.
-        extras: the file in the vendor's folder that says what single codes carry beyond the envelope, if it has one.
-        reason: from a row and its message as it is sent to the reason phrase, where that is not the standard one; the
-            row's own stands above it.
-        hint: how the vendor asks to wait: `seconds`, `date` or the name of a header of its own.
-        hints: every way in which clients of the vendor may be asked to wait; by default both forms of Retry-After for
-            `seconds` and `date`, else the header of its own alone.
-        typical: by kind of failure (`KINDS` in `vendors/typical.py`) the label of the row that stands for it, where that
-            is not the one that its table suggests; empty: none does.
-        deletes: how it answers a request that deletes several objects, key by key; None where no error of a single key
-            is documented.
+        form_for: from a row, a request and the status that is sent to the name of another form than the row's own, or
+            empty.
+        extras: the file in the vendor's folder with the additions of single codes to the envelope, if it has one.
+        reason: from a row and its sent message to the reason phrase, if it is not the standard one; the row's own
+            overrides it.
+        hint: how the vendor asks to wait: `seconds`, `date` or the name of its own header.
+        hints: every way in which the vendor may ask clients to wait; by default both forms of Retry-After for `seconds`
+            and `date`, otherwise only its own header.
+        typical: by kind of failure (`KINDS` in `vendors/typical.py`) the label of its typical row, if it is not the row
+            that the table suggests; empty: there is none.
+        deletes: how it answers a request that deletes several objects, key by key; None if no error of a single key is
+            documented.
+        completes_again: whether it answers a repeated CompleteMultipartUpload as it answered the first, as long as the
+            object is the result of that upload; otherwise the upload no longer exists.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Vendor:
         hints: tuple[str, ...] = (),
         typical: Mapping[str, str] | None = None,
         deletes: Deletes | None = None,
+        completes_again: bool = False,
     ) -> None:
         self.id = id
         self.title = title
@@ -138,6 +141,7 @@ class Vendor:
         self.hints = hints or (RETRY_AFTER if hint in RETRY_AFTER else (hint,))
         self.typical = typical or {}
         self.deletes = deletes
+        self.completes_again = completes_again
         self._reason = reason
         self.package = package
         self._extras_file = extras
@@ -148,11 +152,11 @@ class Vendor:
 
     @property
     def template(self) -> bytes:
-        """The usual envelope as it stands in the vendor's folder."""
+        """The usual envelope from the vendor's folder."""
         return self.read_template(self.form)
 
     def read_template(self, form: Form) -> bytes:
-        """An envelope as it stands in the vendor's folder."""
+        """An envelope from the vendor's folder."""
         found = self._templates.get(form.template)
         if found is None:
             found = self._templates[form.template] = read(self.package, form.template)
@@ -163,19 +167,19 @@ class Vendor:
         return "" if self.form_for is None else self.form_for(row, request, status)
 
     def form_of(self, row: DocumentedError, asked: str = "") -> Form:
-        """The envelope of a row: the one that the request demands, else its own, else the usual one."""
+        """The envelope of a row: the one that the request demands, or its own, or the usual one."""
         name = asked or row.form
         return self.forms[name] if name else self.form
 
     @property
     def extras(self) -> tuple[Extra, ...]:
-        """What single codes carry beyond the envelope, in order."""
+        """The additions of single codes to the envelope, in order."""
         if self._extras is None:
             self._extras = load_extras(read(self.package, self._extras_file).decode())
         return self._extras
 
     def reason(self, row: DocumentedError, message: str) -> str | None:
-        """The vendor's own reason phrase of a row sent with that message; None where it is the standard one."""
+        """The vendor's own reason phrase of a row sent with that message; None for the standard one."""
         return row.reason or (self._reason(row, message) if self._reason is not None else None)
 
     @property
@@ -187,7 +191,7 @@ class Vendor:
             except OSError:  # none of its errors is for some requests only
                 where = ""
             rows = tuple(load_errors(self.id, read(self.package, "errors.csv").decode(), where))
-            self._by_label = {each.label: each for each in rows}
+            self._by_label = {each.numbered: each for each in rows} | {each.label: each for each in rows}
             self._errors = rows
         return self._errors
 
@@ -200,10 +204,10 @@ class Vendor:
         errors = self.errors
         code, slash, number = label.partition("/")
         if slash and number.isascii() and number.isdecimal():
-            label = code if int(number) == 1 else f"{code}/{int(number)}"
+            label = f"{code}/{int(number)}"
         if (found := self._by_label.get(label)) is not None:
             return found
-        variants = sum(each.label.partition("/")[0] == code for each in errors)
+        variants = sum(each.numbered.rpartition("/")[0] == code for each in errors)
         if slash and variants:
             rows = "1 row" if variants == 1 else f"{variants} rows"
             raise UnknownDocumentedError(f"{self.id}:{label}: {self.id} documents {rows} of {code}")
@@ -230,7 +234,7 @@ class Vendor:
         return any(code in (each.code, each.label) for each in self.errors)
 
     def group(self, name: str) -> tuple[DocumentedError, ...]:
-        """The rows of a group, row 1 of each code: `@all`, `@server`, `@client`, `@throttle`, `@retryable`.
+        """The rows of a group, the usual one of each code: `@all`, `@server`, `@client`, `@throttle`, `@retryable`.
 
         Rows with a status below 400, or with none, are in no group.
 
@@ -248,14 +252,14 @@ class Vendor:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The groups that hold any of its errors."""
+        """The groups that have any of its errors."""
         return tuple(name for name, test in GROUPS.items() if self._members(test))
 
     def _members(self, test: Callable[[DocumentedError], bool]) -> tuple[DocumentedError, ...]:
         return tuple(
             each
             for each in self.errors
-            if each.variant == 1 and each.status is not None and each.status >= 400 and test(each)
+            if each.usual and each.status is not None and each.status >= 400 and test(each)
         )
 
     def envelope(self, *, code: str, message: str, status: int, form: Form | None = None) -> Envelope:
@@ -281,10 +285,10 @@ class Vendor:
             code: the code.
             message: the message.
             status: the status.
-            resource: the resource, where the envelope has one.
+            resource: the resource, if the envelope has one.
             ids: the answer's ids by name.
-            form: which envelope; by default the usual one.
-            more: what else stands in the envelope, escaped already; what is missing is left empty.
+            form: the envelope; by default the usual one.
+            more: the other values of the envelope, already escaped; missing values are empty.
         """
         found = self.envelope(code=code, message=message, status=status, form=form)
         absent = {name: "" for name in found.open if name not in ids}
@@ -296,7 +300,8 @@ class Vendor:
 
 GROUPS: Mapping[str, Callable[[DocumentedError], bool]] = {
     "@all": lambda _: True,
-    "@server": lambda row: 500 <= (row.status or 0) < 600,
+    # 501 says that the request is not supported, ever: nobody who asks for failures of a server means that.
+    "@server": lambda row: 500 <= (row.status or 0) < 600 and row.status != 501,
     "@client": lambda row: 400 <= (row.status or 0) < 500,
     "@throttle": lambda row: row.category == "throttle",
     "@retryable": lambda row: row.retryable == "yes",

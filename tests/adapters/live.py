@@ -65,7 +65,7 @@ def waitress_server(app):
 def uvicorn_server(app, **options):
     """One event loop: its port."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, **{"log_level": "critical", "lifespan": "off", "http": "h11"} | options)
+    config = uvicorn.Config(app, **{"log_config": None, "lifespan": "off", "http": "h11"} | options)
     server = uvicorn.Server(config)
     with thread(lambda: server.run(sockets=[listening]), lambda: setattr(server, "should_exit", True)):
         yield listening.getsockname()[1]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
+from wsgiref.util import FileWrapper
 
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Scenario, WSGIFaultMiddleware, install
-from faultinject.adapters.special import WATCHED
 
 WHY = "5xx>50%/1m,min=4: {} of {} requests ({} %) failed by themselves within 1 m"
 
@@ -154,35 +155,60 @@ def test_middleware_inside_and_outside_counts_once(send, aborting):
     assert injector.disarmed == WHY.format(4, 4, 100)
 
 
-def test_without_it_nothing_is_watched(send, make_injector):
+def test_without_it_nothing_is_watched(send, servers, make_injector):
     """The app gets the very send or start_response of the server, and its environ or scope as it was."""
     seen = []
+    given = {*servers.environ(), *servers.scope()}
     injector = make_injector("http:418,path=/tea")
 
     def wsgi(environ, start_response):
-        seen.append((WATCHED in environ, start_response))
+        seen.append((set(environ) - given, start_response))
         return app_of(send)(environ, start_response)
 
     async def asgi(scope, receive, send_):
-        seen.append((WATCHED in scope, send_))
+        seen.append((set(scope) - given, send_))
         await app_of(send)(scope, receive, send_)
 
     send(injector, target="/", app=wsgi if send.kind == "wsgi" else asgi)
-    assert [(each, getattr(start, "passes_to", None)) for each, start in seen] == [(False, None)]
+    assert [(each, getattr(start, "passes_to", None)) for each, start in seen] == [(set(), None)]
     assert "watched" not in seen[0][1].__qualname__
 
 
 def test_bodies_pass_untouched(aborting, servers):
-    """A WSGI app's return value goes back as it is; only an app that has not begun is watched on."""
-    made = []
+    """A WSGI app's list and file go back as they are, so that the server has its length or sends it by itself."""
+    whole = [b"app"]
+    file = FileWrapper(io.BytesIO(b"app"))
+    for made in (whole, file, object()):
+
+        def app(environ, start_response, made=made):
+            start_response("200 OK", [])
+            return made
+
+        environ = servers.environ(**{"wsgi.file_wrapper": FileWrapper})
+        assert WSGIFaultMiddleware(app, injector=aborting())(environ, lambda *_: None) is made
+
+
+def test_an_answer_that_breaks_off_is_a_failure(aborting, servers):
+    """Whether its head went out when the app was called, or with the first piece."""
+    injector = aborting()
+
+    def pieces(fails):
+        yield b"a"
+        if fails:
+            raise ValueError("x")
 
     def app(environ, start_response):
         start_response("200 OK", [])
-        made.append(object())
-        return made[0]
+        return pieces(environ["PATH_INFO"] == "/breaks")
 
-    wrapped = WSGIFaultMiddleware(app, injector=aborting())
-    assert wrapped(servers.environ(), lambda *_: None) is made[0]
+    wrapped = WSGIFaultMiddleware(app, injector=injector)
+    for _ in range(3):
+        with pytest.raises(ValueError, match="x"):
+            servers.wsgi(wrapped, servers.environ(target="/breaks"))
+    assert servers.wsgi(wrapped, servers.environ(target="/whole")).body == b"a"
+    with pytest.raises(ValueError, match="x"):
+        servers.wsgi(wrapped, servers.environ(target="/breaks"))
+    assert injector.disarmed == WHY.format(4, 5, 80)
 
 
 def test_generators(aborting, servers):

@@ -16,7 +16,7 @@ RULE = "cos:SlowDown,when=after,times=1"
 
 @pytest.fixture(params=["asyncio", "trio"])
 def run(request, servers):
-    """`run(app, injector)`: what reached the server, as messages, and the exception that did."""
+    """`run(app, injector)`: what reached the server, as messages, and the exception that did; in the time of `clock`."""
 
     def run(app, injector, receive=None, **more):
         sent = []
@@ -33,9 +33,8 @@ def run(request, servers):
         wrapped = ASGIFaultMiddleware(app, injector=injector)
         error = None
         try:
-            anyio.run(
-                wrapped, servers.scope("PUT", "/b/k", **more), receive or stays, send, backend=request.param
-            )
+            runs = request.getfixturevalue("clock").run if "clock" in request.fixturenames else anyio.run
+            runs(wrapped, servers.scope("PUT", "/b/k", **more), receive or stays, send, backend=request.param)
         except Exception as caught:
             error = caught
         return sent, error
@@ -180,34 +179,33 @@ def test_an_app_without_an_end_has_failed(run, make_injector, begins):
     assert (sent, error, only(injector).did) == ([], None, "app_failed")
 
 
-def test_too_many_bytes_are_cut(monkeypatch, run, make_injector):
-    """Past the bound the app's send says that the client left."""
-    monkeypatch.setattr("faultinject.adapters.asgi_after.MOST", 3)
+def test_too_many_bytes_are_cut(run, make_injector):
+    """Past 128 MiB the app's send says that the client left."""
+    half = bytes(65 << 20)
     said = []
 
     async def app(scope, receive, send):
         await start(send)
         while True:
-            await body(send, b"xx", more=True)
-            said.append(b"xx")
+            await body(send, half, more=True)
+            said.append(len(half))
 
     injector = make_injector(RULE)
     sent, error = run(app, injector)
-    assert (statuses(sent), said, error) == ([503], [b"xx", b"xx"], None)
+    assert (statuses(sent), said, error) == ([503], [65 << 20] * 2, None)
     assert (only(injector).did, only(injector).injected, only(injector).applied) == ("app_cut", True, True)
 
 
 @pytest.mark.parametrize("spec", ["2.3", "2.4"])
-def test_an_endless_stream_is_cut(monkeypatch, run, make_injector, spec):
+def test_an_endless_stream_is_cut(clock, run, make_injector, spec):
     """An app that streams for ever and one that waits to hear that the client left both end."""
-    monkeypatch.setattr("faultinject.adapters.asgi_after.LONGEST", 0.02)
     closed, streams = [], []
 
     async def events():
         try:
             while True:
                 yield b"x"
-                await anyio.sleep(0.005)
+                await anyio.sleep(1)
         finally:
             closed.append(True)
 
@@ -223,9 +221,8 @@ def test_an_endless_stream_is_cut(monkeypatch, run, make_injector, spec):
     assert only(injector).did == "app_cut"
 
 
-def test_a_silent_stream_is_cut(monkeypatch, run, make_injector):
+def test_a_silent_stream_is_cut(clock, run, make_injector):
     """An app that has begun and says nothing hears a disconnect."""
-    monkeypatch.setattr("faultinject.adapters.asgi_after.LONGEST", 0.01)
     heard = []
 
     async def app(scope, receive, send):
@@ -241,12 +238,11 @@ def test_a_silent_stream_is_cut(monkeypatch, run, make_injector):
     assert only(injector).did == "app_cut"
 
 
-def test_an_app_that_works_long_is_not_cut(monkeypatch, run, make_injector):
+def test_an_app_that_works_long_is_not_cut(clock, run, make_injector):
     """The bound is for its answer: a long upload is the app's effect."""
-    monkeypatch.setattr("faultinject.adapters.asgi_after.LONGEST", 0.15)
 
     async def app(scope, receive, send):
-        await anyio.sleep(0.3)
+        await anyio.sleep(3600)
         await start(send)
         await body(send)
 

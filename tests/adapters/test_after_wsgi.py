@@ -10,6 +10,8 @@ import pytest
 from faultinject import WSGIFaultMiddleware
 
 RULE = "cos:SlowDown,when=after,times=1"
+HALF = bytes(65 << 20)
+"""More than half of what an app may say."""
 
 
 class Body:
@@ -173,37 +175,35 @@ def test_a_file_is_not_read(servers, make_injector):
     assert only(injector).did == "answered"
 
 
-def test_too_many_bytes_are_cut(monkeypatch, servers, make_injector):
-    """Past the bound the app is closed early, and the outcome says `app_cut`."""
-    monkeypatch.setattr("faultinject.adapters.wsgi_after.MOST", 3)
+def test_too_many_bytes_are_cut(servers, make_injector):
+    """Past 128 MiB the app is closed early, and the outcome says `app_cut`."""
     log = []
 
     def app(environ, start_response):
         def forever():
             while True:
-                yield b"xx"
+                yield HALF
 
         start_response("200 OK", [])
         return Body(forever(), log)
 
     injector = make_injector(RULE)
     assert run(servers, app, injector).status == 503
-    assert log == [b"xx", b"xx", "close"]
+    assert log == [HALF, HALF, "close"]
     assert (only(injector).did, only(injector).injected, only(injector).applied) == ("app_cut", True, True)
 
 
 @pytest.mark.parametrize("catches", [False, True])
-def test_an_app_that_writes_is_told_that_the_client_left(monkeypatch, servers, make_injector, catches):
+def test_an_app_that_writes_is_told_that_the_client_left(servers, make_injector, catches):
     """`write()` raises as it does when the client is gone; that is no failure of the app."""
-    monkeypatch.setattr("faultinject.adapters.wsgi_after.MOST", 3)
     written = []
 
     def app(environ, start_response):
         write = start_response("200 OK", [])
         try:
             for _ in range(100):
-                write(b"xx")
-                written.append(b"xx")
+                write(HALF)
+                written.append(HALF)
         except OSError:
             if not catches:
                 raise
@@ -211,7 +211,7 @@ def test_an_app_that_writes_is_told_that_the_client_left(monkeypatch, servers, m
 
     injector = make_injector(RULE)
     assert run(servers, app, injector).status == 503
-    assert written == [b"xx"]
+    assert written == [HALF]
     assert only(injector).did == "app_cut"
 
 

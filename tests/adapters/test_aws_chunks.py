@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from faultinject.engine.body_digest import BodyDigest, ChunkedBodyDigest
-from faultinject.engine.request import ASGIRequest, WSGIRequest
-from faultinject.vendors.aws_chunks import LONGEST_LINE, AwsChunks
+from faultinject import ASGIFaultMiddleware, Injector
+from tests.pairs import pairs
 
+from .conftest import SENDS, make_scope
+
+LONGEST_LINE = 4096
+"""Bytes; a longer one is no head of a chunk."""
 RULES = {"an answer of ours": "s3:SlowDown", "the app": "s3:SlowDown,path=elsewhere/"}
 STREAMING = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 SIGNED = [("x-amz-content-sha256", STREAMING)]
@@ -46,11 +50,14 @@ def digested(send, make_injector, rule, headers, *bodies):
     return [each.request_digest for each in outcomes]
 
 
-@pytest.mark.parametrize("content", [b"cat", CONTENT], ids=["small", "large"])
-@pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_signatures_do_not_change_the_digest(send, make_injector, rule, headers, content):
+@pytest.mark.parametrize(
+    ("send", "rule", "headers", "large"),
+    pairs(send=SENDS, rule=RULES, headers=HEADERS, large=[False, True]),
+    indirect=["send"],
+)
+def test_signatures_do_not_change_the_digest(send, make_injector, rule, headers, large):
     """Nor do chunks of other sizes; another content does. It is the digest of the same content without chunks."""
+    rule, headers, content = RULES[rule], HEADERS[headers], CONTENT if large else b"cat"
     first, again, cut, other = digested(
         send, make_injector, rule, headers,
         chunked(content), chunked(content, "1c" * 32), chunked(content, "2d" * 32, 1000), chunked(content[:-1] + b"!"),
@@ -109,11 +116,12 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN)
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+@pytest.mark.parametrize(
+    ("send", "rule", "body"), pairs(send=SENDS, rule=RULES, body=BROKEN), indirect=["send"]
+)
 def test_chunks_that_cannot_be_read(send, make_injector, rule, body):
     """The digest is that of the bytes as sent: no content is taken for another one."""
-    body = body.replace(b"%b", b"0b" * 32)
+    rule, body = RULES[rule], BROKEN[body].replace(b"%b", b"0b" * 32)
     assert digested(send, make_injector, rule, SIGNED, body) == digested(send, make_injector, rule, (), body)
 
 
@@ -131,10 +139,8 @@ def test_a_body_that_is_cut(send, make_injector):
     injector = make_injector("http:503,after_bytes=100000")
     send(injector, "PUT", "/photos/cat", SIGNED, body)
     [outcome] = injector.journal.outcomes
-    sent = BodyDigest(injector.plan.origin[2])
-    sent.update(body[:100_000])
     assert (outcome.request_bytes, outcome.body_complete) == (100_000, False)
-    assert outcome.request_digest == sent.hexdigest()
+    assert [outcome.request_digest] == digested(send, make_injector, "http:503", (), body[:100_000])
 
 
 @pytest.mark.parametrize("frame", [chunked, lambda form, _: form], ids=["chunks", "no chunks"])
@@ -148,6 +154,24 @@ def test_a_content_with_boundaries(send, make_injector, rule, frame):
         return digested(send, make_injector, rule, headers, frame(form, signature))
 
     assert sent("abc", "0b" * 32) == sent("xyz", "1c" * 32)
+
+
+def digest(headers, *pieces):
+    """The digest of a body that comes in these pieces."""
+    injector = Injector("http:503", seed=1, environ={})
+    told = [{"type": "http.request", "body": each, "more_body": True} for each in pieces]
+    told.append({"type": "http.request"})
+
+    async def receive():
+        return told.pop(0)
+
+    async def send(message):
+        pass
+
+    scope = make_scope("PUT", "/photos/cat", [*headers, ("transfer-encoding", "chunked")])
+    asyncio.run(ASGIFaultMiddleware(None, injector=injector)(scope, receive, send))
+    [outcome] = injector.journal.outcomes
+    return outcome.request_bytes, outcome.request_digest
 
 
 LINES = st.sampled_from(
@@ -167,39 +191,13 @@ LINES = st.sampled_from(
 )
 def test_the_digest_does_not_depend_on_the_pieces(data, cuts):
     """However the network cuts a body, also through the head of a chunk, its digest is that of the whole."""
-    whole, pieces = ChunkedBodyDigest(b"key", ""), ChunkedBodyDigest(b"key", "")
-    whole.update(data)
     edges = [0, *sorted(min(each, len(data)) for each in cuts), len(data)]
-    for start, end in pairwise(edges):
-        pieces.update(data[start:end])
-    assert (pieces.size, pieces.hexdigest()) == (len(data), whole.hexdigest())
+    pieces = digest(SIGNED, *(data[start:end] for start, end in pairwise(edges)))
+    assert pieces == digest(SIGNED, data)
+    assert pieces[0] == len(data)
 
 
 @given(content=st.binary(max_size=60), size=st.integers(1, 70), signature=st.sampled_from(("0b", "1c*")))
 def test_the_digest_is_that_of_the_content(content, size, signature):
     """Of any content, in chunks of any size."""
-    chunks, plain = ChunkedBodyDigest(b"key", ""), BodyDigest(b"key")
-    chunks.update(chunked(content, signature, size))
-    plain.update(content)
-    assert chunks.hexdigest() == plain.hexdigest()
-
-
-@pytest.mark.parametrize(
-    "begin", [b"", b"3;chunk-signature=", b"0\r\n", b"0\r\na:", b"3\r\ncat", b"0\r\n\r\n"]
-)
-def test_nothing_is_kept_of_a_line_without_end(begin):
-    """A line is kept up to a bound; then the body is none in chunks, and nothing of it is kept."""
-    chunks = AwsChunks()
-    chunks.feed(begin)
-    for _ in range(100):
-        assert chunks.feed(b"x" * 1000) == []
-        assert len(chunks._kept) < LONGEST_LINE
-    assert (chunks.state, chunks._kept) == ("broken", b"")
-
-
-@pytest.mark.parametrize("view", [WSGIRequest, ASGIRequest])
-def test_an_ordinary_body_has_an_ordinary_digest(servers, view):
-    """Chunks cost nothing where there are none."""
-    make = servers.environ if view is WSGIRequest else servers.scope
-    kinds = [type(view(make("PUT", "/b/k", headers)).body_digest(b"key")) for headers in ((), SIGNED)]
-    assert kinds == [BodyDigest, ChunkedBodyDigest]
+    assert digest(SIGNED, chunked(content, signature, size))[1] == digest((), content)[1]

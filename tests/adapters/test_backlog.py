@@ -6,34 +6,29 @@ import socket
 import sys
 import threading
 from functools import partial
+from time import monotonic, sleep
 from types import SimpleNamespace
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
-from faultinject.adapters import asgi_wait, backlog, connection, wsgi_wait
-from faultinject.adapters.backlog import held_asgi, held_wsgi, until_delivered
-from faultinject.adapters.connection import Connection
-from faultinject.adapters.descriptors import hold
-from faultinject.adapters.lingering import Lingering
-from faultinject.adapters.wsgi_wait import delivered
-from faultinject.engine.body_digest import LONGEST
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+from tests.virtual_time import RealTime, Time
 
 from .live import uvicorn_server, waitress_server
-from .transport import PATIENCE, loopback
+from .transport import PATIENCE, Exchange, loopback
 
 pytestmark = pytest.mark.live
 
 BIG = bytes(8_000_000)
+ENDS = {"reset": "RST", "close": "FIN"}
 
 
 @pytest.fixture
-def held():
-    """A client's end, a server's, and our descriptor beside it."""
+def ends():
+    """A client's end, and a server's."""
     with loopback() as (client, server):
         client.settimeout(PATIENCE)
-        with Connection(hold(server.fileno()), server.fileno(), encrypted=False) as ours:
-            yield client, server, ours
+        yield client, server
 
 
 def fill(server):
@@ -52,166 +47,189 @@ def read(client, size):
         size -= len(client.recv(min(size, 65_536)))
 
 
-def looks(steps, most=100):
-    """How often it looks again, and what it says."""
-    for number in range(most):
-        try:
-            next(steps)
-        except StopIteration as end:
-            return number, end.value
-    raise AssertionError("no end")
+def end_of(client):
+    try:
+        return "FIN" if not client.recv(1) else "more"
+    except ConnectionResetError:
+        return "RST"
 
 
-def test_nothing_was_sent(held):
+def ask(servers, server, waits, rule="reset", **more):
+    """The status that a server of WSGI is given to send."""
+    wrapped = WSGIFaultMiddleware(wsgi, injector=Injector(rule, environ={}, waits=waits))
+    return servers.wsgi(wrapped, servers.environ(**{"werkzeug.socket": server}, **more)).status
+
+
+class Channel:
+    """Waitress', as far as it is looked at: it holds so many bytes each time that it is asked, then the last of them."""
+
+    def __init__(self, *held):
+        self.held = [*held]
+
+    @property
+    def total_outbufs_len(self):
+        return self.held.pop(0) if len(self.held) > 1 else self.held[0]
+
+    def client_disconnected(self):
+        return False
+
+
+@pytest.mark.parametrize("rule", ENDS)
+def test_nothing_was_sent(servers, ends, rule):
     """Nothing is waited for."""
-    assert looks(until_delivered(held[2])) == (0, True)
+    time = Time()
+    ask(servers, ends[1], time, rule)
+    assert time.slept == []
+    assert end_of(ends[0]) == ENDS[rule]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what the system holds is asked on Linux")
-def test_what_the_system_holds(held):
-    """It is waited for until the client has it; a server that shows nothing has a few looks more."""
-    client, server, ours = held
+@pytest.mark.parametrize("rule", ENDS)
+def test_what_the_system_holds(servers, ends, rule):
+    """It is waited for until the client has it."""
+    client, server = ends
     size = fill(server)
-    assert ours.backlog() > 0
-    steps = until_delivered(ours)
-    next(steps)
-    reader = threading.Thread(target=read, args=(client, size))
+    time = RealTime()
+    found = []
+
+    def reads():
+        time.until_one_waits()
+        read(client, size)
+        found.append(end_of(client))
+
+    reader = threading.Thread(target=reads)
     reader.start()
-    assert delivered(ours)
+    ask(servers, server, time, rule)
     reader.join(PATIENCE)
-    assert ours.backlog() == 0
-    assert looks(until_delivered(ours)) == (3, True)
-    ours.held = lambda: 0
-    assert looks(until_delivered(ours)) == (0, True)
-    ours.encrypted = True
-    assert looks(until_delivered(ours)) == (3, True)
+    assert found == [ENDS[rule]]
 
 
-def test_what_the_server_holds(held):
-    """As long as there is something, and from its beginning where more comes."""
-    left = [1, 2, 1, 0, 5, 0, 0, 0, 0, 0]
-    ours = held[2]
-    ours.encrypted = True
-    ours.held = lambda: left.pop(0)
-    assert looks(until_delivered(ours)) == (8, True)
-    assert left == [0]
+@pytest.mark.parametrize(
+    ("scheme", "held"), [("http", [1, 2, 1]), ("https", [1, 2, 1, 0, 5, 0, 0, 0])], ids=["plain", "tls"]
+)
+def test_what_the_server_holds(servers, ends, scheme, held):
+    """As long as there is something; of TLS, of which it shows a part, a few looks more, from the beginning where more comes."""
+    time, channel = Time(), Channel(*held, 0)
+    client, server = ends
+    host, port = client.getsockname()
+    shown = {"REMOTE_ADDR": host, "REMOTE_PORT": str(port), "SERVER_PORT": str(server.getsockname()[1])}
+    shown |= {"waitress.client_disconnected": channel.client_disconnected, "wsgi.url_scheme": scheme}
+    ask(servers, None, time, **shown)
+    assert channel.held == [0]
+    assert len(time.slept) >= len(held) - 1
+    assert end_of(client) == "RST"
 
 
-def test_a_client_that_takes_nothing(held, monkeypatch):
-    """It is given up when nothing has moved for a while."""
-    now = [0.0]
-    monkeypatch.setattr(backlog, "monotonic", lambda: now[0])
-    ours = held[2]
-    left = [3]
-    ours.held = lambda: left[0]
-    steps = until_delivered(ours)
-    for moved in 2, 1:
-        next(steps)
-        now[0] += 0.9 * backlog.PATIENCE
-        left[0] = moved
-    next(steps)
-    now[0] += backlog.PATIENCE
-    assert looks(steps) == (0, False)
+def test_a_client_that_takes_nothing(servers, ends):
+    """It is given up when nothing has moved for ten seconds: the server gets an answer to send."""
+    time, channel = Time(), Channel(3, 3, 2, 2, 2, 1)
+    shown = {"waitress.client_disconnected": channel.client_disconnected}
+    assert ask(servers, ends[1], time, **shown) == 502
+    assert 10 <= time.now < 11
 
 
-def test_a_client_that_has_left(held):
+def test_one_that_moves_in_time(servers, ends):
+    """It may take longer in all."""
+    time = Time()
+
+    class Slow(Channel):
+        @property
+        def total_outbufs_len(self):
+            time.now += 9
+            return super().total_outbufs_len
+
+    shown = {"waitress.client_disconnected": Slow(3, 2, 1, 0).client_disconnected}
+    ask(servers, ends[1], time, **shown)
+    assert time.now >= 36
+    assert end_of(ends[0]) == "RST"
+
+
+def test_a_client_that_has_left(servers, ends):
     """Nobody waits for it."""
-    client, server, ours = held
+    client, server = ends
     fill(server)
     client.close()
-    ours.held = lambda: 1
-    assert delivered(ours)
+    time = Time()
+    ask(servers, server, time, **{"waitress.client_disconnected": Channel(1).client_disconnected})
+    assert time.slept == []
 
 
-def test_a_system_that_does_not_tell(held, monkeypatch):
-    """Then the server's word alone counts."""
-    _, server, ours = held
+def test_a_system_that_does_not_tell(servers, ends, monkeypatch):
+    """Then the server's word alone counts; without one there are a few looks."""
+    _, server = ends
     fill(server)
     monkeypatch.setitem(sys.modules, "fcntl", None)
-    assert ours.backlog() == 0
-    monkeypatch.setattr(connection, "_HALF_ENDED", {})
-    assert ours.has_sent()
+    time = Time()
+    ask(servers, server, time)
+    assert len(time.slept) == 3
 
 
-def test_whether_anything_was_sent(held):
-    """True where nobody knows."""
-    _, server, ours = held
-    assert not ours.has_sent()
-    server.send(b"x")
-    assert ours.has_sent()
-    ours.release()
-    assert ours.has_sent()
-    one, other = socket.socketpair()
-    with one, other, Connection(hold(one.fileno()), one.fileno(), encrypted=False) as unix:
-        assert unix.has_sent()
+class Sender:
+    """What `send` belongs to."""
+
+    def __init__(self, exchange):
+        self._exchange = exchange
+
+    async def send(self, message):
+        await self._exchange.send(message)
 
 
-def test_who_shows_nothing():
-    """Servers that are not known."""
+def layers(kind, exchange, buffer):
+    """A server's `send`, and the transports that it goes through, of which one holds `buffer`."""
+    sender = Sender(exchange)
+    if kind == "uvicorn":
+        sender.transport = SimpleNamespace(
+            get_write_buffer_size=lambda: buffer[0], get_extra_info=exchange.transport.get_extra_info
+        )
+        return sender.send
+    if kind == "daphne":
+        size = SimpleNamespace(offset=1, _tempDataLen=0)
+        type_ = type("Transport", (), {"dataBuffer": property(lambda _: bytes(buffer[0] + 1))})
+        below = type_()
+        vars(below).update(vars(size))
+        owner = SimpleNamespace(channel=SimpleNamespace(transport=SimpleNamespace(transport=below)))
+        return partial(lambda _, message: exchange.send(message), owner)
+    protocol = SimpleNamespace(transport=SimpleNamespace(get_write_buffer_size=lambda: buffer[0]))
 
     async def send(message):
-        pass
+        assert protocol
+        await exchange.send(message)
 
-    assert held_wsgi({}) is None
-    assert held_asgi(send) is None
-    assert held_asgi(SimpleNamespace()) is None
+    send.__module__ = "gunicorn.asgi.protocol" if kind == "gunicorn" else "somebody.elses"
+    return send
 
 
-def test_layers():
-    """TLS above TCP, and middleware above both."""
-    below = SimpleNamespace(dataBuffer=b"abcd", offset=1, _tempDataLen=10)
-    owner = SimpleNamespace(channel=SimpleNamespace(transport=SimpleNamespace(transport=below)))
-    send = partial(print, owner)
+@pytest.mark.parametrize("kind", ["uvicorn", "daphne", "gunicorn", "another"])
+def test_what_an_asgi_server_holds(servers, ends, kind):
+    """Below TLS and middleware; what an unknown server has is not looked into."""
+    time, buffer = Time(), [7]
+    injector = Injector("reset", environ={}, waits=time)
+    client, server = ends
+    exchange = Exchange(server, "GET")
+    scope = servers.scope(client=client.getsockname(), server=server.getsockname())
+    send = layers(kind, exchange, buffer)
 
     async def wrapped(message):
         await send(message)
 
-    assert held_asgi(send)() == held_asgi(wrapped)() == 13
-    below.offset, below._tempDataLen = 4, 0
-    assert held_asgi(send)() == 0
-
-
-def test_gunicorn_s_own_worker():
-    """Its `send` is a function that has the protocol; nobody else's are looked into."""
-    protocol = SimpleNamespace(transport=SimpleNamespace(get_write_buffer_size=lambda: 7))
-
-    async def send(message):
-        return protocol
-
-    assert held_asgi(send) is None
-    send.__module__ = "gunicorn.asgi.protocol"
-    assert held_asgi(send)() == 7
-
-
-def test_a_server_that_holds_more_than_we_wait_for(held):
-    """A connection that lingers is left to it."""
-    client, _, ours = held
-    left = [1]
-    ours.held = lambda: left[0]
-    lingering = Lingering(ours, 0.0)
-    now = lingering.due
-    assert lingering.look(now + 0.01)
-    assert not lingering.look(now + LONGEST)
-    client.setblocking(False)
-    with pytest.raises(BlockingIOError):
-        client.recv(1)
-    left[0] = 0
-    assert not lingering.look(now + LONGEST)
-    client.settimeout(PATIENCE)
-    assert client.recv(1) == b""
+    time.at(3, lambda: buffer.__setitem__(0, 0))
+    app = ASGIFaultMiddleware(asgi, injector=injector)
+    time.run(app, scope, exchange.receive, wrapped)
+    assert (time.now >= 3) is (kind != "another")
+    assert end_of(client) == "RST"
 
 
 @pytest.mark.parametrize("rule", ["reset", "close"])
-def test_one_that_has_ended_its_side_and_reads_nothing(servers, make_injector, monkeypatch, rule):
+def test_one_that_has_ended_its_side_and_reads_nothing(servers, ends, rule):
     """Its connection is not broken at the end of the delay: the earlier answers are its own."""
-    monkeypatch.setattr(backlog, "PATIENCE", 0.05)
-    injector = make_injector(f"{rule},delay=1h")
-    with loopback() as (client, server):
-        size = fill(server)
-        client.shutdown(socket.SHUT_WR)
-        environ = servers.environ(**{"werkzeug.socket": server})
-        assert servers.wsgi(WSGIFaultMiddleware(wsgi, injector=injector), environ).status == 502
-        read(client, size)
+    time = Time()
+    client, server = ends
+    size = fill(server)
+    client.shutdown(socket.SHUT_WR)
+    injector = Injector(f"{rule},delay=1h", environ={}, waits=time)
+    environ = servers.environ(**{"werkzeug.socket": server})
+    assert servers.wsgi(WSGIFaultMiddleware(wsgi, injector=injector), environ).status == 502
+    read(client, size)
     assert injector.journal.outcomes[-1].did == "failed"
 
 
@@ -231,21 +249,12 @@ async def asgi(scope, receive, send):
 FAULTS = ("reset", "close", "hang,duration=10ms", "truncate", "cos:SlowDown,exact=yes")
 
 
-@pytest.fixture
-def given_up(monkeypatch):
-    """Set when somebody has not been waited for any longer, which is soon."""
-    monkeypatch.setattr(backlog, "PATIENCE", 0.05)
-    event = threading.Event()
+class Hasty(Time):
+    """Time that goes on by a quarter of a second whenever somebody looks at it."""
 
-    def steps(ours):
-        if not (yield from until_delivered(ours)):
-            event.set()
-            return False
-        return True
-
-    for module in wsgi_wait, asgi_wait:
-        monkeypatch.setattr(module, "until_delivered", steps)
-    return event
+    def monotonic(self):
+        self.now += 0.25
+        return self.now
 
 
 CASES = [(server, fault) for server in (waitress_server, uvicorn_server) for fault in FAULTS]
@@ -253,9 +262,9 @@ CASES.append((waitress_server, "drip,rate=100KB"))  # over ASGI the server sends
 
 
 @pytest.mark.parametrize(("server", "fault"), CASES)
-def test_one_that_reads_nothing_for_too_long(make_injector, given_up, server, fault):
+def test_one_that_reads_nothing_for_too_long(server, fault):
     """When it reads at last, the answers are there in their order, the second one given by the server."""
-    injector = make_injector(f"{fault},path=/100")
+    injector = Injector(f"{fault},path=/100", environ={}, waits=Hasty())
     wrap, app = (ASGIFaultMiddleware, asgi) if server is uvicorn_server else (WSGIFaultMiddleware, wsgi)
     with server(wrap(app, injector=injector)) as port, socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 20_000)
@@ -263,7 +272,7 @@ def test_one_that_reads_nothing_for_too_long(make_injector, given_up, server, fa
         client.connect(("127.0.0.1", int(port)))
         requests = [f"GET /{size} HTTP/1.1\r\nHost: a.example\r\n\r\n" for size in (1_000_000, 100)]
         client.sendall("".join(requests).encode())
-        assert given_up.wait(PATIENCE)
+        until(lambda: injector.journal.outcomes)
         with client.makefile("rb") as file:
             assert answer(file) == (200, 1_000_000)
             status, length = answer(file)
@@ -274,6 +283,13 @@ def test_one_that_reads_nothing_for_too_long(make_injector, given_up, server, fa
         else:
             assert status == (503 if "exact" in fault else 502)
             assert injector.journal.outcomes[0].did == "answered"
+
+
+def until(true):
+    end = monotonic() + PATIENCE
+    while not true():
+        assert monotonic() < end
+        sleep(0.01)
 
 
 def answer(file):

@@ -16,6 +16,7 @@ import threading
 import traceback
 import warnings
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import ModuleType
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -31,21 +32,60 @@ from waitress.server import create_server
 from werkzeug.serving import make_server
 from werkzeug.test import Client
 
-from faultinject.adapters.client_errors import (
-    closed_error,
-    cut_error,
-    in_process,
-    in_process_scope,
-    reset_error,
-    timeout_error,
-)
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 
-KINDS = {
-    "reset": reset_error,
-    "closed": closed_error,
-    "timeout": timeout_error,
-    "cut": lambda **named: cut_error(3, 10, **named),
-}
+FAULTS = {"reset": "reset", "closed": "close", "timeout": "hang", "cut": "truncate,keep_bytes=3"}
+
+
+def error_of(kind, rule=None, length=True):
+    """What a client of this process gets for a fault of that kind."""
+    name = "" if rule is None else f",name={rule}"
+    marked = "0" if rule is None else "1"
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Length", "10")] if length else [])
+        return [b"0123456789"]
+
+    injector = Injector(f"{FAULTS[kind]}{name}", seed=1, environ={"FAULTINJECT_HEADER": marked})
+    try:
+        b"".join(WSGIFaultMiddleware(app, injector=injector)(bare_environ(), lambda *_: None))
+    except OSError as error:
+        return error.with_traceback(None)
+
+
+KINDS = {kind: partial(error_of, kind) for kind in FAULTS}
+reset_error, closed_error, timeout_error, cut_error = KINDS.values()
+
+
+def in_process(environ):
+    """Whether its client gets an error of its own: any other gets the page of a gateway, if nothing else can be done."""
+    wrapped = WSGIFaultMiddleware(None, injector=Injector("reset", seed=1, environ={}))
+    try:
+        wrapped(environ, lambda *_: None)
+    except ConnectionResetError as error:
+        return "injected by faultinject" in str(error)
+    return False
+
+
+async def in_process_scope(scope):
+    """The same under ASGI."""
+    wrapped = ASGIFaultMiddleware(None, injector=Injector("reset", seed=1, environ={}))
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        pass
+
+    try:
+        await wrapped(scope, receive, send)
+    except ConnectionResetError as error:
+        return "injected by faultinject" in str(error)
+    return False
+
+
+LIVE = Injector("reset", seed=1, environ={})
+live_wsgi, live_asgi = WSGIFaultMiddleware(None, injector=LIVE), ASGIFaultMiddleware(None, injector=LIVE)
 
 
 @pytest.fixture(params=KINDS)
@@ -61,7 +101,7 @@ def wsgi_verdict(environ, start_response):
 async def asgi_verdict(scope, receive, send):
     assert scope["type"] == "http"
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": str(in_process_scope(scope)).encode()})
+    await send({"type": "http.response.body", "body": str(await in_process_scope(scope)).encode()})
 
 
 class Silent(WSGIRequestHandler):
@@ -82,14 +122,14 @@ def run(serve, stop):
 @contextmanager
 def wsgiref_server():
     with WSGIServer(("127.0.0.1", 0), Silent) as server:
-        server.set_app(wsgi_verdict)
+        server.set_app(live_wsgi)
         with run(lambda: server.serve_forever(0.01), server.shutdown):
             yield server.server_port
 
 
 @contextmanager
 def werkzeug_server():
-    server = make_server("127.0.0.1", 0, wsgi_verdict)
+    server = make_server("127.0.0.1", 0, live_wsgi)
     server.log = lambda *_: None
     with run(lambda: server.serve_forever(0.01), server.shutdown):
         yield server.server_port
@@ -98,7 +138,7 @@ def werkzeug_server():
 
 @contextmanager
 def waitress_server():
-    server = create_server(wsgi_verdict, host="127.0.0.1", port=0, threads=1)
+    server = create_server(live_wsgi, host="127.0.0.1", port=0, threads=1)
 
     def serve():
         with suppress(OSError):  # its loop's own descriptor was closed
@@ -114,7 +154,7 @@ def waitress_server():
 
 @contextmanager
 def cheroot_server():
-    server = CherootServer(("127.0.0.1", 0), wsgi_verdict, numthreads=1)
+    server = CherootServer(("127.0.0.1", 0), live_wsgi, numthreads=1)
     server.prepare()
     with run(server.serve, server.stop):
         yield server.bind_addr[1]
@@ -123,7 +163,7 @@ def cheroot_server():
 @contextmanager
 def uvicorn_server(app, interface):
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, interface=interface, lifespan="off", ws="none", log_level="error")
+        config = uvicorn.Config(app, interface=interface, lifespan="off", ws="none", log_config=None)
         server = uvicorn.Server(config)
         with run(lambda: asyncio.run(server.serve([listener])), lambda: setattr(server, "should_exit", True)):
             yield listener.getsockname()[1]
@@ -134,16 +174,16 @@ SERVERS = {
     "werkzeug": werkzeug_server,
     "waitress": waitress_server,
     "cheroot": cheroot_server,
-    "uvicorn": lambda: uvicorn_server(asgi_verdict, "asgi3"),
+    "uvicorn": lambda: uvicorn_server(live_asgi, "asgi3"),
 }
 
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_real_server_is_never_in_process(server):
     """A request over a socket is told from a test client's, whatever the server."""
-    with SERVERS[server]() as port:
-        answer = urllib3.request("GET", f"http://127.0.0.1:{port}/a", headers={"Connection": "close"})
-    assert answer.data == b"False"
+    with SERVERS[server]() as port, pytest.raises(urllib3.exceptions.ProtocolError):
+        urllib3.request("GET", f"http://127.0.0.1:{port}/a", retries=False)
+    assert LIVE.journal.outcomes[-1].did == "reset"
 
 
 def bare_environ(**more):
@@ -192,10 +232,10 @@ def test_a_wsgi_app_behind_an_asgi_server_is_not_in_process():
     from uvicorn.middleware.wsgi import _WSGIMiddleware
 
     with pytest.warns(DeprecationWarning, match="WSGI"):
-        app = _WSGIMiddleware(wsgi_verdict)
-    with uvicorn_server(app, "asgi3") as port:
-        answer = urllib3.request("GET", f"http://127.0.0.1:{port}/a", headers={"Connection": "close"})
-    assert answer.data == b"False"
+        app = _WSGIMiddleware(live_wsgi)
+    with uvicorn_server(app, "asgi3") as port, suppress(urllib3.exceptions.ProtocolError):
+        urllib3.request("GET", f"http://127.0.0.1:{port}/a", retries=False)
+    assert LIVE.journal.outcomes[-1].did in ("reset", "answered")
 
 
 def with_werkzeug():
@@ -253,7 +293,7 @@ def test_djangos_factory_is_in_process():
     assert in_process(bare_environ(wsgi__multiprocess=True, wsgi__input=payload))
 
 
-HTTP = {"type": "http", "method": "GET", "path": "/a"}
+HTTP = {"type": "http", "method": "GET", "path": "/a", "query_string": b"", "headers": []}
 PLAIN = {"version": "3.0"}
 FULL = {"version": "3.0", "spec_version": "2.3"}
 
@@ -279,7 +319,7 @@ FULL = {"version": "3.0", "spec_version": "2.3"}
 )
 def test_scopes_of_test_clients(scope):
     """Whichever way a test client was set up, one of its signs stays."""
-    assert in_process_scope(HTTP | scope)
+    assert asyncio.run(in_process_scope(HTTP | scope))
 
 
 def server_scope(client, asgi=FULL, server=("127.0.0.1", 80), **more):
@@ -319,7 +359,7 @@ def server_scope(client, asgi=FULL, server=("127.0.0.1", 80), **more):
 )
 def test_scopes_of_servers(scope):
     """A client at a port that test clients like, or with a forged name, is still a real one."""
-    assert not in_process_scope(scope)
+    assert not asyncio.run(in_process_scope(scope))
 
 
 CAUGHT = {
@@ -410,17 +450,16 @@ def test_other_kinds_do_not_catch(kind, others):
 )
 def test_the_text_says_what_happened_and_who_did_it(kind, text, number):
     """Readable alone in a log; the rule's name where there is one."""
-    error = KINDS[kind](rule="slow")
+    error = KINDS[kind]("slow")
     text = text.format(errno.ECONNRESET)
     assert str(error) == f"{text} (injected by faultinject, rule slow)"
-    assert str(KINDS[kind]()) == f"{text} (injected by faultinject)"
     assert error.errno == number
     assert repr(error) == f"{type(error).__name__}({', '.join(map(repr, error.args))})"
 
 
 def test_a_traceback_can_be_printed(make):
     """With the class's full name and the text."""
-    error = make(rule="slow")
+    error = make("slow")
     last = traceback.format_exception(error)[-1]
     assert last == f"faultinject.adapters.client_errors.{type(error).__name__}: {error}\n"
 
@@ -438,17 +477,19 @@ def test_attributes_of_one_kind():
     """As the library of that class documents them; `expected` is what was still to come."""
     assert (timeout_error().pool, timeout_error().url) == (None, None)
     assert (closed_error().line, closed_error().message) == ("", str(closed_error()))
-    assert reset_error().strerror == "Connection reset by peer (injected by faultinject)"
-    assert (cut_error(3, 10).partial, cut_error(3, 10).expected) == (3, 7)
-    unknown = cut_error(3, None)
+    assert reset_error().strerror == "Connection reset by peer (injected by faultinject, rule rule-1)"
+    assert (cut_error().partial, cut_error().expected) == (3, 7)
+    unknown = cut_error(length=False)
     assert (unknown.partial, unknown.expected) == (3, None)
-    assert str(unknown) == "Connection closed after 3 bytes of the body (injected by faultinject)"
+    assert (
+        str(unknown) == "Connection closed after 3 bytes of the body (injected by faultinject, rule rule-1)"
+    )
 
 
 @pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
 def test_copies_and_pickles(make, clone):
     """Everything comes along, also what was set later."""
-    error = make(rule="slow")
+    error = make("slow")
     error.add_note("second try")
     copied = clone(error)
     assert type(copied) is type(error)
@@ -478,11 +519,24 @@ def test_new_errors_of_one_class(make):
 
 
 BARE = """
-import pickle, sys
-from faultinject.adapters import client_errors as errors
-made = [errors.reset_error(), errors.closed_error(), errors.timeout_error(), errors.cut_error(1, None)]
+import io, pickle, sys
+from faultinject import Injector, WSGIFaultMiddleware
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"0123456789"]
+
+def error_of(rule):
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/a", "wsgi.input": io.BytesIO(), "wsgi.version": (1, 0)}
+    try:
+        b"".join(WSGIFaultMiddleware(app, injector=Injector(rule, seed=1, environ={}))(environ, lambda *_: None))
+    except OSError as error:
+        return error
+
 if len(sys.argv) > 1:
     made = [pickle.loads(bytes.fromhex(each)) for each in sys.argv[1:]]
+else:
+    made = [error_of(each) for each in ("reset", "close", "hang", "truncate,keep_bytes=3")]
 libraries = {"httpx", "httpx2", "requests", "urllib3", "aiohttp", "http"}
 assert not libraries & set(sys.modules), libraries & set(sys.modules)
 for each in made:
@@ -490,13 +544,13 @@ for each in made:
 """
 PLAINEST = """\
 InjectedReset Injected ConnectionResetError ConnectionError OSError Exception BaseException object | \
-[Errno {}] Connection reset by peer (injected by faultinject)
+[Errno {}] Connection reset by peer (injected by faultinject, rule rule-1)
 InjectedClose Injected ConnectionResetError ConnectionError OSError Exception BaseException object | \
-Remote end closed connection without response (injected by faultinject)
+Remote end closed connection without response (injected by faultinject, rule rule-1)
 InjectedTimeout Injected TimeoutError OSError Exception BaseException object | \
-Read timed out (injected by faultinject)
+Read timed out (injected by faultinject, rule rule-1)
 InjectedCut Injected ConnectionError OSError Exception BaseException object | \
-Connection closed after {} of the body (injected by faultinject)
+Connection closed after {} of the body (injected by faultinject, rule rule-1)
 """
 
 
@@ -508,7 +562,7 @@ def interpreter(*args):
 
 def test_with_no_library_loaded_they_are_plain():
     """Nothing is imported for an error: without a client it is the operating system's."""
-    assert interpreter().stdout == PLAINEST.format(errno.ECONNRESET, "1 bytes")
+    assert interpreter().stdout == PLAINEST.format(errno.ECONNRESET, "3 bytes")
 
 
 def test_pickles_are_read_where_no_library_is_loaded():
@@ -563,8 +617,8 @@ def test_an_older_aiohttp(monkeypatch):
 def test_the_standard_library_alone(monkeypatch):
     """Without urllib3 the cut is still `http.client`'s."""
     monkeypatch.delitem(sys.modules, "urllib3.exceptions")
-    assert isinstance(cut_error(3, 10), http.client.IncompleteRead)
-    assert not isinstance(cut_error(3, 10), urllib3.exceptions.HTTPError)
+    assert isinstance(cut_error(), http.client.IncompleteRead)
+    assert not isinstance(cut_error(), urllib3.exceptions.HTTPError)
 
 
 class Refusing(Exception):

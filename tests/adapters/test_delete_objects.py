@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, vendors
 from faultinject.exceptions import ConfigurationError
-from faultinject.vendors.multi_delete import MOST_BYTES
 
+MOST_BYTES = 2 << 20
 TARGET = "/photos/?delete"
 KEYS = [f"{number}/ä&<b>.jpg" for number in range(60)]
 RULE = "cos:InternalError,operation=DeleteObjects,status=200"
@@ -253,10 +253,14 @@ def test_after_an_app_that_did_not_read_them(send, make_injector):
 def test_an_error_of_ours_leaves_the_whole_error(send, make_injector, monkeypatch):
     """It is told, and the client gets the error all the same."""
 
-    def fail(*_):
-        raise RuntimeError("ours")
+    escape = vendors.get("cos").escape
 
-    monkeypatch.setattr("faultinject.vendors.multi_delete.read", fail)
+    def fail(text):
+        if "jpg" in text:
+            raise RuntimeError("ours")
+        return escape(text)
+
+    monkeypatch.setattr(vendors.get("cos"), "escape", fail)
     for more in ("", ",when=after"):
         injector = make_injector(RULE + more)
         assert whole(post(send, injector, document()))

@@ -6,22 +6,35 @@ import asyncio
 import io
 import itertools
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
-from faultinject.engine.body_digest import BodyDigest
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+
+from .conftest import make_scope, serve_asgi
 
 RULE = "cos:SlowDown,times=1"
+MEGABYTE = 1_000_000
 
 
-def digest(data, seed="adapters"):
-    from faultinject.engine.draw import seed_key
+def digest(*pieces, **headers):
+    """What the journal says of a request body that comes in these pieces."""
+    injector = make(RULE)
+    left = [{"type": "http.request", "body": each, "more_body": True} for each in pieces]
+    left.append({"type": "http.request"})
 
-    body = BodyDigest(seed_key(seed))
-    body.update(data)
-    return body.hexdigest()
+    async def receive():
+        return left.pop(0)
+
+    scope = make_scope("POST", "/b", headers.items(), http_version="2")
+    asyncio.run(serve_asgi(ASGIFaultMiddleware(never, injector=injector), scope, receive))
+    return only(injector).request_digest
+
+
+def make(rules, seed="adapters", **how):
+    return Injector(rules, seed=seed, environ={}, **how)
 
 
 def never(*_):
@@ -63,9 +76,9 @@ def what(outcome):
     return outcome.did, outcome.request_bytes, outcome.request_digest, outcome.body_complete
 
 
-def test_wsgi_reads_to_the_length_and_no_further(servers, make_injector):
+def test_wsgi_reads_to_the_length_and_no_further(servers):
     """On a keep-alive connection what follows the body is the next request."""
-    injector = make_injector(RULE)
+    injector = make(RULE)
     source = Source(b"x" * 100_000 + b"GET /next")
     environ = servers.environ("PUT", "/b/k", CONTENT_LENGTH="100000", **{"wsgi.input": source})
     answer = servers.wsgi(WSGIFaultMiddleware(never, injector=injector), environ)
@@ -75,18 +88,18 @@ def test_wsgi_reads_to_the_length_and_no_further(servers, make_injector):
     assert what(only(injector)) == ("answered", 100_000, digest(b"x" * 100_000), True)
 
 
-def test_wsgi_reads_chunked_to_its_marked_end(servers, make_injector):
+def test_wsgi_reads_chunked_to_its_marked_end(servers):
     """`wsgi.input_terminated`: the server marks the end of a chunked body."""
-    injector = make_injector(RULE)
+    injector = make(RULE)
     source = Source(b"chunked")
     more = {"wsgi.input": source, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
     servers.wsgi(WSGIFaultMiddleware(never, injector=injector), servers.environ("PUT", "/b/k", **more))
     assert what(only(injector)) == ("answered", 7, digest(b"chunked"), True)
 
 
-def test_wsgi_leaves_a_body_without_marked_end(servers, make_injector):
+def test_wsgi_leaves_a_body_without_marked_end(servers):
     """Without a length or a marked end reading would never stop, so nothing is read."""
-    injector = make_injector(RULE)
+    injector = make(RULE)
     source = Source(b"chunked")
     more = {"wsgi.input": source, "HTTP_TRANSFER_ENCODING": "chunked"}
     answer = servers.wsgi(
@@ -96,31 +109,31 @@ def test_wsgi_leaves_a_body_without_marked_end(servers, make_injector):
     assert what(only(injector)) == ("answered", None, None, None)
 
 
-def test_drain_no(send, make_injector):
+def test_drain_no(send):
     """`drain=no` answers while the body is still coming."""
-    injector = make_injector("cos:SlowDown,drain=no")
+    injector = make("cos:SlowDown,drain=no")
     answer = send(injector, "PUT", "/b/k", body=b"data")
     assert answer.status == 503
     assert what(only(injector)) == ("answered", 4, None, None)
 
 
-def test_no_body_is_not_read(servers, make_injector):
+def test_no_body_is_not_read(servers):
     """A request that announces no body is answered without looking."""
     answer = servers.wsgi(
-        WSGIFaultMiddleware(never, injector=make_injector(RULE)), servers.environ(**{"wsgi.input": None})
+        WSGIFaultMiddleware(never, injector=make(RULE)), servers.environ(**{"wsgi.input": None})
     )
     assert answer.status == 503
 
     async def receive():
         raise AssertionError("not asked")
 
-    wrapped = ASGIFaultMiddleware(never, injector=make_injector(RULE))
+    wrapped = ASGIFaultMiddleware(never, injector=make(RULE))
     assert asyncio.run(servers.asgi(wrapped, servers.scope(), receive)).status == 503
 
 
-def test_asgi_reads_every_piece(servers, make_injector):
+def test_asgi_reads_every_piece(servers):
     """Until `more_body` is false, also where HTTP/2 announces no length."""
-    injector = make_injector(RULE)
+    injector = make(RULE)
     left = [b"a", b"", b"bc"]
 
     async def receive():
@@ -132,9 +145,9 @@ def test_asgi_reads_every_piece(servers, make_injector):
     assert what(only(injector)) == ("answered", 3, digest(b"abc"), True)
 
 
-def test_asgi_expect_continue_is_answered_instead(servers, make_injector):
+def test_asgi_expect_continue_is_answered_instead(servers):
     """The error goes out instead of the 100: reading would make the server send it."""
-    injector = make_injector(RULE)
+    injector = make(RULE)
 
     async def receive():
         raise AssertionError("not asked")
@@ -145,23 +158,36 @@ def test_asgi_expect_continue_is_answered_instead(servers, make_injector):
     assert what(only(injector)) == ("answered", 5, None, None)
 
 
-def test_bytes_are_bounded(monkeypatch, send, make_injector):
+def test_bytes_are_bounded(send, servers):
     """Past the bound the fault is given all the same, and the outcome says `drain_cut`."""
-    monkeypatch.setattr(f"faultinject.adapters.{send.kind}_wait.MOST", 3)
-    injector = make_injector(RULE)
-    answer = send(injector, "PUT", "/b/k", body=b"d" * 200_000)
+    injector = make(RULE)
+    read = []
+
+    class Source:
+        def read(self, size):
+            read.append(size)
+            return bytes(size)
+
+    async def receive():
+        read.append(MEGABYTE)
+        return {"type": "http.request", "body": bytes(MEGABYTE), "more_body": True}
+
+    if send.kind == "wsgi":
+        more = {"CONTENT_LENGTH": str(10**9), "wsgi.input": Source()}
+        app = WSGIFaultMiddleware(never, injector=injector)
+        answer = servers.wsgi(app, servers.environ("PUT", "/b/k", **more))
+    else:
+        scope = servers.scope("PUT", "/b/k", [("content-length", str(10**9))])
+        answer = asyncio.run(servers.asgi(ASGIFaultMiddleware(never, injector=injector), scope, receive))
     outcome = only(injector)
-    assert (answer.status, outcome.did, outcome.body_complete, outcome.injected) == (
-        503,
-        "drain_cut",
-        False,
-        True,
-    )
+    assert answer.status == 503
+    assert (outcome.did, outcome.body_complete, outcome.injected) == ("drain_cut", False, True)
+    assert 2**27 <= sum(read) < 2**27 + MEGABYTE
 
 
-def test_wsgi_seconds_are_bounded(servers, clock, make_injector):
+def test_wsgi_seconds_are_bounded(servers, clock):
     """A client that trickles holds us for ten seconds, not for its whole body."""
-    injector = make_injector(RULE, waits=clock)
+    injector = make(RULE, waits=clock)
 
     class Trickle:
         def read1(self, size):
@@ -175,40 +201,34 @@ def test_wsgi_seconds_are_bounded(servers, clock, make_injector):
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_asgi_seconds_are_bounded(monkeypatch, servers, make_injector, backend):
+def test_asgi_seconds_are_bounded(servers, clock, backend):
     """A client that stalls holds us no longer than the bound."""
-    import anyio
-
-    monkeypatch.setattr("faultinject.adapters.asgi_wait.LONGEST", 0.5)
-    monkeypatch.setattr("faultinject.adapters.asgi.LONGEST", 0.5)
-    injector = make_injector(RULE)
+    injector = make(RULE, waits=clock)
     left = [{"type": "http.request", "body": b"x", "more_body": True}]
 
     async def receive():
-        if left:
-            return left.pop()
-        await anyio.sleep_forever()
-        return None
+        await (anyio.sleep_forever() if not left else anyio.sleep(3))
+        return left.pop()
 
     wrapped = ASGIFaultMiddleware(never, injector=injector)
-    answer = anyio.run(
-        servers.asgi, wrapped, servers.scope("PUT", "/b/k", http_version="2"), receive, backend=backend
-    )
+    scope = servers.scope("PUT", "/b/k", http_version="2")
+    answer = clock.run(servers.asgi, wrapped, scope, receive, backend=backend)
     assert answer.status == 503
+    assert clock.now == pytest.approx(10)
     assert what(only(injector)) == ("drain_cut", 1, digest(b"x"), False)
 
 
 @pytest.mark.parametrize("end", [b"", ConnectionResetError("gone"), ValueError("a bad chunk")], ids=repr)
-def test_wsgi_client_gone_in_the_middle(servers, make_injector, end):
+def test_wsgi_client_gone_in_the_middle(servers, end):
     """What could not be given does not count: the next request gets the fault that `times=1` allows."""
-    injector = make_injector(RULE)
+    injector = make(RULE)
     environ = servers.environ("PUT", "/b/k", CONTENT_LENGTH="10", **{"wsgi.input": Socketlike(b"abc", end)})
     answer = servers.wsgi(WSGIFaultMiddleware(never, injector=injector), environ)
     headers = [("content-length", "0"), ("x-faultinject", "error"), ("connection", "close")]
     assert answer.wire == (500, headers, b"")
     outcome = only(injector)
-    assert (outcome.did, outcome.status, outcome.request_id, outcome.injected, outcome.final) == (
-        "failed", None, None, False, True
+    assert (outcome.did, outcome.left, outcome.status, outcome.request_id, outcome.injected, outcome.final) == (
+        "failed", True, None, None, False, True
     )  # fmt: skip
     assert injector.errors == []
     assert injector.counts() == {"rule-1": {"matched": 1, "injected": 0}}
@@ -218,11 +238,9 @@ def test_wsgi_client_gone_in_the_middle(servers, make_injector, end):
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("raises", [False, True])
-def test_asgi_client_gone_in_the_middle(servers, make_injector, backend, raises):
+def test_asgi_client_gone_in_the_middle(servers, backend, raises):
     """Nothing is sent to nobody, and the take goes back."""
-    import anyio
-
-    injector = make_injector(RULE)
+    injector = make(RULE)
     left = [{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"}]
 
     async def receive():
@@ -235,14 +253,14 @@ def test_asgi_client_gone_in_the_middle(servers, make_injector, backend, raises)
 
     scope = servers.scope("PUT", "/b/k", http_version="2")
     anyio.run(ASGIFaultMiddleware(never, injector=injector), scope, receive, send, backend=backend)
-    assert (only(injector).did, injector.errors) == ("failed", [])
+    assert (only(injector).did, only(injector).left, injector.errors) == ("failed", True, [])
     wrapped = ASGIFaultMiddleware(never, injector=injector)
     assert asyncio.run(servers.asgi(wrapped, servers.scope(), servers.messages())).status == 503
 
 
-def test_server_that_cancels_gives_the_take_back(servers, make_injector):
+def test_server_that_cancels_gives_the_take_back(servers):
     """Some servers cancel the task of a client that left."""
-    injector = make_injector(RULE)
+    injector = make(RULE)
 
     async def stall():
         await asyncio.Event().wait()
@@ -260,9 +278,9 @@ def test_server_that_cancels_gives_the_take_back(servers, make_injector):
     assert [each.did for each in injector.journal.outcomes] == ["failed", "answered"]
 
 
-def test_wsgi_worker_that_is_stopped_gives_the_take_back(servers, make_injector):
+def test_wsgi_worker_that_is_stopped_gives_the_take_back(servers):
     """gunicorn ends a worker that takes too long with SystemExit, wherever it is."""
-    injector = make_injector(RULE)
+    injector = make(RULE)
 
     class Stopped:
         def read(self, size):
@@ -276,11 +294,11 @@ def test_wsgi_worker_that_is_stopped_gives_the_take_back(servers, make_injector)
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data", "Multipart/Mixed; charset=x"])
-def test_multipart_boundary_does_not_change_the_digest(send, make_injector, kind):
+def test_multipart_boundary_does_not_change_the_digest(send, kind):
     """A retry of a form upload has another boundary and the same content."""
     digests = []
     for boundary in ("aaaaaaaaaaaaaaaa", "bbbbbbbb-cccc"):
-        injector = make_injector(RULE)
+        injector = make(RULE)
         body = b"".join(b"--%b\r\npart %d\r\n" % (boundary.encode(), number) for number in range(9000))
         headers = [("content-type", f'{kind}; boundary="{boundary}"')]
         send(injector, "POST", "/b", headers, body)
@@ -288,11 +306,11 @@ def test_multipart_boundary_does_not_change_the_digest(send, make_injector, kind
     assert digests[0] == digests[1] is not None
 
 
-def test_digest_depends_on_bytes_and_seed(send, make_injector):
+def test_digest_depends_on_bytes_and_seed(send):
     """Other bytes or another seed, another digest."""
     digests = set()
     for body, seed in ((b"a", 1), (b"b", 1), (b"a", 2)):
-        injector = make_injector(RULE, seed=seed)
+        injector = make(RULE, seed=seed)
         send(injector, "PUT", "/b/k", body=body)
         digests.add(only(injector).request_digest)
     assert len(digests) == 3
@@ -305,10 +323,7 @@ def test_digest_depends_on_bytes_and_seed(send, make_injector):
 )
 def test_the_digest_does_not_depend_on_the_pieces(boundary, data, cuts):
     """However the network cuts a body, also through a boundary, its digest is that of the whole."""
-    kind = f"multipart/form-data; boundary={boundary.decode()}"
-    whole, pieces = BodyDigest(b"key", kind), BodyDigest(b"key", kind)
-    whole.update(data)
+    kind = {"content-type": f"multipart/form-data; boundary={boundary.decode()}"}
     edges = [0, *sorted(min(each, len(data)) for each in cuts), len(data)]
-    for start, end in itertools.pairwise(edges):
-        pieces.update(data[start:end])
-    assert (pieces.size, pieces.hexdigest()) == (len(data), whole.hexdigest())
+    pieces = [data[start:end] for start, end in itertools.pairwise(edges)]
+    assert digest(*pieces, **kind) == digest(data, **kind)

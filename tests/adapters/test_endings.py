@@ -8,14 +8,12 @@ import io
 import socket
 import sys
 import threading
-import time
 from contextlib import ExitStack, contextmanager, suppress
 from types import SimpleNamespace
 
 import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
-from faultinject.adapters import lingering
 from faultinject.exceptions import ConfigurationError
 
 from .transport import TESTCLIENT, loopback, read, settle
@@ -167,19 +165,25 @@ def test_cheroot_s_chunks_are_read_behind_the_answer(servers, make_injector):
 
 
 @pytest.mark.parametrize("wrong", ["fails", "ends early", "never ends"])
-def test_cheroot_s_chunks_that_cannot_be_read(servers, make_injector, monkeypatch, wrong):
+def test_cheroot_s_chunks_that_cannot_be_read(servers, make_injector, wrong):
     """Then the connection is closed all the same."""
-    monkeypatch.setattr("faultinject.adapters.wsgi_ending.MOST", 1000)
     server = Cheroot(in_chunks=True)
     environ = environ_of(servers, Stream(BODY, OSError() if wrong == "fails" else None))
     environ |= {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
     if wrong == "ends early":
         environ["wsgi.input"] = Stream(BODY[:-1])
-        monkeypatch.setattr("faultinject.adapters.wsgi_ending.MOST", 1_000_000)
     else:
         environ["CONTENT_LENGTH"] = ""
+    if wrong == "never ends":
+        environ["wsgi.input"] = SimpleNamespace(read=bytes)
     give(make_injector(UNREAD), environ, server)
     assert (server.req.close_connection, server.connection) == (True, [])
+
+
+def impatient(monkeypatch):
+    """Who joins a thread for so many seconds finds that they are over soon."""
+    join = threading.Thread.join
+    monkeypatch.setattr(threading.Thread, "join", lambda self, timeout=None: join(self, timeout and 0.05))
 
 
 @pytest.mark.parametrize("why", ["stalls", "no more threads", "uWSGI"])
@@ -192,7 +196,7 @@ def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatc
             released.wait()
             return b""
 
-    monkeypatch.setattr("faultinject.adapters.wsgi_ending.LONGEST", 0.05)
+    impatient(monkeypatch)
     server = Cheroot(in_chunks=True)
     environ = environ_of(servers, Stalling(BODY))
     environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
@@ -204,7 +208,7 @@ def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatc
 
             patch.setattr(threading.Thread, "start", start)
         elif why == "uWSGI":
-            patch.setattr("faultinject.adapters.wsgi_ending.threads_run", lambda: False)
+            patch.setitem(sys.modules, "uwsgi", SimpleNamespace(opt={}))
         assert b"SlowDown" in give(make_injector(UNREAD), environ, server)
     assert server.req.close_connection is True
     released.set()
@@ -215,7 +219,7 @@ def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatc
 
 def test_a_server_does_not_wait_for_the_thread_that_reads(servers, make_injector, monkeypatch):
     """The client that stalls has its connection ended, and with it the reading."""
-    monkeypatch.setattr("faultinject.adapters.wsgi_ending.LONGEST", 0.05)
+    impatient(monkeypatch)
     with loopback() as (client, peer):
         server = Cheroot(in_chunks=True)
         environ = environ_of(servers, peer.makefile("rb"), **Taken(client, peer).environ)
@@ -252,9 +256,9 @@ def test_granian_among_several_connections(servers, make_injector, monkeypatch, 
         asked = Plain()
         with monkeypatch.context() as patch:
             if lacks == "threads":
-                patch.setattr(lingering, "threads_run", lambda: False)
+                patch.setitem(sys.modules, "uwsgi", SimpleNamespace(opt={}))
             elif lacks == "more threads":
-                patch.setattr(lingering, "_lingerer", lingering.Lingerer())
+                settle_lingering()
                 patch.setattr(threading.Thread, "start", start)
             sent = give(make_injector(UNREAD), environ, asked)
         assert (asked.connection, environ["wsgi.input"].left) == (["close"], len(BODY))
@@ -274,10 +278,10 @@ def test_granian_among_several_connections(servers, make_injector, monkeypatch, 
 
 def settle_lingering():
     """Wait until nothing lingers any more."""
-    end = time.monotonic() + 15
-    while lingering._lingerer._count:
-        assert time.monotonic() < end
-        time.sleep(0.005)
+    for each in threading.enumerate():
+        if each.name == "faultinject lingering":  # it ends when it has been idle
+            each.join(60)
+            assert not each.is_alive()
 
 
 def test_candidates_are_given_back(servers, make_injector):
@@ -638,13 +642,13 @@ def test_uvicorn_reads_what_it_has_asked_for(servers, make_injector, waits, more
     assert exchange.connection == [b"close"] * closes
 
 
-def test_a_body_past_its_bounds_is_not_waited_for(servers, make_injector, monkeypatch):
+def test_a_body_past_its_bounds_is_not_waited_for(servers, make_injector):
     """Then uvicorn closes, too."""
-    monkeypatch.setattr("faultinject.adapters.asgi_wait.MOST", 3)
+    piece = bytes(65 << 20)
     exchange = Exchange(waiting_for_100_continue=False, more_body=True)
 
     async def receive():
-        return {"type": "http.request", "body": b"four", "more_body": True}
+        return {"type": "http.request", "body": piece, "more_body": True}
 
     bound = type("Bound", (), {"receive": lambda self: receive()})()
     vars(bound).update(waiting_for_100_continue=False, more_body=True)

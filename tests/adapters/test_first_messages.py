@@ -7,7 +7,6 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from faultinject import ASGIFaultMiddleware, Injector
-from faultinject.engine.body_digest import LONGEST
 
 BODY = b"data"
 
@@ -16,9 +15,9 @@ def whole(body=BODY):
     return {"type": "http.request", "body": body, "more_body": False}
 
 
-def ask(receive, *, backend="asyncio", rules="cos:SlowDown", times=1, longest=LONGEST):
-    """Statuses of the answers, and the outcomes, of PUT requests with four bytes, which may take so many seconds."""
-    injector = Injector(rules, seed=1, environ={})
+def ask(receive, *, backend="asyncio", injector=None, times=1, runs=anyio.run):
+    """Statuses of the answers, and the outcomes, of PUT requests with four bytes."""
+    injector = injector or Injector("cos:SlowDown", seed=1, environ={})
     sent = []
 
     async def app(scope, receive, send):
@@ -32,10 +31,7 @@ def ask(receive, *, backend="asyncio", rules="cos:SlowDown", times=1, longest=LO
         for _ in range(times):
             await wrapped(scope(), receive, send)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("faultinject.adapters.asgi_wait.LONGEST", longest)
-        patch.setattr("faultinject.adapters.asgi.LONGEST", longest)
-        anyio.run(run, backend=backend)
+    runs(run, backend=backend)
     return [each for each in sent if each], injector.journal.outcomes
 
 
@@ -95,7 +91,7 @@ def test_pieces(backend):
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_one_that_never_ends_is_cancelled(backend):
+def test_one_that_never_ends_is_cancelled(clock, make_injector, backend):
     """After the time that a body may take; it is told so."""
     ends = []
 
@@ -106,7 +102,8 @@ def test_one_that_never_ends_is_cancelled(backend):
             ends.append("cancelled")
             raise
 
-    statuses, [outcome] = ask(receive, backend=backend, longest=0.05)
+    injector = make_injector("cos:SlowDown", waits=clock)
+    statuses, [outcome] = ask(receive, backend=backend, injector=injector, runs=clock.run)
     assert (statuses, outcome.did, outcome.body_complete) == ([503], "drain_cut", False)
     assert ends == ["cancelled"]
 
@@ -165,7 +162,7 @@ def test_a_request_that_is_cancelled(backend):
     anyio.run(run, backend=backend)
     assert [each.did for each in injector.journal.outcomes] == ["failed"]
     assert injector.counts()["rule-1"]["injected"] == 0
-    assert injector._services.active == 0
+    assert injector.finish() == 0
 
 
 class Cycle:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,7 +23,7 @@ def last(injector):
 
 
 def free(injector):
-    return injector._services.active == 0
+    return injector.finish() == 0
 
 
 @WHEN
@@ -54,14 +55,13 @@ def test_its_connection_is_broken(servers, make_injector, rule, when):
 
 @WHEN
 @pytest.mark.parametrize("rule", ["http:503", "reset"])
-def test_its_server_has_let_go_of_it(servers, make_injector, monkeypatch, rule, when):
+def test_its_server_has_let_go_of_it(servers, make_injector, rule, when):
     """While it was waited for: there is nobody to answer."""
     injector = make_injector(f"{rule},delay=1h,when={when},times=1")
-    monkeypatch.setattr("faultinject.adapters.wsgi_parting.of_environ", lambda _: None)
-    monkeypatch.setattr("faultinject.adapters.wsgi_socket.of_environ", lambda _: None)
     with loopback() as (client, server):
         client.shutdown(socket.SHUT_WR)
-        environ = servers.environ(**{"werkzeug.socket": server})
+        handle = SimpleNamespace(fileno=iter([server.fileno()]).__next__)
+        environ = servers.environ(**{"werkzeug.socket": handle})
         servers.wsgi(WSGIFaultMiddleware(App().wsgi, injector=injector), environ)
     assert last(injector) == ("failed", when == "after", 0)
     assert free(injector)

@@ -2,15 +2,16 @@
 
 import pytest
 
-from faultinject import WSGIFaultMiddleware
+from faultinject import Injector, WSGIFaultMiddleware
+from tests.virtual_time import Time
 
 
 @pytest.fixture
-def ask(servers, make_injector):
+def ask(servers):
     """Asks through WSGI; gives the headers and the outcome."""
 
     def ask(rules, app=None, **more):
-        injector = make_injector(rules)
+        injector = Injector(rules, seed=1, environ={})
         answer = servers.wsgi(
             WSGIFaultMiddleware(app, injector=injector), servers.environ("GET", "/b/k", **more)
         )
@@ -46,24 +47,16 @@ def test_the_journal_says_what_the_answer_says(ask, rule, hint, form):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_date_counts_from_the_answer(servers, monkeypatch, when):
+def test_a_date_counts_from_the_answer(servers, when):
     """An answer that waits does not name a moment that has passed when it goes out."""
-    from faultinject import Injector
-
-    now = [1_800_000_000.25]
-
-    def passing(_, seconds, *__, **___):
-        return now.__setitem__(0, now[0] + seconds)
-
-    monkeypatch.setattr("faultinject.adapters.alarm.Alarm.sleep", passing)
+    time = Time(unix=1_800_000_000.25)
 
     def app(environ, start_response):
         start_response("200 OK", [])
         return [b"fine"]
 
     rule = f"cos:SlowDown,delay=30s,retry_after=2s,hint=date,when={when}"
-    injector = Injector(rule, environ={}, clock=lambda: now[0])
-    injector._services.monotonic = lambda: now[0]
+    injector = Injector(rule, environ={}, clock=time.unix, waits=time)
     answer = servers.wsgi(WSGIFaultMiddleware(app, injector=injector), servers.environ("GET", "/b/k"))
     assert dict(answer.headers)["Retry-After"] == "Fri, 15 Jan 2027 08:00:33 GMT"
 

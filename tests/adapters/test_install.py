@@ -22,10 +22,8 @@ from werkzeug.test import Client
 
 import faultinject
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, get_injector, install
-from faultinject.adapters import install as installation
-from faultinject.adapters.install import interface_of
+from faultinject.adapters import forget
 from faultinject.exceptions import ConfigurationError
-from faultinject.injector import lookup as injectors
 
 
 @pytest.fixture(autouse=True)
@@ -36,9 +34,9 @@ def environment(monkeypatch):
     for name in list(os.environ):
         if name.startswith("FAULTINJECT_"):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(injectors, "_shared", None)
-    monkeypatch.setattr(installation, "_looked", False)
-    return monkeypatch
+    forget()
+    yield monkeypatch
+    forget()
 
 
 @pytest.fixture
@@ -175,7 +173,7 @@ def test_rules_in_code_are_the_apps_own(on):
 
 @pytest.mark.parametrize("kind", APPS)
 def test_kill_switch(environment, kind):
-    """`FAULTINJECT_ENABLED=0` stands above everything, also above enabled=True and an app wrapped by hand."""
+    """`FAULTINJECT_ENABLED=0` overrides everything, also enabled=True and an app wrapped by hand."""
     environment.setenv("FAULTINJECT_ENABLED", "0")
     app = APPS[kind]()
     assert install(app, "http:503", enabled=True) is app
@@ -572,10 +570,11 @@ def test_get_injector_of_something_else():
 
 def test_callables_of_c_are_told_by_their_signature():
     """Without a code object the signature says it, and where there is none, nobody knows."""
-    assert [interface_of(each) for each in (divmod, setattr, print)] == ["wsgi", "asgi", "wsgi"]
+    wrapped = [install(each, "http:503", enabled=True) for each in (divmod, setattr, print)]
+    assert [inspect.iscoroutinefunction(each) for each in wrapped] == [False, True, False]
     for wrong in (len, max):
         with pytest.raises(TypeError, match="it looks like an app factory"):
-            interface_of(wrong)
+            install(wrong, "http:503", enabled=True)
 
 
 def test_rules_of_its_own_leave_the_others_apps_alone(on, monkeypatch):

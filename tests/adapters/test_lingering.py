@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -122,6 +122,22 @@ def test_bounds(lingerer, monkeypatch, bound):
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             while True:
                 client.sendall(MORE)
+
+
+def test_what_a_server_still_holds_is_its_to_send(lingerer, monkeypatch):
+    """Also where the time is over: only our own descriptor goes."""
+    monkeypatch.setattr(lingering, "LONGEST", 0.05)
+    with answered(lingerer) as (client, server, held):
+        server.setblocking(False)
+        sent = len(b"answer")
+        with suppress(BlockingIOError):
+            while True:
+                sent += server.send(MORE)
+        lingering.linger(held)
+        until(lambda: held.fileno() == -1)
+        server.close()
+        body, end = read(client)
+        assert (len(body), end) == (sent, "FIN")
 
 
 def test_a_client_that_is_reset(lingerer):

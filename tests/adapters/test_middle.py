@@ -7,12 +7,13 @@ import time
 
 import pytest
 
-from tests.slowly import others_slowly
+from tests.pairs import pairs
 
-from .transport import App, Broken
+from .transport import WIRES, App, Broken
 
 WHOLE = b"0123456789"
 UPLOAD = (b"abcd", b"efgh", b"ij")
+PIECES = [(WHOLE,), (b"01234", b"", b"56789"), (b"", b"0123456", b"78", b"9")]
 
 
 class Taking(App):
@@ -74,12 +75,14 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("sized", [True, False])
-@pytest.mark.parametrize("after", others_slowly([0, 1, 4, 5, 9], (0, 5).__contains__))
 @pytest.mark.parametrize(
-    "rule",
+    ("wire", "rule", "after", "sized"),
     # The other end of this transport is not read before ten seconds have passed; servers of the matrix are quicker.
-    [pytest.param(each, marks=pytest.mark.slow) if "exact" in each else each for each in ENDS],
+    [
+        pytest.param(*each, marks=pytest.mark.slow) if "exact" in each[1] else each
+        for each in pairs(wire=WIRES, rule=ENDS, after=[0, 1, 4, 5, 9], sized=[True, False])
+    ],
+    indirect=["wire"],
 )
 def test_an_upload_ends_after_so_many_bytes(wire, make_injector, rule, after, sized):
     """So many bytes are read and not one more, the app does not run, and the connection is not used again."""
@@ -106,12 +109,20 @@ def test_an_upload_of_just_so_many_bytes(wire, make_injector):
     assert (seen.status, outcome.request_bytes, outcome.body_complete, app.ran) == (500, 10, True, 0)
 
 
-@pytest.mark.parametrize("rule", ["reset", "cos:SlowDown", "stall,duration=1h"])
-@pytest.mark.parametrize("inside", [False, True])
-@pytest.mark.parametrize(("upload", "sized"), [(UPLOAD, True), (UPLOAD, False), ((), True), ((b"",), False)])
-@pytest.mark.parametrize("record_all", [False, True])
-def test_an_upload_that_ends_before(wire, make_injector, rule, inside, upload, sized, record_all):
+@pytest.mark.parametrize(
+    ("wire", "rule", "inside", "body", "record_all"),
+    pairs(
+        wire=WIRES,
+        rule=["reset", "cos:SlowDown", "stall,duration=1h"],
+        inside=[False, True],
+        body=[(UPLOAD, True), (UPLOAD, False), ((), True), ((b"",), False)],
+        record_all=[False, True],
+    ),
+    indirect=["wire"],
+)
+def test_an_upload_that_ends_before(wire, make_injector, rule, inside, body, record_all):
     """The app gets all of it, the take goes back, and the next upload that is long enough gets the fault."""
+    upload, sized = body
     app = Taking()
     injector = make_injector(f"{rule},after_bytes=11,times=1", record_all=record_all)
     seen = wire(injector, app, "PUT" if upload else "GET", upload=upload, sized=sized, inside=inside)
@@ -199,9 +210,14 @@ READERS = {
 }
 
 
-@pytest.mark.parametrize("body", [b"abcdefghij", b"ab\ncd\nefg\n", b"abcd\nefghi", b"\n\n\n\n\n\n\n\n\n\n"])
-@pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("sized", [True, False])
+@pytest.mark.parametrize(
+    ("reader", "body", "sized"),
+    pairs(
+        reader=READERS,
+        body=[b"abcdefghij", b"ab\ncd\nefg\n", b"abcd\nefghi", b"\n\n\n\n\n\n\n\n\n\n"],
+        sized=[True, False],
+    ),
+)
 def test_a_wsgi_app_reads_all_of_an_upload_that_stalls(make_injector, servers, reader, sized, body):
     """By whatever it reads, and the pause is in it once."""
     from faultinject import WSGIFaultMiddleware
@@ -226,9 +242,11 @@ def test_a_wsgi_app_reads_all_of_an_upload_that_stalls(make_injector, servers, r
     assert answer.header("x-faultinject") == "rule-1"
 
 
-@pytest.mark.parametrize("inside", [False, True])
-@pytest.mark.parametrize("sized", [True, False])
-@pytest.mark.parametrize("after", [0, 4, 5, 9])
+@pytest.mark.parametrize(
+    ("wire", "after", "sized", "inside"),
+    pairs(wire=WIRES, after=[0, 4, 5, 9], sized=[True, False], inside=[False, True]),
+    indirect=["wire"],
+)
 def test_an_upload_stalls(wire, make_injector, after, sized, inside):
     """The app gets so many bytes, later the rest, and answers as ever."""
     app = Taking(how=lambda body: (body.read(size) for size in (after, 100)))
@@ -277,9 +295,11 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("pieces", [(WHOLE,), (b"01234", b"", b"56789"), (b"", b"0123456", b"78", b"9")])
-@pytest.mark.parametrize("after", others_slowly([0, 1, 5, 9], (0, 5).__contains__))
-@pytest.mark.parametrize("rule", ANSWERS)
+@pytest.mark.parametrize(
+    ("wire", "rule", "after", "pieces"),
+    pairs(wire=WIRES, rule=ANSWERS, after=[0, 1, 5, 9], pieces=PIECES),
+    indirect=["wire"],
+)
 def test_an_answer_ends_after_so_many_bytes(wire, make_injector, rule, after, pieces):
     """The full Content-Length, so many bytes and not one more; then the fault."""
     app = App(*pieces)
@@ -321,11 +341,18 @@ def test_out_of_reach_an_answer_is_closed(wire, make_injector, out_of_reach, rul
     assert (seen.body, last(injector)) == (WHOLE[:7], ("closed", True, 200))
 
 
-@pytest.mark.parametrize("inside", [False, True])
-@pytest.mark.parametrize("pieces", [(WHOLE,), (b"01234", b"", b"56789"), (b"", b"0123456", b"78", b"9")])
-@pytest.mark.parametrize("length", [False, True])
-@pytest.mark.parametrize("after", others_slowly([0, 5, 9], (5).__eq__))
-@pytest.mark.parametrize("duration", ["0s", "50ms"])
+@pytest.mark.parametrize(
+    ("wire", "after", "length", "pieces", "inside", "duration"),
+    pairs(
+        wire=WIRES,
+        after=[0, 5, 9],
+        length=[False, True],
+        pieces=PIECES,
+        inside=[False, True],
+        duration=["0s", "50ms"],
+    ),
+    indirect=["wire"],
+)
 def test_an_answer_stalls(wire, make_injector, after, length, pieces, inside, duration):
     """All of it comes, with a pause behind so many bytes."""
     app = App(*pieces, length=length)
@@ -343,9 +370,11 @@ def test_an_answer_stalls(wire, make_injector, after, length, pieces, inside, du
     assert (app.closed, counted(injector)) == (1, 1)
 
 
-@pytest.mark.parametrize("inside", [False, True])
-@pytest.mark.parametrize("length", [False, True])
-@pytest.mark.parametrize("rule", ["reset", "close", "hang", "stall"])
+@pytest.mark.parametrize(
+    ("wire", "rule", "length", "inside"),
+    pairs(wire=WIRES, rule=["reset", "close", "hang", "stall"], length=[False, True], inside=[False, True]),
+    indirect=["wire"],
+)
 def test_an_answer_that_ends_before(wire, make_injector, rule, length, inside):
     """It passes, and the take goes back: behind its last byte there is nothing to cut off."""
     app = App(length=length)
@@ -458,12 +487,3 @@ def test_an_upload_without_a_length_of_just_so_many_bytes(make_injector, servers
     environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
     assert servers.wsgi(WSGIFaultMiddleware(app.wsgi, injector=injector), environ).status == 200
     assert (app.body, last(injector)[0]) == (b"abcdefghij", "nothing_to_cut")
-
-
-def test_a_connection_that_cannot_be_reset(wire, make_injector, monkeypatch):
-    """The journal says what was done."""
-    monkeypatch.setattr("faultinject.adapters.connection.Connection.reset", lambda self: self.close())
-    injector = make_injector("reset,when=after,after_bytes=7")
-    seen = wire(injector, App())
-    assert seen.saw == (200, WHOLE[:7], "FIN")
-    assert last(injector)[0] == "closed"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
+from pathlib import Path
 
 import anyio
 import pytest
@@ -10,10 +13,9 @@ import pytest
 from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, vendors
 from tests.slowly import FOUNDING, others_slowly
 
-UNLIKE = ("arrived", "answered", "elapsed", "stalled")
-"""Fields of an outcome that the monotonic clock decides."""
-
-WITH_IDS = [each for each in vendors.names() if vendors.get(each).id_headers]
+UNLIKE = ("arrived", "answered", "elapsed", "seq", "request_id")
+"""Fields of an outcome that the monotonic clock decides, or the requests that the process had before."""
+ROOT = Path(__file__).parents[2]
 
 
 def first(vendor, keep):
@@ -142,18 +144,17 @@ def compare(both, make_injector, caplog):
     return run
 
 
-@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
-@pytest.mark.parametrize("rule", RULES, ids=str)
-def test_same_scenario_same_answers_and_outcomes(compare, rule, record_all):
+def test_same_scenario_same_answers_and_outcomes(compare, for_all):
     """One scenario, one series of requests: bytes, headers, statuses and outcomes are equal under WSGI and ASGI."""
-    compare(rule, REQUESTS, record_all=record_all)
+    for_all(RULES[::2], lambda rule: compare(rule, REQUESTS))
+    for_all(RULES[1::2], lambda rule: compare(rule, REQUESTS, record_all=True))
 
 
 @pytest.mark.parametrize("vendor", vendors.names())
 def test_same_answers_of_every_vendor(compare, for_all, vendor):
     """The same for the errors of each vendor, single ones, drawn ones and those given after the app."""
-    for_all(rules_of(vendor), lambda rule: compare(rule, REQUESTS))
-    for_all(rules_of(vendor), lambda rule: compare(rule, REQUESTS, record_all=True))
+    for_all(rules_of(vendor)[::2], lambda rule: compare(rule, REQUESTS))
+    for_all(rules_of(vendor)[1::2], lambda rule: compare(rule, REQUESTS, record_all=True))
 
 
 @pytest.mark.parametrize("vendor", others_slowly(vendors.names(), FOUNDING.__contains__))
@@ -167,22 +168,43 @@ def test_every_row_is_the_same_under_both(compare, for_all, vendor):
         length = dict(headers).get("content-length")
         found, own = vendors.get(vendor), vendors.get(vendor).form_of(row).bare_head
         bare = (found.bare_head if own is None else own) and status not in (204, 205, 304)
+        if (
+            vendor == "minio"
+        ):  # where a condition or a range fails, and where its queue is full, HEAD is answered as GET is
+            bare = bare and status not in (412, 416, 429)
         assert dict(head_headers).get("content-length") == ("0" if bare else length)
 
     for_all(vendors.get(vendor).errors, check)
 
 
-@pytest.mark.parametrize("vendor", WITH_IDS)
-def test_ids_do_not_depend_on_the_adapter(both, make_injector, vendor):
-    """The ids of the nth answer are drawn from digest and number alone, so they are the same under both."""
-    rows = []
-    for send in both:
-        injector = make_injector([Rule(f"{vendor}:@all")])
-        rows.append(
-            [(send(injector, "PUT", "/b/k").body, injector.journal.outcomes[-1].request_id) for _ in range(5)]
-        )
-    assert rows[0] == rows[1]
-    assert len({request_id for _, request_id in rows[0]}) == 5
+OF_ONE_PROCESS = """
+import logging, sys
+from faultinject import Injector, Rule, vendors
+from tests.adapters.conftest import Asgi, Wsgi
+
+logging.disable()
+send = {"wsgi": Wsgi, "asgi": Asgi}[sys.argv[1]]()
+for vendor in vendors.names():
+    injector = Injector([Rule(f"{vendor}:@all")], seed=1, clock=lambda: 1_763_625_600.25, environ={})
+    ids = set()
+    for method in ("PUT", "PUT", "HEAD", "GET", "PUT"):
+        answer = send(injector, method, "/b/k")
+        print(vendor, answer.headers, answer.body)
+        ids.add(injector.journal.outcomes[-1].request_id)
+    assert len(ids) == (5 if vendors.get(vendor).id_headers else 1), vendor
+"""
+
+
+def test_ids_do_not_depend_on_the_adapter():
+    """The ids of the nth answer of a process are drawn from digest and number alone, so they are the same under both."""
+    wsgi, asgi = (
+        subprocess.run(
+            [sys.executable, "-c", OF_ONE_PROCESS, kind], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.lower()
+        for kind in ("wsgi", "asgi")
+    )
+    assert len(wsgi.splitlines()) == 5 * len(vendors.names())
+    assert wsgi == asgi
 
 
 def test_retry_after_as_date_is_rounded_up(send, make_injector):
@@ -281,3 +303,30 @@ def test_an_app_that_fails_shows_its_status_where_all_is_noted(servers, make_inj
             507 if noted else None,
             not noted,
         )
+
+
+@pytest.mark.parametrize(
+    "vendor", ["s3:SlowDown", "http:503", "reset", "gateway:BadGateway", "http:503,vendor=s3"]
+)
+def test_an_encoded_slash_of_a_key(send, make_injector, vendor):
+    """A fault without a storage vendor reads the key as S3 does, whatever its pattern; a path keeps the slash encoded."""
+    injector = make_injector(
+        f"{vendor},key=x/y,times=0 {vendor},key=x/*,times=0 {vendor},path=photos/x/y,times=0"
+    )
+    for target in ("/photos/x/y", "/photos/x%2Fy", "/photos/x%2fy"):
+        send(injector, "GET", target)
+    assert [each["matched"] for each in injector.counts().values()] == [3, 3, 1]
+    assert {each.key for each in injector.journal.outcomes} == {"x/y"}
+
+
+@pytest.mark.parametrize(
+    "rule", ["header.x-city=Montréal", "header.x-city=Mon*éal", "header.x-city==Montréal"]
+)
+@pytest.mark.parametrize("charset", ["utf-8", "latin-1"])
+def test_letters_of_a_header(send, make_injector, rule, charset):
+    """They are matched as the client meant them, whether a server hands out bytes or text."""
+    injector = make_injector(f"http:503,{rule}")
+    city = "Montréal".encode(charset).decode("latin-1")
+    assert send(injector, headers=[("x-city", city)]).status == 503
+    assert send(injector, headers=[("x-city", city.replace("M", "m"))]).status == 200
+    assert send(make_injector(f"http:503,unless.{rule}"), headers=[("x-city", city)]).status == 200

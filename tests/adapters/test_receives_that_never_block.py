@@ -6,17 +6,16 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from faultinject import ASGIFaultMiddleware
-from faultinject.adapters.asgi_wait import MOST_IDLE, MOST_MESSAGES, Hearing, noticed
-from tests.slowly import others_slowly
+from faultinject import ASGIFaultMiddleware, Injector
+from tests.pairs import pairs
 
-from .transport import App, Exchange, loopback, settle
+from .transport import App, Exchange, loopback
 
 pytestmark = pytest.mark.live
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
-FAR_TOO_OFTEN = 50 * MOST_IDLE
-# Each listens, drains or looks for the end of a broken connection. They wait for longer than a busy machine keeps all of them waiting.
+OFTEN = 5_000
+# Each listens, drains or looks for the end of a broken connection.
 RULES = [
     "latency,delay=250ms",
     "http:503,delay=250ms",
@@ -50,50 +49,55 @@ class Endless:
 
     async def __call__(self):
         self.asked += 1
-        if self.asked > FAR_TOO_OFTEN:
+        if self.asked > 10 * OFTEN:
             await anyio.sleep_forever()
         return dict(self.message)
 
 
-@BACKENDS
-@pytest.mark.parametrize("says", others_slowly(MESSAGES, ("the whole body", "an empty piece").__contains__))
-@pytest.mark.parametrize("rule", RULES)
-def test_others_run_and_it_ends(servers, make_injector, rule, says, backend):
+@pytest.mark.parametrize(
+    ("rule", "says", "backend"),
+    pairs(
+        rule=RULES,
+        says=MESSAGES,
+        backend=["asyncio", "trio"],
+        alike={"says": lambda says: says == "the whole body"},
+    ),
+)
+def test_others_run_and_it_ends(servers, clock, rule, says, backend):
     """Others get their turn while the fault is given, and the `receive` is not asked without end."""
-    injector = make_injector(rule)
-    receive = Endless(MESSAGES[says])
-    turns = 0
+    injector = Injector(rule, seed=1, environ={"FAULTINJECT_MAX_ACTIVE": "1"}, waits=clock)
+    turns = []
 
     async def app(scope, receive, send):
         await receive()
         await App().asgi(scope, Endless(MESSAGES["no body"]), send)
 
     async def other():
-        nonlocal turns
         while True:
-            turns += 1
-            await (anyio.lowlevel.checkpoint() if turns < 20 else anyio.sleep(0.005))
+            turns.append(clock.now)
+            await anyio.lowlevel.checkpoint()
+            if len(turns) > 20:
+                await anyio.sleep(0.1)
 
-    async def scenario(server):
-        exchange = Exchange(server, "PUT")
-        exchange.receive = receive
+    async def scenario():
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(other)
-            scope = servers.scope("PUT", "/b/k", body=b"x" * 1000)
-            with anyio.fail_after(20):
-                await exchange.run(ASGIFaultMiddleware(app, injector=injector), scope)
+            for _ in range(2):  # none stays under way
+                with loopback() as (_, server):
+                    exchange = Exchange(server, "PUT")
+                    exchange.receive = receive = Endless(MESSAGES[says])
+                    scope = servers.scope("PUT", "/b/k", body=b"x" * 1000)
+                    await exchange.run(ASGIFaultMiddleware(app, injector=injector), scope)
+                assert receive.asked < OFTEN
             tasks.cancel_scope.cancel()
 
-    with loopback() as (_, server):
-        anyio.run(scenario, server, backend=backend)
-    settle()
-    assert receive.asked < 5 * MOST_IDLE
-    assert turns > 2
-    assert injector._services.active == 0
+    clock.run(scenario, backend=backend)
+    assert len(turns) > 2
+    assert injector.injected == 2
 
 
 @BACKENDS
-def test_of_what_is_replayed_one_is_kept(servers, make_injector, backend):
+def test_of_what_is_replayed_one_is_kept(servers, clock, backend):
     """The app gets what was heard first, once, and asks for the rest itself."""
     receive = Endless(MESSAGES["the whole body"])
     heard = []
@@ -108,15 +112,15 @@ def test_of_what_is_replayed_one_is_kept(servers, make_injector, backend):
         assert endless.asked - before == 1
 
     endless = receive
-    wrapped = ASGIFaultMiddleware(app, injector=make_injector("latency,delay=50ms"))
-    anyio.run(wrapped, servers.scope("PUT", "/b/k", body=b"x" * 1000), receive, None, backend=backend)
+    wrapped = ASGIFaultMiddleware(app, injector=Injector("latency,delay=50s", environ={}, waits=clock))
+    clock.run(wrapped, servers.scope("PUT", "/b/k", body=b"x" * 1000), receive, None, backend=backend)
     assert heard == 2 * [MESSAGES["the whole body"]]
 
 
 @BACKENDS
-def test_a_body_of_empty_pieces_is_given_up(servers, make_injector, backend):
+def test_a_body_of_empty_pieces_is_given_up(servers, clock, backend):
     """The fault is given, and the journal says that the body was not read to its end."""
-    injector = make_injector("cos:SlowDown")
+    injector = Injector("cos:SlowDown", environ={}, waits=clock)
     receive = Endless(MESSAGES["an empty piece"])
     sent = []
 
@@ -124,17 +128,16 @@ def test_a_body_of_empty_pieces_is_given_up(servers, make_injector, backend):
         sent.append(message)
 
     wrapped = ASGIFaultMiddleware(None, injector=injector)
-    anyio.run(wrapped, servers.scope("PUT", "/b/k", body=b"x"), receive, send, backend=backend)
+    clock.run(wrapped, servers.scope("PUT", "/b/k", body=b"x"), receive, send, backend=backend)
     assert sent[0]["status"] == 503
     [outcome] = injector.journal.outcomes
     assert (outcome.did, outcome.body_complete) == ("drain_cut", False)
 
 
 @BACKENDS
-def test_an_app_that_never_waits_is_cut_off(servers, make_injector, monkeypatch, backend):
+def test_an_app_that_never_waits_is_cut_off(servers, clock, backend):
     """Its answer has no end and says nothing: the clock that cuts it off gets its turn."""
-    monkeypatch.setattr("faultinject.adapters.asgi_after.LONGEST", 0.05)
-    injector = make_injector("http:503,when=after")
+    injector = Injector("http:503,when=after", environ={}, waits=clock)
     sent = []
 
     async def send(message):
@@ -142,32 +145,24 @@ def test_an_app_that_never_waits_is_cut_off(servers, make_injector, monkeypatch,
 
     async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200})
-        for _ in range(10_000_000):
+        while True:
+            clock.now += 0.01
             await send({"type": "http.response.body", "more_body": True})
 
     scope, receive = servers.scope(), Endless(MESSAGES["no body"])
-    anyio.run(ASGIFaultMiddleware(app, injector=injector), scope, receive, send, backend=backend)
+    clock.run(ASGIFaultMiddleware(app, injector=injector), scope, receive, send, backend=backend)
     assert sent[0]["status"] == 503
     assert injector.journal.outcomes[-1].did == "app_cut"
 
 
-def test_messages_are_bounded(monkeypatch):
-    """Also those that bring something."""
-    monkeypatch.setattr("faultinject.adapters.asgi_wait.MOST_MESSAGES", 3)
-    receive = Endless({"type": "http.request", "body": b"x", "more_body": True})
-
-    async def hear():
-        hearing = Hearing(receive)
-        return [await hearing.next() is not None for _ in range(5)]
-
-    assert anyio.run(hear) == [True] * 3 + [False] * 2
-    assert receive.asked == 3
-    assert MOST_MESSAGES >= 100_000
-
-
 @BACKENDS
-def test_the_end_of_a_connection_is_not_waited_for_from_who_never_tells(backend):
+def test_the_end_of_a_connection_is_not_waited_for_from_who_never_tells(servers, clock, backend):
     """Asked as often as is bearable, and then no more."""
     receive = Endless(MESSAGES["no body"])
-    anyio.run(noticed, receive, backend=backend)
-    assert receive.asked == MOST_IDLE
+    with loopback() as (_, server):
+        exchange = Exchange(server, "GET")
+        exchange.receive = receive
+        wrapped = ASGIFaultMiddleware(None, injector=Injector("reset", environ={}, waits=clock))
+        clock.run(exchange.run, wrapped, servers.scope(), backend=backend)
+    assert 100 < receive.asked < OFTEN
+    assert clock.now < 2

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from tests.virtual_time import RealTime
 
 from .transport import App, Exchange, loopback
 
@@ -99,7 +100,6 @@ def test_a_late_error_for_head(wire, make_injector):
 
 def test_a_late_error_ends_with_the_scenario(wire, make_injector):
     """What is left of it goes out at once."""
-    injector = make_injector(f"{LATE},delay=1h")
     ended = []
 
     def monotonic():
@@ -108,7 +108,7 @@ def test_a_late_error_ends_with_the_scenario(wire, make_injector):
             injector.disable()
         return 0.0
 
-    injector._services.monotonic = monotonic
+    injector = make_injector(f"{LATE},delay=1h", waits=RealTime(monotonic))
     seen = wire(injector)
     assert seen.body.rstrip().endswith(b"</Error>")
 
@@ -124,21 +124,20 @@ def test_a_late_error_for_a_client_that_leaves(servers, make_injector):
             return await exchange.run(ASGIFaultMiddleware(None, injector=injector), servers.scope())
 
         assert asyncio.run(scenario()) is None
-    assert injector._services.active == 0
+    assert injector.finish() == 0
 
 
 def test_a_late_error_that_is_not_read_to_its_end(servers, make_injector):
     """A server that lost its client closes it: its place is free, once."""
-    injector = make_injector(f"{LATE},delay=1h")
     for pieces in (0, 1, 2):
+        injector = make_injector(f"{LATE},delay=1h", FAULTINJECT_MAX_ACTIVE="1")
         result = WSGIFaultMiddleware(None, injector=injector)(servers.environ(), lambda *_: None)
-        assert injector._services.active == 1
         each = iter(result)
         for _ in range(pieces):
             next(each)
         result.close()
         del each, result
-        assert injector._services.active == 0
+        assert injector.finish() == 0
 
 
 @pytest.mark.parametrize("rule", ["hang,duration=100ms", f"{LATE},delay=100ms", "latency,delay=100ms"])

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import pytest
 
-from .transport import App
+from tests.pairs import pairs
+
+from .transport import WIRES, App
 
 BREAKING = ["reset", "close", "hang,duration=10ms", "reset,when=after"]
 VERSIONS = {"wsgi": ["HTTP/2", "HTTP/2.0", "HTTP/3"], "asgi": ["2", "2.0", "3"]}
 KEYS = {"wsgi": "SERVER_PROTOCOL", "asgi": "http_version"}
 
 
-@pytest.fixture(params=range(3))
+@pytest.fixture
 def http2(wire, request):
     """What a server says of such a request."""
-    return {KEYS[wire.kind]: VERSIONS[wire.kind][request.param]}
+    return {KEYS[wire.kind]: VERSIONS[wire.kind][getattr(request, "param", 0)]}
 
 
 def last(injector):
     return injector.journal.outcomes[-1]
 
 
-@pytest.mark.parametrize("rule", [*BREAKING, "truncate", "truncate,of=cos:SlowDown"])
+@pytest.mark.parametrize(
+    ("wire", "http2", "rule"),
+    pairs(wire=WIRES, http2=range(3), rule=[*BREAKING, "truncate", "truncate,of=cos:SlowDown"]),
+    indirect=["wire", "http2"],
+)
 def test_the_request_passes(wire, make_injector, http2, rule):
     """Untouched, told as refused; the take is left for one that has a connection of its own."""
     app = App()
@@ -36,7 +42,7 @@ def test_the_request_passes(wire, make_injector, http2, rule):
     wire(injector, app)
     assert last(injector).injected
     assert injector.counts()["rule-1"] == {"matched": 3, "injected": 1}
-    assert injector._services.active == 0
+    assert injector.finish() == 0
 
 
 @pytest.mark.parametrize("rule", BREAKING)

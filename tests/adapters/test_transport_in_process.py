@@ -19,6 +19,7 @@ from werkzeug.test import Client
 
 import faultinject
 from faultinject import inject
+from tests.pairs import pairs
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # that it would rather have httpx2
@@ -123,7 +124,18 @@ def ask(request):
     return lambda: ask(app)
 
 
-@pytest.mark.parametrize("rule", [*ERRORS, *AFTER])
+FAMILY = {each: CLIENTS[each][0] for each in CLIENTS}.get
+
+
+@pytest.mark.parametrize(
+    ("ask", "rule"),
+    pairs(
+        ask=CLIENTS,
+        rule=[*ERRORS, *AFTER],
+        alike={"ask": FAMILY, "rule": lambda rule: rule == "truncate"},
+    ),
+    indirect=["ask"],
+)
 def test_the_client_s_own_error(ask, rule):
     """Caught by whichever library's class; the third request meets no fault any more."""
     with inject(rule, times=2) as faults:
@@ -140,7 +152,11 @@ def test_the_client_s_own_error(ask, rule):
     assert faults.injector.errors == []
 
 
-@pytest.mark.parametrize("rule", ERRORS)
+@pytest.mark.parametrize(
+    ("ask", "rule"),
+    pairs(ask=CLIENTS, rule=ERRORS, alike={"ask": FAMILY, "rule": lambda rule: rule == "truncate"}),
+    indirect=["ask"],
+)
 def test_every_class_that_it_stands_for(ask, rule):
     """One error is caught by the clauses of all libraries that are loaded."""
     with inject(rule), pytest.raises(Exception, match="injected by faultinject, rule rule-1") as caught:
@@ -187,7 +203,7 @@ def test_a_late_error(ask):
     assert b"<Code>InternalError</Code>" in rest
     [outcome] = faults.outcomes
     assert (outcome.did, outcome.status) == ("answered", 200)
-    assert faults.injector._services.active == 0
+    assert faults.injector.finish() == 0
 
 
 def test_an_exact_error_is_an_ordinary_one(ask):

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from tests.virtual_time import RealTime
 
 from .transport import App, Exchange, loopback, settle
 
@@ -36,7 +37,7 @@ def test_wsgi_client_that_leaves_a_slow_body(servers, make_injector):
         settle()
     assert (app.given < 3, app.closed) == (True, 1)
     [outcome] = injector.journal.outcomes
-    assert (outcome.did, outcome.final) == ("dripped", True)
+    assert (outcome.did, outcome.left, outcome.final) == ("dripped", True, True)
     assert outcome.response_bytes < 10
     assert injector.counts()["rule-1"]["injected"] == 1
 
@@ -72,10 +73,8 @@ def test_wsgi_client_that_has_left_already(servers, make_injector, writes):
 def test_wsgi_client_that_leaves_a_slow_body_of_the_server_s(servers, make_injector, overdue):
     """Over HTTP/2 or TLS the server sends it, and is asked for no more; also of what was due long ago."""
     app = App()
-    injector = make_injector("drip,rate=40,times=1")
-    if overdue:
-        hours = count(step=3600)
-        injector._services.monotonic = lambda: next(hours)
+    hours = count(step=3600)
+    injector = make_injector("drip,rate=40,times=1", waits=RealTime(hours.__next__) if overdue else None)
     with loopback() as (client, server):
         environ = servers.environ(SERVER_PROTOCOL="HTTP/2", **{"werkzeug.socket": server})
         result = WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None)
@@ -107,9 +106,8 @@ def test_wsgi_client_that_leaves_in_a_pause(servers, make_injector):
     assert (outcome.did, outcome.response_bytes) == ("stalled", 3)
 
 
-def test_wsgi_client_that_reads_nothing(servers, make_injector, monkeypatch):
+def test_wsgi_client_that_reads_nothing(servers, make_injector, clock):
     """A body that finds no room is given up after a while."""
-    monkeypatch.setattr("faultinject.adapters.wsgi_past_server.PATIENCE", 0.05)
     app = App(bytes(50_000_000), bytes(50_000_000))
     injector = make_injector("truncate,keep=0.9,times=1")
     with loopback() as (_, server):
@@ -160,9 +158,8 @@ def test_asgi_client_that_has_left_a_cut_body(servers, make_injector):
     assert injector.counts()["rule-1"]["injected"] == 0
 
 
-def test_asgi_client_that_reads_nothing(servers, make_injector, monkeypatch):
+def test_asgi_client_that_reads_nothing(servers, make_injector, clock):
     """A body that finds no room is given up after a while; the app comes to its end."""
-    monkeypatch.setattr("faultinject.adapters.asgi_wait.PATIENCE", 0.05)
     app = App(bytes(50_000_000), bytes(50_000_000))
     injector = make_injector("truncate,keep=0.9,times=1")
     with loopback() as (_, server):
@@ -203,7 +200,7 @@ def test_asgi_server_that_cancels(servers, make_injector, rule, backend):
     did = {"drip,rate=1": "dripped", "hang,duration=1h": "closed"}.get(rule, "failed")
     assert last(injector) == did
     assert injector.counts()["rule-1"]["injected"] == (did != "failed")
-    assert injector._services.active == 0
+    assert injector.finish() == 0
 
 
 def test_a_client_that_leaves_when_a_hang_ends(servers, make_injector):

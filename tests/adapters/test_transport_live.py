@@ -104,7 +104,7 @@ def test_nothing_is_left_behind(name, caplog):
         ]
         assert said == []
     # A client that has left may be met when all else is over: nobody has waited for its answer.
-    until(lambda: injector._services.active == 0)
+    until(lambda: injector.finish() == 0)
     settle()
     assert injector.errors == []
 

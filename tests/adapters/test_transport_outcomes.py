@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from .transport import App, Broken
+from tests.pairs import pairs
+
+from .transport import WIRES, App, Broken
 
 WHOLE = b"0123456789"
 
@@ -26,8 +28,9 @@ BREAKING = {
 }
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("rule", BREAKING)
+@pytest.mark.parametrize(
+    ("wire", "rule", "when"), pairs(wire=WIRES, rule=BREAKING, when=["before", "after"]), indirect=["wire"]
+)
 def test_a_connection_ends_without_a_byte(wire, make_injector, rule, when):
     """On the connection itself, and told as it was done; `after` the app has run to its end."""
     app = App()
@@ -42,8 +45,15 @@ def test_a_connection_ends_without_a_byte(wire, make_injector, rule, when):
     assert injector.errors == []
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("rule", ["reset", "close", "hang,duration=1h", "hang,duration=1h,delay=1h"])
+@pytest.mark.parametrize(
+    ("wire", "rule", "when"),
+    pairs(
+        wire=WIRES,
+        rule=["reset", "close", "hang,duration=1h", "hang,duration=1h,delay=1h"],
+        when=["before", "after"],
+    ),
+    indirect=["wire"],
+)
 def test_inside_it_is_raised_at_once(wire, make_injector, rule, when):
     """There is no connection to end, and nobody waits for an end that is known."""
     app = App()
@@ -116,8 +126,11 @@ def test_an_old_client_gets_no_chunks(wire, make_injector):
     assert "transfer-encoding" not in seen.headers
 
 
-@pytest.mark.parametrize("inside", [False, True])
-@pytest.mark.parametrize("length", [False, True])
+@pytest.mark.parametrize(
+    ("wire", "length", "inside"),
+    pairs(wire=WIRES, length=[False, True], inside=[False, True]),
+    indirect=["wire"],
+)
 def test_a_slow_body(wire, make_injector, inside, length):
     """All of it, in no less time than the rate says."""
     app = App(length=length)
@@ -133,9 +146,11 @@ def test_a_slow_body(wire, make_injector, inside, length):
     assert (app.closed, counted(injector)) == (1, {"matched": 1, "injected": 1})
 
 
-@pytest.mark.parametrize("inside", [False, True])
-@pytest.mark.parametrize("length", [False, True])
-@pytest.mark.parametrize("flips", [1, 3, 1000])
+@pytest.mark.parametrize(
+    ("wire", "flips", "length", "inside"),
+    pairs(wire=WIRES, flips=[1, 3, 1000], length=[False, True], inside=[False, True]),
+    indirect=["wire"],
+)
 def test_a_changed_body(wire, make_injector, inside, length, flips):
     """As many bytes as before, so many of them others, in the same places every time."""
     injector = make_injector(f"corrupt,flips={flips}")
@@ -184,9 +199,16 @@ NOTHING = {
 }
 
 
-@pytest.mark.parametrize("inside", [False, True])
-@pytest.mark.parametrize("nothing", NOTHING)
-@pytest.mark.parametrize("rule", ["truncate", "truncate,keep_bytes=0", "drip,rate=20", "corrupt"])
+@pytest.mark.parametrize(
+    ("wire", "rule", "nothing", "inside"),
+    pairs(
+        wire=WIRES,
+        rule=["truncate", "truncate,keep_bytes=0", "drip,rate=20", "corrupt"],
+        nothing=NOTHING,
+        inside=[False, True],
+    ),
+    indirect=["wire"],
+)
 def test_nothing_to_cut(wire, make_injector, rule, nothing, inside):
     """The answer passes, and the next one that has a body gets what `times` allows."""
     injector = make_injector(f"{rule},times=1", record_all=True)
@@ -217,9 +239,16 @@ def test_more_is_kept_than_there_is(wire, make_injector):
         assert counted(injector) == {"matched": 1, "injected": 0}
 
 
-@pytest.mark.parametrize("inside", [False, True])
-@pytest.mark.parametrize("fails", ["before", "between"])
-@pytest.mark.parametrize("rule", ["truncate,keep=0.9", "drip,rate=1KB", "corrupt", "reset,when=after"])
+@pytest.mark.parametrize(
+    ("wire", "rule", "fails", "inside"),
+    pairs(
+        wire=WIRES,
+        rule=["truncate,keep=0.9", "drip,rate=1KB", "corrupt", "reset,when=after"],
+        fails=["before", "between"],
+        inside=[False, True],
+    ),
+    indirect=["wire"],
+)
 def test_an_app_that_fails(wire, make_injector, rule, fails, inside):
     """Its own failure goes out, and the take goes back; what had gone out past the server is cut off there."""
     app = App(fails=fails)

@@ -205,7 +205,7 @@ def test_a_server_that_does_not_read_on(servers, make_injector, rule, pieces):
     expected = {"drip,rate=1KB": ["dripped"], "corrupt": ["corrupted", "failed"]}  # that depends on the place
     assert outcome.did in (expected.get(rule, ["failed"]) if pieces else ["failed"])
     assert injector.counts()["rule-1"]["injected"] == outcome.injected
-    assert injector._services.active == 0
+    assert injector.finish() == 0
 
 
 def test_a_slow_body_is_made_in_the_request_s_context(wire, make_injector):

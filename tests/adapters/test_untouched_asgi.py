@@ -8,6 +8,7 @@ import inspect
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector
+from tests.pairs import pairs
 
 ELSEWHERE = "cos:SlowDown,path=elsewhere/"
 NEVER = "cos:SlowDown,probability=0"
@@ -124,9 +125,14 @@ async def exchange(app, scope, servers):
     return events
 
 
-@pytest.mark.parametrize("app", [plain, streaming, pathsend, reading, raising, silent])
-@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
-@pytest.mark.parametrize("rules", [ELSEWHERE, NEVER, SPENT, []], ids=str)
+@pytest.mark.parametrize(
+    ("app", "record_all", "rules"),
+    pairs(
+        app=[plain, streaming, pathsend, reading, raising, silent],
+        record_all=[False, True],
+        rules=[ELSEWHERE, NEVER, SPENT, ()],
+    ),
+)
 def test_same_messages_as_without(servers, app, rules, record_all):
     """Messages, order and bytes are those without middleware, also where every request is recorded."""
     injector = Injector(rules, seed=1, environ={}, record_all=record_all)

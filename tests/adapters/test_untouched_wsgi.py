@@ -11,6 +11,7 @@ import pytest
 from werkzeug.middleware.lint import LintMiddleware
 
 from faultinject import Injector, WSGIFaultMiddleware, install
+from tests.pairs import pairs
 
 ELSEWHERE = "cos:SlowDown,path=elsewhere/"
 NEVER = "cos:SlowDown,probability=0"
@@ -163,15 +164,28 @@ def exchange(app, environ):
     return events
 
 
+APPS = [
+    streaming,
+    late_start,
+    writing,
+    correcting,
+    by_name,
+    file,
+    raising,
+    half,
+    odd,
+    odd_headers,
+    int_length,
+]
+RULES = {"elsewhere": ELSEWHERE, "never": NEVER, "spent": SPENT, "none": []}
+
+
 @pytest.mark.parametrize(
-    "app",
-    [streaming, late_start, writing, correcting, by_name, file, raising, half, odd, odd_headers, int_length],
+    ("app", "rules", "record_all"), pairs(app=APPS, rules=RULES, record_all=[False, True])
 )
-@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
-@pytest.mark.parametrize("rules", [ELSEWHERE, NEVER, SPENT, []], ids=str)
 def test_same_events_as_without(servers, app, rules, record_all):
     """Calls, order, types and bytes are those without middleware, also where every request is recorded."""
-    injector = Injector(rules, seed=1, environ={}, record_all=record_all)
+    injector = Injector(RULES[rules], seed=1, environ={}, record_all=record_all)
     bare = exchange(app, servers.environ(**{"wsgi.file_wrapper": FileWrapper}))
     wrapped = exchange(
         WSGIFaultMiddleware(app, injector=injector), servers.environ(**{"wsgi.file_wrapper": FileWrapper})

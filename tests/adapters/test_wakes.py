@@ -9,169 +9,158 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import anyio
 import pytest
 
-from faultinject import Injector
-from faultinject.adapters import alarm, loop_watch
-from faultinject.adapters.asgi_wait import Ends, pause
-from faultinject.adapters.connection import Connection
-from faultinject.adapters.descriptors import hold
-from faultinject.adapters.wsgi_wait import wait
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+from tests.virtual_time import RealTime, Time
+
+from .transport import PATIENCE, App, Exchange, loopback
 
 BACKENDS = ["asyncio", "trio"]
-HOUR = 3600.0
+HOUR = "http:503,delay=1h"
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
 @pytest.fixture
-def injector():
-    return Injector("http:503,delay=1h", store="memory:", environ={})
+def real():
+    """Time as it passes."""
+    return RealTime()
 
 
 @pytest.fixture
-def looks(injector):
-    """The clock of waits, and how often it was looked at."""
-    services, found = injector.own_plan.services, []
-    real = services.monotonic
-
-    def monotonic():
-        found.append(real())
-        return found[-1]
-
-    services.monotonic = monotonic
-    return found
-
-
-@pytest.fixture
-def client():
-    """A client, and the connection that its server has with it."""
-    with (
-        socket.create_server(("127.0.0.1", 0)) as listening,
-        socket.create_connection(listening.getsockname()) as near,
-    ):
-        far, _ = listening.accept()
-        with far, Connection(hold(far.fileno()), far.fileno(), encrypted=False) as connection:
-            yield near, connection
+def injector(real):
+    return Injector(HOUR, store="memory:", environ={}, waits=real)
 
 
 @contextmanager
-def waiting(injector, *more):
-    """A thread that waits an hour, for as long as the block lasts; gives what it returns."""
+def waiting(servers, injector, real, **more):
+    """A request that waits an hour on a thread of its own, unless the block ends that; gives its answers."""
     found = []
-    began = threading.Event()
-    plan = injector.own_plan
-    real = plan.over
-
-    def over(endings):
-        began.set()
-        return real(endings)
-
-    plan.over = over
-    thread = threading.Thread(target=lambda: found.append(wait(plan, HOUR, *more)), daemon=True)
+    wrapped = WSGIFaultMiddleware(None, injector=injector)
+    thread = threading.Thread(
+        target=lambda: found.append(servers.wsgi(wrapped, servers.environ(**more)).status), daemon=True
+    )
     thread.start()
-    assert began.wait(10)
+    real.until_one_waits()
     yield found
-    thread.join(10)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
-def test_a_thread_that_waits_looks_at_nothing(injector, looks, client):
-    """From its beginning to its end it looks at the clock a few times, however long that takes."""
-    for more in ((), (client[1],)):
-        looks.clear()
-        assert wait(injector.own_plan, 0.4, *more)
-        assert len(looks) <= 5
-        assert looks[-1] - looks[0] >= 0.4
+def hear(servers, injector, server, **more):
+    """A request on a loop, whose server tells nothing by `receive`."""
+    exchange = Exchange(server, "PUT")
+    scope = servers.scope("PUT", headers=[("Expect", "100-continue"), ("Content-Length", "1")], **more)
+    return exchange, lambda: exchange.run(ASGIFaultMiddleware(None, injector=injector), scope)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_task_that_waits_looks_at_nothing(injector, looks, client, backend):
-    """The same under ASGI."""
-    for connection in (None, client[1]):
-        looks.clear()
-        anyio.run(pause, injector.own_plan, 0.4, Ends(None), connection, backend=backend)
-        assert len(looks) <= 5
-        assert looks[-1] - looks[0] >= 0.4
+def test_the_end_of_the_scenario_wakes_all_threads(servers, injector, real):
+    """With and without a connection, however often it is switched off and on; each slept once."""
+    with loopback() as (_, server):
+        for _ in range(2):
+            real.slept.clear()
+            shown = {"werkzeug.socket": server}
+            with (
+                waiting(servers, injector, real) as one,
+                waiting(servers, injector, real, **shown) as other,
+            ):
+                injector.disable()
+                injector.enable()
+            assert (one, other) == ([503], [503])
+            assert real.slept == [pytest.approx(3600, abs=PATIENCE)] * 2
 
 
-def test_the_end_of_the_scenario_wakes_all_threads(injector, client):
-    """With and without a connection, however often it is switched off and on."""
-    for _ in range(2):
-        with waiting(injector) as one, waiting(injector, client[1]) as other:
-            injector.disable()
-            injector.enable()
-        assert (one, other) == ([True], [True])
-    assert alarm._bells == {}
-    assert injector.own_plan.waiting == set()
-
-
-def test_a_wait_behind_the_end_of_another_is_not_woken_by_it(injector, looks):
-    """While one that was woken has not gone yet, the next one sleeps."""
-    plan = injector.own_plan
-    with alarm.Alarm(plan):
+def test_a_new_moment_of_the_end_is_waited_for(servers, injector, real):
+    """Who waits is woken to look at it, and sleeps again."""
+    with waiting(servers, injector, real) as found:
+        injector.enable(until=2**32)
+        real.until_one_waits()
+        assert found == []
+        assert 0 < real.slept[-1] <= 5, "the system's clock may be set"
         injector.disable()
-        injector.enable()
-        looks.clear()
-        assert wait(plan, 0.2)
-        assert len(looks) <= 5
-    assert alarm._bells == {}
+    assert found == [503]
 
 
-@pytest.mark.parametrize("reads_on", [False, True])
-def test_a_client_that_leaves_wakes_its_thread(injector, client, reads_on):
-    """And no other."""
-    near, connection = client
-    found = []
-    thread = threading.Thread(
-        target=lambda: found.append(wait(injector.own_plan, HOUR, connection, reads_on=reads_on)), daemon=True
-    )
-    thread.start()
-    near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    near.close()
-    thread.join(10)
-    assert found == [False]
+def test_a_wait_behind_the_end_of_another_is_not_woken_by_it(servers):
+    """While one that was woken has not gone yet, the next one sleeps as long as it should."""
+    slow, woken, begun, going = threading.Event(), threading.Event(), threading.Event(), []
+
+    class Slow(Time):
+        def wait(self, seconds, sleep):
+            if not going:
+                begun.set()
+                going.append(sleep(seconds))
+                woken.set()
+                slow.wait(PATIENCE)
+            else:
+                super().wait(seconds, sleep)
+                assert seconds == 3600 or sleep(0.001) is False
+
+    time = Slow()
+    injector = Injector(HOUR, store="memory:", environ={}, waits=time)
+    wrapped = WSGIFaultMiddleware(None, injector=injector)
+    first = threading.Thread(target=servers.wsgi, args=(wrapped, servers.environ()))
+    first.start()
+    assert begun.wait(PATIENCE)
+    injector.disable()
+    injector.enable()
+    assert woken.wait(PATIENCE)
+    assert servers.wsgi(wrapped, servers.environ()).status == 503
+    assert time.slept == [3600]
+    slow.set()
+    first.join(PATIENCE)
+
+
+@pytest.mark.parametrize("rule", [HOUR, "latency,delay=1h", "drip,rate=1"])
+def test_a_client_that_leaves_wakes_its_thread(servers, real, rule):
+    """Also one that has read a part."""
+    injector = Injector(rule, store="memory:", environ={}, waits=real)
+    with loopback() as (near, server):
+        wrapped = WSGIFaultMiddleware(App(bytes(10_000)).wsgi, injector=injector)
+        environ = servers.environ(**{"werkzeug.socket": server})
+        thread = threading.Thread(target=lambda: list(wrapped(environ, lambda *_: None)), daemon=True)
+        thread.start()
+        real.until_one_waits()
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        near.close()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    did = {"latency": "delayed", "drip": "dripped"}.get(rule.partition(",")[0], "failed")
+    assert injector.journal.outcomes[-1].did == did
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("end", ["client", "use", "over"])
-def test_what_wakes_a_task(injector, client, backend, end):
-    """The client leaves, another thread swaps the scenario, the server lets go."""
-    near, connection = client
-    plan = injector.own_plan
+def test_what_wakes_a_task(servers, backend, end):
+    """The client leaves, another thread swaps the scenario, the server lets go: long before the hour is over."""
+    time = Time()
+    injector = Injector("hang,duration=1h,drain=no", store="memory:", environ={}, waits=time)
 
-    class Exchange:
-        keep_alive = True
+    def change():
+        if end == "client":
+            near.close()
+        elif end == "over":
+            exchange.keep_alive = False
+        else:
+            thread = threading.Thread(target=injector.use, args=("http:500",))
+            thread.start()
+            thread.join()
 
-        async def receive(self):
-            raise NotImplementedError
+    with loopback() as (near, server):
+        exchange, ask = hear(servers, injector, server)
+        exchange.keep_alive = True
 
-    exchange = Exchange()
-    ends = Ends(exchange.receive)
+        async def scenario():
+            await ask()
+            await anyio.sleep(1)  # nothing looks on
 
-    async def scenario():
-        with anyio.fail_after(20):
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(pause, plan, HOUR, ends, connection)
-                tasks.start_soon(pause, plan, HOUR, ends)
-                await anyio.wait_all_tasks_blocked()
-                if end == "client":
-                    near.close()
-                    await anyio.sleep(0.01)
-                    exchange.keep_alive = False
-                elif end == "over":
-                    exchange.keep_alive = False
-                else:
-                    thread = threading.Thread(target=injector.use, args=("http:500",))
-                    thread.start()
-                    thread.join()
-
-    anyio.run(scenario, backend=backend)
-    assert loop_watch._watches == {}
-    assert plan.waiting == ends.wakes == set()
+        time.at(30, change)
+        time.run(scenario, backend=backend)
+    assert time.now == pytest.approx(31, abs=2)
 
 
 class Full:
@@ -185,237 +174,169 @@ class Full:
 
 
 @pytest.mark.parametrize("lacks", ["epoll", "add_reader", "room"])
-def test_a_loop_that_cannot_hear_connections(injector, client, monkeypatch, lacks):
+def test_a_loop_that_cannot_hear_connections(servers, monkeypatch, lacks):
     """Another system, or a loop of Windows: they are looked at now and then."""
-    near, connection = client
-    if lacks == "epoll":
-        monkeypatch.delattr(select, "epoll")
-    if lacks == "room":
-        real = select.epoll
-        monkeypatch.setattr(select, "epoll", lambda: Full(real()))
+    time = Time()
+    injector = Injector("hang,duration=1h,drain=no", store="memory:", environ={}, waits=time)
+
+    def missing(*_):
+        raise NotImplementedError
 
     async def scenario():
         if lacks == "add_reader":
-            loop = asyncio.get_running_loop()
-            monkeypatch.setattr(type(loop), "add_reader", lambda *_: missing())
-        with anyio.fail_after(20):
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(pause, injector.own_plan, HOUR, Ends(None), connection)
-                await anyio.wait_all_tasks_blocked()
-                near.close()
+            monkeypatch.setattr(asyncio.get_running_loop(), "add_reader", missing)
+        elif lacks == "epoll":
+            monkeypatch.delattr(select, "epoll")
+        else:
+            real = select.epoll
+            monkeypatch.setattr(select, "epoll", lambda: Full(real()))
+        await ask()
 
-    def missing():
-        raise NotImplementedError
-
-    anyio.run(scenario)
-    assert loop_watch._watches == {}
-
-
-def test_a_connection_that_is_released(injector, client):
-    """Its client counts as gone, and nothing is watched."""
-    client[1].release()
-    anyio.run(pause, injector.own_plan, HOUR, Ends(None), client[1])
-    assert not wait(injector.own_plan, HOUR, client[1])
+    with loopback() as (near, server):
+        _, ask = hear(servers, injector, server)
+        time.at(30, near.close)
+        time.run(scenario)
+    assert time.now == pytest.approx(30, abs=2)
 
 
-def test_a_connection_that_is_released_meanwhile(injector, client):
-    """By a fork, say: nothing fails."""
-
-    async def scenario():
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(pause, injector.own_plan, HOUR, Ends(None), client[1])
-            await anyio.wait_all_tasks_blocked()
-            client[1].release()
-            injector.disable()
-
-    anyio.run(scenario)
-    assert loop_watch._watches == {}
-
-
-def test_the_end_behind_the_end_of_the_loop(injector):
+def test_the_end_behind_the_end_of_the_loop(servers):
     """A loop that was closed under a wait is told nothing."""
+    time = Time()
+    injector = Injector(HOUR, store="memory:", environ={}, waits=time)
+    wrapped = ASGIFaultMiddleware(None, injector=injector)
     loop = asyncio.new_event_loop()
-
-    async def scenario():
-        with suppress(asyncio.CancelledError):
-            await pause(injector.own_plan, HOUR, Ends(None))
-
-    task = loop.create_task(scenario())
+    task = loop.create_task(wrapped(servers.scope(), servers.messages(), None))
+    while not injector.journal.outcomes:
+        loop.run_until_complete(asyncio.sleep(0))
     loop.run_until_complete(asyncio.sleep(0.01))
-    selector = loop._selector
-    loop._selector = None
-    loop._closed = True
-    injector.disable()
-    loop._closed, loop._selector = False, selector
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "call_soon_threadsafe", lambda *_: missing())
+        injector.disable()
     task.cancel()
-    loop.run_until_complete(task)
+    loop.run_until_complete(asyncio.wait([task]))
     loop.close()
-    assert loop_watch._watches == {}
 
 
-def test_without_a_pipe_it_looks_around(injector, monkeypatch):
+def missing():
+    raise RuntimeError("Event loop is closed")
+
+
+def test_without_a_pipe_it_looks_around(servers, injector, real, monkeypatch):
     """Too many files are open: the wait ends all the same."""
 
     def pipe():
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(os, "pipe", pipe)
-    with waiting(injector) as found:
+    with waiting(servers, injector, real) as found:
         injector.disable()
-    assert found == [True]
+    assert found == [503]
 
 
 PROGRAM = """
 import sys, threading
 from concurrent.futures import ThreadPoolExecutor
-from faultinject import Injector
-from faultinject.adapters.wsgi_wait import wait
+from faultinject import Injector, WSGIFaultMiddleware
 
-plan = Injector("http:503", environ={}).own_plan
-began = threading.Event()
-real = plan.over
-plan.over = lambda endings: began.set() or real(endings)
-if sys.argv[1] == "pool":
-    ThreadPoolExecutor(1).submit(wait, plan, 3600.0)
+injector = Injector("http:503,delay=1h", environ={})
+def ask():
+    WSGIFaultMiddleware(None, injector=injector)({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None)
+if sys.argv[1] == "late":
+    threading.Thread(target=lambda: (threading.main_thread().join(), ask())).start()
+elif sys.argv[1] == "pool":
+    ThreadPoolExecutor(1).submit(ask)
 else:
-    threading.Thread(target=wait, args=(plan, 3600.0)).start()
-began.wait()
+    threading.Thread(target=ask).start()
+while sys.argv[1] != "late" and not injector.journal.outcomes:
+    pass
 """
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("threads", ["pool", "thread"])
+@pytest.mark.parametrize("threads", ["pool", "thread", "late"])
 def test_the_end_of_the_program_wakes_all(threads):
-    """Threads that wait keep no program from ending, nor do those of a pool, for which it waits first."""
-    subprocess.run([sys.executable, "-c", PROGRAM, threads], check=True, timeout=60)
-
-
-def test_a_wait_that_begins_when_the_program_ends(injector, monkeypatch):
-    """It is none."""
-
-    def refuse(_):
-        raise RuntimeError("can't register atexit after shutdown")
-
-    monkeypatch.setattr(alarm, "_registered", False)
-    monkeypatch.setattr(alarm, "_program_ends", False)
-    monkeypatch.setattr(threading, "_register_atexit", refuse)
-    assert wait(injector.own_plan, HOUR)
+    """Threads that wait keep no program from ending, nor do those of a pool, for which it waits first; a late wait is none."""
+    subprocess.run([sys.executable, "-c", PROGRAM, threads], check=True, timeout=120)
 
 
 @pytest.mark.live
-def test_a_fork_wakes_nobody(injector, looks):
+def test_a_fork_wakes_nobody(servers, injector, real):
     """What a child switches off goes on in its parent, and waits of the child are its own."""
-    with waiting(injector) as found:
+    with waiting(servers, injector, real) as found:
         pid = os.fork()
         if not pid:
             failed = 1
             try:
                 injector.disable()
-                failed = len(alarm._bells) + len(injector.own_plan.waiting)
+                injector.enable()
+                with waiting(servers, injector, real) as own:
+                    injector.disable()
+                failed = own != [503]
             finally:
                 os._exit(failed)
         assert os.waitpid(pid, 0)[1] == 0
-        looks.clear()
-        assert wait(injector.own_plan, 0.2)
-        assert len(looks) <= 5
         assert found == []
+        assert len(real.slept) == 1
         injector.disable()
-    assert found == [True]
+    assert found == [503]
 
 
-def test_what_a_fork_leaves(injector):
-    """In a child nobody waits, and what its parent waits by is closed there."""
-    plan = injector.own_plan
-    with alarm.Alarm(plan) as one:
-        files = one._bell.file, one._bell._end
-        alarm._after_fork()
-        assert (alarm._bells, plan.waiting) == ({}, set())
-        for file in files:
-            with pytest.raises(OSError, match="Bad file descriptor"):
-                os.fstat(file)
-        assert not one.sleep(0.001)
-    loop_watch._watches[None] = None
-    loop_watch._after_fork()
-    assert loop_watch._watches == {}
+@pytest.mark.live
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_fork_tells_the_loop_of_its_parent_nothing(servers, backend):
+    """What a child switches off is its own; there nobody waits, and what waits is heard anew."""
+    time = Time()
+    injector = Injector(HOUR, store="memory:", environ={}, waits=time)
+    wrapped = ASGIFaultMiddleware(None, injector=injector)
+    sent = []
 
+    async def send(message):
+        sent.append(time.now)
 
-def test_the_timer_ends_with_what_it_is_for(injector, monkeypatch):
-    """A wait that tells its own end is not looked at."""
-    monkeypatch.setattr(loop_watch, "TICK", 0.01)
-    looks = []
-    real = loop_watch.Watch.look
-    monkeypatch.setattr(loop_watch.Watch, "look", lambda self: looks.append(1) or real(self))
-
-    class Exchange:
-        keep_alive = True
-
-        async def receive(self):
-            raise NotImplementedError
-
-    exchange = Exchange()
-
-    async def scenario():
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(pause, injector.own_plan, HOUR, Ends(None))
-            tasks.start_soon(pause, injector.own_plan, HOUR, Ends(exchange.receive))
-            await anyio.sleep(0.1)
-            exchange.keep_alive = False
-            await anyio.sleep(0.1)
-            before = len(looks)
-            await anyio.sleep(0.1)
-            assert 0 < len(looks) == before
-            injector.disable()
-
-    anyio.run(scenario)
-
-
-def test_a_child_tells_the_loop_of_its_parent_nothing(injector, monkeypatch):
-    """What it switches off is its own."""
-    called = []
-
-    async def scenario():
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(pause, injector.own_plan, HOUR, Ends(None))
-            await anyio.wait_all_tasks_blocked()
-            [watch] = loop_watch._watches.values()
-            real, watch._call_soon = watch._call_soon, lambda work: called.append(1) or real(work)
-            with monkeypatch.context() as child:
-                child.setattr(os, "getpid", lambda: 1)
+    def fork():
+        pid = os.fork()
+        if not pid:
+            failed = 1
+            try:
                 injector.disable()
-            assert called == []
-            injector.disable()
+                failed = 0
+            finally:
+                os._exit(failed)
+        assert os.waitpid(pid, 0)[1] == 0
 
-    anyio.run(scenario)
-    assert called == [1]
-
-
-def test_a_child_rings_no_bell_of_its_parent(injector, looks, monkeypatch):
-    """Their pipe is one and the same."""
-    with alarm.Alarm(injector.own_plan) as one:
-        with monkeypatch.context() as child:
-            child.setattr(os, "getpid", lambda: 1)
-            injector.own_plan.end()
-        assert not one._bell.rung
-        injector.own_plan.end()
-        assert one._bell.rung
+    time.at(30, fork)
+    time.at(60, injector.disable)
+    time.run(wrapped, servers.scope(), servers.messages(), send, backend=backend)
+    assert sent[0] == pytest.approx(60)
 
 
-def test_the_task_of_trio_ends_with_what_it_is_for(injector, monkeypatch):
-    """It looks no more once nothing waits."""
-    monkeypatch.setattr(loop_watch, "TICK", 0.001)
-    ended = []
-    real = loop_watch.TrioWatch._run
-
-    async def run(self):
-        await real(self)
-        ended.append(self)
-
-    monkeypatch.setattr(loop_watch.TrioWatch, "_run", run)
+def test_a_wait_that_tells_its_own_end_keeps_no_loop_awake(servers):
+    """Only where the server tells nobody of its end it is looked at, and no longer than that."""
+    time = Time()
+    injector = Injector(HOUR, store="memory:", environ={}, waits=time)
+    wrapped = ASGIFaultMiddleware(None, injector=injector)
+    timers = []
 
     async def scenario():
-        await pause(injector.own_plan, 0.01, Ends(None))
-        with anyio.fail_after(10):
-            while not ended:
-                await anyio.sleep(0.001)
+        loop = asyncio.get_running_loop()
+        real = loop.call_at
+        loop.call_at = lambda when, *more, **named: timers.append(when) or real(when, *more, **named)
+        async with anyio.create_task_group() as tasks:
+            with loopback() as (_, server):
+                exchange, ask = hear(servers, injector, server)
+                exchange.keep_alive = True
+                tasks.start_soon(wrapped, servers.scope(), servers.messages(), sink)
+                tasks.start_soon(ask)
+                await anyio.sleep(10)
+                exchange.keep_alive = False
+                await anyio.sleep(10)
+                assert len([each for each in timers if each < 20]) > 20
+                timers.clear()
+                await anyio.sleep(10)
+                assert len(timers) == 1
+                injector.disable()
 
-    anyio.run(scenario, backend="trio")
+    async def sink(message):
+        pass
+
+    time.run(scenario)

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from faultinject.adapters import forget
 from faultinject.exceptions import ConfigurationError
 
 MESSAGE = "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"
@@ -64,7 +65,7 @@ def test_without_lifespan_requests_pass(kind):
 )
 def test_wrong_environment_is_the_same(monkeypatch, variables, where):
     """Also where the environment is wrong; WSGI middleware raises at once."""
-    monkeypatch.setattr("faultinject.injector.lookup._shared", None)
+    forget()
     for name in list(os.environ):
         if name.startswith("FAULTINJECT_"):
             monkeypatch.delenv(name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import count
 
-from faultinject.audit.checks import CHECKS
 from faultinject.audit.evidence import Evidence, Turnaround
 from faultinject.audit.profiles import get
 from faultinject.journal.attempts import Attempt
@@ -47,6 +46,8 @@ def attempt(arrived=0.0, kind=SLOW_DOWN, **more):
         "body_complete": True,
         "applied": False,
         "guarded": False,
+        "region": "a",
+        "clock_offset": 0,
     }
     return Attempt({**fields, **kind, **more})
 
@@ -89,19 +90,3 @@ def evidence(*groups, profile="rfc", turnaround=FAST, **more):
         turnaround=turnaround,
         **more,
     )
-
-
-def findings(name, *groups, **more):
-    """What a check says of these calls."""
-    return CHECKS[name](evidence(*groups, **more))
-
-
-def finding(name, *groups, **more):
-    """The one thing that a check says of these calls."""
-    [found] = findings(name, *groups, **more)
-    return found
-
-
-def verdict(name, *groups, **more):
-    """The verdict of a check that says one thing."""
-    return finding(name, *groups, **more).verdict

@@ -7,67 +7,90 @@ import re
 from textwrap import dedent
 from xml.etree import ElementTree
 
-import jsonschema
 import pytest
 
+from faultinject.audit import judge
 from faultinject.audit.checks import CHECKS
-from faultinject.audit.evidence import Evidence, Turnaround
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
 from faultinject.audit.reports import FORMATS, format_of, render
-from faultinject.audit.reports.sentences import place, provenance, story, title
 from faultinject.exceptions import ConfigurationError
 
-from .judged import attempt, call, finding, judgement
+from .judged import attempt, call, finding, given, judgement
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
 HOSTILE = "</script><b>&amp;\"'|`[x](http://evil)@all #1\x00\x1b[31m\u202e\ud800\uffff]]>"
 
 
+NUMBERS = {
+    "failed_after": {"503 SlowDown": 4, "no fault": 2},
+    "began": 1_800_000_000.0,
+    "ended": 1_800_000_006.0,
+    "rules": given("busy", 5, 1),
+}
+"""What a report says of a run besides its findings."""
+
+
 def test_text():
-    """What is wrong as a table, the calls that show it, what passed in one line, and what could not be told."""
-    assert render(judgement()) == dedent(
+    """The worst finding in words; of each what is so, the calls that show it and what to do; what passed; what could not be told."""
+    assert render(judgement(**NUMBERS)) == dedent(
         """\
-        FAIL: 1 check failed: retry-after: seconds
+        FAIL: retry-after: seconds: 5 of 5 retried after 0.50 s instead of 3 s (and 1 more finding)
         Boto3/1.44.5
-        ✕ 1 fail  ! 1 warning  ? 3 not decided  ✓ 3 pass
-        1,243 calls, 3,531 attempts in 6.01 s. Attempts were grouped into calls by SDK id (1,200), fingerprint (43). Without
-        backoff the next request comes after 0.3 ms (median; 95 % within 1.5 ms; n = 20). Profile: rfc (What the RFCs ask of
-        every client).
+        1,243 calls, 3,531 attempts in 6.01 s, 2027-01-15 08:00:00 to 2027-01-15 08:00:06 UTC.
+        6 of 1,243 calls failed for good: 4 after 503 SlowDown, 2 after no fault.
 
         ✕ FAIL  retry-after: seconds: 5 of 5 retried after 0.50 s instead of 3 s (n = 5)
-            reference: RFC 9110 10.2.3
             - GET /photos/cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200  [seq 1 2]
+            → Wait as long as the answer asks. See RFC 9110 10.2.3
 
         ! WARN  retry budget: requests per operation 3.0 → 3.0 (n = 120)
-            reference: SRE book
+            → Limit the retries in an outage. See SRE book
 
         ✓ passed: retries (503 SlowDown, 500), gives up
         ? not decided:
-            thundering herd: first retry after 71 ms: too short to tell
-            overlap, non-idempotent retry: no slow requests
+            thundering herd: first retry after 71 ms: too short to tell. Give it a longer backoff.
+            overlap, non-idempotent retry: no slow requests. Delay some answers.
+
+        Attempts were grouped into calls by SDK id (1,200), fingerprint (43).
+        Without backoff the next request comes after 0.3 ms (median; 95 % within 1.5 ms; n = 20).
+        Profile: rfc (What the RFCs ask of every client).
+        Faults of busy (cos:SlowDown): 5 given, 1 refused, 0 failed.
         """
     )
 
 
 def test_text_of_a_client_without_a_fault_to_find():
-    """Nothing wrong: no table, no calls."""
-    text = render(judgement(finding("gives up", PASS)))
-    assert text.splitlines()[::2][:2] == [
-        "PASS: 1 check passed",
-        "✕ 0 fail  ! 0 warnings  ? 0 not decided  ✓ 1 pass",
-    ]
+    """Nothing wrong: no finding, no calls."""
+    text = render(judgement(finding("gives up", PASS)), verbose=False)
+    assert text.splitlines()[0] == "PASS: 1 check passed"
+    assert "\nNo call failed for good.\n" in text
     assert text.partition("\n\n")[2] == "✓ passed: gives up\n"
 
 
-def test_text_of_an_empty_ring():
+def test_text_of_an_empty_journal():
     """Nothing was joined, nothing left out: nothing is said of it."""
-    found = provenance(judgement(calls=0, attempts=0, seconds=0.0, signal={}))
-    assert found[0] == "0 calls, 0 attempts in 0.0 ms."
-    assert len(found) == 3
+    said = render(judge([]))
+    assert "\n0 calls, 0 attempts in 0.0 ms.\n" in said
+    assert "\nThe client's turnaround" in said
+    assert "a client without a User-Agent" in said
+
+
+def test_a_short_text():
+    """It leaves out how it was measured, never what is not decided; checks that saw nothing share a line. Rules are cut."""
+    rules = dict.fromkeys((f"rule-{each}" for each in range(99)), *given("busy", 5, 1).values())
+    found = judgement(rules=rules)
+    short, long = render(found, verbose=False), render(found)
+    few = "overlap, non-idempotent retry: no slow requests. Delay some answers.\n"
+    said = (
+        "overlap, non-idempotent retry: nothing of the kind was seen. Add -v to see what each check needs.\n"
+    )
+    assert said in short
+    assert long.startswith(f"{short.replace(said, few)}\nAttempts were grouped")
+    assert long.endswith("\nFaults of 89 more rules.\n")
 
 
 def test_a_journal_without_faults_says_so():
     """Where nothing was put to the test, no report looks like a success."""
-    idle = judgement(finding("gives up", INCONCLUSIVE, "no call failed", 0), evidence=Evidence([], clean=9))
+    idle = judgement(finding("gives up", INCONCLUSIVE, "no call failed", 0), made=[])
     said = "Nothing could be judged: no call met a fault, and none retried."
     assert [said in render(idle, each) for each in ("text", "junit", "markdown")] == [True] * 3
     assert (found := json.loads(render(idle, "json")))["result"] == "undecided"
@@ -77,12 +100,12 @@ def test_a_journal_without_faults_says_so():
 def test_the_first_line_says_the_result():
     """In every format that people read, and in words that programs find."""
     found = judgement(finding("a", WARN))
-    said = "WARN: no check failed, 1 check warned: a"
+    said = "WARN: a: something"
     assert render(found).splitlines()[0] == said
-    assert render(found, "markdown").splitlines()[0] == f"### {said}"
-    assert suite(found).findtext("system-out").startswith(f"{said}. ")
+    assert render(found, "markdown").splitlines()[2] == f"### {said}"
+    assert suite(found).findtext("system-out").startswith(f"{said}\n")
     assert (json.loads(render(found, "json"))["result"], found.conclusion.exit_code) == ("warn", 0)
-    said = "FAIL: 1 check warned (strict: a warning is a failure): a"
+    said = "FAIL: a: something; strict: a warning is a failure"
     assert render(found, strict=True).splitlines()[0] == said
     assert json.loads(render(found, "json", strict=True))["result"] == "fail"
 
@@ -102,7 +125,7 @@ def test_what_two_checks_say_is_told_once(format_):
         finding("thundering herd", FAIL, "all come back within 100 ms", said_by="jitter"),
     )
     text = render(found, format_)
-    assert "✕ 1 fail" in text
+    assert "more finding" not in text
     assert "waits repeat; all come back within 100 ms" in text
     assert "thundering herd" not in text
     assert [each["check"] for each in json.loads(render(found, "json"))["findings"]] == [
@@ -130,20 +153,15 @@ def test_several_clients():
             finding("gives up", PASS, client="Boto3/1.44.5"),
             finding("gives up", PASS, client="curl/8.1"),
             finding("retries", PASS, subject="500", client="curl/8.1"),
-            others={"curl/8.1": Evidence([call()])},
+            made=[call(), call(attempt(1, 0.0, user_agent="curl/8.1"))],
         )
     )
     assert text.splitlines()[:2] == [
-        "FAIL: 1 check failed: backoff of Boto3/1.44.5",
+        "FAIL: backoff of Boto3/1.44.5: something",
         "Boto3/1.44.5 and 1 other client",
     ]
     assert "✕ FAIL  backoff of Boto3/1.44.5: " in text
     assert "✓ passed: Boto3/1.44.5: gives up; curl/8.1: gives up, retries (500)" in text
-
-
-def test_no_user_agent():
-    """A client that says nothing of itself is called that."""
-    assert title(judgement(client="")) == "a client without a User-Agent"
 
 
 def test_three_calls_are_told_of_each_finding():
@@ -156,27 +174,15 @@ def test_three_calls_are_told_of_each_finding():
 @pytest.mark.parametrize(
     ("made", "expected"),
     [
-        (
-            call(attempt(1, 0, "http:500", 500), attempt(2, 0.021, None, 201), name="upload"),
-            "upload: GET /photos/cat.jpg: 500, 20 ms later 201",
-        ),
-        (
-            call(attempt(1, 0, "reset", None, did="reset", answered=None), attempt(2, 4, None, 200)),
-            "GET /photos/cat.jpg: reset, later 200",
-        ),
-        (
-            call(attempt(1, 0, None, 200, answered=0.4), attempt(2, 0.1, None, 200)),
-            "GET /photos/cat.jpg: 200, 0.30 s before that answer 200",
-        ),
+        (call(attempt(1, 0, "http:500", 500), attempt(2, 0.021, None, 201), name="upload"), "upload: GET /photos/cat.jpg: 500, 20 ms later 201"),
+        (call(attempt(1, 0, "reset", None, did="reset", answered=None), attempt(2, 4, None, 200)), "GET /photos/cat.jpg: reset, later 200"),
+        (call(attempt(1, 0, None, 200, answered=0.4), attempt(2, 0.1, None, 200)), "GET /photos/cat.jpg: 200, 0.30 s before that answer 200"),
         (
             call(attempt(1, 0, query="uploads", hint_form="unreadable"), returned=False, error="Boom\n" * 50),
             "GET /photos/cat.jpg?uploads: 503 SlowDown (malformed Retry-After)"
             "; its caller saw an error: Boom\\nBoom\\nBoom\\nBoom\\nBoom\\nBoom\\nBoo…m\\nBoom\\nBoom\\nBoom\\nBoom\\nBoom\\nBoom\\n",
         ),
-        (
-            call(attempt(1, 0, "cos:InternalError", 200), returned=True),
-            "GET /photos/cat.jpg: 200 InternalError; its caller saw success",
-        ),
+        (call(attempt(1, 0, "cos:InternalError", 200), returned=True), "GET /photos/cat.jpg: 200 InternalError; its caller saw success"),
         (
             call(attempt(1, 0, request_bytes=7, request_digest="x"), attempt(2, 2.001, request_bytes=0)),
             "GET /photos/cat.jpg: 503 SlowDown (7 bytes sent), 2.00 s later 503 SlowDown (0 bytes sent)",
@@ -188,26 +194,25 @@ def test_three_calls_are_told_of_each_finding():
             + "… 1,992 more …, 2.00 s later 503 SlowDown, 2.00 s later 503 SlowDown",
         ),
     ],
-)
+)  # fmt: skip
 def test_story(made, expected):
     """A call in one line: what it asked, each answer, the waits between, and what its caller saw."""
-    assert story(made) == expected
+    assert f" - {expected} [" in " ".join(render(judgement(finding("backoff", FAIL, calls=[made]))).split())
 
 
 @pytest.mark.parametrize(
     ("attempts", "expected"),
     [
         ([attempt(17, 0), attempt(18, 1)], "seq 17 18"),
-        (
-            [attempt(3, 0, pid=12), attempt(4, 1, pid=13), attempt(9, 2, pid=12)],
-            "pid 12 seq 3 9, pid 13 seq 4",
-        ),
+        ([attempt(3, 0, pid=12), attempt(4, 1, pid=13), attempt(9, 2, pid=12)], "pid 12 seq 3 9, pid 13 seq 4"),
         ([attempt(n, n) for n in range(10)], "seq 0 1 2 3 4 5 6 7 …"),
     ],
-)
+)  # fmt: skip
 def test_place_of_a_call_in_its_journal(attempts, expected):
     """The numbers by which its lines are found."""
-    assert place(call(*attempts)) == expected
+    assert f" [{expected}]" in " ".join(
+        render(judgement(finding("backoff", FAIL, calls=[call(*attempts)]))).split()
+    )
 
 
 def test_provenance():
@@ -218,9 +223,10 @@ def test_provenance():
         left_out={"shared": 12, "open": 1, "odd": 2},
         skipped={"not JSON": 3, "torn": 1},
         not_given={"refused": 2, "failed": 1},
-        turnaround=Turnaround(),
+        turnaround=judge([]).turnaround,
     )
-    assert provenance(found)[1:-1] == [
+    said = " ".join(render(found).split())
+    for each in [
         "Attempts were grouped into calls by test label (3), SDK id (1).",
         "Left out: 12 calls that ran at the same time as another for the same object, which mixes their attempts.",
         "Left out: 1 call that may still have been running when the journal was read.",
@@ -229,42 +235,14 @@ def test_provenance():
         " http2=yes), 1 failed (see the log, or the client disconnected first).",
         "Skipped lines: not JSON (3), torn (1).",
         "The client's turnaround without backoff is unknown: too few requests followed each other at once.",
-    ]
-
-
-FINDING = {
-    "type": "object",
-    "required": ["check", "verdict", "n", "message", "reference", "calls"],
-    "properties": {
-        "check": {"type": "string", "minLength": 1},
-        "verdict": {"enum": ["PASS", "FAIL", "WARN", "INCONCLUSIVE"]},
-        "n": {"type": "integer", "minimum": 0},
-        "message": {"type": "string", "minLength": 1},
-        "reference": {"type": "string", "minLength": 1},
-        "calls": {"type": "array", "items": {"type": "object"}},
-    },
-}
-OBJECT = {
-    "type": "object",
-    "required": ["v", "calls", "attempts", "signal", "left_out", "turnaround", "profile", "findings"],
-    "properties": {
-        "v": {"const": 1},
-        "calls": {"type": "integer"},
-        "attempts": {"type": "integer"},
-        "signal": {"type": "object", "additionalProperties": {"type": "integer"}},
-        "left_out": {"type": "object", "additionalProperties": {"type": "integer"}},
-        "turnaround": {"type": "object"},
-        "profile": {"type": "string"},
-        "findings": {"type": "array", "items": FINDING},
-    },
-}
+    ]:
+        assert each in said
 
 
 def test_json():
-    """One object of the published shape: every finding, with all that the others show."""
+    """One object (its schema is the command line's): every finding, with all that the others show."""
     text = render(judgement(), "json")
     found = json.loads(text)
-    jsonschema.validate(found, OBJECT)
     assert text.endswith("}\n")
     assert (found["calls"], found["attempts"], found["signal"]) == (
         1243,
@@ -284,7 +262,7 @@ def suite(found, **options):
     return only
 
 
-@pytest.mark.parametrize("verdict", VERDICTS)
+@pytest.mark.parametrize("verdict", [FAIL, WARN, INCONCLUSIVE, PASS])
 def test_every_check_has_its_own_name_in_every_format(verdict):
     """Names hold blanks and hyphens; none is cut, escaped or taken for another one."""
     found = judgement(*[finding(name, verdict, f"told {name}") for name in CHECKS])
@@ -313,12 +291,18 @@ def test_junit():
         {"message": "5 of 5 retried after 0.50 s instead of 3 s", "type": "FAIL"},
     )
     assert failure.text.splitlines() == [
-        "FAIL: 5 of 5 retried after 0.50 s instead of 3 s (n = 5; RFC 9110 10.2.3)",
+        "FAIL: 5 of 5 retried after 0.50 s instead of 3 s (n = 5)",
         "GET /photos/cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200",
+        "→ Wait as long as the answer asks. See RFC 9110 10.2.3",
     ]
-    assert [(each.tag, each.get("message")) for each in cases["overlap"]] == [("skipped", "no slow requests")]
+    assert [(each.tag, each.get("message")) for each in cases["overlap"]] == [
+        ("skipped", "no slow requests. Delay some answers.")
+    ]
     assert [(each.tag, each.text) for each in cases["retry budget"]] == [
-        ("system-out", "WARN: requests per operation 3.0 → 3.0 (n = 120; SRE book)")
+        (
+            "system-out",
+            "WARN: requests per operation 3.0 → 3.0 (n = 120)\n→ Limit the retries in an outage. See SRE book",
+        )
     ]
     assert {each.get("name"): each.get("value") for each in found.iter("property")} == {
         "client": "Boto3/1.44.5",
@@ -330,16 +314,10 @@ def test_junit():
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        (
-            judgement(finding("gives up", INCONCLUSIVE), evidence=Evidence([])),
-            "Nothing could be judged: no call met a fault",
-        ),
-        (
-            judgement(finding("a", PASS), finding("b", INCONCLUSIVE), require=["b"]),
-            "Required but not decided: b",
-        ),
+        (judgement(finding("gives up", INCONCLUSIVE), made=[]), "Nothing could be judged: no call met a fault"),
+        (judgement(finding("a", PASS), finding("b", INCONCLUSIVE), require=["b"]), "Required but not decided: b"),
     ],
-)
+)  # fmt: skip
 def test_junit_where_nothing_was_decided(found, message):
     """One test case more is an error: a CI that reads the file is not green either."""
     found = suite(found)
@@ -358,45 +336,54 @@ def test_junit_where_warnings_count():
 
 
 def test_markdown():
-    """The same as the text: a table for GitHub, the calls in details, what passed, what could not be told."""
+    """The same as the text, with the calls as code and addresses as links; how it was measured is folded."""
     rfc = judgement().profile
-    assert render(judgement(), "markdown") == dedent(
+    assert render(judgement(**NUMBERS), "markdown") == dedent(
         f"""\
-        ### FAIL: 1 check failed: retry-after: seconds
+        ## Retries of Boto3/1.44.5
 
-        **Boto3/1.44.5: ✕ 1 fail  ! 1 warning  ? 3 not decided  ✓ 3 pass**
+        ### FAIL: retry-after: seconds: 5 of 5 retried after 0.50 s instead of 3 s (and 1 more finding)
 
-        1,243 calls, 3,531 attempts in 6.01 s. Attempts were grouped into calls by SDK id (1,200), fingerprint (43). \
-Without backoff the next request comes after 0.3 ms (median; 95 % within 1.5 ms; n = 20). Profile: rfc ({rfc.title}).
+        - 1,243 calls, 3,531 attempts in 6.01 s, 2027-01-15 08:00:00 to 2027-01-15 08:00:06 UTC.
+        - 6 of 1,243 calls failed for good: 4 after 503 SlowDown, 2 after no fault.
 
-        | verdict | check | measured | n | reference |
-        | --- | --- | --- | ---: | --- |
-        | ✕ FAIL | retry-after: seconds | 5 of 5 retried after 0.50 s instead of 3 s | 5 | RFC 9110 10.2.3 |
-        | ! WARN | retry budget | requests per operation 3.0 → 3.0 | 120 | SRE book |
-
-        <details><summary>What shows it</summary>
-
-        **retry-after: seconds**
+        ✕ **retry-after: seconds**: 5 of 5 retried after 0.50 s instead of 3 s (n = 5)
 
         - `GET /photos/cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200`
 
-        </details>
+        → Wait as long as the answer asks. See RFC 9110 10.2.3
+
+        ! **retry budget**: requests per operation 3.0 → 3.0 (n = 120)
+
+        → Limit the retries in an outage. See SRE book
 
         ✓ **passed:** retries (503 SlowDown, 500), gives up
 
-        <details><summary>? <b>not decided:</b> thundering herd, overlap, non-idempotent retry</summary>
+        ? **not decided:**
 
-        - thundering herd: first retry after 71 ms: too short to tell
-        - overlap, non-idempotent retry: no slow requests
+        - thundering herd: first retry after 71 ms: too short to tell. Give it a longer backoff.
+        - overlap, non-idempotent retry: no slow requests. Delay some answers.
+
+        <details><summary>How this was measured</summary>
+
+        - Attempts were grouped into calls by SDK id (1,200), fingerprint (43).
+        - Without backoff the next request comes after 0.3 ms (median; 95 % within 1.5 ms; n = 20).
+        - Profile: rfc ({rfc.title}).
+        - Faults of busy (cos:SlowDown): 5 given, 1 refused, 0 failed.
 
         </details>
         """
     )
 
 
-def test_markdown_of_a_client_without_a_fault_to_find():
-    """Nothing wrong: neither table nor details."""
-    assert render(judgement(finding("gives up", PASS)), "markdown").count("\n\n") == 3
+def test_an_address_is_a_link_in_markdown():
+    """One of a reference, and only there."""
+    found = judgement(
+        finding("jitter", WARN, "https://a.example/", reference="a book (https://b.example/c#1); RFC")
+    )
+    text = render(found, "markdown")
+    assert "→ See a book (<https://b.example/c#1>); RFC\n" in text
+    assert "https://a.example/" not in text
 
 
 def hostile():
@@ -440,7 +427,6 @@ def test_markdown_makes_no_link_mention_or_tag_of_a_request():
     bare = re.sub(r"(`+) ?.*? ?\1", "", text).replace("<!-- -->", "")
     assert re.findall(r"<[^>]*>", bare) == [
         *("<details>", "<summary>", "</summary>", "</details>"),
-        *("<details>", "<summary>", "<b>", "</b>", "</summary>", "</details>"),
     ]
     assert not re.findall(r"(?<!\\)[\[\]]", bare)
     assert not re.findall(r"http://|@all|#1", re.sub(r"(`+) ?.*? ?\1", "", text))

@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, vendors
-from faultinject.audit.judge import judge
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+from faultinject.audit import judge
 from faultinject.audit.reports import FORMATS, render
-from faultinject.cli.program import program
-from faultinject.journal.reading import read
+from faultinject.journal import read
+from faultinject.vendors import get, names
 
-click_testing = pytest.importorskip("click.testing")
+console = pytest.importorskip("tests.console")
 
 PLACES = [
     # Flags whose values nobody documents, and parameters that nobody knows.
@@ -132,9 +132,7 @@ def test_three_hundred_planted_secrets(ask, tmp_path, caplog):
     found = judge(read([str(journal)]))
     outputs |= {f"report {name}": render(found, name) for name in FORMATS}
     for path in FORMATS.values():
-        result = click_testing.CliRunner().invoke(
-            program, ["report", str(journal), "-o", str(tmp_path / f"r{path}"), "--finished"]
-        )
+        result = console.command("report", str(journal), "-o", str(tmp_path / f"r{path}"), "--finished")
         outputs[f"report command {path}"] = result.output
     assert outputs["journal"].count("\n") >= 300
     assert {name: [each for each in secrets if each in text][:3] for name, text in outputs.items()} == {
@@ -142,10 +140,10 @@ def test_three_hundred_planted_secrets(ask, tmp_path, caplog):
     }
 
 
-@pytest.mark.parametrize("vendor", vendors.names())
+@pytest.mark.parametrize("vendor", names())
 def test_no_userinfo_in_the_resource(vendor):
     """The body names what was asked for without the name and the password of an absolute target."""
-    code = next(row.label for row in vendors.get(vendor).errors if row.status)
+    code = next(row.label for row in get(vendor).errors if row.status)
     injector = Injector(f"{vendor}:{code}", seed=1, environ={})
     said = ask_wsgi(injector, "http://user:S3CR3T@storage.example/b/k", [])
     assert "S3CR3T" not in said

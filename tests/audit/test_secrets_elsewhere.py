@@ -7,11 +7,10 @@ import logging
 import pytest
 
 from faultinject import Injector, explore, inject
-from faultinject.cli.program import program
 from faultinject.exceptions import ExplorationFailed
 from tests.audit.test_secrets import ask_asgi, ask_wsgi, planted
 
-testing = pytest.importorskip("click.testing")
+console = pytest.importorskip("tests.console")
 
 
 def batches(size=48):
@@ -72,10 +71,10 @@ def test_commands(command):
                 if not target.startswith("/"):
                     continue  # it is a path, whatever it looks like
                 arguments = ["preview", "cos:SlowDown,path=nowhere", "--path", target]
-                said = testing.CliRunner().invoke(program, arguments).stderr
+                said = console.command(*arguments).stderr
                 assert said
             else:
                 arguments = ["http:503", "--request", f"PUT {target}", "--seed", "1"]
-                said = testing.CliRunner().invoke(program, [*command.split(), *arguments]).output
+                said = console.command(*command.split(), *arguments).output
                 assert "identity" in said or "is not a method and a path" in said
             assert secret not in said, target

@@ -103,9 +103,9 @@ def _measure(how: str, path: str) -> None:
             for line in file:
                 json.loads(line)
     else:
-        from faultinject.audit.judge import judge
+        from faultinject.audit import judge
         from faultinject.audit.reports import render
-        from faultinject.journal.reading import read
+        from faultinject.journal import read
 
         judgement = judge(read([path]))
         assert judgement.attempts == LINES

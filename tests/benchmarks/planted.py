@@ -25,7 +25,7 @@ from exploration.clients import CLIENTS, Client
 import faultinject
 from faultinject import Rule
 from faultinject.exceptions import ExplorationFailed
-from faultinject.testing.exploration.choices import Choice, choices
+from faultinject.testing.exploration.choices import Choice, choices_of
 from faultinject.testing.exploration.report import groups
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "exploration.md"
@@ -143,7 +143,7 @@ def at(percentage: float) -> list[Rule]:
     """The faults of the exploration, so that a request gets one of them with that chance."""
     rules = []
     for methods in (("GET", "HEAD"), ("PUT", "POST", "DELETE")):
-        faults = [parts for parts in map(placed, choices(["cos"])) if narrowed(parts, methods)]
+        faults = [parts for parts in map(placed, choices_of(["cos"])) if narrowed(parts, methods)]
         for number, (fault, (name, conditions, unless, options)) in enumerate(faults):
             share = percentage / len(faults)
             options["probability"] = f"{share / (1 - number * share):.6f}"

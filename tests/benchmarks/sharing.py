@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import Any
 
 from measure import Block, Goal, Row, side_by_side
 
-from faultinject.counts.directory import StoreDirectory
-from faultinject.counts.guarded import Guarded
-from faultinject.counts.memory import MemoryCounts
-from faultinject.engine.counting import Take
-
-if TYPE_CHECKING:
-    from faultinject.engine.counting import Counts
+from faultinject.counts import Take, open_counts
 
 _SCOPES = {"": "a rule's", "PUT /bucket/key": "a scope's"}
 
 
 def run() -> list[Row]:
     with TemporaryDirectory() as place:
-        store = StoreDirectory(str(Path(place, "store")))
-        store.publish({}, rules=2)
-        shared = store.join()[2]
-        assert shared is not None
         return [
             row
             for scope, told in _SCOPES.items()
-            for row in _compared(MemoryCounts(), Guarded(shared), scope, told)
+            for row in _compared(open_counts("memory:"), open_counts(f"file:{place}/store"), scope, told)
         ]
 
 
-def _compared(memory: Counts, file: Counts, scope: str, told: str) -> list[Row]:
+def _compared(memory: Any, file: Any, scope: str, told: str) -> list[Row]:
     free, spent = Take(0, scope, 1 << 60), Take(1, scope, 0)
     for counts in (memory, file):
         counts.match([(rule, scope, "PUT /bucket/key", None) for rule in (0, 1)], 0.0)
@@ -45,7 +34,7 @@ def _compared(memory: Counts, file: Counts, scope: str, told: str) -> list[Row]:
     ]
 
 
-def _takes(counts: Counts, ask: Take) -> Block:
+def _takes(counts: Any, ask: Any) -> Block:
     def run(count: int) -> None:
         take = counts.take
         for _ in range(count):

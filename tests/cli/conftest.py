@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
 import threading
 
 import pytest
-from click.testing import CliRunner
 
-from faultinject.cli.program import program
-from faultinject.rules.production import production_reason
+from faultinject.conformance import SDKS, Sdk
+from tests.console import command
 
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch):
-    """No variable of the machine says anything to faultinject."""
+    """No variable of the machine says anything to faultinject, nor that this is production."""
     for name in [*os.environ]:
-        if name.startswith("FAULTINJECT_") or production_reason({name: os.environ[name]}):
+        if re.match(r"FAULTINJECT_|K8S_|DJANGO_|DD_|OTEL_|.*(ENV|STAGE)", name):
             monkeypatch.delenv(name)
 
 
@@ -28,10 +28,8 @@ def plain_environment(monkeypatch):
 def run():
     """Run the program here: exit code, standard output, standard error."""
 
-    def call(*arguments, env=None):
-        result = CliRunner().invoke(program, [*arguments], env=env, prog_name="faultinject")
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
+    def call(*words, **options):
+        result = command(*words, **options)
         return result.exit_code, result.stdout, result.stderr
 
     return call
@@ -41,13 +39,33 @@ def run():
 def run_bytes():
     """Run the program here: exit code, the bytes of standard output, standard error."""
 
-    def call(*arguments, env=None):
-        result = CliRunner().invoke(program, [*arguments], env=env, prog_name="faultinject")
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
+    def call(*words, **options):
+        result = command(*words, **options)
         return result.exit_code, result.stdout_bytes, result.stderr
 
     return call
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """What is run here writes to a terminal, which is wide."""
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "150")
+
+
+@pytest.fixture
+def sdks(monkeypatch):
+    """Say which SDKs there are: by name the command, and what else `Sdk` takes."""
+
+    def there(**found):
+        for name in [*SDKS]:
+            monkeypatch.delitem(SDKS, name)
+        for name, about in found.items():
+            made = {"title": name.title(), "vendor": "cos", "home": "pip", "package": "pytest", **about}
+            monkeypatch.setitem(SDKS, name, Sdk(name, made.pop("title"), made.pop("vendor"), **made))
+
+    return there
 
 
 class Running:

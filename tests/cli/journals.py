@@ -43,6 +43,7 @@ def line(seq, arrived, **more):
         "hint": None,
         "hint_form": None,
         "did": "answered",
+        "left": False,
         "status": 503,
         "response_bytes": 400,
         "request_id": "1",

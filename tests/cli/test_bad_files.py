@@ -14,12 +14,9 @@ from time import process_time
 
 import pytest
 
-from faultinject.cli.program import program
-from faultinject.exceptions import ConfigurationError
-from faultinject.rules import files
-from faultinject.rules.scenario import Scenario
+from faultinject import ConfigurationError, Scenario
+from tests.console import command
 
-testing = pytest.importorskip("click.testing")
 resource = pytest.importorskip("resource")
 
 pytestmark = pytest.mark.live  # a process has one bound of memory, and some of these wait for another process
@@ -39,14 +36,14 @@ WRITERS = {
     "serve": ["serve", "--journal", "{}"],
     "run": ["run", "-r", "http:503", "--journal", "{}", "--", "true"],
     "report": ["report", str(JOURNAL), "--finished", "--output", "{}"],
+    "conformance": ["conformance", "--client", "requests", "--phase", "den", "--output", "{}"],
 }
 ROOM = 400 << 20
 
 
 @pytest.fixture(autouse=True)
-def little_memory(monkeypatch):
-    """Nobody can take more than 400 MiB, and a named pipe waits for a moment only."""
-    monkeypatch.setattr(files, "PATIENCE", 0.02)
+def little_memory():
+    """Nobody can take more than 400 MiB."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, before[1]))
@@ -94,10 +91,10 @@ def folder():
         yield Path(name)
 
 
-def invoke(command, path, monkeypatch):
-    if "{}" not in command:
+def invoke(words, path, monkeypatch):
+    if "{}" not in words:
         monkeypatch.setenv("FAULTINJECT_FILE", str(path))
-    return testing.CliRunner().invoke(program, [each.replace("{}", str(path)) for each in command])
+    return command(*(each.replace("{}", str(path)) for each in words))
 
 
 def check(result, path):
@@ -111,21 +108,27 @@ def check(result, path):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux")  # noqa: PTH110
-@pytest.mark.parametrize("kind", [each for each in KINDS if each != "no permission"])
-@pytest.mark.parametrize("command", READERS)
-def test_read(command, kind, tmp_path, monkeypatch):
-    """What cannot be read whole."""
+@pytest.mark.parametrize(
+    ("reader", "kind"),
+    # All that is read is opened by the same door: each reader meets what has no end, and one meets the rest.
+    [
+        *((each, "endless") for each in READERS),
+        *(("check", each) for each in ("directory", "pipe", "zeros", "nothing")),
+    ],
+)
+def test_read(reader, kind, tmp_path, monkeypatch):
+    """What cannot be read whole; for somebody who writes to a pipe it waits a few seconds."""
     path = tmp_path / "odd.toml"
     KINDS[kind](path)
-    check(invoke(READERS[command], path, monkeypatch), path)
+    check(invoke(READERS[reader], path, monkeypatch), path)
 
 
-@pytest.mark.parametrize("command", READERS)
-def test_no_permission(command, folder, monkeypatch):
+@pytest.mark.parametrize("reader", ["check", "preview", "report", "conformance"])
+def test_no_permission(reader, folder, monkeypatch):
     """What only others may read."""
     path = folder / "odd.toml"
     journal = shutil.copy(JOURNAL, folder)
-    arguments = [journal if each == str(JOURNAL) else each for each in READERS[command]]
+    arguments = [journal if each == str(JOURNAL) else each for each in READERS[reader]]
     check(invoke(arguments, path, monkeypatch), path)  # which imports all that it needs
     path.touch(0)
     with somebody():
@@ -134,64 +137,53 @@ def test_no_permission(command, folder, monkeypatch):
     assert "permission denied" in result.stderr.lower()
 
 
-@pytest.mark.parametrize("kind", ["directory", "pipe"])
-@pytest.mark.parametrize("command", WRITERS)
-def test_written(command, kind, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("writer", "kind"),
+    [
+        ("serve", "directory"),
+        ("run", "pipe"),
+        ("report", "pipe"),
+        ("report", "directory"),
+        ("conformance", "pipe"),
+    ],
+)
+def test_written(writer, kind, tmp_path, monkeypatch):
     """What cannot be written to: nobody reads the pipe."""
     path = tmp_path / "odd.json"
     KINDS[kind](path)
-    check(invoke(WRITERS[command], path, monkeypatch), path)
+    check(invoke(WRITERS[writer], path, monkeypatch), path)
 
 
-def test_results_into_a_pipe(tmp_path):
-    """Those of `conformance`, which come minutes later."""
-    from faultinject.cli.conformance_output import writer
-
-    path = tmp_path / "odd.json"
-    os.mkfifo(path)
-    with pytest.raises(OSError, match="No such device"):
-        writer(str(path))([], {})
-
-
-def test_a_pipe_with_a_writer(tmp_path, monkeypatch):
-    """It is read to its end, however slowly it comes."""
-    monkeypatch.setattr(files, "PATIENCE", 60)
+def test_a_pipe_with_a_writer(tmp_path):
+    """It is read to its end."""
     path = tmp_path / "rules"
     os.mkfifo(path)
-    child = os.fork()
-    if not child:
-        with path.open("w") as file:
-            file.write('[[rules]]\nfault = "http:503"\n')
-        os._exit(0)
-    assert [str(each) for each in Scenario.load(path).rules] == ["http:503"]
-    os.waitpid(child, 0)
+    text = f"open({str(path)!r}, 'w').write('[[rules]]\\nfault = \"http:503\"\\n')"
+    with subprocess.Popen([sys.executable, "-c", text]):
+        assert [str(each) for each in Scenario.load(path).rules] == ["http:503"]
 
 
-def test_a_pipe_that_may_not_be_read(folder):
-    """The system's error is told."""
-    path = folder / "pipe"
-    os.mkfifo(path, 0)
-    with somebody(), pytest.raises(PermissionError):
-        files.open_to_read(path)
-
-
-def test_a_pipe_that_may_only_be_read(folder):
-    """Its wait cannot be ended from here; nobody waits for that."""
+@pytest.mark.parametrize(
+    ("mode", "says"), [(0, "permission denied"), (0o444, "no program writes to this pipe")]
+)
+def test_a_pipe_of_somebody_else(folder, mode, says):
+    """One that may not be read; and one that may only be read, whose wait cannot be ended from here: nobody waits for that."""
     path = folder / "pipe"
     os.mkfifo(path)
-    path.chmod(0o444)
-    with somebody(), pytest.raises(OSError, match="no program writes to this pipe"):
-        files.open_to_read(path)
-    os.close(os.open(path, os.O_WRONLY))  # the thread that still waits for somebody
+    path.chmod(mode)
+    command("check", "--file", JOURNAL)  # which imports all that it needs
+    with somebody():
+        check(found := command("check", "--file", path), path)
+    assert says in found.stderr
+    if mode:
+        os.close(os.open(path, os.O_WRONLY))  # the thread that still waits for somebody
 
 
 def test_the_standard_input():
     """A body may come from there, and has the same bounds; none is none."""
-    found = testing.CliRunner().invoke(
-        program, ["preview", "cos:SlowDown", "--body", "-"], input=b"x" * (65 << 20)
-    )
+    found = command("preview", "cos:SlowDown", "--body", "-", input=b"x" * (65 << 20))
     assert found.stderr == "faultinject: the standard input: more than 64 MiB\n"
-    assert testing.CliRunner().invoke(program, ["preview", "cos:SlowDown", "--body", "-"]).exit_code == 0
+    assert command("preview", "cos:SlowDown", "--body", "-").exit_code == 0
 
 
 @pytest.mark.live
@@ -207,16 +199,6 @@ def test_a_journal_without_an_end_from_the_standard_input():
     )
 
 
-@pytest.mark.parametrize("kind", ["endless", "directory", "pipe"])
-def test_follow(kind, tmp_path):
-    """What is no file can never become a journal."""
-    path = tmp_path / "odd"
-    KINDS[kind](path)
-    result = testing.CliRunner().invoke(program, ["report", "--follow", str(path)])
-    assert result.exit_code == 2
-    assert result.stderr.endswith("Error: --follow reads its journals repeatedly, so it needs files\n")
-
-
 def test_a_line_of_a_hundred_megabytes(tmp_path):
     """It is skipped, and what stands before and behind it is read."""
     lines = gzip.decompress(JOURNAL.read_bytes()).splitlines(keepends=True)
@@ -227,7 +209,7 @@ def test_a_line_of_a_hundred_megabytes(tmp_path):
         file.seek(0, os.SEEK_END)
         file.write(b"\n")
         file.writelines(lines[20:])
-    result = testing.CliRunner().invoke(program, ["report", str(path), "--finished"])
+    result = command("report", str(path), "--finished")
     assert result.exit_code == 1
     assert "Skipped lines: longer than 1 MiB (1)." in " ".join(result.stdout.split())
 

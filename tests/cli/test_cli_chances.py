@@ -1,15 +1,13 @@
-"""Rates, chances and dead rules, held against the engine itself."""
+"""What `faultinject check` says of rates, chances and dead rules, held against what a wrapped app answers."""
 
 from __future__ import annotations
 
-import itertools
+import json
 
 import pytest
+from werkzeug.test import Client
 
-from faultinject import Rule, Scenario
-from faultinject.cli import chances
-from faultinject.cli.descriptions import percent
-from faultinject.injector import trials
+from faultinject import WSGIFaultMiddleware
 
 CERTAIN = [
     "",
@@ -21,93 +19,119 @@ CERTAIN = [
     "skip=2,times=1",
     "times=0",
 ]
-REQUEST = trials.environ("PUT", "/bucket/key", "127.0.0.1")
+CYCLES = ["", "skip=1", "every=2", "every=3"]
 
 
-def answers(rules, count, seed="0"):
-    """Which rule answers each of that many attempts."""
-    trial = trials.Trial(rules, seed)
-    actions = [trial.ask(REQUEST) for _ in range(count)]
-    return [None if each is None else each.entry.rule for each in actions]
+def app(_environ, start):
+    start("200 OK", [("Content-Length", "0")])
+    return []
 
 
-@pytest.mark.parametrize("first", CERTAIN)
-def test_certain_rules_fail_as_the_engine_says(first):
+def answers(rules, count, *, seed="0", path="/bucket/key"):
+    """The status of each attempt; None of a connection that broke."""
+    client = Client(WSGIFaultMiddleware(app, rules, seed=seed))
+    found = []
+    for _ in range(count):
+        try:
+            found.append(client.put(path).status_code)
+        except ConnectionError:
+            found.append(None)
+    return found
+
+
+@pytest.fixture
+def told(run):
+    """What is said of rules, as data; the rates of all beside it."""
+
+    def check(*rules):
+        found = json.loads(run("check", *rules, "--json")[1])
+        return found | {"rates": [each["rate"] for each in found["rules"]]}
+
+    return check
+
+
+def both(first, second):
+    """Two rules with these keys."""
+    return [",".join(filter(None, each)) for each in (("http:503", first), ("http:500", second))]
+
+
+def test_certain_rules_fail_as_the_engine_says(told):
     """For rules without chance, P(all n attempts fail) is 1 as long as the engine fails every attempt, then 0."""
-    for second in CERTAIN:
-        rules = Scenario(
-            [",".join(filter(None, ("http:503", first))), ",".join(filter(None, ("http:500", second)))]
-        ).rules
-        failed = [each is not None for each in answers(rules, 5)]
-        assert chances.all_fail(rules) == [float(all(failed[:n])) for n in range(1, 6)]
+    for first in CERTAIN:
+        for second in CERTAIN:
+            rules = both(first, second)
+            failed = [each != 200 for each in answers(rules, 5)]
+            assert told(*rules)["all_fail"] == [float(all(failed[:n])) for n in range(1, 6)], rules
 
 
-@pytest.mark.parametrize(
-    ("first", "second"), [*itertools.product(["", "skip=1", "every=2", "every=3"], repeat=2)]
-)
-def test_certain_rules_fire_at_the_rate_of_the_engine(first, second):
+def test_certain_rules_fire_at_the_rate_of_the_engine(told):
     """Over whole cycles after the skipped ones, each rule answers the share of attempts that is told."""
-    rules = Scenario(
-        [",".join(filter(None, ("http:503", first))), ",".join(filter(None, ("http:500", second)))]
-    ).rules
-    told = answers(rules, 13)[1:]
-    assert chances.rates(rules) == pytest.approx([told.count(f"rule-{n}") / 12 for n in (1, 2)])
+    for first in CYCLES:
+        for second in CYCLES:
+            rules = both(first, second)
+            seen = answers(rules, 13)[1:]
+            assert told(*rules)["rates"] == pytest.approx([seen.count(each) / 12 for each in (503, 500)]), (
+                rules
+            )
 
 
-def test_chances_are_those_of_the_engine():
+def test_chances_are_those_of_the_engine(told):
     """Over many identities, chance after chance comes out as told, latency not counted as a failure."""
-    rules = Scenario(
-        ["http:503,probability=0.4", "latency,delay=0s,probability=0.5", "http:500,probability=0.6"]
-    ).rules
-    assert chances.rates(rules) == pytest.approx([0.4, 0.3, 0.18])
-    assert chances.all_fail(rules, 3) == pytest.approx([0.58, 0.58**2, 0.58**3])
-    trial = trials.Trial(rules, "1")
-    count = 1000
-    calls = []
-    for number in range(count):
-        request = trials.environ("PUT", f"/bucket/k{number}", "127.0.0.1")
-        actions = [trial.ask(request) for _ in range(2)]
-        calls.append([None if each is None else each.entry.fault for each in actions])
-    both = sum({*call} <= {"http:503", "http:500"} for call in calls) / count
-    assert both == pytest.approx(0.58**2, abs=0.05)
+    rules = ["http:503,probability=0.4", "latency,delay=0s,probability=0.5", "http:500,probability=0.6"]
+    found = told(*rules)
+    assert found["rates"] == pytest.approx([0.4, 0.3, 0.18])
+    assert found["all_fail"][:3] == pytest.approx([0.58, 0.58**2, 0.58**3])
+    client = Client(WSGIFaultMiddleware(app, rules, seed="1"))
+    calls = [[client.put(f"/bucket/k{number}").status_code for _ in range(2)] for number in range(1000)]
+    assert sum(200 not in call for call in calls) / 1000 == pytest.approx(0.58**2, abs=0.05)
 
 
 @pytest.mark.parametrize("window", ["begin=1s,end=0s", "begin=1s,end=1s", "end=0s"])
-def test_a_window_that_never_opens_comes_to_nothing(window):
+def test_a_window_that_never_opens_comes_to_nothing(told, window):
     """What never fires has no rate and fails no attempt; the rule behind it has them all."""
-    rules = Scenario([f"cos:SlowDown,{window}", "http:503"]).rules
-    assert chances.dead(rules, ("a", "b")) == {0: "it ends before it begins"}
-    assert chances.rates(rules) == [0.0, 1.0]
-    assert chances.all_fail(rules[:1], 2) == [0.0, 0.0]
-    assert answers(rules, 3) == ["rule-2"] * 3
+    rules = [f"cos:SlowDown,{window}", "http:500"]
+    found = told(*rules)
+    assert found["rules"][0]["dead"] == "it ends before it begins"
+    assert (found["rates"], found["untouched"], answers(rules, 3)) == ([0.0, 1.0], 0.0, [500] * 3)
+    assert told(rules[0])["all_fail"] == [0.0] * 5
 
 
-def test_times_and_chance_together():
-    """At most one failure in all: two attempts cannot both fail."""
-    assert chances.all_fail([Rule("http:503", probability=0.5, times=1)], 3) == [0.5, 0.0, 0.0]
+@pytest.mark.parametrize(
+    ("rules", "all_fail"),
+    [
+        (["http:503,probability=0.5,times=1"], [0.5, 0, 0, 0, 0]),  # one failure in all
+        (["cos:SlowDown,status=200"], [0] * 5),  # an answer, and no error
+        (["http:503,above=5/s"], [0] * 5),  # one call does not exceed a rate
+    ],
+)
+def test_chances_of_one_call(told, rules, all_fail):
+    """Exactly."""
+    assert told(*rules)["all_fail"] == all_fail
 
 
-def test_a_small_chance_is_not_none():
+def test_a_small_chance_is_not_none(told, run):
     """However small, a chance that is not 0 is not told as 0, and what is left of it neither."""
-    small = [Rule("http:503", probability=0.001)]
-    assert chances.all_fail(small) == pytest.approx([1e-3, 1e-6, 1e-9, 1e-12, 1e-15], rel=1e-9, abs=0)
-    large = [Rule("http:503", probability=0.9999999999999)]
-    assert chances.untouched(large) == pytest.approx(1e-13, rel=1e-2, abs=0)
-    assert [percent(each) for each in (chances.all_fail(small)[4], chances.untouched(large))] == [
-        "< 0.001 %"
-    ] * 2
+    small, large = "http:503,probability=0.001", "http:503,probability=0.9999999999999"
+    assert told(small)["all_fail"] == pytest.approx([1e-3, 1e-6, 1e-9, 1e-12, 1e-15], rel=1e-9, abs=0)
+    assert told(large)["untouched"] == pytest.approx(1e-13, rel=1e-2, abs=0)
+    shown = [
+        each.split(maxsplit=1)[1]
+        for each in run("check", small)[1].splitlines()
+        if each[:1] in tuple("12345")
+    ]
+    assert shown == ["0.1 %", *["< 0.001 %"] * 4]
+    lines = [" ".join(each.split()) for each in run("check", large)[1].splitlines()]
+    assert "none of them < 0.001 %" in lines
+    assert "rule-1 0 %" in [
+        " ".join(each.split()) for each in run("check", "http:503,times=0")[1].splitlines()
+    ]
+    assert "rule-1 100 %" in [" ".join(each.split()) for each in run("check", "http:503")[1].splitlines()]
 
 
-def test_what_is_left_by_certain_rules():
+def test_what_is_left_by_certain_rules(told):
     """Of cycles that rules answer wholly nothing is left, in spite of the rounding of numbers."""
-    assert chances.untouched(Scenario(["http:503,every=3", "http:500"]).rules) == 0.0
-    assert chances.untouched(Scenario(["http:503,every=3", "http:500,every=2"]).rules) == pytest.approx(1 / 3)
-    assert chances.untouched([]) == 1.0
-
-
-def test_an_answer_below_400_is_no_failure():
-    """A redirect or a 200 is an answer, not an error."""
-    assert chances.all_fail([Rule("cos:SlowDown", status=200)], 1) == [0.0]
+    assert told("http:503,every=3", "http:500")["untouched"] == 0.0
+    assert told("http:503,every=3", "http:500,every=2")["untouched"] == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize(
@@ -127,16 +151,10 @@ def test_an_answer_below_400_is_no_failure():
         ("cos:InternalError,status=200,delay=1s", False),
     ],
 )
-def test_what_fails_an_attempt(rule, fails):
+def test_what_fails_an_attempt(told, rule, fails):
     """A broken connection and a cut answer are failures; an answer that is late, slow or changed is an answer."""
-    assert chances.all_fail(Scenario.parse(rule).rules, 2) == [float(fails)] * 2
-    assert chances.rates(Scenario.parse(rule).rules) == [1.0]
-
-
-def test_above_stays_quiet_for_one_call():
-    """One call does not exceed a rate."""
-    rule = Rule("http:503", above="5/s")
-    assert (chances.rates([rule]), chances.all_fail([rule], 2)) == ([0.0], [0.0, 0.0])
+    found = told(rule)
+    assert (found["all_fail"], found["rates"]) == ([float(fails)] * 5, [1.0])
 
 
 @pytest.mark.parametrize(
@@ -183,14 +201,19 @@ def test_above_stays_quiet_for_one_call():
         ),
     ],
 )
-def test_dead_rules(rules, dead):
+def test_dead_rules(told, rules, dead):
     """What is called dead is certain never to fire, and does not fire."""
-    found = Scenario(rules)
-    assert chances.dead(found.rules, found.display_names) == dead
-    assert all(
-        chances.rates(found.rules)[number] == 0.0 for number in dead if "answers every" not in dead[number]
-    )
-    assert not {found.display_names[number] for number in dead} & {*answers(found.rules, 20)}
+    found = told(*rules)
+    assert {at: each["dead"] for at, each in enumerate(found["rules"]) if each["dead"]} == dead
+    for at, why in dead.items():
+        assert found["rates"][at] == 0.0 or "answers every" in why
+        counted = WSGIFaultMiddleware(app, rules, seed="0")
+        client = Client(counted)
+        for _ in range(20):
+            try:
+                assert client.put("/bucket/key").headers.get("x-faultinject") != found["rules"][at]["name"]
+            except ConnectionError:
+                assert rules[at] != "reset"
 
 
 @pytest.mark.parametrize(
@@ -220,23 +243,6 @@ def test_dead_rules(rules, dead):
         ["http:503,method=HEAD", "http:500,vendor=azure-blob,operation=blob.download,bucket=b,key=k"],
     ],
 )
-def test_rules_that_may_fire_are_not_called_dead(rules):
+def test_rules_that_may_fire_are_not_called_dead(told, rules):
     """Where it is not certain, nothing is said of the later rule."""
-    found = Scenario(rules)
-    assert 1 not in chances.dead(found.rules, found.display_names)
-
-
-@pytest.mark.parametrize(
-    ("chance", "text"),
-    [
-        (0.0, "0 %"),
-        (1.0, "100 %"),
-        (0.3, "30 %"),
-        (0.0027, "0.27 %"),
-        (4e-7, "< 0.001 %"),
-        (0.99999, "> 99.99 %"),
-    ],
-)
-def test_percent(chance, text):
-    """Never 0 or 100 for what is only close to it."""
-    assert percent(chance) == text
+    assert told(*rules)["rules"][1]["dead"] is None

@@ -8,6 +8,7 @@ import re
 import shlex
 import signal
 import sys
+from xml.etree import ElementTree
 
 import pytest
 import requests
@@ -116,6 +117,16 @@ def test_a_wrong_command(run, program, start):
         requests.put(f"{url}/photos/cat", timeout=10)
 
 
+def test_without_some_of_the_faults(run, program):
+    """`--without` takes faults out, also in the replay that is printed; a name that is not there is refused."""
+    rules = ("-r", "cos:@throttle", "-r", "reset", "--without", "cos:SlowDown", "--without", "reset")
+    code, output, _ = run("explore", *rules, "--reset", "true", "--", *program(WRONG))
+    assert (code, "2 requests without faults, 1 fault; " in output) == (1, True)
+    assert " --without cos:SlowDown --without reset " in output
+    code, _, errors = run("explore", *rules, "--without", "cos:Slowdown", "--", *program(WRONG))
+    assert (code, errors) == (2, "faultinject: without: cos:Slowdown is not among the faults to explore\n")
+
+
 def test_json(run, program):
     """The same as data."""
     code, output, _ = run("explore", "--json", "-r", "http:500,path=photos/*", "--", *program(WRONG))
@@ -170,7 +181,10 @@ def test_the_store_is_emptied(run, program):
     )
     assert code == 2
     assert errors.startswith(
-        "faultinject: the command fails without faults: exit code 3; its output:\ngave up on GET /photos/cat\n"
+        "faultinject: the command fails without faults: exit code 3; its requests:\n"
+        "    1 CreateBucket  200 PUT /photos\n"
+        "    2 GetObject     404 GET /photos/cat  and 2 times more, to 4\n"
+        "its output:\ngave up on GET /photos/cat\n"
     )
     reset = shlex.join(program(RIGHT, "prepare.py"))
     code, output, _ = run(
@@ -309,11 +323,13 @@ def test_a_command_that_is_killed(run, program, number, said):
     code, _, errors = run("explore", "-r", "reset", "--", *program(source))
     lines = errors.splitlines()
     assert code == 2
-    assert lines[:2] == [
-        f"faultinject: the command fails without faults: {said}; its output:",
+    assert lines[:4] == [
+        f"faultinject: the command fails without faults: {said}; its requests:",
+        "    1 CreateBucket  200 PUT /photos",
+        "its output:",
         "… 10 more lines …",
     ]
-    assert lines[2:] == [str(each) for each in range(10, 30)]
+    assert lines[4:] == [str(each) for each in range(10, 30)]
 
 
 @pytest.mark.parametrize(
@@ -325,10 +341,15 @@ def test_a_command_that_is_killed(run, program, number, said):
         (["-r", "cos:SlowDwn", "--", "true"], "SlowDown"),
         (["-r", "reset,skip=1", "--", "true"], "explore decides where a fault comes: no skip"),
         (["-r", "reset", "--vendor", "acme", "--", "true"], "acme"),
+        (["-r", "b2", "--", "true"], "faultinject: the embedded store does not speak b2; it speaks azure-blob, bos,"),
+        (["-r", "reset kodo:608,path=a", "--", "true"], "the embedded store does not speak kodo"),
+        (["-r", "cos:SlowDown", "-r", "swift", "--", "true"], "the embedded store does not speak swift"),
+        (["--crash", "-r", "http:503,vendor=swift", "--", "true"], "the embedded store does not speak swift"),
         (["-r", "reset", "--depth", "3", "--", "true"], "3 is not in the range 1<=x<=2"),
         (["-r", "reset", "--max-runs", "0", "--", "true"], "0 is not in the range x>=1"),
         (["-r", "reset", "--", "true"], "faultinject: the command sent nothing to $ENDPOINT, so there is nothing to explore."),
-        (["-r", "reset", "--", "false"], "faultinject: the command fails without faults: exit code 1; it wrote no output\n"),
+        (["-r", "reset", "--", "false"], "faultinject: the command fails without faults: exit code 1; it sent no request to $ENDPOINT; it wrote no output\n"),
+        (["-r", "reset", "-o", "report.pdf", "--", "true"], "--output: report.pdf is none of FILE.txt, FILE.json, FILE.xml"),
     ],
 )  # fmt: skip
 def test_wrong_use(run, arguments, said):
@@ -371,7 +392,13 @@ def test_switched_off(run):
 
 
 @pytest.mark.parametrize(
-    ("rules", "vendor"), [(["jss"], "jss"), (["reset", "qingstor:@throttle"], "qingstor"), (["reset"], "cos")]
+    ("rules", "vendor"),
+    [
+        (["jss"], "jss"),
+        (["reset", "qingstor:@throttle"], "qingstor"),
+        (["gateway", "reset,vendor=jss"], "jss"),
+        (["reset"], "cos"),
+    ],
 )
 def test_the_vendor(run, program, rules, vendor):
     """The store speaks as the first rule's vendor does."""
@@ -397,10 +424,40 @@ def test_interrupted(start, program, tmp_path):
 
 def test_progress(run, program, monkeypatch):
     """On a terminal standard error says how far it is."""
-    monkeypatch.setattr("faultinject.cli.explore.EVERY", 0)
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
     code, output, errors = run("explore", "-r", "reset", "--", *program(RIGHT))
     assert code == 0
-    assert "\rrun 0 of 2 \rrun 1 of 2 \r" in errors
-    assert errors.endswith(f"\r{'':40}\r")
+    assert errors.startswith("\rrun without faults \r")
+    assert errors.endswith(f"\r{'':{len('run without faults ')}}\r")
     assert output.startswith("2 requests")
+
+
+def test_junit(run, program, tmp_path, monkeypatch):
+    """A test case for each run, what failed with its requests and the command that shows it again."""
+    monkeypatch.chdir(tmp_path)
+    command = program(WRONG)
+    files = ("-o", "r.xml", "-o", "r.txt", "-o", "r.json")
+    code, output, _ = run("explore", "-r", "cos:SlowDown", "-r", "reset", *files, "--", *command)
+    root = ElementTree.parse(tmp_path / "r.xml").getroot()
+    [suite] = root
+    assert (code, root.get("tests"), root.get("failures"), root.get("errors")) == (1, "4", "2", "0")
+    assert [each.get("name") for each in suite.iter("testcase") if each.find("failure") is None] == [
+        f"{fault},method=PUT,path=/photos,times=1" for fault in ("cos:SlowDown", "reset")
+    ]
+    similar, smallest = suite.iter("failure")
+    assert (smallest.get("message"), smallest.get("type")) == ("exit code 3", "FAIL")
+    assert similar.text == "as after reset,method=PUT,path=/photos/cat,times=1"
+    assert smallest.text in output
+    assert suite.findtext("system-out") == output.splitlines()[0]
+    assert (tmp_path / "r.txt").read_text() == output
+    assert json.loads((tmp_path / "r.json").read_text())["failed"] == 2
+
+
+def test_junit_of_what_could_not_be_explored(run, program, tmp_path):
+    """It is an error, and a fault that came nowhere is one as well as a run without its request is skipped."""
+    path = tmp_path / "r.xml"
+    assert run("explore", "-r", "reset", "-o", str(path), "--", *program("sys.exit(7)"))[0] == 2
+    [error] = ElementTree.parse(path).getroot().iter("error")
+    assert error.get("message").startswith(
+        "stopped after 0 of 0 runs: the command fails without faults: exit code 7; "
+    )

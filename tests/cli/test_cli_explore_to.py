@@ -25,11 +25,6 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         server.asked.append(f"{self.command} {self.path}")
-        if len(server.asked) in server.ends_at:
-            self.close_connection = True
-            return
-        if server.silent_after is not None and len(server.asked) > server.silent_after:
-            server.ends.wait(60)
         if server.garbage_after is not None and len(server.asked) > server.garbage_after:
             self.wfile.write(b"\0garbage\r\n\r\n")
             self.close_connection = True
@@ -50,8 +45,6 @@ class Handler(BaseHTTPRequestHandler):
             found = server.objects[self.path]
         else:
             status = 404
-        if server.fails_after is not None and len(server.asked) > server.fails_after:
-            status, found = 503, b""
         self.send_response(status)
         self.send_header("Content-Length", str(len(found)))
         self.end_headers()
@@ -71,9 +64,7 @@ class Service(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked, self.objects = [], {}
-        self.garbage_after = self.silent_after = self.fails_after = None
-        self.ends = threading.Event()
-        self.ends_at = ()
+        self.garbage_after = None
         self.a_has_come, self.b_has_come = threading.Event(), threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -106,7 +97,6 @@ def service():
     """One that runs."""
     found = Service()
     yield found
-    found.ends.set()
     found.shutdown()
     found.server_close()
 

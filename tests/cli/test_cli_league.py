@@ -9,11 +9,10 @@ import sys
 import time
 from pathlib import Path
 from threading import Thread
+from xml.etree import ElementTree
 
 import pytest
 
-from faultinject.cli.schemas.league import league as league_schema
-from faultinject.conformance import sdks
 from tests.measured import without_busy
 
 pytestmark = pytest.mark.live
@@ -35,35 +34,40 @@ STUCK = "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid(
 SHORT = ("--phase", "cal", "--phase", "den")
 
 
+OWN = (sys.executable, "-P", "-m", "faultinject.conformance", "own_client:Client")
+
+
 @pytest.fixture(autouse=True)
-def installed(tmp_path, monkeypatch):
+def installed(tmp_path, monkeypatch, sdks):
     """A function that says which SDKs there are: a client that works, and others."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own_client.py").write_text(CLIENT)
-    own = sdks.of("own_client:Client", "cos")
 
-    def install(**commands):
-        found = {"one": sdks.Sdk("one", "One", "cos", own.command, "pip", "pytest", language="Python")}
-        for name, words in commands.items():
-            found[name] = sdks.Sdk(name, name.title(), "cos", words, "pip", "pytest")
-        found["none"] = sdks.Sdk("none", "None's SDK", "cos", own.command, "pip", "there-is-no-such-package")
-        monkeypatch.setattr(sdks, "SDKS", found)
+    def install(*, one=True, **commands):
+        found = {"one": {"words": OWN, "language": "Python"}} if one else {}
+        found |= {name: {"words": words} for name, words in commands.items()}
+        sdks(**found, none={"title": "None's SDK", "package": "there-is-no-such-package"})
 
     return install
+
+
+def checked(run, path):
+    """What is written there, which is as its schema says."""
+    found = json.loads(path.read_bytes())
+    pytest.importorskip("jsonschema").validate(found, json.loads(run("schema", "conformance")[1]))
+    return found
 
 
 def test_the_league_is_written(run, installed, tmp_path):
     """In every form, with who is missing and how to install it; progress is told on standard error."""
     pytest.importorskip("jinja2")
-    jsonschema = pytest.importorskip("jsonschema")
     installed()
     names = ("-o", "league.json", "-o", "league.html", "-o", "league.md")
     code, out, err = run("conformance", "--all", *SHORT, *names)
     assert code == 0, (out, err)
     assert "none: skipped, None's SDK is not installed: pip install there-is-no-such-package\n" in err
     assert f"1 of 1: one {pytest.__version__}\n" in err
-    found = json.loads((tmp_path / "league.json").read_bytes())
-    jsonschema.validate(found, league_schema())
+    found = checked(run, tmp_path / "league.json")
     assert (found["all"], found["complete"], found["seed"]) == (True, True, "conformance")
     assert found["skipped"] == [
         {"client": "none", "title": "None's SDK", "install": "pip install there-is-no-such-package"}
@@ -80,20 +84,28 @@ def test_the_league_is_written(run, installed, tmp_path):
 
 
 def test_a_client_that_cannot_be_started_costs_nobody_else(run, installed, tmp_path):
-    """It is noted, and the exit code is 1; alone, it is an error."""
+    """It is noted, and the exit code is 1; alone, or behind others that are named, it is an error."""
     installed(broken=(sys.executable, "-c", "raise SystemExit(5)"))
-    code, _, err = run("conformance", "--all", *SHORT, "-o", "league.json")
+    code, _, err = run("conformance", "--all", *SHORT, "-o", "league.json", "-o", "league.xml")
     assert (code, f"broken: {sys.executable} ended with exit code 5" in err) == (1, True)
-    found = json.loads((tmp_path / "league.json").read_bytes())
+    found = checked(run, tmp_path / "league.json")
     assert [each["client"] for each in found["clients"]] == ["one"]
     assert [each["client"] for each in found["failed"]] == ["broken"]
+    # An error in a suite of its own, so that no CI is green.
+    suite = ElementTree.parse(tmp_path / "league.xml").getroot()[1]
+    [error] = suite.iter("error")
+    assert (suite.get("name"), suite.get("errors"), error.get("message")) == (
+        *("broken", "1"),
+        found["failed"][0]["reason"],
+    )
     assert run("conformance", "--client", "broken", *SHORT)[0] == 2
+    code, out, err = run("conformance", "--client", "one", "--client", "broken", *SHORT)
+    assert (code, bool(out), f"broken: {sys.executable} ended with exit code 5" in err) == (2, True, True)
 
 
-def test_no_client_can_be_started(run, installed, monkeypatch):
+def test_no_client_can_be_started(run, installed):
     """There is nothing to write, and the last line says why."""
-    installed(broken=(sys.executable, "-c", "raise SystemExit(5)"))
-    monkeypatch.delitem(sdks.SDKS, "one")
+    installed(one=False, broken=(sys.executable, "-c", "raise SystemExit(5)"))
     code, _, err = run("conformance", "--all", *SHORT, "-o", "league.json")
     assert code == 2
     assert "faultinject: no client could be started: " in err
@@ -127,7 +139,7 @@ def test_ctrl_c_keeps_what_was_measured(run, installed, tmp_path):
     code, _, err = run("conformance", "--all", *SHORT, "-o", "league.json", "-o", "league.md")
     thread.join()
     assert (code, "faultinject: interrupted; 1 of 2 clients were measured\n" in err) == (130, True)
-    found = json.loads((tmp_path / "league.json").read_bytes())
+    found = checked(run, tmp_path / "league.json")
     assert ([each["client"] for each in found["clients"]], found["complete"]) == (["one"], False)
     assert (tmp_path / "league.md").exists()
     assert_dead()

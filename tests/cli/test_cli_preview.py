@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import re
 
 import pytest
 from werkzeug.test import Client
 
-from faultinject import Rule, WSGIFaultMiddleware, vendors
-from faultinject.engine.request import WSGIRequest
-from faultinject.injector import trials
-
-PLAIN = WSGIRequest({"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/photos/a b.jpg"})
+from faultinject import Vendor, WSGIFaultMiddleware, vendors
 
 
 def split(data):
@@ -29,7 +24,7 @@ def wire(rule, path):
 
 @pytest.mark.parametrize("vendor", vendors.names())
 def test_rows_of_every_form_and_status_can_be_shown(run_bytes, for_all, vendor):
-    """Each row's answer is that of the middleware, with its status, content type and length, and code and message in it."""
+    """Each row's answer is that of the middleware, with its status, content type and length."""
     found = vendors.get(vendor)
 
     def check(row):
@@ -40,17 +35,11 @@ def test_rows_of_every_form_and_status_can_be_shown(run_bytes, for_all, vendor):
         response = wire(rule, "/photos/a%20b.jpg")
         assert status == f"HTTP/1.1 {response.status}"
         assert status.startswith(f"HTTP/1.1 {row.status or 400} ")
-        form = found.form_of(row, found.asked_form(row, PLAIN, row.status or 400))
         assert [name for name, _ in headers] == [name for name, _ in response.headers]
         assert len(body) == len(response.data)
         if row.status != 304:
-            assert dict(headers).get("Content-Type", "") == form.content_type
+            assert dict(headers).get("Content-Type", "") == response.headers.get("Content-Type", "")
             assert int(dict(headers)["Content-Length"]) == len(body)
-        template = found.read_template(form)
-        if b"%(code)s" in template and row.status != 304:
-            assert form.escape(row.code).encode() in body
-        if b"%(message)s" in template and row.status != 304:
-            assert form.escape(row.message).encode() in body
 
     # What only a row's code and message make different is the middleware's, and proved there for each row.
     for_all({(row.form, row.status, row.reason): row for row in found.errors}.values(), check)
@@ -277,54 +266,14 @@ def test_connect_gets_no_fault(run):
     assert err.splitlines()[-1] == "faultinject: a CONNECT request never gets a fault"
 
 
-def test_the_environ_is_a_right_one():
-    """A made-up request passes wsgiref's validator and keeps its target as given."""
-    from wsgiref.validate import validator
-
-    made = trials.environ("GET", "/a%2Fb/ü?x=1?2", "h:1")
-    made["wsgi.errors"] = io.StringIO()
-
-    def app(environ, start):
-        start("200 OK", [("Content-Type", "text/plain")])
-        return [environ["PATH_INFO"].encode("latin-1")]
-
-    result = validator(app)(made, lambda status, headers, error=None: print)
-    assert b"".join(result).decode() == "/a/b/ü"
-    result.close()
-    view = trials.request_of(made)
-    assert (view.raw_path, view.path, view.query, view.host) == ("/a%2Fb/%C3%BC", "/a%2Fb/ü", "x=1?2", "h")
-
-
-def test_a_rule_changed_is_a_rule():
-    """Taking triggers away leaves everything else, also the name and unless."""
-    rule = Rule("cos:SlowDown", method="PUT", unless={"path": "x"}, times=2, retry_after="2s", name="n")
-    changed = trials.replace_options(rule, times=None)
-    assert str(changed) == "cos:SlowDown,method=PUT,unless.path=x,retry_after=2s,name=n"
-    assert str(trials.unconditional(changed)) == "cos:SlowDown,retry_after=2s,name=n"
-
-
 def test_an_error_inside_is_no_preview(run, monkeypatch):
     """An error of ours is told as one, never shown as the app's answer."""
-    from faultinject.engine.plan import Plan
 
-    def broken(*_):
+    def broken(*_, **__):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Plan, "decide", broken)
-    code, out, err = run("preview", "http:503")
-    assert (code, out) == (2, "")
-    assert err.splitlines()[-1] == "faultinject: an error inside faultinject lets the request pass"
-
-
-def test_an_error_of_a_fault_is_no_preview(run, monkeypatch):
-    """Nor is one that the engine itself has met."""
-    from faultinject.engine.answers import Answer
-
-    def broken(*_):
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(Answer, "give", broken)
-    code, out, err = run("preview", "http:503")
+    monkeypatch.setattr(Vendor, "envelope", broken)
+    code, out, err = run("preview", "jss:SlowDown")
     assert (code, out) == (2, "")
     assert err.splitlines()[-1] == "faultinject: an error inside faultinject lets the request pass"
 

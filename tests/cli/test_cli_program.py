@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from tests.slowly import others_slowly
 
 pytestmark = pytest.mark.live
 
+KINDS = ("reset", "close", "hang", "latency", "stall", "truncate", "drip", "corrupt")
 COMMANDS = [
     "demo",
     "serve",
@@ -23,7 +25,6 @@ COMMANDS = [
     "explore",
     "report",
     "conformance",
-    "fidelity",
     "learn",
     "convert",
     "vendors",
@@ -53,15 +54,11 @@ def test_every_command_has_help(run, command, option):
 
 def test_help_of_check_lists_the_whole_vocabulary(run):
     """Every fault, condition, trigger and effect stands in `check -h`."""
-    from faultinject.rules.conditions import CONDITIONS
-    from faultinject.rules.effects import EFFECTS
-    from faultinject.rules.faults import FAULTS
-    from faultinject.rules.triggers import TRIGGERS
-
     _, out, _ = run("check", "-h")
     first_words = {line.split()[0] for line in out.splitlines() if line.strip()}
-    keys = [each.title for group in (CONDITIONS, TRIGGERS, EFFECTS) for each in group.values()]
-    assert {*keys, "name", "vendor", *(each.title for each in FAULTS)} <= first_words
+    rule = json.loads(run("schema")[1])["$defs"]["rule"]["properties"]
+    assert {*rule} - {"fault", "unless"} <= {each.partition(".")[0] for each in first_words}
+    assert {"vendor:Code", "http:NNN", *KINDS} <= first_words
     assert (
         "One of rule, call (the retries of one thing: method, bucket, key, query), key (bucket and key), bucket, operation, client."
         in " ".join(out.split())
@@ -123,7 +120,7 @@ def test_a_pipe_that_nobody_reads_ends_the_program_silently(arguments):
 @pytest.mark.parametrize("arguments", [["-h"], ["vendors"]])
 def test_a_caller_whose_pipe_nobody_reads_gets_the_code(monkeypatch, arguments):
     """In this process too; what was buffered goes nowhere."""
-    from faultinject.cli.program import program
+    from faultinject.cli import group as program
 
     reading, writing = os.pipe()
     os.close(reading)
@@ -184,17 +181,15 @@ def test_a_closed_standard_output_is_no_traceback(command):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_terminal_with_rich_gets_a_table(monkeypatch, capsys):
+def test_a_terminal_with_rich_gets_a_table(run, monkeypatch, request):
     """With rich and a terminal, tables are drawn; without rich the same cells are aligned text."""
-    from faultinject.cli import layout
-
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    layout.show(("code", "status"), [("[bold]Slow", "503")])
-    assert "─" in (drawn := capsys.readouterr().out)
-    assert "[bold]Slow" in drawn
+    plain = run("check", "http:503")[1]
+    request.getfixturevalue("terminal")
+    drawn = run("check", "http:503")[1]
+    assert "─" in drawn
+    assert drawn != plain
     monkeypatch.setitem(sys.modules, "rich.table", None)
-    layout.show(("code", "status"), [("[bold]Slow", "503")])
-    assert capsys.readouterr().out == "code        status\n[bold]Slow  503\n"
+    assert run("check", "http:503")[1] == plain
 
 
 def test_a_program_without_streams(monkeypatch):
@@ -213,7 +208,7 @@ def test_a_program_without_streams(monkeypatch):
 )
 def test_a_caller_may_ask_for_the_code(capsys, arguments, code):
     """Without click's standalone mode the exit code comes back instead of an exit."""
-    from faultinject.cli.program import program
+    from faultinject.cli import group as program
 
     assert program.main(arguments, prog_name="faultinject", standalone_mode=False) == code
 
@@ -225,14 +220,6 @@ def test_help_needs_no_docstrings():
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "probability" in done.stdout
-
-
-def test_no_output_at_all_is_left_alone(monkeypatch):
-    """Where there is no standard output, there is nothing to give up."""
-    from faultinject.cli.program import abandon_output
-
-    monkeypatch.setattr(sys, "stdout", None)
-    assert abandon_output() is None
 
 
 INTERRUPTED = """

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from faultinject.installation import install_extra
 from tests.ports import ReservedPort
 
 pytestmark = pytest.mark.live
@@ -222,7 +221,7 @@ def test_how_requests_are_read(start, store):
     [
         ((), "Missing option '--to'"),
         (("--to", "h:9"), "faultinject: --to h:9 is no URL of a server, such as http://127.0.0.1:9000; did you mean http://h:9?"),
-        (("--to", "http://h/p"), "faultinject: --to http://h/p: leave out what stands behind the host"),
+        (("--to", "http://h/p"), "faultinject: --to http://h/p: leave out the part after the host"),
         (("--to", "http://h", "-r", "cos:Slowdown"), "did you mean cos:SlowDown?"),
         (("--to", "http://h", "--vendor", "coss"), "coss"),
         (("--to", "http://h", "--vendor", "cos", "-r", "drip,of=cos:Slowdown"), "did you mean cos:SlowDown?"),
@@ -261,15 +260,6 @@ def test_a_server_with_the_same_port(start, port, to):
     assert answer.status_code == 502
     assert answer.text.startswith(f"faultinject: http://{to}:{port} cannot be reached: ")
     assert process.interrupt()[0] == 0
-
-
-def test_without_httptools(run, monkeypatch):
-    """A sentence says what is missing, and how it is installed."""
-    monkeypatch.setitem(sys.modules, "httptools", None)
-    monkeypatch.delitem(sys.modules, "faultinject.proxy.front", raising=False)
-    monkeypatch.delitem(sys.modules, "uvicorn.protocols.http.httptools_impl", raising=False)
-    told = f"faultinject: the proxy needs uvicorn and httptools: {install_extra('proxy')}\n"
-    assert run("proxy", "--to", "http://h", "--port", "0") == (2, "", told)
 
 
 def test_an_exploration_in_front_of_a_server(run, store, tmp_path):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import venv
 from pathlib import Path
 
 import pytest
 
-from faultinject.injector.session_sync import import_hooks
+import faultinject
 
 
 @pytest.fixture
@@ -57,9 +58,34 @@ def test_a_session(run, became, tmp_path):
     assert run("run", "--seed", "s", "--", sys.executable, "-V", env=env)[0] == 0
     [(program, arguments, environ)] = became
     assert (program, arguments) == (sys.executable, [sys.executable, "-V"])
-    assert ours(environ).keys() == {"FAULTINJECT_SESSION", "FAULTINJECT_HEADER"}
-    assert environ["PYTHONPATH"] == import_hooks(os.environ)["PYTHONPATH"]
+    assert ours(environ).keys() == {"FAULTINJECT_SESSION", "FAULTINJECT_HEADER", "FAULTINJECT_RUN"}
+    first, *rest = environ["PYTHONPATH"].split(os.pathsep)
+    assert (Path(first) / "sitecustomize.py").is_file()
+    assert os.pathsep.join(rest) == os.environ.get("PYTHONPATH", "")
     assert Path(environ["FAULTINJECT_SESSION"]).parent.parent == tmp_path
+
+
+HOOKS = str(Path(faultinject.__file__).with_name("hooks"))
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        # An empty element is the current directory, and stays; an empty value is none.
+        (":other", f"{HOOKS}::other"),
+        ("other:", f"{HOOKS}:other:"),
+        ("other::more", f"{HOOKS}:other::more"),
+        (":", f"{HOOKS}::"),
+        ("", HOOKS),
+        # The hooks stand first, and once.
+        (f"a:{HOOKS}:other", f"{HOOKS}:a:other"),
+        (None, HOOKS),
+    ],
+)
+def test_the_path(run, became, given, path):
+    """What is on it besides keeps its place."""
+    assert run("run", "-r", "http:500", "--", sys.executable, env={"PYTHONPATH": given})[0] == 0
+    assert became[0][2]["PYTHONPATH"] == path
 
 
 def test_a_named_store(run, became):
@@ -71,6 +97,7 @@ def test_a_named_store(run, became):
     [(_, _, environ)] = became
     assert ours(environ) == {
         "FAULTINJECT_ENABLED": "1",
+        "FAULTINJECT_RUN": "1",
         "FAULTINJECT_RULES": 'cos:SlowDown,path=photos/,times=3\nhttp:500,header.x="a b",name=second',
         "FAULTINJECT_SEED": "s",
         "FAULTINJECT_STORE": "memory:",
@@ -88,6 +115,7 @@ def test_a_control_api(run, became, tmp_path):
             "FAULTINJECT_CONTROL": "/_faultinject",
             "FAULTINJECT_ENABLED": "1",
             "FAULTINJECT_RULES": "http:500,times=2",
+            "FAULTINJECT_RUN": "1",
             "FAULTINJECT_SEED": "s",
         }
     ] * 2
@@ -95,3 +123,50 @@ def test_a_control_api(run, became, tmp_path):
     assert len(places) == 2, "each command has its own"
     assert {each.parent.parent for each in places} == {tmp_path}
     assert all(each.name.startswith(f"{os.getpid()}-") for each in places)
+
+
+PYTHON = sys.executable
+REACHED = {
+    f"#!{PYTHON} -S\n": False,
+    f"#!/usr/bin/env -S {PYTHON} -ES\n": False,
+    f"#!{PYTHON} -W ignore -uS\n": False,
+    f"#!/bin/sh\n'''exec' \"{PYTHON}\" -S \"$0\" \"$@\"\n' '''\n": False,
+    f"#!{PYTHON} -Wignore -c pass -S\n": True,
+    f"#!{PYTHON} -W\n": True,
+    "#!/bin/sh\necho it's not python\n": True,
+    "#!/bin/sh\n: /nowhere/python\n": True,
+    "#!/bin/sh\n# nothing\n": True,
+}
+
+
+@pytest.mark.parametrize("text", REACHED)
+def test_what_runs_a_script_is_known(run, became, tmp_path, text):
+    """By its first lines: a Python without site is told, and `--strict` refuses it; where they do not tell, nothing is refused."""
+    program = tmp_path / "program"
+    program.write_text(text)
+    program.chmod(0o755)
+    code, _, err = run("run", "-r", "http:500", "--", str(program))
+    assert (code, len(became), "nothing is injected in" not in err) == (0, 1, REACHED[text])
+    code, _, err = run("run", "--strict", "-r", "http:500", "--", str(program))
+    assert (code, len(became), "without -S" not in err) == ((0, 2, True) if REACHED[text] else (2, 1, False))
+
+
+def test_a_server_with_a_python_in_it(run, became, tmp_path):
+    """It is one."""
+    program = tmp_path / "uwsgi"
+    program.touch(0o755)
+    code, _, err = run("run", "--strict", "-r", "http:500", "--", str(program))
+    assert (code, len(became), "is not Python" in err) == (0, 1, False)
+
+
+def test_a_python_without_the_package(run, became, tmp_path):
+    """Only `--strict` asks it; otherwise it says so itself as it starts."""
+    venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
+    python = str(tmp_path / "bare" / "bin" / "python")
+    assert run("run", "-r", "http:500", "--", python)[0] == 0
+    code, _, err = run("run", "--strict", "-r", "http:500", "--", python)
+    assert (code, len(became)) == (2, 1)
+    assert (
+        err
+        == f"faultinject: nothing is injected in {python}: {python} has no faultinject; install it there\n"
+    )

@@ -1,27 +1,19 @@
-"""`faultinject schema`."""
+"""`faultinject schema`, without a name: the schema of rule files; `test_schemas.py` is about the others."""
 
 import json
 
-from faultinject.rules.schema import rules_schema
 
-
-def test_it_prints_the_schema(run):
-    """On standard output, also when that is named."""
-    for arguments in ([], ["--output", "-"]):
-        code, out, err = run("schema", *arguments)
-        assert (code, json.loads(out), err) == (0, rules_schema(), "")
-
-
-def test_it_writes_a_file(run, tmp_path):
-    """And says nothing."""
+def test_where_it_is_written(run, tmp_path):
+    """On standard output, also when that is named; or into a file, and then nothing is said."""
     path = tmp_path / "faultinject.schema.json"
-    assert run("schema", "-o", str(path)) == (0, "", "")
-    assert json.loads(path.read_text()) == rules_schema()
+    code, out, err = run("schema")
+    assert (code, json.loads(out)["$id"], err) == (0, "urn:faultinject:schema:rules:1", "")
+    assert run("schema", "--output", "-") == run("schema", "rules") == (0, out, "")
+    assert run("schema", "-o", path) == (0, "", "")
+    assert path.read_text() == out
 
 
 def test_a_file_that_cannot_be_written_is_one_line(run, tmp_path):
     """Its name, and exit code 2."""
-    code, _, err = run("schema", "-o", str(tmp_path))
-    assert code == 2
-    assert err.count("\n") == 1
-    assert str(tmp_path) in err
+    code, _, err = run("schema", "-o", tmp_path)
+    assert (code, err.count("\n"), str(tmp_path) in err) == (2, 1, True)

@@ -5,57 +5,23 @@ from __future__ import annotations
 import json
 import re
 
-import jsonschema
 import pytest
 
 from faultinject import Rule, vendors
-from faultinject.vendors.documented import AGAIN, CATEGORIES
-
-ROW = {
-    "type": "object",
-    "properties": {
-        "vendor": {"enum": list(vendors.names())},
-        "code": {"type": "string", "minLength": 1},
-        "variant": {"type": "integer", "minimum": 1},
-        "status": {"type": ["integer", "null"], "minimum": 200, "maximum": 799},
-        "message": {"type": "string"},
-        "message_source": {"enum": ["wire", "doc", "derived"]},
-        "description": {"type": "string"},
-        "note": {"type": "string"},
-        "retryable": {"enum": ["yes", "no", "unstated"]},
-        "category": {"enum": [*CATEGORIES]},
-        "source": {"type": "string", "minLength": 1},
-        "row": {"type": "integer", "minimum": 1},
-        "reason": {"type": "string"},
-        "form": {"type": "string"},
-        "unverified": {"type": "boolean"},
-        "again": {"enum": ["", *AGAIN]},
-        "where": {"type": "string"},
-        "where_words": {"type": "string"},
-        "where_source": {"type": "string"},
-    },
-    "required": [
-        *("vendor", "code", "variant", "status", "message", "message_source", "description", "note"),
-        *("retryable", "category", "source", "row", "reason", "form", "unverified", "again"),
-        *("where", "where_words", "where_source"),
-    ],
-}
 
 
 def test_json_is_an_array_of_all_documented_errors(run):
-    """`--json` without a vendor is the whole catalogue, in the published shape."""
+    """`--json` without a vendor is the whole catalogue; `test_schemas.py` has its shape."""
     code, out, err = run("vendors", "--json")
     assert (code, err) == (0, "")
     rows = json.loads(out)
-    jsonschema.validate(rows, {"type": "array", "items": ROW})
     assert rows == [row.to_dict() for each in vendors.names() for row in vendors.get(each).errors]
 
 
-@pytest.mark.parametrize("vendor", vendors.names())
-def test_json_of_one_vendor(run, vendor):
+def test_json_of_one_vendor(run):
     """With a vendor named, the array has its rows alone."""
-    assert json.loads(run("vendors", vendor, "--json")[1]) == [
-        row.to_dict() for row in vendors.get(vendor).errors
+    assert json.loads(run("vendors", "jss", "--json")[1]) == [
+        row.to_dict() for row in vendors.get("jss").errors
     ]
 
 
@@ -177,28 +143,11 @@ def test_what_is_not_in_the_catalogue(run, address, message):
     assert run("vendors", address, "--json") == (2, "", f"faultinject: {message}\n")
 
 
-OPERATION = {
-    "type": "object",
-    "properties": {
-        "vendor": {"enum": list(vendors.names())},
-        "operation": {"type": "string", "minLength": 1},
-        "method": {"type": "string", "pattern": "^[A-Z]+$"},
-        "level": {"type": "string", "minLength": 1},
-        "query": {"type": "string"},
-        "header": {"type": "string"},
-        "host": {"type": "string"},
-        "same_as": {"type": ["string", "null"]},
-    },
-    "required": ["vendor", "operation", "method", "level", "query", "header", "host", "same_as"],
-}
-
-
 def test_the_operations_of_every_vendor(run):
     """An array of all forms; every name is one that a rule of that vendor takes."""
     code, out, err = run("vendors", "--operations", "--json")
     assert (code, err) == (0, "")
     rows = json.loads(out)
-    jsonschema.validate(rows, {"type": "array", "items": OPERATION})
     assert {row["vendor"] for row in rows} == set(vendors.names()) - {"gateway"}
     wrong = []
     for vendor in {row["vendor"] for row in rows}:

@@ -5,25 +5,31 @@ from __future__ import annotations
 import copy
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from faultinject import Scenario, install, vendors
-from faultinject.cli.schemas import SCHEMAS
-from faultinject.engine.journal_entry import FIELDS
-from faultinject.journal.endings import line as last_line
 from tests.cli import journals
+from tests.console import command
 
-OWN = [each for each in SCHEMAS if each != "rules"]
+NAMES = [each.split()[0] for each in command("schema", "--list").stdout.splitlines()[1:]]
+OWN = [each for each in NAMES if each != "rules"]
 """Those of what commands print; `tests/rules/test_schema.py` is about the other one."""
 JOURNAL = Path(__file__).parents[1] / "audit" / "cos.jsonl.gz"
 
 
+@cache
+def schema(name):
+    """What `faultinject schema NAME` prints."""
+    return json.loads(command("schema", name).stdout)
+
+
 def wrong(name, document):
     """What the schema of that name has against a document."""
-    return [each.message for each in Draft202012Validator(SCHEMAS[name][1]()).iter_errors(document)]
+    return [each.message for each in Draft202012Validator(schema(name)).iter_errors(document)]
 
 
 def printed(run, *arguments, codes=(0,)):
@@ -45,7 +51,7 @@ def parts(schema):
             yield from parts(each)
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("name", NAMES)
 def test_it_prints_each(run, name):
     """A valid schema of 2020-12 under its own name and version."""
     found = printed(run, "schema", name)
@@ -60,7 +66,7 @@ def test_every_field_says_what_it_is(name):
     """Each property of each object has a description that is a sentence."""
     found = [
         (field, each.get("description", ""))
-        for part in parts(SCHEMAS[name][1]())
+        for part in parts(schema(name))
         for field, each in part["properties"].items()
     ]
     assert found
@@ -71,7 +77,7 @@ def test_every_field_says_what_it_is(name):
 def test_it_is_what_is_on_record(name, request):
     """A change of a published format is seen, and gets another version where it breaks readers."""
     path = Path(__file__).parent / "schemas" / f"{name}.json"
-    said = json.dumps(SCHEMAS[name][1](), indent=1, ensure_ascii=False) + "\n"
+    said = json.dumps(schema(name), indent=1, ensure_ascii=False) + "\n"
     if request.config.option.update_golden:
         path.write_text(said, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == said, "pytest --update-golden writes it anew"
@@ -82,9 +88,8 @@ def test_the_list(run):
     code, out, err = run("schema", "--list")
     lines = out.splitlines()
     assert (code, err, lines[0].split()) == (0, "", ["name", "id", "of"])
-    assert [each.split()[:2] for each in lines[1:]] == [
-        [each, f"urn:faultinject:schema:{each}:1"] for each in SCHEMAS
-    ]
+    assert [each.split()[:2] for each in lines[1:]] == [[each, schema(each)["$id"]] for each in NAMES]
+    assert {*OWN} == {each.stem for each in (Path(__file__).parent / "schemas").iterdir()}
 
 
 def test_an_unknown_name_gets_the_nearest(run):
@@ -122,7 +127,7 @@ def test_the_report(run, tmp_path):
 
 
 def test_the_journal(tmp_path, monkeypatch):
-    """Each line that requests leave, injected or not, and the last one of a process."""
+    """Each line that requests leave, injected or not."""
     from werkzeug.test import Client
 
     path = tmp_path / "journal.jsonl"
@@ -139,15 +144,15 @@ def test_the_journal(tmp_path, monkeypatch):
     client.get("/a/slow")
     lines = [json.loads(each) for each in path.read_text().splitlines()]
     assert [each["did"] for each in lines if "final" not in each] == ["answered", "passed", "delayed"]
-    lines += [json.loads(last_line(1, 2.0, 3.0, each)) for each in (None, "7")]
     assert [each for line in lines for each in wrong("journal", line)] == []
 
 
 def test_the_journal_has_all_fields():
-    """Of a line of a request, and no other; the last line has the mark of one besides."""
-    request, end = SCHEMAS["journal"][1]()["anyOf"]
-    assert [*request["properties"]] == [*FIELDS, "ended"]
-    assert {*end["properties"]} == {*FIELDS} - {"final"} | {"ended", "parent"}
+    """Of a line of a request, and no other; the other lines have the mark of one besides."""
+    request, end, run = ({*each["properties"]} for each in schema("journal")["anyOf"])
+    assert request - {"ended", "driven", "final"} == {*SAMPLES["journal"]()} - {"final"}
+    assert run == request - {"final", "ended"}
+    assert end == request - {"final", "driven"} | {"parent"}
 
 
 @pytest.mark.parametrize(
@@ -212,90 +217,31 @@ class Client:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """What a conformance run of a small client prints."""
-    from click.testing import CliRunner
-
-    from faultinject.cli.program import program
-
+    """What a conformance run of a small client prints, and the lines of its journal."""
     place = tmp_path_factory.mktemp("client")
     (place / "small_client.py").write_text(CLIENT)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        arguments = ["conformance", "--client", "small_client:Client", "--phase", "den", "--json"]
-        return json.loads(CliRunner().invoke(program, arguments).stdout)
+        words = ("--client", "small_client:Client", "--phase", "den", "--json", "--journal", "kept")
+        found = json.loads(command("conformance", *words).stdout)
+    [path] = (place / "kept").iterdir()
+    return found, [json.loads(each) for each in path.read_text().splitlines()]
 
 
 @pytest.mark.live
 def test_conformance(results):
-    """The document of a run."""
+    """The document of a run, and its journal: with the run itself, and the last line of a process."""
+    results, lines = results
     assert results["clients"]
     assert wrong("conformance", results) == []
-
-
-def test_changes(run, tmp_path):
-    """A row that is new, one that is gone, one with other values: in text and as data; only what is gone fails."""
-    rows = [each.to_dict() for each in vendors.get("cos").errors]
-    path = tmp_path / "old.json"
-
-    def against(old, *more, code=0):
-        path.write_text(json.dumps(old))
-        return run("vendors", "cos", "--diff", str(path), *more) if not more else printed(
-            run, "vendors", "cos", "--diff", str(path), *more, codes=(code,)
-        )  # fmt: skip
-
-    assert against(rows) == (0, "nothing changed\n", "")
-    assert wrong("changes", against(rows, "--json")) == []
-    changed = [{**rows[0], "status": 499, "message": "x" * 200}, *rows[2:]]
-    first, second = (vendors.get("cos").errors[number].address for number in (0, 1))
-    code, out, err = against(changed)
-    assert (code, err) == (0, "")
-    assert out.splitlines()[:2] == ["1 added, 0 gone, 1 changed", f"~ {first}"]
-    assert f"    status: 499 -> {rows[0]['status']}" in out.splitlines()
-    assert f"+ {second}" in out.splitlines()
-    assert all(len(each) < 230 for each in out.splitlines())
-    gone = [*rows, {**rows[0], "variant": 7}, {**rows[0], "code": "a\x1b b"}]
-    assert against(gone) == (1, f"0 added, 2 gone, 0 changed\n- {first}/7\n- cos:a\\x1b_b\n", "")
-    document = against([*changed, gone[-1]], "--json", code=1)
-    assert wrong("changes", document) == []
-    assert (document["added"], document["gone"], document["changed"]) == (1, 1, 1)
-    assert [(each["change"], each["address"]) for each in document["changes"]] == [
-        ("changed", first), ("added", second), ("gone", "cos:a\x1b_b"),
-    ]  # fmt: skip
-    assert document["changes"][0]["fields"]["status"] == {"before": 499, "after": rows[0]["status"]}
-
-
-def test_changes_of_all_vendors_and_of_an_earlier_format(run, tmp_path):
-    """Rows of a vendor that is not asked for are none; a field that the earlier format had not is no change."""
-    path = tmp_path / "old.json"
-    rows = [each.to_dict() for name in vendors.names() for each in vendors.get(name).errors]
-    path.write_text(json.dumps([{key: row[key] for key in row if key != "where"} for row in rows]))
-    assert run("vendors", "--diff", str(path)) == (0, "nothing changed\n", "")
-    assert run("vendors", "s3", "--diff", str(path)) == (0, "nothing changed\n", "")
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"vendor": "cos"}]', "[" * 100_000, '[{"vendor": 1}]'])
-def test_a_file_that_is_no_catalogue(run, tmp_path, text):
-    """One line that names it, and exit code 2."""
-    path = tmp_path / "old.json"
-    path.write_text(text)
-    code, out, err = run("vendors", "--diff", str(path))
-    assert (code, out) == (2, "")
-    assert err == f"faultinject: --diff: {path}: this is no catalogue of `faultinject vendors --json`\n"
-
-
-def test_a_catalogue_that_cannot_be_read_and_wrong_use(run, tmp_path):
-    """The reason; what --diff does not go with."""
-    code, _, err = run("vendors", "--diff", str(tmp_path / "none.json"))
-    assert (code, err.count("\n"), "No such file" in err) == (2, 1, True)
-    for more in (["--operations"], ["cos:SlowDown"]):
-        code, _, err = run("vendors", *more, "--diff", "x.json")
-        assert (code, "--diff compares documented errors" in err) == (2, True)
+    assert {each for line in lines for each in line if line[each]} >= {"driven", "ended"}
+    assert [each for line in lines for each in wrong("journal", line)] == []
 
 
 SAMPLES = {
     "catalogue": lambda: [vendors.find("cos:SlowDown").to_dict()],
     "operations": lambda: [dict.fromkeys(("operation", "level", "vendor"), "a") | {"method": "GET", "query": "", "header": "", "host": "", "same_as": None}],
-    "journal": lambda: {**journals.line(1, 0.0), "credential": None, "precondition": None, "stalled": None},
+    "journal": lambda: {**journals.line(1, 0.0), "credential": None, "precondition": None, "region": None, "clock_offset": None, "app_status": None},
 }  # fmt: skip
 
 
@@ -317,18 +263,19 @@ def test_a_broken_report_is_refused(run):
 @pytest.mark.live
 def test_broken_results_are_refused(results):
     """The same of results of a conformance run."""
-    results = copy.deepcopy(results)
+    results = copy.deepcopy(results[0])
+    assert results.pop("command").startswith("faultinject conformance ")  # older ones have none
     results["clients"][0]["report"]["findings"] = results["clients"][0]["report"]["findings"][:1]
     assert passes("conformance", results) == []
 
 
-FREE = ("signal", "left_out", "skipped", "not_given", "rule", "rules", "attempt_hint")
+FREE = ("signal", "left_out", "skipped", "not_given", "failed_after", "rule", "rules", "attempt_hint")
 """Objects whose names are no fields, or may be missing."""
 
 
 def passes(name, document):
     """The places in which something is missing, or of a wrong kind, and the schema sees nothing."""
-    valid = Draft202012Validator(SCHEMAS[name][1]())
+    valid = Draft202012Validator(schema(name))
     unseen = []
     for place in places(document):
         for what in ("gone", "wrong"):

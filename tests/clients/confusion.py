@@ -7,8 +7,6 @@
     python -m tests.clients.confusion DIR --write               # the same, and write README.md
 
 The first table is of the clients that `faultinject conformance` drives, the second of programs that nobody drives.
-
-OLDER_BOTO3 names a folder with boto3 1.43 (`pip install --target FOLDER boto3==1.43.117`).
 """
 
 from __future__ import annotations
@@ -23,12 +21,11 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from statistics import median
+from tempfile import NamedTemporaryFile
 
-from faultinject.audit.judge import judge
+from faultinject.audit import judge
 from faultinject.conformance import run
-from faultinject.engine.journal_entry import Outcome
-from faultinject.journal.call_window import CallWindow
-from faultinject.journal.reading import of_outcomes
+from faultinject.journal import CallWindow, read
 
 from .comparison import compare
 from .programs import recording
@@ -139,10 +136,13 @@ def judged(path):
     """What the audit says of a recorded run."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         kept = json.load(file)
-    outcomes = [Outcome(**each) for each in kept.pop("outcomes")]
+    with NamedTemporaryFile("w", suffix=".jsonl") as file:
+        file.writelines(json.dumps(each) + "\n" for each in kept.pop("outcomes"))
+        file.flush()
+        attempts = list(read([file.name]))
     calls = [CallWindow(**each) for each in kept.pop("told")]
     until = kept.pop("until")
-    judgement = judge(of_outcomes(outcomes), driven=True, told=calls, until=until)
+    judgement = judge(attempts, driven=True, told=calls, until=until)
     outage = [each for each in judgement.evidence.calls if each.name == OUTAGE]
     gaps = [each.gaps for each in judgement.evidence.calls if each.name == THROTTLED]
     return kept | {
@@ -154,7 +154,7 @@ def judged(path):
             if (found := [each[number] for each in gaps if len(each) > number and each[number] is not None])
         ],
         "findings": told(judgement),
-        "foreign": told(judge(of_outcomes(outcomes), until=until + LATER)),
+        "foreign": told(judge(attempts, until=until + LATER)),
     }
 
 

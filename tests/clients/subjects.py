@@ -6,7 +6,6 @@ SDK, the `Retry` of minio and qingstor, qiniu's `need_retry`, Google's `DEFAULT_
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Mapping
@@ -30,7 +29,6 @@ class Subject:
         expected: as in `comparison.compare`.
         vendor: the service that is played.
         aws: whether it is a client for AWS.
-        environment: what its process needs besides.
     """
 
     name: str
@@ -40,22 +38,11 @@ class Subject:
     expected: Mapping[str, object] = field(repr=False)
     vendor: str = "cos"
     aws: bool = False
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def command(self):
         """The words that start it as a process that keeps to the contract of `faultinject conformance`."""
-        path = os.pathsep.join([each for each in (self.environment.get("PYTHONPATH"), str(ROOT)) if each])
-        more = [f"{name}={value}" for name, value in self.environment.items() if name != "PYTHONPATH"]
-        return [
-            "env",
-            f"PYTHONPATH={path}",
-            *more,
-            sys.executable,
-            "-m",
-            "faultinject.conformance",
-            self.factory,
-        ]
+        return ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "faultinject.conformance", self.factory]
 
     def make(self, endpoint, bucket):
         """The client, in this process."""
@@ -83,7 +70,6 @@ def ours():
 
 
 AWS = {"retry-after: seconds": "FAIL", "retry-after: date": "FAIL", "non-idempotent retry": "WARN"}
-AWS_143 = {"retry-after*": "FAIL", "non-idempotent retry": "WARN"}
 AWS_LEGACY = {"retry-after*": "FAIL", "non-idempotent retry": "WARN", "retry budget": "WARN"}
 URLLIB3 = {
     "jitter": "FAIL",
@@ -122,18 +108,10 @@ SDKS = (
 
 
 def sdks():
-    """The SDKs with a driver, and boto3 1.43 where OLDER_BOTO3 names a folder that it is installed in."""
+    """The SDKs with a driver."""
     for name, driver, vendor, aws, expected in SDKS:
         factory = f"faultinject.conformance.drivers.python.{driver}"
         yield Subject(name, "SDK", "", factory, expected, vendor=vendor, aws=aws)
-    older = os.environ.get("OLDER_BOTO3")
-    if older:
-        for mode, more in (("standard", AWS_143), ("legacy", AWS_LEGACY)):
-            factory = (
-                f"faultinject.conformance.drivers.python.boto3:{'legacy' if mode == 'legacy' else 'Client'}"
-            )
-            environment = {"PYTHONPATH": older}
-            yield Subject(f"boto3 1.43 {mode}", "SDK", "", factory, more, "cos", True, environment)
 
 
 def spaced(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import time
 from types import SimpleNamespace
@@ -10,6 +11,9 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError, ResponseStreamingError
+from botocore.retries.adaptive import ClientRateLimiter
+from moto import mock_aws
+from moto.core import patch_client
 
 from faultinject import Injector
 from faultinject.clients.botocore import inject_into
@@ -54,6 +58,10 @@ def make(store):
 
 def read(client, **more):
     return client.get_object(Bucket="photos", Key="cat", **more)["Body"].read()
+
+
+def read_of(client, key):
+    return client.get_object(Bucket="photos", Key=key)["Body"].read()
 
 
 @pytest.mark.parametrize("mode", ["standard", "legacy", "adaptive"])
@@ -179,10 +187,10 @@ def test_what_passes_is_the_servers(make):
 def test_keys_of_other_letters(make):
     """Percent-encoded on the way."""
     client = make()
-    injector = inject_into(client, "http:500,key=ü/a%2Fb,times=1", seed=1)
+    injector = inject_into(client, "http:500,key=ü/a/b,times=1", seed=1)
     with pytest.raises(ClientError):
         client.get_object(Bucket="photos", Key="ü/a/b")
-    assert injector.injected == 0
+    assert injector.injected == 1
 
 
 def test_injectors(make):
@@ -192,3 +200,96 @@ def test_injectors(make):
     assert inject_into(client, injector=injector) is injector
     with pytest.raises(ConfigurationError, match="did you mean cos:SlowDown"):
         inject_into(client, "cos:Slowdown")
+
+
+def test_what_passes_goes_to_the_hooks_behind(no_waiting):
+    """Inside of moto's mock nothing leaves it, whichever came first; what a fault keeps from the server, moto does not do."""
+    known = {"region_name": "us-east-1", "aws_access_key_id": "id", "aws_secret_access_key": "key"}
+    with mock_aws():
+        client = boto3.client("s3", **known)
+        client.create_bucket(Bucket="photos")
+        injector = inject_into(client, "s3:SlowDown,operation=PutObject,times=2", seed=1)
+        client.put_object(Bucket="photos", Key="cat", Body=b"meow")
+        assert [each.status for each in injector.journal.outcomes if each.injected] == [503, 503]
+        assert client.get_object(Bucket="photos", Key="cat")["Body"].read() == b"meow"
+        injector.use("s3:InternalError,operation=PutObject,times=9")
+        with pytest.raises(ClientError, match="InternalError"):
+            client.put_object(Bucket="photos", Key="dog", Body=b"woof")
+        assert client.list_objects_v2(Bucket="photos")["KeyCount"] == 1
+        injector.use("s3:InternalError,operation=PutObject,when=after,times=1")
+        client.put_object(Bucket="photos", Key="dog", Body=io.BytesIO(b"woof"))
+        injector.use("truncate,operation=GetObject,keep_bytes=2")
+        with pytest.raises(ResponseStreamingError):
+            client.get_object(Bucket="photos", Key="dog")["Body"].read()
+        injector.disable()
+        assert client.get_object(Bucket="photos", Key="dog")["Body"].read() == b"woof"
+        client.close()
+    client = boto3.client("s3", **known)
+    injector = inject_into(client, "s3:SlowDown,operation=CreateBucket,times=1", seed=1)
+    with mock_aws():
+        patch_client(client)
+        client.create_bucket(Bucket="films")
+        assert client.list_objects_v2(Bucket="films")["KeyCount"] == 0
+    assert injector.injected == 1
+    client.close()
+
+
+def test_the_rate_of_adaptive_retries_holds_for_faults_too(make, monkeypatch):
+    """botocore asks it before every attempt, whoever answers that."""
+    asked = []
+
+    @functools.wraps(ClientRateLimiter.on_sending_request)
+    def ask(_, request, **__):
+        asked.append(request.method)
+
+    monkeypatch.setattr(ClientRateLimiter, "on_sending_request", ask)
+    client = make(mode="adaptive")
+    inject_into(client, "cos:SlowDown,times=2,key=cat", seed=1)
+    asked.clear()
+    assert read(client) == DATA
+    assert asked == ["GET"] * 3
+
+
+@pytest.mark.parametrize("body", [b"meow meow", io.BytesIO])
+def test_uploads_are_seen(make, monkeypatch, tmp_path, body):
+    """Behind so many bytes of them, and on record where every request is."""
+    monkeypatch.setenv("FAULTINJECT_JOURNAL", str(tmp_path / "journal"))
+    client = make(attempts=2)
+    injector = inject_into(client, "reset,after_bytes=2,operation=PutObject,times=1", seed=1)
+    content = io.BytesIO(b"meow meow") if body is io.BytesIO else body
+    client.put_object(Bucket="photos", Key="dog", Body=content)
+    assert read_of(client, "dog") == b"meow meow"
+    first, second = injector.journal.outcomes[:2]
+    assert (first.did, first.body_complete) == ("raised", False)
+    assert (second.did, second.body_complete, second.request_digest is None) == ("passed", True, False)
+
+
+def test_a_second_call_replaces_the_first(make):
+    """One client has one injector."""
+    client = make(attempts=1)
+    first = inject_into(client, "http:500,operation=GetObject", seed=1)
+    second = inject_into(client, "http:503,operation=HeadObject", seed=1)
+    assert read(client) == DATA
+    with pytest.raises(ClientError, match="503"):
+        client.head_object(Bucket="photos", Key="cat")
+    assert (first.injected, second.injected) == (0, 1)
+
+
+@pytest.mark.parametrize("what", ["resource", "session", "awaits"])
+def test_what_is_no_client_is_refused(what):
+    """With the way out: nothing would be injected, or the first request fails in botocore."""
+    keys = {"region_name": "us-east-1", "aws_access_key_id": "id", "aws_secret_access_key": "key"}
+    if what == "awaits":
+        from botocore.client import BaseClient
+
+        class AioBaseClient(BaseClient):
+            async def _make_api_call(self, *_):
+                """As aiobotocore's."""
+
+        given = AioBaseClient.__new__(AioBaseClient)
+    else:
+        given = boto3.Session(**keys) if what == "session" else boto3.resource("s3", **keys)
+    with pytest.raises(
+        TypeError, match=r"takes a client of boto3 or botocore, not '\S+': of a resource its meta.client"
+    ):
+        inject_into(given, "http:503")

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.conformance import run
-from faultinject.conformance.plan import PHASES
+from faultinject.conformance import PHASES, run
 from tests.slowly import others_slowly
 
 from . import confusion

@@ -169,6 +169,37 @@ def test_uploads(make, url, app, rule):
     assert (first.method, first.request_bytes) == ("PUT", 3)
 
 
+@pytest.mark.parametrize("noted", [False, True])
+def test_streamed_uploads(make, url, app, monkeypatch, tmp_path, noted):
+    """A fault sees as much of the body as it needs, and no more is taken of it; what passes is on record, and whole."""
+    if noted:
+        monkeypatch.setenv("FAULTINJECT_JOURNAL", str(tmp_path / "journal"))
+    taken = []
+
+    def pieces():
+        for each in (b"o", b"ne", b"", b" two"):
+            taken.append(each)
+            yield each
+
+    async def pieces_awaited():
+        for each in pieces():
+            yield each
+
+    client = make("reset,after_bytes=2,times=1")
+    stream = pieces_awaited if isinstance(client, Awaiting) else pieces
+    broken, whole = client.ask(("PUT", url, {"content": stream()}), ("PUT", url, {"content": stream()}))
+    assert isinstance(broken, httpx.ReadError)
+    assert taken == [b"o", b"ne", b"o", b"ne", b"", b" two"]
+    assert whole.status_code == 200
+    assert app.asked == [("PUT", "/", b"one two")]
+    first, second = client.transport.injector.journal.outcomes
+    assert (first.did, first.request_bytes, first.body_complete) == ("raised", 2, False)
+    if noted:
+        assert (second.did, second.request_bytes, second.body_complete) == ("passed", 7, True)
+        client.ask(("PUT", url, {"content": b"one two"}))
+        assert client.transport.injector.journal.outcomes[-1].request_digest == second.request_digest
+
+
 def test_other_letters(make, url, app):
     """A path and headers beyond ASCII."""
     [found] = make("http:500,path=/ü/€").ask(

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from faultinject.conformance import plan
+from faultinject.conformance import ETAG, PHASES
 
 
 class Direct:
@@ -50,7 +50,7 @@ class Direct:
         self.ask("POST", f"{key}?uploads")
 
     def complete(self, key):
-        part = f"<Part><PartNumber>1</PartNumber><ETag>{plan.ETAG}</ETag></Part>"
+        part = f"<Part><PartNumber>1</PartNumber><ETag>{ETAG}</ETag></Part>"
         document = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>"
         self.ask("POST", f"{key}?uploadId={key}", document)
 
@@ -73,7 +73,7 @@ def short(*names, calls=None):
             every=0.0,
             begin=0.0,
         )
-        for each in plan.PHASES
+        for each in PHASES
         if not names or each.name in names
     ]
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from faultinject.conformance import contract, plan, process, run
+from faultinject.conformance import BUCKET, ETAG, SDKS, run
 from faultinject.exceptions import ConfigurationError
+from tests.console import command
 
-from .conftest import Direct, short
+from .conftest import short
 
 HEAD = """
 import json, os, sys, time, urllib.request
@@ -60,7 +59,7 @@ def test_the_first_line_says_what_a_client_needs(program):
     done = run(program(text), name="none", phases=short("cal", calls=()))
     first = json.loads(done.title)
     assert first.pop("endpoint").startswith("http://127.0.0.1:")
-    assert first == {"v": 1, "bucket": plan.BUCKET, "etag": plan.ETAG, "clients": ["cal"]}
+    assert first == {"v": 1, "bucket": BUCKET, "etag": ETAG, "clients": ["cal"]}
 
 
 def test_no_proxy_stands_before_the_store(program, monkeypatch):
@@ -81,15 +80,15 @@ def test_no_proxy_stands_before_the_store(program, monkeypatch):
         ),
         (HEAD + "os.kill(os.getpid(), 9)", "ended with signal 9 before it was ready; `faultinject conformance --contract`"),
         (
-            HEAD + "print('hello', flush=True)\ntime.sleep(60)",
+            HEAD + "print('hello', flush=True)\nsys.stdin.read()",
             "wrote 'hello', which is no line of the contract; `faultinject conformance --contract` says what a command has",
         ),
-        (HEAD + "say(ready=True, kinds=5)\ntime.sleep(60)", "which is no line of the contract"),
-        (HEAD + "say(ready=True, client=5)\ntime.sleep(60)", "which is no line of the contract"),
-        (HEAD + "say(ready=True, kinds=['get', 'fly'])\ntime.sleep(60)", "can do 'fly', which is none of get, put, post, complete;"),
-        (HEAD + "say(ready=True, kinds=[])\ntime.sleep(60)", "can do none of get, put, post, complete; `faultinject conformance"),
-        (HEAD + "print('[' * 60000, flush=True)\ntime.sleep(60)", "which is no line of the contract"),
-        (HEAD + "say(key='cal-001', ok=True)\ntime.sleep(60)", "answered 'cal-001', a call that was not running"),
+        (HEAD + "say(ready=True, kinds=5)\nsys.stdin.read()", "which is no line of the contract"),
+        (HEAD + "say(ready=True, client=5)\nsys.stdin.read()", "which is no line of the contract"),
+        (HEAD + "say(ready=True, kinds=['get', 'fly'])\nsys.stdin.read()", "can do 'fly', which is none of get, put, post, complete;"),
+        (HEAD + "say(ready=True, kinds=[])\nsys.stdin.read()", "can do none of get, put, post, complete; `faultinject conformance"),
+        (HEAD + "print('[' * 60000, flush=True)\nsys.stdin.read()", "which is no line of the contract"),
+        (HEAD + "say(key='cal-001', ok=True)\nsys.stdin.read()", "answered 'cal-001', a call that was not running"),
     ],
 )  # fmt: skip
 def test_a_command_that_is_never_ready_is_an_error(program, text, message):
@@ -109,29 +108,27 @@ CLOSED = "os.close(1)\ntime.sleep(60)"
         ("sys.stderr.write('no more\\n'); sys.stderr.flush(); sys.exit(3)", "ended with exit code 3"),
         ("os.kill(os.getpid(), 9)", "ended with signal 9"),
         (CLOSED, "closed its standard output"),
-        ("print('retrying …')\nsys.stdout.flush()\ntime.sleep(60)", "wrote 'retrying …', which is no line of"),
-        ("print('[' * 60000, flush=True)\ntime.sleep(60)", "which is no line of the contract"),
-        ("print('[1]', flush=True)\ntime.sleep(60)", "wrote '[1]', which is no line of the contract"),
-        ("say(key=call)\ntime.sleep(60)", "which is no line of the contract"),
-        ("say(key=call, ok='yes')\ntime.sleep(60)", "which is no line of the contract"),
+        ("print('retrying …')\nsys.stdout.flush()\nsys.stdin.read()", "wrote 'retrying …', which is no line of"),
+        ("print('[' * 60000, flush=True)\nsys.stdin.read()", "which is no line of the contract"),
+        ("print('[1]', flush=True)\nsys.stdin.read()", "wrote '[1]', which is no line of the contract"),
+        ("say(key=call)\nsys.stdin.read()", "which is no line of the contract"),
+        ("say(key=call, ok='yes')\nsys.stdin.read()", "which is no line of the contract"),
         ("while True: print('x' * 1000000, end='', flush=True)", "which is no line of the contract"),
-        ("say(key='x', ok=True)\ntime.sleep(60)", "answered 'x', a call that was not running"),
+        ("say(key='x', ok=True)\nsys.stdin.read()", "answered 'x', a call that was not running"),
         ("while True: say(key='x', ok=True)", "answered 'x', a call that was not running"),
     ],
 )  # fmt: skip
-def test_a_command_that_breaks_the_contract_fails(program, monkeypatch, text, message):
+def test_a_command_that_breaks_the_contract_fails(program, text, message):
     """The run ends at once; the first finding says what was wrong and which call went on, and the rest was judged."""
-    monkeypatch.setattr(process, "GRACE", 0.5)
-    began = time.monotonic()
     done = run(program(READY + text), name="broken", phases=short("cal", "den"))
-    assert time.monotonic() - began < 30
     assert done.failure.startswith(sys.executable)
     assert message in done.failure
     assert "; `faultinject conformance --contract` says what a command has to do; " in done.failure
     assert done.failure.endswith("; 1 call had not ended: cal-001 of phase cal")
     finding = done.judgement.findings[0]
     assert (finding.name, finding.verdict, finding.message) == ("answers", "FAIL", done.failure)
-    assert done.judgement.conclusion.sentence == "FAIL: 1 check failed: answers"
+    assert finding.action == "Answer every call by its result, as the contract says."
+    assert done.judgement.conclusion.sentence.startswith(f"FAIL: answers: {done.failure}")
     assert done.said == ("no more" if "no more" in text else "")
 
 
@@ -146,9 +143,8 @@ def test_a_command_that_answers_all_and_ends_badly(program):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("environment", ["None", "{}"])
-def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, monkeypatch, environment):
+def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, environment):
     """One in a session of its own keeps the pipe open: it is ended, or not waited for where it has lost its environment too."""
-    monkeypatch.setattr(process, "LEFT", 0.2)
     text = READY + (
         "import subprocess\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True, "
@@ -156,10 +152,8 @@ def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, monkeypat
         "sys.stderr.write(str(child.pid)); sys.stderr.flush()\n"
         "time.sleep(600)\n"
     )
-    began = time.monotonic()
     done = run(program(text), name="broken", phases=short("cal"), deadline=5.0)
     try:
-        assert time.monotonic() - began < 30
         assert "stopped answering" in done.failure
         assert alive(int(done.said)) == (environment == "{}")
     finally:
@@ -178,38 +172,10 @@ def test_a_command_that_stops_answering(program):
     assert done.said == "stuck"
 
 
-def test_a_command_that_says_nothing_is_not_waited_for_for_ever(program, monkeypatch):
-    """It has a minute to be ready."""
-    monkeypatch.setattr(process, "READY", 0.2)
+def test_a_command_that_says_nothing_is_not_waited_for_for_ever(program):
+    """It has a minute to be ready, or what its caller gives it."""
     with pytest.raises(ConfigurationError, match=r"did not report within 0\.2 s that it is ready"):
-        run(program("import sys\nsys.stdin.read()"), name="silent", phases=short("cal"))
-
-
-@pytest.mark.parametrize("where", ["the process", "its readers"])
-def test_an_interrupt_while_it_is_started(program, monkeypatch, where):
-    """Ctrl-C in the very moment in which the command is started: it may be at work already, and is ended."""
-    started = []
-
-    class Interrupted(threading.Thread):
-        def start(self):
-            raise KeyboardInterrupt
-
-    def execute(child, *given):
-        real(child, *given)
-        started.append(child)
-        if where == "the process":
-            raise KeyboardInterrupt
-
-    real = subprocess.Popen._execute_child
-    monkeypatch.setattr(subprocess.Popen, "_execute_child", execute)
-    if where == "its readers":
-        monkeypatch.setattr(process, "Thread", Interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run(program("import time\ntime.sleep(600)"), name="young", phases=short("cal"))
-    [child] = started
-    assert child.returncode == -signal.SIGKILL
-    for each in (child.stdin, child.stdout, child.stderr):
-        each.close()
+        run(program("import sys\nsys.stdin.read()"), name="silent", phases=short("cal"), ready=0.2)
 
 
 def test_a_command_that_is_not_there():
@@ -219,9 +185,8 @@ def test_a_command_that_is_not_there():
 
 
 @pytest.mark.slow
-def test_a_command_is_ended_at_the_deadline(program, monkeypatch, tmp_path):
+def test_a_command_is_ended_at_the_deadline(program, tmp_path):
     """Who does not end at the end of its input is ended, with what it has started; its calls stay open."""
-    monkeypatch.setattr(process, "GRACE", 0.1)
     left = tmp_path / "left"
     text = READY + (
         "import subprocess\n"
@@ -252,7 +217,10 @@ def test_a_command_that_answers_twice(program):
         phases=short("cal", calls=(("get", 1),)),
     )
     assert [(each.key, each.returned, each.error) for each in done.windows] == [("cal-001", False, None)]
-    assert done.failure == f"{sys.executable} answered 'cal-001', a call that was not running{process.HINT}"
+    assert (
+        done.failure
+        == f"{sys.executable} answered 'cal-001', a call that was not running; `faultinject conformance --contract` says what a command has to do"
+    )
 
 
 def test_a_client_says_half_a_character(program):
@@ -268,7 +236,7 @@ def test_a_flood_of_standard_error_is_not_kept(program):
     text = ASKING.replace("say(ready", "sys.stderr.write('x' * 5_000_000 + 'end')\nsay(ready")
     done = run(program(text), name="loud", phases=short("cal"))
     assert (done.failure, [each.returned for each in done.windows]) == ("", [True])
-    assert len(done.said) == process.TAIL
+    assert len(done.said) == 2000
     assert done.said.endswith("xend")
 
 
@@ -278,58 +246,24 @@ def test_a_flood_of_standard_error_is_not_kept(program):
     ("number", "words", "session"),
     [(1, "a process", False), (2, "2 processes", False), (1, "a process", True)],
 )
-def test_a_command_that_leaves_processes_behind(program, monkeypatch, number, words, session):
+def test_a_command_that_leaves_processes_behind(program, number, words, session):
     """They are ended, also in sessions of their own, and the client fails; one that ends by itself in time is none."""
-    monkeypatch.setattr(process, "LEFT", 3.0)
     text = ASKING + (
         "import subprocess\n"
         f"quiet = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session={session})\n"
-        f"for seconds in (0.1, *[600] * {number}):\n"
+        f"for seconds in (0.01, *[600] * {number}):\n"
         "    child = subprocess.Popen(['sleep', str(seconds)], **quiet)\n"
         "sys.stderr.write(str(child.pid) + '\\n'); sys.stderr.flush()\n"
     )
     done = run(program(text), name="untidy", phases=short("cal"))
-    assert done.failure == f"{sys.executable} ended and left {words} behind{process.HINT}"
+    assert (
+        done.failure
+        == f"{sys.executable} ended and left {words} behind; `faultinject conformance --contract` says what a command has to do"
+    )
     end = time.monotonic() + 20
     while alive(int(done.said)) and time.monotonic() < end:
         time.sleep(0.01)
     assert not alive(int(done.said))
-
-
-def test_a_factory_of_python_keeps_the_contract():
-    """`contract.serve` does for a factory what a command has to do."""
-    written = io.StringIO()
-    questions = [
-        {"v": 1, "endpoint": "http://127.0.0.1:9", "bucket": "b", "etag": "", "clients": ["den"]},
-        {"key": "den-001", "do": "get", "client": "den"},
-    ]
-
-    class Refusing(Direct):
-        title = "refusing 2.0"
-
-        def get(self, key):
-            raise ValueError("no")
-
-    class Questions:
-        """Ends only when the call has."""
-
-        def __init__(self):
-            self.lines = [json.dumps(each) + "\n" for each in questions]
-
-        def readline(self):
-            return self.lines.pop(0)
-
-        def __iter__(self):
-            yield from self.lines
-            end = time.monotonic() + 20
-            while "ok" not in written.getvalue() and time.monotonic() < end:
-                time.sleep(0.01)
-
-    contract.serve(Refusing, Questions(), written)
-    assert [json.loads(line) for line in written.getvalue().splitlines()] == [
-        {"ready": True, "kinds": ["get", "put", "post", "complete"], "client": "refusing 2.0"},
-        {"key": "den-001", "ok": False, "error": "ValueError: no"},
-    ]
 
 
 def test_a_factory_is_named_by_module_and_name(tmp_path, monkeypatch):
@@ -342,14 +276,50 @@ def test_a_factory_is_named_by_module_and_name(tmp_path, monkeypatch):
     assert [(each.key, each.returned) for each in done.windows] == [("cal-001", True), ("nf-001", True)]
 
 
-def test_an_address_that_is_none():
-    """It says what one looks like."""
-    with pytest.raises(
-        ConfigurationError, match=r"'storage' is not MODULE:FACTORY, such as shop\.storage:Client"
-    ):
-        contract.load("storage")
+def test_a_factory_of_python_keeps_the_contract(tmp_path):
+    """`python -m faultinject.conformance` does for a factory what a command has to do; an address that is none is said."""
+    (tmp_path / "own_storage.py").write_text(REFUSING)
+    questions = (
+        {"v": 1, "endpoint": "http://127.0.0.1:9", "bucket": "b", "etag": "", "clients": ["den"]},
+        {"key": "den-001", "do": "get", "client": "den"},
+    )
+    words = [sys.executable, "-m", "faultinject.conformance", "own_storage:Client"]
+    with subprocess.Popen(
+        words, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        said = []
+        for each in questions:
+            process.stdin.write(json.dumps(each) + "\n")
+            process.stdin.flush()
+            said.append(json.loads(process.stdout.readline()))
+    assert said == [
+        {"ready": True, "kinds": ["get"], "client": "refusing 2.0"},
+        {"key": "den-001", "ok": False, "error": "ValueError: no"},
+    ]
+    words[-1] = "storage"
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode
+    assert "'storage' is not MODULE:FACTORY, such as shop.storage:Client" in done.stderr
+
+
+REFUSING = """
+class Client:
+    title = "refusing 2.0"
+    def __init__(self, endpoint, bucket): pass
+    def get(self, key): raise ValueError("no")
+"""
+
+
+def test_modules_of_the_users_folder_are_no_sdks(tmp_path, monkeypatch):
+    """A file there may be called as an SDK is, as what it imports, or as a module of the standard library."""
+    for name in ("requests", "urllib3", "json", "secrets", "click"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} of the user')\n")
+    monkeypatch.chdir(tmp_path)
+    done = run(SDKS["requests"].command, name="own", phases=short("cal"))
+    assert [(each.key, each.returned) for each in done.windows] == [("cal-001", True)]
 
 
 def test_the_contract_has_every_kind_of_call():
     """What `--contract` prints names all that is asked for."""
-    assert all(f"`{kind}`" in process.CONTRACT for kind in plan.KINDS)
+    contract = command("conformance", "--contract").stdout
+    assert all(f"`{kind}`" in contract for kind in ("get", "put", "post", "complete"))

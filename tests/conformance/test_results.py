@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import re
 from copy import deepcopy
+from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
-from faultinject.conformance import results
-from faultinject.conformance.page import page
-from faultinject.conformance.results import Change, changes
-from faultinject.exceptions import ConfigurationError
+from faultinject.conformance import changes, markdown
+from faultinject.conformance import measurements as facts_of
 
-from .test_numbers import DENIED, calls, measured, named
+NUMBERS = json.loads(Path(__file__).with_name("numbers.json").read_text())
+"""What was measured of several clients."""
 
 
 def call(name, *gaps, succeeded=False):
@@ -22,7 +22,7 @@ def call(name, *gaps, succeeded=False):
 
 
 def measurements(*calls):
-    return results.measurements(SimpleNamespace(evidence=SimpleNamespace(calls=calls)))
+    return facts_of(SimpleNamespace(evidence=SimpleNamespace(calls=calls)))
 
 
 def test_facts_of_a_client():
@@ -59,25 +59,9 @@ def test_facts_of_a_client_that_was_not_asked():
     }
 
 
-@pytest.mark.parametrize(
-    ("said", "verdict"),
-    [
-        (["PASS", "WARN", "FAIL"], "FAIL"),
-        (["PASS", "INCONCLUSIVE"], "PASS"),
-        (["INCONCLUSIVE"], "INCONCLUSIVE"),
-        (["WARN", "INCONCLUSIVE"], "WARN"),
-        ([], None),
-    ],
-)
-def test_the_verdict_of_a_check_is_its_worst(said, verdict):
-    """One subject that fails is enough; what is not decided counts only where nothing is."""
-    findings = [{"check": "retry-after", "verdict": each} for each in said]
-    assert results.worst([*findings, {"check": "gives up", "verdict": "FAIL"}], "retry-after") == verdict
-
-
 def finding(check, verdict, subject=None, message="measured", n=3):
     return {
-        "check": check, "subject": subject, "verdict": verdict, "n": n, "message": message, "reference": "RFC 9110",
+        "check": check, "subject": subject, "verdict": verdict, "n": n, "message": message, "action": "Do it.", "reference": "RFC 9110",
         "calls": [],
     }  # fmt: skip
 
@@ -112,7 +96,7 @@ OLD = {
                 "failed": [0.001, 0.05],
                 "outage": {"calls": 120, "requests": 360, "retries": 240},
             },
-            "numbers": measured(named("thr", 3, 1.0, 2.0), calls(2, kind=DENIED)),
+            "numbers": NUMBERS["old"],
             "report": {
                 "calls": 242,
                 "attempts": 395,
@@ -140,35 +124,43 @@ def changed(verdicts=MappingProxyType({})):
     return new, client
 
 
+def told(old, new):
+    """Each change in words: client, what, before, after, why, and whether it is worse."""
+    return [
+        (each.client, each.what, each.before, each.after, each.message, each.worse)
+        for each in changes(old, new)
+    ]
+
+
 def test_nothing_changed():
     """Two runs alike say nothing."""
-    assert list(changes(OLD, deepcopy(OLD))) == []
+    assert told(OLD, deepcopy(OLD)) == []
 
 
 def test_verdicts_that_changed():
     """A new fault is worse, also one that was not decided before; a fault that is gone is no fault."""
     new, _ = changed({"retry-after": "FAIL", "gives up": "PASS", "backoff grows": "WARN"})
-    assert list(changes(OLD, new)) == [
-        Change("acme", "retry-after: seconds", "PASS", "FAIL", "measured", worse=True),
-        Change("acme", "gives up", "FAIL", "PASS", "measured"),
-        Change("acme", "backoff grows", "INCONCLUSIVE", "WARN", "measured", worse=True),
+    assert told(OLD, new) == [
+        ("acme", "retry-after: seconds", "PASS", "FAIL", "measured", True),
+        ("acme", "gives up", "FAIL", "PASS", "measured", False),
+        ("acme", "backoff grows", "INCONCLUSIVE", "WARN", "measured", True),
     ]
 
 
 def test_what_is_not_decided_is_no_change():
     """Chance decides whether ten waits are enough: that is no difference between two versions."""
     new, _ = changed({"retry-after": "INCONCLUSIVE", "backoff grows": "PASS", "gives up": "INCONCLUSIVE"})
-    assert list(changes(OLD, new)) == []
+    assert told(OLD, new) == []
 
 
 def test_a_finding_that_is_no_longer_made():
     """A fault that nobody looked for any more is said; a pass is not."""
     new, client = changed()
     client["report"]["findings"] = [finding("retry-after", "WARN", "date")]
-    assert list(changes(OLD, new)) == [
-        Change("acme", "retry-after: date", "", "WARN", "measured", worse=True),
-        Change("acme", "gives up", "FAIL", ""),
-        Change("acme", "jitter", "WARN", ""),
+    assert told(OLD, new) == [
+        ("acme", "retry-after: date", "", "WARN", "measured", True),
+        ("acme", "gives up", "FAIL", "", "", False),
+        ("acme", "jitter", "WARN", "", "", False),
     ]
 
 
@@ -181,11 +173,11 @@ def test_facts_that_changed():
         "failed": [0.001, 0.001],
         "outage": {"calls": 120, "requests": 155, "retries": 35},
     }
-    assert list(changes(OLD, new)) == [
-        Change("acme", "version", "1.0", "2.0"),
-        Change("acme", "attempts", "3", "2 to 4"),
-        Change("acme", "retries in the outage", "2 a call", "35"),
-        Change("acme", "waits", "waits", "at once"),
+    assert told(OLD, new) == [
+        ("acme", "version", "1.0", "2.0", "", False),
+        ("acme", "attempts", "3", "2 to 4", "", False),
+        ("acme", "retries in the outage", "2 a call", "35", "", False),
+        ("acme", "waits", "waits", "at once", "", False),
     ]
 
 
@@ -206,11 +198,11 @@ def test_clients_that_are_new_or_gone():
     """They are said, and not compared; gone is only who was asked for, and that is all clients or nobody."""
     new, client = changed({"retry-after": "FAIL"})
     client["client"] = "other"
-    assert list(changes(OLD, new)) == [Change("other", "client", "", "new: 1.0")]
+    assert told(OLD, new) == [("other", "client", "", "new: 1.0", "", False)]
     new["all"] = True
-    assert list(changes(OLD, new))[1:] == [Change("acme", "client", "1.0", "gone")]
+    assert told(OLD, new)[1:] == [("acme", "client", "1.0", "gone", "", False)]
     new["complete"] = False
-    assert len(list(changes(OLD, new))) == 1
+    assert len(told(OLD, new)) == 1
     old = deepcopy(OLD)
     old["clients"][0]["version"] = client["version"] = None
     new["complete"] = True
@@ -231,16 +223,9 @@ def test_attempts_that_chance_decides():
     assert found == [[], ["attempts"], ["attempts"]]
 
 
-def test_numbers_that_changed():
-    """What `differences` finds is a change like any other, and never worse by itself."""
-    new, client = changed()
-    client["numbers"] = measured(calls(2, 1.0, kind=DENIED))
-    assert list(changes(OLD, new)) == [Change("acme", "after 403 AccessDenied", "not retried", "retried")]
-
-
 def test_the_page_says_what_was_found():
     """Facts, signs of all verdicts, findings with their reasons, and what can be done with it."""
-    text = page(OLD)
+    text = markdown(OLD)
     row = "| ACME's SDK 1.0 | Python | cos | 3 | 1.00 (1.00–1.00), 2.00 (2.00–2.00) |  | 0.00 |"
     assert row in text
     assert "- **jitter**: Standard deviation by mean" in text
@@ -250,17 +235,56 @@ def test_the_page_says_what_was_found():
         r"^\| (?:SDK|acme) \| (?!\d)(.*) \|$", text.partition("## Verdicts")[2], re.MULTILINE
     )
     assert dict(zip(head.split(" | "), verdicts.split(" | "), strict=True))["retry-after"] == "✓"
-    assert "- ✕ **gives up**: measured <sub>RFC 9110</sub>\n- ! **jitter**: measured" in text
+    assert "- ✕ **gives up**: measured <sub>Do it. See RFC 9110</sub>\n- ! **jitter**: measured" in text
     assert "- ? not decided: backoff grows" in text
     assert "242 calls, 395 requests in 3.50 s; profile `rfc`." in text
-    assert '{"key": "thr-003", "ok": true}' in text
+
+
+@pytest.mark.parametrize(
+    ("said", "sign"),
+    [
+        (["PASS", "WARN", "FAIL"], "✕"),
+        (["PASS", "INCONCLUSIVE"], "✓"),
+        (["INCONCLUSIVE"], "?"),
+        (["WARN", "INCONCLUSIVE"], "!"),
+    ],
+)
+def test_the_verdict_of_a_check_is_its_worst(said, sign):
+    """One subject that fails is enough; what is not decided counts only where nothing is."""
+    new, client = changed()
+    client["report"]["findings"] = [finding("jitter", each, str(at)) for at, each in enumerate(said)]
+    [head, verdicts] = re.findall(
+        r"^\| (?:SDK|acme) \| (?!\d)(.*) \|$", markdown(new).partition("## Verdicts")[2], re.MULTILINE
+    )
+    assert dict(zip(head.split(" | "), verdicts.split(" | "), strict=True)) == {"jitter": sign}
+
+
+def test_the_page_says_who_was_judged_and_how():
+    """One of some clients names them and what they met; one of all has the contract for others."""
+    contract = '{"key": "thr-003", "ok": true}'
+    head = markdown(OLD | {"command": "faultinject conformance --client acme"}).partition("## In short")[0]
+    assert head.startswith(
+        "# What ACME's SDK 1.0 did about faults\n\nMade on 2026-10-01 by `faultinject conformance --client acme` ("
+    )
+    assert (
+        "The client made its calls, against a store on the same machine that answers with the documented errors of cos."
+        in head
+    )
+    assert "by `` faultinject --client '`\\n' `` (" in markdown(
+        OLD | {"command": "faultinject --client '`\n'"}
+    )
+    two = markdown(OLD | {"clients": OLD["clients"] * 2})
+    assert two.startswith("# What ACME's SDK 1.0, ACME's SDK 1.0 did about faults\n")
+    assert "documented errors of the SDK's own service" in two
+    assert contract not in two
+    assert contract in markdown(OLD | {"all": True})
 
 
 def test_the_page_says_what_is_not_a_default():
     """Beside the name, in the table and above the findings."""
     new, client = changed()
     client["note"] = "timeout=12"
-    text = page(new)
+    text = markdown(new)
     assert "| ACME's SDK 1.0 (timeout=12) | Python |" in text
     assert "### ACME's SDK 1.0 (timeout=12)\n" in text
 
@@ -269,8 +293,8 @@ def test_the_page_of_a_client_without_a_fault():
     """It says so; many waits are cut short; without an outage there is no number for it."""
     new, client = changed({"gives up": "PASS", "jitter": "PASS", "backoff grows": "PASS"})
     client["version"] = None
-    client["numbers"] = measured(named("thr", 1, *range(1, 9)))
-    text = page(new)
+    client["numbers"] = NUMBERS["patient"]
+    text = markdown(new)
     assert "### ACME's SDK\n" in text
     assert "Every check that was decided: as its reference asks." in text
     assert "6.00 (6.00–6.00), … |  |" in text
@@ -284,28 +308,4 @@ def test_the_page_says_who_is_missing():
     told = (
         "## Not measured\n\n- B's SDK is not installed: `pip install b`\n- c could not be started: no Java\n"
     )
-    assert told in page(new)
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"v": 2, "clients": []}', '{"v": 1}', "[" * 100_000])
-def test_a_file_of_something_else(tmp_path, text):
-    """It is named, and what would be right."""
-    path = tmp_path / "old.json"
-    path.write_text(text)
-    with pytest.raises(
-        ConfigurationError, match=r"these are no results of `faultinject conformance -o FILE\.json`"
-    ):
-        results.read(str(path))
-
-
-def test_a_file_that_is_not_there(tmp_path):
-    """The message says why."""
-    with pytest.raises(ConfigurationError, match="No such file or directory"):
-        results.read(str(tmp_path / "none.json"))
-
-
-def test_results_are_read_as_they_were_written(tmp_path):
-    """What `-o FILE.json` writes is what `--compare` reads."""
-    path = tmp_path / "old.json"
-    path.write_text(json.dumps(OLD))
-    assert results.read(str(path)) == OLD
+    assert told in markdown(new)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import re
-import sys
 
 import pytest
 
-from faultinject.conformance import plan, run, sdks
-from faultinject.conformance.plan import Phase
-from faultinject.exceptions import ConfigurationError, MissingExtra
-from faultinject.server.certificates import certificate
+from faultinject.conformance import PHASES, SDKS, run
+from faultinject.server import certificate
 from tests.documents import PAGES
 from tests.slowly import others_slowly
 
-CALLS = [
-    Phase("cal", "", tuple((kind, 1) for kind in plan.KINDS), "nothing is done"),
-    Phase("den", "{denied}", (("get", 1),), "forbidden"),
-]
+from .conftest import short
+
+ALL = ("get", "put", "post", "complete")
+CALLS = [*short("cal", calls=tuple((kind, 1) for kind in ALL)), *short("den", calls=(("get", 1),))]
 KINDS = {
     **dict.fromkeys(
-        "b2 obstore opendal opendal-retry pyarrow qiniu s3fs swift qiniu-js rclone s3cmd".split(),
+        "b2 obstore opendal opendal-retry pyarrow qiniu swift qiniu-js rclone s3cmd".split(),
         ("get", "put"),
     ),
     **dict.fromkeys(("azure-blob", "azure-blob-js"), ("get", "put", "complete")),
@@ -34,7 +31,6 @@ REQUESTS = {
     "rclone": {"cal-002": 3},
     "restic": {"cal-002": 3},
     "s3cmd": {"cal-001": 2},
-    "s3fs": {"cal-001": 2},
     "stamina": {"den-001": 3},
     "tenacity": {"den-001": 3},
 }
@@ -48,7 +44,7 @@ BESIDE = {"s3cmd", "rclone", "restic"}
 
 
 @pytest.mark.parametrize(
-    "sdk", others_slowly(sdks.SDKS.values(), lambda sdk: sdk.name in QUICK), ids=lambda sdk: sdk.name
+    "sdk", others_slowly(SDKS.values(), lambda sdk: sdk.name in QUICK), ids=lambda sdk: sdk.name
 )
 def test_an_sdk_does_its_calls(sdk):
     """Without a fault every call succeeds, and every request has the key of one call in its path; an error is told."""
@@ -62,7 +58,7 @@ WITHOUT_TLS = {"aws-java", "aws-java-2", "awscrt", "cos-js", "oss-js"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sdk", sdks.SDKS.values(), ids=lambda sdk: sdk.name)
+@pytest.mark.parametrize("sdk", SDKS.values(), ids=lambda sdk: sdk.name)
 def test_an_sdk_does_its_calls_over_tls(sdk):
     """The same, with a certificate that its process is told to trust; but for those of which the page says it."""
     pytest.importorskip("trustme")
@@ -79,11 +75,11 @@ def test_an_sdk_does_its_calls_over_tls(sdk):
 
 def check_calls(sdk, done):
     """Whether those calls came about as the tables here say."""
-    keys = [f"cal-{plan.KINDS.index(kind) + 1:03}" for kind in KINDS.get(sdk.name, plan.KINDS)]
+    keys = [f"cal-{ALL.index(kind) + 1:03}" for kind in KINDS.get(sdk.name, ALL)]
     assert [(each.key, each.returned, each.error) for each in done.windows if each.key in keys] == [
         (each, True, None) for each in keys
     ]
-    if "get" in KINDS.get(sdk.name, plan.KINDS):
+    if "get" in KINDS.get(sdk.name, ALL):
         keys.append("den-001")
         assert (done.windows[-1].key, done.windows[-1].returned) == ("den-001", False)
         assert any(each in done.windows[-1].error.lower() for each in REFUSED)
@@ -99,7 +95,7 @@ MINUTE = 60.0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sdk", sdks.SDKS.values(), ids=lambda sdk: sdk.name)
+@pytest.mark.parametrize("sdk", SDKS.values(), ids=lambda sdk: sdk.name)
 def test_an_sdk_is_through_in_its_time(sdk):
     """The whole plan ends before the deadline that `clients.toml` gives, and no call is left open."""
     if sdk.version is None:
@@ -115,108 +111,19 @@ def test_an_sdk_is_through_in_its_time(sdk):
 @pytest.mark.parametrize("name", ["restic", "aws-java", "aws-java-2"])
 def test_a_client_that_signs_its_chunks_sends_the_same_bytes(name):
     """Each attempt has other signatures within the body, and the same content."""
-    sdk = sdks.SDKS[name]
+    sdk = SDKS[name]
     if sdk.version is None:
         pytest.skip(f"{sdk.package} is not installed")
-    phases = [each for each in plan.PHASES if each.name in {"one", "lost"}]
+    phases = [each for each in PHASES if each.name in {"one", "lost"}]
     done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, phases=phases)
     assert [each.verdict for each in done.judgement.findings if each.check == "same bytes"] == ["PASS"]
-
-
-def test_clients_of_the_users_own():
-    """A factory is run by this Python, a command as it stands."""
-    python = (sys.executable, "-m", "faultinject.conformance", "shop.storage:Client")
-    assert sdks.of("shop.storage:Client", "gcs").command == python
-    own = sdks.of("env A=1 true", "qingstor")
-    assert (own.command, own.vendor, own.version) == (("env", "A=1", "true"), "qingstor", None)
-
-
-@pytest.mark.parametrize(
-    ("client", "hint"),
-    [("boto", "did you mean boto3?"), ("no-such-program x", "SDKs are aws-java"), ("  ", "SDKs are")],
-)
-def test_a_client_that_is_none(client, hint):
-    """The message names what is near, or all there are."""
-    with pytest.raises(
-        ConfigurationError, match=f"is no SDK, no MODULE:FACTORY and no command; {hint}".replace("?", r"\?")
-    ):
-        sdks.of(client, "cos")
-
-
-@pytest.mark.slow
-def test_an_sdk_that_is_not_installed(monkeypatch):
-    """The message says how to install it, and it is not among those that are run."""
-    monkeypatch.setitem(
-        sdks.SDKS, "acme", sdks.Sdk("acme", "ACME's SDK", "s3", home="pip", package="acme-no-such-sdk")
-    )
-    with pytest.raises(MissingExtra, match=r"ACME's SDK is not installed: .*pip install .*acme-no-such-sdk"):
-        sdks.of("acme", "cos")
-    assert "acme" not in [each.name for each in sdks.installed()]
-
-
-TABLE = """
-home = "program"
-
-[quick]
-package = "quick"
-driver = "quick:Client"
-vendor = "s3"
-
-[patient]
-package = "patient"
-driver = "patient:Client"
-vendor = "s3"
-deadline = {}
-"""
-
-
-@pytest.fixture
-def drivers(tmp_path):
-    """A folder of drivers with two clients, of which one says how long it needs."""
-
-    def make(deadline):
-        (tmp_path / "tools").mkdir()
-        (tmp_path / "tools" / "clients.toml").write_text(TABLE.format(deadline))
-        return tmp_path
-
-    return make
-
-
-def test_a_client_says_how_long_it_needs(drivers):
-    """In `clients.toml`, as `--deadline` takes it; the others have half a minute."""
-    found = sdks.read(drivers('"200s"'))
-    assert {each.name: each.deadline for each in found.values()} == {"quick": 30.0, "patient": 200.0}
-
-
-@pytest.mark.parametrize(
-    ("deadline", "message"),
-    [
-        ("200", "200 has no unit; did you mean 200s?"),
-        ('"soon"', "soon is not a duration such as 200ms, 5s, 10m or 1h"),
-        ('"10ms"', "less than a second is too short for any client"),
-    ],
-)
-def test_a_time_that_no_client_can_need(drivers, deadline, message):
-    """The error says in which table, and what `--deadline` says."""
-    folder = drivers(deadline)
-    with pytest.raises(ConfigurationError) as caught:
-        sdks.read(folder)
-    assert str(caught.value) == f"{folder / 'tools' / 'clients.toml'}: [patient] deadline: {message}"
-
-
-def test_what_needs_the_same_folder_is_there_together():
-    """aiobotocore, s3fs and tos cannot share an environment with the others: they say so when they are not installed."""
-    pinned = {each.name for each in sdks.SDKS.values() if each.home == "pinned"}
-    assert pinned == {"aiobotocore", "s3fs", "tos"}
-    page = PAGES["docs/how-to/judge-a-client.md"]
-    assert "pip install --target pinned aiobotocore s3fs tos && export PINNED_SDKS=$PWD/pinned" in page
 
 
 def test_the_page_tells_how_each_is_installed():
     """`docs/how-to/clients-of-every-language.md` names each client of npm and of the machine."""
     page = PAGES["docs/how-to/clients-of-every-language.md"]
     told = {word for block in re.findall(r"```text\n(.*?)```", page, re.DOTALL) for word in block.split()}
-    homes = [each for each in sdks.SDKS.values() if each.home in ("npm", "program")]
+    homes = [each for each in SDKS.values() if each.home in ("npm", "program")]
     assert [each.name for each in homes if not told.issuperset((each.packages or each.package).split())] == []
-    jars = [each for each in sdks.SDKS.values() if each.home == "jar"]
+    jars = [each for each in SDKS.values() if each.home == "jar"]
     assert [each.name for each in jars if f"`{each.package}-VERSION.jar`" not in page] == []

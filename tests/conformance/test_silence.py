@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.conformance.silence import silence
-from faultinject.journal.attempts import Attempt
-from faultinject.journal.call_window import CallWindow
+from faultinject import Attempt
+from faultinject.conformance import fallen_silent
+from faultinject.journal import CallWindow
 
 FINE = {"fault": None, "did": "passed", "status": 200}
 FAILED = {"fault": "cos:SlowDown", "did": "answered", "status": 503}
@@ -48,7 +48,7 @@ def asked(key, at, kind=FINE, **more):
 )
 def test_silence(calls, requests, until, silent):
     """For as long as it takes until a wait can be ruled out."""
-    found = silence(calls, requests, until=until, deadline=30)
+    found = fallen_silent(calls, requests, until=until, deadline=30)
     assert (found and found.seconds) == (None if silent is None else pytest.approx(silent, abs=0.01))
     if found:
         assert list(found.calls) == [each for each in calls if each.ended is None]
@@ -57,13 +57,13 @@ def test_silence(calls, requests, until, silent):
 def test_a_short_deadline():
     """Half of it is enough for one that has nothing to wait for; a wait may still be longer."""
     idle, waits = [window("a-1", 0)], [asked("a-1", 0.1, FAILED)]
-    assert silence(idle, [], until=1, deadline=1) is not None
-    assert silence(idle, [], until=0.4, deadline=1) is None
-    assert silence(idle, waits, until=1, deadline=1) is None
+    assert fallen_silent(idle, [], until=1, deadline=1) is not None
+    assert fallen_silent(idle, [], until=0.4, deadline=1) is None
+    assert fallen_silent(idle, waits, until=1, deadline=1) is None
 
 
 def test_an_answer_that_never_came_is_no_failure_to_wait_out():
     """The request is on its way, or its answer is: its caller is to be told."""
     calls = [window("a-1", 0)]
-    found = silence(calls, [asked("a-1", 1, answered=None, status=None)], until=4, deadline=30)
+    found = fallen_silent(calls, [asked("a-1", 1, answered=None, status=None)], until=4, deadline=30)
     assert found.seconds == 3

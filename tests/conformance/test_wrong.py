@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from faultinject.conformance import plan, run, sdks
-from faultinject.conformance.homes import DRIVERS
+import faultinject
+from faultinject.conformance import CODES, SDKS, chosen, run
 
 pytestmark = pytest.mark.live
+DRIVERS = Path(faultinject.__file__).with_name("conformance") / "drivers"
 WRONG = Path(__file__).parent / "wrong"
 NAMES = ("cal", "thr", "den", "nf", "bad", "ra")
 REFUSED = {"permanent", "retry-after"}
@@ -47,7 +48,7 @@ def test_a_client_that_is_wrong_is_caught(needed, command, failed, tmp_path):
     """It asks again for what is refused; the one in JavaScript asks at once and as often as it can."""
     if shutil.which(needed) is None:
         pytest.skip(f"{needed} is not here")
-    phases = plan.chosen(plan.CODES["cos"], names=NAMES)
+    phases = chosen(CODES["cos"], names=NAMES)
     done = run(command(tmp_path), name="wrong", phases=phases)
     found = {each.name.partition(":")[0] for each in done.judgement.findings if each.verdict == "FAIL"}
     assert (done.failure, done.judgement.conclusion.exit_code) == ("", 1)
@@ -56,4 +57,4 @@ def test_a_client_that_is_wrong_is_caught(needed, command, failed, tmp_path):
 
 def test_every_language_has_one():
     """Python's is in `tests/cli/test_cli_conformance_wrong_python.py`."""
-    assert {each.language for each in sdks.SDKS.values()} <= {"Python", *LANGUAGES}
+    assert {each.language for each in SDKS.values()} <= {"Python", *LANGUAGES}

@@ -1,18 +1,22 @@
-"""The control API behind real servers: below a path under WSGI and ASGI, and on an address of its own."""
+"""The control API in this process, behind real servers below a path under WSGI and ASGI, and on an address of its own."""
 
 from __future__ import annotations
 
+import asyncio
 import http.client
+import io
 import json
+import socket
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from urllib.parse import unquote
 
 import pytest
 from fastapi import FastAPI
 from flask import Flask
 
-from faultinject import Injector, install
-from faultinject.control.server import Server
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, install
+from faultinject.control import Server
 from tests.adapters.live import uvicorn_server, waitress_server, werkzeug_server
 from tests.audit.browser import Browser
 from tests.control import page
@@ -20,6 +24,7 @@ from tests.hooks.launch import HEALTHCHECK
 from tests.ports import ReservedPort
 
 TOKEN = "open-sesame"
+MOUNT = "/_faultinject"
 PATIENCE = HEALTHCHECK + 90.0
 RULES = "cos:SlowDown,name=slow,path=photos/,times=2 http:503,path=b/"
 
@@ -52,22 +57,29 @@ class Client:
     """Asks the API, and the app that it is about."""
 
     address = "127.0.0.1"
+    token = TOKEN
 
     def __init__(self, injector, control, app):
         self.injector = injector
         self.port, self.mount = control
         self.app_port = app
 
-    def call(self, method, path, body=None, *, headers=None, token=TOKEN, host=None, raw=None):
-        """A call; of `headers`, None takes a usual one away."""
+    def call(self, method, path, body=None, *, headers=None, token="", host=None, raw=None):
+        """A call; of `headers`, None takes a usual one away, and so does a token of None."""
+        given, data = self._request(method, body, headers, token, host, raw)
+        return self._sent(method, path, given, data)
+
+    def _request(self, method, body, headers, token, host, raw):
         given = {"Host": f"127.0.0.1:{self.port}" if host is None else host}
         if token is not None:
-            given["Authorization"] = f"Bearer {token}"
+            given["Authorization"] = f"Bearer {token or self.token}"
         data = raw
         if method not in ("GET", "HEAD") and raw is None:
             given["Content-Type"] = "application/json"
             data = json.dumps({} if body is None else body).encode()
-        given = {name: value for name, value in (given | (headers or {})).items() if value is not None}
+        return {name: value for name, value in (given | (headers or {})).items() if value is not None}, data
+
+    def _sent(self, method, path, given, data):
         connection = http.client.HTTPConnection(self.address, self.port, timeout=PATIENCE)
         try:
             connection.putrequest(method, self.mount + path, skip_host=True, skip_accept_encoding=True)
@@ -106,6 +118,78 @@ class Client:
             connection.close()
 
 
+class Api(Client):
+    """The same without a server: the app and its API are called."""
+
+    def __init__(self, injector):
+        super().__init__(injector, (80, MOUNT), 80)
+        self.app = ASGIFaultMiddleware(hello, injector=injector)
+
+    def _sent(self, method, path, given, data):
+        fields = [(name.lower().encode(), str(value).encode("latin-1")) for name, value in given.items()]
+        return ask_asgi(self.app, self.mount + path, fields, method=method, body=data or b"")
+
+    def ask_app(self, path="/photos/cat.jpg", method="GET"):
+        return ask_asgi(self.app, path, [(b"host", b"localhost")], method=method).status
+
+
+def ask_asgi(app, path, headers, method="GET", body=b"", address="127.0.0.1"):
+    """One call of an ASGI app."""
+    sent, come = [], iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive():
+        return next(come, {"type": "http.disconnect"})
+
+    async def send(message):
+        sent.append(message)
+
+    path, _, query = path.partition("?")
+    scope = {
+        "type": "http", "method": method, "path": unquote(path), "raw_path": path.encode(), "root_path": "",
+        "query_string": query.encode(), "headers": headers, "client": address and (address, 1), "http_version": "1.1",
+        "scheme": "http", "server": ("localhost", 80),
+    }  # fmt: skip
+    asyncio.run(app(scope, receive, send))
+    found = {name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]}
+    return Answered(sent[0]["status"], found, b"".join(each.get("body", b"") for each in sent[1:]))
+
+
+async def hello(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"the app"})
+
+
+def wsgi_environ(path, **more):
+    return {
+        "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "", "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": "localhost", "HTTP_AUTHORIZATION": f"Bearer {TOKEN}",
+        "REMOTE_ADDR": "127.0.0.1", "wsgi.input": io.BytesIO(), "wsgi.url_scheme": "http", **more,
+    }  # fmt: skip
+
+
+def call_wsgi(injector, environ):
+    seen = []
+    app = WSGIFaultMiddleware(lambda _, start: start("200 OK", []) or [b"the app"], injector=injector)
+    result = app(environ, lambda status, headers, *_: seen.append((status, headers)))
+    body = b"".join(result)
+    getattr(result, "close", lambda: None)()
+    return (*seen[0], body)
+
+
+def ask(port, data):
+    """Send bytes; what comes back until the server closes, or has given an answer in JSON."""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(data)
+        found = b""
+        with suppress(ConnectionResetError):
+            while piece := connection.recv(65536):
+                found += piece
+                if b"\r\n\r\n" in found and b"}" in found:
+                    break
+        return found
+
+
 def flask_app():
     app = Flask(__name__)
 
@@ -130,16 +214,30 @@ def fastapi_app():
 KINDS = ("wsgi", "asgi", "own")
 
 
-@contextmanager
-def control(kind, rules=RULES, path="/_faultinject", **variables):
-    """An app with its control API, served; a client of both."""
+def make_injector(rules=RULES, seed="42", clock=time.time, **variables):
+    """With the API below a path, where nothing else is said."""
     environ = {
         "FAULTINJECT_ENABLED": "1",
-        "FAULTINJECT_CONTROL": "127.0.0.1:0" if kind == "own" else path,
+        "FAULTINJECT_CONTROL": MOUNT,
         "FAULTINJECT_TOKEN": TOKEN,
         **variables,
     }
-    injector = Injector(rules, seed="42", environ={name: each for name, each in environ.items() if each})
+    environ = {name: each for name, each in environ.items() if each}
+    return Injector(rules, seed=seed, clock=clock, environ=environ)
+
+
+@pytest.fixture
+def api():
+    """The API in this process: what its calls do is the same at each of its doors."""
+    return Api(make_injector())
+
+
+@contextmanager
+def control(kind, rules=RULES, **variables):
+    """An app with its control API, served; a client of both."""
+    if kind == "own":
+        variables = {"FAULTINJECT_CONTROL": "127.0.0.1:0", **variables}
+    injector = make_injector(rules, **variables)
     if kind == "own":
         # What `install` does, with a server of the test's own, which ends.
         settings, injector.control = injector.control, None
@@ -162,7 +260,7 @@ def control(kind, rules=RULES, path="/_faultinject", **variables):
     )
     run = {"wsgi": werkzeug_server, "waitress": waitress_server, "asgi": uvicorn_server}[kind]
     with run(app) as port:
-        yield Client(injector, (port, path), port)
+        yield Client(injector, (port, MOUNT), port)
 
 
 @pytest.fixture(params=KINDS)

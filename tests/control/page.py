@@ -46,7 +46,7 @@ GUNICORN_WITH_THREADS = (
     GUNICORN[-1],
 )
 STARTS_WITHIN = 60.0
-ENDS_WITHIN = 15.0
+ENDS_WITHIN = 60.0
 
 
 class Server:
@@ -137,14 +137,14 @@ class Server:
 
     def stream(self):
         """One of the live streams: its status, and the connection that holds it open."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request(
             "GET", f"{MOUNT}/journal/stream", headers={"Authorization": f"Bearer {self.token}"}
         )
         return connection.getresponse().status, connection
 
     def _exchange(self, method, path, body, headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             # As it is written: the target of a hostile request is no URL.
             connection.putrequest(method, path, skip_accept_encoding=True)

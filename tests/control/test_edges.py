@@ -6,18 +6,18 @@ import asyncio
 import gc
 import json
 import os
+import shutil
 import subprocess
+import sys
 import threading
 import weakref
 from importlib import util
 
 import pytest
+import uvicorn
 
-from faultinject import Injector, install
-from faultinject.control import events, mount, server, tokens
-from faultinject.control.access import Access
-from faultinject.control.answers import Refusal, refusal_of
-from faultinject.control.app import make_app
+from faultinject import Fault, install
+from faultinject.control import Server
 from faultinject.exceptions import (
     ConfigurationError,
     Conflict,
@@ -26,42 +26,37 @@ from faultinject.exceptions import (
     StoreInUse,
     StoreUnavailable,
 )
-from faultinject.rules.faults.breaking import Reset
 
-from .conftest import PATIENCE, TOKEN, Client, control, fastapi_app, flask_app, until
-from .test_attacks import call_wsgi, wsgi_environ
+from .conftest import (
+    MOUNT,
+    TOKEN,
+    Api,
+    ask_asgi,
+    call_wsgi,
+    fastapi_app,
+    flask_app,
+    make_injector,
+    until,
+    wsgi_environ,
+)
 
-ENVIRON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": "/_faultinject", "FAULTINJECT_TOKEN": TOKEN}
-
-
-def ask(app, path, headers=(), kind="http", method="GET", body=b""):
-    """One call of an ASGI app without a server: status and body."""
-    sent = []
-
-    async def receive():
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message):
-        sent.append(message)
-
-    head = [(b"host", b"localhost"), (b"authorization", b"Bearer " + TOKEN.encode()), *headers]
-    scope = {
-        "type": kind, "method": method, "path": path, "root_path": "", "query_string": b"", "headers": head,
-        "client": ("127.0.0.1", 1), "http_version": "1.1", "scheme": "http", "server": ("localhost", 80),
-    }  # fmt: skip
-    asyncio.run(app(scope, receive, send))
-    return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:])
+HEADS = [(b"host", b"localhost"), (b"authorization", f"Bearer {TOKEN}".encode())]
 
 
-@pytest.mark.parametrize(("version", "looked"), [("1.1", 1), ("2", 0)])
-def test_a_connection_of_http2_is_not_reset(injector, monkeypatch, version, looked):
+@pytest.mark.parametrize(("version", "looked"), [("1.1", True), ("2", False)])
+def test_a_connection_of_http2_is_not_reset(version, looked):
     """A stream ends with its server; on a connection of its own that is seen to end, on one of many that is left alone."""
-    found = []
-    monkeypatch.setattr(events, "of_scope", lambda *_: found.append(version))
-    app = install(fastapi_app(), injector=injector, enabled=True)
+    app = install(fastapi_app(), injector=make_injector(), enabled=True)
 
     class Exchange:
+        """As uvicorn has it, with its connection."""
+
         keep_alive = True
+        looked = False
+
+        @property
+        def transport(self):
+            self.looked = True
 
         async def receive(self):
             await asyncio.Event().wait()
@@ -71,181 +66,165 @@ def test_a_connection_of_http2_is_not_reset(injector, monkeypatch, version, look
                 self.keep_alive = False  # as uvicorn says that it ends
 
     scope = {
-        "type": "http", "method": "GET", "path": "/_faultinject/journal/stream", "root_path": "", "query_string": b"",
-        "headers": [(b"host", b"localhost"), (b"authorization", b"Bearer " + TOKEN.encode())], "client": ("127.0.0.1", 1),
-        "http_version": version, "scheme": "http", "server": ("localhost", 80),
+        "type": "http", "method": "GET", "path": f"{MOUNT}/journal/stream", "root_path": "", "query_string": b"", "headers": HEADS,
+        "client": ("127.0.0.1", 1), "http_version": version, "scheme": "http", "server": ("localhost", 80),
     }  # fmt: skip
     exchange = Exchange()
-    asyncio.run(asyncio.wait_for(app(scope, exchange.receive, exchange.send), 20))
-    assert len(found) == looked
-
-
-@pytest.fixture
-def injector():
-    return Injector("http:503,name=one", seed=1, environ=ENVIRON)
+    asyncio.run(asyncio.wait_for(app(scope, exchange.receive, exchange.send), 30))
+    assert exchange.looked is looked
 
 
 @pytest.mark.parametrize("make", [flask_app, fastapi_app])
-def test_an_app_that_gets_another_injector(injector, make):
+def test_an_app_that_gets_another_injector(make):
     """The API is of that one from then on."""
-    other = Injector("http:504,name=two", seed=2, environ=ENVIRON)
-    app = install(make(), injector=injector, enabled=True)
-    if make is flask_app:
-        place = app.wsgi_app
+    other = make_injector("http:504,name=two")
+    app = install(make(), injector=make_injector("http:503,name=one"), enabled=True)
+    place = app.wsgi_app if make is flask_app else app.build_middleware_stack()
 
-        def state():
-            *_, body = run_wsgi(place, wsgi_environ("/_faultinject/state"))
-            return json.loads(body)
-    else:
-        place = app.middleware_stack = app.build_middleware_stack()
+    def names():
+        if make is flask_app:
+            seen = []
+            body = b"".join(place(wsgi_environ(f"{MOUNT}/state"), lambda *_: seen.append(1)))
+        else:
+            body = ask_asgi(place, f"{MOUNT}/state", HEADS).body
+        return [each["name"] for each in json.loads(body)["rules"]]
 
-        def state():
-            return json.loads(ask(place, "/_faultinject/state")[1])
-
-    assert [each["name"] for each in state()["rules"]] == ["one"]
+    assert names() == ["one"]
     place.use_injector(other)
     assert place.injector is other
-    assert [each["name"] for each in state()["rules"]] == ["two"]
-
-
-def run_wsgi(app, environ):
-    seen = []
-    result = app(environ, lambda status, headers, *_: seen.append((status, headers)))
-    body = b"".join(result)
-    result.close()
-    return (*seen[0], body)
-
-
-def test_a_child_makes_its_own(injector):
-    """Threads of its parent are not there, nor is the address its own."""
-    door = mount.Door(injector)
-    before = door.wsgi()
-    loops = [each for each in threading.enumerate() if each.name == "faultinject control"]
-    assert door.wsgi() is before
-    mount._after_fork()
-    assert door.wsgi().loop is not before.loop
-    before.loop.call_soon_threadsafe(before.loop.stop)
-    until(lambda: not before.loop.is_running())
-    before.loop.close()
-    for each in loops:
-        each.join(PATIENCE)
-    with control("own") as client:
-        assert client.state()["on"]
+    assert names() == ["two"]
 
 
 def test_nothing_of_an_app_stays():
     """A test run that makes hundreds of apps keeps neither them nor a thread and a loop for each."""
-    doors = [mount.Door(Injector(seed=1, environ=ENVIRON)) for _ in range(3)]
-    assert len({door.wsgi().loop for door in doors}) == 1
-    left = [weakref.ref(door) for door in doors]
-    del doors
+
+    def use():
+        made = install(flask_app(), injector=make_injector(), enabled=True)
+        assert made.test_client().get(f"{MOUNT}/state", headers={"Authorization": f"Bearer {TOKEN}"}).json
+        return weakref.ref(made)
+
+    left = [use() for _ in range(3)]
     gc.collect()
     assert [each() for each in left] == [None] * 3
     assert sum(each.name == "faultinject control" for each in threading.enumerate()) == 1
 
 
-def test_a_child_lets_go_of_the_address(monkeypatch):
-    """Else nobody could have it when the parent has ended."""
-    made = server.Server(Injector(environ={**ENVIRON, "FAULTINJECT_CONTROL": "127.0.0.1:0"}))
-    listening = made._bind()
-    started = []
-    monkeypatch.setattr(made, "start", lambda: started.append(1))
-    monkeypatch.setattr(server, "_server", made)
-    server._after_fork()
-    assert (listening.fileno(), started) == (-1, [1])
-    made.let_go()
-    monkeypatch.setattr(server, "_server", None)
-    server._after_fork()
-    assert started == [1]
+BEGIN = """
+import json, os, subprocess, sys, time
+from urllib.request import Request, urlopen
+from flask import Flask
+import faultinject
+
+def names(where):
+    while True:
+        try:
+            request = Request(where + "/state", headers={"Authorization": "Bearer TOKEN"})
+            with urlopen(request, timeout=60) as answer:
+                return [each["name"] for each in json.load(answer)["rules"]]
+        except OSError:
+            time.sleep(0.02)
+
+def installed(rules):
+    return faultinject.install(Flask("app"), rules)
+
+place = os.environ["FAULTINJECT_CONTROL"]
+""".replace("TOKEN", TOKEN)
 
 
-@pytest.fixture
-def hooks(monkeypatch):
-    """The audit hooks that it adds, which nobody could take away again."""
-    added = []
-    monkeypatch.setattr("sys.addaudithook", added.append)
-    return added
+def run(folder, port, script):
+    """What a process says whose control API is at that port, and what it starts."""
+    path = folder / "program.py"
+    path.write_text(BEGIN + script)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
+    environ = {
+        "FAULTINJECT_ENABLED": "1",
+        "FAULTINJECT_CONTROL": f"127.0.0.1:{port}",
+        "FAULTINJECT_TOKEN": TOKEN,
+    }
+    done = subprocess.run(
+        [sys.executable, path],
+        env={**kept, **environ},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
 
 
-@pytest.fixture
-def on_an_address(monkeypatch, hooks):
-    """A function that installs an injector with the API on an address of its own, and gives the server of this process."""
-    monkeypatch.setattr(server, "_server", None)
-    monkeypatch.setattr(server, "_supervises", False)
-    monkeypatch.setattr("os.register_at_fork", lambda **_: None)
-    environ = {**ENVIRON, "FAULTINJECT_CONTROL": "127.0.0.1:0"}
-
-    def begin(rules):
-        install(flask_app(), injector=Injector(rules, seed=1, environ=environ), enabled=True)
-        return server._server
-
-    yield begin
-    server._server.stop()
-    until(lambda: not server._server.url, "the control API has ended")
-
-
-def test_the_first_injector_of_a_process_has_the_address(on_an_address):
+def test_the_first_injector_of_a_process_has_the_address(tmp_path, free_port):
     """One address is of one injector, whatever other apps the process serves."""
-    made = on_an_address("http:503,name=one")
-    assert on_an_address("http:504,name=two") is made
-    port = int(until(lambda: made.url).rpartition(":")[2])
-    assert [each["name"] for each in Client(None, (port, ""), port).state()["rules"]] == ["one"]
+    script = """
+installed("http:503,name=one")
+installed("http:504,name=two")
+print(*names("http://" + place))
+"""
+    assert run(tmp_path, free_port(), script) == ["one"]
 
 
-@pytest.mark.parametrize("reloader", ["werkzeug._reloader", "django.utils.autoreload"])
-def test_a_process_that_only_looks_at_files(reloader, on_an_address, hooks, monkeypatch):
-    """It lets go of the address, though it had it first, and leaves it alone; what else it starts is nothing to it."""
-    module, binds, looks = pytest.importorskip(reloader), [], []
-    monkeypatch.setattr(server, "AGAIN", 0.02)
-    made = on_an_address("http:503")
-    until(lambda: made.url)
-    wait = made._ended.wait
-    monkeypatch.setattr(made, "_bind", lambda: binds.append(1))
-    monkeypatch.setattr(made._ended, "wait", lambda seconds: looks.append(1) or wait(seconds))
-    (hook,) = hooks
-    for environ in (None, {}, dict(os.environ), {"RUN_MAIN": "false"}):
-        hook("subprocess.Popen", ("python", ["python"], None, environ))
-    hook("import", ("json", None, None, None, None))
-    assert not server._supervises
-
-    def serve_until_a_file_changes(args, env, **_):
-        hook("subprocess.Popen", (args[0], args, None, env))
-        until(lambda: not made.url, "it has let go of the address")
-        looks.clear()
-        until(lambda: len(looks) > 2, "it has looked again")
-        assert (binds, made.url) == ([], "")
-        return subprocess.CompletedProcess(args, 0)
-
-    if reloader == "django.utils.autoreload":
-        monkeypatch.setattr(module.subprocess, "run", serve_until_a_file_changes)
-        monkeypatch.setattr(module, "get_child_arguments", lambda: ["python"])
-        assert module.restart_with_reloader() == 0
+@pytest.mark.slow
+@pytest.mark.parametrize("reloader", ["werkzeug", "django"])
+def test_a_process_that_only_looks_at_files(tmp_path, free_port, reloader):
+    """It lets go of the address, though it had it first: what it has started serves; what else it starts is nothing to it."""
+    pytest.importorskip(reloader)
+    script = """
+url = "http://" + place
+if "true" in (os.environ.get("WERKZEUG_RUN_MAIN"), os.environ.get("RUN_MAIN")):
+    installed("http:503,name=child")
+    while (found := names(url)) != ["child"]:
+        time.sleep(0.02)
+    subprocess.run([sys.executable, "-c", ""], env={**os.environ, "FAULTINJECT_ENABLED": "0"})
+    print(*names(url), flush=True)
+    sys.exit(0)
+installed("http:503,name=parent")
+print(*names(url), flush=True)
+for environ in (None, {"RUN_MAIN": "false"}):
+    subprocess.run([sys.executable, "-c", ""], env=environ)
+print(*names(url), flush=True)
+"""
+    if reloader == "django":
+        script += "from django.utils.autoreload import restart_with_reloader\nrestart_with_reloader()\n"
     else:
-        monkeypatch.setattr(module, "_log", lambda *_: None)
-        monkeypatch.setattr(
-            module.subprocess,
-            "call",
-            lambda *args, **keys: serve_until_a_file_changes(*args, **keys).returncode,
+        script += (
+            "from werkzeug._reloader import StatReloaderLoop\nStatReloaderLoop().restart_with_reloader()\n"
         )
-        assert module.StatReloaderLoop().restart_with_reloader() == 0
+    told = run(tmp_path, free_port(), script)
+    assert [each for each in told if each in ("parent", "child")] == ["parent", "parent", "child"]
 
 
-def test_what_a_reloader_has_started(on_an_address, hooks, monkeypatch):
-    """Serves: what it starts has its environment, and nobody serves in its place."""
-    monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
-    made = on_an_address("http:503")
-    until(lambda: made.url)
-    assert hooks == []
+@pytest.mark.slow
+def test_a_child_of_a_process(tmp_path, free_port):
+    """Its parent's threads are not there, and it lets go of the parent's address, to have it when that one has ended."""
+    script = """
+environ = {**os.environ, "FAULTINJECT_CONTROL": "/below"}
+injector = faultinject.Injector("http:503,name=below", environ=environ)
+below = faultinject.install(Flask("other"), injector=injector).test_client()
+
+def asked():
+    answer = below.get("/below/state", headers={"Authorization": "Bearer open-sesame"})
+    return answer.json["rules"][0]["name"]
+
+installed("http:503,name=own")
+print(*names("http://" + place), asked(), flush=True)
+if os.fork():
+    sys.exit(0)
+parent = os.getppid()
+while os.getppid() == parent:
+    time.sleep(0.02)
+print(*names("http://" + place), asked(), flush=True)
+"""
+    assert run(tmp_path, free_port(), script) == ["own", "below"] * 2
 
 
 def test_a_server_that_breaks(monkeypatch, caplog):
     """Is told in the log; the app goes on."""
-    made = server.Server(Injector(environ={**ENVIRON, "FAULTINJECT_CONTROL": "127.0.0.1:0"}))
 
-    def broken(listening):
+    def broken(*_, **__):
         raise OSError("no loop")
 
-    monkeypatch.setattr(made, "_serve", broken)
+    monkeypatch.setattr(uvicorn.Server, "run", broken)
+    made = Server(make_injector(FAULTINJECT_CONTROL="127.0.0.1:0"))
     made.start()
     made.start()
     until(lambda: "faultinject: no loop" in caplog.text)
@@ -267,13 +246,12 @@ def test_what_is_not_installed_stops_the_start(monkeypatch, variables, make, mis
     )
     app = make()
     with pytest.raises(MissingExtra, match=rf"the control API needs {missing}: .*install.*\[control\]"):
-        install(app, injector=Injector(environ={**ENVIRON, **variables}), enabled=True)
+        install(app, injector=make_injector(**variables), enabled=True)
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (Refusal(405, "x"), 405),
         (Conflict("changed"), 412),
         (StoreUnavailable("gone"), 503),
         (StoreInUse("in use"), 409),
@@ -281,130 +259,113 @@ def test_what_is_not_installed_stops_the_start(monkeypatch, variables, make, mis
         (FaultInjectError("else"), 500),
     ],
 )
-def test_each_error_has_its_status(error, status):
+def test_each_error_has_its_status(api, monkeypatch, error, status):
     """And its own words."""
-    refusal = refusal_of(error)
-    assert (refusal.status, str(error) in str(refusal)) == (status, True)
+
+    def fail(**_):
+        raise error
+
+    monkeypatch.setattr(api.injector, "reset", fail)
+    answer = api.call("POST", "/reset")
+    assert (answer.status, str(error) in answer.message) == (status, True)
 
 
 @pytest.mark.parametrize(
-    ("name", "method", "path"), [("reset", "POST", "/reset"), ("replace", "PATCH", "/rules/one")]
+    ("name", "method", "path"), [("reset", "POST", "/reset"), ("replace", "PATCH", "/rules/slow")]
 )
-def test_a_change_that_is_overtaken(injector, monkeypatch, name, method, path):
+def test_a_change_that_is_overtaken(api, monkeypatch, name, method, path):
     """Between the look at the generation and the change: refused like any other that comes too late."""
-    app = make_app(injector, Access(injector.control))
     seen = []
 
     def late(*_, expected):
         seen.append(expected)
         raise Conflict("generation 1 is in force, not 0: it was changed since")
 
-    monkeypatch.setattr(injector, name, late)
-    headers = [(b"content-type", b"application/json"), (b"if-match", b'"0"')]
-    status, body = ask(app, path, headers, method=method)
-    assert (status, seen) == (412, [0])
-    assert b"read the rules again and repeat the change" in body
+    monkeypatch.setattr(api.injector, name, late)
+    answer = api.call(method, path, headers={"If-Match": '"0"'})
+    assert (answer.status, seen) == (412, [0])
+    assert "read the rules again and repeat the change" in answer.message
 
 
 @pytest.mark.parametrize("moments", [1, 99])
-def test_two_changes_at_the_same_moment(injector, monkeypatch, moments):
+def test_two_changes_at_the_same_moment(monkeypatch, moments):
     """Neither is lost: the one that comes late is made from what the other one has put in force, whatever else happens."""
-    app = make_app(injector, Access(injector.control))
-    replace, others = injector.replace, iter(range(moments))
+    api = Api(make_injector("http:503,name=one"))
+    replace, others = api.injector.replace, iter(range(moments))
 
     def late(name, rule, *, expected=None):
         if expected is not None and next(others, None) is not None:
             replace("one", "http:503,name=one,times=7")
         return replace(name, rule, expected=expected)
 
-    monkeypatch.setattr(injector, "replace", late)
-    kind = [(b"content-type", b"application/json")]
-    status, body = ask(app, "/rules/one", kind, method="PATCH", body=b'{"probability": 0.5}')
-    assert (status, json.loads(body)["rules"][0]["text"]) == (
-        200,
-        "http:503,probability=0.5,times=7,name=one",
-    )
+    monkeypatch.setattr(api.injector, "replace", late)
+    [rule] = api.change("PATCH", "/rules/one", {"probability": 0.5})["rules"]
+    assert rule["text"] == "http:503,probability=0.5,times=7,name=one"
 
 
-def test_off_while_the_others_cannot_be_told(injector, monkeypatch, caplog):
+def test_off_while_the_others_cannot_be_told(tmp_path, caplog):
     """This process is off, the log and the answer say that it is the only one."""
-    app = make_app(injector, Access(injector.control))
-
-    def away(*_, **__):
-        raise StoreUnavailable("no space left")
-
-    monkeypatch.setattr(injector._count_storage, "newest", away)
-    status, body = ask(app, "/off", [(b"content-type", b"application/json")], method="POST")
-    assert (status, json.loads(body)["error"]["message"]) == (
-        503,
-        "faults are off in the process that answers; the others cannot be told, so repeat it: no space left",
-    )
+    api = Api(make_injector(FAULTINJECT_STORE=f"file:{tmp_path}/store"))
+    shutil.rmtree(tmp_path / "store")
+    answer = api.call("POST", "/off")
+    told = "faults are off in the process that answers; the others cannot be told, so repeat it: "
+    assert (answer.status, answer.message[: len(told)]) == (503, told)
     assert "faultinject: 127.0.0.1 switched faults off in one process by the control API" in caplog.text
-    assert not injector.enabled
+    assert not api.injector.enabled
 
 
 def test_rules_take_the_place_of_what_cannot_be_read(tmp_path):
     """A damaged store is not what keeps anybody from a right one."""
-    made = Injector("http:503", environ={**ENVIRON, "FAULTINJECT_STORE": f"file:{tmp_path}/store"})
-    app = make_app(made, Access(made.control))
-    made.add("http:504")
+    one, other = (
+        Api(make_injector("http:503", FAULTINJECT_STORE=f"file:{tmp_path}/store")) for _ in range(2)
+    )
+    one.change("POST", "/rules", {"text": "http:504"})
     (scenario,) = tmp_path.glob("store/scenario-*")
     scenario.write_text("{")
-    other = Injector("http:503", environ={**ENVIRON, "FAULTINJECT_STORE": f"file:{tmp_path}/store"})
-    kind = [(b"content-type", b"application/json")]
-    status, body = ask(app, "/rules", kind, method="PUT", body=b'{"text": "http:505"}')
-    assert (status, [each["text"] for each in json.loads(body)["rules"]]) == (200, ["http:505"])
-    assert [str(each) for each in other.standing.scenario.rules] == ["http:505"]
+    assert [each["text"] for each in one.change("PUT", "/rules", {"text": "http:505"})["rules"]] == [
+        "http:505"
+    ]
+    assert [each["text"] for each in other.state()["rules"]] == ["http:505"]
 
 
-def test_heads_that_come_twice(injector):
-    """Of two tokens, hosts or origins none counts: what is in front may have looked at the other one."""
-    app = make_app(injector, Access(injector.control))
-    assert ask(app, "/state")[0] == 200
-    assert ask(app, "/state", [(b"authorization", b"Bearer x")])[0] == 401
-    assert ask(app, "/state", [(b"host", b"evil.example")])[0] == 421
-    assert ask(app, "/state", [(b"origin", b"http://localhost"), (b"origin", b"http://localhost")])[0] == 403
-    kind = (b"content-type", b"application/json")
-    assert ask(app, "/off", [kind, (b"content-type", b"text/plain")], method="POST")[0] == 415
-
-
-def test_it_speaks_http_alone(injector):
-    """A WebSocket is no call."""
-    with pytest.raises(FaultInjectError, match="the control API speaks HTTP alone"):
-        ask(make_app(injector, Access(injector.control)), "/state", kind="websocket")
-
-
-def test_a_fault_whose_example_is_none(injector, monkeypatch):
+def test_a_fault_whose_example_is_none(api, monkeypatch):
     """Another package's docstring may say anything."""
-    monkeypatch.setattr(Reset, "__doc__", "Odd.\n\n>>> Rule(\n")
-    words = json.loads(ask(make_app(injector, Access(injector.control)), "/vocabulary")[1])
+    faults = [Fault]
+    for each in faults:
+        faults += each.__subclasses__()
+    reset = next(each for each in faults if getattr(each, "title", "") == "reset")
+    monkeypatch.setattr(reset, "__doc__", "Odd.\n\n>>> Rule(\n")
+    words = api.get("/vocabulary").data
     assert next(each for each in words["faults"] if each["title"] == "reset")["example"] == ""
 
 
-def test_workers_agree_on_a_token(monkeypatch, tmp_path):
+def test_workers_agree_on_a_token(monkeypatch, tmp_path, caplog):
     """In a file that only this user can read; what is not so is not believed."""
-    monkeypatch.setattr(tokens, "several_processes", lambda: False)
-    assert tokens.random_token("/x") != tokens.random_token("/x")
-    monkeypatch.setattr(tokens, "several_processes", lambda: True)
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
-    first, own = tokens.random_token("/x")
-    assert own
-    assert tokens.random_token("/x") == (first, False)
-    assert tokens.random_token("/y")[0] != first
-    (folder,) = tmp_path.iterdir()
-    files = sorted(folder.iterdir())
-    assert [each.stat().st_mode & 0o777 for each in files] == [0o600, 0o600]
-    for each in files:
-        each.chmod(0o644)
-    with pytest.raises(
-        ConfigurationError,
-        match=r"^FAULTINJECT_CONTROL=/x: .* is not this user's own\): set FAULTINJECT_TOKEN$",
-    ):
-        tokens.random_token("/x")
+
+    def token(place=MOUNT):
+        caplog.clear()
+        made = make_injector(FAULTINJECT_TOKEN="", FAULTINJECT_CONTROL=place)
+        install(flask_app(), injector=made, enabled=True)
+        return [each.rpartition(" ")[2] for each in caplog.messages if "its token is" in each]
+
+    assert token() != token()
+    monkeypatch.setitem(sys.modules, "gunicorn.arbiter", object())
+    ((first,), second, (other,)) = token(), token(), token("/y")
+    assert second == []
+    assert other != first
+    api = Api(make_injector(FAULTINJECT_TOKEN=""))
+    assert api.get("/state", token=first).status == 200
+    files = [each for each in tmp_path.rglob("*") if each.is_file() and first in each.read_text()]
+    assert [each.stat().st_mode & 0o777 for each in files] == [0o600]
+    files[0].chmod(0o644)
+    wrong = rf"^FAULTINJECT_CONTROL={MOUNT}: .* is not this user's own\): set FAULTINJECT_TOKEN$"
+    with pytest.raises(ConfigurationError, match=wrong):
+        token()
 
 
 def test_a_state_of_a_directory(tmp_path):
     """It is told where counts are."""
-    made = Injector("http:503", environ={**ENVIRON, "FAULTINJECT_STORE": f"file:{tmp_path}/store"})
-    status, _, body = call_wsgi(made, wsgi_environ("/_faultinject/state"))
+    made = make_injector("http:503", FAULTINJECT_STORE=f"file:{tmp_path}/store")
+    status, _, body = call_wsgi(made, wsgi_environ(f"{MOUNT}/state"))
     assert (status, json.loads(body)["store"]) == ("200 OK", f"file:{tmp_path}/store")

@@ -6,7 +6,7 @@ import json
 import re
 import signal
 
-from faultinject.control.events import MOST_STREAMS
+from faultinject.control import LIMITS
 from tests.control.page import (
     GUNICORN,
     GUNICORN_WITH_THREADS,
@@ -97,9 +97,9 @@ def test_what_stands_in_the_way_is_said(opened, server):
     assert shown() == ["Faults are on", "They stay on until somebody switches them off.", []]
     assert shown(rules=[])[0] == "Faults are on, but there is no rule to follow"
     now, left, notices = shown(on=False, enabled=False, disarmed="5xx>5%/1m: 12 of 100 failed.")
-    assert (now, left) == ("Faults are off: the injector disarmed itself", "")
+    assert (now, left) == ("Faults are off: abort has ended them", "")
     assert notices == [
-        "The injector switched itself off: 5xx>5%/1m: 12 of 100 failed. It stays off until you switch it on again."
+        "Faults ended because of abort: 5xx>5%/1m: 12 of 100 failed. They stay off until you switch them on again."
     ]
     now, _, notices = shown(enabled=False, production="FLASK_ENV=production")
     assert now == "Faults are switched on, but none is injected"
@@ -126,7 +126,7 @@ def test_without_a_stream_it_asks_now_and_then(opened, server):
     """Where all streams are taken, the requests come a second later."""
     server.put("http:503,path=b/,name=a")
     taken = []
-    while len(taken) < MOST_STREAMS:  # those of windows that are gone end when they are written to
+    while len(taken) < LIMITS.streams:  # those of windows that are gone end when they are written to
         status, connection = server.stream()
         if status == 200:
             taken.append(connection)
@@ -134,7 +134,7 @@ def test_without_a_stream_it_asks_now_and_then(opened, server):
             connection.close()
             server.request("/b/anything")
     browser = opened("http:503,path=b/,name=a")
-    shows(browser, "#strip-state", "asked for each second")
+    shows(browser, "#strip-state", "polled each second")
     server.request("/b/without-a-stream")
     row(browser, "/b/without-a-stream")
     for connection in taken:
@@ -154,8 +154,10 @@ def test_a_worker_without_threads_has_no_stream(tmp_path):
 
 
 def test_a_stream_that_ends_goes_on(browser, tmp_path):
-    """Of a WSGI server it does after 25 s: no request is lost, and none comes twice."""
-    with Server(tmp_path, line=GUNICORN_WITH_THREADS, FAULTINJECT_RULES="http:503,path=b/,name=a") as server:
+    """Of a WSGI server it does after a while: no request is lost, and none comes twice."""
+    with Server(
+        tmp_path, line=GUNICORN_WITH_THREADS, STREAMS_LAST="3", FAULTINJECT_RULES="http:503,path=b/,name=a"
+    ) as server:
         server.start()
         server.request("/b/0")
         enter(browser, server)

@@ -74,7 +74,7 @@ def test_no_other_rule_is_deleted(opened, server):
     server.ask("DELETE", "/rules/rule-1")
     shows(browser, "#rules-count", "(2)")
     browser.click("#sure-yes")
-    shows(browser, "#wrong", "Nothing of yours was done.")
+    shows(browser, "#wrong", "Your change was not made.")
     assert [each["fault"] for each in server.state()["rules"]] == ["http:500", "http:504"]
 
 
@@ -84,7 +84,7 @@ def test_what_others_do_is_said(opened, server):
     for method, path, data, words in (
         ("POST", "/off", None, "Faults were switched off elsewhere."),
         ("POST", "/on", {"for": "9m"}, "Faults were switched on elsewhere."),
-        ("POST", "/on", {"for": "8m"}, "Elsewhere it was changed when faults switch off."),
+        ("POST", "/on", {"for": "8m"}, "Somebody else has changed when faults switch off."),
         ("PUT", "/rules", {"text": "http:500"}, "The rules were changed elsewhere."),
         ("POST", "/on", {"for": "3s"}, "The time is over: faults are off."),
     ):

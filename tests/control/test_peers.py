@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
-from .conftest import TOKEN, Client, until
-from .test_attacks import ask
+from .conftest import TOKEN, Client, ask, control, until
 from .test_processes import answers, start
 
 assert start  # a fixture
@@ -80,6 +79,16 @@ def test_a_client_from_elsewhere_that_is_allowed(start, free_port, name):
     assert LONG_TOKEN not in program.text
 
 
+@pytest.mark.skipif(own_address() is None, reason="this machine has no other address than loopback")
+def test_an_address_that_somebody_named_is_a_name_of_it():
+    """It is no other host's."""
+    given = {"FAULTINJECT_CONTROL_REMOTE": "allow", "FAULTINJECT_TOKEN": LONG_TOKEN}
+    with control("own", FAULTINJECT_CONTROL=f"{own_address()}:0", **given) as made:
+        far = Far(None, (made.port, ""), made.port)
+        for host, status in ((f"{far.address}:{far.port}", 200), ("192.0.2.1", 421)):
+            assert far.get("/state", host=host, token=LONG_TOKEN).status == status
+
+
 @pytest.mark.parametrize(
     "command",
     [("gunicorn", "--threads", "2", "-b", "unix:PATH", "wsgi:app"), ("uvicorn", "--uds", "PATH", "asgi:app")],
@@ -143,3 +152,21 @@ def test_bodies_without_a_length(start, free_port, name):
     endless = b"".join(b"10000\r\n" + b" " * 0x10000 + b"\r\n" for _ in range(17))
     assert b" 413 " in ask(near.port, head.encode() + b"\r\n" + endless).partition(b"\r\n")[0]
     assert [each["text"] for each in near.state()["rules"]] == ["http:504"]
+
+
+def test_clients_that_may_not_ask_hold_no_worker(start, free_port):
+    """Two of them send a head to two workers that have no threads, and no body: they are refused, and others are answered."""
+    port = free_port()
+    program = start(
+        "gunicorn", "-w", "2", "-b", f"127.0.0.1:{port}", "wsgi:app", FAULTINJECT_CONTROL="/_faultinject"
+    )  # fmt: skip
+    near = Client(None, (port, "/_faultinject"), port)
+    until(lambda: answers(near) or program.process.poll() is not None, "it serves")
+    head = "POST /_faultinject/off HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{"
+    with ExitStack() as stack:
+        for host, status in (("localhost", b"401"), ("evil.example", b"421")):
+            held = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+            held.sendall(head.format(host).encode())
+            assert held.recv(65536).startswith(b"HTTP/1.1 " + status)
+        assert near.ask_app() == 200
+    assert near.state()["on"] is True

@@ -8,105 +8,6 @@ from flask import Flask
 import faultinject
 
 
-def test_testbench(convert):
-    """One rule an instruction, in their order, each for one request of the test; what comes in the middle of a body as near as a rule can."""
-    found = convert(
-        {
-            "id": "abc",
-            "completed": False,
-            "instructions": {
-                "storage.buckets.list": ["return-503", "return-reset-connection", "return-418"],
-                "storage.objects.insert": [
-                    "return-503-after-256K",
-                    "stall-for-3s-after-256K",
-                    "return-broken-stream-final-chunk-after-1024B",
-                ],
-                "storage.objects.get": ["return-broken-stream", "return-broken-stream-after-64K", "stall-for-3s-after-4K"],
-            },
-            "transport": "HTTP",
-        }
-    )  # fmt: skip
-    head = "header.x-retry-test-id==abc,"
-    assert found.rules == [
-        f'gcs:backendError,{head}operation=storage.buckets.list,times=1,status=503,message="Retry Test: Caused a 503",name=storage.buckets.list.1',
-        f"reset,{head}operation=storage.buckets.list,vendor=gcs,times=1,name=storage.buckets.list.2",
-        f'http:418,{head}operation=storage.buckets.list,vendor=gcs,times=1,message="Retry Test: Caused a 418",name=storage.buckets.list.3',
-        f'gcs:backendError,{head}operation=storage.objects.insert,times=1,status=503,message="Retry Test: Caused a 503",after_bytes=262144,name=storage.objects.insert.1',
-        f"stall,{head}operation=storage.objects.insert,vendor=gcs,times=1,duration=3s,after_bytes=262144,name=storage.objects.insert.2",
-        f"truncate,{head}operation=storage.objects.insert,vendor=gcs,times=1,keep_bytes=1024,name=storage.objects.insert.3",
-        f"truncate,{head}operation=storage.objects.get,vendor=gcs,times=1,keep_bytes=4,name=storage.objects.get.1",
-        f"truncate,{head}query.alt=media,operation=storage.objects.get,vendor=gcs,times=1,keep_bytes=65536,name=storage.objects.get.2",
-        f"stall,{head}query.alt=media,operation=storage.objects.get,vendor=gcs,times=1,when=after,duration=3s,after_bytes=4096,name=storage.objects.get.3",
-    ]
-    assert found.code == 0
-    assert found.told("changed") == [
-        "instructions.storage.objects.insert[0]",
-        "instructions.storage.objects.insert[1]",
-        "instructions.storage.objects.insert[2]",
-        "instructions.storage.objects.get[1]",
-        "instructions.storage.objects.get[2]",
-    ]
-    assert found.told("unused") == ["completed"]
-
-
-def test_testbench_that_is_not_of_http(convert):
-    """An instruction without effect over HTTP, another transport, a key that is none."""
-    found = convert({"instructions": {"storage.objects.get": ["redirect-send-token-x"]}, "more": 1})
-    assert (found.code, found.rules) == (1, [])
-    assert found.told("left out") == ["more", "instructions.storage.objects.get[0]"]
-    assert found.told("changed") == ["given.json"]
-    found = convert({"instructions": {"storage.objects.get": ["return-503"]}, "transport": "GRPC", "more": 1})
-    assert (found.code, found.rules, found.told("left out")) == (1, [], ["transport", "more"])
-
-
-def test_localstack(convert):
-    """The documented error of S3, its status where that is another, a plain one for what S3 does not document."""
-    found = convert(
-        [
-            {"service": "s3", "region": "us-east-1", "operation": "PutObject", "probability": 0.5,
-             "error": {"statusCode": 503, "code": "SlowDown"}},
-            {"service": "s3", "region": "*", "operation": "*", "error": {"statusCode": 500, "code": "SlowDown"}},
-            {"service": "s3", "error": {"code": "Throttled", "statusCode": 429}},
-            {"service": "s3", "error": {"code": "SlowDwn", "statusCode": 200}},
-            {"service": "s3", "operation": "PutObjekt"},
-            {"service": "s3", "account": "1"},
-            {"service": "s3", "error": {"message": "x"}},
-            {"service": "kms", "region": "x"},
-            {},
-        ]
-    )  # fmt: skip
-    assert found.rules == [
-        "s3:SlowDown,header.authorization=*/us-east-1/*,operation=PutObject,probability=0.5,name=SlowDown",
-        "s3:SlowDown,status=500,name=SlowDown-2",
-        "http:429,vendor=s3,message=Throttled,name=Throttled",
-        "s3:ServiceUnavailable,name=ServiceUnavailable",
-        "s3:ServiceUnavailable,name=ServiceUnavailable-2",
-    ]
-    assert found.code == 1
-    assert [(kind, where) for kind, where, _ in found.remarks] == [
-        ("changed", "[0].region"),
-        ("changed", "[2]"),
-        ("left out", "[3]"),
-        ("left out", "[4]"),
-        ("left out", "[5].account"),
-        ("left out", "[6].error.message"),
-        ("left out", "[7]"),
-        ("changed", "[8]"),
-    ]
-    why = {where: why for _, where, why in found.remarks}
-    assert "did you mean s3:SlowDown?" in why["[3]"]
-    assert "did you mean PutObject?" in why["[4]"]
-    assert why["[7]"] == "kms is no storage service"
-
-
-def test_localstack_effects(convert):
-    """A latency; none of 0; nothing else is documented."""
-    assert convert({"latency": 5000}).rules == ["latency,delay=5s,name=network"]
-    found = convert({"latency": 0, "jitter": 3})
-    assert (found.code, found.rules, found.told("left out")) == (1, [], ["jitter"])
-    assert convert([]).rules == []
-
-
 def toxic(kind, stream="downstream", toxicity=1.0, **attributes):
     """As toxiproxy writes one."""
     return {"name": f"{kind}_{stream}", "type": kind, "stream": stream, "toxicity": toxicity, "attributes": attributes}  # fmt: skip
@@ -135,7 +36,6 @@ def toxic(kind, stream="downstream", toxicity=1.0, **attributes):
         (toxic("limit_data", "upstream", bytes=1000), "close,after_bytes=1000", [], [""]),
         (toxic("limit_data", bytes=0), "close,when=after", [], []),
         (toxic("timeout", toxicity=0.25, timeout=2000), "hang,probability=0.25,when=after,duration=2s", [], [".toxicity"]),
-        (toxic("reset_peer", "upstream", toxicity=0), "reset,probability=0", [], []),
         (toxic("bandwidth", rate=10, burst=3), "drip,rate=10KB", [".attributes.burst"], []),
         ({**toxic("bandwidth", rate=10), "weight": 3}, "drip,rate=10KB", [".weight"], []),
     ],
@@ -166,94 +66,79 @@ def test_toxiproxy_forms(convert):
         ("changed", "[0]", "a rule knows no upstream: put these in front of a:2 alone"),
         ("unused", "[1].upstream", "it has nothing to do with faults"),
     ]
-    two = {"upstream": "a:2", "toxics": [toxic("reset_peer", "upstream"), {"type": "bandwidth", "attributes": {"rate": 1}}]}  # fmt: skip
+    rare = {"type": "bandwidth", "toxicity": 0.5, "attributes": {"rate": 1}}
+    two = {"upstream": "a:2", "toxics": [toxic("reset_peer", "upstream"), rare]}
     found = convert({"a": two, "b": {"toxics": [toxic("reset_peer")], "x": 1}})
     assert found.rules == [
+        "drip,probability=0.5,rate=1KB,name=proxy-bandwidth_downstream",
         "reset,name=proxy-reset_peer_upstream",
-        "drip,rate=1KB,name=proxy-bandwidth_downstream",
-        "reset,when=after,name=proxy-reset_peer_downstream",
     ]
-    assert found.told("changed") == ["a", "a", "b"]
-    assert found.told("left out") == ["b.x"]
+    assert found.told("changed") == ["a", "a.toxics[1].toxicity", "a", "b"]
+    assert found.told("left out") == ["b.x", "b.toxics[0]"]
 
 
-def action(kind, after=None, **parameters):
-    """As a template has one."""
-    return {
-        "actionId": kind,
-        "description": "x",
-        "parameters": parameters,
-        **({"startAfter": after} if after else {}),
-    }
+NEVER = "it never fires: given.json: [0].toxics[0] answers every request that it matches"
 
 
-def test_fis(convert):
-    """Errors of S3's API and an S3 that cannot be reached, in the windows in which their actions run."""
-    found = convert(
-        {
-            "experimentTemplate": {
-                "description": "x",
-                "targets": {},
-                "stopConditions": [{"source": "none"}, {"source": "aws:cloudwatch:alarm", "value": "a"}],
-                "actions": {
-                    "slow": {**action("aws:fis:inject-api-throttle-error", ["wait"], duration="PT5M", service="s3",
-                                      percentage="30", operations="PutObject, GetObject"), "targets": {"Roles": "r"}},
-                    "wait": action("aws:fis:wait", duration="PT1M30S"),
-                    "down": action("aws:fis:inject-api-unavailable-error", ["slow", "stop"], service="s3", percentage="100"),
-                    "broken": action("aws:fis:inject-api-internal-error", ["down"], service="s3", duration="P1DT1H"),
-                    "cut": action("aws:network:disrupt-connectivity", duration="PT5M", scope="s3"),
-                    "zone": action("aws:network:disrupt-connectivity", duration="PT5M", scope="vpc"),
-                    "nowhere": action("aws:network:disrupt-connectivity", duration="PT5M"),
-                    "other": action("aws:fis:inject-api-internal-error", service="ec2"),
-                    "more": action("aws:fis:inject-api-internal-error", service="s3", when="x"),
-                    "most": action("aws:network:disrupt-connectivity", scope="all", prefixListIdentifier="x"),
-                    "any": action("localstack:generic:api-error", service="s3", region="eu-west-1", operation="GetObject",
-                                  percentage="50", exception="SlowDown", errorCode="503"),
-                    "plain": action("localstack:generic:api-error"),
-                    "late": action("localstack:generic:latency", ["wait"], service="s3", region="us-east-1", operation="PutObject, GetObject",
-                                   latencyMilliseconds="5000", percentage="25", duration="PT1M"),
-                    "later": action("localstack:generic:latency", service="kms", latencyMilliseconds="5000"),
-                    "public": action("aws:network:disrupt-connectivity", scope="public"),
-                    "stop": {"actionId": "aws:ec2:stop-instances"},
-                },
-            },
-            "ResponseMetadata": {},
-        }
-    )  # fmt: skip
-    assert found.rules == [
-        "s3:SlowDown,operation=PutObject,operation=GetObject,probability=0.3,begin=90s,end=390s,name=slow",
-        "s3:ServiceUnavailable,begin=390s,name=down",
-        "s3:InternalError,begin=390s,end=90390s,name=broken",
-        "hang,vendor=s3,end=5m,duration=1h,name=cut",
-        "s3:SlowDown,header.authorization=*/eu-west-1/*,operation=GetObject,probability=0.5,name=any",
-        "s3:InternalError,name=plain",
-        "latency,header.authorization=*/us-east-1/*,operation=PutObject,operation=GetObject,vendor=s3,probability=0.25,begin=90s,end=150s,delay=5s,name=late",
-    ]
-    assert found.told("left out") == [
-        "ResponseMetadata",
-        "experimentTemplate.stopConditions[1]",
-        *(f"experimentTemplate.actions.{each}" for each in ("zone", "nowhere", "other", "more.parameters.when",
-                                                            "most.parameters.prefixListIdentifier", "later", "public", "stop")),
-    ]  # fmt: skip
-    assert found.told("changed") == [
-        f"experimentTemplate.actions.{each}"
-        for each in (
-            "slow.targets",
-            "cut",
-            "any.parameters.region",
-            "plain",
-            "late.parameters.region",
-        )
-    ]
-    why = {where.rpartition(".")[2]: why for _, where, why in found.remarks}
-    assert why["plain"] == "it is of all services there; here it is of the storage alone"
-    assert (
-        why["public"]
-        == "its scope (public) is not s3, and a rule cannot know whether S3 is reached through it"
-    )
-    assert convert({"actions": {"a": action("aws:fis:inject-api-internal-error")}}).rules == [
-        "s3:InternalError,name=a"
-    ]
+@pytest.mark.parametrize(
+    ("toxics", "rules", "remarks"),
+    [
+        pytest.param(
+            [toxic("latency", latency=100), toxic("latency", "upstream", latency=50, jitter=10)],
+            ["latency,when=after,delay=0.14s..0.16s,name=s3-latency_downstream"],
+            ["changed: [1]", "changed: [1]"],
+            id="waits are one wait",
+        ),
+        pytest.param(
+            [toxic("latency", latency=100), toxic("bandwidth", rate=10), toxic("reset_peer", timeout=10, toxicity=0.1)],
+            [
+                "reset,probability=0.1,when=after,delay=0.11s,name=s3-reset_peer_downstream",
+                "drip,delay=0.1s,rate=10KB,name=s3-bandwidth_downstream",
+            ],
+            ["changed: [2].toxicity", "changed: [0]"],
+            id="a wait is in each rule, and chance comes first",
+        ),
+        pytest.param(
+            [toxic("bandwidth", rate=10), toxic("slicer", average_size=64, delay=64_000), toxic("reset_peer", toxicity=0)],
+            ["drip,rate=1000,name=s3-slicer_downstream"],
+            ["changed: [1]", "unused: [2].toxicity", "unused: [0]"],
+            id="the lower rate holds",
+        ),
+        pytest.param(
+            [
+                toxic("latency", latency=100), toxic("bandwidth", rate=10), toxic("timeout", timeout=2000), toxic("reset_peer"),
+                toxic("limit_data", bytes=9),
+            ],
+            ["hang,when=after,delay=0.1s,duration=2s,name=s3-timeout_downstream"],
+            ["changed: [4]", "left out: [3]", "left out: [4]", "left out: [1]", "changed: [0]"],
+            id="five that come always",
+        ),
+    ],
+)  # fmt: skip
+def test_toxics_of_one_proxy(convert, toxics, rules, remarks):
+    """What comes always is one rule, behind those that come by chance: every rule can fire. What is in none is named."""
+    found = convert([{"name": "s3", "toxics": toxics}])
+    assert found.rules == rules
+    told = [f"{kind}: {where[10:]}" for kind, where, _ in found.remarks if where.startswith("[0].toxics")]
+    assert told == remarks
+    assert found.code == int("left out" in str(remarks))
+
+
+def test_rules_that_would_never_fire(convert, export):
+    """They are left out, with their place, wherever they come from; the others keep their names."""
+    proxies = [{"name": name, "toxics": [toxic("reset_peer", "upstream")]} for name in ("a", "b")]
+    found = convert(proxies)
+    assert (found.code, found.rules) == (1, ["reset,name=a-reset_peer_upstream"])
+    assert ("left out", "[1].toxics[0]", NEVER) in found.remarks
+    found = convert([stub({"status": 503}, "x", method="GET"), stub({"status": 500}, "x")])
+    assert [each.partition("name=")[2] for each in found.rules] == ["x", "x-2"]
+    found = convert([stub({"status": 503}), stub({"status": 500})])
+    assert (found.code, found.rules) == (1, ["http:503,path=/a,message=,name=rule-1"])
+    assert found.told("left out") == ["[1]"]
+    found = export("envoy", "http:503,times=0", "http:502,path=/a", "http:501,path=/a,method=GET", "http:504")
+    assert found.told("left out") == ["rule-1", "rule-3"]
+    names = ["rule-2", "rule-4"]
+    assert [each for each in ("rule-1", *names, "rule-3") if f"faultinject.{each}" in found.text] == names
 
 
 def stub(response, name=None, **more):
@@ -396,11 +281,11 @@ def test_wiremock_scenarios_and_priorities(convert):
         {"mappings": [
             {"priority": 9, **stub({"status": 500}, "last one!")},
             state("Started", "two", broken), state("two", "three", well), state("three", None, {"status": 404}),
-            {"priority": 1, **stub({"status": 502}, "--")},
+            {"priority": 1, **stub({"status": 502}, "--", method="PUT")},
         ], "meta": {}}
     )  # fmt: skip
     assert found.rules == [
-        "http:502,path=/a,message=",
+        "http:502,method=PUT,path=/a,message=",
         "http:503,path=/a,times=1,message=",
         "http:404,path=/a,skip=2,message=",
         "http:500,path=/a,message=,name=last-one",
@@ -501,16 +386,13 @@ def test_imported_rules_do_what_they_say(convert):
 
         return [Client(client).open(target, method=method) for method, target in targets]
 
-    chaos = [{"service": "s3", "operation": "PutObject", "error": {"statusCode": 503, "code": "SlowDown"}}]
-    put, get = asks(chaos, ("PUT", "/b/k"), ("GET", "/b/k"))
-    assert (put.status_code, get.status_code) == (503, 200)
-    assert "<Code>SlowDown</Code>" in put.text
-    retry = {"instructions": {"storage.buckets.list": ["return-503", "return-429"]}}
-    assert [each.status_code for each in asks(retry, *[("GET", "/storage/v1/b?project=p")] * 3)] == [
-        503,
-        429,
-        200,
+    row = {"scenarioName": "s", **stub({"status": 503})}
+    states = [
+        {**row, "newScenarioState": "two"},
+        {**row, "requiredScenarioState": "two", "newScenarioState": "three", "response": {"status": 429}},
     ]
+    states[0]["requiredScenarioState"] = "Started"
+    assert [each.status_code for each in asks(states, *[("GET", "/a")] * 3)] == [503, 429, 200]
     mapping = stub({"status": 418, "body": "short and stout", "headers": {"X-Pot": "tea"}}, method="GET")
     there, elsewhere = asks(mapping, ("GET", "/a"), ("GET", "/b"))
     assert (there.status_code, there.text, there.headers["x-pot"]) == (418, "short and stout", "tea")

@@ -1,4 +1,4 @@
-"""Threads that really interleave, files of counts, and other processes."""
+"""Stores of each kind, threads that really interleave, and other processes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,48 @@ from threading import Barrier
 
 import pytest
 
-from faultinject.counts.file_counts import FileCounts
-from faultinject.counts.filelock import FileLock
-from faultinject.counts.redis_store import RedisStore
-from faultinject.counts.table import make_table
-from faultinject.rules.redis_url import read_redis
+from faultinject.counts import open_counts, waiting
+
+
+@pytest.fixture
+def new_url(request, tmp_path):
+    """The URL of a store of that kind which nobody has used."""
+    numbers = count()
+
+    def make(kind):
+        if kind == "memory":
+            return "memory:"
+        if kind == "file":
+            return f"file:{tmp_path}/store-{next(numbers)}"
+        prefix = f"{request.getfixturevalue('redis_prefix')}-{next(numbers)}"
+        return f"{request.getfixturevalue('redis_server').url}?prefix={prefix}"
+
+    return make
+
+
+@pytest.fixture(params=["memory", "file", "redis"])
+def counts(request, new_url):
+    """Counts of each kind."""
+    return open_counts(new_url(request.param))
+
+
+@pytest.fixture(params=["file", "redis"])
+def shared_url(request, new_url):
+    """A store that processes share, of each kind."""
+    return new_url(request.param)
+
+
+@pytest.fixture
+def now(monkeypatch):
+    """The clock of what waits, a list of one number: it goes on by what is waited, and as a test says."""
+    moment = [1000.0]
+
+    def pause(seconds):
+        moment[0] += seconds
+
+    monkeypatch.setattr(waiting, "clock", lambda: moment[0])
+    monkeypatch.setattr(waiting, "pause", pause)
+    return moment
 
 
 @pytest.fixture
@@ -39,59 +76,18 @@ def in_many_threads():
 
 
 @pytest.fixture
-def make_file_counts(tmp_path):
-    """Counts in a new file; given a number, in the file of that number."""
-    made = count()
-
-    def make(number=None):
-        new = number is None
-        number = next(made) if new else number
-        if new:
-            make_table(str(tmp_path / f"counts-{number}"))
-        return FileCounts(str(tmp_path / f"counts-{number}"), FileLock.open(str(tmp_path / "lock")))
-
-    return make
-
-
-@pytest.fixture
-def make_redis_counts(redis_server, redis_prefix):
-    """Counts of a new scenario on a server; given a number, of the scenario of that number."""
-    from faultinject.counts.redis_counts import RedisCounts
-    from faultinject.counts.redis_link import Link
-
-    made = []
-
-    def make(number=None):
-        url = read_redis(f"{redis_server.url}?prefix={redis_prefix}")
-        if number is None:
-            made.append(f"s{len(made)}")
-            number = -1
-            store = RedisStore(url)
-            store.put({"scenario": made[-1], "seed": "1"}, after=store.look()[0], anew=True)
-            made[-1] = redis_server.client().hget(f"{{{redis_prefix}}}:scenario", "id").decode()
-        return RedisCounts(Link(url), f"{{{redis_prefix}}}", made[number])
-
-    return make
-
-
-@pytest.fixture(params=["file", "redis"])
-def make_shared_counts(request):
-    """Counts that processes share, of each kind."""
-    return request.getfixturevalue(f"make_{request.param}_counts")
-
-
-@pytest.fixture
 def process():
     """Start a Python program with these arguments; it is spoken to by lines, and ended with the test."""
     with ExitStack() as ended:
 
-        def start(program, *arguments):
+        def start(program, *arguments, **how):
             ran = ended.enter_context(
                 subprocess.Popen(
                     [sys.executable, "-c", program, *map(str, arguments)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
+                    **how,
                 )
             )
             ended.callback(ran.kill)

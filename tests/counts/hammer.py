@@ -1,29 +1,22 @@
-"""Four processes with four threads each use one store: `python hammer.py fork|spawn|preload DIRECTORY|URL`.
+"""Four processes with four threads each use one store: `python hammer.py fork|spawn|preload URL`.
 
 Prints what they got as JSON: places, numbers of the identity, and how many takes.
 """
 
 import json
 import multiprocessing
-import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from faultinject.counts import redis_link
-from faultinject.counts.directory import StoreDirectory
-from faultinject.counts.redis_store import RedisStore
-from faultinject.engine.counting import Take
+from faultinject.counts import Take, open_counts, waiting
 from faultinject.exceptions import StoreBusy
-from faultinject.rules.redis_url import read_redis
 
 PROCESSES, THREADS, EACH = 4, 4, 625
 
 
-def opened(path):
-    if "://" in path:
-        redis_link.PATIENCE = 10.0  # the machine may be busy
-        return RedisStore(read_redis(path)).agree({"scenario": "{}", "seed": "1"}, chosen=False)[2].counts
-    return StoreDirectory(path, make=False).join()[2]
+def opened(url):
+    waiting.answer = 10.0  # the machine may be busy
+    return open_counts(url)
 
 
 def work(counts, _thread):
@@ -83,4 +76,3 @@ def main():
 
 if __name__ == "__main__":
     main()
-    os._exit(0)

@@ -10,7 +10,6 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.counts.directory import StoreDirectory
 from tests.descriptors import opened
 
 
@@ -19,17 +18,16 @@ def test_nothing_of_others_is_closed(tmp_path):
     """What a store and a journal held, they do not close once the numbers are other files'."""
     place = tmp_path / "ours"
     place.mkdir()
-    store = StoreDirectory(str(place / "store"))
-    store.agree({}, rules=1)
-    counts = store.join()[2]
-    injector = Injector("http:503", journal=str(place / "journal.jsonl"), environ={})
+    injector = Injector(
+        "http:503", store=f"file:{place}/store", journal=str(place / "journal.jsonl"), environ={}
+    )
     # Python's own mmap has a second one of each mapped file, and closes it by its number.
     numbers = {target: number for number, target in sorted(opened(place).items(), reverse=True)}.values()
     assert len(numbers) >= 6, "directory, lock, generation, counts, holder, journal"
     other = os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT)
     for number in numbers:
         os.dup2(other, number)
-    del store, counts, injector
+    del injector
     gc.collect()
     theirs = opened(tmp_path / "other")
     try:

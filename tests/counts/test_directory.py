@@ -1,84 +1,100 @@
-"""The directory that processes share: whom it serves, and how a scenario comes into force."""
+"""The directory that processes share: whom it serves, what happens to its files, and how other rules come into force."""
 
 from __future__ import annotations
 
 import fcntl
 import gc
-import json
 import os
+import signal
 import sys
-from contextlib import suppress
+import tempfile
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
-from faultinject.counts import directory as directory_module
-from faultinject.counts.directory import StoreDirectory
-from faultinject.counts.generation import Generation
-from faultinject.counts.lines import whole_lines
-from faultinject.counts.owner import described
-from faultinject.engine.counting import Take
-from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
+from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.counts import described
+from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreBusy, StoreInUse
 from tests.descriptors import opened
 
-SCENARIO = {"rules": ["http:503"], "seed": "1"}
+
+@pytest.fixture(autouse=True)
+def place(tmp_path_factory, monkeypatch):
+    """Private directories are the test's own."""
+    made = tmp_path_factory.mktemp("tmp")
+    monkeypatch.setattr(tempfile, "tempdir", str(made))
+    monkeypatch.setenv("TMPDIR", str(made))
+    return made / f"faultinject-{os.geteuid()}"
 
 
 @pytest.fixture
 def store(tmp_path):
-    return StoreDirectory(str(tmp_path / "store"))
+    """Where a store may be."""
+    return tmp_path / "store"
+
+
+def make(store, rules="http:503,times=2", **more):
+    return Injector(rules, store=f"file:{store}", environ={}, **{"seed": 1, **more})
+
+
+def get(injector, path="/"):
+    """The status of one request."""
+    statuses = []
+
+    def app(_, start_response):
+        start_response("200 OK", [])
+        return [b"app"]
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
+    list(
+        WSGIFaultMiddleware(app, injector=injector)(
+            environ, lambda status, _: statuses.append(int(status[:3]))
+        )
+    )
+    return statuses[0]
 
 
 def names(path):
     """What is in a directory."""
-    return {each.name for each in Path(path).iterdir()}
+    return {each.name for each in path.iterdir()}
 
 
-def refused(path, why, **named):
+def refused(path, why):
     """A directory is refused for a reason, with what to do about it."""
     with pytest.raises(ConfigurationError) as failed:
-        StoreDirectory(str(path), **named)
+        make(path)
     assert str(failed.value) == f"the store {str(path)!r} {why}"
 
 
-def test_everything_is_private(store):
-    """The directory 0700, each file 0600."""
-    store.publish(SCENARIO, rules=1)
-    store.claim()
-    store.attach()
-    assert Path(store.path).stat().st_mode & 0o777 == 0o700
-    files = {each.name: each.stat().st_mode & 0o777 for each in Path(store.path).iterdir()}
-    assert files == dict.fromkeys(
-        ("version", "lock", "generation", "scenario-1", "counts-1", "owner", "attached"), 0o600
-    )
-
-
-def test_paths_are_absolute(tmp_path, monkeypatch):
-    """A server that changes its directory afterwards finds everything."""
+def test_everything_is_private(store, tmp_path, monkeypatch):
+    """The directory 0700, each file 0600; a server that changes its directory afterwards finds everything."""
     monkeypatch.chdir(tmp_path)
-    store = StoreDirectory("store")
-    assert (store.path, store.journal) == (f"{tmp_path}/store", f"{tmp_path}/store/journal")
+    injector = make("store")
+    assert get(injector) == 503
+    assert injector.store == f"file:{store}"
+    assert store.stat().st_mode & 0o777 == 0o700
+    assert {each.stat().st_mode & 0o777 for each in store.iterdir()} == {0o600}
 
 
-def test_it_is_left_open_by_nobody(tmp_path):
-    """A store that is dropped closes what it had open, also one that was refused."""
-    store = StoreDirectory(str(tmp_path / "store"))
-    store.publish(SCENARIO, rules=1)
-    store.join()
-    assert sys.platform != "linux" or opened(tmp_path)
-    (tmp_path / "store" / "version").write_text("1\n")
-    del store
-    with pytest.raises(ConfigurationError):
-        StoreDirectory(str(tmp_path / "store"))
+def test_it_is_left_open_by_nobody(store):
+    """A store that is dropped closes what it had open, also one that was refused, or whose rules were replaced."""
+    injector = make(store)
+    injector.let_watch()
+    get(injector)
+    assert sys.platform != "linux" or opened(store)
+    injector.use("http:500")
+    get(injector)
+    del injector
     gc.collect()
-    assert opened(tmp_path) == {}
+    (store / "version").write_text("1\n")
+    refused(store, "was made by another version of faultinject: remove it, or name another directory")
+    gc.collect()
+    assert opened(store) == {}
 
 
 def test_what_cannot_serve_is_refused(tmp_path, monkeypatch):
     """Each with what would be right."""
     refused(tmp_path / "no" / "store", "cannot be made: make the directory above it first")
-    refused(tmp_path / "store", "is not there: make the directory, or name another", make=False)
     (tmp_path / "file").touch()
     refused(tmp_path / "file", "is no directory: name a directory itself")
     (tmp_path / "link").symlink_to(tmp_path)
@@ -92,10 +108,6 @@ def test_what_cannot_serve_is_refused(tmp_path, monkeypatch):
     (full / "thesis.tex").touch()
     refused(full, "holds other files: name an empty or a new directory")
     assert names(full) == {"thesis.tex"}
-    old = tmp_path / "old"
-    StoreDirectory(str(old))
-    (old / "version").write_text("1\n")
-    refused(old, "was made by another version of faultinject: remove it, or name another directory")
     real = os.open
     for error, told in (
         (PermissionError(13, "x"), "is not writable"),
@@ -109,19 +121,20 @@ def test_what_cannot_serve_is_refused(tmp_path, monkeypatch):
 
         monkeypatch.setattr(os, "open", failing)
         refused(tmp_path / "new", f"{told}: name another directory")
-    monkeypatch.undo()
+    monkeypatch.setattr(os, "open", real)
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
-    refused(tmp_path / "old", "belongs to another user: name a directory of your own")
+    refused(tmp_path / "new", "belongs to another user: name a directory of your own")
 
 
 NOBODY = """
 import os, sys
+from faultinject import Injector
 from faultinject.exceptions import ConfigurationError
-from faultinject.counts.directory import StoreDirectory
+Injector("http:503", store=f"file:{sys.argv[1]}", environ={})  # loads what nobody else may
 os.seteuid(65534)
 for path in sys.argv[1:]:
     try:
-        StoreDirectory(path)
+        Injector("http:503", store=f"file:{path}", environ={})
     except ConfigurationError as error:
         print(error)
 """
@@ -130,13 +143,13 @@ for path in sys.argv[1:]:
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be somebody else")
 def test_another_user_gets_nowhere(process):
     """For real: neither into a directory of root, nor where nothing may be written."""
-    with TemporaryDirectory() as place:
-        mine, closed = Path(place, "mine"), Path(place, "closed")
-        StoreDirectory(str(mine))
+    with tempfile.TemporaryDirectory(dir="/tmp") as above:
+        mine, closed = Path(above, "mine"), Path(above, "closed")
+        make(mine)
         closed.mkdir(0o500)
         os.chown(closed, 65534, 65534)
         mine.chmod(0o755)
-        Path(place).chmod(0o711)
+        Path(above).chmod(0o711)
         told = process(NOBODY, mine, closed).stdout.read().splitlines()
     assert told == [
         f"the store {str(mine)!r} belongs to another user: name a directory of your own",
@@ -144,269 +157,280 @@ def test_another_user_gets_nowhere(process):
     ]
 
 
+FILES = ("version", "lock", "generation", "scenario-1", "counts-1")
+
+
 @pytest.mark.parametrize(
-    "name", ["version", "lock", "generation", "scenario-1", "counts-1", "journal", "owner"]
+    "name", [*FILES, "journal-0", pytest.param(f"holder-{described(os.getpid())}", id="holder")]
 )
-def test_links_are_not_followed(tmp_path, name):
+def test_links_are_not_followed(tmp_path, store, name):
     """A file that is a link to somebody's own is never written to or read."""
     victim = tmp_path / "victim"
     victim.write_text("{}\n")
-    place = tmp_path / "store"
-    place.mkdir(0o700)
-    (place / name).symlink_to(victim)
-    with suppress(ConfigurationError, StoreUnavailable, OSError):
-        store = StoreDirectory(str(place))
-        store.read()
-        store.claim()
-        store.publish(SCENARIO, rules=1)
-        store.new_lines()
+    store.mkdir(0o700)
+    (store / name).symlink_to(victim)
+    try:
+        injector = make(store)
+        injector.let_watch()
+        assert get(injector) == 503
+        injector.use("http:500")
+        injector.events()
+    except FaultInjectError:
+        pass
     assert victim.read_text() == "{}\n"
 
 
-def test_a_scenario_comes_into_force(store):
-    """Everybody who has the directory open sees the next generation, and its counts begin at zero."""
-    other = StoreDirectory(store.path, make=False)
-    assert (other.generation, other.read(), other.join()) == (0, (0, {}), (0, {}, None))
-    assert store.publish(SCENARIO, rules=1) == 1
-    assert other.generation == other.number.read() == 1
-    assert other.read() == (1, SCENARIO)
-    generation, data, counts = other.join()
-    assert (generation, data) == (1, SCENARIO)
-    assert counts.take(Take(0, "", 1))
-    assert not store.join()[2].take(Take(0, "", 1))
-    assert other.publish({"rules": []}, rules=0) == 2
-    assert store.generation == 2
-    assert not counts.take(Take(0, "", 1)), "who still decides by the old one counts there"
-    assert store.join()[2].take(Take(0, "", 1))
-    assert {each for each in names(store.path) if each.startswith("counts")} == {"counts-2"}
+SPOILT = {
+    "gone": lambda each: each.unlink(),
+    "empty": lambda each: os.truncate(each, 0),
+    "text": lambda each: each.write_text("[]\n"),
+    "half": lambda each: each.write_text("{\n"),
+    "zeros": lambda each: each.write_bytes(bytes(each.stat().st_size)),
+    "a link": lambda each: (each.unlink(), each.symlink_to("nowhere")),
+}
 
 
-def test_more_rules_go_on_counting(store):
-    """The counts of a scenario that only grows stay."""
-    store.publish(SCENARIO, rules=1)
-    store.join()[2].match([(0, "", "/", None)], 0.0)
-    assert store.publish({"rules": []}, rules=2, keep_counts=True) == 2
-    assert store.join()[2].matched(0) == 1
-    assert store.publish({}, rules=2, keep_counts=True) == 3
-    assert store.join()[2].matched(0) == 1
-    assert store.publish({}, rules=2) == 4
-    assert store.join()[2].matched(0) == 0
+@pytest.mark.parametrize("how", SPOILT)
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_spoilt(store, name, how, now):
+    """Whatever happens to whichever file: no request fails, nobody injects too much, and the store says what is wrong or goes on.
+
+    Once rules are put in force by hand, or the directory is made anew, all is well.
+    """
+    many = "http:503,times=25"
+    injector = make(store, many)
+    assert get(injector) == 503
+    SPOILT[how](store / name)
+    found = []
+    for _ in range(40):
+        now[0] += 60
+        found.append(get(injector))
+    assert set(found) <= {200, 503}
+    assert found.count(503) < 25
+    try:
+        late = make(store, many)
+        found = [get(late) for _ in range(30)]
+        assert found.count(503) <= 25
+    except FaultInjectError as error:
+        assert str(store) in str(error)
+    try:
+        injector.use("http:500,times=1")
+        found = [get(injector) for _ in range(3)]
+        assert found in ([500, 200, 200], [200] * 3)
+    except FaultInjectError as error:
+        assert str(store) in str(error)
+    for each in store.iterdir():
+        each.unlink()
+    store.rmdir()
+    anew = make(store)
+    assert [get(anew) for _ in range(3)] == [503, 503, 200]
 
 
-def test_keeping_counts_that_are_not_there(store):
-    """The first scenario has nothing to go on from."""
-    assert store.publish(SCENARIO, rules=1, keep_counts=True) == 1
-    assert store.join()[2].matched(0) == 0
-
-
-def test_equal_processes_agree(store):
-    """The first publishes, the others join; what differs is put in force anew."""
-    assert store.agree({"rules": ("a", "b")}, rules=1) == 1
-    assert StoreDirectory(store.path).agree({"rules": ("a", "b")}, rules=1) == 1
-    assert store.agree({"rules": ["b"], "seed": 1}, rules=1) == 2
-    assert store.agree({"rules": ["b"], "seed": 2}, rules=1, same=lambda found: found["rules"] == ["b"]) == 2
-    assert store.read() == (2, {"rules": ["b"], "seed": 1})
-
-
-def test_there_may_be_so_many_rules(store):
-    """The contract of the file: an error before anything changes."""
-    for publish in (store.publish, store.agree):
-        with pytest.raises(
-            ConfigurationError, match=r"^the store `file:` holds at most 65536 rules, not 65537$"
-        ):
-            publish({}, rules=65_537)
-    assert store.publish({}, rules=65_536) == 1
-
-
-def test_many_publish_at_once(store, in_many_threads):
-    """Each gets a generation of its own, and a reader always finds scenario and counts that belong together."""
-    stores = [StoreDirectory(store.path) for _ in range(8)]
-
-    def work(thread):
-        found = []
-        for number in range(10):
-            found.append(stores[thread].publish({"by": [thread, number]}, rules=1))
-            generation, data, counts = stores[thread].join()
-            assert data["by"]
-            assert generation >= found[-1]
-            assert counts.matched(0) == 0
-        return found
-
-    assert sorted(each for some in in_many_threads(8, work) for each in some) == list(range(1, 81))
+def test_other_rules_come_into_force(store):
+    """For everybody who has the directory open, with counts from zero; a rule that is added goes on with those so far."""
+    one, other = make(store), make(store)
+    assert [get(each) for each in (one, other, one)] == [503, 503, 200]
+    one.use("http:500,times=1")
+    assert [get(each) for each in (other, one)] == [500, 200]
+    other.add("http:429,times=1")
+    assert [get(each) for each in (one, other)] == [429, 200]
+    assert one.counts() == other.counts()
+    assert [each for each in names(store) if each.startswith("counts")] == ["counts-2"], (
+        "what was replaced is removed"
+    )
 
 
 def test_killed_while_publishing(store):
     """Until the last step the old scenario is in force, and what lies about is in nobody's way."""
-    store.publish(SCENARIO, rules=1)
+    injector = make(store)
     for name in ("counts-2", "scenario-2", "counts-7", "scenario-7"):
-        Path(store.path, name).write_text("half")
-    assert store.join()[:2] == (1, SCENARIO)
-    assert store.publish({}, rules=1) == 2
-    assert store.join()[2].matched(0) == 0
-    assert names(store.path) == {"version", "lock", "generation", "scenario-2", "counts-2"}
+        (store / name).write_text("half")
+    assert get(make(store)) == 503
+    injector.use("http:500")
+    assert get(make(store, "http:500")) == 500
+    assert {"counts-7", "scenario-7", "counts-1"}.isdisjoint(names(store))
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"counts": 1}'])
-def test_a_damaged_scenario(store, content):
-    """It cannot be read, and the next takes its place."""
-    store.publish(SCENARIO, rules=1)
-    Path(store.path, "scenario-1").write_text(content)
-    for read in (store.read, store.join):
-        with pytest.raises(StoreUnavailable, match=r"^.*/scenario-1 cannot be read: "):
-            read()
-    assert store.agree(SCENARIO, rules=1) == 2
-    assert store.read() == (2, SCENARIO)
-
-
-def test_counts_that_are_gone_or_damaged(store):
-    """Said by name, not tried for ever."""
-    store.publish(SCENARIO, rules=1)
-    counts = Path(store.path, "counts-1")
-    os.truncate(counts, 0)
-    with pytest.raises(StoreUnavailable, match=r"^.*/counts-1 is damaged$"):
-        store.join()
-    counts.unlink()
-    with pytest.raises(StoreUnavailable, match=r"^.*/counts-1 is gone$"):
-        store.join()
-    counts.symlink_to("version")
-    with pytest.raises(StoreUnavailable, match=r"^.*/counts-1 cannot be read: .*symbolic link"):
-        store.join()
-
-
-def test_a_scenario_that_is_gone(store):
-    """As after the session has ended."""
-    store.publish(SCENARIO, rules=1)
-    store.remove()
-    with pytest.raises(StoreUnavailable, match=r"^.*/scenario-1 is gone$"):
-        store.read()
-
-
-def test_replaced_between_scenario_and_counts(store, monkeypatch):
-    """Who reads a scenario just before the next one looks again."""
-    store.publish(SCENARIO, rules=1)
-    real = directory_module.FileCounts
-
-    def late(*values, **named):
-        monkeypatch.setattr(directory_module, "FileCounts", real)
-        store.publish({}, rules=1)
-        return real(*values, **named)
-
-    monkeypatch.setattr(directory_module, "FileCounts", late)
-    generation, data, counts = store.join()
-    assert (generation, data, counts.matched(0)) == (2, {}, 0)
-
-
-def test_a_lock_that_is_held_too_long(store, monkeypatch):
-    """Opening and publishing wait longer than a request does, and not for ever."""
-    monkeypatch.setattr(directory_module, "PATIENCE", 0.01)
-    with Path(store.lock.path).open("r+") as elsewhere:
+@pytest.mark.usefixtures("now")
+def test_a_lock_that_is_held_too_long(store):
+    """Opening and changing wait longer than a request does, and not for ever."""
+    injector = make(store)
+    with (store / "lock").open("r+") as elsewhere:
         fcntl.flock(elsewhere, fcntl.LOCK_EX)
-        with pytest.raises(StoreBusy):
-            StoreDirectory(store.path)
-        with pytest.raises(StoreBusy):
-            store.publish(SCENARIO, rules=1)
-    assert store.read() == (0, {})
+        for change in (lambda: make(store), lambda: injector.use("http:500")):
+            with pytest.raises(StoreBusy, match="for more than 2000 ms"):
+                change()
+        assert get(injector) == 200
+    assert get(injector) == 503
 
 
-def test_a_scenario_that_finds_no_place(store, monkeypatch):
-    """The old one stays in force."""
-    store.publish(SCENARIO, rules=1)
-
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(directory_module, "make_table", full)
-    with pytest.raises(StoreUnavailable, match=r"^.*/store: No space left on device$"):
-        store.publish({}, rules=1)
-    monkeypatch.undo()
-    assert store.join()[:2] == (1, SCENARIO)
-    assert store.publish({}, rules=1) == 2
+@pytest.mark.slow
+def test_more_rules_than_there_is_room_for(store):
+    """An error before anything changes."""
+    with pytest.raises(ConfigurationError, match=r"^the store `file:` holds at most 65536 rules, not 65537$"):
+        make(store, ["http:503,path=never"] * 65_537)
+    assert get(make(store)) == 503
 
 
-def test_new_lines_of_the_journal(store):
-    """Each line once; one that is half written is read when it is whole."""
-    assert store.new_lines() == ([], 0)
-    with Path(store.journal).open("ab", 0) as journal:
-        journal.write(b'{"v":1,"seq":0}\n{"v":1,"seq":1}\n{"v":1,')
-        lines, offset = store.new_lines()
-        assert [each["seq"] for each in lines] == [0, 1]
-        assert store.new_lines(offset) == ([], offset)
-        journal.write('"seq":2,"path":"/é{"}\n'.encode())
-        lines, offset = store.new_lines(offset)
-        assert lines == [{"v": 1, "seq": 2, "path": "/é{"}]
-        assert offset == Path(store.journal).stat().st_size
+SERVER = """
+import os, sys
+from faultinject import Injector
+from faultinject.exceptions import FaultInjectError
+
+url, rules = sys.argv[1:]
+try:
+    injector = Injector(rules, store=url, environ={}, seed=1)
+    print("serves", flush=True)
+except FaultInjectError as error:
+    print(type(error).__name__, error, flush=True)
+for line in sys.stdin:
+    if line == "fork\\n":
+        if os.fork():
+            print("forked", flush=True)
+            os._exit(0)
+"""
 
 
-@pytest.mark.parametrize(
-    ("data", "lines", "length"),
-    [
-        (b"", [], 0),
-        (b'{"v":1}', [], 0),
-        (b'{"v":1}\n', [{"v": 1}], 8),
-        # A disk was full in the middle of a line: the next one stands behind the part.
-        (b'{"v":1,"path":"/a{"v":1,"seq":7}\n', [{"v": 1, "seq": 7}], 33),
-        (b'\n\nnothing\n{"v":1}\n12\n\xff\n{"v"', [{"v": 1}], 23),
-    ],
-)
-def test_lines_of_others(data, lines, length):
-    """What is no line is left out."""
-    assert whole_lines(data) == (lines, length)
+@pytest.fixture
+def serve(process, store):
+    """Another process that counts in the store, or says why it does not."""
+
+    def start(rules="http:503,times=2", option=""):
+        ran = process(SERVER, f"file:{store}{option}", rules)
+        return ran, ran.stdout.readline().strip()
+
+    return start
 
 
-def test_two_sessions_on_one_directory(store):
-    """Refused while the first is alive; its own process may claim again, and a dead one is no hindrance."""
-    store.claim()
-    store.claim()
-    owner = Path(store.path, "owner")
-    assert owner.read_text() == described(os.getpid())
-    owner.write_text(described(os.getppid()))
-    with pytest.raises(ConfigurationError) as failed:
-        store.claim()
-    assert str(failed.value) == (
-        f"the store {store.path!r} is in use by the session of process {os.getppid()}: "
-        "end that session, or name another directory"
+def test_other_rules_are_refused(serve, store):
+    """While the server that counts by them is alive; the message says who, since when, and what to do."""
+    other, told = serve()
+    assert told == "serves"
+    with pytest.raises(StoreInUse) as raised:
+        make(store, "http:500")
+    [began] = [each.read_text().split("\n")[2] for each in store.glob("holder-*")]
+    assert str(raised.value) == (
+        f"the store {str(store)!r} is in use by other rules, those of process {other.pid} since {began}: "
+        f"end that server, name another directory, or replace its rules with file:{store}?replace"
     )
-    for left in (described(os.getppid()).replace("-", "-1", 1), "half", "", "\udcff"):
-        owner.write_text(left, errors="surrogateescape")
-        store.claim()
-        assert owner.read_text() == described(os.getpid())
+    assert get(make(store)) == 503, "the same rules take part"
+    replacing, told = serve("http:500", "?replace")
+    assert told == "serves"
+    assert serve()[1].startswith("StoreInUse the store "), (
+        "who says so replaces, and others must have the same"
+    )
+    for each in (other, replacing):
+        each.terminate()
+        each.wait()
 
 
-def test_taking_part_is_noted(store):
-    """The session knows whether anybody else was ever there."""
-    assert not store.attached
-    StoreDirectory(store.path).attach()
-    assert store.attached
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_dead_server_is_no_hindrance(serve, store, end):
+    """However it ended; what it has left is removed. One that has forked lives as long as its children."""
+    other, _ = serve()
+    other.stdin.write("fork\n")
+    other.stdin.flush()
+    assert other.stdout.readline() == "forked\n"
+    other.wait()
+    with pytest.raises(StoreInUse):
+        make(store, "http:500")
+    other.stdin.close()  # the child ends behind its last line
+    assert other.stdout.read() == ""
+    again, _ = serve()
+    again.send_signal(end)
+    again.wait()
+    injector = make(store, "http:500")
+    assert names(store) & {f"holder-{described(each)}" for each in (again.pid, os.getpid())} == {
+        f"holder-{described(os.getpid())}"
+    }
+    assert get(injector) == 500
 
 
-def test_a_word_that_cannot_be_opened():
-    """The system's own error, and nothing to close."""
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        Generation(-1)
+def test_workers_that_are_all_gone_for_a_moment(process, store):
+    """The master is alive, and will start others."""
+    master = process("input()")
+    make(store)
+    [holder] = store.glob("holder-*")
+    agreed = holder.read_text().split("\n")[1]
+    holder.unlink()
+    holder = store / f"holder-{described(master.pid)}"
+    holder.write_text(f"workers\n{agreed}\n")
+    with pytest.raises(StoreInUse, match=rf"those of process {master.pid}: end"):
+        make(store, "http:500")
+    holder.write_text(f"\n{agreed}\nyesterday")
+    make(store, "http:500")  # one process that has dropped its store
+    for name in ("holder-1-2-3", "holder-half"):
+        for content in (b"", b"\xff", b"a\nb", b"a\nb\nc\nd"):
+            (store / name).write_bytes(content)
+            make(store, "http:502")  # what is damaged is that of nobody
+            make(store, "http:500")
+    pid, began, namespace = described(master.pid).split("-")
+    for name in (f"{pid}-{int(began) + 1}-{namespace}", f"{pid}-{began}-1", f"half-{namespace}"):
+        (store / f"holder-{name}").write_text("workers\na\n")
+        make(store, "http:502")  # another process has that number by now, or it is of another container
+        make(store, "http:500")
+    (store / "holder-1-2-3").symlink_to("victim")
+    make(store, "http:502")
+    assert not (store / "victim").exists()
 
 
-def test_it_can_be_removed(store):
-    """With everything of ours; who has it open is told, and what is not ours stays."""
-    store.publish(SCENARIO, rules=1)
-    counts = store.join()[2]
-    foreign = Path(store.path, "notes")
-    foreign.touch()
-    store.remove()
-    assert names(store.path) == {"notes"}
-    foreign.unlink()
-    store.remove()
-    assert not os.path.lexists(store.path)
-    with pytest.raises(StoreUnavailable, match=r"^the store's .*/lock was removed$"):
-        for _ in range(16):
-            counts.match([(0, "", "/", None)], 0.0)
-    assert store.generation == 1
-    with pytest.raises(StoreUnavailable):
-        store.publish(SCENARIO, rules=1)
-    store.remove()
+@pytest.fixture
+def worker(monkeypatch):
+    """This process is one that a reloader has started, which may start another in its place."""
+    monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
 
 
-def test_what_is_published_is_json(store):
-    """Any text and number."""
-    data = json.loads('{"a": [1, 2.5, null, true], "b": {"\\u00e9\\ud83d\\ude00": "\\ud800"}}')
-    store.publish(data, rules=1)
-    assert store.read() == (1, data)
+@pytest.mark.usefixtures("worker")
+def test_a_later_worker_finds_what_was_put_in_force_since(store):
+    """It begins neither by its own rules nor at zero; a server that was reloaded with other rules begins anew."""
+    one = make(store)
+    one.use("http:500,times=1")
+    assert get(one) == 500
+    late = make(store)
+    assert get(late) == 200
+    assert "500" in str(late.scenario)
+    assert get(make(store, "http:502")) == 502
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("lost", ["scenario-1", "generation"])
+def test_a_later_worker_never_begins_at_zero(store, tmp_path, lost, now):
+    """Whatever file of the store is gone: the later one waits until all is there."""
+    one = make(store)
+    assert [get(one) for _ in range(2)] == [503, 503]
+    (store / "scenario-1").rename(tmp_path / "scenario-1")
+    (store / lost).rename(tmp_path / lost) if lost == "generation" else None
+    late = make(store)
+    assert get(late) == 200
+    assert get(one) == 200
+    (tmp_path / "scenario-1").rename(store / "scenario-1")
+    if lost == "generation":
+        (tmp_path / lost).replace(store / lost)
+    now[0] += 60
+    assert [get(each) for each in (late, one)] == [200, 200]
+    assert late.counts()["rule-1"]["injected"] == 2
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_later_worker_finds_another_directory(store, place, now):
+    """One that was made in the place of the first; what that had is told by what stands beside it."""
+    assert [get(make(store)) for _ in range(2)] == [503, 503]
+    store.rename(f"{store}-away")
+    late = make(store)
+    assert not store.exists(), "nothing is in the way of what was moved away"
+    assert get(late) == 200
+    Path(f"{store}-away").rename(store)
+    now[0] += 60
+    assert [get(late) for _ in range(2)] == [200, 200]
+    assert late.counts()["rule-1"]["injected"] == 2
+    [note] = place.iterdir()
+    note.write_text("another")
+    assert get(make(store)) == 200, "it is not the one of that server"
+    assert get(make(f"{store}?replace", "http:500")) == 500, "who replaces begins anew"
+
+
+@pytest.mark.usefixtures("worker")
+def test_no_place_for_a_note(store, place):
+    """Then a directory that was made anew is taken for the first one."""
+    place.write_text("a file of somebody")
+    assert [get(make(store)) for _ in range(3)] == [503, 503, 200]

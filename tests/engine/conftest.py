@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-from itertools import count
 from math import erfc, exp, lgamma, log, sqrt
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.engine.actions import Pass
-from faultinject.engine.request import WSGIRequest
+from faultinject import Injector, WSGIFaultMiddleware, vendors
+from faultinject.engine import candidates, decide, reads
+from faultinject.engine import view as see
 
 
 def environ_of(target, *, host="", body=b"", headers=(), **more):
@@ -40,22 +39,58 @@ def view_of(method, url, headers=()):
     """What a server makes of a request that an SDK would send."""
     parts = urlsplit(url)
     path = parts.path or "/"
-    return WSGIRequest(
-        {
-            "REQUEST_METHOD": method,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-            "RAW_URI": path,
-            "QUERY_STRING": parts.query,
-            "HTTP_HOST": parts.netloc.rpartition("@")[2],
-            **{
-                f"HTTP_{name.upper().replace('-', '_')}": value.decode()
-                if isinstance(value, bytes)
-                else str(value)
-                for name, value in dict(headers).items()
-            },
-        }
-    )
+    return {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "RAW_URI": path,
+        "QUERY_STRING": parts.query,
+        "HTTP_HOST": parts.netloc.rpartition("@")[2],
+        **{
+            f"HTTP_{name.upper().replace('-', '_')}": value.decode()
+            if isinstance(value, bytes)
+            else str(value)
+            for name, value in dict(headers).items()
+        },
+    }
+
+
+class Reading:
+    """How requests are read as a vendor's: asked for nothing but what the journal then says."""
+
+    def __init__(self, vendor=None, endpoints=()):
+        self.vendor, self.endpoints = vendor, endpoints
+        vendor = f",vendor={vendor}" if vendor else ""
+        self.injector = Injector(
+            f"http:503,path=/never/asked/for{vendor}",
+            environ={"FAULTINJECT_ENDPOINT": " ".join(endpoints)},
+            store="memory:",
+            record_all=True,
+        )
+        self.app = WSGIFaultMiddleware(answer, injector=self.injector)
+
+    def outcome(self, environ):
+        result = self.app(dict(environ), lambda status, headers, exc_info=None: None)
+        b"".join(result)
+        getattr(result, "close", lambda: None)()
+        [found] = self.injector.journal.outcomes
+        self.injector.journal.clear()
+        return found
+
+    def operation(self, environ):
+        return self.outcome(environ).operation
+
+    def read_address(self, environ):
+        outcome = self.outcome(environ)
+        return outcome.bucket, outcome.key
+
+    def live(self, environ):
+        """What is read of the request itself, whose query the journal may not show."""
+        return reads(self.vendor and vendors.get(self.vendor), see(environ), self.endpoints)
+
+    def identify(self, environ):
+        """What tells it from other requests, letter for letter and with placeholders."""
+        return self.live(environ)[-2:]
 
 
 class Site:
@@ -74,10 +109,6 @@ class Site:
         self.app(environ_of(target, **more), lambda status, headers, exc_info=None: got.append(dict(headers)))
         return got[0].get("x-faultinject")
 
-    def request(self, target="PUT /photos/cat.jpg", **more):
-        """The view of a request."""
-        return WSGIRequest(environ_of(target, **more))
-
     def meet(self, target="PUT /photos/cat.jpg", **more):
         """As a client in the same process meets it: the body, or None where the connection broke."""
         try:
@@ -95,15 +126,12 @@ class Site:
         return [self.ask(each) for each in targets]
 
     def decide(self, target="PUT /photos/cat.jpg", **more):
-        """The action itself: nothing is sent and nothing waited for."""
-        plan = self.injector.own_plan
-        environ = environ_of(target, **more)
-        request = WSGIRequest(environ)
-        find = plan.environ.get(request.method, plan.environ_default)
-        action = plan.decide(request, find(environ))
-        if getattr(action, "entry", None) is not None and not isinstance(action, Pass):
-            plan.services.finish()
-        return action
+        """What is decided: nothing is sent and nothing waited for."""
+        return decide(self.injector.own_plan, environ_of(target, **more))
+
+    def candidates(self, place):
+        """The numbers of the rules that are asked about a request."""
+        return candidates(self.injector.own_plan, place)
 
     @property
     def counts(self):
@@ -125,15 +153,9 @@ def site():
     return Site
 
 
-@pytest.fixture(autouse=True)
-def numbered_from_0(monkeypatch):
-    """Ids depend on the number of a request in its process: here the same, whatever tests ran before."""
-    monkeypatch.setattr("faultinject.engine.plan._seq", count())
-
-
 @pytest.fixture(scope="session")
 def view():
-    """Make a request view of a method, a URL and headers."""
+    """Make an environ of a method, a URL and headers."""
     return view_of
 
 

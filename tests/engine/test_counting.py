@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faultinject import Injector, Scenario
-from faultinject.counts.memory import MemoryCounts
-from faultinject.engine.counting import Take
+from faultinject import Scenario
 
 ONE, TWO, THREE = "rule-1", "rule-2", "rule-3"
 
@@ -465,36 +463,3 @@ def test_any_triggers_do_what_the_contract_says(site, rules, requests):
             if expected is None and found is not None and found[1] and rule.take(found[0]):
                 expected = rule.name
         assert made.ask(request) == expected
-
-
-@pytest.mark.parametrize(
-    ("rules", "asks"),
-    [
-        ("http:503", False),
-        ("http:503,probability=0", False),
-        ("http:503,times=0", False),
-        ("http:503,times=2", True),
-        ("http:503,probability=0.5", True),
-        ("http:503,skip=1", True),
-        ("http:503,above=1/s", True),
-        ("http:503,times=2,path=elsewhere/", False),
-        ("http:503,times=2,begin=1h", False),
-        ("http:503 http:429,times=2", True),
-    ],
-)
-def test_which_requests_ask_a_server_for_a_count(site, rules, asks):
-    """Where counts are on one: those of a rule of which something depends on a number. In memory nobody is asked."""
-    made = site(rules)
-    plan = made.injector.own_plan
-    assert plan.asks(made.request(), range(len(plan.rules))) is asks
-    assert plan.waits is False
-
-
-def test_counts_on_a_server_say_so():
-    """By an attribute; a take says whether somebody waits until it is given back."""
-
-    class Served(MemoryCounts):
-        waits = True
-
-    assert Injector("http:503", environ={}, counts=Served).own_plan.waits is True
-    assert [Take(0, "", 1).beside, Take(0, "", 1, beside=True).beside] == [False, True]

@@ -1,63 +1,54 @@
 """Places for faults under way: a bound that is exact under threads, and costs nothing before it is reached."""
 
+from __future__ import annotations
+
 import sys
-import threading
-import tracemalloc
 
 import pytest
 
-from faultinject.engine.services import Services
-
-
-def services(most):
-    return Services(
-        journal=print, clock=float, monotonic=float, failed=print, expired=print, most_active=most
-    )
-
 
 @pytest.mark.parametrize("most", [0, 1, 3])
-def test_as_many_as_there_are_places(most):
+def test_as_many_as_there_are_places(site, most):
     """And again when they are given back."""
-    made = services(most)
+    deep = []
+
+    def app(environ, start_response):
+        if len(deep) < most + 1:
+            deep.append(None)
+            made.meet()
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    made = site("http:503,when=after", app=app, FAULTINJECT_MAX_ACTIVE=str(most))
     for _ in range(3):
-        assert [made.begin() for _ in range(most + 2)] == [True] * most + [False] * 2
-        assert made.active == most
-        for _ in range(most):
-            made.finish()
-        assert made.active == 0
+        deep.clear()
+        made.meet()
+    did = [each.did for each in made.outcomes]
+    assert (did.count("answered"), did.count("refused")) == (3 * most, 6)
 
 
-def test_places_cost_nothing():
-    """It is a counter: a million places that nobody takes are no memory."""
-    tracemalloc.start()
-    kept = services(1_000_000)
-    used = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert kept.active == 0
-    assert used < 10_000
-
-
-def test_threads_take_no_more_than_there_are():
+def test_threads_take_no_more_than_there_are(site, in_threads):
     """And each place that is free is given."""
-    made = services(5)
-    under_way = []
-    most = []
+    under_way, most = [], []
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Length", "1")])
+        return [b"x"]
+
+    def entered(environ, start_response):
+        under_way.append(None)
+        most.append(len(under_way))
+        under_way.pop()
+        return app(environ, start_response)
+
+    made = site("latency,delay=0s,skip=0", app=entered, FAULTINJECT_MAX_ACTIVE="5")
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
-
-    def work():
-        for _ in range(2_000):
-            if made.begin():
-                under_way.append(None)
-                most.append(len(under_way))
-                under_way.pop()
-                made.finish()
-
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    sys.setswitchinterval(before)
-    assert 1 <= max(most) <= 5
-    assert [made.begin() for _ in range(7)] == [True] * 5 + [False] * 2
+    try:
+        in_threads(8, lambda _: [made.meet() for _ in range(100)])
+    finally:
+        sys.setswitchinterval(before)
+    did = [each.did for each in made.outcomes]
+    assert did.count("refused") + did.count("delayed") == 800
+    made.meet()
+    assert made.outcomes[-1].did == "delayed"

@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, make_asgi_app, make_w
 from prometheus_client.multiprocess import MultiProcessCollector
 
 import faultinject
-from faultinject.telemetry import prometheus
+from faultinject.telemetry.prometheus import collect
 
 
 def registry():
@@ -33,4 +33,4 @@ async def asgi_app(scope, receive, send):
 
 wsgi = faultinject.install(app)
 asgi = faultinject.install(asgi_app)
-prometheus.collect()
+collect()

@@ -3,8 +3,8 @@
 import served
 
 import faultinject
-from faultinject.counts import redis_link
+from faultinject.counts import waiting
 
-redis_link.PATIENCE = 10.0
+waiting.answer = 10.0
 wsgi = faultinject.install(served.wsgi)
 asgi = faultinject.install(served.asgi)

@@ -54,7 +54,7 @@ if __name__ == "__main__":
         ):
             import_module(each)
         import_module(place.partition(":")[0])
-        from faultinject.adapters.import_hooks import hook
+        from faultinject.hooks import begin
 
-        hook()
+        begin()
     main(name, int(port), place)

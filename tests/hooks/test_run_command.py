@@ -4,40 +4,34 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import venv
-import wsgiref
 import zipfile
 from pathlib import Path
 
+import msgspec
 import pytest
+import wrapt
 
 import faultinject
-from faultinject import hooks
-from faultinject.adapters.import_hooks import SERVERS
-from faultinject.adapters.patch import BRIDGES, PLACES
-from faultinject.hooks.watching import MODULES, Watch
-from faultinject.injector.session_sync import import_hooks
-from faultinject.rules.production import production_reason
 
 RULE = "cos:SlowDown,times=3"
 PAST = "2020-01-01T00:00:00Z"
-FOLDER = Path(hooks.__file__).parent
+FOLDER = Path(faultinject.__file__).with_name("hooks")
 SERVES = "import wsgiref.simple_server; "
+REACHED = "['faultinject', 'wrapt']\n"
 LOADED = f"{SERVES}import sys; print(sorted({{each.partition('.')[0] for each in sys.modules}} & {{'faultinject', 'wrapt'}}))"
 
 
 @pytest.fixture
 def environ(tmp_path):
     """The environment without a word to faultinject, and a place for private directories."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("FAULTINJECT_") and not production_reason({name: value})
-    }
+    ours = re.compile(r"FAULTINJECT_|K8S_|DJANGO_|DD_|OTEL_|.*(ENV|STAGE)")
+    kept = {name: value for name, value in os.environ.items() if not ours.match(name)}
     return kept | {"TMPDIR": str(tmp_path)}
 
 
@@ -77,7 +71,7 @@ def python(environ):
     return call
 
 
-ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": RULE}
+ON = {"FAULTINJECT_RUN": "1", "FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": RULE}
 
 
 def test_the_exit_code_is_the_commands_own(run):
@@ -242,7 +236,7 @@ def test_production_that_is_allowed(run):
 
 @pytest.mark.parametrize("store", [{}, {"FAULTINJECT_STORE": "memory:"}])
 def test_a_journal(run, tmp_path, store):
-    """`--journal` stands above the variable, and means the directory in which `run` was started."""
+    """`--journal` overrides the variable, and means the directory in which `run` was started."""
     text = """
 import os
 os.chdir("/")
@@ -306,7 +300,7 @@ def test_rules_of_the_environment_and_of_a_file(run, tmp_path):
         "FAULTINJECT_SEED": "e",
     }
     code, out, error = run(*says, given=(), **variables)
-    assert (code, out) == (0, "['FAULTINJECT_SESSION']\n")
+    assert (code, out) == (0, "['FAULTINJECT_RUN', 'FAULTINJECT_SESSION']\n")
     assert error == "faultinject is on: seed e, rules http:500 http:501,name=more\n"
     file = tmp_path / "rules.toml"
     file.write_text('seed = "f"\n[[rules]]\nfault = "http:502"\n')
@@ -358,27 +352,91 @@ def test_processes_of_processes_are_reached(run):
     assert (code, out) == (0, "['faultinject', 'wrapt']\n")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("option", ["-S", "-I", "-E"])
-def test_pythons_that_are_not_reached(run, option):
-    """Those that look at no environment, or load no site."""
-    code, out, _ = run("--", sys.executable, option, "-c", LOADED)
+@pytest.mark.parametrize("options", ["-I", "-Es"])
+def test_pythons_that_look_at_no_environment(run, options):
+    """The path file is found without PYTHONPATH."""
+    assert run("--", sys.executable, options, "-c", LOADED)[:2] == (0, REACHED)
+
+
+@pytest.mark.parametrize("options", [["-S"], ["-W", "ignore", "-uIS"], ["-Xutf8", "-S"]])
+def test_a_python_without_site(run, options):
+    """It is told before anything runs; `--strict` refuses it."""
+    command = ("--", sys.executable, *options, "-c", LOADED)
+    code, out, error = run(*command)
     assert (code, out) == (0, "[]\n")
+    says = f"faultinject: nothing is injected in {sys.executable}: {sys.executable} "
+    assert error.startswith(says)
+    assert error.splitlines()[0].endswith(" -S loads nothing of faultinject; start it without -S")
+    assert run(*command, given=("-r", RULE, "--strict"))[:2] == (2, "")
+
+
+HIDING = """
+import os, sys, wsgiref.simple_server
+here = os.path.dirname(__file__)
+os.environ["PYTHONPATH"] = os.pathsep.join([here, os.environ["PYTHONPATH"]])
+"""
+LAUNCHER = """
+import os, sys
+path = [HERE, *filter(None, [os.environ.get("PYTHONPATH")])]
+os.environ["PYTHONPATH"] = os.pathsep.join(path)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+SPAWNS = """
+import multiprocessing, sys
+def hooked():
+    both = "faultinject.adapters.import_hooks" in sys.modules and hasattr(sys.modules["sitecustomize"], "here")
+    print(both, flush=True)
+if __name__ == "__main__":
+    hooked()
+    for method in ("fork", "spawn"):
+        child = multiprocessing.get_context(method).Process(target=hooked)
+        child.start()
+        child.join()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_sitecustomize_of_another_tool_hides_nothing(run, tmp_path, inside):
+    """A launcher puts one first on PYTHONPATH, below `run` or above it: processes that are forked and spawned have both."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "sitecustomize.py").write_text(HIDING)
+    (tmp_path / "launcher.py").write_text(LAUNCHER.replace("HERE", repr(str(tmp_path / "theirs"))))
+    (tmp_path / "spawns.py").write_text(SPAWNS)
+    launcher = (sys.executable, str(tmp_path / "launcher.py"))
+    program = (sys.executable, str(tmp_path / "spawns.py"))
+    if inside:
+        code, out, error = run("--", *launcher, *program, given=("-r", RULE, "--strict"))
+    else:
+        again = (sys.executable, "-m", "faultinject", "run", "--strict", "-r", RULE, "--")
+        code, out, error = run("--", *launcher, *again, *program, given=())
+    assert (code, out.split()) == (0, ["True"] * 3), error
 
 
 @pytest.mark.parametrize(
     "variables",
     [
         {},
-        {"FAULTINJECT_RULES": RULE},
-        {"FAULTINJECT_ENABLED": ""},
+        {"FAULTINJECT_RULES": RULE, "FAULTINJECT_ENABLED": "1"},
+        {"FAULTINJECT_RUN": "", "FAULTINJECT_SESSION": ""},
+    ],
+)
+def test_nothing_is_imported_when_off(python, variables):
+    """The path file and the hooks' folder cost a look at two variables."""
+    assert python("-c", LOADED, **variables) == (0, "[]\n", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "variables",
+    [
         *[ON | {"FAULTINJECT_ENABLED": each} for each in ("0", "False", " no ", "OFF")],
         {"FAULTINJECT_ENABLED": "0", "FAULTINJECT_SESSION": "/nowhere"},
     ],
 )
-def test_nothing_is_imported_when_off(python, variables):
-    """The hooks' folder alone costs a look at two variables."""
-    assert python("-c", LOADED, **variables) == (0, "[]\n", "")
+def test_nothing_is_watched_when_switched_off(python, variables):
+    """Below `run` a child may have the switch."""
+    assert python("-c", LOADED, **variables) == (0, "['faultinject']\n", "")
 
 
 @pytest.mark.slow
@@ -407,30 +465,57 @@ def test_an_error_of_the_one_behind_is_its_own(python, tmp_path):
     assert "no_such_module" in error
 
 
-def test_a_python_without_the_package(environ, tmp_path):
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """A Python without the package."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, with_pip=False, symlinks=True)
+    return str(folder / "bin" / "python")
+
+
+NOT_HERE = "faultinject: nothing is injected in this Python: No module named 'faultinject'\n"
+
+
+def test_a_python_without_the_package(python, bare):
     """One line on standard error, and it runs on."""
-    venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
-    found = subprocess.run(
-        [str(tmp_path / "bare" / "bin" / "python"), "-c", "print('ran')"],
-        env=environ | {"PYTHONPATH": str(FOLDER)} | ON,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    says = "faultinject: nothing is injected in this Python: No module named 'faultinject'\n"
-    assert (found.returncode, found.stdout, found.stderr) == (0, "ran\n", says)
+    assert python("-c", f"{SERVES}print('ran')", executable=bare, **ON) == (0, "ran\n", NOT_HERE)
+
+
+@pytest.mark.slow
+def test_a_strict_python_without_the_package(python, bare):
+    """It ends as it is about to serve, with 2, and runs on where it serves nothing."""
+    strict = ON | {"FAULTINJECT_RUN": "strict"}
+    serves, other = f"{SERVES}print('ran')", "import sys; print('watching' in sys.modules)"
+    ends = "faultinject: --strict ends it, as it is about to serve\n"
+    assert python("-c", serves, executable=bare, **strict) == (2, "", NOT_HERE + ends)
+    assert python("-c", other, executable=bare, **strict) == (0, "False\n", NOT_HERE)
+
+
+@pytest.mark.slow
+def test_a_package_that_no_path_file_came_with(python, bare):
+    """Where it is only on PYTHONPATH the `sitecustomize` is the way in."""
+    places = [Path(faultinject.__file__).parents[1], Path(wrapt.__file__).parents[1]]
+    assert python("-c", LOADED, executable=bare, path=places, **ON)[:2] == (0, REACHED)
 
 
 @pytest.mark.slow
 def test_wrong_variables_do_not_stop_a_python(python):
     """It may be any: it says why nothing is injected as soon as it may serve, and runs on."""
     serve = f"{SERVES}print('ran')"
-    code, out, error = python("-c", serve, FAULTINJECT_ENABLED="1", FAULTINJECT_RULES="cos:Slowdown")
+    code, out, error = python("-c", serve, **ON | {"FAULTINJECT_RULES": "cos:Slowdown"})
     assert (code, out) == (0, "ran\n")
     assert error.startswith("faultinject: nothing is injected in this Python: FAULTINJECT_RULES: ")
     code, out, error = python("-c", serve, FAULTINJECT_SESSION="/nowhere")
     assert (code, out) == (0, "ran\n")
     assert error.startswith("faultinject: nothing is injected in this Python: FAULTINJECT_SESSION: ")
+
+
+def test_wrong_variables_end_a_strict_python(python):
+    """It would serve without faults."""
+    wrong = {"FAULTINJECT_RUN": "strict", "FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "cos:Slowdown"}
+    code, out, error = python("-c", f"{SERVES}print('ran')", **wrong)
+    assert (code, out) == (2, "")
+    assert error.startswith("faultinject: nothing is injected in this Python: FAULTINJECT_RULES: ")
 
 
 def test_a_python_that_serves_nothing_loads_next_to_nothing(python):
@@ -442,65 +527,61 @@ def test_a_python_that_serves_nothing_loads_next_to_nothing(python):
     )
 
 
-def test_every_module_with_hooks_is_watched():
-    """None is imported without the hooks being there."""
-    assert set(MODULES) == {*PLACES, *SERVERS, *BRIDGES}
-
-
-def test_one_that_was_imported_before_the_hooks(monkeypatch):
-    """By a path file, for example: they come at once."""
-    called = []
-    monkeypatch.setitem(sys.modules, "flask.app", sys)
-    Watch(lambda: called.append(1)).begin()
-    assert called == [1]
-
-
-def test_the_first_of_them_calls_once(monkeypatch):
-    """Before it is found, by finders that the call has put in as well; other modules call nothing."""
-    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
-    monkeypatch.setattr(sys, "modules", {n: each for n, each in sys.modules.items() if n not in MODULES})
-    asked, called = [], []
-
-    class Finder:
-        def find_spec(self, name, path=None, target=None):
-            asked.append(name)
-
-    watch = Watch(lambda: called.append(watch.find_spec("flask.app")) or sys.meta_path.insert(0, Finder()))
-    sys.meta_path.append(object())  # very old finders have no `find_spec`
-    watch.begin()
-    assert sys.meta_path[0] is watch
-    assert watch.find_spec("json") is None
-    for _ in range(2):  # another thread may have asked for the same
-        assert watch.find_spec("wsgiref.simple_server", wsgiref.__path__).name == "wsgiref.simple_server"
-    assert (called, asked) == ([None], ["wsgiref.simple_server"] * 2)
-    assert watch in sys.meta_path, "an import of another thread may be going through the list"
-
-
-def test_one_that_is_not_there():
-    """It is not found, as without us."""
-    watch = Watch(lambda: None)
-    assert watch.find_spec("waitress.server", []) is None
-
-
-def test_the_current_directory_stays_on_the_path(python, tmp_path, monkeypatch):
-    """As an empty element, which Python takes for it; an empty value is none."""
-    for given in (":other", "other:", "other::more", ":"):
-        assert import_hooks({"PYTHONPATH": given}) == {"PYTHONPATH": f"{FOLDER}:{given}"}
-    assert import_hooks({"PYTHONPATH": ""}) == {"PYTHONPATH": str(FOLDER)}
+def test_the_current_directory_stays_on_the_path(run, tmp_path, monkeypatch):
+    """As an empty element, which Python takes for it; `tests/cli/test_cli_run.py` has more of the path."""
     (tmp_path / "beside_it.py").write_text("print('found')")
     (tmp_path / "below").mkdir()
     program = tmp_path / "below" / "program.py"
     program.write_text("import beside_it")
     monkeypatch.chdir(tmp_path)
-    assert python(str(program), **import_hooks({"PYTHONPATH": ":nowhere"}))[:2] == (0, "found\n")
+    assert run("--", sys.executable, str(program), PYTHONPATH=":nowhere")[:2] == (0, "found\n")
 
 
-def test_the_hooks_folder_stays_first_and_once(tmp_path):
-    """What is on the path besides keeps its place."""
-    given = os.pathsep.join([str(tmp_path), str(FOLDER), "other"])
-    expected = os.pathsep.join([str(FOLDER), str(tmp_path), "other"])
-    assert import_hooks({"PYTHONPATH": given}) == {"PYTHONPATH": expected}
-    assert import_hooks({}) == {"PYTHONPATH": str(FOLDER)}
+BEGINS = """
+import sys
+
+class Old:
+    # As finders were: without `find_spec`.
+    def find_module(self, name, path=None):
+        return None
+
+sys.meta_path.append(Old())
+for each in sys.argv[1:]:
+    try:
+        __import__(each)
+    except ImportError as error:
+        print(error)
+    else:
+        if each == "faultinject.hooks":
+            sys.modules[each].begin()
+print("faultinject.adapters.import_hooks" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("modules", "said"),
+    [
+        # What was imported before the hooks, by a path file, for example: they come at once.
+        ("wsgiref.simple_server faultinject.hooks", "True\n"),
+        # The first that is imported behind them; others call nothing.
+        ("faultinject.hooks wsgiref.util wsgiref.simple_server", "True\n"),
+        ("faultinject.hooks wsgiref.util", "False\n"),
+        # One that is not there is not found, as without us.
+        ("faultinject.hooks waitress.server", "No module named 'waitress.server'\nTrue\n"),
+    ],
+)
+def test_hooks_come_with_what_may_serve(environ, tmp_path, modules, said):
+    """Before or behind them."""
+    (tmp_path / "waitress").mkdir()
+    (tmp_path / "waitress" / "__init__.py").touch()
+    found = subprocess.run(
+        [sys.executable, "-c", BEGINS, *modules.split()],
+        env=environ | {"FAULTINJECT_RULES": RULE, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (found.returncode, found.stdout) == (0, said), found.stderr
 
 
 @pytest.mark.slow
@@ -511,12 +592,14 @@ def test_a_later_run_clears_up_behind_an_earlier_one(run, tmp_path):
     assert len([*tmp_path.glob("faultinject-*/*")]) == 1
 
 
-def test_no_path_file_in_the_wheel(tmp_path):
-    """Nothing that every Python of an environment would run."""
+@pytest.mark.parametrize("kind", ["wheel", "editable"])
+def test_what_is_installed_has_one_path_file(environ, tmp_path, kind):
+    """It stands beside the package, and a Python that finds it there is reached."""
     root = Path(faultinject.__file__).parents[1]
     if not (root / "pyproject.toml").exists():
         pytest.skip("not run from the sources")
     pytest.importorskip("hatchling")
+    pytest.importorskip("editables")
     source = tmp_path / "source"
     source.mkdir()
     for each in ("pyproject.toml", "README.md", "LICENSE"):
@@ -525,7 +608,7 @@ def test_no_path_file_in_the_wheel(tmp_path):
         root / "faultinject", source / "faultinject", ignore=shutil.ignore_patterns("__pycache__")
     )
     built = subprocess.run(
-        [sys.executable, "-c", f"import hatchling.build as b; print(b.build_wheel({str(tmp_path)!r}))"],
+        [sys.executable, "-c", f"import hatchling.build as b; print(b.build_{kind}({str(tmp_path)!r}))"],
         cwd=source,
         capture_output=True,
         text=True,
@@ -533,9 +616,16 @@ def test_no_path_file_in_the_wheel(tmp_path):
     )
     assert built.returncode == 0, built.stderr
     with zipfile.ZipFile(tmp_path / built.stdout.split()[-1]) as wheel:
-        names = wheel.namelist()
-    assert [each for each in names if each.endswith(".pth")] == []
-    assert "faultinject/hooks/sitecustomize.py" in names
-    assert [each for each in names if each.endswith("sitecustomize.py")] == [
-        "faultinject/hooks/sitecustomize.py"
-    ]
+        wheel.extractall(tmp_path / "site")
+    names = [each.name for each in (tmp_path / "site").glob("*.pth")]
+    assert [each for each in names if not each.startswith("_editable")] == ["faultinject.pth"]
+    rest = [Path(each.__file__).parents[1] for each in (wrapt, msgspec)]
+    look = f"import site; site.addsitedir({str(tmp_path / 'site')!r}); {LOADED}"
+    found = subprocess.run(
+        [sys.executable, "-S", "-c", look],
+        env=environ | ON | {"PYTHONPATH": os.pathsep.join(map(str, rest))},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (found.returncode, found.stdout) == (0, REACHED), found.stderr

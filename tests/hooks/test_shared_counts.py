@@ -88,7 +88,7 @@ def test_a_worker_is_killed(start):
     def get(number):
         if number in (100, 200, 300):
             with one_at_a_time:
-                killed.append(server.process_number())
+                killed.append(server.answering_process())
                 os.kill(killed[-1], signal.SIGKILL)
         return server.get("/photos/cat")
 

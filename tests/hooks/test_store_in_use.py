@@ -6,14 +6,14 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-
-from faultinject.counts.directory import StoreDirectory
 
 from .launch import GUNICORN, Way
 
@@ -78,7 +78,9 @@ def made_anew(place):
 
 def made_anew_by_another_process(place):
     shutil.rmtree(place)
-    StoreDirectory(str(place)).publish({"by": 1, "scenario": '["http:503"]', "seed": "x"}, rules=1)
+    text = f"import faultinject; faultinject.Injector(['http:503'], seed='x', store='file:{place}', environ={{}})"
+    subprocess.run([sys.executable, "-c", text], check=True)
+    assert (place / "scenario-1").exists()
 
 
 def moved(place):
@@ -123,8 +125,9 @@ def test_never_more_than_there_are(start_all, place, loss):
     assert given <= TIMES
     assert server.process.poll() is None
     away = re.findall("nothing is injected while the store is unavailable: (.*)", server.log)
-    # Each worker says it once; of a file that only later workers need, those that have it open need not know.
-    assert len(away) <= 5, server.log
+    # Each worker says it once for each time that it loses the store: the one that comes later makes a lock that was
+    # removed anew. Of a file that only later workers need, those that have it open need not know.
+    assert len(away) <= 5 + server.log.count("the store is available again"), server.log
     if given < TIMES:
         assert away or "cannot be read" in server.log, server.log
     assert "Traceback" not in server.log

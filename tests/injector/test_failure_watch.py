@@ -6,36 +6,56 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 from textwrap import dedent
+from types import SimpleNamespace
 
 import pytest
 
-from faultinject import Injector, Scenario
-from faultinject.injector.failure_watch import BUCKETS, FailureWatch
+from faultinject import Injector, Scenario, WSGIFaultMiddleware
+from tests.virtual_time import Time
 
 BOUND = "5xx>50%/1h,min=4"
 
 
-class Watched:
-    """A watch, a clock that stands until it is moved, and what was told."""
+def answer(injector, status=500, meanwhile=lambda: None):
+    """The app answers one request, and breaks off behind that where the status is None."""
 
-    def __init__(self, text):
-        self.now = 1000.0
-        self.told = []
-        self.watch = FailureWatch(text, lambda: self.now, self.told.append)
+    def app(environ, start_response):
+        meanwhile()
+        start_response(f"{status or 200} Status", [])
+        yield b"app"
+        if status is None:
+            raise ZeroDivisionError
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
+    with suppress(ZeroDivisionError):
+        list(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None))
+
+
+class Watched:
+    """An app whose failures are watched, in given time."""
+
+    def __init__(self, text, **environ):
+        self.time = Time()
+        self.time.now = 1000
+        scenario = Scenario("http:418,path=none/", abort=text)
+        self.injector = Injector(scenario, environ=environ, waits=self.time)
 
     def answers(self, good=0, bad=0):
-        for failed in [False] * good + [True] * bad:
-            self.watch.note(failed=failed)
-        return self.told
+        """Why it was switched off, if it was."""
+        for status in [200] * good + [500] * bad:
+            answer(self.injector, status)
+        return self.injector.disarmed
 
 
 def test_a_few_requests_say_nothing():
     """Below the least number no share does: 1 of 3 is no reason, 19 of 19 neither."""
     watched = Watched("5xx>5%/1m")
-    assert watched.answers(2, 1) == []
-    assert watched.answers(bad=16) == []
-    assert watched.answers(bad=1) == ["5xx>5%/1m: 18 of 20 requests (90 %) failed by themselves within 1 m"]
+    assert watched.answers(2, 1) == ""
+    assert watched.answers(bad=16) == ""
+    assert watched.answers(bad=1) == "5xx>5%/1m: 18 of 20 requests (90 %) failed by themselves within 1 m"
 
 
 @pytest.mark.parametrize(
@@ -49,97 +69,108 @@ def test_more_than_the_share(good, bad, tells):
 def test_no_failure_at_all():
     """A share of 0 is passed by the first failure among enough answers."""
     watched = Watched("5xx>0%/1m,min=3")
-    assert watched.answers(5) == []
-    assert watched.answers(bad=1) == [
-        "5xx>0%/1m,min=3: 1 of 6 requests (16.7 %) failed by themselves within 1 m"
-    ]
+    assert watched.answers(5) == ""
+    assert (
+        watched.answers(bad=1) == "5xx>0%/1m,min=3: 1 of 6 requests (16.7 %) failed by themselves within 1 m"
+    )
 
 
 def test_it_is_told_once():
-    """Until it is reset; then everything is counted anew."""
+    """Until it is switched on again; then everything is counted anew."""
     watched = Watched("5xx>5%/10s,min=2")
-    assert len(watched.answers(bad=5)) == 1
-    watched.watch.reset()
-    assert len(watched.answers(bad=1)) == 1
-    assert watched.answers(bad=1)[1:] == [
-        "5xx>5%/10s,min=2: 2 of 2 requests (100 %) failed by themselves within 10 s"
-    ]
+    assert watched.answers(bad=5) != ""
+    watched.injector.enable()
+    assert watched.answers(bad=1) == ""
+    assert watched.answers(bad=1).startswith("5xx>5%/10s,min=2: 2 of 2 requests (100 %)")
 
 
 def test_what_leaves_the_window():
     """Failures of longer ago count no more, nor do the answers beside them."""
     watched = Watched("5xx>50%/20s,min=4")
     watched.answers(bad=3)
-    watched.now += 19
-    assert watched.answers(good=1) == []
-    watched.now += 1.5
-    assert watched.answers(bad=2) == []
-    watched.now += 1
-    assert watched.answers(bad=2, good=0)[-1:] == [
+    watched.time.now += 19
+    assert watched.answers(good=1) == ""
+    watched.time.now += 1.5
+    assert watched.answers(bad=2) == ""
+    watched.time.now += 1
+    assert watched.answers(bad=2) == (
         "5xx>50%/20s,min=4: 3 of 4 requests (75 %) failed by themselves within 20 s"
-    ]
+    )
 
 
 def test_a_long_silence():
-    """Whatever the clock has passed, nothing old is left, and no more is kept than the buckets."""
+    """Whatever the clock has passed, nothing old is left."""
     watched = Watched("5xx>5%/20s,min=2")
     watched.answers(good=1)
-    watched.now += 1e9
-    assert watched.answers(bad=1) == []
-    assert len(watched.watch._answers) == len(watched.watch._failures) == BUCKETS == 20
+    watched.time.now += 1e9
+    assert watched.answers(bad=1) == ""
 
 
 def test_a_clock_that_stands_back():
     """Another thread's earlier look at it counts where the window is."""
-    watched = Watched("5xx>5%/20s,min=2")
-    watched.answers(bad=1)
-    watched.now -= 5
-    assert len(watched.answers(bad=1)) == 1
+    now = [1000.0]
+    waits = SimpleNamespace(monotonic=lambda: now[-1])
+    scenario = Scenario("http:418,path=none/", abort="5xx>5%/20s,min=2")
+    injector = Injector(scenario, environ={}, waits=waits)
+    answer(injector)
+    now.append(995.0)
+    answer(injector)
+    assert injector.disarmed != ""
 
 
 def test_late_failures():
     """An answer that breaks off was counted already: the failure is, the request not again."""
     watched = Watched("5xx>50%/20s,min=2")
-    watched.answers(good=2)
-    watched.watch.note_late()
-    assert watched.told == []
-    watched.watch.note_late()
-    assert watched.told == ["5xx>50%/20s,min=2: 2 of 2 requests (100 %) failed by themselves within 20 s"]
+    answer(watched.injector, None)
+    assert watched.injector.disarmed == ""
+    answer(watched.injector, None)
+    assert watched.injector.disarmed == (
+        "5xx>50%/20s,min=2: 2 of 2 requests (100 %) failed by themselves within 20 s"
+    )
 
 
-def test_one_watch_as_long_as_the_bound_is_the_same():
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda injector: injector.add("http:500,path=none/"), "5xx>5%/1m,min=2: 2 of 2"),
+        (
+            lambda injector: injector.use(Scenario("http:500,path=none/", abort="5xx>5%/1m,min=2")),
+            "5xx>5%/1m,min=2: 2 of 2",
+        ),
+        (lambda injector: injector.use(Scenario("http:500,path=none/", abort="5xx>6%/1m,min=2")), ""),
+        (lambda injector: injector.use("http:500,path=none/"), ""),
+    ],
+)
+def test_one_watch_as_long_as_the_bound_is_the_same(change, told):
     """Rules that are added, and a scenario of the same bound, go on with its window; another bound begins anew."""
-    injector = Injector(Scenario("http:503", abort="5xx>5%/1m"), environ={})
-    watch = injector.own_plan.watch
-    injector.add("http:500")
-    assert (injector.own_plan.watch, injector.scenario.abort) == (watch, "5xx>5%/1m")
-    injector.use(Scenario("http:500", abort="5xx>5%/1m"))
-    assert injector.own_plan.watch is watch
-    injector.use(Scenario("http:500", abort="5xx>6%/1m"))
-    assert injector.own_plan.watch.text == "5xx>6%/1m"
-    injector.use("http:500")
-    assert injector.own_plan.watch is None
+    watched = Watched("5xx>5%/1m,min=2")
+    watched.answers(bad=1)
+    change(watched.injector)
+    assert watched.answers(bad=1).startswith(told)
+    assert bool(watched.injector.disarmed) is bool(told)
 
 
 def test_a_hand_that_armed_while_nobody_looked(tmp_path):
     """A process that had no request between off and on begins its window anew, too."""
     one, other = (
-        Injector(Scenario("http:418", abort=BOUND), seed=1, store=f"file:{tmp_path}/store", environ={})
+        Injector(
+            Scenario("http:418,path=none/", abort=BOUND), seed=1, store=f"file:{tmp_path}/store", environ={}
+        )
         for _ in range(2)
     )
     for _ in range(3):
-        other.own_plan.watch.note(failed=True)
+        answer(other)
     one.disable()
     one.enable()
     other.catch_up()
-    other.own_plan.watch.note(failed=True)
+    answer(other)
     assert (other.enabled, other.disarmed) == (True, "")
     one.enable()
     other.catch_up()
     for _ in range(3):
-        other.own_plan.watch.note(failed=True)
+        answer(other)
     # Who enables what is on arms nothing anew. The others are told on a thread.
-    end = time.monotonic() + 20
+    end = time.monotonic() + 30
     while other.enabled:
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -149,12 +180,14 @@ def test_a_hand_that_armed_while_nobody_looked(tmp_path):
 def test_a_process_that_fails_and_ends_tells_the_others(tmp_path):
     """Apps that fail are often ended, and started anew: the others are told before."""
     store = f"file:{tmp_path}/store"
-    other = Injector(Scenario("http:418", abort=BOUND), seed=1, store=store, environ={})
+    other = Injector(Scenario("http:418,path=none/", abort=BOUND), seed=1, store=store, environ={})
     program = f"""
-        from faultinject import Injector, Scenario
-        injector = Injector(Scenario("http:418", abort={BOUND!r}), seed=1, store={store!r}, environ={{}})
+        import sys
+        sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+        from tests.injector.test_failure_watch import BOUND, Injector, Scenario, answer
+        injector = Injector(Scenario("http:418,path=none/", abort=BOUND), seed=1, store={store!r}, environ={{}})
         for _ in range(4):
-            injector.own_plan.watch.note(failed=True)
+            answer(injector)
     """
     subprocess.run([sys.executable, "-c", dedent(program)], check=True)
     other.catch_up()
@@ -167,10 +200,12 @@ def test_a_process_that_has_no_room_for_a_thread(tmp_path, monkeypatch):
     def refuse(_):
         raise RuntimeError("can't start new thread")
 
-    injector = Injector(Scenario("http:418", abort=BOUND), seed=1, store=f"file:{tmp_path}/store", environ={})
+    injector = Injector(
+        Scenario("http:418,path=none/", abort=BOUND), seed=1, store=f"file:{tmp_path}/store", environ={}
+    )
     monkeypatch.setattr(threading.Thread, "start", refuse)
     for _ in range(4):
-        injector.own_plan.watch.note(failed=True)
+        answer(injector)
     assert not injector.enabled
 
 
@@ -178,7 +213,9 @@ def test_a_process_that_has_no_room_for_a_thread(tmp_path, monkeypatch):
 def test_it_is_said_once(tmp_path, caplog, monkeypatch, first):
     """A process that is told, and one that finds it out while another tells it, has one line in the log."""
     one, other = (
-        Injector(Scenario("http:418", abort=BOUND), seed=1, store=f"file:{tmp_path}/store", environ={})
+        Injector(
+            Scenario("http:418,path=none/", abort=BOUND), seed=1, store=f"file:{tmp_path}/store", environ={}
+        )
         for _ in range(2)
     )
     threads = []
@@ -190,17 +227,23 @@ def test_it_is_said_once(tmp_path, caplog, monkeypatch, first):
 
     def fails(injector):
         for _ in range(4):
-            injector.own_plan.watch.note(failed=True)
+            answer(injector)
 
     fails(one)
+
+    def tell():
+        threads.pop(0).run()
+        assert not one.enabled
+        other.catch_up()
+        assert not other.enabled
+
     if first == "by itself":
         fails(other)
-    threads.pop(0).run()
-    assert not one.enabled
-    other.catch_up()
-    assert not other.enabled
-    if first == "told":
-        fails(other)
+        tell()
+    else:
+        for _ in range(3):
+            answer(other)
+        answer(other, meanwhile=tell)
     for each in threads:
         each.run()
     said = [each.getMessage().partition(": ")[0] for each in caplog.records]
@@ -217,7 +260,7 @@ def test_it_is_said_once(tmp_path, caplog, monkeypatch, first):
 
 def test_the_variable_stands_above_every_scenario():
     """Whoever puts rules in force, its bound holds."""
-    injector = Injector(Scenario("http:503", abort="5xx>5%/1m"), environ={"FAULTINJECT_ABORT": "5xx>1%/1m"})
-    assert injector.own_plan.watch.text == "5xx>1%/1m"
-    injector.use("http:500")
-    assert injector.own_plan.watch.text == "5xx>1%/1m"
+    watched = Watched("5xx>50%/1m,min=2", FAULTINJECT_ABORT="5xx>1%/1m,min=3")
+    watched.injector.use("http:500,path=none/")
+    assert watched.answers(bad=2) == ""
+    assert watched.answers(bad=1).startswith("5xx>1%/1m,min=3: 3 of 3 requests")

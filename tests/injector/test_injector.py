@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import threading
+import time
 from pathlib import Path
-from weakref import WeakSet
 
 import pytest
 
 from faultinject import Injector, Rule, Scenario, WSGIFaultMiddleware
 from faultinject.exceptions import ConfigurationError
-from faultinject.injector import instances as registry
-from faultinject.journal import log
+from tests.injector.children import in_child
+from tests.pairs import pairs
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -229,8 +230,14 @@ def test_variables_apply_to_rules_in_code():
         make(FAULTINJECT_MAX_ACTIV="1")
 
 
-@pytest.mark.parametrize("value", ["production", "PROD", "Prod-eu", " prd ", "live", "Live"])
-@pytest.mark.parametrize("variable", STAGES)
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    pairs(
+        variable=STAGES,
+        value=["production", "PROD", "Prod-eu", " prd ", "live", "Live"],
+        alike={"variable": lambda variable: None},
+    ),
+)
 def test_production_guard(variable, value, caplog):
     """Nothing is injected, the app runs untouched, one ERROR says why and how to allow it."""
     injector = make(**{variable: value})
@@ -281,17 +288,17 @@ def test_kill_switch_is_silent_in_production(caplog):
     assert told(caplog) == []
 
 
-def test_expires_by_duration(monkeypatch):
-    """Counted from the start of the process, to the second."""
-    monkeypatch.setattr("faultinject.injector.injector._STARTED", 5000.0)
-    now = [5000.0]
-    injector = make(clock=lambda: now[0], FAULTINJECT_EXPIRES="10m")
+def test_expires_by_duration():
+    """Counted from the start of the process, which was not long ago."""
+    begun = time.time()
+    now = [begun]
+    injector = make(clock=lambda: now[0], FAULTINJECT_EXPIRES="1000h")
     assert get(injector) == 503
-    now[0] = 5599.9
+    now[0] = begun + 3_590_000.0
     assert get(injector) == 503
-    now[0] = 5600.0
+    now[0] = begun + 3_600_000.0
     assert get(injector) == 200
-    late = make(clock=lambda: now[0], FAULTINJECT_EXPIRES="10m")
+    late = make(clock=lambda: now[0], FAULTINJECT_EXPIRES="1000h")
     assert get(late) == 200
 
 
@@ -311,10 +318,9 @@ def test_expires_at_a_time():
 
 
 @pytest.fixture
-def unsaid(monkeypatch):
-    """What other tests of this process have said has not been said, and what they have injected was nothing."""
-    monkeypatch.setattr(log, "_expired", {})
-    monkeypatch.setattr(registry, "_all", WeakSet())
+def unsaid():
+    """The injectors of other tests are gone, and what they have injected with them; of each moment it is said once."""
+    gc.collect()
 
 
 def test_the_end_is_said(caplog, unsaid):
@@ -430,24 +436,6 @@ def test_wsgi_multiprocess_separates_at_the_first_request(caplog):
     assert told(caplog).count(APART) == 2
 
 
-def in_child(work):
-    """What `work()` returns in a forked child."""
-    import json
-
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.write(writing, json.dumps(work()).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as file:
-        data = file.read()
-    assert os.waitpid(pid, 0)[1] == 0
-    return json.loads(data)
-
-
 def test_a_fork_separates():
     """Forked workers draw independently of each other and of their parent, which goes on as it was."""
     injector = make("http:503,probability=0.5", seed="same", FAULTINJECT_STORE="memory:")
@@ -481,13 +469,24 @@ def test_preloaded_workers_are_independent_too(monkeypatch):
     assert runs[0] != runs[1]
 
 
-def test_a_fork_while_locks_are_held():
+def test_a_fork_while_another_thread_changes():
     """A thread of the parent that holds our locks does not exist in the child."""
-    from faultinject.injector import instances as registry
-
     injector, other = make("http:503"), make("http:500")
-    with registry.changes, injector._change:
-        assert in_child(lambda: [get(injector), get(other)]) == [503, 500]
+    goes_on = True
+
+    def change():
+        while goes_on:
+            other.add("http:404,path=never")
+            other.remove("rule-2")
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        for _ in range(5):
+            assert in_child(lambda: [get(injector), get(other)]) == [503, 500]
+    finally:
+        goes_on = False
+        thread.join()
 
 
 def test_what_has_expired_is_not_said_to_be_on(caplog):

@@ -7,8 +7,7 @@ import tempfile
 
 import pytest
 
-from faultinject import Injector
-from faultinject.adapters.wsgi import WSGIFaultMiddleware
+from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts import begun, guarded, redis_link, redis_store
 from faultinject.counts.redis_beside import Beside
 from faultinject.exceptions import StoreUnavailable
@@ -77,7 +76,7 @@ def test_who_has_counted_tells_what_was_in_force(redis, now, caplog):
     late = make(redis, seed="s")
     assert [get(late) for _ in range(3)] == [200] * 3
     assert (late.standing.generation, len(late.scenario.rules)) == (one.standing.generation, 2) == (2, 2)
-    assert len([each for each in caplog.messages if "put the rules in force anew" in each]) == 2
+    assert len([each for each in caplog.messages if "put the rules in force again" in each]) == 2
     late.reset()
     now[0] += 60
     assert [get((one, late)[number % 2]) for number in range(7)] == [503] * 5 + [200] * 2
@@ -99,7 +98,7 @@ def test_what_is_gone_is_told_after_an_outage(redis, now, caplog):
         "faultinject: nothing is injected while the store is unavailable: the store unix://"
     )
     assert gone.endswith(
-        f"the store {redis.url}: the counts are not there any more: put the rules in force anew"
+        f"the store {redis.url}: the counts are not there any more: put the rules in force again"
     )
     make(redis, seed="s").reset()
     now[0] += 60

@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from faultinject import Injector
-from faultinject.adapters.wsgi import WSGIFaultMiddleware
+from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts import begun, guarded
 from faultinject.counts.directory import StoreDirectory
 from faultinject.exceptions import ConfigurationError, StoreInUse, StoreUnavailable
@@ -109,7 +108,7 @@ def test_late_workers_that_come_at_once(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("now")
 def test_what_cannot_be_given_back(tmp_path):
     """A store that is away answers nothing at all."""
-    from faultinject.engine.counting import Take
+    from faultinject.counts import Take
 
     place = tmp_path / "store"
     make(place)

@@ -8,8 +8,6 @@ import sys
 
 import pytest
 
-from faultinject.counts.differing import difference
-
 pytestmark = pytest.mark.live
 RULES = "http:503,probability=0.5"
 SERVER = "import faultinject; injector = faultinject.Injector(); print('begun', flush=True); input()"
@@ -72,10 +70,3 @@ def test_other_rules_with_another_seed(start):
     """Are other rules."""
     assert start("one") == "begun"
     assert " is in use by other rules" in start("two", "http:500")
-
-
-def test_what_is_there_cannot_be_read():
-    """It is something else."""
-    own = {"scenario": "{}", "seed": "1"}
-    for theirs in ({}, {"scenario": "{", "seed": "2"}, {"scenario": "[]", "seed": "2"}, {"scenario": "{}"}):
-        assert difference(theirs, own, chosen=False) == "other rules"

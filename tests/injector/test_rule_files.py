@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import gc
 import os
 import pty
@@ -9,19 +11,23 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 from pathlib import Path
-from weakref import WeakSet
+from types import SimpleNamespace
 
 import pytest
 
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
-from faultinject.counts import begun, private
 from faultinject.exceptions import ConfigurationError, Conflict, MissingExtra, StoreUnavailable
-from faultinject.injector import file_watch, rule_file, server_note
-from faultinject.injector import instances as registry
+from tests.virtual_time import Time
 
-WITHIN = 20.0
+ROOT = str(Path(__file__).parents[2])
+WITHIN = 30.0
+NEXT = "the previous rules stay in force: "
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
 def app(environ, start_response):
@@ -47,18 +53,64 @@ def until(true):
         time.sleep(0.02)
 
 
+def apart(test):
+    """Run a test in a process of its own: what looks at files, and who heeds signals, is one for a process."""
+
+    @functools.wraps(test)
+    def run(*fixtures, **named):
+        child = os.fork()
+        if not child:
+            failed = 1
+            try:
+                test(*fixtures, **named)
+                failed = 0
+            except BaseException:
+                traceback.print_exc()
+                sys.stderr.flush()
+            finally:
+                os._exit(failed)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "see what it printed"
+
+    return run
+
+
+def look():
+    """Have all files looked at, as a signal does."""
+    os.kill(os.getpid(), signal.SIGHUP)
+    for each in threading.enumerate():
+        if each.name == "faultinject-reload":
+            each.join(WITHIN)
+
+
+def watches():
+    return [each for each in threading.enumerate() if each.name == "faultinject-watch"]
+
+
 @pytest.fixture(autouse=True)
-def apart(tmp_path, monkeypatch):
-    """No file, watch, handler or private directory of another test."""
-    monkeypatch.setattr(registry, "_all", WeakSet())
+def no_private_directory_of_another(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    for name, value in {"_files": WeakSet(), "_watch": None, "_heeded": False, "_previous": None}.items():
-        monkeypatch.setattr(file_watch, name, value)
-    before = signal.getsignal(signal.SIGHUP)
-    yield
-    signal.signal(signal.SIGHUP, before)
-    if file_watch._watch is not None:
-        file_watch._watch.end()
+
+
+@pytest.fixture(autouse=True)
+def make(monkeypatch):
+    """A maker of injectors that look when a signal comes, and not by themselves."""
+
+    def make(path, *, seed=None, **environ):
+        environ = {"FAULTINJECT_FILE": str(path), **environ}
+        injector = Injector(seed=seed, environ=environ, waits=Time())
+        injector.heed_file()
+        return injector
+
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    return make
+
+
+@pytest.fixture
+def watching(make, monkeypatch):
+    """One that looks by itself."""
+    monkeypatch.delitem(sys.modules, "watchfiles")
+    pytest.importorskip("watchfiles")
+    return make
 
 
 @pytest.fixture
@@ -80,24 +132,13 @@ def file(tmp_path):
     return write
 
 
-def make(path, *, seed=None, **environ):
-    """An injector that looks when it is told to."""
-    return Injector(seed=seed, environ={"FAULTINJECT_FILE": str(path), "FAULTINJECT_WATCH": "0", **environ})
-
-
-def watching(path, **environ):
-    """One that looks by itself."""
-    injector = make(path, FAULTINJECT_WATCH="", **environ)
-    injector.heed_file()
-    return injector
-
-
-def test_other_rules_take_effect(file, caplog):
+@apart
+def test_other_rules_take_effect(file, caplog, make):
     """As by `use()`: counts begin at zero; the log says so."""
     injector = make(file("http:503,times=2"))
     assert [get(injector) for _ in range(3)] == [503, 503, 200]
     path = file("http:500,times=1")
-    injector._file.look()
+    look()
     assert [get(injector) for _ in range(2)] == [500, 200]
     assert injector.counts() == {"rule-1": {"matched": 2, "injected": 1}}
     assert [each for each in caplog.messages if "changed" in each] == [
@@ -106,46 +147,49 @@ def test_other_rules_take_effect(file, caplog):
     assert caplog.messages[-1].endswith("rules http:500,times=1")
 
 
-def test_nothing_changes_by_a_touch_or_a_comment(file, caplog):
+@apart
+def test_nothing_changes_by_a_touch_or_a_comment(file, caplog, make):
     """The counts go on, also under rules that were put in force since by other means."""
     path = file("http:503,times=2")
     injector = make(path)
     assert get(injector) == 503
     path.touch()
-    injector._file.look(closely=False)
+    look()
     path.write_text(f"# a comment\n{path.read_text()}")
-    injector._file.look()
+    look()
     assert [get(injector) for _ in range(2)] == [503, 200]
     injector.use("http:418")
     path.write_text(f"# another\n{path.read_text()}")
-    injector._file.look()
+    look()
     assert get(injector) == 418
     assert not [each for each in caplog.messages if "changed" in each]
 
 
-def test_what_is_in_force_already_goes_on(file):
+@apart
+def test_what_is_in_force_already_goes_on(file, make):
     """Somebody else was faster."""
     injector = make(file("http:503,times=2"))
     injector.use("http:500,times=2")
     assert get(injector) == 500
     file("http:500,times=2")
-    injector._file.look()
+    look()
     assert [get(injector) for _ in range(2)] == [500, 200]
 
 
-def test_a_wrong_file_keeps_the_rules_and_says_why(file, caplog):
+@apart
+def test_a_wrong_file_keeps_the_rules_and_says_why(file, caplog, make):
     """Each mistake with its line and a caret below it; once, until the file is another one."""
     path = file("http:503")
     injector = make(path)
     path.write_text('seed = 1\n[[rules]]\nfault = "cos:SlowDwn"\nprobability = 1.5  # too much\n[[')
-    injector._file.look()
-    injector._file.look()
+    look()
+    look()
     assert get(injector) == 503
     [told] = [each for each in caplog.messages if "stay in force" in each]
     assert f"FAULTINJECT_FILE: {path}:5: " in told
     path.write_text('[[rules]]\nfault = "cos:SlowDwn"\nprobability = 1.5\n')
     caplog.clear()
-    injector._file.look()
+    look()
     [told] = caplog.messages
     assert told == (
         "faultinject: the file of rules has changed, the previous rules stay in force: "
@@ -159,23 +203,24 @@ def test_a_wrong_file_keeps_the_rules_and_says_why(file, caplog):
     )
     path.unlink()
     caplog.clear()
-    injector._file.look(closely=False)
+    look()
     assert caplog.messages == [
         "faultinject: the file of rules has changed, the previous rules stay in force: "
         f"FAULTINJECT_FILE: {path}: there is no such file"
     ]
     file("http:500")
-    injector._file.look(closely=False)
+    look()
     assert get(injector) == 500
 
 
-def test_what_is_wrong_beside_the_file_is_shown_there(file, caplog):
+@apart
+def test_what_is_wrong_beside_the_file_is_shown_there(file, caplog, make):
     """The excerpt is of the variable, though a name in the file is what makes it wrong."""
     path = file("http:503")
     injector = make(path, FAULTINJECT_RULES="http:500,name=a")
     caplog.clear()
     file("http:502,name = 'a'")
-    injector._file.look()
+    look()
     assert caplog.messages == [
         "faultinject: the file of rules has changed, the previous rules stay in force: "
         f"FAULTINJECT_RULES: name: a is already the name of rules[0] ({path}:3); names must be unique\n"
@@ -185,26 +230,28 @@ def test_what_is_wrong_beside_the_file_is_shown_there(file, caplog):
     assert get(injector) == 503
 
 
-def test_no_rule_at_all_switches_off(file):
+@apart
+def test_no_rule_at_all_switches_off(file, make):
     """At the start that is a mistake; later it is the way to end all faults."""
     path = file("http:503")
     injector = make(path)
     path.write_text("# none\n")
-    injector._file.look()
+    look()
     assert get(injector) == 200
     file("http:500")
-    injector._file.look()
+    look()
     path.write_text("")
-    injector._file.look(closely=False)
+    look()
     assert get(injector) == 200
-    injector._file.look(closely=False)
+    look()
     file("http:500")
-    injector._file.look()
+    look()
     assert get(injector) == 500
 
 
 @pytest.mark.parametrize("text", ["", "[["], ids=["empty", "half"])
-def test_a_file_that_is_being_written(file, monkeypatch, caplog, text):
+@apart
+def test_a_file_that_is_being_written(file, monkeypatch, caplog, text, make):
     """What it has for a moment is neither put in force nor told: here between the look at it and the reading."""
     path = file("http:503")
     injector = make(path)
@@ -220,76 +267,89 @@ def test_a_file_that_is_being_written(file, monkeypatch, caplog, text):
 
     file("http:500")
     monkeypatch.setattr(Scenario, "from_env", late)
-    injector._file.look()
+    look()
     assert get(injector) == 501
     assert sum("changed" in each for each in caplog.messages) == 1
 
 
-def test_a_file_that_never_rests(file, monkeypatch):
+@apart
+def test_a_file_that_never_rests(file, monkeypatch, make):
     """The rules before stay in force, and the look ends."""
     injector = make(file("http:503"))
+    read, times = Scenario.from_env, []
+
+    def late(environ):
+        times.append(1)
+        try:
+            return read(environ)
+        finally:
+            file(f"http:{500 + len(times) % 2}")
+
     file("http:500")
-    monkeypatch.setattr(rule_file.RuleFile, "_digest", lambda _: object())
-    injector._file.look()
+    monkeypatch.setattr(Scenario, "from_env", late)
+    look()
     assert get(injector) == 503
+    assert 10 < len(times) < 100
 
 
-def test_a_look_within_a_look(file, monkeypatch):
-    """What is put in force may ask whether there is something new: the look that goes on sees to it."""
-    injector = make(file("http:503"))
-    file("http:500")
+@apart
+def test_a_look_within_a_look(file, monkeypatch, watching):
+    """A first request asks whether there is something new: the look that goes on sees to it."""
+    injector = watching(file("http:503"))
     real, looks = Scenario.from_env, []
 
     def again(environ):
-        looks.append(environ)
-        injector._file.look()
+        looks.append(get(injector))
         return real(environ)
 
+    file("http:500")
     monkeypatch.setattr(Scenario, "from_env", again)
-    injector._file.look()
-    assert (get(injector), len(looks)) == (500, 1)
+    look()
+    assert (get(injector), looks) == (500, [503])
 
 
-def test_what_stands_beside_the_file_stays(file):
+@apart
+def test_what_stands_beside_the_file_stays(file, make):
     """The other variables with rules, and a seed that was given in code; else the file's holds."""
     injector = make(file("http:503,times=1", seed=1), seed=7, FAULTINJECT_RULE_LAST="http:429")
     assert [get(injector) for _ in range(2)] == [503, 429]
     file("http:500,times=1", seed=2)
-    injector._file.look()
+    look()
     assert [get(injector) for _ in range(2)] == [500, 429]
     assert injector.seed == "7"
     other = make(file("http:503", seed=1))
     file("http:500", seed=2)
-    other._file.look()
+    look()
     assert other.seed == "2"
 
 
-def test_what_is_no_file_is_read_once(tmp_path):
+@apart
+def test_what_is_no_file_is_read_once(tmp_path, make):
     """What was in a pipe is gone; a name that no file can have is a mistake."""
     reading, writing = os.pipe()
     os.write(writing, b'[[rules]]\nfault = "http:503"\n')
     os.close(writing)
     injector = make(f"/dev/fd/{reading}")
-    assert injector._file is None
     os.close(reading)
+    assert get(injector) == 503
     for wrong in (tmp_path, tmp_path / "none" / "rules.toml", "a\0b", tmp_path / ("x" * 300)):
         with pytest.raises(ConfigurationError, match="FAULTINJECT_FILE"):
             make(wrong)
 
 
-def test_off_for_good(file):
+@apart
+def test_off_for_good(file, make):
     """Nothing is looked at where nothing may be injected, or the injector is gone."""
-    assert make(file("http:503"), FAULTINJECT_ENABLED="0")._file is None
-    assert make(file("http:503"), APP_ENV="production")._file is None
-    injector = make(file("http:503"))
-    found = injector._file
-    del injector
+    kept = [make(file("http:503"), FAULTINJECT_ENABLED="0"), make(file("http:503"), APP_ENV="production")]
+    make(file("http:503"))
     gc.collect()
     file("http:500")
-    found.look()
+    look()
+    assert [get(each) for each in kept] == [200, 200]
 
 
-def test_a_store_that_is_away(file, monkeypatch, caplog):
+@apart
+def test_a_store_that_is_away(file, monkeypatch, caplog, make):
     """The rules stay, the log says it once, and the next look tries again."""
     injector = make(file("http:503"))
     put = injector.use
@@ -300,7 +360,7 @@ def test_a_store_that_is_away(file, monkeypatch, caplog):
     monkeypatch.setattr(injector, "use", use)
     path = file("http:500")
     for _ in range(2):
-        injector._file.look(closely=False)
+        look()
     assert [each for each in caplog.messages if "away" in each] == [
         "faultinject: the file of rules has changed, the previous rules stay in force: away"
     ]
@@ -310,22 +370,22 @@ def test_a_store_that_is_away(file, monkeypatch, caplog):
 
     monkeypatch.setattr(injector, "use", refuse)
     path.touch()
-    injector._file.look(closely=False)
-    injector._file.look()
+    look()
+    look()
     assert [each for each in caplog.messages if "too many" in each] == [
         "faultinject: the file of rules has changed, the previous rules stay in force: too many"
     ]
     assert get(injector) == 503
     monkeypatch.setattr(injector, "use", put)
     file("http:501")
-    injector._file.look()
+    look()
     assert get(injector) == 501
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_others_put_something_in_force_meanwhile(file, monkeypatch, same):
+@apart
+def test_others_put_something_in_force_meanwhile(file, monkeypatch, same, make):
     """The same, as a worker of another host with the same file does; or something else, which the file's rules follow."""
-    monkeypatch.setattr(rule_file, "SETTLES_WITHIN", 0)
     injector = make(file("http:503"))
     put, tries = injector.use, []
 
@@ -338,14 +398,14 @@ def test_others_put_something_in_force_meanwhile(file, monkeypatch, same):
 
     monkeypatch.setattr(injector, "use", use)
     file("http:500,times=1")
-    injector._file.look()
+    look()
     assert get(injector) == (200 if same else 500)
     assert len(tries) == (1 if same else 2)
 
 
-def test_others_never_rest(file, monkeypatch, caplog):
+@apart
+def test_others_never_rest(file, monkeypatch, caplog, make):
     """The rules are put in force at a later look."""
-    monkeypatch.setattr(rule_file, "SETTLES_WITHIN", 0)
     injector = make(file("http:503"))
     put = injector.use
 
@@ -354,45 +414,47 @@ def test_others_never_rest(file, monkeypatch, caplog):
 
     monkeypatch.setattr(injector, "use", use)
     file("http:500")
-    injector._file.look()
+    look()
     assert "the previous rules stay in force: others change what is in force at every moment" in caplog.text
     monkeypatch.setattr(injector, "use", put)
-    injector._file.look()
+    look()
     assert get(injector) == 500
 
 
-def test_a_variable_of_blanks(file):
+@apart
+def test_a_variable_of_blanks(file, make):
     """It names no file."""
-    assert make(" ", FAULTINJECT_RULES="http:503")._file is None
+    assert get(make(" ", FAULTINJECT_RULES="http:503")) == 503
 
 
-def test_an_error_of_ours_ends_no_watch(file, monkeypatch, caplog):
+@apart
+def test_an_error_of_ours_ends_no_watch(file, monkeypatch, caplog, make):
     """The log has it."""
     injector = make(file("http:503"))
-    monkeypatch.setattr(injector._file, "_take_over", lambda *_: 1 / 0)
+    monkeypatch.setattr(Scenario, "from_env", lambda _: 1 / 0)
     file("http:500")
-    file_watch._look(injector._file)
+    look()
+    assert get(injector) == 503
     assert "the previous rules stay in force: division by zero" in caplog.text
 
 
-def test_where_no_handler_can_be_set(file, monkeypatch):
-    """In an interpreter beside the main one, as mod_wsgi has them."""
+@apart
+def test_where_no_handler_can_be_set(file, monkeypatch, make):
+    """In an interpreter beside the main one, as mod_wsgi has them, and on other threads: a later one has it."""
+    before = signal.getsignal(signal.SIGHUP)
 
     def refuse(*_):
         raise ValueError("signal only works in main thread of the main interpreter")
 
     with monkeypatch.context() as patch:
-        patch.setattr(file_watch.signal, "signal", refuse)
-        watching(file("http:503"))
-    assert not file_watch._heeded
-
-
-def test_whether_there_is_a_terminal(monkeypatch):
-    """It can be opened."""
-    monkeypatch.setattr(file_watch, "TERMINAL", os.devnull)
-    assert file_watch._terminal()
-    monkeypatch.setattr(file_watch, "TERMINAL", "/dev/none")
-    assert not file_watch._terminal()
+        patch.setattr(signal, "signal", refuse)
+        make(file("http:503"))
+    thread = threading.Thread(target=make, args=(file("http:503"),))
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGHUP) is before
+    make(file("http:503"))
+    assert signal.getsignal(signal.SIGHUP) is not before
 
 
 def replace(path, text):
@@ -409,29 +471,43 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
-@pytest.mark.parametrize("polls", [False, True])
-def test_watched(file, edit, polls, monkeypatch):
+@pytest.mark.parametrize(
+    ("edit", "tells"),
+    [
+        (EDITS["in its place"], "the system"),
+        (EDITS["another one moved there"], "the system"),
+        (EDITS["removed and made"], "the system"),
+        (EDITS["another one moved there"], "nothing"),
+        (EDITS["removed and made"], "gevent"),
+    ],
+)
+@apart
+def test_watched(file, edit, tells, watching, monkeypatch):
     """From the first request on, however the file is written, and where nothing tells of changes."""
-    if polls:
-        monkeypatch.setattr(file_watch, "POLL", 0.02)
+    if tells == "nothing":
         monkeypatch.setitem(sys.modules, "watchfiles._rust_notify", None)
+    elif tells == "gevent":  # a thread that waits outside of Python would keep all its requests waiting
+        from watchfiles import _rust_notify
+
+        monkeypatch.setitem(
+            sys.modules, "gevent.monkey", SimpleNamespace(is_module_patched="threading".__eq__)
+        )
+        monkeypatch.setattr(_rust_notify, "RustNotify", None)
     path = file("http:503")
     injector = watching(path)
-    assert file_watch._watch is None
+    assert not watches()
     assert get(injector) == 503
-    watch = file_watch._watch
+    [watch] = watches()
     for status in (500, 501):
         edit(path, f'[[rules]]\nfault = "http:{status}"\n')
-        until(lambda: injector.plan.rules[0].fault == f"http:{status}")  # noqa: B023
-        assert get(injector) == status
-    assert file_watch._watch is watch
+        until(lambda: get(injector) == status)  # noqa: B023
     another = watching(path)
     assert get(another) == 501
-    assert file_watch._watch is watch, "one thread a process"
+    assert watches() == [watch], "one thread a process"
 
 
-def test_links_as_kubernetes_changes_them(file, tmp_path):
+@apart
+def test_links_as_kubernetes_changes_them(file, tmp_path, watching):
     """A ConfigMap: the file is a link through a link to a folder, and that link is replaced."""
     volume = tmp_path / "volume"
     volume.mkdir()
@@ -444,81 +520,87 @@ def test_links_as_kubernetes_changes_them(file, tmp_path):
     assert get(injector) == 503
     (volume / "..new").symlink_to("..1")
     (volume / "..new").rename(volume / "..data")
-    until(lambda: injector.plan.rules[0].fault == "http:500")
+    until(lambda: get(injector) == 500)
 
 
-def test_a_folder_that_is_replaced(file, tmp_path, monkeypatch):
-    """It is seen after a while, and what comes then at once."""
-    monkeypatch.setattr(file_watch, "LONGEST", 0.2)
+@apart
+def test_a_folder_that_comes_back(file, tmp_path, watching):
+    """Without it there is nothing to watch, and it is looked for."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = file("http:503", path=folder / "rules.toml")
+    injector = watching(path)
+    folder.rename(tmp_path / "away")
+    assert get(injector) == 503
+    folder.mkdir()
+    file("http:500", path=path)
+    until(lambda: get(injector) == 500)
+
+
+@pytest.mark.slow
+@apart
+def test_a_folder_that_is_replaced(file, tmp_path, watching):
+    """It is seen after a while."""
     folder = tmp_path / "folder"
     folder.mkdir()
     injector = watching(file("http:503", path=folder / "rules.toml"))
     assert get(injector) == 503
     folder.rename(tmp_path / "away")
-    until(lambda: not file_watch._folders())
     folder.mkdir()
     file("http:500", path=folder / "rules.toml")
-    until(lambda: injector.plan.rules[0].fault == "http:500")
+    until(lambda: get(injector) == 500)
 
 
-def test_a_change_while_the_watch_begins(file, monkeypatch):
+@apart
+def test_a_change_while_the_watch_begins(file, monkeypatch, watching):
     """It takes its time, and nothing tells of what changes until it is there."""
-    notifier = file_watch._notifier
-
-    def begin(paths):
-        file("http:500")
-        return notifier(paths)
-
-    monkeypatch.setattr(file_watch, "LONGEST", 3600.0)
-    monkeypatch.setattr(file_watch, "_notifier", begin)
     injector = watching(file("http:503"))
+    from watchfiles import _rust_notify
+
+    notify = _rust_notify.RustNotify
+
+    def begin(*given):
+        file("http:500")
+        return notify(*given)
+
+    monkeypatch.setattr(_rust_notify, "RustNotify", begin)
     assert get(injector) in {500, 503}
-    until(lambda: injector.plan.rules[0].fault == "http:500")
+    until(lambda: get(injector) == 500)
 
 
-def test_a_change_before_the_first_request(file):
+@apart
+def test_a_change_before_the_first_request(file, watching):
     """That request has the new rules already."""
     injector = watching(file("http:503"))
     file("http:500")
     assert get(injector) == 500
 
 
-def test_greenlets_poll(monkeypatch):
-    """A thread that waits outside of Python would keep all requests of gevent waiting."""
-
-    class Monkey:
-        is_module_patched = staticmethod("threading".__eq__)
-
-    monkeypatch.setitem(sys.modules, "gevent.monkey", Monkey)
-    assert file_watch._notifier(["/"]) is None
-    monkeypatch.delitem(sys.modules, "gevent.monkey")
-    assert file_watch._notifier([]) is None
-    assert file_watch._notifier(["/"]) is not None
-
-
-def test_asked_for_or_not(file, monkeypatch, caplog):
+@apart
+def test_asked_for_or_not(file, monkeypatch, watching):
     """`1` needs the extra; `0` never looks; a first look that fails is an error of ours that lets the request pass."""
     path = file("http:503")
     before = signal.getsignal(signal.SIGHUP)
-    silent = make(path, FAULTINJECT_WATCH="0")
-    silent.heed_file()
+    silent = watching(path, FAULTINJECT_WATCH="0")
     file("http:500")
     assert get(silent) == 503
-    assert file_watch._watch is None
+    assert not watches()
     assert signal.getsignal(signal.SIGHUP) is before
     with pytest.raises(ConfigurationError, match="FAULTINJECT_WATCH"):
-        make(path, FAULTINJECT_WATCH="often")
+        watching(path, FAULTINJECT_WATCH="often")
     broken = watching(path)
-    monkeypatch.setattr(file_watch, "begin", lambda file: 1 / 0)
-    assert get(broken) == 500
+    file("http:501")
+    with monkeypatch.context() as patch:
+        patch.setattr(Scenario, "from_env", lambda _: 1 / 0)
+        get(broken)
     assert broken.failures == 1
     monkeypatch.setitem(sys.modules, "watchfiles", None)
     with pytest.raises(MissingExtra, match=r"FAULTINJECT_WATCH=1 needs watchfiles: .*\[watch\]"):
-        make(path, FAULTINJECT_WATCH="1").heed_file()
-    watching(path)
+        watching(path, FAULTINJECT_WATCH="1")
 
 
-def test_a_hangup(file):
+@apart
+def test_a_hangup(file, watching):
     """It reads the file, whoever heeds it, too; without the extra nothing else does."""
     heard = []
     signal.signal(signal.SIGHUP, lambda number, frame: heard.append(number))
@@ -526,83 +608,63 @@ def test_a_hangup(file):
     watching(file("http:503"))
     file("http:500")
     os.kill(os.getpid(), signal.SIGHUP)
-    until(lambda: injector.plan.rules[0].fault == "http:500")
+    until(lambda: get(injector) == 500)
     assert heard == [signal.SIGHUP]
 
 
-def test_a_hangup_of_a_terminal_that_is_gone(monkeypatch):
-    """It ends the process, as it would without us; with a terminal, or where there never was one, it does not."""
-    ended = []
-    monkeypatch.setattr(file_watch.os, "kill", lambda pid, number: ended.append((pid, number)))
-    monkeypatch.setattr(file_watch, "_previous", signal.SIG_DFL)
-    for had, has in ((False, False), (True, True)):
-        monkeypatch.setattr(file_watch, "_has_terminal", had)
-        monkeypatch.setattr(file_watch, "_terminal", lambda has=has: has)
-        file_watch._on_hangup(signal.SIGHUP, None)
-        assert not ended
-    monkeypatch.setattr(file_watch, "_terminal", lambda: False)
-    file_watch._on_hangup(signal.SIGHUP, None)
-    assert ended == [(os.getpid(), signal.SIGHUP)]
-
-
 PROGRAM = """
-import os, sys, time
-sys.path.insert(0, {root!r})
-from faultinject import Injector
+import fcntl, os, sys, termios
+if sys.argv[1] != "nowhere":
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+if sys.argv[1] == "told":
+    os.kill = lambda *given: told.append(given)
+told = []
+from faultinject import Injector, WSGIFaultMiddleware
 injector = Injector(environ={{"FAULTINJECT_FILE": {path!r}}})
 injector.heed_file()
+WSGIFaultMiddleware(None, injector=injector)({{"REQUEST_METHOD": "GET", "PATH_INFO": "/"}}, lambda *_: None)
 print("ready", flush=True)
-time.sleep(60)
+while injector.scenario.rules[0].fault != "http:500":
+    pass
+print("read", flush=True)
+while sys.argv[1] != "nowhere" and not told:
+    pass
+sys.exit(len(told))
 """
 
 
-def test_who_closes_the_terminal_ends_the_program(file):
-    """A server in a terminal does not live on when the window is closed."""
-    root = str(Path(rule_file.__file__).parents[2])
-    program = PROGRAM.format(root=root, path=str(file("http:503")))
+@pytest.mark.parametrize(("where", "ends"), [("terminal", -signal.SIGHUP), ("told", 1), ("nowhere", 0)])
+def test_a_hangup_of_a_terminal(file, where, ends):
+    """A server in a terminal does not live on when the window is closed, and one without reads its file."""
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n{program}",
-        ],
+        [sys.executable, "-c", PROGRAM.format(path=str(file("http:503"))), where],
         stdin=terminal,
         stdout=subprocess.PIPE,
+        cwd=ROOT,
         start_new_session=True,
     )
     os.close(terminal)
     with process.stdout:
         assert process.stdout.readline() == b"ready\n"
-    os.close(controller)
-    assert process.wait(WITHIN) == -signal.SIGHUP
+        file("http:500")
+        process.send_signal(signal.SIGHUP)
+        assert process.stdout.readline() == b"read\n"
+        os.close(controller)
+        assert process.wait(WITHIN) == ends
 
 
-def test_only_the_main_thread_heeds_signals(file):
-    """Elsewhere Python has no handlers."""
-    from threading import Thread
-
-    injector = make(file("http:503"), FAULTINJECT_WATCH="")
-    before = signal.getsignal(signal.SIGHUP)
-    thread = Thread(target=injector.heed_file)
-    thread.start()
-    thread.join()
-    assert signal.getsignal(signal.SIGHUP) is before
-
-
-def test_a_program_that_ends(file, monkeypatch):
-    """No thread is begun any more, and none outlives the interpreter."""
-    ends = []
+@apart
+def test_a_program_that_ends(file, monkeypatch, watching):
+    """No thread is begun any more."""
 
     def refuse(end):
         raise RuntimeError("can't register atexit after shutdown")
 
-    monkeypatch.setattr(file_watch.threading, "_register_atexit", refuse)
+    monkeypatch.setattr(threading, "_register_atexit", refuse)
     injector = watching(file("http:503"))
     assert get(injector) == 503
-    assert not file_watch._watch.is_alive()
-    file_watch._watch.end()
-    assert not ends
+    assert not watches()
 
 
 class TestWorkers:
@@ -610,25 +672,28 @@ class TestWorkers:
 
     @pytest.fixture(autouse=True)
     def worker(self, monkeypatch):
-        for each in (begun, server_note):
-            monkeypatch.setattr(each, "server_process", os.getppid)
+        monkeypatch.setenv("RUN_MAIN", "true")  # as a reloader's child has it
 
     @pytest.fixture
     def store(self, tmp_path):
         return f"file:{tmp_path / 'store'}"
 
-    def test_a_wrong_file_at_the_first_start_is_refused(self, file):
+    @apart
+    def test_a_wrong_file_at_the_first_start_is_refused(self, file, make):
         with pytest.raises(ConfigurationError, match="http:5x3"):
             make(file("http:5x3"))
 
     @pytest.mark.parametrize("shared", [False, True])
-    def test_a_worker_that_comes_later_goes_on_with_what_the_others_have(self, file, caplog, store, shared):
+    @apart
+    def test_a_worker_that_comes_later_goes_on_with_what_the_others_have(
+        self, file, caplog, store, shared, make
+    ):
         """Also when the file is wrong by then, or went away; it says why."""
         environ = {"FAULTINJECT_STORE": store if shared else "memory:"}
         first = make(file("http:503,times=2", seed=3), **environ)
         assert get(first) == 503
         path = file("http:500,times=2", seed=4)
-        first._file.look()
+        look()
         assert get(first) == 500
         path.write_text("[[rules]")
         second = make(path, **environ)
@@ -644,9 +709,11 @@ class TestWorkers:
             make(path, FAULTINJECT_RULES="http:5x3", **environ)
 
     @pytest.mark.parametrize("there", ["a folder", "a pipe", "a loop"])
-    def test_a_worker_that_comes_when_there_is_no_file_in_its_place(self, file, caplog, monkeypatch, there):
+    @apart
+    def test_a_worker_that_comes_when_there_is_no_file_in_its_place(
+        self, file, caplog, monkeypatch, there, make
+    ):
         """Its server began with one, so it does not end by what stands there now, and heeds the next one."""
-        monkeypatch.setattr("faultinject.rules.files.PATIENCE", 0.1)
         path = file("http:503")
         make(path)
         path.unlink()
@@ -664,69 +731,86 @@ class TestWorkers:
         else:
             path.unlink()
         file("http:500")
-        second._file.look()
+        look()
         assert get(second) == 500
 
-    def test_one_publishes(self, file, store, caplog):
+    @apart
+    def test_one_publishes(self, file, store, caplog, make):
         """The others find the same in force: counts begin at zero once. What somebody else put in force since stays."""
         workers = [make(file("http:503"), FAULTINJECT_STORE=store) for _ in range(3)]
         file("http:500,times=2")
-        workers[0]._file.look()
+        look()
         assert get(workers[1]) == 500
-        workers[1]._file.look()
+        look()
         assert get(workers[0]) == 500
         assert get(workers[0]) == 200
         workers[0].use("http:418")
-        workers[2]._file.look()
+        look()
         assert get(workers[2]) == 418
         assert len([each for each in caplog.messages if "has changed, its" in each]) == 1
 
-    def test_forked(self, file, monkeypatch):
-        """A child of a master that has read the file looks at it before its first request."""
-        monkeypatch.setattr(server_note, "server_process", os.getpid)
-        injector = watching(file("http:503"))
+    @pytest.mark.parametrize("master", ["true", "false"])
+    @apart
+    def test_forked(self, file, monkeypatch, make, master):
+        """A child of a master that has read the file looks at it before its first request, also if that master has one."""
+        monkeypatch.setenv("RUN_MAIN", master)
+        injector = make(file("http:503"))
         assert get(injector) == 503
-        file_watch._watch.end()
         file("http:500")
-        monkeypatch.setattr(server_note, "server_process", os.getppid)
-        file_watch._after_fork()
-        assert file_watch._watch is None
-        monkeypatch.setitem(sys.modules, "watchfiles", None)
-        injector.after_fork()
-        assert get(injector) == 500
-        injector.after_fork()
-        assert file_watch._watch is None
+        monkeypatch.setenv("RUN_MAIN", "true")
+        child = os.fork()
+        if not child:
+            os._exit(get(injector) != 500)
+        assert os.waitpid(child, 0)[1] == 0
+        assert get(injector) == 503
 
-    def test_the_first_of_several_that_start_at_once(self, file):
+    @apart
+    def test_the_first_of_several_that_start_at_once(self, file, make):
         """What it began with is what the server began with."""
-        note = make(file("http:503"))._file._note
-        note.begin(Scenario("http:500"))
-        assert note.begun() == Scenario("http:503")
+        others = []
 
-    def test_where_nothing_can_be_noted(self, file, tmp_path, monkeypatch):
+        def clock():
+            if not others:
+                others.append(make(path))
+                path.write_text('[[rules]]\nfault = "http:500"\n')
+            return 1.0
+
+        path = file("http:503")
+        late = Injector(environ={"FAULTINJECT_FILE": str(path)}, clock=clock)
+        assert [get(each) for each in (late, *others)] == [500, 503]
+        path.write_text("[[")
+        assert get(make(path)) == 503
+
+    @pytest.mark.slow
+    @apart
+    def test_a_worker_that_was_stopped_holds_up_nobody(self, file, tmp_path, make):
+        """The others wait for a while, and go on."""
+        make(file("http:503"))
+        [lock] = tmp_path.glob(f"faultinject-{os.geteuid()}/*.lock")
+        with lock.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            assert get(make(file("http:500"))) == 500
+
+    @apart
+    def test_where_nothing_can_be_noted(self, file, tmp_path, monkeypatch, make):
         """A worker does without: its start reads the file, as the first one's does."""
         (tmp_path / f"faultinject-{os.geteuid()}").touch()
         injector = make(file("http:503"))
         file("http:500")
-        injector._file.look()
+        look()
         assert get(injector) == 500
         with pytest.raises(ConfigurationError):
             make(file("http:5x3"))
 
-    def test_a_note_that_nobody_understands(self, file, tmp_path):
+    @apart
+    def test_a_note_that_nobody_understands(self, file, tmp_path, make):
         """It is as good as none."""
         make(file("http:503"))
         [note] = [
-            each for each in Path(private.private_parent()).iterdir() if not each.name.endswith(".lock")
+            each
+            for each in (tmp_path / f"faultinject-{os.geteuid()}").iterdir()
+            if not each.name.endswith(".lock")
         ]
         for text in ("{", "[]", '{"begun": "x"}'):
             note.write_text(text)
             assert get(make(file("http:500"))) == 500
-
-    def test_a_worker_that_was_stopped_holds_up_nobody(self, file, monkeypatch):
-        """The others wait for a while, and go on."""
-        monkeypatch.setattr(server_note, "PATIENCE", 0.05)
-        note = make(file("http:503"))._file._note
-        with note.alone():
-            injector = make(file("http:500"))
-        assert get(injector) == 500

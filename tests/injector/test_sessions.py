@@ -7,15 +7,15 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
-from faultinject import Injector, Scenario, WSGIFaultMiddleware, inject
+from faultinject import Faults, Injector, Scenario, WSGIFaultMiddleware, inject
 from faultinject.exceptions import InjectionFailed
-from faultinject.injector import session_sync
-from faultinject.injector.session_sync import SESSION, Session
-from faultinject.testing.inject import Faults
+from faultinject.injector import Follower, Session
+from tests.injector.children import in_child
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
@@ -161,8 +161,8 @@ def test_what_cannot_be_read(session, part):
 def test_what_can_be_read_again(session, monkeypatch, caplog):
     """It is tried once a second, and said once."""
     now = [0.0]
-    monkeypatch.setattr(session_sync, "monotonic", lambda: now[0])
-    follower = session_sync.Follower(session.path)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    follower = Follower(session.path)
     session.publish(Scenario("http:503"), "1")
     [scenario] = Path(session.path).glob("scenario*")
     scenario.rename(f"{session.path}/kept")
@@ -229,35 +229,24 @@ def test_a_fork_of_its_own_process(session):
     """The child takes part like any other; what was in force in its parent's memory is over there."""
     injector = Injector([], environ={})
 
-    def in_child():
-        reading, writing = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                os.write(writing, repr([get(injector), get(injector)]).encode())
-            finally:
-                os._exit(0)
-        os.close(writing)
-        with os.fdopen(reading) as file:
-            found = file.read()
-        assert os.waitpid(pid, 0)[1] == 0
-        return found
+    def asked():
+        return [get(injector), get(injector)]
 
     assert not session.attached
     with inject("http:418"):
         assert get(injector) == 418
         generation = session.publish(Scenario("http:503,times=1"), "1")
-        assert in_child() == "[503, 200]"
+        assert in_child(asked) == [503, 200]
         assert get(injector) == 418
     assert session.attached
     assert len(session.outcomes({generation})) == 2
     for each in Path(session.path).iterdir():
         each.unlink()
     Path(session.path).rmdir()
-    assert in_child() == "[200, 200]"
+    assert in_child(asked) == [200, 200]
 
 
 def test_variables(session):
     """Where it is, and how a Python finds the hooks."""
-    assert session.variables[SESSION] == session.path
+    assert session.variables["FAULTINJECT_SESSION"] == session.path
     assert session.variables["PYTHONPATH"].split(os.pathsep)[0].endswith("hooks")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
+from tests.injector.children import in_child
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
@@ -69,22 +69,6 @@ def ask(injector, path="/photos/cat.jpg", **more):
 
 def get(injector, path="/photos/cat.jpg"):
     return ask(injector, path)[0]
-
-
-def in_child(work):
-    """What `work()` returns in a forked child."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if not pid:
-        try:
-            os.write(writing, json.dumps(work()).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as file:
-        found = json.loads(file.read())
-    assert os.waitpid(pid, 0)[1] == 0
-    return found
 
 
 def holds(injector, requests=5):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 
@@ -10,6 +9,7 @@ import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.exceptions import Conflict
+from tests.injector.children import in_children
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
@@ -46,33 +46,6 @@ def make(store, rules="http:503,times=20,path=a,name=a"):
     return Injector(rules, store=store, seed=1, environ={})
 
 
-def at_once(works):
-    """What each returns in a child of its own; they begin together."""
-    ready, go = os.pipe()
-    begun = []
-    for work in works:
-        reading, writing = os.pipe()
-        pid = os.fork()
-        if not pid:
-            try:
-                os.close(go)
-                os.read(ready, 1)
-                os.write(writing, json.dumps(work()).encode())
-            finally:
-                os._exit(0)
-        os.close(writing)
-        begun.append((pid, reading))
-    os.close(go)
-    found = []
-    for pid, reading in begun:
-        with os.fdopen(reading, "rb") as file:
-            data = file.read()
-        assert os.waitpid(pid, 0)[1] == 0
-        found.append(json.loads(data))
-    os.close(ready)
-    return found
-
-
 def test_one_of_two_gets_a_conflict(store):
     """Both have looked at the same generation."""
     injector = make(store)
@@ -88,7 +61,7 @@ def test_one_of_two_gets_a_conflict(store):
 
         return work
 
-    assert sorted(at_once([change("http:500,path=b"), change("http:502,path=b")])) == [False, True]
+    assert sorted(in_children(*[change("http:500,path=b"), change("http:502,path=b")])) == [False, True]
     assert len(injector.standing.scenario.rules) == 2
 
 
@@ -111,7 +84,7 @@ def test_no_change_of_many_is_lost(store):
         return run
 
     injector = make(store)
-    found = at_once([work(process) for process in range(4)])
+    found = in_children(*[work(process) for process in range(4)])
     standing = injector.standing
     rest = [get(injector, "/a") for _ in range(3)]
     assert sum(each.count(503) for each in found) + rest.count(503) == 20

@@ -1,51 +1,53 @@
-"""What one request was, by its journal line."""
+"""What one request was by its journal line, and whether the requests of a call sent the same body."""
 
 from __future__ import annotations
 
 import pytest
 
-from faultinject.journal.call_window import CallWindow
-from tests.audit.traffic import request
+from faultinject import Attempt, Call
+from faultinject.journal import CallWindow
+from tests.journals import DELAYED, FINE, HIDDEN, HUNG, INTERNAL, RESET, SLOW_DOWN, UNSEEN, fault, line
 
 
 @pytest.mark.parametrize(
-    ("attempt", "kind", "answer"),
+    ("kind", "means", "answer"),
     [
-        (request(0), None, "200"),
-        (request(0, "?"), None, "?"),
-        (request(0, "404"), "client", "404"),
-        (request(0, "500"), "server", "500"),
-        (request(0, "503"), "throttle", "503 SlowDown"),
-        (request(0, "200", status=429), "throttle", "429"),
-        (request(0, "200", status=503), "server", "503"),
-        (request(0, "500", fault="cos:InternalError"), "server", "500 InternalError"),
-        (request(0, "503", fault="cos:NoSuchKey", status=404), "client", "404 NoSuchKey"),
-        (request(0, "503", fault="cos:InternalError", status=200), "hidden", "200 InternalError"),
-        (request(0, "503", fault="s3:SlowDown"), "throttle", "503 SlowDown"),
-        (request(0, "503", fault="azure-blob:ServerBusy/3"), "throttle", "503 ServerBusy"),
-        (request(0, "503", fault="kodo:612", status=612), "client", "612"),
-        (request(0, "503", fault="kodo:573", status=573), "throttle", "573"),
-        (request(0, "reset"), "transport", "reset"),
-        (request(0, "reset", did="raised"), "transport", "raised"),
-        (request(0, "reset", did="truncated", fault="truncate,at=50%", status=200), "transport", "truncated"),
-        (request(0, "reset", did="closed", fault="close,when=after"), "transport", "close"),
-        (request(0, "reset", did="closed", fault=None), "transport", "closed"),
-        (request(0, "hang"), "timeout", "hang"),
-        (request(0, "slow"), None, "200"),
-        (request(0, "slow", did="delayed", status=None, applied=True), None, "?"),
-        (request(0, "slow", did="delayed", status=None, applied=False), "timeout", "latency"),
-        (request(0, "?", did="app_failed"), "server", "500"),
-        (request(0, "?", did="failed", applied=False), "server", "500"),
-        (request(0, "?", did="failed", applied=True), None, "?"),
-        (request(0, "503", did="nothing_to_cut", status=200), None, "200"),
-        (request(0, "503", fault="cos:NotThere"), "server", "503"),
+        (FINE, None, "200"),
+        (UNSEEN, None, "?"),
+        (FINE | {"status": 404}, "client", "404"),
+        (fault("http:500", 500), "server", "500"),
+        (SLOW_DOWN, "throttle", "503 SlowDown"),
+        (FINE | {"status": 429}, "throttle", "429"),
+        (FINE | {"status": 503}, "server", "503"),
+        (INTERNAL, "server", "500 InternalError"),
+        (fault("cos:NoSuchKey", 404), "client", "404 NoSuchKey"),
+        (HIDDEN, "hidden", "200 InternalError"),
+        (fault("s3:SlowDown", 503), "throttle", "503 SlowDown"),
+        (fault("azure-blob:ServerBusy/3", 503), "throttle", "503 ServerBusy"),
+        (fault("kodo:612", 612), "client", "612"),
+        (fault("kodo:573", 573), "throttle", "573"),
+        (RESET, "transport", "reset"),
+        (RESET | {"did": "raised"}, "transport", "raised"),
+        (fault("truncate,at=50%", 200, "truncated"), "transport", "truncated"),
+        (fault("close,when=after", did="closed"), "transport", "close"),
+        (fault(None, did="closed"), "transport", "closed"),
+        (HUNG, "timeout", "hang"),
+        (DELAYED, None, "200"),
+        (DELAYED | {"status": None, "applied": True}, None, "?"),
+        (DELAYED | {"status": None}, "timeout", "latency"),
+        (DELAYED | {"left": True, "applied": True}, "timeout", "client left"),
+        (UNSEEN | {"did": "failed", "applied": False, "left": True}, "timeout", "client left"),
+        (UNSEEN | {"did": "app_failed"}, "server", "500"),
+        (UNSEEN | {"did": "failed", "applied": False}, "server", "500"),
+        (UNSEEN | {"did": "failed"}, None, "?"),
+        (fault("cos:SlowDown", 200, "nothing_to_cut"), None, "200"),
+        (fault("cos:NotThere", 503), "server", "503"),
     ],
-    ids=str,
 )
-def test_what_an_answer_was(attempt, kind, answer):
+def test_what_an_answer_was(kind, means, answer):
     """In one word for the checks, and in one or two for people."""
-    assert (attempt.kind, attempt.answer) == (kind, answer)
-    assert attempt.failed is (kind is not None)
+    attempt = Attempt(line(0, kind))
+    assert (attempt.kind, attempt.answer, attempt.failed) == (means, answer, means is not None)
 
 
 def test_what_is_told_shows_what_came_of_it():
@@ -53,4 +55,62 @@ def test_what_is_told_shows_what_came_of_it():
     assert repr(CallWindow("upload", 0, 1)) == "<CallWindow upload: ?>"
     assert repr(CallWindow("upload", 0, 1, True)) == "<CallWindow upload: returned>"
     assert repr(CallWindow("upload", 0, None, False, "no")) == "<CallWindow upload: failed>"
-    assert repr(request(0, "503")) == "<Attempt PUT '/photos/cat.jpg' 503 SlowDown>"
+    attempt = Attempt(line(0, SLOW_DOWN, path="/photos/cat.jpg"))
+    assert repr(attempt) == "<Attempt PUT '/photos/cat.jpg' 503 SlowDown>"
+    assert repr(Call([attempt], "told")) == "<Call PUT '/photos/cat.jpg': 503 SlowDown>"
+
+
+# What the journal has of a body: its length, its digest, whether all of it was read.
+READ, OTHER = (4, "a", True), (4, "b", True)
+PASSED, SHORTER = (4, None, None), (2, None, None)
+EMPTY, CHUNKED, CUT = (0, None, None), (None, None, None), (3, "c", False)
+
+
+def call(*bodies, method="PUT", seeds=None):
+    names = ("request_bytes", "request_digest", "body_complete")
+    attempts = [
+        Attempt(line(0, FINE, method=method, seed=seed, **dict(zip(names, each, strict=True))))
+        for each, seed in zip(bodies, seeds or "1" * len(bodies), strict=True)
+    ]
+    return Call(attempts, "fingerprint")
+
+
+@pytest.mark.parametrize(
+    ("bodies", "same"),
+    [
+        ([READ], None),
+        ([READ, PASSED], True),
+        ([PASSED, PASSED], True),
+        ([READ, READ], True),
+        ([READ, OTHER], False),
+        ([READ, PASSED, OTHER], False),
+        ([PASSED, READ, PASSED, SHORTER], False),
+        ([READ, EMPTY], False),
+        ([CHUNKED, READ], None),
+        ([CHUNKED, READ, EMPTY], False),
+        ([READ, CUT], None),
+        ([CUT, READ, PASSED], None),
+        ([CHUNKED, CHUNKED], None),
+    ],
+)
+def test_same_bytes(bodies, same):
+    """Two lengths or two digests that differ prove it; what is not known leaves it open, and proves nothing."""
+    assert call(*bodies).same_bytes is same
+
+
+def test_what_differs():
+    """The attempts that show it: the latest of the one kind, and the first of the other."""
+    found = call(READ, PASSED, SHORTER, EMPTY)
+    assert found.other_bytes == (found.attempts[1], found.attempts[2])
+    found = call(READ, PASSED, OTHER)
+    assert found.other_bytes == (found.attempts[0], found.attempts[2])
+    assert call(READ, PASSED).other_bytes is None
+
+
+def test_bodies_that_are_not_there_and_digests_of_two_seeds():
+    """Where no length is said of a GET, there is none. Digests are keyed with the seed, and say nothing of each other; lengths do."""
+    assert {call(CHUNKED, CHUNKED, method=method).same_bytes for method in ("GET", "HEAD", "DELETE")} == {
+        True
+    }
+    assert call(READ, OTHER, seeds="12").same_bytes is True
+    assert call(READ, (5, "b", True), seeds="12").same_bytes is False

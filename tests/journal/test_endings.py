@@ -12,12 +12,9 @@ import time
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.engine.journal_entry import FIELDS
-from faultinject.journal import endings
-from faultinject.journal.lines import End, Lines
-from faultinject.journal.reading import read
-from faultinject.journal.writers import Writers
-from faultinject.journal.writing import Journal, JournalFile
+from faultinject.journal import Writers, read
+from tests import journals
+from tests.journals import HUNG, end_of, parsed, written
 
 pytestmark = pytest.mark.live
 
@@ -46,10 +43,8 @@ def faulty(rules="http:503,path=a"):
 def lines(tmp_path):
     """Run Python code whose requests go into a journal: the journal's lines."""
 
-    def run(code, *, journal="journal", before=None, ends=0, **options):
+    def run(code, *, journal="journal", ends=0, reads=True, **options):
         path = tmp_path / journal
-        if before is not None:
-            path.write_text(before)
         environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
         environ["FAULTINJECT_JOURNAL"] = options.pop("given", str(path))
         done = subprocess.run(
@@ -62,6 +57,8 @@ def lines(tmp_path):
             **options,
         )
         assert (done.returncode, done.stderr.replace("faultinject is on", "").count("Traceback")) == (ends, 0)
+        if not reads:
+            return path.stat().st_size
         return [json.loads(each) for each in path.read_text().splitlines()] if path.exists() else []
 
     return run
@@ -76,7 +73,7 @@ def test_a_process_that_has_written_says_that_it_has_ended(lines):
     """The last line, which is no request to anybody: every field is there, and null but for four."""
     *requests, last = lines("ask(faulty()); ask(faulty())")
     assert [each["status"] for each in requests] == [503, 503]
-    assert list(last) == [*(each for each in FIELDS if each != "final"), "ended", "parent"]
+    assert list(last) == [*journals.line(), "ended", "parent"]
     told = {name: value for name, value in last.items() if value is not None}
     assert told.keys() == {"v", "time", "arrived", "pid", "ended"}
     assert (told["v"], told["pid"], told["ended"]) == (1, requests[0]["pid"], True)
@@ -238,28 +235,21 @@ def test_a_file_that_is_gone_is_not_made_anew(lines, tmp_path, after):
     )
 
 
-def test_a_file_that_was_moved_is_ended_where_it_is(lines, tmp_path):
-    """As long as it is open: there its lines go as well."""
+def test_the_end_is_said_where_the_last_lines_are(lines, tmp_path):
+    """A file that was renamed gets neither lines nor the end: another one has its name, and is opened."""
     code = (
         "app = faulty(); ask(app); os.rename('journal', 'journal.1'); open('journal', 'w').close(); ask(app)"
     )
-    assert lines(code) == []
+    assert [bool(each.get("ended")) for each in lines(code)] == [False, True]
     moved = [json.loads(each) for each in (tmp_path / "journal.1").read_text().splitlines()]
-    assert [bool(each.get("ended")) for each in moved] == [False, False, True]
+    assert [bool(each.get("ended")) for each in moved] == [False]
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "[place] = endings._places.values(); place.limit = os.path.getsize('journal') + 100",
-        "writing.LARGEST_FILE = os.path.getsize('journal') + 100; ask(app)",
-    ],
-    ids=["no room for it", "no room for a line"],
-)
-def test_a_full_file_has_no_end(lines, code):
-    """It takes no more, and what is not there must not look as if it were."""
-    found = lines(f"from faultinject.journal import endings, writing\napp = faulty(); ask(app)\n{code}")
-    assert (len(found), ended(found)) == (1, [])
+@pytest.mark.parametrize("more", ["", "ask(app)"], ids=["no room for it", "no room for a line"])
+def test_a_full_file_has_no_end(lines, more):
+    """It takes no more than 1 GiB, and what is not there must not look as if it were."""
+    full = (1 << 30) - 100
+    assert lines(f"app = faulty(); ask(app); os.truncate('journal', {full}); {more}", reads=False) == full
 
 
 PENDING = """
@@ -310,7 +300,8 @@ def test_an_end_that_cannot_be_written_is_no_error(lines):
 def test_what_is_written_later_is_ended_anew(lines):
     """A process that goes on ends again, and only its last line counts."""
     found = lines(
-        "from faultinject.journal import endings\napp = faulty(); ask(app); endings.end(); endings.end(); ask(app)"
+        "injector = Injector('http:503'); app = WSGIFaultMiddleware(app, injector=injector); ask(app);"
+        " injector.journal.end(); injector.journal.end(); ask(app)"
     )
     assert [bool(each.get("ended")) for each in found] == [False, True, False, True]
 
@@ -340,7 +331,7 @@ def test_a_journal_can_be_ended_alone(tmp_path):
     ask(injector)
     injector.journal.end()
     assert kinds(path) == [False, True]
-    Journal().end()
+    Injector("http:503", environ={}).journal.end()
 
 
 def test_a_journal_that_is_nobodys_business_has_no_end(tmp_path):
@@ -349,75 +340,29 @@ def test_a_journal_that_is_nobodys_business_has_no_end(tmp_path):
     injector = Injector("http:503", environ={}, journal=str(path), ends=False)
     ask(injector)
     injector.journal.end()
-    endings.end(wait=False)
     assert kinds(path) == [False]
-
-
-def test_the_number_of_a_file_that_is_gone(tmp_path):
-    """An empty file that has it now was written by nobody."""
-    path = tmp_path / "journal"
-    journal = JournalFile(str(path), parent=lambda: None)
-    place = endings.place_of(str(path), journal._file)
-    place.write(os.getpid(), 0)
-    journal.close()
-    again = JournalFile(str(path), parent=lambda: None)
-    again.end()
-    assert path.read_text() == ""
-
-
-def test_a_parent_that_cannot_be_told_is_no_error(tmp_path, monkeypatch):
-    """The end of an interpreter is no place for one."""
-
-    def fails():
-        raise LookupError
-
-    path = tmp_path / "journal"
-    journal = JournalFile(str(path), parent=fails)
-    endings.place_of(str(path), journal._file).write(os.getpid(), 0)
-    endings.end(wait=False)
-    assert path.read_text() == ""
-
-
-def test_a_file_that_somebody_else_has_closed(tmp_path):
-    """As a program does that becomes a daemon: no error, neither then nor at its end."""
-    path = tmp_path / "journal"
-    injector = Injector("http:503", environ={}, journal=str(path))
-    ask(injector)
-    os.close(injector.journal._file._file)
-    injector.journal._file.close()
-    injector.journal.end()
-    assert kinds(path) == [False, True]
-
-
-def test_a_line_that_is_lost_in_a_journal_without_an_end(tmp_path, monkeypatch):
-    """It ends the file, as in every journal."""
-    path = tmp_path / "journal"
-    injector = Injector("http:503", environ={}, journal=str(path), ends=False)
-    monkeypatch.setattr("faultinject.journal.writing.LARGEST_FILE", 10)
-    ask(injector)
-    ask(injector)
-    assert path.read_text() == ""
 
 
 # Who has written
 
 
-def end_of(pid, **more):
-    return endings.line(pid, 1_800_000_010.0, 1010.0, None, **more)
+def lines_of(*parts):
+    """A journal of ends, and of requests: when, and of which process."""
+    return written(
+        *(
+            each if isinstance(each, dict) else journals.line(each[0], pid=each[1], seq=round(each[0]))
+            for each in parts
+        )
+    )
 
 
 @pytest.fixture
 def journal(tmp_path):
-    """Writes a journal of lines: its path."""
-    from tests.audit.traffic import line
+    """Writes such a journal: its path."""
 
     def write(*parts, name="journal"):
         path = tmp_path / name
-        path.write_bytes(
-            b"".join(
-                each if isinstance(each, bytes) else line(each[0], pid=each[1]).encode() for each in parts
-            )
-        )
+        path.write_text(lines_of(*parts))
         return str(path)
 
     return write
@@ -446,7 +391,7 @@ def over(*paths):
 )
 def test_whether_all_have_ended(journal, parts, expected):
     """Every process that has written, and none of them has gone on, nor one that was given its number."""
-    assert over(journal(*parts)) == (expected, sum(not isinstance(each, bytes) for each in parts), {})
+    assert over(journal(*parts)) == (expected, sum(not isinstance(each, dict) for each in parts), {})
 
 
 def test_one_number_in_two_files(journal):
@@ -458,11 +403,8 @@ def test_one_number_in_two_files(journal):
 
 def test_a_final_line_is_a_line_too(journal):
     """Who writes is not over."""
-    from tests.audit.traffic import fields
-
-    first, last = fields(0, "hang", took=None, pid=7), {**fields(0, "hang", took=30, pid=7), "final": True}
-    text = [f"{json.dumps(each)}\n".encode() for each in (first, last)]
-    assert over(journal(text[0], end_of(7), text[1]))[0] is False
+    first = journals.line(0, HUNG, took=None, pid=7)
+    assert over(journal(first, end_of(7), {**first, "answered": 30.0, "final": True}))[0] is False
 
 
 def test_parents_are_remembered(journal):
@@ -470,7 +412,7 @@ def test_parents_are_remembered(journal):
     writers = Writers()
     list(
         read(
-            [journal((0, 7), endings.line(7, 1.0, 1.0, "5-6-7"), endings.line(8, 1.0, 1.0, "5-6-7"))],
+            [journal((0, 7), end_of(7, parent="5-6-7"), end_of(8, parent="5-6-7"))],
             writers=writers,
         )
     )
@@ -488,9 +430,9 @@ def test_when_the_last_thing_was(journal):
 @pytest.mark.parametrize("wrong", [{"pid": None}, {"pid": "7"}, {"pid": True}, {"parent": 5}])
 def test_an_end_that_is_damaged(wrong):
     """It is counted as any other line."""
-    text = json.dumps({**json.loads(end_of(7)), **wrong}).encode()
-    assert Lines().read(text) == "damaged"
-    assert Lines().read(end_of(7)) == End(7, None)
+    skipped = {}
+    assert len(parsed(lines_of((0, 7), {**end_of(7), **wrong}), skipped)) == 1
+    assert skipped == {"damaged": 1}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal")

@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from faultinject.learning.formats import FORMATS, Skip
-from faultinject.learning.operations import OperationNames
-from faultinject.learning.record import Record
+from faultinject.learning import FORMATS, OperationNames, Record, Skip
 
 OWNER = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
 S3 = f'{OWNER} amzn-s3-demo-bucket1 [06/Feb/2019:00:00:38 +0000] 192.0.2.3 {OWNER} 3E57427F3EXAMPLE {{}} {{}} "{{}}" {{}} {{}} 113 - 7 - "-" "S3Console/0.4" - s9lz= SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader amzn-s3-demo-bucket1.s3.us-west-1.amazonaws.com TLSV1.2 arn:aws:s3:us-west-1:123456789012:accesspoint/example-AP Yes us-east-1'
@@ -49,24 +47,18 @@ def read(name, *lines, vendor=None):
         ("s3", S3.format("REST.GET.BUCKET", "-", "GET /?list-type=2 HTTP/1.1", 200, "-"), (at(2019, 2, 6, 0, 0, 38), "GET", "ListObjectsV2", 200, "")),
         ("s3", S3.format("REST.GET.VERSIONING", "-", "GET /amzn-s3-demo-bucket1?versioning HTTP/1.1", 200, "-"),
          (at(2019, 2, 6, 0, 0, 38), "GET", "GetBucketVersioning", 200, "")),
-        ("s3", S3.format("REST.GET.VERSIONING", "-", "GET /?versioning HTTP/1.1", 200, "-"),
-         (at(2019, 2, 6, 0, 0, 38), "GET", "GetBucketVersioning", 200, "")),
-        ("s3", S3.format("REST.GET.ACL", "a/b", "GET /a/b?acl HTTP/1.1", 403, "AccessDenied"),
-         (at(2019, 2, 6, 0, 0, 38), "GET", "GetObjectAcl", 403, "AccessDenied")),
-        ("s3", S3.format("WEBSITE.GET.OBJECT", "a.html", "GET /a.html HTTP/1.1", 404, "NoSuchKey"),
-         (at(2019, 2, 6, 0, 0, 38), "GET", "GetObject", 404, "NoSuchKey")),
-        ("s3", S3.format("REST.GET.OBJECT", "k", 'GET /k?said="x" HTTP/1.1', 500, "InternalError"),
-         (at(2019, 2, 6, 0, 0, 38), "GET", "GetObject", 500, "InternalError")),
+        ("s3", S3.format("REST.GET.VERSIONING", "-", "GET /?versioning HTTP/1.1", 200, "-"), (at(2019, 2, 6, 0, 0, 38), "GET", "GetBucketVersioning", 200, "")),
+        ("s3", S3.format("REST.GET.ACL", "a/b", "GET /a/b?acl HTTP/1.1", 403, "AccessDenied"), (at(2019, 2, 6, 0, 0, 38), "GET", "GetObjectAcl", 403, "AccessDenied")),
+        ("s3", S3.format("WEBSITE.GET.OBJECT", "a.html", "GET /a.html HTTP/1.1", 404, "NoSuchKey"), (at(2019, 2, 6, 0, 0, 38), "GET", "GetObject", 404, "NoSuchKey")),
+        ("s3", S3.format("REST.GET.OBJECT", "k", 'GET /k?said="x" HTTP/1.1', 500, "InternalError"), (at(2019, 2, 6, 0, 0, 38), "GET", "GetObject", 500, "InternalError")),
         ("s3", S3.format("REST.GET.OBJECT", "k", "-", 500, "InternalError").replace('"-" 500', "- 500"),
          (at(2019, 2, 6, 0, 0, 38), "GET", "GetObject", 500, "InternalError")),
         ("s3", S3.format("REST.GET.SERVICE", "-", "GET / HTTP/1.1", 200, "-").replace(" amzn-s3-demo-bucket1 ", " - ", 1),
          (at(2019, 2, 6, 0, 0, 38), "GET", "ListBuckets", 200, "")),
-        ("s3", S3.format("REST.GET.OBJECT", "k", "GET /k HTTP/1.1", 503, "SlowDown").split(" 113 ")[0],
-         (at(2019, 2, 6, 0, 0, 38), "GET", "GetObject", 503, "SlowDown")),
+        ("s3", S3.format("REST.GET.OBJECT", "k", "GET /k HTTP/1.1", 503, "SlowDown").split(" 113 ")[0], (at(2019, 2, 6, 0, 0, 38), "GET", "GetObject", 503, "SlowDown")),
         ("oss", OSS_GET.format(404, "NoSuchBucket"), (at(2012, 5, 1, 16, 0, 4), "GET", "GetObject", 404, "NoSuchBucket")),
         ("oss", OSS_GET.format(200, "-"), (at(2012, 5, 1, 16, 0, 4), "GET", "GetObject", 200, "")),
-        ("oss", OSS.format("PUT /x?partNumber=1&uploadId=u HTTP/1.1", 503, r"says \"hello\" here", "x", "-"),
-         (at(2012, 5, 1, 16, 0, 4), "PUT", "UploadPart", 503, "")),
+        ("oss", OSS.format("PUT /x?partNumber=1&uploadId=u HTTP/1.1", 503, r"says \"hello\" here", "x", "-"), (at(2012, 5, 1, 16, 0, 4), "PUT", "UploadPart", 503, "")),
         ("oss", OSS.format("GET /?prefix=x HTTP/1.1", 503, 'says"hello', "-", "ServiceUnavailable"),
          (at(2012, 5, 1, 16, 0, 4), "GET", "ListObjects", 503, "ServiceUnavailable")),
         ("cos", COS.format("UploadPart", "put", 404, "NoSuchKey"), (at(2018, 12, 1, 11, 2, 33), "PUT", "UploadPart", 404, "NoSuchKey")),
@@ -76,8 +68,7 @@ def read(name, *lines, vendor=None):
         ("cos", COS.format("GetObject", "get", 503, "SlowDown").replace("cos-go-sdk-v5.2.9", "Mozilla/5.0 (X11; 200) 123 x/500"),
          (at(2018, 12, 1, 11, 2, 33), "GET", "GetObject", 503, "SlowDown")),
         ("cos", COS_AGENT.format("200 - -"), (at(2018, 12, 1, 11, 2, 33), "GET", "GetObject", 200, "")),
-        ("cos", COS_AGENT.format("404 NoSuchKey The specified key does not exist."),
-         (at(2018, 12, 1, 11, 2, 33), "GET", "GetObject", 404, "NoSuchKey")),
+        ("cos", COS_AGENT.format("404 NoSuchKey The specified key does not exist."), (at(2018, 12, 1, 11, 2, 33), "GET", "GetObject", 404, "NoSuchKey")),
         ("cos", COS_AGENT.replace("Beta", "Beta 1 2 CDN").format("404 - -"), (at(2018, 12, 1, 11, 2, 33), "GET", "GetObject", 404, "")),
         ("cloudfront", CLOUDFRONT.format(502), (at(2019, 12, 4, 21, 2, 31), "GET", "GetObject", 502, "")),
         ("cloudfront", CLOUDFRONT.format(502).replace("\t", " "), (at(2019, 12, 4, 21, 2, 31), "GET", "GetObject", 502, "")),
@@ -127,16 +118,8 @@ def test_an_operation_that_the_vendor_has_not():
 @pytest.mark.parametrize(
     ("name", "line", "why"),
     [
-        (
-            "s3",
-            S3.format("BATCH.DELETE.OBJECT", "k", "-", 204, "-"),
-            "BATCH.DELETE.OBJECT is no request of a client",
-        ),
-        (
-            "s3",
-            S3.format("REST.COPY.OBJECT_GET", "k", "-", 200, "-"),
-            "REST.COPY.OBJECT_GET is the half of a copy that reads",
-        ),
+        ("s3", S3.format("BATCH.DELETE.OBJECT", "k", "-", 204, "-"), "BATCH.DELETE.OBJECT is no request of a client"),
+        ("s3", S3.format("REST.COPY.OBJECT_GET", "k", "-", 200, "-"), "REST.COPY.OBJECT_GET is the half of a copy that reads"),
         ("s3", S3.format("REST.GET.OBJECT", "k", "GET /b/k HTTP/1.1", "-", "-"), "no status"),
         ("oss", OSS_GET.format("-", "-"), "no status"),
         ("oss", OSS.format("-", 400, "-", "-", "-"), "no request line"),
@@ -144,13 +127,9 @@ def test_an_operation_that_the_vendor_has_not():
         ("cloudfront", CLOUDFRONT.format("000"), "the client left before the answer"),
         ("nginx", NGINX.format(499), "the client left before the answer"),
         ("nginx", NGINX.format(444), "nginx closed the connection without an answer"),
-        (
-            "nginx",
-            '203.0.113.7 - - [06/Feb/2019:01:00:38 +0100] "\\x16\\x03\\x01" 400 12 "-" "-"',
-            "no request line",
-        ),
+        ("nginx", '203.0.113.7 - - [06/Feb/2019:01:00:38 +0100] "\\x16\\x03\\x01" 400 12 "-" "-"', "no request line"),
     ],
-)
+)  # fmt: skip
 def test_a_line_that_tells_nothing(name, line, why):
     """It is counted, and said why."""
     with pytest.raises(Skip) as caught:
@@ -158,17 +137,16 @@ def test_a_line_that_tells_nothing(name, line, why):
     assert str(caught.value) == why
 
 
-@pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize(
-    "line",
-    [
+BROKEN = [
         "x", "a b c", "\0\0", "[06/Feb/2019:00:00:38 +0000]", '"' * 1000, "1.0 " * 40, "x\t" * 40,
         "{", "{}", "[]", '{"a":' * 100_000, '"a ' * 9999, " GET" * 9999,
-    ],
-)  # fmt: skip
-def test_a_broken_line(name, line):
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_broken_line(name):
     """It is none."""
-    assert read(name, line) is None
+    assert [line for line in BROKEN if read(name, line) is not None] == []
 
 
 @pytest.mark.parametrize(
@@ -191,13 +169,10 @@ def test_a_broken_line(name, line):
         ("cloudfront", CLOUDFRONT.format(502).replace("12-04", "12-32")),
         ("cloudfront", CLOUDFRONT.format(502).replace("GET", "ge t")),
         ("cloudfront", CLOUDFRONT.format("OK")),
-        (
-            "cloudfront",
-            '{"date":"2019-12-04","time":"21:02:31","sc-status":"503","cs-method":"GET","cs-uri-stem":null}',
-        ),
+        ("cloudfront", '{"date":"2019-12-04","time":"21:02:31","sc-status":"503","cs-method":"GET","cs-uri-stem":null}'),
         ("cloudfront", CLOUDFRONT.format(1000)),
     ],
-)
+)  # fmt: skip
 def test_a_line_with_an_impossible_value(name, line):
     """It is none either: no day, month, hour, status or method is made up."""
     assert read(name, line) is None

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from faultinject.learning.windows import cuts, interval, to_the_second
+from faultinject.learning import cuts, interval
 
 
 def drawn(shares, requests, seed):
@@ -39,18 +39,6 @@ def test_there_are_so_many_and_no_more():
     """However often it changes; and nothing is cut where there is next to nothing."""
     assert len(cuts([1000] * 400, [0, 1000] * 200)) == 11
     assert cuts([1] * 30, [0, 1] * 15) == cuts([], []) == cuts([0] * 5, [0] * 5) == []
-
-
-def test_a_cut_among_seconds_without_requests():
-    """Right behind the last request before the change, however many years there are up to the next one."""
-    years = 250_000_000_000
-    requests = {**dict.fromkeys(range(100), 1), **dict.fromkeys(range(years, years + 100), 1)}
-    errors = dict.fromkeys(range(years, years + 100), 1)
-    piece = (0, years + 100)
-    assert to_the_second(requests, errors, piece, (1, years + 50)) == 100
-    assert to_the_second(requests, errors, piece, (50, 100)) == 99
-    assert to_the_second(requests, errors, piece, (500, years)) == 500
-    assert to_the_second(requests, errors, piece, (years + 20, years + 50)) == years + 20
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 10), (10, 10), (3, 1000), (500, 1000)])

@@ -117,6 +117,28 @@ print([each.operation for each in injector.journal.outcomes], "secret" in str([e
     assert told == "['CopyObject', 'CopyObject'] False\n"
 
 
+def test_the_value_of_a_header_tells_an_operation(python: Python) -> None:
+    """A package's own table may ask for it, or for the header alone."""
+    package = python.folder / "faultinject_acme"
+    (package / "operations.csv").write_text(
+        "operation,method,level,query,header\nLink,PUT,object,,kind=link\nMake,PUT,object,,make\n"
+    )
+    made = (package / "vendor.py").read_text(encoding="utf-8")
+    named = 'operations=("faultinject_acme:operations.csv",),\n    extras='
+    (package / "vendor.py").write_text(made.replace("extras=", named), encoding="utf-8")
+    told, _ = python(
+        "-c",
+        f"""{ASK}
+injector = faultinject.Injector("acme:SlowDown,times=0", record_all=True)
+faulty = faultinject.WSGIFaultMiddleware(app, injector=injector)
+for header in ("HTTP_X_ACME_KIND", "HTTP_X_ACME_MAKE"):
+    ask(faulty, "PUT", "/photos/cat.jpg", **{{header: "link"}})
+print([each.operation for each in injector.journal.outcomes])
+""",
+    )
+    assert told == "['Link', 'Make']\n"
+
+
 @pytest.mark.slow
 def test_commands_know_them(python: Python) -> None:
     """`vendors`, `check`, `check -h` and `preview` show both."""
@@ -155,7 +177,7 @@ def test_a_wrong_name_is_told_with_theirs(python: Python) -> None:
 
 def test_exploration_takes_their_standard_set(python: Python) -> None:
     """The id of another package's vendor stands for its errors, as that of the house's own does."""
-    program = "from faultinject.testing.exploration.choices import choices; print(*(each.rule for each in choices(['acme', 'empty'])))"
+    program = "from faultinject.testing.exploration import choices_of; print(*(each.rule for each in choices_of(['acme', 'empty'])))"
     told, _ = python("-c", program)
     assert told.split()[0] == "acme:SlowDown"
     assert told.split()[-1] == "empty"
@@ -201,6 +223,18 @@ OFFERS = {
         "broken = there:VENDOR",
         "VENDOR = vendor(operations=('there:operations.csv',), package='faultinject_acme')",
         "AttributeError: module 'there' has no attribute '__path__'",
+    ),
+    "no such kind": (
+        "vendors",
+        "broken = there:VENDOR",
+        "VENDOR = vendor(package='faultinject_acme', typical={'bad': '', 'slow': 'SlowDown'})",
+        "typical: 'slow' is none of throttled, writing, own, broken, denied, missing, bad, limited",
+    ),
+    "no such row": (
+        "vendors",
+        "broken = there:VENDOR",
+        "VENDOR = vendor(package='faultinject_acme', typical={'missing': 'NoSuchKy'})",
+        "broken:NoSuchKy is not a documented error of broken",
     ),
     "no id": (
         "vendors",
@@ -344,6 +378,16 @@ def test_an_example_that_makes_no_rule_is_left_out(bare: Python) -> None:
     bare.add("odd 1", "faults", "odd = odd_fault:Odd", odd_fault=ODD)
     lines = bare("-m", "faultinject", "check", "-h")[0].splitlines()
     assert [line.split() for line in lines if line.split()[:1] == ["odd"]] == [["odd", "Something", "odd."]]
+
+
+def test_an_error_of_theirs_is_told_as_one(bare: Python) -> None:
+    """Here of a fault that cannot be prepared: `preview` shows no answer."""
+    wrong = ODD.replace(
+        "prepare = in_words = print", "in_words = print\n    def prepare(self, *_): raise OSError"
+    )
+    bare.add("odd 1", "faults", "odd = odd_fault:Odd", odd_fault=wrong)
+    said = bare("-m", "faultinject", "preview", "odd", code=2)[1]
+    assert said.splitlines()[-1] == "faultinject: an error inside faultinject lets the request pass"
 
 
 @pytest.mark.slow

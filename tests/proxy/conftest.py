@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from faultinject import get_injector, install
-from faultinject.cli.listening import proxy_server
-from faultinject.proxy.app import Proxy
-from faultinject.proxy.target import Target
+from faultinject.proxy import Proxy, Target, proxy_server
 
 
 class Behind:
@@ -49,7 +47,7 @@ class Behind:
         talk = Talk(connection, self.sent[-1])
         end = "FIN"
         with connection:
-            connection.settimeout(20)
+            connection.settimeout(30)
             try:
                 self._play(talk)
                 while talk.read():
@@ -67,7 +65,7 @@ class Behind:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         for each in self._threads:
-            each.join(20)
+            each.join(30)
 
 
 class Talk:
@@ -126,48 +124,84 @@ def behind():
 
 
 @contextmanager
-def served(app, target, certificate=None, *, within=2):
-    """The port that the app is on; `within`: seconds after which the server complains of what is still under way at its end."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        server = proxy_server(app, target, certificate)
-        server.config.timeout_graceful_shutdown = within
+def running(app, target, certificate=None, *, on=("127.0.0.1", 0), within=2, **more):
+    """The server of the app, and its port; `within`: seconds after which it complains of what is under way at its end."""
+    with socket.create_server(on, **more) as sock:
+        server = proxy_server(app, target, certificate, within=within)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
         thread.start()
         try:
-            yield sock.getsockname()[1]
+            yield server, sock.getsockname()[1]
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(30)
         assert not thread.is_alive()
+
+
+@contextmanager
+def served(*arguments, **more):
+    """The port of that alone."""
+    with running(*arguments, **more) as (_, port):
+        yield port
+
+
+def wrapped(around, inner):
+    async def app(scope, receive, send):
+        await around(inner, scope, receive, send)
+
+    return app
 
 
 class Front:
     """The proxy in front, and a client of it."""
 
-    def __init__(self, port, injector):
+    def __init__(self, port, injector=None, server=None):
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.injector = injector
+        self.server = server
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
 
 
 @pytest.fixture
 def front():
-    """`front(url, rules)`: the proxy to that server with faults."""
-    from contextlib import ExitStack
-
+    """`front(url, rules)`: the proxy to that server with faults; `around` makes another app of it."""
     with ExitStack() as stack:
 
-        def make(url, rules="", **more):
+        def make(url, rules="", *, around=None, within=2, **more):
             target = Target(url)
             app = Proxy(target, **more)
             if rules:
                 app = install(app, rules, enabled=True)
-            return Front(stack.enter_context(served(app, target)), get_injector(app))
+            injector = get_injector(app)
+            if around:
+                app = wrapped(around, app)
+            server, port = stack.enter_context(running(app, target, within=within))
+            return Front(port, injector, server)
 
+        make.ends = stack.close
         yield make
+
+
+def some(client, size):
+    """So many bytes, in however many pieces; all where that is None."""
+    got = b""
+    while size is None or len(got) < size:
+        piece = client.recv(65_536 if size is None else size - len(got))
+        if not piece:
+            break
+        got += piece
+    return got
+
+
+def hears_nothing(client):
+    """For a moment, in which it would."""
+    client.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        client.recv(1)
+    client.settimeout(30)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ class Tap:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         for each in self._threads:
-            each.join(20)
+            each.join(30)
 
     def _start(self, target, *arguments):
         self._threads.append(threading.Thread(target=target, args=arguments, daemon=True))
@@ -46,22 +46,44 @@ class Tap:
                 return
             server = socket.create_connection(("127.0.0.1", self._port))
             ends = threading.Semaphore(0)
-            for came, goes, kept in ((client, server, self.said), (server, client, self.answered)):
-                kept.append(bytearray())
-                self._start(self._pass_on, came, goes, kept[-1], ends)
+            wire = Wire()
+            self.said.append(wire.said)
+            self.answered.append(wire.answered)
+            self._start(self._ask, client, server, wire, ends)
+            self._start(self._answer, server, client, wire, ends)
             self._start(self._close, client, server, ends)
 
-    @staticmethod
-    def _pass_on(came, goes, kept, ends):
+    def _ask(self, client, server, wire, ends):
+        """From the client; that it leaves is told when it has been answered: its own haste would cut what is to be seen."""
         try:
-            while piece := came.recv(65_536):
-                kept += piece
-                goes.sendall(piece)
-            goes.shutdown(socket.SHUT_WR)
+            while piece := client.recv(65_536):
+                wire.said += piece
+                server.sendall(piece)
         except OSError:
-            for each in (came, goes):
-                with contextlib.suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
+            wire.broken = True
+        wire.answers_it()
+        shut(server, socket.SHUT_RDWR if wire.broken else socket.SHUT_WR)
+        ends.release()
+
+    def _answer(self, server, client, wire, ends):
+        reads = True
+        try:
+            while piece := server.recv(65_536):
+                with wire.changed:
+                    wire.answered += piece
+                    wire.changed.notify()
+                if reads:
+                    try:
+                        client.sendall(piece)
+                    except OSError:
+                        reads = False
+            shut(client, socket.SHUT_WR)
+        except OSError:
+            for each in (client, server):
+                shut(each, socket.SHUT_RDWR)
+        with wire.changed:
+            wire.over = True
+            wire.changed.notify()
         ends.release()
 
     @staticmethod
@@ -72,31 +94,71 @@ class Tap:
         server.close()
 
 
-def messages(stream):
-    """The messages of one way: each its head, its body, and what stands behind that; chunks are put together."""
-    found = []
+class Wire:
+    """The bytes of one connection."""
+
+    def __init__(self):
+        self.said, self.answered = bytearray(), bytearray()
+        self.changed = threading.Condition()
+        self.over = self.broken = False
+
+    def answers_it(self):
+        """Wait until each whole request has its answer, or there is none any more."""
+        methods = [head.partition(b" ")[0] for head, *_ in messages(self.said, whole=True)]
+        with self.changed:
+            self.changed.wait_for(lambda: self.over or self._answers(methods) >= len(methods), 60)
+
+    def _answers(self, methods):
+        told = messages(self.answered, methods, whole=True)
+        return sum(not head.startswith(b"HTTP/1.1 1") for head, *_ in told)
+
+
+def shut(connection, how):
+    with contextlib.suppress(OSError):
+        connection.shutdown(how)
+
+
+def messages(stream, methods=(), *, whole=False):
+    """The messages of one way: each its head, its body, and what stands behind that; chunks are put together.
+
+    Args:
+        stream: its bytes.
+        methods: of answers: what was asked for by each.
+        whole: without the last one where that is cut.
+    """
+    found, methods, stream = [], iter(methods), bytes(stream)
     while stream:
         head, end, stream = stream.partition(b"\r\n\r\n")
+        if whole and not end:
+            break
         assert end, head[:200]
         fields = dict(
             line.lower().split(b":", 1)
             for line in head.split(b"\r\n")[1:]
             if line.lower().startswith((b"content-length", b"transfer-enc"))
         )
+        meanwhile = head.startswith(b"HTTP/1.1 1")
+        bodiless = meanwhile or head.startswith((b"HTTP/1.1 204", b"HTTP/1.1 304"))
+        if head.startswith(b"HTTP/1.1 ") and not meanwhile:
+            bodiless = next(methods, b"") == b"HEAD" or bodiless
         body, behind = b"", b""
-        if fields.get(b"transfer-encoding", b"").strip() == b"chunked":
+        if bodiless:
+            pass
+        elif fields.get(b"transfer-encoding", b"").strip() == b"chunked":
             while True:
-                size, _, stream = stream.partition(b"\r\n")
-                length = int(size.partition(b";")[0], 16)
-                if not length:
+                size, end, stream = stream.partition(b"\r\n")
+                length = int(size.partition(b";")[0], 16) if end else 0
+                if not length or len(stream) < length + 2:
                     break
                 body += stream[:length]
                 stream = stream[length + 2 :]
-            behind, _, stream = (b"\r\n" + stream).partition(b"\r\n\r\n")
-        elif not head.startswith((b"HTTP/1.1 100", b"HTTP/1.1 204", b"HTTP/1.1 304")):
+            behind, ended, stream = (b"\r\n" + stream).partition(b"\r\n\r\n")
+            if whole and not (end and ended and not length):
+                break
+        else:
             length = int(fields.get(b"content-length", b"0"))
-            if stream.startswith(b"HTTP/1.1 ") and head.startswith(b"HTTP/1.1 "):
-                length = 0  # of a HEAD
             body, stream = stream[:length], stream[length:]
+            if whole and len(body) < length:
+                break
         found.append((head, body, behind))
     return found

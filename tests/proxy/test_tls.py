@@ -11,11 +11,9 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from faultinject import get_injector, install
-from faultinject.proxy import line
-from faultinject.proxy.app import Proxy
-from faultinject.proxy.target import Target
-from faultinject.server.certificates import certificate
-from tests.proxy.conftest import served
+from faultinject.proxy import LIMITS, Proxy, Target
+from faultinject.server import certificate
+from tests.proxy.conftest import served, some
 
 pytestmark = pytest.mark.live
 pytest.importorskip("trustme")
@@ -47,7 +45,7 @@ def secure(made):
             port = stack.enter_context(served(app, target, found))
 
             def connect():
-                plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+                plain = socket.create_connection(("127.0.0.1", port), timeout=30)
                 return context.wrap_socket(plain, server_hostname="localhost")
 
             return connect, get_injector(app)
@@ -65,27 +63,19 @@ def up_to(client, end):
     return got
 
 
-def all_of(client):
-    """What comes until the end of the connection."""
-    got = b""
-    while piece := client.recv(65_536):
-        got += piece
-    return got
-
-
 @contextmanager
 def others_bytes(client):
     """What comes over the wire, as it is."""
     with socket.socket(fileno=os.dup(client.fileno())) as wire:
-        wire.settimeout(20)
+        wire.settimeout(30)
         yield wire
 
 
 @pytest.mark.parametrize("head", [HEAD + b"Content-Length: 5\r\n\r\n", HEAD + b"\r\n"], ids=["length", "end"])
 def test_an_answer_that_comes_while_the_client_sends(behind, secure, monkeypatch, head):
     """It can be read whole when all is sent, as without TLS."""
-    monkeypatch.setattr(line, "LINGERS", 600)
-    monkeypatch.setattr(line, "QUIET", 600)
+    monkeypatch.setattr(LIMITS, "lingers", 600)
+    monkeypatch.setattr(LIMITS, "quiet", 600)
 
     def play(talk):
         talk.until(b"\r\n\r\n")
@@ -98,16 +88,16 @@ def test_an_answer_that_comes_while_the_client_sends(behind, secure, monkeypatch
         client.sendall(UPLOAD)
         for _ in range(8):
             client.sendall(b"x" * (MUCH // 8 - 1))
-        monkeypatch.setattr(line, "QUIET", 0.2)
+        monkeypatch.setattr(LIMITS, "quiet", 0.2)
         client.sendall(b"x" * 8)
-        got = all_of(client) if b"Length" not in head else up_to(client, b"large")
+        got = some(client, None) if b"Length" not in head else up_to(client, b"large")
     assert got.startswith(b"HTTP/1.1 413 Too Much\r\n")
     assert got.endswith(b"\r\n\r\nlarge")
 
 
 def test_who_sends_without_end(behind, secure, monkeypatch):
     """Behind an answer so much is taken and dropped, and then no more."""
-    monkeypatch.setattr(line, "MOST", 1_000_000)
+    monkeypatch.setattr(LIMITS, "dropped", 1_000_000)
 
     def play(talk):
         talk.until(b"\r\n\r\n")
@@ -134,11 +124,11 @@ def test_a_cut_answer_that_ends_with_its_connection(behind, secure):
     connect, _ = secure(url)
     with connect() as client:
         client.sendall(GET)
-        assert all_of(client).endswith(b"\r\n\r\n" + b"x" * 2000)
+        assert some(client, None).endswith(b"\r\n\r\n" + b"x" * 2000)
     connect, injector = secure(url, "truncate")
     with connect() as client:
         client.sendall(GET)
-        got = all_of(client)
+        got = some(client, None)
     head, _, body = got.partition(b"\r\n\r\n")
     assert (b"transfer-encoding: chunked" in head.lower(), body) == (True, b"3e8\r\n" + b"x" * 1000 + b"\r\n")
     with connect() as client, others_bytes(client) as wire:  # HTTP/1.0 has no chunks
@@ -184,42 +174,26 @@ def test_a_client_that_reads_slowly_has_all(behind, secure):
             got = client.recv(300)
             time.sleep(1)  # nothing tells when the proxy has written all that there is room for
             size = int(got.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
-            got += all_of(client)
+            got += some(client, None)
             assert len(got.partition(b"\r\n\r\n")[2]) == size
 
 
-def test_the_proxy_ends_while_one_still_sends(behind, made, monkeypatch, capsys):
+@pytest.mark.parametrize("sends", [True, False], ids=["it sends", "it is idle"])
+def test_the_proxy_ends(behind, made, monkeypatch, capsys, sends):
     """Who has got an answer is not waited for, and there is nothing to complain of."""
-    monkeypatch.setattr(line, "LINGERS", 600)
+    monkeypatch.setattr(LIMITS, "lingers", 600)
+    head = HEAD if sends else b"HTTP/1.1 200 OK\r\n"
 
     def play(talk):
         talk.until(b"\r\n\r\n")
-        talk.say(HEAD + b"Content-Length: 5\r\n\r\nlarge")
+        talk.say(head + b"Content-Length: 5\r\n\r\nlarge")
 
     found, context = made
     target = Target(behind(play).url)
     with ExitStack() as stack:
         with served(Proxy(target), target, found, within=15) as port:
-            plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+            plain = socket.create_connection(("127.0.0.1", port), timeout=30)
             client = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
-            client.sendall(UPLOAD)
+            client.sendall(UPLOAD if sends else GET)
             up_to(client, b"\r\n\r\nlarge")
-        assert capsys.readouterr().err == ""
-
-
-def test_the_proxy_ends_while_a_client_is_idle(behind, made, capsys):
-    """Nothing is under way: nobody is waited for, and there is nothing to complain of."""
-
-    def play(talk):
-        talk.request()
-        talk.say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-
-    found, context = made
-    target = Target(behind(play).url)
-    with ExitStack() as stack:
-        with served(Proxy(target), target, found, within=15) as port:
-            plain = socket.create_connection(("127.0.0.1", port), timeout=20)
-            client = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
-            client.sendall(GET)
-            up_to(client, b"\r\n\r\nok")
         assert capsys.readouterr().err == ""

@@ -9,15 +9,13 @@ from jsonschema import Draft202012Validator
 
 from faultinject import Injector, Scenario
 from faultinject.exceptions import ConfigurationError
-from faultinject.rules.abort import read_abort
-from faultinject.rules.environment import read_environment
-from faultinject.rules.schema import rules_schema
+from faultinject.rules import read_environment, rules_schema
 
 RIGHT = [
-    ("5xx>5%/1m", "5xx>5%/1m", (0.05, 60.0, 20)),
-    (" 5xx > 0.5% / m, min = 50 ", "5xx>0.5%/m,min=50", (0.005, 60.0, 50)),
-    ("5xx>0%/1s,min=1", "5xx>0%/1s,min=1", (0.0, 1.0, 1)),
-    ("5xx>99.5%/1h,min=1000000", "5xx>99.5%/1h,min=1000000", (0.995, 3600.0, 1_000_000)),
+    ("5xx>5%/1m", "5xx>5%/1m"),
+    (" 5xx > 0.5% / m, min = 50 ", "5xx>0.5%/m,min=50"),
+    ("5xx>0%/1s,min=1", "5xx>0%/1s,min=1"),
+    ("5xx>99.5%/1h,min=1000000", "5xx>99.5%/1h,min=1000000"),
 ]
 WRONG = [
     ("", " does not begin with 5xx, as in 5xx>5%/1m"),
@@ -51,12 +49,11 @@ def message(make):
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "canonical", "meant"), RIGHT)
-def test_what_is_right(text, canonical, meant):
+@pytest.mark.parametrize(("text", "canonical"), RIGHT)
+def test_what_is_right(text, canonical):
     """In every spelling the same, without blanks, and it comes back."""
     scenario = Scenario("http:503", seed=1, abort=text)
-    bound = read_abort(text)
-    assert (scenario.abort, (bound.share, bound.window, bound.least)) == (canonical, meant)
+    assert scenario.abort == canonical
     assert Scenario.from_toml(scenario.to_toml()) == Scenario.from_json(scenario.to_json()) == scenario
     assert pickle.loads(pickle.dumps(scenario)) == scenario
     assert hash(scenario) != hash(Scenario("http:503", seed=1))

@@ -9,19 +9,18 @@ import pkgutil
 import pytest
 
 import faultinject
-from faultinject.rules import diagnosis, vocabulary
+from faultinject import Rule, Scenario
+from faultinject.rules import EFFECTS, KEYS, excerpt
 from faultinject.rules.faults import FAULTS, get
-from faultinject.rules.rule import Rule
-from faultinject.rules.scenario import Scenario
 
-WORDS = [*(type(each) for each in vocabulary.KEYS.values()), *FAULTS, Rule, Scenario, diagnosis.excerpt]
+WORDS = [*(type(each) for each in KEYS.values()), *FAULTS, Rule, Scenario, excerpt]
 
 
 @pytest.mark.parametrize("word", WORDS, ids=lambda each: each.__name__)
 def test_the_example_of_a_word_is_right(word):
     """Every condition, trigger, effect and fault has an example, and it prints what it says."""
     examples = doctest.DocTestFinder(recurse=False).find(
-        word, globs={"Rule": Rule, "Scenario": Scenario, "excerpt": diagnosis.excerpt}
+        word, globs={"Rule": Rule, "Scenario": Scenario, "excerpt": excerpt}
     )
     assert sum(len(each.examples) for each in examples) >= 1
     runner = doctest.DocTestRunner(verbose=False)
@@ -29,7 +28,7 @@ def test_the_example_of_a_word_is_right(word):
         assert runner.run(each).failed == 0
 
 
-@pytest.mark.parametrize("key", vocabulary.KEYS.values(), ids=lambda each: each.key)
+@pytest.mark.parametrize("key", KEYS.values(), ids=lambda each: each.key)
 def test_a_key_says_what_it_means(key):
     """The tables of README and command line are made of this."""
     assert key.meaning.endswith((".", "all below."))
@@ -39,7 +38,7 @@ def test_a_key_says_what_it_means(key):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_takes_known_effects_only(fault):
     """A typo in the list of a fault would refuse an effect that it takes."""
-    assert set(fault.takes) <= set(vocabulary.EFFECTS)
+    assert set(fault.takes) <= set(EFFECTS)
     text = {"vendor:Code": "cos:SlowDown", "http:NNN": "http:503"}.get(fault.title, fault.title)
     assert type(get(text)) is fault
     assert get(text).meaning.endswith(".")

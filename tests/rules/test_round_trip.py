@@ -9,15 +9,10 @@ from json import dumps
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError
-from faultinject.rules.conditions import CONDITIONS
-from faultinject.rules.diagnosis import Diagnosis
+from faultinject.rules import CONDITIONS, KEYS, TRIGGERS
 from faultinject.rules.faults import FAULTS
-from faultinject.rules.rule import Rule
-from faultinject.rules.scenario import Scenario
-from faultinject.rules.text import Reader, _quick
-from faultinject.rules.triggers import TRIGGERS
-from faultinject.rules.vocabulary import KEYS
 
 ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 NASTY = st.text(st.sampled_from(list(" \t\r\n,;=\"\\'*?/.#[]{}%aé猫\x00\x7f\u2028\U0001f600-_")), max_size=10)
@@ -165,7 +160,9 @@ def test_a_rule_is_the_same_from_its_plain_data(rule):
 def test_the_quick_reader_reads_what_the_careful_one_reads(rule):
     """Text without quotes is read by splitting; nobody can tell."""
     text = str(rule).replace(",", ", ")
-    assert _quick(text) == Reader(text).rules("", Diagnosis()) == [rule]
+    quoted = 'http:503,message="x"'
+    assert Scenario.parse(text).rules == (rule,)
+    assert Scenario.parse(f"{text}\n{quoted}").rules[0] == rule
 
 
 @given(NASTY | TEXT, NASTY | TEXT)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import tomllib
 from ast import literal_eval
+from doctest import DocTestParser
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft4Validator, Draft202012Validator
 
-from faultinject import Scenario, vendors
+from faultinject import Rule, Scenario, vendors
 from faultinject.exceptions import ConfigurationError
-from faultinject.rules.schema import rules_schema
-from faultinject.rules.vocabulary import KEYS
-from faultinject.vendors.operations import operations_of
-from faultinject.vendors.vendor import GROUPS
+from faultinject.rules import KEYS, rules_schema
+from faultinject.vendors import operations_of
 from tests.rules.test_mistakes import keys_of, plain
 
 ROOT = Path(__file__).parents[2]
+GROUPS = ("@all", "@client", "@server", "@retryable", "@throttle")
 BEYOND = (
     "is longer than 1h",
     "ends before it begins",
@@ -84,9 +85,10 @@ def test_every_rule_of_other_tests_is_valid(complaints):
 @pytest.mark.parametrize("word", KEYS)
 def test_the_example_of_every_key_is_valid(complaints, schema, word):
     """The rule of its docstring, and the key has that docstring for its explanation."""
-    from faultinject.rules.examples import example
-
-    rule = example(type(KEYS[word]).__doc__)
+    source = DocTestParser().get_examples(type(KEYS[word]).__doc__)[0].source
+    calls = [each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.Call)]
+    call = next(each for each in calls if ast.unparse(each.func) == "Rule")
+    rule = str(eval(ast.unparse(call), {"Rule": Rule}))
     assert complaints(tomllib.loads(Scenario.parse(rule).to_toml())) == []
     described = schema["$defs"]["rule"]["properties"][word]["description"]
     assert described.startswith(KEYS[word].meaning.split("`")[0].strip())

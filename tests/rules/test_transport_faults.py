@@ -9,7 +9,7 @@ import pytest
 
 from faultinject import Rule, Scenario, vendors
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
-from faultinject.rules.effects import EFFECTS
+from faultinject.rules import EFFECTS
 from faultinject.rules.faults import FAULTS
 
 # A rule in its canonical text, and its keys as TOML and JSON have them.
@@ -184,5 +184,5 @@ def test_a_number_is_seconds_in_python_only():
     ],
 )  # fmt: skip
 def test_the_error_that_is_cut_says_how_requests_are_read(rule, vendor):
-    """Else `vendor`, else the S3 way."""
+    """Else `vendor`, else as an S3 request."""
     assert rule.vendor is (None if vendor is None else vendors.get(vendor))

@@ -35,10 +35,10 @@ class Raw(NamedTuple):
 class Server:
     """One server a module; a test says which faults are in force and asks what was done."""
 
-    def __init__(self, **environ):
+    def __init__(self, served=app, **environ):
         self.injector = Injector([], seed="sdks", environ=environ)
         self.server = make_server(
-            "127.0.0.1", 0, WSGIFaultMiddleware(app, injector=self.injector), threaded=True
+            "127.0.0.1", 0, WSGIFaultMiddleware(served, injector=self.injector), threaded=True
         )
         self.port = self.server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
@@ -86,8 +86,8 @@ class Server:
 
 
 @contextmanager
-def running(**environ):
-    started = Server(**environ)
+def running(served=app, **environ):
+    started = Server(served, **environ)
     thread = threading.Thread(
         target=started.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 import warnings
 from types import SimpleNamespace
@@ -9,6 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from faultinject import vendors
+from faultinject.store import ObjectStore
+
+from .conftest import running
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -18,7 +22,6 @@ with warnings.catch_warnings():
     from botocore.exceptions import ClientError
     from minio import Minio
     from minio.commonconfig import CopySource
-    from minio.datatypes import Part
 
 CALLS = {
     "CopyObject": lambda client: client.copy_object(
@@ -103,13 +106,27 @@ def test_oss2_takes_it_for_success(server):
     assert [each.operation for each in server.outcomes] == ["CompleteMultipartUpload", "CopyObject"]
 
 
-def test_minio_takes_it_for_success(server):
-    """The end of an upload looks into the body and finds nothing amiss; a copy misses the ETag."""
-    client = Minio(
-        f"127.0.0.1:{server.port}", access_key="id", secret_key="secret-key", secure=False, region="us-east-1"
-    )
-    server.use("minio:InternalError", status=200)
-    assert client._complete_multipart_upload("photos", "k", "u", [Part(1, "e")]).etag is None
+def minio(server):
+    place = f"127.0.0.1:{server.port}"
+    return Minio(place, access_key="id", secret_key="secret-key", secure=False, region="us-east-1")
+
+
+def test_minio_takes_the_end_of_an_upload_for_success():
+    """It looks into the body and finds nothing amiss: the caller believes in an object that is not there."""
+    part = 5 * 1024 * 1024
+    with running(ObjectStore("minio")) as server:
+        client = minio(server)
+        client.make_bucket("photos")
+        server.use("minio:InternalError", status=200, operation="CompleteMultipartUpload")
+        done = client.put_object("photos", "k", io.BytesIO(bytes(part + 1)), part + 1, part_size=part)
+        assert (done.object_name, done.etag) == ("k", None)
+        assert server.last.fault == "minio:InternalError"
+        assert list(client.list_objects("photos")) == []
+
+
+def test_minio_misses_the_etag_of_a_copy(server):
+    """And says so, where it could have said what failed."""
+    client = minio(server)
     server.use("minio:InternalError", status=200, operation="CopyObject")
     with pytest.raises(ValueError, match="ETag"):
         client.copy_object("photos", "k", CopySource("photos", "plain"))

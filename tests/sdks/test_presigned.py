@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
+from tests.pairs import pairs
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -113,19 +114,24 @@ def secrets_of(url):
     return {each for each in found if len(each) > 7}
 
 
-@pytest.mark.parametrize("name", URLS)
+SPOILED = {
+    "as it is": lambda url: url,
+    "semicolons": lambda url: url.replace("&", ";"),
+    "two question marks": lambda url: url.replace("?", "?acl?", 1),
+    "encoded in a value": lambda url: url.replace("?", "?prefix=", 1).replace("&", "%26"),
+    "with userinfo": lambda url: url.replace("://", "://user:sEsSiOnToKeNexample@", 1),
+}
+
+
 @pytest.mark.parametrize(
-    "spoiled",
-    [
-        lambda url: url,
-        lambda url: url.replace("&", ";"),
-        lambda url: url.replace("?", "?acl?", 1),
-        lambda url: url.replace("?", "?prefix=", 1).replace("&", "%26"),
-        lambda url: url.replace("://", "://user:sEsSiOnToKeNexample@", 1),
-    ],
-    ids=["as it is", "semicolons", "two question marks", "encoded in a value", "with userinfo"],
+    ("name", "way"),
+    pairs(
+        name=URLS,
+        way=SPOILED,
+        alike={"name": lambda name: name.startswith("azure"), "way": lambda way: way == "as it is"},
+    ),
 )
-def test_no_secret_of_a_presigned_url(name, spoiled, tmp_path):
+def test_no_secret_of_a_presigned_url(name, way, tmp_path):
     """Of the query is shown what names the operation, and nothing else, also where a program has put it together wrongly."""
     url = URLS[name]()
     secrets = {*secrets_of(url), TOKEN, KEY}
@@ -133,7 +139,7 @@ def test_no_secret_of_a_presigned_url(name, spoiled, tmp_path):
     journal = tmp_path / "journal.jsonl"
     environ = {"FAULTINJECT_JOURNAL": str(journal), "FAULTINJECT_ENDPOINT": "oss-cn-x.aliyuncs.com"}
     injector = Injector("cos:SlowDown", seed=1, environ=environ)
-    asked = spoiled(url)
+    asked = SPOILED[way](url)
     parts = urlsplit(asked)
     absolute = "@" in parts.netloc
     environ = {

@@ -87,7 +87,7 @@ def by_google(row, sent):
     message = row.message
     if row.form == "empty":
         message = "" if download else row.reason or HTTPStatus(sent.status).phrase
-    elif row.code == "notFound" and download:
+    elif row.code == "notFound":
         message = f"No such object: photos/{sent.key}"
     elif row.code == "rateLimitExceeded" and not download:
         message = OF_OBJECTS.format(sent.key)

@@ -10,6 +10,8 @@ from azure.storage.blob import BlobServiceClient, LinearRetry
 
 from faultinject import vendors
 
+from .told import with_calls
+
 CONTAINER = "photos"
 KEY = "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("azure-blob").errors
@@ -59,25 +61,24 @@ def without_body(row, error):
 
 @pytest.mark.slow
 def test_rows(server, blob):
-    """Every row from three calls: the message is the document's, with the id and the time of the answer."""
+    """Every row by one of three calls: the message is the document's, with the id and the time of the answer."""
     calls = {
         "get": lambda: blob.download_blob().readall(),
         "put": lambda: blob.upload_blob(b"x" * 100, overwrite=True),
         "delete": blob.delete_blob,
     }
     wrong = []
-    for row in ROWS:
-        for name, call in calls.items():
-            use(server, row)
-            error = caught(call)
-            check(error, row, server)
-            message = f"{row.message}\nRequestId:{server.outcomes[-1].request_id}\nTime:"
-            if row.status == 304:
-                right = error.message == without_body(row, error)
-            else:
-                right = re.search(f"{re.escape(message)}{TIME}\nErrorCode:{row.code}(\n|$)", error.message)
-            if not right:
-                wrong.append((name, row.label, error.message))
+    for row, name in with_calls(ROWS, calls):
+        use(server, row)
+        error = caught(calls[name])
+        check(error, row, server)
+        message = f"{row.message}\nRequestId:{server.outcomes[-1].request_id}\nTime:"
+        if row.status == 304:
+            right = error.message == without_body(row, error)
+        else:
+            right = re.search(f"{re.escape(message)}{TIME}\nErrorCode:{row.code}(\n|$)", error.message)
+        if not right:
+            wrong.append((name, row.label, error.message))
     assert wrong == []
 
 

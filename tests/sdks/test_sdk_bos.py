@@ -10,6 +10,8 @@ import pytest
 
 from faultinject import vendors
 
+from .told import with_calls
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the package holds invalid escapes
     from baidubce.auth.bce_credentials import BceCredentials
@@ -56,17 +58,16 @@ CALLS = {
 
 @pytest.mark.slow
 def test_rows(server, client):
-    """Status, code, message and request id of every row, from four calls."""
+    """Status, code, message and request id of every row, by one of four calls."""
     wrong = []
-    for row in ERRORS:
+    for row, name in with_calls(ERRORS, CALLS):
         server.use(row.address)
-        for name, call in CALLS.items():
-            error = raised(lambda call=call: call(client))
-            sent = server.outcomes[-1]
-            assert (sent.bucket, sent.key) == (BUCKET, KEY)
-            got = error.status_code, error.code, str(error), error.request_id
-            if got != (row.status, row.code, row.message, sent.request_id):
-                wrong.append((name, row.label, got))
+        error = raised(lambda name=name: CALLS[name](client))
+        sent = server.outcomes[-1]
+        assert (sent.bucket, sent.key) == (BUCKET, KEY)
+        got = error.status_code, error.code, str(error), error.request_id
+        if got != (row.status, row.code, row.message, sent.request_id):
+            wrong.append((name, row.label, got))
     assert wrong == []
 
 

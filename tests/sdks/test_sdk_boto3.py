@@ -14,6 +14,8 @@ import pytest
 
 from faultinject import vendors
 
+from .told import with_calls
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import boto3
@@ -64,35 +66,41 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("call", CALLS)
-@each(ERRORS)
-def test_row(row, call, server, client):
+def test_rows(for_all, server, client):
     """Code, message, resource and trace id are read; the request id is left in the headers."""
-    server.use(row.address)
-    with pytest.raises(ClientError) as caught:
-        CALLS[call](client)
-    error, metadata = caught.value.response["Error"], caught.value.response["ResponseMetadata"]
-    headers = metadata["HTTPHeaders"]
-    assert {name: error[name] for name in ("Code", "Message", "Resource", "TraceId")} == {
-        "Code": row.code,
-        "Message": row.message,
-        "Resource": RESOURCE,
-        "TraceId": headers["x-cos-trace-id"],
-    }
-    assert (metadata["HTTPStatusCode"], metadata.get("RequestId")) == (row.status or 400, None)
-    assert headers["x-cos-request-id"] == server.last.request_id
-    assert (server.last.bucket, server.last.key) == ("photos", KEY)
+
+    def check(case):
+        row, call = case
+        server.use(row.address)
+        with pytest.raises(ClientError) as caught:
+            CALLS[call](client)
+        error, metadata = caught.value.response["Error"], caught.value.response["ResponseMetadata"]
+        headers = metadata["HTTPHeaders"]
+        assert {name: error[name] for name in ("Code", "Message", "Resource", "TraceId")} == {
+            "Code": row.code,
+            "Message": row.message,
+            "Resource": RESOURCE,
+            "TraceId": headers["x-cos-trace-id"],
+        }
+        assert (metadata["HTTPStatusCode"], metadata.get("RequestId")) == (row.status or 400, None)
+        assert headers["x-cos-request-id"] == server.last.request_id
+        assert (server.last.bucket, server.last.key) == ("photos", KEY)
+
+    for_all(with_calls(ERRORS, CALLS), check)
 
 
-@each(ERRORS)
-def test_request_id_that_boto3_hides(row, server):
+def test_request_id_that_boto3_hides(for_all, server):
     """The bytes on the same path carry the id in the body too."""
-    server.use(row.address)
-    got = server.raw("GET", RESOURCE)
-    root = ElementTree.fromstring(got.body)
-    ids = [got.headers["x-cos-request-id"], got.headers["x-cos-trace-id"]]
-    assert [each.text for each in root] == [row.code, row.message, RESOURCE, *ids]
-    assert server.last.request_id == ids[0]
+
+    def check(row):
+        server.use(row.address)
+        got = server.raw("GET", RESOURCE)
+        root = ElementTree.fromstring(got.body)
+        ids = [got.headers["x-cos-request-id"], got.headers["x-cos-trace-id"]]
+        assert [each.text for each in root] == [row.code, row.message, RESOURCE, *ids]
+        assert server.last.request_id == ids[0]
+
+    for_all(ERRORS, check)
 
 
 @each(REDIRECTS)
@@ -106,18 +114,21 @@ def test_redirect(row, server, client):
     assert len(server.outcomes) == 2
 
 
-@each([row for row in ERRORS if row.status != 400 and row.status is not None])
-def test_head(row, server, client):
+def test_heads(for_all, server, client):
     """HEAD: the status is all that boto3 knows; headers and ids are there."""
-    server.use(row.address)
-    with pytest.raises(ClientError) as caught:
-        client.head_object(Bucket="photos", Key=KEY)
-    metadata = caught.value.response["ResponseMetadata"]
-    assert (caught.value.response["Error"]["Code"], metadata["HTTPStatusCode"]) == (
-        str(row.status),
-        row.status,
-    )
-    assert metadata["HTTPHeaders"]["x-cos-request-id"] == server.last.request_id
+
+    def check(row):
+        server.use(row.address)
+        with pytest.raises(ClientError) as caught:
+            client.head_object(Bucket="photos", Key=KEY)
+        metadata = caught.value.response["ResponseMetadata"]
+        assert (caught.value.response["Error"]["Code"], metadata["HTTPStatusCode"]) == (
+            str(row.status),
+            row.status,
+        )
+        assert metadata["HTTPHeaders"]["x-cos-request-id"] == server.last.request_id
+
+    for_all([row for row in ERRORS if row.status != 400 and row.status is not None], check)
 
 
 @pytest.mark.parametrize("address", ["jss:SlowDown", "qiniu-mix:SlowDown", "qingstor:permission_denied"])

@@ -14,6 +14,8 @@ import requests
 
 from faultinject import vendors
 
+from .told import with_calls
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from qcloud_cos import CosConfig, CosS3Client, CosServiceError
@@ -65,33 +67,36 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("call", CALLS)
-@each(ERRORS)
-def test_row(row, call, server, client, session):
+def test_rows(for_all, server, client, session):
     """Status, code, message, resource, request id and trace id are read off the body, and are the headers' ids."""
-    server.use(row.address)
-    session.got.clear()
-    with pytest.raises(CosServiceError) as caught:
-        CALLS[call](client)
-    error = caught.value
-    [got] = session.got
-    assert (
-        error.get_status_code(),
-        error.get_error_code(),
-        error.get_error_msg(),
-        error.get_resource_location(),
-        error.get_request_id(),
-        error.get_trace_id(),
-    ) == (
-        row.status or 400,
-        row.code,
-        row.message,
-        RESOURCE,
-        got.headers["x-cos-request-id"],
-        got.headers["x-cos-trace-id"],
-    )
-    assert server.last.request_id == error.get_request_id()
-    assert (server.last.bucket, server.last.key) == (BUCKET, KEY)
+
+    def check(case):
+        row, call = case
+        server.use(row.address)
+        session.got.clear()
+        with pytest.raises(CosServiceError) as caught:
+            CALLS[call](client)
+        error = caught.value
+        [got] = session.got
+        assert (
+            error.get_status_code(),
+            error.get_error_code(),
+            error.get_error_msg(),
+            error.get_resource_location(),
+            error.get_request_id(),
+            error.get_trace_id(),
+        ) == (
+            row.status or 400,
+            row.code,
+            row.message,
+            RESOURCE,
+            got.headers["x-cos-request-id"],
+            got.headers["x-cos-trace-id"],
+        )
+        assert server.last.request_id == error.get_request_id()
+        assert (server.last.bucket, server.last.key) == (BUCKET, KEY)
+
+    for_all(with_calls(ERRORS, CALLS), check)
 
 
 @each(REDIRECTS)
@@ -111,35 +116,42 @@ def test_redirect_is_success_to_the_sdk(row, server, client):
     assert server.last.request_id == got["x-cos-request-id"]
 
 
-@each(ERRORS)
-def test_head(row, server, client, session):
+def test_heads(for_all, server, client, session):
     """HEAD: the SDK knows the status alone, and gives 404 a code of its own; the headers that it got are GET's."""
-    server.use(row.address)
-    with pytest.raises(CosServiceError):
-        client.get_object(BUCKET, KEY)
-    session.got.clear()
-    with pytest.raises(CosServiceError) as caught:
-        client.head_object(BUCKET, KEY)
-    error = caught.value
-    [got] = session.got
-    sent = server.outcomes[1]
-    if row.status == 404:
-        assert error.get_digest_msg() == {
-            "code": "NoSuchResource",
-            "message": "The Resource You Head Not Exist",
-            "resource": f"http://127.0.0.1:{server.port}{RESOURCE}",
-            "requestid": sent.request_id,
-            "traceid": got.headers["x-cos-trace-id"],
-        }
-    else:
-        assert (error.get_error_code(), error.get_request_id()) == ("Unknown", "Unknown")
-    assert (error.get_status_code(), got.status_code, got.content) == (sent.status, row.status or 400, b"")
-    named = ("Content-Type", "x-cos-request-id", "Content-Length")
-    assert [got.headers[name] for name in named] == [
-        "application/xml",
-        sent.request_id,
-        str(server.outcomes[0].response_bytes),
-    ]
+
+    def check(row):
+        server.use(row.address)
+        with pytest.raises(CosServiceError):
+            client.get_object(BUCKET, KEY)
+        session.got.clear()
+        with pytest.raises(CosServiceError) as caught:
+            client.head_object(BUCKET, KEY)
+        error = caught.value
+        [got] = session.got
+        sent = server.outcomes[1]
+        if row.status == 404:
+            assert error.get_digest_msg() == {
+                "code": "NoSuchResource",
+                "message": "The Resource You Head Not Exist",
+                "resource": f"http://127.0.0.1:{server.port}{RESOURCE}",
+                "requestid": sent.request_id,
+                "traceid": got.headers["x-cos-trace-id"],
+            }
+        else:
+            assert (error.get_error_code(), error.get_request_id()) == ("Unknown", "Unknown")
+        assert (error.get_status_code(), got.status_code, got.content) == (
+            sent.status,
+            row.status or 400,
+            b"",
+        )
+        named = ("Content-Type", "x-cos-request-id", "Content-Length")
+        assert [got.headers[name] for name in named] == [
+            "application/xml",
+            sent.request_id,
+            str(server.outcomes[0].response_bytes),
+        ]
+
+    for_all(ERRORS, check)
 
 
 def test_a_missing_object_does_not_exist(server, client):

@@ -43,8 +43,6 @@ def client(server):
             client_options={"api_endpoint": server.url},
             _http=session,
         )
-        # It asks for a bucket's metadata beside each call, from a thread of its own; here a call is one request.
-        made._bucket_metadata_cache = None
         yield made
 
 
@@ -96,7 +94,7 @@ def test_rows_of_metadata_calls(server, blob):
             server.use(row.address)
             error = caught(call)
             sent_once(error, row, server)
-            message = OF_OBJECTS if row.code == "rateLimitExceeded" else row.message
+            message = OF_OBJECTS if row.code == "rateLimitExceeded" else text_of(row)
             wanted = expected_errors(row, message)
             told = message if wanted else expected_text(row)
             if list(error.errors) != wanted or told not in error.message:
@@ -105,7 +103,7 @@ def test_rows_of_metadata_calls(server, blob):
 
 
 def text_of(row):
-    """What a download gets instead of JSON."""
+    """What a request for an object gets, as JSON or as a download's text."""
     return f"No such object: {BUCKET}/{KEY}" if row.code == "notFound" else row.message
 
 

@@ -17,6 +17,8 @@ from google.cloud.storage.exceptions import InvalidResponse
 
 from faultinject import vendors
 
+from .told import with_calls
+
 BUCKET = "photos"
 KEY = "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("gcs-xml").errors
@@ -47,34 +49,31 @@ def has_xml(row):
 
 @pytest.mark.slow
 def test_rows(server, client):
-    """Code, message, details and id of every row, from three calls; of an answer without XML the status."""
+    """Code, message, details and id of every row, by one of three calls; of an answer without XML the status."""
     calls = {
         "get": lambda: client.get_object(Bucket=BUCKET, Key=KEY),
         "put": lambda: client.put_object(Bucket=BUCKET, Key=KEY, Body=b"x" * 100),
         "delete": lambda: client.delete_object(Bucket=BUCKET, Key=KEY),
     }
     wrong = []
-    for row in ROWS:
+    for row, name in with_calls(ROWS, calls):
         wanted = {"Code": str(row.status)}
         if has_xml(row):
             wanted = {"Code": row.code, "Message": row.message}
             wanted |= {"Details": DETAILS[row.code]} if row.code in DETAILS else {}
-        for name, call in calls.items():
-            use(server, row)
-            with pytest.raises(ClientError) as caught:
-                call()
-            answer = caught.value.response
-            sent = server.outcomes[0]
-            metadata = answer["ResponseMetadata"]
-            assert (metadata["HTTPStatusCode"], sent.bucket, sent.key) == (row.status, BUCKET, KEY)
-            assert metadata["HTTPHeaders"]["x-guploader-uploadid"] == sent.request_id
-            got = {
-                field: text
-                for field, text in answer["Error"].items()
-                if field in wanted or field == "Details"
-            }
-            if got != wanted:
-                wrong.append((name, row.label, answer["Error"]))
+        use(server, row)
+        with pytest.raises(ClientError) as caught:
+            calls[name]()
+        answer = caught.value.response
+        sent = server.outcomes[0]
+        metadata = answer["ResponseMetadata"]
+        assert (metadata["HTTPStatusCode"], sent.bucket, sent.key) == (row.status, BUCKET, KEY)
+        assert metadata["HTTPHeaders"]["x-guploader-uploadid"] == sent.request_id
+        got = {
+            field: text for field, text in answer["Error"].items() if field in wanted or field == "Details"
+        }
+        if got != wanted:
+            wrong.append((name, row.label, answer["Error"]))
     assert wrong == []
 
 

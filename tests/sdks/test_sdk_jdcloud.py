@@ -7,6 +7,7 @@ import pytest
 from faultinject import vendors
 
 from .path_style import CALLS, RESOURCE, client_of, error_of, wrong_heads
+from .told import with_calls
 
 ROWS = vendors.get("jdcloud").errors
 ERRORS = [row for row in ROWS if row.status >= 400]
@@ -36,10 +37,9 @@ def read(response, server):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("operation", CALLS)
-def test_rows(operation, server, client):
+def test_rows(server, client):
     wrong = []
-    for row in ERRORS:
+    for row, operation in with_calls(ERRORS, CALLS):
         server.use(row.address, operation=operation)
         found = read(error_of(CALLS[operation], client), server)
         if found != (row.code, row.message, RESOURCE, str(row.status), row.status, 1):

@@ -13,6 +13,8 @@ import requests
 
 from faultinject import vendors
 
+from .told import with_calls
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from jss_upload.jss import Jss
@@ -39,52 +41,61 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("call", CALLS)
-@each_row
-def test_row(row, call, server, bucket):
+def test_rows(for_all, server, bucket):
     """The client hands the answer out as it is: status, type and all four fields, in order; the id is the header's."""
-    server.use(row.address)
-    act, resource = CALLS[call]
-    got = act(bucket)
-    request_id = got.headers["x-jss-request-id"]
-    assert (got.status_code, got.json(object_pairs_hook=list)) == (
-        row.status,
-        expected(row, resource, request_id),
-    )
-    assert got.headers["Content-Type"] == "application/json;charset=UTF-8"
-    assert server.last.request_id == request_id
+
+    def check(case):
+        row, call = case
+        server.use(row.address)
+        act, resource = CALLS[call]
+        got = act(bucket)
+        request_id = got.headers["x-jss-request-id"]
+        assert (got.status_code, got.json(object_pairs_hook=list)) == (
+            row.status,
+            expected(row, resource, request_id),
+        )
+        assert got.headers["Content-Type"] == "application/json;charset=UTF-8"
+        assert server.last.request_id == request_id
+
+    for_all(with_calls(ROWS, CALLS), check)
 
 
-@each_row
-def test_row_behind_an_exception(row, server, bucket):
+def test_rows_behind_an_exception(for_all, server, bucket):
     """`list_object` raises HTTPError and drops the code; the answer inside it has the row, and so has a raw client."""
-    server.use(row.address)
-    with pytest.raises(requests.HTTPError) as caught:
-        bucket.list_object()
-    inside = caught.value.response
-    raw = server.raw("GET", "/photos?delimiter=x")
-    seen = [(inside.status_code, inside.content, inside.headers), (raw.status, raw.body, raw.headers)]
-    for (status, body, headers), outcome in zip(seen, server.outcomes, strict=True):
-        fields = json.loads(body, object_pairs_hook=list)
-        assert (status, fields) == (row.status, expected(row, "/photos", outcome.request_id))
-        assert headers["x-jss-request-id"] == outcome.request_id
+
+    def check(row):
+        server.use(row.address)
+        with pytest.raises(requests.HTTPError) as caught:
+            bucket.list_object()
+        inside = caught.value.response
+        raw = server.raw("GET", "/photos?delimiter=x")
+        seen = [(inside.status_code, inside.content, inside.headers), (raw.status, raw.body, raw.headers)]
+        for (status, body, headers), outcome in zip(seen, server.outcomes, strict=True):
+            fields = json.loads(body, object_pairs_hook=list)
+            assert (status, fields) == (row.status, expected(row, "/photos", outcome.request_id))
+            assert headers["x-jss-request-id"] == outcome.request_id
+
+    for_all(ROWS, check)
 
 
-@each_row
-def test_head(row, server, bucket):
+def test_heads(for_all, server, bucket):
     """`head` raises, `exist` says no to everything; the headers are GET's and there is no body."""
-    server.use(row.address)
-    length = bucket.object(KEY).get().headers["Content-Length"]
-    with pytest.raises(requests.HTTPError) as caught:
-        bucket.object(KEY).head()
-    got = caught.value.response
-    assert (got.status_code, got.content) == (row.status, b"")
-    assert [got.headers[name] for name in ("Content-Type", "Content-Length", "x-jss-request-id")] == [
-        "application/json;charset=UTF-8",
-        length,
-        server.outcomes[1].request_id,
-    ]
-    assert bucket.object(KEY).exist() is False
+
+    def check(row):
+        server.use(row.address)
+        length = bucket.object(KEY).get().headers["Content-Length"]
+        with pytest.raises(requests.HTTPError) as caught:
+            bucket.object(KEY).head()
+        got = caught.value.response
+        assert (got.status_code, got.content) == (row.status, b"")
+        assert [got.headers[name] for name in ("Content-Type", "Content-Length", "x-jss-request-id")] == [
+            "application/json;charset=UTF-8",
+            length,
+            server.outcomes[1].request_id,
+        ]
+        assert bucket.object(KEY).exist() is False
+
+    for_all(ROWS, check)
 
 
 def test_default_attempts(server, bucket):

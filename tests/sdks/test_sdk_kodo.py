@@ -12,6 +12,8 @@ from qiniu.http.region import Region, ServiceName
 
 from faultinject import vendors
 
+from .told import with_calls
+
 BUCKET, KEY = "photos", "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("kodo").errors
 AUTH = qiniu.Auth("id", "key")
@@ -55,12 +57,11 @@ def body_of(row):
     return json.dumps(body, separators=(",", ":"))
 
 
-@pytest.mark.parametrize("operation", CALLS)
-def test_rows(operation, server, buckets, regions):
+def test_rows(server, buckets, regions):
     """Status, body, request id and log are read off each row, at statuses that HTTP does not know as well."""
-    call, bucket, key = CALLS[operation]
     wrong = []
-    for row in ROWS:
+    for row, operation in with_calls(ROWS, CALLS):
+        call, bucket, key = CALLS[operation]
         server.use(row.address, operation=operation)
         info = call(buckets, regions)
         found = (info.status_code, info.text_body, info.req_id, info.x_log)

@@ -7,6 +7,7 @@ import pytest
 from faultinject import vendors
 
 from .path_style import CALLS, RESOURCE, client_of, error_of, wrong_heads
+from .told import with_calls
 
 ROWS = vendors.get("kodo-s3").errors
 
@@ -18,10 +19,9 @@ def client(server):
     made.close()
 
 
-@pytest.mark.parametrize("operation", CALLS)
-def test_rows(operation, server, client):
+def test_rows(server, client):
     wrong = []
-    for row in ROWS:
+    for row, operation in with_calls(ROWS, CALLS):
         server.use(row.address, operation=operation)
         response = error_of(CALLS[operation], client)
         error, told = response["Error"], response["ResponseMetadata"]

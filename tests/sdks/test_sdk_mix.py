@@ -11,6 +11,8 @@ import requests
 
 from faultinject import vendors
 
+from .told import with_calls
+
 ROWS = vendors.get("qiniu-mix").errors
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.label)
 
@@ -26,38 +28,42 @@ def expected(row, resource, request_id):
 
 
 PLACES = {"/mybucket?uploads": "mybucket", "/mybucket/a%20b/%E7%8C%AB%26": "/mybucket/a b/猫&"}
-REQUESTS = list(product(["GET", "PUT", "POST", "DELETE"], PLACES))
 
 
-@pytest.mark.parametrize(
-    ("row", "method", "path"),
-    [(ROWS[0], *each) for each in REQUESTS]
-    # The method and the place make the same of each row: each gets one or another of them.
-    + [(row, *REQUESTS[number % len(REQUESTS)]) for number, row in enumerate(ROWS[1:])],
-    ids=lambda each: getattr(each, "label", each),
-)
-def test_row(row, method, path, server, client):
+def test_rows(for_all, server, client):
     """Status, type and the four fields in order; the id is the header's; redirects name no other place."""
-    server.use(row.address)
-    got = client.request(method, server.url + path, data=b"" if method == "GET" else b"x" * 100)
-    request_id = got.headers["X-Request-Id"]
-    assert (got.status_code, got.history, got.headers["Content-Type"]) == (row.status, [], "application/json")
-    assert got.json(object_pairs_hook=list) == expected(row, PLACES[path], request_id)
-    assert (server.last.request_id, "Location" in got.headers) == (request_id, False)
+
+    def check(case):
+        row, (method, path) = case
+        server.use(row.address)
+        got = client.request(method, server.url + path, data=b"" if method == "GET" else b"x" * 100)
+        request_id = got.headers["X-Request-Id"]
+        assert (got.status_code, got.history, got.headers["Content-Type"]) == (
+            row.status,
+            [],
+            "application/json",
+        )
+        assert got.json(object_pairs_hook=list) == expected(row, PLACES[path], request_id)
+        assert (server.last.request_id, "Location" in got.headers) == (request_id, False)
+
+    for_all(with_calls(ROWS, product(["GET", "PUT", "POST", "DELETE"], PLACES)), check)
 
 
-@each_row
-def test_head(row, server):
+def test_heads(for_all, server):
     """HEAD: GET's status and headers without the body."""
-    server.use(row.address)
-    got, head = (server.raw(method, "/mybucket/key") for method in ("GET", "HEAD"))
-    assert json.loads(got.body, object_pairs_hook=list) == expected(
-        row, "/mybucket/key", got.headers["x-request-id"]
-    )
-    assert head.body == b""
-    variable = {"date": "", "x-request-id": ""}
-    assert (head.status, head.headers | variable) == (got.status, got.headers | variable)
-    assert head.headers["x-request-id"] == server.outcomes[1].request_id != got.headers["x-request-id"]
+
+    def check(row):
+        server.use(row.address)
+        got, head = (server.raw(method, "/mybucket/key") for method in ("GET", "HEAD"))
+        assert json.loads(got.body, object_pairs_hook=list) == expected(
+            row, "/mybucket/key", got.headers["x-request-id"]
+        )
+        assert head.body == b""
+        variable = {"date": "", "x-request-id": ""}
+        assert (head.status, head.headers | variable) == (got.status, got.headers | variable)
+        assert head.headers["x-request-id"] == server.outcomes[1].request_id != got.headers["x-request-id"]
+
+    for_all(ROWS, check)
 
 
 @pytest.mark.parametrize("row", vendors.get("gateway").errors, ids=lambda row: row.label)

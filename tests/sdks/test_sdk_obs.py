@@ -1,6 +1,6 @@
 """Huawei's SDK reads every OBS row. It raises nothing: what it returns has code, message and both ids.
 
-It hides: on HEAD all but the status and the request id. boto3, which signs the S3 way, reads them too.
+It hides: on HEAD all but the status and the request id. boto3, which signs as S3 does, reads them too.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from faultinject import vendors
+
+from .told import with_calls
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the package holds invalid escapes
@@ -44,7 +46,7 @@ def at_home():
 def client(server, request, at_home):
     """Without retries, and without the call that asks which signature the server takes.
 
-    It signs OBS's own way where the bucket is in the Host, else the S3 way.
+    It signs OBS's own way where the bucket is in the Host, else as an S3 request.
     """
     url = server.url
     if request.param == "virtual-host":
@@ -64,19 +66,18 @@ CALLS = {
 
 @pytest.mark.slow
 def test_rows(server, client):
-    """Status, code, message, request id and host id of every row, from four calls; none names a resource."""
+    """Status, code, message, request id and host id of every row, by one of four calls; none names a resource."""
     wrong = []
-    for row in ROWS:
+    for row, name in with_calls(ROWS, CALLS):
         server.use(row.address)
-        for name, call in CALLS.items():
-            result = call(client)
-            sent = server.outcomes[-1]
-            assert (sent.bucket, sent.key) == (BUCKET, KEY)
-            got = result.status, result.errorCode, result.errorMessage, result.resource, result.requestId
-            if got != (row.status, row.code, row.message, None, sent.request_id):
-                wrong.append((name, row.label, got))
-            if result.hostId != dict(result.header)["id-2"]:
-                wrong.append((name, row.label, result.hostId))
+        result = CALLS[name](client)
+        sent = server.last
+        assert (sent.bucket, sent.key) == (BUCKET, KEY)
+        got = result.status, result.errorCode, result.errorMessage, result.resource, result.requestId
+        if got != (row.status, row.code, row.message, None, sent.request_id):
+            wrong.append((name, row.label, got))
+        if result.hostId != dict(result.header)["id-2"]:
+            wrong.append((name, row.label, result.hostId))
     assert wrong == []
 
 

@@ -15,6 +15,8 @@ from requests.exceptions import RetryError
 
 from faultinject import vendors
 
+from .told import with_calls
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from qingstor.sdk.config import Config
@@ -66,58 +68,70 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("call", CALLS)
-@each(SHOWN)
-def test_row(row, call, server, bucket):
+def test_rows(for_all, server, bucket):
     """Status and all four fields, in order; the id is the header's."""
-    server.use(row.address)
-    got = CALLS[call](bucket)
-    assert (got.ok, got.status_code, list(got.items())) == (
-        False,
-        row.status,
-        expected(row, got.headers["x-qs-request-id"]),
-    )
-    assert got.headers["Content-Type"] == "application/json"
-    assert server.last.request_id == got["request_id"]
+
+    def check(case):
+        row, call = case
+        server.use(row.address)
+        got = CALLS[call](bucket)
+        assert (got.ok, got.status_code, list(got.items())) == (
+            False,
+            row.status,
+            expected(row, got.headers["x-qs-request-id"]),
+        )
+        assert got.headers["Content-Type"] == "application/json"
+        assert server.last.request_id == got["request_id"]
+
+    for_all(with_calls(SHOWN, CALLS), check)
 
 
-@each(ROWS)
-def test_row_by_post(row, server, bucket):
+def test_rows_by_post(for_all, server, bucket):
     """A POST is never retried, so that the SDK shows the 5xx rows too."""
-    server.use(row.address)
-    got = bucket.initiate_multipart_upload(KEY)
-    assert (got.status_code, list(got.items())) == (row.status, expected(row, server.last.request_id))
-    assert got.headers["x-qs-request-id"] == got["request_id"]
+
+    def check(row):
+        server.use(row.address)
+        got = bucket.initiate_multipart_upload(KEY)
+        assert (got.status_code, list(got.items())) == (row.status, expected(row, server.last.request_id))
+        assert got.headers["x-qs-request-id"] == got["request_id"]
+
+    for_all(ROWS, check)
 
 
-@each(LOST)
-@pytest.mark.parametrize("call", CALLS)
-def test_row_that_the_sdk_loses(row, call, server, bucket):
+def test_rows_that_the_sdk_loses(for_all, server, bucket):
     """Other methods end in RetryError, even without retries; a raw client sees the row on the same path."""
-    server.use(row.address)
-    with pytest.raises(RetryError):
-        CALLS[call](bucket)
-    assert (server.last.fault, server.last.status) == (row.address, row.status)
-    got = server.raw("GET", "/photos/cat")
-    request_id = got.headers["x-qs-request-id"]
-    assert got.status == row.status
-    assert json.loads(got.body, object_pairs_hook=list) == expected(row, request_id)
-    assert server.outcomes[1].request_id == request_id
+
+    def check(case):
+        row, call = case
+        server.use(row.address)
+        with pytest.raises(RetryError):
+            CALLS[call](bucket)
+        assert (server.last.fault, server.last.status) == (row.address, row.status)
+        got = server.raw("GET", "/photos/cat")
+        request_id = got.headers["x-qs-request-id"]
+        assert got.status == row.status
+        assert json.loads(got.body, object_pairs_hook=list) == expected(row, request_id)
+        assert server.outcomes[1].request_id == request_id
+
+    for_all(with_calls(LOST, CALLS), check)
 
 
-@each(SHOWN)
-def test_head(row, server, bucket):
+def test_heads(for_all, server, bucket):
     """HEAD: status and headers are GET's, and there is nothing to unpack."""
-    server.use(row.address)
-    got = bucket.get_object(KEY)
-    head = bucket.head_object(KEY)
-    assert (head.status_code, dict(head), head.content) == (row.status, {}, b"")
-    named = ("Content-Type", "Content-Length", "x-qs-request-id")
-    assert [head.headers[name] for name in named] == [
-        "application/json",
-        got.headers["Content-Length"],
-        server.outcomes[1].request_id,
-    ]
+
+    def check(row):
+        server.use(row.address)
+        got = bucket.get_object(KEY)
+        head = bucket.head_object(KEY)
+        assert (head.status_code, dict(head), head.content) == (row.status, {}, b"")
+        named = ("Content-Type", "Content-Length", "x-qs-request-id")
+        assert [head.headers[name] for name in named] == [
+            "application/json",
+            got.headers["Content-Length"],
+            server.outcomes[1].request_id,
+        ]
+
+    for_all(SHOWN, check)
 
 
 def test_throttling_is_not_retried(server, make_bucket):

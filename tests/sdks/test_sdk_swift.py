@@ -14,6 +14,7 @@ from swiftclient.exceptions import ClientException
 from faultinject import vendors
 
 from .path_style import ClientError, client_of
+from .told import with_calls
 
 CONTAINER, KEY = "photos", "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("swift").errors
@@ -100,12 +101,11 @@ def body_of(row):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("operation", CALLS)
-def test_rows(operation, server, store):
+def test_rows(server, store):
     """Status, the vendor's own reason phrase, body and transaction id are read off each row; on HEAD no body."""
-    call, container, key = CALLS[operation]
     wrong = []
-    for row in OWN:
+    for row, operation in with_calls(OWN, CALLS):
+        call, container, key = CALLS[operation]
         server.use(row.address, operation=operation)
         with pytest.raises(ClientException) as caught:
             call(store)

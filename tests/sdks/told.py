@@ -7,6 +7,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from faultinject import Rule, vendors
+from tests.pairs import pairs
 
 BUCKET = "photos"
 S3_LIKE = ("s3", "minio", "r2", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3", "gcs-xml", "swift")
@@ -26,9 +27,16 @@ class Told(NamedTuple):
     message: str | None = None
     request_id: str | None = None
 
+    def but(self, **other):
+        """The same but for these."""
+        return self._replace(**other)
+
     def without(self, *names):
         """The same for a client that hides these."""
-        return self._replace(**dict.fromkeys(names))
+        return self.but(**dict.fromkeys(names))
+
+
+EVERYTHING = ("status", "code", "message", "request_id")
 
 
 def rows_of(vendor, form=None):
@@ -41,6 +49,11 @@ def rows_of(vendor, form=None):
     found = vendors.get(vendor).errors
     rows = [row for row in found if (row.status is None or row.status >= 400) and form in (None, row.form)]
     return {f"row-{number}": row for number, row in enumerate(rows)}
+
+
+def with_calls(rows, calls):
+    """Each row with one call, and each call with one row of each status: what a call does to one it does to all of them."""
+    return pairs(row=rows, call=calls, alike={"row": lambda row: row.status})
 
 
 def use_all(server, rows, place=lambda key: {"path": f"**/{key}"}, **keys):
@@ -75,7 +88,7 @@ def in_xml(status, body):
 def with_azures_id(told):
     """The id, which Azure's message ends with, in its own place."""
     found = re.fullmatch(r"(.*)\sRequestId:(\S+)\sTime:\S+", told.message or "", re.DOTALL)
-    return told._replace(message=found[1], request_id=found[2]) if found else told
+    return told.but(message=found[1], request_id=found[2]) if found else told
 
 
 def s3_rows(vendor):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import socket
@@ -18,12 +17,10 @@ import pytest
 
 from faultinject import install
 from faultinject.exceptions import MissingExtra
-from faultinject.installation import install_extra
-from faultinject.server import certificates
-from faultinject.server.certificates import VARIABLES, certificate
-from faultinject.server.connections import Server
+from faultinject.server import Server, certificate
 
 pytestmark = pytest.mark.live
+VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
 
 
 def app(environ, start):
@@ -41,18 +38,16 @@ def made():
 
 
 @pytest.fixture
-def served(made):
+def served(made, caplog):
     """A server that speaks TLS, and the context of a client that trusts it."""
-    errors = io.StringIO()
-    with Server(app, errors, context=made.context()) as server:
+    with Server(app, context=made.context()) as server:
         yield server, ssl.create_default_context(cafile=made.authority)
-    server.stop()
-    assert errors.getvalue() == ""
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 def get(server, context, path="/cat"):
     """What a client gets."""
-    with urllib.request.urlopen(server.url + path, context=context, timeout=10) as answer:
+    with urllib.request.urlopen(server.url + path, context=context, timeout=40) as answer:
         return answer.read().decode()
 
 
@@ -63,7 +58,7 @@ def test_a_client_that_trusts_it(served):
     assert [get(server, context, each) for each in ("/cat", "/dog")] == ["https /cat", "https /dog"]
     for name in ("localhost", "::1"):
         with (
-            socket.create_connection(("127.0.0.1", server.port), 10) as plain,
+            socket.create_connection(("127.0.0.1", server.port), 40) as plain,
             context.wrap_socket(plain, server_hostname=name) as connection,
         ):
             assert connection.getpeercert()["subject"]
@@ -74,19 +69,33 @@ def test_clients_that_do_not(served):
     server, context = served
     with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
         get(server, ssl.create_default_context())
-    with socket.create_connection(("127.0.0.1", server.port), 10) as plain:
+    with socket.create_connection(("127.0.0.1", server.port), 40) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         with suppress(ConnectionResetError):
             assert b"HTTP/1.1" not in plain.recv(100)
-    with socket.create_connection(("127.0.0.1", server.port), 10):
+    with socket.create_connection(("127.0.0.1", server.port), 40):
         assert get(server, context) == "https /cat"
+
+
+def test_what_is_no_request(served):
+    """It is refused, and the end of the connection is said."""
+    server, context = served
+    with (
+        socket.create_connection(("127.0.0.1", server.port), 40) as plain,
+        context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as connection,
+    ):
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n")
+        received = b""
+        while more := connection.recv(1000):
+            received += more
+    assert received.startswith(b"HTTP/1.1 400 ")
 
 
 def test_an_ordinary_end_is_said(served):
     """The client reads the end that TLS has for it, no torn connection."""
     server, context = served
     with (
-        socket.create_connection(("127.0.0.1", server.port), 10) as plain,
+        socket.create_connection(("127.0.0.1", server.port), 40) as plain,
         context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as connection,
     ):
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -121,7 +130,7 @@ def test_the_files():
 def test_without_trustme(monkeypatch):
     """A sentence says what is missing."""
     monkeypatch.setitem(sys.modules, "trustme", None)
-    with pytest.raises(MissingExtra, match=re.escape(install_extra("tls"))), certificates.certificate():
+    with pytest.raises(MissingExtra, match=r"made by trustme: .*install.*\[tls\]"), certificate():
         pass
 
 

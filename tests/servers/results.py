@@ -28,7 +28,7 @@ def check(server, fault, seen, file=FILE):
     if not WRITING:
         known = RESULTS if file is FILE else read(file)
         assert seen == known.get(server, {}).get(fault), (
-            "if that is right: WRITE_SERVER_RESULTS=1 pytest tests/servers"
+            "if that is right: WRITE_SERVER_RESULTS=1 pytest --whole -m '' tests/servers"
         )
         return
     # Several processes of one run may write.

@@ -23,11 +23,11 @@ def werkzeug(place, certificate):
 
 def faultinject(place, certificate):
     """What `faultinject serve` puts a WSGI app behind, with and without `--tls`."""
-    from faultinject.cli.listening import listen, wsgi_server
-    from faultinject.server.certificates import Certificate
+    from faultinject.cli import listen, uvicorn_server
+    from faultinject.server import Certificate
 
     encrypted = certificate and Certificate(authority=certificate, chain=certificate, key=certificate)
-    wsgi_server(wsgi, listen("127.0.0.1", int(place)), encrypted).serve_forever()
+    uvicorn_server(wsgi, "wsgi", encrypted).run(sockets=[listen("127.0.0.1", int(place))])
 
 
 def gevent(place, certificate):

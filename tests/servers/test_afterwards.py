@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from tests.pairs import fewest, pairs
+
 from . import results
 from .afterwards import BROKEN, CASES, CLOSED, ENDED, KEPT, Exchange, tried
 from .launch import KINDS, SERVERS, UNPROVEN, Server
 from .probe import request
 from .rules import APP, CUT, NONE, RULES, THEN
 from .table import AFTERWARDS
-from .test_matrix import FEW, started
+from .test_matrix import FEW, started, way
 
 MARKED = [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in KINDS]
 HUGE = bytes(12_000_000)
@@ -47,11 +49,26 @@ def expected(server, rule, situation):
     return {KEPT}
 
 
+def shows(case):
+    """What one case on one server tells: of the server and a fault, a server and a situation, and both together."""
+    name, rule, situation, pipelined = case
+    yield name, rule
+    yield name, situation, pipelined
+    if not KINDS[name].missing:
+        yield KINDS[name].interface, KINDS[name].tls, rule, situation, pipelined
+
+
+TRIED = fewest([(name, *case) for name in KINDS for case in CASES], shows)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MARKED)
 def test_the_next_request(pool, name):
     """Once, with its own answer, on the same connection or on a new one; sent behind the answer or together with it."""
-    seen = tried(started(pool, name))
+    cases = {(*each, False) for each in AFTERWARDS.values()} | {
+        tuple(case) for each, *case in TRIED if each == name
+    }
+    seen = tried(started(pool, name), sorted(cases))
     wrong = {case: what for case, what in seen.items() if what not in expected(name, *case[:2])}
     assert wrong == {}
     for column, (rule, situation) in AFTERWARDS.items():
@@ -76,8 +93,21 @@ def test_beneath_other_middleware(tmp_path, name):
     assert known == {column: seen[rule, situation, False] for column, (rule, situation) in AFTERWARDS.items()}
 
 
-@pytest.mark.parametrize("situation", ["no_body", "body", "expect"])
-@pytest.mark.parametrize("name", MARKED)
+def marked(cases):
+    """Slow where the server is none of the few."""
+    return [pytest.param(*case, marks=() if case[0] in FEW else pytest.mark.slow) for case in cases]
+
+
+@pytest.mark.parametrize(
+    ("name", "situation"),
+    marked(
+        pairs(
+            name=KINDS,
+            situation=["no_body", "body", "expect"],
+            alike={"name": way, "situation": lambda situation: None},
+        )
+    ),
+)
 def test_a_connection_that_is_to_close_does(pool, name, situation):
     """`set.connection=close` is said once, and done, by every server; also where the client asks for the same."""
     exchange = Exchange(started(pool, name), "error-closes")
@@ -91,14 +121,17 @@ def test_a_connection_that_is_to_close_does(pool, name, situation):
 
 
 @pytest.mark.parametrize(
-    "rule",
-    ["error-undrained", "exact-undrained", pytest.param("error-undrained-late", marks=pytest.mark.slow)],
+    ("name", "rule"),
+    marked(
+        pairs(
+            name=[name for name in KINDS if name != "uWSGI, router"],  # whose clients are another process's
+            rule=["error-undrained", "exact-undrained", "error-undrained-late"],
+            alike={"name": way, "rule": lambda rule: "exact" in rule},
+        )
+    ),
 )
-@pytest.mark.parametrize("name", MARKED)
 def test_an_upload_is_not_cut_off(pool, name, rule):
     """A client that sends all it has before it looks for an answer can do so, and reads the whole of it then."""
-    if name == "uWSGI, router":
-        pytest.skip("the client's own connection is in another process")
     server = started(pool, name)
     exchange = Exchange(server, rule)
     try:

@@ -7,6 +7,8 @@ from itertools import count
 
 import pytest
 
+from tests.pairs import pairs
+
 from .faults import code, empty
 from .launch import SERVERS
 from .probe import request
@@ -18,6 +20,15 @@ MARKED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) 
 _numbers = count()
 
 
+def marked(cases):
+    return [pytest.param(*case, marks=() if case[0] in QUICK else pytest.mark.slow) for case in cases]
+
+
+def kind(name):
+    """Servers of a kind hear of the end in the same way, and quick ones are asked for everything."""
+    return SERVERS[name].interface, name.startswith(HEARS_NO_MORE), name in QUICK
+
+
 def sent(server, rule, body):
     path = f"/{rule}/half-{next(_numbers)}/{'put' if body else 'photos/10'}"
     client = server.connect()
@@ -25,13 +36,21 @@ def sent(server, rule, body):
     return client, path
 
 
-@pytest.mark.parametrize("body", [None, b"x" * 1000], ids=["no body", "body"])
-@pytest.mark.parametrize("rule", ["then-error-late", "then-error-after-late"])
-@pytest.mark.parametrize("name", MARKED)
+@pytest.mark.parametrize(
+    ("name", "rule", "body"),
+    marked(
+        pairs(
+            name=SERVERS,
+            rule=["then-error-late", "then-error-after-late"],
+            body=["", "x" * 10],
+            alike={"name": kind},
+        )
+    ),
+)
 def test_the_delayed_error_is_seen(pool, name, rule, body):
     """By one that reads on; and the journal says what the client saw."""
     server = started(pool, name)
-    client, path = sent(server, rule, body)
+    client, path = sent(server, rule, body.encode() * 100 or None)
     with client:
         client.socket.shutdown(socket.SHUT_WR)
         answer = client.answer()
@@ -59,8 +78,16 @@ def test_a_slow_answer_is_read_to_its_end(pool, name):
     assert server.outcome(path, until=lambda outcome: outcome.get("final"))["did"] == "dripped"
 
 
-@pytest.mark.parametrize("rule", ["reset-late", "close-late"])
-@pytest.mark.parametrize("name", MARKED)
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    marked(
+        pairs(
+            name=SERVERS,
+            rule=["reset-late", "close-late"],
+            alike={"name": kind, "rule": lambda rule: None},
+        )
+    ),
+)
 def test_a_broken_connection_is_seen(pool, name, rule):
     """Or nothing else, where that was to come."""
     client, _ = sent(started(pool, name), rule, None)

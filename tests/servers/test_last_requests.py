@@ -6,12 +6,13 @@ from itertools import count
 
 import pytest
 
+from tests.pairs import pairs
+
 from .launch import SERVERS
-from .test_matrix import QUICK, started
+from .test_matrix import QUICK, started, way
 
 SIZE = 8_000_000
 """More than the systems of both sides hold."""
-MARKED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SERVERS]
 LAST = {
     "close": ("error-undrained", "HTTP/1.1\r\nConnection: close"),
     "HTTP/1.0": ("error-undrained", "HTTP/1.0"),
@@ -21,8 +22,15 @@ LAST = {
 _numbers = count()
 
 
-@pytest.mark.parametrize("wish", LAST)
-@pytest.mark.parametrize("name", MARKED)
+@pytest.mark.parametrize(
+    ("name", "wish"),
+    [
+        pytest.param(*case, marks=() if case[0] in QUICK else pytest.mark.slow)
+        for case in pairs(
+            name=SERVERS, wish=LAST, alike={"name": way, "wish": lambda wish: wish == "the answer's"}
+        )
+    ],
+)
 def test_the_answer_to_an_upload_that_nobody_reads(pool, name, wish):
     """With `drain=no`: what still comes is read away, and nothing is reset."""
     server = started(pool, name)

@@ -1,10 +1,12 @@
-"""Every fault on every real server, seen by a client on a raw socket."""
+"""Faults on real servers, seen by a client on a raw socket: each as it is seen anywhere, and of its kind on each server."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
+
+from tests.pairs import fewest
 
 from .faults import FAULTS
 from .launch import SERVERS, UNPROVEN, VARIANTS, Server
@@ -40,11 +42,42 @@ FEW = ("faultinject serve", "gunicorn sync", "waitress", "uvicorn h11")
 """What is asked of few: ours, one that holds no answers, one that holds whole ones, and an event loop."""
 WAITS = "stall, after_bytes"
 """Takes as long as a client waits in vain, which one server is asked for."""
+
+
+def kind(fault):
+    """What a fault does that another of its kind does as well."""
+    if fault.startswith(("hang", "reset", "close", "HEAD")) and "after_bytes" not in fault:
+        return "ends instead of an answer"
+    if "after_bytes" in fault and "after, " not in fault:
+        return "in the middle of an upload"
+    if fault.startswith("truncate") or "after_bytes" in fault:
+        return "in the middle of an answer"
+    if fault.startswith(("latency", "drip", "corrupt")):
+        return "the app's answer, otherwise"
+    return "an answer instead of the app's"
+
+
+def way(server):
+    """How a server and its clients are connected, and what its app is."""
+    return server.partition(", ")[2] or SERVERS[server].interface
+
+
+def shows(case):
+    """What is found out by one fault on one server."""
+    server, fault = case
+    yield server, kind(fault)
+    if (SERVERS | VARIANTS)[server].missing:
+        return
+    yield way(server), fault
+    yield server in QUICK, fault
+    yield fault, *RESULTS.get(server, {}).get(fault, {server: fault}).items()
+
+
 MARKED = [
     pytest.param(server, fault)
     if server in QUICK and (fault != WAITS or server == "uvicorn h11")
     else pytest.param(server, fault, marks=pytest.mark.slow)
-    for server, fault in CASES
+    for server, fault in fewest(CASES, shows)
 ]
 
 

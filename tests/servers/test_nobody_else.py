@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.pairs import pairs
+
 from .apps import photo
 from .launch import SERVERS, VARIANTS, Server
 from .probe import PATIENCE, request
@@ -23,13 +25,7 @@ HERE, ELSEWHERE = "127.0.0.1", "127.0.0.2"
 SIZE = 60
 ONE_BY_ONE = ("gunicorn sync", "wsgiref", "uWSGI")
 """They serve one connection at a time: there is no other. (uWSGI lets go of an idle one now and then by itself.)"""
-MARKED = [
-    name if name in (*FEW, "granian WSGI") else pytest.param(name, marks=pytest.mark.slow)
-    for name in SERVERS
-    if name not in ONE_BY_ONE
-]
-
-
+SEVERAL = [name for name in SERVERS if name not in ONE_BY_ONE]
 ENCRYPTED = [
     pytest.param(name, marks=pytest.mark.slow) for name, kind in VARIANTS.items() if kind.tls
 ]  # fmt: skip
@@ -50,13 +46,12 @@ def test_no_plain_bytes_in_tls(tmp_path, name):
         server.stop()
 
 
-@pytest.fixture(params=MARKED)
-def server(request, tmp_path):
+@pytest.fixture
+def server(name, tmp_path):
     """A server whose app believes X-Forwarded-For."""
-    kind = SERVERS[request.param]
-    if kind.missing:
-        pytest.skip(kind.missing)
-    running = Server(request.param, tmp_path, RULES, PROXIED="1")
+    if why := SERVERS[name].missing:
+        pytest.skip(why)
+    running = Server(name, tmp_path, RULES, PROXIED="1")
     yield running
     running.stop()
 
@@ -77,8 +72,9 @@ def waiting(server):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("source", [HERE, ELSEWHERE])
-@pytest.mark.parametrize("port", ["", ":{}"], ids=["address", "address and port"])
+@pytest.mark.parametrize(
+    ("name", "source", "port"), pairs(name=SEVERAL, source=[HERE, ELSEWHERE], port=["", ":{}"])
+)
 def test_a_client_that_names_another(server, source, port):
     """Its request meets its own fault, or the gateway's answer; the other client's next request is answered right."""
     hurt = []
@@ -100,6 +96,13 @@ def test_a_client_that_names_another(server, source, port):
     assert hurt == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in (*FEW, "granian WSGI") else pytest.param(name, marks=pytest.mark.slow)
+        for name in SEVERAL
+    ],
+)
 def test_a_client_that_has_left(server):
     """Before its fault came: the only connection that there is then is another client's, which goes on."""
     hurt = []

@@ -7,6 +7,8 @@ from itertools import count
 
 import pytest
 
+from tests.pairs import pairs
+
 from .afterwards import keeps
 from .apps import photo
 from .faults import code, empty
@@ -14,7 +16,7 @@ from .launch import KINDS
 from .probe import request
 from .rules import CUT, NONE, THEN
 from .test_afterwards import WITHOUT_A_WORD
-from .test_matrix import started
+from .test_matrix import started, way
 
 BIG = 8_000_000
 """Bytes that the kernel's buffers do not hold."""
@@ -39,6 +41,7 @@ FAULTS = (
     "success",
 )
 MARKED = [name if name == "uvicorn h11" else pytest.param(name, marks=pytest.mark.slow) for name in KINDS]
+TRIED = pairs(name=KINDS, rule=FAULTS, alike={"name": way, "rule": lambda rule: THEN[rule][1]})
 _numbers = count()
 
 
@@ -88,5 +91,5 @@ def tried(server, rule):
 def test_a_fault_behind_a_big_answer(pool, name):
     """The answer comes whole, then the fault, and the request behind it is met once."""
     server = started(pool, name)
-    found = {rule: tried(server, rule) for rule in FAULTS}
+    found = {rule: tried(server, rule) for each, rule in TRIED if each == name}
     assert {rule: wrong for rule, wrong in found.items() if wrong} == {}

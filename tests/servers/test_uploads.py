@@ -9,8 +9,11 @@ from itertools import count
 
 import pytest
 
+from tests.pairs import pairs
+
 from .launch import SERVERS
-from .uploading import all_closed
+from .table import BUFFERS
+from .uploading import no_more_than, sockets
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
@@ -48,10 +51,10 @@ def with_aiohttp(url, body):
     aiohttp = pytest.importorskip("aiohttp")
 
     async def put():
-        timeout = aiohttp.ClientTimeout(total=PATIENCE)
+        timeout, before = aiohttp.ClientTimeout(total=PATIENCE), sockets()
         async with aiohttp.ClientSession(timeout=timeout) as session, session.put(url, data=body) as found:
             seen = found.status, await found.read()
-        await all_closed()
+        await no_more_than(before)
         return seen
 
     return asyncio.run(put())
@@ -109,12 +112,26 @@ CLIENTS = {
 ENDLESS = ("uWSGI", "wsgiref")
 
 
-@pytest.fixture(params=SERVERS)
-def server(pool, request):
-    """Each server in turn, with the rules of the matrix."""
-    if why := SERVERS[request.param].missing:
+@pytest.fixture
+def server(pool, name):
+    """With the rules of the matrix."""
+    if why := SERVERS[name].missing:
         pytest.skip(why)
-    return pool.get(request.param)
+    return pool.get(name)
+
+
+TOGETHER = pytest.mark.parametrize(
+    ("name", "client"),
+    pairs(
+        name=SERVERS,
+        client=CLIENTS,
+        allowed=lambda name, client: client != "requests, chunked" or name not in ENDLESS,
+        alike={
+            "name": lambda name: (SERVERS[name].interface, name in BUFFERS),
+            "client": lambda client: "chunked" in client,
+        },
+    ),
+)
 
 
 def put(server, rule, client):
@@ -125,11 +142,9 @@ def put(server, rule, client):
     return seen, server.outcome(path, until=lambda outcome: outcome["did"] == "answered")
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@TOGETHER
 def test_the_error_is_seen(server, client):
     """The body is read to its end first, and nobody has sent into the void."""
-    if client == "requests, chunked" and server.name in ENDLESS:
-        pytest.skip("the server shows no end of a chunked body")
     (status, body), outcome = put(server, "error", client)
     assert status == 503
     assert b"<Code>SlowDown</Code>" in body
@@ -139,7 +154,7 @@ def test_the_error_is_seen(server, client):
     assert outcome["request_bytes"] == SIZE
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@TOGETHER
 def test_the_error_is_seen_by_who_goes_on_sending(server, client):
     """With `drain=no` the answer comes while the client is sending; what it sends is read away, and nothing reset."""
     (status, body), outcome = put(server, "error-undrained", client)
@@ -148,6 +163,7 @@ def test_the_error_is_seen_by_who_goes_on_sending(server, client):
     assert (outcome["did"], outcome["body_complete"]) == ("answered", None)
 
 
+@pytest.mark.parametrize("name", SERVERS)
 def test_the_same_bytes_are_known_again(server):
     """Whoever sent them: attempts are compared by that."""
     digests = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 BIG = bytes(range(256)) * 1024
@@ -136,13 +134,51 @@ def test_copies(photos):
     assert listed.etag == copy.get_blob_properties().etag
 
 
+def test_append_blobs(photos):
+    """Made empty and made longer, on the conditions of where and how long; known as what they are."""
+    from azure.core import MatchConditions
+
+    changed = {"etag": '"other"', "match_condition": MatchConditions.IfNotModified}
+    log = photos.get_blob_client("log")
+    log.create_append_blob(metadata={"mood": "sleepy"})
+    first, second = log.append_block(b"meow"), log.append_block(b"purr", appendpos_condition=4)
+    assert [(each["blob_append_offset"], each["blob_committed_block_count"]) for each in (first, second)] == [
+        ("0", 1),
+        ("4", 2),
+    ]
+    photos.get_blob_client("copy").start_copy_from_url(log.url)
+    for name in ("log", "copy"):
+        known = photos.get_blob_client(name).get_blob_properties()
+        assert (known.blob_type, known.append_blob_committed_block_count) == ("AppendBlob", 2)
+        assert (known.size, known.metadata) == (8, {"mood": "sleepy"})
+        assert photos.download_blob(name).readall() == b"meowpurr"
+    assert [(each.name, each.blob_type) for each in photos.list_blobs()] == [
+        ("copy", "AppendBlob"),
+        ("log", "AppendBlob"),
+    ]
+    photos.upload_blob("log", b"!", blob_type="AppendBlob")
+    assert photos.download_blob("log").readall() == b"meowpurr!"
+    refused = [
+        (lambda: log.append_block(b"!", appendpos_condition=4), ("AppendPositionConditionNotMet", 412)),
+        (lambda: log.append_block(b"!", maxsize_condition=9), ("MaxBlobSizeConditionNotMet", 412)),
+        (lambda: log.append_block(b"!", **changed), ("ConditionNotMet", 412)),
+        (lambda: log.stage_block("a", b"!"), ("InvalidBlobType", 409)),
+        (lambda: log.commit_block_list([]), ("InvalidBlobType", 409)),
+        (lambda: photos.get_blob_client("gone").append_block(b"!"), ("BlobNotFound", 404)),
+    ]
+    assert [code_of(call) for call, _ in refused] == [expected for _, expected in refused]
+    log.upload_blob(b"block", overwrite=True)
+    assert log.get_blob_properties().blob_type == "BlockBlob"
+    assert code_of(lambda: log.append_block(b"!")) == ("InvalidBlobType", 409)
+
+
 def test_listings(photos):
     """Flat and by a delimiter, page by page; names that XML cannot have come back whole."""
     names = ["a/1", "a/2", "b", "c/1", "e&<\x01\ufffe", "ü"]
     for name in reversed(names):
         photos.upload_blob(name, b"xyz", metadata={"mood": name[0]} if name < "c" else None)
     flat = photos.list_blobs(results_per_page=2, include=["metadata"])
-    pages = [[(each.name, each.size, each.metadata or {}) for each in page] for page in flat.by_page()]
+    pages = [[(each.name, each.size, each.metadata) for each in page] for page in flat.by_page()]
     assert [len(page) for page in pages] == [2, 2, 2]
     assert [each for page in pages for each in page] == [
         (name, 3, {"mood": name[0]} if name < "c" else {}) for name in names
@@ -220,80 +256,10 @@ def test_blobs_that_have_blocks_only(photos):
     assert [each.name for each in photos.list_blobs()] == ["a", "c"]
 
 
-def test_tiers(photos):
-    """Told by every way in which a blob is made, shown by itself and in a listing; by none it is taken offline."""
-    from azure.storage.blob import BlobBlock, PremiumPageBlobTier, StandardBlobTier
-
-    def shown(name):
-        known = photos.get_blob_client(name).get_blob_properties()
-        [listed] = photos.list_blobs(name_starts_with=name)
-        assert (listed.blob_tier, listed.blob_tier_inferred) == (known.blob_tier, known.blob_tier_inferred)
-        return known.blob_tier, known.blob_tier_inferred
-
-    blob = photos.upload_blob("k", b"x", standard_blob_tier=StandardBlobTier.COOL)
-    blob.set_blob_metadata({"a": "b"})
-    blob.set_http_headers()
-    photos.upload_blob("big", BIG, standard_blob_tier=StandardBlobTier.COLD)
-    photos.get_blob_client("copy").start_copy_from_url(blob.url)
-    photos.get_blob_client("hot").start_copy_from_url(blob.url, standard_blob_tier=StandardBlobTier.HOT)
-    photos.get_blob_client("url").upload_blob_from_url(blob.url, standard_blob_tier=StandardBlobTier.COLD)
-    photos.get_blob_client("list").stage_block("a", b"x")
-    photos.get_blob_client("list").commit_block_list(
-        [BlobBlock("a")], standard_blob_tier=StandardBlobTier.COOL
-    )
-    assert {name: shown(name) for name in ("k", "big", "copy", "hot", "url", "list")} == {
-        "k": ("Cool", None),
-        "big": ("Cold", None),
-        "copy": ("Hot", True),
-        "hot": ("Hot", None),
-        "url": ("Cold", None),
-        "list": ("Cool", None),
-    }
-    for tier, code in (
-        (StandardBlobTier.ARCHIVE, "UnsupportedHeader"),
-        (PremiumPageBlobTier.P10, "InvalidHeaderValue"),
-    ):
-        refused = {"standard_blob_tier": tier, "overwrite": True}
-        assert code_of(lambda refused=refused: blob.upload_blob(b"y", **refused)) == (code, 400)
-    assert code_of(lambda: blob.set_standard_blob_tier("Cool")) == ("UnsupportedQueryParameter", 400)
-    assert blob.download_blob().readall() == b"x"
-
-
-def test_deletions_in_a_batch(photos):
-    """One request deletes many, and says of each whether it is gone."""
-    from azure.storage.blob import PartialBatchErrorException
-
-    for name in ("a/ü b", "k", "l"):
-        photos.upload_blob(name, b"x")
-    assert [each.status_code for each in photos.delete_blobs("a/ü b", "k")] == [202, 202]
-    with pytest.raises(PartialBatchErrorException) as caught:
-        photos.delete_blobs("gone", "l")
-    parts = [(each.status_code, each.headers.get("x-ms-error-code")) for each in caught.value.parts]
-    assert parts == [(404, "BlobNotFound"), (202, None)]
-    assert list(photos.list_blobs()) == []
-
-
-def test_deletions_in_a_batch_without_threads(serve, photos):
-    """The asynchronous SDK's transport writes the boundary in another way."""
-    pytest.importorskip("aiohttp")
-    from azure.storage.blob.aio import ContainerClient
-
-    async def delete(*names):
-        async with ContainerClient(photos.primary_endpoint.rpartition("/")[0], "photos", "a2V5") as container:
-            return [each.status_code async for each in await container.delete_blobs(*names)]
-
-    for name in ("k", "l"):
-        photos.upload_blob(name, b"x")
-    assert asyncio.run(delete("k", "l")) == [202, 202]
-    assert list(photos.list_blobs()) == []
-
-
 def test_there_are_no_snapshots(photos):
     """Who deletes only them keeps the blob, and no copy is made of a blob as it was."""
     blob = photos.upload_blob("k", b"x")
     assert code_of(lambda: blob.delete_blob(delete_snapshots="only")) == ("UnsupportedHeader", 400)
-    [refused] = photos.delete_blobs("k", delete_snapshots="only", raise_on_any_failure=False)
-    assert (refused.status_code, refused.headers["x-ms-error-code"]) == (400, "UnsupportedHeader")
     copy = photos.get_blob_client("copy")
     for past in ("snapshot=2026-11-20T12:00:00.0000000Z", "versionid="):
         source = f"{blob.url}?{past}"

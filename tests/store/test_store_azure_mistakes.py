@@ -12,9 +12,7 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import vendors
-from faultinject.store import ObjectStore
-from faultinject.store.azure import blocks, documents
-from faultinject.store.error_codes import ERROR_CODES
+from faultinject.store import ERROR_CODES, LIMITS, ObjectStore
 
 ROOT = "/account/photos"
 BLOB = {"x-ms-blob-type": "BlockBlob"}
@@ -45,19 +43,30 @@ class Visitor:
     def copy(self, source, **headers):
         return self.ask("PUT", f"{ROOT}/copy", headers={"x-ms-copy-source": source, **headers})
 
-    def batch(self, *requests, boundary="x"):
-        parts = "".join(f"--x\r\nContent-ID: 0\r\n\r\n{each}\r\n" for each in requests)
-        return self.ask(
-            "POST",
-            f"{ROOT}?restype=container&comp=batch",
-            data=f"{parts}--x--".encode(),
-            content_type=f"multipart/mixed; boundary={boundary}",
-        )
-
 
 def lengths(visitor):
     visitor.block("YQ==")
     return visitor.block("YWE=")
+
+
+def appended(data=b"x", **headers):
+    """A case: put an append blob in the place of the blob that is there, and append to it."""
+
+    def case(visitor):
+        empty = {"CONTENT_LENGTH": "0"}
+        visitor.put("there", {"x-ms-blob-type": "AppendBlob"}, environ_overrides=empty)
+        visitor.used = visitor.store.used_bytes
+        length = {} if data else empty
+        path = f"{ROOT}/there?comp=appendblock"
+        return visitor.ask("PUT", path, data=data, headers=headers, environ_overrides=length)
+
+    return case
+
+
+def too_many_appended(visitor):
+    appended()(visitor)
+    visitor.used = visitor.store.used_bytes
+    return visitor.ask("PUT", f"{ROOT}/there?comp=appendblock", data=b"x")
 
 
 def too_many_staged(visitor):
@@ -67,6 +76,7 @@ def too_many_staged(visitor):
 
 
 CASES = [
+    ("append_position", appended(**{"x-ms-blob-condition-appendpos": "1"})),
     ("argument", lambda v: v.ask("GET", f"{ROOT}?restype=container&comp=unheard-of")),
     ("argument", lambda v: v.ask("GET", f"{ROOT}?restype=container&comp=list&maxresults=many")),
     ("argument", lambda v: v.ask("GET", f"{ROOT}?restype=container&comp=list&marker=%C3%BC")),
@@ -74,9 +84,11 @@ CASES = [
     ("bad_digest", lambda v: v.put("k", {"x-ms-blob-content-md5": "AAAAAAAAAAAAAAAAAAAAAA=="}, data=b"x")),
     ("bad_digest", lambda v: v.put("k", {"Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="}, data=b"x")),
     ("blob_exists", lambda v: v.put("there", {"If-None-Match": "*"}, data=b"x")),
+    ("blob_type", lambda v: v.ask("PUT", f"{ROOT}/there?comp=appendblock", data=b"x")),
     ("bucket_exists", lambda v: v.ask("PUT", f"{ROOT}?restype=container")),
     ("bucket_name", lambda v: v.ask("PUT", "/account/No?restype=container")),
     ("bucket_name", lambda v: v.ask("PUT", "/account/a--b?restype=container")),
+    ("bucket_name", lambda v: v.ask("GET", "/account/a_b?restype=container")),
     ("container_lease", lambda v: v.ask("DELETE", f"{ROOT}?restype=container", headers=LEASE)),
     ("container_lease", lambda v: v.ask("GET", f"{ROOT}?restype=container", headers=LEASE)),
     (
@@ -88,31 +100,30 @@ CASES = [
     ("empty_document", lambda v: v.commit(b"")),
     ("full", lambda v: v.put("k", data=b"x" * 20_000)),
     ("header", lambda v: v.ask("PUT", f"{ROOT}/k", data=b"x")),
-    ("header_value", lambda v: v.put("k", {"x-ms-access-tier": "P10"}, data=b"x")),
     ("header_value", lambda v: v.put("k", {"x-ms-blob-type": "blockblob"}, data=b"x")),
-    ("header_value", lambda v: v.put("k", {"x-ms-access-tier": ""}, data=b"x")),
+    ("header_value", lambda v: v.put("k", {"x-ms-blob-type": "AppendBlob"}, data=b"x")),
+    ("header_value", appended(b"")),
+    ("header_value", appended(**{"x-ms-blob-condition-appendpos": "end"})),
     ("incomplete", lambda v: v.put("k", data=b"short", environ_overrides={"CONTENT_LENGTH": "10"})),
     ("key_length", lambda v: v.put("k" * 1025, data=b"x")),
     ("lease", lambda v: v.put("there", LEASE, data=b"x")),
     ("length", lambda v: v.put("k", environ_overrides={"CONTENT_LENGTH": ""})),
     ("malformed", lambda v: v.commit(b"<BlockList><Any>YQ==</Any></BlockList>")),
     ("malformed", lambda v: v.commit(b"<BlockList>")),
+    ("max_size", appended(**{"x-ms-blob-condition-maxsize": "0"})),
     ("metadata", lambda v: v.put("k", {"x-ms-meta-a": "x" * 8192}, data=b"x")),
     ("metadata_key", lambda v: v.put("k", {"x-ms-meta-": "x"}, data=b"x")),
     ("metadata_name", lambda v: v.put("k", {"x-ms-meta-a-b": "x"}, data=b"x")),
     ("method", lambda v: v.ask("POST", f"{ROOT}/there")),
     ("method", lambda v: v.ask("GET", f"{ROOT}/there?comp=block")),
-    ("multipart", lambda v: v.batch()),
-    ("multipart", lambda v: v.batch("DELETE /account/photos/a HTTP/1.1", boundary="y")),
-    ("multipart", lambda v: v.batch("DELETE account/photos/a HTTP/1.1")),
-    ("multipart", lambda v: v.batch("")),
-    ("multipart", lambda v: v.batch(*["DELETE /account/photos/a HTTP/1.1"] * 257)),
     ("no_bucket", lambda v: v.ask("PUT", "/account/nowhere/k", headers=BLOB, data=b"x")),
-    ("no_bucket", lambda v: v.ask("GET", "/account/in-root")),
     ("no_bucket", lambda v: v.copy("http://localhost/account/nowhere/k")),
     ("no_key", lambda v: v.ask("GET", f"{ROOT}/gone")),
     ("no_key", lambda v: v.copy("http://localhost/account/photos/gone")),
     ("not_implemented", lambda v: v.ask("PUT", f"{ROOT}/there?comp=lease")),
+    ("not_implemented", lambda v: v.ask("POST", f"{ROOT}?restype=container&comp=batch")),
+    ("not_implemented", lambda v: v.ask("PUT", "/account/in-root", headers=BLOB, data=b"x")),
+    ("bucket_name", lambda v: v.ask("PUT", "/account/$root?restype=container")),
     ("not_implemented", lambda v: v.ask("GET", f"{ROOT}/there?snapshot=2026-11-20T12:00:00.0000000Z")),
     ("not_implemented", lambda v: v.ask("GET", "/account?restype=service&comp=properties")),
     ("out_of_range", lambda v: v.ask("GET", "/account?comp=list&maxresults=0")),
@@ -130,12 +141,12 @@ CASES = [
         lambda v: v.copy(f"http://localhost{ROOT}/there", **{"x-ms-source-if-match": '"other"'}),
     ),
     ("too_many_parts", lambda v: v.commit(b"<B><Latest>YQ==</Latest><Latest>YQ==</Latest></B>")),
+    ("too_many_appends", too_many_appended),
     ("too_many_parts", too_many_staged),
     ("unsupported_header", lambda v: v.put("k", {"x-ms-blob-type": "PageBlob"}, data=b"x")),
+    ("unsupported_header", appended(**{"x-ms-copy-source": f"http://localhost{ROOT}/there"})),
     ("unsupported_header", lambda v: v.put("k", {"x-ms-structured-body": "XSM/1.0"}, data=b"x")),
     ("unsupported_header", lambda v: v.put("k", {"x-ms-tags": "a=b"}, data=b"x")),
-    ("unsupported_header", lambda v: v.put("k", {"x-ms-access-tier": "archive"}, data=b"x")),
-    ("unsupported_header", lambda v: v.put("k", {"x-ms-access-tier": "Smart"}, data=b"x")),
     ("unsupported_header", lambda v: v.copy("http://elsewhere.test/account/photos/there")),
     ("uri", lambda v: v.ask("GET", f"{ROOT}/k", environ_overrides={"PATH_INFO": f"{ROOT}/\xff"})),
 ]
@@ -150,15 +161,15 @@ def test_every_mistake_has_a_case():
 
 def test_a_mistake_gets_the_documented_error(monkeypatch):
     """Status and code are Azure's, in the body and in the header; nothing is kept of what was refused."""
-    monkeypatch.setattr(documents, "BLOCKS", 1)
-    monkeypatch.setattr(blocks, "STAGED", 2)
+    for name, most in (("azure_list", 1), ("azure_staged", 2), ("azure_appends", 1)):
+        monkeypatch.setattr(LIMITS, name, most)
     expected, found = [], []
     for mistake, case in CASES:
         visitor = Visitor(max_bytes=16_384)
-        used = visitor.store.used_bytes
+        visitor.used = visitor.store.used_bytes
         answer = case(visitor)
         row = vendors.get("azure-blob").find(ERROR_CODES["azure-blob"][mistake])
-        kept = visitor.store.used_bytes - used if mistake not in LEAVE_SOMETHING else 0
+        kept = visitor.store.used_bytes - visitor.used if mistake not in LEAVE_SOMETHING else 0
         told = re.search("<Code>(.*?)</Code>", answer.get_data(as_text=True))
         expected.append((mistake, row.status, row.code, row.code, 0))
         found.append((mistake, answer.status_code, told and told[1], answer.headers["x-ms-error-code"], kept))
@@ -200,14 +211,6 @@ def test_the_account_may_stand_in_the_host():
     assert 'ServiceEndpoint="http://localhost/account/" ContainerName="photos"' in by_path
 
 
-def test_blobs_without_a_container_are_in_the_root():
-    """A path of one name is a blob of the container `$root`, which has to be made first."""
-    visitor = Visitor()
-    visitor.ask("PUT", "/account/$root?restype=container")
-    visitor.ask("PUT", "/account/k", headers=BLOB, data=b"x")
-    assert visitor.ask("GET", "/account/$root/k").data == b"x"
-
-
 def test_what_is_deleted_is_given_back():
     """A container takes blobs, blocks and metadata with it; a blob its unused blocks."""
     visitor = Visitor()
@@ -222,61 +225,6 @@ def test_what_is_deleted_is_given_back():
     visitor.ask("PUT", f"{ROOT}/there?comp=metadata", headers={"x-ms-meta-a": "b"})
     visitor.ask("DELETE", f"{ROOT}?restype=container")
     assert visitor.store.used_bytes == empty
-
-
-def test_a_batch_has_deletions_only():
-    """Each request is answered by itself, with its own headers; none does what the store has not."""
-    visitor = Visitor()
-    answer = visitor.batch(
-        "PUT /account/photos/there?comp=tier HTTP/1.1\r\nx-ms-access-tier: Cool",
-        "DELETE /account/photos/there?snapshot=1 HTTP/1.1",
-        "DELETE /account/photos?restype=container HTTP/1.1",
-        'DELETE /account/photos/there HTTP/1.1\r\nIf-Match: "other"',
-    ).get_data(as_text=True)
-    statuses = re.findall(r"HTTP/1.1 (\d+)", answer)
-    codes = re.findall(r"x-ms-error-code: (\w+)", answer)
-    assert statuses == ["400", "400", "400", "412"]
-    assert codes == [*["UnsupportedQueryParameter"] * 3, "ConditionNotMet"]
-    assert visitor.ask("GET", f"{ROOT}/there").data == b"0123456789"
-
-
-@pytest.mark.parametrize(
-    ("written", "boundary"),
-    [
-        ("boundary================5635305558436232846==", "===============5635305558436232846=="),
-        ('charset=a=b; note="; boundary=no"; x; Boundary="a: b(\'?)=="; boundary=no', "a: b('?)=="),
-        ("boundary = x ;charset=utf-8", "x"),
-    ],
-)
-def test_a_boundary_as_clients_write_it(written, boundary):
-    """aiohttp leaves the quotes out however it is made up; a quoted one may have anything in it."""
-    visitor = Visitor()
-    answer = visitor.ask(
-        "POST",
-        f"{ROOT}?restype=container&comp=batch",
-        data=f"--{boundary}\r\n\r\nDELETE {ROOT}/there HTTP/1.1\r\n\r\n\r\n--{boundary}--\r\n",
-        content_type=f"multipart/mixed; {written}",
-    )
-    assert (answer.status_code, answer.text.count("\r\nHTTP/1.1 202 ")) == (202, 1)
-    assert visitor.ask("GET", f"{ROOT}/there").status_code == 404
-
-
-def test_a_tier_is_shown_with_the_properties():
-    """Not with the content, and inferred only where none was told; its name may be in any case."""
-    visitor = Visitor()
-    visitor.put("k", {"x-ms-access-tier": "hOT"}, data=b"x")
-    tier, inferred = "x-ms-access-tier", "x-ms-access-tier-inferred"
-    shown = [
-        {
-            name: value
-            for name, value in visitor.ask(method, f"{ROOT}/{blob}").headers
-            if name in (tier, inferred)
-        }
-        for method, blob in (("HEAD", "k"), ("HEAD", "there"), ("GET", "k"))
-    ]
-    assert shown == [{tier: "Hot"}, {tier: "Hot", inferred: "true"}, {}]
-    listing = visitor.ask("GET", f"{ROOT}?restype=container&comp=list&prefix=k").text
-    assert "<BlobType>BlockBlob</BlobType><AccessTier>Hot</AccessTier><LeaseStatus>" in listing
 
 
 @pytest.mark.parametrize("kind", ["blob", "upload"])
@@ -294,19 +242,6 @@ def test_a_filled_store(kind):
         assert client.get(f"{ROOT}/b").data == b"meow"
     listed = client.get("/account?comp=list").get_data(as_text=True)
     assert "<Name>photos</Name>" in listed
-
-
-def test_what_is_no_utf_8_in_a_batch_is_refused():
-    requests = (
-        f"--x\r\n\r\nDELETE {ROOT}/there?\xff HTTP/1.1\r\n--x\r\n\r\nDELETE {ROOT}/%ff HTTP/1.1\r\n--x--"
-    )
-    answer = Visitor().ask(
-        "POST",
-        f"{ROOT}?restype=container&comp=batch",
-        data=requests.encode("latin-1"),
-        content_type="multipart/mixed; boundary=x",
-    )
-    assert answer.get_data(as_text=True).count("\r\nHTTP/1.1 400 ") == 2
 
 
 def test_a_name_that_is_no_utf_8(serve):
@@ -328,17 +263,9 @@ def test_a_name_that_is_no_utf_8(serve):
     assert b"<Blobs></Blobs>" in answers[4][2]
 
 
-def test_a_batch_that_cannot_be_read_deletes_nothing():
+def test_blocks_are_found_again():
+    """Whatever order they stand in; an empty one as well."""
     visitor = Visitor()
-    answer = visitor.batch(f"DELETE {ROOT}/there HTTP/1.1\r\n", "nonsense")
-    assert answer.status_code == 400
-    assert visitor.ask("GET", f"{ROOT}/there").status_code == 200
-
-
-def test_blocks_are_found_again_in_one_walk(monkeypatch):
-    """A list of 3,000 committed blocks took nine million steps, and 50,000 are allowed."""
-    visitor = Visitor()
-    monkeypatch.setattr(blocks, "cut", None)
     names = [b64encode(b"%04d" % number).decode() for number in range(30)]
     for number, name in enumerate(names):
         content = b"" if number == 7 else b"%d," % number
@@ -371,8 +298,7 @@ def test_a_listing_says_little_of_blobs_that_have_blocks_only():
         '<?xml version="1.0" encoding="utf-8"?>'
         '<EnumerationResults ServiceEndpoint="http://localhost/account/" ContainerName="photos">'
         "<Prefix>k</Prefix><Blobs><Blob><Name>k</Name><Properties><Content-Length>0</Content-Length>"
-        "<BlobType>BlockBlob</BlobType><AccessTier>Hot</AccessTier><AccessTierInferred>true</AccessTierInferred>"
-        "<LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState></Properties></Blob></Blobs>"
+        "<BlobType>BlockBlob</BlobType><LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState></Properties></Blob></Blobs>"
         "<NextMarker></NextMarker></EnumerationResults>"
     )
     visitor.commit(b"<BlockList><Latest>YQ==</Latest></BlockList>")

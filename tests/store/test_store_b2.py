@@ -8,7 +8,7 @@ from hashlib import sha1
 import pytest
 from werkzeug.test import Client
 
-from faultinject.store.b2 import B2Store
+from faultinject.store import B2Store
 
 from .conftest import serving
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import product
 
 import pytest
 from werkzeug.test import Client
@@ -46,11 +47,17 @@ class Broken(Trickle):
         return data
 
 
-@pytest.mark.parametrize("data", [SIGNED, TRAILER])
-@pytest.mark.parametrize("step", [1, 7, 1000])
+HEADERS = [
+    STREAMING, {"Content-Encoding": "aws-chunked"}, {**STREAMING, "x-amz-decoded-content-length": "11"}
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "headers",
-    [STREAMING, {"Content-Encoding": "aws-chunked"}, {**STREAMING, "x-amz-decoded-content-length": "11"}],
+    ("headers", "step", "data"),
+    [
+        (headers, step, (SIGNED, TRAILER)[at % 2])  # each pair once
+        for at, (headers, step) in enumerate(product(HEADERS, [1, 7, 1000]))
+    ],
 )
 def test_aws_chunked_bodies_are_decoded(client, data, step, headers):
     """Signed chunks and trailers are read away, however the pieces fall."""

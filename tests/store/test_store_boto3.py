@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import io
+import zlib
+from base64 import b64encode
+from hashlib import sha256
 
 import pytest
 from botocore.exceptions import ClientError
+from werkzeug.test import Client
+
+from faultinject.store import ObjectStore
 
 
 @pytest.fixture(params=["cos", "qiniu-mix"])
@@ -169,3 +175,110 @@ def test_pages_of_buckets(serve, boto):
     page = client.list_buckets(Prefix="photos")
     assert ([each["Name"] for each in page["Buckets"]], page["Prefix"]) == (["photos", "photos-2"], "photos")
     assert "ContinuationToken" not in page
+
+
+ALGORITHMS = {"CRC32": zlib.crc32(b"meow").to_bytes(4), "SHA256": sha256(b"meow").digest()}
+"""Those that boto3 works out by itself, of the content `meow`."""
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_checksums_are_kept(serve, boto, algorithm):
+    """Of an object that came whole: told by the put, and by reads that ask for it; a copy has it as well."""
+    client = boto(serve("s3"))
+    client.create_bucket(Bucket="photos")
+    field, value = f"Checksum{algorithm}", b64encode(ALGORITHMS[algorithm]).decode()
+    put = client.put_object(Bucket="photos", Key="k", Body=b"meow", ChecksumAlgorithm=algorithm)
+    client.copy_object(Bucket="photos", Key="copy", CopySource="photos/k")
+    heads = [client.head_object(Bucket="photos", Key=key, ChecksumMode="ENABLED") for key in ("k", "copy")]
+    got = client.get_object(Bucket="photos", Key="k")
+    for each in (put, *heads, got):
+        assert (each[field], each["ChecksumType"]) == (value, "FULL_OBJECT")
+    assert field not in client.head_object(Bucket="photos", Key="k")
+    assert field not in client.get_object(Bucket="photos", Key="k", Range="bytes=0-1")
+
+
+@pytest.mark.parametrize("kind", ["COMPOSITE", "FULL_OBJECT"])
+def test_checksums_of_parts(serve, boto, kind):
+    """Of an object that came in parts: a checksum of its parts' checksums, or of all its bytes."""
+    client = boto(serve("s3"))
+    client.create_bucket(Bucket="photos")
+    place = {"Bucket": "photos", "Key": "k"}
+    upload = client.create_multipart_upload(**place, ChecksumAlgorithm="CRC32", ChecksumType=kind)
+    assert (upload["ChecksumAlgorithm"], upload["ChecksumType"]) == ("CRC32", kind)
+    place["UploadId"] = upload["UploadId"]
+    sums = [zlib.crc32(data).to_bytes(4) for data in (b"me", b"ow")]
+    parts = []
+    for number, data in ((1, b"me"), (2, b"ow")):
+        part = client.upload_part(**place, PartNumber=number, Body=data, ChecksumAlgorithm="CRC32")
+        assert part["ChecksumCRC32"] == b64encode(sums[number - 1]).decode()
+        parts.append({"PartNumber": number, "ETag": part["ETag"], "ChecksumCRC32": part["ChecksumCRC32"]})
+    whole = b64encode(ALGORITHMS["CRC32"]).decode()
+    joined = f"{b64encode(zlib.crc32(b''.join(sums)).to_bytes(4)).decode()}-2"
+    value = whole if kind == "FULL_OBJECT" else joined
+    with pytest.raises(ClientError, match="BadDigest"):
+        client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts}, ChecksumCRC32="AAAAAA==")
+    done = client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts}, ChecksumCRC32=value)
+    got = client.get_object(Bucket="photos", Key="k")
+    assert got["Body"].read() == b"meow"
+    for each in (done, got):
+        assert (each["ChecksumCRC32"], each["ChecksumType"]) == (value, kind)
+
+
+def test_what_has_no_checksum():
+    """A part without one leaves the whole without; an algorithm that there is not is refused."""
+    client = Client(ObjectStore("s3"))
+    client.put("/photos")
+    start = {"x-amz-checksum-algorithm": "CRC32"}
+    assert client.post("/photos/k?uploads", headers={"x-amz-checksum-algorithm": "MD4"}).status_code == 400
+    started = client.post("/photos/k?uploads", headers=start).get_data(as_text=True)
+    upload = started.partition("<UploadId>")[2].partition("<")[0]
+    etag = client.put(f"/photos/k?partNumber=1&uploadId={upload}", data=b"meow").headers["ETag"]
+    parts = f"<X><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part></X>"
+    assert "Checksum" not in client.post(f"/photos/k?uploadId={upload}", data=parts).get_data(as_text=True)
+
+
+def test_owners_and_versioning(serve, boto):
+    """The second listing names owners only when the client asks; a bucket that was given no versioning says so."""
+    client = boto(serve("s3"))
+    client.create_bucket(Bucket="photos")
+    client.put_object(Bucket="photos", Key="k", Body=b"meow")
+    listings = [
+        client.list_objects(Bucket="photos"),
+        client.list_objects_v2(Bucket="photos", FetchOwner=True),
+        client.list_objects_v2(Bucket="photos"),
+    ]
+    assert ["Owner" in each["Contents"][0] for each in listings] == [True, True, False]
+    assert "Status" not in client.get_bucket_versioning(Bucket="photos")
+    for call in (
+        lambda: client.get_bucket_versioning(Bucket="nowhere"),
+        lambda: client.put_bucket_versioning(Bucket="photos", VersioningConfiguration={"Status": "Enabled"}),
+    ):
+        with pytest.raises(ClientError, match=r"NoSuchBucket|NotImplemented"):
+            call()
+
+
+@pytest.mark.parametrize("vendor", ["s3", "minio"])
+def test_a_range_past_the_end_tells_the_size(serve, boto, vendor):
+    """smart_open takes the end of the object from there, and reads nothing any more if it is 0."""
+    client = boto(serve(vendor))
+    client.create_bucket(Bucket="photos")
+    client.put_object(Bucket="photos", Key="k", Body=b"meow")
+    with pytest.raises(ClientError) as caught:
+        client.get_object(Bucket="photos", Key="k", Range="bytes=9-")
+    assert caught.value.response["Error"]["ActualObjectSize"] == "4"
+
+
+@pytest.mark.parametrize("vendor", ["s3", "minio"])
+def test_a_copy_onto_itself_has_to_change_something(serve, boto, vendor):
+    """S3 and MinIO refuse one that changes nothing, such as a touch without MetadataDirective."""
+    client = boto(serve(vendor))
+    client.create_bucket(Bucket="photos")
+    client.put_object(Bucket="photos", Key="k", Body=b"meow")
+    copy = {"Bucket": "photos", "Key": "k", "CopySource": {"Bucket": "photos", "Key": "k"}}
+    with pytest.raises(ClientError, match="trying to copy an object to itself") as caught:
+        client.copy_object(**copy)
+    assert caught.value.response["Error"]["Code"] == "InvalidRequest"
+    client.copy_object(**copy, StorageClass="STANDARD_IA")
+    client.copy_object(**copy, MetadataDirective="REPLACE", Metadata={"mood": "awake"})
+    client.copy_object(**{**copy, "Key": "other"})
+    assert client.head_object(Bucket="photos", Key="k")["Metadata"] == {"mood": "awake"}

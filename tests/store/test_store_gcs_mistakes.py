@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -15,16 +16,11 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import vendors
-from faultinject.store import ObjectStore
-from faultinject.store.budget import ENTRY
-from faultinject.store.error_codes import ERROR_CODES
-from faultinject.store.gcs import call, crc32c, kept, resources
+from faultinject.store import ERROR_CODES, LIMITS, ObjectStore
 
 BUCKET = "/storage/v1/b/photos"
 THERE = f"{BUCKET}/o/there"
-KEYS = "/storage/v1/projects/p/hmacKeys"
 UPLOAD = "/upload/storage/v1/b/photos/o"
-DEEP_ENTRY = b'{"entity": "a", "b": ' + b"[" * 500 + b"]" * 500 + b"}"
 RELATED = "multipart/related; boundary=x"
 
 
@@ -52,8 +48,9 @@ class Visitor:
         parts = urlsplit(answer.headers["Location"])
         return f"{parts.path}?{parts.query}"
 
-    def piece(self, session, data, span, **headers):
-        return self.ask("PUT", session, data=data, headers={"Content-Range": span, **headers})
+    def piece(self, session, data, span, environ_overrides=None, **headers):
+        headers = {"Content-Range": span, **headers}
+        return self.ask("PUT", session, data=data, headers=headers, environ_overrides=environ_overrides or {})
 
 
 def related(document, content=b"meow", head=b""):
@@ -92,18 +89,6 @@ CASES = [
     ("argument", patch(b'{"storageClass": "NEARLINE"}')),
     ("argument", lambda v: v.multipart(related(b'{"name": "k", "storageClass": "NEAR"}'))),
     ("argument", lambda v: v.multipart(related(b'{"name": "k", "storageClass": []}'))),
-    ("argument", lambda v: v.ask("PATCH", BUCKET, json={"storageClass": "FAST"})),
-    ("argument", lambda v: v.ask("PATCH", f"{BUCKET}?predefinedAcl=mine", json={})),
-    (
-        "argument",
-        lambda v: v.ask("PATCH", BUCKET, json={"acl": [{"entity": f"user-{n}"} for n in range(101)]}),
-    ),
-    ("argument", lambda v: v.ask("PATCH", BUCKET, json={"acl": ["allUsers"]})),
-    ("argument", lambda v: v.ask("PATCH", BUCKET, data=b'{"a":' * 500 + b"1" + b"}" * 500)),
-    ("argument", lambda v: v.ask("POST", f"{BUCKET}/acl", data=DEEP_ENTRY)),
-    ("argument", lambda v: v.ask("PATCH", THERE, json={"acl": {}})),
-    ("argument", lambda v: v.ask("PATCH", BUCKET, json={"labels": {"a": "x" * 65_536}})),
-    ("argument", lambda v: v.ask("POST", f"{KEYS}?serviceAccountEmail={'x' * 70_000}")),
     ("bad_digest", lambda v: v.media("k", b"x", headers={"X-Goog-Hash": "crc32c=AAAAAA=="})),
     ("bad_digest", lambda v: v.multipart(related(b'{"name": "k", "md5Hash": "AA=="}'))),
     ("bad_digest", session(b"x", "bytes 0-0/1", **{"X-Goog-Hash": "md5=AA=="})),
@@ -131,9 +116,6 @@ CASES = [
     ("metadata", patch(json.dumps({"metadata": {"a": "x" * 8192}}).encode())),
     ("method", lambda v: v.ask("PUT", UPLOAD)),
     ("method", lambda v: v.ask("POST", THERE)),
-    ("method", lambda v: v.ask("DELETE", f"{BUCKET}/acl")),
-    ("method", lambda v: v.ask("POST", f"{BUCKET}/notificationConfigs/1", json={})),
-    ("method", lambda v: v.ask("PATCH", KEYS, json={})),
     ("method", lambda v: v.ask("POST", f"/download{THERE}")),
     ("multipart", lambda v: v.multipart(b"meow", "text/plain")),
     ("multipart", lambda v: v.multipart(b"--x--", RELATED)),
@@ -144,15 +126,11 @@ CASES = [
     ("no_key", lambda v: v.ask("GET", f"{BUCKET}/o/gone")),
     ("no_key", lambda v: v.ask("PATCH", f"{BUCKET}/o/gone", json={})),
     ("no_key", lambda v: v.ask("DELETE", f"{THERE}?generation=5")),
-    ("no_key", lambda v: v.ask("GET", f"{BUCKET}/o/gone/acl")),
     ("no_key", compose({"sourceObjects": [{"name": "there", "generation": 5}]})),
     ("no_key", compose({"sourceObjects": [{"name": "there", "generation": 0}]})),
-    ("no_member", lambda v: v.ask("GET", f"{BUCKET}/acl/allUsers")),
-    ("no_member", lambda v: v.ask("DELETE", f"{THERE}/acl/allUsers")),
-    ("no_member", lambda v: v.ask("GET", f"{BUCKET}/notificationConfigs/1")),
-    ("no_member", lambda v: v.ask("GET", f"{KEYS}/gone")),
     ("no_route", lambda v: v.ask("GET", "/")),
     ("no_route", lambda v: v.ask("GET", "/storage/v1/projects/p/other")),
+    ("no_route", lambda v: v.ask("GET", "/storage/v1/projects/p")),
     ("no_route", lambda v: v.ask("GET", f"{BUCKET}/other")),
     ("no_route", lambda v: v.ask("GET", "/storage/v2/b")),
     ("no_route", lambda v: v.ask("GET", "/storage/v1/c")),
@@ -167,6 +145,12 @@ CASES = [
     ("no_upload", lambda v: v.piece(f"{UPLOAD}?upload_id=gone", b"x", "bytes 0-0/1")),
     ("not_implemented", lambda v: v.ask("GET", f"{BUCKET}/o?softDeleted=true")),
     ("not_implemented", lambda v: v.ask("GET", f"{THERE}/iam")),
+    ("not_implemented", lambda v: v.ask("GET", f"{THERE}/acl/allUsers")),
+    ("not_implemented", lambda v: v.ask("PUT", f"{BUCKET}/iam", json={})),
+    ("not_implemented", lambda v: v.ask("GET", "/storage/v1/projects/p/hmacKeys")),
+    ("not_implemented", lambda v: v.ask("PUT", BUCKET, json={})),
+    ("not_implemented", patch(b'{"acl": []}')),
+    ("not_implemented", lambda v: v.ask("PATCH", f"{THERE}?predefinedAcl=publicRead", json={})),
     ("not_implemented", lambda v: v.ask("POST", "/batch/storage/v1")),
     ("not_implemented", lambda v: v.ask("POST", "/photos/there?uploads")),
     ("not_implemented", compose({"sourceObjects": [{"name": "there"}], "deleteSourceObjects": True})),
@@ -174,8 +158,7 @@ CASES = [
     ("precondition", rewrite_unless_there),
     ("precondition", lambda v: v.ask("GET", f"{BUCKET}?ifMetagenerationMatch=2")),
     ("precondition", lambda v: v.ask("DELETE", f"{BUCKET}?ifMetagenerationMatch=2")),
-    ("precondition", lambda v: v.ask("PATCH", f"{BUCKET}?ifMetagenerationNotMatch=1", json={})),
-    ("precondition", lambda v: v.ask("PUT", f"{BUCKET}/iam", json={"etag": "other"})),
+    ("precondition", lambda v: v.ask("GET", f"{BUCKET}?ifMetagenerationNotMatch=1")),
     (
         "precondition",
         compose({"sourceObjects": [{"name": "there", "objectPreconditions": {"ifGenerationMatch": "5"}}]}),
@@ -183,8 +166,6 @@ CASES = [
     ("range", lambda v: v.ask("GET", f"{THERE}?alt=media", headers={"Range": "bytes=10-"})),
     ("required", lambda v: v.multipart(related(b"{}"))),
     ("required", lambda v: v.ask("POST", "/storage/v1/b", json={})),
-    ("required", lambda v: v.ask("POST", f"{BUCKET}/acl", json={"role": "READER"})),
-    ("required", lambda v: v.ask("POST", KEYS)),
     ("required", compose({})),
     ("required", compose({"sourceObjects": [1]})),
     ("required", compose({"sourceObjects": [{}]})),
@@ -209,85 +190,12 @@ def test_a_mistake_gets_the_documented_error():
         row = vendors.get("gcs").find(ERROR_CODES["gcs"][mistake])
         kept = visitor.store.used_bytes - used if mistake not in LEAVE_SOMETHING else 0
         told = answer.json["error"]["errors"][0]["reason"] if answer.is_json else None
-        without = row.form or mistake == "range"  # who asks for content is refused in plain text
+        without = (
+            row.form not in ("", "not-found") or mistake == "range"
+        )  # who asks for content is refused in plain text
         expected.append((mistake, row.status, None if without else row.code, 0))
         found.append((mistake, answer.status_code, told, kept))
     assert found == expected
-
-
-def test_changes_of_a_key():
-    """To a state that there is, of the key that is meant; what it took is given back with it."""
-    visitor = Visitor()
-    used = visitor.store.used_bytes
-    key = visitor.ask("POST", f"{KEYS}?serviceAccountEmail=me").json["metadata"]
-    place = f"{KEYS}/{key['accessId']}"
-    statuses = [
-        visitor.ask("PUT", place, json=document).status_code
-        for document in ({"state": "ASLEEP"}, {"state": "INACTIVE", "etag": "other"}, {"state": "INACTIVE"})
-    ]
-    assert statuses == [400, 412, 200]
-    assert visitor.ask("GET", f"{KEYS}?serviceAccountEmail=you").json["items"] == []
-    assert [visitor.ask("DELETE", place).status_code for _ in range(2)] == [204, 404]
-    assert visitor.store.used_bytes == used
-
-
-def test_too_many_keys(monkeypatch):
-    """No more are made."""
-    monkeypatch.setattr(kept, "MOST_KEYS", 1)
-    visitor = Visitor()
-    statuses = [visitor.ask("POST", f"{KEYS}?serviceAccountEmail=me").status_code for _ in range(2)]
-    assert statuses == [200, 400]
-
-
-def test_entries_of_lists():
-    """Each is found, changed and removed by its name; one that is added again takes the place of the first."""
-    visitor = Visitor()
-    for place in (f"{BUCKET}/acl", f"{BUCKET}/defaultObjectAcl", f"{THERE}/acl"):
-        for role in ("READER", "OWNER"):
-            added = visitor.ask("POST", place, json={"entity": "user-a b", "role": role})
-            assert (added.status_code, added.json["role"]) == (200, role)
-        one = f"{place}/user-a%20b"
-        assert visitor.ask("GET", one).json["role"] == "OWNER"
-        assert visitor.ask("PATCH", one, json={"email": "a"}).json["role"] == "OWNER"
-        assert "email" not in visitor.ask("PUT", one, json={"role": "READER"}).json
-        entities = [each["entity"] for each in visitor.ask("GET", place).json["items"]]
-        assert entities == ["project-owners-0", "user-a b"]
-        assert visitor.ask("DELETE", one).status_code == 204
-        assert visitor.ask("GET", one).status_code == 404
-    assert visitor.ask("GET", BUCKET).json["metageneration"] == "11"
-    assert visitor.ask("GET", THERE).json["metageneration"] == "6"
-
-
-def test_what_a_patch_of_settings_leaves():
-    """Null removes a field, an object changes one; an update begins anew, and lists are theirs that are named."""
-    visitor = Visitor()
-    given = {"labels": {"a": {"b": 1}}, "website": 3, "name": "other"}
-    visitor.ask("PATCH", BUCKET, json=given)
-    changed = visitor.ask("PATCH", BUCKET, json={"labels": {"a": None, "c": "d"}, "website": {"e": "f"}}).json
-    assert (changed["labels"], changed["website"], changed["name"]) == ({"c": "d"}, {"e": "f"}, "photos")
-    visitor.ask("PATCH", f"{BUCKET}?predefinedDefaultObjectAcl=publicRead", json={"acl": None})
-    shown = visitor.ask("PUT", f"{BUCKET}?projection=full", json={"labels": {}}).json
-    assert (shown["labels"], "website" in shown, shown["acl"]) == ({}, False, [])
-    assert [each["entity"] for each in shown["defaultObjectAcl"]] == ["project-owners-0", "allUsers"]
-    assert "acl" not in visitor.ask("GET", BUCKET).json
-    assert visitor.ask("GET", f"{BUCKET}?projection=full").json["acl"] == []
-    assert "acl" not in visitor.ask("GET", f"{THERE}?projection=full").json
-
-
-def test_what_is_kept_is_taken_from_the_budget():
-    """And given back with the bucket."""
-    visitor = Visitor(max_bytes=200_000)
-    visitor.ask("DELETE", THERE)
-    empty = visitor.store.used_bytes
-    visitor.ask("PATCH", BUCKET, json={"labels": {"a": "x" * 50_000}})
-    assert visitor.store.used_bytes > empty + 50_000
-    visitor.ask("PATCH", BUCKET, json={"labels": None})
-    assert visitor.store.used_bytes < empty + 1000
-    for name in ("b", "c", "d"):
-        visitor.ask("POST", "/storage/v1/b", json={"name": f"bucket-{name}", "labels": {"a": "x" * 50_000}})
-    full = visitor.ask("PATCH", BUCKET, json={"labels": {"a": "x" * 50_000}})
-    assert full.status_code == 413
-    assert visitor.ask("DELETE", BUCKET).status_code == 204
 
 
 def test_names_with_dots():
@@ -313,6 +221,28 @@ def test_a_piece_up_to_the_end():
         assert visitor.piece(session, b"defg", f"bytes 3-*/{total}").status_code == status
     for span in ("*-3/7", "-*/7", "*-*/7"):
         assert visitor.piece(session, b"", f"bytes {span}").status_code == 400
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_line_ends_of_a_multipart_upload(end):
+    """gcsfs ends its lines with a bare LF; what looks like a line end in the content is content."""
+    visitor = Visitor()
+    content = b"meow\n\r\n\nmeow\r"
+    document = related(b'{"name": "k"}', b"CONTENT", b"Content-Type: text/plain\r\n")
+    stored = visitor.multipart(document.replace(b"\r\n", end).replace(b"CONTENT", content))
+    assert (stored.status_code, stored.json["contentType"]) == (200, "text/plain")
+    assert visitor.ask("GET", f"{BUCKET}/o/k?alt=media").data == content
+
+
+def test_pieces_by_post():
+    """gcsfs posts the pieces of a resumable upload, and asks by POST how far it is."""
+    visitor = Visitor()
+    session = visitor.start()
+    spans = ((b"meow", "bytes 0-3/*"), (b"", "bytes */*"), (b"purr", "bytes 4-7/8"), (b"", "bytes */8"))
+    answers = [visitor.ask("POST", session, data=d, headers={"Content-Range": s}) for d, s in spans]
+    assert [each.status_code for each in answers] == [308, 308, 200, 200]
+    assert answers[1].headers["Range"] == "bytes=0-3"
+    assert visitor.ask("GET", f"{BUCKET}/o/k?alt=media").data == b"meowpurr"
 
 
 def test_messages_say_what_is_wrong():
@@ -347,12 +277,19 @@ def test_uploads_in_one_request():
     assert (shown["contentType"], "metadata" in shown) == ("c/d", False)
 
 
-def test_a_boundary_without_quotes():
-    """As aiohttp writes it, with signs that need them."""
-    boundary = "===============56=="
+@pytest.mark.parametrize(
+    ("written", "boundary"),
+    [
+        ("boundary================56==", "===============56=="),
+        ('charset=a=b; note="; boundary=no"; x; Boundary="a: b(\'?)=="; boundary=no', "a: b('?)=="),
+        ("boundary = x ;charset=utf-8", "x"),
+    ],
+)
+def test_a_boundary_as_clients_write_it(written, boundary):
+    """aiohttp leaves the quotes out however it is made up; a quoted one may have anything in it."""
     body = related(b'{"name": "k"}').replace(b"--x", f"--{boundary}".encode())
     visitor = Visitor()
-    assert visitor.multipart(body, f"multipart/related; boundary={boundary}").status_code == 200
+    assert visitor.multipart(body, f"multipart/related; {written}").status_code == 200
     assert visitor.ask("GET", f"{BUCKET}/o/k?alt=media").data == b"meow"
 
 
@@ -378,7 +315,24 @@ def test_an_upload_piece_by_piece():
     assert visitor.ask("GET", f"{BUCKET}/o/k?alt=media").data == b"other"
 
 
-def test_an_upload_that_two_requests_end_at_once(monkeypatch):
+class Meanwhile(str):
+    """A header behind whose reading the checksums are worked out: when it is read, something else happens."""
+
+    __slots__ = ("otherwise",)
+
+    def split(self, *words):
+        self.otherwise()
+        return super().split(*words)
+
+
+def end(visitor, session, span, otherwise):
+    """End an upload; when the store has seen all that came, something else happens."""
+    header = Meanwhile("")
+    header.otherwise = otherwise
+    return visitor.piece(session, b"", span, environ_overrides={"HTTP_X_GOOG_HASH": header})
+
+
+def test_an_upload_that_two_requests_end_at_once():
     """The object is made once, and both are told the same generation; checksums are worked out side by side."""
     visitor = Visitor()
     used = visitor.store.used_bytes
@@ -386,13 +340,8 @@ def test_an_upload_that_two_requests_end_at_once(monkeypatch):
     visitor.piece(session, b"meow", "bytes 0-3/*")
     both = Barrier(2, timeout=60)
 
-    def sums_of(blocks, real=resources.sums_of):
-        both.wait()
-        return real(blocks)
-
-    monkeypatch.setattr(resources, "sums_of", sums_of)
     with ThreadPoolExecutor(2) as pool:
-        asked = [pool.submit(visitor.piece, session, b"", "bytes */4") for _ in range(2)]
+        asked = [pool.submit(end, visitor, session, "bytes */4", both.wait) for _ in range(2)]
         answers = [each.result() for each in asked]
     there = visitor.ask("GET", f"{BUCKET}/o/k").json
     assert [(each.status_code, each.json) for each in answers] == [(200, there)] * 2
@@ -427,20 +376,17 @@ def test_an_upload_that_ends_while_its_last_piece_comes_again(data, span):
     assert visitor.ask("GET", f"{BUCKET}/o/k?alt=media").data == b"meow"
 
 
-def test_an_upload_that_grows_while_it_is_ended(monkeypatch):
+def test_an_upload_that_grows_while_it_is_ended():
     """More came than the whole was to be: it is not ended, and no byte of the budget is lost."""
     visitor = Visitor()
     used = visitor.store.used_bytes
     session = visitor.start()
     visitor.piece(session, b"meow", "bytes 0-3/*")
 
-    def sums_of(blocks, real=resources.sums_of):
-        monkeypatch.undo()
+    def grow():
         assert visitor.piece(session, b"!", "bytes 4-4/*").status_code == 308
-        return real(blocks)
 
-    monkeypatch.setattr(resources, "sums_of", sums_of)
-    early = visitor.piece(session, b"", "bytes */4")
+    early = end(visitor, session, "bytes */4", grow)
     assert (early.status_code, early.headers["Range"]) == (308, "bytes=0-4")
     assert visitor.piece(session, b"", "bytes */5").json["size"] == "5"
     visitor.ask("DELETE", f"{BUCKET}/o/k")
@@ -468,24 +414,18 @@ def test_an_upload_that_is_given_up():
     assert visitor.piece(session, b"d", "bytes 3-3/4").status_code == 404
 
 
-def test_only_the_last_ended_uploads_are_remembered(monkeypatch):
-    """A store that runs for long does not grow by them."""
-    monkeypatch.setattr(call, "REMEMBERED", 2)
-    monkeypatch.setattr(call, "REMEMBERED_BYTES", 10)
-    finished = call.FinishedUploads()
-    left = []
-    for identity, document in (
-        ("a", b"1"),
-        ("b", b"2"),
-        ("b", b"3"),
-        ("c", b"4"),
-        ("d", b"123456789"),
-        ("e", b"12"),
-    ):
-        finished.note(identity, document)
-        left.append("".join(each for each in "abcde" if finished.find(each)))
-    assert left == ["a", "ab", "ab", "bc", "cd", "e"]
-    assert finished.find("e") == b"12"
+@pytest.mark.parametrize(
+    ("limit", "left"), [("gcs_ended", [False, True, True]), ("gcs_ended_bytes", [False] * 3)]
+)
+def test_only_the_last_ended_uploads_are_remembered(monkeypatch, limit, left):
+    """So many, and with documents so long: a store that runs for long does not grow by them."""
+    monkeypatch.setattr(LIMITS, limit, 2)
+    visitor = Visitor()
+    sessions = [visitor.start() for _ in range(3)]
+    for each in sessions:
+        assert visitor.piece(each, b"meow", "bytes 0-3/4").status_code == 200
+    found = [visitor.piece(each, b"", "bytes */4").status_code for each in sessions]
+    assert found == [200 if each else 404 for each in left]
 
 
 def test_content_and_its_headers():
@@ -523,16 +463,22 @@ def test_a_filled_store():
     assert client.put(f"{UPLOAD}?upload_id=b", headers={"Content-Range": "bytes */4"}).json["name"] == "b"
 
 
-def test_a_checksum_without_google_s_library(monkeypatch):
-    """The slow way gives the same; the value is RFC 3720's for 32 zero bytes, B.4."""
-    blocks = [bytes(16), bytes(16)]
-    fast = crc32c.crc32c(blocks)
-    monkeypatch.setitem(sys.modules, "google_crc32c", None)
-    crc32c.fastest.cache_clear()
-    try:
-        assert crc32c.crc32c(blocks) == fast == "ipE2qg=="
-    finally:
-        crc32c.fastest.cache_clear()
+WITHOUT = """
+import sys
+sys.modules["google_crc32c"] = None
+from werkzeug.test import Client
+from faultinject.store import ObjectStore
+client = Client(ObjectStore("gcs"))
+client.post("/storage/v1/b", json={"name": "photos"})
+print(client.post("/upload/storage/v1/b/photos/o?uploadType=media&name=k", data=bytes(32)).json["crc32c"])
+"""
+
+
+def test_checksums():
+    """The value is RFC 3720's for 32 zero bytes, B.4, and the same where Google's library is not installed."""
+    assert Visitor().media("k", bytes(32)).json["crc32c"] == "ipE2qg=="
+    ran = subprocess.run([sys.executable, "-c", WITHOUT], stdout=subprocess.PIPE, text=True, check=True)
+    assert ran.stdout == "ipE2qg==\n"
 
 
 @pytest.mark.parametrize("mounted", [True, False])
@@ -576,7 +522,7 @@ def test_a_slash_in_a_path(sent):
         visitor.ask("POST", f"{BUCKET}/o/there%2Facl/copyTo/b/photos/o/a%2Fb", environ_overrides=raw),
         visitor.ask("DELETE", f"{BUCKET}/o/there/acl", environ_overrides=raw),
     ]
-    assert [each.status_code for each in asked] == [200, 200, 405 if sent else 204]
+    assert [each.status_code for each in asked] == [200, 200, 400 if sent else 204]
     assert [asked[0].json["name"], asked[1].json["name"]] == ["there/acl", "a/b"]
 
 
@@ -598,4 +544,4 @@ def test_what_came_twice_is_held_once():
         for data, span in pieces:
             assert visitor.piece(session, data, span).status_code == 308
         used.append(visitor.store.used_bytes)
-    assert used[1] - used[0] == ENTRY
+    assert used[1] - used[0] == 512

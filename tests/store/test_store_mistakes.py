@@ -10,9 +10,7 @@ import pytest
 from werkzeug.test import Client, EnvironBuilder
 
 from faultinject import vendors
-from faultinject.store import ObjectStore
-from faultinject.store.dialects import DIALECTS
-from faultinject.store.error_codes import ERROR_CODES
+from faultinject.store import DIALECTS, ERROR_CODES, ObjectStore
 
 VENDORS = sorted(DIALECTS)
 S3 = {"parts": ("Part", "PartNumber", "ETag"), "keys": ("Object", "Key")}
@@ -61,9 +59,9 @@ class Visitor:
         )
         return f"<X>{inner}</X>".encode()
 
-    def finish(self, *parts):
+    def finish(self, *parts, **options):
         data = self.document("parts", parts) if parts else None
-        return self.ask("POST", f"/photos/big?uploadId={self.upload}", data=data)
+        return self.ask("POST", f"/photos/big?uploadId={self.upload}", data=data, **options)
 
 
 def put(headers=None, data=b"x", **options):
@@ -295,3 +293,39 @@ def test_a_decoded_length_beyond_all_bounds():
     client = Client(ObjectStore("s3"))
     assert client.put("/photos").status_code == 200
     assert client.put("/photos/k", data=b"1\r\nx\r\n0\r\n\r\n", headers=headers).status_code == 200
+
+
+COMPLETES_AGAIN = {
+    "s3": True,  # https://github.com/minio/minio/issues/13318, https://github.com/adobe/S3Mock/issues/2586
+    "rgw": True,  # Ceph, src/rgw/rgw_op.cc, RGWCompleteMultipart::check_previously_completed
+    "gcs-xml": True,  # https://github.com/getsentry/objectstore/pull/575
+    "minio": False,  # https://github.com/minio/minio/issues/13318: working as intended
+    "r2": False,  # Cloudflare's simulator, miniflare, workers/r2/bucket.worker.ts, completeMultipartUpload
+    "oss": False,  # https://github.com/ali-sdk/ali-oss/issues/1194; the id is void then, says CompleteMultipartUpload
+    "cos": False,  # https://github.com/tencentyun/cos-java-sdk-v5/pull/96
+    # Nothing was found of these.
+    **dict.fromkeys(("bos", "jdcloud", "jss", "kodo-s3", "obs", "qingstor", "qiniu-mix", "tos"), False),
+}
+"""Whether a vendor answers a repeated CompleteMultipartUpload as it answered the first."""
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_repeated_end_of_an_upload(vendor):
+    """With the same answer, or the upload is not there any more; never with an object that is another one."""
+    visitor = Visitor(vendor)
+    part = (1, visitor.part(1, b"meow").headers["ETag"].strip('"'))
+    first = visitor.finish(part)
+    again = visitor.finish(part, headers={"If-None-Match": "*"})
+    gone = visitor.finish((1, "0" * 32))
+    visitor.ask("PUT", "/photos/big", data=b"other")
+    overwritten = visitor.finish(part)
+    visitor.ask("DELETE", "/photos/big")
+    deleted = visitor.finish(part)
+    row = vendors.get(vendor).find(ERROR_CODES[vendor]["no_upload"])
+    refused = (row.status, row.code)
+    assert [(each.status_code, told(each)) for each in (gone, overwritten, deleted)] == [refused] * 3
+    if COMPLETES_AGAIN[vendor]:
+        assert (again.status_code, again.headers["ETag"]) == (first.status_code, first.headers["ETag"])
+        assert again.data == first.data
+    else:
+        assert (again.status_code, told(again)) == refused

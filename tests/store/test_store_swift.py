@@ -7,7 +7,7 @@ from hashlib import md5
 import pytest
 from werkzeug.test import Client
 
-from faultinject.store.swift import SwiftStore
+from faultinject.store import SwiftStore
 
 from .conftest import serving
 

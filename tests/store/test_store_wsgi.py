@@ -319,6 +319,29 @@ def test_many_threads_count_exactly():
     assert (failures, store.used_bytes) == ([], used)
 
 
+@pytest.mark.parametrize(
+    ("vendor", "path", "own"),
+    [
+        ("s3", "/photos", {"x-amz-meta-my_mood": "sleepy"}),
+        ("azure-blob", "/account/photos", {"x-ms-meta-my_mood": "sleepy", "x-ms-blob-type": "BlockBlob"}),
+    ],
+)
+def test_underscores_in_names_of_metadata(vendor, path, own):
+    """WSGI has none in its names; a server that tells the names as they were sent has them."""
+    client = Client(ObjectStore(vendor))
+    client.put(f"{path}?restype=container")
+    sent = [(name.encode(), value.encode()) for name, value in own.items()]
+    scope = {"type": "http", "headers": sent}
+    headers = {name: value for name, value in own.items() if "_" not in name}
+    assert (
+        client.put(
+            f"{path}/k", data=b"x", headers=headers, environ_overrides={"asgi.scope": scope}
+        ).status_code
+        < 300
+    )
+    assert {each: client.head(f"{path}/k").headers.get(each) for each in own} == {**own}
+
+
 def test_the_environ_is_enough():
     """A request with no more than PEP 3333 demands is answered, validly."""
     environ = {

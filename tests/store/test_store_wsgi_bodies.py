@@ -15,6 +15,8 @@ from faultinject.store import ObjectStore
 CONTENT = b"0123456789"
 DIGESTS = {
     "crc32": zlib.crc32(CONTENT).to_bytes(4),
+    "crc32c": bytes.fromhex("280c069e"),
+    "crc64nvme": bytes.fromhex("15f9b1ee4cfd9c1d"),
     "sha1": sha1(CONTENT, usedforsecurity=False).digest(),
     "sha256": sha256(CONTENT).digest(),
 }
@@ -49,8 +51,13 @@ def test_sizes_of_chunks(client, size):
     assert client.get("/photos/k").data == CONTENT
 
 
-@pytest.mark.parametrize("length", ["abc", "-1", "+1", "1.5", "9" * 20])
-@pytest.mark.parametrize("vendor", ["s3", "obs", "qingstor", "azure-blob", "gcs"])
+@pytest.mark.parametrize(
+    ("vendor", "length"),
+    [
+        *(("s3", each) for each in ("abc", "-1", "+1", "1.5", "9" * 20)),
+        *((each, "abc") for each in ("obs", "qingstor", "azure-blob", "gcs")),
+    ],
+)
 def test_a_content_length_that_is_none(vendor, length):
     """400 with a documented error, and nothing is stored."""
     store = ObjectStore(vendor)
@@ -91,6 +98,34 @@ def test_checksums_of_s3(client, name):
             assert b"<Code>InvalidDigest</Code>" in put(none).data
         assert put(b64encode(DIGESTS[name]).decode()).status_code == 200
     assert client.get("/photos/k").data == CONTENT
+
+
+@pytest.mark.parametrize("name", sorted(DIGESTS))
+def test_checksums_behind_the_body(client, name):
+    """As SDKs send them with a stream: checked, kept, and told when the client asks."""
+
+    def put(digest, trailer=f"x-amz-checksum-{name}"):
+        trailers = f"x-amz-checksum-{name}: {digest}\r\nx-amz-trailer-signature: abc\r\n"
+        data = b"a\r\n" + CONTENT + f"\r\n0\r\n{trailers}\r\n".encode()
+        headers = {"Content-Encoding": "aws-chunked", "x-amz-trailer": trailer}
+        return client.put("/photos/k", data=data, headers=headers)
+
+    right = b64encode(DIGESTS[name]).decode()
+    assert b"<Code>BadDigest</Code>" in put(b64encode(bytes(len(DIGESTS[name]))).decode()).data
+    assert put(right).headers[f"x-amz-checksum-{name}"] == right
+    asked = client.head("/photos/k", headers={"x-amz-checksum-mode": "ENABLED"})
+    assert asked.headers[f"x-amz-checksum-{name}"] == right
+    assert f"x-amz-checksum-{name}" not in client.head("/photos/k").headers
+    assert f"x-amz-checksum-{name}" not in put("no base64", trailer="").headers
+
+
+def test_checksums_of_documents(client):
+    """DeleteObjects comes with one, which SDKs send instead of Content-MD5."""
+    document = b"<Delete><Object><Key>k</Key></Object></Delete>"
+    right = b64encode(zlib.crc32(document).to_bytes(4)).decode()
+    for digest, status in (("AAAAAA==", 400), (right, 200)):
+        headers = {"x-amz-checksum-crc32": digest}
+        assert client.post("/photos?delete", data=document, headers=headers).status_code == status
 
 
 @pytest.mark.parametrize("text", ["bytes=-0", "bytes=-00", "Bytes = -0 "])

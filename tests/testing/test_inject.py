@@ -125,15 +125,164 @@ def test_blocks_that_end_out_of_order(get):
     assert get() == 200
 
 
-def test_one_block_twice(get):
-    """The same object may be entered again; it goes on counting."""
+def test_one_block_again(get):
+    """The same object may be entered again: with the rules and the seed that it began with, and counts from zero."""
     faults = inject("http:503,delay=1ms", times=2)
+    seed = faults.seed
+    for _ in range(2):
+        with faults:
+            assert [get() for _ in range(3)] == [503, 503, 200]
+            assert (faults.injected, faults.attempts, len(faults.calls)) == (2, 3, 1)
+            faults.clear()
+            assert get() == 200
+        assert faults.seed == seed
+    assert get() == 200
+    assert (faults.injected, faults.attempts) == (2, 4)
+
+
+def test_one_block_within_itself(get):
+    """As with two blocks: the inner one counts for itself, and the outer one goes on where it was."""
+    faults = inject("http:503", times=2)
     with faults:
         assert get() == 503
-    with faults:
+        with faults:
+            assert [get() for _ in range(3)] == [503, 503, 200]
         assert [get(), get()] == [503, 200]
+        assert (faults.injected, faults.attempts) == (2, 3)
     assert get() == 200
-    assert faults.injected == 2
+
+
+def test_what_is_added_before_the_block_is_in_each(get):
+    """It is a part of what the block begins with."""
+    faults = inject("http:503", times=1)
+    faults.add("http:500", times=1)
+    for _ in range(2):
+        with faults:
+            assert [get() for _ in range(3)] == [503, 500, 200]
+
+
+def test_a_decorator(get):
+    """Of functions, also of those that are called by themselves; each call begins at zero, and gives what they give."""
+
+    @inject("http:503", times=2)
+    def ask(number, *, again=False):
+        """Say what comes."""
+        found = [get() for _ in range(number)]
+        return found + ask(number) if again else found
+
+    for _ in range(2):
+        assert ask(3) == [503, 503, 200]
+    assert ask(1, again=True) == [503, 503]
+    assert ask(3, again=True) == [503, 503, 200, 503, 503, 200]
+    assert (ask.__name__, ask.__doc__, get()) == ("ask", "Say what comes.", 200)
+
+
+def test_a_decorator_of_what_awaits_and_of_what_yields(get):
+    """The block lasts until their end: of a fixture that yields, until it is torn down."""
+    faults = inject("http:503", times=2)
+    ended = []
+
+    @faults
+    async def ask():
+        await asyncio.sleep(0)
+        return [get() for _ in range(3)]
+
+    @faults
+    def each():
+        try:
+            yield get()
+        finally:
+            ended.append(get())
+
+    @faults
+    async def each_awaited():
+        try:
+            yield get()
+        finally:
+            ended.append(get())
+
+    async def main():
+        found = [await ask(), await ask()]
+        return found + [[status, get(), get()] async for status in each_awaited()]
+
+    assert asyncio.run(main()) == [[503, 503, 200]] * 2 + [[503, 503, 200]]
+    assert [[status, get()] for status in each()] == [[503, 503]]
+    assert (ended, get()) == ([200, 200], 200)
+
+
+def test_a_decorator_of_what_gives_a_coroutine(get):
+    """No `async def` itself, but one is behind it; also where the block is begun by its call."""
+
+    class Asks:
+        async def __call__(self):
+            await asyncio.sleep(0)
+            return [get() for _ in range(3)]
+
+    asks = Asks()
+    for each in (asks, lambda: asks()):  # noqa: PLW0108 - a plain function that gives what another one does
+        assert asyncio.run(inject("http:503", times=2)(each)()) == [503, 503, 200]
+    assert get() == 200
+
+
+def test_a_decorator_above_another_one_of_a_method(get):
+    """In a class that is no test; what cannot be called is a mistake, as it would stand there untouched."""
+
+    class Asks:
+        @inject("http:503", times=1)
+        @staticmethod
+        def static():
+            return [get(), get()]
+
+        @inject("http:503", times=1)
+        @classmethod
+        def of_class(cls):
+            return [get(), get(), cls]
+
+    assert (Asks().static(), Asks.of_class()) == ([503, 200], [503, 200, Asks])
+    with pytest.raises(ConfigurationError, match="decorates functions and classes: <property object"):
+        inject("http:503")(property(get))
+
+
+def test_a_decorator_of_classes(get):
+    """Around each test method, inherited ones among them, and nothing else; a class without one is a mistake."""
+
+    class Base:
+        def test_inherited(self):
+            return [get(), get()]
+
+    @inject("http:503", times=1)
+    class Tests(Base):
+        tests = ("not", "a", "method")
+
+        def test_own(self):
+            return [get(), get(), self.ask()]
+
+        @staticmethod
+        def test_static():
+            return [get(), get()]
+
+        @classmethod
+        def test_class(cls):
+            return [get(), cls.__name__]
+
+        async def test_awaited(self):
+            return [get(), get()]
+
+        def ask(self):
+            return get()
+
+    tests = Tests()
+    assert tests.test_own() == [503, 200, 200]
+    assert tests.test_inherited() == tests.test_static() == asyncio.run(tests.test_awaited()) == [503, 200]
+    assert tests.test_class() == [503, "Tests"]
+    assert tests.ask() == 200
+    assert Base().test_inherited() == [200, 200]
+    with pytest.raises(ConfigurationError, match=r"begin with 'test': .*Helper has none"):
+
+        @inject("http:503")
+        class Helper:
+            def ask(self):
+                return get()
 
 
 def test_an_exception_ends_the_block(get):
@@ -202,7 +351,7 @@ def test_wrong_rules_are_raised_before_the_block():
 
 
 def test_seeds(environment):
-    """seed= stands above the scenario's, that above FAULTINJECT_SEED; without any one is chosen."""
+    """seed= overrides the scenario's, which overrides FAULTINJECT_SEED; without any one is chosen."""
     environment.setenv("FAULTINJECT_SEED", "env")
     assert inject("http:503").seed == "env"
     assert inject(Scenario("http:503", seed=5)).seed == "5"
@@ -272,21 +421,20 @@ def test_pause(get):
     assert (faults.injected, faults.attempts) == (2, 3)
 
 
-def test_a_pause_cuts_no_delay_short(get, monkeypatch):
+def test_a_pause_cuts_no_delay_short(get):
     """Faults of other threads that are under way are waited out."""
-    now = [0.0]
-
-    def sleep(seconds):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(get()))
+    with inject("http:503", delay="1h") as faults:
+        thread.start()
+        while not faults.outcomes and thread.is_alive():
+            pass
         with faults.pause():
-            now[0] += seconds
-
-    monkeypatch.setattr(
-        "faultinject.adapters.alarm.Alarm.sleep", lambda _, seconds, *__, **___: sleep(seconds)
-    )
-    with inject("http:503", delay="1s") as faults:
-        faults.injector._services.monotonic = lambda: now[0]
-        assert get() == 503
-    assert now[0] >= 1
+            assert get() == 200
+        assert not found
+        assert thread.is_alive()
+    thread.join(30)
+    assert found == [503]
 
 
 def test_assert_all_fired(get):
@@ -335,7 +483,7 @@ def test_outcomes(get):
 
 
 def test_kill_switch(environment, get):
-    """`FAULTINJECT_ENABLED=0` stands above a block too."""
+    """`FAULTINJECT_ENABLED=0` overrides a block too."""
     environment.setenv("FAULTINJECT_ENABLED", "0")
     with inject("http:503") as faults:
         assert get() == 200
@@ -388,3 +536,43 @@ def test_no_rule_is_a_mistake(empty):
         inject(empty)
     with inject(Scenario([])) as faults:
         assert faults.rules == ()
+
+
+@pytest.fixture
+def wall(monkeypatch):
+    """The wall clock, which `by` seconds move, as packages for tests move it; the monotonic one goes on."""
+    import time
+
+    class Wall:
+        by = 0.0
+
+        def __call__(self):
+            return time.time() + self.by
+
+    found = Wall()
+    monkeypatch.setattr("faultinject.injector.injector.WALL", found)
+    monkeypatch.setitem(Injector.__init__.__kwdefaults__, "clock", found)
+    return found
+
+
+@pytest.mark.parametrize("by", [4 * 365 * 86_400.0, -4 * 365 * 86_400.0])
+def test_a_test_that_travels_in_time_moves_no_begin_and_end(get, wall, by):
+    """They are measured from when the rules took effect, also after single ones have changed."""
+    with inject("http:503,end=1h http:500,begin=1h") as faults:
+        wall.by = by
+        assert get() == 503
+        faults.add("http:502,end=1h,path=b")
+        assert [get("/a"), get("/b")] == [503, 503]
+        faults.clear()
+        faults.add("http:502,end=1h")
+        wall.by = 0.0
+        assert get() == 502
+    with inject("http:503,begin=1h") as faults:
+        wall.by = by
+        assert get() == 200
+        from faultinject.audit.nearest import nearest_request
+
+        injector = faults.injector
+        told = nearest_request(injector.own_plan.rules[0], faults.outcomes, injector.own_plan)
+        assert told.endswith("outside of begin=1h)")
+        assert told.partition("it came after ")[2].partition(".")[0] in {str(each) for each in range(60)}

@@ -14,7 +14,7 @@ import requests
 import faultinject
 from faultinject.exceptions import MissingExtra
 from faultinject.store.error_codes import ERROR_CODES
-from faultinject.testing.sdk_clients import CLIENTS
+from faultinject.testing import CLIENTS
 
 pytestmark = [
     pytest.mark.live,

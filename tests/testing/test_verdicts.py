@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 import time
 
 import pytest
@@ -12,7 +13,7 @@ from werkzeug.test import Client, EnvironBuilder
 import faultinject
 from faultinject import WSGIFaultMiddleware, inject
 from faultinject.exceptions import ConfigurationError, FaultInjectError, RetryAssertionError
-from faultinject.journal.call_window import CallWindow
+from faultinject.journal import CallWindow
 
 
 def app(environ, start_response):
@@ -155,12 +156,36 @@ def test_findings():
 
 
 def test_a_client_that_does_right():
-    """Nothing is raised, whatever could not be decided."""
-    with inject("cos:SlowDown,times=1") as faults:
-        with faults.call("upload"):
-            put()
+    """Nothing is raised, whatever else could not be decided."""
+    with inject("cos:SlowDown,times=1,per=call") as faults:
+        for number in range(3):
+            with faults.call("upload"):
+                put(f"/b/{number}")
         faults.assert_retries()
         faults.assert_retries(profile=None, strict=True)
+
+
+def test_an_assertion_that_decides_nothing_says_so_once():
+    """It is a warning of the test, at the line that asserts; what is required fails."""
+    with inject("cos:SlowDown,times=1") as faults, faults.call("upload"):
+        put()
+    with pytest.warns(pytest.PytestWarning, match="Nothing could be judged: 1 call met a fault") as warned:
+        faults.assert_retries()
+        faults.assert_retries(strict=True)
+    assert [each.filename for each in warned] == [__file__]
+    assert str(warned[0].message).endswith("say what has to be decided, for example require='retries'.")
+    with pytest.raises(RetryAssertionError, match="required but not decided: retries"):
+        faults.assert_retries(require="retries")
+
+
+def test_outside_of_pytest_it_is_a_warning_of_the_user(monkeypatch):
+    """Whoever has no pytest is warned in the same way."""
+    monkeypatch.delitem(sys.modules, "pytest")
+    with inject("cos:SlowDown,times=1") as faults:
+        put()
+    with pytest.warns(UserWarning, match="Nothing could be judged") as warned:
+        faults.assert_retries()
+    assert warned[0].category is UserWarning
 
 
 @pytest.fixture(scope="module")
@@ -178,10 +203,10 @@ def test_a_client_that_does_wrong(forbidden):
     """The assertion names each finding, the document that asks for it, and requests that show it, by their numbers."""
     with pytest.raises(RetryAssertionError) as error:
         forbidden.assert_retries(ignore=["backoff"])
-    head, finding, *calls = said(error)
-    assert re.fullmatch(r"1 of \d+ checks found a problem \(profile rfc\)", head)
+    finding, *calls, action = said(error)
+    assert re.fullmatch(r"✕ permanent: 6 of 6 calls retried after 403 AccessDenied.* \(n = 6\)", finding)
     assert re.fullmatch(
-        r"✕ permanent: 6 of 6 calls retried after 403 AccessDenied.* \(RFC 9110 15\.5.*\)", finding
+        r"    → .*See RFC 9110 15\.5 \(https://www.rfc-editor.org/rfc/rfc9110#section-15.5\)", action
     )
     assert calls == [
         f"    requests {begin} to {begin + 3}: upload: PUT /b/{number}: 403 AccessDenied, … later 403 AccessDenied,"
@@ -195,7 +220,7 @@ def test_a_client_that_does_wrong(forbidden):
 def test_what_is_ignored(forbidden):
     """A check that does not count fails nothing; a name that is none is refused."""
     forbidden.assert_retries(ignore=["permanent", "backoff"])
-    with pytest.raises(ConfigurationError, match="'random' is not a check; did you mean 'jitter'"):
+    with pytest.raises(ConfigurationError, match="'random' is not a check; there are retries, permanent"):
         forbidden.assert_retries(ignore="random")
     with pytest.raises(RetryAssertionError, match="✕ permanent"):
         forbidden.assert_retries(ignore="backoff")
@@ -230,7 +255,7 @@ def test_what_is_required_beside_what_is_wrong(forbidden):
     with pytest.raises(RetryAssertionError) as error:
         forbidden.assert_retries(ignore=["backoff"], require=["retry-after"])
     lines = said(error)
-    assert lines[0].startswith("1 of ")
+    assert lines[0].startswith("✕ permanent: 6 of 6 calls retried")
     assert "required but not decided: retry-after" in lines
 
 
@@ -248,7 +273,7 @@ def test_warnings():
     faults.assert_retries(ignore=["backoff"])
     with pytest.raises(RetryAssertionError) as error:
         faults.assert_retries(strict=True)
-    _, finding, *calls = said(error)
+    finding, *calls = said(error)
     assert finding.startswith("! retries: 503 SlowDown: 0 of 5 calls")
     assert (
         calls[0] == "    request 1: upload: PUT /b/0: 503 SlowDown; its caller saw an error: OSError: gave up"
@@ -311,7 +336,7 @@ def test_more_requests_than_are_kept():
             client.put(f"/b/forbidden/{number}")
     with pytest.raises(RetryAssertionError) as error:
         faults.assert_retries()
-    assert said(error)[0].endswith(" (profile rfc; 6 requests are no longer in memory)")
+    assert said(error)[-1] == "6 requests are no longer in memory"
 
 
 def test_what_a_request_says_is_escaped(forbidden):

@@ -111,6 +111,13 @@ def of_a_block() -> None:
     inject(Rule("http:503"), "reset")
     inject(Scenario([Rule("http:503"), "reset"], seed="a"))
 
+    @inject("cos:SlowDown", times=2)
+    def upload(name: str) -> int:
+        return len(name)
+
+    assert_type(upload("cat"), int)
+    upload(1)  # type: ignore[arg-type]
+
 
 def of_a_store(faultinject_store: StorageFactory) -> None:
     """What the fixture gives."""

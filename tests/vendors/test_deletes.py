@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.vendors import multi_delete
-from faultinject.vendors.envelope import ESCAPES
+from faultinject import vendors
 
 DELETED = [("a", None), ("<b>", "v1")]
 FAILED = [("c&", None), ("d", "v2")]
@@ -18,29 +17,29 @@ S3_ERRORS = (
     "<Error><Key>d</Key><VersionId>v2</VersionId><Code>X</Code><Message>m</Message></Error>"
 )
 ANSWERS = {
-    "S3": f"{S3_START}{S3_DELETED}{S3_ERRORS}</DeleteResult>",
-    "MINIO": (
+    "s3": f"{S3_START}{S3_DELETED}{S3_ERRORS}</DeleteResult>",
+    "minio": (
         f"{S3_START}{S3_DELETED}"
         "<Error><Code>X</Code><Message>m</Message><Key>c&amp;</Key><VersionId></VersionId></Error>"
         "<Error><Code>X</Code><Message>m</Message><Key>d</Key><VersionId>v2</VersionId></Error></DeleteResult>"
     ),
-    "RGW": (
+    "rgw": (
         S3_START.replace("\n", "")
         + "<Error><Key>c&amp;</Key><VersionId></VersionId><Code>X</Code><Message>m</Message></Error>"
         "<Deleted><Key>a</Key></Deleted>"
         "<Error><Key>d</Key><VersionId>v2</VersionId><Code>X</Code><Message>m</Message></Error>"
         "<Deleted><Key>&lt;b&gt;</Key><VersionId>v1</VersionId></Deleted></DeleteResult>"
     ),
-    "OBS": (
+    "obs": (
         '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
         '<DeleteResult xmlns="http://obs.region.myhuaweicloud.com/doc/2015-06-30/"><EncodingType>url</EncodingType>'
         f"{S3_DELETED}{S3_ERRORS}</DeleteResult>"
     ),
-    "GCS_XML": (
+    "gcs-xml": (
         "<?xml version='1.0' encoding='UTF-8'?><DeleteResult xmlns='http://doc.s3.amazonaws.com/2006-03-01'>"
         f"{S3_DELETED}{S3_ERRORS}</DeleteResult>"
     ),
-    "COS": """<?xml version='1.0' encoding='utf-8' ?>
+    "cos": """<?xml version='1.0' encoding='utf-8' ?>
 <DeleteResult>
 	<Deleted>
 		<Key>a</Key>
@@ -62,22 +61,22 @@ ANSWERS = {
 	</Error>
 </DeleteResult>
 """,
-    "QINGSTOR": (
+    "qingstor": (
         '{"deleted":[{"key":"a"},{"key":"<b>"}],'
         '"errors":[{"key":"c&","code":"X","message":"m"},{"key":"d","code":"X","message":"m"}]}'
     ),
-    "TOS": (
+    "tos": (
         '{"Deleted":[{"Key":"a"},{"Key":"<b>","VersionId":"v1"}],"Error":[{"Code":"X","Message":"m","Key":"c&"},'
         '{"Code":"X","Message":"m","Key":"d","VersionId":"v2"}]}'
     ),
-    "BOS": '{"errors":[{"key":"c&","code":"X","message":"m"},{"key":"d","code":"X","message":"m"}]}',
+    "bos": '{"errors":[{"key":"c&","code":"X","message":"m"},{"key":"d","code":"X","message":"m"}]}',
 }
 NOTHING_FAILED = {
-    "S3": f"{S3_START}</DeleteResult>",
-    "COS": "<?xml version='1.0' encoding='utf-8' ?>\n<DeleteResult>\n</DeleteResult>\n",
-    "QINGSTOR": '{"errors":[]}',
-    "TOS": '{"Error":[]}',
-    "BOS": "",
+    "s3": f"{S3_START}</DeleteResult>",
+    "cos": "<?xml version='1.0' encoding='utf-8' ?>\n<DeleteResult>\n</DeleteResult>\n",
+    "qingstor": '{"errors":[]}',
+    "tos": '{"Error":[]}',
+    "bos": "",
 }
 
 
@@ -86,8 +85,8 @@ MIXED = [(FAILED[0], True), (DELETED[0], False), (FAILED[1], True), (DELETED[1],
 
 
 def write(name, objects, **how):
-    dialect = getattr(multi_delete, name)
-    return dialect.write(ESCAPES[dialect.format], objects, ("X", "m"), **how).decode()
+    vendor = vendors.get(name)
+    return vendor.deletes.write(vendor.escape, objects, ("X", "m"), **how).decode()
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -104,12 +103,13 @@ def test_a_quiet_answer_without_errors(name):
 
 def test_a_quiet_answer_of_ceph_keeps_the_order():
     """Of the errors alone."""
-    said = write("RGW", MIXED, quiet=True)
+    said = write("rgw", MIXED, quiet=True)
     assert said.count("<Deleted>") == 0
     assert said.index("c&amp;") < said.index("<Key>d<")
 
 
 def test_an_error_without_message_says_its_code():
     """As Ceph, whose rows have none."""
-    said = multi_delete.RGW.write(ESCAPES["xml"], [(("k", None), True)], ("InternalError", ""))
+    vendor = vendors.get("rgw")
+    said = vendor.deletes.write(vendor.escape, [(("k", None), True)], ("InternalError", ""))
     assert b"<Code>InternalError</Code><Message>InternalError</Message>" in said

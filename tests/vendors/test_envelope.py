@@ -154,10 +154,10 @@ def read_back(vendor, text):
 
 
 @pytest.mark.parametrize("vendor", FIRST_VENDORS)
-@pytest.mark.parametrize(("text", "expected"), NASTY, ids=[ascii(each[0]) for each in NASTY])
-def test_values_are_escaped(vendor, text, expected):
+def test_values_are_escaped(vendor):
     """No value breaks out of its place; a lone surrogate becomes U+FFFD."""
-    assert read_back(vendor, text) == {expected}
+    for text, expected in NASTY:
+        assert read_back(vendor, text) == {expected}, ascii(text)
 
 
 @pytest.mark.parametrize("vendor", FIRST_VENDORS)

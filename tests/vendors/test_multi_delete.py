@@ -4,36 +4,68 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import tracemalloc
+from hashlib import blake2b
+from xml.sax.saxutils import escape, unescape
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from werkzeug.test import Client
 
-from faultinject import WSGIFaultMiddleware
-from faultinject.engine.draw import drawer, entropy, fails, seed_key, stretched, threshold
-from faultinject.store import ObjectStore
-from faultinject.vendors import multi_delete
-from faultinject.vendors.envelope import ESCAPES
-from faultinject.vendors.multi_delete import MOST_BYTES, read
+from tests.engine.conftest import Site
 
-DIGEST = bytes(range(32))
 KEYS = [f"photos/{number}.jpg" for number in range(1000)]
+MOST_BYTES = 2 * 1024 * 1024
+ROWS = {
+    "s3": "s3:InternalError", "cos": "cos:InternalError", "qingstor": "qingstor:internal_error",
+    "tos": "tos:InternalError", "bos": "bos:InternalError",
+}  # fmt: skip
 
 
-def digest(n=0, seed="0"):
-    return drawer(seed_key(seed), "s3:InternalError,status=200", 2**64)("POST /photos/?delete=", n)
+class Deleting:
+    """A service whose requests to delete several objects fail for a share of the keys."""
+
+    def __init__(self, share=1, vendor="s3", seed="0"):
+        self.site = Site(f"{ROWS[vendor]},status=200,operation=DeleteObjects,share={share}", seed)
+
+    def answer(self, document):
+        return self.site.meet("POST /photos?delete", body=document).decode()
+
+    def failing(self, keys):
+        """Those of these keys that get the error."""
+        named = "".join(f"<Object><Key>{escape(key)}</Key></Object>" for key in keys)
+        said = self.answer(f"<Delete>{named}</Delete>".encode())
+        return [unescape(key) for key in re.findall("<Error><Key>(.*?)</Key>", said)]
 
 
-def failing(keys, share, drawn=DIGEST):
-    return [key for key in keys if fails(drawn, (key, None), threshold(share))]
+def failing(keys, share, seed="0"):
+    return Deleting(share, seed=seed).failing(keys)
+
+
+def read(vendor, document):
+    """Keys and versions that a service answers for; None where it answers the request as a whole."""
+    said = Deleting(1, vendor).answer(document)
+    if said[:1] == "{":
+        found = json.loads(said)
+        listed = found.get("errors", found.get("Error"))
+        if not isinstance(listed, list):
+            return None
+        return [(each.get("key", each.get("Key")), each.get("VersionId")) for each in listed]
+    if "<DeleteResult" not in said:
+        return None
+    pairs = re.findall(r"<Key>(.*?)</Key>\s*(?:<VersionId>(.*?)</VersionId>)?", said, re.DOTALL)
+    return [
+        (unescape(key, {"&#13;": "\r", "&#xd;": "\r", "&#xD;": "\r"}), version or None)
+        for key, version in pairs
+    ]
 
 
 def test_the_share_is_met_over_many_keys():
     """20 requests of 1,000 keys: within four standard deviations of the share, whatever it is."""
     for share in (0.001, 0.1, 0.5, 0.93):
-        number = sum(len(failing(KEYS, share, digest(n))) for n in range(20))
+        made = Deleting(share)
+        number = sum(len(made.failing(KEYS)) for _ in range(20))
         spread = (20_000 * share * (1 - share)) ** 0.5
         assert abs(number - 20_000 * share) < 4 * spread
 
@@ -59,29 +91,36 @@ def test_a_greater_share_only_adds_errors():
 
 def test_the_next_try_draws_anew():
     """What failed once does not fail for ever: about a quarter fails twice."""
-    twice = set(failing(KEYS, 0.5, digest(0))) & set(failing(KEYS, 0.5, digest(1)))
-    assert 180 < len(twice) < 320
-    assert failing(KEYS, 0.5, digest(1)) == failing(KEYS, 0.5, digest(1))
-    assert failing(KEYS, 0.5, digest(1)) != failing(KEYS, 0.5, digest(1, seed="1"))
+    one, again, other = Deleting(0.5), Deleting(0.5), Deleting(0.5, seed="1")
+    first, second = one.failing(KEYS), one.failing(KEYS)
+    assert 180 < len(set(first) & set(second)) < 320
+    assert [first, second] == [again.failing(KEYS), again.failing(KEYS)]
+    assert first != other.failing(KEYS)
 
 
 def test_versions_of_a_key_are_drawn_for_apart():
     """A version is an object of its own."""
-    ends = {fails(DIGEST, ("k", f"{version}"), threshold(0.5)) for version in range(20)}
-    assert ends == {True, False}
+    named = "".join(f"<Object><Key>k</Key><VersionId>{each}</VersionId></Object>" for each in range(20))
+    said = Deleting(0.5).answer(f"<Delete>{named}</Delete>".encode())
+    assert 0 < said.count("<Error>") < 20
+    assert said.count("<Error>") + said.count("<Deleted>") == 20
 
 
-def test_no_number_serves_two_decisions():
-    """A key that reads like a number of ours, or the digest's other parts, leads to no number that is used elsewhere."""
-    used = [each[:8] for number in range(50) for each in (entropy(DIGEST, number), stretched(DIGEST, number))]
-    used += [DIGEST[at : at + 8] for at in range(0, 32, 8)]
-    for number in range(50):
-        key = f"{number}", None
-        for drawn in (int.from_bytes(each, "big") for each in used):
-            assert not (fails(DIGEST, key, drawn + 1) and not fails(DIGEST, key, drawn))
-    # Where only other parts of the digest differ, ends are the same.
-    other = bytes(24) + DIGEST[24:]
-    assert failing(KEYS, 0.5, other) == failing(KEYS, 0.5)
+def test_the_numbers_of_the_keys_are_their_own():
+    """From the end of the draw's digest and the key, spelt out once more: a key that reads like a number leads to no other draw."""
+    digest = blake2b(
+        b"s3:InternalError,operation=DeleteObjects\0POST /photos/?delete\x000",
+        key=blake2b(b"0").digest(),
+        digest_size=32,
+    ).digest()
+    numbers = {
+        each: int.from_bytes(
+            blake2b(digest[24:32] + each.encode(), digest_size=8, person=b"faultinj-share").digest(), "big"
+        )
+        / 2**64
+        for each in KEYS[:50]
+    }
+    assert set(failing(KEYS[:50], 0.5)) == {each for each, number in numbers.items() if number < 0.5}
 
 
 XML = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -94,33 +133,28 @@ XML = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 def test_what_an_xml_request_says():
     """Keys byte for byte, in any order of elements and any namespace."""
-    wanted = [(" a & b/\r猫", "v1"), ("<c>", None)], True, "url"
-    assert read(multi_delete.S3, XML) == wanted
-    assert (
-        read(multi_delete.COS, XML.replace(b' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"', b""))
-        == wanted
-    )
+    wanted = [(" a & b/\r猫", "v1"), ("<c>", None)]
+    assert read("s3", XML) == wanted
+    assert read("cos", XML.replace(b' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"', b"")) == wanted
     prefixed = b'<d:Delete xmlns:d="urn:x"><d:Object><d:Key>k</d:Key></d:Object></d:Delete>'
-    assert read(multi_delete.S3, prefixed) == ([("k", None)], False, "")
-    assert read(multi_delete.S3, prefixed.decode().encode("utf-16")) == ([("k", None)], False, "")
+    assert read("s3", prefixed) == [("k", None)]
+    assert read("s3", prefixed.decode().encode("utf-16")) == [("k", None)]
+    quiet, told = Deleting(0).answer(XML), Deleting(0).answer(XML.replace(b" True ", b"false"))
+    assert ("<Key>" in quiet, "<Key>" in told) == (False, True)
 
 
 def test_what_a_json_request_says():
     """Each vendor's own names."""
     both = {"Objects": [{"Key": "a", "VersionId": None}, {"Key": "b", "VersionId": "v"}], "Quiet": True}
-    assert read(multi_delete.TOS, json.dumps(both).encode()) == ([("a", None), ("b", "v")], True, "")
+    assert read("tos", json.dumps(both).encode()) == [("a", None), ("b", "v")]
     small = b'{"quiet": false, "objects": [{"key": "a"}, {"key": "\xe7\x8c\xab"}]}'
-    assert read(multi_delete.QINGSTOR, small) == ([("a", None), ("猫", None)], False, "")
-    assert read(multi_delete.BOS, small) == ([("a", None), ("猫", None)], False, "")
+    assert read("qingstor", small) == [("a", None), ("猫", None)]
+    assert read("bos", small) == [("a", None), ("猫", None)]
 
 
 def test_what_no_format_can_hold_is_written_all_the_same():
     """A lone surrogate in a JSON key: its fate is drawn, and the answer is UTF-8."""
-    objects, _, _ = read(multi_delete.QINGSTOR, b'{"objects":[{"key":"a\\ud800"}]}')
-    assert objects == [("a\ud800", None)]
-    assert fails(DIGEST, objects[0], threshold(1))
-    said = multi_delete.QINGSTOR.write(ESCAPES["json"], [(objects[0], True)], ("c", "m"))
-    assert json.loads(said) == {"deleted": [], "errors": [{"key": "a\ufffd", "code": "c", "message": "m"}]}
+    assert read("qingstor", b'{"objects":[{"key":"a\\ud800"}]}') == [("a\ufffd", None)]
 
 
 BOMB = (
@@ -170,29 +204,31 @@ NOT_JSON = {
 }
 
 
-@pytest.mark.parametrize("name", NOT_XML)
-def test_no_xml_request(name):
-    """None, never an exception."""
-    assert read(multi_delete.S3, NOT_XML[name]) is None
+@pytest.mark.parametrize(
+    ("vendor", "documents"), [("s3", NOT_XML), ("qingstor", NOT_JSON)], ids=["xml", "json"]
+)
+def test_what_is_no_such_request(for_all, vendor, documents):
+    """It is answered as a whole, never an exception."""
 
+    def check(name):
+        assert read(vendor, documents[name]) is None
 
-@pytest.mark.parametrize("name", NOT_JSON)
-def test_no_json_request(name):
-    """None, never an exception."""
-    assert read(multi_delete.QINGSTOR, NOT_JSON[name]) is None
+    for_all(documents, check)
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes(document):
     """Whatever comes is read or left alone."""
-    assert read(multi_delete.S3, document) is None
-    assert read(multi_delete.S3, b"<Delete>" + document) is None
-    assert read(multi_delete.QINGSTOR, b'{"objects":' + document) is None
+    assert read("s3", document) is None
+    assert read("s3", b"<Delete>" + document) is None
+    assert read("qingstor", b'{"objects":' + document) is None
 
 
 def test_a_hostile_document_takes_no_great_memory():
     """Elements, attributes, depth, text in small pieces: at most a few dozen times their size."""
     size = MOST_BYTES // 16
+    made = Deleting()
+    made.answer(BOMB)
     for document in (
         BOMB,
         b"<Delete>" + b"<a/>" * (size // 4),
@@ -202,7 +238,7 @@ def test_a_hostile_document_takes_no_great_memory():
     ):
         tracemalloc.start()
         try:
-            assert read(multi_delete.S3, document) is None
+            assert "<DeleteResult" not in made.answer(document)
             most = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -211,11 +247,6 @@ def test_a_hostile_document_takes_no_great_memory():
 
 def test_a_document_beyond_the_bound_is_not_read():
     """It is dropped as it comes, and answered as a whole."""
-    rule = "s3:InternalError,status=200,operation=DeleteObjects,share=0"
-    client = Client(WSGIFaultMiddleware(ObjectStore("s3"), rule, seed="0"))
     document = b"<Delete><Object><Key>k</Key></Object></Delete>"
-    told = [
-        client.post("/photos?delete", data=document.ljust(size)).data.count(b"<Error>")
-        for size in (MOST_BYTES, MOST_BYTES + 1)
-    ]
-    assert told == [0, 1]
+    told = [read("s3", document.ljust(size)) for size in (MOST_BYTES, MOST_BYTES + 1)]
+    assert told == [[("k", None)], None]

@@ -8,9 +8,8 @@ import botocore.session
 import pytest
 from packaging.version import Version
 
-from faultinject.engine.request import WSGIRequest
-from faultinject.vendors.addressing import Addressing
-from faultinject.vendors.operations import operations_of
+from faultinject.vendors import operations_of
+from tests.engine.conftest import Reading
 
 # Deprecated calls that have the very form of another.
 SAME_FORM = {
@@ -95,11 +94,11 @@ def keys_of(name, *, record_all=False):
 def serialised(client, name, keys):
     """The request that botocore would send."""
     with pytest.raises(SentError) as sent:
-        client._make_api_call(name, keys)
+        getattr(client, botocore.xform_name(name))(**keys)
     return sent.value.request
 
 
-READING = Addressing(None, ("storage.example",))
+READING = Reading(None, ("storage.example",))
 
 
 def named_in(name):
@@ -228,16 +227,14 @@ def test_optional_parameters_do_not_mislead(client, view, name, keys):
 
 
 def of(method, path, query="", host="127.0.0.1:8000", **headers):
-    return WSGIRequest(
-        {
-            "REQUEST_METHOD": method,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": path,
-            "QUERY_STRING": query,
-            "HTTP_HOST": host,
-            **{f"HTTP_{name.upper()}": value for name, value in headers.items()},
-        }
-    )
+    return {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "HTTP_HOST": host,
+        **{f"HTTP_{name.upper()}": value for name, value in headers.items()},
+    }
 
 
 @pytest.mark.parametrize("prefix", ["amz", "cos", "qs", "jss", "qiniu", "oss", "obs", "tos", "bce", "goog"])
@@ -285,7 +282,7 @@ def test_each_vendors_copies_are_told_by_its_own_header(prefix, query, plain, co
 )
 def test_what_has_no_sdk_is_read_by_its_form(method, path, query, name):
     """Requests by hand, in any case; a request of no form has no operation."""
-    assert READING.operation(of(method, path, query)) == name
+    assert READING.live(of(method, path, query)).operation == name
 
 
 @pytest.mark.parametrize(

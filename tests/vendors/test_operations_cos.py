@@ -11,15 +11,15 @@ import pytest
 import requests
 
 from faultinject import vendors
-from faultinject.vendors.addressing import Addressing
-from faultinject.vendors.operations import operations_of
+from faultinject.vendors import operations_of
+from tests.engine.conftest import Reading
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from qcloud_cos import CosConfig, CosS3Client
 
 BUCKET = "photos-1250000000"
-READING = Addressing(vendors.get("cos"))
+READING = Reading("cos")
 
 # Without a request, or with those of other calls here: signing, URLs, and the SDK's own machinery.
 NOT_CALLS = {

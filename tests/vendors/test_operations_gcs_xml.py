@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject import vendors
-from faultinject.vendors.addressing import Addressing
+from tests.engine.conftest import Reading
+from tests.pairs import pairs
 
-READING = Addressing(vendors.get("gcs-xml"))
+READING = Reading("gcs-xml")
 # https://docs.cloud.google.com/storage/docs/xml-api: put-bucket-metadata, get-bucket-metadata, resumable-upload
 DOCUMENTED = [
     ("GET", "/?billing", "GetBucketBilling"),
@@ -40,10 +40,17 @@ DOCUMENTED = [
 ]
 
 
-@pytest.mark.parametrize("host", ["photos.storage.googleapis.com", "photos.storage.mtls.googleapis.com"])
-@pytest.mark.parametrize(("method", "path", "name"), DOCUMENTED)
-def test_what_the_documents_have(view, host, method, path, name):
+@pytest.mark.parametrize(
+    ("host", "documented"),
+    pairs(
+        host=["photos.storage.googleapis.com", "photos.storage.mtls.googleapis.com"],
+        documented=DOCUMENTED,
+        alike={"documented": lambda documented: documented[0]},
+    ),
+)
+def test_what_the_documents_have(view, host, documented):
     """None of the settings of a bucket is read as its creation, or as a list of what is in it."""
+    method, path, name = documented
     request = view(method, f"https://{host}{path}")
     assert READING.operation(request) == name
     assert READING.read_address(request) == ("photos", "k" if path[:2] == "/k" else None)

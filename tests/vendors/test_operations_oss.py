@@ -8,10 +8,9 @@ from contextlib import suppress
 import alibabacloud_oss_v2 as oss
 import pytest
 
-from faultinject import vendors
-from faultinject.vendors.addressing import Addressing
+from tests.engine.conftest import Reading
 
-READING = Addressing(vendors.get("oss"))
+READING = Reading("oss")
 # By S3's name; the rest is called what the SDK calls it.
 CALLED = {
     "delete_bucket_inventory": "DeleteBucketInventoryConfiguration",

@@ -9,8 +9,7 @@ from contextlib import suppress
 import pytest
 import requests
 
-from faultinject import vendors
-from faultinject.vendors.addressing import Addressing
+from tests.engine.conftest import Reading
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -19,7 +18,7 @@ with warnings.catch_warnings():
     from qingstor.sdk.service.bucket import Bucket
     from qingstor.sdk.service.qingstor import QingStor
 
-READING = Addressing(vendors.get("qingstor"))
+READING = Reading("qingstor")
 # The SDK's names, where S3 has another.
 CALLED = {
     "DeleteBucketCNAME": "DeleteBucketCname",
@@ -139,7 +138,7 @@ def test_jss_has_no_form_that_s3_has_not(monkeypatch, view):
     """All that its SDK can ask for; so S3's table is enough."""
     jss = Jss("http://storage.jd.com", "id", "key")
     bucket, thing = jss.bucket("photos"), jss.bucket("photos").object("a/key.jpg")
-    reading = Addressing(vendors.get("jss"))
+    reading = Reading("jss")
     sent = []
 
     def keep(method):

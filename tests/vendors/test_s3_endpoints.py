@@ -10,9 +10,8 @@ import botocore.loaders
 import botocore.session
 import pytest
 
-from faultinject import Injector, Rule, WSGIFaultMiddleware, vendors
-from faultinject.engine.request import WSGIRequest
-from faultinject.vendors.addressing import Addressing
+from faultinject import Injector, Rule, WSGIFaultMiddleware
+from tests.engine.conftest import Reading
 
 
 def app(_environ, start_response):
@@ -163,20 +162,18 @@ def stop(request, **_):
 def view(request):
     """What a server makes of it."""
     parts = urlsplit(request.url)
-    return WSGIRequest(
-        {
-            "REQUEST_METHOD": request.method,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": unquote_to_bytes(parts.path).decode("latin-1"),
-            "RAW_URI": parts.path,
-            "QUERY_STRING": parts.query,
-            **{f"HTTP_{name.upper().replace('-', '_')}": "x" for name in request.headers},
-            "HTTP_HOST": parts.netloc,  # with awscrt botocore has it among the headers
-        }
-    )
+    return {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(parts.path).decode("latin-1"),
+        "RAW_URI": parts.path,
+        "QUERY_STRING": parts.query,
+        **{f"HTTP_{name.upper().replace('-', '_')}": "x" for name in request.headers},
+        "HTTP_HOST": parts.netloc,  # with awscrt botocore has it among the headers
+    }
 
 
-READINGS = Addressing(vendors.get("s3")), Addressing(None)
+READINGS = Reading("s3"), Reading()
 
 
 def sent_by(region, partition, settings):

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
-from faultinject.audit.checks.questions import pause
+from faultinject.audit.checks.questions import UNSAFE, pause, should_be_tried_again
 from faultinject.audit.checks.retries import FEWEST, LAYER
-from faultinject.audit.checks.words import (
-    NAME_THEM,
-    TOO_BUSY,
-    TOO_MANY,
-    counted,
-    ordinal,
-    plain,
-    seconds,
-    too_few,
-)
+from faultinject.audit.checks.words import CAUSE_OUTAGE, NAME_THEM, counted, few, ordinal, plain, seconds
 from faultinject.audit.grouping import POLL
 from faultinject.audit.matching import fingerprint
 from faultinject.audit.statistics import median
-from faultinject.audit.waits import KINDS, LATEST, lateness
+from faultinject.audit.waits import KINDS
 from faultinject.journal.calls import SDK_ID, TOLD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
@@ -43,6 +33,14 @@ ELSEWHERE = 0.2
 """Share of the other waits that may fall as well, where waits do not become shorter within a part."""
 READS = frozenset(("GET", "HEAD"))
 """Methods of which a copy does no harm."""
+OPEN = 5.0
+"""Seconds for which an open circuit breaker lets nothing through."""
+PRELUDE = "HEAD"
+"""What different calls begin with: one after the other, they are no repeat."""
+SPENT, NEVER_AGAIN = 3, 10
+"""Calls with a retry, and those without any behind them, that show a budget which is not refilled; and calls without a
+request that show a breaker which does not close."""
+ONE_LAYER = "Let one layer retry: switch the others off."
 SLOW = 0.3
 """Seconds after which an answer counts as slow."""
 SAVED, WASTED = 1.1, 0.7
@@ -56,17 +54,27 @@ that shows that there is none."""
     minimum="an outage of 100 calls",
 )
 def retry_budget(evidence: Evidence) -> Iterator[Said]:
-    """In a long outage, a retry budget limits the retries.
+    """In a long outage, a retry budget limits the retries; when it is over, there are retries again.
 
     In an outage (100 calls of one client and one name, all of which fail) the attempts per call in the last third
     against those in the first. PASS: at most 1.1. WARN: more than 70 % of the first third's; FAIL where the profile
-    promises a budget. Not judged where the answers had Retry-After, which a client may have followed instead.
+    promises a budget. Not judged where the answers had Retry-After, which a client may have followed instead. WARN as well:
+    outside of an outage, 3 calls or more with one answer were retried and most of them succeeded, and none of 10 or more behind
+    them were; or the last 10 named calls or more made no request for 5 s, and failed.
     """
+    silence = evidence.silence
+    if silence.last >= NEVER_AGAIN and silence.seconds >= OPEN:
+        told = f"{silence.silent} of {silence.calls} calls failed without a request, and all of the last {silence.last},"
+        told += f" for {seconds(silence.seconds)}: a circuit breaker opened and did not close"
+        yield warned(silence.calls, told, action="Let the breaker try a request again after some seconds.")
+    for spent, behind in _not_refilled(evidence):
+        told = f"{len(spent)} of the first {len(spent)} calls were retried, none of the {len(behind)} behind them:"
+        how = "Refill the budget with each success, or with time."
+        told += " a budget is used up and not refilled"
+        yield warned(len(spent) + len(behind), told, behind, action=how)
     if not evidence.outages:
-        yield unknown(
-            0,
-            "Not enough data: no outage of 100 calls by one client. Run `faultinject conformance`, which causes one",
-        )
+        told = "Not enough data: no outage of 100 calls by one client"
+        yield unknown(0, told, action=CAUSE_OUTAGE)
         return
     for calls in evidence.outages.values():
         third = len(calls) // 3
@@ -74,17 +82,45 @@ def retry_budget(evidence: Evidence) -> Iterator[Said]:
         before, after = (sum(len(call.attempts) for call in part) / third for part in (calls[:third], late))
         again = sum(call.retries for call in calls)
         told = f"attempts per call {before:.1f} → {after:.1f}, {counted(again, 'retry')} in {n} calls"
-        promised = evidence.profile is not None and evidence.profile.budget
+        promised = evidence.profile is not None and evidence.profile.budget and not evidence.detected
         if any(call.last.hint_form is not None for call in calls):
-            yield unknown(n, f"{told}, but the answers had Retry-After. Cause an outage without it", late)
+            how = "Cause an outage without Retry-After."
+            yield unknown(n, f"{told}, but the answers had Retry-After", late, action=how)
         elif any(not call.closed for call in calls):
-            yield unknown(n, f"{told} so far. Some calls have not ended", late)
+            yield unknown(n, f"{told} so far", late, action="Read the journal when all calls have ended.")
         elif after <= SAVED:
             yield passed(n, told, late)
         elif after > WASTED * before:
-            yield (failed if promised else warned)(n, f"{told}: no retry budget limits the retries", late)
+            how = "Give all calls of the client one budget of retries."
+            yield (failed if promised else warned)(
+                n, f"{told}: no budget limits the retries", late, action=how
+            )
         else:
-            yield unknown(n, f"{told}. Cause a longer outage", late)
+            yield unknown(n, told, late, action="Cause a longer outage.")
+
+
+def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]:
+    """The calls with one answer that were retried, and those behind them that were not, where the former mostly succeeded."""
+    groups: dict[Hashable, list[Call]] = {}
+    for call in evidence.calls:
+        first = call.first
+        if (
+            first.kind in KINDS
+            and first.method not in UNSAFE
+            and first.hint is None
+            and should_be_tried_again(first)
+            and call.name not in evidence.outages
+        ):
+            groups.setdefault(
+                (first.method, first.answer, call.name if evidence.driven else None), []
+            ).append(call)
+    for calls in groups.values():
+        number = next((number for number, call in enumerate(calls) if not call.retries), len(calls))
+        spent, behind = calls[:number], calls[number:]
+        refilled = 2 * sum(call.succeeded for call in spent) > len(spent)
+        given_up = len(behind) >= NEVER_AGAIN and not any(call.retries for call in behind)
+        if len(spent) >= SPENT and refilled and given_up:
+            yield spent, behind
 
 
 @check(
@@ -96,68 +132,75 @@ def nested_retries(evidence: Evidence) -> Iterator[Said]:
     """Only one layer retries: retries are not nested.
 
     With an SDK's ids: calls that failed on every attempt and were followed within 10 s by another one for the same
-    object, at two objects or more. FAIL where a driver made them, or where the client does not repeat successful calls;
+    object, at two objects or more; a HEAD is what different calls begin with, and no such call. FAIL where a driver made them, or where the client does not repeat successful calls;
     else WARN; one object alone is not judged. Where the other call succeeded: FAIL where a driver made them, or where it
     came within a second and the client does not repeat successful calls. Without ids: calls in which the wait falls at
     the beginning of each part of p attempts and rises again in it, in the median to less than half and to more than 1.5
     times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN).
     """
-    ended = [call for call in evidence.calls if call.first.kind in KINDS and call.last.kind in KINDS]
-    if len(ended) < EXHAUSTED:
-        yield unknown(
-            len(ended),
-            too_few(
-                len(ended), EXHAUSTED, "failed call", "Let calls fail on every attempt, for example http:503"
-            ),
-            ended,
-        )
+    ended = [
+        call
+        for call in evidence.calls
+        if call.first.kind in KINDS and call.last.kind in KINDS and call.first.method != PRELUDE
+    ]
+    n = len(ended)
+    if n < EXHAUSTED:
+        how = "Let calls fail on every attempt, for example http:503."
+        yield unknown(n, few(n, EXHAUSTED, "failed call"), ended, action=how)
         return
     chains = _chains(evidence)
-    if len(chains) > 1:
-        longest = max(chains, key=len)
-        told = f"{len(chains)} objects were requested by up to {len(longest)} SDK calls in a row"
-        methods = {call.first.method for chain in chains for call in chain}
-        if evidence.driven:
-            yield failed(len(ended), f"{told}: a layer above the SDK retries", longest)
-        elif all(map(evidence.contrast.shows_retries, methods)):
-            why = evidence.contrast.said(methods)
-            yield failed(len(ended), f"{told}: a layer above the SDK retries, as {why}", longest)
-        else:
-            yield warned(
-                len(ended), f"{told}: a layer above the SDK retries, or the caller repeats its call", longest
-            )
-        return
+    again = _asked_for_again(ended)
     zero = evidence.turnaround.zero
     pattern = _pattern([call for call in ended if call.signal != SDK_ID], zero)
-    if pattern is not None:
+    if len(chains) > 1:
+        shown = max(chains, key=len)
+        told = f"{len(chains)} objects were requested by up to {len(shown)} SDK calls in a row"
+        yield _layers(evidence, n, told, shown, warned)
+    elif pattern is not None:
         attempts, part, falls, calls = pattern
         told = f"{attempts} attempts = {attempts // part} × {part}"
         told += (
             f": the wait falls by a factor of {plain(min(falls, 1000))} after every {ordinal(part)} attempt"
         )
-        yield warned(len(ended), told, calls)
+        yield warned(n, told, calls, action=ONE_LAYER)
     elif chains:
-        yield unknown(
-            len(ended),
-            f"one object was requested again, by a layer above the SDK or by the caller. {NAME_THEM}",
-            chains[0],
-        )
-    elif again := _asked_for_again(ended):
+        told = "one object was requested again, by a layer above the SDK or by the caller"
+        yield unknown(n, told, chains[0], action=NAME_THEM)
+    elif again:
         told = f"{counted(len(again), 'SDK call')} failed and were soon repeated"
-        methods = {call.first.method for call in again}
-        if evidence.driven:
-            yield failed(len(ended), f"{told}: a layer above the SDK retries", again)
-        elif all(map(evidence.contrast.shows_retries, methods)) and all(
-            (call.again or 0) < POLL for call in again
-        ):
-            why = evidence.contrast.said(methods)
-            yield failed(len(ended), f"{told}: a layer above the SDK retries, as {why}", again)
-        else:
-            yield unknown(
-                len(ended), f"{told}, by a layer above the SDK or by the caller. {NAME_THEM}", again
-            )
+        soon = all((call.again or 0) < POLL for call in again)
+        yield _layers(evidence, n, told, again, unknown, proves=soon)
     else:
-        yield passed(len(ended), f"no second retry layer in {len(ended)} failed calls", ended)
+        yield passed(n, f"no second retry layer in {n} failed calls", ended)
+
+
+def _layers(
+    evidence: Evidence,
+    n: int,
+    told: str,
+    calls: Sequence[Call],
+    otherwise: Callable[..., Said],
+    *,
+    proves: bool = True,
+) -> Said:
+    """What SDK calls that were repeated come to.
+
+    Args:
+        evidence: of the client.
+        n: how many calls failed.
+        told: what was seen.
+        calls: those that were repeated.
+        otherwise: what it is where the caller may have repeated its call.
+        proves: whether they came so soon that it is no caller where the client does not repeat what succeeded.
+    """
+    methods = {call.first.method for call in calls}
+    if evidence.driven:
+        return failed(n, f"{told}: a layer above the SDK retries", calls, action=ONE_LAYER)
+    if proves and all(map(evidence.contrast.shows_retries, methods)):
+        told += f": a layer above the SDK retries, as {evidence.contrast.said(methods)}"
+        return failed(n, told, calls, action=ONE_LAYER)
+    told += ": a layer above the SDK retries, or the caller repeats its call"
+    return otherwise(n, told, calls, action=NAME_THEM)
 
 
 def _asked_for_again(calls: Sequence[Call]) -> list[Call]:
@@ -170,7 +213,7 @@ def _chains(evidence: Evidence) -> list[list[Call]]:
     """The longest row of failed calls of an SDK for each thing that has one: one call after the other, soon."""
     things: dict[Hashable, list[Call]] = {}
     for call in evidence.calls:
-        if call.signal == SDK_ID:
+        if call.signal == SDK_ID and call.first.method != PRELUDE:
             things.setdefault(fingerprint(call.first), []).append(call)
     found = []
     for calls in things.values():
@@ -236,76 +279,78 @@ def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | No
 
 @check(
     "overlap",
-    reference="none: a second copy doubles the load",
+    reference="The Tail at Scale",
     minimum="3 slow requests of calls with keys of their own",
 )
 def overlap(evidence: Evidence) -> Iterator[Said]:
     """A slow request is not sent a second time before it is answered.
 
     Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer.
-    FAIL: any. A single copy of a GET or HEAD that comes after a wait (the median of all such copies) is a hedge and
-    counts as PASS, if neither the machine nor the client's other requests alone would have taken as long. Judged only
-    where a driver or a test says which requests belong together.
+    FAIL: any. A single copy of a GET or HEAD is a hedge and counts as PASS, if it comes later than the machine's noise (the
+    median of all such copies). WARN: the client left three requests or more before they were answered, and then sent them
+    again. Judged only where a driver or a test says which requests belong together.
     """
-    if not evidence.driven and not any(call.signal == TOLD for call in evidence.calls):
-        yield unknown(
-            0,
-            "copies of a request look like other calls. Run `faultinject conformance`, which tells them apart",
-        )
+    given_up = _given_up(evidence)
+    if len(given_up) >= FEWEST:
+        soon = median([waited for _, waited in given_up])
+        n = sum(each.left or each.did == "delayed" for call in evidence.calls for each in call.attempts)
+        told = f"the client gave up after {seconds(soon)} (median) while the server was still at work, and sent the request"
+        told += f" again: {len(given_up)} of {n} requests"
+        how = "Make the client's time-out longer than its slowest answers take."
+        yield warned(n, told, [call for call, _ in given_up], action=how)
+        return
+    told_calls = [call for call in evidence.calls if evidence.driven or call.signal == TOLD]
+    if not told_calls and not evidence.driven:
+        yield unknown(0, "copies of a request look like other calls", action=NAME_THEM)
         return
     attempts: dict[Hashable, list[Attempt]] = {}
-    slow: list[tuple[Call, Attempt]] = []
-    for call in evidence.calls:
-        if evidence.driven or call.signal == TOLD:
-            attempts.setdefault(fingerprint(call.first), []).extend(call.attempts)
-            slow += [(call, each) for each in call.attempts if _is_slow(each)]
-    calls = [call for call, _ in slow]
-    if len(slow) < FEWEST:
-        yield unknown(
-            len(slow),
-            too_few(
-                len(slow),
-                FEWEST,
-                "slow request",
-                "Delay more, for example latency,delay=400ms,times=1,per=call",
-            ),
-            calls,
-        )
+    for call in told_calls:
+        attempts.setdefault(fingerprint(call.first), []).extend(call.attempts)
+    slow = [(call, each) for call in told_calls for each in call.attempts if _is_slow(each)]
+    n = len(slow)
+    if n < FEWEST:
+        how = "Delay more, for example latency,delay=400ms,times=1,per=call."
+        yield unknown(n, few(n, FEWEST, "slow request"), [call for call, _ in slow], action=how)
         return
     copied = [
-        (call, each, after)
+        (call, each, copies)
         for call, each in slow
-        if (after := _copies(each, attempts[fingerprint(call.first)]))
+        if (copies := _copies(each, attempts[fingerprint(call.first)]))
     ]
-    # A machine that has too much to do may send the request itself so late that its copy comes at once.
-    reads = [(each, after[0]) for _, each, after in copied if _is_single_read(each, after)]
-    hedges = [copy.arrived - each.arrived for each, copy in reads]
-    waited = bool(hedges) and median(hedges) >= evidence.turnaround.zero
-    doubled = [
-        (call, after[0].arrived - each.arrived)
-        for call, each, after in copied
-        if not (waited and _is_single_read(each, after))
-    ]
-    many = counted(len(slow), "slow request")
-    if doubled:
-        soonest = seconds(min(after for _, after in doubled))
-        told = f"{len(doubled)} of {many} were sent twice, the copy after {soonest} at the earliest"
-        yield failed(len(slow), told, [call for call, _ in doubled])
-    elif copied:
-        told = f"{len(copied)} of {many} were hedged: one copy of a read, after {seconds(median(hedges))} (median)"
-        calls = [call for call, _, _ in copied]
-        arrivals = sorted(each.arrived for call in evidence.everyone for each in call.attempts)
-        late = [min(lateness(*pair, hedge) or 0.0, LATEST) for pair, hedge in zip(reads, hedges, strict=True)]
-        pauses = [_pause(*pair, arrivals) for pair in reads]
-        fast = evidence.turnaround.fast
-        if _middle(hedges, late) < fast:
-            yield unknown(len(slow), f"{told}. {TOO_BUSY}", calls)
-        elif _middle(pauses, late) < fast:
-            yield unknown(len(slow), f"{told}. {TOO_MANY}", calls)
-        else:
-            yield passed(len(slow), told, calls)
+    calls = [call for call, _, _ in sorted(copied, key=lambda each: each[1].method in READS)]
+    if not copied:
+        yield passed(n, f"0 of {n} slow requests were sent twice", [call for call, _ in slow])
+        return
+    # Of a read whose copy comes at once now and then, the middle decides.
+    after = median([copies[0].arrived - each.arrived for _, each, copies in copied])
+    reads = all(each.method in READS and len(copies) == 1 for _, each, copies in copied)
+    told = (
+        f"a second copy of {len(copied)} of {n} slow requests came {seconds(after)} (median) after the first,"
+    )
+    told += " before the answer"
+    if writes := sum(each.method not in READS for _, each, _ in copied):
+        told += f"; {counted(writes, 'write')} among them"
+    if not reads or after < evidence.turnaround.zero:
+        how = "Send a copy of reads only, one of each, and only when the answer takes longer than nearly all do."
+        yield failed(n, told, calls, action=how)
+    elif after < evidence.turnaround.noise:
+        how = "Add 20 successful requests one after the other, which show how fast the client is."
+        yield unknown(n, f"{told}: too soon to tell a hedge from a copy at once", calls, action=how)
     else:
-        yield passed(len(slow), f"0 of {len(slow)} slow requests were sent twice", calls)
+        yield passed(n, f"{told}: these reads are hedged", calls)
+
+
+def _given_up(evidence: Evidence) -> list[tuple[Call, float]]:
+    """The calls in which the client left a request and then sent it again, each with the seconds that it had waited.
+
+    One that was sent again before that is a copy, and its client left when the other one was answered.
+    """
+    return [
+        (call, before.answered - before.arrived)
+        for call in evidence.calls
+        for before, after in pairwise(call.attempts)
+        if before.left and before.answered is not None and after.arrived >= before.answered
+    ]
 
 
 def _copies(attempt: Attempt, others: Sequence[Attempt]) -> list[Attempt]:
@@ -313,22 +358,6 @@ def _copies(attempt: Attempt, others: Sequence[Attempt]) -> list[Attempt]:
     answered = attempt.answered or 0.0
     found = [each for each in others if attempt.arrived < each.arrived < answered]
     return sorted(found, key=lambda each: each.arrived)
-
-
-def _middle(times: Sequence[float], late: Sequence[float]) -> float:
-    """The median of these times without what the machine may have added to each."""
-    return median([each - added for each, added in zip(times, late, strict=True)])
-
-
-def _pause(attempt: Attempt, copy: Attempt, arrivals: Sequence[float]) -> float:
-    """The longest time between a request and its copy in which none of the client's requests came: it had nothing to do."""
-    first, last = bisect_left(arrivals, attempt.arrived), bisect_right(arrivals, copy.arrived)
-    return max(after - before for before, after in pairwise(arrivals[first:last]))
-
-
-def _is_single_read(attempt: Attempt, after: Sequence[Attempt]) -> bool:
-    """Whether a slow request is a read, of which one copy came."""
-    return attempt.method in READS and len(after) == 1
 
 
 def _is_slow(attempt: Attempt) -> bool:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from faultinject.audit.checks.words import NAME_THEM
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.matching import fingerprint
+from faultinject.audit.references import with_addresses
 from faultinject.audit.statistics import variation
 
 TYPE_CHECKING = False
@@ -37,6 +38,7 @@ class Said(NamedTuple):
     """What a check says; the fields are those of `Finding`, but for `whatever`.
 
     Attributes:
+        reference: the document that asks for it, where that is another one than the check's.
         whatever: FAIL stands whatever joined the attempts: it rests on what was not done.
     """
 
@@ -47,6 +49,8 @@ class Said(NamedTuple):
     subject: str | None = None
     said_by: str | None = None
     whatever: bool = False
+    action: str = ""
+    reference: str = ""
 
 
 class Check:
@@ -56,7 +60,7 @@ class Check:
 
     Attributes:
         name: what reports call it.
-        reference: who asks for it.
+        reference: the standards or pages that demand it, with their addresses.
         minimum: how much it needs to see to say anything.
         module: where it stands.
     """
@@ -64,7 +68,7 @@ class Check:
     def __init__(self, judges: Judges, name: str, reference: str, minimum: str) -> None:
         self._judges = judges
         self.name = name
-        self.reference = reference
+        self.reference = with_addresses(reference)
         self.minimum = minimum
         self.module = judges.__module__
         self.__doc__ = judges.__doc__
@@ -77,7 +81,7 @@ class Check:
     def __call__(self, evidence: Evidence) -> list[Finding]:
         """The findings on one client."""
         reference = self.reference
-        if reference == PROFILE and evidence.profile is not None:
+        if self.reference == PROFILE and evidence.profile is not None:
             reference = evidence.profile.reference or evidence.profile.name
         return [
             Finding(
@@ -85,10 +89,11 @@ class Check:
                 said.verdict,
                 said.n,
                 said.message,
-                reference,
+                with_addresses(said.reference) or reference,
                 said.calls[:EXAMPLES],
                 subject=said.subject,
                 said_by=said.said_by,
+                action=said.action,
             )
             for said in (weighed(each, evidence) for each in self._judges(evidence))
         ]
@@ -98,9 +103,9 @@ class Check:
 
 
 def weighed(said: Said, evidence: Evidence) -> Said:
-    """A FAIL is a WARN where looks alone joined the attempts, unless there is no other explanation for them.
+    """A FAIL is a WARN where the fingerprint alone joined the attempts, unless there is no other explanation for them.
 
-    An SDK's id, a mark "this is a retry", a test or a driver prove what belongs together. By its looks a request may be
+    An SDK's id, a mark "this is a retry", a test or a driver prove what belongs together. By its fingerprint a request may be
     another caller's, or one that comes anyway; nothing is said where the waits are as uneven as those between several
     callers. That is ruled out where the client does not ask again for what it got, or
     asked for nothing else in between, for three things or more.
@@ -113,18 +118,16 @@ def weighed(said: Said, evidence: Evidence) -> Said:
     things = {fingerprint(call.first) for call in looks}
     alone = len(things) >= LIKELY and all(call.alone for call in looks)
     if all(map(evidence.contrast.shows_retries, methods)):
-        why = f"; the attempts were grouped by fingerprint alone, but {evidence.contrast.said(methods)}"
+        why = evidence.contrast.said(methods)
     elif alone:
-        why = f"; the attempts were grouped by fingerprint alone, but no other request came between those to {len(things)} objects"
+        why = f"no other request came between those to {len(things)} objects"
     elif 2 * sum(map(_is_uneven, looks)) >= len(looks):
-        why = "; the attempts were grouped by fingerprint alone, and their timing is as uneven as that of several callers"
-        return said._replace(verdict=INCONCLUSIVE, message=f"{said.message}{why}. {NAME_THEM}")
+        why = "the timing is as uneven as that of several callers"
+        said = said._replace(verdict=INCONCLUSIVE, action=NAME_THEM)
     else:
-        why = (
-            "; the attempts were grouped by fingerprint alone: a caller that repeats its call looks the same"
-        )
-        return said._replace(verdict=WARN, message=said.message + why)
-    return said._replace(message=said.message + why)
+        why = "a caller that repeats its call looks the same"
+        said = said._replace(verdict=WARN)
+    return said._replace(message=f"{said.message} (grouped by fingerprint; {why})")
 
 
 def _is_uneven(call: Call) -> bool:
@@ -138,7 +141,7 @@ def check(name: str, *, reference: str, minimum: str) -> Callable[[Judges], Judg
 
     Args:
         name: what reports call it.
-        reference: who asks for it, in one line.
+        reference: the standard or page that demands it, in one line.
         minimum: how much it needs to see, in words.
     """
 
@@ -149,21 +152,29 @@ def check(name: str, *, reference: str, minimum: str) -> Callable[[Judges], Judg
     return listed
 
 
-def passed(n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None) -> Said:
+def passed(
+    n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
+) -> Said:
     """The client does what is asked."""
-    return Said(PASS, n, message, calls, subject)
+    return Said(PASS, n, message, calls, subject, action=action)
 
 
-def failed(n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None) -> Said:
+def failed(
+    n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
+) -> Said:
     """The client does what must not be."""
-    return Said(FAIL, n, message, calls, subject)
+    return Said(FAIL, n, message, calls, subject, action=action)
 
 
-def warned(n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None) -> Said:
+def warned(
+    n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
+) -> Said:
     """The client does what is seldom right."""
-    return Said(WARN, n, message, calls, subject)
+    return Said(WARN, n, message, calls, subject, action=action)
 
 
-def unknown(n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None) -> Said:
-    """The journal does not tell; the message says what would."""
-    return Said(INCONCLUSIVE, n, message, calls, subject)
+def unknown(
+    n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
+) -> Said:
+    """The journal does not tell; the action says what would."""
+    return Said(INCONCLUSIVE, n, message, calls, subject, action=action)

@@ -6,14 +6,16 @@ from faultinject.audit.checks.check import check, failed, passed, unknown, warne
 from faultinject.audit.checks.questions import (
     has_body,
     is_cleared,
+    is_done_already,
     is_lost_write,
     is_storage_call,
     lost_write,
     sent_nothing,
     took_effect,
+    written_unseen,
 )
 from faultinject.audit.checks.retries import FEWEST
-from faultinject.audit.checks.words import NAME_THEM, counted, too_few
+from faultinject.audit.checks.words import NAME_THEM, counted, few
 from faultinject.audit.grouping import OTHER_KEY
 from faultinject.journal.calls import FINGERPRINT
 
@@ -24,6 +26,17 @@ if TYPE_CHECKING:
     from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
     from faultinject.journal.calls import Call
+
+LET_UPLOADS_FAIL = "Let more uploads be retried, for example http:503,times=1,per=call."
+LOSE_ANSWERS = "Lose more answers, for example reset,when=after,times=1,per=call."
+"""What gives more to judge."""
+REWIND = "Send the whole body again from its beginning, or do not retry."
+SEND_KEY = "Send an Idempotency-Key or a precondition, or do not retry."
+COMPARE = (
+    "Read the object after such a refusal, and compare it with what was sent, before you report a failure."
+)
+READ_BODY = "Look for an error in the body of a 200 before you report success."
+"""What to do."""
 
 
 @check(
@@ -49,30 +62,23 @@ def same_bytes(evidence: Evidence) -> Iterator[Said]:
     empty = [call for call in other if sent_nothing(call)]
     certain = [call for call in other if evidence.driven or call.signal != FINGERPRINT or call in empty]
     if n < FEWEST and not any(_is_told(call, evidence) for call in certain):
-        yield unknown(
-            n,
-            _few_bodies(n, len(everyone) - n),
-            everyone,
-        )
+        told, how = few(n, FEWEST, "retried upload"), LET_UPLOADS_FAIL
+        if lengths := len(everyone) - n:
+            told = f"{told}; of {counted(lengths, 'other')} the journal has only the length"
+            how = "Record every request, or use times=2,per=call."
+        yield unknown(n, told, everyone, action=how)
     elif not other:
         yield passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
     elif certain:
         what = "0 bytes on retry" if len(empty) == len(certain) else "different bytes on retry"
-        yield failed(n, f"{len(certain)} of {n} retried calls sent {what}", certain)
+        yield failed(n, f"{len(certain)} of {n} retried calls sent {what}", certain, action=REWIND)
     else:
         yield warned(
             n,
             f"{len(other)} of {n} retried calls sent fewer bytes on retry, or another body to the same key",
             other,
+            action=REWIND,
         )
-
-
-def _few_bodies(seen: int, lengths: int) -> str:
-    """Why nothing can be said, and what would decide it."""
-    how = "Let more uploads be retried, for example http:503,times=1,per=call"
-    if lengths:
-        how = f"Of {counted(lengths, 'other')} the journal has only the length: record every request, or use times=2,per=call"
-    return too_few(seen, FEWEST, "retried upload", how)
 
 
 @check(
@@ -93,27 +99,61 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Said]:
     harmful = [call for call in again if not is_storage_call(call.first)]
     proven = [call for call in twice if call in harmful and _is_told(call, evidence)]
     if n < FEWEST and not proven:
-        yield unknown(
-            n,
-            too_few(
-                n, FEWEST, "lost POST", "Lose more answers, for example reset,when=after,times=1,per=call"
-            ),
-            lost,
-        )
+        yield unknown(n, few(n, FEWEST, "lost POST"), lost, action=LOSE_ANSWERS)
     elif again:
         told = f"{len(again)} of {n} lost POSTs were retried, {len(twice)} took effect twice"
-        yield failed(n, told, harmful) if harmful else warned(n, told, again)
+        yield (failed if harmful else warned)(n, told, harmful or again, action=SEND_KEY)
     elif any(call.followed == OTHER_KEY for call in lost):
         keyed = [call for call in lost if call.followed == OTHER_KEY]
-        yield warned(n, f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key", keyed)
+        told = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"
+        yield warned(n, told, keyed, action="Send the same Idempotency-Key with every attempt of a call.")
     elif any(call.followed for call in lost):
         unclear = [call for call in lost if call.followed]
         told = f"{len(unclear)} of {n} lost POSTs were followed by a similar but changed request"
-        yield unknown(n, f"{told}. {NAME_THEM}", unclear)
+        yield unknown(n, told, unclear, action=NAME_THEM)
     else:
         kept = all(is_lost_write(call.last) for call in lost)
         how = "retried" if kept else "retried without an Idempotency-Key or a precondition"
         yield passed(n, f"0 of {n} lost POSTs were {how}", lost)
+
+
+@check(
+    "lost answer",
+    reference="RFC 9110 13.1.1",
+    minimum="3 writes with a precondition whose answer was lost after the app had run; one that was refused decides",
+)
+def lost_write_refused(evidence: Evidence) -> Iterator[Said]:
+    """A write that was carried out is not reported to the caller as refused, because its answer was lost.
+
+    Writes that the app has carried out and whose answer was lost (`reset,when=after`), if they have a precondition, or
+    if the last attempt got 404, 409 or 412 from the app: the client's own write is the reason. FAIL: the caller got an
+    error, as a test or a driver says. WARN: nothing says what the caller got. Where no answer of such a write was lost,
+    the check says nothing.
+    """
+    lost = [call for call in evidence.everyone if written_unseen(call) is not None]
+    n = len(lost)
+    refused = [call for call in lost if is_done_already(call.last) and not call.returned]
+    reported = [call for call in refused if call.returned is False]
+    inferred = [call for call in refused if call.inferred and not evidence.driven]
+    if not lost:
+        return
+    if refused:
+        answers = " or ".join(sorted({str(call.last.status) for call in refused}))
+        told = (
+            f"{len(refused)} of {counted(n, 'write')} were carried out and then reported to the caller as refused: the answer"
+            f" was lost, and its retry got {answers}"
+        )
+        if reported:
+            yield failed(n, told, reported, action=COMPARE)
+        elif len(inferred) == len(refused) < FEWEST:
+            yield unknown(n, f"{told}, or another caller sent it", refused, action=NAME_THEM)
+        else:
+            told += "; the journal does not say whether the client then looked at the object"
+            yield warned(n, told, refused, action=COMPARE)
+    elif n < FEWEST:
+        yield unknown(n, few(n, FEWEST, "lost conditional write"), lost, action=LOSE_ANSWERS)
+    else:
+        yield passed(n, f"0 of {n} lost writes were reported to the caller as refused", lost)
 
 
 def _is_told(call: Call, evidence: Evidence) -> bool:
@@ -148,21 +188,13 @@ def error_in_200(evidence: Evidence) -> Iterator[Said]:
     swallowed = [call for call in last if call.returned]
     silent = [call for call in last if call.returned is None]
     if n < FEWEST and not any(_is_told(call, evidence) for call in swallowed):
-        yield unknown(
-            n,
-            too_few(
-                n,
-                FEWEST,
-                "answer of 200 with an error in it",
-                f"Send more, for example {_hidden_by(evidence)},status=200,times=1,per=call",
-            ),
-            found,
-        )
+        how = f"Send more, for example {_hidden_by(evidence)},status=200,times=1,per=call."
+        yield unknown(n, few(n, FEWEST, "answer of 200 with an error in it"), found, action=how)
     elif swallowed:
         told = f"{len(swallowed)} of {n} errors in a 200 were reported to the caller as success"
-        yield failed(n, told, swallowed)
+        yield failed(n, told, swallowed, action=READ_BODY)
     elif silent:
         told = f"{len(silent)} of {n} calls did not retry, and the journal does not say whether the caller saw an error"
-        yield warned(n, told, silent)
+        yield warned(n, told, silent, action=READ_BODY)
     else:
         yield passed(n, f"{n} of {n} calls retried, or reported the error to the caller", found)

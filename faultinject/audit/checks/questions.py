@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from faultinject.audit.waits import KINDS, LATEST, lateness
+from faultinject.audit.grouping import POLL, READING
+from faultinject.audit.waits import KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ UNSAFE = frozenset(("POST", "PATCH"))
 """Methods that are not tried again without more ado."""
 LOST = frozenset(("transport", "timeout"))
 """Kinds of failure in which a client cannot know whether the app did what it was asked."""
+DONE_ALREADY = frozenset((404, 409, 412))
+"""Answers to a write that was carried out before: what was there is gone, it is there already, it is another one by now."""
 UPLOADS = ("/upload/storage/v1/", "/resumable/upload/storage/v1/")
 """Where Google Cloud Storage takes uploads."""
 STORAGE_CLIENTS = (
@@ -48,13 +51,25 @@ def should_be_tried_again(attempt: Attempt) -> bool:
     return documented is None and attempt.status not in NEVER
 
 
+def stays_the_same(attempt: Attempt) -> bool:
+    """Whether a server error is one that no retry changes: by the vendor's word, or, where it says nothing, by its status."""
+    documented = attempt.documented
+    said = "unstated" if documented is None else documented.retryable
+    return attempt.kind == "server" and (said == "no" or (said == "unstated" and attempt.status in NEVER))
+
+
 def may_be_sent_again(attempt: Attempt) -> bool:
     """Whether the vendor allows the same request again once something was done, such as getting a new token.
 
     Where the state is to be asked for or a session begun, what follows is another request.
     """
     documented = attempt.documented
-    return documented is not None and documented.again in ("after-authorize", "after-refresh", "with-care")
+    return documented is not None and documented.again in (
+        "after-authorize",
+        "after-refresh",
+        "after-signing",
+        "with-care",
+    )
 
 
 def is_permanent(attempt: Attempt) -> bool:
@@ -92,6 +107,24 @@ def is_lost_write(attempt: Attempt) -> bool:
     return attempt.method in UNSAFE and attempt.applied and attempt.kind in LOST
 
 
+def written_unseen(call: Call) -> Attempt | None:
+    """The write of a call that the app has carried out and whose answer was lost, where asking again may be refused for it.
+
+    That is one with a precondition, or one after which the same request was refused as what has been done already is.
+    """
+    for attempt, *later in (call.attempts[number:] for number in range(len(call.attempts))):
+        if attempt.method in READING or not attempt.applied or attempt.kind not in LOST:
+            continue
+        if (attempt.app_status or 200) < 400 and (attempt.guarded or any(map(is_done_already, later))):
+            return attempt
+    return None
+
+
+def is_done_already(attempt: Attempt) -> bool:
+    """Whether the app itself refused it as it refuses what has been done: it is there, it is gone, it has changed."""
+    return not attempt.injected and attempt.status in DONE_ALREADY
+
+
 def took_effect(attempt: Attempt) -> bool:
     """Whether the app did what it was asked."""
     ran = attempt.applied or not attempt.injected
@@ -102,9 +135,21 @@ def may_be_copy(evidence: Evidence, before: Attempt, after: Attempt) -> bool:
     """Whether a client that hedges may have sent a request before it had read the answer to the one before."""
     if not evidence.hedges or before.answered is None:
         return False
-    gap = after.arrived - before.answered
-    late = lateness(before, after, gap)
-    return gap <= (LATEST if late is None else late)
+    return after.arrived - before.answered <= evidence.turnaround.noise
+
+
+def may_poll(call: Call, evidence: Evidence) -> bool:
+    """Whether looks alone joined requests for what was refused, each a second or more after the answer before it.
+
+    Who does so may be waiting for a change.
+    """
+    return (
+        call.inferred
+        and not evidence.driven
+        and call.retries > 0
+        and call.first.kind == "client"
+        and all(gap is not None and gap >= POLL for gap in call.gaps)
+    )
 
 
 def has_body(call: Call) -> bool:
@@ -134,5 +179,5 @@ def pause(one: Call, other: Call) -> float:
 
 def own_limit(call: Call) -> int | None:
     """How many attempts the client itself says that it makes at most (`amz-sdk-request: max=3`); None: it does not."""
-    limit = (call.first.attempt_hint or {}).get("max")
-    return limit if isinstance(limit, int) else None
+    limits = [(each.attempt_hint or {}).get("max") for each in call.attempts]
+    return max((each for each in limits if isinstance(each, int)), default=None)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import (
+    DONE_ALREADY,
     LOST,
     UNSAFE,
     is_permanent,
     is_storage_call,
     may_be_copy,
     may_be_sent_again,
+    may_poll,
     own_limit,
     pause,
     should_be_tried_again,
+    stays_the_same,
 )
-from faultinject.audit.checks.words import NAME_THEM, counted, seconds, too_few
+from faultinject.audit.checks.words import NAME_THEM, counted, few, seconds
 from faultinject.audit.grouping import COPIES, POLL
 from faultinject.audit.matching import changed, fingerprint
 from faultinject.audit.waits import KINDS
 from faultinject.engine.journal_entry import quoted
-from faultinject.journal.calls import SDK_ID
+from faultinject.journal.calls import SDK_ID, TOLD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +33,6 @@ if TYPE_CHECKING:
 
     from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
-    from faultinject.audit.profiles.profile import Profile
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
 
@@ -43,8 +46,18 @@ PATIENCE = 5.0
 """Seconds; a client that is asked to wait longer may rather give up."""
 UNCLEAR = ("shared", "repeated", "followed", "begun earlier")
 """Why calls are left out that may hold retries."""
+FAIL_ONCE = "Let calls fail with a transient error, for example http:503,times=1,per=call."
+"""What gives calls that may be retried."""
+PASSES = (*KINDS, "timeout", "hidden")
+"""Kinds of failure that may pass."""
+BY_STATE = frozenset((404, 409, 410, 412, 416))
+"""Answers of an app that depend on what is stored, so that a retry need not be their reason."""
 LAYER = 10.0
 """Seconds within which a call on the same thing is taken for one of a layer above."""
+BURST = 10.0
+"""Seconds within which requests for one thing may be retries of each other."""
+STOP = "Do not retry this answer."
+END = "End a call after a few attempts, or after some seconds."
 MANY, TOO_MANY = 10, 20
 """Attempts in one call that are many, and that are too many."""
 
@@ -57,16 +70,20 @@ MANY, TOO_MANY = 10, 20
 def retries(evidence: Evidence) -> Iterator[Said]:
     """A transient failure is retried.
 
-    FAIL: the client never retries, though 3 calls or more got a transient failure. Else one finding for each such
-    answer: of the calls that first got it, how many have two attempts or more. PASS: all of the first 10, or 90 %.
-    WARN: none. A POST without a retry does not count, unless a storage SDK that retries other POSTs sent it; nor does an
-    answer whose Retry-After exceeds 5 s. No retry is expected after an answer that no documentation calls transient, nor
-    after one whose documentation asks for another step first: a new token, a look at the present state.
+    FAIL: the client never retries, though 3 calls or more got a transient failure; or calls that met one transient
+    failure were then refused by the app with a 4xx that calls without a fault do not get (WARN where a fingerprint alone
+    groups the attempts). Else one finding for each such answer: of the calls that first got it, how many have two attempts
+    or more, by method. PASS: of each method with 3 calls or more, all of the first 10, or 90 %. WARN: none; or none of a
+    method while others are retried (FAIL where a driver asked and the vendor documents the answer as retryable); or any,
+    after a 501 or 505, which no retry changes. A POST without a retry does not count, unless a
+    storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After exceeds 5 s. No retry is expected
+    after an answer that no documentation calls transient, nor after one whose documentation asks for another step first:
+    a new token, a look at the present state.
     """
+    yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
     if not by_answer:
-        how = "Let calls fail with a transient error, for example http:503,times=1,per=call"
-        yield unknown(0, too_few(0, FEWEST, "call", how))
+        yield unknown(0, few(0, FEWEST, "call"), action=FAIL_ONCE)
     given_up = [call for calls in by_answer.values() for call in calls if call.first.status is not None]
     if len(given_up) >= FEWEST and not any(call.retries for call in evidence.everyone):
         answers = ", ".join(f"{answer} ({len(calls)})" for answer, calls in by_answer.items())
@@ -74,27 +91,107 @@ def retries(evidence: Evidence) -> Iterator[Said]:
         unclear = sum(evidence.left_out.get(reason, 0) for reason in UNCLEAR)
         if unclear:
             why = f"{counted(unclear, 'other call')} may have retried"
-            yield unknown(n, f"{told}, but {why}. {NAME_THEM}", given_up)
+            yield unknown(n, f"{told}, but {why}", given_up, action=NAME_THEM)
         else:
             told = f"the client never retries: {told}, although {_why(given_up[0])}"
-            yield failed(n, told, given_up)._replace(whatever=True)
+            yield failed(n, told, given_up, action="Retry transient failures.")._replace(whatever=True)
         return
     for answer, calls in by_answer.items():
-        n, again = len(calls), [call for call in calls if call.retries]
-        told = f"{answer}: {len(again)} of {n} calls retried"
-        if n < FEWEST:
-            missing = too_few(n, FEWEST, "call", "Let more calls get this answer")
-            yield unknown(n, f"{answer}: {missing}", calls, answer)
-        elif all(call.retries for call in calls[:JUDGED]) or len(again) >= 0.9 * n:
-            yield passed(n, told, again, answer)
-        elif not again and _may_be_spent(evidence, calls):
-            why = "Other calls may have used up the retry budget: use a separate client for these"
-            yield unknown(n, f"{told}. {why}", calls, answer)
-        elif not again:
-            yield warned(n, f"{told}, although {_why(calls[0])}", calls, answer)
-        else:
-            why = "A retry budget or a deadline may be the cause: use a separate client for these"
-            yield unknown(n, f"{told}. {why}", again, answer)
+        yield _one_answer(evidence, answer, calls)
+
+
+def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Said:
+    n, again = len(calls), [call for call in calls if call.retries]
+    by_method: dict[str, list[Call]] = {}
+    for call in calls:
+        by_method.setdefault(call.first.method, []).append(call)
+    told = (
+        f"{answer}: {', '.join(f'{_tried(each)} of {len(each)} {name}' for name, each in by_method.items())}"
+    )
+    told = f"{told} retried" if len(by_method) > 1 else f"{answer}: {len(again)} of {n} calls retried"
+    if n < FEWEST:
+        return unknown(n, f"{answer}: {few(n, FEWEST, 'call')}", calls, answer, action=FAIL_ONCE)
+    if stays_the_same(calls[0].first):
+        return warned(
+            n, f"{told}, although a retry cannot succeed", again, answer, action="Do not retry this answer."
+        )
+    enough = [each for each in by_method.values() if len(each) >= FEWEST] or [list(calls)]
+    if all(all(call.retries for call in each[:JUDGED]) or _tried(each) >= 0.9 * len(each) for each in enough):
+        return passed(n, told, again, answer)
+    if not again:
+        if _may_be_spent(evidence, calls):
+            why = "other calls may have used up the retry budget"
+            return unknown(
+                n, f"{told}: {why}", calls, answer, action="Use a separate client for these calls."
+            )
+        return warned(n, f"{told}, although {_why(calls[0])}", calls, answer, action="Retry this answer.")
+    # Some clients retry only what has Retry-After: calls are compared with those that were asked for no wait either.
+    bare = [call for call in again if call.first.hint_form is None]
+    never = {
+        method: each
+        for method, each in by_method.items()
+        # What comes behind all retries may have found their budget used up.
+        if bare
+        and not _tried(each)
+        and sum(call.first.arrived < bare[-1].first.arrived for call in each) >= FEWEST
+    }
+    if never:
+        names = " and ".join(never)
+        unsure = [call for each in never.values() for call in each]
+        documented = unsure[0].first.documented
+        sure = evidence.driven and documented is not None and documented.retryable == "yes"
+        said = f"{told}: {names} {'is' if len(never) == 1 else 'are'} never retried"
+        return (failed if sure and "DELETE" not in never else warned)(
+            n, said, unsure, answer, action=f"Retry {names} as the other methods, if a repeat does no harm."
+        )._replace(whatever=True)
+    first = next(number for number, call in enumerate(calls) if not call.retries)
+    if first and not any(call.retries for call in calls[first:]):
+        told = f"{answer}: {first} of the first {first} calls retried, 0 of the {n - first} after them"
+    why = "a retry budget or a deadline may be the cause"
+    return unknown(n, f"{told}: {why}", again, answer, action="Use a separate client for these calls.")
+
+
+def _tried(calls: Sequence[Call]) -> int:
+    return sum(call.retries > 0 for call in calls)
+
+
+def _refused_retries(evidence: Evidence) -> Iterator[Said]:
+    """What a retry gets: calls whose first failure was transient, and which the app itself then refused for good.
+
+    Where calls without a fault are refused just so, or another state of what is stored may be the reason, it is not the
+    retry. Of a driver's client some call of that method has to succeed: else all that it sends may be wrong.
+    """
+    usual = {(call.first.method, call.first.status) for call in evidence.everyone if not call.first.injected}
+    met = [
+        call for call in evidence.calls if call.retries and call.first.injected and call.first.kind in PASSES
+    ]
+    taken = {call.last.method for call in evidence.calls if call.succeeded}
+    refused = [
+        call
+        for call in met
+        if call.returned is not True
+        and call.last.kind == "client"
+        and not call.last.injected
+        and call.last.status not in BY_STATE
+        and (call.last.method, call.last.status) not in usual
+        and (call.last.method in taken or not evidence.driven)
+    ]
+    if not refused:
+        return
+    sure = [call for call in refused if evidence.driven or call.signal == TOLD]
+    if not sure and len(refused) < FEWEST:
+        return
+    n = len(met)
+    answers, statuses = (
+        " or ".join(sorted({quoted(each.answer) for each in some}))
+        for some in ([call.first for call in refused], [call.last for call in refused])
+    )
+    yield (failed if sure else warned)(
+        n,
+        f"{len(refused)} of {n} calls failed for good after one {answers}: the app refused the retry with {statuses}",
+        sure or refused,
+        action="Make the body, its digest and the signature anew for each attempt.",
+    )
 
 
 def _why(call: Call) -> str:
@@ -147,7 +244,7 @@ def _may_be_spent(evidence: Evidence, calls: Sequence[Call]) -> bool:
     tried = {call.first.answer: call.retries for call in sorted(ended, key=lambda call: call.retries)}
     quota = evidence.profile.quota.values() if evidence.profile is not None else ()
     return any(call.retries < tried[call.first.answer] for call in ended) or any(
-        sum(call.retries for call in before) >= each / 2 for each in quota
+        sum(call.retries for call in before) >= each[0] / 2 for each in quota
     )
 
 
@@ -161,50 +258,56 @@ def permanent(evidence: Evidence) -> Iterator[Said]:
 
     Of the calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no documentation calls
     retryable, not even with a new token or with care: FAIL when any has two attempts, or when the same SDK repeats the
-    call within a second (then a layer above the SDK retries; WARN without a driver). A request that comes later, with
-    another token or precondition, or after a write to that place, may get another answer and is no retry. Where
-    fingerprints alone group the attempts, several callers may get the same refusal: WARN for three objects or more, FAIL
-    where no other request came in between.
+    call within a second (then a layer above the SDK retries; WARN without a driver). A request with
+    another token, precondition, region or clock, or after a write to that place, may get another answer and is no
+    retry. Where fingerprints alone group the attempts, several callers may get the same refusal: WARN for three objects
+    or more, FAIL where no other request came in between. Of requests that come a second or more later, as those of a
+    client that waits for a change, the number is said: WARN after 400, 401, 403 or 405, for three objects or more.
     """
     copied = {id(call) for call in evidence.everyone if _is_copied(evidence, call)}
     calls = [call for call in evidence.calls if is_permanent(call.first) and id(call) not in copied]
     everyone = [call for call in evidence.everyone if is_permanent(call.first) and id(call) not in copied]
-    again = [call for call in everyone if _asked_again(call)]
+    again = [call for call in everyone if _asked_again(call) and not may_poll(call, evidence)]
+    polling = [call for call in everyone if _asked_again(call) and may_poll(call, evidence)]
     above, later = _repeated_above([call for call in everyone if not call.retries], driven=evidence.driven)
     known = {fingerprint(call.first) for call in above}
     above += [call for call in everyone if _is_asked_for_above(call) and fingerprint(call.first) not in known]
-    n = len({id(call) for call in (*calls, *again, *above)})
+    n = len({id(call) for call in (*calls, *again, *polling, *above)})
     if n < FEWEST:
-        yield unknown(
-            n, too_few(n, FEWEST, "call", "Let calls fail permanently, for example http:403"), calls
-        )
+        how = "Let calls fail permanently, for example http:403."
+        yield unknown(n, few(n, FEWEST, "call"), calls, action=how)
         return
-    answers = ", ".join(sorted({quoted(call.first.answer) for call in again or above or calls}))
+    answers = ", ".join(sorted({quoted(call.first.answer) for call in again or above or polling or calls}))
     proven = [call for call in again if evidence.driven or not call.inferred]
-    things = {fingerprint(call.first) for call in again or above}
+    things = {fingerprint(call.first) for call in again or above or polling}
+    others = "or several callers sent the request"
     if proven:
-        yield failed(n, f"{len(proven)} of {n} calls retried after {answers}", proven)
+        yield failed(n, f"{len(proven)} of {n} calls retried after {answers}", proven, action=STOP)
     elif again:
         told = f"{len(again)} of {n} calls retried after {answers}"
         if len(things) < FEWEST:
-            yield unknown(n, f"{told}, or several callers sent the request. {NAME_THEM}", again)
+            yield unknown(n, f"{told}, {others}", again, action=NAME_THEM)
         elif all(call.alone for call in again):
-            yield failed(n, told, again)
+            yield failed(n, told, again, action=STOP)
         else:
-            yield warned(n, f"{told}, or several callers sent the request", again)
+            yield warned(n, f"{told}, {others}", again, action=STOP)
     elif above:
         told = f"a layer above the SDK retried {counted(len(above), 'call')} after {answers}"
         if evidence.driven:
-            yield failed(n, told, above)
+            yield failed(n, told, above, action=STOP)
         elif len(things) >= FEWEST:
-            yield warned(n, f"{told}, or several callers sent the request", above)
+            yield warned(n, f"{told}, {others}", above, action=STOP)
         else:
-            yield unknown(n, f"{told}, or several callers sent the request. {NAME_THEM}", above)
+            yield unknown(n, f"{told}, {others}", above, action=NAME_THEM)
+    elif polling:
+        most = max(call.retries for call in polling)
+        told = f"after {answers} the same request came again up to {counted(most, 'time')}, a second or more later, for {len(things)} of"
+        told += f" {counted(len({fingerprint(call.first) for call in everyone}), 'object')}: the client retries, or waits for a change"
+        sure = len(things) >= FEWEST and all(call.first.status not in DONE_ALREADY for call in polling)
+        yield (warned if sure else unknown)(n, told, polling, action=STOP if sure else NAME_THEM)
     elif n - len(unclear := _of_the_same_things(later, everyone)) < FEWEST:
-        told = (
-            f"after {answers} the same request came a second or more later: a retry, or polling for a change."
-        )
-        yield unknown(n, f"{told} {NAME_THEM}", unclear)
+        told = f"after {answers} the same request came {counted(len(later), 'time')} a second or more later: a retry, or polling for a change"
+        yield unknown(n, told, unclear, action=NAME_THEM)
     else:
         yield passed(n, f"0 of {n} calls retried after {answers}", calls)
 
@@ -226,7 +329,7 @@ def _is_copied(evidence: Evidence, call: Call) -> bool:
 
 
 def _asked_again(call: Call) -> bool:
-    """Whether the same request was sent again, with the same credential and precondition."""
+    """Whether the same request was sent again, with the same credential, precondition, region and clock."""
     return any(not changed(before, after) for before, after in pairwise(call.attempts))
 
 
@@ -265,42 +368,84 @@ def _repeated_above(calls: Sequence[Call], *, driven: bool) -> tuple[list[Call],
 def gives_up(evidence: Evidence) -> Iterator[Said]:
     """A call that never succeeds gives up after a few attempts.
 
-    The most attempts of a call. FAIL: more than the profile allows, or than 20. WARN: more than 10. A call with more
-    than 20 is judged before it ends.
+    The most attempts of a call. FAIL: more than the profile allows (one that was found by the user agent alone allows 20), or
+    than 20. WARN: more than 10; or three objects
+    or more for each of which as many requests, more than 10, failed within 10 s, several at a time but one at first, as
+    where each failure starts two retries. A call with more than 20 is judged before it ends.
     """
-    ended = [call for call in evidence.calls if _failed_to_the_end(call)]
-    endless = [call for call in evidence.everyone if len(call.attempts) > _limit(call, evidence.profile)]
+    ended = [call for call in evidence.calls if _failed_to_the_end(call) and not may_poll(call, evidence)]
+    endless = [
+        call
+        for call in evidence.everyone
+        if len(call.attempts) > _limit(call, evidence) and not may_poll(call, evidence)
+    ]
     n = len({id(call) for call in (*ended, *endless)})
-    if n < FEWEST:
-        yield unknown(
-            n,
-            too_few(n, FEWEST, "failed call", "Let calls fail on every attempt, for example http:503"),
-            ended,
-        )
-        return
     longest = sorted((*endless, *ended), key=lambda call: -len(call.attempts))
-    most = len(longest[0].attempts)
-    if endless:
-        profile, limit = evidence.profile, _limit(longest[0], evidence.profile)
+    most = len(longest[0].attempts) if longest else 0
+    if endless and n >= FEWEST:
+        profile, limit = evidence.profile, _limit(longest[0], evidence)
         allowed = "" if profile is None or limit == TOO_MANY else f"; {profile.name} allows {limit}"
         told = f"up to {most} attempts per call{allowed}"
-        yield failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)))
+        yield failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)), action=END)
+    elif crowded := _crowded(evidence):
+        most = max(map(_most_in_a_burst, crowded.values()))
+        told = f"{counted(len(crowded), 'object')} were asked for up to {counted(most, 'time')} within {seconds(BURST)}, several"
+        told += " requests at a time; which of them belong to one call is not known"
+        # Retries that start others make as many for each object; independent callers do not.
+        alike = len(crowded) >= FEWEST and len(set(map(len, crowded.values()))) == 1
+        many = alike and most > MANY and all(map(_multiplies, crowded.values()))
+        yield (warned if many else unknown)(len(crowded), told, evidence.shared, action=NAME_THEM)
+    elif n < FEWEST:
+        how = "Let calls fail on every attempt, for example http:503."
+        yield unknown(n, few(n, FEWEST, "failed call"), ended, action=how)
     elif most > MANY:
-        yield warned(n, f"up to {most} attempts per call", longest)
+        yield warned(n, f"up to {most} attempts per call", longest, action=END)
     else:
         took = max(call.last.arrived - call.first.arrived for call in ended)
-        yield passed(n, f"at most {counted(most, 'attempt')} per call, within {seconds(took)}", longest)
+        yield passed(
+            n,
+            f"each of {n} failed calls ended after at most {counted(most, 'attempt')}, within {seconds(took)}",
+            longest,
+        )
+
+
+def _crowded(evidence: Evidence) -> dict[Hashable, list[Attempt]]:
+    """The failed requests for each thing that was asked for several times at once, in order of arrival."""
+    found: dict[Hashable, list[Attempt]] = {}
+    for call in evidence.shared:
+        for each in call.attempts:
+            if each.kind in KINDS:
+                found.setdefault(fingerprint(each), []).append(each)
+    return {
+        thing: sorted(some, key=lambda each: each.arrived) for thing, some in found.items() if len(some) > 1
+    }
+
+
+def _most_in_a_burst(requests: Sequence[Attempt]) -> int:
+    times = [each.arrived for each in requests]
+    return max(number - bisect_left(times, at - BURST) for number, at in enumerate(times, 1))
+
+
+def _multiplies(requests: Sequence[Attempt]) -> bool:
+    """Whether there was one request at first, and no more later than two behind each failure."""
+    failures = sorted(each.arrived if each.answered is None else each.answered for each in requests)
+    return all(number <= 2 * bisect_right(failures, each.arrived) for number, each in enumerate(requests))
 
 
 def _failed_to_the_end(call: Call) -> bool:
-    """Whether nothing but the client ended the call: no success, and no answer that nobody asks again after."""
+    """Whether nothing but the client ended the call: no success, and no answer that nobody asks again after.
+
+    Of one that it broke off at once nothing shows whether it would have gone on.
+    """
     rightly = call.last.kind == "client" and (not call.retries or call.first.kind != "client")
-    return not call.succeeded and not rightly
+    broken_off = call.first.left and not call.retries
+    return not call.succeeded and not rightly and not broken_off
 
 
-def _limit(call: Call, profile: Profile | None) -> int:
-    """How many attempts a call may make; a client may say itself that it is set to more than it promises."""
-    if profile is None or profile.most is None:
+def _limit(call: Call, evidence: Evidence) -> int:
+    """How many attempts a call may make: a default is no limit, and a client may say itself that it is set to more."""
+    profile = evidence.profile
+    if profile is None or profile.most is None or evidence.detected:
         return TOO_MANY
     if profile.most_attempts is not None:
         return profile.most_attempts

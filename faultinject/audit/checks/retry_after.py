@@ -5,7 +5,7 @@ from __future__ import annotations
 from faultinject.audit.checks.check import check, failed, passed, unknown
 from faultinject.audit.checks.questions import UNSAFE, may_be_copy
 from faultinject.audit.checks.retries import FEWEST, retries
-from faultinject.audit.checks.words import plain, seconds, too_few
+from faultinject.audit.checks.words import few, plain, seconds
 from faultinject.audit.findings import PASS
 from faultinject.audit.statistics import median, p95
 from faultinject.audit.waits import hinted, is_near
@@ -23,6 +23,17 @@ SLACK = 0.05
 """Seconds that a wait may be shorter than asked for: clocks and timers."""
 OTHER_CLOCK = 1.0
 """Seconds more, where a date is read by the clock of another host."""
+VENDORS = {
+    "x-amz-retry-after": (
+        ("aws-sdk-", "Boto3/", "Botocore/", "aws-cli/", "botocore/"),
+        "AWS SDKs: retry behavior",
+    ),
+    "x-ms-retry-after-ms": (("azsdk-",), "Azure: transient fault handling"),
+    "retry-after-ms": (("azsdk-",), "Azure: transient fault handling"),
+}
+"""By the header by which a vendor asks its own clients to wait: what their user agents hold, and who asks for it."""
+OBEY = "Wait as long as the answer asks."
+FAIL_WITHOUT = "Let the same failure come without Retry-After too, for example http:503,times=1,per=call."
 MISREAD = 0.2
 """Share of the usual wait below which Retry-After has made the client faster."""
 
@@ -35,39 +46,40 @@ MISREAD = 0.2
 def retry_after(evidence: Evidence) -> Iterator[Said]:
     """A client waits as long as Retry-After asks.
 
-    One finding for each form (seconds, a date, a vendor's header): the time from the answer to the next arrival may be at
+    One finding for each form (seconds, a date, a vendor's header, which only the vendor's own clients have to know): the
+    time from the answer to the next arrival may be at
     most 50 ms shorter. FAIL: two retries are earlier, or all. PASS: none, and without Retry-After the client waits less
     than half as long.
     """
     by_form: dict[str, list[Hinted]] = {}
     for wait in hinted(evidence.everyone):
-        if may_be_copy(evidence, wait.before, wait.call.attempts[wait.retry]):
-            continue
-        by_form.setdefault(wait.before.hint_form or "", []).append(wait)
+        form = wait.before.hint_form or ""
+        if _has_to_know(form, wait.before, evidence) and not may_be_copy(
+            evidence, wait.before, wait.call.attempts[wait.retry]
+        ):
+            by_form.setdefault(form, []).append(wait)
     if not by_form:
-        yield unknown(
-            0,
-            too_few(
-                0,
-                FEWEST,
-                "answer with Retry-After",
-                "Send Retry-After to calls that are retried, for example http:503,retry_after=3s,times=1,per=call",
-            ),
-        )
+        how = "Send Retry-After to calls that are retried, for example http:503,retry_after=3s,times=1,per=call."
+        yield unknown(0, few(0, FEWEST, "answer with Retry-After"), action=how)
     for form, waits in sorted(by_form.items()):
-        yield _one_form(evidence, form, waits)
+        said = _one_form(evidence, form, waits)
+        yield said._replace(reference=VENDORS[form][1]) if form in VENDORS else said
+
+
+def _has_to_know(form: str, attempt: Attempt, evidence: Evidence) -> bool:
+    """Whether the client has to know this way of asking: a vendor's own clients do, and who promises to."""
+    agents, _ = VENDORS.get(form, (("",), ""))
+    promised = evidence.profile is not None and form in evidence.profile.hints
+    return promised or any(each in (attempt.user_agent or "") for each in agents)
 
 
 def _one_form(evidence: Evidence, form: str, waits: Sequence[Hinted]) -> Said:
     n = len(waits)
     calls = [wait.call for wait in waits]
+    send = f"Send more of them, for example http:503,retry_after=3s,hint={form},times=1,per=call."
     if n < FEWEST:
-        return unknown(
-            n,
-            f"{form}: {too_few(n, FEWEST, 'answer with Retry-After', 'Send more, for example http:503,retry_after=3s,times=1,per=call')}",
-            calls,
-            form,
-        )
+        told = few(n, FEWEST, "answer with Retry-After")
+        return unknown(n, f"{form}: {told}", calls, form, action=send)
     asked = [_asked(wait.before, form, evidence) for wait in waits]
     early = [
         (wait, wanted) for wait, wanted in zip(waits, asked, strict=True) if wait.seconds < wanted - SLACK
@@ -79,31 +91,17 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Hinted]) -> Said:
         told += f" instead of {plain(median([wanted for _, wanted in early]))} s"
         if usual and middle < evidence.turnaround.zero and middle < MISREAD * median(usual):
             told += ", sooner than without Retry-After: the client may read it as milliseconds"
-        return failed(n, told, [wait.call for wait, _ in early], form)
+        return failed(n, told, [wait.call for wait, _ in early], form, action=OBEY)
     if early:
-        return unknown(
-            n,
-            f"{form}: 1 of {n} retried too early. Send more answers with Retry-After",
-            [early[0][0].call],
-            form,
-        )
+        return unknown(n, f"{form}: 1 of {n} retried too early", [early[0][0].call], form, action=send)
     if len(usual) < FEWEST:
-        return unknown(
-            n,
-            f"{form}: 0 of {n} retried too early, perhaps not because of Retry-After. Add failures without it",
-            calls,
-            form,
-        )
+        told = f"{form}: 0 of {n} retried too early, perhaps not because of Retry-After"
+        return unknown(n, told, calls, form, action=FAIL_WITHOUT)
     longest = p95(usual)
     told_by = [wait for wait, wanted in zip(waits, asked, strict=True) if longest < wanted / 2]
     if len(told_by) < FEWEST:
-        more = seconds(2 * longest)
-        return unknown(
-            n,
-            f"{form}: the client waits {seconds(longest)} without Retry-After too. Ask for more than {more}",
-            calls,
-            form,
-        )
+        told = f"{form}: the client waits {seconds(longest)} without Retry-After too"
+        return unknown(n, told, calls, form, action=f"Ask for more than {seconds(2 * longest)}.")
     middle, wanted = median([wait.seconds for wait in told_by]), median(asked)
     told = f"{form}: {n} of {n} waited: {seconds(middle)} where Retry-After asked for {plain(wanted)} s"
     return passed(n, told, calls, form)
@@ -112,8 +110,7 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Hinted]) -> Said:
 def _asked(before: Attempt, form: str, evidence: Evidence) -> float:
     """The seconds that a client has to wait; it may promise to heed no more than some."""
     wanted = before.hint or 0.0
-    if evidence.profile is not None:
-        wanted = min(wanted, evidence.profile.hints.get(form, wanted))
+    wanted = min(wanted, evidence.profile.hints.get(form, wanted) if evidence.profile else wanted)
     if form == "date" and not is_near(before):
         wanted -= OTHER_CLOCK
     return wanted
@@ -150,15 +147,16 @@ def malformed_retry_after(evidence: Evidence) -> Iterator[Said]:
     n = len(usable)
     calls = [call for call, _, _ in usable]
     if n < FEWEST:
-        what = "Send more, for example http:503,set.retry-after=soon,times=1,per=call"
-        if len(found) >= FEWEST:
-            what = "Let the same failure come without Retry-After too"
-        yield unknown(n, too_few(n, FEWEST, "answer with a malformed Retry-After", what), calls)
+        how = "Send more, for example http:503,set.retry-after=soon,times=1,per=call."
+        how = FAIL_WITHOUT if len(found) >= FEWEST else how
+        yield unknown(n, few(n, FEWEST, "answer with a malformed Retry-After"), calls, action=how)
         return
     tried = sum(again for _, _, again in usable)
+    told = f"{tried} of {n} calls retried after a malformed Retry-After"
     if not tried:
-        yield failed(n, f"a malformed Retry-After stops the retries: 0 of {n} calls retried", calls)
+        how = "Retry as without the header when its value cannot be read."
+        yield failed(n, f"{told}: it stops the retries", calls, action=how)
     elif tried == n:
-        yield passed(n, f"{tried} of {n} calls retried after a malformed Retry-After", calls)
+        yield passed(n, told, calls)
     else:
-        yield unknown(n, f"{tried} of {n} calls retried after a malformed Retry-After. Send more", calls)
+        yield unknown(n, told, calls, action="Send more malformed values.")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinject conformance`."
 """What decides which requests belong together."""
-TOO_MANY = (
-    "A client with as many calls at once may take as long for its work alone. Let fewer calls run at once"
-)
-TOO_BUSY = "A busy machine alone may take as long. Add requests without faults, or reduce the machine's load"
+FEWER = "Run fewer calls at once."
+MORE_FAILURES = "Let more calls fail, for example http:503."
+CAUSE_OUTAGE = "Run `faultinject conformance`, which causes an outage."
+"""What to do where there is too little."""
 
 
 def seconds(number: float) -> str:
@@ -43,19 +43,28 @@ def counted(number: int, what: str) -> str:
 
 
 def ordinal(number: int) -> str:
-    """`second`, `third`, `11th`.
+    """`first`, `third`, `11th`.
 
-    >>> [ordinal(each) for each in (2, 3, 5, 6)]
-    ['second', 'third', 'fifth', '6th']
+    >>> [ordinal(each) for each in (1, 3, 5, 6)]
+    ['first', 'third', 'fifth', '6th']
     """
-    words = {2: "second", 3: "third", 4: "fourth", 5: "fifth"}
+    words = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}
     return words.get(number, f"{number}th")
 
 
-def too_few(seen: int, needed: int, what: str, how: str) -> str:
-    """The sample size seen and needed, and what gives more.
+def percent(share: float) -> str:
+    """A share as people read it.
 
-    >>> too_few(19, 20, "first wait", "Let more calls fail, for example http:503")
-    'Not enough data: 19 of 20 first waits. Let more calls fail, for example http:503'
+    >>> percent(1.0), percent(0.504), percent(0.001)
+    ('100 %', '50 %', '0.1 %')
     """
-    return f"Not enough data: {seen} of {counted(needed, what)}. {how}"
+    return f"{100 * share:.{1 if share < 0.02 else 0}f} %"
+
+
+def few(seen: int, needed: int, what: str) -> str:
+    """The sample size seen and needed.
+
+    >>> few(19, 20, "first wait")
+    'Not enough data: 19 of 20 first waits'
+    """
+    return f"Not enough data: {seen} of {counted(needed, what)}"

@@ -73,20 +73,21 @@ class Mark:
 
 @dataclass(frozen=True)
 class Profile:
-    """What a client promises of its retries.
+    """A client's promises about its retries.
 
     Attributes:
-        name: what `--profile` takes.
+        name: the name for `--profile`.
         title: the same in words.
         reference: where it is promised.
-        attempts: how many attempts a call makes that never succeeds, exactly; None: no promise.
+        attempts: exactly how many attempts a call makes that never succeeds; None: no promise.
         most_attempts: no call makes more; None: no promise.
-        waits: by kind of failure (`throttle`, `server`, `transport`, or `any`).
-        distribution: `uniform` where waits are drawn evenly between the bounds; None: no promise.
+        waits: by kind of failure (`throttle`, `server`, `transport`, `timeout`, or `any`).
+        distribution: `uniform` if waits are drawn evenly between the bounds; None: no promise.
         budget: whether retries become fewer when everything fails.
-        quota: how many retries all calls of one client make together when everything fails, by kind of failure.
-        hints: the longest wait that is honoured, in seconds, by form of the hint; a form that is not here: any.
-        marks: the user agents that it is promised for.
+        quota: how many retries all calls of one client make together when everything fails, by kind of failure; several
+            numbers if the user agent does not show which of them applies: each is right.
+        hints: the longest wait that is honoured, in seconds, by form of the hint; any wait for a form that is not here.
+        marks: the user agents to which it applies.
     """
 
     name: str
@@ -97,7 +98,7 @@ class Profile:
     waits: Mapping[str, Waits] = field(default_factory=dict)
     distribution: str | None = None
     budget: bool = False
-    quota: Mapping[str, int] = field(default_factory=dict)
+    quota: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     hints: Mapping[str, float] = field(default_factory=dict)
     marks: tuple[Mark, ...] = ()
 
@@ -111,9 +112,9 @@ class Profile:
         bounds = self.bounds(kind, retry)
         return None if bounds is None else bounds[1]
 
-    def outage_retries(self, kind: str) -> int | None:
-        """How many retries all calls of a client make together when everything fails that way; None: no promise."""
-        return self.quota.get(kind, self.quota.get(ANY))
+    def outage_retries(self, kind: str) -> tuple[int, ...]:
+        """How many retries all calls of a client make together when everything fails in that way, ascending; empty: no promise."""
+        return self.quota.get(kind, self.quota.get(ANY, ()))
 
     @property
     def most(self) -> int | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Reader = Callable[[Any, "_Place"], Any]
 
-KINDS = ("throttle", "server", "transport", ANY)
+KINDS = ("throttle", "server", "transport", "timeout", ANY)
 DISTRIBUTIONS = ("uniform",)
 
 
@@ -83,6 +83,14 @@ def _number(value: Any, place: _Place) -> int:
     if type(value) is not int or value < 1:
         raise Mistake("must be a number of at least 1")
     return value
+
+
+def _numbers(value: Any, place: _Place) -> tuple[int, ...]:
+    if not isinstance(value, list):
+        return (_number(value, place),)
+    if not value:
+        raise Mistake("must be a number of at least 1, or a list of them")
+    return tuple(sorted(_number(each, place) for each in value))
 
 
 def _factor(value: Any, place: _Place) -> float:
@@ -174,7 +182,7 @@ _PROFILE: dict[str, tuple[str, Reader]] = {
     "waits": ("waits", _each(_wait, KINDS)),
     "distribution": ("distribution", _distribution),
     "budget": ("budget", _yes_no),
-    "quota": ("quota", _each(_number, KINDS)),
+    "quota": ("quota", _each(_numbers, KINDS)),
     "hints": ("hints", _each(_seconds, None)),
     "clients": ("marks", _marks),
 }

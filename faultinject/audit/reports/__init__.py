@@ -6,7 +6,7 @@ from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.audit.judge import Judgement
+    from faultinject.audit.judging import Judgement
 
 FORMATS = {"text": ".txt", "html": ".html", "json": ".json", "junit": ".xml", "markdown": ".md"}
 """The formats, and how files of each are called."""
@@ -25,7 +25,7 @@ def render(
         judgement: what was found.
         format: its name.
         strict: whether a warning is a failure, also where the judgement was not asked for as such.
-        verbose: whether the text says of each check that is not decided what it needs; the other formats always do.
+        verbose: whether the text says all that it can, as the other formats always do.
 
     Raises:
         ConfigurationError: there is no such format.

@@ -1,21 +1,66 @@
-"""The judgement for a CI: a JUnit file with one test case for each finding."""
+"""Results for a CI: a JUnit file, of a judgement with one test case for each finding."""
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape, quoteattr
+from typing import NamedTuple
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, WARN
-from faultinject.audit.reports import sentences
+from faultinject.audit.reports.content import content, told
 from faultinject.engine.journal_entry import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from faultinject.audit.findings import Finding
-    from faultinject.audit.judge import Judgement
+    from faultinject.audit.judging import Judgement
 
 
 RESULT = "result"
 """The test case that is there where nothing was judged, or not what is required: it is an error."""
+FAILURE, ERROR, SKIPPED = "failure", "error", "skipped"
+"""What a test case may be other than passed."""
+
+
+class Case(NamedTuple):
+    """A test case.
+
+    Attributes:
+        name: its name.
+        group: its class name.
+        result: `FAILURE`, `ERROR`, `SKIPPED`; empty: it passed.
+        message: why, in one line.
+        kind: what the failure or error is called, such as `FAIL`.
+        details: more lines.
+        seconds: how long it took.
+    """
+
+    name: str
+    group: str
+    result: str = ""
+    message: str = ""
+    kind: str = ""
+    details: Sequence[str] = ()
+    seconds: float = 0.0
+
+
+class Suite(NamedTuple):
+    """A test suite.
+
+    Attributes:
+        name: its name.
+        cases: its test cases.
+        seconds: how long it took.
+        properties: what else is known.
+        said: what it comes to, in words.
+    """
+
+    name: str
+    cases: Sequence[Case]
+    seconds: float
+    properties: Mapping[str, str]
+    said: str
 
 
 def junit(judgement: Judgement) -> str:
@@ -23,55 +68,70 @@ def junit(judgement: Judgement) -> str:
 
     Where the result is that nothing was decided, one test case more is an error, so that no CI takes it for green.
     """
+    return document([suite(judgement)])
+
+
+def suite(judgement: Judgement, name: str = "faultinject") -> Suite:
+    """The suite of one judgement; see `junit`."""
     failing = (FAIL, WARN) if judgement.strict else (FAIL,)
-    findings = judgement.findings
-    failures = sum(each.verdict in failing for each in findings)
-    skipped = sum(each.verdict == INCONCLUSIVE for each in findings)
-    errors = int(judgement.conclusion.result == "undecided")
-    head = (
-        f'name="faultinject" tests="{len(findings) + errors}" failures="{failures}" errors="{errors}"'
-        f' skipped="{skipped}" time="{judgement.seconds:.3f}"'
+    group = f"faultinject.{judgement.profile.name}"
+    cases = [_case(each, group, failing) for each in judgement.findings]
+    if judgement.conclusion.result == "undecided":
+        cases.insert(0, Case(RESULT, group, ERROR, judgement.conclusion.sentence, "undecided"))
+    report = content(judgement)
+    said = "\n".join([report.result, *report.facts, *report.measured])
+    properties = {"client": report.title, "profile": judgement.profile.name}
+    return Suite(name, cases, judgement.seconds, properties, said)
+
+
+def document(suites: Sequence[Suite]) -> str:
+    """The whole file."""
+    root = _counted("testsuites", "faultinject", suites)
+    for each in suites:
+        group = _counted("testsuite", each.name, [each])
+        properties = SubElement(group, "properties")
+        for name, value in each.properties.items():
+            SubElement(properties, "property", name=quoted(name), value=quoted(value))
+        group.extend(map(_testcase, each.cases))
+        SubElement(group, "system-out").text = each.said
+        root.append(group)
+    indent(root)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(root, "unicode")}\n'
+
+
+def _counted(tag: str, name: str, suites: Sequence[Suite]) -> Element:
+    """An element with the number of its cases by result."""
+    results = [case.result for each in suites for case in each.cases]
+    counts = {
+        "tests": len(results),
+        "failures": results.count(FAILURE),
+        "errors": results.count(ERROR),
+        "skipped": results.count(SKIPPED),
+    }
+    numbers = {word: str(number) for word, number in counts.items()}
+    return Element(
+        tag, {"name": quoted(name), **numbers, "time": f"{sum(each.seconds for each in suites):.3f}"}
     )
-    lines = [
-        '<?xml version="1.0" encoding="utf-8"?>',
-        f"<testsuites {head}>",
-        f"  <testsuite {head}>",
-        "    <properties>",
-        f'      <property name="client" value={_attribute(sentences.title(judgement))}/>',
-        f'      <property name="profile" value={_attribute(judgement.profile.name)}/>',
-        "    </properties>",
-    ]
-    if errors:
-        lines += _error(judgement)
-    for each in findings:
-        lines += _case(each, judgement.profile.name, failing)
-    said = " ".join([f"{sentences.result(judgement).rstrip('.')}.", *sentences.provenance(judgement)])
-    lines += [f"    <system-out>{escape(said)}</system-out>", "  </testsuite>", "</testsuites>"]
-    return "\n".join(lines) + "\n"
 
 
-def _error(judgement: Judgement) -> list[str]:
-    name = f'name="{RESULT}" classname={_attribute(f"faultinject.{judgement.profile.name}")} time="0"'
-    message = _attribute(judgement.conclusion.sentence)
-    return [f"    <testcase {name}>", f'      <error message={message} type="undecided"/>', "    </testcase>"]
+def _testcase(case: Case) -> Element:
+    time = f"{case.seconds:.3f}" if case.seconds else "0"
+    found = Element("testcase", name=quoted(case.name), classname=quoted(case.group), time=time)
+    what = SubElement(found, case.result or "system-out")
+    if case.result:
+        what.set("message", quoted(case.message))
+    if case.result in (FAILURE, ERROR):
+        what.set("type", quoted(case.kind))
+    if case.result != SKIPPED:
+        what.text = "\n".join(case.details)
+    return found
 
 
-def _case(finding: Finding, profile: str, failing: tuple[str, ...]) -> list[str]:
-    name = f'name={_attribute(sentences.subject_of(finding))} classname={_attribute(f"faultinject.{profile}")} time="0"'
-    message = _attribute(sentences.measured(finding))
-    details = escape("\n".join([_said(finding), *map(sentences.story, finding.calls)]))
-    if finding.verdict in failing:
-        what = f'<failure message={message} type="{finding.verdict}">{details}</failure>'
-    elif finding.verdict == INCONCLUSIVE:
-        what = f"<skipped message={message}/>"
-    else:
-        what = f"<system-out>{details}</system-out>"
-    return [f"    <testcase {name}>", f"      {what}", "    </testcase>"]
-
-
-def _said(finding: Finding) -> str:
-    return f"{finding.verdict}: {sentences.measured(finding)} (n = {finding.n}; {quoted(finding.reference)})"
-
-
-def _attribute(text: str) -> str:
-    return quoteattr(quoted(text))
+def _case(finding: Finding, group: str, failing: tuple[str, ...]) -> Case:
+    """What is so is its message; its text adds the requests that show it, and what to do."""
+    result = FAILURE if finding.verdict in failing else SKIPPED if finding.verdict == INCONCLUSIVE else ""
+    each = told(finding)
+    message = f"{each.message.rstrip('.')}. {quoted(finding.action)}" if result == SKIPPED else each.message
+    so = f"{each.verdict}: {each.message} (n = {each.n:,})"
+    details = [so, *(story for story, _ in each.calls), f"→ {each.action}"]
+    return Case(each.name, group, result, message, each.verdict, details)

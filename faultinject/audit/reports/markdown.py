@@ -1,19 +1,18 @@
-"""The judgement for a pull request or the summary of a CI job: GitHub's Markdown."""
+"""The report for a pull request or the summary of a CI job: GitHub's Markdown."""
 
 from __future__ import annotations
 
 import re
 
 from faultinject.audit.findings import INCONCLUSIVE, PASS, SIGNS
-from faultinject.audit.reports import sentences
-from faultinject.audit.reports.text import COLUMNS, EXAMPLES, counts, rows, wrong_of
+from faultinject.audit.reports.content import content
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-    from faultinject.audit.findings import Finding
-    from faultinject.audit.judge import Judgement
+    from faultinject.audit.judging import Judgement
+    from faultinject.audit.reports.content import Told
 
 SPECIAL = {
     **{each: f"\\{each}" for each in "\\`*_[]|~$"},
@@ -31,25 +30,33 @@ SPECIAL = {
 
 def markdown(judgement: Judgement) -> str:
     """The whole report; what a request said cannot make a link, a mention or HTML of itself."""
-    findings = sentences.merged(judgement.findings)
-    blocks = [
-        f"### {plain(sentences.result(judgement))}",
-        f"**{plain(sentences.title(judgement))}: {counts(findings)}**",
-        plain(" ".join(sentences.provenance(judgement))),
-    ]
-    if found := rows(findings):
-        blocks.append(_table(found))
-    blocks += _examples(findings)
-    if good := sentences.passed(findings):
-        blocks.append(f"{SIGNS[PASS]} **passed:** {plain(good)}")
-    if unknown := sentences.undecided(findings):
-        told = "\n".join(f"- {plain(what)}: {plain(why)}" for what, why in unknown)
-        head = f"{SIGNS[INCONCLUSIVE]} <b>not decided:</b> {plain(sentences.names(findings, INCONCLUSIVE))}"
-        blocks += [f"<details><summary>{head}</summary>", told, "</details>"]
-    if faults := sentences.faults_by_rule(judgement):
-        told = "\n".join(f"- {plain(each)}" for each in faults)
-        blocks += ["<details><summary>Faults by rule</summary>", told, "</details>"]
+    said = content(judgement)
+    blocks = [f"## Retries of {plain(said.title)}", f"### {plain(said.result)}", _list(said.facts)]
+    for each in said.wrong:
+        blocks += problem(each)
+    if said.passed:
+        blocks.append(f"{SIGNS[PASS]} **passed:** {plain(said.passed)}")
+    if said.undecided:
+        blocks += [f"{SIGNS[INCONCLUSIVE]} **not decided:**", _list(said.undecided)]
+    blocks += ["<details><summary>How this was measured</summary>", _list(said.measured), "</details>"]
     return "\n\n".join(blocks) + "\n"
+
+
+def problem(finding: Told) -> list[str]:
+    """What is so, the calls that show it, and what to do."""
+    so = f"{SIGNS[finding.verdict]} **{plain(finding.name)}**: {plain(finding.message)} (n = {finding.n:,})"
+    calls = "\n".join(f"- {code(story)}" for story, _ in finding.calls)
+    return [each for each in (so, calls, f"→ {linked(finding.action)}") if each]
+
+
+def linked(text: str) -> str:
+    """The text of an action, whose addresses are links."""
+    parts = re.split(r"(https://[^\s()<>\"]+)", text)
+    return "".join(f"<{part}>" if number % 2 else plain(part) for number, part in enumerate(parts))
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {plain(each)}" for each in lines)
 
 
 def plain(text: str) -> str:
@@ -61,27 +68,7 @@ def plain(text: str) -> str:
     return re.sub(r"://|www\.|[\\`*_\[\]|~$<>&@#]", lambda found: SPECIAL[found[0]], text)
 
 
-def _table(found: Sequence[Sequence[str]]) -> str:
-    lines = [
-        COLUMNS,
-        ("---", "---", "---", "---:", "---"),
-        *([plain(cell) for cell in line] for line in found),
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _examples(findings: Sequence[Finding]) -> list[str]:
-    told = []
-    for each in wrong_of(findings):
-        lines = [f"- {_code(sentences.story(call))}" for call in each.calls[:EXAMPLES]]
-        if lines:
-            told.append("\n".join([f"**{plain(sentences.subject_of(each))}**", "", *lines]))
-    if not told:
-        return []
-    return ["<details><summary>What shows it</summary>", *told, "</details>"]
-
-
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """A span of code; its fence is longer than any run of backticks in it."""
     fence = "`"
     while fence in text:

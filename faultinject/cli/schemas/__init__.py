@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from faultinject.cli.schemas import catalogue, control, conversion, fidelity, journal, league, report, rules
+from faultinject.cli.schemas import catalogue, control, conversion, journal, league, report, rules
 from faultinject.cli.schemas.forms import Schema
 from faultinject.rules.schema import rules_schema
 
@@ -14,11 +14,9 @@ SCHEMAS: dict[str, tuple[str, Callable[[], Schema]]] = {
     "report": ("faultinject report --format json", report.report),
     "catalogue": ("faultinject vendors --json", catalogue.catalogue),
     "operations": ("faultinject vendors --operations --json", catalogue.operations),
-    "changes": ("faultinject vendors --diff OLD.json --json", catalogue.changes),
     "check": ("faultinject check --json", rules.check),
     "explore": ("faultinject explore --json", rules.explore),
     "learn": ("faultinject learn --json", rules.learn),
-    "fidelity": ("faultinject fidelity --json", fidelity.fidelity),
     "convert": ("faultinject convert --json", conversion.convert),
     "control": ("faultinject control status --json, and what its other commands print", control.state),
     "control-journal": ("faultinject control journal --json", control.journal),

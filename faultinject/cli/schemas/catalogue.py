@@ -1,9 +1,9 @@
-"""The catalogue as open data: documented errors, operations, and what changed between two versions."""
+"""The catalogue as open data: documented errors and operations."""
 
 from __future__ import annotations
 
 from faultinject.cli.schemas import forms
-from faultinject.cli.schemas.forms import COUNT, STATUS, TEXT, WHOLE, WORDS, YES, Schema
+from faultinject.cli.schemas.forms import STATUS, TEXT, WHOLE, WORDS, YES, Schema
 from faultinject.vendors.documented import AGAIN, CATEGORIES
 
 
@@ -42,6 +42,10 @@ def _row() -> Schema:
             "where": (TEXT, "The requests that the error is for, as conditions of a rule; empty for all."),
             "where_words": (TEXT, "The document's words that say so."),
             "where_source": (TEXT, "The document that says so."),
+            "usual": (
+                YES,
+                "Whether the bare code names this row: the one of its code that clients meet most.",
+            ),
         }
     )
 
@@ -80,40 +84,4 @@ def operations() -> Schema:
         "faultinject operations",
         "Operations of object storage services, as `faultinject vendors --operations --json` prints them.",
         forms.listed(row),
-    )
-
-
-def changes() -> Schema:
-    """Of `vendors --diff OLD.json --json`."""
-    change = forms.record(
-        {
-            "change": (forms.one_of("added", "gone", "changed"), "What became of the row."),
-            "vendor": (WORDS, "The vendor's id."),
-            "address": (WORDS, "How a rule names the row: `cos:SlowDown`, `jss:BucketNotEmpty/3`."),
-            "fields": (
-                {
-                    "type": "object",
-                    "additionalProperties": forms.record(
-                        {"before": ({}, "The old value."), "after": ({}, "The new value.")}
-                    ),
-                },
-                "Of a changed row: by field, what it was and is. Empty for the others.",
-            ),
-        }
-    )
-    return forms.published(
-        "changes",
-        1,
-        "faultinject catalogue changes",
-        "What a newer catalogue changed, as `faultinject vendors --diff OLD.json --json` prints it.",
-        forms.record(
-            {
-                "v": ({"const": 1}, "The version of the format."),
-                "faultinject": (WORDS, "The version that has the newer catalogue."),
-                "added": (COUNT, "How many rows are new."),
-                "gone": (COUNT, "How many rows are no longer there."),
-                "changed": (COUNT, "How many rows have other values."),
-                "changes": (forms.listed(change), "Every change, in the order of the newer catalogue."),
-            }
-        ),
     )

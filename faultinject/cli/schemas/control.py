@@ -41,7 +41,7 @@ def state() -> Schema:
                 "generation": (COUNT, "How many changes came before."),
                 "on": (YES, "Whether faults are switched on."),
                 "enabled": (YES, "Whether the process that answers may inject."),
-                "until": (null(NUMBER), "When that ends by itself, unix seconds; null: never."),
+                "until": (null(NUMBER), "When that ends, unix seconds; null: never."),
                 "expires": (null(NUMBER), "What FAULTINJECT_EXPIRES says, unix seconds, or null."),
                 "now": (NUMBER, "The server's time, unix seconds."),
                 "seed": (TEXT, "What the draws depend on."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.cli.schemas import forms
-from faultinject.cli.schemas.forms import COUNT, NUMBER, SECONDS, STATUS, TEXT, YES, Fields, Schema
+from faultinject.cli.schemas.forms import COUNT, NUMBER, STATUS, TEXT, YES, Fields, Schema
 from faultinject.engine.journal_entry import INJECTED
 
 NOT_INJECTED = ("passed", "app_failed", "nothing_to_cut", "refused", "failed")
@@ -61,17 +61,26 @@ def _every() -> Fields:
         "applied": (YES, "Whether the app ran."),
         "guarded": (YES, "Whether a key or a precondition makes a repeat safe."),
         "precondition": (null(TEXT), "Two bytes of a digest of the precondition."),
+        "region": (null(TEXT), "Two bytes of a keyed digest of the region that it was signed for."),
+        "clock_offset": (
+            null({"type": "integer"}),
+            "Seconds by which its signing time, or the expiry of its presigned URL, is ahead of `time`; below 0: behind.",
+        ),
         "hint": (null(NUMBER), "The wait that the answer asked for, seconds."),
         "hint_form": (null(TEXT), "How it said so."),
         "did": (
             {"type": "string", "examples": sorted({*INJECTED, *NOT_INJECTED})},
             "What was done to the request.",
         ),
+        "left": (YES, "Whether the client was seen to leave before it had an answer."),
         "status": (null(STATUS), "The answer's status."),
+        "app_status": (
+            null(STATUS),
+            "The status of the app's own answer, which the fault has replaced; null where that is not known.",
+        ),
         "response_bytes": (null(COUNT), "Bytes of the answer's body."),
         "request_id": (null(TEXT), "The request id that the answer named."),
         "elapsed": (null(NUMBER), "Seconds from arrival to the end of the answer."),
-        "stalled": (null(SECONDS), "Seconds for which work on the machine had waited for a processor."),
         "seed": (TEXT, "The seed of the draw."),
         "n": (null(COUNT), "The number of the draw."),
     }
@@ -79,18 +88,52 @@ def _every() -> Fields:
 
 def journal() -> Schema:
     """Of one line of `FAULTINJECT_JOURNAL`."""
-    end = {"ended": ({"const": True}, "That the process has ended; its other fields are null.")}
-    more: Fields = {"parent": (forms.or_null(TEXT), "The process that may start another one in its place.")}
+    null = forms.or_null
+    call = forms.record(
+        {
+            "key": (TEXT, "A segment of the path of each of its requests."),
+            "name": (TEXT, "The phase of the plan."),
+            "began": (NUMBER, "When it was asked for, on the monotonic clock."),
+            "ended": (null(NUMBER), "When it ended, on the same clock; null: it did not."),
+            "returned": (null(YES), "Whether its caller got a result (true) or an error (false)."),
+        }
+    )
     known: Fields = {each: ({}, "As in a line of a request; null.") for each in _every()}
     kept = {each: _every()[each] for each in ("v", "time", "arrived", "pid")}
+    driven = forms.record(
+        {
+            "until": (NUMBER, "When the run ended, on the monotonic clock."),
+            "profile": (
+                null(TEXT),
+                "The profile that the run was judged by; null: by the user agent, or a file's.",
+            ),
+            "failure": ({"type": "string"}, "How the client broke the contract; empty where it did not."),
+            "calls": (forms.listed(call), "The calls that the driver made."),
+        }
+    )
+    end = {"ended": ({"const": True}, "That the process has ended; its other fields are null.")}
+    more: Fields = {"parent": (forms.or_null(TEXT), "The process that may start another one in its place.")}
+    run: Fields = {
+        "driven": (driven, "What `faultinject conformance` knows of the run that this journal is of.")
+    }
     request = forms.record(
         _every(), optional={"final": (YES, "Whether this says the end of an earlier line of the same seq.")}
     )
     request["properties"]["ended"] = {"not": {}, "description": "Only in the last line of a process."}
+    request["properties"]["driven"] = {
+        "not": {},
+        "description": "Only in a line of `faultinject conformance`.",
+    }
     return forms.published(
         "journal",
         1,
         "faultinject journal line",
-        "One line of a journal: a request and what was done to it, or the end of a process.",
-        {"anyOf": [request, forms.record({**known, **kept, **end, **more})]},
+        "One line of a journal: a request and what was done to it, the end of a process, or what a driver knows of its run.",
+        {
+            "anyOf": [
+                request,
+                forms.record({**known, **kept, **end, **more}),
+                forms.record({**known, **kept, **run}),
+            ]
+        },
     )

@@ -24,12 +24,6 @@ def league() -> Schema:
         "client": (WORDS, "As `--client` takes it."),
         "reason": (WORDS, "Why it could not be started."),
     }
-    service: Fields = {
-        "url": (WORDS, "Its URL."),
-        "bucket": (WORDS, "The bucket that the clients wrote to."),
-        "rewrite_host": (YES, "Whether it got its own Host, instead of that which the client sent."),
-        "left": (forms.listed(WORDS), "The keys of objects and uploads that may be left in the bucket."),
-    }
     return forms.published(
         "conformance",
         1,
@@ -57,12 +51,7 @@ def league() -> Schema:
                 "failed": (forms.listed(forms.record(failed)), "Clients that could not be started."),
                 "clients": (forms.listed(_client()), "Each client's results."),
             },
-            optional={
-                "to": (
-                    forms.record(service),
-                    "With --to: the service that was behind the faults, not a store of faultinject's.",
-                )
-            },
+            optional={"command": (WORDS, "The command that makes these results again.")},
         ),
     )
 
@@ -147,9 +136,6 @@ def _numbers() -> Schema:
         "calls": (COUNT, "How many calls."),
         "requests": (COUNT, "How many requests."),
         "retries": (COUNT, "How many of them are retries."),
-        "step": (SECONDS, "How long one number of the two lists is about."),
-        "first_attempts": (forms.listed(COUNT), "First attempts in each step."),
-        "later_attempts": (forms.listed(COUNT), "Retries in each step."),
     }
     compared: Fields = {
         "compared": (COUNT, "Uploads that were retried."),

@@ -42,7 +42,11 @@ def _finding() -> Schema:
             "subject": (forms.or_null(TEXT), "What it is about, where a check looks at several things."),
             "verdict": (forms.one_of(*VERDICTS), "What the check says."),
             "n": (COUNT, "How many calls, waits or requests it rests on."),
-            "message": (WORDS, "The measurement in one line; of INCONCLUSIVE what to add."),
+            "message": (WORDS, "What is so, in one line, with its numbers."),
+            "action": (
+                TEXT,
+                "What to do, in one sentence; for INCONCLUSIVE how to decide it. Empty for PASS.",
+            ),
             "reference": (WORDS, "The document that asks for it."),
             "calls": (
                 forms.listed(_call()),
@@ -61,9 +65,9 @@ def judgement() -> Schema:
             "median": (null(SECONDS), "Seconds from an answer to the next request, where nothing waits."),
             "p95": (null(SECONDS), "The same at the 95th percentile."),
             "n": (COUNT, "The sample size."),
-            "busy": (null(NUMBER), "How late requests were in a driven run, seconds."),
-            "zero": (null(SECONDS), "Seconds below which a wait is none."),
-            "noise": (null(SECONDS), "The spread of waits without jitter, seconds."),
+            "busy": (null(NUMBER), "Null: not measured."),
+            "zero": (null(SECONDS), "Seconds; a shorter gap is not a wait."),
+            "noise": (null(SECONDS), "By how much the machine may make a wait longer, seconds."),
         }
     )
     rule = forms.record(
@@ -87,9 +91,10 @@ def judgement() -> Schema:
             "left_out": (COUNTS, "How many calls do not count, by reason."),
             "skipped": (COUNTS, "How many lines were not read, by reason."),
             "not_given": (COUNTS, "How many faults could not be given, by the journal's `did`."),
+            "failed_after": (COUNTS, "How many calls failed for good, by the first fault that they got."),
             "rules": (
                 {"type": "object", "additionalProperties": rule},
-                "By rule, what became of its faults.",
+                "By rule, the results of its faults.",
             ),
             "turnaround": (turnaround, "How fast the client is when it does not wait."),
             "profile": (WORDS, "The name of the profile that it is judged by."),

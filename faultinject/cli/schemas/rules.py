@@ -130,7 +130,7 @@ def explore() -> Schema:
         "explore",
         1,
         "faultinject exploration",
-        "What came of every fault at every request of a command, as `faultinject explore --json` prints it.",
+        "The result of every fault at every request of a command, as `faultinject explore --json` prints it.",
         forms.record(
             {
                 "v": ({"const": 1}, "The version of the format."),
@@ -172,7 +172,6 @@ def learn() -> Schema:
         {
             "file": (WORDS, "The file, as it was named."),
             "line": (WHOLE, "The line's number, from 1."),
-            "text": (TEXT, "Its beginning."),
         }
     )
     left_out = forms.record(
@@ -187,7 +186,7 @@ def learn() -> Schema:
         "learn",
         1,
         "faultinject learn",
-        "The errors of access logs as rules, with the numbers behind them, as `faultinject learn --json` prints them.",
+        "The errors of access logs as rules, with their numbers, as `faultinject learn --json` prints them.",
         forms.record(
             {
                 "v": ({"const": 1}, "The version of the format."),

@@ -1,4 +1,4 @@
-"""The league as one page that needs no network: every client on one row, with pictures on common axes."""
+"""The league as one page that needs no network: every client on one row."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from functools import cache
 
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, SIGNS, WARN
-from faultinject.audit.reports.html.scales import number
 from faultinject.conformance.league.columns import COLUMNS, WORDS, name
-from faultinject.conformance.league.pictures import Pictures
 from faultinject.conformance.results import measured, name_of, worst
 from faultinject.engine.journal_entry import quoted
 
@@ -41,7 +39,6 @@ def page(document: dict[str, Any]) -> str:
         document=document,
         clients=clients,
         columns=COLUMNS,
-        pictures=Pictures(clients),
         checks=checks,
         style=style,
         script=script,
@@ -88,5 +85,5 @@ def _compiled_template() -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "quoted": quoted}
+    environment.filters["quoted"] = quoted
     return environment.from_string(read(__name__, "page.html").decode())

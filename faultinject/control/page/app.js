@@ -60,7 +60,7 @@ function changedElsewhere(before, now) {
     return now.until !== null && now.until <= now.now ? "The time is over: faults are off." : "Faults were switched off elsewhere.";
   }
   if (now.generation === before.generation) return "";
-  return now.until === before.until ? "The rules were changed elsewhere." : "Elsewhere it was changed when faults switch off.";
+  return now.until === before.until ? "The rules were changed elsewhere." : "Somebody else has changed when faults switch off.";
 }
 
 function connection(words, kind) {
@@ -147,7 +147,7 @@ async function change(method, path, body, { said, match = state?.generation, any
         failed(again);
         return false;
       }
-      const words = "Somebody else has changed the rules or the switch in the meantime. Nothing of yours was done. The page shows how things are now: look, and press again.";
+      const words = "Somebody else has changed the rules or the switch in the meantime. Your change was not made. The page shows the current state: check it, and press again.";
       if (conflict) conflict(error, state);
       else failed(new ApiError("conflict", words));
     } else if (error.kind === "refused") told(error);

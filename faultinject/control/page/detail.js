@@ -74,7 +74,7 @@ async function showBytes(outcome, box) {
     if (!(error instanceof ApiError)) throw error;
     if (error.kind === "token") tokenGone(error);
     if (current !== outcome) return;
-    if (error.status === 404) put(`Rule ${outcome.rule} is no longer in force, so its bytes cannot be made again. The fields below say what was sent.`);
+    if (error.status === 404) put(`Rule ${outcome.rule} is no longer in force, so its bytes cannot be rendered again. The fields below say what was sent.`);
     else put(tell(make("div", { class: "notice bad" }), error));
     return;
   }
@@ -94,7 +94,7 @@ const FIELDS = { fault: "fault", status: "status", response_bytes: "length of th
 
 /** The journal keeps no bytes: whether what was made again agrees with what it does keep. */
 function howSure(outcome, sent) {
-  const made = "Made again from the rule, the request and the seed";
+  const made = "Rendered again from the rule, the request and the seed";
   if (!sent.differs.length) return `${made}. Status, length and ids agree with the journal.`;
   const differs = sent.differs.map((each) => `${FIELDS[each]} (${outcome[each] ?? "none"} in the journal)`).join(", ");
   const changed = outcome.generation !== latest()?.generation ? " The rules have changed since that request." : "";

@@ -61,7 +61,7 @@ function stopped(state) {
 }
 
 function headline(state) {
-  if (state.disarmed) return "Faults are off: the injector disarmed itself";
+  if (state.disarmed) return "Faults are off: abort has ended them";
   if (state.on !== true) return "Faults are off";
   if (!acts(state)) return "Faults are switched on, but none is injected";
   const rules = (state.rules ?? []).filter((each) => each.enabled !== false).length;
@@ -93,7 +93,7 @@ function notices(state) {
   const found = [];
   const warn = (kind, ...words) => found.push([kind, words.join("")]);
   if (state.disarmed) {
-    warn("bad", `The injector switched itself off: ${state.disarmed} It stays off until you switch it on again.`);
+    warn("bad", `Faults ended because of abort: ${state.disarmed} They stay off until you switch them on again.`);
   }
   if (state.production) {
     warn("bad", `${state.production} looks like production, so faults cannot be switched on here. FAULTINJECT_PRODUCTION=allow with FAULTINJECT_EXPIRES would allow it.`);

@@ -114,7 +114,7 @@ function draw() {
   if (!list.querySelector("button[tabindex='0']")) list.querySelector("button")?.setAttribute("tabindex", "0");
   list.hidden = list.children.length === 0;
   $("strip-empty").hidden = !list.hidden;
-  say($("strip-empty"), seen ? "No request of this kind." : "No request has come yet. Those that a rule's conditions fit are shown here.");
+  say($("strip-empty"), seen ? "No request of this kind." : "No request has come yet. Requests that meet a rule's conditions appear here.");
   say($("strip-said"), lost ? `${many(lost, "request")} went by too fast to be kept.` : "");
 }
 
@@ -185,7 +185,7 @@ export async function follow({ pause, asked, refused }) {
       if (error.status === 503) {
         failures = 1; // it has too many streams, or none
         without = 5;
-        say($("strip-state"), "(asked for each second: the server has no stream to spare)");
+        say($("strip-state"), "(polled each second: the server has no free stream)");
         await pause(1);
         continue;
       }

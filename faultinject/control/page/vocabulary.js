@@ -24,6 +24,6 @@ export async function learn(learned) {
 }
 
 /** How a rule names a documented error. */
-function address({ vendor, code, variant }) {
-  return `${vendor}:${String(code).replaceAll(" ", "_")}${variant > 1 ? `/${variant}` : ""}`;
+function address({ vendor, code, variant, usual }) {
+  return `${vendor}:${String(code).replaceAll(" ", "_")}${usual ? "" : `/${variant}`}`;
 }

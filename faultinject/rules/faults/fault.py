@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class Fault:
-    """What a rule does to the exchange.
+    """The effect of a rule on the exchange.
 
     Attributes:
         text: as the rule names it.
         kind: the class's own word, for dispatch.
         takes: the effects that it takes.
-        after: what `when=after` comes to, in words.
-        vendor: whose documented error it is, or None.
-        rows: the documented errors that it gives, evenly drawn; empty when it gives none.
+        after: the effect of `when=after`, in words.
+        vendor: the vendor that documents the error, or None.
+        rows: its documented errors, evenly drawn; empty if it has none.
     """
 
     kind = ""
@@ -47,31 +47,31 @@ class Fault:
 
     @property
     def addressed(self) -> bool:
-        """Whether the fault's own vendor says how requests are read as bucket, key and operation."""
+        """Whether the fault's own vendor reads bucket, key and operation of requests."""
         return self.vendor is not None and self.vendor.addressing is not None
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
-        """What is wrong with a rule's effects as a whole, such as one that is missing."""
+        """Mistakes in a rule's effects as a whole, such as a missing one."""
         return iter(())
 
     @abstractmethod
     def prepare(self, rule: CompiledRule) -> Act:
-        """What is done to a request that the rule fires for, with all that can be worked out beforehand."""
+        """The action for a request for which the rule fires, prepared as far as possible."""
 
     @abstractmethod
     def in_words(self, rule: WrittenRule) -> str:
-        """What a request gets: `cos:SlowDown (503)`."""
+        """The fault in words: `cos:SlowDown (503)`."""
 
     def delay_in_words(self, rule: WrittenRule) -> str:
-        """How the rule's `delay` shows; nothing where `in_words` has said it."""
+        """The rule's `delay` in words; empty if `in_words` has it."""
         return f"{descriptions.wait(rule)} late"
 
     def fails(self, rule: WrittenRule) -> bool:
-        """Whether a client must take the attempt for failed."""
+        """Whether the attempt has failed for the client."""
         return True
 
     def draws(self, rule: RuleLike) -> bool:
-        """Whether anything but the ids of its answers is drawn once the rule fires."""
+        """Whether a firing rule makes other draws than the ids of its answers."""
         return "delay" in self.takes and len(set(rule.value("delay"))) > 1
 
     def __repr__(self) -> str:

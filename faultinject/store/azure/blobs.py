@@ -11,7 +11,7 @@ from uuid import uuid4
 from werkzeug.http import http_date
 
 from faultinject.store.azure.blocks import discard
-from faultinject.store.azure.call import TIER, AzureCall, etag_headers, new_etag
+from faultinject.store.azure.call import COUNT, KIND, AzureCall, etag_headers, kind_of, new_etag
 from faultinject.store.bodies import cut, drain, receive
 from faultinject.store.buckets import Headers, Stored, entry_cost
 from faultinject.store.error_codes import StoreError
@@ -21,13 +21,11 @@ from faultinject.store.preconditions import judge_read, read_range
 KINDS = ("BlockBlob", "PageBlob", "AppendBlob")
 STANDING = (
     ("Accept-Ranges", "bytes"),
-    ("x-ms-blob-type", "BlockBlob"),
     ("x-ms-lease-status", "unlocked"),
     ("x-ms-lease-state", "available"),
     ("x-ms-server-encrypted", "true"),
 )
 ENCRYPTED = ("x-ms-request-server-encrypted", "true")
-USUAL_TIER = ((TIER, "Hot"), ("x-ms-access-tier-inferred", "true"))
 
 
 def put_blob(call: AzureCall) -> Answer:
@@ -40,8 +38,8 @@ def put_blob(call: AzureCall) -> Answer:
         raise StoreError("header")
     if kind not in KINDS:
         raise StoreError("header_value")
-    if kind != "BlockBlob":
-        raise StoreError("unsupported_header", f"the embedded store supports block blobs only, not {kind}")
+    if kind == "PageBlob":
+        raise StoreError("unsupported_header", "the embedded store supports block and append blobs only")
     settings = dict(call.settings())
     settings.setdefault("Content-Type", call.header("content-type") or "application/octet-stream")
     call.service.buckets.find(call.bucket)
@@ -50,7 +48,10 @@ def put_blob(call: AzureCall) -> Answer:
         digest = b64encode(bytes.fromhex(content.md5)).decode()
         if settings.setdefault("Content-MD5", digest) != digest:
             raise StoreError("bad_digest")
-        headers = (*settings.items(), *call.metadata(), *call.tier(), *_created(call.now))
+        if kind == "AppendBlob" and content.size:
+            raise StoreError("header_value")
+        own = ((KIND, kind), (COUNT, "0")) if kind == "AppendBlob" else ()
+        headers = (*settings.items(), *call.metadata(), *own, *_created(call.now))
         hold.add(entry_cost(call.key, headers))
         stored = Stored(
             call.key, content.blocks, content.size, new_etag(call.now), call.now, headers, hold.size
@@ -65,12 +66,9 @@ def get_blob(call: AzureCall) -> Answer:
     stored = call.service.buckets.get(call.bucket, call.key)
     if not judge_read(call.header, stored):
         return call.answer(304, headers=[*etag_headers(stored), ("x-ms-error-code", "ConditionNotMet")])
-    tier = [each for each in stored.headers if each[0] == TIER]
-    headers = [*etag_headers(stored), *(each for each in stored.headers if each[0] != TIER), *STANDING]
+    headers = [*etag_headers(stored), *stored.headers, (KIND, kind_of(stored)), *STANDING]
     wanted = None
-    if call.request.method == "HEAD":
-        headers += tier or USUAL_TIER
-    else:
+    if call.request.method != "HEAD":
         wanted = read_range(call.header("x-ms-range") or call.header("range"), stored.size)
     if wanted is None:
         headers.append(("Content-Length", str(stored.size)))
@@ -134,7 +132,8 @@ def _copy(call: AzureCall, source: Stored, *, copied: bool) -> Answer:
     settings = {name: value for name, value in source.headers if not name.startswith("x-ms-")}
     settings.update(call.settings())
     metadata = call.metadata() or tuple(each for each in source.headers if each[0].startswith("x-ms-meta-"))
-    headers = (*settings.items(), *metadata, *call.tier(), *_created(call.now), *(told if copied else ()))
+    own = tuple(each for each in source.headers if each[0] in (KIND, COUNT))
+    headers = (*settings.items(), *metadata, *own, *_created(call.now), *(told if copied else ()))
     with call.service.buckets.budget.hold() as hold:
         hold.add(entry_cost(call.key, headers) + source.size)
         stored = Stored(

@@ -8,16 +8,13 @@ from collections.abc import Iterator
 from werkzeug.http import http_date
 
 from faultinject.store.azure import documents
-from faultinject.store.azure.call import AzureCall, etag_headers, new_etag
+from faultinject.store.azure.call import AzureCall, etag_headers, kind_of, new_etag
 from faultinject.store.bodies import cut, read_document, receive
 from faultinject.store.buckets import Headers, Part, Stored, Upload, entry_cost
-from faultinject.store.budget import ENTRY
+from faultinject.store.budget import ENTRY, LIMITS
 from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.preconditions import read_range
-
-STAGED = 100_000
-"""The most blocks of a blob that wait to be used."""
 
 
 def put_block(call: AzureCall) -> Answer:
@@ -37,8 +34,9 @@ def put_block(call: AzureCall) -> Answer:
             hold.add(size)
         part = Part(number, blocks, size, digest, call.now, hold.size)
         with call.service.buckets.lock:
+            _refuse_append_blob(call)
             staged = _staged(call)
-            if len(staged.parts) >= STAGED and number not in staged.parts:
+            if len(staged.parts) >= LIMITS.azure_staged and number not in staged.parts:
                 raise StoreError("too_many_parts")
             if any(each.bit_length() != number.bit_length() for each in list(staged.parts)[:1]):
                 raise StoreError("part_length")
@@ -53,7 +51,7 @@ def put_block_list(call: AzureCall) -> Answer:
     settings = dict(call.settings())
     settings.setdefault("Content-Type", "application/octet-stream")
     created = ("x-ms-creation-time", http_date(call.now))
-    headers = (*settings.items(), *call.metadata(), *call.tier(), created)
+    headers = (*settings.items(), *call.metadata(), created)
     with call.service.buckets.lock:
         stored = _commit(call, wanted, headers)
     return call.answer(201, headers=[*etag_headers(stored), ("x-ms-request-server-encrypted", "true")])
@@ -87,6 +85,17 @@ def discard(call: AzureCall) -> None:
             call.service.uploads.abort(call.bucket, call.key, call.key)
 
 
+def _refuse_append_blob(call: AzureCall) -> None:
+    """Refuse blocks for an append blob.
+
+    Raises:
+        StoreError: `blob_type`.
+    """
+    there = call.service.buckets.find(call.bucket).objects.get(call.key)
+    if there is not None and kind_of(there) == "AppendBlob":
+        raise StoreError("blob_type")
+
+
 def _staged(call: AzureCall) -> Upload:
     """The blob's unused blocks: an upload whose id is the blob's name."""
     uploads = call.service.buckets.find(call.bucket).uploads
@@ -103,6 +112,7 @@ def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) ->
     buckets = call.service.buckets
     bucket = buckets.find(call.bucket)
     staged, before = bucket.uploads.get(call.key), bucket.objects.get(call.key)
+    _refuse_append_blob(call)
     call.judge_write(before)
     there = {"Uncommitted": staged.parts if staged else {}, "Committed": dict(_committed(before))}
     there["Latest"] = there["Committed"] | there["Uncommitted"]

@@ -33,11 +33,8 @@ SETTINGS = {
 """From the header that sets a property of a blob to the one that shows it."""
 ABSENT_HEADERS = ("x-ms-if-tags", "x-ms-source-if-tags", "x-ms-structured-body", "x-ms-tags")
 """Headers that change what a request means, and that this store cannot heed."""
-TIER = "x-ms-access-tier"
-TIERS = {"hot": "Hot", "cool": "Cool", "cold": "Cold"}
-ABSENT_TIERS = ("archive", "smart")
-"""https://learn.microsoft.com/azure/storage/blobs/access-tiers-overview; this store takes no blob offline, nor does it
-move one by itself."""
+KIND, COUNT = "x-ms-blob-type", "x-ms-blob-committed-block-count"
+"""Headers of a blob: what it is, and of an append blob how often it was appended to."""
 EPOCH = 621_355_968_000_000_000
 """1970 in the units in which Azure's entity tags count: 100 ns since the year 1."""
 
@@ -56,12 +53,7 @@ class AzureCall(Exchange):
     def __init__(self, service: Service, environ: WSGIEnvironment) -> None:
         super().__init__(service, environ)
         self.bucket, self.key = _named(self.host, self.below, service)
-        if self.bucket and not self.key and not (self.valid and self._is_about_container()):
-            self.bucket, self.key = "$root", self.bucket
         self.level = "blob" if self.key else "container" if self.bucket else "account"
-
-    def _is_about_container(self) -> bool:
-        return self.request.args.get("restype") == "container"
 
     @property
     def endpoint(self) -> str:
@@ -94,11 +86,6 @@ class AzureCall(Exchange):
         """The properties that the request sets."""
         return tuple((shown, value) for name, shown in SETTINGS.items() if (value := self.header(name)))
 
-    def tier(self) -> Headers:
-        """The access tier that the request sets."""
-        wanted = self.header(TIER)
-        return ((TIER, TIERS[wanted.lower()]),) if wanted else ()
-
     def metadata(self) -> Headers:
         """The user metadata that the request sets.
 
@@ -107,7 +94,7 @@ class AzureCall(Exchange):
         """
         found = []
         size = 0
-        for name, value in self.request.headers:
+        for name, value in self.spelled_headers():
             lower = name.lower()
             if not lower.startswith("x-ms-meta-"):
                 continue
@@ -194,7 +181,7 @@ def refuse_absent(call: AzureCall) -> None:
     """Refuse a request for what the service has and this store has not.
 
     Raises:
-        StoreError: `not_implemented`, `unsupported_header`, `header_value`.
+        StoreError: `not_implemented`, `unsupported_header`.
     """
     _refuse_past(call.request.args)
     for name in ABSENT_HEADERS:
@@ -202,11 +189,6 @@ def refuse_absent(call: AzureCall) -> None:
             raise StoreError("unsupported_header", f"the embedded store does not support {name}")
     if (call.header("x-ms-delete-snapshots") or "").lower() == "only":
         raise StoreError("unsupported_header", "the embedded store does not support snapshots")
-    tier = call.header(TIER)
-    if tier is not None and tier.lower() not in TIERS:
-        if tier.lower() in ABSENT_TIERS:
-            raise StoreError("unsupported_header", f"the embedded store does not support tier {tier}")
-        raise StoreError("header_value", f"The value of {TIER} is no access tier of a block blob.")
 
 
 def _refuse_past(parameters: Container[str]) -> None:
@@ -228,6 +210,11 @@ def new_etag(now: float) -> str:
 def state(bucket: Bucket) -> list[tuple[str, str]]:
     """ETag and Last-Modified of a container."""
     return [("ETag", f'"0x{_ticks(bucket.changed):X}"'), ("Last-Modified", http_date(bucket.changed))]
+
+
+def kind_of(stored: Stored) -> str:
+    """What a blob is: `BlockBlob` or `AppendBlob`."""
+    return dict(stored.headers).get(KIND, "BlockBlob")
 
 
 def etag_headers(stored: Stored) -> list[tuple[str, str]]:

@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 from werkzeug.http import http_date
 
-from faultinject.store.azure.call import TIER, state
+from faultinject.store.azure.call import kind_of, state
 from faultinject.store.buckets import Bucket, Headers, Part, Stored
+from faultinject.store.budget import LIMITS
 from faultinject.store.error_codes import StoreError
 from faultinject.store.xml import Field, inner, parse
 from faultinject.vendors.envelope import escape_xml
@@ -17,15 +18,11 @@ from faultinject.vendors.envelope import escape_xml
 DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
 ID_BYTES = 64
 """The longest id of a block, before it is written in base64."""
-BLOCKS = 50_000
-"""The most blocks of a blob."""
 LISTS = ("Committed", "Uncommitted", "Latest")
 
 SHOWN = ("Content-Type", "Content-Encoding", "Content-Language", "Content-MD5", "Content-Disposition")
 
 
-KIND: Field = ("BlobType", "BlockBlob")
-USUAL_TIER: tuple[Field, ...] = (("AccessTier", "Hot"), ("AccessTierInferred", True))
 LEASE: tuple[Field, ...] = (("LeaseStatus", "unlocked"), ("LeaseState", "available"))
 """What a listing says of every blob. Of one that has blocks only it says no more but a length, and no metadata:
 https://learn.microsoft.com/rest/api/storageservices/list-blobs"""
@@ -87,7 +84,7 @@ def blobs(
     """
     shown = [
         f"<Blob>{_name(each.key)}{inner(_blob(each))}"
-        + (inner([("Metadata", _metadata(each.headers))]) if metadata and each.etag else "")
+        + inner([("Metadata", _metadata(each.headers) if metadata else None)])
         + "</Blob>"
         for each in page[0]
     ]
@@ -121,7 +118,7 @@ def read_block_list(document: bytes) -> list[tuple[str, int]]:
         if each.tag not in LISTS:
             raise StoreError("malformed")
         found.append((each.tag, block_number((each.text or "").strip())))
-    if len(found) > BLOCKS:
+    if len(found) > LIMITS.azure_list:
         raise StoreError("too_many_parts")
     return found
 
@@ -140,9 +137,8 @@ def _container(bucket: Bucket) -> list[Field]:
 
 def _blob(stored: Stored) -> list[Field]:
     if not stored.etag:
-        return [("Properties", [("Content-Length", 0), KIND, *USUAL_TIER, *LEASE])]
+        return [("Properties", [("Content-Length", 0), ("BlobType", "BlockBlob"), *LEASE])]
     headers = dict(stored.headers)
-    tier: tuple[Field, ...] = (("AccessTier", headers[TIER]),) if TIER in headers else USUAL_TIER
     copied = [
         ("".join(word.title() for word in name.split("-")[2:]), value)
         for name, value in headers.items()
@@ -155,8 +151,7 @@ def _blob(stored: Stored) -> list[Field]:
         ("Content-Length", stored.size),
         *((name, headers.get(name, "")) for name in SHOWN),
         ("Cache-Control", headers.get("Cache-Control", "")),
-        KIND,
-        *tier,
+        ("BlobType", kind_of(stored)),
         *LEASE,
         *copied,
         ("ServerEncrypted", True),
@@ -164,10 +159,12 @@ def _blob(stored: Stored) -> list[Field]:
     return [("Properties", properties)]
 
 
-def _metadata(headers: Headers) -> list[Field]:
-    return [
+def _metadata(headers: Headers) -> list[Field] | None:
+    """The user metadata; None where there is none, as Azurite has it: of an empty element Azure's SDK makes None."""
+    found: list[Field] = [
         (name.removeprefix("x-ms-meta-"), value) for name, value in headers if name.startswith("x-ms-meta-")
     ]
+    return found or None
 
 
 def _name(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from faultinject.store.azure import batch, blobs, blocks, containers
+from faultinject.store.azure import append, blobs, blocks, containers
 from faultinject.store.azure.call import AzureCall as AzureCall
 from faultinject.store.azure.call import refuse_absent
 from faultinject.store.error_codes import StoreError
@@ -12,8 +12,6 @@ from faultinject.store.exchange import Answer
 
 ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], Answer]] = {
     ("account", "GET", "list"): containers.list_containers,
-    ("account", "POST", "batch"): batch.submit_batch,
-    ("container", "POST", "batch"): batch.submit_batch,
     ("container", "PUT", ""): containers.create_container,
     ("container", "GET", ""): containers.get_container,
     ("container", "HEAD", ""): containers.get_container,
@@ -30,6 +28,7 @@ ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], Answer]] = {
     ("blob", "GET", "metadata"): blobs.get_blob,
     ("blob", "HEAD", "metadata"): blobs.get_blob,
     ("blob", "PUT", "properties"): blobs.set_properties,
+    ("blob", "PUT", "appendblock"): append.append_block,
     ("blob", "PUT", "block"): blocks.put_block,
     ("blob", "PUT", "blocklist"): blocks.put_block_list,
     ("blob", "GET", "blocklist"): blocks.get_block_list,
@@ -38,7 +37,7 @@ ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], Answer]] = {
 
 COMPS = frozenset(comp for _, _, comp in ROUTES)
 ABSENT = frozenset(
-    "acl appendblock blobs copy delegationkey expiry immutabilityPolicies incrementalcopy lease legalhold page"
+    "acl batch blobs copy delegationkey expiry immutabilityPolicies incrementalcopy lease legalhold page"
     " pagelist query rename seal snapshot stats tags tier undelete userdelegationkey".split()
 )
 """Values of `comp` that the service has and this store has not."""
@@ -52,6 +51,10 @@ def perform(call: AzureCall) -> Answer:
     """
     if not call.valid:
         raise StoreError("uri")
+    if call.level == "container" and call.request.args.get("restype") != "container":
+        raise StoreError("not_implemented", "the embedded store does not support the container $root")
+    if call.bucket:
+        call.service.buckets.check_name(call.bucket)
     comp = call.request.args.get("comp", "")
     if comp in ABSENT or (call.level == "account" and comp == "properties"):
         raise StoreError("not_implemented", f"the embedded store does not support comp={comp}")

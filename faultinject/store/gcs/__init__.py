@@ -1,5 +1,5 @@
 """Google Cloud Storage's JSON API: buckets and objects, as far as its SDK uploads, lists, copies and deletes them.
 
-Every project is the same one, whatever its name and credential. No bucket has versioning; soft deletion and batches are
-refused. Settings of buckets, access control, notifications and HMAC keys are kept and given back, and have no effect.
+Every project is the same one, whatever its name and credential. No bucket has versioning. Settings of buckets, access
+control, notifications, HMAC keys, soft deletion and batches are refused.
 """

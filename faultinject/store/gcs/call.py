@@ -10,17 +10,16 @@ from typing import Any
 from urllib.parse import unquote
 
 from faultinject.store.bodies import DOCUMENT_BYTES, read_document
-from faultinject.store.buckets import Bucket, Stored
+from faultinject.store.buckets import Stored
+from faultinject.store.budget import LIMITS
 from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer, Exchange, Service
 from faultinject.store.gcs import paths
-from faultinject.store.gcs.resources import bucket_metageneration, generations, object_resource
+from faultinject.store.gcs.resources import BUCKET_METAGENERATION, generations, object_resource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-    from faultinject.store.gcs.kept import HmacKeys
 
 MESSAGES = {
     "argument": "Invalid argument.",
@@ -34,7 +33,6 @@ MESSAGES = {
     "multipart": "This is no multipart upload.",
     "no_bucket": "The specified bucket does not exist.",
     "no_key": "No such object: {bucket}/{key}",
-    "no_member": "Not Found",
     "no_upload": "There is no such upload.",
     "uri": "The object name is not UTF-8.",
 }
@@ -46,31 +44,18 @@ class GcsCall(Exchange):
 
     Attributes:
         kind: what it names: `buckets`, `bucket`, `objects`, `object`, `rewriteTo`, `copyTo`, `compose`, each with
-            `upload ` or `download ` in front where the path says so; a word of `paths.KEPT` or `paths.ABSENT`; empty for
-            what is not.
+            `upload ` or `download ` in front where the path says so; a word of `paths.ABSENT`; empty for what is not.
         target: bucket and object that a copy makes.
-        project: the project that it names, or empty.
-        member: the entry of a list that it names, or empty.
         finished: the sessions of uploads that are over.
-        hmac_keys: the HMAC keys.
     """
 
     content_type = "application/json; charset=UTF-8"
 
-    def __init__(
-        self, finished: FinishedUploads, hmac_keys: HmacKeys, service: Service, environ: WSGIEnvironment
-    ) -> None:
+    def __init__(self, finished: FinishedUploads, service: Service, environ: WSGIEnvironment) -> None:
         super().__init__(service, environ)
         self.finished = finished
-        self.hmac_keys = hmac_keys
         self.kind, names = self._named()
-        bucket, key, to_bucket, to_key = [*map(unquote, names), "", "", "", ""][:4]
-        self.project = self.member = ""
-        if self.kind in paths.PROJECT:
-            self.project, self.member, bucket, key = bucket, key, "", ""
-        elif self.kind in paths.KEPT:
-            self.member = to_bucket
-        self.bucket, self.key = bucket, key
+        self.bucket, self.key, to_bucket, to_key = [*map(unquote, names), "", "", "", ""][:4]
         self.target = to_bucket, to_key
         self._document: dict[str, Any] | None = None
 
@@ -120,13 +105,13 @@ class GcsCall(Exchange):
         """
         return self._holds(*generations(there), prefix)
 
-    def judge_bucket(self, there: Bucket) -> None:
-        """Refuse what the request's conditions forbid for the bucket.
+    def judge_bucket(self) -> None:
+        """Refuse what the request's conditions forbid for a bucket.
 
         Raises:
             StoreError: `precondition`.
         """
-        if not self._holds("", bucket_metageneration(there), "if"):
+        if not self._holds("", BUCKET_METAGENERATION, "if"):
             raise StoreError("precondition")
 
     def _holds(self, generation: str, metageneration: str, prefix: str) -> bool:
@@ -164,8 +149,7 @@ class GcsCall(Exchange):
 
     def resource_of(self, bucket: str, stored: Stored) -> dict[str, Any]:
         """An object's resource."""
-        full = self.argument("projection") == "full"
-        return object_resource(bucket, stored, self.request.root_url, full=full)
+        return object_resource(bucket, stored, self.request.root_url)
 
     def refusal(self, error: StoreError) -> Answer:
         """The documented error; in other words where the row's are of something else."""
@@ -202,10 +186,6 @@ def read_json(document: bytes) -> dict[str, Any]:
     return loaded
 
 
-REMEMBERED, REMEMBERED_BYTES = 1000, 4 * 1024 * 1024
-"""How many ended uploads are remembered, and with how long documents all together."""
-
-
 class FinishedUploads:
     """From the id of an ended upload to the document that shows the object that it became."""
 
@@ -219,7 +199,7 @@ class FinishedUploads:
         with self._lock:
             self._size += len(document) - len(self._ended.pop(identity, b""))
             self._ended[identity] = document
-            while len(self._ended) > REMEMBERED or self._size > REMEMBERED_BYTES:
+            while len(self._ended) > LIMITS.gcs_ended or self._size > LIMITS.gcs_ended_bytes:
                 self._size -= len(self._ended.popitem(last=False)[1])
 
     def find(self, identity: str) -> bytes | None:

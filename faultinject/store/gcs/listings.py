@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs.call import GcsCall
-from faultinject.store.gcs.kept import given_at_birth
 from faultinject.store.gcs.resources import bucket_resource, object_resource
 from faultinject.store.listing import Page, select
 
@@ -32,16 +31,24 @@ def insert_bucket(call: GcsCall) -> Answer:
     name = call.document.get("name")
     if not isinstance(name, str):
         raise StoreError("required")
-    call.service.buckets.create(name, call.now, given_at_birth(call))
+    call.service.buckets.create(name, call.now)
     return call.json(200, bucket_resource(call.service.buckets.find(name), call.request.root_url))
 
 
 def get_bucket(call: GcsCall) -> Answer:
     """buckets.get."""
     bucket = call.service.buckets.find(call.bucket)
-    call.judge_bucket(bucket)
-    full = call.argument("projection") == "full"
-    return call.json(200, bucket_resource(bucket, call.request.root_url, full=full))
+    call.judge_bucket()
+    return call.json(200, bucket_resource(bucket, call.request.root_url))
+
+
+def change_bucket(_: GcsCall) -> Answer:
+    """buckets.patch and buckets.update.
+
+    Raises:
+        StoreError: `not_implemented`.
+    """
+    raise StoreError("not_implemented", "the embedded store does not support settings of buckets")
 
 
 def delete_bucket(call: GcsCall) -> Answer:
@@ -49,7 +56,7 @@ def delete_bucket(call: GcsCall) -> Answer:
     buckets = call.service.buckets
     with buckets.lock:
         bucket = buckets.find(call.bucket)
-        call.judge_bucket(bucket)
+        call.judge_bucket()
         if bucket.objects:
             raise StoreError("bucket_not_empty")
         buckets.drop(call.bucket)

@@ -12,7 +12,6 @@ from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
 from faultinject.store.gcs.call import GcsCall
-from faultinject.store.gcs.kept import relisted
 from faultinject.store.gcs.uploads import write
 from faultinject.store.preconditions import read_range
 
@@ -44,13 +43,19 @@ def delete_object(call: GcsCall) -> Answer:
 
 
 def update_object(call: GcsCall) -> Answer:
-    """objects.patch and, by PUT, objects.update."""
+    """objects.patch and, by PUT, objects.update.
+
+    Raises:
+        StoreError: `not_implemented`, when access control is to change; `no_bucket`, `no_key`, `argument`, `metadata`,
+            `precondition`.
+    """
     document = call.document
+    if "acl" in document or call.argument("predefinedAcl"):
+        raise StoreError("not_implemented", "the embedded store does not support access control")
     buckets = call.service.buckets
     with buckets.lock, buckets.budget.hold() as hold:
         before = call.get(call.bucket, call.key, call.argument("generation"))
         headers = resources.updated(before, document, whole=call.request.method == "PUT")
-        headers = relisted(call, headers)
         hold.add(before.cost - entry_cost(call.key, before.headers) + entry_cost(call.key, headers))
         etag = resources.etag(headers)
         after = replace(before, etag=etag, modified=call.now, headers=headers, cost=hold.size)

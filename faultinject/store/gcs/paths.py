@@ -9,18 +9,19 @@ import re
 
 ROOTS = {"/storage/v1/": "", "/upload/storage/v1/": "upload", "/download/storage/v1/": "download"}
 """From what a path begins with to what it is for."""
-KEPT = ("acl", "defaultObjectAcl", "iam", "iam/testPermissions", "lockRetentionPolicy", "notificationConfigs")
-"""Words behind the name of a bucket, the first also of an object, whose documents are kept."""
-PROJECT = ("hmacKeys", "serviceAccount")
-"""Words behind the name of a project."""
 ABSENT = {
+    "acl": "access control",
     "batch": "batches",
-    "iam of an object": "access control",
+    "defaultObjectAcl": "access control",
+    "hmacKeys": "HMAC keys",
+    "iam": "access control",
+    "lockRetentionPolicy": "retention policies",
     "moveTo": "moveTo",
+    "notificationConfigs": "notifications",
     "restore": "soft deletion",
     "xml": "the XML API here; --vendor gcs-xml does",
 }
-"""From a word behind the name of a bucket or of an object, and from what is no path of the JSON API, to what it is
+"""From a word behind the name of a bucket, of an object or of a project, and from what is no path of the JSON API, to what it is
 that the service has there and this store has not."""
 JSON_API = ("", "storage", "upload", "download", "resumable", "discovery")
 """What the paths of the JSON API begin with, and `/`, which is none of the XML API that has an object in it."""
@@ -44,9 +45,7 @@ def read(path: str, *, encoded: bool) -> tuple[str, list[str]]:
     use = ROOTS[root]
     first, _, rest = path[len(root) :].partition("/")
     if first == "projects" and not use:
-        project, _, rest = rest.partition("/")
-        what, _, name = rest.partition("/")
-        return what if what in PROJECT else "", [project, name]
+        return _absent([*rest.split("/"), ""][1]), []
     if first != "b":
         return "", []
     bucket, _, rest = rest.partition("/")
@@ -56,15 +55,13 @@ def read(path: str, *, encoded: bool) -> tuple[str, list[str]]:
         return _used(use, "bucket"), [bucket]
     what, _, name = rest.partition("/")
     if what != "o":
-        return _kept(what, bucket, name)
+        return _absent(what), [bucket]
     if not name:
         return _used(use, "objects"), [bucket]
     found = (_ENCODED if encoded else _DECODED).fullmatch(name)
     if found is None:
-        source, verb, member = [*name.split("/"), "", ""][:3]
-        if verb == "acl":
-            return verb, [bucket, source, member]
-        return _absent("iam of an object" if verb == "iam" else verb), [bucket, source]
+        source, verb = [*name.split("/"), ""][:2]
+        return _absent(verb), [bucket, source]
     source, compose, verb, to_bucket, to_name = found.groups("")
     return _used(use, compose or verb or "object"), [bucket, source, to_bucket, to_name]
 
@@ -75,13 +72,6 @@ def _elsewhere(path: str) -> str:
     if first in JSON_API:
         return ""
     return "batch" if first == "batch" else "xml"
-
-
-def _kept(what: str, bucket: str, name: str) -> tuple[str, list[str]]:
-    """What is behind the name of a bucket, and which entry of it."""
-    if (what, name) == ("iam", "testPermissions"):
-        return f"{what}/{name}", [bucket]
-    return (what, [bucket, "", name]) if what in KEPT else (_absent(what), [bucket])
 
 
 def _absent(word: str) -> str:

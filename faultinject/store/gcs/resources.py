@@ -6,7 +6,6 @@ header by which Google's XML API names it, https://cloud.google.com/storage/docs
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import md5
@@ -43,11 +42,11 @@ CLASSES = (
 )
 """https://cloud.google.com/storage/docs/storage-classes"""
 GENERATION, METAGENERATION, HASH = "x-goog-generation", "x-goog-metageneration", "x-goog-hash"
-KEPT = "kept documents"
-"""No header, by its blank: what a bucket or an object keeps and gives back, as JSON."""
-OWN = (GENERATION, METAGENERATION, HASH, COMPONENTS, STORAGE_CLASS, KEPT)
+OWN = (GENERATION, METAGENERATION, HASH, COMPONENTS, STORAGE_CLASS)
 """What no copy has from its source without being told: a copy is of the usual storage class."""
 NOTHING_THERE = ("0", "0")
+BUCKET_METAGENERATION = "1"
+"""Of every bucket: none has settings that change."""
 
 _changes = count()
 
@@ -133,8 +132,8 @@ def updated(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Head
     return tuple((before | given).items())
 
 
-def object_resource(bucket: str, stored: Stored, base: str, *, full: bool = False) -> dict[str, Any]:
-    """An object's resource; `base` is the store's address; `full` with its access control list."""
+def object_resource(bucket: str, stored: Stored, base: str) -> dict[str, Any]:
+    """An object's resource; `base` is the store's address."""
     headers = dict(stored.headers)
     generation, metageneration = generations(stored)
     sums = dict(each.split("=", 1) for each in headers[HASH].split(","))
@@ -161,64 +160,25 @@ def object_resource(bucket: str, stored: Stored, base: str, *, full: bool = Fals
     metadata = {name[len(META) :]: value for name, value in stored.headers if name.startswith(META)}
     if metadata:
         document["metadata"] = metadata
-    if full and "acl" in (documents := kept(stored.headers)):
-        document["acl"] = documents["acl"]
     return document
 
 
-def bucket_resource(bucket: Bucket, base: str, *, full: bool = False) -> dict[str, Any]:
-    """A bucket's resource; `full` with its access control lists."""
-    metageneration = bucket_metageneration(bucket)
-    documents = kept(bucket.headers)
-    lists = {name: documents[name] for name in ("acl", "defaultObjectAcl") if full and name in documents}
+def bucket_resource(bucket: Bucket, base: str) -> dict[str, Any]:
+    """A bucket's resource."""
+    created = iso(bucket.created)
     return {
-        "location": "US",
-        "storageClass": CLASSES[0],
-        **documents.get("settings", {}),
         "kind": "storage#bucket",
         "id": bucket.name,
         "selfLink": _link(base, bucket.name),
         "name": bucket.name,
         "projectNumber": "0",
-        "metageneration": metageneration,
-        "etag": b64encode(b"\x08" + metageneration.encode()).decode(),
-        "timeCreated": iso(bucket.created),
-        "updated": iso(bucket.changed),
-        **lists,
+        "metageneration": BUCKET_METAGENERATION,
+        "location": "US",
+        "storageClass": CLASSES[0],
+        "etag": "CAE=",
+        "timeCreated": created,
+        "updated": created,
     }
-
-
-def bucket_metageneration(bucket: Bucket) -> str:
-    """How often a bucket's settings have been changed, and once more."""
-    return str(kept(bucket.headers).get("metageneration", 1))
-
-
-READ_ONLY = frozenset(
-    "kind id selfLink name projectNumber metageneration etag timeCreated updated acl defaultObjectAcl".split()
-)
-
-
-def settings(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a bucket's document a client sets.
-
-    Raises:
-        StoreError: `argument`, a storage class that there is not.
-    """
-    found = {name: value for name, value in document.items() if name not in READ_ONLY}
-    if wanted := _class_in(document):
-        found["storageClass"] = wanted
-    return found
-
-
-def kept(headers: Headers) -> dict[str, Any]:
-    """The documents that a bucket or an object keeps."""
-    found: dict[str, Any] = json.loads(dict(headers).get(KEPT, "{}"))
-    return found
-
-
-def keeping(headers: Headers, documents: Mapping[str, Any]) -> Headers:
-    """The same headers with these documents."""
-    return (*(each for each in headers if each[0] != KEPT), (KEPT, json.dumps(documents)))
 
 
 def whole(described: Headers, sums: Mapping[str, str], now: float) -> Headers:

@@ -24,11 +24,12 @@ class Bounds:
     """The numbers of an exploration.
 
     Args:
-        depth: 2: also a second fault in what the code does because of the first.
+        depth: 2: also a second fault in the code's reaction to the first.
         max_runs: runs with faults at most.
         allow: exceptions with which the code may give up.
         ignore: what the second judge is not to look at, such as `non-idempotent retry`.
         exhaustive: whether what is left out by default is tried as well, as far as it can be.
+        without: faults that are not injected, though a standard set or a group has them, such as `s3:SlowDown`.
 
     Raises:
         ConfigurationError: one of them cannot be meant.
@@ -41,12 +42,14 @@ class Bounds:
         allow: Allowed = (),
         ignore: str | Collection[str] = (),
         exhaustive: bool = False,
+        without: str | Collection[str] = (),
     ) -> None:
         if depth not in (1, 2) or isinstance(depth, bool):
             raise ConfigurationError(f"depth is 1 or 2, not {depth!r}")
         self.depth = depth
         self.max_runs = whole(max_runs, "max_runs")
         self.ignore = ignore
+        self.without = (without,) if isinstance(without, str) else tuple(without)
         if not isinstance(exhaustive, bool):
             raise ConfigurationError(f"exhaustive is True or False, not {exhaustive!r}")
         self.exhaustive = exhaustive
@@ -67,7 +70,7 @@ class Crashing:
 
     Args:
         vendor: whose way of reading requests is taken where no fault says it; None: plain HTTP.
-        only: the text of the one scenario that is to be run; empty: all of them.
+        only: the text of the only scenario to run; empty: all of them.
         within: seconds that a run may take; None: many times what one without a crash takes.
 
     Raises:
@@ -130,12 +133,14 @@ class LeftOut:
         what: a fault, a request, or both.
         why: the reason.
         back: what the argument `exhaustive` does about it; empty where no argument brings it back.
+        head: what a line about it begins with.
     """
 
-    def __init__(self, what: str, why: str, back: str = "") -> None:
+    def __init__(self, what: str, why: str, back: str = "", *, head: str = "left out") -> None:
         self.what = what
         self.why = why
         self.back = back
+        self.head = head
 
     def reason(self, wording: Wording) -> str:
         """Why, and what brings it back."""

@@ -41,7 +41,7 @@ class PlannedRun:
     """A run to be made.
 
     Attributes:
-        scenario: what is injected.
+        scenario: the faults of the run.
         points: where its faults are to come.
         chosen: what was chosen for each of them.
     """

@@ -9,7 +9,7 @@ from faultinject.rules.faults import OWN
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.triggers import TRIGGERS
-from faultinject.rules.values import listed
+from faultinject.rules.values import listed, nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,17 +111,21 @@ class Choice:
         return f"<Choice {self.rule}>"
 
 
-def choices(faults: Sequence[str | Rule], *, exhaustive: bool = False) -> list[Choice]:
+def choices_of(
+    faults: Sequence[str | Rule], *, exhaustive: bool = False, without: Sequence[str] = ()
+) -> list[Choice]:
     """Every fault that is meant: a vendor id stands for its standard set, a group for each of its members.
 
     Conditions behind a vendor id, as in `cos,bucket=photos`, say where its set comes.
 
     Args:
-        faults: what the user wrote.
+        faults: the user's rules.
         exhaustive: whether a standard set is to be tried whatever it costs.
+        without: faults of a set or a group that are left out, such as `s3:SlowDown`.
 
     Raises:
-        ConfigurationError: a rule is wrong, decides itself where or how often it fires, or there is none.
+        ConfigurationError: a rule is wrong, decides itself where or how often it fires, or there is none; or `without`
+            names a fault that is not among them.
     """
     found: dict[str, Choice] = {}
     problems: list[Problem] = []
@@ -140,6 +144,12 @@ def choices(faults: Sequence[str | Rule], *, exhaustive: bool = False) -> list[C
             for each in _single(rule):
                 if str(each) not in found or found[str(each)].standard:
                     found[str(each)] = Choice(each, str(rule))
+    for unwanted in without:
+        named = {choice.rule.fault for choice in found.values()}
+        if unwanted not in named and not problems:
+            among = f"{unwanted} is not among the faults to explore{nearest(unwanted, named)}"
+            problems.append(Problem(f"without: {among}"))
+        found = {text: choice for text, choice in found.items() if choice.rule.fault != unwanted}
     if not problems and not found:
         problems.append(Problem("explore needs a fault, such as 'cos' or 'cos:SlowDown'"))
     if problems:
@@ -200,15 +210,18 @@ LEAST = 2
 READS = ("GET", "HEAD")
 PATIENCE = "2500ms"
 """How long a hang waits for the client's time-out, unless the exploration is exhaustive."""
-MAY_STOP = ("with-care", "query-first")
-"""What a document asks for where a client may as well give up: it does not say that the request is to be sent again."""
+MAY_STOP = ("with-care", "query-first", "after-signing")
+"""What is asked for where a client may as well give up: nothing says that every client is to send the request again."""
+OF_ANOTHER_WRITER = "OperationAborted"
+"""The conflict of two requests that change one thing at once: a client that is alone never meets it, and no SDK of AWS
+sends its request again."""
 
 
 def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
     """What a service does to its clients: each error that its document calls retryable, and what its network does.
 
     Of rows that a client cannot tell apart, the same code with the same status, the first; a row that the document has
-    for some requests only, with these. A storage service whose document says nothing of retries throttles, and fails
+    for some requests only, with these; none that only a second writer causes. A storage service whose document says nothing of retries throttles, and fails
     by itself.
 
     Args:
@@ -222,7 +235,7 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
     if not rows and found.addressing is not None:
         rows = [row for row in errors if row.category in ("throttle", "server") and row.status != 501]
     for row in rows:
-        if row.again not in MAY_STOP:
+        if row.again not in MAY_STOP and row.code != OF_ANOTHER_WRITER:
             yield Rule(row.address), allowed(row)
     yield Rule("reset"), ()
     yield Rule("reset", when="after"), ()

@@ -17,7 +17,7 @@ from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
 from faultinject.testing.exploration.choices import LEAST, READS, Choice
 from faultinject.testing.exploration.holdings import CHECKS, Keeper
 from faultinject.testing.exploration.points import Trace
-from faultinject.testing.exploration.restart import CRASH
+from faultinject.testing.exploration.restart import CRASH, SECOND
 from faultinject.testing.exploration.sweep import Sweep
 
 TYPE_CHECKING = False
@@ -261,8 +261,9 @@ class CrashSweep(Sweep):
             self._again = str(aftermath.again)
             self.left_out.append(
                 LeftOut(
-                    f"a second run that fails ({self._again})",
-                    "it does so after a first one that ended well, too",
+                    "exit code of the restart",
+                    f"the program also {_present(self._again)} when it is simply run twice",
+                    head="not judged",
                 )
             )
 
@@ -293,6 +294,13 @@ class CrashSweep(Sweep):
                     if self._new(choice, *rules):
                         chosen = (*finished.chosen, choice)
                         self._second.append(PlannedRun(Scenario.of_rules(rules, "0"), (first, point), chosen))
+
+
+def _present(failure: str) -> str:
+    """How a second run failed: `exits with 5`; in another way than by its exit code: `fails (did not end within 8 s)`."""
+    how = failure.removeprefix(SECOND)
+    code = how.removeprefix("exit code ")
+    return f"fails ({how})" if code == how else f"exits with {code}"
 
 
 def _another_second(since: float) -> None:

@@ -159,9 +159,9 @@ def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
     yield f"{_numbers(sweep, seconds)}{left_out}"
     for group in groups(sweep.finished):
         yield ""
-        yield from _group(group, sweep, wording)
+        yield from of_group(group, sweep, wording)
     notes = [f"warning: {each}" for each in warned(sweep)]
-    notes += [f"left out: {quoted(each.said(wording))}" for each in sweep.left_out]
+    notes += [f"{each.head}: {quoted(each.said(wording))}" for each in sweep.left_out]
     for each in sweep.unreached:
         near = _nearest(each.missed[0], each.outcomes, sweep)
         notes.append(f"not reached: {quoted(each.text)}{near}")
@@ -175,7 +175,8 @@ def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
         yield from notes
 
 
-def _group(group: Group, sweep: Sweep, wording: Wording) -> Iterator[str]:
+def of_group(group: Group, sweep: Sweep, wording: Wording) -> Iterator[str]:
+    """What is said of failures of one cause: the smallest scenario with its requests, and how to see it again."""
     run = group.smallest
     yield quoted(run.said)
     for number, (point, rule) in enumerate(zip(run.points, run.rules, strict=True)):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 CRASH = "crash"
 """What the rule is called by which the program is killed."""
 
+SECOND = "the second run: "
+"""What the failure of a second run begins with."""
 NOT_RUN = (126, 127)
 """What a shell exits with where there is no such program, or none that can be run."""
 
@@ -106,7 +108,7 @@ class Restart:
                 raise ConfigurationError(
                     f"recover: it cannot be run: {error}\n{error.output}".rstrip()
                 ) from None
-            found.again = ProgramFailed(f"the second run: {error}", error.output)
+            found.again = ProgramFailed(f"{SECOND}{error}", error.output)
         finally:
             found.after = self._holds()
         if found.killed and found.again is not None:

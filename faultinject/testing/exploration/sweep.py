@@ -20,7 +20,7 @@ from faultinject.rules.vocabulary import reading_as
 from faultinject.testing import unwrapped
 from faultinject.testing.exploration.bounds import Bounds, LeftOut, seconds_above_0
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
-from faultinject.testing.exploration.choices import Choice, choices
+from faultinject.testing.exploration.choices import Choice, choices_of
 from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at, starts_with
 from faultinject.testing.exploration.wording import marker
@@ -57,7 +57,7 @@ class Sweep:
         share: (which, of how many): only every n-th scenario is run, beginning with that one.
         unseen: what to do where no request was seen.
         vendor: whose way of reading requests is taken where no choice has a vendor; None: plain HTTP.
-        only: the text of the one scenario that is to be run; empty: all of them.
+        only: the text of the only scenario to run; empty: all of them.
         within: seconds that a run of a program may take; None: many times what one without faults takes.
 
     Raises:
@@ -450,7 +450,9 @@ class Sweep:
         kept = [each for each in planned if not _hangs(each)]
         self.pruned += len(planned) - len(kept)
         if len(kept) < len(planned) and not self._waits:  # else all hangs are named as left out
-            self._leave_out("hang beside another fault", "each takes as long as the client waits", "tries it")
+            self._leave_out(
+                "hang together with another fault", "each takes as long as the client waits", "tries it"
+            )
         return kept
 
     def _grow(self, finished: FinishedRun, name: str) -> None:
@@ -530,7 +532,7 @@ def sweep_of(
     """The sweep of these faults in this environment.
 
     Args:
-        faults: what the user wrote.
+        faults: the user's rules.
         bounds: how far it goes.
         first: as for `Sweep`.
         share: as for `Sweep`.
@@ -553,7 +555,11 @@ def sweep_of(
             f"{reason} looks like production, where nothing is injected; unset it to explore"
         )
     with reading_as(vendor.id if vendor else None):
-        found = choices(faults, exhaustive=bounds.exhaustive) if faults or crashing is None else ()
+        found = (
+            choices_of(faults, exhaustive=bounds.exhaustive, without=bounds.without)
+            if faults or crashing is None
+            else ()
+        )
     if crashing is None:
         return Sweep(
             found,

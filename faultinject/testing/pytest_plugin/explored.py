@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-import os
 import time
 from hashlib import blake2b
 
 import pytest
 from _pytest.runner import runtestprotocol
 
-from faultinject.audit.reports.ascii import readable
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.rules.values import listed
 from faultinject.testing.exploration.bounds import Bounds, crashing_of, whole
@@ -36,7 +34,7 @@ WARNING = "faultinject_explore_warning"
 """The property of a report that holds what the second judge finds suspicious."""
 _SECTION = "faultinject: what was injected"
 _OF_CRASHES = ("crash", "replay", "within")
-_KEYS = ("depth", "max_runs", "allow", "ignore", "exhaustive", "shards", *_OF_CRASHES)
+_KEYS = ("depth", "max_runs", "allow", "ignore", "exhaustive", "without", "shards", *_OF_CRASHES)
 
 
 class ExploredRun:
@@ -231,7 +229,7 @@ class _Exploring:
         return call
 
     def _said(self, sweep: Sweep) -> str:
-        return readable(report(sweep, self._seconds), os.environ)
+        return report(sweep, self._seconds)
 
     @property
     def _seconds(self) -> float:
@@ -288,7 +286,7 @@ class _Exploring:
 def summaries(reports: Sequence[pytest.TestReport]) -> list[str]:
     """A line for each explored test, and one for each thing that the second judge finds suspicious."""
     return [
-        readable(f"{each.nodeid}: {text}" if name == SUMMARY else f"    warning: {text}", os.environ)
+        f"{each.nodeid}: {text}" if name == SUMMARY else f"    warning: {text}"
         for each in reports
         for name, text in getattr(each, "user_properties", ())
         if name in (SUMMARY, WARNING)

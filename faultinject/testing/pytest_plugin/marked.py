@@ -9,8 +9,7 @@ import unittest
 
 import pytest
 
-from faultinject.audit.nearest import nearest_request
-from faultinject.audit.reports.ascii import readable
+from faultinject.audit.nearest import met, nearest_request
 from faultinject.exceptions import FaultInjectError
 from faultinject.injector.session_sync import Session
 from faultinject.rules.environment import is_switched_on
@@ -113,7 +112,15 @@ class MarkedTest:
         given, plan = self._given, self._plan
 
         def matched(rule: int) -> bool:
-            return rule in self.faults.met_while_exploring or self.faults.matched(rule, plan) > 0
+            return (
+                rule in self.faults.met_while_exploring
+                or self.faults.matched(rule, plan) > 0
+                # Before `begin` and after `end` nothing is counted; the conditions are met all the same.
+                or (
+                    not plan.rules[rule].options.keys().isdisjoint(("begin", "end"))
+                    and any(met(plan.rules[rule], each, plan) for each in self.faults.outcomes)
+                )
+            )
 
         own = [each for each in given.own if not matched(each)]
         return own if any(map(matched, given.shared)) else sorted([*given.shared, *own])
@@ -202,7 +209,7 @@ class MarkedTests:
         if marked is not None:
             if report.when == "call" and report.failed and EXPLORED not in item.stash:
                 text = f"{record(marked.faults)}\n{replay(item, self._seed)}"
-                report.sections.append(("faultinject", readable(text, os.environ)))
+                report.sections.append(("faultinject", text))
             if call.when == "teardown":
                 del item.stash[MARKED]
                 if self._session is not None:  # pragma: no branch - Windows

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from faultinject.audit.reports import FORMATS, format_of
+from faultinject.engine.journal_entry import quoted
 from faultinject.engine.snapshot import LONGEST_TEXT
 from faultinject.exceptions import FaultInjectError
 from faultinject.journal.call_window import CallWindow
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from faultinject.audit.judge import Judgement
+    from faultinject.audit.judging import Judgement
     from faultinject.testing.verdicts import Block
 
 FOLDER = "faultinject_report"
@@ -124,8 +125,7 @@ class SessionReport:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Judge what was collected, and write the report."""
-        from faultinject.audit.reports import render, sentences
-        from faultinject.audit.reports.text import counts
+        from faultinject.audit.reports import render
 
         try:
             judgement = judge_folder(Path(self.folder))
@@ -138,9 +138,7 @@ class SessionReport:
             if session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
             return
-        self._said = f"{self._given}: {counts(sentences.merged(judgement.findings))}"
-        if judgement.conclusion.result == "undecided":
-            self._said = f"{self._given}: {sentences.result(judgement)}"
+        self._said = f"{self._given}: {quoted(judgement.conclusion.sentence)}"
         if self._fails and judgement.conclusion.result == "fail":
             self._said += "; so the run fails (--faultinject-report-fail)"
             if session.exitstatus == pytest.ExitCode.OK:
@@ -148,10 +146,8 @@ class SessionReport:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say where it is, and what it comes to."""
-        from faultinject.audit.reports.ascii import readable
-
         terminalreporter.section("faultinject: report")
-        terminalreporter.write_line(readable(self._said, os.environ))
+        terminalreporter.write_line(self._said)
 
     def pytest_unconfigure(self) -> None:
         """Remove what was collected."""
@@ -160,7 +156,7 @@ class SessionReport:
 
 def judge_folder(folder: Path) -> Judgement | None:
     """The judgement of what all processes wrote; None when that is nothing."""
-    from faultinject.audit.judge import judge
+    from faultinject.audit.judging import judge
     from faultinject.journal.reading import read
 
     paths = sorted(map(str, folder.glob(f"*{JOURNAL}")))

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+from faultinject.vendors.envelope import Form
 from faultinject.vendors.vendor import Vendor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.vendor import FailedRequest
+
+TYPE = "application/json;charset=utf-8"
+
+
+def form_for(_row: DocumentedError, request: FailedRequest, status: int) -> str:
+    """A download without a valid token is told the code and no message: Backblaze/B2_Command_Line_Tool#984."""
+    return "download" if status == 401 and request.below.startswith("/file/") else ""
+
 
 VENDOR = Vendor(
     id="b2",
     title="Backblaze B2 (native API)",
-    content_type="application/json;charset=utf-8",
+    content_type=TYPE,
     template="envelope.json",
     escape="json",
+    forms={"download": Form("envelope-download.json", TYPE, "json")},
+    form_for=form_for,
     package=__package__,
     addressing="b2",
     operations=("b2/operations.csv",),
     extras="extras.csv",
-    head=("Server", "Content-Type", "Content-Length", "Date", "Retry-After"),
+    head=(
+        "Server",
+        "Date",
+        "Content-Type",
+        "Content-Length",
+        "Connection",
+        "Cache-Control",
+        "Strict-Transport-Security",
+        "Retry-After",
+    ),
+    server="nginx",
 )

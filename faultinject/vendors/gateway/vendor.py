@@ -12,6 +12,8 @@ VENDOR = Vendor(
     escape="html",
     package=__package__,
     addressing=None,
+    # ngx_http_header_filter_module.c: the same words as in its pages
+    reason=lambda row, _: row.message,
     head=("Server", "Date", "Content-Type", "Content-Length", "Connection"),
     server="nginx",
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # what the ids of 2019 begin with (`AEnB2U`) as bytes, and the four bits that follow
 PREFIX = b"\x00\x49\xc1\xd9\x4a"
 CHILD = ',\n        "%(name)s": "%(value)s"'
-JSON = ("", "usage-limits")
+JSON = ("", "usage-limits", "not-found")
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
@@ -43,6 +43,7 @@ VENDOR = Vendor(
         "usage-limits": Form(
             "envelope-usage-limits.json", "application/json; charset=UTF-8", "json", child=CHILD
         ),
+        "not-found": Form("envelope-not-found.json", "application/json; charset=UTF-8", "json", child=CHILD),
         "html": Form("envelope-google.html", "text/html; charset=UTF-8", "html"),
         "media": Form("envelope-media.txt", "text/html; charset=UTF-8", "html"),
         # firebase/firebase-tools#3647

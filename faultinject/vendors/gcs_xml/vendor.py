@@ -45,6 +45,8 @@ VENDOR = Vendor(
     operations=("s3/operations.csv", "gcs_xml/operations.csv"),
     # https://docs.cloud.google.com/storage/docs/xml-api/post-bucket
     deletes=multi_delete.GCS_XML,
+    # seen: https://github.com/getsentry/objectstore/pull/575
+    completes_again=True,
     # the example of https://cloud.google.com/storage/docs/xml-api/reference-status
     head=(
         "Content-Type",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from faultinject.vendors.documented import DocumentedError
     from faultinject.vendors.vendor import FailedRequest
 
+CHILD = "<%(name)s>%(value)s</%(name)s>"
 HOST_ID = "dd9025bab4ad464b049177c95eb6ebf374d3b3fd1af9251148b658df7ac2e3e8"
 """The SHA-256 of the node's address; this one is of 127.0.0.1:9000, the default."""
 
@@ -34,9 +35,15 @@ def escape_in_json(text: str) -> str:
     return escape_json(text).replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
-def form_for(_row: DocumentedError, request: FailedRequest, _status: int) -> str:
-    """The admin API answers in JSON, and asks nobody to wait: cmd/api-response.go, writeErrorResponseJSON."""
-    return "admin" if request.below.startswith("/minio/admin/") else ""
+def form_for(_row: DocumentedError, request: FailedRequest, status: int) -> str:
+    """The admin API answers in JSON, and asks nobody to wait: cmd/api-response.go, writeErrorResponseJSON.
+
+    HEAD is answered by writeErrorResponse, as GET is, where a condition or a range fails (cmd/object-handlers-common.go,
+    checkPreconditions) and where the queue is full (cmd/handler-api.go).
+    """
+    if request.below.startswith("/minio/admin/"):
+        return "admin"
+    return "as-get" if request.method == "HEAD" and status in (412, 416, 429) else ""
 
 
 VENDOR = Vendor(
@@ -45,9 +52,17 @@ VENDOR = Vendor(
     content_type="application/xml",
     template="envelope.xml",
     escape=escape,
-    child="<%(name)s>%(value)s</%(name)s>",
+    child=CHILD,
     forms={
-        "admin": Form("envelope-admin.json", "application/json", escape_in_json, without=("Retry-After",))
+        "admin": Form("envelope-admin.json", "application/json", escape_in_json, without=("Retry-After",)),
+        "as-get": Form(
+            "envelope.xml",
+            "application/xml",
+            escape,
+            CHILD,
+            bare_head=False,
+            without=("X-Minio-Error-Code", "X-Minio-Error-Desc"),
+        ),
     },
     form_for=form_for,
     extras="extras.csv",
@@ -71,6 +86,7 @@ VENDOR = Vendor(
         "Content-Type",
         "Retry-After",
         "Server",
+        "Strict-Transport-Security",
         "Vary",
         "X-Amz-Id-2",
         "X-Amz-Request-Id",

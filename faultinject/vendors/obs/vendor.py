@@ -32,7 +32,7 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
 
 
 def form_for(_row: DocumentedError, request: FailedRequest, _status: int) -> str:
-    """Who signs the S3 way is answered with the headers of S3.
+    """Who signs as S3 does is answered with the headers of S3.
 
     Open Telekom Cloud, OBS S3 API, common response headers (en-us_topic_0125560484).
     """
@@ -85,6 +85,7 @@ VENDOR = Vendor(
         "Server",
         "x-obs-request-id",
         "x-amz-request-id",
+        "x-reserved",
         "x-obs-id-2",
         "x-amz-id-2",
         "Content-Type",

@@ -1,4 +1,4 @@
-"""Cloudflare R2: S3's XML with code and message alone."""
+"""Cloudflare R2: S3's XML with code and message alone, but for what a wrong signature carries."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ VENDOR = Vendor(
     content_type="application/xml",
     template="envelope.xml",
     escape="xml",
+    child="<%(name)s>%(value)s</%(name)s>",
+    extras="extras.csv",
     package=__package__,
     id_headers=(("cf-ray", "request_id"),),
     make_ids=make_ids,

@@ -66,6 +66,8 @@ VENDOR = Vendor(
     # src/rgw/rgw_appmain.cc, cond_init_apis; by default, https://docs.ceph.com/en/latest/radosgw/adminops/ and config-ref/
     reserved=frozenset(("admin", "auth", "swift")),
     deletes=multi_delete.RGW,
+    # src/rgw/rgw_op.cc, RGWCompleteMultipart::check_previously_completed
+    completes_again=True,
     # https://github.com/s3gw-tech/s3gw/issues/689
     head=(
         "Content-Length",

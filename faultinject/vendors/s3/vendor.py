@@ -58,6 +58,8 @@ VENDOR = Vendor(
     # API_CompleteMultipartUpload.html
     errors_in_200=("CopyObject", "UploadPartCopy", "CompleteMultipartUpload"),
     deletes=multi_delete.S3,
+    # https://github.com/minio/minio/issues/13318, https://github.com/adobe/S3Mock/issues/2586
+    completes_again=True,
     # https://github.com/yanganto/s3rs/issues/18, https://github.com/versity/versitygw/issues/1810; where other answers
     # are chunked ours have a Content-Length
     head=(

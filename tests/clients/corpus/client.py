@@ -15,7 +15,7 @@ from itertools import count
 from random import Random
 from urllib.parse import urlsplit
 
-from faultinject.conformance.plan import ETAG
+from faultinject.conformance import ETAG
 
 from .connections import Connections
 

@@ -11,9 +11,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from faultinject.audit.judge import judge
-from faultinject.journal.call_window import CallWindow
-from faultinject.journal.reading import read
+from faultinject.audit import judge
+from faultinject.journal import CallWindow, read
 
 ROOT = Path(__file__).parents[3]
 LATER = 60.0

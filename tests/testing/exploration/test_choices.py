@@ -9,7 +9,7 @@ import pytest
 import faultinject
 from faultinject import Rule
 from faultinject.exceptions import ConfigurationError, ProductionRefused
-from faultinject.testing.exploration.choices import choices
+from faultinject.testing.exploration import choices_of
 
 from .service import call, exploring, scenarios
 
@@ -37,10 +37,10 @@ RETRYABLE = {
     "kodo-s3": ["InternalError", "ServiceUnavailable", "SlowDown"],
     "rgw": [
         *("InternalError", "OperationAborted", "Rate_Limited", "RequestTimeout", "RequestTimeout"),
-        *("ServiceUnavailable", "SlowDown"),
+        *("ServiceUnavailable", "SlowDown", "UnknownError"),
     ],
     "swift": [
-        *("408", "498", "498", "503", "529"),
+        *("408", "498", "498", "499", "500", "502", "503", "504", "507", "529"),
         *("InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown"),
     ],
 }
@@ -50,6 +50,8 @@ WITH_CARE = {
     *("azure-blob:OperationTimedOut", "gcs:conflict", "gcs-xml:OperationAborted", "swift:OperationAborted"),
 }
 """What a document says may be tried again, after a look at the state of things: a client may as well give up."""
+OF_ANOTHER_WRITER = {f"{vendor}:OperationAborted" for vendor in ("cos", "obs", "qiniu-mix", "rgw", "s3")}
+"""What only a second request at the same time causes: a client that is alone never meets it."""
 
 
 def faults_of(*faults, request="PUT /b/k"):
@@ -61,19 +63,20 @@ def faults_of(*faults, request="PUT /b/k"):
 
 def own(vendor):
     """The errors of a vendor that are in its standard set, at whatever request they come."""
-    return sorted({each.rule.fault for each in choices([vendor]) if each.rule.fault.startswith(f"{vendor}:")})
+    return sorted(
+        {each.rule.fault for each in choices_of([vendor]) if each.rule.fault.startswith(f"{vendor}:")}
+    )
 
 
 @pytest.mark.parametrize("method", ["PUT", "GET", "HEAD"])
 def test_the_standard_set(method):
     """A vendor id stands for what its document calls retryable, and for what networks and gateways do.
 
-    Reads get a short answer and none at all; what COS answers to writes alone is not put on them.
+    Reads get a short answer and none at all.
     """
-    rows = [each.address for each in faultinject.vendors.get("cos").errors if each.retryable == "yes"]
-    expected = {*rows, "reset", "reset,when=after", "gateway:BadGateway"}
+    rows = {each.address for each in faultinject.vendors.get("cos").errors if each.retryable == "yes"}
+    expected = {*rows, "reset", "reset,when=after", "gateway:BadGateway"} - OF_ANOTHER_WRITER
     if method != "PUT":
-        expected -= {"cos:OperationAborted"}
         expected |= {"hang,duration=2500ms"} | ({"truncate"} if method == "GET" else set())
     found = [each.replace(",times=1", "") for each in faults_of("cos", request=f"{method} /b/k")]
     assert sorted(found) == sorted(expected)
@@ -85,10 +88,12 @@ def test_the_standard_set_of_every_vendor(vendor):
     rows = {
         (each.code, each.status): each
         for each in reversed(faultinject.vendors.get(vendor).errors)
-        if each.retryable == "yes" and each.status >= 400 and each.again not in ("with-care", "query-first")
+        if each.retryable == "yes"
+        and each.status >= 400
+        and each.again not in ("with-care", "query-first", "after-signing")
     }.values()
-    assert own(vendor) == sorted(row.address for row in rows) != []
-    rules = [each.rule for each in choices([vendor])]
+    assert own(vendor) == sorted({row.address for row in rows} - OF_ANOTHER_WRITER) != []
+    rules = [each.rule for each in choices_of([vendor])]
     assert all(400 <= row.status < 600 for rule in rules for row in rule.resolved.rows)
     sets = {"reset", "reset,when=after", "reset,after_bytes=2", "truncate,method=GET"}
     assert sets <= set(map(str, rules))
@@ -101,7 +106,21 @@ def test_what_documents_call_retryable(vendor):
     told = [row.label.partition("/")[0] for row in found.errors if row.retryable == "yes"]
     assert sorted(told) == RETRYABLE[vendor]
     own_codes = {each.partition("/")[0] for each in own(vendor)}
-    assert own_codes == {f"{vendor}:{each}" for each in RETRYABLE[vendor]} - WITH_CARE
+    assert own_codes == {f"{vendor}:{each}" for each in RETRYABLE[vendor]} - WITH_CARE - OF_ANOTHER_WRITER
+
+
+def test_a_set_without_some_of_its_faults():
+    """`without` takes a fault from a set or a group, and names the nearest where there is none of that name."""
+    whole, less = own("s3"), [each.rule.fault for each in choices_of(["s3"], without=["s3:SlowDown", "hang"])]
+    assert sorted({*whole} - {*less}) == ["s3:SlowDown"]
+    assert "hang" not in less
+    assert [str(each.rule) for each in choices_of(["kodo-s3:@throttle"], without=["kodo-s3:SlowDown"])] == [
+        "kodo-s3:ServiceUnavailable"
+    ]
+    with pytest.raises(ConfigurationError, match=r"s3:Slowdown is not among .*; did you mean s3:SlowDown\?"):
+        choices_of(["s3"], without=["s3:Slowdown"])
+    with pytest.raises(ConfigurationError, match="explore needs a fault"):
+        choices_of(["reset"], without=["reset"])
 
 
 def test_what_may_be_tried_again_with_care():
@@ -120,30 +139,28 @@ PLACED = [
     ("b2:bad_auth_token", ("POST /b2api/v3/b2_list_buckets", BODY), ("GET /b2api/v3/b2_authorize_account", {})),
     ("b2:expired_auth_token", ("GET /file/b/k", {}), ("GET /b2api/v3/b2_authorize_account", {})),
     ("b2:request_timeout", ("POST /b2api/v3/b2_upload_file/u", BODY), ("GET /file/b/k", {})),
-    ("cos:OperationAborted", ("DELETE /b/k", {}), ("GET /b/k", {})),
     ("gcs:uploadBrokenConnection", ("POST /upload/storage/v1/b/b/o?name=k", BODY), ("GET /storage/v1/b/b/o/k", {})),
     ("gcs-xml:RequestTimeout", (S3, BODY), ("GET /b/k", {})),
     ("minio:SlowDownWrite", (S3, BODY), ("GET /b/k", {})),
-    ("obs:OperationAborted", (S3, BODY), ("GET /b/k", {})),
     ("obs:RequestTimeout", (S3, BODY), (S3, {"content_length": 0})),
+    ("oss:BadRequest", ("OPTIONS /b/k", {}), (S3, BODY)),
     ("oss:CpuLimitExceeded", ("GET /b/k?x-oss-process=image/resize", {}), ("GET /b/k", {})),
     ("oss:DownloadTrafficRateLimitExceeded", ("GET /b/k", {}), (S3, BODY)),
     ("oss:MetaOperationQpsLimitExceeded", ("GET /b?lifecycle", {}), (S3, BODY)),
     ("oss:MetaOperationQpsLimitExceeded", ("PUT /b/k?live", BODY), ("GET /b/k", {})),
     ("oss:UploadTrafficRateLimitExceeded", (S3, BODY), ("GET /b/k", {})),
     ("qingstor:fetch_throttled", (S3, {"headers": {"x-qs-fetch-source": "http://x/y"}}), (S3, BODY)),
-    ("qiniu-mix:OperationAborted", (S3, BODY), ("GET /b/k", {})),
     ("r2:BadDigest", (S3, BODY), ("POST /b/k?uploads", {})),
     ("r2:ClientDisconnect", (S3, BODY), ("GET /b/k", {})),
-    ("rgw:OperationAborted", (S3, BODY), ("GET /b/k", {})),
     ("rgw:RequestTimeout", (S3, BODY), ("GET /b/k", {})),
     ("rgw:Rate_Limited", ("PUT /swift/v1/c/o", BODY), (S3, BODY)),
     ("s3:ConditionalRequestConflict", (S3, {**BODY, "headers": {"If-None-Match": "*"}}), (S3, BODY)),
     ("s3:ConditionalRequestConflict", (S3, {**BODY, "headers": {"If-None-Match": "*"}}),
      ("GET /b/k", {"headers": {"If-None-Match": "x"}})),
-    ("s3:OperationAborted", (S3, BODY), ("GET /b/k", {})),
+    ("s3:ConditionalRequestConflict", ("POST /b/k?uploadId=u", {**BODY, "headers": {"If-Match": '"x"'}}),
+     ("POST /b/k?uploads", {"headers": {"If-Match": '"x"'}})),
     ("s3:RequestTimeout", (S3, BODY), (S3, {"content_length": 0})),
-    *((f"swift:{code}", (S3, BODY), ("PUT /v1/AUTH_a/c/o", BODY)) for code in RETRYABLE["swift"][5:] if code != "OperationAborted"),
+    *((f"swift:{code}", (S3, BODY), ("PUT /v1/AUTH_a/c/o", BODY)) for code in RETRYABLE["swift"][10:] if code != "OperationAborted"),
     ("swift:498", ("PUT /v1/AUTH_a/c/o", BODY), ("GET /v1/AUTH_a/c/o", {})),
 ]  # fmt: skip
 
@@ -171,7 +188,9 @@ def test_every_place_is_tried():
     """What a vendor's table says of places is tried above, but of errors that no set has: of the vendors there."""
     those = {fault.partition(":")[0] for fault, _, _ in PLACED}
     rows = [row for each in those for row in faultinject.vendors.get(each).errors]
-    assert {row.address for row in rows if row.where} - WITH_CARE == {fault for fault, _, _ in PLACED}
+    assert {row.address for row in rows if row.where} - WITH_CARE - OF_ANOTHER_WRITER == {
+        fault for fault, _, _ in PLACED
+    }
 
 
 def test_who_says_nothing_of_retries(monkeypatch):
@@ -201,7 +220,7 @@ def test_who_says_nothing_of_retries(monkeypatch):
 )
 def test_what_head_does_not_tell(fault, invisible):
     """A 4xx without a body says nothing but its status, unless a header has the code or the status is it."""
-    [choice] = choices([fault])
+    [choice] = choices_of([fault])
     assert choice.invisible_on("HEAD") is invisible
     assert not choice.invisible_on("GET")
 
@@ -286,7 +305,7 @@ def test_a_standard_set_takes_conditions_alone():
         ("cos,bukket=b", "bukket is not a key; did you mean bucket?"),
     ]:
         with pytest.raises(ConfigurationError, match=re.escape(why)):
-            choices([wrong])
+            choices_of([wrong])
 
 
 def test_a_group_is_each_of_its_members():

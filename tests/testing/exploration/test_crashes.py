@@ -14,9 +14,9 @@ import pytest
 import requests
 
 import faultinject
+from faultinject import Storage
 from faultinject.exceptions import ConfigurationError, ExplorationFailed
 from faultinject.testing.exploration import programs
-from faultinject.testing.storage import Storage
 
 from . import crashing
 
@@ -103,7 +103,7 @@ FOUND = {
 
 def causes(exploration):
     """What was found, and the smallest scenario of each."""
-    from faultinject.testing.exploration.report import groups
+    from faultinject.testing.exploration import groups
 
     return sorted((each.smallest.said, each.smallest.text) for each in groups(exploration.runs))
 

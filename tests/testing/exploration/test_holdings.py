@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.testing.exploration.holdings import Keeper
+from faultinject.testing.exploration import Keeper
 
 ID = "0123456789abcdef0123"
 FILM = b"one two three"

@@ -13,8 +13,7 @@ from threading import Thread
 import pytest
 
 from faultinject import processes
-from faultinject.testing.exploration import programs
-from faultinject.testing.exploration.programs import Program
+from faultinject.testing.exploration import Program, programs
 
 LAST = Path("/proc/sys/kernel/ns_last_pid")
 """Where Linux lets root say which number the next process gets."""

@@ -406,7 +406,7 @@ def test_ignoring_what_is_not_there():
     ):
         faultinject.explore("reset", ignore="x")
     with pytest.raises(
-        ConfigurationError, match="'hidden error' is not a check; did you mean 'error in 200'"
+        ConfigurationError, match="'hidden error' is not a check; there are same bytes, error in 200"
     ):
         faultinject.explore("reset", ignore="hidden error")
     with pytest.raises(ConfigurationError, match="'spread' is not a check; there are same bytes"):

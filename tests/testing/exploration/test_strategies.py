@@ -107,7 +107,11 @@ def test_a_hang_costs_no_time(live):
         drawn.update(each.fault for each in scenario.rules)
 
     test()
-    assert drawn == {"reset", "gateway:BadGateway", "truncate"} | (set() if live else {"hang"})
+    assert drawn == {
+        "reset",
+        "truncate",
+        *map("gateway:{}".format, ("BadGateway", "ServiceUnavailable", "TooManyRequests")),
+    } | (set() if live else {"hang"})
     assert repr(scenarios(recording, "hang"))
 
 

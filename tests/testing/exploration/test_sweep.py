@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from xml.etree import ElementTree
 
 import pytest
 
 import faultinject
+from faultinject.cli.exploration_output import writer
 from faultinject.exceptions import ExplorationFailed
 from faultinject.testing.runaway import RunAway
 
@@ -175,11 +177,10 @@ def test_names_new_in_each_run_at_depth_2():
 
 def test_shares_cover_everything_once():
     """Three shares together make every run, and each of them once."""
-    from faultinject.testing.exploration.choices import choices
-    from faultinject.testing.exploration.sweep import Sweep
+    from faultinject.testing.exploration import Sweep, choices_of
 
     def texts(share):
-        sweep = Sweep(choices(["reset", "http:500"]), share=share)
+        sweep = Sweep(choices_of(["reset", "http:500"]), share=share)
         found = []
         while (scenario := sweep.next()) is not None:
             with (
@@ -198,8 +199,8 @@ def test_shares_cover_everything_once():
     assert sorted(itertools.chain(*shares)) == sorted(texts((0, 1)))
 
 
-def test_not_reached():
-    """A fault that reaches no request is tried three times, then said, with the request most like it."""
+def test_not_reached(tmp_path):
+    """A fault that reaches no request is tried three times, then said, with the request most like it; JUnit skips it."""
     runs = itertools.count(1)
 
     def code():
@@ -216,6 +217,9 @@ def test_not_reached():
         "not reached: reset,method=PUT,path=/b/k,times=1 (nearest: PUT /b/other)",
     ]
     assert ", 1 not reached," in exploration.report()
+    writer(str(tmp_path / "r.xml"))(exploration)
+    cases = ElementTree.parse(tmp_path / "r.xml").getroot().iter("testcase")
+    assert [[each.tag for each in case] for case in cases] == [["skipped"], ["system-out"]]
 
 
 def test_reached_at_the_second_try():
@@ -413,11 +417,10 @@ def test_faults_beside(monkeypatch):
 
 def test_a_scenario_for_the_first_runs():
     """Scenarios that failed last time come first."""
-    from faultinject.testing.exploration.choices import choices
-    from faultinject.testing.exploration.sweep import Sweep
+    from faultinject.testing.exploration import Sweep, choices_of
 
     last = f"http:500,{part(2)}"
-    sweep = Sweep(choices(["reset", "http:500"]), first=[last, "gone,by=now"])
+    sweep = Sweep(choices_of(["reset", "http:500"]), first=[last, "gone,by=now"])
     order = []
     while (scenario := sweep.next()) is not None:
         with (

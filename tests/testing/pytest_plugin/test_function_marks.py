@@ -205,3 +205,50 @@ def test_nothing_is_left_in_the_environment(run, monkeypatch):
     result.assert_outcomes(passed=1)
     before.pop("PYTEST_CURRENT_TEST")
     assert {name: os.environ[name] for name in os.environ if name != "PYTEST_CURRENT_TEST"} == before
+
+
+def test_inject_as_a_decorator(passes):
+    """Of tests with fixtures and parameters, of coroutines, of classes, and of a fixture that yields."""
+    passes(
+        """
+        import unittest
+        import pytest
+        from conftest import app
+        from faultinject import inject
+
+        def ask():
+            return [app.test_client().get("/a").status_code for _ in range(2)]
+
+        @pytest.mark.parametrize("number", [1, 2])
+        @inject("cos:SlowDown", times=1)
+        def test_function(client, number):
+            assert [client.get("/a").status_code for _ in range(2)] == [503, 200]
+
+        @pytest.mark.asyncio
+        @inject("cos:SlowDown", times=1)
+        async def test_coroutine():
+            assert ask() == [503, 200]
+
+        @inject("cos:SlowDown", times=1)
+        class TestClass:
+            def test_method(self, client):
+                assert client.get("/a").status_code == 503
+
+        @inject("cos:SlowDown", times=1)
+        class Case(unittest.IsolatedAsyncioTestCase):
+            def test_method(self):
+                self.assertEqual(ask(), [503, 200])
+
+            async def test_coroutine(self):
+                self.assertEqual(ask(), [503, 200])
+
+        @pytest.fixture
+        @inject("cos:SlowDown", times=1)
+        def slow():
+            yield ask()
+
+        def test_fixture(slow):
+            assert slow == [503, 200]
+        """,
+        7,
+    )

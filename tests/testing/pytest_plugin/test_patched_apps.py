@@ -316,6 +316,73 @@ def test_django_s_test_client(passes):
     )
 
 
+ENDS = """
+    import asyncio
+    from django.core.signals import request_finished
+    from django.test import AsyncClient
+
+    seen = []
+
+    def stream(request):
+        def pieces():
+            try:
+                yield from (b"0", b"1", b"2", b"3", b"4")
+            finally:
+                seen.append("stream ended")
+        answer = StreamingHttpResponse(pieces())
+        answer.set_cookie("who", "me")
+        return answer
+
+    async def streamed(request):
+        async def pieces():
+            try:
+                for each in (b"0", b"1", b"2", b"3", b"4"):
+                    yield each
+            finally:
+                seen.append("stream ended")
+        return StreamingHttpResponse(pieces())
+
+    def ended(**_):
+        seen.append("request_finished")
+
+    request_finished.connect(ended)
+    urlpatterns[:] = [re_path("^sync", stream), re_path("^async", streamed)]
+
+    async def ask(path):
+        response = await AsyncClient().get(path)
+        return [each async for each in response] if response.streaming else list(response)
+
+    ASKS = {"/sync": lambda: list(Client().get("/sync")), "/sync?": lambda: asyncio.run(ask("/sync")),
+            "/async": lambda: asyncio.run(ask("/async")), "/async?": lambda: list(Client().get("/async"))}
+    RULES = ["latency,delay=1ms", "reset,when=after", "http:503,when=after", "corrupt", "drip,rate=100KB", "truncate,keep_bytes=3",
+             "truncate,keep_bytes=0", "close,when=after,after_bytes=3", "reset,when=after,after_bytes=3", "http:503,path=no"]
+
+    @pytest.mark.parametrize("asked", ASKS)
+    @pytest.mark.parametrize("rule", RULES)
+    @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
+    def test_ends(rule, asked):
+        seen.clear()
+        with faultinject.inject(rule):
+            try:
+                ASKS[asked]()
+            except OSError:
+                pass
+        assert sorted(seen) == ["request_finished", "stream ended"]
+
+    @pytest.mark.faultinject("latency,delay=1ms", name="late")
+    def test_a_late_answer_says_so():
+        client = Client()
+        assert client.get("/sync")["x-faultinject"] == "late"
+        assert client.cookies["who"].value == "me"
+"""
+
+
+@pytest.mark.slow
+def test_django_s_responses_end(passes):
+    """As under a server: where a fault cuts the answer, `request_finished` is sent and a stream's `finally` runs, once."""
+    passes(DJANGO + "    import faultinject\n" + ENDS, 41)
+
+
 BLOCKS = """
     import faultinject
     import flask

@@ -44,7 +44,7 @@ def test_seed_is_zero_and_the_node_id(run):
 
 
 def test_option_stands_above_ini(project, run):
-    """`--faultinject-seed` stands above `faultinject_seed`, which stands above 0."""
+    """`--faultinject-seed` overrides `faultinject_seed`, which overrides 0."""
     project.makeini("[pytest]\nfaultinject_seed = 7\nasyncio_default_fixture_loop_scope = function")
     result = run(SHOWS_ITS_SEED, "-s")
     assert seed_of(result) == "7/test_option_stands_above_ini.py::test_one"

@@ -510,10 +510,10 @@ def test_a_session_that_is_none(tmp_path, make, says):
 def test_two_sessions_on_one_directory(tmp_path):
     """The second is refused while the first lives."""
     from faultinject.exceptions import ConfigurationError
-    from faultinject.injector.session_sync import Session
+    from faultinject.injector import Session
 
     path = str(tmp_path / "session")
-    text = f"from faultinject.injector.session_sync import Session; Session({path!r}); print('ready', flush=True); input()"
+    text = f"from faultinject.injector import Session; Session({path!r}); print('ready', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:

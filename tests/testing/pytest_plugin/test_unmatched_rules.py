@@ -232,3 +232,20 @@ def test_ini_with_another_word(project, run):
     result = run("def test_one(): pass")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: faultinject_unmatched: 'maybe' is not one of error, warn, ignore"])
+
+
+def test_a_rule_whose_time_has_not_come_is_met(run):
+    """By the requests that its conditions hold for: begin and end are none of them."""
+    result = run("""
+        import pytest
+
+        @pytest.mark.faultinject("http:503", begin="1h", path="photos/")
+        def test_early(client):
+            assert client.get("/photos/1").status_code == 200
+
+        @pytest.mark.faultinject("http:503", begin="1h", path="photos/")
+        def test_another_path(client):
+            assert client.get("/films/1").status_code == 200
+    """)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines("*nearest: GET /films/1 (path=photos/ did not hold)*")

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from faultinject import vendors
-from faultinject.http.wire import Head
+from faultinject.http import Head
 
 REQUEST_ID = "148ba281-f01e-0065-5de9-4d0c4b000000"
 CLIENT_ID = "54d4dd87-b16e-4571-8fb9-50076e3832db"

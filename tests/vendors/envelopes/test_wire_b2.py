@@ -6,6 +6,11 @@ import pytest
 
 from faultinject import Rule
 
+HEADERS = [
+    ("cache-control", "max-age=0, no-cache, no-store"),
+    ("strict-transport-security", "max-age=63072000"),
+]
+"""Of every answer: Backblaze/B2_Command_Line_Tool#984."""
 SAMPLES = [
     # falense/b2_fuse#8
     (
@@ -43,7 +48,20 @@ def test_answer(rule, status, body, send, inject_with):
     assert [(name.lower(), value) for name, value in answer.headers] == [
         ("content-type", "application/json;charset=utf-8"),
         ("content-length", str(len(body))),
+        *HEADERS,
     ]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_download_without_a_valid_token_gets_no_message(method, send, inject_with):
+    """Backblaze/B2_Command_Line_Tool#984: 68 bytes, where other calls get the words; a rule's message comes in any case."""
+    rules = [Rule("b2:expired_auth_token", times=1), Rule("b2:expired_auth_token", message="Expired")]
+    injector = inject_with(rules, FAULTINJECT_HEADER="0")
+    answers = [send(injector, method, "/file/photos/cat.jpg") for _ in rules]
+    lengths = [{name.lower(): value for name, value in each.headers}["content-length"] for each in answers]
+    assert lengths == ["68", "75"]
+    if method == "GET":
+        assert answers[0].body == b'{\n  "code": "expired_auth_token",\n  "message": "",\n  "status": 401\n}'
 
 
 def test_hint(send, inject_with):

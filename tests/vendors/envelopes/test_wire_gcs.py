@@ -65,6 +65,22 @@ def test_json(fault, body, answer_to):
     assert answer_to(fault, path=JSON_PATH).body == body
 
 
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (JSON_PATH, "No such object: photos/cat/1.jpg"),  # googleapis/nodejs-storage#1183
+        ("/storage/v1/b/photos", "Not Found"),  # googleapis/nodejs-storage#220
+    ],
+)
+def test_what_is_not_found(path, message, answer_to):
+    """An object is named in JSON as it is in text; a bucket is not, and a rule's words replace both."""
+    told = answer_to("gcs:notFound", path=path).body.decode()
+    assert told.count(f'"message": "{message}"') == 2
+    assert answer_to(Rule("gcs:notFound", message="Gone"), path=path).body.decode() == told.replace(
+        message, "Gone"
+    )
+
+
 # trinodb/trino#19943 and googleapis/google-cloud-python#2161 for the words and the domain, in the layout above
 USAGE_LIMIT = """{
   "error": {

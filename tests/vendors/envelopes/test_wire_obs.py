@@ -12,6 +12,13 @@ ANSWER = (
     '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><Error><Code>%s</Code><Message>%s</Message>'
     "<RequestId>%s</RequestId><HostId>%s</HostId>%s</Error>"
 )
+RESERVED = [
+    (
+        "x-reserved",
+        "amazon, aws and amazon web services are trademarks or registered trademarks of Amazon Technologies, Inc",
+    )
+]
+"""What answers to requests signed as S3's carry: huaweicloud/huaweicloud-obs-obsfs#2."""
 HOST = {"Host": "example-bucket.obs.cn-north-4.myhuaweicloud.com"}
 # Address, when, the request's headers, the message, both ids, and what the code carries.
 CAPTURES = {
@@ -55,6 +62,7 @@ def test_captured(seen, method, answer_of):
         ("content-length", str(len(body))),
         (f"x-{own}-request-id", request_id),
         (f"x-{own}-id-2", id_2),
+        *(RESERVED if own == "amz" else []),
     ]
 
 

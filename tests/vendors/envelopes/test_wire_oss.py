@@ -151,7 +151,9 @@ def test_an_argument(answer_to):
     ("address", "names"),
     [
         ("oss:InvalidArgument", []),
-        ("oss:InvalidAccessKeyId", ["EC", "RecommendDoc"]),
+        ("oss:InvalidAccessKeyId/1", ["EC", "RecommendDoc"]),
+        ("oss:AccessDenied", ["EC", "RecommendDoc"]),
+        ("oss:AccessDenied/13", []),
         ("oss:NoSuchUpload", []),
     ],
 )
@@ -231,7 +233,7 @@ def test_whose_site_explains_an_error(host, site, answer_to):
 def test_a_wrong_endpoint(answer_to):
     """Bucket and endpoint, which is where the request went: no client is sent to a real one."""
     host = "jeffcott.oss-cn-hangzhou.aliyuncs.com"
-    answer = answer_to("oss:AccessDenied", "63E03DBE1B08F731365BE4DE", host, path="/a.png")
+    answer = answer_to("oss:AccessDenied/1", "63E03DBE1B08F731365BE4DE", host, path="/a.png")
     assert answer.body.splitlines()[5:-1] == [
         f"  <HostId>{host}</HostId>".encode(),
         b"  <Bucket>jeffcott</Bucket>",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Rule, vendors
-from faultinject.http.wire import Head
+from faultinject.http import Head
 
 RGW_ID = "tx000003ac6e5b4d5a9c8f6-0064a1b2c3-4d3f-default"
 HOST_ID = "4d3f-default-default"

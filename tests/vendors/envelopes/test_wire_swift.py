@@ -140,3 +140,21 @@ def test_reason_phrases():
         "SlowDown": "Slow Down",
         "Redirect": "Moved Temporarily",
     }
+
+
+def test_what_was_signed(send, inject_with):
+    """s3api/s3request.py, SigV4Mixin.signature_does_not_match_kwargs: behind what both versions of signatures have."""
+    signed = "AWS4-HMAC-SHA256 Credential=id/20261120/r/s3/aws4_request,SignedHeaders=host,Signature=00"
+    names = {}
+    for authorization in (signed, "AWS id:c2ln"):
+        injector = inject_with([Rule("swift:SignatureDoesNotMatch")], FAULTINJECT_HEADER="0")
+        headers = [(b"Authorization", authorization.encode())]
+        body = send(injector, "GET", "/photos/cat.jpg", headers=headers).body.decode()
+        names[authorization] = re.findall("<([A-Za-z]+)>", body.partition("</RequestId>")[2])
+    assert names == {
+        signed: [
+            "AWSAccessKeyId", "StringToSign", "SignatureProvided", "StringToSignBytes", "CanonicalRequest",
+            "CanonicalRequestBytes",
+        ],
+        "AWS id:c2ln": ["AWSAccessKeyId", "SignatureProvided"],
+    }  # fmt: skip

@@ -6,7 +6,7 @@ import math
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 
 class Scale:
@@ -70,23 +70,11 @@ def at(x: float, y: float) -> str:
     return f"{number(float(x))} {number(float(y))}"
 
 
-def counts(places: Iterable[float], begin: float, end: float, bins: int) -> list[int]:
-    """How many of the places fall into each of `bins` equal parts from `begin` to `end`; outside is the edge.
+def spread_over(count: int, whole: Sequence[float]) -> list[float]:
+    """So many members, from the first on at equal distances; all where there are no more.
 
-    >>> counts([0, 1, 9, 10, 11], 0, 10, 2)
-    [2, 3]
-    """
-    found = [0] * bins
-    per = bins / ((end - begin) or 1)
-    for each in places:
-        found[min(max(int((each - begin) * per), 0), bins - 1)] += 1
-    return found
-
-
-def spread_over(count: int, whole: Sequence[object]) -> list[int]:
-    """The indexes of `count` members, from the first on at equal distances.
-
-    >>> spread_over(3, "abcdefghi")
+    >>> spread_over(3, [0, 1, 2, 3, 4, 5, 6, 7, 8])
     [0, 3, 6]
     """
-    return [each * len(whole) // count for each in range(count)]
+    count = min(count, len(whole))
+    return [whole[each * len(whole) // count] for each in range(count)]

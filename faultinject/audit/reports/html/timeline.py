@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.html.rows import sorts
-from faultinject.audit.reports.html.scales import Scale, counts, number, steps
+from faultinject.audit.reports.html.scales import Scale, number, steps
 from faultinject.audit.reports.html.times import asked, begin, end, heard, places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
     from faultinject.audit.reports.html.rows import Sort
     from faultinject.journal.calls import Call
 
+WIDTH = 920
+"""Pixels across."""
 ROW = 15.0
 GAP = 9.0
 """Pixels from one sort to the next."""
-BAR = 4
-"""Pixels across, of a bar and the gap beside it."""
 SLACK = 0.05
 """Seconds that an attempt may come before the end of the wait asked for."""
 FAR = 20
@@ -34,66 +32,32 @@ class Timeline:
     Args:
         calls: calls whose times make sense.
         telling: ids of those that findings point at.
-        width: pixels.
         named: whether names of calls mean something.
 
     Attributes:
-        wide: whether there is room for words beside the calls.
         axis: from seconds after the first attempt to pixels.
         ticks: seconds that the axis names.
-        rows: of each sort the place of its name and of its numbers, its calls and the rest of them.
+        rows: of each sort the place of its name, its name, its numbers and the calls that are drawn.
     """
 
-    def __init__(self, calls: Sequence[Call], telling: Collection[int], width: int, *, named: bool) -> None:
+    width = WIDTH
+
+    def __init__(self, calls: Sequence[Call], telling: Collection[int], *, named: bool) -> None:
         found = sorts(calls, telling, named=named)
         self.drawn = sum(len(each.drawn) for each in found)
         self.calls = len(calls)
-        self.width = width
-        self.wide = width > 600
-        self.axis = Scale(0, _last(found), 8, width - (130 if self.wide else 84))
-        self.ticks = steps(self.axis.high, 6 if self.wide else 3)
-        self.rows = list(self._rows(found))
-        heads = 1 if self.wide else 2
-        self.bottom = sum(ROW * (heads + len(each.drawn) + bool(each.rest)) + GAP for each in found)
-        self.height = self.bottom + 22
-
-    @property
-    def rest(self) -> int:
-        """How many calls are not drawn one by one."""
-        return self.calls - self.drawn
-
-    def _rows(self, found: Sequence[Sort]) -> Iterator[Row]:
+        self.axis = Scale(0, _last(found), 8, WIDTH - 130)
+        self.ticks = steps(self.axis.high, 6)
+        self.rows: list[tuple[float, str, str, list[DrawnCall]]] = []
         y = ROW - 3
         for each in found:
-            head = y
-            y += 0 if self.wide else ROW
-            numbers = y
-            drawn = [DrawnCall(call, self.axis, (y := y + ROW) - 4) for call in each.drawn]
-            rest = DrawnRest(each.rest, self.axis, (y := y + ROW)) if each.rest else None
-            label = each.label if self.wide else sentences.shortened(each.label, 48)
-            more = f"{sentences.counted(len(each.calls), 'call')}, {each.attempts}"
-            yield Row(head, label, numbers, more, drawn, rest)
-            y += ROW + GAP
-
-
-class Row(NamedTuple):
-    """Calls of one sort.
-
-    Attributes:
-        y: where its name stands.
-        label: its name.
-        below: where its numbers stand.
-        numbers: how many calls and attempts.
-        calls: those that are drawn one by one.
-        rest: the others, or None.
-    """
-
-    y: float
-    label: str
-    below: float
-    numbers: str
-    calls: list[DrawnCall]
-    rest: DrawnRest | None
+            drawn = [
+                DrawnCall(call, self.axis, y + ROW * number - 4) for number, call in enumerate(each.drawn, 1)
+            ]
+            self.rows.append((y, each.label, each.numbers, drawn))
+            y += ROW * (len(drawn) + 1) + GAP
+        self.bottom = y - ROW + 3
+        self.height = self.bottom + 22
 
 
 class DrawnCall:
@@ -125,35 +89,6 @@ class DrawnCall:
         )
         far = [f"▸ {seconds(last)}"] if last > axis.high else []
         self.notes = ", ".join(far + _notes(call))
-
-
-class DrawnRest:
-    """The attempts of many calls as bars; the first ones, which all stand at the beginning, are left out.
-
-    Attributes:
-        y: where they stand.
-        calls: how many.
-        bars: of each its place, size and look.
-    """
-
-    def __init__(self, calls: Sequence[Call], axis: Scale, y: float) -> None:
-        self.y = y
-        self.calls = len(calls)
-        self.bars: list[tuple[float, float, float, float, str]] = []
-        bins = int((axis.end - axis.begin) / BAR)
-        late = [(each, each.arrived - begin(call)) for call in calls for each in call.attempts[1:]]
-        bad, good = (
-            counts((after for each, after in late if each.failed is wanted), 0, axis.high, bins)
-            for wanted in (True, False)
-        )
-        most = max(map(sum, zip(bad, good, strict=True))) or 1
-        for column in range(bins):
-            bottom = y
-            for many, look in ((bad[column], "bad bar"), (good[column], "good bar")):
-                if many:
-                    height = 1.5 + 9 * many / most
-                    bottom -= height
-                    self.bars.append((axis.begin + column * BAR, bottom, BAR - 1.0, height, look))
 
 
 def _last(found: Sequence[Sort]) -> float:

@@ -1,0 +1,24 @@
+"""Copies a folder with a film of two parts to a MinIO server, and compares it by its content."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+Path("films").mkdir(exist_ok=True)
+if not Path("films/film").exists():
+    Path("films/film").write_bytes(b"abcdefgh" * (6 << 17))
+    Path("films/title").write_text("a film", encoding="utf-8")
+os.environ |= {
+    "RCLONE_CONFIG": "/dev/null",
+    "RCLONE_CONFIG_STORE_TYPE": "s3",
+    "RCLONE_CONFIG_STORE_PROVIDER": "Minio",
+    "RCLONE_CONFIG_STORE_REGION": "us-east-1",
+    "RCLONE_CONFIG_STORE_ENDPOINT": os.environ["ENDPOINT"],
+    "RCLONE_CONFIG_STORE_ACCESS_KEY_ID": "id",
+    "RCLONE_CONFIG_STORE_SECRET_ACCESS_KEY": "key",
+}
+parts = ["--transfers", "1", "--checkers", "1", "--s3-upload-cutoff", "5M", "--s3-upload-concurrency", "1"]
+rclone = Path(sys.executable).with_name("rclone")
+subprocess.run([rclone, "copy", "films", "store:lake", *parts], check=True)
+subprocess.run([rclone, "check", "films", "store:lake", "--download"], check=True)

@@ -1,0 +1,140 @@
+"""Runs the museum: every bug with the version that has it and the version that is repaired, every control once.
+
+`python examples/museum/run.py [NAME…]`. Each package is installed into an environment of its own, under `.cache`. `--write`
+puts the table of a whole run into the page.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+CACHE, PAGE = HERE / ".cache", HERE / "README.md"
+BEGIN, END = "<!-- results -->\n", "<!-- /results -->\n"
+ROOMS = {
+    each.parent.name: tomllib.loads(each.read_text(encoding="utf-8")) for each in HERE.glob("*/bug.toml")
+}
+NAMES = sorted(ROOMS, key=lambda name: (ROOMS[name]["expected"] == "green", name))
+"""The bugs, then the controls."""
+Row = dict[str, Any]
+
+
+def environment(version: str, room: Row) -> Path:
+    """The interpreter of the environment that has this version; it is made where there is none."""
+    folder = CACHE / f"{room['package']}-{version}"
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        python = sys.executable
+        if version == room["repaired"]:
+            python = room.get("repaired_python", python)
+        subprocess.run([python, "-m", "venv", str(folder)], check=True)
+        wanted = [
+            f"{room['package']}=={version}",
+            *(each.format(version=version) for each in room.get("with", [])),
+        ]
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+        subprocess.run([*pip, *wanted], check=True)
+        (folder / "complete").touch()
+    return folder / "bin" / "python"
+
+
+def is_here(python: str) -> bool:
+    """Whether there is an interpreter of that name, and not only a stand-in for it."""
+    found = shutil.which(python)
+    return (
+        found is not None and subprocess.run([found, "-V"], capture_output=True, check=False).returncode == 0
+    )
+
+
+def command(name: str, python: Path) -> list[str]:
+    """The exploration, as the page of the bug shows it."""
+    room = ROOMS[name]
+    words = ["explore", "--vendor", room["vendor"], "-r", room["rule"], "--reset", room["prepare"]]
+    return [sys.executable, "-m", "faultinject", *words, "--", str(python), str(HERE / name / "job.py")]
+
+
+def tried(name: str, version: str) -> tuple[str, str]:
+    """`red` or `green`, and what was printed; `red` only where the output says what the bug is known for."""
+    python = environment(version, ROOMS[name])
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            command(name, python),
+            cwd=folder,
+            env={
+                key: text for key, text in os.environ.items() if not key.startswith(("AWS_", "FAULTINJECT_"))
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    if done.returncode == 0:
+        return "green", done.stdout
+    known = done.returncode == 1 and ROOMS[name].get("says", "\0") in done.stdout
+    return ("red" if known else "neither red nor green"), done.stdout
+
+
+def room_row(name: str) -> Row:
+    """What came of one room: of the version that it is about, and of the repaired one."""
+    room, began = ROOMS[name], time.monotonic()
+    row: Row = {"name": name, "right": True, "before": "", "after": ""}
+    for column, version, expected in (
+        ("before", room["version"], room["expected"]),
+        ("after", room["repaired"], "green"),
+    ):
+        if not version:
+            continue
+        if column == "after" and not is_here(room.get("repaired_python", sys.executable)):
+            row[column] = f"{version}: needs {room['repaired_python']}"
+            continue
+        print(f"{name}: {room['package']} {version} …", file=sys.stderr, flush=True)
+        verdict, said = tried(name, version)
+        row[column] = f"{version}: {verdict}"
+        if verdict != expected:
+            row["right"] = False
+            print(said, f"{name}: {verdict}, but {expected} was expected", sep="\n", file=sys.stderr)
+        elif "-v" in sys.argv:
+            shown = shlex.join(["faultinject", *command(name, Path("python"))[3:]])
+            print("$", shown.replace(str(HERE), "examples/museum"))
+            print(said)
+    if room["expected"] == "green":
+        row["before"], row["after"] = "", row["before"]
+    row["seconds"] = round(time.monotonic() - began)
+    return row
+
+
+def table(rows: list[Row]) -> str:
+    """One row a room: what is lost, red before, green after, seconds."""
+    lines = ["| room | what is lost | red before | green after | seconds |", "|---|---|---|---|---|"]
+    lines += [
+        f"| `{each['name']}` | {ROOMS[each['name']]['lost']} | {each['before']} | {each['after']} | {each['seconds']} |"
+        for each in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main(words: list[str]) -> int:
+    """Run the rooms that are named, or all of them."""
+    names = [each for each in words if not each.startswith("-")]
+    if unknown := [each for each in names if each not in ROOMS]:
+        print(f"no room {', '.join(unknown)}: there are {', '.join(NAMES)}", file=sys.stderr)
+        return 2
+    rows = [room_row(name) for name in names or NAMES]
+    print(table(rows))
+    if "--write" in words and not names:
+        before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}{table(rows)}{END}{rest.split(END)[1]}", encoding="utf-8")
+    return 0 if all(each["right"] for each in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

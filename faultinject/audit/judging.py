@@ -1,0 +1,410 @@
+"""The verdict: attempts are joined to calls, and the calls of each client judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from faultinject.audit import profiles
+from faultinject.audit.calls_by_client import CallsByClient
+from faultinject.audit.check_names import names
+from faultinject.audit.checks import CHECKS
+from faultinject.audit.conclusion import NOT_GIVEN, conclude, know
+from faultinject.audit.evidence import Silence
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, WARN, Finding
+from faultinject.audit.grouping import Grouper
+from faultinject.audit.habits import Habits
+from faultinject.audit.matching import fingerprint
+from faultinject.audit.turnaround import Meter
+from faultinject.journal.call_window import CallWindows
+from faultinject.journal.lines import TORN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from faultinject.audit.conclusion import Conclusion
+    from faultinject.audit.evidence import Evidence, Turnaround
+    from faultinject.audit.profiles import Profile
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.call_window import CallWindow
+    from faultinject.journal.calls import Call
+    from faultinject.journal.driven_run import DrivenRun
+
+ANSWERS = "answers"
+"""The check that is there only for a client that fails it: each call of a driver ends, as its contract says."""
+CONTRACT = "`faultinject conformance --contract`"
+ANSWER_EACH = "Answer every call by its result, as the contract says."
+CALIBRATION = "cal"
+"""What a driver names the calls that it makes first and alone, to see how fast the client is."""
+
+
+NO_FAULT = "no fault"
+"""What calls failed after that got none."""
+RULES, FAULTS = 100, 10
+"""How many rules of a journal are told, and how many faults of each."""
+
+
+@dataclass
+class FaultsOfRule:
+    """What became of the faults that a rule chose.
+
+    Attributes:
+        faults: their names, such as `cos:SlowDown`.
+        given: how many were given.
+        refused: how many were refused, for there were too many at the same time, or it was HTTP/2.
+        failed: how many could not be given for another reason.
+    """
+
+    faults: list[str] = field(default_factory=list)
+    given: int = 0
+    refused: int = 0
+    failed: int = 0
+
+    def see(self, attempt: Attempt) -> None:
+        """Count the fault of an attempt."""
+        if attempt.fault is not None and attempt.fault not in self.faults and len(self.faults) < FAULTS:
+            self.faults.append(attempt.fault)
+        if attempt.injected:
+            self.given += 1
+        elif attempt.did == "refused":
+            self.refused += 1
+        else:
+            self.failed += 1
+
+    def to_dict(self) -> dict[str, object]:
+        """The same as plain data."""
+        return {"faults": self.faults, "given": self.given, "refused": self.refused, "failed": self.failed}
+
+
+@dataclass
+class Judgement:
+    """What a journal says of the clients in it.
+
+    Attributes:
+        client: the client with the most calls that count, from its user agent: `Boto3/1.44.5`.
+        calls: how many calls there were.
+        attempts: how many requests.
+        seconds: from the first request to the last.
+        signal: how many calls each signal joined: `SDK id`, `retry mark`, `fingerprint`, `told`.
+        left_out: how many calls count for no check, or only for what has already happened in them, by reason:
+            `shared`, `repeated`, `followed`, `open`, `begun earlier`, `too many`, `further clients`.
+        skipped: how many lines of the journal were not read, by reason.
+        not_given: how many faults were decided on and could not be given, by what `did` says of them.
+        rules: of each rule that chose a fault, which faults, and how many were given, refused and failed.
+        awaited: of each call that may still go on, when it must be over, seconds of the journal's monotonic clock.
+        turnaround: how fast the client is when it does not wait.
+        profile: what is promised for the client.
+        findings: every verdict, the worst first.
+        evidence: what the verdicts on `client` rest on.
+        others: the same for further clients, by name; their findings name them.
+        require: checks that must be decided.
+        strict: whether a warning is a failure.
+        title: what a driver calls the client; empty: it is called by its user agent.
+        began: when the first request came, unix seconds; None: there was none.
+        ended: when the last one came, likewise.
+        failed_after: how many calls failed for good, by the first fault that they got, such as `503 SlowDown`; `no fault` of
+            those that got none. The last answer was a failure, or the caller got an error.
+    """
+
+    client: str
+    calls: int
+    attempts: int
+    seconds: float
+    signal: dict[str, int]
+    left_out: dict[str, int]
+    turnaround: Turnaround
+    profile: Profile
+    findings: list[Finding]
+    evidence: Evidence
+    others: dict[str, Evidence] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    not_given: dict[str, int] = field(default_factory=dict)
+    rules: dict[str, FaultsOfRule] = field(default_factory=dict)
+    awaited: Sequence[float] = ()
+    require: Collection[str] = ()
+    strict: bool = False
+    title: str = ""
+    began: float | None = None
+    ended: float | None = None
+    failed_after: dict[str, int] = field(default_factory=dict)
+    v: int = 1
+
+    @property
+    def failed_calls(self) -> int:
+        """How many calls failed for good."""
+        return sum(self.failed_after.values())
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check says FAIL."""
+        return any(each.verdict == FAIL for each in self.findings)
+
+    @property
+    def warned(self) -> bool:
+        """Whether a check says WARN."""
+        return any(each.verdict == WARN for each in self.findings)
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """What it comes to: whether it is a failure, and whether anything was judged at all."""
+        return conclude(
+            self.findings,
+            attempts=self.attempts,
+            calls=self.calls,
+            evidence=(self.evidence, *self.others.values()),
+            left_out=self.left_out,
+            not_given=self.not_given,
+            require=self.require,
+            strict=self.strict,
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON report: one object; times are seconds."""
+        turnaround, conclusion = self.turnaround, self.conclusion
+        return {
+            "v": self.v,
+            "result": conclusion.result,
+            "reason": conclusion.reason,
+            "client": self.client,
+            "calls": self.calls,
+            "attempts": self.attempts,
+            "seconds": round(self.seconds, 3),
+            "signal": self.signal,
+            "left_out": self.left_out,
+            "skipped": self.skipped,
+            "not_given": self.not_given,
+            "failed_after": self.failed_after,
+            "rules": {name: each.to_dict() for name, each in self.rules.items()},
+            "turnaround": {
+                "median": turnaround.median,
+                "p95": turnaround.p95,
+                "n": turnaround.n,
+                "busy": None,
+                "zero": turnaround.zero,
+                "noise": turnaround.noise,
+            },
+            "profile": self.profile.name,
+            "findings": [each.to_dict() for each in self.findings],
+        }
+
+
+def judge(
+    attempts: Iterable[Attempt],
+    *,
+    profile: Profile | str | None = None,
+    driven: bool = False,
+    until: float | None = None,
+    ignore: str | Collection[str] = (),
+    require: str | Collection[str] = (),
+    told: Collection[CallWindow] = (),
+    skipped: Mapping[str, int] | None = None,
+) -> Judgement:
+    """Judge the clients of a journal.
+
+    Args:
+        attempts: the requests, in order of arrival.
+        profile: what the client promises: a profile, its name, or the path of a TOML file; None: found by user agent,
+            else `rfc`.
+        driven: whether a driver made the calls by the plan: each has its own key, and `told` holds every one.
+        until: when the journal was read, on its monotonic clock, seconds; infinity: when its client is done; None: at
+            its last request, as of one that is cut: whose last line is torn.
+        ignore: what to leave out: names of checks, such as `jitter`, also with what they are about: `retry-after: date`;
+            or a single one.
+        require: what must be decided, likewise; or `all`.
+        told: what a test or a driver says of its calls: where they began and ended and what came of them.
+        skipped: how many lines were not read, by reason; read when all attempts were.
+
+    Raises:
+        ConfigurationError: there is no such profile, or no such check to ignore or to require.
+    """
+    chosen = profiles.get(profile) if isinstance(profile, str) else profile
+    ignore, require = names(ignore), names(require)
+    know(ignore, require)
+    habits = Habits(told)
+    by_client = CallsByClient(driven=driven, habits=habits)
+    silences = _Silences(told)
+    meter = Meter(by_client.client, driven=driven)
+    faults = _Faults()
+    times: list[float] = []
+    failed_after: Counter[str] = Counter()
+
+    def tell(call: Call) -> None:
+        faults.see(call)
+        by_client.take(call)
+        if call.closed and (call.last.failed if call.returned is None else not call.returned):
+            failed_after[next((each.answer for each in call.attempts if each.injected), NO_FAULT)] += 1
+
+    grouper = Grouper(driven=driven, told=told, tell=tell)
+    calibrated = max((each.ended or 0.0 for each in told if each.name == CALIBRATION), default=0.0)
+    for attempt in attempts:
+        looks = fingerprint(attempt)
+        by_client.see(attempt)
+        times = [min(times[0], attempt.time), max(times[1], attempt.time)] if times else [attempt.time] * 2
+        habits.see(attempt, looks)
+        silences.see(attempt)
+        grouper.add(attempt, looks)
+        if not (driven and calibrated) or attempt.arrived <= calibrated:
+            meter.add(attempt)
+    habits.end()
+    awaited = grouper.awaited()
+    grouper.end(None if skipped and TORN in skipped else until)
+    clients = by_client.clients()
+    evidence = {each: by_client.evidence(each, meter.turnaround(each), chosen) for each in clients}
+    # A call without a request is nobody's: it is told with the client that has the most calls.
+    evidence[clients[0]] = replace(evidence[clients[0]], silence=silences.found())
+    found = _judgement(by_client, evidence, ignore, dict(skipped or {}))
+    return replace(
+        found,
+        not_given=faults.not_given,
+        rules=faults.rules,
+        awaited=awaited,
+        require=require,
+        began=times[0] if times else None,
+        ended=times[1] if times else None,
+        failed_after=dict(failed_after.most_common()),
+    )
+
+
+def judge_run(
+    attempts: Iterable[Attempt],
+    run: DrivenRun,
+    *,
+    profile: Profile | str | None = None,
+    ignore: str | Collection[str] = (),
+    require: str | Collection[str] = (),
+    skipped: Mapping[str, int] | None = None,
+) -> Judgement:
+    """Judge the client of a driver: when it has run, or later from its journal.
+
+    A request without a key, such as one for a token or for an address to upload to, belongs to no call and is not judged.
+
+    Args:
+        attempts: the requests, in order of arrival; those of other processes and of earlier runs are left out.
+        run: what the driver knows.
+        profile: as for `judge`; None: as the driver says.
+        ignore: likewise.
+        require: likewise.
+        skipped: likewise.
+
+    Raises:
+        ConfigurationError: as of `judge`.
+    """
+    keys = {each.key for each in run.calls}
+    began = min((each.began for each in run.calls), default=0.0)
+    own = (
+        each
+        for each in attempts
+        if each.pid == run.pid and each.arrived >= began and not keys.isdisjoint(each.path.split("/"))
+    )
+    found = judge(
+        own,
+        profile=profile or run.profile,
+        driven=True,
+        until=run.until,
+        ignore=ignore,
+        require=require,
+        told=run.calls,
+        skipped=skipped,
+    )
+    if run.failure and ANSWERS not in names(ignore):
+        found.findings.insert(
+            0, Finding(ANSWERS, FAIL, len(run.calls), run.failure, CONTRACT, action=ANSWER_EACH)
+        )
+    return replace(found, awaited=())
+
+
+def judge_calls(evidence: Evidence, ignore: Collection[str] = ()) -> list[Finding]:
+    """The findings on one client, the worst first.
+
+    Args:
+        evidence: its calls.
+        ignore: names of checks, also with what they are about.
+    """
+    found = [
+        finding
+        for name, check in CHECKS.items()
+        if name not in ignore
+        for finding in check(evidence)
+        if finding.name not in ignore
+    ]
+    return sorted(found, key=lambda finding: VERDICTS.index(finding.verdict))
+
+
+class _Faults:
+    """Faults that were decided on: whether they were given, by rule."""
+
+    def __init__(self) -> None:
+        self.not_given: dict[str, int] = {}
+        self.rules: dict[str, FaultsOfRule] = {}
+
+    def see(self, call: Call) -> None:
+        """Take a call."""
+        for attempt in call.attempts:
+            lost = attempt.did in NOT_GIVEN
+            if lost:
+                self.not_given[attempt.did] = self.not_given.get(attempt.did, 0) + 1
+            if (lost or attempt.injected) and attempt.rule is not None:
+                rule = self.rules.get(attempt.rule)
+                if rule is None:
+                    if len(self.rules) >= RULES:
+                        continue
+                    rule = self.rules[attempt.rule] = FaultsOfRule()
+                rule.see(attempt)
+
+
+class _Silences:
+    """Which of the calls that a test or a driver tells of made no request."""
+
+    def __init__(self, told: Collection[CallWindow]) -> None:
+        self._told = sorted((each for each in told if each.name is not None), key=lambda each: each.began)
+        self._windows = CallWindows(self._told)
+        self._heard: set[int] = set()
+
+    def see(self, attempt: Attempt) -> None:
+        """Take an attempt, in order of arrival."""
+        if self._told:
+            self._heard.update(map(id, self._windows.of(attempt)))
+
+    def found(self) -> Silence:
+        """How many, and for how long to the end of all calls."""
+        silent = [each for each in self._told if id(each) not in self._heard and each.returned is False]
+        heard = max((each.began for each in self._told if id(each) in self._heard), default=float("-inf"))
+        last = [each.began for each in silent if each.began > heard]
+        return Silence(len(self._told), len(silent), len(last), last[-1] - last[0] if last else 0.0)
+
+
+def _judgement(
+    by_client: CallsByClient,
+    evidence: Mapping[str, Evidence],
+    ignore: Collection[str],
+    skipped: dict[str, int],
+) -> Judgement:
+    """The verdict on all clients."""
+    called = by_client.names(list(evidence))
+    main, *others = evidence
+    findings = judge_calls(evidence[main], ignore)
+    if others:
+        for finding in findings:
+            finding.client = called[main]
+        for other in others:
+            # What was not even seen of a client that stands beside another one is not worth a line.
+            for finding in judge_calls(evidence[other], ignore):
+                if finding.n or finding.verdict != INCONCLUSIVE:
+                    finding.client = called[other]
+                    findings.append(finding)
+        findings.sort(key=lambda finding: VERDICTS.index(finding.verdict))
+    return Judgement(
+        client=called[main],
+        calls=by_client.signal.total(),
+        attempts=by_client.attempts,
+        seconds=by_client.seconds,
+        signal=dict(by_client.signal.most_common()),
+        left_out=by_client.left_out,
+        turnaround=evidence[main].turnaround,
+        profile=evidence[main].profile or profiles.get(profiles.DEFAULT),
+        findings=findings,
+        evidence=evidence[main],
+        others={called[each]: evidence[each] for each in others},
+        skipped=skipped,
+    )

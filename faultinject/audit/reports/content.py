@@ -1,0 +1,223 @@
+"""What a report says, whatever its format: one value, in the order of the page, that each format writes in its own way.
+
+Whatever a request said comes escaped (`engine.journal_entry.quoted`).
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import NamedTuple
+
+from faultinject.audit.checks.words import seconds
+from faultinject.audit.conclusion import faults_not_given
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+from faultinject.audit.reports import sentences
+from faultinject.audit.reports.sentences import counted, shortened
+from faultinject.engine.journal_entry import quoted
+from faultinject.journal.calls import TOLD
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from faultinject.audit.findings import Finding
+    from faultinject.audit.judging import Judgement
+
+EXAMPLES = 3
+"""Calls that are told of each finding."""
+RULES, FAULTS = 10, 3
+"""Rules whose faults are told, and the faults that are named: of a rule, and of the calls that failed."""
+SIGNALS = {TOLD: "test label"}
+"""What grouped attempts into calls, in words where its name alone would not tell."""
+NOT_SEEN = "nothing of the kind was seen. Add -v to see what each check needs."
+"""Why checks are not decided that saw nothing."""
+REASONS = {
+    "shared": "that ran at the same time as another for the same object, which mixes their attempts",
+    "open": "that may still have been running when the journal was read",
+    "followed": "right before a similar but changed request, which may be a retry",
+    "repeated": "that recurred as they also do without faults",
+    "begun earlier": "whose first attempt is not in the journal, or may belong to the previous call",
+    "too many": "beyond the number that is kept",
+}
+"""Why calls are left out, in words."""
+
+
+class Told(NamedTuple):
+    """A finding in words: what is so, the requests that show it, and what to do.
+
+    Attributes:
+        verdict: its verdict.
+        name: the check, and what it was about: `retries: 503 SlowDown`, `gives up of curl/8.1`.
+        message: what is so.
+        n: how many calls, waits or requests it rests on.
+        calls: the story of each call that shows it, and where it stands in the journal.
+        action: what to do, and the documents that say so.
+    """
+
+    verdict: str
+    name: str
+    message: str
+    n: int
+    calls: list[tuple[str, str]]
+    action: str
+
+    @property
+    def so(self) -> str:
+        """What is so, in one line."""
+        return f"{self.name}: {self.message} (n = {self.n:,})"
+
+
+class Content(NamedTuple):
+    """A whole report.
+
+    Attributes:
+        result: its first line: the worst finding, or why nothing could be judged and what to do.
+        look: `fail`, `warn`, `pass` or `undecided`.
+        title: the client.
+        facts: how much was seen, what failed in the end, and what does not count.
+        wrong: what is wrong, failures first.
+        passed: the checks that passed in a row; empty where none did.
+        undecided: what is not decided, why, and what would decide it: one line for each reason.
+        measured: how the calls were found and the waits measured, and the results of each rule's faults.
+    """
+
+    result: str
+    look: str
+    title: str
+    facts: list[str]
+    wrong: list[Told]
+    passed: str
+    undecided: list[str]
+    measured: list[str]
+
+
+def content(judgement: Judgement, *, verbose: bool = True) -> Content:
+    """All that is said of a judgement.
+
+    Args:
+        judgement: what was found.
+        verbose: whether it says what each check needs of which nothing was seen; else it names these. It also does where
+            nothing was decided, or not what is required.
+    """
+    findings = merged(judgement.findings)
+    every = verbose or judgement.conclusion.result == "undecided"
+    return Content(
+        quoted(judgement.conclusion.sentence),
+        judgement.conclusion.result,
+        title(judgement),
+        list(_facts(judgement)),
+        [told(each) for verdict in (FAIL, WARN) for each in findings if each.verdict == verdict],
+        sentences.names(findings, PASS),
+        undecided(findings, every=every),
+        list(_measured(judgement)),
+    )
+
+
+def told(finding: Finding) -> Told:
+    """One finding in words."""
+    return Told(
+        finding.verdict,
+        quoted(finding.full_name),
+        quoted(finding.measured),
+        finding.n,
+        [(sentences.story(call), sentences.place(call)) for call in finding.calls[:EXAMPLES]],
+        quoted(f"{finding.action} See {finding.reference}".lstrip()),
+    )
+
+
+def merged(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings for people: what another check says as well is the second sentence of that one's finding."""
+    said = {(each.client, each.check) for each in findings if each.said_by is None}
+    kept = [copy(each) for each in findings if (each.client, each.said_by) not in said]
+    for each in findings:
+        if (each.client, each.said_by) in said:
+            first = next(one for one in kept if (one.client, one.check) == (each.client, each.said_by))
+            _, bracket, grouped = each.message.partition(" (grouped by")
+            first.message = f"{first.message.removesuffix(bracket + grouped)}; {each.message}"
+            first.action = first.action or each.action
+    return kept
+
+
+def undecided(findings: Sequence[Finding], *, every: bool = True) -> list[str]:
+    """What could not be told, why, and what would decide it: checks with the same reason as one line.
+
+    Args:
+        findings: of any verdict.
+        every: whether checks of which nothing was seen have a reason each.
+    """
+    reasons: dict[str, list[Finding]] = {}
+    for each in findings:
+        if each.verdict == INCONCLUSIVE:
+            why = f"{each.measured.rstrip('.')}. {each.action}".rstrip()
+            reasons.setdefault(why if every or each.n else NOT_SEEN, []).append(each)
+    return [f"{sentences.names(found, INCONCLUSIVE)}: {quoted(why)}" for why, found in reasons.items()]
+
+
+def title(judgement: Judgement) -> str:
+    """The client, as its driver or it itself names it, and how many others there were."""
+    client = shortened(quoted(judgement.title or judgement.client)) or "a client without a User-Agent"
+    return f"{client} and {counted(len(judgement.others), 'other client')}" if judgement.others else client
+
+
+def _facts(judgement: Judgement) -> Iterator[str]:
+    clock = ""
+    if judgement.began is not None and judgement.ended is not None:
+        clock = f", {_clock(judgement.began)} to {_clock(judgement.ended)} UTC"
+    calls, attempts = counted(judgement.calls, "call"), counted(judgement.attempts, "attempt")
+    yield f"{calls}, {attempts} in {seconds(judgement.seconds)}{clock}."
+    yield failed_for_good(judgement)
+    for reason, n in judgement.left_out.items():
+        yield f"Left out: {counted(n, 'call')} {REASONS.get(reason, f'({quoted(reason)})')}."
+    if judgement.not_given:
+        yield f"{quoted(faults_not_given(judgement.not_given))}."
+    if judgement.skipped:
+        yield f"Skipped lines: {_numbered(judgement.skipped)}."
+
+
+def failed_for_good(judgement: Judgement) -> str:
+    """How many calls failed in the end, and after which fault: `3 of 12 calls failed for good: 3 after 503 SlowDown.`."""
+    if not judgement.failed_calls:
+        return "No call failed for good."
+    faults = sorted(judgement.failed_after.items(), key=lambda each: -each[1])
+    after = [f"{n:,} after {quoted(fault)}" for fault, n in faults[:FAULTS]]
+    if rest := sum(n for _, n in faults[FAULTS:]):
+        after.append(f"{rest:,} after others")
+    return f"{judgement.failed_calls:,} of {counted(judgement.calls, 'call')} failed for good: {', '.join(after)}."
+
+
+def _measured(judgement: Judgement) -> Iterator[str]:
+    if judgement.title and judgement.client:
+        yield f"User agent: {shortened(quoted(judgement.client))}."
+    if judgement.signal:
+        signals = {SIGNALS.get(signal, signal): n for signal, n in judgement.signal.items()}
+        yield f"Attempts were grouped into calls by {_numbered(signals)}."
+    turnaround = judgement.turnaround
+    if turnaround.median is None or turnaround.p95 is None:
+        yield "The client's turnaround without backoff is unknown: too few requests followed each other at once."
+    else:
+        yield (
+            f"Without backoff the next request comes after {seconds(turnaround.median)}"
+            f" (median; 95 % within {seconds(turnaround.p95)}; n = {turnaround.n})."
+        )
+    yield f"Profile: {judgement.profile.name} ({judgement.profile.title})."
+    for name, each in list(judgement.rules.items())[:RULES]:
+        faults = ", ".join(each.faults[:FAULTS])
+        more = f" and {len(each.faults) - FAULTS} more" if len(each.faults) > FAULTS else ""
+        numbers = f"{each.given:,} given, {each.refused:,} refused, {each.failed:,} failed"
+        yield f"Faults of {shortened(quoted(name))} ({quoted(faults)}{more}): {numbers}."
+    if len(judgement.rules) > RULES:
+        yield f"Faults of {counted(len(judgement.rules) - RULES, 'more rule')}."
+
+
+def _clock(time: float) -> str:
+    """A unix time in UTC: `2026-11-25 14:02:00`; a number that is no time as it is."""
+    from datetime import UTC, datetime
+
+    try:
+        return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return f"{time:g}"
+
+
+def _numbered(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{quoted(what)} ({n:,})" for what, n in counts.items())

@@ -1,0 +1,72 @@
+"""How far a long command is, on standard error: on a terminal all the time, elsewhere a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from threading import Event, Thread
+from types import TracebackType
+
+import click
+
+EVERY = 30.0
+"""Seconds between two lines where there is no terminal."""
+REDRAWN = 0.2
+"""Seconds between two changes of the line on a terminal."""
+
+
+class Progress:
+    """Says for its block how far a command is.
+
+    Args:
+        say: how far it is.
+        quiet: whether nothing is drawn on a terminal.
+        clock: the time, seconds.
+        wait: waits for so many seconds or until the event is set; says whether it is set.
+    """
+
+    def __init__(
+        self,
+        say: Callable[[], str],
+        *,
+        quiet: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[Event, float], bool] = Event.wait,
+    ) -> None:
+        self._say = say
+        self._clock = clock
+        self._wait = wait
+        self._over = Event()
+        self._terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._draws = self._terminal and not quiet
+        self._shown = 0.0
+        self._wide = 0
+        self._thread = Thread(target=self._tell, daemon=True)
+
+    def __enter__(self) -> Progress:
+        self._began = self._clock()
+        if not self._terminal and sys.stderr is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._draws:
+            click.echo(f"\r{'':{self._wide}}\r", nl=False, err=True)
+
+    def show(self) -> None:
+        """Draw it on a terminal, if it has not just been drawn."""
+        if self._draws and self._clock() - self._shown >= REDRAWN:
+            self._shown = self._clock()
+            said = f"{self._say()} "
+            self._wide = max(self._wide, len(said))
+            click.echo(f"\r{said}", nl=False, err=True)
+
+    def _tell(self) -> None:
+        while not self._wait(self._over, EVERY):
+            click.echo(f"faultinject: {self._say()}, {self._clock() - self._began:.0f} s", err=True)

@@ -1,0 +1,124 @@
+"""A driver says in the journal of its run which calls it made and what their callers saw: then a report knows what it knew.
+
+One line at the end of the run: every field of a journal's line and null in it but for `v`, `time`, `arrived` and `pid`,
+and `"driven"`. Who looks for requests finds none in it. What errors said is not in it: that may hold secrets.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from faultinject.engine.journal_entry import FIELDS
+from faultinject.exceptions import ReportError
+from faultinject.journal.call_window import CallWindow
+from faultinject.journal.sources import Source, may_be_journal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from io import BufferedReader
+    from typing import Any
+
+NAME = "driven"
+"""The field that such a line has."""
+_MARK = b'"driven":{'
+
+
+@dataclass(frozen=True)
+class DrivenRun:
+    """What a driver knows of the calls that it made.
+
+    Times are seconds of the journal's monotonic clock.
+
+    Attributes:
+        pid: the process that wrote the journal.
+        calls: each with its key, and what its caller saw.
+        until: when the run ended.
+        profile: the name of what is promised for the client; None: found by its user agent.
+        failure: what it did against the driver's contract, in one line; empty where that is nothing.
+    """
+
+    pid: int
+    calls: Sequence[CallWindow]
+    until: float
+    profile: str | None = None
+    failure: str = ""
+
+    def write(self, path: str) -> None:
+        """Append it to the run's journal, if that is still there and can be written."""
+        calls = [
+            {
+                "key": each.key,
+                "name": each.name,
+                "began": each.began,
+                "ended": each.ended,
+                "returned": each.returned,
+            }
+            for each in self.calls
+        ]
+        driven = {
+            "until": self.until,
+            "profile": self.profile,
+            "failure": self.failure,
+            "calls": calls,
+        }
+        fields = {
+            **dict.fromkeys(FIELDS),
+            "v": 1,
+            "time": time.time(),
+            "arrived": self.until,
+            "pid": self.pid,
+        }
+        del fields["final"]
+        text = json.dumps({**fields, NAME: driven}, separators=(",", ":"))
+        flags = os.O_WRONLY | os.O_APPEND
+        for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):
+            flags |= getattr(os, name, 0)
+        file = os.open(path, flags)
+        try:
+            os.write(file, f"{text}\n".encode())
+        finally:
+            os.close(file)
+
+
+def last_run(path: str, standard: BufferedReader | None = None) -> DrivenRun | None:
+    """The last run that a driver has noted in a journal; None: no driver has, or it cannot be read.
+
+    Args:
+        path: the journal; `-` is the standard input.
+        standard: read from its beginning, in the place of the standard input.
+    """
+    source = Source(path, {}, standard)
+    last = None
+    with suppress(ReportError):  # whoever reads its requests is told why
+        for line in source:
+            source.good = source.good or may_be_journal(line)
+            if _MARK in line:
+                last = _read(line) or last
+    return last
+
+
+def _read(line: bytes) -> DrivenRun | None:
+    """The run that a line tells of; None where it is another one, or damaged."""
+    try:
+        found: dict[str, Any] = json.loads(line)
+        driven = found[NAME]
+        calls = [
+            CallWindow(
+                str(each["name"]),
+                float(each["began"]),
+                None if each["ended"] is None else float(each["ended"]),
+                each["returned"],
+                key=str(each["key"]),
+            )
+            for each in driven["calls"]
+        ]
+        return DrivenRun(
+            found["pid"], calls, float(driven["until"]), driven["profile"], str(driven["failure"])
+        )
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None

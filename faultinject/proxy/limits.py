@@ -1,0 +1,31 @@
+"""How long and how much the proxy waits for and takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Limits:
+    """Seconds, bytes and numbers.
+
+    Attributes:
+        connect: seconds until a connection to the server behind has to be there.
+        silent: seconds of a server that takes nothing, or has the whole request and sends nothing.
+        lingers: seconds in which a client that is still sending may read its answer, before the connection ends.
+        quiet: seconds without a byte of it, behind which one that waits for the end of the connection gets it where TLS has no half of one.
+        dropped: bytes that are taken from it meanwhile, and dropped.
+        unanswered: seconds in which a client of TLS may answer that the connection ends, once it has everything.
+        alike: requests under way for one target, each the first of its connection, that may be one request which goes round.
+    """
+
+    connect: float = 10.0
+    silent: float = 600.0
+    lingers: float = 10.0
+    quiet: float = 1.0
+    dropped: int = 128 * 1024 * 1024
+    unanswered: float = 0.25
+    alike: int = 32
+
+
+LIMITS = Limits()

@@ -1,0 +1,99 @@
+"""A block around each call of a function: what `inject()` is as a decorator."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from contextlib import ExitStack, aclosing
+
+from faultinject.exceptions import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+    from contextlib import AbstractContextManager
+    from typing import Any
+
+    Block = Callable[[], AbstractContextManager[object]]
+
+TESTS = "test"
+"""What the names of a class's test methods begin with."""
+
+
+def decorate(decorated: Any, block: Block) -> Any:
+    """A function with a block around each call, or the class itself, whose test methods have one.
+
+    Args:
+        decorated: a function of any kind, or a class.
+        block: makes a new block.
+
+    Raises:
+        ConfigurationError: it cannot be called, such as a property, or is a class without a test method: nothing would be
+            injected.
+    """
+    if isinstance(decorated, staticmethod | classmethod):
+        return type(decorated)(_around(decorated.__func__, block))
+    if not callable(decorated):
+        raise ConfigurationError(f"inject() decorates functions and classes: {decorated!r} is neither")
+    if not inspect.isclass(decorated):
+        return _around(decorated, block)
+    tests = {
+        name: inspect.getattr_static(decorated, name) for name in dir(decorated) if name.startswith(TESTS)
+    }
+    found = False
+    for name, test in tests.items():
+        if isinstance(test, staticmethod | classmethod):
+            setattr(decorated, name, type(test)(_around(test.__func__, block)))
+        elif inspect.isfunction(test):
+            setattr(decorated, name, _around(test, block))
+        else:
+            continue
+        found = True
+    if not found:
+        raise ConfigurationError(
+            f"inject() decorates functions, and the methods of a class whose names begin with {TESTS!r}:"
+            f" {decorated.__qualname__} has none"
+        )
+    return decorated
+
+
+def _around(function: Callable[..., Any], block: Block) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*given: Any, **keys: Any) -> Any:
+        __tracebackhide__ = True
+        with ExitStack() as stack:
+            stack.enter_context(block())
+            result = function(*given, **keys)
+            # What other decorators leave of an `async def`, and an object with one: nothing has run yet.
+            return _rest(stack.pop_all(), result) if inspect.iscoroutine(result) else result
+
+    @functools.wraps(function)
+    async def await_it(*given: Any, **keys: Any) -> Any:
+        __tracebackhide__ = True
+        with block():
+            return await function(*given, **keys)
+
+    @functools.wraps(function)
+    def iterate(*given: Any, **keys: Any) -> Generator[Any, Any, Any]:
+        with block():
+            return (yield from function(*given, **keys))
+
+    @functools.wraps(function)
+    async def iterate_awaiting(*given: Any, **keys: Any) -> AsyncIterator[Any]:
+        with block():
+            async with aclosing(function(*given, **keys)) as items:
+                async for item in items:
+                    yield item
+
+    if inspect.iscoroutinefunction(function):
+        return await_it
+    if inspect.isasyncgenfunction(function):
+        return iterate_awaiting
+    return iterate if inspect.isgeneratorfunction(function) else call
+
+
+async def _rest(block: AbstractContextManager[object], begun: Coroutine[Any, Any, Any]) -> Any:
+    """What is left of a call, in its block."""
+    __tracebackhide__ = True
+    with block:
+        return await begun

@@ -1,0 +1,185 @@
+"""The journal tells of a client that has left before it had an answer: nobody has read what was said then."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+
+from .transport import App, Broken, Exchange, loopback
+
+pytestmark = pytest.mark.live
+
+
+class Slow(App):
+    """An app that works for some seconds, in which something happens.
+
+    Args:
+        clock: of the injector.
+        seconds: for how long it works.
+        meanwhile: called then.
+    """
+
+    def __init__(self, clock, seconds, meanwhile, **how):
+        super().__init__(**how)
+        self._work = lambda: (setattr(clock, "now", clock.now + seconds), meanwhile())
+
+    def wsgi(self, environ, start_response):
+        self._work()
+        return super().wsgi(environ, start_response)
+
+    async def asgi(self, scope, receive, send):
+        self._work()
+        await super().asgi(scope, receive, send)
+
+
+def by_wsgi(servers, injector, server, app, method="GET", **more):
+    """One request on that connection."""
+    environ = servers.environ(method, "/a", **{"werkzeug.socket": server, **more})
+    return WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None)
+
+
+def by_asgi(servers, injector, server, app, method="GET"):
+    exchange = Exchange(server, method)
+    scope = servers.scope(method, "/a")
+    error = asyncio.run(exchange.run(ASGIFaultMiddleware(app.asgi, injector=injector), scope))
+    if error is not None:
+        raise error
+
+
+SENDS = pytest.mark.parametrize("by", [by_wsgi, by_asgi])
+
+
+def last(injector):
+    return injector.journal.outcomes[-1]
+
+
+@SENDS
+@pytest.mark.parametrize("rule", ["http:500,path=/other", "latency,delay=1h,when=after"])
+def test_while_the_app_works(servers, make_injector, clock, by, rule):
+    """Whatever the app says then."""
+    injector = make_injector(rule, waits=clock, record_all=True)
+    with loopback() as (client, server):
+        by(servers, injector, server, Slow(clock, 1, client.close))
+    assert (last(injector).left, last(injector).status, last(injector).applied) == (True, 200, True)
+
+
+@SENDS
+def test_one_that_stays(servers, make_injector, clock, by):
+    """However long it takes, and though the app does not read what was sent."""
+    injector = make_injector([], waits=clock, record_all=True)
+    for seconds in (0, 1):
+        with loopback() as (_, server):
+            by(servers, injector, server, Slow(clock, seconds, lambda: None), "PUT")
+        assert (last(injector).left, last(injector).status) == (False, 200)
+
+
+@SENDS
+def test_while_a_delay_lasts(servers, make_injector, by):
+    """What was asked for takes place all the same."""
+    injector = make_injector("latency,delay=1h", record_all=True)
+    with loopback() as (client, server):
+        client.close()
+        by(servers, injector, server, App())
+    assert (last(injector).did, last(injector).left, last(injector).status) == ("delayed", True, 200)
+
+
+@SENDS
+def test_while_an_error_is_delayed(servers, make_injector, by):
+    """It was given to nobody, so it was no answer of the app's either."""
+    injector = make_injector("http:503,delay=1h")
+    with loopback() as (client, server):
+        client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: it leaves with an RST
+        client.close()
+        body = by(servers, injector, server, App())
+        if body is not None:
+            body.close()
+    assert (last(injector).did, last(injector).left, last(injector).status) == ("failed", True, None)
+
+
+@SENDS
+def test_while_an_app_works_that_fails(servers, make_injector, clock, by):
+    """There is no answer at all."""
+    injector = make_injector([], waits=clock, record_all=True)
+    with loopback() as (client, server), pytest.raises(Broken):
+        by(servers, injector, server, Slow(clock, 1, client.close, fails="before"))
+    assert (last(injector).left, last(injector).status) == (True, None)
+
+
+def test_wsgi_in_the_middle_of_its_upload(servers, make_injector):
+    """However soon: the app reads less than was announced."""
+    injector = make_injector([], record_all=True)
+
+    class Reading(App):
+        def wsgi(self, environ, start_response):
+            environ["wsgi.input"].read()
+            return super().wsgi(environ, start_response)
+
+    for leaves in (False, True):
+        with loopback() as (client, server):
+            if leaves:
+                client.close()
+            by_wsgi(servers, injector, server, Reading(status=400), "PUT", CONTENT_LENGTH="10")
+        assert (last(injector).left, last(injector).status) == (leaves, 400)
+
+
+def test_asgi_in_the_middle_of_its_upload(servers, make_injector):
+    """The app hears of it; what it hears behind its own answer is of no account."""
+    injector = make_injector([], record_all=True)
+
+    class Reading(App):
+        def __init__(self, first, **how):
+            super().__init__(**how)
+            self._first = first
+
+        async def asgi(self, scope, receive, send):
+            if self._first:
+                await super().asgi(scope, receive, send)
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            if not self._first:
+                await super().asgi(scope, receive, send)
+
+    for answers_first in (False, True):
+        with loopback() as (client, server):
+            if not answers_first:
+                client.close()
+            app = Reading(answers_first, status=400)
+            wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
+            scope = servers.scope("PUT", "/a", headers=[("content-length", "10")])
+            exchange = Exchange(server, "PUT")
+            exchange.receive = broken_off()
+            assert asyncio.run(exchange.run(wrapped, scope)) is None
+        assert (last(injector).left, last(injector).status) == (not answers_first, 400)
+
+
+def broken_off():
+    """Of a client that sends a part of its body and leaves."""
+    pieces = [{"type": "http.request", "body": b"abc", "more_body": True}]
+
+    async def receive():
+        return pieces.pop() if pieces else {"type": "http.disconnect"}
+
+    return receive
+
+
+def test_uvicorn_has_heard_of_it(servers, make_injector, clock):
+    """Its transport is closed by then, and shows nothing."""
+    injector = make_injector([], waits=clock, record_all=True)
+    with loopback() as (_, server):
+        exchange = Exchange(server, "GET")
+        exchange.transport = None
+        exchange.disconnected = True
+        wrapped = ASGIFaultMiddleware(Slow(clock, 1, lambda: None).asgi, injector=injector)
+        assert asyncio.run(exchange.run(wrapped, servers.scope())) is None
+    assert last(injector).left
+
+
+def test_where_nothing_shows_it(servers, make_injector, clock):
+    """As in a test client."""
+    injector = make_injector([], waits=clock, record_all=True)
+    environ = servers.environ("GET", "/a")
+    WSGIFaultMiddleware(Slow(clock, 1, lambda: None).wsgi, injector=injector)(environ, lambda *_: None)
+    assert not last(injector).left

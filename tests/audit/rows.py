@@ -1,0 +1,65 @@
+"""Rows of truth tables: a client as it is described, and what a check must say of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.journals import findings
+
+FAIL, WARN, INCONCLUSIVE, PASS = "FAIL", "WARN", "INCONCLUSIVE", "PASS"
+
+
+@dataclass
+class Row:
+    """What a check must say.
+
+    Attributes:
+        expected: the verdict of its one finding, those of several, or by subject where it has some, or None: it says nothing.
+        groups: the calls of the client.
+        said: `n`, `subject`: of that finding; `says`, `says_not`: what its message and action hold or do not.
+        how: as of `journals.judged`.
+        check: the check.
+    """
+
+    expected: object
+    groups: tuple
+    said: dict
+    how: dict
+    check: str = ""
+
+
+def to(expected, *groups, **how):
+    """A row of a table."""
+    said = {name: how.pop(name) for name in ("n", "subject", "says", "says_not") if name in how}
+    return Row(expected, groups, said, how)
+
+
+def rows(check, *table):
+    """The rows about one check, as parameters of a test."""
+    for each in table:
+        each.check = check
+    return [pytest.param(each, id=f"{check} {number}") for number, each in enumerate(table, 1)]
+
+
+def holds(row):
+    """Assert that the check says so."""
+    found = findings(row.check, *row.groups, **row.how)
+    told = [(each.subject, each.verdict, each.n, each.message) for each in found]
+    if row.expected is None:
+        assert told == []
+    elif isinstance(row.expected, dict):
+        assert {each.subject: each.verdict for each in found} == row.expected, told
+    else:
+        expected = row.expected if isinstance(row.expected, list) else [row.expected]
+        assert [each.verdict for each in found] == expected, told
+    if "n" in row.said:
+        numbers = row.said["n"] if isinstance(row.said["n"], list) else [row.said["n"]]
+        assert [each.n for each in found] == numbers, told
+    if "subject" in row.said:
+        assert [each.subject for each in found] == [row.said["subject"]], told
+    if "says" in row.said:
+        assert any(row.said["says"] in f"{each.message} {each.action}" for each in found), told
+    if "says_not" in row.said:
+        assert not any(row.said["says_not"] in f"{each.message} {each.action}" for each in found), told

@@ -1,0 +1,474 @@
+"""From a journal to a judgement: whose calls they are, what is counted and left out, and what it all comes to."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from faultinject.audit import judge, judge_run
+from faultinject.audit.checks import CHECKS
+from faultinject.exceptions import ConfigurationError
+from faultinject.journal import DrivenRun
+from tests.journals import (
+    DELAYED,
+    DENIED,
+    FINE,
+    HIDDEN,
+    INTERNAL,
+    LOST,
+    RESET,
+    SLOW_DOWN,
+    UNSEEN,
+    Made,
+    attempts,
+    call,
+    calls,
+    fault,
+    judged,
+    line,
+    parsed,
+    successes,
+    text,
+)  # fmt: skip
+
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN
+
+NAMES = [
+    "retries", "permanent", "gives up", "backoff", "jitter", "thundering herd", "backoff grows", "retry-after", "malformed retry-after", "same bytes",
+    "non-idempotent retry", "lost answer", "error in 200", "retry budget", "nested retries", "overlap", "attempts", "backoff bound", "full jitter", "retry quota",
+]  # fmt: skip
+BOTO3 = "Boto3/1.44.5 md/Botocore#1.44.5 m/{} cfg/retry-mode#standard Botocore/1.44.5"
+
+
+def look(*groups, **how):
+    """The judgement on these calls and no others."""
+    return judged(*groups, **{"fast": None, **how})
+
+
+def by_name(found):
+    """Verdicts by the name of the finding."""
+    return {each.name: each.verdict for each in found.findings}
+
+
+def test_the_checks_and_their_order():
+    """The names are what scripts look for, and the order is that of the report; each says what it demands and who asks for it."""
+    assert list(CHECKS) == NAMES
+    for name, check in CHECKS.items():
+        assert check.demand.endswith(".")
+        assert check.minimum
+        assert check.reference
+        assert "\n" not in check.reference
+        assert repr(check) == f"<Check {name}>"
+
+
+def test_every_check_is_in_the_report_the_worst_first():
+    """Those of a profile where it promises something; and of lost writes where there is one."""
+    found = look(calls(5, 1.0, 2.0), calls(3, 0.1, kind=DENIED, at=9))
+    assert {each.check for each in found.findings} == {*NAMES[:16]} - {"lost answer"}
+    order = [[FAIL, WARN, INCONCLUSIVE, PASS].index(each.verdict) for each in found.findings]
+    assert order == sorted(order)
+    assert found.failed
+    again = look(calls(5, 1.0, 2.0), profile="aws-2026")
+    assert {each.check for each in again.findings} == {*NAMES} - {"lost answer"}
+
+
+def test_what_was_seen_is_counted():
+    """Calls, requests, seconds, what joined them, what was left out, lines that were skipped."""
+    journal = (
+        text(
+            calls(4, 1.0, last=FINE, by=None),
+            calls(10, kind=FINE, apart=0.1, by=None),
+            [call(at=5.0, by=None)],
+        )
+        + "?\n"
+    )
+    skipped = {}
+    found = judge(parsed(journal, skipped), skipped=skipped, until=7.0)
+    assert (found.calls, found.attempts, found.signal) == (15, 19, {"fingerprint": 15})
+    assert (found.failed_calls, found.began, found.ended) == (0, 1_800_000_000.0, 1_800_000_005.0)
+    assert (found.left_out, found.skipped) == ({"open": 1}, {"not JSON": 1})
+    assert found.seconds == pytest.approx(5.0)
+
+
+def test_calls_that_failed_for_good_are_counted():
+    """Those whose last answer is a failure, or whose caller says so; not those that may go on."""
+    failing, well = calls(6, 1.0), calls(6, 1.0, last=FINE, at=1.0)
+    found = look(failing, well)
+    assert (found.failed_calls, found.failed_after, found.calls) == (6, {"503 SlowDown": 6}, 12)
+    assert look(failing, well, until=2.5).failed_calls == 0
+    assert look(calls(1, 1.0, last=FINE, returned=False)).failed_calls == 1
+    refused = {"method": "PUT", "path": "/bucket/refused"}
+    own = [[line(9.0, FINE | {"status": 404}, **refused)], [line(20.0), line(21.0, FINE | {"status": 400})]]
+    assert look([Made(each) for each in own]).failed_after == {"no fault": 1, "503 SlowDown": 1}
+
+
+def test_the_report_as_data():
+    """One object of plain data, with examples of calls."""
+    found = look(calls(3, 0.5, last=FINE, by=None), profile=None).to_dict()
+    assert json.loads(json.dumps(found)) == found
+    assert list(found) == [
+        "v", "result", "reason", "client", "calls", "attempts", "seconds", "signal", "left_out", "skipped", "not_given",
+        "failed_after", "rules", "turnaround", "profile", "findings",
+    ]  # fmt: skip
+    assert (found["v"], found["client"], found["profile"]) == (1, "acme/1.0", "rfc")
+    assert (found["result"], found["not_given"]) == ("pass", {})
+    assert found["rules"] == {"rule-1": {"faults": ["cos:SlowDown"], "given": 3, "refused": 0, "failed": 0}}
+    retries = next(each for each in found["findings"] if each["check"] == "retries")
+    example = retries.pop("calls")[0]
+    assert retries == {
+        "check": "retries",
+        "subject": "503 SlowDown",
+        "verdict": "PASS",
+        "n": 3,
+        "message": "503 SlowDown: 3 of 3 calls retried",
+        "action": "",
+        "reference": CHECKS["retries"].reference,
+    }
+    assert [each["answer"] for each in example["attempts"]] == ["503 SlowDown", "200"]
+
+
+def test_a_check_can_be_left_out():
+    """By its name, or with what it was about."""
+    asked = [
+        calls(3, 0.5, every=[{"hint": 3.0, "hint_form": form}], at=at)
+        for at, form in enumerate(("date", "seconds"))
+    ]
+    assert by_name(look(*asked))["retry-after: date"] == FAIL
+    found = by_name(look(*asked, ignore=["retry-after: date", "jitter"]))
+    assert "retry-after: seconds" in found
+    assert not {"retry-after: date", "jitter"} & {*found}
+    assert "retry-after: seconds" not in by_name(look(*asked, ignore={"retry-after"}))
+
+
+@pytest.mark.parametrize(
+    ("ignore", "require", "says"),
+    [
+        (["retries: 503", "same_byte"], [], "'same_byte' is not a check; did you mean 'same bytes'?"),
+        (["retry-aftr: date"], [], "did you mean 'retry-after: date'?"),
+        ([], ["permanant"], "'permanant' is not a check; did you mean 'permanent'?"),
+        ([], ["zzz: date"], "'zzz: date' is not a check; there are retries, "),
+        (["all"], [], "'all' is not a check"),
+        ([""], [], "'' is not a check; there are retries, "),
+        (["retry-after"], ["retry-after"], "'retry-after' is both ignored and required"),
+        (["retry-after"], ["retry-after: date"], "'retry-after: date' is both ignored and required"),
+    ],
+)
+def test_checks_that_are_none(ignore, require, says):
+    """A slip would ask for nothing and look as if."""
+    with pytest.raises(ConfigurationError) as error:
+        judge([], ignore=ignore, require=require)
+    assert says in str(error.value)
+
+
+def test_checks_that_are_some():
+    """A single name is no row of letters; one thing may be ignored of what is required."""
+    for name in NAMES:
+        assert name not in {each.check for each in judge([], ignore=name).findings}
+        assert judge([], require=name).conclusion.result == "undecided"
+    judge([], ignore=["retry-after: date", "jitter"], require=["retry-after", "all", "retries: 503 SlowDown"])
+
+
+def test_a_profile_is_a_name_a_file_or_found():
+    """By user agent, where nothing is said; a request's features do not make another client."""
+    seen = [calls(3, 0.5, user_agent=BOTO3.format(each), at=at) for at, each in enumerate(("a", "b,c"))]
+    found = look(*seen, profile=None)
+    assert (found.profile.name, found.client, found.others) == ("aws-2026", "Boto3/1.44.5 (standard)", {})
+    assert look(*seen, profile="sre").profile.name == "sre"
+    assert look(*seen, profile=found.profile).profile is found.profile
+    with pytest.raises(ConfigurationError, match="is not a profile"):
+        look(*seen, profile="nobody")
+
+
+@pytest.mark.parametrize("made", [[], calls(10, kind=FINE)], ids=["empty", "all is well"])
+def test_a_journal_in_which_nothing_went_wrong(made):
+    """It has nothing to say of its client, and everything says what would decide it."""
+    found = look(made)
+    assert (found.client, found.calls, found.failed, found.warned) == ("acme/1.0" if made else "a client without a User-Agent", len(made), False, False)  # fmt: skip
+    assert {each.verdict for each in found.findings} == {INCONCLUSIVE}
+    assert all(each.message and not each.n for each in found.findings)
+
+
+# Whose calls they are
+
+
+def test_each_client_is_judged_by_itself():
+    """One that repeats what is forbidden does not spoil the other; findings say whose they are, a health check is no client."""
+    good, bad = calls(5, 0.5, 1.1), calls(3, 0.5, kind=DENIED, user_agent="bad/2.0 (linux)", by=None)
+    found = look(good, bad, calls(50, kind=FINE, user_agent="health/1.0"))
+    assert (found.client, list(found.others), found.calls) == ("acme/1.0", ["bad/2.0"], 58)
+    by_client = {(each.client, each.name): each.verdict for each in found.findings}
+    assert by_client["bad/2.0", "permanent"] == WARN
+    assert by_client["acme/1.0", "permanent"] == INCONCLUSIVE
+    assert by_client["acme/1.0", "retries: 503 SlowDown"] == PASS
+    assert ("bad/2.0", "retry-after") not in by_client
+    assert found.findings[0].to_dict()["client"] == "bad/2.0"
+    assert repr(found.findings[0]).startswith("<Finding permanent WARN: 3 of 3")
+
+
+def test_clients_of_one_name_keep_all_of_it():
+    """Two builds of the same version are told apart."""
+    found = look(*(calls(3, 0.5, user_agent=f"acme/1.0 {each}") for each in ("a", "b")))
+    assert {found.client, *found.others} == {"acme/1.0 a", "acme/1.0 b"}
+
+
+def test_very_many_clients_are_told_apart_up_to_an_end():
+    """Those with the most calls are judged, the rest is counted; of a thing that is asked for again and again so is each call."""
+    about = [{"user_agent": f"acme/{each}", "connection": each, "at": 2.0 * each} for each in range(2_050)]
+    tried = [call(0.5, last=FINE, **each) for each in about]
+    quick = [call(kind=FINE, **{**each, "at": each["at"] + 0.506}) for each in about]
+    found = look(tried, quick)
+    assert (found.client, len(found.others), found.calls) == ("further clients", 19, 4_100)
+    assert found.left_out == {"further clients": 981}
+    one = look(calls(2_050, 0.1, last=FINE, apart=1.0, by=None, path="/bucket/one"), run(number=5_200))
+    assert (one.calls, one.turnaround.n) == (7_250, 5_000)
+
+
+def test_a_driver_that_breaks_its_contract():
+    """It is a failure, whatever else is said of its client."""
+    first = judge_run([], DrivenRun(7, [], 100.0, failure="3 of 9 calls never ended")).findings[0]
+    assert (first.check, first.verdict, first.message) == ("answers", FAIL, "3 of 9 calls never ended")
+
+
+@pytest.mark.slow
+def test_what_is_kept_has_an_end():
+    """Later calls are counted and left out; a call without end is told in pieces, and what is forgotten is held against nobody."""
+    found = look(calls(10_100, *[0.1] * 9, apart=1.2), [call(*[0.05] * 10_400, at=13_000.0)])
+    assert (found.calls, found.left_out) == (10_102, {"too many": 102})
+
+
+def test_a_driven_run_is_of_one_client_whatever_it_calls_itself():
+    """And what its caller saw is known."""
+    made = [
+        call(kind=HIDDEN, at=each, by=None, user_agent=f"tool/{each}", name="okerr", returned=True)
+        for each in range(3)
+    ]
+    found = look(made, driven=True)
+    assert (found.others, found.signal, by_name(found)["error in 200"]) == ({}, {"told": 3}, FAIL)
+    assert len(look(made).others) == 2
+
+
+def test_a_call_that_never_ended_is_open():
+    """A driver's deadline came first."""
+    assert look([call(name="thr", ended=False)], driven=True).left_out == {"open": 1}
+
+
+# What was done to them
+
+
+def test_faults_that_could_not_be_given_are_counted():
+    """By what was done instead, whatever else the call met, and by rule; what passed without a rule is none."""
+    made = [
+        line(0.0, SLOW_DOWN, path="/1"),
+        line(1.0, fault("cos:SlowDown", 200, "refused"), path="/1"),
+        line(2.0, fault("reset", 200, "failed"), path="/2", rule="other"),
+        line(3.0, FINE | {"did": "failed"}, path="/3"),
+        line(4.0, fault("truncate", 200, "nothing_to_cut"), path="/4"),
+        line(5.0, FINE, path="/5"),
+    ]
+    found = look([Made([each]) for each in made])
+    assert found.not_given == found.to_dict()["not_given"] == {"refused": 1, "failed": 2, "nothing_to_cut": 1}
+    assert found.to_dict()["rules"] == {
+        "rule-1": {"faults": ["cos:SlowDown", "truncate"], "given": 1, "refused": 1, "failed": 1},
+        "other": {"faults": ["reset"], "given": 0, "refused": 0, "failed": 1},
+    }
+    many = look([call(at=each, every=[{"rule": f"rule-{each}"}]) for each in range(120)])
+    assert len(many.rules) == 100
+
+
+def test_the_calls_that_may_go_on_and_when_they_must_be_over():
+    """Ten seconds after the last answer, or twice the client's longest wait; those that count for nothing do not count."""
+    more = {"by": None}
+    made = [
+        call(1.5, last=FINE, user_agent="waits/1", **more),
+        call(at=3.0, user_agent="waits/1", **more),
+        call(at=4.0, user_agent="unknown/1", **more),
+        call(kind=DELAYED | {"status": None}, at=5.0, took=None, **more),
+        *(call(at=at, path="/b/hot", connection=each, **more) for each, at in enumerate((6.0, 6.0005))),
+        call(at=7.0, path="/b/cut", user_agent="cos/1", attempt_hint={"retry": True}, **more),
+    ]
+    assert sorted(look(made, until=8.0).awaited) == pytest.approx([3.001 + 3.0, 4.001 + 10.0, float("inf")])
+    assert look(made[:1], until=8.0).awaited == []
+    assert look(calls(4), until=0.2).left_out == {"open": 4}
+    assert look(calls(4), until=float("inf")).left_out == {}
+
+
+# How fast a client is
+
+
+def run(gap=0.002, number=25, kind=FINE, **more):
+    """Requests one after the other, each answered after a millisecond."""
+    return [
+        call(kind=kind, at=each * (gap + 0.001), by=None, **{"connection": 1, **more})
+        for each in range(number)
+    ]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        run(gap=0.06),
+        run(number=50, kind=SLOW_DOWN),
+        run(number=50, kind=FINE | {"status": 404}),
+        run(number=50, kind=DELAYED),
+        run(number=50, kind=UNSEEN),
+        run(number=50, took=None),
+        [one for each in range(50) for one in run(number=1, connection=each)],
+        run(number=50, took=0.01),
+        [call(kind=FINE, at=-1, took=100, by=None, connection=1), *run()],
+    ],
+    ids=[
+        "long gaps", "after a fault", "after an error", "after a delay", "unknown answers", "no answers",
+        "new connections", "requests at once", "beside another request",
+    ],
+)  # fmt: skip
+def test_what_is_no_turnaround(made):
+    """It is the time from a success to the next request on its connection, with nobody else under way."""
+    assert look(made).turnaround.n == 0
+
+
+def test_the_turnaround():
+    """Its median and 95th percentile; twenty are needed, and without them half a second is taken for it."""
+    at, made = 0.0, run(number=1)
+    for each in range(20):
+        at += 0.001 + 0.001 * (1 + each)
+        made.append(call(kind=FINE, at=at, by=None, connection=1))
+    found = look(made).to_dict()["turnaround"]
+    assert found.pop("busy") is None
+    assert found == pytest.approx({"median": 0.011, "p95": 0.019, "n": 20, "zero": 0.038, "noise": 0.038})
+    few = {"median": None, "p95": None, "n": 19, "busy": None, "zero": 0.02, "noise": 0.5}
+    assert look(run(number=20)).to_dict()["turnaround"] == few
+
+
+def test_a_driven_client_is_measured_before_the_others_begin():
+    """On any connection; what comes while everything runs at once would spoil it."""
+    cal = [call(kind=FINE, at=0.003 * each, name="cal", returned=True, by=None) for each in range(25)]
+    busy = [call(kind=FINE, at=1 + 0.03 * each, by=None) for each in range(25)]
+    found = look(cal, busy, driven=True).turnaround
+    assert (found.median, found.n) == (pytest.approx(0.002), 24)
+
+
+# What it comes to
+
+ALL_FAIL = [calls(12, 1.0, 2.0, at=9), calls(3, 0.5, kind=DENIED, at=90)]
+"""It has no jitter, and repeats what is refused."""
+WARNED = [calls(3), calls(3, 0.5, kind=INTERNAL, last=FINE, at=5.0)]
+"""It gives up after one code."""
+RIGHT = [calls(3, 0.5, last=FINE)]
+
+
+@pytest.mark.parametrize(
+    ("groups", "strict", "result", "code", "sentence"),
+    [
+        (RIGHT, False, "pass", 0, "PASS: 2 checks passed, 13 not decided"),
+        (RIGHT, True, "pass", 0, "PASS: 2 checks passed, 13 not decided"),
+        (WARNED, False, "warn", 0, "WARN: retries: 503 SlowDown: 0 of 3 calls retried, although the vendor documents it as retryable"),
+        (WARNED, True, "fail", 1, "FAIL: retries: 503 SlowDown: 0 of 3 calls retried, although the vendor documents it as retryable; strict: a warning is a failure"),
+        (ALL_FAIL, False, "fail", 1, "FAIL: permanent: 3 of 3 calls retried after 403 AccessDenied (and 1 more finding)"),
+    ],
+)  # fmt: skip
+def test_what_was_decided(groups, strict, result, code, sentence):
+    """The worst verdict is the result; a warning is one only where that was asked for."""
+    found = look(*groups)
+    found.strict = strict
+    assert (found.conclusion.result, found.conclusion.exit_code, found.conclusion.sentence) == (
+        result,
+        code,
+        sentence,
+    )
+
+
+FEW = calls(2, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("groups", "how", "reason"),
+    [
+        ([], {}, "the journal has no requests. Run the client while faults and journal are on."),
+        ([successes(3)], {}, "no call met a fault, and none retried. `faultinject check` shows what the rules match."),
+        ([successes(3)], {"driven": True}, "no call met a fault, and none retried. Select more of the plan."),
+        (
+            [calls(9, kind=fault("reset", 200, "refused")), calls(1, kind=fault("reset", 200, "failed"), at=5)], {},
+            "no call met a fault, and none retried; 10 faults could not be given: 9 refused (more at the same time than FAULTINJECT_MAX_ACTIVE"
+            " allows, or HTTP/2 without http2=yes), 1 failed (see the log, or the client disconnected first). `faultinject check` shows what the rules match.",
+        ),
+        ([FEW, successes(1)], {}, "2 calls met a fault or retried, not enough data for any check. Each check says what it needs."),
+        ([calls(1, 0.5)], {}, "1 call met a fault or retried, not enough data for any check. Each check says what it needs."),
+        ([calls(10)], {"until": 1.0}, "all 10 calls were left out: they may still have been running. Add --finished if the client is done."),
+        ([calls(10, ended=False)], {"driven": True}, "all 10 calls were left out: they had not ended at the deadline. Raise the deadline."),
+        ([calls(1), successes(1)], {"until": 1.0}, "1 call was left out: it may still have been running, and the others met no fault. Add --finished if the client is done."),
+        (
+            [[Made([line(at, SLOW_DOWN, path="/b/hot", connection=each)]) for each, at in enumerate((0.0, 0.0005, 1.0, 1.1))], [Made([line(9, FINE, path="/b/c", user_agent="cos/1", attempt_hint={"retry": True})])], successes(1)], {},
+            "3 calls were left out: 2 ran at the same time as another call for the same object, which mixes their attempts,"
+            " 1 began before the journal, and the others met no fault. Use a different key for each concurrent call. Start the journal before the client.",
+        ),
+        ([FEW], {"ignore": NAMES}, "every check is ignored. Ignore fewer."),
+    ],
+)  # fmt: skip
+def test_why_nothing_could_be_judged(groups, how, reason):
+    """The reason, and what to do about it; it is neither a success nor a failure."""
+    found = look(*groups, **how).conclusion
+    assert (found.result, found.exit_code) == ("undecided", 3)
+    assert found.sentence == f"Nothing could be judged: {reason}"
+
+
+ASKED = [calls(3, 3.01, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds"}]), calls(3, 0.3, at=9), calls(1, 0.5, last=FINE, every=[{"hint": 3.0, "hint_form": "date"}], at=20)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("require", "missing"),
+    [
+        ([], []),
+        (["gives up"], []),
+        (["retry-after: seconds"], []),
+        (["retry-after"], ["retry-after: date"]),
+        (["retry-after: date", "gives up"], ["retry-after: date"]),
+        (["retry-after: x-amz-retry-after"], ["retry-after: x-amz-retry-after"]),
+        (["retry quota"], ["retry quota"]),
+        (["retry budget"], ["retry budget"]),
+    ],
+)
+def test_what_is_required(require, missing):
+    """A check that is not decided, or says nothing of what is asked, is missing."""
+    found = look(*ASKED, require=require).conclusion
+    assert (found.exit_code, found.result) == ((3, "undecided") if missing else (0, "pass"))
+    if missing:
+        [name] = missing
+        assert found.sentence.startswith(f"Required but not decided: {name}: ")
+        assert found.sentence.endswith(".")
+
+
+def test_all_that_is_required():
+    """It spares what only a driver decides; a failure stands above what was not decided, and says that as well."""
+    found = look(*ASKED, require=["all"]).conclusion
+    assert re.search(r"^\w.*: .* \(\d+ more checks too\)$", found.reason)
+    spared = [each for each in CHECKS if each not in ("retry budget", "overlap", "retry quota")]
+    open_ = {
+        each.name for each in look(*ASKED).findings if each.verdict == INCONCLUSIVE and each.check in spared
+    }
+    assert found.reason.endswith(f" ({len(open_) - 1} more checks too)")
+    failed = look(*ALL_FAIL, require=["overlap"]).conclusion
+    assert (failed.exit_code, failed.sentence) == (
+        1,
+        "FAIL: permanent: 3 of 3 calls retried after 403 AccessDenied (and 1 more finding); required but not decided: overlap",
+    )
+
+
+def test_what_two_checks_say_is_told_once():
+    """Waits that repeat also come together: one of two failures."""
+    assert re.fullmatch("jitter: no jitter: [^:]*", look(calls(20, 1.0, 2.0)).conclusion.reason)
+    other = look(calls(20, 1.0, 2.0), calls(19, 0.5, user_agent="b/1", kind=RESET, at=200))
+    assert re.fullmatch(r"jitter of acme/1.0: no jitter: .* \(and 1 more finding\)", other.conclusion.reason)
+
+
+def test_a_lock_that_was_taken_and_reported_as_refused_is_no_pass():
+    """Five conditional writes that were carried out, whose answers were lost, and that were refused when they were repeated."""
+    found = look(calls(5, 0.1, kind=LOST, last=FINE | {"status": 412}, guarded=True))
+    assert found.conclusion.sentence.startswith("WARN: lost answer: 5 of 5 ")
+
+
+def test_a_torn_journal_is_read_at_its_last_request():
+    """Whatever is said: nobody knows what came then."""
+    made = attempts(calls(4))
+    assert judge(made, until=1_000.0, skipped={"torn": 1}).left_out == {"open": 4}

@@ -1,0 +1,133 @@
+"""What a busy machine may have done to waits, and a client's work for its other requests: one number of noise, measured or half a second."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from faultinject import Attempt
+from faultinject.audit import judge_run
+from faultinject.journal import CallWindow, DrivenRun
+from tests.journals import DELAYED, FINE, INTERNAL, call, calls, fault, finding
+
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
+
+HERE = Path(__file__).parent
+UNKNOWN = {"fast": None}
+QUICK = {"driven": True}
+
+BACKOFF = rows(
+    "backoff",
+    # Twice the turn-around's p95 is no wait for sure.
+    *(to(expected, calls(10, 0.001, gap, apart=1.0), fast=(0.002, 0.015)) for gap, expected in ((0.029, FAIL), (0.031, PASS))),
+    # Where nothing is known of the machine a short wait may be none, which half a second is not.
+    *(to(expected, calls(10, 0.001, gap, apart=1.0), **UNKNOWN) for gap, expected in ((0.019, FAIL), (0.021, INCONCLUSIVE), (0.49, INCONCLUSIVE), (0.51, PASS))),
+    *(to(expected, calls(5, gap, apart=1.0), **UNKNOWN) for gap, expected in ((0.019, WARN), (0.49, INCONCLUSIVE), (0.51, PASS))),
+    # A client takes 5 ms at most for each request that it makes meanwhile, or less where it is seen to be fast.
+    *(
+        to(expected, calls(number, 0.001, 0.3, apart=0.002), fast=fast)
+        for number, fast, expected in ((101, (0.002, 0.006), INCONCLUSIVE), (101, (0.0003, 0.001), PASS), (11, (0.002, 0.006), PASS))
+    ),
+    to(FAIL, calls(101, 0.001, 0.011, apart=0.002), fast=(0.002, 0.006)),
+)  # fmt: skip
+
+
+def crowd(gap, apart):
+    """Many calls whose waits grow, and vary."""
+    return [call(gap * each, 2 * gap * each, at=apart * i) for i, each in enumerate([1.0, 1.2, 1.4] * 34)]
+
+
+BUSY = {"fast": (0.002, 0.006)}
+WORK_FOR_OTHERS = [
+    *(
+        row
+        for check, gap in (("jitter", 0.4), ("thundering herd", 0.4), ("backoff grows", 0.1))
+        for row in rows(check, to(PASS, crowd(gap, 5.0), **BUSY), to(INCONCLUSIVE, crowd(gap, 0.002), **BUSY))
+    )
+]
+
+
+def flood(number, apart, after):
+    """Many reads at once, three times, each with a copy."""
+    return [
+        call(after - 0.5, kind=DELAYED, at=turn + place * apart, every=[{"took": 0.5}, FINE], method="GET")
+        for turn, place in product(range(3), range(number))
+    ]
+
+
+OVERLAP = rows(
+    "overlap",
+    # A copy is a hedge that comes later than the noise, and a second request at once that comes sooner than any.
+    *(
+        to(expected, flood(1, 0.01, after), driven=True, **fast)
+        for fast, after, expected in (({}, 0.019, FAIL), ({}, 0.021, PASS), (UNKNOWN, 0.019, FAIL), (UNKNOWN, 0.021, INCONCLUSIVE), (UNKNOWN, 0.49, INCONCLUSIVE))
+    ),
+)  # fmt: skip
+
+
+def hedging():
+    """A client that sends a copy of what has no answer."""
+    return calls(2, 0.15 - 0.5, kind=DELAYED, every=[{"took": 0.5}, FINE], apart=10.0, at=-100)
+
+
+DENIED = fault("cos:AccessDenied", 403)
+ASKED = {"hint": 2.0, "hint_form": "seconds"}
+HEDGES = [
+    # The copy may have left before the refusal, or the hint, was read.
+    *rows("permanent", *(to(expected, hedging(), calls(3, gap, kind=DENIED, apart=10.0), **QUICK) for gap, expected in ((0.019, INCONCLUSIVE), (0.2, FAIL)))),
+    *rows(
+        "retry-after",
+        *(
+            to(expected, hedging(), calls(2, gap, kind=INTERNAL, every=[ASKED], apart=10.0), calls(2, 2.2, kind=INTERNAL, last=FINE, every=[ASKED], at=50, apart=10.0), driven=True, n=n)
+            for gap, expected, n in ((0.019, INCONCLUSIVE, 2), (0.1, FAIL, 4))
+        ),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", [*BACKOFF, *WORK_FOR_OTHERS, *OVERLAP, *HEDGES])
+def test_verdict(row):
+    """Of a client that is described, on a machine that is."""
+    holds(row)
+
+
+def test_what_to_do_about_work_for_others_is_told():
+    """Run fewer at once; or measure how fast the client is."""
+    assert finding("backoff grows", crowd(0.1, 0.002), **BUSY).action == "Run fewer calls at once."
+    assert "20 successful requests" in finding("backoff", calls(10, 0.1, 0.1, apart=1.0), **UNKNOWN).action
+
+
+def recorded(name, profile=None):
+    """What is said of boto3's bounds, recorded on a machine whose processors had other work."""
+    said = json.loads(gzip.decompress((HERE / name).read_bytes()))
+    windows = [
+        CallWindow(name, began, ended, returned, error, key=key)
+        for name, began, ended, returned, error, key in said["windows"]
+    ]
+    run = DrivenRun(said["attempts"][0]["pid"], windows, said["until"])
+    attempts = [Attempt({**each, "pid": run.pid}) for each in said["attempts"]]
+    return {each.check: each.verdict for each in judge_run(attempts, run, profile=profile).findings}
+
+
+@pytest.mark.parametrize("name", ["uneven_machine.json.gz", "starved_client.json.gz"])
+def test_a_client_on_a_busy_machine(name):
+    """One that keeps its promise is not said to break it, though a fifth of its waits are seconds longer."""
+    found = recorded(name, "aws-2026")
+    assert FAIL not in found.values()
+    assert found["backoff bound"] == INCONCLUSIVE
+    assert (found["jitter"], found["full jitter"], found["thundering herd"]) == (PASS, PASS, PASS)
+
+
+def test_half_the_promise_is_seen_to_be_broken(tmp_path):
+    """On such a machine as well."""
+    path = tmp_path / "half.toml"
+    path.write_text(
+        'title = "half"\nreference = "nobody"\ndistribution = "uniform"\n'
+        'waits.throttle = {base = "500ms", cap = "10s"}\nwaits.any = {base = "25ms", cap = "10s"}\n'
+    )
+    found = recorded("uneven_machine.json.gz", str(path))
+    assert (found["backoff bound"], found["full jitter"]) == (FAIL, FAIL)

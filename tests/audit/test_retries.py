@@ -1,0 +1,505 @@
+"""Whether a client tries again, what it makes of hints, and what its retries do to the data: client by client, the truth beside it."""
+
+import pytest
+
+from tests.journals import (
+    DENIED,
+    FINE,
+    HIDDEN,
+    HUNG,
+    ID,
+    INTERNAL,
+    LOST,
+    MARK,
+    RESET,
+    SLOW_DOWN,
+    call,
+    calls,
+    fault,
+    successes,
+)  # fmt: skip
+
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
+
+PLAIN = fault("http:429", 429)
+RETRIED = fault("cos:ServiceUnavailable", 503)
+"""An answer that the client does try again after, where it gives up after another one."""
+OWN = fault("jss:InvalidCallback", 567)
+NO_VERSION = fault("http:505", 505)
+NOT_BUILT = fault("cos:NotImplemented", 501)
+LET_BE = fault("qiniu-mix:OperationAborted", 409)
+TOKEN = fault("b2:expired_auth_token", 401)
+REFRESH = fault("gcs:authError", 401)
+CONFLICT = fault("gcs:conflict", 409)
+REFETCH = fault("r2:PreconditionFailed", 412)
+LOOK = fault("azure-blob:OperationTimedOut", 500)
+FORM = {"user_agent": "QiniuPython/7.18.0", "method": "POST"}
+LOOKS = {"by": None}
+LEFT_UPLOAD = fault("cos:SlowDown", did="failed", left=True)
+NO_VERDICT = None
+"""The check has nothing that it could say anything of."""
+
+
+def refused(number, *gaps, **more):
+    return calls(number, *gaps, kind=DENIED, **more)
+
+
+def alone(number, *gaps, **more):
+    """One after the other, nothing else in between."""
+    return calls(number, *gaps, apart=100.0, by=None, **more)
+
+
+def spent(*more):
+    """A client that tries again twice, and then what it does."""
+    return [*calls(3, 0.5, 0.5, kind=INTERNAL, at=-40), *more]
+
+
+def met(*faults, last=FINE | {"status": 400}, number=3, **more):
+    """Calls that get these faults, one after the other, and then what the app says."""
+    return calls(number, *[0.2] * len(faults), last=last, every=faults, **{"by": None, "kind": FINE, **more})
+
+
+def storm(things, depth=3, apart=0.2, **more):
+    """Each failure starts two retries, `depth` times over."""
+    return [
+        call(at=20 * thing + apart * level + 0.0004 * each, path=f"/bucket/storm-{thing}", by=None, connection=1000 * thing + 100 * level + each, **more)
+        for thing in range(things)
+        for level in range(depth + 1)
+        for each in range(2**level)
+    ]  # fmt: skip
+
+
+def above(things, pause, **more):
+    """Two calls of an SDK for each thing, one `pause` seconds after the other."""
+    return [
+        call(kind=DENIED, at=20 * each + at, path=f"/bucket/thing-{each}", **more)
+        for each in range(things)
+        for at in (0, pause)
+    ]
+
+
+RETRIES = rows(
+    "retries",
+    # Nine of ten pass, none fails, and three decide.
+    to(INCONCLUSIVE, calls(2, 0.5)),
+    to(PASS, calls(3, 0.5), says="503 SlowDown: 3 of 3 calls retried"),
+    to(FAIL, calls(3), says="although the vendor documents it as retryable"),
+    to(INCONCLUSIVE, calls(2)),
+    to(PASS, calls(1), calls(9, 0.5, at=1)),
+    to(INCONCLUSIVE, calls(2), calls(8, 0.5, at=1)),
+    # The first ten calls tell; a budget that ran dry later is no reason.
+    to(PASS, calls(10, 0.5), calls(90, at=100, apart=1.0)),
+    to(INCONCLUSIVE, calls(9, 0.5), calls(90, at=100, apart=1.0)),
+    # A client that tries nothing again: one finding for all that it got.
+    to(FAIL, calls(2), calls(2, kind=INTERNAL), calls(2, kind=RESET), refused(5), n=4, subject=None, says="0 of 4 calls retried after"),
+    # Lost connections are no answers: it may be right not to send some of them twice.
+    to(WARN, calls(5, kind=RESET)),
+    # A call under way that was tried again shows that the client does so; so may what cannot be told apart.
+    to(INCONCLUSIVE, calls(5), unread=calls(1, 0.5)),
+    to(INCONCLUSIVE, calls(5), [call(kind=SLOW_DOWN, at=50 + each, path="/bucket/hot", by=None, connection=each, took=3.0) for each in (0, 1)]),
+    # Who is asked to wait longer than five seconds may give up.
+    to(FAIL, calls(5, hint=5.0, hint_form="seconds")),
+    to(INCONCLUSIVE, calls(5, hint=5.1, hint_form="seconds")),
+    # What nobody calls worth another try is no fault when it gets none.
+    *(to(INCONCLUSIVE, calls(5, kind=kind), n=0) for kind in (NOT_BUILT, OWN, NO_VERSION, DENIED, HIDDEN, HUNG, REFETCH)),
+    # What is tried again nevertheless is shown; a document may ask for it.
+    *(to(PASS, calls(3, 0.5, kind=kind)) for kind in (OWN, LET_BE, TOKEN, REFRESH, CONFLICT, LOOK)),
+    *(to(INCONCLUSIVE, calls(10, kind=kind), n=0) for kind in (TOKEN, REFRESH, CONFLICT, LOOK)),
+    to(FAIL, calls(3, kind=LET_BE)),
+    to(FAIL, calls(3, kind=fault("qingstor:upstream_failed", 503))),
+    to(FAIL, calls(3, kind=fault("http:599", 599))),
+    # No client has to repeat a POST; one that repeats others is asked about the rest, but for what may have taken effect.
+    to(INCONCLUSIVE, calls(5, method="POST")),
+    to(PASS, calls(5, method="POST"), calls(3, 0.5)),
+    to({"503 SlowDown": PASS, "429": WARN}, calls(3, 0.5, **FORM), calls(3, kind=PLAIN, **FORM)),
+    to({"503 SlowDown": PASS}, calls(3, 0.5, user_agent=FORM["user_agent"]), calls(3, kind=PLAIN, **FORM)),
+    to({"reset": PASS}, calls(3, 0.5, kind=HIDDEN, last=FINE, **FORM), calls(4, kind=LOST, **FORM), calls(3, 0.5, kind=RESET, user_agent=FORM["user_agent"])),
+    # Each answer has a finding of its own.
+    to({"503 SlowDown": PASS, "429": WARN, "reset": PASS}, calls(4, 0.5), calls(3, kind=PLAIN), calls(3, 0.1, kind=RESET, last=FINE)),
+    to({"503 SlowDown": WARN, "503 ServiceUnavailable": PASS}, calls(3), calls(3, 0.5, kind=RETRIED)),
+    # A 501 and a 505 stay the same: who asks again does what is of no use.
+    to({"501 NotImplemented": WARN, "503 SlowDown": PASS}, calls(3, 0.5, kind=NOT_BUILT), calls(3, 0.5, at=9)),
+    to({"505": WARN, "503 SlowDown": PASS}, calls(3, 0.5, kind=NO_VERSION), calls(4, kind=NO_VERSION), calls(3, 0.5, at=9), says="3 of 7 calls retried, although a retry cannot succeed"),
+    # Some methods are never retried: no PASS, whatever the share of the others.
+    to({"503 SlowDown": WARN}, calls(30, 0.1, method="GET"), calls(3, at=0.01), says="503 SlowDown: 30 of 30 GET, 0 of 3 PUT retried: PUT is never retried"),
+    to({"503 SlowDown": WARN}, calls(30, 0.1, method="GET"), calls(3, at=0.01), calls(3, at=0.01, method="DELETE"), says="PUT and DELETE are never retried"),
+    # Who retries only what has Retry-After is compared with its like: here no GET without one was retried either.
+    to(INCONCLUSIVE, calls(8, 3.2, method="GET", hint=3.0, hint_form="seconds"), calls(4, method="GET"), calls(3, at=0.01)),
+    to({"503 SlowDown": FAIL}, calls(30, 0.1, method="GET"), calls(3, at=0.01), driven=True),
+    to({"503 SlowDown": WARN}, calls(30, 0.1, method="GET"), calls(3, at=0.01, method="DELETE"), driven=True),
+    to({"503": WARN}, calls(30, 0.1, method="GET", kind=fault("http:503", 503)), calls(3, at=0.01, kind=fault("http:503", 503)), driven=True),
+    to({"503 SlowDown": PASS}, calls(30, 0.1, method="GET"), calls(2, at=0.01), says="30 of 30 GET, 0 of 2 PUT retried"),
+    # Those behind all retries may have found no budget.
+    to({"503 SlowDown": INCONCLUSIVE}, calls(30, 0.1, method="GET"), calls(3, at=9), says="503 SlowDown: 30 of the first 30 calls retried, 0 of the 3 after them"),
+    # What the retry gets: a refusal of the app itself, which it gives to nobody else, is the retry's own.
+    to({None: FAIL, "503 SlowDown": PASS}, met(SLOW_DOWN, name="put", returned=False), says="3 of 3 calls failed for good after one 503 SlowDown: the app refused the retry with 400"),
+    to({None: FAIL, "503 SlowDown": PASS}, met(SLOW_DOWN), calls(1, 0.2, last=FINE, at=9), driven=True),
+    to({"503 SlowDown": PASS}, met(SLOW_DOWN), driven=True),
+    to({None: WARN, "503 SlowDown": PASS}, met(SLOW_DOWN)),
+    to({"503 SlowDown": PASS}, met(SLOW_DOWN, number=2), calls(3, 0.2)),
+    to({"503 SlowDown": PASS}, met(SLOW_DOWN, last=FINE | {"status": 404}, name="get")),
+    to({"503 SlowDown": PASS}, met(SLOW_DOWN, name="put", returned=True)),
+    to({"503 SlowDown": PASS}, met(SLOW_DOWN, name="put"), calls(1, kind=FINE | {"status": 400}, at=9, by=None)),
+    # Who left a request that is still at work asks again, and is no second caller.
+    to({"client left": PASS}, calls(3, -1.5, kind=FINE | {"left": True}, last=FINE, every=[{"took": 2.0}], by=None)),
+    # An upload that was broken off is nobody's answer.
+    to(INCONCLUSIVE, calls(5, kind=LEFT_UPLOAD), n=0),
+    # An unreadable hint has a check of its own.
+    to(PASS, calls(10, 0.5, apart=0), calls(5, at=1, hint_form="unreadable")),
+    # A budget that others have used up shortly before may be why a code is not tried again.
+    to({"500 InternalError": PASS, "503 SlowDown": WARN}, calls(5, 0.5, 0.5, kind=INTERNAL), calls(3, at=10)),
+    to({"500 InternalError": INCONCLUSIVE, "503 SlowDown": INCONCLUSIVE}, spent(*calls(3, kind=INTERNAL, at=-39)), calls(3, at=-30)),
+    to({"500 InternalError": INCONCLUSIVE, "503 SlowDown": INCONCLUSIVE}, spent(*calls(3, kind=INTERNAL, at=-39)), calls(3, at=19)),
+    to({"500 InternalError": INCONCLUSIVE, "503 SlowDown": WARN}, spent(*calls(3, kind=INTERNAL, at=-39)), calls(3, at=23)),
+    to({"500 InternalError": PASS, "503 SlowDown": WARN}, spent(*calls(3, kind=INTERNAL, method="POST", at=-39)), calls(3, at=-30)),
+    to({"500 InternalError": PASS, "503 SlowDown": WARN}, spent(*calls(3, 0.5, kind=INTERNAL, last=DENIED, at=-39)), calls(3, at=-30)),
+    to({"500 InternalError": PASS, "503 SlowDown": WARN}, calls(8, 0.5, 0.5, kind=INTERNAL), calls(3, at=10), profile="aws-2026"),
+    to({"500 InternalError": PASS, "503 SlowDown": INCONCLUSIVE}, calls(9, 0.5, 0.5, kind=INTERNAL), calls(3, at=10), profile="aws-2026"),
+    # The phases of a driver have clients of their own.
+    to({"500 InternalError": INCONCLUSIVE, "503 SlowDown": WARN}, [*calls(3, 0.5, 0.5, kind=INTERNAL, name="out"), *calls(3, kind=INTERNAL, name="out", at=1)], calls(3, at=10, name="thr"), driven=True),
+)  # fmt: skip
+
+PERMANENT = rows(
+    "permanent",
+    # One call in three that repeats a 403 is one too many.
+    to(INCONCLUSIVE, refused(2)),
+    to(PASS, refused(3)),
+    to(FAIL, refused(1, 0.5), refused(2, at=5)),
+    to(FAIL, refused(3, 0.5)),
+    *(to(FAIL, calls(3, 0.5, kind=fault(f"http:{status}", status))) for status in (400, 401, 403, 404, 405, 409, 412)),
+    to(FAIL, calls(3, 0.5, kind=fault("b2:missing_auth_token", 401))),
+    to(FAIL, calls(3, 0.5, kind=REFETCH), driven=True),
+    # Neither a throttle with status 400, a conflict that passes, the app's own 404, one that is late, nor a teapot.
+    *(
+        to(INCONCLUSIVE, calls(3, 0.5, kind=kind), n=0)
+        for kind in (fault("jss:SlowDown", 400), LET_BE, FINE | {"status": 404}, fault("http:418", 418), fault("latency", 404, "delayed"))
+    ),
+    # What its document says to send again after a step of its own is no fault either way.
+    *(to(INCONCLUSIVE, calls(3, *gaps, kind=kind), n=0, driven=True) for kind in (TOKEN, REFRESH, CONFLICT) for gaps in ((), (0.5,))),
+    # Several callers may be refused the same: looks alone cannot tell, a driver can; three things, nothing else in between, show it.
+    to(INCONCLUSIVE, refused(2, 0.5, by=None), refused(1, by=None, at=5), says="or several callers sent the request"),
+    to(FAIL, refused(2, 0.5), refused(1, at=5), driven=True, says="2 of 3 calls retried after 403 AccessDenied"),
+    to(WARN, refused(3, 0.5, by=None), says="or several callers sent the request"),
+    to(FAIL, alone(3, 0.5, kind=DENIED), says="no other request came between those to 3 objects"),
+    # A test knows that there is one caller, however late it asks; else it may wait for a change, but not for another 403.
+    to(FAIL, refused(3, 1.0, 2.0, by=None, name="get"), says="3 of 3 calls retried after 403 AccessDenied"),
+    to(WARN, refused(3, 1.5, 2.5, by=None), says="after 403 AccessDenied the same request came again up to 2 times, a second or more later, for 3 of 3 objects"),
+    to(INCONCLUSIVE, refused(2, 1.5, by=None), refused(1, by=None, at=5), says="for 2 of 3 objects"),
+    to(INCONCLUSIVE, calls(3, 1.5, kind=fault("http:404", 404), by=None)),
+    # Who asks with something else asks for something else; a clock that goes on is not put right.
+    *(
+        to(PASS, refused(3, 0.5, every=[{}, changed]))
+        for changed in ({"credential": "b"}, {"precondition": "b"}, {"region": "b"}, {"clock_offset": 60})
+    ),
+    to(FAIL, refused(3, 0.5, 0.5, every=[{}, {"credential": "b"}, {"credential": "b"}])),
+    to(FAIL, refused(3, 2.0, every=[{"clock_offset": -3600}, {"clock_offset": -3602}])),
+    to(PASS, refused(3, 0.1, last=FINE, every=[{"clock_offset": -3600}, {"clock_offset": 0}])),
+    # It has happened, whether or not the call is over.
+    to(FAIL, unread=refused(3, 0.1)),
+    to(INCONCLUSIVE, unread=refused(3)),
+    # A layer above the SDK: a driver knows that there is one caller; a waiter asks every few seconds.
+    to(WARN, above(3, 0.5)),
+    to(INCONCLUSIVE, above(2, 0.5)),
+    to(INCONCLUSIVE, above(3, 1.1)),
+    to(INCONCLUSIVE, above(3, 9.9)),
+    to(PASS, above(3, 10.1)),
+    to(PASS, above(3, 0.0005)),
+    *(to(FAIL, above(things, pause), driven=True) for things, pause in ((3, 0.5), (2, 0.5), (3, 9.9))),
+)  # fmt: skip
+
+GIVES_UP = rows(
+    "gives up",
+    *(to(expected, calls(3, *[0.1] * (attempts - 1))) for attempts, expected in ((1, PASS), (3, PASS), (10, PASS), (11, WARN), (20, WARN), (21, FAIL))),
+    to(PASS, calls(3, 1, 1.9), says="each of 3 failed calls ended after at most 3 attempts, within 2.90 s"),
+    to(FAIL, calls(3, *[0.1] * 29), driven=True, says="up to 30 attempts per call"),
+    # Calls that succeed, that are refused, and that another answer ended rightly show no end.
+    to(INCONCLUSIVE, calls(2, 0.5), calls(5, 0.5, last=FINE), refused(5)),
+    to(PASS, calls(3, 0.5), calls(5, 0.5, last=FINE), refused(5), n=3),
+    to(INCONCLUSIVE, calls(5, 0.5, last=DENIED), n=0),
+    to(INCONCLUSIVE, calls(5, kind=LEFT_UPLOAD), n=0),
+    to(PASS, refused(5, 0.5), n=5),
+    to(PASS, calls(1, 1, kind=INTERNAL), calls(1, 1, kind=LOST), calls(1, 1), n=3),
+    # Who waits for a change of what is refused ends when it comes.
+    to(INCONCLUSIVE, refused(3, *[1.5] * 30, by=None), n=0),
+    # Where nobody can tell which requests are of one call, what is left shows nothing; where one request became many, it says so.
+    to(WARN, storm(8), says="8 objects were asked for up to 15 times within 10.0 s, several requests at a time"),
+    to(INCONCLUSIVE, storm(2), calls(3, 0.5, at=90)),
+    to(INCONCLUSIVE, storm(8, depth=2)),
+    to(INCONCLUSIVE, storm(8), [call(at=20 * thing, path=f"/bucket/storm-{thing}", by=None, connection=9999) for thing in range(8)]),
+    to(FAIL, storm(2), calls(3, *[0.1] * 20, at=90)),
+    # A call without end needs no end.
+    to(FAIL, unread=calls(3, *[0.1] * 20)),
+    to(INCONCLUSIVE, unread=calls(3, *[0.1] * 19)),
+    # What is promised, or what the client says of itself, sets the limit; the general one stays.
+    *(to(expected, calls(3, *[1] * (attempts - 1)), profile=profile) for profile, attempts, expected in (("sre", 3, PASS), ("sre", 4, FAIL), ("cos", 4, PASS), ("cos", 5, FAIL))),
+    to(PASS, calls(3, *[1] * 4, attempt_hint={"max": 5}), profile="aws-2026"),
+    to(FAIL, calls(3, *[1] * 5, attempt_hint={"max": 5}), profile="aws-2026"),
+    to(FAIL, calls(3, *[1] * 20, attempt_hint={"max": 50}), profile="aws-2026"),
+    to(FAIL, calls(3, *[1] * 4, attempt_hint={"max": 5}), profile="sre", says="; sre allows 3"),
+    to(PASS, calls(3, *[1] * 4, user_agent="cos-python-sdk-v5.1.9.44"), profile=None, says="each of 3 failed calls ended after at most 5 attempts"),  # its default is 4
+    # Looks alone prove what cannot be explained otherwise: what succeeds is not asked for again, or nothing else came between.
+    to(WARN, calls(3, *[0.1] * 25, by=None), says="a caller that repeats its call looks the same"),
+    *(
+        to(expected, calls(3, *[0.1] * 25, by=None), successes(number, again, method=method))
+        for number, again, method, expected in ((2, 0, "PUT", WARN), (3, 0, "PUT", FAIL), (40, 4, "PUT", FAIL), (40, 5, "PUT", WARN), (40, 0, "GET", WARN))
+    ),
+    to(WARN, calls(3, *[0.1] * 25, by=None), successes(40, user_agent="browser/1.0")),
+    to(FAIL, calls(3, *[0.1] * 25, by=None), successes(40, 4), says="of 40 successful requests the client repeated 4"),
+    to(FAIL, alone(3, *[0.1] * 25), says="no other request came between those to 3 objects"),
+    to(WARN, alone(2, *[0.1] * 25), calls(1, at=500)),
+)  # fmt: skip
+
+USUAL = calls(5, 0.3, at=300)
+"""How this client waits when nobody asks for it."""
+
+
+def asked(number, gap, hint=3.0, form="seconds", **more):
+    """Calls whose first answer asks for a wait, which is followed by a success after `gap`."""
+    return calls(number, gap, last=FINE, every=[{"hint": hint, "hint_form": form}], **more)
+
+
+FAR = {"client": "10.0.0.9"}
+RETRY_AFTER = rows(
+    "retry-after",
+    # Two early ones of three fail, one may be chance; three decide. Clocks and timers get 50 ms.
+    to(PASS, asked(3, 3.01), USUAL, says="seconds: 3 of 3 waited: 3.01 s where Retry-After asked for 3 s"),
+    to(INCONCLUSIVE, asked(1, 0.5), asked(2, 3.01), USUAL),
+    to(FAIL, asked(2, 0.5), asked(1, 3.01), USUAL),
+    to(FAIL, asked(3, 0.5), USUAL),
+    to(INCONCLUSIVE, asked(2, 3.01), USUAL),
+    to(INCONCLUSIVE, asked(2, 0.5), USUAL),
+    to(PASS, asked(3, 2.951), USUAL),
+    to(FAIL, asked(3, 2.949), USUAL),
+    # A client that waits as long anyhow shows nothing, nor one whose usual wait nobody has seen; early is early.
+    to(PASS, asked(3, 3.01), calls(5, 1.49, at=300)),
+    to(INCONCLUSIVE, asked(3, 3.01), calls(5, 1.51, at=300)),
+    to(INCONCLUSIVE, asked(3, 3.01), says="seconds: 0 of 3 retried too early, perhaps not because of Retry-After"),
+    to(INCONCLUSIVE, asked(3, 3.01), calls(5, 0.3, kind=INTERNAL)),
+    to(FAIL, asked(3, 2.0)),
+    to(INCONCLUSIVE, calls(5, hint=3.0, hint_form="seconds"), n=0),
+    # Each way of asking has a finding.
+    to({"date": FAIL, "seconds": PASS, "x-amz-retry-after": PASS}, asked(5, 3.01), asked(3, 0.5, form="date"), asked(5, 3.02, form="x-amz-retry-after"), USUAL, profile="aws-2026", says="date: 3 of 3 retried after 0.50 s instead of 3 s"),
+    # The clock of another host may be a second off for a date, and for nothing else.
+    to(FAIL, asked(3, 2.5, form="date"), USUAL),
+    to(FAIL, asked(3, 1.96, form="date", client="::1"), calls(5, 0.3, client="::1")),
+    to(FAIL, asked(3, 1.96, form="date", client=None), calls(5, 0.3, client=None)),
+    to(PASS, asked(3, 1.96, form="date", **FAR), calls(5, 0.3, **FAR)),
+    to(FAIL, asked(3, 1.94, form="date", **FAR), calls(5, 0.3, **FAR)),
+    to(FAIL, asked(3, 2.5, **FAR), calls(5, 0.3, **FAR)),
+    # A client that is faster with the header than without has read it wrong.
+    to(FAIL, asked(3, 0.003), calls(5, 1.0), says="the client may read it as milliseconds"),
+    to(FAIL, asked(3, 0.003), calls(5, 0.012), says_not="milliseconds"),
+    to(FAIL, asked(3, 0.5), calls(5, 5.0), says_not="milliseconds"),
+    # A client may promise to honour no more than some: AWS SDKs five seconds.
+    *(to(expected, asked(3, gap, hint=60.0, form=form), USUAL, profile="aws-2026") for form in ("x-amz-retry-after", "seconds", "date") for gap, expected in ((5.2, PASS), (3.9, FAIL))),
+    to(FAIL, asked(3, 5.2, hint=60.0), USUAL),
+    # A vendor's own header is for its own clients; others know nothing of it.
+    to(INCONCLUSIVE, asked(3, 0.5, form="x-amz-retry-after"), USUAL, profile=None, n=0),
+    to(FAIL, asked(3, 0.5, form="x-amz-retry-after", user_agent="aws-sdk-go-v2/0.1"), profile=None, subject="x-amz-retry-after"),
+    to(FAIL, asked(3, 0.5, form="retry-after-ms", user_agent="azsdk-go-azblob/v0.1"), profile=None, subject="retry-after-ms"),
+)  # fmt: skip
+
+
+def junk(number, *gaps, **more):
+    """Calls whose first answer asks for a wait in no known form."""
+    return calls(
+        number, *gaps, every=[{"hint_form": "unreadable"}], **({"last": FINE} if gaps else {}), **more
+    )
+
+
+MALFORMED = rows(
+    "malformed retry-after",
+    to(FAIL, junk(3), USUAL),
+    to(INCONCLUSIVE, junk(1, 0.3), junk(2), USUAL),
+    to(PASS, junk(3, 0.3), USUAL),
+    to(INCONCLUSIVE, junk(2), USUAL),
+    # What it does without Retry-After has to be known first.
+    to(INCONCLUSIVE, junk(3)),
+    to(INCONCLUSIVE, junk(3), calls(3), says="Let the same failure come without Retry-After too"),
+    to(INCONCLUSIVE, junk(3, kind=INTERNAL), USUAL),
+    to(INCONCLUSIVE, junk(3, method="POST"), USUAL, n=0),
+    # A hint in the middle of a call counts as well.
+    to(PASS, [call(0.3, 0.3, at=each, every=[{}, {"hint_form": "unreadable"}]) for each in range(3)]),
+    to(FAIL, [call(0.3, at=each, every=[{}, {"hint_form": "unreadable"}]) for each in range(3)]),
+)  # fmt: skip
+
+NOTHING = {"request_bytes": 0, "request_digest": None}
+LESS = {"request_bytes": 40, "request_digest": "e"}
+OTHER = {"request_digest": "e"}
+UNREAD = {"request_digest": None, "body_complete": None}
+TOLD = {"by": None, "name": "upload", "returned": True}
+
+
+def again(number, *bodies, **more):
+    """Calls whose second attempt has another body."""
+    return calls(number, 0.5, **{"by": None, "last": FINE, "every": [{}, *bodies], **more})
+
+
+def of_part(text, size, digest, **more):
+    """An attempt that says which part of a body it is of."""
+    return {"attempt_hint": {"part": text}, "request_bytes": size, "request_digest": digest, **more}
+
+
+WHOLE = of_part("bytes 0-899/900", 900, "all")
+BROKEN_OFF = of_part("bytes 0-899/900", 300, "cut", body_complete=False)
+ASKED = of_part("bytes */900", 0, "none")
+REST = of_part("bytes 300-899/900", 600, "rest")
+
+
+def resumed(*every, **more):
+    return calls(3, *[0.5] * (len(every) - 1), last=FINE, every=every, **more)
+
+
+SAME_BYTES = rows(
+    "same bytes",
+    to(INCONCLUSIVE, again(2)),
+    to(PASS, again(3)),
+    # Other bytes fail, unless looks alone joined the attempts: a shorter body may be another call, one of none may clear.
+    *(to(expected, again(2), again(1, body, by=by, at=5)) for body, by, expected in ((NOTHING, ID, FAIL), (LESS, None, WARN), (LESS, ID, FAIL), (LESS, MARK, FAIL), (OTHER, ID, FAIL))),
+    to(WARN, again(2), again(1, NOTHING, at=5), successes(3, 3)),
+    to(FAIL, again(3, NOTHING), successes(3)),
+    to(WARN, again(3, LESS), successes(3)),
+    to(FAIL, again(2), again(1, LESS, at=5), driven=True),
+    to(FAIL, unread=again(3, OTHER, by=ID)),
+    # What a test tells belongs together: one such call is proof enough.
+    to(FAIL, again(1, NOTHING, **TOLD)),
+    to(FAIL, again(1, LESS, **TOLD)),
+    to(FAIL, again(1, OTHER, **TOLD)),
+    to(INCONCLUSIVE, again(1, NOTHING)),
+    to(INCONCLUSIVE, again(1, NOTHING, **TOLD), driven=True),
+    # The same length proves nothing.
+    to(INCONCLUSIVE, again(3, UNREAD), says="of 3 others the journal has only the length"),
+    to(PASS, again(3, UNREAD), again(3, at=5)),
+    to(PASS, calls(3, 0.5, 0.5, last=FINE, every=[{}, {}, UNREAD])),
+    # The number of calls is told, and what they sent.
+    to(FAIL, again(52), again(4, NOTHING, by=ID, at=90), says="4 of 56 retried calls sent 0 bytes on retry"),
+    to(FAIL, again(52), again(4, OTHER, by=ID, at=90), says="4 of 56 retried calls sent different bytes on retry"),
+    # Bodies that were not read or are not there are not compared.
+    to(INCONCLUSIVE, again(3, {"body_complete": False, "request_bytes": 3, "request_digest": None}, by=ID), n=0),
+    to(INCONCLUSIVE, again(3, {"request_bytes": None, "request_digest": None}, by=ID), n=0),
+    to(INCONCLUSIVE, calls(3, 0.5, method="GET", **NOTHING), calls(3, at=9), n=0),
+    # A resumed upload is no upload of other bytes; the same part is held against the same part.
+    *(to(INCONCLUSIVE, resumed(BROKEN_OFF, ASKED, REST, by=by), resumed(WHOLE, ASKED, REST, by=by, at=5), n=0) for by in (None, ID)),
+    to(FAIL, resumed(WHOLE, REST, {**REST, "request_digest": "x"})),
+    to(PASS, resumed(WHOLE, WHOLE)),
+    to(FAIL, resumed(WHOLE, {**WHOLE, **NOTHING})),
+)  # fmt: skip
+
+
+def lost(number, *gaps, last=FINE, **more):
+    """POST requests whose answer is lost after the app has run."""
+    return calls(number, *gaps, kind=LOST, last=last if gaps else None, **{"method": "POST", **more})
+
+
+STORAGE = [
+    {"operation": "CreateMultipartUpload"}, {"operation": "CompleteMultipartUpload"},
+    {"path": "/upload/storage/v1/b/bucket/o", "operation": None, "apart": 100.0},
+    {"user_agent": "QiniuPython/7.18.0 (Linux; x86_64; ) Python/3.11.7"}, {"user_agent": "aliyun-sdk-python/2.19.1(Linux/6.1/x86_64;3.11.7)"},
+    {"user_agent": "obs-sdk-python/3.24.6"}, {"user_agent": "backblaze-b2/2.13.1 python/3.11.7"}, {"user_agent": "python-swiftclient-4.8.0"},
+    {"user_agent": "bce-sdk-python/0.9.79/3.11.7/linux"}, {"user_agent": "ve-tos-python-sdk/2.9.3(linux/x86_64;3.11.7)"},
+    {"user_agent": "Boto3/1.44.5 md/Botocore#1.44.5", "operation": "PostObject"},
+]  # fmt: skip
+"""Requests that storage SDKs repeat: the service allows it; what is left is an upload that nobody knows of."""
+KEYS = ("0123456789abcdef", "fedcba9876543210")
+
+
+def keyed(at):
+    """A POST that is sent again with another Idempotency-Key."""
+    return [
+        call(kind=LOST if n == 0 else FINE, at=at + 0.1 * n, by=None, path=f"/bucket/{at}", method="POST", guarded=True, attempt_hint={"invocation": key})
+        for n, key in enumerate(KEYS)
+    ]  # fmt: skip
+
+
+NOT_IDEMPOTENT = rows(
+    "non-idempotent retry",
+    to(PASS, lost(3), says="0 of 3 lost POSTs were retried"),
+    to(FAIL, lost(1, 0.5), lost(2, at=5)),
+    to(FAIL, lost(3, 0.5), says="3 of 3 lost POSTs were retried, 3 took effect twice"),
+    to(INCONCLUSIVE, lost(2, 0.5)),
+    to(INCONCLUSIVE, lost(2)),
+    to(FAIL, lost(3, 0.5, method="PATCH")),
+    to(INCONCLUSIVE, lost(3, 0.5, method="PUT")),
+    to(INCONCLUSIVE, lost(3, 0.5, method="DELETE")),
+    # A key or a precondition makes it safe; nothing has taken effect where the app did not run.
+    to(PASS, lost(3, 0.5, guarded=True), says="without an Idempotency-Key or a precondition"),
+    to(INCONCLUSIVE, calls(3, 0.5, kind=RESET, last=FINE, method="POST"), n=0),
+    # Effects are counted: the second time it may fail, or nobody knows.
+    to(FAIL, lost(3, 0.5), lost(1, 0.5, last=FINE | {"status": 409}, at=5), lost(1, 0.5, last=RESET, at=6), says="5 of 5 lost POSTs were retried, 3 took effect twice"),
+    to(FAIL, lost(3, 0.5, last=LOST), says="3 of 3 lost POSTs were retried, 3 took effect twice"),
+    to(FAIL, lost(3, 0.5, last=FINE | {"status": None}), says="3 took effect twice"),
+    *(to(WARN, lost(3, 0.5, **fields)) for fields in STORAGE),
+    # `POST /orders` reads as the upload of a form; only a storage SDK means that.
+    to(FAIL, lost(3, 0.5, operation="PostObject")),
+    to(FAIL, lost(3, 0.5, **STORAGE[0]), lost(1, 0.5, at=5)),
+    # One told POST that took effect twice is proof enough.
+    to(FAIL, lost(1, 0.5, name="order", returned=True)),
+    to(INCONCLUSIVE, lost(1, 0.5, name="order", returned=True, last=RESET)),
+    # Another key does not make it safe, and another body may be another call.
+    to(WARN, *map(keyed, (0, 20, 40)), says="3 of 3 lost POSTs were retried with another Idempotency-Key"),
+    to(INCONCLUSIVE, [call(kind=kind, at=each + at, by=None, path=f"/bucket/{each}", method="POST", request_digest=f"{at}", request_bytes=100 + round(10 * at)) for each in range(3) for at, kind in ((0, LOST), (0.1, FINE))]),
+)  # fmt: skip
+
+
+def hidden(number, *gaps, last=FINE, **more):
+    """Calls that get an error in a 200."""
+    return calls(number, *gaps, kind=HIDDEN, last=last if gaps else None, **more)
+
+
+ERROR_IN_200 = rows(
+    "error in 200",
+    to(PASS, hidden(3, 0.1)),
+    to(PASS, hidden(3, returned=False)),
+    to(WARN, hidden(1), hidden(2, 0.1, at=5)),
+    to(FAIL, hidden(1, returned=True), hidden(2, at=5)),
+    to(INCONCLUSIVE, hidden(2, 0.1)),
+    to(INCONCLUSIVE, hidden(2)),
+    to(FAIL, hidden(3, returned=True), says="3 of 3 errors in a 200 were reported to the caller as success"),
+    # Tried again, and then believed.
+    to(FAIL, hidden(3, 0.1, returned=True, last=HIDDEN)),
+    to(PASS, hidden(3, 0.1, returned=True)),
+    to(FAIL, hidden(1, returned=True)),
+    to(INCONCLUSIVE, hidden(1, returned=True), driven=True),
+    # What would show more is an error of the vendor seen that documents such errors; else one of S3.
+    to(INCONCLUSIVE, calls(1, kind=fault("oss:InternalError", 503)), says="Send more, for example oss:InternalError,status=200"),
+    to(INCONCLUSIVE, calls(1, kind=fault("jss:InternalError", 503)), says="for example s3:InternalError,status=200"),
+    to(INCONCLUSIVE, says="for example s3:InternalError,status=200,times=1,per=call"),
+)  # fmt: skip
+
+HELD = FINE | {"status": 412}
+
+
+def carried_out(number, last=HELD, **more):
+    """Writes that were carried out, whose answer was lost, and what the same request got when it was sent again."""
+    return calls(number, 0.1, **{"kind": LOST | {"app_status": 200}, "last": last, "guarded": True, **more})
+
+
+LOST_ANSWER = rows(
+    "lost answer",
+    to(FAIL, carried_out(5, returned=False), n=5, says="5 of 5 writes were carried out and then reported to the caller as refused: the answer was lost, and its retry got 412 Read the object"),
+    to(WARN, carried_out(5), n=5),
+    to(PASS, carried_out(5, returned=True), n=5, says="0 of 5 lost writes were reported to the caller as refused"),
+    # A bucket that is there already, an object that is gone, an upload that is complete, an app whose answer is not known.
+    to(WARN, carried_out(1, HELD | {"status": 409}, guarded=False, method="POST")),
+    to(WARN, carried_out(1, HELD | {"status": 404}, guarded=False, method="DELETE")),
+    to(WARN, carried_out(1, HELD | {"status": 404}, guarded=False, method="POST")),
+    to(WARN, carried_out(1, app_status=None)),
+    # Refused twice, for another reason, by a fault, before the app ran; and a read.
+    to(NO_VERDICT, carried_out(3, every=[{"app_status": 412}]), carried_out(3, HELD | {"status": 403}, guarded=False, at=5), carried_out(3, fault("http:412", 412), guarded=False, at=10), carried_out(3, kind=RESET, at=15), carried_out(3, HELD | {"status": 404}, method="GET", at=20)),
+    to(INCONCLUSIVE, carried_out(2, FINE)),
+    to(PASS, carried_out(3, FINE)),
+    to(WARN, carried_out(3, FINE), carried_out(1, at=5), says="1 of 4 writes were"),
+    # Looks alone may be another caller that wants the same lock; for three things it is no chance.
+    to(INCONCLUSIVE, carried_out(2, by=None)),
+    to(WARN, carried_out(3, by=None)),
+    to(WARN, carried_out(2, by=None), driven=True),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "row",
+    [*RETRIES, *PERMANENT, *GIVES_UP, *RETRY_AFTER, *MALFORMED, *SAME_BYTES, *NOT_IDEMPOTENT, *ERROR_IN_200, *LOST_ANSWER],
+)  # fmt: skip
+def test_verdict(row):
+    """Of a client that is described."""
+    holds(row)

@@ -1,0 +1,594 @@
+"""How a client waits, how much it adds to the load, and what a profile promises of both: client by client, the truth beside it."""
+
+import random
+from math import exp
+
+import pytest
+
+from faultinject.journal import CallWindow
+from tests.journals import (
+    DELAYED,
+    DENIED,
+    FINE,
+    HUNG,
+    INTERNAL,
+    MARK,
+    RESET,
+    SLOW_DOWN,
+    TOOK,
+    call,
+    calls,
+    fault,
+    finding,
+    findings,
+    successes,
+    verdict,
+)  # fmt: skip
+
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
+
+NOISY = {"fast": (0.002, 0.015)}
+"""A client on a busy machine: 30 ms are no wait, and waits may differ by as much."""
+UNKNOWN = {"fast": None}
+
+
+def drawn(number, *bounds, low=0.0, seed=1, **more):
+    """Calls whose waits are drawn evenly between a share of their bounds and the bounds."""
+    draw = random.Random(seed)
+    return [
+        call(*(draw.uniform(low * each, each) for each in bounds), at=0.04 * i, **more) for i in range(number)
+    ]
+
+
+def spaced(number, *middles, spread, **more):
+    """Calls whose waits differ by exactly `spread`, evenly; the longest of each but one is far off."""
+    steps = [spread * each / (number - 2) for each in range(number - 1)] + [10 * spread]
+    return [call(*(middle + step for middle in middles), at=0.04 * i, **more) for i, step in enumerate(steps)]
+
+
+def apart(number, *gaps, **more):
+    """Calls, one after the other."""
+    return calls(number, *gaps, **{"apart": 20.0, **more})
+
+
+def outage(*attempts, kind=INTERNAL, name="out", at=0.0, **more):
+    """Calls that all fail, with these numbers of attempts."""
+    return [
+        call(*[0.1] * (each - 1), kind=kind, at=at + i * 0.02, name=name, **more)
+        for i, each in enumerate(attempts)
+    ]
+
+
+BACKOFF = rows(
+    "backoff",
+    # Second and later retries wait: less than 20 ms is no wait, ten waits tell, the first retry may come at once.
+    to(FAIL, apart(10, 0.0003, 0.0199)),
+    to(PASS, apart(10, 0.0003, 0.021)),
+    to(INCONCLUSIVE, apart(9, 0.0003, 0.0003)),
+    to(INCONCLUSIVE, apart(9, 0.0003, 1.0)),
+    # An only retry at once is a warning, where five calls have no other and fail.
+    to(WARN, apart(5, 0.001)),
+    to(INCONCLUSIVE, apart(4, 0.001)),
+    to(PASS, apart(5, 0.5)),
+    to(INCONCLUSIVE, apart(5, 0.001, last=FINE)),
+    to(INCONCLUSIVE, apart(5, 0.001), calls(1, 0.001, 0.5, at=200)),
+    # Waits that an answer asked for, those between two kinds of failure, and what began before the answer are not its own.
+    to(
+        INCONCLUSIVE, apart(10, 0.001, 0.001, hint=0.0, hint_form="seconds"), [call(0.001, 0.001, at=20 * each, every=({}, RESET)) for each in range(10)],
+        apart(10, -0.0005, -0.0005), apart(3, 1, 1), n=3,
+    ),
+    # Nor those after an endless wait, a refusal, or a broken connection without an answer's time.
+    to(INCONCLUSIVE, apart(9, 1, 1, kind=HUNG), apart(9, 1, 1, kind=fault("http:403", 403)), apart(10, 0.001, 0.001, kind=RESET, every=[{}, {"answered": None}]), n=0),
+    to(FAIL, unread=calls(10, 0.001, 0.0003)),
+    # The calls of an outage are too busy for measuring.
+    to(PASS, outage(*[3] * 120), calls(10, 1.0, 1.0, name="thr", at=50)),
+    to(FAIL, calls(120, 0.001, 0.001, last=FINE, name="out")),
+)  # fmt: skip
+
+STUMBLES = {1: 1.1, 5: 1.2, 9: 1.06, 13: 1.4, 17: 1.3}
+"""By the number of the call, the waits of twenty that a machine made longer."""
+STUMBLED = [0.401, 0.401, 0.401, 0.401, 0.404, 0.404, 0.407, 0.42, 0.428, 0.485, 0.515, 0.53]
+
+
+def stumbling(fixed=0.0, number=20):
+    """A fixed wait on a machine that stumbles often."""
+    return [call(STUMBLES.get(each, 1.0 + fixed * each / 1000), at=each) for each in range(number)]
+
+
+RIGID = spaced(8, 1.0, 2.0, spread=0.0)
+LOOSE = drawn(8, 1.0, 2.0, 4.0, kind=INTERNAL)
+LIFTED = spaced(8, 0.21, spread=0.12, kind=RESET)
+QUITE_NOISY = {"fast": (0.002, 0.01)}
+JITTER = rows(
+    "jitter",
+    *(
+        to(expected, spaced(number, middle, spread=spread))
+        for number, middle, spread, expected in (
+            (8, 1.0, 0.049, FAIL), (8, 1.0, 0.06, INCONCLUSIVE), (8, 1.0, 0.11, INCONCLUSIVE), (8, 1.0, 0.14, PASS),  # 5 % and 12 % of the median
+            (7, 1.0, 0.0, INCONCLUSIVE), (8, 0.09, 0.0, INCONCLUSIVE), (8, 0.11, 0.0, FAIL),
+        )
+    ),
+    to(FAIL, unread=calls(8, 1.0)),
+    # Rigid below 5 %, or half the noise; random where the shortest is below the median by more than all of it. A wait has to be five times the noise.
+    *(to(expected, spaced(8, 0.2, spread=spread), **NOISY) for spread, expected in ((0.014, FAIL), (0.016, INCONCLUSIVE), (0.05, INCONCLUSIVE), (0.06, PASS))),
+    to(INCONCLUSIVE, spaced(8, 0.14, spread=0), **NOISY),
+    to(FAIL, spaced(8, 0.16, spread=0), **NOISY),
+    # Where nothing is known of the machine it makes no wait rigid, but delays the median by half a second perhaps.
+    *(to(expected, spaced(8, 1.0, spread=spread), **UNKNOWN) for spread, expected in ((0.01, FAIL), (0.1, INCONCLUSIVE), (0.8, INCONCLUSIVE), (0.9, PASS))),
+    # Of many waits the shortest three in four are compared.
+    to(FAIL, [call(1.0 + (0.5 if each % 20 == 0 else 0.001), at=each) for each in range(100)]),
+    # Most of the retries decide; kinds are not mixed.
+    to(FAIL, RIGID, says="no jitter: 8 waits before the first retry were 1.00 s ± 0.1 %"),
+    to(PASS, LOOSE),
+    to(INCONCLUSIVE, RIGID, LOOSE),
+    to(INCONCLUSIVE, spaced(8, 1.0, spread=0.0), LOOSE),
+    to(INCONCLUSIVE, [call(1.0, 2.0 + each, at=each) for each in range(8)]),
+    # A machine only adds to a wait: a fixed one has a long upper half and no lower one; jitter has both.
+    to(INCONCLUSIVE, [call(each) for each in STUMBLED]),
+    to(PASS, [call(0.9 - each) for each in STUMBLED]),
+    # One that stumbles often hides no fixed wait, where three in four of all retries are alike before each of them.
+    to(FAIL, stumbling(1.0), says="no jitter: 20 waits before the first retry were 1.01 s ± 1.3 %"),
+    to(INCONCLUSIVE, stumbling(1.0, 19)),
+    to(INCONCLUSIVE, stumbling(1.0), [call(1.5, at=20.0)]),
+    to(FAIL, stumbling()),
+    to(INCONCLUSIVE, stumbling(), drawn(8, 1.0, low=0.5, kind=INTERNAL)),
+    to(INCONCLUSIVE, stumbling(), drawn(8, 1.0, low=0.9, kind=INTERNAL)),
+    # Short waits count as well.
+    to(PASS, LIFTED, **QUITE_NOISY),
+    to(FAIL, LIFTED, spaced(8, 0.15, 0.16, spread=0.0), **QUITE_NOISY),
+    to(PASS, LIFTED, spaced(8, 0.15, 0.16, spread=0.9), **QUITE_NOISY),
+)  # fmt: skip
+
+
+def together(same, others, wait=1.0):
+    """Calls that come back together, and some that do not."""
+    return [*calls(same, wait), *(call(2 * wait + each, at=each) for each in range(others))]
+
+
+def at_a_beat(number, period, *, late=0.0, phase=0.2, strays=0):
+    """Calls that fail whenever, and come back at the next full beat; `strays` wait as long as they like."""
+    draw = random.Random(1)
+    found = []
+    for each in range(number):
+        at = draw.uniform(0, 20 * period)
+        wait = period - (at + TOOK - phase) % period + draw.uniform(0, late)
+        found.append(call(draw.uniform(0, period) if each < strays else wait, at=at))
+    return found
+
+
+HERD = rows(
+    "thundering herd",
+    # The share of the first retries in one tenth of their wait: 90 % fail, more than half warn; 20 decide.
+    *(to(expected, together(same, others)) for same, others, expected in ((18, 2, FAIL), (17, 3, WARN), (11, 9, WARN), (10, 10, PASS), (19, 0, INCONCLUSIVE))),
+    to(FAIL, calls(20, 1.0, 2.0), says="100 % of them retry within the same 0.10 s"),
+    # A machine spreads what comes together, and never brings it together.
+    *(to(expected, together(same, others, 0.5), fast=(0.002, noise / 2)) for same, others, noise, expected in ((18, 2, 0.03, FAIL), (17, 3, 0.026, WARN), (5, 15, 0.026, PASS))),
+    to(INCONCLUSIVE, calls(20, 0.09), says="the first waits are too short"),
+    to(FAIL, calls(20, 0.11)),
+    # Kinds of failure are not mixed.
+    to(INCONCLUSIVE, calls(15, 1.0), calls(15, 1.0, kind=INTERNAL)),
+    to(FAIL, calls(20, 1.0), drawn(20, 4.0, kind=INTERNAL)),
+    # Those that come back at the same beat: their waits differ, and they come at once.
+    *(to(FAIL, at_a_beat(40, period), says="first retries came at the same moment of every") for period in (0.5, 1.0, 5.0)),
+    to(FAIL, at_a_beat(40, 1.0, late=0.05)),
+    to(WARN, at_a_beat(40, 1.0, strays=10)),
+    to(INCONCLUSIVE, at_a_beat(19, 1.0)),
+    # What fails at a beat comes back at one.
+    to(PASS, [call(random.Random(each).randrange(1, 5), at=float(each)) for each in range(40)], says_not="moment of every"),
+)  # fmt: skip
+
+LAYERED = (1.0, 2.0, 0.01, 1.0, 2.0, 0.01, 1.0, 2.0)
+GROWS = rows(
+    "backoff grows",
+    *(to(expected, calls(3, 1.0, factor)) for factor, expected in ((1.0, WARN), (1.2, WARN), (1.3, PASS), (2.0, PASS))),
+    # It takes six waits before two retries, of 50 ms or more.
+    to(INCONCLUSIVE, apart(2, 1.0, 2.0)),
+    to(INCONCLUSIVE, apart(6, 1.0)),
+    to(INCONCLUSIVE, apart(3, 0.049, 2.0)),
+    to(PASS, apart(3, 0.051, 2.0)),
+    # By hand: ten waits before each of two retries, half of them exp(scatter) longer and half shorter, growing by 1.5; the standard
+    # error is scatter * sqrt(20 / 18 / 5), and 1.15 is reached at 0.2168.
+    *(to(expected, [call(exp(sign * scatter), 1.5 * exp(sign * scatter), at=at) for at, sign in enumerate([1, -1] * 5)]) for scatter, expected in ((0.21, PASS), (0.225, INCONCLUSIVE))),
+    # Only the first four are looked at: later ones have reached the longest wait.
+    to(PASS, calls(3, 0.5, 1, 2, 4, 4, 4, 4, 4, 4, 4)),
+    to(WARN, calls(3, 0.5, 0.5, 0.5, 0.5, 60.0)),
+    # Wide jitter and few calls do not tell.
+    to(INCONCLUSIVE, drawn(6, 1.0, 2.0)),
+    to(PASS, drawn(100, 1.0, 2.0, 4.0)),
+    to(WARN, drawn(300, 1.0, 1.0, 1.0)),
+    # Kinds are judged one by one, and the worst is told.
+    to(WARN, calls(3, 1.0, 2.0), calls(3, 1.0, 1.0, kind=INTERNAL)),
+    to(PASS, calls(3, 1.0, 2.0), drawn(6, 1.0, 2.0, kind=INTERNAL)),
+    # The saw-tooth of two layers is none that does not grow.
+    to(INCONCLUSIVE, calls(6, *LAYERED, by=MARK), says="nested retries mix the w"),
+    to(WARN, calls(8, 1.2, 0.4, 0.3, by=MARK)),
+    # No machine hides that waits grow, whether it was measured or not.
+    *(to(WARN, calls(3, 0.2, 0.2), fast=fast) for fast in ((0.0003, 0.001), None)),
+    to(WARN, drawn(36, 0.2, 0.2, low=0.5), **UNKNOWN, says="the waits do not grow: by a factor of 0.98 per retry [0.86, 1.10]"),
+)  # fmt: skip
+
+
+def one_fault(retried, not_retried, *, last=FINE, kind=INTERNAL, **more):
+    """Calls with one fault, the first of which are retried."""
+    first = calls(retried, 0.2, kind=kind, last=last, **more)
+    return [*first, *calls(not_retried, kind=kind, **{"at": 100.0, **more})]
+
+
+def unheard(number, *, every=1.0, returned=False, at=200.0, **more):
+    """Named calls that make no request."""
+    return [
+        CallWindow("put", at + every * each, at + every * each + 0.1, returned, **more)
+        for each in range(number)
+    ]
+
+
+BUDGET = rows(
+    "retry budget",
+    # The last third of an outage makes 1.1 attempts per call at most; above 70 % of the first third is no budget.
+    *(
+        to(expected, outage(*[early] * 40, *[2] * 40, *[late] * 40), profile=profile)
+        for early, late, profile, expected in ((3, 1, "rfc", PASS), (3, 3, "rfc", WARN), (3, 3, "sre", FAIL), (3, 2, "rfc", INCONCLUSIVE), (4, 3, "rfc", WARN), (1, 1, "sre", PASS))
+    ),
+    *(to(expected, outage(*[3] * 80, *[2] * more, *[1] * (40 - more))) for more, expected in ((4, PASS), (5, INCONCLUSIVE))),
+    to(PASS, outage(*[3] * 17, 2, *[1] * 102), says="attempts per call 1.9 → 1.0, 35 retries in 120 calls"),
+    # It has a hundred calls of one name that all fail.
+    to(INCONCLUSIVE, outage(*[3] * 99), n=0),
+    to(WARN, outage(*[3] * 100), n=100),
+    to(INCONCLUSIVE, outage(*[3] * 99), calls(1, 0.1, last=FINE, name="out", at=5), n=0),
+    to(INCONCLUSIVE, outage(*[3] * 60, name="a"), outage(*[3] * 60, name="b"), n=0),
+    to(INCONCLUSIVE, calls(200, 0.1), n=0),
+    # What is still waiting may try again; who is asked to wait does not save.
+    to(INCONCLUSIVE, outage(*[3] * 100), unread=outage(1, ended=False)),
+    to(INCONCLUSIVE, outage(*[1] * 120, hint=30.0, hint_form="seconds")),
+    # A budget that is used up by retries which succeed, and is not refilled: ten calls without one show it.
+    to([WARN, INCONCLUSIVE], one_fault(12, 30), says="12 of the first 12 calls were retried, none of the 30 behind them: a budget is used up and not refilled"),
+    to([WARN, INCONCLUSIVE], one_fault(3, 10), n=[13, 0]),
+    *(
+        to(INCONCLUSIVE, made, n=0)
+        for made in (
+            one_fault(2, 10), one_fault(3, 9), one_fault(12, 0), one_fault(12, 30, last=INTERNAL), [*one_fault(12, 30), *calls(1, 0.2, kind=INTERNAL, at=200)],
+            one_fault(12, 30, method="POST"), one_fault(12, 30, kind=DENIED), one_fault(12, 30, hint=9.0, hint_form="seconds"), [*calls(12, 0.2, last=FINE), *calls(30, kind=INTERNAL, at=50)],
+        )
+    ),
+    to(PASS, outage(*[3] * 17, 2, *[1] * 102), says_not="not refilled"),
+    # A circuit breaker that does not close: named calls that fail without a request, to the end, and for 5 s.
+    to([WARN, INCONCLUSIVE], calls(91, kind=FINE, name="put", returned=True), told=unheard(146), says="146 of 237 calls failed without a request, and all of the last 146, for 145 s: a circuit breaker opened and did not close"),
+    to([WARN, INCONCLUSIVE], calls(3, kind=FINE, name="put"), told=unheard(11, every=0.5)),
+    *(
+        to(INCONCLUSIVE, calls(3, kind=FINE, name="put"), calls(1, kind=FINE, name="put", at=at), told=unheard(number, every=every, returned=returned))
+        for number, every, returned, at in ((9, 1.0, False, 9.0), (11, 0.4, False, 9.0), (30, 1.0, True, 9.0), (30, 1.0, None, 9.0), (30, 1.0, False, 225.0))
+    ),
+)  # fmt: skip
+
+
+def in_a_row(things, length, pause=1.0, *, last=None, at=0.0, **more):
+    """SDK calls of three attempts, `length` of them in a row for each thing."""
+    return [
+        call(0.1, 0.2, kind=INTERNAL, at=at + thing * 0.04 + each * (0.303 + pause), path=f"/b/{at + thing}", last=last if each == length - 1 else None, **more)
+        for thing in range(things)
+        for each in range(length)
+    ]  # fmt: skip
+
+
+def failed_and_asked_again(after, number=6):
+    """Calls of an SDK that failed to the end, after which the same was asked for again with success."""
+    first = [call(0.1, kind=INTERNAL, at=30 * each, path=f"/b/x{each}") for each in range(number)]
+    second = [
+        call(kind=FINE, at=one.lines[-1]["answered"] + after, path=one.lines[0]["path"]) for one in first
+    ]
+    return [*first, *second]
+
+
+DENIED_THEN = [call(0.1, last=FINE, at=1.0, path="/b/0.0"), call(kind=DENIED, at=1.0, path="/b/1.0")]
+LATE_ONES = [call(0.1, kind=INTERNAL, at=2.0, path=f"/b/{each}") for each in (0.0, 1.0)]
+FALLS = (1, 0.1, 1)
+NESTED = rows(
+    "nested retries",
+    # By the ids of an SDK: failed calls in a row, each within 10 s of the one before, for two things or more.
+    *(
+        to(expected, in_a_row(things, length, pause), driven=True)
+        for things, length, pause, expected in ((5, 1, 1.0, PASS), (4, 1, 1.0, INCONCLUSIVE), (1, 5, 1.0, INCONCLUSIVE), (3, 3, 1.0, FAIL), (3, 3, 9.9, FAIL), (3, 3, 10.1, PASS))
+    ),
+    # Where nobody drives it may be the caller, unless what succeeds is not asked for again.
+    to(WARN, in_a_row(3, 3), says="3 objects were requested by up to 3 SDK calls in a row: a layer above the SDK retries, or the caller repeats its call"),
+    to(WARN, in_a_row(3, 3), successes(3, 1)),
+    to(FAIL, in_a_row(3, 3), successes(41), says="as of 41 successful requests the client repeated none"),
+    # A HEAD is what different calls begin with: one behind the other, they are no repeat.
+    to(INCONCLUSIVE, in_a_row(3, 3, method="HEAD"), driven=True, n=0),
+    to(PASS, in_a_row(3, 3, method="HEAD"), in_a_row(5, 1, at=90), driven=True, n=5),
+    to(INCONCLUSIVE, calls(8, *FALLS, by=MARK, method="HEAD"), n=0),
+    # A row ends with a success or a refusal; calls at once are none.
+    to(INCONCLUSIVE, in_a_row(5, 1), DENIED_THEN, LATE_ONES),
+    to(WARN, in_a_row(5, 1), LATE_ONES),
+    to(PASS, in_a_row(5, 1), in_a_row(5, 1)),
+    # A layer above shows also where its last call succeeds.
+    to(FAIL, failed_and_asked_again(0.5), successes(41)),
+    to(INCONCLUSIVE, failed_and_asked_again(5.0), successes(41)),
+    to(FAIL, failed_and_asked_again(5.0), driven=True),
+    to(INCONCLUSIVE, failed_and_asked_again(0.5), successes(41, 41)),
+    to(PASS, failed_and_asked_again(12.0), successes(41)),
+    to(PASS, failed_and_asked_again(12.0), failed_and_asked_again(0.5, 1), successes(41)),
+    # By the saw-tooth of the waits: p x q attempts, and the wait falls after every p-th, or behind the one that follows it.
+    *(
+        to(expected, calls(number, *gaps, by=MARK))
+        for number, gaps, expected in (
+            (5, (1, 2, 0.1, 1, 2, 0.1, 1, 2), WARN), (4, (1, 2, 0.1, 1, 2, 0.1, 1, 2), INCONCLUSIVE),
+            (5, (0.0, 0.4, 0.8, 1, 0.0, 0.4, 0.8, 1, 0.0, 0.4, 0.8), WARN),  # the outer layer waits as well
+            (7, FALLS, PASS), (8, FALLS, WARN), (8, (1, 0.49, 1), WARN), (8, (1, 0.51, 1), PASS), (8, (1, 0.6, 1), PASS),
+            (8, (1, 0.1, 1, 1, 0.1, 1, 1, 0.1, 1), PASS),  # 10 attempts are no row of threes
+            (6, (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8), PASS), (6, (0.0009, 0.0001, 0.0009), PASS),
+            (6, (1, 0.1, 1, 0.1, 1, 0.1), PASS),  # 7 is no product
+            (8, (1.2, 0.4, 0.3), PASS), (8, (1.2, 0.4, 0.61), WARN),  # what falls and does not rise again waits the wrong way round
+            (12, (0.012, 0.025, 0.005, 0.012, 0.025), PASS), (12, (0.12, 0.25, 0.05, 0.12, 0.25), WARN),  # a tight loop has no layers
+        )
+    ),
+    to(WARN, calls(5, 1, 1.2, 0.1, 1, 1.2, 0.1, 1, 1.2, by=MARK), says="9 attempts = 3 × 3: the wait falls by a factor of 12"),
+    to(WARN, calls(6, 1, 0.1, 1, 0.1, 1, by=MARK), says="6 attempts = 3 × 2"),
+    # Five that failed to the end decide; a conflict after a throttle is no such end.
+    to(INCONCLUSIVE, calls(4, 0.1), calls(3, 0.1, last=DENIED)),
+    to(PASS, calls(5, 0.1)),
+    # One call in ten whose wait rises does not hide the layer; two do.
+    to(WARN, [call(*FALLS, at=each, by=MARK) for each in range(9)], [call(0.1, 1, 1, at=20, by=MARK)]),
+    to(PASS, [call(*FALLS, at=each, by=MARK) for each in range(9)], [call(0.1, 1, 1, at=20 + each, by=MARK) for each in range(2)]),
+    # Waits that an answer asked for, or that are not known, are no saw-tooth.
+    to(PASS, calls(8, 3, 0.1, 3, 0.1, 3, hint=3.0, hint_form="seconds", by=MARK)),
+    to(PASS, calls(8, *FALLS, every=[{}, HUNG | {"answered": None}], by=MARK)),
+)  # fmt: skip
+
+
+def slow(number, *copies, delay=0.4, method="PUT", **more):
+    """Requests that are answered after `delay`, and copies of them so many seconds after they came."""
+    gaps, answered = [], delay
+    for each in copies:
+        gaps.append(each - answered)
+        answered = each + TOOK
+    every = [{"took": delay}, *[FINE] * len(copies)]
+    return calls(number, *gaps, kind=DELAYED, every=every, method=method, apart=1.0, **more)
+
+
+def given_up(number, gap=0.1, *, after=0.2, **more):
+    """Requests that their client has left after so long, and sent again."""
+    left = DELAYED | {"left": True}
+    return calls(number, gap, kind=left, last=FINE, every=[{"took": after}], apart=1.0, by=None, **more)
+
+
+DRIVEN = {"driven": True}
+OVERLAP = rows(
+    "overlap",
+    # One copy is one too many; three slow requests decide. Slow is what takes three tenths of a second.
+    to(PASS, slow(3), **DRIVEN),
+    to(FAIL, slow(2), slow(1, 0.1, at=9), **DRIVEN),
+    to(FAIL, slow(3, 0.1), slow(3, at=9), **DRIVEN, says="a second copy of 3 of 6 slow requests came 0.10 s (median) after the first, before the answer"),
+    to(INCONCLUSIVE, slow(2), **DRIVEN),
+    to(INCONCLUSIVE, slow(2, 0.1), **DRIVEN),
+    to(FAIL, slow(3, 0.399), **DRIVEN),
+    to(PASS, slow(3, 0.401), **DRIVEN),
+    to(PASS, slow(3, delay=0.31), **DRIVEN),
+    to(INCONCLUSIVE, slow(3, delay=0.29), **DRIVEN),
+    # A hedge is a single copy of a request that changes nothing, after a wait; it is judged by the middle of its waits.
+    to(PASS, slow(3, 0.1, method="GET"), **DRIVEN, says="0.10 s (median) after the first, before the answer: these reads are hedged"),
+    to(PASS, slow(3, 0.1, method="HEAD"), **DRIVEN),
+    to(FAIL, slow(3, 0.01, method="GET"), **DRIVEN),
+    to(FAIL, slow(3, 0.1, 0.2, method="GET"), **DRIVEN),
+    to(PASS, slow(1, 0.001, method="GET"), slow(2, 0.15, method="GET", at=9), **DRIVEN),
+    to(FAIL, slow(2, 0.001, method="GET"), slow(1, 0.15, method="GET", at=9), **DRIVEN),
+    # One of a write is too many, whenever it comes, and beside hedged reads.
+    to(FAIL, slow(6, 0.1, method="GET"), slow(6, 0.1, at=9), **DRIVEN, says="12 of 12 slow requests came 0.10 s (median) after the first, before the answer; 6 writes among them"),
+    # Copies with ids of their own are found by what they ask for: the driver knows that it asked once.
+    to(FAIL, [one for each in range(3) for one in (call(kind=DELAYED, at=each, path=f"/b/s{each}", every=[{"took": 0.4}]), call(kind=FINE, at=each + 0.1, path=f"/b/s{each}"))], **DRIVEN),
+    # Nobody can tell in traffic that nobody drives, unless a test says which requests belong together.
+    to(INCONCLUSIVE, slow(3, 0.1, by=None)),
+    to(FAIL, slow(3, 0.1, by=None, name="get")),
+    to(PASS, slow(3, by=None, name="get"), slow(3, 0.1, at=9)),
+    # A client that leaves what is under way and asks again has too short a time-out; one that has its answer from a copy has not.
+    to(WARN, given_up(3), slow(1), says="gave up after 0.20 s (median) while the server was still at work, and sent the request again: 3 of 4 requests"),
+    to(WARN, given_up(3, name="get")),
+    to(INCONCLUSIVE, given_up(2)),
+    to(INCONCLUSIVE, given_up(3, -0.02, method="GET", name="get")),
+)  # fmt: skip
+
+NEW, OLD = {"profile": "aws-2026"}, {"profile": "aws-legacy"}
+AGENT = {"user_agent": "cos-python-sdk-v5.1.9.44"}
+COS = {"profile": "cos"}
+BOTO3 = "Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 os/linux lang/python#3.11.7 m/E,b cfg/retry-mode#standard Botocore/1.44.5"
+ATTEMPTS = rows(
+    "attempts",
+    to(None, calls(30, 1.0)),
+    # Exactly four for COS: not one more, not one less.
+    to(PASS, calls(3, 1, 2, 3), **COS),
+    to(INCONCLUSIVE, calls(2, 1, 2, 3), **COS),
+    to(FAIL, calls(9, 1, 2, 3), calls(1, 1, 1, 1, 1, at=5), **COS),
+    to(FAIL, calls(9, 1, 2, 3), calls(1, 1, 1, at=5), **COS),
+    to(FAIL, calls(3, 1, 2, 3, 4), **COS, says="5 attempts in 3 of 3 calls; cos promises 4"),
+    # The default of a client that may be configured is no promise; what it says itself is one, on whatever attempt.
+    to(INCONCLUSIVE, calls(3, 1, 2, 3, 4, **AGENT), profile=None, says="5 attempts in 3 of 3 calls. The default of Tencent Cloud COS SDK for Python is 4 attempts"),
+    to(PASS, calls(3, 1, 2, 3, **AGENT), profile=None),
+    to(FAIL, calls(3, 1, 1, 1, 1, every=[{}, {"attempt_hint": {"max": 3}}], **AGENT), profile=None, says="5 attempts in 3 of 3 calls; the client itself says 3"),
+    to(PASS, calls(3, 1, 1, every=[{}, {"attempt_hint": {"max": 3}}], **AGENT), profile=None),
+    # Fewer may be a quota that ran dry, but not in the first ten calls; more are always too many.
+    to(INCONCLUSIVE, calls(5, 1, 1), calls(5, 1, at=100), **NEW),
+    to(FAIL, calls(12, 1), **NEW),
+    to(FAIL, calls(5, 1, 1), calls(1, 1, 1, 1, 1, at=9), **NEW),
+    # A client says itself how often it tries.
+    to(PASS, calls(3, 1, 1, 1, 1, attempt_hint={"max": 5}), **NEW, says="5 attempts in 3 of 3 calls"),
+    to(FAIL, calls(3, 1, 1, 1, 1), **NEW, says="aws-2026 promises 3"),
+    # Calls that succeeded, were not tried again, were refused or a POST, and those of an outage do not count.
+    to(PASS, calls(3, 1, last=FINE), calls(3), calls(3, 1, kind=DENIED), calls(3, 1, method="POST"), outage(*[2] * 100, at=50), calls(3, 1, 1), **NEW, n=3),
+    to(PASS, calls(5, 1, last=DENIED), calls(3, 1, 2, 3), **COS),
+)  # fmt: skip
+
+
+def longer(number, by, **more):
+    """Calls with a first wait that much longer than AWS promises after a throttle, one after the other."""
+    return calls(number, 1.0 + by, **{"apart": 5.0, **more})
+
+
+KEPT = [*calls(10, 1.0, 2.0), *calls(10, 0.05, 0.1, kind=INTERNAL), *calls(10, 0.05, 0.1, kind=RESET)]
+BOUND = rows(
+    "backoff bound",
+    to(None, calls(30, 1.0)),
+    # Two in a hundred may be late; a third of all, or of those before one retry, are the client's own.
+    *(
+        to(expected, calls(within, 1.0, apart=5.0), longer(beyond, by, at=900), **NEW)
+        for within, beyond, by, expected in (
+            (20, 0, 0.0, PASS), (19, 0, 0.0, INCONCLUSIVE), (98, 2, 0.6, PASS), (97, 3, 0.6, INCONCLUSIVE), (97, 3, 0.019, PASS), (67, 33, 0.6, INCONCLUSIVE), (66, 34, 0.6, FAIL), (66, 34, 0.021, FAIL),
+        )
+    ),
+    # A wait without jitter is always at its bound: it may be a quarter late, half is too much.
+    to(PASS, calls(20, 1.25, 2.5, 3.75), **COS),
+    to(FAIL, calls(20, 1.4, 2.0, 3.0), **COS),
+    # Each kind of failure and each retry has its bound.
+    to(PASS, KEPT, **NEW),
+    to(INCONCLUSIVE, KEPT, calls(9, 0.7, kind=INTERNAL, at=9), **NEW, says="9 of 69 waits are longer than their bound, by up to 0.65 s: 0.70 s before the retry after a server failure, where aws-2026 has at most 50 ms"),
+    to(FAIL, KEPT, calls(10, 0.7, kind=INTERNAL, at=9), **NEW, says="; aws-2026 promises at most 50 ms there"),
+    # The default of a client that may be configured is measured.
+    to(INCONCLUSIVE, calls(20, 9.0, 9.0, **AGENT), profile=None, says="The default of Tencent Cloud COS SDK for Python is at most "),
+    # A HEAD has no body, so that its client cannot see the code that the bound depends on.
+    to(INCONCLUSIVE, calls(30, 1.9, method="HEAD"), **NEW, n=0),
+    # A slow client has more time; where nothing is known of it, it may be slow.
+    *(to(expected, longer(20, by), **NEW, fast=(0.01, 0.049)) for by, expected in ((0.097, PASS), (0.099, FAIL))),
+    *(to(expected, longer(20, by), **NEW, **UNKNOWN) for by, expected in ((0.49, PASS), (0.51, FAIL))),
+    # A promise not to wait is not judged: QingStor's first retry comes at once.
+    to(INCONCLUSIVE, calls(20, 0.3), profile="qingstor", n=0),
+    to(FAIL, calls(20, 0.3, 4.0), profile="qingstor", n=20),
+)  # fmt: skip
+
+
+def first_waits(number, low, high, seed=4, plus=0.0003):
+    """Throttled calls with a first wait between two bounds."""
+    draw = random.Random(seed)
+    return [call(plus + draw.uniform(low, high), at=25 * each) for each in range(number)]
+
+
+FULL_JITTER = rows(
+    "full jitter",
+    to(None, calls(30, 1.0)),
+    # Half of the range is not the range; 30 waits decide.
+    *(
+        to(expected, first_waits(number, low, high), **NEW)
+        for number, low, high, expected in ((30, 0.0, 1.0, PASS), (29, 0.0, 1.0, INCONCLUSIVE), (30, 0.0, 0.5, FAIL), (30, 0.5, 1.0, FAIL), (30, 0.0, 0.72, INCONCLUSIVE), (30, 1.0, 1.0, FAIL))
+    ),
+    to(PASS, [call(0.0003 + (each + 0.5) / 30, at=25 * each) for each in range(30)], **NEW),
+    # A thousand show any small shift: it has to be a large one.
+    to(INCONCLUSIVE, first_waits(1000, 0, 1, 5, 0.1), **NEW),
+    to(FAIL, first_waits(1000, 0, 1, 5, 0.3), **NEW),
+    # Where nobody measured it, the machine may have made them longer by half a second, and none of them shorter.
+    *(to(expected, first_waits(60, low, high), **NEW, **UNKNOWN) for low, high, expected in ((0.0, 0.5, FAIL), (0.5, 1.0, INCONCLUSIVE))),
+    to(INCONCLUSIVE, calls(40, 0.9, method="HEAD"), **NEW, n=0),
+    to(INCONCLUSIVE, calls(40, 0.9, user_agent=BOTO3), profile=None, says="The default of AWS SDKs, retry mode standard, since November 2026 is full jitter"),
+    # Below half a second the client's own time would be part of it.
+    to(INCONCLUSIVE, calls(40, 0.03, kind=INTERNAL), **NEW, n=0),
+    to(FAIL, calls(40, 0.03, kind=INTERNAL), **OLD, n=40),
+    # A range that does not begin at nothing: Azure waits 15 to 21 s before the first retry.
+    to(PASS, first_waits(30, 15.0, 21.0, 2), profile="azure"),
+    to(FAIL, first_waits(30, 0.0, 21.0, 2), profile="azure"),
+)  # fmt: skip
+
+
+def costs(retries, number=120, kind=INTERNAL, **more):
+    """An outage with so many retries in all, two a call as long as there are any."""
+    return outage(*(1 + min(2, max(0, retries - 2 * each)) for each in range(number)), kind=kind, **more)
+
+
+QUOTA = rows(
+    "retry quota",
+    to(None, calls(30, 1.0)),
+    # 35 after server errors, 100 after throttles; before November 2026 100 for all, and 50 after time-outs. Where the user agent
+    # leaves two SDKs possible, the number of either is right.
+    *(
+        to(expected, costs(retries, kind=kind), profile=profile)
+        for retries, kind, profile, expected in (
+            (35, INTERNAL, "aws-2026", PASS), (34, INTERNAL, "aws-2026", FAIL), (36, INTERNAL, "aws-2026", FAIL), (100, INTERNAL, "aws-legacy", PASS), (35, INTERNAL, "aws-legacy", FAIL),
+            (35, INTERNAL, "aws-sdk-js", PASS), (50, INTERNAL, "aws-sdk-js", PASS), (42, INTERNAL, "aws-sdk-js", FAIL), (51, INTERNAL, "aws-sdk-js", FAIL), (50, HUNG, "aws-legacy", PASS),
+            (100, SLOW_DOWN, "aws-2026", PASS), (35, DENIED, "aws-2026", PASS),
+        )
+    ),
+    # What has not ended may yet come to it, but not from above; two kinds have no promise.
+    to(INCONCLUSIVE, costs(34), unread=costs(0, 1, ended=False), **NEW),
+    to(FAIL, costs(36), unread=costs(0, 1, ended=False), **NEW),
+    to(INCONCLUSIVE, costs(34, 100), costs(1, 20, SLOW_DOWN, at=9), **NEW),
+    to(INCONCLUSIVE, costs(35, 99), **NEW),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "row",
+    [*BACKOFF, *JITTER, *HERD, *GROWS, *BUDGET, *NESTED, *OVERLAP, *ATTEMPTS, *BOUND, *FULL_JITTER, *QUOTA],
+)
+def test_verdict(row):
+    """Of a client that is described."""
+    holds(row)
+
+
+def test_the_herd_is_the_second_sentence_of_waits_that_repeat():
+    """Both say the same: people are told once, machines find both. A crowd that is random for all that stands alone."""
+    assert finding("thundering herd", calls(20, 1.0, 2.0)).said_by == "jitter"
+    assert finding("thundering herd", stumbling(1.0)).said_by == "jitter"
+    assert finding("thundering herd", spaced(20, 1.0, spread=0.13)).said_by is None
+
+
+def test_a_finding_on_a_promise_names_who_promises():
+    """The profile's own reference."""
+    assert finding("attempts", calls(3, 1, 1, 1), **COS).reference.startswith("cos-python-sdk-v5")
+
+
+def decorrelated(seed):
+    """AWS's decorrelated jitter has most of its later waits cut off at the longest one: the others are shorter."""
+    draw = random.Random(seed)
+    found = []
+    for each in range(30):
+        waits = [0.5]
+        for _ in range(5):
+            waits.append(min(1.5, draw.uniform(0.5, 3 * waits[-1])))
+        found.append(call(*waits[1:], at=each))
+    return found
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        *(lambda seed, low=low: drawn(8, 0.5, 1.0, 2.0, low=low, seed=seed) for low in (0.0, 0.5, 0.6)),
+        lambda seed: drawn(20, 1.0, low=0.88, seed=seed),
+        lambda seed: drawn(8, 0.5, 1.0, 2.0, low=0.88, seed=seed),
+        decorrelated,
+    ],
+    ids=["full", "equal", "25 % to both sides", "12 %, one retry", "12 %, three retries", "decorrelated"],
+)
+def test_jitter_is_never_called_rigid(made):
+    """Twenty seeds each."""
+    assert FAIL not in [verdict("jitter", made(seed), fast=(0.0003, 0.001)) for seed in range(20)]
+
+
+def test_an_even_draw_is_never_said_to_be_another_nor_to_have_a_beat():
+    """Twenty seeds of full jitter; and waits drawn from one range are no saw-tooth but for one set in a hundred."""
+    even = [verdict("full jitter", first_waits(60, 0.0, 1.0, seed), **NEW) for seed in range(20)]
+    assert FAIL not in even
+    draw = random.Random(3)
+    beats = [[call(draw.uniform(0, 2), at=draw.uniform(0, 60)) for _ in range(20)] for _ in range(20)]
+    assert {verdict("thundering herd", each) for each in beats} <= {PASS, INCONCLUSIVE}
+    teeth = 0
+    for attempts in (4, 6, 8, 9, 12):
+        for number in (5, 8, 12):
+            for _ in range(15):
+                waits = [
+                    call(*(draw.uniform(0, 1) for _ in range(attempts - 1)), at=i, by=MARK)
+                    for i in range(number)
+                ]
+                teeth += verdict("nested retries", waits, fast=None) != PASS
+    assert teeth <= 5
+
+
+def test_half_a_second_is_the_shortest_bound_that_tells_of_the_draw(tmp_path):
+    """It is not too short itself."""
+    path = tmp_path / "own.toml"
+    for base, n in ((500, 40), (490, 0)):
+        path.write_text(
+            f'title = "own"\nreference = "own"\ndistribution = "uniform"\nwaits.any.base = "{base}ms"\n'
+        )
+        assert finding("full jitter", calls(40, 0.3), profile=str(path)).n == n
+
+
+def test_what_is_not_promised_is_not_judged():
+    """The RFCs promise none of it: no line at all."""
+    for name in ("attempts", "backoff bound", "full jitter", "retry quota"):
+        assert findings(name, calls(30, 1.0), **NEW) != []

@@ -1,0 +1,122 @@
+"""Every command where nothing is installed but what faultinject itself needs: it works, or says what installs the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.journals import line
+from tests.console import command, installs
+
+pytestmark = pytest.mark.live
+
+BARE = """
+import json, os, sys
+from importlib.machinery import PathFinder
+
+OURS = {"faultinject", "anyio", "click", "msgspec", "werkzeug", "wrapt", "idna", "typing_extensions", "markupsafe", "pip", "coverage"}
+
+class Bare(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if path is None and name not in OURS | sys.stdlib_module_names | {"served"}:
+            return None
+        return super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Bare
+from click.testing import CliRunner
+from faultinject.cli import group as program
+
+for environ, words in json.load(sys.stdin):
+    done = CliRunner().invoke(program, words, env=environ, prog_name="faultinject")
+    error = "" if isinstance(done.exception, SystemExit | None) else repr(done.exception)
+    print(json.dumps([done.exit_code, error, done.stderr]))
+"""
+ASGI = "async def app(scope, receive, send): ...\n"
+LACKING = [
+    ("demo", "demo"),
+    ("proxy --to http://h --port 0", "proxy"),
+    ("explore --to http://h -r reset -- true", "proxy"),
+    ("explore --to http://h --crash -- true", "proxy"),
+    ("conformance --client true --tls", "tls"),
+    ("conformance --client true -o report.html", "report"),
+    ("report journal.jsonl --finished -o report.html", "report"),
+    ("serve served:app --port 0", "serve"),
+    ("serve --port 0", "serve"),
+    ("explore -r http:503 -- true", "serve"),
+    ("conformance --client true", "serve"),
+    ("serve --port 0 --tls", "tls"),
+    ("serve --port 0 --control /_faultinject", "control"),
+    ("FAULTINJECT_CONTROL=/_faultinject run -- true", "control"),
+    ("FAULTINJECT_STORE=redis://h serve -r reset --port 0", "redis"),
+]
+"""What needs an extra, and which."""
+WORKING = [
+    ("control status", 2),
+    ("report journal.jsonl --finished", 3),
+    ("conformance --list", 0),
+    ("learn journal.jsonl", 2),
+    ("convert --to envoy -r http:503", 0),
+    ("vendors", 0),
+    ("vendors cos:SlowDown", 0),
+    ("preview cos:SlowDown", 0),
+    ("check http:503", 0),
+    ("schema", 0),
+]
+"""What needs none, and its exit code."""
+
+
+@pytest.fixture
+def on_a_bare_install(tmp_path):
+    """Run command lines, one after another: of each its exit code, an exception that nobody caught, and standard error."""
+    (tmp_path / "served.py").write_text(ASGI)
+    (tmp_path / "journal.jsonl").write_text(json.dumps(line(1, 0.0)) + "\n")
+
+    def call(lines):
+        asked = []
+        for each in lines:
+            words = each.split() if isinstance(each, str) else each
+            environ = dict(each.split("=", 1) for each in words if each.startswith("FAULTINJECT_"))
+            asked.append([environ, [word for word in words if not word.startswith("FAULTINJECT_")]])
+        done = subprocess.run(
+            [sys.executable, "-c", BARE],
+            input=json.dumps(asked),
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return [json.loads(each) for each in done.stdout.splitlines()]
+
+    return call
+
+
+def test_what_is_missing_is_one_sentence(on_a_bare_install):
+    """With the command that installs it, and exit code 2."""
+    found = on_a_bare_install([asked for asked, _ in LACKING])
+    for (asked, extra), (code, error, told) in zip(LACKING, found, strict=True):
+        assert (asked, code, error) == (asked, 2, "")
+        assert installs(told, extra), (asked, told)
+        assert told.count("\n") == 1, (asked, told)
+
+
+def test_what_needs_nothing_more_works(on_a_bare_install):
+    """Whatever becomes of it, there is no traceback."""
+    found = on_a_bare_install([asked for asked, _ in WORKING])
+    for (asked, code), (came, error, told) in zip(WORKING, found, strict=True):
+        assert (asked, came, error) == (asked, code, ""), told
+
+
+def test_no_command_is_left_out():
+    """A new one is added to a table."""
+    tried = {next(word for word in asked.split() if "=" not in word) for asked, _ in LACKING + WORKING}
+    listed = command("-h").stdout.partition("Commands:\n")[2].splitlines()
+    assert {each.split()[0] for each in listed if re.match(r"  [a-z]", each)} <= tried

@@ -1,0 +1,134 @@
+"""Both doors of httpx: the same faults, the same answers and the same records, for the whole vocabulary."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import anyio
+import httpx
+import pytest
+
+from faultinject import Injector
+from faultinject.clients.httpx import AsyncFaultTransport, FaultTransport
+from faultinject.engine import plan
+from tests.adapters.test_parity import RULES, UNLIKE
+from tests.pairs import pairs
+
+TRANSPORT = [
+    *("reset", "close", "hang,duration=1h", "reset,when=after", "close,when=after", "hang,duration=1h,when=after"),
+    *("truncate", "truncate,keep_bytes=0", "truncate,of=cos:SlowDown", "corrupt", "corrupt,flips=9"),
+    *("drip,rate=1000000", "drip,rate=1000000,of=cos:SlowDown", "stall,duration=1ms", "stall,duration=1ms,when=after"),
+    *(
+        f"{fault},after_bytes={number},when={when}"
+        for fault in ("reset", "close", "hang,duration=1h", "stall,duration=1ms")
+        for number in (2, 7, 1000)
+        for when in ("before", "after")
+    ),
+    *("cos:SlowDown,after_bytes=2", "http:503,after_bytes=2", "http:503,after_bytes=1000"),
+    *("cos:InternalError,status=200,when=after", "s3:SlowDown,status=200,operation=DeleteObjects,share=0.5"),
+    *("cos:SlowDown,exact=yes", "latency,delay=1ms,sample=key:0.5"),
+]  # fmt: skip
+PIECES = [b"on", b"", b"e t", b"wo"]
+REQUESTS = [
+    ("GET", "/photos/a.jpg", {}),
+    ("HEAD", "/photos/a.jpg", {}),
+    ("PUT", "/photos/b%20c%2Fd.jpg?partNumber=1&uploadId=x&x=%2F", {"content": b"data", "headers": {"X-Test": "abc"}}),
+    ("PUT", "/photos/%C3%BC.jpg", {"content": PIECES, "headers": {"Origin": "https://web.example"}}),
+    ("PUT", "/photos/empty", {"content": []}),
+    ("PUT", "/photos/large", {"content": [b"x" * 70_000, b"y" * 70_000]}),
+    ("POST", "/photos?delete", {"content": b"<Delete><Object><Key>a</Key></Object><Object><Key>b</Key></Object></Delete>"}),
+    ("OPTIONS", "/photos/a.jpg", {"headers": {"Access-Control-Request-Method": "PUT", "Origin": "x"}}),
+    ("PUT", "/photos/none", {}),
+    ("GET", "/%FF%00<a>'\"", {"headers": {"User-Agent": "tü".encode()}}),
+]  # fmt: skip
+
+
+class Behind:
+    """What the requests that pass come to: it answers with what it was sent."""
+
+    def __init__(self):
+        self.asked = []
+
+    def answer(self, request):
+        self.asked.append((request.method, str(request.url), request.content))
+        content = b"app: " + request.content[:9]
+        headers = {"X-App": "yes", "Content-Length": str(len(content))}
+        return httpx.Response(200, headers=headers, content=b"" if request.method == "HEAD" else content)
+
+
+def seen(what):
+    """What a client learns."""
+    if isinstance(what, Exception):
+        return [each.__name__ for each in type(what).__mro__], str(what)
+    headers = [(name.lower(), value) for name, value in what.headers.raw]
+    return what.status_code, headers, what.content
+
+
+def blocking(injector, behind):
+    found = []
+    transport = FaultTransport(httpx.MockTransport(behind.answer), injector=injector)
+    with httpx.Client(transport=transport, base_url="http://photos.example") as client:
+        for method, target, more in REQUESTS:
+            content = iter(more["content"]) if isinstance(more.get("content"), list) else more.get("content")
+            try:
+                found.append(seen(client.request(method, target, **{**more, "content": content})))
+            except httpx.HTTPError as error:
+                found.append(seen(error))
+    return found
+
+
+async def awaiting(injector, behind):
+    found = []
+
+    async def pieces(content):
+        for each in content:
+            yield each
+
+    transport = AsyncFaultTransport(httpx.MockTransport(behind.answer), injector=injector)
+    async with httpx.AsyncClient(transport=transport, base_url="http://photos.example") as client:
+        for method, target, more in REQUESTS:
+            content = more.get("content")
+            content = pieces(content) if isinstance(content, list) else content
+            try:
+                found.append(seen(await client.request(method, target, **{**more, "content": content})))
+            except httpx.HTTPError as error:
+                found.append(seen(error))
+    return found
+
+
+@pytest.fixture
+def tried(monkeypatch):
+    """`tried(run, rule, record_all)`: what clients saw, what came to the server, what is on record."""
+
+    def tried(run, rule, record_all):
+        monkeypatch.setattr(plan, "_seq", count())  # ids are made of it
+        behind = Behind()
+        injector = Injector([rule], seed=1, environ={}, record_all=record_all, clock=lambda: 1_763_625_600.25)
+        found = anyio.run(run, injector, behind) if run is awaiting else run(injector, behind)
+        outcomes = [each.to_dict() for each in injector.journal.outcomes]
+        for each in outcomes:
+            for name in UNLIKE:
+                del each[name]
+        assert injector.errors == []
+        return found, behind.asked, outcomes, injector.counts()
+
+    return tried
+
+
+@pytest.mark.parametrize(
+    ("rule", "record_all"),
+    [
+        *((rule, True) for rule in RULES),
+        *pairs(rule=TRANSPORT, record_all=[False, True], alike={"rule": lambda rule: rule.partition(",")[0]}),
+    ],
+    ids=str,
+)
+def test_both_doors(tried, rule, record_all):
+    """Streamed bodies among them."""
+    one, other = tried(blocking, rule, record_all), tried(awaiting, rule, record_all)
+    for number, request in enumerate(REQUESTS):
+        assert (request[1], one[0][number]) == (request[1], other[0][number])
+    assert one[1] == other[1]
+    for mine, others in zip(one[2], other[2], strict=True):
+        assert {**mine, **others} == {**others, **mine}
+    assert one[3] == other[3]

@@ -1,0 +1,106 @@
+"""A client that does not do what it was asked for fails by name: it must not hide a failure behind what was not decided."""
+
+from __future__ import annotations
+
+import pytest
+
+from faultinject.conformance import ETAG, run
+
+from .conftest import Direct, short
+
+
+class Noticing(Direct):
+    """Ends an upload that nobody has begun; sees the error in a 200, and tries again."""
+
+    def complete(self, key):
+        document = f"<CompleteMultipartUpload>{ETAG}</CompleteMultipartUpload>"
+        while b"<Error>" in self.ask("POST", f"{key}?uploadId=own", document):
+            pass
+
+
+class Elsewhere(Direct):
+    """Ends the upload of an object of another name."""
+
+    def complete(self, key):
+        super().complete(f"own-{key}")
+
+
+class Unknowing(Direct):
+    """Says that it can end uploads, and does not know how."""
+
+    def complete(self, key):
+        raise NotImplementedError("unknown call: complete")
+
+
+class Silent(Direct):
+    """Takes for done what it has not begun."""
+
+    def put(self, key):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("client", "says"),
+    [
+        (
+            Noticing,
+            "the call complete okerr-001 asked for an upload that is not there (POST /conformance-1250000000/okerr-001?uploadId=own:"
+            " 404): the id of the upload is okerr-001, and so is the key of its object",
+        ),
+        (
+            Elsewhere,
+            "it sent no request for its complete calls, such as the call complete okerr-001, although it says that it can do"
+            " complete; it answered 'ValueError: 404 for own-okerr-001?uploadId=own-okerr-001'",
+        ),
+        (
+            Unknowing,
+            "it sent no request for its complete calls, such as the call complete okerr-001, although it says that it can do"
+            " complete; it answered 'NotImplementedError: unknown call: complete'",
+        ),
+        (
+            Silent,
+            "it answered that the call put lost-001 had succeeded, and sent no request whose path has the segment lost-001",
+        ),
+    ],
+)  # fmt: skip
+def test_a_client_that_does_something_else(client, says):
+    """The finding is the first one, and the result is FAIL."""
+    done = run(client, name="strange", phases=short("cal", "lost", "okerr"))
+    assert done.failure == says
+    finding = done.judgement.findings[0]
+    assert (finding.name, finding.verdict, finding.message) == ("answers", "FAIL", says)
+    assert done.judgement.conclusion.result == "fail"
+
+
+def test_a_client_that_does_what_it_is_asked_for():
+    """An upload that a second attempt finds ended, and calls whose faults were never passed on, are no breach."""
+    assert run(Direct, name="direct", phases=short()).failure == ""
+
+
+def test_an_upload_that_a_second_attempt_finds_ended():
+    """An earlier one was carried out: it is what was asked for."""
+
+    class Thrice(Direct):
+        def complete(self, key):
+            for _ in range(2):
+                super().complete(key)
+            with pytest.raises(ValueError, match="404"):
+                super().complete(key)
+
+    done = run(Thrice, name="thrice", phases=short("okerr"))
+    assert [(each.status, each.injected) for each in done.outcomes] == [
+        (200, True),
+        (200, False),
+        (404, False),
+    ]
+    assert done.failure == ""
+
+
+def test_a_client_whose_requests_never_arrive():
+    """It may not trust the certificate: that is told elsewhere."""
+
+    class Lost(Direct):
+        def get(self, key):
+            raise OSError("no route")
+
+    assert run(Lost, name="lost", phases=short("cal", "den")).failure == ""

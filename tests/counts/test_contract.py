@@ -1,0 +1,322 @@
+"""What all counts have in common, wherever they are kept: in memory, in a directory, on a Redis server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tracemalloc
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from faultinject import Injector
+from faultinject.counts import Take, open_counts
+from faultinject.exceptions import Conflict
+
+TAIL = "name-" * 13_107
+KEPT = 65_536
+"""Pairs of a rule and a scope, and of a rule and an identity, that are remembered: those matched last."""
+
+
+def test_numbers_begin_at_zero_and_count_each_thing_apart(counts):
+    """Place in the scope, number of the identity: rules, scopes and identities do not mix."""
+    assert counts.match([], 0.0) == []
+    assert counts.match([(0, "", "PUT /a", None)], 0.0) == [(0, 0, True)]
+    assert counts.match([(0, "", "PUT /b", None), (1, "", "PUT /a", None)], 0.0) == [
+        (1, 0, True),
+        (0, 0, True),
+    ]
+    assert counts.match([(0, "PUT /a", "PUT /a", None)], 0.0) == [(0, 1, True)]
+    assert counts.match([(0, "PUT /a", "PUT /b", None)], 0.0) == [(1, 1, True)]
+    assert counts.match([(0, "", "PUT /a", None)], 0.0) == [(4, 2, True)]
+    assert [counts.matched(rule) for rule in (0, 1, 2)] == [5, 1, 0]
+
+
+def test_a_scope_injects_so_often(counts):
+    """Never more than `times`; what was given back may be taken again, once; a long name is a name as well."""
+    for scope in ("", "mine", "x" * 128, "x" * 129, TAIL):
+        ask = Take(3, scope, 2)
+        assert [counts.take(ask) for _ in range(4)] == [True, True, False, False]
+        for _ in range(3):
+            counts.give_back(ask)
+            assert [counts.take(ask), counts.take(ask)] == [True, False]
+    assert counts.take(Take(3, "other", 2))
+    assert counts.take(Take(4, TAIL, 2))
+    assert not counts.take(Take(5, "", 0))
+    counts.give_back(Take(6, "", 1))
+    assert [counts.take(Take(6, "", 1)) for _ in range(3)] == [True, True, False], "what was never taken"
+
+
+def test_the_clock_is_set(counts):
+    """By a day or some minutes, back or forward: from then on the rate is counted anew, and nothing exceeds it for a day."""
+    for rule, jump in enumerate((-86_400.0, -120.0, 86_400.0)):
+        for scope in ("", "mine"):
+
+            def exceeds(now, key=(2 * rule + bool(scope), scope, "/", (5, 1.0))):
+                return counts.match([key], now)[0][2]
+
+            assert [exceeds(1_000_000.0) for _ in range(7)] == [False] * 5 + [True] * 2
+            assert [exceeds(1_000_000.0 + jump) for _ in range(7)] == [False] * 5 + [True] * 2
+            assert not exceeds(1_000_001.0 + jump)
+
+
+def test_a_rate_lets_through_what_does_not_exceed_it(counts):
+    """Five a second: the first five of a moment do not exceed it, nor does one more each fifth of a second."""
+    for scope in ("", "mine"):
+        key = (0, scope, "PUT /a", (5, 1.0))
+        now = 1_700_000_000.0
+        assert [counts.match([key], now)[0][2] for _ in range(7)] == [False] * 5 + [True] * 2
+        assert [counts.match([key], now + 0.2)[0][2] for _ in range(2)] == [False, True]
+        assert [counts.match([key], now - 5.0)[0][2] for _ in range(2)] == [True, True], "the clock went back"
+        assert [counts.match([key], now + 9.0)[0][2] for _ in range(6)] == [False] * 5 + [True]
+
+
+def test_long_and_strange_texts_count_as_exactly(counts):
+    """64 KiB paths that differ in one character, lone surrogates, NUL."""
+    for text in (f"PUT /0{TAIL}", f"PUT /1{TAIL}", "\ud800", "a\0b", "\0", "é"):
+        for number in range(3):
+            assert counts.match([(0, text, text, None)], 0.0) == [(number, number, True)]
+        assert [counts.take(Take(0, text, 1)) for _ in range(2)] == [True, False]
+
+
+def test_threads_count_every_match_once(counts, in_many_threads):
+    """16 threads get each number once, and in all exactly `times` takes, also of what some give back."""
+
+    def work(thread):
+        found = []
+        for number in range(60):
+            for ask in (Take(0, "", 100), Take(0, "scope", 100)):
+                [(place, n, _)] = counts.match([(0, ask.scope, f"of {ask.scope}", None)], 0.0)
+                taken = counts.take(ask)
+                if taken and (thread + number) % 3 == 0:
+                    counts.give_back(ask)
+                    taken = False
+                found.append((ask.scope, place, n, taken))
+        return found
+
+    found = [each for some in in_many_threads(16, work) for each in some]
+    assert sorted(place for scope, place, _, _ in found if scope) == list(range(960))
+    for scope in ("", "scope"):
+        assert sorted(n for name, _, n, _ in found if name == scope) == list(range(960))
+        ask, left = Take(0, scope, 100), 0
+        while counts.take(ask):
+            left += 1
+        assert sum(taken for name, _, _, taken in found if name == scope) + left == 100
+    assert counts.matched(0) == 2 * 960
+
+
+TIMES = (0, 1, 3)
+RATES = (None, None, (2, 1.0), (3, 0.5))
+scopes = st.sampled_from(["", "a", "b"])
+rules = st.integers(0, 2)
+steps = st.one_of(
+    st.tuples(
+        st.just("match"),
+        st.lists(st.tuples(rules, scopes, st.sampled_from(["x", "y"]), st.sampled_from(RATES)), max_size=3),
+        st.floats(0, 5),
+    ),
+    st.tuples(st.sampled_from(["take", "give_back"]), rules, scopes),
+)
+
+
+@pytest.mark.parametrize("kind", ["file", "redis"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(steps=st.lists(steps, max_size=40))
+def test_shared_counts_are_those_in_memory(new_url, kind, steps):
+    """Whatever happens in whatever order: the same answers."""
+    one, other = open_counts("memory:"), open_counts(new_url(kind))
+    for name, *values in steps:
+        if name == "match":
+            assert one.match(*values) == other.match(*values)
+        else:
+            rule, scope = values
+            ask = Take(rule, scope, TIMES[rule])
+            assert getattr(one, name)(ask) == getattr(other, name)(ask)
+    assert [one.matched(rule) for rule in range(4)] == [other.matched(rule) for rule in range(4)]
+
+
+@pytest.mark.parametrize(
+    "counts",
+    ["memory", *(pytest.param(each, marks=pytest.mark.slow) for each in ("file", "redis"))],
+    indirect=True,
+)
+def test_what_was_matched_last_is_kept(counts):
+    """Of what 65,536 scopes and identities matched last hardly one is lost, of older ones nothing is left; a rule's own count stays.
+
+    Neither is the kept one lost that was matched now and then.
+    """
+
+    def match(names):
+        return counts.match([(number % 2, name, name, None) for number, name in names], 0.0)
+
+    def found(numbers):
+        return [each[:2] for each in match((number, f"/{number}") for number in numbers)]
+
+    whole, part = Take(0, "", 2), Take(1, "old", 1)
+    assert [counts.take(whole), counts.take(whole), counts.take(part), counts.take(part)] == [True] * 3 + [
+        False
+    ]
+    for times, first in enumerate(range(0, 3 * KEPT, 512)):
+        match((number, f"/{number}") for number in range(first, first + 512))
+        assert match([(0, "again")])[0][:2] == (times, times)
+    end = first + 512
+    last = found(range(end - 1, end - KEPT + 600, -97))
+    assert sum(each == (1, 1) for each in last) >= len(last) - 4
+    assert sum(each != (0, 0) for each in found(range(0, KEPT // 4, 97))) < 4
+    assert not counts.take(whole)
+    assert counts.take(part)
+    assert counts.matched(3) == 0
+
+
+@pytest.mark.slow
+def test_long_texts_cost_no_more_than_short_ones(new_url):
+    """A flood of 64 KiB paths is known by digests: it counts as exactly, in little memory of the process."""
+    for kind in ("memory", "file"):
+        counts = open_counts(new_url(kind))
+        tracemalloc.start()
+        try:
+            for number in range(2000):
+                key = (0, f"PUT /{number}/{TAIL}", f"PUT /{number}/{TAIL}", None)
+                assert counts.match([key], 0.0) == [(0, 0, True)]
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert kept < 8 << 20
+        for number in (0, 1999):
+            key = (0, f"PUT /{number}/{TAIL}", f"PUT /{number}/{TAIL}", None)
+            assert counts.match([key], 0.0) == [(1, 1, True)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "most"), [("memory", KEPT), ("file", 5000)])
+def test_memory_is_bounded(new_url, kind, most):
+    """Twice as many distinct keys, matched once and again, need no more memory than the full tables."""
+    counts = open_counts(new_url(kind))
+
+    def flood(first, last):
+        for number in range(first, last):
+            key = f"PUT /bucket/key-{number}"
+            for _ in range(2):
+                counts.match([(0, key, key, None)], 0.0)
+            assert counts.take(Take(0, key, 1))
+        return tracemalloc.get_traced_memory()
+
+    tracemalloc.start()
+    try:
+        full, _ = flood(0, most + 1000)
+        still, peak = flood(most + 1000, 2 * most)
+    finally:
+        tracemalloc.stop()
+    assert still < 1.25 * full + (1 << 16)
+    assert peak < 80 << 20
+
+
+def test_all_who_share_them_count_together(shared_url):
+    """Two that stand for two processes; a scenario of its own begins at zero."""
+    one, other = open_counts(shared_url), open_counts(shared_url)
+
+    def n_of(counts):
+        return counts.match([(0, "", "/a", None)], 0.0)[0][1]
+
+    assert [n_of(each) for each in (one, other, one)] == [0, 1, 2]
+    assert other.matched(0) == 3
+    ask = Take(0, "mine", 2)
+    assert [each.take(ask) for each in (one, other, one, other, one)] == [True, True, False, False, False]
+    other.give_back(ask)
+    assert [each.take(ask) for each in (one, other)] == [True, False]
+    one.note_injected(0)
+    other.note_injected(0)
+    one.note_undone(0)
+    other.note_failed(1)
+    # Nobody waits until a server has a note; who asks behind it on the same connection does.
+    one.matched(0)
+    other.matched(0)
+    assert one.totals([0, 1]) == other.totals([0, 1]) == [(3, 1, 0), (0, 0, 1)]
+    assert one.totals([]) == []
+    assert open_counts(shared_url).injected(0) == 1
+    again = f"{shared_url}{'&' if '?' in shared_url else '?'}replace"
+    assert open_counts(again, '{"rules": ["http:500"]}').totals([0]) == [(0, 0, 0)]
+
+
+def test_where_nothing_depends_on_a_number(shared_url):
+    """It is only noted that rules matched; the number tells this process from others."""
+    one, other = open_counts(shared_url), open_counts(shared_url)
+    keys = [(0, "", "/a", None), (1, "mine", "/a", None)]
+    for each in (one, other):
+        each.note_injected(2)
+    found = one.match(keys, 0.0, False, [0, 0])
+    assert found == [found[0]] * 2
+    assert found[0][::2] == (0, True)
+    assert found[0][1] < 0
+    assert one.match(keys, 0.0, False, [0, 0]) == found != other.match(keys, 0.0, False, [0, 0])
+    assert one.match(keys, 0.0, False, [0, 2]) == [(0, 0, True), (0, 0, True)], (
+        "of identities nothing was counted"
+    )
+    other.totals([0])
+    assert one.totals([0, 1]) == [(4, 0, 0), (4, 0, 0)]
+
+
+def test_many_change_the_rules_at_once(shared_url, in_many_threads):
+    """Whoever was slower is told so, or tries again; what is added stands behind what the others have."""
+    injectors = [Injector("http:503,path=never", seed=1, store=shared_url, environ={}) for _ in range(4)]
+
+    def work(thread):
+        for number in range(8):
+            with suppress(Conflict):
+                injectors[thread].use(f"http:{500 + thread},path=never-{number}")
+
+    in_many_threads(4, work)
+    for each in injectors:
+        each.add("http:429,times=1")
+    assert len(injectors[-1].scenario.rules) == 5
+
+
+PLACES = [("fork", "file"), ("spawn", "file"), ("preload", "file"), ("spawn", "redis"), ("preload", "redis")]
+
+
+@pytest.mark.parametrize(
+    ("how", "kind"), [pytest.param(*each, marks=[pytest.mark.slow] * (each[1] == "redis")) for each in PLACES]
+)
+def test_processes_count_exactly(new_url, how, kind):
+    """Four processes with four threads, 10,000 matches: each number once, exactly `times` takes."""
+    ran = subprocess.run(
+        [sys.executable, Path(__file__).with_name("hammer.py"), how, new_url(kind)],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    told = json.loads(ran.stdout)
+    found = told["found"]
+    assert told["matched"] == told["injected"] == len(found) == 10_000
+    assert sorted(n for _, _, n, _, _ in found) == list(range(10_000))
+    assert sorted(place for scope, place, _, _, _ in found if scope == "half") == list(range(4 * 4 * 312))
+    assert sum(taken for _, _, _, taken, _ in found) == 100
+    assert sum(taken for _, _, _, _, taken in found) == 50
+
+
+SERVED = """
+import sys
+from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.counts import waiting
+
+waiting.answer = 10.0  # the machine may be busy
+app = WSGIFaultMiddleware(lambda _, start: (start("200 OK", []), [])[1], injector=Injector())
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(20):
+    list(app({"REQUEST_METHOD": "GET", "PATH_INFO": f"/{number}"}, lambda status, *_: print(status[:3])))
+"""
+
+
+def test_times_are_those_of_all_processes(shared_url, process):
+    """`times=5` in four processes is five in all: rules and store stand in the environment."""
+    environ = os.environ | {"FAULTINJECT_RULES": "http:503,times=5", "FAULTINJECT_STORE": shared_url}
+    servers = [process(SERVED, env=environ) for _ in range(4)]
+    for each in servers:
+        assert each.stdout.readline() == "ready\n"
+    told = "".join(each.communicate("\n")[0] for each in servers)
+    assert (told.count("503\n"), told.count("200\n")) == (5, 75)

@@ -1,0 +1,648 @@
+"""Counts in a directory: right whatever happens to its lock, its files, its disk, or a process that uses it."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.counts import Take, open_counts
+from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
+
+KIB = 1024
+KEY = [(0, "", "/", None)]
+
+
+@pytest.fixture
+def url(new_url):
+    return new_url("file")
+
+
+@pytest.fixture
+def store(url):
+    """Where the directory of `url` is."""
+    return Path(url.removeprefix("file:"))
+
+
+@pytest.fixture
+def elsewhere(store):
+    """For its block another process has the lock: what is opened anew is a stranger to `flock`."""
+
+    @contextmanager
+    def held():
+        file = os.open(store / "lock", os.O_RDWR)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            os.close(file)
+
+    return held
+
+
+def n_of(counts, identity="/"):
+    """How often an identity had matched a rule before."""
+    return counts.match([(0, "", identity, None)], 0.0)[0][1]
+
+
+def get(injector, path="/"):
+    """The status of one request."""
+    statuses = []
+
+    def app(_, start_response):
+        start_response("200 OK", [])
+        return [b"app"]
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
+    list(
+        WSGIFaultMiddleware(app, injector=injector)(
+            environ, lambda status, _: statuses.append(int(status[:3]))
+        )
+    )
+    return statuses[0]
+
+
+@pytest.mark.usefixtures("now")
+def test_what_is_spent_is_read_without_the_lock(url, elsewhere):
+    """A `no` does not need it; whatever is not known to be spent does, and goes without where others have it."""
+    counts, other = open_counts(url), open_counts(url)
+    whole, part = Take(0, "", 1), Take(0, "mine", 1)
+    assert [counts.take(each) for each in (whole, part)] == [True, True]
+    with elsewhere():
+        assert [counts.take(each) for each in (whole, part)] == [False, False]
+        assert not other.take(whole)
+        for each in (part, Take(1, "", 1), Take(0, "yours", 1)):
+            with pytest.raises(StoreBusy):
+                other.take(each)
+        with pytest.raises(StoreBusy, match=r"^another process held .*/lock for more than 50 ms$"):
+            n_of(counts)
+        counts.give_back(part)
+    assert n_of(counts) == 0, "nothing was counted"
+    assert not counts.take(part), "nothing was given back"
+    counts.give_back(part)
+    assert counts.take(part)
+
+
+def test_where_nothing_depends_on_a_number_no_lock_is_taken(url, elsewhere):
+    """Rules that nothing limits, and those whose limit is reached: that they matched is counted all the same."""
+    counts, other = open_counts(url), open_counts(url)
+    free, spent, part = (0, "", "/a", None), (1, "", "/a", None), (2, "mine", "/a", None)
+    for rule, scope in ((1, ""), (2, "mine")):
+        assert counts.take(Take(rule, scope, 1))
+    for each in (counts, other):
+        each.note_injected(0)
+    with elsewhere():
+        [(_, own, exceeds)] = counts.match([free], 0.0, True, [0])
+        [(_, others, _)] = other.match([free], 0.0, True, [0])
+        assert (own, others, exceeds) == (-1, -2, True), "each process has a number of its own"
+        assert counts.match([free, spent, part], 0.0, True, [0, 1, 1]) == [(0, -1, True)] * 3
+        assert [counts.matched(rule) for rule in range(4)] == [3, 1, 1, 0]
+    assert counts.match([(2, "yours", "/a", None)], 0.0, False, [1]) == [(0, 0, True)]
+    assert counts.match([free, (3, "", "/a", None)], 0.0, False, [0, 1])[1] == (0, 0, True)
+    counts.give_back(Take(1, "", 1))
+    assert counts.match([spent], 0.0, False, [1])[0][1] == 0, "of identities nothing was counted so far"
+
+
+def test_a_hold_lasts_from_the_match_to_its_takes(url, store):
+    """Nobody comes between."""
+    counts, other = open_counts(url), open_counts(url)
+    assert counts.match([(0, "mine", "/a", None)], 0.0, True) == [(0, 0, True)]
+    outside = os.open(store / "lock", os.O_RDWR)
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(outside, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    for scope, rule in (("mine", 0), ("", 1)):
+        assert counts.take(Take(rule, scope, 1), True)
+        assert not counts.take(Take(rule, scope, 1), True)
+    counts.release()
+    fcntl.flock(outside, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(outside)
+    assert other.match([(0, "mine", "/a", None)], 0.0) == [(1, 1, True)]
+
+
+def test_rules_have_their_number(url):
+    """One beyond the last is an error, never somebody else's count, and what fails holds nothing."""
+    counts = open_counts(url)
+    assert counts.match([(65_535, "", "/", None)], 0.0) == [(0, 0, True)]
+    for call in (counts.matched, lambda rule: counts.match([(rule, "", "/", None)], 0.0, True)):
+        with pytest.raises(IndexError):
+            call(65_536)
+    assert n_of(open_counts(url)) == 0
+
+
+def test_what_is_noted_while_others_have_the_lock(url, elsewhere, now):
+    """This process knows it, and the others from the first moment at which nobody has the lock.
+
+    The first note waits a little for it: a process that ends soon is counted all the same.
+    """
+    counts, other = open_counts(url), open_counts(url)
+    began = now[0]
+    with elsewhere():
+        counts.note_injected(0)
+        assert now[0] > began
+        for _ in range(2):
+            counts.note_injected(0)
+        counts.note_undone(0)
+        counts.note_failed(0)
+        assert counts.match([(0, "", "/a", None)], 0.0, True, [0]) == [(0, -os.getpid(), True)]
+        assert counts.totals([0, 1]) == [(1, 2, 1), (0, 0, 0)]
+        assert other.totals([0]) == [(0, 0, 0)]
+        for _ in range(9):
+            counts.note_failed(1)
+    for rule in (0, 1):
+        counts.note_injected(rule)
+    assert other.totals([0, 1]) == counts.totals([0, 1]) == [(1, 3, 1), (0, 1, 9)]
+
+
+@pytest.mark.slow
+def test_more_notes_than_there_is_room_for(url, elsewhere):
+    """Rows of a process and a rule are 65,536; what comes then is added up under the lock, once that can be had."""
+    counts, other = open_counts(url), open_counts(url)
+    for rule in range(65_536):
+        counts.note_injected(rule)
+    with elsewhere():
+        other.note_injected(7)
+        other.note_failed(7)
+        assert other.totals([7]) == [(0, 2, 1)]
+        assert counts.totals([7]) == [(0, 1, 0)]
+    other.note_undone(7)
+    assert [each.totals([7, 8]) for each in (counts, other)] == [[(0, 1, 1), (0, 1, 0)]] * 2
+
+
+def test_threads_note_every_request_once(url, in_many_threads):
+    """Without the lock of the store."""
+    counts = open_counts(url)
+
+    def work(_):
+        for _ in range(200):
+            counts.match([(0, "", "/a", None)], 0.0, False, [0])
+            counts.note_injected(0)
+
+    in_many_threads(32, work)
+    assert open_counts(url).totals([0]) == [(32 * 200, 32 * 200, 0)]
+
+
+FORKED = """
+import os, sys
+from faultinject.counts import Take, open_counts
+counts = open_counts(sys.argv[1])
+counts.note_injected(0)
+first = counts.match([(0, "", "/a", None)], 0.0, False, [0])[0][1]
+pid = os.fork()
+if pid:
+    os.waitpid(pid, 0)
+counts.note_injected(0)
+print(counts.take(Take(0, "", 1)), counts.match([(0, "", "/a", None)], 0.0, False, [0])[0][1] - first, flush=True)
+"""
+
+
+def test_a_child_notes_for_itself(url, process):
+    """What its parent has noted is not noted again, each writes on, and both count together."""
+    assert process(FORKED, url).communicate()[0] == "True -1\nFalse 0\n"
+    assert open_counts(url).totals([0]) == [(3, 3, 0)]
+
+
+def test_the_file_is_sparse_and_private(url, store):
+    """A few pages on the disk, whatever its length; nobody else reads it."""
+    open_counts(url).match([(65_535, "scope", "identity", None)], 0.0)
+    found = [each.stat() for each in store.iterdir()]
+    assert {each.st_mode & 0o777 for each in found} == {0o600}
+    assert sum(each.st_blocks * 512 for each in found) <= 300 * KIB < sum(each.st_size for each in found)
+
+
+KILLED_AT_EACH_LINE = """
+import os, shutil, signal, sys
+from faultinject.counts import Take, open_counts
+
+place, full, step = sys.argv[1], sys.argv[2] == "full", int(sys.argv[3])
+mine, yours = [(0, "mine", "/mine", (1, 1.0))], [(1, "yours", "/yours", (1, 1.0))]
+ask = Take(0, "mine", 2)
+
+def live(counts, line, report):
+    left = [line]
+
+    def trace(frame, event, _):
+        if event == "call":
+            return trace if "faultinject" in frame.f_code.co_filename else None
+        if event == "line":
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+        return trace
+
+    sys.settrace(trace)
+    counts.match(mine, 5.0)
+    for _ in range(3):
+        if counts.take(ask):
+            os.write(report, b"+")
+    counts.give_back(ask)
+    sys.settrace(None)
+    os.write(report, b".")
+
+if full:  # what is new takes the place of what was matched longest ago
+    counts = open_counts(f"file:{place}/full")
+    for first in range(0, 200_000, 500):
+        counts.match([(2, f"{number}", f"/{number}", None) for number in range(first, first + 500)], 0.0)
+    del counts
+line = 0
+while True:
+    url = f"file:{place}/{line}"
+    if full:
+        shutil.copytree(f"{place}/full", f"{place}/{line}")
+    counts = open_counts(url)
+    assert counts.match(yours, 5.0) == [(0, 0, False)]
+    assert counts.take(Take(1, "yours", 2))
+    reports, report = os.pipe()
+    pid = os.fork()
+    if not pid:
+        live(open_counts(url), line, report)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    os.close(report)
+    told = os.read(reports, 100).decode()
+    os.close(reports)
+    assert counts.match(yours, 5.0) == [(1, 1, True)]
+    assert [counts.take(Take(1, "yours", 2)) for _ in range(2)] == [True, False]
+    [(place_, n, _)] = counts.match(mine, 5.0)
+    left = sum(counts.take(ask) for _ in range(4))
+    shutil.rmtree(f"{place}/{line}")
+    if told[-1:] == ".":
+        assert (told, place_, n, left) == ("++.", 1, 1, 1), (told, place_, n, left)
+        break
+    taken = told.count("+")
+    assert (place_, n) in ((0, 0), (1, 0), (1, 1)), (line, place_, n)
+    # What was given back may be taken again; of a take that nobody was told of nothing is known.
+    assert 2 <= taken + left + 1 <= 4, (line, told, left)
+    line += step
+print(line > 100)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.parametrize(
+    ("how", "step"),
+    [*(pytest.param(each, 1, marks=pytest.mark.slow) for each in ("empty", "full")), ("empty", 11)],
+)
+def test_killed_at_any_line(tmp_path, process, how, step):
+    """A process dies at whatever line of the package: nothing is half done, one take is lost at most, nobody is kept waiting."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    ran = process(KILLED_AT_EACH_LINE, tmp_path, how, step, env=environ)
+    assert ran.communicate()[0] == "True\n"
+
+
+KILLED = """
+import os, sys
+from faultinject.counts import Take, open_counts
+
+counts = open_counts(sys.argv[1])
+print("ready", flush=True)
+file = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+number = 0
+while True:
+    number += 1
+    counts.match([(0, f"{os.getpid()}/{number}", f"{os.getpid()}/{number}", None)], 0.0, True)
+    taken = counts.take(Take(0, "", 100_000), True)
+    counts.release()
+    if taken:
+        os.write(file, b".")
+"""
+
+
+def test_kill_9_in_the_middle(url, tmp_path, process):
+    """Processes are killed at any moment, also while they have the lock: the others go on, each kill costs at most one injection."""
+    counts = open_counts(url)
+    injected = tmp_path / "injected"
+    for _ in range(6):
+        killed = [process(KILLED, url, injected) for _ in range(2)]
+        for each in killed:
+            assert each.stdout.readline() == "ready\n"
+        while n_of(counts) % 50 != 49:
+            pass
+        for each in killed:
+            each.kill()
+            each.wait()
+    seen = injected.stat().st_size
+    assert n_of(counts) == 300
+    assert counts.take(Take(0, "", seen + 13))
+    assert not counts.take(Take(0, "", seen))
+
+
+@contextmanager
+def room_for(size):
+    """The limit of a file's size stands for a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_page_that_finds_no_place(url, now, monkeypatch):
+    """An error, nothing counted, and right again afterwards; a write that ends early is none, and a note is kept."""
+    counts, other = open_counts(url), open_counts(url)
+    with room_for(KIB), pytest.raises(StoreUnavailable, match=os.strerror(errno.EFBIG)):
+        n_of(counts)
+    now[0] += 1
+    real = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, data, at: real(file, data[:100], at))
+    counts.note_injected(1)
+    assert (counts.injected(1), other.injected(1)) == (1, 0)
+    with pytest.raises(StoreUnavailable, match="no space left"):
+        n_of(counts)
+    with pytest.raises(StoreUnavailable, match="no space left"):
+        open_counts(f"{url}-new")
+    monkeypatch.setattr(os, "pwrite", real)
+    counts.note_injected(1)
+    now[0] += 2
+    assert (other.injected(1), n_of(counts)) == (2, 0)
+
+
+def run(*words):
+    """Whether a command of the system succeeds."""
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """Mount a small file system for the test; gives where it is."""
+    made = []
+
+    def mount(size):
+        if shutil.which("mount") is None or not run(
+            "mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", tmp_path
+        ):
+            pytest.skip("no file system may be mounted here")
+        made.append(tmp_path)
+        return tmp_path
+
+    yield mount
+    for each in made:
+        assert run("umount", "-l", each)
+
+
+def fill(place):
+    """Leave no room; what is removed again makes it."""
+    filler = Path(place, "filler")
+    with filler.open("wb", 0) as file, pytest.raises(OSError, match="No space left"):
+        while True:
+            file.write(bytes(4096))
+    return filler
+
+
+def make(place, rules="http:503,times=3"):
+    return Injector(rules, seed=1, store=f"file:{place}/store", environ={})
+
+
+def test_no_room_from_the_start(mounted):
+    """The start is refused with a reason, and nothing half made is in the way once there is room."""
+    place = mounted("32k")
+    with pytest.raises(StoreUnavailable, match=r"[Nn]o space left"):
+        make(place)
+    assert run("mount", "-o", "remount,size=1m", place)
+    injector = make(place)
+    assert [get(injector) for _ in range(5)] == [503] * 3 + [200] * 2
+
+
+def test_no_room_later(mounted, caplog, now):
+    """Requests pass, counted and said once; with room injection goes on by itself, and never beyond what there is."""
+    place = mounted("256k")
+    injector = make(place, "http:503,times=3,per=key")
+    filler = fill(place)
+    assert [get(injector, f"/b/{number}") for number in range(64)] == [200] * 64
+    assert injector.counts()["rule-1"]["failed"] == 64
+    assert caplog.text.count("nothing is injected while the store is unavailable") == 1
+    filler.unlink()
+    now[0] += 2.0
+    assert [get(injector, "/b/cat") for _ in range(5)] == [503] * 3 + [200] * 2
+    assert "the store is available again; 64 requests passed without a decision" in caplog.text
+
+
+def test_no_room_for_other_rules(mounted):
+    """Those in force stay, with their counts."""
+    place = mounted("512k")
+    injector = make(place)
+    assert get(injector) == 503
+    filler = fill(place)
+    with pytest.raises(StoreUnavailable, match=r"[Nn]o space left"):
+        injector.use("http:500")
+    assert [get(injector) for _ in range(3)] == [503, 503, 200]
+    filler.unlink()
+    injector.use("http:500,times=1")
+    assert [get(injector) for _ in range(2)] == [500, 200]
+
+
+def test_read_only(mounted):
+    """The system refuses that while a process counts there; a store that is read only from the start says so."""
+    place = mounted("1m")
+    counts = open_counts(f"file:{place}/store")
+    assert not run("mount", "-o", "remount,ro", place), "files are open for writing"
+    assert counts.take(Take(0, "", 1))
+    del counts
+    assert run("mount", "-o", "remount,ro", place)
+    with pytest.raises(ConfigurationError, match=r"/store' is not writable: name another directory$"):
+        open_counts(f"file:{place}/store")
+
+
+@pytest.mark.parametrize("name", ["lock", "generation", "scenario-1", "counts-1"])
+def test_a_file_that_others_would_not_find(url, store, tmp_path, name, now):
+    """Within sixteen requests it is said; put back, counting goes on where it was."""
+    counts = open_counts(url)
+
+    def match():
+        now[0] += 60
+        return n_of(counts)
+
+    def unnoticed():
+        os.utime(store, (0, 0))
+        for _ in range(16):
+            match()
+
+    unnoticed()
+    unnoticed()
+    (store / name).rename(tmp_path / "kept")
+    with pytest.raises(StoreUnavailable, match=rf"^the store's .*/{name} was removed$"):
+        for _ in range(16):
+            match()
+    with pytest.raises(StoreUnavailable):
+        match()
+    (store / name).write_bytes((tmp_path / "kept").read_bytes())
+    if name != "scenario-1":
+        with pytest.raises(StoreUnavailable):
+            match()
+    (tmp_path / "kept").replace(store / name)
+    number = match()
+    assert [match() for _ in range(20)] == [*range(number + 1, number + 21)]
+    open_counts(f"{url}?replace", '{"rules": []}')
+    assert match() == number + 21, "what was replaced is no loss"
+    unnoticed()
+
+
+def test_a_directory_that_is_moved(url, store, tmp_path, now):
+    """And another one in its place."""
+    counts = open_counts(url)
+
+    def match_often():
+        for _ in range(16):
+            now[0] += 60
+            n_of(counts)
+
+    match_often()
+    store.rename(tmp_path / "away")
+    with pytest.raises(StoreUnavailable, match=r" was moved away: No such file or directory$"):
+        match_often()
+    store.mkdir(0o700)
+    with pytest.raises(StoreUnavailable, match=r" was moved away, another one is in its place$"):
+        match_often()
+    store.rmdir()
+    (tmp_path / "away").rename(store)
+    os.utime(store)
+    match_often()
+
+
+CALLS = {
+    "match": lambda counts: counts.match([(0, "mine", "/", None)], 0.0),
+    "match and hold": lambda counts: counts.match(KEY, 0.0, True),
+    "take": lambda counts: counts.take(Take(0, "", 99)),
+    "take of a scope": lambda counts: counts.take(Take(0, "mine", 99)),
+}
+
+
+@pytest.mark.parametrize("ctypes", [True, False])
+def test_files_are_cut_under_a_running_process(new_url, monkeypatch, now, ctypes):
+    """Nobody dies of it, nothing false is read, and nobody is left with the lock; also when they are as long as before.
+
+    Without ctypes the length is looked at before each access.
+    """
+    if not ctypes:
+        monkeypatch.setitem(sys.modules, "ctypes", None)
+    for (call, ask), length in product(CALLS.items(), (0, 4096, 4097, -9)):
+        url = new_url("file")
+        counts = open_counts(url)
+        counts.match([(0, "mine", "/", None)], 0.0)
+        assert counts.take(Take(0, "", 1))
+        counts.note_injected(0)
+        [file] = Path(url.removeprefix("file:")).glob("counts-*")
+        size = file.stat().st_size
+        os.truncate(file, length % size)
+        if ctypes and call.startswith("take"):
+            os.truncate(file, size)
+        for _ in range(2):
+            now[0] += 60
+            with pytest.raises(StoreUnavailable, match=r"/counts-1 (was cut short|is damaged)$"):
+                ask(counts)
+        counts.give_back(Take(0, "", 99))
+        counts.note_injected(0)
+        now[0] += 60
+        with pytest.raises(StoreUnavailable, match=r"/counts-1 (was cut short|is damaged)$"):
+            counts.match(KEY, 0.0, False, [0])
+        assert counts.totals([0])[0][1] == 2, "what this process knows itself"
+        with (file.parent / "lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def cut_after(monkeypatch, call, name, skipped=0):
+    """Let the file of that name be cut right behind a look at it, once."""
+    real, left = getattr(os, call), [skipped]
+
+    def look(file, *given):
+        found = real(file, *given)
+        if os.path.basename(os.readlink(f"/proc/self/fd/{file}")).startswith(name):  # noqa: PTH115, PTH119
+            if not left[0]:
+                os.ftruncate(file, 3)
+            left[0] -= 1
+        return found
+
+    monkeypatch.setattr(os, call, look)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("ctypes", [True, False])
+def test_the_number_in_force_is_cut(url, store, monkeypatch, ctypes, now, caplog):
+    """The rules stay in force; once somebody changes them all is well, whoever has cut the file again meanwhile."""
+    if not ctypes:
+        monkeypatch.setitem(sys.modules, "ctypes", None)
+    injector = Injector("http:503", seed=1, store=url, environ={})
+    number = store / "generation"
+    whole = number.read_bytes()
+    for length in (0, 1, 8, 15):
+        os.truncate(number, length)
+        assert get(injector) == 503
+        os.truncate(number, 16)
+        assert get(injector) == 503, "as long as before"
+    assert caplog.text.count("the previous ones stay in force") == 1
+    with monkeypatch.context() as patch, number.open("r+b") as file:
+        file.write(whole)
+        file.flush()
+        cut_after(patch, "pread", "generation")
+        now[0] += 60
+        assert get(injector) == 503
+    injector.use("http:500")
+    assert get(injector) == 500
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_cut_before_it_is_mapped(url, monkeypatch):
+    """A damaged file like any other."""
+    open_counts(url)
+    with monkeypatch.context() as patch:
+        cut_after(patch, "pread", "generation")
+        with pytest.raises(
+            ConfigurationError, match=r"cannot be used \(it was cut short\): name another directory$"
+        ):
+            open_counts(url)
+    open_counts(url)
+    with monkeypatch.context() as patch:
+        cut_after(patch, "fstat", "counts-", 1)
+        with pytest.raises(StoreUnavailable, match=r"it was cut short$"):
+            open_counts(url)
+
+
+FOREIGN = """
+import mmap, os, signal, sys
+from faultinject.counts import open_counts
+url, what = sys.argv[1:]
+caught = []
+if what == "caught":
+    signal.signal(signal.SIGBUS, lambda number, _: caught.append(number))
+elif what == "fault":
+    import faulthandler
+    faulthandler.enable()
+counts = open_counts(url)
+if what != "fault":
+    os.kill(os.getpid(), signal.SIGBUS)
+else:
+    with open(sys.argv[0] + ".other", "wb+") as file:
+        os.unlink(file.name)
+        file.truncate(4096)
+        other = mmap.mmap(file.fileno(), 4096)
+        file.truncate(0)
+        other[0]
+print("alive", caught)
+"""
+
+
+@pytest.mark.parametrize("what", ["signal", "fault", "caught"])
+def test_the_faults_of_others_are_theirs(url, process, what, tmp_path):
+    """The process ends as it would without a store, with what it has for that, or goes on where it has its own handler."""
+    # A process that is killed leaves half a file of coverage behind.
+    environ = {
+        name: value for name, value in os.environ.items() if what == "caught" or not name.startswith("COV")
+    }
+    ran = process(FOREIGN, url, what, env=environ, cwd=tmp_path, stderr=subprocess.PIPE)
+    out, err = ran.communicate()
+    if what == "caught":
+        assert (ran.returncode, out) == (0, "alive [7]\n")
+    else:
+        assert (ran.returncode, out) == (-signal.SIGBUS, "")
+        assert ("Fatal Python error: Bus error" in err) is (what == "fault")

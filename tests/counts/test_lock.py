@@ -1,0 +1,372 @@
+"""The lock of a store: threads, processes, stopped and killed ones, and forks."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import signal
+import sys
+import time
+from threading import Event, Thread
+
+import pytest
+
+from faultinject.counts import FileLock, waiting
+from faultinject.exceptions import StoreBusy, StoreUnavailable
+from tests.descriptors import opened
+
+HOLDER = """
+import sys
+from faultinject.counts import FileLock
+lock = FileLock.open(sys.argv[1])
+for line in sys.stdin:
+    if line.strip() == "work":
+        print("done", flush=True)
+        while True:
+            pass
+    getattr(lock, line.strip())()
+    print("done", flush=True)
+"""
+
+
+@pytest.fixture
+def lock(tmp_path):
+    return FileLock.open(str(tmp_path / "lock"))
+
+
+@pytest.fixture
+def holder(process, lock):
+    """Another process that has the lock."""
+    other = process(HOLDER, lock.path)
+    tell(other, "acquire")
+    return other
+
+
+def tell(other, word):
+    other.stdin.write(f"{word}\n")
+    other.stdin.flush()
+    assert other.stdout.readline() == "done\n"
+
+
+def stop(other):
+    """It neither runs nor waits for a processor when this returns."""
+    other.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, other.pid, os.WSTOPPED)
+
+
+def waited(lock, now, *patience):
+    """Seconds until the lock was not got, by the clock of the pauses."""
+    began = now[0]
+    with pytest.raises(StoreBusy, match=r"^another process held .*/lock for more than \d+ ms$"):
+        lock.acquire(*patience)
+    return now[0] - began
+
+
+def test_another_process_keeps_it(lock, holder, now):
+    """For 50 ms at most; whoever outlasted somebody's patience is not waited for again, but by who publishes."""
+    stop(holder)
+    assert 0.05 <= waited(lock, now) < 0.1
+    assert waited(lock, now) == waited(lock, now) == 0
+    assert not lock.acquire_at_once()
+    assert 1.9 < waited(lock, now, 2.0) < 2.1
+    holder.send_signal(signal.SIGCONT)
+    tell(holder, "release")
+    lock.acquire()
+    lock.release()
+    assert lock.acquire_at_once()
+    assert not lock.acquire_at_once()
+    lock.release()
+    tell(holder, "acquire")
+    assert waited(lock, now) >= 0.05, "the next hold is waited for as the first"
+
+
+def test_it_is_waited_for(lock, holder):
+    """Released within the patience, it is got."""
+    holder.stdin.write("release\n")
+    holder.stdin.flush()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(waiting, "clock", lambda: 0.0)  # no time goes by
+        lock.acquire(60.0)
+    lock.release()
+
+
+@pytest.mark.parametrize("end", [signal.SIGSTOP, signal.SIGKILL])
+def test_a_holder_that_does_not_go_on(lock, holder, now, end):
+    """A stopped one blocks nobody for long; a killed one leaves it free."""
+    if end == signal.SIGKILL:
+        holder.kill()
+        holder.wait()
+    else:
+        stop(holder)
+        assert waited(lock, now) < 0.1
+        holder.send_signal(signal.SIGCONT)
+        tell(holder, "release")
+    lock.acquire()
+    lock.release()
+
+
+def test_threads_behind_a_stopped_holder_do_not_queue_up(lock, holder, in_many_threads, monkeypatch):
+    """16 threads wait together, not one after the other: nobody pauses once one has been as patient."""
+    pauses = []
+    monkeypatch.setattr(waiting, "pause", lambda seconds: (pauses.append(seconds), time.sleep(seconds)))
+    stop(holder)
+
+    def work(_):
+        with pytest.raises(StoreBusy):
+            lock.acquire()
+
+    in_many_threads(16, work)
+    holder.send_signal(signal.SIGCONT)
+    assert sum(pauses) < 2 * 0.06
+
+
+def test_threads_exclude_each_other(lock, in_many_threads):
+    """One at a time, however many, without a bound: they have no patience with other processes, and each gets its turn."""
+    inside, most = [], []
+
+    def work(thread):
+        for _ in range(50):
+            lock.acquire(0.0)
+            inside.append(thread)
+            most.append(len(inside))
+            inside.remove(thread)
+            lock.release()
+
+    in_many_threads(32, work)
+    assert most == [1] * 32 * 50
+
+
+def test_a_thread_that_is_slow_is_waited_for(lock, monkeypatch):
+    """However long, and nobody asks for the file meanwhile; but one that was torn out of its turn hangs nobody for ever."""
+    pauses, got, begun = [], [], Event()
+    monkeypatch.setattr(waiting, "pause", pauses.append)
+    lock.acquire()
+    behind = Thread(target=lambda: (begun.set(), lock.acquire(), got.append(True), lock.release()))
+    behind.start()
+    begun.wait()
+    assert got == []
+    lock.release()
+    behind.join()
+    assert (got, pauses) == ([True], [])
+    monkeypatch.setattr(waiting, "turn", 0.01)
+    with (
+        lock,
+        pytest.raises(StoreUnavailable, match=r"threads of this process have held .*/lock for 0.01 s$"),
+    ):
+        lock.acquire()
+    with pytest.raises(ZeroDivisionError), lock:
+        _ = 1 / 0
+    with lock:
+        pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looked up in /proc")
+def test_one_that_is_at_work_is_waited_for_longer(lock, holder, now, monkeypatch):
+    """A second: on a busy machine the holder itself may have to wait for a processor. Not where nobody tells."""
+    tell(holder, "work")
+    assert 0.99 < waited(lock, now) < 1.1
+    real = open
+
+    def without_proc(path, *more, **named):
+        if path == "/proc/locks":
+            raise FileNotFoundError(path)
+        return real(path, *more, **named)
+
+    monkeypatch.setattr("builtins.open", without_proc)
+    assert waited(lock, now, 2.0) < 2.1
+
+
+def test_a_lock_whose_descriptor_somebody_has_closed(lock, tmp_path):
+    """As a program does that becomes a daemon: the next one opens the file anew, and nobody's file is closed."""
+    [number] = opened(lock.path)
+    os.close(number)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        lock.acquire()
+    again = FileLock.open(lock.path)
+    other = os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT)
+    if other != number:
+        os.dup2(other, number)
+    third = FileLock.open(lock.path)
+    for each in (again, third):
+        with each:
+            pass
+    del lock
+    gc.collect()
+    os.fstat(other)
+    low = os.dup(other)
+    late = FileLock.open(str(tmp_path / "late"))
+    for each in (low, *opened(late.path)):
+        os.close(each)
+    with FileLock.open(late.path):  # by another number than before
+        pass
+    with FileLock.open(str(tmp_path / "other")):
+        pass
+
+
+def test_it_is_got_between_two_looks(lock, monkeypatch):
+    """Whoever asks what is wrong may find that nothing is any more."""
+    outside = os.open(lock.path, os.O_RDWR)
+    fcntl.flock(outside, fcntl.LOCK_EX)
+    monkeypatch.setattr(waiting, "pause", lambda _: fcntl.flock(outside, fcntl.LOCK_UN))
+    with lock, pytest.raises(BlockingIOError):
+        fcntl.flock(outside, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(outside)
+
+
+def test_an_interrupted_wait_leaves_it_free(lock, holder, monkeypatch):
+    """Ctrl-C while another process has it: neither the threads nor the processes behind are kept waiting."""
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(waiting, "pause", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            lock.acquire()
+    tell(holder, "release")
+    with lock:
+        pass
+
+
+def test_one_file_is_one_lock(tmp_path, lock):
+    """By whatever path, in one process; it is private, no link is followed, and it is closed when nobody uses it any more."""
+    os.link(lock.path, tmp_path / "same")
+    assert FileLock.open(str(tmp_path / "same")) is lock
+    directory = os.open(tmp_path, os.O_RDONLY)
+    assert FileLock.open(lock.path, directory=directory) is lock
+    os.close(directory)
+    [number] = opened(lock.path)
+    assert os.fstat(number).st_mode & 0o777 == 0o600
+    assert not os.get_inheritable(number)
+    other = FileLock.open(str(tmp_path / "other"))
+    assert other is not lock
+    del other
+    assert opened(tmp_path / "other") == {}
+    (tmp_path / "link").symlink_to(lock.path)
+    with pytest.raises(OSError, match="symbolic link"):
+        FileLock.open(str(tmp_path / "link"))
+    with pytest.raises(FileNotFoundError):
+        FileLock.open(str(tmp_path / "missing" / "lock"))
+
+
+FORKED = """
+import os, sys, threading
+from faultinject.exceptions import StoreUnavailable
+if sys.argv[2] == "without ctypes":
+    sys.modules["ctypes"] = None
+from faultinject.counts import FileLock
+
+lock = FileLock.open(sys.argv[1])
+how = sys.argv[2]
+held = threading.Event()
+go_on = threading.Event()
+
+def hold():
+    with lock:
+        held.set()
+        go_on.wait()
+
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+real = os.open
+if how in ("unlinked", "gone"):
+    os.unlink(lock.path)
+if how == "replaced":
+    os.rename(lock.path, lock.path + ".old")
+    FileLock.open(lock.path)
+if how in ("gone", "replaced", "put back"):
+    def without_proc(path, *rest, **named):
+        if path.startswith("/proc"):
+            raise FileNotFoundError
+        return real(path, *rest, **named)
+    os.open = without_proc
+ready, told = os.pipe()
+pid = os.fork()
+if not pid:
+    def tried():
+        try:
+            lock.acquire()
+        except StoreUnavailable as error:
+            return "gone" if str(error).endswith("is gone") else "held"
+        lock.release()
+        return "got"
+    said = [tried()]
+    os.write(told, b".")
+    sys.stdin.readline()
+    said.append(tried())
+    print(*said, flush=True)
+    if not os.fork():
+        tried()
+else:
+    os.read(ready, 1)
+    go_on.set()
+    thread.join()
+    print("free", flush=True)
+    os.waitpid(pid, 0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("", "held got"),
+        ("unlinked", "held got"),
+        ("gone", "gone gone"),
+        ("replaced", "gone gone"),
+        ("put back", "held got"),
+        ("without ctypes", "held got"),
+    ],
+)
+def test_a_child_has_a_lock_of_its_own(process, tmp_path, how, said):
+    """What it inherits would be its parent's: its lock excludes the parent, and the parent's thread does not hold it.
+
+    It is the very same file, also when its name is gone; another file of that name is not taken for it.
+    """
+    forked = process(FORKED, tmp_path / "lock", how)
+    assert forked.stdout.readline() == "free\n"
+    forked.stdin.write("\n")
+    forked.stdin.flush()
+    assert forked.stdout.read() == f"{said}\n"
+    assert forked.wait() == 0
+
+
+def test_a_child_of_who_has_let_go_opens_it_anew(process, tmp_path):
+    """There is nothing to inherit."""
+    ran = process(
+        """
+import os, sys
+from faultinject.counts import FileLock
+lock = FileLock.open(sys.argv[1])
+lock.let_go()
+if not os.fork():
+    with lock:
+        os._exit(3)
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+""",
+        tmp_path / "lock",
+    )
+    assert ran.wait() == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
+def test_a_child_leaves_no_descriptor_behind(process, tmp_path):
+    """What it inherited is closed; a grandchild and a second lock do as well."""
+    ran = process(
+        """
+import os, sys
+from faultinject.counts import FileLock
+locks = [FileLock.open(f"{sys.argv[1]}{number}") for number in range(2)]
+before = len(os.listdir("/proc/self/fd"))
+for _ in range(2):
+    if pid := os.fork():
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+for lock in locks:
+    with lock:
+        pass
+os._exit(len(os.listdir("/proc/self/fd")) - before)
+""",
+        tmp_path / "lock",
+    )
+    assert ran.wait() == 0

@@ -1,0 +1,217 @@
+"""Whose a directory is, who is one server with whom, and what is removed when a process has ended."""
+
+from __future__ import annotations
+
+import builtins
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.counts import clean_up_dead_owners, described, gone, restarter, server_process
+from faultinject.exceptions import ConfigurationError
+
+SERVERS = ("granian", "hypercorn", "uvicorn")
+RELOADED = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    """Nobody knows of a server."""
+    for name in RELOADED:
+        monkeypatch.delenv(name, raising=False)
+    for name in ("uwsgi", "gunicorn.arbiter"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def parent(tmp_path, monkeypatch):
+    """Private directories of this test alone."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path / f"faultinject-{os.geteuid()}"
+
+
+@pytest.fixture
+def without_proc(monkeypatch):
+    """A system that tells nothing of its processes."""
+    for place, name in ((builtins, "open"), (os, "readlink"), (os, "listdir")):
+        real = getattr(place, name)
+
+        def look(path, *more, real=real, **named):
+            if str(path).startswith("/proc/"):
+                raise FileNotFoundError(path)
+            return real(path, *more, **named)
+
+        monkeypatch.setattr(place, name, look)
+
+
+@pytest.fixture
+def ended():
+    """The number of a process that has ended, and its text while it lived."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        text = described(process.pid)
+        assert not gone(text)
+    return process.pid, text
+
+
+def test_the_living_and_the_dead(ended, monkeypatch):
+    """By number and beginning: a number that was given again is another process, and of another container nobody knows."""
+    pid, text = ended
+    assert gone(text)
+    mine = described(os.getpid())
+    number, began, namespace = mine.split("-")
+    assert number == str(os.getpid())
+    if sys.platform == "linux":
+        assert gone(f"{number}-{int(began) + 1}-{namespace}")
+    assert not gone(f"{pid}-{began}-1")
+    for wrong in ("", "1-2", "a-b-c", "1-2-3-4"):
+        with pytest.raises(ValueError, match=r"int|unpack"):
+            gone(wrong)
+
+    def forbidden(pid, signal):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", forbidden)
+    assert not gone(mine), "that one may not signal it says that it is there"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_process_that_nobody_waits_for_is_dead():
+    """It has ended, though its number is still in use."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        text = described(process.pid)
+        process.stdin.close()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert gone(text)
+
+
+@pytest.mark.usefixtures("without_proc")
+def test_without_proc_the_number_must_do(ended):
+    """Where the system does not tell when a process began; servers share what they count all the same."""
+    mine = described(os.getpid())
+    assert mine == f"{os.getpid()}-0-0"
+    assert not gone(mine)
+    assert gone(f"{ended[0]}-0-0")
+
+
+def test_directories_of_the_dead_are_removed(parent, ended):
+    """And no other: not of the living, not of another container, nothing that is none of ours; nor notes but files."""
+    assert clean_up_dead_owners() == 0
+    parent.mkdir(0o700)
+    pid, text = ended
+    for name in (f"{text}-00", f"{text}-01"):
+        Injector("http:503", store=f"file:{parent}/{name}", environ={})
+    (parent / f"{text}-04").write_text("a note")
+    kept = {"notes", "1-2", f"{pid}-1-1-00", f"{described(os.getpid())}-00"}
+    for name in kept:
+        (parent / name).mkdir(0o700)
+    (parent / f"{text}-02").symlink_to(parent / "notes")
+    (parent / f"{text}-03").mkdir(0o700)
+    (parent / f"{text}-03" / "thesis.tex").touch()
+    kept |= {f"{text}-02", f"{text}-03"}
+    assert clean_up_dead_owners() == 3
+    assert {each.name for each in parent.iterdir()} == kept
+    assert clean_up_dead_owners(str(parent)) == 0
+
+
+@pytest.mark.parametrize("what", ["link", "open"])
+def test_somebody_elses_place_is_refused(parent, tmp_path, what):
+    """Whoever made it first in the directory that all may write to."""
+    if what == "link":
+        parent.symlink_to(tmp_path)
+    else:
+        parent.mkdir()
+        parent.chmod(0o777)
+    with pytest.raises(ConfigurationError, match=r"name a directory itself|chmod 700"):
+        clean_up_dead_owners()
+    assert {each.name for each in tmp_path.iterdir()} == {parent.name}
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_workers_have_a_directory_of_their_own(parent, monkeypatch, request, told):
+    """Below the user's own, called after the process that they have in common; also where the system tells little."""
+    if not told:
+        request.getfixturevalue("without_proc")
+    monkeypatch.setitem(sys.modules, "gunicorn.arbiter", ModuleType("arbiter"))
+    injectors = [Injector("http:503,times=1", seed=1, environ={}) for _ in range(2)]
+    apps = [WSGIFaultMiddleware(lambda *_: [b""], injector=each) for each in injectors]
+    for each in apps:
+        list(each({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None))
+    assert parent.stat().st_mode & 0o777 == 0o700
+    found = {each.name.rpartition("-")[0] for each in parent.iterdir()}
+    assert found <= {described(os.getppid()), described(os.getpid())}
+    assert len([*parent.iterdir()]) == 2, "two apps of a process are two in every worker"
+
+
+@pytest.mark.parametrize("name", RELOADED)
+def test_a_reloader(monkeypatch, name):
+    """Flask's and Django's set a variable for the process that serves; nobody restarts one that was started by hand."""
+    assert restarter() is None
+    monkeypatch.setenv(name, "true")
+    found = restarter()
+    assert found == described(os.getppid())
+    assert not gone(found)
+
+
+def test_a_master_of_workers(monkeypatch):
+    """gunicorn's workers have its arbiter in memory."""
+    monkeypatch.setitem(sys.modules, "gunicorn.arbiter", ModuleType("arbiter"))
+    assert restarter() == described(os.getppid())
+
+
+@pytest.mark.parametrize("master", [True, False])
+def test_uwsgi_says_it_itself(monkeypatch, master):
+    """Its master has a number, if there is one."""
+    number = os.getpid() if master else 0
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(masterpid=lambda: number))
+    assert restarter() == (described(number) if master else None)
+
+
+def test_a_process_that_starts_a_server_is_no_worker():
+    """Two servers of one test run, one after the other, are two, though each is a child that has loaded uvicorn."""
+    import uvicorn  # noqa: F401
+
+    def serve(answers):
+        answers.put((server_process(), os.getpid()))
+
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+    process = context.Process(target=serve, args=(answers,))
+    process.start()
+    server, itself = answers.get()
+    process.join()
+    assert server == itself
+
+
+MODULES = ["uvicorn._subprocess", "granian.server.mp", "hypercorn.asyncio.run", "app"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_worker_runs_a_function_of_its_server(monkeypatch, module):
+    """It and the others of its master are one server."""
+
+    def work():
+        """Serve."""
+
+    work.__module__ = module
+    worker = SimpleNamespace(_target=work, _inheriting=True)
+    monkeypatch.setattr("multiprocessing.process._current_process", worker)
+    assert server_process() == (os.getpid() if module == "app" else os.getppid())
+
+
+@pytest.mark.parametrize("module", ["granian", "json"])
+def test_a_worker_that_still_imports(monkeypatch, module):
+    """A spawned process imports its parent's main module before it knows what it is to do."""
+
+    class Importing:
+        _inheriting = True
+
+    loaded = {name: found for name, found in sys.modules.items() if name.partition(".")[0] not in SERVERS}
+    monkeypatch.setattr(sys, "modules", loaded | {module: ModuleType(module)})
+    monkeypatch.setattr("multiprocessing.process._current_process", Importing())
+    assert server_process() == (os.getppid() if module in SERVERS else os.getpid())

@@ -1,0 +1,592 @@
+"""Counts on a Redis server: shared over hosts, bounded, and never more than `times` whatever happens to the server."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import socket
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+
+import pytest
+
+from faultinject.counts import BoundedSocket, Take, open_counts, waiting
+from faultinject.exceptions import ConfigurationError, MissingExtra, StoreInUse, StoreUnavailable
+from tests.ports import ReservedPort
+
+from .journal import until
+
+# Python 3.12 and later warn of a fork in a process that had threads.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+ONCE = Take(0, "", 1)
+
+
+@pytest.fixture
+def free_ports():
+    """Gives so many free ports, as text; nobody else has them before the test is over."""
+    with ExitStack() as stack:
+        yield lambda number: [str(stack.enter_context(ReservedPort())) for _ in range(number)]
+
+
+@pytest.fixture
+def far(start_redis, free_ports):
+    """A server behind a name that is looked up; its URL, and itself."""
+    [port] = free_ports(1)
+    return f"redis://localhost:{port}", start_redis("--port", port)
+
+
+@pytest.fixture
+def url(new_url):
+    return new_url("redis")
+
+
+@pytest.fixture
+def key(url):
+    """What the keys of the store begin with."""
+    return f"{{{url.partition('prefix=')[2]}}}"
+
+
+@pytest.fixture
+def own_server(start_redis):
+    """One that a test may stop and kill."""
+    server = start_redis()
+    yield server
+    server.signal(signal.SIGCONT)
+
+
+@pytest.fixture
+def now(monkeypatch):
+    """The clock of what waits, a list of one number, which goes on as a test says."""
+    moment = [1000.0]
+    monkeypatch.setattr(waiting, "clock", lambda: moment[0])
+    return moment
+
+
+@pytest.fixture
+def nothing_beside(monkeypatch):
+    """What requests do not wait for waits until this is set, at most."""
+    go_on = threading.Event()
+    monkeypatch.setattr(waiting, "pause", lambda _: go_on.wait(60))
+    yield go_on
+    go_on.set()
+
+
+@pytest.fixture
+def slowly(monkeypatch):
+    """Have each name looked up only behind something else."""
+    lookup = socket.getaddrinfo
+
+    def look(first):
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda *words, **more: (first(), lookup(*words, **more))[1]
+        )
+
+    return look
+
+
+def place(counts, identity="/a"):
+    return counts.match([(0, "", identity, None)], 0.0)[0][0]
+
+
+def disconnect(server, now):
+    """Nobody's connection is there any more, and nobody takes it for one."""
+    server.client().client_kill_filter(_type="normal", skipme=True)
+    now[0] += 60
+
+
+def test_the_same_rules_count_together_and_others_are_refused(url, redis_server):
+    """By their text and seed; what differs is told."""
+    one, other = open_counts(url, "{}", "1"), open_counts(url, "{}", "1")
+    assert [place(each) for each in (one, other)] == [0, 1]
+    shown = f"the store {redis_server.url} (prefix {url.partition('prefix=')[2]})"
+    cure = "name another with ?prefix=, or replace them with ?replace"
+    with pytest.raises(StoreInUse) as raised:
+        open_counts(url, '{"other": 1}', "1")
+    assert str(raised.value) == f"{shown} is in use by other rules: {cure}"
+    with pytest.raises(StoreInUse) as raised:
+        open_counts(url, "{}", "2")
+    assert str(raised.value) == f"{shown} is in use by the same rules with the seed 1, not 2: {cure}"
+    assert place(open_counts(f"{url}&replace", '{"other": 1}')) == 0
+    assert place(open_counts(f"{url}&replace", '{"other": 1}')) == 1, "the same are not replaced"
+    assert place(open_counts(url + "x", "{}", "\ud800")) == 0
+
+
+def test_another_version_is_refused(url, key, redis_server):
+    """Its keys may mean something else; and what is not whole, or no JSON, says so."""
+    client = redis_server.client()
+    client.hset(f"{key}:scenario", "layout", "0")
+    with pytest.raises(ConfigurationError, match="was made by another version of faultinject: name another"):
+        open_counts(url)
+    client.delete(f"{key}:scenario")
+    open_counts(url)
+    client.hset(f"{key}:scenario", "standing", "{")
+    with pytest.raises(StoreUnavailable, match="has rules that cannot be read: "):
+        open_counts(url)
+    client.hdel(f"{key}:scenario", "standing")
+    with pytest.raises(StoreUnavailable, match=r"has rules that are not whole$"):
+        open_counts(url)
+
+
+def test_nothing_is_left_behind(url, key, redis_server):
+    """Each key begins with the prefix, and has a time to live, which use lengthens."""
+    counts = open_counts(url)
+    counts.match([(0, "mine", "/a", (1, 1.0))], 0.0)
+    counts.take(Take(0, "mine", 1))
+    client = redis_server.client()
+    keys = sorted(client.scan_iter(f"*{key[1:-1]}*"))
+    assert {each.decode().split(":")[0] for each in keys} == {key}
+    assert len(keys) == 6
+    assert all(6 * 86_400 < client.ttl(each) <= 7 * 86_400 for each in keys)
+    keys = [each for each in keys if b"scenario" not in each]
+    for each in keys:
+        client.expire(each, 100)
+    for _ in range(64):
+        counts.match([(0, "mine", "/a", None)], 0.0)
+    assert all(client.ttl(each) > 100 for each in keys)
+
+
+def test_scripts_that_the_server_forgot(url, redis_server):
+    """They are sent again, and nothing is counted twice."""
+    counts = open_counts(url)
+    for ask, expected in ((place, 0), (place, 1), (lambda each: each.take(ONCE), True)):
+        redis_server.client().script_flush()
+        assert ask(counts) == expected
+    assert not counts.take(ONCE)
+
+
+@pytest.mark.parametrize("kind", ["rules", "scopes", "identities"])
+def test_counts_that_are_gone_do_not_begin_anew(url, key, redis_server, kind, now, caplog):
+    """Else more than `times` would be injected."""
+    counts = open_counts(url)
+    assert counts.take(ONCE)
+    client = redis_server.client()
+    (lost,) = client.scan_iter(f"{key}:{kind}:*")
+    client.delete(lost)
+    for ask in (lambda: counts.take(ONCE), lambda: place(counts)):
+        now[0] += 60
+        with pytest.raises(StoreUnavailable, match="the counts are not there any more"):
+            ask()
+    now[0] += 60
+    counts.give_back(ONCE)
+    counts.note_injected(0)
+    counts.totals([0])
+    assert not client.exists(lost)
+    assert len(caplog.messages) == 1
+
+
+def test_a_stopped_server_holds_nobody_up(own_server, caplog, monkeypatch, now):
+    """One request waits for a moment, those after it not at all; then it counts on. The log has a line for each."""
+    counts = open_counts(own_server.url)
+    assert place(counts) == 0
+    monkeypatch.setattr(waiting, "answer", 0.1)
+    own_server.signal(signal.SIGSTOP)
+    for why in ("Timeout", *["faultinject pauses before it uses the store again"] * 20):
+        with pytest.raises(StoreUnavailable, match=why):
+            place(counts)
+    own_server.signal(signal.SIGCONT)
+    monkeypatch.setattr(waiting, "answer", 10.0)
+    with pytest.raises(StoreUnavailable, match="pauses"):
+        place(counts)
+    now[0] += 1.0
+    assert place(counts) in (1, 2), "what was not answered may have been counted"
+    assert len(caplog.records) == 2
+    assert counts.totals([0])[0][2] == 22
+
+
+def test_a_killed_server_that_comes_back_empty(own_server, now):
+    """Nothing is injected by those who counted there; who begins anew begins at zero."""
+    counts = open_counts(own_server.url)
+    assert counts.take(ONCE)
+    own_server.kill()
+    now[0] += 60
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            place(counts)
+    assert counts.totals([0]) == [(0, 0, 3)], "what could not be told is kept"
+    with pytest.raises(StoreUnavailable):
+        open_counts(own_server.url)
+    own_server.start()
+    now[0] += 60
+    anew = open_counts(own_server.url)
+    with pytest.raises(StoreUnavailable, match="not there any more"):
+        place(counts)
+    assert anew.take(ONCE)
+
+
+def test_what_could_not_be_told_is_told_later(own_server, nothing_beside, now):
+    """With the next try; what was noted meanwhile goes with it, also where that is a lot. A take that was to be given back stays."""
+    counts = open_counts(own_server.url)
+    assert counts.take(ONCE)
+    own_server.client().save()
+    own_server.kill()
+    counts.give_back(Take(0, "", 1, beside=True))
+    with pytest.raises(StoreUnavailable):
+        counts.take(Take(0, "", 2))
+    for _ in range(10_000):
+        counts.note_failed(0)
+    now[0] += 60
+    own_server.start()
+    counts.note_failed(0)
+    nothing_beside.set()
+    until(lambda: counts.totals([0]) == [(0, 0, 10_002)])
+    until(lambda: open_counts(own_server.url).totals([0]) == [(0, 0, 10_002)])
+    assert not counts.take(ONCE)
+
+
+def test_a_take_that_is_given_back_beside(url, nothing_beside, monkeypatch):
+    """It is there for the next ask of the process, and of its child, at once."""
+    counts = open_counts(url)
+    given = Take(0, "", 1, beside=True)
+    assert [counts.take(ONCE) for _ in range(2)] == [True, False]
+    for _ in range(2):
+        counts.give_back(given)
+        assert [counts.take(ONCE) for _ in range(2)] == [True, False]
+    counts.give_back(given)
+    assert counts.totals([0]) == [(0, 0, 0)]
+    assert counts.take(ONCE)
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    counts.give_back(given)
+    assert counts.take(ONCE)
+
+
+def test_what_was_sent_and_not_answered_counts_as_told(own_server, monkeypatch):
+    """A stopped server may have it when it goes on: once more would be a match too many."""
+    monkeypatch.setattr(waiting, "at_once", True)
+    counts = open_counts(own_server.url)
+    counts.note_failed(0)
+    monkeypatch.setattr(waiting, "answer", 0.1)
+    own_server.signal(signal.SIGSTOP)
+    counts.note_failed(0)
+    assert counts.totals([0]) == [(0, 0, 0)], "what only this process knows"
+    own_server.signal(signal.SIGCONT)
+    monkeypatch.setattr(waiting, "answer", 10.0)
+    counts.note_failed(1)
+    until(lambda: counts.totals([0, 1]) == [(0, 0, 2), (0, 0, 1)])
+
+
+def test_a_server_that_dies_while_it_is_asked(own_server, monkeypatch):
+    """Nobody waits for the rest of the time."""
+    monkeypatch.setattr(waiting, "answer", 600.0)
+    counts = open_counts(own_server.url)
+    own_server.signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(place, counts)
+        own_server.kill()
+        with pytest.raises(StoreUnavailable):
+            asked.result(60)
+
+
+@pytest.mark.usefixtures("nothing_beside")
+def test_a_name_that_is_looked_up_slowly(far, slowly, monkeypatch, now):
+    """Nobody waits for it longer than a connection may take; the one that comes late is used by the next who asks."""
+    url, server = far
+    counts = open_counts(url)
+    looked_up, go_on = [], threading.Event()
+    slowly(lambda: (looked_up.append(1), go_on.wait(60)))
+    disconnect(server, now)
+    monkeypatch.setattr(waiting, "answer", 0.1)
+    with pytest.raises(StoreUnavailable, match=r"no connection in time$"):
+        place(counts)
+    for _ in range(3):
+        now[0] += 60
+        with pytest.raises(StoreUnavailable, match=r"an earlier connection is still being made$"):
+            place(counts)
+    assert looked_up == [1]
+    monkeypatch.setattr(waiting, "answer", 10.0)
+    go_on.set()
+
+    def answers():
+        now[0] += 60
+        with suppress(StoreUnavailable):
+            return [place(counts)]
+
+    assert until(answers) == [0], "nothing was counted meanwhile"
+    assert looked_up == [1]
+    server.kill()
+    now[0] += 60
+    with pytest.raises(StoreUnavailable):
+        place(counts)
+
+
+def test_a_late_connection_that_fails(far, slowly, monkeypatch, now):
+    """It is forgotten, and the next who asks makes another."""
+    url, server = far
+    counts = open_counts(url)
+    go_on = threading.Event()
+    slowly(lambda: go_on.wait(60))
+    server.kill()
+    now[0] += 60
+    monkeypatch.setattr(waiting, "answer", 0.1)
+    with pytest.raises(StoreUnavailable, match=r"no connection in time$"):
+        place(counts)
+    go_on.set()
+    monkeypatch.setattr(waiting, "answer", 10.0)
+
+    def refused():
+        now[0] += 60
+        with pytest.raises(StoreUnavailable) as failed:
+            place(counts)
+        return "refused" in str(failed.value)
+
+    until(refused)
+
+
+def test_a_process_that_begins_waits_longer(far, monkeypatch):
+    """Than a request does: on a busy machine it injects from its first request on."""
+    url, server = far
+    monkeypatch.setattr(waiting, "answer", 0.05)
+    monkeypatch.setattr(waiting, "opening", 60.0)
+    for where in (url, server.url):
+        server.signal(signal.SIGSTOP)
+        goes_on = threading.Timer(0.3, server.signal, [signal.SIGCONT])
+        goes_on.start()
+        open_counts(where)
+        goes_on.join()
+    server.client().execute_command("CLIENT", "PAUSE", "300", "WRITE")
+    open_counts(f"{url}?prefix=other")
+
+
+def test_a_slow_connection_takes_nothing_from_the_answers(far, slowly, now):
+    """Neither from that of the match nor from that of the take behind it, which have one time together."""
+    url, server = far
+    counts = open_counts(url)
+    disconnect(server, now)
+
+    def wait():
+        now[0] += waiting.answer
+
+    slowly(wait)
+    assert place(counts) == 0
+    assert counts.take(ONCE)
+    assert place(counts) == 1
+    now[0] += waiting.answer
+    with pytest.raises(StoreUnavailable, match=r"no time is left for another question$"):
+        counts.take(Take(1, "", 1))
+    now[0] += 60
+    assert place(counts) == 2
+    assert counts.take(Take(1, "", 1)), "what was not asked is not lost"
+
+
+@pytest.mark.parametrize("why", ["another process", "no room for a thread"])
+def test_connections_where_there_is_no_thread(far, monkeypatch, now, why):
+    """A forked child has none of its parent's, and where none can be started the caller makes its connection itself."""
+    url, server = far
+    counts = open_counts(url)
+    if why == "another process":
+        monkeypatch.setattr(os, "getpid", lambda: 1)
+    else:
+        disconnect(server, now)
+
+        def none(_):
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", none)
+    assert place(counts) == 0
+
+
+CHILD = """
+import os, sys
+from faultinject.counts import open_counts
+counts = open_counts(sys.argv[1])
+print("counts", flush=True)
+sys.stdin.readline()
+counts.note_failed(0)
+pid = os.fork()
+if pid:
+    os.waitpid(pid, 0)
+else:
+    counts.note_failed(1)
+print(counts.totals([0, 1]), flush=True)
+if pid:
+    os.fork()  # a child that does nothing tells nothing when it ends
+"""
+
+
+def test_a_child_does_not_tell_what_its_parent_could_not(own_server, process):
+    """It would be told twice."""
+    ran = process(CHILD, own_server.url)
+    assert ran.stdout.readline() == "counts\n"
+    own_server.kill()
+    out, _ = ran.communicate("\n")
+    assert out == "[(0, 0, 0), (0, 0, 1)]\n[(0, 0, 1), (0, 0, 0)]\n"
+
+
+@pytest.mark.slow
+def test_a_user_with_a_password(start_redis):
+    """Wrong ones are told without the password."""
+    server = start_redis("--requirepass", "se cret/1")
+    url = server.url.replace("unix://", "unix://default:se%20cret%2F1@")
+    assert place(open_counts(url)) == 0
+    with pytest.raises(StoreUnavailable, match=r"/s: Authentication required\.$"):
+        open_counts(server.url)
+    with pytest.raises(StoreUnavailable, match="invalid username-password pair") as raised:
+        open_counts(server.url.replace("unix://", "unix://:s3cret@"))
+    assert "cret" not in str(raised.value)
+
+
+def test_an_encrypted_connection(start_redis, tmp_path, free_ports):
+    """The server's certificate is checked; by another authority it is refused."""
+    trustme = pytest.importorskip("trustme", reason="of the extra tls")
+    [port] = free_ports(1)
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    issued = authority.issue_cert("localhost", "127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    files = {"cert-file": "cert.pem", "key-file": "key.pem", "ca-cert-file": "ca.pem"}
+    options = [word for name, file in files.items() for word in (f"--tls-{name}", str(tmp_path / file))]
+    start_redis("--tls-port", port, "--tls-auth-clients", "no", *options)
+    assert place(open_counts(f"rediss://127.0.0.1:{port}/1?ca={tmp_path}/ca.pem")) == 0
+    assert place(open_counts(f"valkeys://localhost:{port}/1?ca={tmp_path}/ca.pem")) == 1
+    for wrong in (f"?ca={tmp_path}/other.pem", ""):
+        with pytest.raises(StoreUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+            open_counts(f"rediss://127.0.0.1:{port}{wrong}")
+    with pytest.raises(StoreUnavailable):
+        open_counts(f"redis://127.0.0.1:{port}")
+    with pytest.raises(ConfigurationError, match=f"/0: ca: there is no file '{tmp_path}/none.pem'$"):
+        open_counts(f"rediss://127.0.0.1:{port}?ca={tmp_path}/none.pem")
+
+
+def test_a_server_that_takes_no_writes(start_redis):
+    """A replica, and one that is full; the message has nothing of the script."""
+    server = start_redis("--maxmemory", "1")
+    with pytest.raises(StoreUnavailable, match=r"command not allowed when used memory > 'maxmemory'\.$"):
+        open_counts(server.url)
+    server.client().config_set("maxmemory", 0)
+    counts = open_counts(server.url)
+    server.client().replicaof("127.0.0.1", "1")
+    with pytest.raises(StoreUnavailable, match=r"You can't write against a read only replica\.$"):
+        place(counts)
+
+
+def test_a_node_of_a_cluster(start_redis, redis_server, free_ports):
+    """The one that has the keys counts; another one says which that is."""
+    if redis_server.client().info("server")["redis_version"] < "7":
+        pytest.skip("it has no --cluster-port")
+    options = "--cluster-enabled", "yes", "--cluster-config-file", "nodes"
+    ports = free_ports(4)
+    one, other = (
+        start_redis(*options, "--bind", "127.0.0.1", "--port", ports[at], "--cluster-port", ports[at + 1])
+        for at in (0, 2)
+    )
+    with pytest.raises(StoreUnavailable, match=r"/s: Hash slot not served$"):
+        open_counts(one.url)
+    slot = one.client().execute_command("CLUSTER KEYSLOT", "{faultinject}")
+    one.client().execute_command("CLUSTER ADDSLOTSRANGE", 0, slot)
+    other.client().execute_command("CLUSTER ADDSLOTSRANGE", slot + 1, 16_383)
+    one.client().execute_command("CLUSTER MEET", "127.0.0.1", ports[2], ports[3])
+    until(lambda: all(each.client().cluster("INFO")["cluster_state"] == "ok" for each in (one, other)))
+    assert place(open_counts(one.url)) == 0
+    said = rf"/s: it is a node of a cluster, in which 127\.0\.0\.1:{ports[0]} has the keys of this prefix: name that one$"
+    with pytest.raises(StoreUnavailable, match=said):
+        open_counts(other.url)
+
+
+def test_without_the_package(monkeypatch):
+    """The message names the command."""
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(MissingExtra, match=r"the store redis://h:6379/0 needs redis: .*install"):
+        open_counts("redis://h")
+
+
+@pytest.fixture
+def answering(tmp_path, monkeypatch):
+    """A server that answers all that comes behind its greeting with these pieces; gives its URL."""
+    pytest.importorskip("redis", reason="of the extra redis")
+    monkeypatch.setattr(waiting, "answer", 30.0)
+    path = str(tmp_path / "redis")
+    ended, threads, clients = threading.Event(), [], []
+
+    def answer(listening, pieces, greets):
+        while not ended.is_set():
+            try:
+                client, _ = listening.accept()
+                clients.append(client)
+                with client:
+                    while data := client.recv(65_536):
+                        greetings = data.count(b"\r\nCLIENT\r\n") if greets else 0
+                        for piece in [b"+OK\r\n"] * greetings or pieces:
+                            client.sendall(piece)
+                            ended.wait(0.005 if len(piece) == 1 else 0)
+            except OSError:
+                continue
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen()
+
+        def start(*pieces, greets=True):
+            threads.append(threading.Thread(target=answer, args=(listening, pieces, greets), daemon=True))
+            threads[-1].start()
+            return f"unix://{path}"
+
+        yield start
+        ended.set()
+        for each in (listening, *clients):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for each in threads:
+            each.join(30)
+
+
+@pytest.mark.parametrize("greets", [False, True])
+def test_a_byte_now_and_then_is_no_answer(answering, monkeypatch, greets):
+    """Each comes in time and the whole does not: the time is that of the question."""
+    # Every look at the clock takes a tenth of a second of it, so that the number of looks decides.
+    ticks = itertools.count()
+    monkeypatch.setattr(waiting, "answer", 2.0)
+    monkeypatch.setattr(waiting, "clock", lambda: next(ticks) / 10)
+    with pytest.raises(StoreUnavailable):
+        open_counts(answering(b"+", *[b"x"] * 400, b"\r\n", greets=greets))
+    assert next(ticks) < 200
+
+
+def array(*items):
+    return b"*%d\r\n" % len(items) + b"".join(b"$%d\r\n%b\r\n" % (len(each), each) for each in items)
+
+
+@pytest.mark.parametrize("size", [2 << 20, 65 << 20])
+def test_a_large_answer(answering, size):
+    """What a store may really say is read, however many pieces it comes in; what is more is not read to its end."""
+    answer = array(b"published", b"1", b"id", b"{}", b"1", b'{"x":"%b"}' % (b"x" * size), b"")
+    url = answering(*(answer[at : at + 65_536] for at in range(0, len(answer), 65_536)))
+    if size < 64 << 20:
+        open_counts(url)
+    else:
+        with pytest.raises(StoreUnavailable, match="an answer of more than 64 MiB"):
+            open_counts(url)
+
+
+@pytest.mark.parametrize(
+    ("said", "greets"), [(b"$x\r\n", False), (b":1x\r\n", True), (b"*1\r\n" * 20_000, True)]
+)
+def test_what_is_no_answer_of_redis(answering, said, greets):
+    """The store is unavailable, as with any other failure of it; no error of the parser's reaches the app."""
+    with pytest.raises(StoreUnavailable, match=r"^the store unix://"):
+        open_counts(answering(said, greets=greets))
+
+
+def test_what_a_server_repeats_of_a_command_is_not_told(answering):
+    """One that does not know `AUTH`, as some that stand before others, says the password again."""
+    url = answering(b"-ERR unknown command 'AUTH', with args beginning with: 'SECRET'\r\n", greets=False)
+    with pytest.raises(StoreUnavailable, match=r"unknown command 'AUTH'$") as refused:
+        open_counts(url)
+    assert "SECRET" not in str(refused.value)
+
+
+def test_a_reader_that_fills_a_buffer_of_its_own():
+    """As redis-py's does where hiredis is installed."""
+    mine, other = socket.socketpair()
+    with mine, other:
+        mine.settimeout(30)
+        bounded = BoundedSocket(mine, 30.0)
+        other.sendall(b"1234")
+        buffer = bytearray(2)
+        assert (bounded.recv_into(buffer), bytes(buffer)) == (2, b"12")
+        bounded.ask(0.0)
+        with pytest.raises(TimeoutError):
+            bounded.recv_into(buffer)

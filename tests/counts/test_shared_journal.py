@@ -1,0 +1,215 @@
+"""What happened, in a stream of a Redis server: bounded, with a time to live, and never waited for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from faultinject.counts import waiting
+from faultinject.exceptions import StoreUnavailable
+
+from .journal import get, make, paths, until
+
+
+@pytest.fixture
+def url(new_url):
+    return new_url("redis")
+
+
+@pytest.fixture
+def key(url):
+    return f"{{{url.partition('prefix=')[2]}}}:journal"
+
+
+@pytest.fixture
+def by_hand(monkeypatch):
+    """What is done beside the requests is done by `events` alone, or when this is set."""
+    go_on = threading.Event()
+    monkeypatch.setattr(waiting, "pause", lambda _: go_on.wait(60))
+    yield go_on
+    go_on.set()
+
+
+def test_it_comes_by_itself_and_does_not_stay_for_ever(url, key, redis_server):
+    """Nobody needs to ask; the key has a time to live."""
+    get(make(url), "/0")
+    client = redis_server.client()
+    until(lambda: client.xlen(key) == 1)
+    assert 6 * 86_400 < client.ttl(key) <= 7 * 86_400
+    [(_, fields)] = client.xrange(key)
+    assert b'"path":"/0"' in fields[b"line"]
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_the_stream_is_cut_and_what_is_gone_is_counted(url, redis_server, key):
+    """For those who have read some of it, and for those who have not."""
+    injector = make(url)
+    get(injector, "/0")
+    [_], cursor, _ = injector.events()
+    for number in range(1, 10):
+        get(injector, f"/{number}")
+    injector.events(cursor, 1)
+    redis_server.client().xtrim(key, maxlen=3, approximate=False)
+    found, last, dropped = injector.events(cursor)
+    assert (paths(found), dropped) == (["/7", "/8", "/9"], 6)
+    assert injector.events()[2] == 7
+    assert injector.events(last) == ([], last, 0)
+    assert injector.events(last, 0) == ([], last, 0)
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_a_stream_that_was_lost_begins_anew(url, redis_server, key):
+    """A reader finds the new one, also where the clock of the process that began it is behind."""
+    injector = make(url)
+    get(injector, "/0")
+    [_], cursor, _ = injector.events()
+    for number in ("1", "99999999999999"):
+        client = redis_server.client()
+        client.delete(key)
+        assert injector.events(cursor) == ([], cursor, 0)
+        client.xadd(key, {"line": '{"v":1,"lost":2}'}, id=f"{number}-3")
+        get(injector, "/again")
+        found, after, dropped = injector.events(cursor)
+        assert (paths(found), dropped, after) == (["/again"], 4, f"{number}-4")
+        assert injector.events(after) == ([], after, 0)
+    client.xadd(key, {"line": "no line of ours"})
+    assert injector.events(after)[0] == []
+
+
+@pytest.mark.slow
+def test_it_is_bounded(start_redis, by_hand, caplog):
+    """Requests go on while the server is away: 10,000 lines wait for it, it keeps about so many, and readers are told what is missing."""
+    server = start_redis()
+    injector = make(server.url)
+    get(injector, "/first")
+    server.kill()
+    for number in range(10_005):
+        get(injector, f"/{number}")
+    with pytest.raises(StoreUnavailable):
+        injector.events()
+    server.start()
+    get(injector, "/last")
+    by_hand.set()
+    client = server.client()
+    until(lambda: client.xlen("{faultinject}:journal") >= 10_000)
+    until(lambda: paths(injector.events(limit=20_000)[0])[-1:] == ["/last"])
+    found, cursor, dropped = injector.events(limit=20_000)
+    assert len(found) + dropped == 10_007
+    for number in range(300):
+        get(injector, f"/{number}")
+    until(lambda: paths(injector.events(cursor)[0])[-1:] == ["/299"])
+    assert client.xlen("{faultinject}:journal") <= 10_200
+    logged = [each for each in caplog.messages if "shared journal" in each]
+    assert len(logged) == 2
+    assert "more than 10,000 wait for it" in logged[0]
+
+
+def test_what_was_not_answered_is_not_told_again(start_redis, monkeypatch):
+    """A stopped server has it when it goes on."""
+    server = start_redis()
+    injector = make(server.url)
+    get(injector, "/0")
+    until(lambda: paths(injector.events()[0]) == ["/0"])
+    monkeypatch.setattr(waiting, "answer", 0.1)
+    monkeypatch.setattr(waiting, "opening", 0.1)
+    server.signal(signal.SIGSTOP)
+    try:
+        get(injector, "/1")
+        with pytest.raises(StoreUnavailable):
+            injector.events()
+    finally:
+        server.signal(signal.SIGCONT)
+    monkeypatch.setattr(waiting, "answer", 10.0)
+    get(injector, "/2")
+    until(lambda: sorted(paths(injector.events()[0])) == ["/0", "/1", "/2"])
+    assert injector.counts() == {"rule-1": {"matched": 3, "injected": 3}}
+
+
+def test_a_thread_that_cannot_be_had(url, monkeypatch):
+    """What is left waits for the next time that something is to be done."""
+
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    injector = make(url)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        get(injector, "/0")
+    get(injector, "/1")
+    until(lambda: paths(injector.events()[0]) == ["/0", "/1"])
+
+
+def test_a_mistake_of_ours_is_logged(url, monkeypatch, caplog):
+    """What is told beside the requests goes on, and the requests know nothing of it."""
+    import redis
+
+    injector = make(url)
+
+    def fail(*_, **__):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(redis.connection.AbstractConnection, "send_packed_command", fail)
+        get(injector, "/0")
+        until(lambda: [each for each in caplog.records if each.exc_info])
+    assert {each.exc_info[0] for each in caplog.records if each.exc_info} == {ZeroDivisionError}
+    get(injector, "/1")
+    until(lambda: paths(injector.events()[0])[-1:] == ["/1"])
+
+
+def test_a_server_that_does_not_answer_is_told_again_after_a_while(start_redis, monkeypatch):
+    """1, 2, 4, … 30 s later; what is asked for meanwhile is done all the same."""
+    slept, server = [], start_redis()
+    injector = make(server.url)
+    enough = threading.Event()
+
+    def pause(seconds):
+        slept.append(seconds)
+        if sum(slept) > 100 or enough.is_set():
+            enough.set()
+            ended.wait(60)
+
+    ended = threading.Event()
+    server.kill()
+    monkeypatch.setattr(waiting, "pause", pause)
+    get(injector, "/0")
+    assert enough.wait(60)
+    assert max(slept) <= 0.25, "what is asked for meanwhile is soon looked at"
+    server.start()
+    ended.set()
+    until(lambda: paths(injector.events()[0]) == ["/0"])
+
+
+@pytest.mark.parametrize("how", ["a process", "multiprocessing"])
+def test_a_process_that_ends_tells_what_is_left(url, how):
+    """Though it ends at once behind its last request."""
+    program = (
+        "import sys, multiprocessing as m; sys.path.insert(0, sys.argv[2]); import journal as j\n"
+        "from faultinject.counts import waiting\n"
+        "waiting.answer = 10.0\n"
+        "def work():\n    j.get(j.make(sys.argv[1]), '/0')\n"
+        "if sys.argv[3] == 'a process': work()\n"
+        "else:\n    p = m.get_context('fork').Process(target=work); p.start(); p.join()"
+    )
+    subprocess.run([sys.executable, "-c", program, url, Path(__file__).parent, how], check=True)
+    injector = make(url)
+    assert paths(injector.events()[0]) == ["/0"]
+    assert injector.counts() == {"rule-1": {"matched": 1, "injected": 1}}
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_a_child_does_not_tell_its_parents_lines(url, monkeypatch):
+    """It begins with none, whatever it is asked first."""
+    readers = [make(url) for _ in range(2)]
+    for each in readers:
+        get(each, "/parent")
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    assert readers[0].events() == ([], "", 0)
+    get(readers[1], "/child")
+    assert paths(readers[1].events()[0]) == ["/child"]

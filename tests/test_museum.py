@@ -1,0 +1,69 @@
+"""The rooms of the museum are complete, and their pages say what their data say; `examples/museum/run.py` runs them."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from faultinject import Scenario, vendors
+
+MUSEUM = Path(__file__).parent.parent / "examples" / "museum"
+ROOMS = sorted(each.parent for each in MUSEUM.glob("*/bug.toml"))
+TEXTS = ("project", "package", "source", "version", "job", "fault", "vendor", "rule", "prepare", "lost")
+
+
+def of(room):
+    return tomllib.loads((room / "bug.toml").read_text(encoding="utf-8"))
+
+
+def test_there_are_bugs_and_controls():
+    """Whatever has no room is in no table."""
+    expected = [of(each)["expected"] for each in ROOMS]
+    assert expected.count("red") >= 12
+    assert expected.count("green") >= 5
+    assert {each.parent.name for each in MUSEUM.glob("*/job.py")} == {each.name for each in ROOMS}
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
+def test_a_room(room):
+    """What is needed to see the bug without this package as well, and a page that shows the same command."""
+    told, page = of(room), (room / "README.md").read_text(encoding="utf-8")
+    assert all(told[each] for each in TEXTS), told
+    assert isinstance(told["date"], date)
+    assert told["expected"] in ("red", "green")
+    assert (told["expected"] == "red") == bool(told.get("says"))
+    assert vendors.get(told["vendor"]).id == told["vendor"]
+    assert Scenario(told["rule"]).rules
+    job = (room / "job.py").read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(job))
+    assert len(job.splitlines()) <= 30
+    assert f"python examples/museum/run.py -v {room.name}\n" in page
+    [command] = re.findall(r"^faultinject explore .*$", page, re.MULTILINE)
+    assert f"--vendor {told['vendor']} -r " in command
+    assert told["rule"] in command
+    assert command.endswith(f" -- python examples/museum/{room.name}/job.py")
+    assert told["version"] in page
+    assert told["repaired"] in page
+    assert told["thread"] in page
+    assert told["thread"] or told["expected"] == "green" or "not reported yet" in page
+
+
+@pytest.mark.live
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["obstore", "duckdb_httpfs"])
+def test_a_room_is_as_it_says(name):
+    """Red with the bug, green with its repair; nothing is installed here."""
+    told = of(MUSEUM / name)
+    for version in filter(None, (told["version"], told["repaired"])):
+        if not (MUSEUM / ".cache" / f"{told['package']}-{version}" / "complete").exists():
+            pytest.skip(f"it needs a package of its own: python examples/museum/run.py {name}")
+    done = subprocess.run([sys.executable, MUSEUM / "run.py", name], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"| {told['version']}: red |" in done.stdout
