@@ -524,14 +524,27 @@ def test_links_as_kubernetes_changes_them(file, tmp_path, watching):
 
 
 @apart
-def test_a_folder_that_comes_back(file, tmp_path, watching):
+def test_a_folder_that_comes_back(file, tmp_path, watching, monkeypatch):
     """Without it there is nothing to watch, and it is looked for."""
     folder = tmp_path / "folder"
     folder.mkdir()
     path = file("http:503", path=folder / "rules.toml")
     injector = watching(path)
     folder.rename(tmp_path / "away")
+    missed = threading.Event()
+    stat = os.stat
+
+    def look(path, *args, **kwargs):
+        try:
+            return stat(path, *args, **kwargs)
+        except FileNotFoundError:
+            if path == str(folder) and threading.current_thread() in watches():
+                missed.set()
+            raise
+
+    monkeypatch.setattr(os, "stat", look)
     assert get(injector) == 503
+    assert missed.wait(WITHIN), "the watch looks for the folder"
     folder.mkdir()
     file("http:500", path=path)
     until(lambda: get(injector) == 500)
