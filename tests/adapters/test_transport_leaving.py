@@ -106,6 +106,7 @@ def test_wsgi_client_that_leaves_in_a_pause(servers, make_injector):
     assert (outcome.did, outcome.response_bytes) == ("stalled", 3)
 
 
+@pytest.mark.slow  # it waits for ten seconds, by a clock of the system
 def test_wsgi_client_that_reads_nothing(servers, make_injector, clock):
     """A body that finds no room is given up after a while."""
     app = App(bytes(50_000_000), bytes(50_000_000))
@@ -158,6 +159,7 @@ def test_asgi_client_that_has_left_a_cut_body(servers, make_injector):
     assert injector.counts()["rule-1"]["injected"] == 0
 
 
+@pytest.mark.slow  # it waits for ten seconds, by a clock of the system
 def test_asgi_client_that_reads_nothing(servers, make_injector, clock):
     """A body that finds no room is given up after a while; the app comes to its end."""
     app = App(bytes(50_000_000), bytes(50_000_000))

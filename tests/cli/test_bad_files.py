@@ -113,7 +113,8 @@ def check(result, path):
     # All that is read is opened by the same door: each reader meets what has no end, and one meets the rest.
     [
         *((each, "endless") for each in READERS),
-        *(("check", each) for each in ("directory", "pipe", "zeros", "nothing")),
+        *(("check", each) for each in ("directory", "zeros", "nothing")),
+        pytest.param("check", "pipe", marks=pytest.mark.slow),
     ],
 )
 def test_read(reader, kind, tmp_path, monkeypatch):
@@ -164,7 +165,11 @@ def test_a_pipe_with_a_writer(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("mode", "says"), [(0, "permission denied"), (0o444, "no program writes to this pipe")]
+    ("mode", "says"),
+    [
+        (0, "permission denied"),
+        pytest.param(0o444, "no program writes to this pipe", marks=pytest.mark.slow),
+    ],
 )
 def test_a_pipe_of_somebody_else(folder, mode, says):
     """One that may not be read; and one that may only be read, whose wait cannot be ended from here: nobody waits for that."""

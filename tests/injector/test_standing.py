@@ -10,6 +10,7 @@ import time
 import pytest
 
 from faultinject import Injector, Rule, WSGIFaultMiddleware
+from faultinject.counts import waiting
 from faultinject.exceptions import ConfigurationError, Conflict, StoreUnavailable
 from faultinject.injector import Turn
 
@@ -404,8 +405,10 @@ def test_what_a_server_has_lost(redis_server, redis_prefix, lost):
 
 
 @pytest.mark.live
-def test_a_server_that_is_away(start_redis):
+def test_a_server_that_is_away(start_redis, monkeypatch):
     """Nothing is changed, but that this process is off where it was to be; a late one takes part before it changes anything."""
+    # A thread that told the server by and by would go on as long as it is away.
+    monkeypatch.setattr(waiting, "at_once", True)
     server = start_redis()
     injector = Injector("http:503", store=server.url, seed=1, environ={})
     before = injector.standing
