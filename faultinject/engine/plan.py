@@ -10,7 +10,7 @@ from _thread import allocate_lock
 from itertools import count
 
 from faultinject.engine.actions import PASSED, Pass
-from faultinject.engine.compiled_rule import CompiledRule, Labels
+from faultinject.engine.compiled_rule import CompiledRule, duplicate_indices
 from faultinject.engine.counting import Take
 from faultinject.engine.draw import seed_key
 from faultinject.engine.journal_entry import Entry, Line
@@ -56,7 +56,7 @@ class Plan:
         asked: gives the plans of rules that requests ask for themselves; None: none may.
         salt: put before the seed where independent processes must not draw alike.
         places: the numbers under which rules are counted, as long as `rules`; by default 0, 1, 2, …
-        twins: for each rule behind how many of its label it stands; by default in the order written.
+        duplicates: for each rule how many earlier ones have the same label; by default in the order written.
         off: the numbers of rules that no request is to match.
         started: unix seconds at which the scenario took effect; by default now.
         since: the same on the monotonic clock, where that is known.
@@ -75,7 +75,7 @@ class Plan:
         asked: Asked | None = None,
         salt: bytes = b"",
         places: Sequence[int] | None = None,
-        twins: Sequence[int] = (),
+        duplicates: Sequence[int] = (),
         off: Collection[int] = (),
         started: float | None = None,
         since: float | None = None,
@@ -114,7 +114,7 @@ class Plan:
         self.scope = index.scope
         self.scope_default = index.scope_default
         self._ready: list[CompiledRule | None] = [None] * len(self.rules)
-        self._labels = Labels(self.rules, twins)
+        self._duplicates = duplicates
         # Counts that other processes share keep this number as well, and have a lock that is held once a request.
         self._shared = counts.shared
         self._holds = counts.holds
@@ -321,7 +321,6 @@ class Plan:
 
     def go_on_from(self, old: Plan) -> None:
         """Keep what an older plan with the same counts has prepared and noted of the rules that are in both."""
-        self._labels.go_on_from(old._labels)
         ready = {rule.number: rule for rule in old._ready if rule is not None}
         if not ready:
             return
@@ -371,11 +370,13 @@ class Plan:
 
     def _compile(self, number: int) -> CompiledRule:
         rule = self.rules[number]
+        if not self._duplicates:
+            self._duplicates = duplicate_indices(self.rules)
         return CompiledRule(
             rule,
             self.places[number],
             self.names[number],
-            label=self._labels.make(number),
+            duplicate=self._duplicates[number],
             key=self.key,
             seed=self.origin[2],
             reading=self.reading(rule.vendor),
