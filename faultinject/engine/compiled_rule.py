@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.engine.counting import Counter, Take
+from faultinject.engine.counting import Counter
 from faultinject.engine.draw import ONE, drawer, threshold
 
 TYPE_CHECKING = False
@@ -84,7 +84,6 @@ class CompiledRule:
         undone: how many of these were not carried out.
         failed: how often an error of ours kept it from doing what it had decided on.
         times: how often it injects in its scope; None for no limit.
-        take: what it asks of the counts before it injects, where it counts as a whole; None for no limit.
         enough: after how many takes none of its decisions depends on a number: 0 for a rule that always or never fires, and
             draws nothing but ids; None: one always does.
         act: what the fault does to a request that the rule fires for.
@@ -111,7 +110,6 @@ class CompiledRule:
         "scope",
         "services",
         "skips",
-        "take",
         "takes_preflights",
         "times",
         "undone",
@@ -140,7 +138,6 @@ class CompiledRule:
         self.skips = _skips(rule.value("skip"), rule.value("every"))
         self.times: int | None = rule.value("times")
         self.scope = SCOPES[rule.value("per")]
-        self.take = None if self.times is None else Take(number, "", self.times)
         self.window = _window(rule.value("begin"), rule.value("end"))
         self.takes_preflights = asks_for_options(rule, self.reading)
         self.fired = Counter()

@@ -139,19 +139,6 @@ class Plan:
         if expires is not None and (now >= expires or arrived >= services.deadline):
             services.expired(expires)
             return None
-        if len(candidates) == 1 and request.ordinary and not self._holds:
-            return self._decide_one(request, candidates[0], now, arrived)
-        return self._decide(request, candidates, now, arrived)
-
-    def asks(self, request: Request, candidates: Sequence[int]) -> bool:
-        """Whether deciding this request asks a server for a count, so that an event loop would wait for it."""
-        matched, _ = self._matching(request, candidates, self._age_now())
-        return any(rule.enough != 0 for rule in matched)
-
-    def _decide(
-        self, request: Request, candidates: Sequence[int], now: float, arrived: float
-    ) -> Action | None:
-        """Decide among any number of candidates, by any counts."""
         matched, keys = self._matching(request, candidates, self.age(now, arrived))
         if not matched:
             return None
@@ -175,10 +162,10 @@ class Plan:
                 if digest is None:
                     continue
                 if rule.times is not None:
-                    take = Take(rule.number, scope, rule.times)
-                    if not counts.take(take, held):
+                    taken = Take(rule.number, scope, rule.times)
+                    if not counts.take(taken, held):
+                        taken = None
                         continue
-                    taken = take
                 if held:
                     held = False
                     counts.release()
@@ -188,23 +175,10 @@ class Plan:
                 counts.release()
         return self._pass(matched[0], request, numbers[0][1], now, arrived)
 
-    def _decide_one(self, request: Request, number: int, now: float, arrived: float) -> Action | None:
-        """The same for one candidate and counts that keep nothing from others, without the lists."""
-        rule = self._ready[number] or self.ready(number)
-        if (rule.window is not None and not rule.window(self.age(now, arrived))) or not rule.matches(request):
-            return None
-        exact, identity = rule.reading.identify(request)
-        scope = "" if rule.scope is None else rule.scope(request, rule.reading, exact)
-        ((place, n, exceeds),) = self.counts.match(((rule.number, scope, identity, rule.above),), now)
-        if exceeds and (rule.skips is None or not rule.skips(place)):
-            digest = b"" if rule.always_fires else rule.drawn(identity, n)
-            if digest is not None:
-                take = rule.take
-                if take is not None and scope:
-                    take = Take(rule.number, scope, take.times)
-                if take is None or self.counts.take(take):
-                    return self._inject(rule, request, identity, n, now, arrived, take, digest)
-        return self._pass(rule, request, n, now, arrived)
+    def asks(self, request: Request, candidates: Sequence[int]) -> bool:
+        """Whether deciding this request asks a server for a count, so that an event loop would wait for it."""
+        matched, _ = self._matching(request, candidates, self._age_now())
+        return any(rule.enough != 0 for rule in matched)
 
     def _inject(
         self,
@@ -236,13 +210,8 @@ class Plan:
         if services.record_all:
             entry.place = place_kept(request, rule.reading, snapshot)
         digest = digest or rule.drawn(identity, n) or b""
-        try:
-            services.places_left.pop()
-            room = True
-        except IndexError:
-            room = services.begin()
         action: Action
-        if room:
+        if services.begin():
             try:
                 action = rule.act(request, entry, digest)
             except Exception as error:
