@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from faultinject.adapters.asgi_answer import NAMES, encode_name, respond
-from faultinject.adapters.driving import (
-    DECIDED,
-    ClientGone,
-    first_to_note,
-    may_have_left,
-    runs_app,
-    skipped,
-    undo,
-)
+from faultinject.adapters.asgi_answer import respond
+from faultinject.adapters.driving import DECIDED, first_to_note, may_have_left, runs_app, skipped, undo
 from faultinject.adapters.mounting import mounted
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.engine.answers import at_its_start, marked_bytes
-from faultinject.engine.body_digest import LONGEST, SeenBody
+from faultinject.engine.body_digest import SeenBody
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import ASGIRequest
 from faultinject.exceptions import FaultInjectError
@@ -23,15 +15,13 @@ from faultinject.injector.lookup import injector_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from asyncio import Event
     from collections.abc import Sequence
 
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.types import ASGIApp, Heard, Message, Receive, Scope, Send
+    from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
     from faultinject.engine.actions import Action
     from faultinject.engine.journal_entry import Entry
-    from faultinject.engine.types import Body
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
 
@@ -147,30 +137,7 @@ async def exchange(
         return
     try:
         if isinstance(action, Respond):
-            answer, body = action.answer, None
-            if not answer.ordinary or action.delay:
-                await _respond(app, scope, receive, send, plan, action, request)
-                return
-            if request.has_body:
-                try:
-                    body, heard = await _body_at_hand(receive, plan, action, request)
-                except BaseException as error:
-                    gone = isinstance(error, ClientGone)
-                    undo(plan, action.entry, "failed", left=gone)
-                    if gone:
-                        return
-                    raise
-                if body is None:
-                    await _respond(app, scope, receive, send, plan, action, request, heard=heard)
-                    return
-            action.entry.write("answered", body=body)
-            known, names = answer.encoded, NAMES
-            headers = [
-                known.get(each) or (names.get(each[0]) or encode_name(each[0]), each[1].encode("latin-1"))
-                for each in action.headers
-            ]
-            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-            await send({"type": "http.response.body", "body": action.body})
+            await _respond(app, scope, receive, send, plan, action, request)
         elif isinstance(action, Forward):
             await _forward(app, scope, receive, send, plan, action, request)
         elif isinstance(action, Disconnect):
@@ -179,52 +146,6 @@ async def exchange(
             unreachable(action)
     finally:
         plan.services.finish()
-
-
-async def _body_at_hand(
-    receive: Receive, plan: Plan, action: Respond, request: ASGIRequest
-) -> tuple[Body | None, Heard | None]:
-    """A whole small body that comes in one message: read, as `drain` would.
-
-    Returns:
-        The body, or None of any other; the first message, where one was asked for, and the seconds that are left for more.
-
-    Raises:
-        ClientGone: it left, or the server cannot read its body.
-    """
-    if not action.answer.drain or action.listing is not None:
-        return None, None
-    if request.expects_continue or not request.has_small_body:
-        return None, None
-    action.entry.write("answered", answered=False, last=False)
-    cycle = getattr(receive, "__self__", None)
-    event: Event | None = getattr(cycle, "message_event", None)
-    try:
-        if event is not None and getattr(cycle, "more_body", True) is False and event.is_set():
-            # uvicorn has all of it and hands it out at once: no wait has to be ended.
-            # https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/httptools_impl.py, `receive`
-            message, left = await receive(), LONGEST
-        else:
-            message, left = await _first_message(receive, plan)
-        piece = message.get("body", b"")
-        whole = message["type"] == "http.request" and not message.get("more_body") and type(piece) is bytes
-    except Exception as error:
-        raise ClientGone from error
-    if not whole:
-        return None, (message, left)
-    return request.whole_body(piece, plan.origin[2]), None
-
-
-async def _first_message(receive: Receive, plan: Plan) -> Heard:
-    """The first message of a request; where none comes in time, one that says nothing, and no time is left for more."""
-    from anyio import move_on_after
-
-    clock = plan.services.monotonic
-    end = clock() + LONGEST
-    message: Message = {"type": "http.request", "more_body": True}
-    with move_on_after(LONGEST):
-        message = await receive()
-    return message, end - clock()
 
 
 def _overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:
@@ -403,9 +324,8 @@ async def _respond(
     action: Respond,
     request: ASGIRequest,
     end: Disconnect | None = None,
-    heard: Heard | None = None,
 ) -> None:
-    """Answer instead of the app, or with `end` break the connection; of the request's body some was `heard`."""
+    """Answer instead of the app, or with `end` break the connection."""
     entry, answer = action.entry, action.answer
     if answer.after:
         from faultinject.adapters.asgi_after import respond_after
@@ -428,9 +348,8 @@ async def _respond(
     if drains:
         from faultinject.adapters.asgi_ending import drain_or_fail
 
-        if heard is None:
-            entry.write("answered", answered=False, last=False)
-        body = await drain_or_fail(scope, receive, send, plan, action, request, heard=heard)
+        entry.write("answered", answered=False, last=False)
+        body = await drain_or_fail(scope, receive, send, plan, action, request)
         if body is None:
             return
     entry.write("answered" if body is None or body[2] else "drain_cut", body=body)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.asgi_wait import Listener
     from faultinject.adapters.connection import Connection
-    from faultinject.adapters.types import Heard, Message, Receive, Scope, Send
+    from faultinject.adapters.types import Message, Receive, Scope, Send
     from faultinject.engine.actions import Respond
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
@@ -154,7 +154,6 @@ async def drain_or_fail(
     action: Respond,
     request: ASGIRequest,
     listener: Listener | None = None,
-    heard: Heard | None = None,
     kept: list[bytes] | None = None,
 ) -> Body | None:
     """Read the request body, and answer its keys where they count; None when that failed, and the request is over.
@@ -167,13 +166,12 @@ async def drain_or_fail(
         action: the answer.
         request: the view of the request.
         listener: who receives, where somebody listens.
-        heard: as of `drain`, where nobody listens.
         kept: as of `drain`.
     """
     entry = action.entry
     hear = listener.receive if listener else receive
     try:
-        body = await drain(hear, plan, request, action.listing, heard, action.answer.upto, kept)
+        body = await drain(hear, plan, request, action.listing, action.answer.upto, kept)
         action.answer_keys()
     except ClientGone:
         undo(plan, entry, "failed", left=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.connection import Connection
-    from faultinject.adapters.types import Heard, Message, Receive, Scope, Send
+    from faultinject.adapters.types import Message, Receive, Scope, Send
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
     from faultinject.engine.types import Body
@@ -38,32 +38,28 @@ class Hearing:
     """What a server says by `receive`, one message after the other.
 
     A `receive` need not block: middleware that replays a body answers at once, every time. So others run before each
-    message, and what brings nothing new is given up after a while. Nothing is kept.
+    further message, and what brings nothing new is given up after a while. Nothing is kept.
 
     Args:
         receive: the server's, or what stands in for it.
-        first: the message that was received before.
 
     Attributes:
         gone: whether the client has left.
         whole: whether the request's body was heard to its end.
     """
 
-    def __init__(self, receive: Receive, first: Message | None = None) -> None:
+    def __init__(self, receive: Receive) -> None:
         self.gone = self.whole = False
         self._receive = receive
-        self._first = first
         self._heard = self._idle = 0
 
     async def next(self) -> Message | None:
         """The next message; None when there is none to wait for any more."""
         if self._idle >= MOST_IDLE or self._heard >= MOST_MESSAGES:
             return None
-        if self._first is not None:
-            message, self._first = self._first, None
-        else:
+        if self._heard:
             await checkpoint()
-            message = await self._receive()
+        message = await self._receive()
         self._heard += 1
         self._idle = self._idle + 1 if self.whole or not message.get("body") else 0
         self.note(message)
@@ -278,7 +274,6 @@ async def drain(
     plan: Plan,
     request: ASGIRequest,
     listing: Listing | None = None,
-    heard: Heard | None = None,
     upto: int | None = None,
     kept: list[bytes] | None = None,
 ) -> Body:
@@ -289,7 +284,6 @@ async def drain(
         plan: the plan that decided.
         request: the view of the request.
         listing: gets each piece.
-        heard: the first message, where one was received, and the seconds that are left for more.
         upto: so many bytes of it are read, and not more; None: all.
         kept: gets each piece, for whom the body may turn out to be shorter than `upto`.
 
@@ -300,13 +294,12 @@ async def drain(
         ClientGone: it left, or the server cannot read its body.
     """
     digest = request.body_digest(plan.origin[2])
-    first, seconds = heard or (None, LONGEST)
-    hearing = Hearing(receive, first)
+    hearing = Hearing(receive)
     length = request.content_length
     # Where no length is told, a first byte shows that there is a body.
     most = MOST if upto is None else min(MOST, upto if length is not None else max(upto, 1))
     left = False
-    with anyio.move_on_after(seconds):
+    with anyio.move_on_after(LONGEST):
         while digest.size < most and not (hearing.whole or left):
             try:
                 message = await hearing.next()

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     Scope = MutableMapping[str, Any]
     Message = MutableMapping[str, Any]
-    # The first message of a request, and the seconds in which more of it is received.
-    Heard = tuple[Message, float]
     Receive = Callable[[], Awaitable[Message]]
     Send = Callable[[Message], Awaitable[None]]
     ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from sys import modules
 
 from faultinject.adapters.driving import (
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.types import Environ, Start, WSGIApp
     from faultinject.engine.journal_entry import Entry
-    from faultinject.engine.types import Body
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
@@ -135,16 +133,6 @@ def exchange(
         return _pass(app, environ, start_response, plan, action)
     try:
         if isinstance(action, Respond):
-            answer = action.answer
-            if answer.ordinary and not action.delay:
-                body = None
-                if (
-                    not request.has_body
-                    or (body := _body_at_hand(environ, plan, action, request)) is not None
-                ):
-                    action.entry.write("answered", body=body)
-                    start_response(answer.status_line, action.headers)
-                    return [action.body] if action.body else []
             return _respond(app, environ, start_response, plan, action, request)
         if isinstance(action, Forward):
             return _forward(app, environ, start_response, plan, action, request)
@@ -154,20 +142,6 @@ def exchange(
     finally:
         if not action.entry.held:
             plan.services.finish()
-
-
-def _body_at_hand(environ: Environ, plan: Plan, action: Respond, request: WSGIRequest) -> Body | None:
-    """A small body that is in memory, as test clients have it: read, as `drain` would; None of any other."""
-    source = environ.get("wsgi.input")
-    length = request.content_length
-    if type(source) is not BytesIO or length is None or not request.has_small_body:
-        return None
-    if not action.answer.drain or action.listing is not None:
-        return None
-    if source.closed or len(source.getbuffer()) - source.tell() < length:
-        return None
-    action.entry.write("answered", answered=False, last=False)
-    return request.whole_body(source.read(length), plan.origin[2])
 
 
 def _pass(app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Pass) -> Iterable[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import Never, NoReturn, Protocol
 
     from faultinject.engine.body_transforms import BodyTransform
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
         needs_socket: bool
         beyond: bool
         closes: bool
-        ordinary: bool
-        encoded: Mapping[tuple[str, str], tuple[bytes, bytes]]
         exact: Head | None
         dated: float | None
 

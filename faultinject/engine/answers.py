@@ -58,14 +58,12 @@ class Answer:
         needs_socket: it is exact or late, or its body is changed on its way.
         beyond: no HTTP knows its status; uvicorn has no line for it, so it is written as an exact one is.
         hint: the wait that the answer asks for in seconds, or None.
-        ordinary: it leaves as it is, by the server's own means, before the app has run; unless there is a wait.
-        encoded: those of its headers that are always the same, as ASGI has them.
         hint_form: how it does so: `seconds`, `date`, a vendor's header or `unreadable`; None where it does not.
     """
 
     __slots__ = (
-        "_bare_head", "_bodyless", "_delay", "_delays", "_first", "_hints_in_headers", "_id_headers", "_last", "_left_out", "_set", "_usual",
-        "after", "beyond", "closes", "cors", "dated", "drain", "encoded", "exact", "fault", "hint", "hint_form", "late", "lists", "needs_socket", "ordinary",
+        "_bare_head", "_bodyless", "_delay", "_delays", "_first", "_hints_in_headers", "_id_headers", "_last", "_left_out", "_set",
+        "after", "beyond", "closes", "cors", "dated", "drain", "exact", "fault", "hint", "hint_form", "late", "lists", "needs_socket",
         "status", "status_line", "upto", "when",
     )  # fmt: skip
 
@@ -133,15 +131,6 @@ class Answer:
         # What the rule asks for stands alone.
         asks = HEADERS if wait is not None or given.keys() & HEADERS else ()
         self._left_out = {*asks, *(name.lower() for name, _ in self._last)}
-        # Content-Type, Content-Length, the ids and the mark are all that such an answer has.
-        self._usual = not (self._bodyless or self.late or self._set or self._hints_in_headers)
-        waits_or_breaks = self.after or self.needs_socket or self.beyond or self.dated is not None
-        self.ordinary = not (waits_or_breaks or self.closes or self.upto is not None)
-        self.encoded: Mapping[tuple[str, str], tuple[bytes, bytes]] = {
-            (name, text): (name.lower().encode("latin-1"), text.encode("latin-1"))
-            for name, text in (*self._first, *self._last)
-            if text.isascii()
-        }
 
     def give(
         self,
@@ -169,23 +158,10 @@ class Answer:
         delay = self._delay
         if delay is None:
             delay = between(digest, *self._delays)
-        method = request.method
-        if (
-            self._usual
-            and not more
-            and (len(method) != 4 or method.upper() != "HEAD")
-            and (request.origin is None or not self.cors)
-        ):
-            entry.response_bytes = size = len(body)
-            headers = [*self._first, ("Content-Length", str(size))]
-            for name, which in self._id_headers:
-                headers.append((name, ids[which]))
-            headers += self._last
-            return Respond(entry, self, headers, body, delay)
         headers = self._first.copy()
         if self._bodyless:
             body = b""
-        elif method.upper() == "HEAD":
+        elif request.method.upper() == "HEAD":
             headers = (
                 [*NOTHING_OF_A_BODY] if self._bare_head else [*headers, ("Content-Length", str(len(body)))]
             )
@@ -255,11 +231,7 @@ def documented(rule: CompiledRule, vendor: Vendor, rows: Sequence[DocumentedErro
         if resource_of is not None:
             bucket, key = reading.read_address(request)
             named = resource_of(bucket, key, request.raw_path)
-        more = None
-        if made.fill is not None:
-            body = made.fill(named, ids)
-        else:
-            body, more = made.render(request, reading, named, ids, entry.time)
+        body, more = made.render(request, reading, named, ids, entry.time)
         action = answer.give(request, entry, digest, body, ids, more)
         if answer.lists is not None:
             action.listing = answer.lists(request, digest)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from _bisect import bisect_left  # `bisect` itself would be one more file to read
-
-from faultinject.engine.counting import Counter, Take
+from faultinject.engine.counting import Counter
 from faultinject.engine.draw import ONE, drawer, threshold
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Protocol
 
     from faultinject.engine.actions import Act
@@ -55,8 +53,6 @@ if TYPE_CHECKING:
         def value(self, key: str) -> Any: ...
         def compile(self, context: Addressing, seed: bytes) -> Check: ...
 
-    from collections.abc import Sequence
-
 
 _OPTIONS = frozenset(("OPTIONS",))
 
@@ -68,7 +64,7 @@ class CompiledRule:
         rule: the rule as written.
         number: the number under which it is counted.
         name: what it is called in the journal and in `x-faultinject`.
-        label: what its draws depend on.
+        duplicate: how many earlier rules of the scenario have the same label.
         key: the seed's key.
         seed: the same without what tells processes apart that count for themselves.
         reading: how it reads bucket, key and operation.
@@ -88,7 +84,6 @@ class CompiledRule:
         undone: how many of these were not carried out.
         failed: how often an error of ours kept it from doing what it had decided on.
         times: how often it injects in its scope; None for no limit.
-        take: what it asks of the counts before it injects, where it counts as a whole; None for no limit.
         enough: after how many takes none of its decisions depends on a number: 0 for a rule that always or never fires, and
             draws nothing but ids; None: one always does.
         act: what the fault does to a request that the rule fires for.
@@ -115,7 +110,6 @@ class CompiledRule:
         "scope",
         "services",
         "skips",
-        "take",
         "takes_preflights",
         "times",
         "undone",
@@ -128,7 +122,7 @@ class CompiledRule:
         number: int,
         name: str,
         *,
-        label: str,
+        duplicate: int,
         key: bytes,
         seed: bytes,
         reading: Addressing,
@@ -144,7 +138,6 @@ class CompiledRule:
         self.skips = _skips(rule.value("skip"), rule.value("every"))
         self.times: int | None = rule.value("times")
         self.scope = SCOPES[rule.value("per")]
-        self.take = None if self.times is None else Take(number, "", self.times)
         self.window = _window(rule.value("begin"), rule.value("end"))
         self.takes_preflights = asks_for_options(rule, self.reading)
         self.fired = Counter()
@@ -153,6 +146,7 @@ class CompiledRule:
         self._untold = None if shared is None else shared.note_undone
         limit = threshold(rule.value("probability"))
         self.always_fires = limit >= ONE
+        label = f"{rule.label}#{duplicate + 1}" if duplicate else rule.label
         self.drawn = drawer(key, label, limit) if limit else _never
         self.enough = self._enough(limit)
         self.act = rule.resolved.prepare(self)
@@ -229,60 +223,12 @@ SCOPES: dict[str, Scope | None] = {
 """What `per` may be, and how the scope of a request is named."""
 
 
-class Labels:
-    """The labels of a scenario's rules, made one by one as rules are first asked about.
-
-    Most rules of one label have the same conditions and read requests alike, so they are asked about together and in
-    order: counting them is enough. The others are looked for among all rules, once and only where there is one.
-
-    Args:
-        rules: the scenario's rules in the order written.
-        places: for each rule behind how many of its label it stands, where that is not for the order to say.
-    """
-
-    __slots__ = ("_places", "_rules", "_seen", "_twins")
-
-    def __init__(self, rules: Sequence[RuleLike], places: Sequence[int] = ()) -> None:
-        self._rules = rules
-        self._places = places
-        self._seen: dict[str, int] = {}
-        self._twins: Mapping[str, list[int]] | None = None
-
-    def go_on_from(self, older: Labels) -> None:
-        """Know of the labels that were made when these rules were fewer."""
-        self._seen = dict(older._seen)
-
-    def make(self, number: int) -> str:
-        """The label of that rule; once for each rule."""
-        rule = self._rules[number]
+def duplicate_indices(rules: Iterable[RuleLike]) -> list[int]:
+    """For each rule how many earlier ones have the same label."""
+    seen: dict[str, int] = {}
+    found = []
+    for rule in rules:
         label = rule.label
-        if self._places:
-            earlier = self._places[number]
-        elif _asked_apart(rule):
-            if self._twins is None:
-                self._twins = _twins(self._rules)
-            earlier = bisect_left(self._twins.get(label, ()), number)
-        else:
-            earlier = self._seen.get(label, 0)
-            self._seen[label] = earlier + 1
-        return f"{label}#{earlier + 1}" if earlier else label
-
-
-def _asked_apart(rule: RuleLike) -> bool:
-    """Whether rules of its label may be asked about in another order than the one written.
-
-    A given name equals an unnamed label only where that is one bare word, such as `latency`. What `of` cuts or slows is
-    no part of the label, and says as whose request the conditions are read.
-    """
-    if rule.name is not None:
-        return True
-    return ":" not in rule.fault and (not rule.conditions or "of" in rule.resolved.takes)
-
-
-def _twins(rules: Sequence[RuleLike]) -> dict[str, list[int]]:
-    """The rules of each label that several of them have."""
-    found: dict[str, list[int]] = {}
-    for number, rule in enumerate(rules):
-        if _asked_apart(rule):
-            found.setdefault(rule.label, []).append(number)
-    return {label: numbers for label, numbers in found.items() if len(numbers) > 1}
+        seen[label] = earlier = seen.get(label, -1) + 1
+        found.append(earlier)
+    return found

@@ -10,7 +10,7 @@ from _thread import allocate_lock
 from itertools import count
 
 from faultinject.engine.actions import PASSED, Pass
-from faultinject.engine.compiled_rule import CompiledRule, Labels
+from faultinject.engine.compiled_rule import CompiledRule, duplicate_indices
 from faultinject.engine.counting import Take
 from faultinject.engine.draw import seed_key
 from faultinject.engine.journal_entry import Entry, Line
@@ -56,7 +56,7 @@ class Plan:
         asked: gives the plans of rules that requests ask for themselves; None: none may.
         salt: put before the seed where independent processes must not draw alike.
         places: the numbers under which rules are counted, as long as `rules`; by default 0, 1, 2, …
-        twins: for each rule behind how many of its label it stands; by default in the order written.
+        duplicates: for each rule how many earlier ones have the same label; by default in the order written.
         off: the numbers of rules that no request is to match.
         started: unix seconds at which the scenario took effect; by default now.
         since: the same on the monotonic clock, where that is known.
@@ -75,7 +75,7 @@ class Plan:
         asked: Asked | None = None,
         salt: bytes = b"",
         places: Sequence[int] | None = None,
-        twins: Sequence[int] = (),
+        duplicates: Sequence[int] = (),
         off: Collection[int] = (),
         started: float | None = None,
         since: float | None = None,
@@ -114,7 +114,7 @@ class Plan:
         self.scope = index.scope
         self.scope_default = index.scope_default
         self._ready: list[CompiledRule | None] = [None] * len(self.rules)
-        self._labels = Labels(self.rules, twins)
+        self._duplicates = duplicates
         # Counts that other processes share keep this number as well, and have a lock that is held once a request.
         self._shared = counts.shared
         self._holds = counts.holds
@@ -139,19 +139,6 @@ class Plan:
         if expires is not None and (now >= expires or arrived >= services.deadline):
             services.expired(expires)
             return None
-        if len(candidates) == 1 and request.ordinary and not self._holds:
-            return self._decide_one(request, candidates[0], now, arrived)
-        return self._decide(request, candidates, now, arrived)
-
-    def asks(self, request: Request, candidates: Sequence[int]) -> bool:
-        """Whether deciding this request asks a server for a count, so that an event loop would wait for it."""
-        matched, _ = self._matching(request, candidates, self._age_now())
-        return any(rule.enough != 0 for rule in matched)
-
-    def _decide(
-        self, request: Request, candidates: Sequence[int], now: float, arrived: float
-    ) -> Action | None:
-        """Decide among any number of candidates, by any counts."""
         matched, keys = self._matching(request, candidates, self.age(now, arrived))
         if not matched:
             return None
@@ -175,10 +162,10 @@ class Plan:
                 if digest is None:
                     continue
                 if rule.times is not None:
-                    take = Take(rule.number, scope, rule.times)
-                    if not counts.take(take, held):
+                    taken = Take(rule.number, scope, rule.times)
+                    if not counts.take(taken, held):
+                        taken = None
                         continue
-                    taken = take
                 if held:
                     held = False
                     counts.release()
@@ -188,23 +175,10 @@ class Plan:
                 counts.release()
         return self._pass(matched[0], request, numbers[0][1], now, arrived)
 
-    def _decide_one(self, request: Request, number: int, now: float, arrived: float) -> Action | None:
-        """The same for one candidate and counts that keep nothing from others, without the lists."""
-        rule = self._ready[number] or self.ready(number)
-        if (rule.window is not None and not rule.window(self.age(now, arrived))) or not rule.matches(request):
-            return None
-        exact, identity = rule.reading.identify(request)
-        scope = "" if rule.scope is None else rule.scope(request, rule.reading, exact)
-        ((place, n, exceeds),) = self.counts.match(((rule.number, scope, identity, rule.above),), now)
-        if exceeds and (rule.skips is None or not rule.skips(place)):
-            digest = b"" if rule.always_fires else rule.drawn(identity, n)
-            if digest is not None:
-                take = rule.take
-                if take is not None and scope:
-                    take = Take(rule.number, scope, take.times)
-                if take is None or self.counts.take(take):
-                    return self._inject(rule, request, identity, n, now, arrived, take, digest)
-        return self._pass(rule, request, n, now, arrived)
+    def asks(self, request: Request, candidates: Sequence[int]) -> bool:
+        """Whether deciding this request asks a server for a count, so that an event loop would wait for it."""
+        matched, _ = self._matching(request, candidates, self._age_now())
+        return any(rule.enough != 0 for rule in matched)
 
     def _inject(
         self,
@@ -236,13 +210,8 @@ class Plan:
         if services.record_all:
             entry.place = place_kept(request, rule.reading, snapshot)
         digest = digest or rule.drawn(identity, n) or b""
-        try:
-            services.places_left.pop()
-            room = True
-        except IndexError:
-            room = services.begin()
         action: Action
-        if room:
+        if services.begin():
             try:
                 action = rule.act(request, entry, digest)
             except Exception as error:
@@ -321,7 +290,6 @@ class Plan:
 
     def go_on_from(self, old: Plan) -> None:
         """Keep what an older plan with the same counts has prepared and noted of the rules that are in both."""
-        self._labels.go_on_from(old._labels)
         ready = {rule.number: rule for rule in old._ready if rule is not None}
         if not ready:
             return
@@ -371,11 +339,13 @@ class Plan:
 
     def _compile(self, number: int) -> CompiledRule:
         rule = self.rules[number]
+        if not self._duplicates:
+            self._duplicates = duplicate_indices(self.rules)
         return CompiledRule(
             rule,
             self.places[number],
             self.names[number],
-            label=self._labels.make(number),
+            duplicate=self._duplicates[number],
             key=self.key,
             seed=self.origin[2],
             reading=self.reading(rule.vendor),

@@ -6,19 +6,15 @@ match, and works a field out when it is first asked for.
 
 from __future__ import annotations
 
-from faultinject.engine.body_digest import DIGEST_SIZE, PIECE, BodyDigest, ChunkedBodyDigest
-from faultinject.engine.draw import blake2b
+from faultinject.engine.body_digest import BodyDigest, ChunkedBodyDigest
 from faultinject.engine.snapshot import (
     BODILESS,
-    LONGEST_TEXT,
     NONE_RECORDED,
     RECORDED_AS,
     RECORDED_HEADERS,
     RECORDED_KEYS,
     SILENT,
-    signed_by,
     take_snapshot,
-    told_by,
     without_userinfo,
 )
 from faultinject.http.target import decode_form, decode_name, encode, leaves_http, read_target, utf8
@@ -31,7 +27,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.engine.snapshot import Snapshot
-    from faultinject.engine.types import Body
     from faultinject.vendors.types import Target
 
 
@@ -118,54 +113,9 @@ class Request:
         def recorded(self, name: str) -> str | None: ...
         def snapshot(self) -> Snapshot: ...
 
-    def _take_snapshot(
-        self,
-        client: str | None,
-        port: object,
-        authorization: str | None,
-        date: str | None,
-        agent: str | None,
-        length: str | None,
-        recorded: Mapping[str, str],
-    ) -> Snapshot:
-        method, path, host = self.method, self.path, self.host
-        if (
-            recorded
-            or self.query
-            or "?" in path
-            or (length and len(length) >= _LONGEST_NUMBER)
-            or len(method) + len(path) + len(host) + len(agent or "") > LONGEST_TEXT
-        ):
-            return take_snapshot(self, client, port, authorization, date, agent, length, recorded)
-        # Nothing but the credential is secret, and nothing too long.
-        key = credential = signature = None
-        if authorization:
-            key, credential = told_by(authorization)
-            signature = signed_by(authorization, date)
-        mount = len(self.mount)
-        return (
-            method, path, mount, "", host, client, port, key, credential, None, agent, length or None, signature,
-            recorded,
-        )  # fmt: skip
-
-    @property
-    def has_small_body(self) -> bool:
-        """Whether its body is one small piece, without boundaries and chunks: then `whole_body` is all there is to it."""
-        length = self.content_length
-        return (
-            length is not None
-            and length <= PIECE
-            and self.content_type[:1] not in _MULTIPART
-            and not self.aws_chunked
-        )
-
     def body_digest(self, key: bytes) -> BodyDigest:
         """What makes the digest of its body of the pieces, in the order in which they come."""
         return (ChunkedBodyDigest if self.aws_chunked else BodyDigest)(key, self.content_type)
-
-    def whole_body(self, piece: bytes, key: bytes) -> Body:
-        """A small body that was read in one piece, as `BodyDigest` has it: bytes, digest, and that this was all."""
-        return len(piece), blake2b(piece, key=key, digest_size=DIGEST_SIZE).hexdigest(), True
 
     def query_values(self, name: str) -> tuple[str, ...]:
         """The decoded values of a query parameter; `("",)` for one without a value, `()` when absent."""
@@ -287,7 +237,8 @@ class WSGIRequest(Request):
         ):
             length = "0"
         authorization = get("HTTP_AUTHORIZATION")
-        return self._take_snapshot(
+        return take_snapshot(
+            self,
             get("REMOTE_ADDR"),
             get("REMOTE_PORT"),
             authorization,
@@ -427,7 +378,7 @@ class ASGIRequest(Request):
         ):
             length = "0"
         date = next((known[each] for each in SIGNED_AT if each in known), None) if authorization else None
-        return self._take_snapshot(host, port, authorization, date, agent, length, recorded)
+        return take_snapshot(self, host, port, authorization, date, agent, length, recorded)
 
 
 def environ_key(name: str) -> str:
@@ -442,8 +393,6 @@ def header_name(raw: bytes) -> str:
 
 
 _LONGEST_NUMBER = 20  # as `whole` has it
-# What the Content-Type of a body with boundaries begins with, and blanks before it; few others do.
-_MULTIPART = frozenset("mM \t")
 # What says that a body is in AWS's own chunks: the one begins the header x-amz-content-sha256, the other is a Content-Encoding.
 _STREAMING = "STREAMING-"
 _AWS_CHUNKED = "aws-chunked"

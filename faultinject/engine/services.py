@@ -55,15 +55,13 @@ class Services:
         deadline: the same on the monotonic clock: unix time may be set back.
         failed: told of an error inside faultinject itself, and of the rule's name where that is known.
         expired: told of that moment when a request comes after it.
-        places_left: one for each fault that is over: a place for the next.
-        finish: called when a fault is over.
+        finish: called when a fault is over: its slot is free again.
         watch: called when something begins to wait, where other processes may end it; else None.
     """
 
     __slots__ = (
-        "_places", "clock", "deadline", "endpoints", "expired", "expires", "failed", "finish", "guarded", "journal", "marked",
-        "monotonic", "most_active", "places_left", "record_all", "steady", "waits",
-        "watch",
+        "_free_slots", "_refused", "clock", "deadline", "endpoints", "expired", "expires", "failed", "finish", "guarded", "journal",
+        "marked", "monotonic", "most_active", "record_all", "steady", "waits", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -99,10 +97,10 @@ class Services:
         self.expire(expires)
         self.failed = failed
         self.expired = expired
-        self._places = Counter()
-        self.places_left: list[None] = []
-        # One C call: it is a step of every fault.
-        self.finish: Callable[[], None] = partial(self.places_left.append, None)
+        # As many as may begin. A list, because to take one off or to put one back is one step for threads.
+        self._free_slots: list[None] = [None] * most_active
+        self.finish: Callable[[], None] = partial(self._free_slots.append, None)
+        self._refused = Counter()
 
     def expire(self, moment: float | None) -> bool:
         """Inject nothing from that moment on, in unix seconds; None: always. The same moment again changes nothing: no then."""
@@ -117,19 +115,20 @@ class Services:
         return sleep(seconds) if self.waits is None else self.waits.wait(seconds, sleep)
 
     def begin(self) -> bool:
-        """Take a place for one fault under way; no when all are taken."""
+        """Take a slot for one fault under way; no when all are taken."""
         try:
-            self.places_left.pop()
+            self._free_slots.pop()
         except IndexError:
-            return self._places.next() < self.most_active
+            self._refused.next()
+            return False
         return True
 
     @property
     def active(self) -> int:
         """How many faults are under way."""
-        return min(self._places.value, self.most_active) - len(self.places_left)
+        return self.most_active - len(self._free_slots)
 
     @property
     def refused(self) -> int:
-        """How many requests got no fault because all places were taken."""
-        return max(0, self._places.value - self.most_active)
+        """How many requests got no fault because all slots were taken."""
+        return self._refused.value

@@ -266,7 +266,7 @@ class InForce:
             asked=self._asked,
             salt=self._count_storage.salt,
             places=standing.places,
-            twins=standing.twins,
+            duplicates=standing.duplicates,
             off=standing.off,
             started=standing.began,
             since=self._since.get(standing.began),

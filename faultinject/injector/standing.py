@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faultinject.engine.compiled_rule import duplicate_indices
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailable
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import nearest, shown
@@ -28,7 +29,7 @@ class Standing:
         seed: what they draw with.
         began: unix seconds at which the scenario took effect, of which these rules may be what was made by changing single ones.
         places: the numbers under which rules are counted; by default 0, 1, 2, …
-        twins: for each rule behind how many of its label it stands; by default in the order written.
+        duplicates: for each rule how many earlier ones have the same label; by default in the order written.
         next_place: the first number that no rule has had.
         switched_off: the places of rules that no request is to match.
         on: whether faults may be injected at all.
@@ -43,7 +44,7 @@ class Standing:
     """
 
     __slots__ = (
-        "_text", "armed", "began", "by", "generation", "next_place", "on", "places", "scenario", "seed", "switched_off", "twins",
+        "_text", "armed", "began", "by", "duplicates", "generation", "next_place", "on", "places", "scenario", "seed", "switched_off",
         "until", "why_off",
     )  # fmt: skip
 
@@ -51,7 +52,7 @@ class Standing:
     seed: str
     began: float
     places: Sequence[int]
-    twins: tuple[int, ...]
+    duplicates: tuple[int, ...]
     next_place: int
     switched_off: frozenset[int]
     on: bool
@@ -69,7 +70,7 @@ class Standing:
         *,
         began: float,
         places: Sequence[int] | None = None,
-        twins: tuple[int, ...] = (),
+        duplicates: tuple[int, ...] = (),
         next_place: int | None = None,
         switched_off: frozenset[int] = frozenset(),
         on: bool = True,
@@ -85,7 +86,7 @@ class Standing:
             "seed": seed,
             "began": began,
             "places": range(rules) if places is None else places,
-            "twins": twins,
+            "duplicates": duplicates,
             "next_place": rules if next_place is None else next_place,
             "switched_off": switched_off,
             "on": on,
@@ -153,7 +154,7 @@ class Standing:
             seed=self.seed if seed is None else seed,
             began=now,
             places=None,
-            twins=(),
+            duplicates=(),
             next_place=None,
             switched_off=frozenset(),
         )
@@ -164,7 +165,7 @@ class Standing:
 
     def from_zero(self) -> Self:
         """The same rules, counted from zero."""
-        return self.but(places=None, twins=(), next_place=None, switched_off=frozenset(self.off))
+        return self.but(places=None, duplicates=(), next_place=None, switched_off=frozenset(self.off))
 
     def with_more(self, rules: Sequence[Rule]) -> Self:
         """More rules behind these.
@@ -215,8 +216,7 @@ class Standing:
         """
         place = self.places[self.find(name)]
         off = self.switched_off - {place} if on else self.switched_off | {place}
-        # What is off is asked about no more: the order of asking says nothing of twins.
-        return self.but(switched_off=off, twins=self._all_twins())
+        return self.but(switched_off=off)
 
     def find(self, name: str) -> int:
         """The number of a rule by what it is called.
@@ -246,7 +246,7 @@ class Standing:
             "next_place": self.next_place,
         }
         data["places"] = None if isinstance(self.places, range) else list(self.places)
-        return data | {"twins": self.twins, "switched_off": sorted(self.switched_off)}
+        return data | {"duplicates": self.duplicates, "switched_off": sorted(self.switched_off)}
 
     @classmethod
     def from_data(cls, data: dict[str, Any], generation: int, like: Standing) -> Standing:
@@ -270,7 +270,7 @@ class Standing:
             str(data["seed"]),
             began=float(data["began"]),
             places=None if places is None else tuple(map(int, places)),
-            twins=tuple(map(int, data["twins"])),
+            duplicates=tuple(map(int, data["duplicates"])),
             next_place=int(data["next_place"]),
             switched_off=frozenset(map(int, data["switched_off"])),
             on=bool(data["on"]),
@@ -280,7 +280,7 @@ class Standing:
             by=int(data["by"]),
             generation=generation,
         )
-        if len(made.places) != rules or len(made.twins) not in {0, rules}:
+        if len(made.places) != rules or len(made.duplicates) not in {0, rules}:
             raise ValueError("it has not one number for each rule")
         object.__setattr__(made, "_text", text)
         return made
@@ -300,14 +300,16 @@ class Standing:
             scenario=scenario,
             places=tuple(places),
             # More rules behind the others do not change what the order says of these.
-            twins=() if appended and not self.twins else tuple(self._twins(scenario.rules, origins)),
+            duplicates=()
+            if appended and not self.duplicates
+            else tuple(self._kept_duplicates(scenario.rules, origins)),
             next_place=next(fresh, self.next_place + len(rules)),
             switched_off=self.switched_off & {*places},
         )
 
-    def _twins(self, rules: Sequence[Rule], origins: Sequence[int | None]) -> Iterator[int]:
+    def _kept_duplicates(self, rules: Sequence[Rule], origins: Sequence[int | None]) -> Iterator[int]:
         """For each rule its place among those of its label: what is kept keeps it, what is new has the first free one."""
-        before = self._all_twins()
+        before = self.duplicates or duplicate_indices(self.scenario.rules)
         taken = {
             (rule.label, before[each]) for rule, each in zip(rules, origins, strict=True) if each is not None
         }
@@ -322,16 +324,6 @@ class Standing:
                 place += 1
             free[label] = place + 1
             yield place
-
-    def _all_twins(self) -> tuple[int, ...]:
-        if self.twins:
-            return self.twins
-        seen: dict[str, int] = {}
-        found = []
-        for rule in self.scenario.rules:
-            found.append(seen.get(rule.label, 0))
-            seen[rule.label] = found[-1] + 1
-        return tuple(found)
 
 
 def read_standing(data: dict[str, Any], generation: int, known: Standing, path: str) -> Standing:

@@ -6,7 +6,7 @@ from faultinject.http.wire import reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from faultinject.http.types import Headers
     from faultinject.vendors.addressing import Addressing
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from faultinject.vendors.vendor import Vendor
 
     Named = Sequence[tuple[str, Source]]
-    Fill = Callable[[str, Mapping[str, str]], bytes]
 
 
 class Rendering:
@@ -35,12 +34,11 @@ class Rendering:
         id_headers: pairs of a header's name and the name of the id that it carries.
         reason: the vendor's own reason phrase, or None where it is the standard one.
         constants: the headers of all its answers, by lower-case name.
-        fill: makes the whole body of the resource and the ids, where they are all that differs; else None.
     """
 
     __slots__ = (
-        "_child", "_children", "_envelope", "_escape", "_headers", "_headers_of_head", "_open", "_row", "_said",
-        "_status", "_text", "bare_head", "constants", "content_type", "fill", "id_headers", "reason",
+        "_child", "_children", "_envelope", "_escape", "_headers", "_headers_of_head", "_open", "_plain", "_row", "_said",
+        "_status", "_text", "bare_head", "constants", "content_type", "id_headers", "reason",
     )  # fmt: skip
 
     def __init__(
@@ -91,8 +89,8 @@ class Rendering:
                 fixed = constant(each.value)
                 if each.place in ("header", "body") and fixed is not None:
                     self.constants[each.name.lower()] = fixed
-        only = not (self._open or self._children or self._headers or self._headers_of_head)
-        self.fill: Fill | None = self._envelope.fill if only else None
+        # Whether the resource and the ids are all that differs.
+        self._plain = not (self._open or self._children or self._headers or self._headers_of_head)
 
     def render(
         self,
@@ -114,8 +112,8 @@ class Rendering:
             size: bytes of the object that is asked for, where they are known.
         """
         envelope = self._envelope
-        if self.fill is not None:
-            return self.fill(resource, ids), []
+        if self._plain:
+            return envelope.fill(resource, ids), []
         from faultinject.vendors.template_values import RenderContext
 
         row = self._row

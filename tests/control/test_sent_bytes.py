@@ -76,6 +76,22 @@ def test_they_are_those_that_were_sent(kind):
             assert client.state()["rules"][1]["injected"] == 2 * len(REQUESTS)
 
 
+def test_a_look_at_the_later_of_two_equal_rules_changes_no_draws():
+    """Whichever of them is asked about first, the later one in the order written counts as another."""
+    rules = {"text": "http:503,probability=0.5 http:503,probability=0.5,message=later"}
+
+    def answers(client):
+        return [exchange(client.app_port, "GET", f"/{number}")[::2] for number in range(20)]
+
+    with control("wsgi") as client:
+        client.change("PUT", "/rules", rules)
+        before = answers(client)
+        later = [each for each in client.get("/journal").data["outcomes"] if each["rule"] == "rule-2"]
+        client.change("PUT", "/rules", rules)
+        made_again(client, next(each for each in later if each["did"] == "answered"))
+        assert answers(client) == before
+
+
 def test_what_differs_is_said():
     """Where the rule has changed, and where the line has no number: a store did not count it."""
     api = Api(make_injector("cos:SlowDown,name=a"))

@@ -153,6 +153,17 @@ def test_draws_are_what_they_were(make, rules):
     assert draws(other, 7) == expected[4], "those between are kept, and keep theirs"
 
 
+def test_a_rule_that_takes_a_shown_name_changes_no_draws(make):
+    """What is called `rule-1` by its place is called `rule-2` from then on, and draws what it would have drawn."""
+    rule = "http:503,probability=0.5"
+    one, other, _ = make(rule)
+    alone = Injector(rule, seed=1, environ={})
+    paths = [f"/{number}" for number in range(20)]
+    before = [get(one, path) for path in paths]
+    other.add("http:500,path=none,name=rule-1")
+    assert before + [get(one, path) for path in paths] == [get(alone, path) for path in paths * 2]
+
+
 def test_a_rule_that_is_switched_off_is_matched_by_nothing(make):
     """Its counts stay; the name of one that is edited meanwhile, and whether it is off, go with the rule."""
     one, other, _ = make("http:503,times=2 http:500,path=b http:429")
