@@ -12,7 +12,7 @@ from faultinject.rules.faults.answering import Documented as Documented
 from faultinject.rules.faults.answering import Http
 from faultinject.rules.faults.breaking import Close, Hang, Reset
 from faultinject.rules.faults.fault import Fault as Fault
-from faultinject.rules.faults.forwarding import Corrupt, Drip, Latency, Stall, Truncate
+from faultinject.rules.faults.forwarding import Corrupt, Drip, Edit, Latency, Stall, Truncate
 from faultinject.rules.values import Mistake, is_name, listed, nearest, shown
 
 TYPE_CHECKING = False
@@ -30,6 +30,7 @@ FAULTS: tuple[type[Fault], ...] = (
     Truncate,
     Drip,
     Corrupt,
+    Edit,
 )
 OWN = {each.title: each for each in FAULTS if ":" not in each.title}
 """Those that come with faultinject and have a name of their own."""
