@@ -19,6 +19,7 @@ from faultinject.adapters.driving import (
 )
 from faultinject.adapters.mounting import mounted
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
+from faultinject.engine.alterations import STORE
 from faultinject.engine.answers import at_its_start, marked
 from faultinject.engine.body_digest import SeenBody
 from faultinject.engine.plan import Plan
@@ -264,6 +265,7 @@ def _altered(
     """The app's answer with other headers, to a request without some of its own."""
     hidden = {f"HTTP_{name.upper().replace('-', '_')}" for name in alteration.hidden}
     environ = {name: each for name, each in environ.items() if name not in hidden}
+    environ[STORE] = alteration
     started = False
 
     def start(status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:

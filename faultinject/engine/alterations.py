@@ -1,4 +1,4 @@
-"""What is done to an exchange whose answer is the app's own and passes: to its headers, and to the range that is asked for."""
+"""What is done to an exchange whose answer is the app's own and passes: to its headers, to the range, and to what is stored."""
 
 from __future__ import annotations
 
@@ -30,6 +30,23 @@ class Alteration:
     def edit(self, headers: Iterable[tuple[str, str]]) -> Headers:
         """The answer's headers as they go out."""
         return list(headers)
+
+
+STORE = "faultinject.store"
+"""In a WSGI environ: what the embedded store is to do before it answers."""
+
+
+class Moved(Alteration):
+    """What the embedded store does before it answers; it sets `done`, or `undone` where it has nothing to do.
+
+    Args:
+        did: `overwritten` or `stale`.
+    """
+
+    undone = "refused"
+
+    def __init__(self, did: str) -> None:
+        self.did = did
 
 
 class Edited(Alteration):

@@ -38,7 +38,7 @@ class Rule:
 
     Args:
         fault: `vendor:Code`, `vendor:@group`, `http:NNN`, `latency`, `stall`, `hang`, `reset`, `close`, `truncate`,
-            `drip`, `corrupt` or `edit`.
+            `drip`, `corrupt`, `edit`, `overwrite` or `stale`.
         keys: `name`, conditions, triggers and effects, as in `RuleKeys`. A condition takes a list for "any of these";
             `header`, `query`, `set`, `drop` and `unless` take a dict: `header={"range": ""}`. Durations are text with a unit,
             `timedelta`, or seconds.
