@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from faultinject.adapters.asgi_answer import respond
-from faultinject.adapters.driving import DECIDED, first_to_note, may_have_left, runs_app, skipped, undo
+from faultinject.adapters.driving import (
+    DECIDED,
+    first_to_note,
+    may_have_left,
+    runs_app,
+    settle,
+    skipped,
+    undo,
+)
 from faultinject.adapters.mounting import mounted
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.engine.answers import at_its_start, marked_bytes
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
     from faultinject.engine.actions import Action
+    from faultinject.engine.alterations import Alteration
     from faultinject.engine.journal_entry import Entry
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
@@ -225,8 +234,8 @@ async def _forward(
 
         await forward_with_a_pause(app, scope, receive, send, plan, action, request, action.upload)
         return
-    entry.write("delayed" if transform is None else transform.did, answered=False, applied=True, last=False)
-    if transform is None and plan.services.marked:
+    entry.write(action.did, answered=False, applied=True, last=False)
+    if action.did == "delayed" and plan.services.marked:
         app = _marked(app, entry)
     if action.after:
         app = _late(app, plan, action.delay)
@@ -234,6 +243,8 @@ async def _forward(
         from faultinject.adapters.asgi_transform import transform_body
 
         app = transform_body(app, plan, entry, transform, request)
+    elif action.alteration is not None:
+        app = _altered(app, plan, entry, action.alteration)
     elif plan.services.record_all:
         app = _counted(app, entry)
     if action.after or not action.delay:
@@ -247,7 +258,7 @@ async def _forward(
             # A client that loses its patience has met the fault; what it asked for takes place all the same.
             entry.left = not await listener.wait(plan, action.delay, listens=not request.expects_continue)
         except BaseException as error:
-            if transform is None and _is_impatient(error, scope):
+            if action.did == "delayed" and _is_impatient(error, scope):
                 entry.write("delayed")
             else:
                 undo(plan, entry, "failed")
@@ -264,6 +275,36 @@ def _is_impatient(error: BaseException, scope: Scope) -> bool:
     from faultinject.adapters.client_errors import in_process_scope
 
     return isinstance(error, get_cancelled_exc_class()) and in_process_scope(scope)
+
+
+def _altered(app: ASGIApp, plan: Plan, entry: Entry, alteration: Alteration) -> ASGIApp:
+    """`app` with other headers in its answer, and without some of the request's."""
+    hidden = {name.encode() for name in alteration.hidden}
+
+    async def altered(scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def edit(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = [
+                    (name.decode("latin-1"), text.decode("latin-1"))
+                    for name, text in message.get("headers", ())
+                ]
+                headers = settle(plan, entry, alteration, message["status"], headers)
+                encoded = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
+                message = {**message, "headers": encoded}
+            await send(message)
+
+        kept = [each for each in scope["headers"] if each[0] not in hidden]
+        try:
+            await app({**scope, "headers": kept}, receive, edit)
+        finally:
+            if not started:
+                undo(plan, entry, "app_failed", applied=True)
+
+    return altered
 
 
 def _marked(app: ASGIApp, entry: Entry) -> ASGIApp:

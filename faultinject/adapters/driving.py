@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from faultinject.engine.actions import Disconnect, Respond
+from faultinject.engine.answers import marked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping, Sequence
+    from collections.abc import Iterable, MutableMapping, Sequence
     from typing import Any
 
     from faultinject.engine.actions import Action
+    from faultinject.engine.alterations import Alteration
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Request
     from faultinject.engine.types import Body
+    from faultinject.http.types import Headers
 
 DECIDED = "faultinject.decided"
 """In environ or scope: an outer middleware has decided this request."""
@@ -53,6 +56,27 @@ def undo(
         plan.counts.give_back(entry.take)
         entry.take = None
     entry.cancel(did, applied=applied, status=status if plan.services.record_all else None)
+
+
+def settle(
+    plan: Plan, entry: Entry, alteration: Alteration, status: int, headers: Iterable[tuple[str, str]]
+) -> Headers:
+    """The headers of the app's own answer as they go out; the journal is told whether anything was done.
+
+    Args:
+        plan: the plan that decided.
+        entry: of the request.
+        alteration: what is done.
+        status: of the app's answer, which starts now.
+        headers: of the app's answer.
+    """
+    found = alteration.edit(headers)
+    if not alteration.done:
+        undo(plan, entry, alteration.undone, applied=True, status=status)
+        return found
+    entry.saw(status, found)
+    entry.write(alteration.did, applied=True)
+    return marked(found, entry.rule or "") if plan.services.marked else found
 
 
 def delay_before(action: Respond, end: Disconnect | None) -> float:

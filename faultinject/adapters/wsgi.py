@@ -12,11 +12,13 @@ from faultinject.adapters.driving import (
     first_to_note,
     may_have_left,
     runs_app,
+    settle,
     skipped,
     undo,
 )
 from faultinject.adapters.mounting import mounted
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
+from faultinject.engine.alterations import STORE
 from faultinject.engine.answers import at_its_start, marked
 from faultinject.engine.body_digest import SeenBody
 from faultinject.engine.plan import Plan
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.types import Environ, Start, WSGIApp
+    from faultinject.engine.alterations import Alteration
     from faultinject.engine.journal_entry import Entry
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
@@ -196,9 +199,9 @@ def _forward(
         from faultinject.adapters.wsgi_middle import forward_with_a_pause
 
         return forward_with_a_pause(app, environ, start_response, plan, action, request, action.upload)
-    entry.write("delayed" if transform is None else transform.did, answered=False, applied=True, last=False)
+    entry.write(action.did, answered=False, applied=True, last=False)
     start = start_response
-    if transform is None and plan.services.marked:
+    if action.did == "delayed" and plan.services.marked:
         start = start_response = _marking(start_response, entry)
     if action.after:
         waited = False
@@ -216,14 +219,41 @@ def _forward(
         from faultinject.adapters.wsgi_wait import hold
 
         # A client that loses its patience has met the fault; what it asked for takes place all the same.
-        entry.left = not hold(environ, plan, entry, action.delay, met="delayed" if transform is None else "")
+        entry.left = not hold(
+            environ, plan, entry, action.delay, met=action.did if action.did == "delayed" else ""
+        )
     if transform is not None:
         from faultinject.adapters.wsgi_transform import transform_body
 
         return transform_body(app, environ, start_response, plan, entry, transform, request)
+    if action.alteration is not None:
+        return _altered(app, environ, start_response, plan, entry, action.alteration)
     if plan.services.record_all:
         return _watched(app, environ, start, entry, "delayed")
     return app(environ, start)
+
+
+def _altered(
+    app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, entry: Entry, alteration: Alteration
+) -> Iterable[bytes]:
+    """The app's answer with other headers, to a request without some of its own."""
+    hidden = {f"HTTP_{name.upper().replace('-', '_')}" for name in alteration.hidden}
+    environ = {name: each for name, each in environ.items() if name not in hidden}
+    environ[STORE] = alteration
+    started = False
+
+    def start(status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
+        nonlocal started
+        started = True
+        headers = settle(plan, entry, alteration, int(status[:3]), headers)
+        return start_response(status, headers, *more, **named)
+
+    try:
+        return app(environ, start)
+    except BaseException:
+        if not started:
+            undo(plan, entry, "app_failed", applied=True)
+        raise
 
 
 def _marking(start_response: Start, entry: Entry) -> Start:

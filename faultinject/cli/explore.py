@@ -189,8 +189,10 @@ def explore(
         again = ["serve", "--vendor", vendor]
     else:
         from faultinject.proxy.target import Target
+        from faultinject.testing.exploration.choices import choices_of
 
         target = Target(url)
+        reading.refuse_faults_of_store((each.rule for each in choices_of(rules)), target.url)
         reach(target)
         service = Proxied(target, rewrite_host=rewrite_host)
         again = ["proxy", "--to", target.url, *(["--rewrite-host"] if rewrite_host else [])]

@@ -91,6 +91,7 @@ def proxy(
     dialect = dialect_of(vendor, target)
     with reading_as(dialect):
         scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
+        reading.refuse_faults_of_store(scenario.rules, target.url)
         if scenario.rules or journal is not None:
             reading.refuse_switched_off(settings)
         path = reading.journal(journal, settings)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from faultinject.exceptions import ConfigurationError, ProductionRefused
 from faultinject.rules.data import read_file
 from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.environment import Environment, read_environment
 from faultinject.rules.production import production_reason
+from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.text import read_rules
 
@@ -77,6 +78,23 @@ def in_production(settings: Environment) -> str:
         f"{reason} looks like production, where nothing is injected; to inject there set"
         " FAULTINJECT_PRODUCTION=allow and FAULTINJECT_EXPIRES to at most 24h"
     )
+
+
+def refuse_faults_of_store(rules: Iterable[Rule], instead: str) -> None:
+    """Refuse what only the embedded store can do.
+
+    Args:
+        rules: those that are given.
+        instead: what answers in its place.
+
+    Raises:
+        ConfigurationError: one of them is such a fault.
+    """
+    for rule in rules:
+        if rule.resolved.of_store:
+            raise ConfigurationError(
+                f"{rule}: only the embedded store can do this, and {instead} answers here"
+            )
 
 
 def journal(path: str | None, settings: Environment) -> str | None:

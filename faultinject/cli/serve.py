@@ -101,6 +101,8 @@ def _serve_what_is_asked_for(
     settings = reading.services()
     reading.refuse_production(settings)
     scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
+    if app is not None:
+        reading.refuse_faults_of_store(scenario.rules, app)
     if scenario.rules or journal is not None:
         reading.refuse_switched_off(settings)
     path = reading.journal(journal, settings)

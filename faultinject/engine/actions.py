@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Never, NoReturn, Protocol
 
+    from faultinject.engine.alterations import Alteration
     from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.request import Request
@@ -105,9 +106,10 @@ class Forward:
         transform: what is done to the body on its way, or None.
         upload: bytes of the request's body that the app gets to read before the wait, which is in their middle then;
             None: it is not.
+        alteration: what is done to the exchange besides its bodies, or None.
     """
 
-    __slots__ = ("after", "delay", "entry", "transform", "upload")
+    __slots__ = ("after", "alteration", "delay", "entry", "transform", "upload")
 
     def __init__(
         self,
@@ -117,12 +119,20 @@ class Forward:
         delay: float,
         transform: BodyTransform | None = None,
         upload: int | None = None,
+        alteration: Alteration | None = None,
     ) -> None:
         self.entry = entry
         self.after = after
         self.delay = delay
         self.transform = transform
         self.upload = upload
+        self.alteration = alteration
+
+    @property
+    def did(self) -> str:
+        """The outcome's word."""
+        change = self.transform or self.alteration
+        return "delayed" if change is None else change.did
 
 
 class Disconnect:

@@ -39,7 +39,7 @@ FIELDS = (
 _CONTENT_LENGTH = len("content-length")
 
 INJECTED = frozenset(
-    "answered app_cut drain_cut delayed stalled truncated dripped corrupted reset closed raised".split()
+    "answered app_cut drain_cut delayed stalled truncated dripped corrupted edited overwritten stale reset closed raised".split()
 )
 """What `did` says of a request that got a fault; anything else left the app's own answer."""
 

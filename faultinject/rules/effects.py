@@ -295,7 +295,7 @@ class ContentType(_Said):
 class Set(Effect):
     """Add or replace a header of the injected answer; `set.connection=close` makes the server close the connection.
 
-    `set.date` sends another time than the server's, with which SDKs correct their clock; uvicorn, hypercorn and
+    With `edit` it is a header of the app's own answer, and not `connection`. `set.date` sends another time than the server's, with which SDKs correct their clock; uvicorn, hypercorn and
     gunicorn send their own Date as well. The mark of an injected answer (`x-faultinject`, `Cache-Control`) does not
     change, unless `FAULTINJECT_HEADER=0` leaves it out.
 
@@ -317,7 +317,7 @@ class Set(Effect):
         if not is_token(name):
             raise Mistake(f"{shown(name)} cannot be the name of a header", at_key=True)
         if name in FORBIDDEN:
-            raise Mistake(f"set.{name}: the server sets {name} itself", at_key=True)
+            raise Mistake(f"{self.key}.{name}: the server sets {name} itself", at_key=True)
 
     def check_text(self, name: str, text: str) -> None:
         """Raise `Mistake` when a connection is to do anything but close."""
@@ -331,6 +331,54 @@ class Set(Effect):
         if name in MARKS:
             return f"with the header {name}: {text} where FAULTINJECT_HEADER=0"
         return f"with the header {name}: {text}"
+
+
+class Drop(Set):
+    """Leave a header out of the app's own answer: `drop.content-range`, in TOML and Python with an empty value.
+
+    >>> print(Rule("edit", drop={"content-range": ""}))
+    edit,drop.content-range=
+    """
+
+    key = "drop"
+
+    def check_text(self, name: str, text: str) -> None:
+        """Raise `Mistake` for a value, or where a connection is to be kept."""
+        if text:
+            raise Mistake(f"drop.{name} takes no value")
+        if name == "connection":
+            raise Mistake("drop.connection: the server sets connection itself", at_key=True)
+
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+        """The header."""
+        return f"without the header {name}"
+
+
+class Range(Effect):
+    """What is wrong with the answer to a request for a range.
+
+    `ignore`: the app does not get to see the range, so that it answers with the whole, as servers may. `shift`: the
+    Content-Range is off by one byte.
+
+    >>> print(Rule("edit", range="ignore"))
+    edit,range=ignore
+    """
+
+    key = "range"
+    choices = ("ignore", "shift")
+    default_text = "none"
+
+    def parse(self, text: str) -> str:
+        """`ignore` or `shift`."""
+        return values.choice(text, self.choices)
+
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+        """What it comes to."""
+        return (
+            "with the whole instead of a range"
+            if text == "ignore"
+            else "with a Content-Range off by one byte"
+        )
 
 
 class Cors(YesNo):
@@ -507,6 +555,8 @@ EFFECTS: dict[str, Effect] = {
         Share(),
         ContentType(),
         Set(),
+        Drop(),
+        Range(),
         Drain(),
         Cors(),
         Exact(),

@@ -38,9 +38,9 @@ class Rule:
 
     Args:
         fault: `vendor:Code`, `vendor:@group`, `http:NNN`, `latency`, `stall`, `hang`, `reset`, `close`, `truncate`,
-            `drip` or `corrupt`.
+            `drip`, `corrupt`, `edit`, `overwrite` or `stale`.
         keys: `name`, conditions, triggers and effects, as in `RuleKeys`. A condition takes a list for "any of these";
-            `header`, `query`, `set` and `unless` take a dict: `header={"range": ""}`. Durations are text with a unit,
+            `header`, `query`, `set`, `drop` and `unless` take a dict: `header={"range": ""}`. Durations are text with a unit,
             `timedelta`, or seconds.
 
     Raises:

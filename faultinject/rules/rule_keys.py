@@ -82,6 +82,10 @@ class RuleKeys(Conditions, total=False):
     """The Content-Type of `http:NNN`."""
     set: Mapping[str, str]
     """Add or replace a header of the injected answer; `set.connection=close` makes the server close the connection."""
+    drop: Mapping[str, str]
+    """Leave a header out of the app's own answer: `drop.content-range`, in TOML and Python with an empty value."""
+    range: Literal["ignore", "shift"]
+    """What is wrong with the answer to a request for a range."""
     drain: bool | str
     """Read the request's body before answering."""
     cors: bool | str

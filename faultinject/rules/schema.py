@@ -157,6 +157,8 @@ def _form(key: Key) -> Schema:
     """The values that a key takes."""
     if key.key == "set":
         return _table(_LINE, f"(?!(?:{_any_case(sorted(FORBIDDEN))})$){_TOKEN}")
+    if key.key == "drop":
+        return _table({"enum": [""]}, f"(?!(?:{_any_case(sorted({*FORBIDDEN, 'connection'}))})$){_TOKEN}")
     if key.key == "of":
         return {"allOf": [{"$ref": "#/$defs/documented"}, {"not": {"enum": _without_status()}}]}
     if key.key == "vendor":

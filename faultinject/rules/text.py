@@ -197,6 +197,8 @@ class Reader:
         key = self._key()
         key_at = start, self.at
         if self.text[self.at : self.at + 1] != "=":
+            if key.startswith("drop."):
+                return Item(key, key_at, "", key_at)
             if not key and self.text[self.at : self.at + 1] != ",":
                 raise Misplaced("a rule cannot end with a comma", comma, comma + 1)
             if not key:

@@ -35,17 +35,23 @@ def read_algorithm(algorithm: str | None, kind: str | None) -> tuple[str, bool] 
     return name, name == "crc64nvme" if kind is None else kind.upper() == WHOLE
 
 
+def of_blocks(name: str, blocks: Iterable[bytes]) -> Headers:
+    """The header of the checksum of these bytes by that algorithm."""
+    digest = DIGESTS[name]()
+    for block in blocks:
+        digest.update(block)
+    return ((f"{PREFIX}{name}", b64encode(digest.digest()).decode()),)
+
+
 def of_upload(upload: Upload, parts: Sequence[Part]) -> Headers:
     """The headers of the checksum of an object made of parts: of their bytes, or of their checksums."""
     if not upload.checksum:
         return ()
     name, whole = upload.checksum
+    if whole:
+        return *of_blocks(name, (block for part in parts for block in part.blocks)), (KIND, WHOLE)
     header = f"{PREFIX}{name}"
     digest = DIGESTS[name]()
-    if whole:
-        for block in (block for part in parts for block in part.blocks):
-            digest.update(block)
-        return (header, b64encode(digest.digest()).decode()), (KIND, WHOLE)
     for part in parts:
         if header not in dict(part.checksums):
             return ()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import RLock
 
 from faultinject.store.budget import ENTRY, Budget, Hold
 from faultinject.store.error_codes import StoreError
 
+OLDER, OLDER_BYTES = 64, 1024 * 1024
+"""How many objects are remembered as they were before their last change, and the longest of them."""
 KEY_BYTES = 1024
 """The longest key, in bytes of UTF-8 (S3's limit)."""
 
@@ -112,6 +114,7 @@ class Buckets:
         self._names = names
         self.lock = RLock()
         self._buckets: dict[str, Bucket] = {}
+        self._older: dict[tuple[str, str], Stored | None] = {}
 
     def all(self) -> list[Bucket]:
         """The buckets by name."""
@@ -194,17 +197,41 @@ class Buckets:
             judge(before)
             objects[stored.key] = stored
             hold.keep()
-            if before is not None:
-                self.budget.give_back(before.cost)
+            self.changed(name, stored.key, before)
 
     def remove(self, name: str, key: str, judge: Judge = lambda _: None) -> None:
         """Delete an object; one that is not there is deleted already, unless `judge` says otherwise."""
         with self.lock:
             objects = self.find(name).objects
             judge(objects.get(key))
-            gone = objects.pop(key, None)
-            if gone is not None:
-                self.budget.give_back(gone.cost)
+            if key in objects:
+                self.changed(name, key, objects.pop(key))
+
+    def changed(self, name: str, key: str, before: Stored | None) -> None:
+        """Give back what an object held that is replaced or gone, and remember it as it was; None: there was none."""
+        if before is not None:
+            self.budget.give_back(before.cost)
+        self.remember(name, key, before)
+
+    def remember(self, name: str, key: str, before: Stored | None) -> None:
+        """Remember an object as it was before its last change; None: there was none."""
+        self._older.pop((name, key), None)
+        if before is None or before.size <= OLDER_BYTES:
+            self._older[name, key] = before
+        if len(self._older) > OLDER:
+            del self._older[next(iter(self._older))]
+
+    def before_last_change(self, name: str, key: str) -> Buckets | None:
+        """The buckets as they were before that object's last change, with an empty key any in the bucket; None: unknown."""
+        with self.lock:
+            changed = [each for bucket, each in self._older if bucket == name and key in ("", each)]
+            if not changed or name not in self._buckets:
+                return None
+            older, bucket = Buckets(self.budget, self._names), self._buckets[name]
+            objects = {**bucket.objects, changed[-1]: self._older[name, changed[-1]]}
+            there = {each: stored for each, stored in objects.items() if stored is not None}
+            older._buckets = {**self._buckets, name: replace(bucket, objects=there)}
+            return older
 
     def objects(self, name: str) -> dict[str, Stored]:
         """The objects of a bucket as they are now."""

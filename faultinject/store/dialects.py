@@ -63,6 +63,7 @@ DIALECTS: Mapping[str, Dialect] = {
         XmlDocuments(S3_NAMESPACE),
         ("x-amz-",),
         self_copy="InvalidRequest",
+        amz_checksums=True,
         absent=("write-offset-bytes", "meta-snowball-auto-extract"),
     ),
     "gcs-xml": Dialect(XmlDocuments(GCS_NAMESPACE), ("x-goog-", "x-amz-")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import md5
 from operator import itemgetter
 
-from faultinject.store.amz_checksums import PREFIX, read_algorithm
+from faultinject.store.amz_checksums import PREFIX, of_blocks, read_algorithm
 from faultinject.store.bodies import cut, drain, read_document, receive
 from faultinject.store.buckets import Headers, Part, Stored, entry_cost
 from faultinject.store.budget import ENTRY
@@ -43,7 +43,7 @@ def upload_part(call: Call) -> Answer:
     number = call.number("partNumber", -1)
     if number not in call.dialect.parts:
         raise StoreError("part_number")
-    call.service.uploads.find(call.bucket, call.key, identity)
+    upload = call.service.uploads.find(call.bucket, call.key, identity)
     source = copy_source(call)
     checksums: Headers = ()
     with call.service.buckets.budget.hold() as hold:
@@ -56,6 +56,7 @@ def upload_part(call: Call) -> Answer:
             for block in blocks:
                 digest.update(block)
             etag = digest.hexdigest()
+            checksums = of_blocks(upload.checksum[0], blocks) if upload.checksum else ()
         else:
             content = receive(call.request, hold)
             blocks, size, etag = content.blocks, content.size, content.md5

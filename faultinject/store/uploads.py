@@ -124,8 +124,7 @@ class Uploads:
                 upload=(identity, *(each.etag for each in chosen)),
             )
             self._drop(bucket, upload, kept=cost)
-            if before is not None:
-                self._buckets.budget.give_back(before.cost)
+            self._buckets.changed(bucket, key, before)
         return stored
 
     def finished(self, bucket: str, key: str, identity: str, wanted: Wanted) -> Stored:
@@ -153,8 +152,7 @@ class Uploads:
             judge(before)
             here.objects[stored.key] = stored
             del here.uploads[identity]
-            if before is not None:
-                self._buckets.budget.give_back(before.cost)
+            self._buckets.changed(bucket, stored.key, before)
 
     def abort(self, bucket: str, key: str, identity: str) -> None:
         """Give an upload up, with all its parts."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import md5
 from typing import Any
 
 from faultinject import vendors
+from faultinject.engine.alterations import STORE, Moved
 from faultinject.exceptions import ConfigurationError
 from faultinject.store.bodies import drain
 from faultinject.store.buckets import Buckets, Headers, Part, Stored, Upload, entry_cost
@@ -29,6 +30,9 @@ AZURE_NAMES = re.compile(r"\$web|[a-z0-9](?:-?[a-z0-9]){2,62}")
 """https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata"""
 GCS_NAMES = re.compile(r"(?=[^.]{1,63}(?:\.[^.]{1,63})*\Z)[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 """Of a name with dots each part is as long as one without: https://cloud.google.com/storage/docs/buckets#naming"""
+
+OTHERS = bytes(each ^ 1 for each in range(256))
+"""Each byte as another writer has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +151,7 @@ class ObjectStore:
         digest = md5(content, usedforsecurity=False).hexdigest()
         buckets.create(bucket, now)
         for key in objects:
-            etag, headers = adapter.describe(content, now)
-            with buckets.budget.hold() as hold:
-                hold.add(entry_cost(key, headers) + len(content))
-                stored = Stored(key, (content,), len(content), etag, now, headers, hold.size)
-                buckets.put(bucket, stored, hold, lambda _there: None)
+            self._put(bucket, key, content)
         for key in uploads:
             _, headers = adapter.describe(content, now)
             with buckets.budget.hold() as hold:
@@ -167,11 +167,41 @@ class ObjectStore:
         """Answer one request."""
         call = self._adapter.read(self._service, environ)
         try:
+            if isinstance(asked := environ.get(STORE), Moved):
+                asked.undone = "nothing_to_cut"
+                asked.done = self._overwrite(call) if asked.did == "overwritten" else _go_back(call)
             answer = self._adapter.perform(call)
         except StoreError as error:
             drain(call.request)
             answer = call.refusal(error)
         return answer(environ, start_response)
 
+    def _put(self, bucket: str, key: str, content: bytes) -> None:
+        """Store an object made of that content."""
+        service, now = self._service, self._service.clock()
+        etag, headers = self._adapter.describe(content, now)
+        with service.buckets.budget.hold() as hold:
+            hold.add(entry_cost(key, headers) + len(content))
+            stored = Stored(key, (content,), len(content), etag, now, headers, hold.size)
+            service.buckets.put(bucket, stored, hold, lambda _there: None)
+
+    def _overwrite(self, call: Exchange) -> bool:
+        """Replace the object that a request names, as another writer does; whether there was one with any content."""
+        try:
+            found = self.buckets.get(call.bucket, call.key)
+        except StoreError:
+            return False
+        self._put(call.bucket, call.key, b"".join(found.blocks).translate(OTHERS))
+        return found.size > 0
+
     def __repr__(self) -> str:
         return f"<ObjectStore {self._service.vendor.id}>"
+
+
+def _go_back(call: Exchange) -> bool:
+    """Have a read see the buckets as before their last change; whether it is a read, and that is known."""
+    older = call.service.buckets.before_last_change(call.bucket, call.key)
+    if older is None or call.request.method not in ("GET", "HEAD"):
+        return False
+    call.service = replace(call.service, buckets=older)
+    return True

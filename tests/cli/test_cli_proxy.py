@@ -225,6 +225,7 @@ def test_how_requests_are_read(start, store):
         (("--to", "http://h", "-r", "cos:Slowdown"), "did you mean cos:SlowDown?"),
         (("--to", "http://h", "--vendor", "coss"), "coss"),
         (("--to", "http://h", "--vendor", "cos", "-r", "drip,of=cos:Slowdown"), "did you mean cos:SlowDown?"),
+        (("--to", "http://h", "-r", "stale"), "faultinject: stale: only the embedded store can do this, and http://h answers here"),
         (("--to", "http://h", "--vendor", "gateway"), "faultinject: gateway is not a storage vendor"),
         (("--to", "http://h", "--port", "0", "--host", "nowhere.invalid"), "the host 'nowhere.invalid' cannot be resolved"),
     ],
@@ -287,6 +288,7 @@ def test_an_exploration_in_front_of_a_server(run, store, tmp_path):
         (("--to", "http://h", "--recover", "true"), "--recover is for --crash"),
         (("--rewrite-host",), "--rewrite-host is for --to"),
         (("--to", "h"), "--to h is no URL of a server"),
+        (("--to", "http://h", "-r", "overwrite"), "overwrite: only the embedded store can do this, and"),
     ],
 )
 def test_wrong_use_of_an_exploration(run, arguments, says):

@@ -662,6 +662,12 @@ def test_a_wrong_variable_stops_it(run):
     )
 
 
+def test_faults_of_the_store_are_for_the_store(run):
+    """An app of one's own cannot have another writer."""
+    told = "faultinject: overwrite,method=GET: only the embedded store can do this, and photos:app answers here\n"
+    assert run("serve", "photos:app", "-r", "overwrite,method=GET") == (2, "", told)
+
+
 def test_a_store_that_is_not_there_stops_it(run):
     """An app would start without: who starts a server by hand is told at once."""
     pytest.importorskip("redis", reason="of the extra redis")

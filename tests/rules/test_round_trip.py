@@ -57,6 +57,8 @@ VALUES = {
     "resource": TEXT,
     "status": st.integers(200, 599),
     "set": st.dictionaries(TOKEN.map("x-{}".format), HEADER_TEXT, min_size=1, max_size=1),
+    "drop": st.dictionaries(TOKEN.map("x-{}".format), st.just(""), min_size=1, max_size=1),
+    "range": st.sampled_from(["ignore", "shift"]),
     "drain": st.booleans() | st.sampled_from(["on", "0"]),
     "cors": st.booleans(),
     "exact": st.booleans(),
@@ -85,7 +87,7 @@ TAKEN = {
     "drip": ("delay", "of"),
 }
 """Keys of each fault that may stand together; of one without a row all that it takes."""
-NEEDED = {"latency": "delay", "drip": "rate"}
+NEEDED = {"latency": "delay", "drip": "rate", "edit": "range"}
 
 
 def values_of(key):

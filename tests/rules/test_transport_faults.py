@@ -121,11 +121,12 @@ EXAMPLES = {
     "http:NNN": ("http:503", {}),
     "latency": ("latency", {"delay": "1s"}),
     "drip": ("drip", {"rate": 1}),
+    "edit": ("edit", {"range": "shift"}),
 }
 VALUES = {
     "delay": "1s", "retry_after": "1s", "duration": "1s", "status": 500, "of": "cos:SlowDown", "keep": 0.1,
     "keep_bytes": 1, "after_bytes": 1, "rate": 2, "flips": 2, "set": {"x-a": "b"}, "when": "after", "hint": "date",
-    "share": 0.5,
+    "share": 0.5, "drop": {"x-a": ""}, "range": "ignore",
 }  # fmt: skip
 NEEDS = {"share": {"status": 200}}
 """The effects without which another says nothing."""

@@ -181,10 +181,11 @@ ALGORITHMS = {"CRC32": zlib.crc32(b"meow").to_bytes(4), "SHA256": sha256(b"meow"
 """Those that boto3 works out by itself, of the content `meow`."""
 
 
+@pytest.mark.parametrize("vendor", ["s3", "minio"])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_checksums_are_kept(serve, boto, algorithm):
+def test_checksums_are_kept(serve, boto, algorithm, vendor):
     """Of an object that came whole: told by the put, and by reads that ask for it; a copy has it as well."""
-    client = boto(serve("s3"))
+    client = boto(serve(vendor))
     client.create_bucket(Bucket="photos")
     field, value = f"Checksum{algorithm}", b64encode(ALGORITHMS[algorithm]).decode()
     put = client.put_object(Bucket="photos", Key="k", Body=b"meow", ChecksumAlgorithm=algorithm)
@@ -222,6 +223,23 @@ def test_checksums_of_parts(serve, boto, kind):
     assert got["Body"].read() == b"meow"
     for each in (done, got):
         assert (each["ChecksumCRC32"], each["ChecksumType"]) == (value, kind)
+
+
+@pytest.mark.parametrize("kind", ["COMPOSITE", "FULL_OBJECT"])
+def test_checksums_of_copied_parts(serve, boto, kind):
+    """A part that is a copy has the upload's kind of checksum, so that the whole has one as well."""
+    client = boto(serve("s3"))
+    client.create_bucket(Bucket="photos")
+    client.put_object(Bucket="photos", Key="source", Body=b"meow")
+    place = {"Bucket": "photos", "Key": "k"}
+    upload = client.create_multipart_upload(**place, ChecksumAlgorithm="CRC32", ChecksumType=kind)
+    place["UploadId"] = upload["UploadId"]
+    part = client.upload_part_copy(**place, PartNumber=1, CopySource="photos/source")["CopyPartResult"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    done = client.complete_multipart_upload(**place, MultipartUpload=parts)
+    whole = ALGORITHMS["CRC32"]
+    joined = f"{b64encode(zlib.crc32(whole).to_bytes(4)).decode()}-1"
+    assert done["ChecksumCRC32"] == (b64encode(whole).decode() if kind == "FULL_OBJECT" else joined)
 
 
 def test_what_has_no_checksum():

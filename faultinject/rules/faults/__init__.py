@@ -12,7 +12,16 @@ from faultinject.rules.faults.answering import Documented as Documented
 from faultinject.rules.faults.answering import Http
 from faultinject.rules.faults.breaking import Close, Hang, Reset
 from faultinject.rules.faults.fault import Fault as Fault
-from faultinject.rules.faults.forwarding import Corrupt, Drip, Latency, Stall, Truncate
+from faultinject.rules.faults.forwarding import (
+    Corrupt,
+    Drip,
+    Edit,
+    Latency,
+    Overwrite,
+    Stale,
+    Stall,
+    Truncate,
+)
 from faultinject.rules.values import Mistake, is_name, listed, nearest, shown
 
 TYPE_CHECKING = False
@@ -30,6 +39,9 @@ FAULTS: tuple[type[Fault], ...] = (
     Truncate,
     Drip,
     Corrupt,
+    Edit,
+    Overwrite,
+    Stale,
 )
 OWN = {each.title: each for each in FAULTS if ":" not in each.title}
 """Those that come with faultinject and have a name of their own."""

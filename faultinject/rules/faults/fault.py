@@ -26,6 +26,7 @@ class Fault:
         kind: the class's own word, for dispatch.
         takes: the effects that it takes.
         after: the effect of `when=after`, in words.
+        of_store: whether the embedded store carries it out.
         vendor: the vendor that documents the error, or None.
         rows: its documented errors, evenly drawn; empty if it has none.
     """
@@ -34,6 +35,7 @@ class Fault:
     title = ""
     takes: tuple[str, ...] = ()
     after = "after the app has run and in place of its answer"
+    of_store = False
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faultinject.engine import answers, body_transforms
 from faultinject.engine.actions import Forward, Pass
+from faultinject.engine.alterations import RANGES, Edited, Moved
 from faultinject.engine.body_transforms import Interrupted
 from faultinject.engine.draw import delays
 from faultinject.rules import descriptions
@@ -246,3 +247,98 @@ class Corrupt(Shaped):
     def fails(self, rule: WrittenRule) -> bool:
         """No: only a client that compares a digest can tell."""
         return False
+
+
+class Edit(Fault):
+    """The app's own answer with headers set or dropped, or with another range than the client asked for.
+
+    >>> print(Rule("edit", set={"etag": "W/1"}, drop={"content-range": ""}))
+    edit,set.etag=W/1,drop.content-range=
+    """
+
+    kind = "edit"
+    title = "edit"
+    takes = ("delay", "set", "drop", "range")
+
+    def check(self, options: dict[str, str]) -> Iterator[Mistake]:
+        """It needs something to change, and leaves the connection alone."""
+        if not any(key.partition(".")[0] in ("set", "drop", "range") for key in options):
+            yield Mistake("edit needs something to change: set.NAME, drop.NAME or range, such as drop.etag")
+        if "set.connection" in options:
+            yield Mistake("edit leaves the connection alone; close and truncate end it")
+
+    def prepare(self, rule: CompiledRule) -> Act:
+        """Let the app answer, and change its headers."""
+        delay = delays(*rule.rule.value("delay"))
+        given = list(rule.rule.set_headers)
+        dropped = [key.removeprefix("drop.") for key in rule.rule.options if key.startswith("drop.")]
+        ranged = rule.rule.value("range")
+
+        def act(request: Request, entry: Entry, digest: bytes) -> Action:
+            entry.fault, entry.when = self.text, "before"
+            ignored = ranged == "ignore" and any(map(request.header, RANGES))
+            edited = Edited(given, dropped, shifted=ranged == "shift", ignored=ignored)
+            return Forward(entry, after=False, delay=delay(digest), alteration=edited)
+
+        return act
+
+    def in_words(self, rule: WrittenRule) -> str:
+        """Whose answer it is; the effects say what of it is changed."""
+        return "the app's own answer"
+
+    def fails(self, rule: WrittenRule) -> bool:
+        """No: only a client that looks at these headers can tell."""
+        return False
+
+
+class OfStore(Fault):
+    """What the embedded store does before it answers; the answer is its own, and right for what it holds then."""
+
+    takes = ("delay",)
+    of_store = True
+    did = ""
+    words = ""
+
+    def prepare(self, rule: CompiledRule) -> Act:
+        """Let the store do it, and answer."""
+        delay = delays(*rule.rule.value("delay"))
+
+        def act(request: Request, entry: Entry, digest: bytes) -> Action:
+            entry.fault, entry.when = self.text, "before"
+            return Forward(entry, after=False, delay=delay(digest), alteration=Moved(self.did))
+
+        return act
+
+    def in_words(self, rule: WrittenRule) -> str:
+        """What it does."""
+        return self.words
+
+    def fails(self, rule: WrittenRule) -> bool:
+        """No: it is an answer that a client may get."""
+        return False
+
+
+class Overwrite(OfStore):
+    """Another writer replaces the object in the embedded store before this request: as long, and every byte another one.
+
+    >>> print(Rule("overwrite", operation="GetObject", skip=1))
+    overwrite,operation=GetObject,skip=1
+    """
+
+    kind = "overwrite"
+    title = "overwrite"
+    did = "overwritten"
+    words = "the embedded store's own answer, after another writer has replaced the object"
+
+
+class Stale(OfStore):
+    """The embedded store answers a read as before the last change: of the object, or in a list of any in the bucket.
+
+    >>> print(Rule("stale", operation="ListObjectsV2", times=1))
+    stale,operation=ListObjectsV2,times=1
+    """
+
+    kind = "stale"
+    title = "stale"
+    did = "stale"
+    words = "the embedded store's own answer as before the last change"

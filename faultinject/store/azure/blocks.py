@@ -137,6 +137,7 @@ def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) ->
         cost=cost,
         layout=tuple(documents.sizes(chosen)),
     )
+    buckets.remember(call.bucket, call.key, before)
     return stored
 
 

@@ -1,0 +1,92 @@
+"""What is done to an exchange whose answer is the app's own and passes: to its headers, to the range, and to what is stored."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from faultinject.http.types import Headers
+
+RANGES = ("range", "x-ms-range")
+"""The headers that ask for a part of an object."""
+
+
+class Alteration:
+    """What is done to one exchange.
+
+    Attributes:
+        did: the outcome's word.
+        undone: the outcome's word where nothing was done.
+        hidden: the headers of the request that the app does not get to see, in lower case.
+        done: whether anything was done, which is known when the answer has begun.
+    """
+
+    did = "edited"
+    undone = "nothing_to_cut"
+    hidden: Collection[str] = ()
+    done = False
+
+    def edit(self, headers: Iterable[tuple[str, str]]) -> Headers:
+        """The answer's headers as they go out."""
+        return list(headers)
+
+
+STORE = "faultinject.store"
+"""In a WSGI environ: what the embedded store is to do before it answers."""
+
+
+class Moved(Alteration):
+    """What the embedded store does before it answers; it sets `done`, or `undone` where it has nothing to do.
+
+    Args:
+        did: `overwritten` or `stale`.
+    """
+
+    undone = "refused"
+
+    def __init__(self, did: str) -> None:
+        self.did = did
+
+
+class Edited(Alteration):
+    """Headers of the answer set, dropped or off by one.
+
+    Args:
+        given: the headers to add or replace, their names in lower case.
+        dropped: the names of headers to leave out, in lower case.
+        shifted: whether a Content-Range says another range than that of the body.
+        ignored: whether the request asks for a range, which the app does not get to see.
+    """
+
+    def __init__(self, given: Headers, dropped: Collection[str], *, shifted: bool, ignored: bool) -> None:
+        self._given = given
+        self._left_out = {*dropped, *(name for name, _ in given)}
+        self._shifted = shifted
+        self.hidden = RANGES if ignored else ()
+        self.done = ignored
+
+    def edit(self, headers: Iterable[tuple[str, str]]) -> Headers:
+        """The answer's headers as they go out; of an answer that has none of them, nothing is changed."""
+        before = list(headers)
+        found = [each for each in before if each[0].lower() not in self._left_out] + self._given
+        if self._shifted:
+            found = [
+                (each, shifted(text) if each.lower() == "content-range" else text) for each, text in found
+            ]
+        self.done = self.done or found != before
+        return found
+
+
+def shifted(text: str) -> str:
+    """A Content-Range one byte further on, or back where the object ends; the whole of an object stays.
+
+    >>> shifted("bytes 0-4/9"), shifted("bytes 5-8/9"), shifted("bytes 0-8/9"), shifted("bytes */9")
+    ('bytes 1-5/9', 'bytes 4-7/9', 'bytes 0-8/9', 'bytes */9')
+    """
+    part, _, size = text.removeprefix("bytes ").partition("/")
+    start, _, last = part.partition("-")
+    if not (start.isdecimal() and last.isdecimal()):
+        return text
+    step = 1 if size != str(int(last) + 1) else -1 if int(start) else 0
+    return f"bytes {int(start) + step}-{int(last) + step}/{size}"

@@ -1,0 +1,181 @@
+"""The app's own answer with other headers, or to a request that has lost its range: the same on WSGI and ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from werkzeug.test import Client
+from werkzeug.wrappers import Request, Response
+
+from faultinject import ASGIFaultMiddleware, ConfigurationError, Injector, Rule, Scenario, WSGIFaultMiddleware
+
+BODY = b"0123456789"
+HEADERS = {"ETag": '"one"', "X-Kept": "kept"}
+
+
+def answer(ranged):
+    """Status, body and headers of an object's answer to a request for its second to fourth byte, or for all of it."""
+    if ranged:
+        return 206, BODY[1:4], {**HEADERS, "Content-Range": "bytes 1-3/10"}
+    return 200, BODY, HEADERS
+
+
+class Wsgi:
+    """A WSGI app, asked by werkzeug's client."""
+
+    def __init__(self, injector):
+        def app(environ, start_response):
+            if environ["PATH_INFO"] == "/broken":
+                raise ZeroDivisionError
+            status, body, headers = answer(Request(environ).headers.get("Range"))
+            return Response(body, status, headers)(environ, start_response)
+
+        self._client = Client(WSGIFaultMiddleware(app, injector=injector))
+
+    def get(self, path="/photos/cat", **headers):
+        """Status, body and headers in lower case."""
+        found = self._client.get(path, headers=headers)
+        return found.status_code, found.data, {name.lower(): text for name, text in found.headers}
+
+
+class Asgi:
+    """An ASGI app, called as a server does."""
+
+    def __init__(self, injector):
+        async def app(scope, receive, send):
+            if scope["path"] == "/broken":
+                raise ZeroDivisionError
+            status, body, headers = answer(dict(scope["headers"]).get(b"range"))
+            sent = [(name.lower().encode(), text.encode()) for name, text in headers.items()]
+            await send({"type": "http.response.start", "status": status, "headers": sent})
+            await send({"type": "http.response.body", "body": body})
+
+        self._app = ASGIFaultMiddleware(app, injector=injector)
+
+    def get(self, path="/photos/cat", **headers):
+        """Status, body and headers in lower case."""
+        sent = []
+        scope = {
+            "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"",
+            "headers": [(name.lower().encode(), text.encode()) for name, text in headers.items()],
+        }  # fmt: skip
+
+        async def receive():
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message):
+            sent.append(message)
+
+        asyncio.run(self._app(scope, receive, send))
+        start, body = sent
+        return (
+            start["status"],
+            body["body"],
+            {name.decode(): text.decode() for name, text in start["headers"]},
+        )
+
+
+@pytest.fixture(params=[Wsgi, Asgi])
+def made(request):
+    """From rules to an app with them and its injector."""
+
+    def make(rules):
+        injector = Injector(Scenario(rules), environ={})
+        return request.param(injector), injector
+
+    return make
+
+
+def told(injector):
+    """What the journal says was done, and the status that the client got."""
+    return [(each.did, each.status) for each in injector.journal.outcomes]
+
+
+def test_headers_are_set_and_dropped(made):
+    """The rest of the answer stays, and the mark says which rule it was."""
+    app, injector = made("edit,set.etag=two,set.x-new=new,drop.content-range,name=moved")
+    status, body, headers = app.get(Range="bytes=1-3")
+    assert (status, body) == (206, b"123")
+    assert (headers["etag"], headers["x-new"], headers["x-kept"]) == ("two", "new", "kept")
+    assert "content-range" not in headers
+    assert (headers["x-faultinject"], headers["cache-control"]) == ("moved", "no-store")
+    assert told(injector) == [("edited", 206)]
+    assert injector.journal.outcomes[0].injected
+
+
+def test_an_ignored_range(made):
+    """The app answers with the whole; a request for the whole loses nothing."""
+    app, injector = made("edit,range=ignore")
+    assert app.get(Range="bytes=1-3")[:2] == (200, BODY)
+    assert "x-faultinject" not in app.get()[2]
+    assert [did for did, _ in told(injector)] == ["edited", "nothing_to_cut"]
+
+
+def test_a_shifted_range(made):
+    """The bytes are those that were asked for, the Content-Range says others."""
+    app, injector = made("edit,range=shift")
+    status, body, headers = app.get(Range="bytes=1-3")
+    assert (status, body, headers["content-range"]) == (206, b"123", "bytes 2-4/10")
+    app.get()
+    assert [did for did, _ in told(injector)] == ["edited", "nothing_to_cut"]
+
+
+def test_what_changes_nothing_does_not_count(made):
+    """A header that is not there cannot be dropped: `times` counts only what was done."""
+    app, injector = made("edit,drop.content-range,times=1")
+    app.get()
+    app.get(Range="bytes=1-3")
+    assert "content-range" in app.get(Range="bytes=1-3")[2]
+    assert [did for did, _ in told(injector)] == ["nothing_to_cut", "edited", "passed"]
+
+
+def test_without_a_mark(made, monkeypatch):
+    """FAULTINJECT_HEADER=0 leaves the mark out, and lets a rule set Cache-Control."""
+    injector = Injector(Scenario("edit,set.cache-control=public"), environ={"FAULTINJECT_HEADER": "0"})
+    app, _ = made("edit,drop.etag")
+    app = type(app)(injector)
+    headers = app.get()[2]
+    assert (headers["cache-control"], "x-faultinject" in headers) == ("public", False)
+
+
+def test_an_app_that_fails(made):
+    """Its error is its own, and the fault was not given."""
+    app, injector = made("edit,drop.etag,times=1")
+    with pytest.raises(ZeroDivisionError):
+        app.get("/broken")
+    app.get()
+    assert [did for did, _ in told(injector)][-2:] == ["app_failed", "edited"]
+
+
+def test_it_may_be_late(made):
+    """A delay comes before the app, as with other faults."""
+    app, injector = made("edit,drop.etag,delay=1ms")
+    assert "etag" not in app.get()[2]
+    assert told(injector)[-1] == ("edited", 200)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("edit", "edit needs something to change"),
+        ("edit,set.connection=close", "edit leaves the connection alone"),
+        ("edit,drop.etag=one", "drop.etag takes no value"),
+        ("edit,drop.connection", "the server sets connection itself"),
+        ("edit,drop.content-length", "the server sets content-length itself"),
+        ("edit,range=whole", "ignore"),
+        ("http:503,drop.etag", "takes no drop"),
+    ],
+)
+def test_mistakes(text, message):
+    """What cannot be done is said when the rule is made."""
+    with pytest.raises(ConfigurationError, match=message):
+        Scenario.parse(text)
+
+
+def test_spellings():
+    """`drop.NAME` needs no value in text; all spellings are one rule."""
+    rule = Rule("edit", set={"etag": "x"}, drop={"Content_Range": ""}, range="shift")
+    assert str(rule) == "edit,set.etag=x,drop.content-range=,range=shift"
+    assert Scenario.parse("edit,range=shift,drop.content-range,set.etag=x").rules == (rule,)
+    assert Scenario.parse(str(rule)).rules == (rule,)

@@ -1,0 +1,152 @@
+"""A store that changes while somebody reads: another writer, and answers as before the last change."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+from werkzeug.test import Client
+from werkzeug.wrappers import Response
+
+from faultinject import Injector, Scenario, WSGIFaultMiddleware
+from faultinject.store import ObjectStore
+
+from .conftest import serving
+
+OTHERS = bytes(each ^ 1 for each in range(256))
+FIRST, SECOND = b"first version", b"second version"
+
+
+@pytest.fixture(params=["s3", "cos", "oss", "tos"])
+def store(request):
+    """From rules to a client of a store whose object was written twice, and the injector."""
+
+    def make(rules):
+        inner = ObjectStore(request.param)
+        plain = Client(inner)
+        plain.put("/photos")
+        plain.put("/photos/k", data=FIRST)
+        plain.put("/photos/k", data=SECOND)
+        injector = Injector(Scenario(rules), environ={})
+        return Client(WSGIFaultMiddleware(inner, injector=injector)), injector
+
+    return make
+
+
+def did(injector):
+    """What the journal says was done."""
+    return [each.did for each in injector.journal.outcomes]
+
+
+def test_another_writer_comes_first(store):
+    """The request gets the new object, as long as the one before, with another ETag; and so does everybody after it."""
+    client, injector = store("overwrite,method=GET,skip=1,times=1")
+    before = client.get("/photos/k")
+    moved = client.get("/photos/k", headers={"Range": "bytes=3-"})
+    after = client.get("/photos/k")
+    assert (before.data, len(after.data)) == (SECOND, len(SECOND))
+    assert moved.data == after.data[3:]
+    assert all(one != other for one, other in zip(before.data, after.data, strict=True))
+    assert moved.headers["ETag"] == after.headers["ETag"] != before.headers["ETag"]
+    assert did(injector) == ["passed", "overwritten", "passed"]
+    assert moved.headers["x-faultinject"] == "rule-1"
+
+
+@pytest.mark.parametrize("header", ["If-Match", "If-Range"])
+def test_a_client_that_asks_for_the_version_it_knows(store, header):
+    """If-Match is refused; If-Range gets the whole of the new object."""
+    client, _ = store("overwrite,method=GET,skip=1")
+    etag = client.get("/photos/k").headers["ETag"]
+    moved = client.get("/photos/k", headers={"Range": "bytes=3-", header: etag})
+    assert moved.status_code == (412 if header == "If-Match" else 200)
+
+
+def test_another_writer_comes_before_a_write(store):
+    """A write on the condition that the object is as it was read is refused."""
+    client, injector = store("overwrite,method=PUT")
+    etag = client.get("/photos/k").headers["ETag"]
+    assert client.put("/photos/k", data=b"third", headers={"If-Match": etag}).status_code == 412
+    assert did(injector) == ["overwritten"]
+
+
+def test_there_is_nothing_to_overwrite(store):
+    """No object, no content, no key: it does not count."""
+    client, injector = store("overwrite,unless.key=empty,times=1 overwrite,key=empty")
+    for path in ("/photos/none", "/photos", "/none/k"):
+        client.get(path)
+    client.put("/photos/empty", data=b"")
+    client.get("/photos/empty")
+    assert {*did(injector)} == {"nothing_to_cut"}
+
+
+def test_an_older_version(store):
+    """A read sees the object as before its last change; who writes writes to the object as it is."""
+    client, injector = store("stale,unless.method=DELETE")
+    assert client.get("/photos/k").data == FIRST
+    assert int(client.head("/photos/k").headers["Content-Length"]) == len(FIRST)
+    client.put("/photos/k", data=b"third")
+    assert client.get("/photos/k").data == SECOND
+    client.delete("/photos/k")
+    assert client.get("/photos/k").data == b"third"
+    client.put("/photos/new", data=b"new")
+    assert client.get("/photos/new").status_code == 404
+    assert [each for each in did(injector) if each != "stale"] == ["nothing_to_cut"] * 2
+
+
+def test_a_list_without_the_newest_key(store):
+    """A list is the one before the last change in the bucket."""
+    client, _ = store("stale,path=/photos,method=GET")
+    client.put("/photos/new", data=b"new")
+    assert b"new</Key>" not in client.get("/photos").data.replace(b'"new"', b"new</Key>")
+    client.delete("/photos/k")
+    assert b"new" in client.get("/photos").data
+
+
+def test_what_is_not_known_any_more(store):
+    """An object that nobody has changed, a bucket that is gone, and a long object of which no older version is kept."""
+    client, injector = store("stale,method=GET")
+    for path in ("/photos/other", "/gone/k"):
+        client.get(path)
+    client.put("/photos/long", data=bytes(2 * 1024 * 1024))
+    client.put("/photos/long", data=b"short")
+    assert client.get("/photos/long").data == b"short"
+    for number in range(64):
+        client.put(f"/photos/{number}", data=b"x")
+    assert client.get("/photos/k").data == SECOND
+    assert did(injector) == ["nothing_to_cut"] * 4
+
+
+def test_an_app_that_is_no_store_refuses():
+    """The rule is not carried out, and does not count."""
+    injector = Injector(Scenario("overwrite"), environ={})
+    client = Client(WSGIFaultMiddleware(Response(b"app"), injector=injector))
+    assert client.get("/photos/k").data == b"app"
+    assert did(injector) == ["refused"]
+
+
+@pytest.mark.parametrize("vendor", ["gcs", "azure-blob"])
+def test_stores_with_other_apis(vendor):
+    """Google's and Azure's stores move as well."""
+    inner = ObjectStore(vendor)
+    inner.fill("photos", objects=["k"], uploads=(), content=FIRST)
+    path = "/storage/v1/b/photos/o/k?alt=media" if vendor == "gcs" else "/account/photos/k"
+    injector = Injector(Scenario("overwrite,skip=1,times=1 stale,skip=2"), environ={})
+    client = Client(WSGIFaultMiddleware(inner, injector=injector))
+    first, second, third = (client.get(path) for _ in range(3))
+    assert (first.data, third.data) == (FIRST, FIRST)
+    assert len(second.data) == len(FIRST)
+    assert second.data != FIRST
+    assert first.headers["ETag"] != second.headers["ETag"]
+
+
+def test_boto3(boto):
+    """A ranged read gets the other version's bytes; one with IfMatch is refused; a stale read has the first version."""
+    rules = "overwrite,operation=GetObject,times=1 stale,operation=GetObject,skip=2"
+    with serving(WSGIFaultMiddleware(ObjectStore("s3"), rules)) as port:
+        client = boto(port)
+        client.create_bucket(Bucket="photos")
+        place = {"Bucket": "photos", "Key": "k"}
+        etag = client.put_object(**place, Body=FIRST)["ETag"]
+        assert client.get_object(**place, Range="bytes=6-")["Body"].read() == FIRST[6:].translate(OTHERS)
+        with pytest.raises(ClientError, match="PreconditionFailed"):
+            client.get_object(**place, Range="bytes=6-", IfMatch=etag)
+        assert client.get_object(**place)["Body"].read() == FIRST
