@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from faultinject.engine.journal_entry import Outcome
-    from faultinject.rules.rule_keys import RuleKeys
     from faultinject.vendors.documented import DocumentedError
 
     # A fault, and the rules whose conditions say where its document has it; none: everywhere.
@@ -221,8 +220,8 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
     """What a service does to its clients: each error that its document calls retryable, and what its network does.
 
     Of rows that a client cannot tell apart, the same code with the same status, the first; a row that the document has
-    for some requests only, with these; none that only a second writer causes. A storage service whose document says nothing of retries throttles, and fails
-    by itself.
+    for some requests only, with these; none that only a second writer causes. A storage service whose document says
+    nothing of retries throttles, and fails by itself.
 
     Args:
         vendor: the vendor's id.
@@ -241,13 +240,14 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
     yield Rule("reset", when="after"), ()
     yield Rule("reset", after_bytes=LEAST), ()
     yield Rule("gateway:BadGateway"), ()
-    if found.errors_in_200 and found.has("InternalError"):
-        yield Rule(f"{vendor}:InternalError", status=200, operation=list(found.errors_in_200)), ()
+    hidden = [*found.errors_in_200]
+    if found.deletes is not None:  # its answer has an error for each key, as `share=1` says
+        hidden.append(found.deletes.operation)
+    if hidden:
+        broken = next(row for row in errors if row.status == 500)
+        yield Rule(broken.address, status=200, operation=hidden), ()
     yield Rule("truncate", method="GET"), ()
-    reads: RuleKeys = {"method": list(READS)}
-    if not exhaustive:
-        reads["duration"] = PATIENCE
-    yield Rule("hang", **reads), ()
+    yield (Rule("hang") if exhaustive else Rule("hang", duration=PATIENCE)), ()
 
 
 def allowed(row: DocumentedError) -> tuple[Rule, ...]:

@@ -20,7 +20,7 @@ from faultinject.rules.vocabulary import reading_as
 from faultinject.testing import unwrapped
 from faultinject.testing.exploration.bounds import Bounds, LeftOut, seconds_above_0
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
-from faultinject.testing.exploration.choices import Choice, choices_of
+from faultinject.testing.exploration.choices import READS, Choice, choices_of
 from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at, starts_with
 from faultinject.testing.exploration.wording import marker
@@ -28,7 +28,7 @@ from faultinject.vendors.addressing import Addressing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from faultinject.engine.journal_entry import Outcome
     from faultinject.journal.call_window import CallWindow
@@ -123,7 +123,9 @@ class Sweep:
         self._tries = 0
         self._second: list[PlannedRun] = []
         self._readings: dict[Vendor | None, Addressing] = {}
-        self._waits = self._takes_time = False
+        self._hung: set[str] = set()
+        self._waits: set[str] = set()
+        self._takes_time = False
 
     @property
     def requests(self) -> Sequence[Outcome]:
@@ -330,7 +332,7 @@ class Sweep:
                 self._leave_out(f"{choice.rule.fault} at {point.name}", "its body ends before")
             return False
         if choice.hangs and choice.standard:
-            return not self._waits and not self._hangs_anyway(point)
+            return self._hangs_here(outcome.method) and not self._hangs_anyway(point)
         if choice.invisible_on(outcome.method) and not self.bounds.exhaustive:
             self._leave_out(
                 f"{choice.rule.fault} on {outcome.method}",
@@ -353,6 +355,14 @@ class Sweep:
         found = [self.compare(each, outcome) for each in choice.where]
         return not found or any(not each.failed and (not each.unknown or outcome.guarded) for each in found)
 
+    def _hangs_here(self, method: str) -> bool:
+        """Whether a hang of a standard set comes at such a request: at each read, and at one write of each method."""
+        if method in READS:
+            return method not in self._waits
+        first = method not in self._hung
+        self._hung.add(method)
+        return first
+
     def _hangs_anyway(self, point: Point) -> bool:
         """Whether the user wrote a hang that comes there too."""
         return any(
@@ -361,9 +371,10 @@ class Sweep:
         )
 
     def _stop_hanging(self, finished: FinishedRun, seconds: float) -> None:
-        """The client waits longer than a hang lasts: each more would cost as much, and show nothing else."""
-        self._waits = True
-        kept = [each for each in self._queue if not _hangs(each[1])]
+        """The client waits longer than a hang lasts: each more by that method would cost as much, and show nothing else."""
+        method = finished.points[-1].outcome.method
+        self._waits.add(method)
+        kept = [each for each in self._queue if not _hangs(each[1], (method,))]
         dropped = len(self._queue) - len(kept)
         self._queue = kept
         heapify(self._queue)
@@ -445,11 +456,12 @@ class Sweep:
 
     def _without_hangs(self, planned: list[PlannedRun]) -> list[PlannedRun]:
         """The second faults, but for hangs where each takes as long as the client waits."""
-        if not self._takes_time or (self.bounds.exhaustive and not self._waits):
-            return planned
-        kept = [each for each in planned if not _hangs(each)]
+        unnamed = [each for each in planned if not _hangs(each, self._waits)]
+        kept = unnamed
+        if self._takes_time and not self.bounds.exhaustive:
+            kept = [each for each in unnamed if not _hangs(each)]
         self.pruned += len(planned) - len(kept)
-        if len(kept) < len(planned) and not self._waits:  # else all hangs are named as left out
+        if len(kept) < len(unnamed):
             self._leave_out(
                 "hang together with another fault", "each takes as long as the client waits", "tries it"
             )
@@ -475,9 +487,12 @@ class Sweep:
                         self._second.append(PlannedRun(Scenario.of_rules(rules, "0"), (first, point), chosen))
 
 
-def _hangs(planned: PlannedRun) -> bool:
-    """Whether one of the faults is a hang of a standard set."""
-    return any(each.hangs and each.standard for each in planned.chosen)
+def _hangs(planned: PlannedRun, methods: Collection[str] | None = None) -> bool:
+    """Whether one of the faults is a hang of a standard set, at a request by one of these methods; None: by any."""
+    return any(
+        choice.hangs and choice.standard and (methods is None or point.outcome.method in methods)
+        for choice, point in zip(planned.chosen, planned.points, strict=True)
+    )
 
 
 def _waited(finished: FinishedRun) -> float | None:
