@@ -10,6 +10,7 @@ from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.triggers import TRIGGERS
 from faultinject.rules.values import listed, nearest
+from faultinject.testing.exploration.programs import ProgramFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,6 +63,20 @@ class Choice:
     def hangs(self) -> bool:
         """Whether nothing comes until the client gives up."""
         return self.rule.fault == "hang"
+
+    @property
+    def needs_checksum(self) -> bool:
+        """Whether it comes only where the client can notice it."""
+        return self.standard and self.rule.fault == "corrupt"
+
+    def ends(self, error: BaseException) -> bool:
+        """Whether the code may end like this, unless somebody says how it may end: it has seen that bytes are wrong.
+
+        An assertion of the test says that it has not.
+        """
+        if isinstance(error, ProgramFailed):
+            return self.needs_checksum and (error.code or 0) > 0
+        return self.needs_checksum and isinstance(error, Exception) and not isinstance(error, AssertionError)
 
     @property
     def needs_body(self) -> bool:
@@ -247,6 +262,7 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
         broken = next(row for row in errors if row.status == 500)
         yield Rule(broken.address, status=200, operation=hidden), ()
     yield Rule("truncate", method="GET"), ()
+    yield Rule("corrupt", method="GET"), ()
     yield (Rule("hang") if exhaustive else Rule("hang", duration=PATIENCE)), ()
 
 

@@ -190,7 +190,7 @@ class CrashSweep(Sweep):
             outcomes,
             None if forgiven else error,
             seconds,
-            gave_up=error is not None and not forgiven and self.bounds.allows(error),
+            gave_up=error is not None and not forgiven and self._may_end(planned, error),
             findings=wrong,
             first=aftermath.first if aftermath.killed else None,
         )

@@ -226,7 +226,7 @@ class Sweep:
                 self._longest = max(self._longest, seconds)
                 self._judge.learn(outcomes)
             return finished
-        gave_up = error is not None and self.bounds.allows(error)
+        gave_up = error is not None and self._may_end(planned, error)
         failed = error is not None and not gave_up
         wrong = self._judge.findings(outcomes, names, passed=error is None, failed=failed, windows=windows)
         finished = FinishedRun(planned, names, outcomes, error, seconds, gave_up=gave_up, findings=wrong)
@@ -244,6 +244,12 @@ class Sweep:
         self._keep(finished)
         self._current = None
         return finished
+
+    def _may_end(self, planned: PlannedRun, error: BaseException) -> bool:
+        """Whether the code may give up with that error."""
+        if self.bounds.allow:
+            return self.bounds.allows(error)
+        return any(each.ends(error) for each in planned.chosen)
 
     def _is_to_be_tried_again(self, finished: FinishedRun) -> bool:
         """Whether nothing came of a run: a fault reached no request. Where it cannot, the run is left out."""
@@ -320,6 +326,8 @@ class Sweep:
                 f"the journal does not record what {listed(unknown, 'and')} asks about; use another condition"
             )
             self._leave_out(f"{choice.rule.fault} at {point.name}", kept_back)
+            return False
+        if choice.needs_checksum and not outcome.checksum:
             return False
         if choice.needs_body and (
             outcome.response_bytes == 0 or has_no_body(outcome.method, outcome.status or 200, ())

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import os
 from functools import partial
 
 import httpx
+import pytest
 
 import faultinject
 from faultinject import WSGIFaultMiddleware
 from faultinject.exceptions import ExplorationFailed
 from faultinject.store import ObjectStore
+from faultinject.testing.exploration import Program, choices_of
 
 ATTEMPTS = 3
 
@@ -83,3 +86,57 @@ def test_errors_of_single_keys():
     assert error is None, error
     exploration, _ = explored(partial(deleting, right=False))
     assert failing(exploration) == ["s3:InternalError,method=POST,path=/bkt,query.delete=,times=1,status=200"]
+
+
+def downloading(storage, *, right, checks=True, again=True):
+    """Reads an object that comes with a checksum, if it is asked for; the wrong client does not compare it."""
+    data = b"a film of a cat"
+    sha = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    storage.quietly.put("/bkt/film", content=data, headers={"x-amz-checksum-sha256": sha})
+
+    def seen(answer):
+        digest = base64.b64encode(hashlib.sha256(answer.content).digest()).decode()
+        if not again and answer.is_success and digest != sha:
+            raise ValueError("the checksum is another one")
+        return not right or digest == answer.headers["x-amz-checksum-sha256"]
+
+    headers = {"x-amz-checksum-mode": "ENABLED"} if checks else {}
+    assert storage.send("GET", "/bkt/film", seen, headers=headers).content == data
+
+
+CORRUPT = "corrupt,method=GET,path=/bkt/film,times=1"
+
+
+def test_bytes_that_a_client_can_check():
+    """They are changed where the answer has a checksum of all of them: who does not compare it takes the wrong ones."""
+    for keys in ({}, {"again": False}):
+        exploration, error = explored(partial(downloading, right=True, **keys))
+        assert error is None, error
+        assert CORRUPT in [each.text for each in exploration.runs]
+    # A client that says that the bytes are wrong, and does not ask for them again, has noticed.
+    assert [each.text for each in exploration.runs if each.gave_up] == [CORRUPT]
+    exploration, _ = explored(partial(downloading, right=False))
+    assert failing(exploration) == [CORRUPT]
+    exploration, error = explored(partial(downloading, right=False, checks=False))
+    assert error is None
+    assert CORRUPT not in [each.text for each in exploration.runs]
+
+
+def test_who_says_how_the_code_may_end():
+    """Then nothing else is an excuse: a client that raises another error fails."""
+    exploration, _ = explored(partial(downloading, right=True, again=False), allow=OSError)
+    assert failing(exploration) == [CORRUPT]
+
+
+@pytest.mark.parametrize(
+    ("command", "seconds", "noticed"),
+    [("exit 3", 30, True), ("kill -9 $$", 30, False), ("sleep 60", 0.01, False)],
+)
+def test_a_program_that_notices(command, seconds, noticed):
+    """It says so by its exit code; one that crashes, or has to be ended, does not."""
+    [corrupt] = [each for each in choices_of(["s3"]) if each.rule.fault == "corrupt"]
+    with pytest.raises(Exception, match=r"exit code|end") as caught:
+        Program(command, os.environ).check(seconds)
+    assert corrupt.ends(caught.value) is noticed
+    [named] = choices_of(["corrupt"])
+    assert not named.ends(caught.value)
