@@ -8,7 +8,7 @@ from faultinject.rules import spelling
 from faultinject.rules.faults import OWN
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
-from faultinject.rules.triggers import TRIGGERS
+from faultinject.rules.triggers import FOR_GOOD, TRIGGERS
 from faultinject.rules.values import listed, nearest
 from faultinject.testing.exploration.programs import ProgramFailed
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Placed = tuple[Rule, tuple[Rule, ...]]
 
 # Where the code is hit is the exploration's business; these say it otherwise.
-_DECIDED = tuple(key for key in TRIGGERS if key != "times")
+_DECIDED = tuple(key for key in TRIGGERS if key not in ("times", FOR_GOOD))
 _NEVER_KNOWN = ("header", "client", "size", "sample")
 # Their meaning is in the status itself, which a client sees without a body.
 _TELLING_STATUS = (408, 429)
@@ -65,18 +65,26 @@ class Choice:
         return self.rule.fault == "hang"
 
     @property
+    def lasts(self) -> bool:
+        """Whether it begins at a request and stays: whatever comes behind it gets it too."""
+        return FOR_GOOD in self.rule.options
+
+    @property
     def needs_checksum(self) -> bool:
         """Whether it comes only where the client can notice it."""
         return self.standard and self.rule.fault == "corrupt"
 
     def ends(self, error: BaseException) -> bool:
-        """Whether the code may end like this, unless somebody says how it may end: it has seen that bytes are wrong.
+        """Whether the code may end like this, unless somebody says how it may end.
 
-        An assertion of the test says that it has not.
+        Nobody copes with a fault that stays. Of bytes that are wrong the code has seen that they are; an assertion of the
+        test says that it has not.
         """
         if isinstance(error, ProgramFailed):
-            return self.needs_checksum and (error.code or 0) > 0
-        return self.needs_checksum and isinstance(error, Exception) and not isinstance(error, AssertionError)
+            accepted = (error.code or 0) > 0
+        else:
+            accepted = isinstance(error, Exception) and (self.lasts or not isinstance(error, AssertionError))
+        return accepted and (self.lasts or self.needs_checksum)
 
     @property
     def needs_body(self) -> bool:
@@ -100,7 +108,7 @@ class Choice:
 
     def told(self, _rule: Rule) -> str:
         """What the report says of it; empty: what the rule itself says."""
-        return ""
+        return f"{self.rule.fault} begins, for good" if self.lasts else ""
 
     def invisible_on(self, method: str) -> bool:
         """Whether no client can tell the error by this answer: a 4xx on HEAD has no body that says which it is.
@@ -226,6 +234,18 @@ PATIENCE = "2500ms"
 """How long a hang waits for the client's time-out, unless the exploration is exhaustive."""
 MAY_STOP = ("with-care", "query-first", "after-signing")
 """What is asked for where a client may as well give up: nothing says that every client is to send the request again."""
+PERMANENT = (
+    *(
+        "403",
+        "ExpiredToken",
+        "SecurityTokenExpired",
+        "AccessDenied",
+        "AuthorizationFailure",
+        "permission_denied",
+    ),
+    *("access_denied", "forbidden"),
+)
+"""What a vendor says when a token has expired, or else when somebody has lost the permission: it stays."""
 OF_ANOTHER_WRITER = "OperationAborted"
 """The conflict of two requests that change one thing at once: a client that is alone never meets it, and no SDK of AWS
 sends its request again."""
@@ -261,6 +281,8 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
     if hidden:
         broken = next(row for row in errors if row.status == 500)
         yield Rule(broken.address, status=200, operation=hidden), ()
+    if refused := next(filter(found.has, PERMANENT), ""):
+        yield Rule(f"{vendor}:{refused}", from_=1), ()
     yield Rule("truncate", method="GET"), ()
     yield Rule("corrupt", method="GET"), ()
     yield (Rule("hang") if exhaustive else Rule("hang", duration=PATIENCE)), ()

@@ -14,7 +14,9 @@ from faultinject.journal.writing import KEPT
 from faultinject.rules import descriptions
 from faultinject.rules.environment import read_environment
 from faultinject.rules.production import production_reason
+from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
+from faultinject.rules.triggers import FOR_GOOD
 from faultinject.rules.values import listed
 from faultinject.rules.vocabulary import reading_as
 from faultinject.testing import unwrapped
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
     from faultinject.engine.journal_entry import Outcome
     from faultinject.journal.call_window import CallWindow
-    from faultinject.rules.rule import Rule
     from faultinject.testing.exploration.bounds import Crashing
     from faultinject.testing.exploration.restart import Aftermath
     from faultinject.vendors.vendor import Vendor
@@ -227,7 +228,8 @@ class Sweep:
                 self._judge.learn(outcomes)
             return finished
         gave_up = error is not None and self._may_end(planned, error)
-        failed = error is not None and not gave_up
+        # What it has begun it cannot end either while the fault stays.
+        failed = planned.lasts or (error is not None and not gave_up)
         wrong = self._judge.findings(outcomes, names, passed=error is None, failed=failed, windows=windows)
         finished = FinishedRun(planned, names, outcomes, error, seconds, gave_up=gave_up, findings=wrong)
         if self._is_to_be_tried_again(finished):
@@ -239,7 +241,12 @@ class Sweep:
         waited = _waited(finished)
         if waited is not None:
             self._stop_hanging(finished, waited)
-        elif self.bounds.depth > 1 and finished.reached and len(finished.points) == 1 and not finished.failed:
+        elif (
+            self.bounds.depth > 1
+            and finished.reached
+            and len(finished.points) == 1
+            and not (finished.failed or finished.lasts)
+        ):
             self._grow(finished, names[0])
         self._keep(finished)
         self._current = None
@@ -341,6 +348,8 @@ class Sweep:
             return False
         if choice.hangs and choice.standard:
             return self._hangs_here(outcome.method) and not self._hangs_anyway(point)
+        if choice.lasts:
+            return self._match(point, choice) >= int(choice.rule.options[FOR_GOOD])
         if choice.invisible_on(outcome.method) and not self.bounds.exhaustive:
             self._leave_out(
                 f"{choice.rule.fault} on {outcome.method}",
@@ -353,7 +362,18 @@ class Sweep:
 
     def rule_at(self, point: Point, choice: Choice) -> Rule:
         """The rule that injects a fault at that point and nowhere else."""
-        return rule_at(point, choice, self.reading.vendor)
+        if not choice.lasts:
+            return rule_at(point, choice, self.reading.vendor)
+        within = choice.rule if choice.within is None else choice.within
+        _, conditions, unless, _ = within.parts
+        options = {**choice.rule.options, FOR_GOOD: str(self._match(point, choice))}
+        return Rule.of_parts(choice.rule.fault, (None, conditions, unless, options))
+
+    def _match(self, point: Point, choice: Choice) -> int:
+        """Which of the first run's requests that a fault is for it is, from 1, wherever else they go."""
+        rules = [each for each in (choice.rule, choice.within) if each is not None]
+        requests = self.requests[: point.number]
+        return sum(not any(self.compare(each, one).failed for each in rules) for one in requests)
 
     def _allowed(self, choice: Choice, outcome: Outcome) -> bool:
         """Whether the vendor's document has the error for such a request.
@@ -488,7 +508,7 @@ class Sweep:
                 break
             point = self.points.point_in(trace, number)
             for choice in self.choices:
-                if self.applies(choice, point):
+                if not choice.lasts and self.applies(choice, point):
                     rules = folded(rule, self.rule_at(point, choice))
                     if self._new(choice, *rules):
                         chosen = (*finished.chosen, choice)

@@ -13,7 +13,7 @@ import pytest
 
 import faultinject
 from faultinject import WSGIFaultMiddleware
-from faultinject.exceptions import ExplorationFailed
+from faultinject.exceptions import ConfigurationError, ExplorationFailed
 from faultinject.store import ObjectStore
 from faultinject.testing.exploration import Program, choices_of
 
@@ -114,7 +114,7 @@ def test_bytes_that_a_client_can_check():
         assert error is None, error
         assert CORRUPT in [each.text for each in exploration.runs]
     # A client that says that the bytes are wrong, and does not ask for them again, has noticed.
-    assert [each.text for each in exploration.runs if each.gave_up] == [CORRUPT]
+    assert [each.text for each in exploration.runs if each.gave_up] == ["s3:ExpiredToken,from=1", CORRUPT]
     exploration, _ = explored(partial(downloading, right=False))
     assert failing(exploration) == [CORRUPT]
     exploration, error = explored(partial(downloading, right=False, checks=False))
@@ -140,3 +140,74 @@ def test_a_program_that_notices(command, seconds, noticed):
     assert corrupt.ends(caught.value) is noticed
     [named] = choices_of(["corrupt"])
     assert not named.ends(caught.value)
+
+
+def uploading(storage, *, right, loop=False, seen=None):
+    """Sends an upload of one part; who is refused aborts, and says so. The wrong client takes the end's refusal for success."""
+    seen = [] if seen is None else seen
+    begun = storage.send("POST", "/bkt/film?uploads").text
+    upload = f"/bkt/film?uploadId={begun.partition('<UploadId>')[2].partition('<')[0]}"
+    try:
+        tag = storage.send("PUT", f"{upload}&partNumber=1", content=b"a film").headers["etag"]
+        part = f"<Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part>"
+        ending = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>"
+        try:
+            storage.send("POST", upload, lambda answer: "<Error>" not in answer.text, content=ending)
+        except OSError:
+            if right and storage.quietly.get("/bkt/film").is_error:
+                raise
+    except OSError:
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                seen.append(storage.client.delete(upload).status_code)
+                if seen[-1] < 300 or not loop:
+                    raise
+    assert storage.quietly.get("/bkt/film").is_success
+
+
+def test_a_token_that_expires_and_stays_expired():
+    """It does so at each request in turn, and the abort of an upload gets it too: nobody copes, and nobody is to."""
+    seen = []
+    exploration, error = explored(partial(uploading, right=True, seen=seen))
+    assert error is None, error
+    stays = [each for each in exploration.runs if ",from=" in each.text]
+    assert sorted(each.text for each in stays) == [f"s3:ExpiredToken,from={number}" for number in (1, 2, 3)]
+    assert all(each.gave_up and not each.findings for each in stays)
+    assert seen == [400] * 2  # refused from a part, or from the end on
+
+
+def test_clients_that_do_not_see_that_it_stays():
+    """One says that it is well, where somebody says how it may end; another begins again for ever."""
+    exploration, error = explored(partial(uploading, right=False))
+    assert error is None, error
+    exploration, error = explored(partial(uploading, right=False), allow=OSError)
+    assert failing(exploration) == ["s3:ExpiredToken,from=3"]
+    assert "when at request 3 (CompleteMultipartUpload /bkt/film) s3:ExpiredToken begins, for good" in str(
+        error
+    )
+    exploration, _ = explored(partial(uploading, right=True, loop=True), "s3:ExpiredToken,from=1", depth=2)
+    assert sorted(failing(exploration)) == ["s3:ExpiredToken,from=2", "s3:ExpiredToken,from=3"]
+
+
+def test_rules_of_ones_own_that_stay():
+    """They begin at each request that they mean, from the one they say on, and come to no other; one set has them where it is wanted."""
+
+    def code(storage):
+        for key in "abc":
+            for method in ("PUT", "GET"):
+                storage.client.request(method, f"/bkt/{key}")
+
+    exploration, error = explored(code, "http:503,method=PUT,from=2")
+    assert error is None, error
+    assert [each.text for each in exploration.runs] == [
+        "http:503,method=PUT,from=3",
+        "http:503,method=PUT,from=2",
+    ]
+    exploration, _ = explored(code, "s3,method=GET")
+    assert sorted(each.text for each in exploration.runs if "from=" in each.text) == [
+        f"s3:ExpiredToken,method=GET,from={number}" for number in (1, 2, 3)
+    ]
+    with pytest.raises(ConfigurationError, match=r"s3 stands for .*: no from"):
+        choices_of(["s3,from=2"])
+    with pytest.raises(ConfigurationError, match="http:503,from=1: a program that was killed cannot succeed"):
+        faultinject.explore("http:503,from=1", crash=True)
