@@ -34,7 +34,7 @@ def scenarios(
     Args:
         requests: of `faultinject.record(code)`.
         faults: rules, whose conditions say where; a vendor id stands for its standard set; `hang` is drawn only for the
-            requests of a test client, where it costs no time.
+            requests of a test client, where it costs no time, and no fault that stays (`from`).
         max_faults: the number of slots; each may stay empty, so a failure shrinks to the fewest faults.
 
     Raises:
@@ -50,7 +50,9 @@ def scenarios(
         sweep.rule_at(point, choice)
         for choice in sweep.choices
         for point in points
-        if sweep.applies(choice, point) and not (live and choice.standard and choice.hangs)
+        if not choice.lasts
+        and sweep.applies(choice, point)
+        and not (live and choice.standard and choice.hangs)
     ]
     if not rules:
         raise ConfigurationError("none of the faults fits any of the requests")

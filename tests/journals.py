@@ -87,6 +87,7 @@ def line(at=0.0, kind=SLOW_DOWN, *, took=TOOK, **more):
         "status": None,
         "app_status": None,
         "response_bytes": 0,
+        "checksum": None,
         "request_id": None,
         "elapsed": took,
         "seed": "0",

@@ -35,7 +35,7 @@ def untouched(rules: Sequence[Rule]) -> float:
 def _shares(rules: Sequence[Rule]) -> list[float]:
     """The share of each rule, and behind them what is left."""
     shares = [0.0] * (len(rules) + 1)
-    start = max((rule.value("skip") for rule in rules), default=0)
+    start = max(map(_spared, rules), default=0)
     cycle = min(lcm(*(rule.value("every") for rule in rules)), LONGEST_CYCLE)
     live = [_never(rule) is None for rule in rules]
     for place in range(start, start + cycle):
@@ -87,7 +87,7 @@ def sampled(rule: Rule) -> float:
 
 def counts(rule: Rule) -> bool:
     """Whether its rate depends on more than chance."""
-    return not {"skip", "every", "times", "above", "begin", "end"}.isdisjoint(rule.options)
+    return not {"skip", "from", "every", "times", "above", "begin", "end"}.isdisjoint(rule.options)
 
 
 def dead(rules: Sequence[Rule], names: Sequence[str]) -> dict[int, str]:
@@ -122,11 +122,17 @@ def _precise(chance: float) -> float:
 
 def _chance(rule: Rule, place: int) -> float:
     """The chance that the attempt of that number, from 0, passes the rule's triggers."""
-    beyond = place - rule.value("skip")
+    beyond = place - _spared(rule)
     if beyond < 0 or (beyond + 1) % rule.value("every") or rule.value("above") is not None:
         return 0.0
     probability: float = rule.value("probability")
     return probability
+
+
+def _spared(rule: Rule) -> int:
+    """How many attempts it leaves alone at first."""
+    spared: int = rule.value("skip") + rule.value("from") - 1
+    return spared
 
 
 def _never(rule: Rule) -> str | None:

@@ -91,6 +91,9 @@ def _how_often(rule: Rule) -> list[str]:
     scope = SCOPES[value("per")]
     if value("skip"):
         found.append(f"after the first {value('skip')} {scope}")
+    if value("from") > 1:
+        each = "" if value("per") == "rule" else f" {scope}"
+        found.append(f"from the {_ordinal(value('from'))} of them on{each}, for good")
     if value("every") > 1:
         found.append(f"every {_ordinal(value('every'))} of them {scope}")
     if value("times") is not None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ANSWER = "answer"
 MILLION = 1_000_000
 """Parts of a whole in which a chance is counted."""
-COUNTED = ("skip", "every", "times", "above", "begin", "end")
+COUNTED = ("skip", "from", "every", "times", "above", "begin", "end")
 SPARED = "without it the fault would come to requests that the rule spares"
 MOMENT = 1_800_000_000.0
 """What the time is in answers, unix seconds."""

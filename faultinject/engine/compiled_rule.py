@@ -78,7 +78,7 @@ class CompiledRule:
         reading: how it reads bucket, key and operation.
         above: the rate as (limit, period in seconds), or None.
         takes_preflights: whether it is for CORS preflights as well.
-        skips: a function from the number of a match in its scope to whether skip and every leave it alone; None for never.
+        skips: a function from the number of a match in its scope to whether skip, from and every leave it alone; None for never.
         scope: a function to the name of the scope that counts are kept in; None for the rule as a whole.
         fired: how often its fault was decided on.
         undone: how many of these were not carried out.
@@ -135,7 +135,7 @@ class CompiledRule:
         self.services = services
         self.reading = reading
         self.above: tuple[int, float] | None = rule.value("above")
-        self.skips = _skips(rule.value("skip"), rule.value("every"))
+        self.skips = _skips(rule.value("skip") + rule.value("from") - 1, rule.value("every"))
         self.times: int | None = rule.value("times")
         self.scope = SCOPES[rule.value("per")]
         self.window = _window(rule.value("begin"), rule.value("end"))

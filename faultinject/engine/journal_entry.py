@@ -32,11 +32,19 @@ FIELDS = (
     "method", "path", "query", "host", "client", "operation", "bucket", "key", "request_bytes", "request_digest",
     "body_complete", "user_agent", "attempt_hint", "rule", "fault", "when", "applied", "guarded",
     "precondition", "region", "clock_offset", "hint", "hint_form", "did", "left", "status", "app_status", "response_bytes",
-    "request_id", "elapsed", "seed", "n", "final",
+    "checksum", "request_id", "elapsed", "seed", "n", "final",
 )  # fmt: skip
 """The fields of a journal line, in order; a reader ignores those it does not know."""
 
-_CONTENT_LENGTH = len("content-length")
+CHECKSUMS = frozenset(
+    "content-md5 x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-md5 x-amz-checksum-sha1"
+    " x-amz-checksum-sha256 x-amz-checksum-sha512 x-bce-content-crc32 x-bce-content-crc32c x-bz-content-sha1"
+    " x-cos-hash-crc64ecma x-goog-hash x-ms-content-crc64 x-oss-hash-crc64ecma x-tos-hash-crc64ecma".split()
+)
+"""Headers by which a client can check the bytes that it gets. An ETag that is an MD5 is none: no vendor promises it."""
+OF_THE_ANSWER = "x-ms-content-crc64"
+"""The one that is of the bytes of this answer, also where they are a part of the object."""
+_LOOKED_AT = frozenset(map(len, (*CHECKSUMS, "content-length")))
 
 INJECTED = frozenset(
     "answered app_cut drain_cut delayed stalled truncated dripped corrupted edited overwritten stale reset closed raised".split()
@@ -81,6 +89,7 @@ class Line:
     status: int | None = None
     app_status: int | None = None
     response_bytes: int | None = None
+    checksum: bool | None = None
     request_id: str | None = None
     hint: float | None = None
     hint_form: str | None = None
@@ -123,8 +132,8 @@ class FullLine(Line):
     """
 
     __slots__ = (
-        "answered", "app_status", "applied", "body", "did", "fault", "final", "hint", "hint_form", "left", "place",
-        "request_id", "response_bytes", "status", "when",
+        "answered", "app_status", "applied", "body", "checksum", "did", "fault", "final", "hint", "hint_form", "left",
+        "place", "request_id", "response_bytes", "status", "when",
     )  # fmt: skip
 
     def __init__(
@@ -154,6 +163,7 @@ class FullLine(Line):
         self.status = entry.status
         self.app_status = entry.app_status
         self.response_bytes = entry.response_bytes
+        self.checksum = entry.checksum
         self.request_id = entry.request_id
         self.hint = entry.hint
         self.hint_form = entry.hint_form
@@ -195,7 +205,7 @@ class Entry(FullLine):
         self.take = take
         self.fault = self.when = self.fired = self.seen = self.test = None
         self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = self.place = None
-        self.app_status = self.answered = None
+        self.app_status = self.answered = self.checksum = None
         self.held = self.left = False
         """Whether the fault goes on when the adapter has returned; who holds it says when it is over."""
         self.written = False
@@ -238,17 +248,27 @@ class Entry(FullLine):
         self.written = True
 
     def saw(self, status: str | int, headers: Iterable[tuple[Any, Any]]) -> None:
-        """Note the status and the Content-Length of the app's own answer, whose headers are texts or bytes."""
+        """Note the status of the app's own answer, its Content-Length, and whether it has a checksum of its whole body.
+
+        Args:
+            status: its number.
+            headers: texts or bytes.
+        """
         self.status = whole(status)
         self.response_bytes = None
+        self.checksum = False
         try:
-            for name, value in headers:
-                if len(name) != _CONTENT_LENGTH:
+            for given, value in headers:
+                if len(given) not in _LOOKED_AT:
                     continue
-                in_bytes = isinstance(name, bytes)
-                if name.lower() == (b"content-length" if in_bytes else "content-length"):
+                in_bytes = isinstance(given, bytes)
+                name = (given.decode("latin-1") if in_bytes else given).lower()
+                if name == "content-length":
                     self.response_bytes = whole(value.decode("latin-1") if in_bytes else value)
-                    return
+                elif name in CHECKSUMS and (self.status == 200 or name == OF_THE_ANSWER):
+                    text = value.decode("latin-1") if in_bytes else value
+                    # A composite one, as `…-3` of three parts, cannot be checked; B2 has none of a large file.
+                    self.checksum |= "-" not in text and text != "none"
         except Exception:  # odd headers are between the app and its server
             return
 
@@ -323,6 +343,7 @@ class Outcome:
     status: int | None
     app_status: int | None
     response_bytes: int | None
+    checksum: bool | None
     request_id: str | None
     elapsed: float | None
     seed: str

@@ -96,6 +96,7 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
         line.status,
         line.app_status,
         line.response_bytes,
+        line.checksum,
         line.request_id,
         None if answered is None else answered - arrived,
         seed,

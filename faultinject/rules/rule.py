@@ -29,6 +29,8 @@ _values: dict[tuple[str, str], object] = {}
 # Entries of keys and texts: many rules have the same.
 _entries: dict[tuple[str, str], Entry] = {}
 _REMEMBERED = 512
+# A key that is a word of Python's own.
+_PYTHON = {"from_": "from"}
 # What stands for one value; all else is looked at for what it holds.
 _SINGLE = (str, int, float)
 
@@ -41,7 +43,7 @@ class Rule:
             `drip`, `corrupt`, `edit`, `overwrite` or `stale`.
         keys: `name`, conditions, triggers and effects, as in `RuleKeys`. A condition takes a list for "any of these";
             `header`, `query`, `set`, `drop` and `unless` take a dict: `header={"range": ""}`. Durations are text with a unit,
-            `timedelta`, or seconds.
+            `timedelta`, or seconds. `from`, a word of Python's, is `from_`.
 
     Raises:
         ConfigurationError: something is wrong; `problems` has every mistake.
@@ -290,7 +292,7 @@ def entries_of(
             continue
         singles: Iterable[tuple[str, Split, object]]
         try:
-            parts = split_key(raw)
+            parts = split_key(_PYTHON.get(raw, raw))
             singles = (
                 ((raw, parts, given),) if isinstance(given, _SINGLE) else list(_spread(raw, parts, given))
             )

@@ -50,12 +50,14 @@ class RuleKeys(Conditions, total=False):
     """The chance per matching attempt, 0 to 1."""
     skip: int | str
     """Skip the first N matching attempts."""
+    from_: int | str
+    """Fire from the Nth matching attempt on, for good; in Python `from_`."""
     every: int | str
     """Then only every Nth of them: the Nth, the 2Nth and so on."""
     times: int | str
     """At most N injected faults; 0 is never."""
     per: Literal["rule", "call", "key", "bucket", "operation", "client"]
-    """The scope in which skip, every, times and above count."""
+    """The scope in which skip, from, every, times and above count."""
     above: str
     """Only the attempts in excess of a rate, `100/s` or `5/10s`."""
     begin: float | str | timedelta

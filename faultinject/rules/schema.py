@@ -12,6 +12,7 @@ from faultinject.rules import faults
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.effects import EFFECTS, FORBIDDEN
 from faultinject.rules.key import Condition
+from faultinject.rules.triggers import FOR_GOOD, NOT_FOR_GOOD
 from faultinject.rules.values import BYTES, NO, SECONDS, YES
 from faultinject.rules.vocabulary import KEYS
 
@@ -71,6 +72,7 @@ FORMS: Mapping[str, Schema] = {
     "share": _number(0, 1, _SHARE, whole=False),
     "skip": _COUNT,
     "times": _COUNT,
+    "from": _number(1, 10**18, "0*[1-9][0-9]*"),
     "every": _number(1, 10**18, "0*[1-9][0-9]*"),
     "above": _text(f"0*[1-9][0-9]*/(?:{_DURATION}|{'|'.join(SECONDS)})"),
     "delay": _text(rf"{_DURATION}(?:\.\.{_DURATION})?"),
@@ -263,6 +265,7 @@ def _excludes() -> list[Schema]:
     """A documented error of a storage vendor is read as that one does, and how much of a body is read or kept is said once."""
     storage = {"pattern": f"^(?:{'|'.join(_storage_vendors())}):"}
     return [
+        *({"not": {"required": [FOR_GOOD, each]}} for each in NOT_FOR_GOOD),
         {"not": {"required": ["keep", "keep_bytes"]}},
         {"not": {"required": ["after_bytes", "drain"]}},
         {"not": {"required": ["after_bytes", "share"]}},

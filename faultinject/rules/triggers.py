@@ -50,6 +50,23 @@ class Skip(Trigger):
         return values.count(text)
 
 
+class From(Trigger):
+    """Fire from the Nth matching attempt on, for good; in Python `from_`.
+
+    >>> print(Rule("cos:ExpiredToken", from_=3))
+    cos:ExpiredToken,from=3
+    """
+
+    key = "from"
+    number = True
+    default = 1
+    default_text = "1"
+
+    def parse(self, text: str) -> int:
+        """A whole number, 1 or more."""
+        return values.count(text, 1)
+
+
 class Every(Trigger):
     """Then only every Nth of them: the Nth, the 2Nth and so on.
 
@@ -84,7 +101,7 @@ class Times(Trigger):
 
 
 class Per(Trigger):
-    """The scope in which skip, every, times and above count.
+    """The scope in which skip, from, every, times and above count.
 
     One of `rule`, `call` (the retries of one thing: method, bucket, key, query), `key` (bucket and key), `bucket`,
     `operation`, `client`.
@@ -152,5 +169,8 @@ class End(Trigger):
 
 
 TRIGGERS: dict[str, Trigger] = {
-    each.key: each for each in (Probability(), Skip(), Every(), Times(), Per(), Above(), Begin(), End())
+    each.key: each
+    for each in (Probability(), Skip(), From(), Every(), Times(), Per(), Above(), Begin(), End())
 }
+FOR_GOOD, NOT_FOR_GOOD = "from", ("skip", "every", "times")
+"""A fault that stays, and what says that it does not."""

@@ -13,7 +13,7 @@ from faultinject.rules import faults, spelling
 from faultinject.rules.conditions import CONDITIONS, OPERATION
 from faultinject.rules.effects import EFFECTS
 from faultinject.rules.key import Key
-from faultinject.rules.triggers import TRIGGERS
+from faultinject.rules.triggers import FOR_GOOD, NOT_FOR_GOOD, TRIGGERS
 from faultinject.rules.values import Mistake, is_name, listed, most_like, nearest, shown
 
 TYPE_CHECKING = False
@@ -276,6 +276,10 @@ def _check(
         wrong.append(
             (index, Mistake(f"{error.text} always reads requests as {error.vendor.id} does", at_key=True))
         )
+    for each in NOT_FOR_GOOD if FOR_GOOD in options else ():
+        if each in options:
+            message = f"{FOR_GOOD} and {each} exclude each other; {FOR_GOOD} alone says that the fault stays"
+            wrong.append((-1, Mistake(message)))
     wrong.extend((-1, each) for each in fault.check(options) if not _is_wrong(each.missing, entries))
 
 

@@ -46,6 +46,7 @@ def line(seq, arrived, **more):
         "left": False,
         "status": 503,
         "response_bytes": 400,
+        "checksum": None,
         "request_id": "1",
         "elapsed": 0.001,
         "seed": "1",

@@ -42,6 +42,9 @@ def test_the_example_of_the_contract(site):
         ("http:500", [ONE] * 6),
         ("http:500,skip=0", [ONE] * 6),
         ("http:500,skip=4", [None] * 4 + [ONE] * 2),
+        ("http:500,from=1", [ONE] * 6),
+        ("http:500,from=5", [None] * 4 + [ONE] * 2),
+        ("http:500,from=3,above=3/s http:501,times=1", [TWO, None, None, ONE, ONE, ONE]),
         ("http:500,every=3", [None, None, ONE, None, None, ONE]),
         ("http:500,skip=1,every=3", [None, None, None, ONE, None, None]),
         ("http:500,skip=1,every=2,times=1", [None, None, ONE, None, None, None]),
@@ -135,6 +138,7 @@ def test_every_trigger_counts_in_its_scope(site, per):
     senders = ["10.0.0.1", "10.0.0.2"]
     for trigger, fired in [
         ("skip=2", [0, 0, 1, 1, 1, 1]),
+        ("from=3", [0, 0, 1, 1, 1, 1]),
         ("every=2", [0, 1, 0, 1, 0, 1]),
         ("times=2", [1, 1, 0, 0, 0, 0]),
         ("above=3/s", [0, 0, 0, 1, 1, 1]),

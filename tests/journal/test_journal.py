@@ -35,7 +35,11 @@ def app(environ, start_response):
     return [b"app"]
 
 
-def ask(injector, method="GET", target="/photos/a.jpg", headers=(), body=b"", **more):
+def ask(injector, method="GET", target="/photos/a.jpg", headers=(), body=b"", answers=None, **more):
+    def answering(_, start_response):
+        start_response(*answers)
+        return [b"app"]
+
     path, _, query = target.partition("?")
     environ = {
         "REQUEST_METHOD": method,
@@ -50,7 +54,8 @@ def ask(injector, method="GET", target="/photos/a.jpg", headers=(), body=b"", **
         **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in dict(headers).items()},
         **more,
     }
-    return b"".join(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None))
+    asked = app if answers is None else answering
+    return b"".join(WSGIFaultMiddleware(asked, injector=injector)(environ, lambda *_: None))
 
 
 def only(injector):
@@ -114,6 +119,7 @@ def test_every_field_of_an_injected_answer():
         "app_status": None,
         "clock_offset": None,
         "response_bytes": len(body),
+        "checksum": None,
         "seed": "journal",
         "n": 0,
         "final": True,
@@ -130,7 +136,7 @@ def test_every_field_of_a_request_that_passes():
     assert got == {
         "v": 1, "time": NOW, "answered": None, "generation": 0, "connection": 50123, "principal": None, "credential": None,
         "precondition": None, "region": None, "clock_offset": None, "app_status": None,
-        "test": None, "method": "GET", "path": "/photos", "query": "", "host": "storage.example",
+        "checksum": None, "test": None, "method": "GET", "path": "/photos", "query": "", "host": "storage.example",
         "client": "10.0.0.7", "operation": "ListObjects", "bucket": "photos", "key": None, "request_bytes": 0,
         "request_digest": None, "body_complete": None, "user_agent": None, "attempt_hint": None, "rule": "rule-1",
         "fault": None, "when": None, "applied": True, "guarded": False, "hint": None, "hint_form": None,
@@ -435,6 +441,51 @@ def test_what_the_app_itself_answered(kind, fault, status):
         asyncio.run(ask_asgi(injector, "", {}))
     outcome = injector.journal.outcomes[-1]
     assert (outcome.app_status, outcome.status, outcome.applied) == (status, 503, status is not None)
+
+
+CHECKSUMS = [
+    # A header of the app's own answer, its status, whether it is a checksum of the whole body.
+    ("Content-MD5", "X==", 200, True),
+    ("x-amz-checksum-sha256", "X==", 200, True),
+    ("x-amz-checksum-sha256", "X==", 206, False),
+    ("x-amz-checksum-crc32", "X==-3", 200, False),
+    ("x-amz-checksum-type", "FULL_OBJECT", 200, False),
+    ("X-Goog-Hash", "crc32c=X==,md5=X==", 200, True),
+    ("x-cos-hash-crc64ecma", "7", 200, True),
+    ("x-oss-hash-crc64ecma", "7", 206, False),
+    ("x-ms-content-crc64", "X==", 206, True),
+    ("x-bz-content-sha1", "none", 200, False),
+    ("ETag", '"5d41402abc4b2a76b9719d911017c592"', 200, False),
+    ("Content-MD5", None, 200, False),
+]
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+@pytest.mark.parametrize(("name", "value", "status", "whole"), CHECKSUMS)
+def test_a_checksum_of_the_whole_answer(kind, name, value, status, whole):
+    """It is noted where every request is, and only where the client can check the bytes that it gets by it."""
+    for record_all in (True, False):
+        injector = injector_for("reset,method=PUT", record_all=record_all)
+        if kind == "wsgi":
+            headers = [("Content-Length", "3"), (name, value)]
+            ask(injector, answers=(f"{status} x", headers))
+        else:
+            headers = [(b"content-length", b"3"), (name.lower().encode(), value and value.encode())]
+            asyncio.run(answered_by_asgi(injector, status, headers))
+        found = [(each.checksum, each.response_bytes) for each in injector.journal.outcomes]
+        assert found == [(whole, 3)] * record_all
+
+
+async def answered_by_asgi(injector, status, headers):
+    async def answering(scope, receive, send):
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"app"})
+
+    async def nothing(*_):
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "GET", "path": "/photos/a.jpg", "query_string": b"", "headers": []}
+    await ASGIFaultMiddleware(answering, injector=injector)(scope, nothing, nothing)
 
 
 GUARDED = [

@@ -42,6 +42,7 @@ VALUES = {
     "size": some(st.sampled_from(["5MiB..", "..1KiB", "4096", 7])),
     "probability": st.floats(0, 1) | st.sampled_from(["0.30", "1", "1e-3"]),
     "skip": COUNT,
+    "from": st.integers(1, 100) | st.just("007"),
     "every": st.integers(1, 100) | st.just("007"),
     "times": COUNT,
     "per": st.sampled_from(["rule", "call", "key", "bucket", "operation", "client"]),
@@ -106,6 +107,8 @@ def _valid(keys):
 def rules(draw):
     fault = draw(st.sampled_from(sorted(TAKEN)))
     keys = draw(_valid((*CONDITIONS, *TRIGGERS, "name", *TAKEN[fault])))
+    if "from" in keys:
+        keys = {key: value for key, value in keys.items() if key not in ("skip", "every", "times")}
     if fault in NEEDED:
         keys[NEEDED[fault]] = draw(VALUES[NEEDED[fault]])
     if draw(st.booleans()):

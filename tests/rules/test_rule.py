@@ -96,6 +96,7 @@ def test_values_have_defaults():
     assert {key: rule.value(key) for key in KEYS if KEYS[key].default is not None} == {
         "probability": 1.0,
         "skip": 0,
+        "from": 1,
         "every": 1,
         "per": "rule",
         "begin": 0.0,
@@ -214,6 +215,16 @@ def test_plain_data_has_numbers_where_they_say_the_same():
         "cors": "off",
         "name": "n",
     }
+
+
+def test_a_word_of_pythons_own():
+    """`from` is written `from_` in Python, and in no text."""
+    rule = Rule("s3:ExpiredToken", from_=3)
+    assert rule == Rule("s3:ExpiredToken", **{"from": 3}) == Scenario.parse("s3:ExpiredToken,from=3").rules[0]
+    assert (str(rule), rule.value("from")) == ("s3:ExpiredToken,from=3", 3)
+    assert rule.to_dict() == {"fault": "s3:ExpiredToken", "from": 3}
+    with pytest.raises(ConfigurationError, match="from_ is not a key; did you mean from"):
+        Scenario.parse("s3:ExpiredToken,from_=3")
 
 
 def test_plain_data_is_in_canonical_order():

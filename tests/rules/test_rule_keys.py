@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import keyword
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,15 @@ def type_of(key: Any) -> str:
     return f"Mapping[str, {one}]" if key.named else one
 
 
+def named(key: str) -> str:
+    """A key as Python takes it: `from` is a word of its own."""
+    return f"{key}_" if keyword.iskeyword(key) else key
+
+
 def members(keys: Iterable[Any]) -> Iterator[str]:
     """The lines of each key, in the canonical order."""
     for key in keys:
-        yield f'    {key.key}: {type_of(key)}\n    """{key.meaning}"""\n'
+        yield f'    {named(key.key)}: {type_of(key)}\n    """{key.meaning}"""\n'
 
 
 def text() -> str:
@@ -80,7 +86,7 @@ def test_the_typed_keys_are_those_of_the_vocabulary() -> None:
 
 def test_each_key_is_a_member() -> None:
     """What the module says is what Python reads out of it."""
-    assert {*RuleKeys.__annotations__} == {*KEYS, "unless"}
+    assert {*RuleKeys.__annotations__} == {*map(named, KEYS), "unless"}
 
 
 def test_no_name_is_none() -> None:

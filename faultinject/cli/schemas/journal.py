@@ -79,6 +79,10 @@ def _every() -> Fields:
             "The status of the app's own answer, which the fault has replaced; null where that is not known.",
         ),
         "response_bytes": (null(COUNT), "Bytes of the answer's body."),
+        "checksum": (
+            null(YES),
+            "Whether the app's answer had a checksum of its whole body; null where nobody looked.",
+        ),
         "request_id": (null(TEXT), "The request id that the answer named."),
         "elapsed": (null(NUMBER), "Seconds from arrival to the end of the answer."),
         "seed": (TEXT, "The seed of the draw."),

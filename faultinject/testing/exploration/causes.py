@@ -52,6 +52,11 @@ class PlannedRun:
         self.chosen = chosen
 
     @property
+    def lasts(self) -> bool:
+        """Whether one of its faults stays."""
+        return any(each.lasts for each in self.chosen)
+
+    @property
     def text(self) -> str:
         """The rules as text."""
         return "; ".join(map(str, self.scenario.rules))

@@ -8,22 +8,22 @@ from faultinject.rules import spelling
 from faultinject.rules.faults import OWN
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
-from faultinject.rules.triggers import TRIGGERS
+from faultinject.rules.triggers import FOR_GOOD, TRIGGERS
 from faultinject.rules.values import listed, nearest
+from faultinject.testing.exploration.programs import ProgramFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from faultinject.engine.journal_entry import Outcome
-    from faultinject.rules.rule_keys import RuleKeys
     from faultinject.vendors.documented import DocumentedError
 
     # A fault, and the rules whose conditions say where its document has it; none: everywhere.
     Placed = tuple[Rule, tuple[Rule, ...]]
 
 # Where the code is hit is the exploration's business; these say it otherwise.
-_DECIDED = tuple(key for key in TRIGGERS if key != "times")
+_DECIDED = tuple(key for key in TRIGGERS if key not in ("times", FOR_GOOD))
 _NEVER_KNOWN = ("header", "client", "size", "sample")
 # Their meaning is in the status itself, which a client sees without a body.
 _TELLING_STATUS = (408, 429)
@@ -65,6 +65,28 @@ class Choice:
         return self.rule.fault == "hang"
 
     @property
+    def lasts(self) -> bool:
+        """Whether it begins at a request and stays: whatever comes behind it gets it too."""
+        return FOR_GOOD in self.rule.options
+
+    @property
+    def needs_checksum(self) -> bool:
+        """Whether it comes only where the client can notice it."""
+        return self.standard and self.rule.fault == "corrupt"
+
+    def ends(self, error: BaseException) -> bool:
+        """Whether the code may end like this, unless somebody says how it may end.
+
+        Nobody copes with a fault that stays. Of bytes that are wrong the code has seen that they are; an assertion of the
+        test says that it has not.
+        """
+        if isinstance(error, ProgramFailed):
+            accepted = (error.code or 0) > 0
+        else:
+            accepted = isinstance(error, Exception) and (self.lasts or not isinstance(error, AssertionError))
+        return accepted and (self.lasts or self.needs_checksum)
+
+    @property
     def needs_body(self) -> bool:
         """Whether it is something done to the body of the app's own answer."""
         options = self.rule.options
@@ -86,7 +108,7 @@ class Choice:
 
     def told(self, _rule: Rule) -> str:
         """What the report says of it; empty: what the rule itself says."""
-        return ""
+        return f"{self.rule.fault} begins, for good" if self.lasts else ""
 
     def invisible_on(self, method: str) -> bool:
         """Whether no client can tell the error by this answer: a 4xx on HEAD has no body that says which it is.
@@ -212,6 +234,18 @@ PATIENCE = "2500ms"
 """How long a hang waits for the client's time-out, unless the exploration is exhaustive."""
 MAY_STOP = ("with-care", "query-first", "after-signing")
 """What is asked for where a client may as well give up: nothing says that every client is to send the request again."""
+PERMANENT = (
+    *(
+        "403",
+        "ExpiredToken",
+        "SecurityTokenExpired",
+        "AccessDenied",
+        "AuthorizationFailure",
+        "permission_denied",
+    ),
+    *("access_denied", "forbidden"),
+)
+"""What a vendor says when a token has expired, or else when somebody has lost the permission: it stays."""
 OF_ANOTHER_WRITER = "OperationAborted"
 """The conflict of two requests that change one thing at once: a client that is alone never meets it, and no SDK of AWS
 sends its request again."""
@@ -221,8 +255,8 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
     """What a service does to its clients: each error that its document calls retryable, and what its network does.
 
     Of rows that a client cannot tell apart, the same code with the same status, the first; a row that the document has
-    for some requests only, with these; none that only a second writer causes. A storage service whose document says nothing of retries throttles, and fails
-    by itself.
+    for some requests only, with these; none that only a second writer causes. A storage service whose document says
+    nothing of retries throttles, and fails by itself.
 
     Args:
         vendor: the vendor's id.
@@ -241,13 +275,17 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
     yield Rule("reset", when="after"), ()
     yield Rule("reset", after_bytes=LEAST), ()
     yield Rule("gateway:BadGateway"), ()
-    if found.errors_in_200 and found.has("InternalError"):
-        yield Rule(f"{vendor}:InternalError", status=200, operation=list(found.errors_in_200)), ()
+    hidden = [*found.errors_in_200]
+    if found.deletes is not None:  # its answer has an error for each key, as `share=1` says
+        hidden.append(found.deletes.operation)
+    if hidden:
+        broken = next(row for row in errors if row.status == 500)
+        yield Rule(broken.address, status=200, operation=hidden), ()
+    if refused := next(filter(found.has, PERMANENT), ""):
+        yield Rule(f"{vendor}:{refused}", from_=1), ()
     yield Rule("truncate", method="GET"), ()
-    reads: RuleKeys = {"method": list(READS)}
-    if not exhaustive:
-        reads["duration"] = PATIENCE
-    yield Rule("hang", **reads), ()
+    yield Rule("corrupt", method="GET"), ()
+    yield (Rule("hang") if exhaustive else Rule("hang", duration=PATIENCE)), ()
 
 
 def allowed(row: DocumentedError) -> tuple[Rule, ...]:

@@ -12,6 +12,7 @@ from faultinject.exceptions import ConfigurationError, ExplorationFailed
 from faultinject.rules.descriptions import count
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
+from faultinject.rules.triggers import FOR_GOOD
 from faultinject.testing.exploration.bounds import MAX_RUNS, LeftOut
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
 from faultinject.testing.exploration.choices import LEAST, READS, Choice
@@ -83,7 +84,12 @@ class CrashSweep(Sweep):
             raise ConfigurationError(
                 "depth is for faults alone; where programs are killed, they come in the second run"
             )
-        self.faults = faults
+        if named := [each.source for each in faults if each.lasts and not each.standard]:
+            raise ConfigurationError(
+                f"{named[0]}: a program that was killed cannot succeed when it is run again while a fault stays; leave"
+                f" {FOR_GOOD} out"
+            )
+        self.faults = [each for each in faults if not each.lasts]
         sources = dict.fromkeys(each.source for each in faults)
         self._given = "".join(f"{quoted(json.dumps(each, ensure_ascii=False))}, " for each in sources)
         self._keeper = Keeper()
@@ -190,7 +196,7 @@ class CrashSweep(Sweep):
             outcomes,
             None if forgiven else error,
             seconds,
-            gave_up=error is not None and not forgiven and self.bounds.allows(error),
+            gave_up=error is not None and not forgiven and self._may_end(planned, error),
             findings=wrong,
             first=aftermath.first if aftermath.killed else None,
         )

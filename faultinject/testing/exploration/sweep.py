@@ -14,13 +14,15 @@ from faultinject.journal.writing import KEPT
 from faultinject.rules import descriptions
 from faultinject.rules.environment import read_environment
 from faultinject.rules.production import production_reason
+from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
+from faultinject.rules.triggers import FOR_GOOD
 from faultinject.rules.values import listed
 from faultinject.rules.vocabulary import reading_as
 from faultinject.testing import unwrapped
 from faultinject.testing.exploration.bounds import Bounds, LeftOut, seconds_above_0
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
-from faultinject.testing.exploration.choices import Choice, choices_of
+from faultinject.testing.exploration.choices import READS, Choice, choices_of
 from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at, starts_with
 from faultinject.testing.exploration.wording import marker
@@ -28,11 +30,10 @@ from faultinject.vendors.addressing import Addressing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from faultinject.engine.journal_entry import Outcome
     from faultinject.journal.call_window import CallWindow
-    from faultinject.rules.rule import Rule
     from faultinject.testing.exploration.bounds import Crashing
     from faultinject.testing.exploration.restart import Aftermath
     from faultinject.vendors.vendor import Vendor
@@ -123,7 +124,9 @@ class Sweep:
         self._tries = 0
         self._second: list[PlannedRun] = []
         self._readings: dict[Vendor | None, Addressing] = {}
-        self._waits = self._takes_time = False
+        self._hung: set[str] = set()
+        self._waits: set[str] = set()
+        self._takes_time = False
 
     @property
     def requests(self) -> Sequence[Outcome]:
@@ -224,8 +227,9 @@ class Sweep:
                 self._longest = max(self._longest, seconds)
                 self._judge.learn(outcomes)
             return finished
-        gave_up = error is not None and self.bounds.allows(error)
-        failed = error is not None and not gave_up
+        gave_up = error is not None and self._may_end(planned, error)
+        # What it has begun it cannot end either while the fault stays.
+        failed = planned.lasts or (error is not None and not gave_up)
         wrong = self._judge.findings(outcomes, names, passed=error is None, failed=failed, windows=windows)
         finished = FinishedRun(planned, names, outcomes, error, seconds, gave_up=gave_up, findings=wrong)
         if self._is_to_be_tried_again(finished):
@@ -237,11 +241,22 @@ class Sweep:
         waited = _waited(finished)
         if waited is not None:
             self._stop_hanging(finished, waited)
-        elif self.bounds.depth > 1 and finished.reached and len(finished.points) == 1 and not finished.failed:
+        elif (
+            self.bounds.depth > 1
+            and finished.reached
+            and len(finished.points) == 1
+            and not (finished.failed or finished.lasts)
+        ):
             self._grow(finished, names[0])
         self._keep(finished)
         self._current = None
         return finished
+
+    def _may_end(self, planned: PlannedRun, error: BaseException) -> bool:
+        """Whether the code may give up with that error."""
+        if self.bounds.allow:
+            return self.bounds.allows(error)
+        return any(each.ends(error) for each in planned.chosen)
 
     def _is_to_be_tried_again(self, finished: FinishedRun) -> bool:
         """Whether nothing came of a run: a fault reached no request. Where it cannot, the run is left out."""
@@ -319,6 +334,8 @@ class Sweep:
             )
             self._leave_out(f"{choice.rule.fault} at {point.name}", kept_back)
             return False
+        if choice.needs_checksum and not outcome.checksum:
+            return False
         if choice.needs_body and (
             outcome.response_bytes == 0 or has_no_body(outcome.method, outcome.status or 200, ())
         ):
@@ -330,7 +347,9 @@ class Sweep:
                 self._leave_out(f"{choice.rule.fault} at {point.name}", "its body ends before")
             return False
         if choice.hangs and choice.standard:
-            return not self._waits and not self._hangs_anyway(point)
+            return self._hangs_here(outcome.method) and not self._hangs_anyway(point)
+        if choice.lasts:
+            return self._match(point, choice) >= int(choice.rule.options[FOR_GOOD])
         if choice.invisible_on(outcome.method) and not self.bounds.exhaustive:
             self._leave_out(
                 f"{choice.rule.fault} on {outcome.method}",
@@ -343,7 +362,18 @@ class Sweep:
 
     def rule_at(self, point: Point, choice: Choice) -> Rule:
         """The rule that injects a fault at that point and nowhere else."""
-        return rule_at(point, choice, self.reading.vendor)
+        if not choice.lasts:
+            return rule_at(point, choice, self.reading.vendor)
+        within = choice.rule if choice.within is None else choice.within
+        _, conditions, unless, _ = within.parts
+        options = {**choice.rule.options, FOR_GOOD: str(self._match(point, choice))}
+        return Rule.of_parts(choice.rule.fault, (None, conditions, unless, options))
+
+    def _match(self, point: Point, choice: Choice) -> int:
+        """Which of the first run's requests that a fault is for it is, from 1, wherever else they go."""
+        rules = [each for each in (choice.rule, choice.within) if each is not None]
+        requests = self.requests[: point.number]
+        return sum(not any(self.compare(each, one).failed for each in rules) for one in requests)
 
     def _allowed(self, choice: Choice, outcome: Outcome) -> bool:
         """Whether the vendor's document has the error for such a request.
@@ -353,6 +383,14 @@ class Sweep:
         found = [self.compare(each, outcome) for each in choice.where]
         return not found or any(not each.failed and (not each.unknown or outcome.guarded) for each in found)
 
+    def _hangs_here(self, method: str) -> bool:
+        """Whether a hang of a standard set comes at such a request: at each read, and at one write of each method."""
+        if method in READS:
+            return method not in self._waits
+        first = method not in self._hung
+        self._hung.add(method)
+        return first
+
     def _hangs_anyway(self, point: Point) -> bool:
         """Whether the user wrote a hang that comes there too."""
         return any(
@@ -361,9 +399,10 @@ class Sweep:
         )
 
     def _stop_hanging(self, finished: FinishedRun, seconds: float) -> None:
-        """The client waits longer than a hang lasts: each more would cost as much, and show nothing else."""
-        self._waits = True
-        kept = [each for each in self._queue if not _hangs(each[1])]
+        """The client waits longer than a hang lasts: each more by that method would cost as much, and show nothing else."""
+        method = finished.points[-1].outcome.method
+        self._waits.add(method)
+        kept = [each for each in self._queue if not _hangs(each[1], (method,))]
         dropped = len(self._queue) - len(kept)
         self._queue = kept
         heapify(self._queue)
@@ -445,11 +484,12 @@ class Sweep:
 
     def _without_hangs(self, planned: list[PlannedRun]) -> list[PlannedRun]:
         """The second faults, but for hangs where each takes as long as the client waits."""
-        if not self._takes_time or (self.bounds.exhaustive and not self._waits):
-            return planned
-        kept = [each for each in planned if not _hangs(each)]
+        unnamed = [each for each in planned if not _hangs(each, self._waits)]
+        kept = unnamed
+        if self._takes_time and not self.bounds.exhaustive:
+            kept = [each for each in unnamed if not _hangs(each)]
         self.pruned += len(planned) - len(kept)
-        if len(kept) < len(planned) and not self._waits:  # else all hangs are named as left out
+        if len(kept) < len(unnamed):
             self._leave_out(
                 "hang together with another fault", "each takes as long as the client waits", "tries it"
             )
@@ -468,16 +508,19 @@ class Sweep:
                 break
             point = self.points.point_in(trace, number)
             for choice in self.choices:
-                if self.applies(choice, point):
+                if not choice.lasts and self.applies(choice, point):
                     rules = folded(rule, self.rule_at(point, choice))
                     if self._new(choice, *rules):
                         chosen = (*finished.chosen, choice)
                         self._second.append(PlannedRun(Scenario.of_rules(rules, "0"), (first, point), chosen))
 
 
-def _hangs(planned: PlannedRun) -> bool:
-    """Whether one of the faults is a hang of a standard set."""
-    return any(each.hangs and each.standard for each in planned.chosen)
+def _hangs(planned: PlannedRun, methods: Collection[str] | None = None) -> bool:
+    """Whether one of the faults is a hang of a standard set, at a request by one of these methods; None: by any."""
+    return any(
+        choice.hangs and choice.standard and (methods is None or point.outcome.method in methods)
+        for choice, point in zip(planned.chosen, planned.points, strict=True)
+    )
 
 
 def _waited(finished: FinishedRun) -> float | None:

@@ -1,4 +1,4 @@
-"""What reads get of a standard set: an answer cut short, and none at all for as long as the client waits."""
+"""Answers that a standard set cuts short, and those that never come, for as long as the client waits."""
 
 from __future__ import annotations
 
@@ -65,15 +65,17 @@ def left_out(exploration):
 
 
 def test_in_process():
-    """A test client has no socket: its time-out comes at once, at every read, and nothing else does."""
-    requests = ["GET /b/a", "GET /b/b", "HEAD /b/a", "PUT /b/a", "DELETE /b/a"]
+    """A test client has no socket: its time-out comes at once, at every read and at the first write of each method."""
+    requests = ["GET /b/a", "GET /b/b", "HEAD /b/a", "PUT /b/a", "PUT /b/b", "DELETE /b/a", "DELETE /b/b"]
     exploration, error = exploring(lambda: [call(*each.split()) for each in requests], "s3")
     assert error is None
     place = "times=1,duration=2500ms"
     assert sorted(hangs(exploration)) == [
+        f"hang,method=DELETE,path=/b/a,{place}",
         f"hang,method=GET,path=/b/a,{place}",
         f"hang,method=GET,path=/b/b,{place}",
         f"hang,method=HEAD,path=/b/a,{place}",
+        f"hang,method=PUT,path=/b/a,{place}",
     ]
     assert sorted(each.text for each in exploration.runs if each.text.startswith("truncate")) == [
         "truncate,method=GET,path=/b/a,times=1",
@@ -83,9 +85,9 @@ def test_in_process():
 
 
 def test_a_client_with_a_time_out():
-    """Over a socket each read is left hanging until the client gives up."""
-    exploration = explored(["GET /b/a", "GET /b/b", "HEAD /b/a"], "cos")
-    assert len(hangs(exploration)) == 3
+    """Over a socket each read is left hanging until the client gives up, and one write of each method."""
+    exploration = explored(["GET /b/a", "GET /b/b", "HEAD /b/a", "PUT /b/a", "PUT /b/b"], "cos")
+    assert len(hangs(exploration)) == 4
     assert left_out(exploration) == []
 
 
@@ -99,19 +101,26 @@ READS = ["GET /b/a", "GET /b/b", "HEAD /b/a", "PUT /b/a"]
 
 
 def test_a_client_that_waits_longer(impatient):
-    """One hang tells; the others are left out and named, with what brings them back."""
+    """One hang of each method tells; the others are left out and named, with what brings them back."""
     exploration = explored(READS, "cos", patient=True)
-    assert hangs(exploration) == ["hang,method=GET,path=/b/a,times=1,duration=100ms"]
-    assert left_out(exploration) == [
-        "left out: hang at 3 requests (after 100 ms the client still waited for GetObject /b/a; exhaustive=True waits as"
-        " long as it does)"
+    assert hangs(exploration) == [
+        f"hang,method={method},path=/b/a,times=1,duration=100ms" for method in ("GET", "HEAD", "PUT")
     ]
-    assert ", 2 pruned, 1 left out" in exploration.report()
+    assert left_out(exploration) == [
+        f"left out: hang at {what} (after 100 ms the client still waited for {name} /b/a; exhaustive=True waits as"
+        " long as it does)"
+        for what, name in (
+            ("2 requests", "GetObject"),
+            ("1 request", "HeadObject"),
+            ("1 request", "PutObject"),
+        )
+    ]
+    assert ", 1 pruned, 3 left out" in exploration.report()
 
 
 @pytest.mark.parametrize(
     ("faults", "keys"),
-    [(["gateway"], {"exhaustive": True}), (["gateway", "hang,method=GET", "hang,method=HEAD"], {})],
+    [(["gateway"], {"exhaustive": True}), (["gateway", "hang"], {})],
     ids=["argument", "rule"],
 )
 def test_hangs_that_last(impatient, faults, keys):
@@ -121,6 +130,7 @@ def test_hangs_that_last(impatient, faults, keys):
         "hang,method=GET,path=/b/a,times=1",
         "hang,method=GET,path=/b/b,times=1",
         "hang,method=HEAD,path=/b/a,times=1",
+        "hang,method=PUT,path=/b/a,times=1",
     ]
     assert left_out(exploration) == []
 

@@ -1,0 +1,213 @@
+"""Right and wrong clients of what a standard set does, beside those of the planted bugs."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+from functools import partial
+
+import httpx
+import pytest
+
+import faultinject
+from faultinject import WSGIFaultMiddleware
+from faultinject.exceptions import ConfigurationError, ExplorationFailed
+from faultinject.store import ObjectStore
+from faultinject.testing.exploration import Program, choices_of
+
+ATTEMPTS = 3
+
+
+class Storage:
+    """An S3 store with one bucket, as `client` reaches it with faults and `quietly` without."""
+
+    def __init__(self):
+        self.reset()
+        app = WSGIFaultMiddleware(self.answer, [])
+        self.client = httpx.Client(transport=httpx.WSGITransport(app), base_url="http://s3")
+
+    def reset(self):
+        """Begin with an empty bucket."""
+        self.app = ObjectStore("s3")
+        self.quietly = httpx.Client(transport=httpx.WSGITransport(self.app), base_url="http://s3")
+        self.quietly.put("/bkt")
+
+    def answer(self, environ, start_response):
+        """What the store of the run answers."""
+        return self.app(environ, start_response)
+
+    def send(self, method, target, seen=lambda _: True, **keys):
+        """The answer of the first of three attempts that is good and that the client takes."""
+        for _ in range(ATTEMPTS):
+            with contextlib.suppress(httpx.TransportError):
+                answer = self.client.request(method, target, **keys)
+                if answer.status_code < 400 and seen(answer):
+                    return answer
+                if answer.status_code in (400, 403, 404) and b"RequestTimeout" not in answer.content:
+                    break
+        raise OSError(f"{method} {target}")
+
+
+def explored(code, *faults, **keys):
+    """An exploration of code that gets a storage; and its error or None."""
+    storage = Storage()
+    exploration = faultinject.explore(*(faults or ("s3",)), **keys)
+    try:
+        for run in exploration:
+            storage.reset()
+            with run:
+                code(storage)
+    except ExplorationFailed as error:
+        return exploration, error
+    return exploration, None
+
+
+def failing(exploration):
+    """The scenarios of the runs that fail."""
+    return [each.text for each in exploration.runs if each.failed]
+
+
+def deleting(storage, *, right):
+    """Deletes three objects; the wrong client does not read the answer, whose errors are of single keys."""
+    for key in "abc":
+        storage.quietly.put(f"/bkt/{key}", content=b"x")
+    body = f"<Delete>{''.join(f'<Object><Key>{key}</Key></Object>' for key in 'abc')}</Delete>".encode()
+    headers = {"Content-MD5": base64.b64encode(hashlib.md5(body).digest()).decode()}
+    seen = (lambda answer: "<Error>" not in answer.text) if right else (lambda _: True)
+    storage.send("POST", "/bkt?delete", seen, content=body, headers=headers)
+    assert "<Key>" not in storage.quietly.get("/bkt").text
+
+
+def test_errors_of_single_keys():
+    """They are in an answer with status 200: a client that does not look leaves the objects where they are."""
+    _, error = explored(partial(deleting, right=True))
+    assert error is None, error
+    exploration, _ = explored(partial(deleting, right=False))
+    assert failing(exploration) == ["s3:InternalError,method=POST,path=/bkt,query.delete=,times=1,status=200"]
+
+
+def downloading(storage, *, right, checks=True, again=True):
+    """Reads an object that comes with a checksum, if it is asked for; the wrong client does not compare it."""
+    data = b"a film of a cat"
+    sha = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    storage.quietly.put("/bkt/film", content=data, headers={"x-amz-checksum-sha256": sha})
+
+    def seen(answer):
+        digest = base64.b64encode(hashlib.sha256(answer.content).digest()).decode()
+        if not again and answer.is_success and digest != sha:
+            raise ValueError("the checksum is another one")
+        return not right or digest == answer.headers["x-amz-checksum-sha256"]
+
+    headers = {"x-amz-checksum-mode": "ENABLED"} if checks else {}
+    assert storage.send("GET", "/bkt/film", seen, headers=headers).content == data
+
+
+CORRUPT = "corrupt,method=GET,path=/bkt/film,times=1"
+
+
+def test_bytes_that_a_client_can_check():
+    """They are changed where the answer has a checksum of all of them: who does not compare it takes the wrong ones."""
+    for keys in ({}, {"again": False}):
+        exploration, error = explored(partial(downloading, right=True, **keys))
+        assert error is None, error
+        assert CORRUPT in [each.text for each in exploration.runs]
+    # A client that says that the bytes are wrong, and does not ask for them again, has noticed.
+    assert [each.text for each in exploration.runs if each.gave_up] == ["s3:ExpiredToken,from=1", CORRUPT]
+    exploration, _ = explored(partial(downloading, right=False))
+    assert failing(exploration) == [CORRUPT]
+    exploration, error = explored(partial(downloading, right=False, checks=False))
+    assert error is None
+    assert CORRUPT not in [each.text for each in exploration.runs]
+
+
+def test_who_says_how_the_code_may_end():
+    """Then nothing else is an excuse: a client that raises another error fails."""
+    exploration, _ = explored(partial(downloading, right=True, again=False), allow=OSError)
+    assert failing(exploration) == [CORRUPT]
+
+
+@pytest.mark.parametrize(
+    ("command", "seconds", "noticed"),
+    [("exit 3", 30, True), ("kill -9 $$", 30, False), ("sleep 60", 0.01, False)],
+)
+def test_a_program_that_notices(command, seconds, noticed):
+    """It says so by its exit code; one that crashes, or has to be ended, does not."""
+    [corrupt] = [each for each in choices_of(["s3"]) if each.rule.fault == "corrupt"]
+    with pytest.raises(Exception, match=r"exit code|end") as caught:
+        Program(command, os.environ).check(seconds)
+    assert corrupt.ends(caught.value) is noticed
+    [named] = choices_of(["corrupt"])
+    assert not named.ends(caught.value)
+
+
+def uploading(storage, *, right, loop=False, seen=None):
+    """Sends an upload of one part; who is refused aborts, and says so. The wrong client takes the end's refusal for success."""
+    seen = [] if seen is None else seen
+    begun = storage.send("POST", "/bkt/film?uploads").text
+    upload = f"/bkt/film?uploadId={begun.partition('<UploadId>')[2].partition('<')[0]}"
+    try:
+        tag = storage.send("PUT", f"{upload}&partNumber=1", content=b"a film").headers["etag"]
+        part = f"<Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part>"
+        ending = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>"
+        try:
+            storage.send("POST", upload, lambda answer: "<Error>" not in answer.text, content=ending)
+        except OSError:
+            if right and storage.quietly.get("/bkt/film").is_error:
+                raise
+    except OSError:
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                seen.append(storage.client.delete(upload).status_code)
+                if seen[-1] < 300 or not loop:
+                    raise
+    assert storage.quietly.get("/bkt/film").is_success
+
+
+def test_a_token_that_expires_and_stays_expired():
+    """It does so at each request in turn, and the abort of an upload gets it too: nobody copes, and nobody is to."""
+    seen = []
+    exploration, error = explored(partial(uploading, right=True, seen=seen))
+    assert error is None, error
+    stays = [each for each in exploration.runs if ",from=" in each.text]
+    assert sorted(each.text for each in stays) == [f"s3:ExpiredToken,from={number}" for number in (1, 2, 3)]
+    assert all(each.gave_up and not each.findings for each in stays)
+    assert seen == [400] * 2  # refused from a part, or from the end on
+
+
+def test_clients_that_do_not_see_that_it_stays():
+    """One says that it is well, where somebody says how it may end; another begins again for ever."""
+    exploration, error = explored(partial(uploading, right=False))
+    assert error is None, error
+    exploration, error = explored(partial(uploading, right=False), allow=OSError)
+    assert failing(exploration) == ["s3:ExpiredToken,from=3"]
+    assert "when at request 3 (CompleteMultipartUpload /bkt/film) s3:ExpiredToken begins, for good" in str(
+        error
+    )
+    exploration, _ = explored(partial(uploading, right=True, loop=True), "s3:ExpiredToken,from=1", depth=2)
+    assert sorted(failing(exploration)) == ["s3:ExpiredToken,from=2", "s3:ExpiredToken,from=3"]
+
+
+def test_rules_of_ones_own_that_stay():
+    """They begin at each request that they mean, from the one they say on, and come to no other; one set has them where it is wanted."""
+
+    def code(storage):
+        for key in "abc":
+            for method in ("PUT", "GET"):
+                storage.client.request(method, f"/bkt/{key}")
+
+    exploration, error = explored(code, "http:503,method=PUT,from=2")
+    assert error is None, error
+    assert [each.text for each in exploration.runs] == [
+        "http:503,method=PUT,from=3",
+        "http:503,method=PUT,from=2",
+    ]
+    exploration, _ = explored(code, "s3,method=GET")
+    assert sorted(each.text for each in exploration.runs if "from=" in each.text) == [
+        f"s3:ExpiredToken,method=GET,from={number}" for number in (1, 2, 3)
+    ]
+    with pytest.raises(ConfigurationError, match=r"s3 stands for .*: no from"):
+        choices_of(["s3,from=2"])
+    with pytest.raises(ConfigurationError, match="http:503,from=1: a program that was killed cannot succeed"):
+        faultinject.explore("http:503,from=1", crash=True)
