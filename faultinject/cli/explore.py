@@ -226,9 +226,10 @@ def explore(
         end=running.end,
         wording=Wording(
             lambda found: (
-                shlex.join([*same, "--replay", "; ".join(map(str, found)), "--", *command])
-                if crash or reset is not None
-                else _replay(found, again, command)
+                shlex.join([*same, "--replay", found.text, "--", *command])
+                # What its requests and the store show is seen by an exploration alone.
+                if crash or reset is not None or found.error is None
+                else _replay(found.scenario.rules, again, command)
             ),
             "--exhaustive",
             lambda: "Let the command send its requests to the address in the variable ENDPOINT.",

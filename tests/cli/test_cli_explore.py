@@ -84,6 +84,7 @@ def test_the_second_judge(run, program):
     assert code == 1
     assert "\nhalf written: /photos/cat has 0 bytes; without faults it has 4 bytes\n" in output
     assert "\n  ✕ same bytes: request 2 sent 4 bytes, request 3, which retries it, 0 bytes\n" in output
+    assert "\n  replay: faultinject explore -r cos:SlowDown,path=photos/cat --replay cos:SlowDown," in output
     ignored = ("--ignore", "same bytes", "--ignore", "half written")
     assert run(*arguments, *ignored, "--", *command)[0] == 0
     code, _, errors = run(*arguments, "--ignore", "same byte", "--", *command)
