@@ -86,8 +86,9 @@ NOTHING = (
 @click.option(
     "--ignore",
     multiple=True,
-    metavar="CHECK",
-    help='A check of the requests to leave out, such as "non-idempotent retry". May be given again.',
+    metavar="PATTERN",
+    help='A check to leave out, such as "non-idempotent retry", or objects of the store that are not compared, such as'
+    ' "/bucket/*.log". May be given again.',
 )
 @click.option("--exhaustive", is_flag=True, help="Also try what the report lists as left out.")
 @click.option(
@@ -129,9 +130,10 @@ def explore(
     """Run COMMAND twice without faults, and then once for every request that it makes and every fault.
 
     The variable ENDPOINT has the address of an object store, which is emptied before each run, or with --to of a proxy
-    in front of that server, which --reset must prepare. A run passes if COMMAND exits with 0. Its requests are checked
-    too: a retry with different bytes fails, whatever the exit code. This command exits with 1 when a fault broke
-    COMMAND or was injected in no run, and with 2 when nothing could be explored.
+    in front of that server, which --reset must prepare. A run passes if COMMAND exits with 0, and leaves in the store
+    what it leaves there without faults: an object that is lost, half written, written twice or not removed fails. Its
+    requests are checked too. This command exits with 1 when a fault broke COMMAND or was injected in no run, and with 2
+    when nothing could be explored.
 
     With --crash, COMMAND is killed (SIGKILL, with all processes that it has started) at each request: before the store
     carries out the request, after that, and in the middle of its body. Then it runs again, and is judged by its exit
@@ -180,12 +182,14 @@ def explore(
     reading.refuse_production(settings)
     program_of(command[0])
     service: Service
+    holds = None
     left_out: list[LeftOut] = []
     read_as = vendor
     named = ["--vendor", vendor] if vendor else []
     if url is None:
         vendor = vendor or _vendor_of(rules)
-        service = EmbeddedStore(vendor, settings.endpoints)
+        service = store = EmbeddedStore(vendor, settings.endpoints)
+        holds = store.holds
         again = ["serve", "--vendor", vendor]
     else:
         from faultinject.proxy.target import Target
@@ -224,9 +228,10 @@ def explore(
         end=running.end,
         wording=Wording(
             lambda found: (
-                shlex.join([*same, "--replay", "; ".join(map(str, found)), "--", *command])
-                if crash or reset is not None
-                else _replay(found, again, command)
+                shlex.join([*same, "--replay", found.text, "--", *command])
+                # What its requests and the store show is seen by an exploration alone.
+                if crash or reset is not None or found.error is None
+                else _replay(found.scenario.rules, again, command)
             ),
             "--exhaustive",
             lambda: "Let the command send its requests to the address in the variable ENDPOINT.",
@@ -236,6 +241,7 @@ def explore(
         only=replay or "",
         within=within,
         inconclusive=service.broken,
+        holds=holds,
     )
     exploration.sweep.left_out += left_out
     found = partial(_print, exploration, writers, as_json=as_json)

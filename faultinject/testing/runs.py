@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from faultinject.rules.rule import Rule
     from faultinject.testing.exploration.bounds import Bounds, Crashing
     from faultinject.testing.exploration.causes import FinishedRun
+    from faultinject.testing.exploration.holdings import Holdings
     from faultinject.testing.exploration.restart import Aftermath
     from faultinject.testing.exploration.sweep import Sweep
     from faultinject.testing.exploration.wording import Wording
@@ -37,12 +38,14 @@ class RunFaults(Faults):
         test: a function to the id of the running test, for the journal.
         session: the session from which other processes get it, or None.
         end: ends a run that makes many more.
+        holds: what the store holds that the code under test writes to; None: nobody can tell. Where a program is killed, its
+            restart sees to that.
 
     Attributes:
         patience: seconds that a program may run; None: as long as it likes.
         names: what the scenario's rules are called in the outcomes.
         met: the places of those rules beside it whose conditions a request met; known afterwards.
-        aftermath: what came of the program that the run has killed and run again, or None.
+        aftermath: what the store held, and what came of the program that the run has killed and run again; or None.
         crashes: whether it kills one.
     """
 
@@ -56,12 +59,14 @@ class RunFaults(Faults):
         test: Callable[[], str | None] | None = None,
         session: Session | None = None,
         end: Callable[[str], None] | None = None,
+        holds: Callable[[], Holdings] | None = None,
     ) -> None:
         if session is not None and not session.attached:
             session = None  # nobody to tell: thousands of runs need not do it
         self.aftermath: Aftermath | None = None
         self.patience = sweep.patience
         self.crashes = sweep.kills
+        self._holds = None if self.crashes else holds
         self._later = sweep.afterwards(scenario)
         self._always = beside.rules
         scenario = sweep.at_first(scenario)
@@ -75,6 +80,21 @@ class RunFaults(Faults):
         self.injector.journal.reading = sweep.reading
         if sweep.limit is not None:
             self.injector.journal.count = Watch(self.injector, sweep.limit, end)
+
+    def __enter__(self) -> Faults:
+        if self._holds is not None and self.aftermath is None:
+            from faultinject.testing.exploration.restart import Aftermath
+
+            self.aftermath = Aftermath()
+            self.aftermath.before = self._holds()
+        return super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        if self._holds is not None and self.aftermath is not None:
+            self.aftermath.between = self.aftermath.after = self._holds()
 
     def restarted(self) -> None:
         """The program under test runs again: what comes in its second run is in force from now on."""
@@ -115,6 +135,7 @@ class Exploration:
         within: seconds that a run of a program may take; None: many times the time of a run without faults. If programs
             are killed, `crashing` has both.
         inconclusive: returns why the run that has just ended is inconclusive; empty if it is not. None: no run is.
+        holds: as for `RunFaults`.
 
     Attributes:
         seconds: how long it took so far.
@@ -139,6 +160,7 @@ class Exploration:
         only: str = "",
         within: float | None = None,
         inconclusive: Callable[[], str] | None = None,
+        holds: Callable[[], Holdings] | None = None,
     ) -> None:
         from faultinject.testing.exploration.sweep import sweep_of
         from faultinject.testing.exploration.wording import PYTHON
@@ -154,6 +176,7 @@ class Exploration:
             within=within,
         )
         self._inconclusive = inconclusive
+        self._holds = holds
         self._again = 0
         self.seconds = 0.0
         self.begun = self.over = False
@@ -203,6 +226,7 @@ class Exploration:
             test=self._test,
             session=self._session,
             end=self._end,
+            holds=self._holds,
         )
 
     def record(

@@ -77,13 +77,16 @@ for body in (b"meow", b""):
 
 @pytest.mark.slow
 def test_the_second_judge(run, program):
-    """A command that ends well all the same has sent other bytes the second time; `--ignore` leaves that out."""
+    """A command that ends well all the same has sent other bytes the second time: so the store shows; `--ignore` leaves that out."""
     command = program("ask('PUT', '/photos')" + NOT_REWOUND)
     arguments = ("explore", "-r", "cos:SlowDown,path=photos/cat")
     code, output, _ = run(*arguments, "--", *command)
     assert code == 1
-    assert "\nsame bytes: request 2 sent 4 bytes, request 3, which retries it, 0 bytes\n" in output
-    assert run(*arguments, "--ignore", "same bytes", "--", *command)[0] == 0
+    assert "\nhalf written: /photos/cat has 0 bytes; without faults it has 4 bytes\n" in output
+    assert "\n  ✕ same bytes: request 2 sent 4 bytes, request 3, which retries it, 0 bytes\n" in output
+    assert "\n  replay: faultinject explore -r cos:SlowDown,path=photos/cat --replay cos:SlowDown," in output
+    ignored = ("--ignore", "same bytes", "--ignore", "half written")
+    assert run(*arguments, *ignored, "--", *command)[0] == 0
     code, _, errors = run(*arguments, "--ignore", "same byte", "--", *command)
     assert (code, errors) == (
         2,

@@ -27,7 +27,7 @@ class Bounds:
         depth: 2: also a second fault in the code's reaction to the first.
         max_runs: runs with faults at most.
         allow: exceptions with which the code may give up.
-        ignore: what the second judge is not to look at, such as `non-idempotent retry`.
+        ignore: what is not judged: checks, such as `non-idempotent retry`, and objects of a store, such as `/bucket/*.log`.
         exhaustive: whether what is left out by default is tried as well, as far as it can be.
         without: faults that are not injected, though a standard set or a group has them, such as `s3:SlowDown`.
 
@@ -48,7 +48,7 @@ class Bounds:
             raise ConfigurationError(f"depth is 1 or 2, not {depth!r}")
         self.depth = depth
         self.max_runs = whole(max_runs, "max_runs")
-        self.ignore = ignore
+        self.ignore = (ignore,) if isinstance(ignore, str) else tuple(ignore)
         self.without = (without,) if isinstance(without, str) else tuple(without)
         if not isinstance(exhaustive, bool):
             raise ConfigurationError(f"exhaustive is True or False, not {exhaustive!r}")

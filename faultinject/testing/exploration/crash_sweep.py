@@ -16,7 +16,6 @@ from faultinject.rules.triggers import FOR_GOOD
 from faultinject.testing.exploration.bounds import MAX_RUNS, LeftOut
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
 from faultinject.testing.exploration.choices import LEAST, READS, Choice
-from faultinject.testing.exploration.holdings import CHECKS, Keeper
 from faultinject.testing.exploration.points import Trace
 from faultinject.testing.exploration.restart import CRASH, SECOND
 from faultinject.testing.exploration.sweep import Sweep
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from faultinject.audit.findings import Finding
     from faultinject.engine.journal_entry import Outcome
     from faultinject.journal.call_window import CallWindow
     from faultinject.testing.exploration.bounds import Crashing
@@ -69,8 +69,8 @@ class CrashSweep(Sweep):
         faults: what is injected into the second run.
     """
 
-    checks = CHECKS
     kills = True
+    without = "a crash"
     leeway = 30.0
     deeper = "with a fault in the second run"
 
@@ -92,10 +92,8 @@ class CrashSweep(Sweep):
         self.faults = [each for each in faults if not each.lasts]
         sources = dict.fromkeys(each.source for each in faults)
         self._given = "".join(f"{quoted(json.dumps(each, ensure_ascii=False))}, " for each in sources)
-        self._keeper = Keeper()
         self._ways: set[tuple[str, ...]] = set()
         self._again = ""
-        self._learned = 0.0
         self._unkept = self._ended_before = False
 
     @property
@@ -105,16 +103,6 @@ class CrashSweep(Sweep):
         return (
             f"{requests}, {count(len(self.faults), 'fault')} in the second run" if self.faults else requests
         )
-
-    def next(self) -> Scenario | None:
-        """The scenario of the next run; None when all is done.
-
-        Raises:
-            ExplorationFailed: there is nothing to explore, or too much; or no run has the one scenario that is wanted.
-        """
-        if len(self._plain) == 1:
-            _another_second(self._learned)
-        return super().next()
 
     def marker(self, rules: Sequence[Rule]) -> str:
         """What shows a scenario again under pytest, to paste."""
@@ -167,20 +155,22 @@ class CrashSweep(Sweep):
         first, second = outcomes[: aftermath.first], outcomes[aftermath.first :]
         planned = self._current
         if planned is None:
-            finished = super().record(names, first, error, seconds, windows)
-            if not finished.failed:
-                self._learn(aftermath)
-            return finished
+            return super().record(names, first, error, seconds, windows, aftermath)
         forgiven = self._forgives(aftermath)
-        wrong = []
+        wrong: list[Finding] = []
         if aftermath.killed:
             passed = error is None or forgiven
+            wrong = self._in_store(aftermath)
             wrong += self._judge.findings(
-                second, names[1:], passed=passed, failed=not passed, windows=windows, before=first
+                second,
+                names[1:],
+                passed=passed,
+                failed=not passed,
+                windows=windows,
+                before=first,
+                amiss=bool(wrong),
             )
-            if aftermath.before is not None and aftermath.after is not None:
-                wrong += self._judge.counted(self._keeper.findings(aftermath.before, aftermath.after))
-            elif not self._unkept:
+            if aftermath.before is None and not self._unkept:
                 self._unkept = True
                 self.left_out.append(
                     LeftOut(
@@ -258,12 +248,11 @@ class CrashSweep(Sweep):
             return f"{self._only}: the body of its request ended before the crash came; run it again"
         return super()._missing()
 
-    def _learn(self, aftermath: Aftermath) -> None:
+    def _learn(self, aftermath: Aftermath | None) -> None:
         """Take a run without a crash for what is right."""
         self._learned = time.time()
-        if aftermath.before is not None and aftermath.between is not None and aftermath.after is not None:
-            self._keeper.learn(aftermath.before, [aftermath.between, aftermath.after])
-        if aftermath.again is not None and not self._again:
+        super()._learn(aftermath)
+        if aftermath is not None and aftermath.again is not None and not self._again:
             self._again = str(aftermath.again)
             self.left_out.append(
                 LeftOut(
@@ -307,12 +296,6 @@ def _present(failure: str) -> str:
     how = failure.removeprefix(SECOND)
     code = how.removeprefix("exit code ")
     return f"fails ({how})" if code == how else f"exits with {code}"
-
-
-def _another_second(since: float) -> None:
-    """Wait until the clock says another second: what a program takes from it is then another thing in the next run."""
-    while int(now := time.time()) == int(since):
-        time.sleep(int(now) + 1 - now)
 
 
 _MIDDLE = re.compile(r"(?<=,after_bytes=)\d+(?=,name=crash)")

@@ -1,4 +1,4 @@
-"""What a store holds in the end, compared with what it holds where nothing was killed."""
+"""What a store holds in the end, compared with what it holds where nothing was killed, or where no fault came."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import re
 from collections import Counter
 
 from faultinject.audit.findings import FAIL, WARN, Finding
-from faultinject.store.buckets import Stored
-from faultinject.store.contents import ResettableStore
+from faultinject.exceptions import ConfigurationError
+from faultinject.http.patterns import check_pattern, compile_path
 from faultinject.testing.exploration.points import without_ids
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from faultinject.store.contents import ResettableStore
 
 # Each object's content, by `/bucket/key`.
 Holdings = dict[str, bytes]
@@ -33,6 +35,8 @@ SETTLES = 5.0
 
 def holdings_of(store: ResettableStore) -> Holdings:
     """What an embedded store holds; a request that a killed client has left under way ends first."""
+    from faultinject.store.buckets import Stored
+
     store.settle(SETTLES)
     return {
         f"/{bucket}/{key}": b"".join(each.blocks)
@@ -42,9 +46,21 @@ def holdings_of(store: ResettableStore) -> Holdings:
 
 
 class Keeper:
-    """Knows what a store is to hold, from runs in which nothing was killed, and says what is wrong with another."""
+    """Knows what a store is to hold, from the runs that are right, and says what is wrong with another.
 
-    def __init__(self) -> None:
+    Args:
+        without: what did not happen in the runs that are right.
+        ignore: patterns of objects, `/bucket/key`, that are not compared.
+
+    Raises:
+        ConfigurationError: a pattern is too long.
+    """
+
+    def __init__(self, without: str = "a crash", ignore: Collection[str] = ()) -> None:
+        for problem in filter(None, map(check_pattern, ignore)):
+            raise ConfigurationError(f"ignore: {problem}")
+        self._without = without
+        self._ignored = [compile_path(each) for each in ignore]
         self._runs: list[Sequence[Holdings]] = []
         self._seen: set[str] = set()
         self._same: set[str] = set()
@@ -58,6 +74,7 @@ class Keeper:
             before: what the store held when the program was started.
             ends: what it held after the program had run once, and where it has run again, after that.
         """
+        before, *ends = map(self._compared, (before, *ends))
         paths = {*before, *(path for each in ends for path in each)}
         self._same = self._same & paths if self._runs else paths
         self._runs.append(ends)
@@ -77,9 +94,17 @@ class Keeper:
 
         Args:
             before: what the store held when the program was started.
-            after: what it holds when the program was killed and has run again.
+            after: what it holds when the program has ended, or was killed and has run again.
         """
+        before, after = self._compared(before), self._compared(after)
         return [*self._of_fixed(before, after), *self._of_changing(before, after)]
+
+    def _compared(self, holdings: Holdings) -> Holdings:
+        return {
+            path: each
+            for path, each in holdings.items()
+            if not any(matches(path) for matches in self._ignored)
+        }
 
     def _of_fixed(self, before: Holdings, after: Holdings) -> Iterator[Finding]:
         """Of the objects whose names are the same in every run."""
@@ -92,14 +117,18 @@ class Keeper:
             if found in allowed:
                 continue
             if found is None:
-                yield _finding(LOST, f"{path} is not there; without a crash it has {_bytes(len(usual[0]))}")
+                yield _finding(
+                    LOST, f"{path} is not there; without {self._without} it has {_bytes(len(usual[0]))}"
+                )
             elif usual:
                 yield from self._of_content(path, found)
             elif path in before:
-                yield _finding(NOT_REMOVED, f"{path} is still there; without a crash it is removed")
+                yield _finding(NOT_REMOVED, f"{path} is still there; without {self._without} it is removed")
             else:
                 yield _finding(
-                    LEFT_BEHIND, f"{path} ({_bytes(len(found))}) is there, and not without a crash", WARN
+                    LEFT_BEHIND,
+                    f"{path} ({_bytes(len(found))}) is there, and not without {self._without}",
+                    WARN,
                 )
 
     def _of_content(self, path: str, found: bytes) -> Iterator[Finding]:
@@ -112,14 +141,15 @@ class Keeper:
         if any(len(found) == len(stage[0]) or _is_one_more(found, stage) for stage in varying):
             return  # likewise its content
         sizes = " or ".join(f"{size:,}" for size in sorted({len(each) for each in usual}))
-        said = f"{path} has {_bytes(len(found))}; without a crash it has {sizes} {'byte' if sizes == '1' else 'bytes'}"
+        said = f"{path} has {_bytes(len(found))}; without {self._without} it has {sizes} {'byte' if sizes == '1' else 'bytes'}"
         if any(len(found) < len(each) and each.startswith(found) for each in usual):
             yield _finding(HALF_WRITTEN, said)
         elif any(_has_a_piece_twice(found, each) for each in usual):
             yield _finding(WRITTEN_TWICE, said)
         elif same := [_common(found, each) for each in usual if len(each) == len(found)]:
             yield _finding(
-                OTHER_CONTENT, f"{path} differs from what it is without a crash, from byte {max(same)} on"
+                OTHER_CONTENT,
+                f"{path} differs from what it is without {self._without}, from byte {max(same)} on",
             )
         else:
             yield _finding(OTHER_CONTENT, said)
@@ -132,15 +162,19 @@ class Keeper:
             number = found[name]
             least, most = (wanted(count[name] for count in counts) for wanted in (min, max))
             if number < least:
-                yield _finding(LOST, _there(number, name, least, most))
+                yield _finding(LOST, self._there(number, name, least, most))
             elif number > most and held[name] > most:
-                yield _finding(NOT_REMOVED, _there(number, name, least, most))
+                yield _finding(NOT_REMOVED, self._there(number, name, least, most))
             elif number > most:
                 yield _finding(
                     LEFT_BEHIND,
-                    _there(number, name, least, most),
+                    self._there(number, name, least, most),
                     WARN,
                 )
+
+    def _there(self, number: int, name: str, least: int, most: int) -> str:
+        there = f"there is 1 object {name}" if number == 1 else f"there are {number} objects {name}"
+        return f"{there}, without {self._without} {least if least == most else f'{least} to {most}'}"
 
     def _counted_as(self, path: str) -> str | None:
         """What an object is called whose name is another in each run; None: it has the same one.
@@ -264,11 +298,6 @@ def _common(one: bytes, other: bytes) -> int:
         else:
             most = middle - 1
     return least
-
-
-def _there(number: int, name: str, least: int, most: int) -> str:
-    there = f"there is 1 object {name}" if number == 1 else f"there are {number} objects {name}"
-    return f"{there}, without a crash {least if least == most else f'{least} to {most}'}"
 
 
 def _bytes(number: int) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.exceptions import ConfigurationError
+from faultinject.testing.exploration import holdings
 from faultinject.vendors.addressing import with_placeholders
 
 TYPE_CHECKING = False
@@ -37,19 +38,18 @@ class Judge:
     """Judges the runs of one exploration, each by itself.
 
     Args:
-        ignore: the checks that do not count.
-        more: the names of other checks than its own that may be among them.
+        ignore: the checks that do not count, also those of what a store holds; what begins with a slash is no check.
 
     Raises:
         ConfigurationError: there is no such check.
     """
 
-    def __init__(self, ignore: str | Collection[str] = (), *, more: tuple[str, ...] = ()) -> None:
-        from faultinject.audit.check_names import in_quotes, instead_of, names
+    def __init__(self, ignore: Collection[str] = ()) -> None:
+        from faultinject.audit.check_names import in_quotes, instead_of
 
-        self._ignore = tuple(names(ignore))
+        self._ignore = [each for each in ignore if each[:1] != "/"]
         for each in self._ignore:
-            if each not in (known := (*CHECKS, *more)):
+            if each not in (known := (*CHECKS, *holdings.CHECKS)):
                 raise ConfigurationError(f"ignore: {in_quotes(each)} is not a check{instead_of(each, known)}")
         self._usual: Counter[Body] = Counter()
         self._digests: dict[Body, list[set[str | None]]] = {}
@@ -74,6 +74,8 @@ class Judge:
         failed: bool,
         windows: Sequence[CallWindow] = (),
         before: Sequence[Outcome] = (),
+        stored: Collection[str] = (),
+        amiss: bool = False,
     ) -> list[Finding]:
         """What is wrong with a run.
 
@@ -84,13 +86,15 @@ class Judge:
             failed: whether it broke down, so that it could not end what it had begun.
             windows: the calls that it named.
             before: the requests of the same program before it was killed, whose uploads count as well.
+            stored: the objects that a store holds, `/bucket/key`, where all are as they are without faults.
+            amiss: whether they are not: then a retry that is one by fingerprint alone did harm, as where the code broke down.
         """
         from faultinject.audit.grouping import group
         from faultinject.journal.reading import of_outcomes
 
         numbers = {(each.pid, each.seq): number for number, each in enumerate(outcomes, 1)}
         calls = [
-            _Hit(each, numbers, names)
+            _Hit(each, numbers, names, stored, sure=failed or amiss)
             for each in group(of_outcomes(outcomes), told=windows)
             if any(one.injected and one.rule in names for one in each.attempts)
         ]
@@ -108,30 +112,31 @@ class Judge:
     ) -> Iterator[Finding]:
         more = Counter(map(_body, outcomes)) - self._usual
         for each in calls:
-            yield from self._same_bytes(each, more, passed=passed)
+            yield from self._same_bytes(each, more, outcomes, passed=passed)
             yield from self._non_idempotent_retry(each, more)
             if passed:
                 yield from self._error_in_200(each, outcomes)
 
-    def _same_bytes(self, hit: _Hit, more: Counter[Body], *, passed: bool) -> Iterator[Finding]:
+    def _same_bytes(
+        self, hit: _Hit, more: Counter[Body], outcomes: Sequence[Outcome], *, passed: bool
+    ) -> Iterator[Finding]:
         call = hit.call
         if call.other_bytes is None:
             return
         from faultinject.audit.checks.questions import is_cleared, sent_nothing
 
         one, other = call.other_bytes
-        if call.inferred and not more[_body(other)]:
-            return  # the code sends this one as often without faults: it is a request of its own
-        if (
-            not sent_nothing(call)
-            and other is call.last
-            and (is_cleared(call) or (call.succeeded and not passed))
-        ):
+        gave_up = not passed and not (hit.sure and sent_nothing(call))
+        if other is call.last and (is_cleared(call) or (call.inferred and call.succeeded and gave_up)):
             return  # it got through, and the code took that for no success: it is no retry
+        if call.inferred and (
+            hit.alike or not more[_body(other)] or _comes_later(one, outcomes[hit.number(other) :])
+        ):
+            return  # the object is right in the end; or the code sends this one as often without faults
         sent, again = one.request_bytes or 0, other.request_bytes or 0
         yield _finding(
             SAME_BYTES,
-            WARN if call.inferred and not sent_nothing(call) else FAIL,
+            FAIL if hit.sure else WARN,
             f"request {hit.number(one)} sent {_bytes(sent)}, request {hit.number(other)}, which retries it,"
             f" {_bytes(again) if again != sent else 'different bytes'}",
         )
@@ -140,21 +145,23 @@ class Judge:
         from faultinject.audit.checks.questions import is_storage_call, lost_write, took_effect
 
         lost = lost_write(hit.call)
-        if lost is None or lost.rule not in hit.names or lost.operation in REPEATABLE:
+        if lost is None or lost.rule not in hit.names or lost.operation in REPEATABLE or hit.alike:
             return
         if hit.call.inferred and not more[_body(lost)]:
             return  # it is sent as often without faults: the next one is no retry
-        again = hit.call.attempts[hit.call.attempts.index(lost) + 1]
-        twice = ", and took effect twice" if took_effect(again) else ""
+        later = hit.call.attempts[hit.call.attempts.index(lost) + 1 :]
+        again = next((each for each in later if took_effect(each)), None)
+        if again is None or (lost.app_status or 200) >= 400 or (lost.app_status, again.status) == (201, 200):
+            return  # the app's answers show one effect: it refuses the other, or has created nothing more
         own = self._names_itself(lost, again)
         known = (
             "; each run sends different bytes: the retry is safe if the server recognises them" if own else ""
         )
         yield _finding(
             NON_IDEMPOTENT_RETRY,
-            WARN if own or is_storage_call(lost) else FAIL,
+            FAIL if hit.sure and not own and not is_storage_call(lost) else WARN,
             f"request {hit.number(lost)} ({lost.method}) was carried out and its answer lost; request {hit.number(again)} retried"
-            f" it without a precondition or an Idempotency-Key{twice}{known}",
+            f" it without a precondition or an Idempotency-Key, and took effect twice{known}",
         )
 
     def _names_itself(self, lost: Attempt, again: Attempt) -> bool:
@@ -197,10 +204,27 @@ class Judge:
 
 
 class _Hit:
-    """A call that got a fault of the run's own scenario, and what its requests are called for people."""
+    """A call that got a fault of the run's own scenario.
 
-    def __init__(self, call: Call, numbers: dict[tuple[int, int], int], names: Collection[str]) -> None:
+    Attributes:
+        call: the call.
+        names: what the rules of the scenario are called.
+        sure: whether it is known that its requests are retries, or that they did harm.
+        alike: whether a store holds its object as it does without faults.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        numbers: dict[tuple[int, int], int],
+        names: Collection[str],
+        stored: Collection[str],
+        *,
+        sure: bool,
+    ) -> None:
         self.call = call
+        self.sure = sure or not call.inferred
+        self.alike = f"/{call.first.bucket}/{call.first.key}" in stored
         self.names = names
         self._numbers = numbers
 
@@ -238,6 +262,17 @@ def _body(request: Outcome | Attempt) -> Body:
 
 def _writes(method: str) -> bool:
     return method not in ("GET", "HEAD")
+
+
+def _comes_later(one: Attempt, outcomes: Sequence[Outcome]) -> bool:
+    """Whether one of these requests got through that sends what an attempt was to send."""
+    wanted = one.method, one.path, one.query, one.request_digest
+    return any(
+        (each.method, each.path, each.query, each.request_digest) == wanted
+        and not each.injected
+        and (each.status or 500) < 400
+        for each in outcomes
+    )
 
 
 def _bytes(number: int) -> str:

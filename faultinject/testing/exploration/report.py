@@ -202,8 +202,8 @@ def of_group(group: Group, sweep: Sweep, wording: Wording) -> Iterator[str]:
             yield f"  {SIGNS[each.verdict]} {quoted(said)}"
     if isinstance(run.error, ReportedFailure):
         yield from (f"    | {quoted(line)}" for line in run.error.output.splitlines())
-    replay = wording.replay or sweep.marker
-    yield f"  replay: {replay(run.scenario.rules)}"
+    again = wording.replay(run) if wording.replay else sweep.marker(run.scenario.rules)
+    yield f"  replay: {again}"
     if group.others:
         more = " …" if group.others[1:] else ""
         yield f"  and {len(group.others)} similar: {quoted(group.others[0].text)}{more}"

@@ -25,7 +25,7 @@ NOT_RUN = (126, 127)
 
 
 class Aftermath:
-    """What came of a program that was killed and run again, or ended well.
+    """What came of a program that was killed and run again, or ended, and what a store held meanwhile.
 
     Attributes:
         first: how many of the run's requests are of the first run of the program.

@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from heapq import heapify, heappop, heappush
 
+from faultinject.audit.checks.questions import PASSING
+from faultinject.audit.findings import FAIL
 from faultinject.audit.nearest import Comparison
 from faultinject.exceptions import ConfigurationError, ExplorationFailed, ProductionRefused
 from faultinject.http.wire import has_no_body
@@ -23,6 +25,7 @@ from faultinject.testing import unwrapped
 from faultinject.testing.exploration.bounds import Bounds, LeftOut, seconds_above_0
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
 from faultinject.testing.exploration.choices import READS, Choice, choices_of
+from faultinject.testing.exploration.holdings import Keeper
 from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at, starts_with
 from faultinject.testing.exploration.wording import marker
@@ -32,9 +35,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from faultinject.audit.findings import Finding
     from faultinject.engine.journal_entry import Outcome
     from faultinject.journal.call_window import CallWindow
     from faultinject.testing.exploration.bounds import Crashing
+    from faultinject.testing.exploration.holdings import Holdings
     from faultinject.testing.exploration.restart import Aftermath
     from faultinject.vendors.vendor import Vendor
 
@@ -74,10 +79,10 @@ class Sweep:
         stopped: why it was stopped before its end; empty while it was not.
     """
 
-    checks: tuple[str, ...] = ()
-    """What is checked besides what the requests of a run show."""
     kills = False
     """Whether the program under test is killed."""
+    without = "faults"
+    """What does not happen in the runs that show what is right."""
     leeway = 300.0
     """Seconds that a run of a program may take beside that: clients wait a minute for an answer, and try again."""
     deeper = "of depth 2"
@@ -107,7 +112,9 @@ class Sweep:
         self._endpoints = endpoints
         vendors = (each.rule.vendor for each in choices)
         self.reading = Addressing(next((each for each in vendors if each is not None), vendor), endpoints)
-        self._judge = Judge(self.bounds.ignore, more=self.checks)
+        self._judge = Judge(self.bounds.ignore)
+        self._keeper = Keeper(self.without, [each for each in self.bounds.ignore if each[:1] == "/"])
+        self._learned = 0.0
         self._first = list(first)
         self._share = share
         self._unseen = unseen
@@ -154,6 +161,8 @@ class Sweep:
         Raises:
             ExplorationFailed: there is nothing to explore, or too much; or no run has the one scenario that is wanted.
         """
+        if len(self._plain) == 1:
+            _another_second(self._learned)
         found = self._next()
         while self._only and self._current is not None and not self._is_wanted(self._current):
             self._current = None
@@ -199,7 +208,7 @@ class Sweep:
         error: BaseException | None,
         seconds: float,
         windows: Sequence[CallWindow] = (),
-        aftermath: Aftermath | None = None,  # noqa: ARG002 - of a program that is killed
+        aftermath: Aftermath | None = None,
     ) -> FinishedRun:
         """What came of the run that `next` asked for.
 
@@ -209,7 +218,7 @@ class Sweep:
             error: what the code under test raised, or None.
             seconds: how long it took.
             windows: the calls that it named.
-            aftermath: what came of a program that was killed and run again.
+            aftermath: what a store held, and what came of a program that was killed and run again; None: nobody can tell.
 
         Raises:
             ExplorationFailed: the second run without faults failed, so that runs are not independent.
@@ -226,11 +235,27 @@ class Sweep:
                 self._plain.append(finished)
                 self._longest = max(self._longest, seconds)
                 self._judge.learn(outcomes)
+                self._learn(aftermath)
             return finished
         gave_up = error is not None and self._may_end(planned, error)
         # What it has begun it cannot end either while the fault stays.
         failed = planned.lasts or (error is not None and not gave_up)
-        wrong = self._judge.findings(outcomes, names, passed=error is None, failed=failed, windows=windows)
+        hit = {each.rule for each in outcomes if each.injected}
+        wrong: list[Finding] = []
+        stored: Holdings = {}
+        if error is None and hit.issuperset(names) and not _told_an_error(outcomes, windows):
+            wrong = self._in_store(aftermath)
+            stored = {} if wrong or aftermath is None else aftermath.after or {}
+        wrong += self._judge.findings(
+            outcomes,
+            names,
+            passed=error is None,
+            failed=failed,
+            windows=windows,
+            stored=stored,
+            amiss=bool(wrong),
+        )
+        wrong.sort(key=lambda each: each.verdict != FAIL)
         finished = FinishedRun(planned, names, outcomes, error, seconds, gave_up=gave_up, findings=wrong)
         if self._is_to_be_tried_again(finished):
             return finished
@@ -257,6 +282,22 @@ class Sweep:
         if self.bounds.allow:
             return self.bounds.allows(error)
         return any(each.ends(error) for each in planned.chosen)
+
+    def _learn(self, aftermath: Aftermath | None) -> None:
+        """Take what a store holds after a run without faults for right."""
+        if aftermath is None or aftermath.before is None:
+            return
+        assert aftermath.between is not None
+        assert aftermath.after is not None
+        self._keeper.learn(aftermath.before, [aftermath.between, aftermath.after])
+        if aftermath.after:
+            self._learned = time.time()
+
+    def _in_store(self, aftermath: Aftermath | None) -> list[Finding]:
+        """What is wrong with what a store holds in the end."""
+        if aftermath is None or aftermath.before is None or aftermath.after is None:
+            return []
+        return self._judge.counted(self._keeper.findings(aftermath.before, aftermath.after))
 
     def _is_to_be_tried_again(self, finished: FinishedRun) -> bool:
         """Whether nothing came of a run: a fault reached no request. Where it cannot, the run is left out."""
@@ -513,6 +554,19 @@ class Sweep:
                     if self._new(choice, *rules):
                         chosen = (*finished.chosen, choice)
                         self._second.append(PlannedRun(Scenario.of_rules(rules, "0"), (first, point), chosen))
+
+
+def _another_second(since: float) -> None:
+    """Wait until the clock says another second: what a program takes from it is then another thing in the next run."""
+    if int(now := time.time()) == int(since):
+        time.sleep(int(now) + 1.001 - now)
+
+
+def _told_an_error(outcomes: Sequence[Outcome], windows: Sequence[CallWindow]) -> bool:
+    """Whether somebody was told that it did not go well: the caller of a named call, or a client of the app under test."""
+    return any(each.returned is False for each in windows) or any(
+        not each.injected and each.status in PASSING for each in outcomes
+    )
 
 
 def _hangs(planned: PlannedRun, methods: Collection[str] | None = None) -> bool:

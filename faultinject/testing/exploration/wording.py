@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from faultinject.rules.rule import Rule
+    from faultinject.testing.exploration.causes import FinishedRun
 
 
 def marker(rules: Sequence[Rule]) -> str:
@@ -25,14 +26,14 @@ class Wording:
     """The spelling of one way to explore.
 
     Args:
-        replay: from the rules of a scenario to what shows it again; None: a marker.
+        replay: from a run to what shows it again; None: a marker.
         exhaustive: the argument by which nothing is left out that can be tried.
         unseen: what to do where no request was seen.
     """
 
     def __init__(
         self,
-        replay: Callable[[Sequence[Rule]], str] | None = None,
+        replay: Callable[[FinishedRun], str] | None = None,
         exhaustive: str = "exhaustive=True",
         unseen: Callable[[], str] = unwrapped.advice,
     ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from functools import partial
 from hashlib import blake2b
 
 import pytest
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from faultinject.injector.session_sync import Session
     from faultinject.rules.scenario import Scenario
     from faultinject.testing.exploration.causes import FinishedRun
+    from faultinject.testing.exploration.holdings import Holdings
 
 QUIET, EVERY = 2.0, 0.5
 """Seconds after which a terminal shows how far it is, and between two such lines."""
@@ -56,7 +58,15 @@ class ExploredRun:
     def begin(self, given: Scenario, seed: str, item: pytest.Item, session: Session | None) -> RunFaults:
         """The faults of this run: its scenario's, then those of the test's own markers."""
         self._faults = RunFaults(
-            self._sweep, self.scenario, given, seed=seed, test=lambda: item.nodeid, session=session
+            self._sweep,
+            self.scenario,
+            given,
+            seed=seed,
+            test=lambda: item.nodeid,
+            session=session,
+            holds=partial(_held, item.config)
+            if "faultinject_store" in getattr(item, "fixturenames", ())
+            else None,
         )
         return self._faults
 
@@ -67,6 +77,18 @@ class ExploredRun:
         return self._sweep.record(
             faults.names, faults.outcomes, self.error, self.seconds, faults.windows, faults.aftermath
         )
+
+
+def _held(config: pytest.Config) -> Holdings:
+    """What the stores of `faultinject_store` hold."""
+    from faultinject.testing.exploration.holdings import holdings_of
+    from faultinject.testing.pytest_plugin import stored
+
+    return {
+        path: content
+        for each in stored.begin(config).factory
+        for path, content in holdings_of(each.app).items()
+    }
 
 
 EXPLORED = pytest.StashKey[ExploredRun]()

@@ -1,0 +1,155 @@
+"""What has the same effect twice is no repeat to accuse: right programs whose requests look like bugs, and their wrong twins."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+from werkzeug.test import Client
+from werkzeug.wsgi import get_input_stream
+
+from faultinject import WSGIFaultMiddleware
+
+from .service import exploring
+
+SLOW_DOWN = "cos:SlowDown"
+LOST = "reset,when=after"
+ID = {"amz-sdk-invocation-id": "7"}
+
+
+class Shop:
+    """An app with objects, a search, and orders; `known` is what it answers to an order that it has already."""
+
+    def __init__(self, known=200, created=201):
+        self.known = known
+        self.created = created
+        self.orders = []
+        self.numbers = itertools.count()
+        self.client = Client(WSGIFaultMiddleware(self, []))
+
+    def __call__(self, environ, start_response):
+        body = get_input_stream(environ).read()
+        status, answer = 200, b""
+        if environ["PATH_INFO"] == "/orders":
+            order = json.loads(body)
+            order.setdefault("id", next(self.numbers))
+            if order["id"] in [each["id"] for each in self.orders]:
+                status = self.known
+            else:
+                self.orders.append(order)
+                status = self.created
+            answer = json.dumps(order).encode()
+        start_response(f"{status} x", [("Content-Length", str(len(answer)))])
+        return [answer]
+
+    def send(self, method, path, body, headers=None):
+        """One attempt: whether it got through."""
+        try:
+            answer = self.client.open(
+                path, method=method, data=body, content_length=len(body), headers=headers
+            )
+        except OSError:
+            return False
+        return answer.status_code < 400
+
+    def call(self, method, path, *bodies, headers=None):
+        """An attempt with each body, until one gets through."""
+        assert any(self.send(method, path, body, headers) for body in bodies)
+
+    def explored(self, code, *faults, **keys):
+        """What fails and what is warned of."""
+
+        def run():
+            self.orders.clear()
+            code()
+
+        exploration, error = exploring(run, *faults, **keys)
+        warned = [line for line in exploration.report().splitlines() if line.startswith("warning: ")]
+        return "" if error is None else str(error).splitlines()[2], warned
+
+
+@pytest.fixture
+def shop():
+    return Shop()
+
+
+def test_an_object_is_cleared_after_a_failed_write(shop):
+    """The code tells its caller that it has not written: what it sent second is no retry."""
+
+    def clearing():
+        if not shop.send("PUT", "/b/state", b"cats: 1"):
+            shop.send("PUT", "/b/state", b"")
+            raise OSError("not written")
+
+    assert shop.explored(clearing, SLOW_DOWN, allow=OSError) == ("", [])
+
+
+def test_an_object_is_cleared_and_written_anew(shop):
+    """In the end it is what it was to be."""
+
+    def clearing():
+        if not shop.send("PUT", "/b/state", b"cats: 1"):
+            shop.send("PUT", "/b/state", b"")
+            shop.call("PUT", "/b/state", b"cats: 1")
+
+    assert shop.explored(clearing, SLOW_DOWN) == ("", [])
+
+
+@pytest.mark.parametrize("headers", [None, ID])
+def test_a_body_that_can_be_read_once(shop, headers):
+    """The wrong twin: the object is empty, and nobody is told. By looks alone that is a warning."""
+    failed, warned = shop.explored(
+        lambda: shop.call("PUT", "/b/state", b"cats: 1", b"", headers=headers), SLOW_DOWN
+    )
+    said = "same bytes: request 1 sent 7 bytes, request 2, which retries it, 0 bytes"
+    assert failed == (said if headers else "")
+    assert [said in each for each in warned] == [True] * (headers is None)
+
+
+def test_a_search_by_post(shop):
+    """It may be sent as often as one likes; that it looks like a write that is repeated is no failure."""
+    failed, warned = shop.explored(lambda: shop.call("POST", "/search", *[b"cats"] * 3), LOST)
+    assert failed == ""
+    assert ["non-idempotent retry" in each for each in warned] == [True]
+
+
+@pytest.mark.parametrize("known", [200, 409])
+def test_an_order_that_carries_its_own_id(known):
+    """The app says that it had the order, or refuses it: that is one effect."""
+    shop = Shop(known)
+
+    def ordering():
+        order = b'{"id": 7}'
+        assert shop.send("POST", "/orders", order) or shop.send("POST", "/orders", order) or known == 409
+        assert len(shop.orders) == 1
+
+    assert shop.explored(ordering, LOST) == ("", [])
+
+
+@pytest.mark.parametrize("headers", [None, ID])
+def test_an_order_without_an_id(shop, headers):
+    """The wrong twin: two orders. By looks alone it may be a search."""
+    failed, warned = shop.explored(
+        lambda: shop.call("POST", "/orders", *[b'{"what": "cat"}'] * 3, headers=headers), LOST
+    )
+    said = (
+        "non-idempotent retry: request 1 (POST) was carried out and its answer lost; request 2 retried it without a"
+        " precondition or an Idempotency-Key, and took effect twice"
+    )
+    assert failed == (said if headers else "")
+    assert [said in each for each in warned] == [True] * (headers is None)
+
+
+def test_an_order_that_was_refused_and_then_came_through():
+    """Its answer was lost, and was a refusal: it took effect once."""
+    shop = Shop()
+
+    def ordering():
+        for shop.created in (503, 201, 201):
+            if shop.send("POST", "/orders", b'{"id": 7}', ID):
+                return
+            if shop.created == 503:
+                shop.orders.clear()
+
+    assert shop.explored(ordering, LOST) == ("", [])
