@@ -149,6 +149,9 @@ TABLE = rows(
     to({ERROR: WARN}, lost(1, returned=False)),
     to({ERROR: WARN}, lost(1, kind=GAVE_ERROR), lost(1, kind=FINE | {"left": True}, at=3), says="503 or client left"),
     to(None, unread=lost(1)),
+    # Nothing stands where an upload was begun and has come to no object; the last request of one makes the object.
+    *(to(PASS, lost(3, method=method, query=query)) for method, query in (("POST", "uploads="), ("PUT", "partNumber=1&uploadId=…"), ("PUT", "comp=block&blockid=…"))),
+    *(to({ERROR: WARN}, lost(3, method=method, query=query)) for method, query in (("POST", "uploadId=…"), ("PUT", "comp=blocklist"), ("POST", "uploadType=media&name=cat"))),
     # Another layer asks again under an id of its own: it is the same write.
     to(PASS, [each for number in range(3) for kind, at in ((GONE, 0), (FINE, 0.5)) for each in [call(kind=kind, at=at + number, path=f"/bucket/{number}")]]),
     to({CONFLICT: WARN}, [call(kind=kind, at=at, path="/bucket/table", guarded=True) for kind, at in ((GONE, 0), (REFUSED, 0.5))]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import deque
 from functools import cached_property
@@ -38,6 +39,9 @@ QUERIES = tuple(
     "get list head select stat download authorize blob.query b2_get b2_list b2_download b2_authorize".split()
 )
 """What the names of operations begin with that change nothing, whatever their method."""
+
+
+_UPLOAD = re.compile(r"(?i)(?:^|&)(uploads\b|uploadId=|comp=block\b)")
 
 
 class Reaction(NamedTuple):
@@ -197,7 +201,7 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     after = [each for each in after if each.arrived > last.arrived]
     read = any(each.method in READING and not each.failed and _thing(each) == _thing(lost) for each in after)
     refused = last is not lost and is_done_already(last)
-    part = lost.method == "PUT" and _is_of_upload(lost)
+    part = _is_of_upload(lost)
     deed = next(
         (
             each
@@ -210,6 +214,7 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
         ),
         None,
     )
+    failed = KNEW if part else ERROR  # of parts without an object it is true that it failed
     if deed is not None:
         if deed.method != "DELETE":
             found = _written(deed, lost, refused=refused) if heard is not None else None
@@ -225,12 +230,12 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
         if found is not None:
             return said(found, deed)
     if heard is not None:
-        return said(KNEW if heard else CONFLICT if refused else ERROR)
+        return said(KNEW if heard else CONFLICT if refused else failed)
     if read:
         return said(UNCLEAR)
     if refused:
         return said(CONFLICT)
-    return said(ERROR) if call.closed and call.followed is None else None
+    return said(failed) if call.closed and call.followed is None else None
 
 
 def _written(deed: Attempt, lost: Attempt, *, refused: bool) -> str | None:
@@ -263,8 +268,9 @@ def _adds(lost: Attempt, again: Attempt) -> bool:
 
 
 def _is_of_upload(attempt: Attempt) -> bool:
-    """Whether it is about a multipart upload, and not yet about an object."""
-    return "upload" in attempt.query.lower()
+    """Whether it is about the parts of an upload, and not about an object: any but the last request of a multipart upload."""
+    found = _UPLOAD.search(attempt.query)
+    return found is not None and (attempt.method != "POST" or found[1].lower() == "uploads")
 
 
 def _is_of(attempt: Attempt, call: Call) -> bool:
