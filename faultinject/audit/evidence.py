@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from faultinject.audit.profiles.profile import Profile
     from faultinject.audit.waits import Wait
+    from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
 
 SHORTEST, UNMEASURED = 0.02, 0.5
@@ -109,6 +110,7 @@ class Evidence:
         hedges: whether it sends copies of what is not answered yet: one may come behind an answer that its client has not
             read.
         silence: of the calls that a test or a driver tells of, those in which no request was made.
+        requests: what the client asked for before and after each write whose answer was lost, in order of arrival.
     """
 
     calls: Sequence[Call]
@@ -123,6 +125,7 @@ class Evidence:
     contrast: Contrast = field(default_factory=lambda: Contrast({}))
     hedges: bool = False
     silence: Silence = Silence()
+    requests: Sequence[Attempt] = ()
 
     @property
     def everyone(self) -> tuple[Call, ...]:

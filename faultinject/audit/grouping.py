@@ -349,8 +349,9 @@ class Grouper:
             call = self._call_of(each, closed=all(other.ended is not None for other in each.windows))
             if each in own:
                 call.name = window.name
-                if named and call.signal != SDK_ID:
-                    call.signal = TOLD
+                if named:
+                    call.window = window
+                    call.signal = SDK_ID if call.signal == SDK_ID else TOLD
             if each is last:
                 call.returned, call.error = window.returned, window.error
             self._tell(call)

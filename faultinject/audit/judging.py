@@ -9,6 +9,7 @@ from faultinject.audit import profiles
 from faultinject.audit.calls_by_client import CallsByClient
 from faultinject.audit.check_names import names
 from faultinject.audit.checks import CHECKS
+from faultinject.audit.checks.lost_answers import Surroundings
 from faultinject.audit.conclusion import NOT_GIVEN, conclude, know
 from faultinject.audit.evidence import Silence
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, WARN, Finding
@@ -225,6 +226,7 @@ def judge(
     by_client = CallsByClient(driven=driven, habits=habits)
     silences = _Silences(told)
     meter = Meter(by_client.client, driven=driven)
+    surroundings = Surroundings()
     faults = _Faults()
     times: list[float] = []
     failed_after: Counter[str] = Counter()
@@ -243,6 +245,7 @@ def judge(
         times = [min(times[0], attempt.time), max(times[1], attempt.time)] if times else [attempt.time] * 2
         habits.see(attempt, looks)
         silences.see(attempt)
+        surroundings.see(by_client.client(attempt), attempt)
         grouper.add(attempt, looks)
         if not (driven and calibrated) or attempt.arrived <= calibrated:
             meter.add(attempt)
@@ -250,7 +253,12 @@ def judge(
     awaited = grouper.awaited()
     grouper.end(None if skipped and TORN in skipped else until)
     clients = by_client.clients()
-    evidence = {each: by_client.evidence(each, meter.turnaround(each), chosen) for each in clients}
+    evidence = {
+        each: replace(
+            by_client.evidence(each, meter.turnaround(each), chosen), requests=surroundings.of(each)
+        )
+        for each in clients
+    }
     # A call without a request is nobody's: it is told with the client that has the most calls.
     evidence[clients[0]] = replace(evidence[clients[0]], silence=silences.found())
     found = _judgement(by_client, evidence, ignore, dict(skipped or {}))

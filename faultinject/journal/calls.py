@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from faultinject.journal.attempts import Attempt
+    from faultinject.journal.call_window import CallWindow
 
 FINGERPRINT, RETRY_MARK, SDK_ID, TOLD = "fingerprint", "retry mark", "SDK id", "told"
 """What grouped the attempts of a call, the weakest first; `told`: the test or the driver said where it began and ended."""
@@ -33,6 +34,7 @@ class Call:
         follows: in the same way, why its first attempt may belong to the call before.
         again: seconds after its failure at which its client repeated the request under another id of its SDK, with
             nothing changed; None if it did not do so within ten seconds.
+        window: the named call that its attempts were made in, which may hold other calls as well; None if it has none.
 
     Attributes:
         first: the first attempt.
@@ -42,7 +44,7 @@ class Call:
 
     __slots__ = (
         "again", "alone", "attempts", "closed", "crossed", "cut", "error", "first", "followed", "follows", "last", "name",
-        "retries", "returned", "shared", "signal",
+        "retries", "returned", "shared", "signal", "window",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +63,7 @@ class Call:
         followed: str | None = None,
         follows: str | None = None,
         again: float | None = None,
+        window: CallWindow | None = None,
     ) -> None:
         self.attempts = tuple(attempts)
         self.first = attempts[0]
@@ -78,6 +81,7 @@ class Call:
         self.followed = followed
         self.follows = follows
         self.again = again
+        self.window = window
 
     @property
     def gaps(self) -> tuple[float | None, ...]:

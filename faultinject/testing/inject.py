@@ -302,13 +302,14 @@ class Faults:
     ) -> None:
         """Fail when a check says FAIL. An undecided check is not a failure, unless it is required; `findings()` has it.
 
-        If no check at all could be decided, it warns once (a `PytestWarning` in a test, otherwise a `UserWarning`).
+        Of a WARN, and if no check at all could be decided, it warns once (a `PytestWarning` in a test, otherwise a
+        `UserWarning`).
 
         Args:
             profile: as for `findings()`; None: the client's user agent chooses it.
             ignore: checks that do not count, such as `jitter` or `retry-after: date`; one, or several.
             require: checks that must be decided; one, or several, or `all`.
-            strict: whether WARN counts as well.
+            strict: whether it fails at a WARN as well.
 
         Raises:
             RetryAssertionError: an AssertionError that names each finding, and the requests that show it; or the checks

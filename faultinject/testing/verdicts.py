@@ -69,7 +69,7 @@ class Verdicts:
         self._named: list[CallWindow] = []
         self._blocks: list[CallWindow] = []
         self._began: float | None = None
-        self._warned = False
+        self._warned: set[tuple[str, ...]] = set()
 
     @property
     def windows(self) -> list[CallWindow]:
@@ -128,7 +128,7 @@ class Verdicts:
         *,
         strict: bool,
     ) -> None:
-        """Fail where a check says FAIL, or one that is required is not decided; `strict`: also where one says WARN."""
+        """Fail where a check says FAIL, or one that is required is not decided; warn of a WARN; `strict`: fail at it too."""
         __tracebackhide__ = True
         from faultinject.audit.conclusion import undecided
         from faultinject.audit.findings import FAIL, WARN
@@ -136,18 +136,27 @@ class Verdicts:
         judgement = self.judgement(profile, ignore, require)
         if not judgement.attempts:
             raise RetryAssertionError("there is nothing to judge: no request was seen")
-        wrong = [each for each in judgement.findings if each.verdict in ((FAIL, WARN) if strict else (FAIL,))]
+        failed, warned = (
+            [each for each in judgement.findings if each.verdict == verdict] for verdict in (FAIL, WARN)
+        )
+        wrong = failed + warned * strict
         lines = [*_said(wrong, judgement, self._faults.outcomes)] if wrong else []
         if missing := undecided(judgement.findings, judgement.require, driven=False):
             lines += _unanswered(missing)
         if lines:
             raise RetryAssertionError("\n".join(lines))
-        conclusion = judgement.conclusion
-        if conclusion.result == "undecided" and not self._warned:
-            self._warned = True
+        if warned:
+            text = "\n".join(_said(warned, judgement, self._faults.outcomes))
+        elif judgement.conclusion.result == "undecided":
+            text = f"{judgement.conclusion.sentence} {REQUIRE}"
+        else:
+            return
+        what = tuple(each.full_name for each in warned)  # the numbers change with each call
+        if what not in self._warned:
+            self._warned.add(what)
             # In a test it is what pytest and its plugins warn by: filters that name it hold, and `-W error` makes it fail.
             category = getattr(sys.modules.get("pytest"), "PytestWarning", UserWarning)
-            warnings.warn(f"assert_retries(): {conclusion.sentence} {REQUIRE}", category, stacklevel=3)
+            warnings.warn(f"assert_retries(): {text}", category, stacklevel=3)
 
     def assert_all_fired(self) -> None:
         """Fail when a rule injected nothing.

@@ -465,7 +465,7 @@ def test_what_two_checks_say_is_told_once():
 def test_a_lock_that_was_taken_and_reported_as_refused_is_no_pass():
     """Five conditional writes that were carried out, whose answers were lost, and that were refused when they were repeated."""
     found = look(calls(5, 0.1, kind=LOST, last=FINE | {"status": 412}, guarded=True))
-    assert found.conclusion.sentence.startswith("WARN: lost answer: 5 of 5 ")
+    assert found.conclusion.sentence.startswith("FAIL: lost answer: false conflict: 5 of 5 ")
 
 
 def test_a_torn_journal_is_read_at_its_last_request():

@@ -260,7 +260,7 @@ def test_what_is_required_beside_what_is_wrong(forbidden):
 
 
 def test_warnings():
-    """They fail an assertion that is strict."""
+    """They are warnings of the test, each once, and fail an assertion that is strict."""
     with inject("cos:SlowDown,path=b/") as faults:
         for number in range(5):
             with pytest.raises(OSError, match="gave up"), faults.call("upload"):
@@ -270,7 +270,16 @@ def test_warnings():
             with faults.call("upload"):
                 put(f"/c/{number}")
     assert by_name(faults.findings())["retries: 503 SlowDown"] == "WARN"
-    faults.assert_retries(ignore=["backoff"])
+    with pytest.warns(pytest.PytestWarning) as warned:
+        faults.assert_retries(ignore=["backoff"])
+        faults.assert_retries(ignore=["backoff"])
+    assert [each.filename for each in warned] == [__file__]
+    told = str(warned[0].message).splitlines()
+    assert told[0].startswith("assert_retries(): ! retries: 503 SlowDown: 0 of 5 calls")
+    assert (told[1].startswith("    request 1: upload: PUT /b/0: 503"), told[-1].partition(" See ")[0]) == (
+        True,
+        "    → Retry this answer.",
+    )
     with pytest.raises(RetryAssertionError) as error:
         faults.assert_retries(strict=True)
     finding, *calls = said(error)

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
+from faultinject.audit.checks.lost_answers import (
+    ANSWERS,
+    CONFLICT,
+    ERROR,
+    KNEW,
+    TWICE,
+    UNCLEAR,
+    UNDID,
+    Requests,
+    reaction,
+)
 from faultinject.audit.checks.questions import (
     has_body,
     is_cleared,
-    is_done_already,
+    is_kept_off,
     is_lost_write,
     is_storage_call,
     lost_write,
     sent_nothing,
     took_effect,
-    written_unseen,
 )
 from faultinject.audit.checks.retries import FEWEST
 from faultinject.audit.checks.words import NAME_THEM, counted, few
 from faultinject.audit.grouping import OTHER_KEY
+from faultinject.engine.journal_entry import quoted
 from faultinject.journal.calls import FINGERPRINT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from faultinject.audit.checks.check import Said
+    from faultinject.audit.checks.lost_answers import Reaction
     from faultinject.audit.evidence import Evidence
     from faultinject.journal.calls import Call
 
@@ -31,12 +43,16 @@ LET_UPLOADS_FAIL = "Let more uploads be retried, for example http:503,times=1,pe
 LOSE_ANSWERS = "Lose more answers, for example reset,when=after,times=1,per=call."
 """What gives more to judge."""
 REWIND = "Send the whole body again from its beginning, or do not retry."
-SEND_KEY = "Send an Idempotency-Key or a precondition, or do not retry."
-COMPARE = (
-    "Read the object after such a refusal, and compare it with what was sent, before you report a failure."
-)
+SEND_KEY = "Send an Idempotency-Key, or do not retry."
 READ_BODY = "Look for an error in the body of a 200 before you report success."
 """What to do."""
+ACTIONS = {
+    UNDID: "Remove and overwrite nothing after such a refusal before you have read the object and know that another client wrote it.",
+    TWICE: "Send an Idempotency-Key or a precondition, and read what is there before you write again.",
+    CONFLICT: "Read the object after such a refusal, and compare it with what was sent, before you report a conflict.",
+    ERROR: "Read the object before you report the failure or do the job again, since the write may stand.",
+}
+"""What to do about each answer that is not right."""
 
 
 @check(
@@ -87,12 +103,15 @@ def same_bytes(evidence: Evidence) -> Iterator[Said]:
     minimum="3 POST or PATCH requests whose answer was lost after the app had run",
 )
 def non_idempotent_retry(evidence: Evidence) -> Iterator[Said]:
-    """A POST whose answer was lost is not retried without an Idempotency-Key or a precondition.
+    """A POST whose answer was lost is not retried without an Idempotency-Key.
 
     POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`). FAIL: a retry has
-    neither an Idempotency-Key nor a precondition. WARN: likewise, to a storage service, which allows it.
+    no Idempotency-Key. WARN: likewise, to a storage service, which allows it. A retry that its precondition kept from
+    taking effect does not count: what the client made of the refusal is asked by `lost answer`.
     """
-    lost = [call for call in evidence.everyone if any(map(is_lost_write, call.attempts))]
+    lost = [
+        call for call in evidence.everyone if any(map(is_lost_write, call.attempts)) and not is_kept_off(call)
+    ]
     again = [call for call in lost if lost_write(call) is not None]
     n = len(lost)
     twice = [call for call in again if sum(map(took_effect, call.attempts)) > 1]
@@ -113,47 +132,75 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Said]:
         yield unknown(n, told, unclear, action=NAME_THEM)
     else:
         kept = all(is_lost_write(call.last) for call in lost)
-        how = "retried" if kept else "retried without an Idempotency-Key or a precondition"
+        how = "retried" if kept else "retried without an Idempotency-Key"
         yield passed(n, f"0 of {n} lost POSTs were {how}", lost)
 
 
 @check(
     "lost answer",
-    reference="RFC 9110 13.1.1",
-    minimum="3 writes with a precondition whose answer was lost after the app had run; one that was refused decides",
+    reference="RFC 9110 9.2.2; RFC 9110 13.1.1",
+    minimum="3 writes whose answer was lost after the app had run; what is wrong is said of one",
 )
-def lost_write_refused(evidence: Evidence) -> Iterator[Said]:
-    """A write that was carried out is not reported to the caller as refused, because its answer was lost.
+def lost_answer(evidence: Evidence) -> Iterator[Said]:
+    """A write that was carried out is known, or repeated without harm, although its answer was lost.
 
-    Writes that the app has carried out and whose answer was lost (`reset,when=after`), if they have a precondition, or
-    if the last attempt got 404, 409 or 412 from the app: the client's own write is the reason. FAIL: the caller got an
-    error, as a test or a driver says. WARN: nothing says what the caller got. Where no answer of such a write was lost,
-    the check says nothing.
+    Writes that the app has carried out and whose answer did not come (`reset,when=after`; an injected error; a client that
+    left), by what the client did then, the worst first; what its caller heard is known in named calls, else the last answer
+    of the call stands for it. `undid its own write`: after a refusal its next write removed or overwrote the object, or removed
+    what it had written before it: FAIL. `wrote twice`: a POST, PATCH or append took effect again, or in a named call the object
+    was written again, longer: FAIL. `false conflict`: the last answer was 404, 409 or 412 from the app, for which the client's
+    own write is the reason: FAIL. Of all three WARN where a fingerprint alone groups the attempts. `told an error`: the caller
+    heard of a failure, and the write stands: WARN. PASS: all were known, or repeated with the same effect. A client that read
+    the object after a refusal may know; without a named call that is not decided. Where no answer of a write was lost, the
+    check says nothing.
     """
-    lost = [call for call in evidence.everyone if written_unseen(call) is not None]
-    n = len(lost)
-    refused = [call for call in lost if is_done_already(call.last) and not call.returned]
-    reported = [call for call in refused if call.returned is False]
-    inferred = [call for call in refused if call.inferred and not evidence.driven]
-    if not lost:
-        return
-    if refused:
-        answers = " or ".join(sorted({str(call.last.status) for call in refused}))
-        told = (
-            f"{len(refused)} of {counted(n, 'write')} were carried out and then reported to the caller as refused: the answer"
-            f" was lost, and its retry got {answers}"
-        )
-        if reported:
-            yield failed(n, told, reported, action=COMPARE)
-        elif len(inferred) == len(refused) < FEWEST:
-            yield unknown(n, f"{told}, or another caller sent it", refused, action=NAME_THEM)
+    requests = Requests(evidence.requests)
+    found = [each for call in evidence.everyone if (each := reaction(call, requests)) is not None]
+    n = len(found)
+    for answer in ANSWERS:
+        same = [each for each in found if each.answer == answer]
+        if same and answer in ACTIONS:
+            yield _of_answer(answer, same, n, evidence)
+    unclear = [each.call for each in found if each.answer == UNCLEAR]
+    if unclear:
+        told = f"of {len(unclear)} of {n} lost writes the journal does not say what the caller heard, or what a later write of the same object meant"
+        yield unknown(len(unclear), told, unclear, action=NAME_THEM)
+    elif found and all(each.answer not in ACTIONS for each in found):
+        calls = [each.call for each in found]
+        known = sum(each.answer == KNEW for each in found)
+        if n < FEWEST:
+            yield unknown(n, few(n, FEWEST, "lost write"), calls, action=LOSE_ANSWERS)
         else:
-            told += "; the journal does not say whether the client then looked at the object"
-            yield warned(n, told, refused, action=COMPARE)
-    elif n < FEWEST:
-        yield unknown(n, few(n, FEWEST, "lost conditional write"), lost, action=LOSE_ANSWERS)
-    else:
-        yield passed(n, f"0 of {n} lost writes were reported to the caller as refused", lost)
+            told = (
+                f"{n - known} of {n} lost writes were repeated without harm, and the client knew of {known}"
+            )
+            yield passed(n, told, calls)
+
+
+def _of_answer(answer: str, found: Sequence[Reaction], n: int, evidence: Evidence) -> Said:
+    """What is said of the calls in which a client did one thing that is not right."""
+    sure = [each for each in found if each.sure or evidence.driven]
+    first = (sure or found)[0]
+    calls = [each.call for each in sure or found]
+    many = f"{len(found)} of {n} writes"
+    answers = " or ".join(sorted({quoted(each.last.answer) for each in found}))
+    deed = (
+        "" if first.deed is None else f", for example by {quoted(f'{first.deed.method} {first.deed.path}')}"
+    )
+    said = {
+        UNDID: f"after {many} whose answer was lost the client removed or overwrote what it had written itself{deed}",
+        TWICE: f"{many} whose answer was lost took effect twice{deed}",
+        CONFLICT: f"{many} were carried out and then reported to the caller as refused: the answer was lost, and its retry got {answers}",
+        ERROR: f"{many} were carried out, and the caller heard of an error: its last answer was {answers}",
+    }[answer]
+    said, action = f"{answer}: {said}", ACTIONS[answer]
+    if answer == ERROR:
+        return warned(len(found), said, calls, answer, action=action)
+    if sure:
+        return failed(len(found), said, calls, answer, action=action)
+    if len(found) < FEWEST and not all(call.alone for call in calls):
+        return unknown(len(found), f"{said}, or another caller sent it", calls, answer, action=NAME_THEM)
+    return warned(len(found), f"{said} (grouped by fingerprint)", calls, answer, action=action)
 
 
 def _is_told(call: Call, evidence: Evidence) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from faultinject.audit.grouping import POLL, READING
+from itertools import pairwise
+
+from faultinject.audit.grouping import POLL
+from faultinject.audit.matching import has_own_key
 from faultinject.audit.waits import KINDS
 
 TYPE_CHECKING = False
@@ -94,12 +97,22 @@ def is_storage_call(attempt: Attempt) -> bool:
 def lost_write(call: Call) -> Attempt | None:
     """The POST or PATCH of a call whose answer was lost after the app had run, and that was sent again just so.
 
-    None where there is none, or where the next attempt carried an Idempotency-Key or a precondition.
+    None where there is none, or where the next attempt carried an Idempotency-Key, or was kept off by its precondition.
     """
-    for attempt, following in zip(call.attempts, call.attempts[1:], strict=False):
-        if is_lost_write(attempt) and not following.guarded:
+    for attempt, following in pairwise(call.attempts):
+        if is_lost_write(attempt) and not (
+            has_own_key(following) or (following.guarded and not took_effect(following))
+        ):
             return attempt
     return None
+
+
+def is_kept_off(call: Call) -> bool:
+    """Whether a lost POST or PATCH was sent again with a precondition, which kept it from taking effect."""
+    return any(
+        is_lost_write(one) and other.guarded and is_done_already(other)
+        for one, other in pairwise(call.attempts)
+    )
 
 
 def is_lost_write(attempt: Attempt) -> bool:
@@ -107,22 +120,14 @@ def is_lost_write(attempt: Attempt) -> bool:
     return attempt.method in UNSAFE and attempt.applied and attempt.kind in LOST
 
 
-def written_unseen(call: Call) -> Attempt | None:
-    """The write of a call that the app has carried out and whose answer was lost, where asking again may be refused for it.
-
-    That is one with a precondition, or one after which the same request was refused as what has been done already is.
-    """
-    for attempt, *later in (call.attempts[number:] for number in range(len(call.attempts))):
-        if attempt.method in READING or not attempt.applied or attempt.kind not in LOST:
-            continue
-        if (attempt.app_status or 200) < 400 and (attempt.guarded or any(map(is_done_already, later))):
-            return attempt
-    return None
-
-
 def is_done_already(attempt: Attempt) -> bool:
     """Whether the app itself refused it as it refuses what has been done: it is there, it is gone, it has changed."""
     return not attempt.injected and attempt.status in DONE_ALREADY
+
+
+def meets_its_own_effect(call: Call) -> bool:
+    """Whether its first attempt was carried out, and the last refused for that."""
+    return call.first.applied and is_done_already(call.last)
 
 
 def took_effect(attempt: Attempt) -> bool:

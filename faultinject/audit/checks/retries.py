@@ -15,6 +15,7 @@ from faultinject.audit.checks.questions import (
     may_be_copy,
     may_be_sent_again,
     may_poll,
+    meets_its_own_effect,
     own_limit,
     pause,
     should_be_tried_again,
@@ -260,13 +261,15 @@ def permanent(evidence: Evidence) -> Iterator[Said]:
     retryable, not even with a new token or with care: FAIL when any has two attempts, or when the same SDK repeats the
     call within a second (then a layer above the SDK retries; WARN without a driver). A request with
     another token, precondition, region or clock, or after a write to that place, may get another answer and is no
-    retry. Where fingerprints alone group the attempts, several callers may get the same refusal: WARN for three objects
+    retry; nor is one that meets what the first attempt has written (`when=after`). Where fingerprints alone group the attempts, several callers may get the same refusal: WARN for three objects
     or more, FAIL where no other request came in between. Of requests that come a second or more later, as those of a
     client that waits for a change, the number is said: WARN after 400, 401, 403 or 405, for three objects or more.
     """
-    copied = {id(call) for call in evidence.everyone if _is_copied(evidence, call)}
-    calls = [call for call in evidence.calls if is_permanent(call.first) and id(call) not in copied]
-    everyone = [call for call in evidence.everyone if is_permanent(call.first) and id(call) not in copied]
+    aside = {
+        id(call) for call in evidence.everyone if _is_copied(evidence, call) or meets_its_own_effect(call)
+    }
+    calls = [call for call in evidence.calls if is_permanent(call.first) and id(call) not in aside]
+    everyone = [call for call in evidence.everyone if is_permanent(call.first) and id(call) not in aside]
     again = [call for call in everyone if _asked_again(call) and not may_poll(call, evidence)]
     polling = [call for call in everyone if _asked_again(call) and may_poll(call, evidence)]
     above, later = _repeated_above([call for call in everyone if not call.retries], driven=evidence.driven)

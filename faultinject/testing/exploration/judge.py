@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import inf
 
 from faultinject.audit.findings import FAIL, WARN, Finding
+from faultinject.engine.journal_entry import quoted
 from faultinject.exceptions import ConfigurationError
 from faultinject.testing.exploration import holdings
 from faultinject.vendors.addressing import with_placeholders
@@ -13,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from faultinject.audit.checks.lost_answers import Requests
     from faultinject.engine.journal_entry import Outcome
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.call_window import CallWindow
@@ -21,10 +24,11 @@ if TYPE_CHECKING:
     # A method, a path, the bytes of a body.
     Body = tuple[str, str, int | None]
 
-SAME_BYTES, ERROR_IN_200, NON_IDEMPOTENT_RETRY, OPEN_UPLOADS = CHECKS = (
+SAME_BYTES, ERROR_IN_200, NON_IDEMPOTENT_RETRY, LOST_ANSWER, OPEN_UPLOADS = CHECKS = (
     "same bytes",
     "error in 200",
     "non-idempotent retry",
+    "lost answer",
     "uploads left open",
 )
 REPEATABLE = frozenset(
@@ -89,16 +93,22 @@ class Judge:
             stored: the objects that a store holds, `/bucket/key`, where all are as they are without faults.
             amiss: whether they are not: then a retry that is one by fingerprint alone did harm, as where the code broke down.
         """
+        from faultinject.audit.checks.lost_answers import Requests
         from faultinject.audit.grouping import group
         from faultinject.journal.reading import of_outcomes
 
         numbers = {(each.pid, each.seq): number for number, each in enumerate(outcomes, 1)}
+        attempts = list(of_outcomes(outcomes))
         calls = [
             _Hit(each, numbers, names, stored, sure=failed or amiss)
-            for each in group(of_outcomes(outcomes), told=windows)
+            for each in group(attempts, told=windows)
             if any(one.injected and one.rule in names for one in each.attempts)
         ]
         found = list(self._of_calls(calls, outcomes, passed=passed))
+        more = Counter(map(_body, outcomes)) - self._usual
+        requests = Requests(attempts, soon=inf, more=lambda each: more[_body(each)] > 0)
+        for each in calls:
+            found += self._lost_answer(each, requests, found, passed=passed)
         if not failed:
             found += self._of_uploads([*before, *outcomes])
         return self.counted(found)
@@ -163,6 +173,40 @@ class Judge:
             f"request {hit.number(lost)} ({lost.method}) was carried out and its answer lost; request {hit.number(again)} retried"
             f" it without a precondition or an Idempotency-Key, and took effect twice{known}",
         )
+
+    def _lost_answer(
+        self, hit: _Hit, requests: Requests, others: Sequence[Finding], *, passed: bool
+    ) -> Iterator[Finding]:
+        """What the code made of a write that was carried out, and whose answer was lost, where that is not right."""
+        from faultinject.audit.checks.lost_answers import CONFLICT, ERROR, TWICE, UNDID, reaction
+        from faultinject.audit.checks.questions import UNSAFE
+
+        found = reaction(hit.call, requests, heard=passed)
+        if found is None or found.lost.rule not in hit.names:
+            return
+        lost, last, deed = found.lost, found.last, found.deed
+        if hit.call.inferred and last is not lost and not requests.about(lost):
+            return  # it is sent as often without faults: the next one is no retry
+        if (
+            found.answer == TWICE
+            and deed in hit.call.attempts
+            and lost.method in UNSAFE
+            and not any(each.verdict == FAIL and each.check == NON_IDEMPOTENT_RETRY for each in others)
+        ):
+            return  # its effect is the same
+        did = "" if deed is None else f"request {hit.number(deed)} ({deed.method} {quoted(deed.path)})"
+        said = {
+            UNDID: f"{did} then removed or overwrote what the code had written itself",
+            TWICE: f"{did} wrote it again",
+            CONFLICT: f"request {hit.number(last)} got {last.answer}, and the code took its own write for another's",
+            ERROR: f"the code was told an error by request {hit.number(last)}, and the write stands",
+        }.get(found.answer)
+        if said is not None:
+            yield _finding(
+                LOST_ANSWER,
+                WARN if found.answer == ERROR else FAIL,
+                f"{found.answer}: request {hit.number(lost)} ({lost.method}) was carried out and its answer lost; {said}",
+            )
 
     def _names_itself(self, lost: Attempt, again: Attempt) -> bool:
         """Whether a body is another in each run, and the same in both attempts, as one is that holds an id of the call."""

@@ -183,7 +183,7 @@ def test_an_error_in_200_in_a_call_that_the_test_names(swallowed):
         ("PATCH", "/orders/7", ID, "fails"),
         ("POST", "/orders/new", {}, "warns"),
         ("POST", "/orders/new", {"Idempotency-Key": "7"}, ""),
-        ("POST", "/b/log?append&position=4", {}, ""),
+        ("POST", "/b/log?append&position=4", {}, "fails"),
         ("POST", "/b", {"User-Agent": "boto3/1.44"}, "warns"),
         ("POST", "/b?delete", {}, ""),
         ("PUT", "/b/k", {}, ""),

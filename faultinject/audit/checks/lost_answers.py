@@ -1,0 +1,286 @@
+"""What a client did about a write that was carried out, and whose answer it did not get."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import deque
+from functools import cached_property
+from math import inf
+from typing import NamedTuple
+
+from faultinject.audit.checks.questions import LOST, UNSAFE, is_done_already, is_storage_call, took_effect
+from faultinject.audit.grouping import READING, SOON, WINDOW, WRITES
+from faultinject.audit.matching import alike, fingerprint, has_own_key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator, Sequence
+
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.calls import Call
+
+UNDID, TWICE, CONFLICT, ERROR, HARMLESS, KNEW = ANSWERS = (
+    "undid its own write",
+    "wrote twice",
+    "false conflict",
+    "told an error",
+    "repeated, harmless",
+    "knew",
+)
+"""What a client may have done, the worst first."""
+UNCLEAR = "not decided"
+"""Stands for an answer that the journal does not tell."""
+MOST = 20_000
+"""Requests of one client around lost writes that are kept: the last ones."""
+APPENDS = frozenset(("AppendObject", "append_blob.append_block", "append_blob.append_block_from_url"))
+"""Operations that add to an object."""
+QUERIES = tuple(
+    "get list head select stat download authorize blob.query b2_get b2_list b2_download b2_authorize".split()
+)
+"""What the names of operations begin with that change nothing, whatever their method."""
+
+
+_UPLOAD = re.compile(r"(?i)(?:^|&)(uploads\b|uploadId=|comp=block\b)")
+
+
+class Reaction(NamedTuple):
+    """What a client did about one lost write.
+
+    Attributes:
+        answer: one of `ANSWERS`, or `UNCLEAR`.
+        call: the call with the lost write.
+        lost: the lost write.
+        last: the last request for the same write.
+        deed: the request by which the client undid its write, or wrote again; None: there is none.
+        sure: whether more than a fingerprint says that these requests belong together.
+    """
+
+    answer: str
+    call: Call
+    lost: Attempt
+    last: Attempt
+    deed: Attempt | None
+    sure: bool
+
+
+class Requests:
+    """The requests of one client around its lost writes.
+
+    Args:
+        attempts: in order of arrival.
+        soon: seconds after a call within which what its client does is about it, where nothing says when its caller had
+            done with it.
+        more: whether a request is one that is not made without faults; None: nobody knows.
+
+    Attributes:
+        compared: whether that is known.
+    """
+
+    def __init__(
+        self,
+        attempts: Sequence[Attempt] = (),
+        *,
+        soon: float = SOON,
+        more: Callable[[Attempt], bool] | None = None,
+    ) -> None:
+        self._attempts = attempts
+        self._soon = soon
+        self._more = more
+        self.compared = more is not None
+
+    def after(self, call: Call, last: Attempt) -> Iterator[Attempt]:
+        """What the caller of a call asked for behind an attempt, in order of arrival."""
+        window = call.window
+        until = last.arrived + self._soon if window is None else (window.ended or inf)
+        for each in self._attempts[bisect_right(self._times, last.arrived) :]:
+            if each.arrived > until:
+                return
+            if _is_of(each, call):
+                yield each
+
+    def wrote_before(self, call: Call, lost: Attempt, thing: Hashable) -> bool:
+        """Whether the caller of a call had written something before its lost write."""
+        began = -inf if call.window is None else call.window.began
+        return any(
+            began <= each.arrived < lost.arrived and _is_of(each, call)
+            for each in self._written.get(thing, ())
+        )
+
+    def about(self, attempt: Attempt) -> bool:
+        """Whether a request may be about a lost write."""
+        return self._more is None or self._more(attempt)
+
+    @cached_property
+    def _times(self) -> list[float]:
+        return [each.arrived for each in self._attempts]
+
+    @cached_property
+    def _written(self) -> dict[Hashable, list[Attempt]]:
+        found: dict[Hashable, list[Attempt]] = {}
+        for each in self._attempts:
+            if is_write(each) and each.method != "DELETE" and took_effect(each):
+                found.setdefault(_thing(each), []).append(each)
+        return found
+
+
+class Surroundings:
+    """Takes requests in order of arrival, and keeps those around lost writes, by client."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, deque[Attempt]] = {}
+        self._kept: dict[str, deque[Attempt]] = {}
+        self._until: dict[str, float] = {}
+
+    def see(self, client: str, attempt: Attempt) -> None:
+        """Take the next request of a client."""
+        if is_lost(attempt):
+            kept = self._kept.setdefault(client, deque(maxlen=MOST))
+            kept.extend(self._before.pop(client, ()))
+            self._until[client] = attempt.arrived + WINDOW
+        if attempt.arrived > self._until.get(client, -inf):
+            if is_write(attempt):
+                self._before.setdefault(client, deque(maxlen=WRITES)).append(attempt)
+        else:
+            self._kept[client].append(attempt)
+
+    def of(self, client: str) -> Sequence[Attempt]:
+        """Those of one client."""
+        return list(self._kept.get(client, ()))
+
+
+def is_write(attempt: Attempt) -> bool:
+    """Whether a request changes something."""
+    return attempt.method not in READING and not (attempt.operation or "").lower().startswith(QUERIES)
+
+
+def is_lost(attempt: Attempt) -> bool:
+    """Whether it is a write that the app has carried out, and the client got no answer, or an injected one."""
+    if not (attempt.applied and attempt.failed and is_write(attempt)):
+        return False
+    instead = attempt.answered_by_fault
+    own = attempt.app_status or (None if instead else attempt.status) or 200
+    return (instead or attempt.kind in LOST) and own < 400
+
+
+def reaction(call: Call, requests: Requests, heard: bool | None = None) -> Reaction | None:
+    """What the client did about the first lost write of a call; None: it has none, or may still do something.
+
+    Args:
+        call: the call.
+        requests: what else its client asked for.
+        heard: whether its caller heard of a success (True) or of an error (False); None: as its window says, if it has one.
+    """
+    lost = next(filter(is_lost, call.attempts), None)
+    if lost is None:
+        return None
+    if call.window is not None:
+        heard = call.window.returned
+    own = call.attempts[call.attempts.index(lost) + 1 :]
+    after = list(requests.after(call, call.last))
+    repeats = [
+        each
+        for each in after
+        if fingerprint(each) == fingerprint(lost) and alike(lost, each) and requests.about(each)
+    ]
+    later = [*own, *repeats]
+    last = later[-1] if later else lost
+    sure = (not call.inferred and not repeats) or call.window is not None
+
+    def said(answer: str, deed: Attempt | None = None) -> Reaction:
+        return Reaction(answer, call, lost, last, deed, sure)
+
+    again = next((each for each in later if took_effect(each) and _adds(lost, each)), None)
+    if again is not None:
+        return said(TWICE, again)
+    if last is not lost and took_effect(last) and not last.failed:
+        more = 0 if call.other_bytes is None else _more(lost, last)
+        if more < 0 or (more > 0 and heard is not None):
+            return said(UNDID if more < 0 else TWICE, last)
+        return said(HARMLESS)
+    after = [each for each in after if each.arrived > last.arrived]
+    read = any(each.method in READING and not each.failed and _thing(each) == _thing(lost) for each in after)
+    refused = last is not lost and is_done_already(last)
+    part = _is_of_upload(lost)
+    deed = next(
+        (
+            each
+            for each in after
+            if is_write(each)
+            and took_effect(each)
+            # The end of an upload removes its parts, and no object.
+            and (part or not _is_of_upload(each))
+            and requests.about(each)
+        ),
+        None,
+    )
+    failed = KNEW if part else ERROR  # of parts without an object it is true that it failed
+    if deed is not None:
+        if deed.method != "DELETE":
+            found = _written(deed, lost, refused=refused) if heard is not None else None
+        elif _thing(deed) == _thing(lost):
+            # Who removes what it holds to be another's removes its own; after an error that is a way back.
+            found = KNEW if not refused else UNCLEAR if read and heard is not False else UNDID
+        elif (refused or lost.guarded) and requests.wrote_before(call, lost, _thing(deed)):
+            # The object may name it. Who knows that it was its own write may as well put away what it needs no more.
+            unclear = not requests.compared and (heard or (read and heard is None))
+            found = UNCLEAR if unclear else UNDID
+        else:
+            found = None
+        if found is not None:
+            return said(found, deed)
+    if heard is not None:
+        return said(KNEW if heard else CONFLICT if refused else failed)
+    if read:
+        return said(UNCLEAR)
+    if refused:
+        return said(CONFLICT)
+    return said(failed) if call.closed and call.followed is None else None
+
+
+def _written(deed: Attempt, lost: Attempt, *, refused: bool) -> str | None:
+    """What the next write of a caller makes of the lost one; None: nothing.
+
+    Args:
+        deed: the next write.
+        lost: the lost write.
+        refused: whether the client got a refusal in the end, and not an error.
+    """
+    if _thing(deed) != _thing(lost):
+        return None
+    if alike(lost, deed):
+        return HARMLESS
+    if _more(lost, deed) > 0:
+        return TWICE  # it added to what it had added to already
+    return UNDID if refused and not deed.guarded else UNCLEAR
+
+
+def _more(lost: Attempt, again: Attempt) -> int:
+    """How many bytes a write carries more than the lost one."""
+    return (again.request_bytes or 0) - (lost.request_bytes or 0)
+
+
+def _adds(lost: Attempt, again: Attempt) -> bool:
+    """Whether a write that takes effect a second time adds to what is there."""
+    if lost.operation in APPENDS:
+        return not again.guarded
+    return lost.method in UNSAFE and not is_storage_call(lost) and not has_own_key(again)
+
+
+def _is_of_upload(attempt: Attempt) -> bool:
+    """Whether it is about the parts of an upload, and not about an object: any but the last request of a multipart upload."""
+    found = _UPLOAD.search(attempt.query)
+    return found is not None and (attempt.method != "POST" or found[1].lower() == "uploads")
+
+
+def _is_of(attempt: Attempt, call: Call) -> bool:
+    """Whether it may be of the caller of a call."""
+    first, window = call.first, call.window
+    if window is not None and window.key is not None and window.key not in attempt.path.split("/"):
+        return False
+    return (attempt.clock, attempt.test, attempt.client) == (first.clock, first.test, first.client)
+
+
+def _thing(attempt: Attempt) -> Hashable:
+    """What a request is about."""
+    return (attempt.bucket, attempt.key) if attempt.key else (attempt.host, attempt.path)

@@ -1,0 +1,176 @@
+"""What a client did about a write that was carried out and whose answer it did not get: client by client, the answer beside it."""
+
+import pytest
+
+from faultinject.journal import CallWindow
+from tests.journals import (
+    FINE,
+    INTERNAL,
+    LOST,
+    MARK,
+    RESET,
+    SLOW_DOWN,
+    Made,
+    call,
+    calls,
+    fault,
+    judged,
+    line,
+)
+
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
+
+GONE = LOST | {"app_status": 200}
+REFUSED, MISSING = FINE | {"status": 412}, FINE | {"status": 404}
+GAVE_ERROR = fault("http:503", 503, applied=True, when="after", app_status=200)
+CONFLICT, UNDID, TWICE, ERROR = "false conflict", "undid its own write", "wrote twice", "told an error"
+AGAIN = "or what a later write of the same object meant"
+KEY = {"invocation": "0123456789abcdef"}
+
+
+def lost(number, *gaps, last=FINE, **more):
+    """Writes that were carried out, whose answers were lost, and what the same requests got when they were sent again."""
+    return calls(number, *gaps, **{"kind": GONE, "last": last if gaps else None, **more})
+
+
+class Story(Made):
+    """What one caller asks for, of several objects, one request after the other."""
+
+    def window(self, name="call"):
+        """What a test says of it."""
+        return CallWindow(self.name, self.lines[0]["arrived"], self.lines[-1]["answered"], self.returned)
+
+
+def story(*requests, apart=0.5, at=0.0, name=None, returned=None):
+    """Requests, each as (method, path, what it gets, its own fields); with `name` a test calls them one thing."""
+    lines = [
+        line(
+            at + apart * place,
+            kind,
+            **{"method": method, "path": path, "key": path.rpartition("/")[2], **own},
+        )
+        for place, (method, path, kind, own) in enumerate(requests)
+    ]
+    return [Story(lines, name, returned)]
+
+
+def put(path="/bucket/table", kind=FINE, **own):
+    return ("PUT", path, kind, own)
+
+
+def get(path="/bucket/table", kind=FINE):
+    return ("GET", path, kind, {"request_bytes": 0, "request_digest": None})
+
+
+def remove(path="/bucket/table", kind=FINE, **own):
+    return ("DELETE", path, kind, {"request_bytes": 0, "request_digest": None, **own})
+
+
+COMMIT = put("/bucket/data"), put(kind=GONE, guarded=True), put(kind=REFUSED, guarded=True)
+"""A file, and the object that names it: its answer is lost, and the retry is refused."""
+OTHER = {"request_digest": "e"}
+LONGER = {"request_bytes": 200, "request_digest": "e"}
+
+TABLE = rows(
+    "lost answer",
+    # Where no answer of a write was lost, it says nothing; nor of a read, or of what the app refused.
+    to(None, calls(3, 0.1, kind=RESET, last=FINE), lost(3, 0.1, method="GET"), lost(3, 0.1, operation="b2_list_file_names", method="POST")),
+    to(None, lost(3, 0.1, kind=LOST | {"app_status": 412}), calls(3, 0.1, kind=FINE | {"status": 412, "left": True})),
+    to(None, calls(3, kind=fault("latency", 404, "delayed", applied=True))),
+    # It wrote the same again, or told success.
+    to(PASS, lost(3, 0.1), n=3, says="3 of 3 lost writes were repeated without harm, and the client knew of 0"),
+    to(INCONCLUSIVE, lost(2, 0.1), says="Not enough data: 2 of 3 lost writes Lose more answers"),
+    to(PASS, lost(3, 0.1, kind=GAVE_ERROR), lost(3, 0.1, kind=FINE | {"left": True}, at=9), n=6),
+    to(PASS, lost(3, 0.1, last=REFUSED, guarded=True, returned=True), lost(2, returned=True, at=9), n=5, says="and the client knew of 5"),
+    to(PASS, lost(3, 0.1, method="DELETE")),
+    to(PASS, lost(3, 0.1, method="POST", operation="CreateMultipartUpload")),
+    to(PASS, lost(3, 0.1, method="POST", guarded=True, attempt_hint=KEY)),
+    # It took its own write for another's, whatever the write was.
+    to({CONFLICT: FAIL}, lost(5, 0.1, last=REFUSED, guarded=True), n=5, says="5 of 5 writes were carried out and then reported to the caller as refused: the answer was lost, and its retry got 412 Read the object"),
+    *(to({CONFLICT: FAIL}, lost(1, 0.1, last=FINE | {"status": status}, method=method)) for method, status in (("PUT", 409), ("DELETE", 404), ("POST", 404), ("POST", 409))),
+    to({CONFLICT: FAIL}, lost(1, 0.1, last=REFUSED, by=MARK, guarded=True)),
+    to({CONFLICT: FAIL}, lost(1, 0.1, last=REFUSED, by=None, guarded=True, name="lock", returned=False)),
+    to({CONFLICT: FAIL}, lost(2, 0.1, last=REFUSED, by=None, guarded=True), driven=True),
+    to({CONFLICT: FAIL}, unread=lost(1, 0.1, last=REFUSED, guarded=True)),
+    to({CONFLICT: FAIL}, lost(3, 0.1), lost(1, 0.1, last=REFUSED, guarded=True, at=5), n=1, says="1 of 4 writes were"),
+    # A fingerprint alone may be another caller that wants the same lock; for three things, or with nobody else about, it is a warning.
+    to({CONFLICT: WARN}, lost(3, 0.1, last=REFUSED, by=None), says="(grouped by fingerprint)"),
+    to({CONFLICT: WARN}, lost(1, 0.1, last=REFUSED, by=None)),
+    to({CONFLICT: INCONCLUSIVE}, lost(2, 0.1, last=REFUSED, by=None), says="or another caller sent it"),
+    # Who reads it afterwards may know; only a named call tells.
+    to(INCONCLUSIVE, story(*COMMIT, get()), says="of 1 of 1 lost writes the journal does not say what the caller heard"),
+    to(INCONCLUSIVE, story(put(kind=GONE), get())),
+    to({CONFLICT: FAIL}, story(*COMMIT, get(), name="commit", returned=False)),
+    to(INCONCLUSIVE, story(*COMMIT, get(), name="commit", returned=True), says="Not enough data: 1 of 3"),
+    to({CONFLICT: WARN}, story(*COMMIT, get(kind=MISSING))),
+    # It removed or overwrote what it had written: the object itself, or what that names.
+    to({UNDID: WARN}, story(*COMMIT, remove()), says="after 1 of 1 writes whose answer was lost the client removed or overwrote what it had written itself, for example by DELETE /bucket/table (grouped by fingerprint) Remove and"),
+    to({UNDID: FAIL}, story(*COMMIT, remove("/bucket/data"), name="commit", returned=False), says="DELETE /bucket/data"),
+    to({UNDID: FAIL}, story(*COMMIT, remove(), name="lock", returned=True)),
+    to({UNDID: FAIL}, story(*COMMIT, get(), remove(), name="lock", returned=False)),
+    to({UNDID: FAIL}, story(*COMMIT, get(), remove("/bucket/data"), name="commit", returned=False)),
+    # Who has read it and knows may let a lock go, or put away what it needs no more.
+    *(to(INCONCLUSIVE, story(*COMMIT, get(), remove(path), **named), says=AGAIN) for path in ("/bucket/table", "/bucket/data") for named in ({}, {"name": "commit", "returned": True})),
+    to(INCONCLUSIVE, story(*COMMIT, remove("/bucket/data"), name="commit", returned=True), says=AGAIN),
+    to({UNDID: FAIL}, story(put("/bucket/data"), put(kind=GONE, guarded=True), remove("/bucket/data"), name="commit", returned=False)),
+    to({UNDID: FAIL}, story(*COMMIT, put(**OTHER), name="commit", returned=True), says="by PUT /bucket/table"),
+    to({UNDID: FAIL}, lost(1, 0.1, every=[{}, {"request_bytes": 10, "request_digest": "e"}])),
+    # It is no such thing: what others wrote, what comes later or for another caller, a part that is put aside, a removal that failed.
+    *(
+        to({CONFLICT: WARN}, story(*COMMIT, *more))
+        for more in (
+            [remove("/bucket/other")], [put("/bucket/more"), remove("/bucket/data")], [remove(kind=INTERNAL)],
+            [remove(client="10.0.0.1")], [remove(test="t")], [remove(query="uploadId=…")],
+        )
+    ),
+    to({CONFLICT: WARN}, story(*COMMIT, remove(), apart=11.0)),
+    to({CONFLICT: FAIL}, story(*COMMIT, name="commit", returned=False), story(remove("/bucket/elsewhere"))),
+    # After an error it is a way back: nothing stands. Without a precondition it does not name what was written before.
+    to(INCONCLUSIVE, story(put(kind=GONE), remove()), says="Not enough data: 1 of 3"),
+    to(INCONCLUSIVE, story(put(kind=GONE, query="partNumber=1&uploadId=…"), remove(query="uploadId=…")), says="Not enough data: 1 of 3"),
+    to({ERROR: WARN}, story(put(kind=GONE, method="POST", query="uploadId=…"), remove(query="uploadId=…"))),
+    to({ERROR: WARN}, story(put("/bucket/data"), put(kind=GONE), remove("/bucket/data"))),
+    # It wrote the same once more, where once more is too much.
+    to({TWICE: FAIL}, lost(1, 0.1, method="POST"), says="1 of 1 writes whose answer was lost took effect twice, for example by POST /bucket/k"),
+    to({TWICE: FAIL}, lost(1, 0.1, method="PATCH", last=LOST)),
+    to({TWICE: FAIL}, lost(1, 0.1, operation="append_blob.append_block")),
+    to(PASS, lost(3, 0.1, operation="AppendObject", method="POST", guarded=True)),
+    to({TWICE: WARN}, lost(1, 0.1, method="POST", by=None)),
+    to({TWICE: FAIL}, story(*COMMIT, get(), put(guarded=True, **LONGER), name="append", returned=True), says="by PUT /bucket/table"),
+    to({TWICE: FAIL}, story(put(kind=GONE), get(), put(**LONGER), name="append", returned=True)),
+    to(INCONCLUSIVE, story(*COMMIT, get(), put(guarded=True), name="merge", returned=True), says="Not enough data"),
+    to(INCONCLUSIVE, story(*COMMIT, get(), put(guarded=True, **OTHER), name="renew", returned=True), says=AGAIN),
+    to(INCONCLUSIVE, story(*COMMIT, get(), put(guarded=True, **LONGER))),
+    to(INCONCLUSIVE, story(*COMMIT, get(), put(query="x-id=PutObject"), name="merge", returned=True), says="Not enough data"),
+    to({CONFLICT: FAIL}, story(*COMMIT, get(), put("/bucket/log"), name="commit", returned=False)),
+    # Its caller heard of an error: at once, or when the retries failed too.
+    to({ERROR: WARN}, lost(1), says="1 of 1 writes were carried out, and the caller heard of an error: its last answer was reset Read the object before you report"),
+    to({ERROR: WARN}, lost(2, 0.1, last=SLOW_DOWN), n=2, says="its last answer was 503 SlowDown"),
+    to({ERROR: WARN}, lost(1, returned=False)),
+    to({ERROR: WARN}, lost(1, kind=GAVE_ERROR), lost(1, kind=FINE | {"left": True}, at=3), says="503 or client left"),
+    to(None, unread=lost(1)),
+    # Nothing stands where an upload was begun and has come to no object; the last request of one makes the object.
+    *(to(PASS, lost(3, method=method, query=query)) for method, query in (("POST", "uploads="), ("PUT", "partNumber=1&uploadId=…"), ("PUT", "comp=block&blockid=…"))),
+    *(to({ERROR: WARN}, lost(3, method=method, query=query)) for method, query in (("POST", "uploadId=…"), ("PUT", "comp=blocklist"), ("POST", "uploadType=media&name=cat"))),
+    # Another layer asks again under an id of its own: it is the same write.
+    to(PASS, [each for number in range(3) for kind, at in ((GONE, 0), (FINE, 0.5)) for each in [call(kind=kind, at=at + number, path=f"/bucket/{number}")]]),
+    to({CONFLICT: WARN}, [call(kind=kind, at=at, path="/bucket/table", guarded=True) for kind, at in ((GONE, 0), (REFUSED, 0.5))]),
+    # The worst first.
+    to([FAIL, FAIL, WARN], lost(1, at=20), lost(1, 0.1, last=REFUSED, at=10), lost(1, 0.1, method="POST"), n=[1, 1, 1]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("row", TABLE)
+def test_verdict(row):
+    """Of a client that is described."""
+    holds(row)
+
+
+def test_requests_of_other_calls_of_a_driver():
+    """Each has a key of its own: what is removed under another one is another call's."""
+    writes = call(
+        0.1, kind=GONE, last=REFUSED, guarded=True, returned=False, ended=False, path="/bucket/table"
+    )
+    other = call(kind=FINE, at=0.2, method="DELETE", returned=True, path="/bucket/data")
+    found = judged([call(kind=FINE, at=-1, path="/bucket/data")], [writes, other], driven=True)
+    assert [each.subject for each in found.findings if each.check == "lost answer"] == [CONFLICT]

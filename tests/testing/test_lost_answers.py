@@ -1,0 +1,143 @@
+"""Clients that lose the answer to a write: what they do then has the same name in a named call, unnamed, and in an exploration."""
+
+from __future__ import annotations
+
+import contextlib
+from uuid import uuid4
+
+import httpx
+import pytest
+
+import faultinject
+from faultinject.exceptions import ExplorationFailed
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture(scope="module")
+def storage():
+    made = faultinject.Storage("s3")
+    yield made
+    made.close()
+
+
+class Caller:
+    """Asks a store; every attempt of one call carries its id, as those of AWS's SDKs do."""
+
+    def __init__(self, url):
+        self.client = httpx.Client(base_url=url, trust_env=False)
+
+    def ask(self, method, key, content=None, attempts=3, **headers):
+        """The last answer; OSError where there is none."""
+        headers = {each.replace("_", "-"): text for each, text in headers.items()}
+        headers["amz-sdk-invocation-id"] = str(uuid4())
+        for _ in range(attempts):
+            with contextlib.suppress(httpx.TransportError):
+                return self.client.request(method, f"/box/{key}", content=content, headers=headers)
+        raise OSError("no answer")
+
+
+class ConflictError(OSError):
+    """Somebody else has written it."""
+
+
+def uploads(caller, *, right):
+    caller.ask("PUT", "cat", b"meow", attempts=3 if right else 1)
+
+
+def locks(caller, *, right):
+    refused = caller.ask("PUT", "lock", b"me", if_none_match="*").status_code == 412
+    if refused and not (right and caller.ask("GET", "lock").content == b"me"):
+        raise ConflictError
+
+
+def commits(caller, *, right):
+    caller.ask("PUT", "rows", b"1, 2")
+    if caller.ask("PUT", "table", b"rows", if_none_match="*").status_code == 412:
+        if right and caller.ask("GET", "table").content == b"rows":
+            return
+        caller.ask("DELETE", "rows")
+        raise ConflictError
+
+
+def appends(caller, *, right):
+    for _ in range(3):
+        log = caller.ask("GET", "log")
+        there = log.content if log.status_code == 200 else b""
+        if right and b"entry" in there:
+            return
+        guard = {"if_match": log.headers["etag"]} if there else {"if_none_match": "*"}
+        if caller.ask("PUT", "log", there + b"entry;", **guard).status_code == 200:
+            return
+
+
+JOBS = {
+    "told an error": uploads,
+    "false conflict": locks,
+    "undid its own write": commits,
+    "wrote twice": appends,
+}
+VERDICTS = {"told an error": "WARN"}
+
+
+def rule(answer):
+    """The fault that loses the answer of the write that counts."""
+    return "reset,when=after,method=PUT,times=1" + (",key=table" if answer == "undid its own write" else "")
+
+
+def judged(storage, answer, *, right, named):
+    """What the check says of the client's one call."""
+    storage.reset()
+    httpx.put(f"{storage.url}/box", trust_env=False)
+    caller = Caller(storage.url)
+    with (
+        faultinject.inject(rule(answer)) as faults,
+        contextlib.closing(caller.client),
+        contextlib.suppress(OSError),
+        faults.call("job") if named else contextlib.nullcontext(),
+    ):
+        JOBS[answer](caller, right=right)
+    return [(each.subject, each.verdict) for each in faults.findings() if each.check == "lost answer"]
+
+
+@pytest.mark.parametrize("answer", JOBS)
+def test_in_a_named_call(storage, answer):
+    """There it is known what the caller heard."""
+    assert judged(storage, answer, right=False, named=True) == [(answer, VERDICTS.get(answer, "FAIL"))]
+    assert judged(storage, answer, right=True, named=True) == [
+        (None, "INCONCLUSIVE")
+    ]  # one of three that it takes
+
+
+@pytest.mark.parametrize("answer", JOBS)
+def test_in_a_journal(storage, answer):
+    """Its requests have an id of the SDK; what was read after a refusal, or written later, may be right."""
+    found = (None, "INCONCLUSIVE") if answer == "wrote twice" else (answer, VERDICTS.get(answer, "FAIL"))
+    assert judged(storage, answer, right=False, named=False) == [found]
+    assert judged(storage, answer, right=True, named=False) == [(None, "INCONCLUSIVE")]
+
+
+@pytest.mark.parametrize("answer", JOBS)
+def test_in_an_exploration(storage, answer):
+    """Its finding names the answer; the program that is right has none."""
+    caller = Caller(storage.url)
+
+    def found(*, right):
+        exploration = faultinject.explore("reset,when=after,method=PUT")
+        with contextlib.suppress(ExplorationFailed):
+            for run in exploration:
+                with run as faults:
+                    with faults.pause():
+                        storage.reset()
+                        httpx.put(f"{storage.url}/box", trust_env=False)
+                    JOBS[answer](caller, right=right)
+        return {
+            (each.message.partition(":")[0], each.verdict)
+            for run in exploration.runs
+            for each in run.findings
+            if each.check == "lost answer"
+        }
+
+    with contextlib.closing(caller.client):
+        assert found(right=True) == set()
+        assert (answer, VERDICTS.get(answer, "FAIL")) in found(right=False)
