@@ -12,7 +12,7 @@ from faultinject.audit.matching import UNNAMED, client_of, fingerprint, title_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from faultinject.audit.evidence import Turnaround
     from faultinject.audit.habits import Habits
@@ -20,88 +20,69 @@ if TYPE_CHECKING:
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
 
-MOST = 100_000
-"""Attempts of calls that count which are kept; later calls are left out."""
-CLIENTS, JUDGED = 1_000, 20
-"""How many clients are told apart, and how many of them, those with the most calls, are judged."""
+JUDGED = 20
+"""How many clients are judged: those with the most calls."""
 SAME_BYTES = 3
 """Calls that sent the same body again, after which another body is another call."""
-FURTHER = "further clients"
-"""What the others are called."""
 
 
 class CallsByClient:
-    """The calls that were told, by client.
+    """The calls of a journal, by client.
 
     Args:
-        driven: whether a driver made them all: then there is one client, whatever it calls itself.
+        attempts: all requests.
+        calls: the calls that they belong to.
         habits: what clients ask for again although all was well.
+        driven: whether a driver made them all: then there is one client, whatever it calls itself.
 
     Attributes:
-        attempts: how many requests were seen.
-        signal: how many calls each signal joined.
+        names: the clients that are to be judged, the one with the most calls first; there is always one.
     """
 
-    def __init__(self, *, driven: bool, habits: Habits) -> None:
-        self.attempts = 0
-        self.signal: Counter[str] = Counter()
+    def __init__(
+        self, attempts: Sequence[Attempt], calls: Iterable[Call], habits: Habits, *, driven: bool
+    ) -> None:
         self._driven = driven
         self._habits = habits
+        self._agents = Counter(client_of(each.user_agent) for each in attempts)
+        self._attempts: dict[str, list[Attempt]] = {}
+        for each in attempts:
+            self._attempts.setdefault(self.client(each), []).append(each)
         self._calls: dict[str, list[Call]] = {}
         self._clean: Counter[str] = Counter()
         self._left_out: dict[str, Counter[str]] = {}
-        self._room = MOST
-        self._agents: Counter[str] = Counter()
-        self._spans: dict[int, tuple[float, float]] = {}
+        for call in calls:
+            client, first = self.client(call.first), call.first
+            touched = call.retries or first.failed or first.injected or call.cut
+            if not (driven or touched) and call.closed:
+                self._clean[client] += 1
+            else:
+                self._calls.setdefault(client, []).append(call)
+        found = sorted(self._calls, key=lambda each: -len(self._calls[each]))
+        for each in found[JUDGED:]:
+            self._leave_out(each, "further clients", len(self._calls[each]))
+        self.names = found[:JUDGED] or ["" if driven else _commonest(self._clean, UNNAMED)]
 
     def client(self, attempt: Attempt) -> str:
         """Whose an attempt is."""
-        return "" if self._driven else self._name(attempt)
+        return "" if self._driven else client_of(attempt.user_agent)
 
-    def see(self, attempt: Attempt) -> None:
-        """Count an attempt."""
-        self.attempts += 1
-        now = attempt.arrived
-        first, last = self._spans.get(attempt.clock, (now, now))
-        self._spans[attempt.clock] = min(first, now), max(last, now)
-        self._agents[self._name(attempt)] += 1
-
-    def take(self, call: Call) -> None:
-        """Keep a call to which something was done, or that was tried again; count one to which nothing was."""
-        self.signal[call.signal] += 1
-        client, first = self.client(call.first), call.first
-        touched = call.retries or first.failed or first.injected
-        if not (self._driven or touched or call.shared or call.cut) and call.closed:
-            self._clean[client] += 1
-        elif self._room < len(call.attempts):
-            self._leave_out(client, "too many")
-        else:
-            self._room -= len(call.attempts)
-            self._calls.setdefault(client, []).append(call)
-
-    def clients(self) -> list[str]:
-        """Those that are to be judged, the one with the most calls first; there is always one."""
-        found = sorted(self._calls, key=lambda each: -len(self._calls[each]))
-        for each in found[JUDGED:]:
-            self._leave_out(each, FURTHER, len(self._calls[each]))
-        return found[:JUDGED] or ["" if self._driven else _commonest(self._clean, UNNAMED)]
-
-    def names(self, clients: Sequence[str]) -> dict[str, str]:
-        """What clients are called: name and version, or all that they say of themselves where that is the same."""
+    def titles(self) -> dict[str, str]:
+        """What the clients are called: name and version, or all that they say of themselves where that is the same."""
         if self._driven:
-            return {each: title_of(_commonest(self._agents, UNNAMED)) for each in clients}
-        titles = Counter(title_of(each) for each in clients)
-        return {each: title if titles[title := title_of(each)] == 1 else each for each in clients}
+            return {each: title_of(_commonest(self._agents, UNNAMED)) for each in self.names}
+        titles = Counter(map(title_of, self.names))
+        return {each: title if titles[title := title_of(each)] == 1 else each for each in self.names}
 
     def evidence(self, client: str, turnaround: Turnaround, profile: Profile | None) -> Evidence:
         """What there is on one client.
 
         Args:
-            client: one of `clients`.
+            client: one of `names`.
             turnaround: how fast it is.
             profile: what it promises; None: found by its user agent.
         """
-        found = sorted(self._calls.get(client, ()), key=_beginning)
+        found = sorted(self._calls.get(client, ()), key=lambda call: (call.first.clock, call.first.arrived))
         contrast = self._contrast(client, found)
         keeps_bytes = _keeps_bytes(found)
         counted: list[Call] = []
@@ -109,24 +90,22 @@ class CallsByClient:
         shared: list[Call] = []
         for call in found:
             excused = keeps_bytes and OTHER_BODY in (call.followed, call.follows)
-            crosses = call.crossed or _crosses(call)
-            if (call.shared and not call.crossed) or (
-                crosses and not contrast.shows_retries(call.first.method)
-            ):
-                self._leave_out(client, "shared")
-                shared.append(call)
+            # Whoever is seen not to ask again for what it got has failed where it asks again, on whatever connection.
+            unsure = not contrast.shows_retries(call.first.method) if call.crossed else call.shared
+            into, reason = counted, ""
+            if unsure:
+                into, reason = shared, "shared"
             elif call.cut or (call.follows and not excused):
-                self._leave_out(client, "begun earlier")
+                into, reason = [], "begun earlier"
             elif self._is_habit(call):
-                self._leave_out(client, "repeated")
+                into, reason = [], "repeated"
             elif call.followed and not excused:
-                self._leave_out(client, "followed")
-                running.append(call)
-            elif call.closed:
-                counted.append(call)
-            else:
-                self._leave_out(client, "open")
-                running.append(call)
+                into, reason = running, "followed"
+            elif not call.closed:
+                into, reason = running, "open"
+            into.append(call)
+            if reason:
+                self._leave_out(client, reason)
         agent = _commonest(self._agents, "") if self._driven else client
         return Evidence(
             hedges=_hedges(found),
@@ -140,6 +119,7 @@ class CallsByClient:
             left_out=dict(self._left_out.get(client, {})),
             shared=shared,
             contrast=contrast,
+            requests=self._attempts.get(client, ()),
         )
 
     def _contrast(self, client: str, calls: Sequence[Call]) -> Contrast:
@@ -164,22 +144,8 @@ class CallsByClient:
         """How many calls of all clients count for no check, by reason."""
         return dict(sum(self._left_out.values(), Counter()))
 
-    @property
-    def seconds(self) -> float:
-        """From the first request to the last, by the clock that saw the longest time."""
-        return max((last - first for first, last in self._spans.values()), default=0.0)
-
     def _leave_out(self, client: str, reason: str, number: int = 1) -> None:
         self._left_out.setdefault(client, Counter())[reason] += number
-
-    def _name(self, attempt: Attempt) -> str:
-        """What its client calls itself; when very many do, the later ones are one."""
-        name = client_of(attempt.user_agent)
-        return name if name in self._agents or len(self._agents) < CLIENTS else FURTHER
-
-
-def _beginning(call: Call) -> tuple[int, float]:
-    return call.first.clock, call.first.arrived
 
 
 def _keeps_bytes(calls: Sequence[Call]) -> bool:
@@ -207,19 +173,6 @@ def _hedges(calls: Sequence[Call]) -> bool:
             for before, after in pairwise(found)
         )
     return doubled > 1
-
-
-def _crosses(call: Call) -> bool:
-    """Whether looks alone joined requests of several connections that took turns, as those of several callers do."""
-    if not call.inferred:
-        return False
-    turns = [call.first.connection]
-    for each in call.attempts[1:]:
-        if each.connection != turns[-1]:
-            if each.connection in turns and None not in turns:
-                return True
-            turns.append(each.connection)
-    return False
 
 
 def _commonest(counts: Counter[str], default: str) -> str:

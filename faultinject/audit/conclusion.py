@@ -44,7 +44,6 @@ LEFT_OUT = {
         "began before the journal",
         "Start the journal before the client.",
     ),
-    "too many": ("exceeded the number of calls that is kept", "Judge a shorter journal."),
     "further clients": ("came from more clients than are judged", "Judge a journal of fewer clients."),
 }
 """Why calls are left out, and what to do where that is why there is nothing to judge."""

@@ -110,7 +110,7 @@ class Evidence:
         hedges: whether it sends copies of what is not answered yet: one may come behind an answer that its client has not
             read.
         silence: of the calls that a test or a driver tells of, those in which no request was made.
-        requests: what the client asked for before and after each write whose answer was lost, in order of arrival.
+        requests: all requests of the client, in order of arrival.
     """
 
     calls: Sequence[Call]

@@ -9,15 +9,12 @@ from faultinject.audit import profiles
 from faultinject.audit.calls_by_client import CallsByClient
 from faultinject.audit.check_names import names
 from faultinject.audit.checks import CHECKS
-from faultinject.audit.checks.lost_answers import Surroundings
 from faultinject.audit.conclusion import NOT_GIVEN, conclude, know
-from faultinject.audit.evidence import Silence
+from faultinject.audit.evidence import Silence, Turnaround
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, WARN, Finding
-from faultinject.audit.grouping import Grouper
+from faultinject.audit.grouping import joined, seen
 from faultinject.audit.habits import Habits
-from faultinject.audit.matching import fingerprint
-from faultinject.audit.turnaround import Meter
-from faultinject.journal.call_window import CallWindows
+from faultinject.audit.turnaround import turnarounds
 from faultinject.journal.lines import TORN
 
 TYPE_CHECKING = False
@@ -25,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from faultinject.audit.conclusion import Conclusion
-    from faultinject.audit.evidence import Evidence, Turnaround
+    from faultinject.audit.evidence import Evidence
+    from faultinject.audit.grouping import Request
     from faultinject.audit.profiles import Profile
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.call_window import CallWindow
@@ -89,7 +87,7 @@ class Judgement:
         seconds: from the first request to the last.
         signal: how many calls each signal joined: `SDK id`, `retry mark`, `fingerprint`, `told`.
         left_out: how many calls count for no check, or only for what has already happened in them, by reason:
-            `shared`, `repeated`, `followed`, `open`, `begun earlier`, `too many`, `further clients`.
+            `shared`, `repeated`, `followed`, `open`, `begun earlier`, `further clients`.
         skipped: how many lines of the journal were not read, by reason.
         not_given: how many faults were decided on and could not be given, by what `did` says of them.
         rules: of each rule that chose a fault, which faults, and how many were given, refused and failed.
@@ -222,55 +220,43 @@ def judge(
     chosen = profiles.get(profile) if isinstance(profile, str) else profile
     ignore, require = names(ignore), names(require)
     know(ignore, require)
-    habits = Habits(told)
-    by_client = CallsByClient(driven=driven, habits=habits)
-    silences = _Silences(told)
-    meter = Meter(by_client.client, driven=driven)
-    surroundings = Surroundings()
-    faults = _Faults()
-    times: list[float] = []
-    failed_after: Counter[str] = Counter()
-
-    def tell(call: Call) -> None:
-        faults.see(call)
-        by_client.take(call)
-        if call.closed and (call.last.failed if call.returned is None else not call.returned):
-            failed_after[next((each.answer for each in call.attempts if each.injected), NO_FAULT)] += 1
-
-    grouper = Grouper(driven=driven, told=told, tell=tell)
+    requests = seen(attempts, told)
+    read = [each.attempt for each in requests]  # behind the last of them `skipped` is known
+    until = None if skipped and TORN in skipped else until
+    found = joined(requests, driven=driven, until=until)
+    calls = [each.call for each in found]
+    by_client = CallsByClient(read, calls, Habits(requests), driven=driven)
     calibrated = max((each.ended or 0.0 for each in told if each.name == CALIBRATION), default=0.0)
-    for attempt in attempts:
-        looks = fingerprint(attempt)
-        by_client.see(attempt)
-        times = [min(times[0], attempt.time), max(times[1], attempt.time)] if times else [attempt.time] * 2
-        habits.see(attempt, looks)
-        silences.see(attempt)
-        surroundings.see(by_client.client(attempt), attempt)
-        grouper.add(attempt, looks)
-        if not (driven and calibrated) or attempt.arrived <= calibrated:
-            meter.add(attempt)
-    habits.end()
-    awaited = grouper.awaited()
-    grouper.end(None if skipped and TORN in skipped else until)
-    clients = by_client.clients()
+    alone = [each for each in read if each.arrived <= calibrated] if driven and calibrated else read
+    quick = turnarounds(alone, by_client.client, driven=driven)
     evidence = {
-        each: replace(
-            by_client.evidence(each, meter.turnaround(each), chosen), requests=surroundings.of(each)
-        )
-        for each in clients
+        each: by_client.evidence(each, quick.get(each, Turnaround()), chosen) for each in by_client.names
     }
+    main, *others = evidence
     # A call without a request is nobody's: it is told with the client that has the most calls.
-    evidence[clients[0]] = replace(evidence[clients[0]], silence=silences.found())
-    found = _judgement(by_client, evidence, ignore, dict(skipped or {}))
-    return replace(
-        found,
-        not_given=faults.not_given,
-        rules=faults.rules,
-        awaited=awaited,
+    evidence[main] = replace(evidence[main], silence=_silence(requests, told))
+    titles = by_client.titles()
+    times = [each.time for each in read]
+    return Judgement(
+        client=titles[main],
+        calls=len(calls),
+        attempts=len(read),
+        seconds=_seconds(read),
+        signal=dict(Counter(each.signal for each in calls).most_common()),
+        left_out=by_client.left_out,
+        turnaround=evidence[main].turnaround,
+        profile=evidence[main].profile or profiles.get(profiles.DEFAULT),
+        findings=_findings(evidence, titles, ignore),
+        evidence=evidence[main],
+        others={titles[each]: evidence[each] for each in others},
+        skipped=dict(skipped or {}),
+        not_given=dict(Counter(each.did for each in read if each.did in NOT_GIVEN)),
+        rules=_faults_of_rules(read),
+        awaited=[over for call, over in found if not (call.closed or call.cut or call.shared)],
         require=require,
-        began=times[0] if times else None,
-        ended=times[1] if times else None,
-        failed_after=dict(failed_after.most_common()),
+        began=min(times, default=None),
+        ended=max(times, default=None),
+        failed_after=_failed_after(calls),
     )
 
 
@@ -339,80 +325,54 @@ def judge_calls(evidence: Evidence, ignore: Collection[str] = ()) -> list[Findin
     return sorted(found, key=lambda finding: VERDICTS.index(finding.verdict))
 
 
-class _Faults:
-    """Faults that were decided on: whether they were given, by rule."""
-
-    def __init__(self) -> None:
-        self.not_given: dict[str, int] = {}
-        self.rules: dict[str, FaultsOfRule] = {}
-
-    def see(self, call: Call) -> None:
-        """Take a call."""
-        for attempt in call.attempts:
-            lost = attempt.did in NOT_GIVEN
-            if lost:
-                self.not_given[attempt.did] = self.not_given.get(attempt.did, 0) + 1
-            if (lost or attempt.injected) and attempt.rule is not None:
-                rule = self.rules.get(attempt.rule)
-                if rule is None:
-                    if len(self.rules) >= RULES:
-                        continue
-                    rule = self.rules[attempt.rule] = FaultsOfRule()
-                rule.see(attempt)
-
-
-class _Silences:
-    """Which of the calls that a test or a driver tells of made no request."""
-
-    def __init__(self, told: Collection[CallWindow]) -> None:
-        self._told = sorted((each for each in told if each.name is not None), key=lambda each: each.began)
-        self._windows = CallWindows(self._told)
-        self._heard: set[int] = set()
-
-    def see(self, attempt: Attempt) -> None:
-        """Take an attempt, in order of arrival."""
-        if self._told:
-            self._heard.update(map(id, self._windows.of(attempt)))
-
-    def found(self) -> Silence:
-        """How many, and for how long to the end of all calls."""
-        silent = [each for each in self._told if id(each) not in self._heard and each.returned is False]
-        heard = max((each.began for each in self._told if id(each) in self._heard), default=float("-inf"))
-        last = [each.began for each in silent if each.began > heard]
-        return Silence(len(self._told), len(silent), len(last), last[-1] - last[0] if last else 0.0)
-
-
-def _judgement(
-    by_client: CallsByClient,
-    evidence: Mapping[str, Evidence],
-    ignore: Collection[str],
-    skipped: dict[str, int],
-) -> Judgement:
-    """The verdict on all clients."""
-    called = by_client.names(list(evidence))
-    main, *others = evidence
-    findings = judge_calls(evidence[main], ignore)
-    if others:
-        for finding in findings:
-            finding.client = called[main]
-        for other in others:
+def _findings(
+    evidence: Mapping[str, Evidence], titles: Mapping[str, str], ignore: Collection[str]
+) -> list[Finding]:
+    """The findings on all clients, the worst first; of several clients each finding says whose it is."""
+    found: list[Finding] = []
+    for client, own in evidence.items():
+        for finding in judge_calls(own, ignore):
             # What was not even seen of a client that stands beside another one is not worth a line.
-            for finding in judge_calls(evidence[other], ignore):
-                if finding.n or finding.verdict != INCONCLUSIVE:
-                    finding.client = called[other]
-                    findings.append(finding)
-        findings.sort(key=lambda finding: VERDICTS.index(finding.verdict))
-    return Judgement(
-        client=called[main],
-        calls=by_client.signal.total(),
-        attempts=by_client.attempts,
-        seconds=by_client.seconds,
-        signal=dict(by_client.signal.most_common()),
-        left_out=by_client.left_out,
-        turnaround=evidence[main].turnaround,
-        profile=evidence[main].profile or profiles.get(profiles.DEFAULT),
-        findings=findings,
-        evidence=evidence[main],
-        others={called[each]: evidence[each] for each in others},
-        skipped=skipped,
+            if not found or finding.n or finding.verdict != INCONCLUSIVE or client == next(iter(evidence)):
+                finding.client = titles[client] if len(evidence) > 1 else None
+                found.append(finding)
+    return sorted(found, key=lambda finding: VERDICTS.index(finding.verdict))
+
+
+def _failed_after(calls: Iterable[Call]) -> dict[str, int]:
+    """How many calls failed for good, by the first fault that they got."""
+    failed = Counter(
+        next((each.answer for each in call.attempts if each.injected), NO_FAULT)
+        for call in calls
+        if call.closed and (call.last.failed if call.returned is None else not call.returned)
     )
+    return dict(failed.most_common())
+
+
+def _faults_of_rules(attempts: Iterable[Attempt]) -> dict[str, FaultsOfRule]:
+    """What became of the faults that each rule chose."""
+    found: dict[str, FaultsOfRule] = {}
+    for each in attempts:
+        if each.rule is None or not (each.injected or each.did in NOT_GIVEN):
+            continue
+        if each.rule in found or len(found) < RULES:
+            found.setdefault(each.rule, FaultsOfRule()).see(each)
+    return found
+
+
+def _silence(requests: Iterable[Request], told: Iterable[CallWindow]) -> Silence:
+    """Which of the calls that a test or a driver tells of made no request, and for how long to the end of all calls."""
+    heard = {id(window) for each in requests for window in each.windows}
+    named = sorted((each for each in told if each.name is not None), key=lambda each: each.began)
+    silent = [each for each in named if id(each) not in heard and each.returned is False]
+    since = max((each.began for each in named if id(each) in heard), default=float("-inf"))
+    last = [each.began for each in silent if each.began > since]
+    return Silence(len(named), len(silent), len(last), last[-1] - last[0] if last else 0.0)
+
+
+def _seconds(attempts: Iterable[Attempt]) -> float:
+    """From the first request to the last, by the clock that saw the longest time."""
+    times: dict[int, list[float]] = {}
+    for each in attempts:
+        times.setdefault(each.clock, []).append(each.arrived)
+    return max((max(seen) - min(seen) for seen in times.values()), default=0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from faultinject.engine.snapshot import BODILESS
 
 TYPE_CHECKING = False
@@ -42,11 +44,6 @@ class Call:
         retries: attempts after the first.
     """
 
-    __slots__ = (
-        "again", "alone", "attempts", "closed", "crossed", "cut", "error", "first", "followed", "follows", "last", "name",
-        "retries", "returned", "shared", "signal", "window",
-    )  # fmt: skip
-
     def __init__(
         self,
         attempts: Sequence[Attempt],
@@ -83,7 +80,7 @@ class Call:
         self.again = again
         self.window = window
 
-    @property
+    @cached_property
     def gaps(self) -> tuple[float | None, ...]:
         """Seconds between an answer and the next attempt, one for each retry; None if the answer's time is unknown."""
         return tuple(
@@ -122,7 +119,7 @@ class Call:
         ]
         return len(digested) > 1 and self.same_bytes is not False
 
-    @property
+    @cached_property
     def other_bytes(self) -> tuple[Attempt, Attempt] | None:
         """An attempt and a later one with a different body, as far as the journal shows; None if there are none.
 

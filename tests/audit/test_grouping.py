@@ -263,7 +263,7 @@ BY_TEST = [
     # Under xdist the windows of other workers overlap; a test that is over closes its calls.
     g([r(1, "503", test="a"), r(2, "503", test="b"), r(3, test="c")], "1: 503", "2: 503", "200", told=[w("1", 0, 10, test="a"), w("2", 0, 10, test="b")]),
     g([r(1, test="t"), r(2, "503", test="t", path="/2"), r(3, test="t", path="/3"), r(5.1, test="u")], "200", "503", "200", "200", told=[w(None, 0, 5, test="t")], until=None),
-    g([r(1, took=0.1), r(1.2, path="/2"), r(3, path="/3")], "200", "200", "200 [open]", told=[w(None, 0, 1.05), w(None, 1, None)]),
+    g([r(1, took=0.1), r(1.2, path="/2"), r(3, path="/3")], "200", "200", "200", told=[w(None, 0, 1.05), w(None, 1, None)]),
     # Something tries on in the background: by its id a call whose beginning is elsewhere; across an open border it is of neither.
     g([r(1, "503", id="x-1", number=1), r(3, id="x-1", number=2)], "a: 503 [SDK id]", "b: 200 [SDK id, cut]", told=[w("a", 0, 2), w("b", 2.5, 4)]),
     g([r(1, "503", id="x-1"), r(5, id="x-1")], "503 200 [SDK id]", told=[w("out", 0, 10), w("in", 4, 6, within=[0.0])]),

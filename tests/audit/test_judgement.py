@@ -213,29 +213,18 @@ def test_clients_of_one_name_keep_all_of_it():
     assert {found.client, *found.others} == {"acme/1.0 a", "acme/1.0 b"}
 
 
-def test_very_many_clients_are_told_apart_up_to_an_end():
-    """Those with the most calls are judged, the rest is counted; of a thing that is asked for again and again so is each call."""
-    about = [{"user_agent": f"acme/{each}", "connection": each, "at": 2.0 * each} for each in range(2_050)]
-    tried = [call(0.5, last=FINE, **each) for each in about]
-    quick = [call(kind=FINE, **{**each, "at": each["at"] + 0.506}) for each in about]
-    found = look(tried, quick)
-    assert (found.client, len(found.others), found.calls) == ("further clients", 19, 4_100)
-    assert found.left_out == {"further clients": 981}
-    one = look(calls(2_050, 0.1, last=FINE, apart=1.0, by=None, path="/bucket/one"), run(number=5_200))
-    assert (one.calls, one.turnaround.n) == (7_250, 5_000)
+def test_of_very_many_clients_those_with_the_most_calls_are_judged():
+    """The others are counted."""
+    about = [{"user_agent": f"acme/{each}", "connection": each, "at": 2.0 * each} for each in range(30)]
+    found = look([call(0.5, last=FINE, **each) for each in about])
+    assert (found.client, len(found.others), found.calls) == ("acme/0", 19, 30)
+    assert found.left_out == {"further clients": 10}
 
 
 def test_a_driver_that_breaks_its_contract():
     """It is a failure, whatever else is said of its client."""
     first = judge_run([], DrivenRun(7, [], 100.0, failure="3 of 9 calls never ended")).findings[0]
     assert (first.check, first.verdict, first.message) == ("answers", FAIL, "3 of 9 calls never ended")
-
-
-@pytest.mark.slow
-def test_what_is_kept_has_an_end():
-    """Later calls are counted and left out; a call without end is told in pieces, and what is forgotten is held against nobody."""
-    found = look(calls(10_100, *[0.1] * 9, apart=1.2), [call(*[0.05] * 10_400, at=13_000.0)])
-    assert (found.calls, found.left_out) == (10_102, {"too many": 102})
 
 
 def test_a_driven_run_is_of_one_client_whatever_it_calls_itself():
@@ -283,12 +272,13 @@ def test_the_calls_that_may_go_on_and_when_they_must_be_over():
     made = [
         call(1.5, last=FINE, user_agent="waits/1", **more),
         call(at=3.0, user_agent="waits/1", **more),
+        call(at=5.5, user_agent="waits/1", **more),
         call(at=4.0, user_agent="unknown/1", **more),
         call(kind=DELAYED | {"status": None}, at=5.0, took=None, **more),
         *(call(at=at, path="/b/hot", connection=each, **more) for each, at in enumerate((6.0, 6.0005))),
         call(at=7.0, path="/b/cut", user_agent="cos/1", attempt_hint={"retry": True}, **more),
     ]
-    assert sorted(look(made, until=8.0).awaited) == pytest.approx([3.001 + 3.0, 4.001 + 10.0, float("inf")])
+    assert sorted(look(made, until=8.0).awaited) == pytest.approx([5.501 + 3.0, 4.001 + 10.0, float("inf")])
     assert look(made[:1], until=8.0).awaited == []
     assert look(calls(4), until=0.2).left_out == {"open": 4}
     assert look(calls(4), until=float("inf")).left_out == {}
@@ -336,7 +326,7 @@ def test_the_turnaround():
         made.append(call(kind=FINE, at=at, by=None, connection=1))
     found = look(made).to_dict()["turnaround"]
     assert found.pop("busy") is None
-    assert found == pytest.approx({"median": 0.011, "p95": 0.019, "n": 20, "zero": 0.038, "noise": 0.038})
+    assert found == pytest.approx({"median": 0.0105, "p95": 0.019, "n": 20, "zero": 0.038, "noise": 0.038})
     few = {"median": None, "p95": None, "n": 19, "busy": None, "zero": 0.02, "noise": 0.5}
     assert look(run(number=20)).to_dict()["turnaround"] == few
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import deque
 from functools import cached_property
 from math import inf
 from typing import NamedTuple
 
 from faultinject.audit.checks.questions import LOST, UNSAFE, is_done_already, is_storage_call, took_effect
-from faultinject.audit.grouping import READING, SOON, WINDOW, WRITES
+from faultinject.audit.grouping import READING, SOON
 from faultinject.audit.matching import alike, fingerprint, has_own_key
 
 TYPE_CHECKING = False
@@ -31,8 +30,6 @@ UNDID, TWICE, CONFLICT, ERROR, HARMLESS, KNEW = ANSWERS = (
 """What a client may have done, the worst first."""
 UNCLEAR = "not decided"
 """Stands for an answer that the journal does not tell."""
-MOST = 20_000
-"""Requests of one client around lost writes that are kept: the last ones."""
 APPENDS = frozenset(("AppendObject", "append_blob.append_block", "append_blob.append_block_from_url"))
 """Operations that add to an object."""
 QUERIES = tuple(
@@ -93,7 +90,8 @@ class Requests:
         """What the caller of a call asked for behind an attempt, in order of arrival."""
         window = call.window
         until = last.arrived + self._soon if window is None else (window.ended or inf)
-        for each in self._attempts[bisect_right(self._times, last.arrived) :]:
+        for number in range(bisect_right(self._times, last.arrived), len(self._attempts)):
+            each = self._attempts[number]
             if each.arrived > until:
                 return
             if _is_of(each, call):
@@ -122,31 +120,6 @@ class Requests:
             if is_write(each) and each.method != "DELETE" and took_effect(each):
                 found.setdefault(_thing(each), []).append(each)
         return found
-
-
-class Surroundings:
-    """Takes requests in order of arrival, and keeps those around lost writes, by client."""
-
-    def __init__(self) -> None:
-        self._before: dict[str, deque[Attempt]] = {}
-        self._kept: dict[str, deque[Attempt]] = {}
-        self._until: dict[str, float] = {}
-
-    def see(self, client: str, attempt: Attempt) -> None:
-        """Take the next request of a client."""
-        if is_lost(attempt):
-            kept = self._kept.setdefault(client, deque(maxlen=MOST))
-            kept.extend(self._before.pop(client, ()))
-            self._until[client] = attempt.arrived + WINDOW
-        if attempt.arrived > self._until.get(client, -inf):
-            if is_write(attempt):
-                self._before.setdefault(client, deque(maxlen=WRITES)).append(attempt)
-        else:
-            self._kept[client].append(attempt)
-
-    def of(self, client: str) -> Sequence[Attempt]:
-        """Those of one client."""
-        return list(self._kept.get(client, ()))
 
 
 def is_write(attempt: Attempt) -> bool:

@@ -37,7 +37,6 @@ REASONS = {
     "followed": "right before a similar but changed request, which may be a retry",
     "repeated": "that recurred as they also do without faults",
     "begun earlier": "whose first attempt is not in the journal, or may belong to the previous call",
-    "too many": "beyond the number that is kept",
 }
 """Why calls are left out, in words."""
 
