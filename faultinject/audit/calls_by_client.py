@@ -46,8 +46,8 @@ class CallsByClient:
         self._habits = habits
         self._agents = Counter(client_of(each.user_agent) for each in attempts)
         self._attempts: dict[str, list[Attempt]] = {}
-        for each in attempts:
-            self._attempts.setdefault(self.client(each), []).append(each)
+        for attempt in attempts:
+            self._attempts.setdefault(self.client(attempt), []).append(attempt)
         self._calls: dict[str, list[Call]] = {}
         self._clean: Counter[str] = Counter()
         self._left_out: dict[str, Counter[str]] = {}
