@@ -192,7 +192,9 @@ class InStep(InForce):
         if self._is_on or self._is_to_share:  # pragma: no branch - children of tests end without a word
             if not alone:
                 self.detach()
-            elif not self._count_storage.settled:  # pragma: no branch - it goes on with the store that has a name
+            elif (
+                not self._count_storage.settled
+            ):  # pragma: no branch - it goes on with the store that has a name
                 with self._change:
                     self._separate(alone=True)
         if self._file is not None and self._file.heeded:
