@@ -266,14 +266,16 @@ class ShapedAnswer(Shaping):
             await anyio.sleep(FLUSH)
             if self._connection is None or not await delivered(self._connection, self._plan):
                 # Most servers close the connection then, though they log it.
+                self._ended("closed")
                 self._error = ConnectionAbortedError("answer cut by faultinject")
                 return
         found, resets = self._connection, self._resets or self._transform.how == "reset"
         if not resets or found is None or not await delivered(found, self._plan):
             self._close()
+            self._ended("closed")
         else:
             self._broken = True
-            self._break(found)
+            self._ended(found.reset())
 
     def _close(self) -> None:
         if not self._broken and self._connection is not None:

@@ -135,10 +135,9 @@ class Shaping:
             return "raised"
         return transform.how if self._connection is not None else "closed"
 
-    def _break(self, connection: Connection) -> None:
-        """Reset the connection, if that is how it ends; the journal is told where that could not be."""
-        did = connection.reset()
-        if did != self._transform.how:
+    def _ended(self, did: str) -> None:
+        """Tell the journal how the connection ended, where it has a reset that could not be, or none where one was."""
+        if self._transform.done and (did == "reset") is not (self._entry.did == "reset"):
             self._entry.write(did, applied=self._applied, body=self._body)
 
     def _fail(self) -> None:

@@ -255,9 +255,11 @@ class ShapedAnswer(Shaping):
         ):
             # What is left to the server is a socket whose other end has closed.
             self._connection.take_over()
-            self._break(self._connection)
+            did = self._connection.reset()
         else:
             end_past(self._connection, unread=self._unread)
+            did = "closed"
+        self._ended(did)
         self.close()
 
     def _send_framed(self, part: bytes) -> None:
@@ -312,11 +314,10 @@ class ShapedAnswer(Shaping):
             self._connection.gone(FLUSH) or delivered(self._connection, self._plan)
         ):
             # All servers close the connection then, though most of them log it.
+            self._ended("closed")
             raise ConnectionAbortedError("answer cut by faultinject")
-        if self._transform.how == "reset":
-            self._break(self._connection)
-        else:
-            self._connection.close()
+        resets = self._transform.how == "reset"
+        self._ended(self._connection.reset() if resets else self._connection.close())
 
     def _finish(self) -> None:
         over, self._over = self._over, None

@@ -8,6 +8,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import FrameType
 
 RELOADED = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
 """What Flask's and Django's reloaders set to `true` for the process that serves."""
@@ -19,9 +20,7 @@ _DRAWN = slice(42, 45)
 
 def several_processes() -> bool:
     """Whether this process is one of several that serve the same app."""
-    if "gunicorn.arbiter" in sys.modules:
-        return True
-    return _of_multiprocessing()
+    return "gunicorn.arbiter" in sys.modules or _is_worker()
 
 
 def common_process() -> int:
@@ -30,7 +29,7 @@ def common_process() -> int:
     A master that loads the app itself has a shell for a parent, from which the same command may be started again.
     """
     parent = os.getppid()
-    if _of_multiprocessing():
+    if _is_worker():
         return parent
     own, other = _image(os.getpid()), _image(parent)
     return parent if own is None or other is None or own == other else os.getpid()
@@ -45,7 +44,7 @@ def server_process() -> int:
         return os.getppid()
     if "gunicorn.arbiter" in sys.modules or "uwsgi" in sys.modules:
         return common_process()
-    return os.getppid() if _of_multiprocessing() and _of_a_master() else os.getpid()
+    return os.getppid() if _is_worker() else os.getpid()
 
 
 def restarter() -> str | None:
@@ -67,20 +66,35 @@ def is_reloaded(environ: Mapping[str, str] = os.environ) -> bool:
     return any(environ.get(name) == "true" for name in RELOADED)
 
 
-def _of_multiprocessing() -> bool:
+def forks_alone(caller: FrameType | None) -> bool:
+    """Whether a fork makes a process that shares nothing: a child of multiprocessing that is no server's worker.
+
+    Such as a live server that a test starts, with counts of its own each time.
+
+    Args:
+        caller: the frame that calls `os.fork`; None where a server forks without Python.
+    """
+    if caller is None or not caller.f_globals.get("__name__", "").startswith("multiprocessing."):
+        return False
+    return not _serves_for_master(caller.f_locals.get("process_obj"))
+
+
+def _is_worker() -> bool:
+    """Whether a server's master has made this process with multiprocessing."""
     process = sys.modules.get("multiprocessing.process")
-    # A child that imports its parent's main module does not know of its parent yet.
-    return process is not None and (
-        process.parent_process() is not None or hasattr(process.current_process(), "_inheriting")
-    )
-
-
-def _of_a_master() -> bool:
-    """Whether a process of multiprocessing is a worker, and not one in which somebody has started such a server."""
-    process = sys.modules["multiprocessing.process"].current_process()
-    target = getattr(process, "_target", None)
-    if target is None:  # as long as it imports its parent's main module, nothing else is known of it
+    if process is None:
+        return False
+    current = process.current_process()
+    # A spawned process imports its parent's main module before it knows what it is to do.
+    imports_main = sys.modules.get("__mp_main__", sys.modules["__main__"]) is not sys.modules["__main__"]
+    if hasattr(current, "_inheriting") and imports_main:
         return not _MASTERS.isdisjoint(sys.modules)
+    return _serves_for_master(current)
+
+
+def _serves_for_master(process: object) -> bool:
+    """Whether a process of multiprocessing runs a function of a server that keeps several workers."""
+    target = getattr(process, "_target", None)
     return str(getattr(target, "__module__", "")).partition(".")[0] in _MASTERS
 
 

@@ -93,9 +93,12 @@ class InStep(InForce):
                     self._separate()
         return self._own
 
-    def _separate(self, owner: int | None = None) -> None:
+    def _separate(self, owner: int | None = None, *, alone: bool = False) -> None:
         told = bool(self._count_storage.salt)
-        self._count_storage.detach(self.scenario, self._given_seed(), owner=owner, shares=self._has_to_share)
+        if not alone:
+            self._count_storage.detach(
+                self.scenario, self._given_seed(), owner=owner, shares=self._has_to_share
+            )
         before = self._injected
         self._adopt(*self._count_storage.begin(self._standing, chosen=self._chosen))
         # What was counted so far is the parent's.
@@ -178,12 +181,22 @@ class InStep(InForce):
             finally:
                 self._change.end()
 
-    def after_fork(self) -> None:
-        """In a new child: no thread holds the locks of its parent's threads, and its journal begins empty."""
+    def after_fork(self, *, alone: bool) -> None:
+        """In a new child: no thread holds the locks of its parent's threads, and its journal begins empty.
+
+        Args:
+            alone: it is no worker of a server.
+        """
         self._change = Turn()
         self.journal.clear()
         if self._is_on or self._is_to_share:  # pragma: no branch - children of tests end without a word
-            self.detach()
+            if not alone:
+                self.detach()
+            elif (
+                not self._count_storage.settled
+            ):  # pragma: no branch - it goes on with the store that has a name
+                with self._change:
+                    self._separate(alone=True)
         if self._file is not None and self._file.heeded:
             self._file.after_fork()
             self._unwatched, self.follows = self._file, True

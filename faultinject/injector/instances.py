@@ -7,6 +7,8 @@ import sys
 from _thread import RLock
 from _weakrefset import WeakSet  # what weakref hands out, at half the start-up time
 
+from faultinject.counts.processes import forks_alone
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
@@ -57,8 +59,8 @@ if TYPE_CHECKING:
         def before_fork(self) -> None:
             """In the parent."""
 
-        def after_fork(self) -> None:
-            """In the child."""
+        def after_fork(self, *, alone: bool) -> None:
+            """In the child, which shares nothing if it is `alone`."""
 
 
 PATIENCE = 1.0
@@ -184,8 +186,9 @@ def _finish() -> None:
 
 
 def _before_fork() -> None:
-    for each in list(living):
-        each.before_fork()
+    if not forks_alone(sys._getframe().f_back):  # noqa: SLF001 - nothing else says who forks
+        for each in list(living):
+            each.before_fork()
 
 
 def _after_fork() -> None:
@@ -193,9 +196,12 @@ def _after_fork() -> None:
     _lock = RLock()
     # Before any lock of a store is used, if one is loaded.
     stores = map(sys.modules.get, ("faultinject.counts.filelock", "faultinject.counts.tallies"))
-    for each in (*stores, _follower, *list(living)):
+    for each in (*stores, _follower):
         if each is not None:
             each.after_fork()
+    alone = forks_alone(sys._getframe().f_back)  # noqa: SLF001 - as above
+    for each in list(living):
+        each.after_fork(alone=alone)
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork

@@ -128,6 +128,20 @@ def test_a_client_that_takes_nothing(servers, ends):
     assert 10 <= time.now < 11
 
 
+@pytest.mark.parametrize("held", [[0, 0, 2], [2]], ids=["sent by us", "sent by the server"])
+def test_a_reset_in_the_middle_for_a_client_that_takes_nothing(servers, ends, held):
+    """After ten seconds its connection is closed, by us or by the server, and the journal says that it was."""
+    time, channel = Time(), Channel(*held)
+    injector = Injector("reset,when=after,after_bytes=3", environ={}, waits=time)
+    shown = {"werkzeug.socket": ends[1], "waitress.client_disconnected": channel.client_disconnected}
+    try:
+        servers.wsgi(WSGIFaultMiddleware(wsgi, injector=injector), servers.environ("GET", "/5", **shown))
+    except ConnectionAbortedError:
+        assert held == [2]
+    [outcome] = injector.journal.outcomes
+    assert (outcome.did, outcome.response_bytes, time.now >= 10) == ("closed", 3, True)
+
+
 def test_one_that_moves_in_time(servers, ends):
     """It may take longer in all."""
     time = Time()
@@ -217,6 +231,19 @@ def test_what_an_asgi_server_holds(servers, ends, kind):
     time.run(app, scope, exchange.receive, wrapped)
     assert (time.now >= 3) is (kind != "another")
     assert end_of(client) == "RST"
+
+
+def test_a_reset_in_the_middle_for_an_asgi_client_that_takes_nothing(servers, ends):
+    """The server closes its connection, and the journal says so."""
+    time = Time()
+    injector = Injector("reset,when=after,after_bytes=3", environ={}, waits=time)
+    exchange = Exchange(ends[1], "GET")
+    scope = servers.scope("GET", "/5")
+    app = ASGIFaultMiddleware(asgi, injector=injector)
+    with pytest.raises(ConnectionAbortedError):
+        time.run(app, scope, exchange.receive, layers("uvicorn", exchange, [7]))
+    [outcome] = injector.journal.outcomes
+    assert (outcome.did, outcome.response_bytes, time.now >= 10) == ("closed", 3, True)
 
 
 @pytest.mark.parametrize("rule", ["reset", "close"])

@@ -204,14 +204,18 @@ def test_a_worker_runs_a_function_of_its_server(monkeypatch, module):
     assert server_process() == (os.getpid() if module == "app" else os.getppid())
 
 
+@pytest.mark.parametrize("imports", ["its parent's main module", "its own function"])
 @pytest.mark.parametrize("module", ["granian", "json"])
-def test_a_worker_that_still_imports(monkeypatch, module):
-    """A spawned process imports its parent's main module before it knows what it is to do."""
+def test_a_worker_that_still_imports(monkeypatch, module, imports):
+    """A spawned process imports its parent's main module before it knows what it is to do; then what it is to do, which it has."""
 
     class Importing:
         _inheriting = True
 
     loaded = {name: found for name, found in sys.modules.items() if name.partition(".")[0] not in SERVERS}
+    if imports == "its parent's main module":
+        loaded["__mp_main__"] = ModuleType("__mp_main__")
     monkeypatch.setattr(sys, "modules", loaded | {module: ModuleType(module)})
     monkeypatch.setattr("multiprocessing.process._current_process", Importing())
-    assert server_process() == (os.getppid() if module in SERVERS else os.getpid())
+    is_worker = module in SERVERS and imports == "its parent's main module"
+    assert server_process() == (os.getppid() if is_worker else os.getpid())

@@ -404,20 +404,18 @@ def test_begin_and_end_follow_the_injectors_clock():
     assert get(injector) == 503
 
 
-@pytest.mark.parametrize("module", ["gunicorn.arbiter", "multiprocessing child"])
+@pytest.mark.parametrize("module", ["gunicorn.arbiter", "multiprocessing.process"])
 def test_several_processes_draw_independently(module, monkeypatch, caplog):
     """Where memory was asked for outright, each process draws with a number of its own, and the log says so."""
     import sys
     from types import SimpleNamespace
 
-    if module == "gunicorn.arbiter":
-        monkeypatch.setitem(sys.modules, module, SimpleNamespace())
-    else:
-        monkeypatch.setitem(
-            sys.modules,
-            "multiprocessing.process",
-            SimpleNamespace(parent_process=lambda: SimpleNamespace(pid=1)),
-        )
+    def work():
+        """Serve."""
+
+    work.__module__ = "uvicorn._subprocess"
+    process = SimpleNamespace(current_process=lambda: SimpleNamespace(_target=work))
+    monkeypatch.setitem(sys.modules, module, process)
     runs = []
     for _ in range(2):
         injector = make("http:503,probability=0.5", seed="same", FAULTINJECT_STORE="memory:")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -68,9 +69,7 @@ def test_a_fork_after_install():
     assert injector.counts() == {"rule-1": {"matched": 50, "injected": 20}}
 
 
-def test_forked_and_spawned_workers():
-    """Children of multiprocessing find one place, however they are made."""
-    text = """
+LIVE_SERVER = """
 import multiprocessing, sys
 from faultinject import Injector, WSGIFaultMiddleware
 
@@ -78,31 +77,58 @@ def app(environ, start_response):
     start_response("200 OK", [])
     return [b"app"]
 
-injector = Injector("http:503,times=20", environ={})
-middle = WSGIFaultMiddleware(app, injector=injector)
+def around():
+    return WSGIFaultMiddleware(app, injector=Injector("http:503,times=2", environ={}))
 
-def work(number):
-    statuses = []
-    for _ in range(10):
-        middle({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, _: statuses.append(status[:3]))
-    return statuses, injector.seed
+installed = around()
+
+def serve(answers):
+    for app in (installed, around()):
+        statuses = []
+        for _ in range(4):
+            app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, _: statuses.append(status[:3]))
+        answers.put(" ".join(statuses))
 
 if __name__ == "__main__":
-    with multiprocessing.get_context(sys.argv[1]).Pool(4) as pool:
-        found = pool.map(work, range(8), chunksize=1)
-        # Its end would send a signal, which a worker that handles it, as for coverage, may wait through for ever.
-        pool.close()
-        pool.join()
-    print(sum(statuses.count("503") for statuses, _ in found), len({seed for _, seed in found}))
+    context = multiprocessing.get_context(sys.argv[1])
+    installed({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None)
+    answers = context.SimpleQueue()
+    for _ in range(2):
+        process = context.Process(target=serve, args=(answers,))
+        process.start()
+        print(answers.get(), answers.get(), sep=", ")
+        process.join()
 """
-    script = Path(tempfile.gettempdir()) / "pool.py"
-    script.write_text(text)
-    for kind in ("fork", "spawn"):
-        environ = {**os.environ, "TMPDIR": tempfile.gettempdir()}
-        found = subprocess.run(
-            [sys.executable, str(script), kind], env=environ, capture_output=True, text=True, timeout=120
-        )
-        assert found.stdout == "20 1\n", found.stderr
+
+
+@pytest.mark.parametrize("kind", ["fork", "spawn", "forkserver"])
+def test_a_live_server_of_each_test(kind, tmp_path, place):
+    """A child of multiprocessing counts for itself and from zero, whether the app was installed in it or before it was made."""
+    script = tmp_path / "live_server.py"
+    script.write_text(LIVE_SERVER)
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, str(script), kind]
+    found = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120)
+    assert found.stdout == "503 503 200 200, 503 503 200 200\n" * 2, found.stderr
+    assert not place.exists()
+
+
+def test_workers_that_a_server_forks_by_multiprocessing():
+    """As granian does it, with an app that its master has loaded."""
+    injector = make()
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+
+    def work():
+        answers.put([get(injector) for _ in range(20)])
+
+    work.__module__ = "granian.server.mp"
+    workers = [context.Process(target=work) for _ in range(2)]
+    for each in workers:
+        each.start()
+    assert [sum(answers.get().count(503) for _ in workers), get(injector)] == [20, 200]
+    for each in workers:
+        each.join()
 
 
 def test_children_of_one_who_has_counted():
@@ -114,11 +140,18 @@ def test_children_of_one_who_has_counted():
     assert [get(injector) for _ in range(20)] == [503] * 19 + [200]
 
 
+def work():
+    """A server's function that a process of multiprocessing runs."""
+
+
+work.__module__ = "uvicorn._subprocess"
+
+
 @pytest.mark.parametrize("module", ["gunicorn.arbiter", "multiprocessing.process"])
 def test_several_processes_are_known_at_the_start(module, monkeypatch, place, caplog):
     """A worker counts where its siblings do, which have the same parent; a master where its children will."""
-    parent = SimpleNamespace(parent_process=lambda: SimpleNamespace(pid=1), current_process=SimpleNamespace)
-    monkeypatch.setitem(sys.modules, module, parent)
+    process = SimpleNamespace(current_process=lambda: SimpleNamespace(_target=work))
+    monkeypatch.setitem(sys.modules, module, process)
     injector = make(seed="s")
     injector.announce()
     [directory] = place.iterdir()
