@@ -31,12 +31,13 @@ FIELDS = (
     "v", "time", "arrived", "answered", "pid", "seq", "generation", "connection", "principal", "credential", "test",
     "method", "path", "query", "host", "client", "operation", "bucket", "key", "request_bytes", "request_digest",
     "body_complete", "user_agent", "attempt_hint", "rule", "fault", "when", "applied", "guarded",
-    "precondition", "region", "clock_offset", "hint", "hint_form", "did", "left", "status", "app_status", "response_bytes",
-    "request_id", "elapsed", "seed", "n", "final",
+    "precondition", "range", "if_range", "if_match", "region", "clock_offset", "hint", "hint_form", "did", "left", "status", "app_status", "response_bytes",
+    "etag", "request_id", "elapsed", "seed", "n", "final",
 )  # fmt: skip
 """The fields of a journal line, in order; a reader ignores those it does not know."""
 
-_CONTENT_LENGTH = len("content-length")
+_SEEN = frozenset(map(len, ("content-length", "etag")))
+"""How long the names are of the headers that are noted of an answer."""
 
 INJECTED = frozenset(
     "answered app_cut drain_cut delayed stalled truncated dripped corrupted edited overwritten stale reset closed raised".split()
@@ -81,6 +82,7 @@ class Line:
     status: int | None = None
     app_status: int | None = None
     response_bytes: int | None = None
+    etag: str | None = None
     request_id: str | None = None
     hint: float | None = None
     hint_form: str | None = None
@@ -123,7 +125,7 @@ class FullLine(Line):
     """
 
     __slots__ = (
-        "answered", "app_status", "applied", "body", "did", "fault", "final", "hint", "hint_form", "left", "place",
+        "answered", "app_status", "applied", "body", "did", "etag", "fault", "final", "hint", "hint_form", "left", "place",
         "request_id", "response_bytes", "status", "when",
     )  # fmt: skip
 
@@ -154,6 +156,7 @@ class FullLine(Line):
         self.status = entry.status
         self.app_status = entry.app_status
         self.response_bytes = entry.response_bytes
+        self.etag = entry.etag
         self.request_id = entry.request_id
         self.hint = entry.hint
         self.hint_form = entry.hint_form
@@ -195,7 +198,7 @@ class Entry(FullLine):
         self.take = take
         self.fault = self.when = self.fired = self.seen = self.test = None
         self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = self.place = None
-        self.app_status = self.answered = None
+        self.app_status = self.answered = self.etag = None
         self.held = self.left = False
         """Whether the fault goes on when the adapter has returned; who holds it says when it is over."""
         self.written = False
@@ -238,25 +241,27 @@ class Entry(FullLine):
         self.written = True
 
     def saw(self, status: str | int, headers: Iterable[tuple[Any, Any]]) -> None:
-        """Note the status and the Content-Length of the app's own answer, whose headers are texts or bytes."""
+        """Note status, Content-Length and ETag of the app's own answer, whose headers are texts or bytes."""
         self.status = whole(status)
-        self.response_bytes = None
+        self.response_bytes = self.etag = None
         try:
             for name, value in headers:
-                if len(name) != _CONTENT_LENGTH:
+                if len(name) not in _SEEN:
                     continue
                 in_bytes = isinstance(name, bytes)
-                if name.lower() == (b"content-length" if in_bytes else "content-length"):
-                    self.response_bytes = whole(value.decode("latin-1") if in_bytes else value)
-                    return
+                lower = name.lower().decode("latin-1") if in_bytes else name.lower()
+                text = value.decode("latin-1") if in_bytes else value
+                if lower == "content-length":
+                    self.response_bytes = whole(text)
+                elif lower == "etag":
+                    self.etag = text
         except Exception:  # odd headers are between the app and its server
             return
 
     def forget(self) -> None:
         """No fault is given after all: nothing of its answer is true of the app's."""
-        self.status = self.app_status = self.response_bytes = self.request_id = self.hint = self.hint_form = (
-            None
-        )
+        self.status = self.app_status = self.response_bytes = self.request_id = self.hint = None
+        self.hint_form = self.etag = None
 
     def cancel(self, did: str, *, applied: bool = False, status: int | None = None) -> None:
         """Note that the fault was not carried out, and why.
@@ -314,6 +319,9 @@ class Outcome:
     applied: bool
     guarded: bool
     precondition: str | None
+    range: str | None
+    if_range: str | None
+    if_match: str | None
     region: str | None
     clock_offset: int | None
     hint: float | None
@@ -323,6 +331,7 @@ class Outcome:
     status: int | None
     app_status: int | None
     response_bytes: int | None
+    etag: str | None
     request_id: str | None
     elapsed: float | None
     seed: str

@@ -35,8 +35,8 @@ def explore(
         depth: 2: also a second fault in the code's reaction to the first.
         max_runs: the maximum number of runs with faults; needing more is an error.
         allow: exceptions with which the code may give up; such a run has not failed.
-        ignore: findings that the second judge leaves out: `same bytes`, `error in 200`, `non-idempotent retry` or
-            `uploads left open`.
+        ignore: findings that the second judge leaves out: `same bytes`, `error in 200`, `non-idempotent retry`,
+            `uploads left open` or `mixed versions`.
         exhaustive: whether to try also the cases that are left out by default, which the report names.
         without: faults of a standard set or a group that are not injected, such as `s3:SlowDown` or `hang`.
         crash: the program that `faults.run()` runs is killed at each request and run again, where the faults come.

@@ -112,6 +112,10 @@ def test_every_field_of_an_injected_answer():
         "left": False,
         "status": 503,
         "app_status": None,
+        "range": None,
+        "if_range": None,
+        "if_match": None,
+        "etag": None,
         "clock_offset": None,
         "response_bytes": len(body),
         "seed": "journal",
@@ -130,6 +134,7 @@ def test_every_field_of_a_request_that_passes():
     assert got == {
         "v": 1, "time": NOW, "answered": None, "generation": 0, "connection": 50123, "principal": None, "credential": None,
         "precondition": None, "region": None, "clock_offset": None, "app_status": None,
+        "range": None, "if_range": None, "if_match": None, "etag": None,
         "test": None, "method": "GET", "path": "/photos", "query": "", "host": "storage.example",
         "client": "10.0.0.7", "operation": "ListObjects", "bucket": "photos", "key": None, "request_bytes": 0,
         "request_digest": None, "body_complete": None, "user_agent": None, "attempt_hint": None, "rule": "rule-1",

@@ -402,7 +402,7 @@ def test_ignoring_what_is_not_there():
     ):
         faultinject.explore("reset", ignore=["same byte"])
     with pytest.raises(
-        ConfigurationError, match=r"^ignore: 'x' is not a check; there are same bytes, .* and uploads"
+        ConfigurationError, match=r"^ignore: 'x' is not a check; there are same bytes, .* and mixed versions"
     ):
         faultinject.explore("reset", ignore="x")
     with pytest.raises(
