@@ -1,7 +1,10 @@
 """Clients that download in parts while the store moves: for each movement one that gets it right, and one that does not."""
 
+import contextlib
+
 import pytest
 from werkzeug.test import Client
+from werkzeug.wrappers import Response
 
 import faultinject
 from faultinject import Injector, Scenario, WSGIFaultMiddleware, inject
@@ -135,3 +138,22 @@ def test_a_named_call():
         assert [each.verdict for each in faults.findings() if each.check == "mixed versions"] == [
             "INCONCLUSIVE"
         ]
+
+
+def test_what_cannot_be_done_is_left_out():
+    """An object that nobody has changed, a header that is not there, and an app that is no store."""
+    client, _ = store()
+    app = Client(WSGIFaultMiddleware(Response(b"app"), injector=Injector(Scenario([]), environ={})))
+    for asked, fault, why in (
+        (client, "stale", "there is nothing to change"),
+        (client, "edit,drop.x-none", "there is nothing to change"),
+        (client, "truncate,keep_bytes=1MB", "its answer has nothing to cut"),
+        (app, "overwrite", "only the embedded store can do it"),
+    ):
+        exploration = faultinject.explore(fault)
+        with contextlib.suppress(ExplorationFailed):
+            for run in exploration:
+                with run:
+                    asked.get("/photos/none")
+        name = fault.partition(",")[0]
+        assert f"left out: {name} at GetObject /photos/none ({why})" in exploration.report()
