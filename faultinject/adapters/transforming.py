@@ -65,6 +65,7 @@ class Shaping:
         """Whether anything can be done to an answer with this status and the headers noted; the journal is told."""
         entry, transform = self._entry, self._transform
         entry.status = status
+        entry.etag = next((text for name, text in self._headers if name.lower() == "etag"), None)
         length = length_of(self._headers)
         if has_no_body(self._request.method, status, self._headers) or not transform.fits(length):
             self._passes = True

@@ -31,8 +31,8 @@ FIELDS = (
     "v", "time", "arrived", "answered", "pid", "seq", "generation", "connection", "principal", "credential", "test",
     "method", "path", "query", "host", "client", "operation", "bucket", "key", "request_bytes", "request_digest",
     "body_complete", "user_agent", "attempt_hint", "rule", "fault", "when", "applied", "guarded",
-    "precondition", "region", "clock_offset", "hint", "hint_form", "did", "left", "status", "app_status", "response_bytes",
-    "checksum", "request_id", "elapsed", "seed", "n", "final",
+    "precondition", "range", "if_range", "if_match", "region", "clock_offset", "hint", "hint_form", "did", "left", "status",
+    "app_status", "response_bytes", "checksum", "etag", "request_id", "elapsed", "seed", "n", "final",
 )  # fmt: skip
 """The fields of a journal line, in order; a reader ignores those it does not know."""
 
@@ -44,7 +44,8 @@ CHECKSUMS = frozenset(
 """Headers by which a client can check the bytes that it gets. An ETag that is an MD5 is none: no vendor promises it."""
 OF_THE_ANSWER = "x-ms-content-crc64"
 """The one that is of the bytes of this answer, also where they are a part of the object."""
-_LOOKED_AT = frozenset(map(len, (*CHECKSUMS, "content-length")))
+_LOOKED_AT = frozenset(map(len, (*CHECKSUMS, "content-length", "etag")))
+"""How long the names are of the headers that are noted of an answer."""
 
 INJECTED = frozenset(
     "answered app_cut drain_cut delayed stalled truncated dripped corrupted edited overwritten stale reset closed raised".split()
@@ -90,6 +91,7 @@ class Line:
     app_status: int | None = None
     response_bytes: int | None = None
     checksum: bool | None = None
+    etag: str | None = None
     request_id: str | None = None
     hint: float | None = None
     hint_form: str | None = None
@@ -132,7 +134,7 @@ class FullLine(Line):
     """
 
     __slots__ = (
-        "answered", "app_status", "applied", "body", "checksum", "did", "fault", "final", "hint", "hint_form", "left",
+        "answered", "app_status", "applied", "body", "checksum", "did", "etag", "fault", "final", "hint", "hint_form", "left",
         "place", "request_id", "response_bytes", "status", "when",
     )  # fmt: skip
 
@@ -164,6 +166,7 @@ class FullLine(Line):
         self.app_status = entry.app_status
         self.response_bytes = entry.response_bytes
         self.checksum = entry.checksum
+        self.etag = entry.etag
         self.request_id = entry.request_id
         self.hint = entry.hint
         self.hint_form = entry.hint_form
@@ -205,7 +208,7 @@ class Entry(FullLine):
         self.take = take
         self.fault = self.when = self.fired = self.seen = self.test = None
         self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = self.place = None
-        self.app_status = self.answered = self.checksum = None
+        self.app_status = self.answered = self.checksum = self.etag = None
         self.held = self.left = False
         """Whether the fault goes on when the adapter has returned; who holds it says when it is over."""
         self.written = False
@@ -248,14 +251,14 @@ class Entry(FullLine):
         self.written = True
 
     def saw(self, status: str | int, headers: Iterable[tuple[Any, Any]]) -> None:
-        """Note the status of the app's own answer, its Content-Length, and whether it has a checksum of its whole body.
+        """Note the status of the app's own answer, its Content-Length and ETag, and whether its whole body has a checksum.
 
         Args:
             status: its number.
             headers: texts or bytes.
         """
         self.status = whole(status)
-        self.response_bytes = None
+        self.response_bytes = self.etag = None
         self.checksum = False
         try:
             for given, value in headers:
@@ -263,10 +266,12 @@ class Entry(FullLine):
                     continue
                 in_bytes = isinstance(given, bytes)
                 name = (given.decode("latin-1") if in_bytes else given).lower()
+                text = value.decode("latin-1") if in_bytes else value
                 if name == "content-length":
-                    self.response_bytes = whole(value.decode("latin-1") if in_bytes else value)
+                    self.response_bytes = whole(text)
+                elif name == "etag":
+                    self.etag = text
                 elif name in CHECKSUMS and (self.status == 200 or name == OF_THE_ANSWER):
-                    text = value.decode("latin-1") if in_bytes else value
                     # A composite one, as `…-3` of three parts, cannot be checked; B2 has none of a large file.
                     self.checksum |= "-" not in text and text != "none"
         except Exception:  # odd headers are between the app and its server
@@ -274,9 +279,8 @@ class Entry(FullLine):
 
     def forget(self) -> None:
         """No fault is given after all: nothing of its answer is true of the app's."""
-        self.status = self.app_status = self.response_bytes = self.request_id = self.hint = self.hint_form = (
-            None
-        )
+        self.status = self.app_status = self.response_bytes = self.request_id = self.hint = None
+        self.hint_form = self.etag = None
 
     def cancel(self, did: str, *, applied: bool = False, status: int | None = None) -> None:
         """Note that the fault was not carried out, and why.
@@ -334,6 +338,9 @@ class Outcome:
     applied: bool
     guarded: bool
     precondition: str | None
+    range: str | None
+    if_range: str | None
+    if_match: str | None
     region: str | None
     clock_offset: int | None
     hint: float | None
@@ -344,6 +351,7 @@ class Outcome:
     app_status: int | None
     response_bytes: int | None
     checksum: bool | None
+    etag: str | None
     request_id: str | None
     elapsed: float | None
     seed: str

@@ -65,6 +65,7 @@ RECORDED_HEADERS = (
     "x-goog-gcs-idempotency-token",
     "x-sdk-retry-count",
     *sorted(GUARDS),
+    "if-range",
     # What the vendors' tables tell operations by.
     *(f"{prefix}copy-source" for prefix in S3_PREFIXES),
     "x-amz-request-route",
@@ -99,7 +100,9 @@ VALUED = frozenset(
     " x-ms-requires-sync x-sdk-retry-count".split()
 ).union(PARTS)
 """Those whose value a fact is read from."""
-SILENT = {*RECORDED_HEADERS} - VALUED
+VERSIONS = ("if-match", "if-range")
+"""Those that say which version of an object is meant; a checksum is kept of them."""
+SILENT = {*RECORDED_HEADERS}.difference(VALUED, VERSIONS)
 """Those of which only is kept that they were there; the source of a copy may end in a signature."""
 
 NONE_RECORDED: Mapping[str, str] = {}
@@ -140,7 +143,10 @@ def take_snapshot(
         method, path, host, query = method[:64], _cut(path), _cut(host), _cut(query)
         user_agent = _cut(user_agent) if user_agent else user_agent
     if recorded:
-        recorded = {name: "" if name in SILENT else _cut(value) for name, value in recorded.items()}
+        versions = {name: checksum_of_version(recorded[name]) for name in VERSIONS if name in recorded}
+        recorded = {
+            name: "" if name in SILENT else _cut(value) for name, value in recorded.items()
+        } | versions
     length = content_length[:20] if content_length else None
     return (
         method, path, len(request.mount), query, host, client, port, key, credential, precondition, user_agent, length,
@@ -217,6 +223,11 @@ def checksum_of_preconditions(recorded: Mapping[str, str]) -> int:
     """A checksum of the values of the precondition headers."""
     found = [f"{name}:{value}" for name, value in recorded.items() if name in PRECONDITIONS]
     return crc32("\n".join(sorted(found)).encode("utf-8", "replace"))
+
+
+def checksum_of_version(etag: str) -> str:
+    """A checksum of an ETag, or of a date, in decimal digits."""
+    return str(crc32(etag.encode("utf-8", "replace")))
 
 
 LONGEST_QUERY = 8192

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from faultinject.engine.draw import blake2b
-from faultinject.engine.snapshot import GUARDS, LONGEST_TEXT, PARTS, QUERY_GUARDS
+from faultinject.engine.snapshot import GUARDS, LONGEST_TEXT, PARTS, QUERY_GUARDS, checksum_of_version
 from faultinject.http.wire import moment_of, whole
 
 TYPE_CHECKING = False
@@ -87,6 +87,9 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
         line.applied,
         bool(headers or query) and _is_guarded(headers, query),
         None if precondition is None else _digest_of(precondition, seed_key),
+        (headers.get("range") or headers.get("x-ms-range") or "")[:LONGEST_PART] or None,
+        _version(headers.get("if-range"), seed_key),
+        _version(headers.get("if-match"), seed_key),
         None if region is None else _digest_of(region, seed_key),
         None if date is None or (moment := moment_of(date)) is None else round(moment - line.time),
         line.hint,
@@ -97,12 +100,18 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
         line.app_status,
         line.response_bytes,
         line.checksum,
+        _version(line.etag and checksum_of_version(line.etag), seed_key),
         line.request_id,
         None if answered is None else answered - arrived,
         seed,
         line.n,
         line.final,
     )
+
+
+def _version(checksum: str | None, key: bytes) -> str | None:
+    """What stands for the version of an object, the same in requests and answers; None where none is named."""
+    return _digest_of(int(checksum), key) if checksum else None
 
 
 RESENT = "http.request.resend_count"

@@ -29,7 +29,9 @@ _TYPES: dict[str, Any] = {
     **dict.fromkeys(("time", "arrived"), float | int),
     **dict.fromkeys(("answered", "hint"), float | int | None),
     **dict.fromkeys(("pid", "seq"), int),
-    **dict.fromkeys(("connection", "request_bytes", "clock_offset", "status", "app_status"), int | None),
+    **dict.fromkeys(
+        ("connection", "request_bytes", "response_bytes", "clock_offset", "status", "app_status"), int | None
+    ),
     **dict.fromkeys(("method", "path", "query", "did"), str),
     **dict.fromkeys(("applied", "guarded"), bool),
     **dict.fromkeys(("body_complete", "left"), bool | None),

@@ -36,7 +36,7 @@ def explore(
         max_runs: the maximum number of runs with faults; needing more is an error.
         allow: exceptions with which the code may give up; such a run has not failed.
         ignore: what is not judged: checks of the requests (`same bytes`, `error in 200`, `non-idempotent retry`,
-            `lost answer`, `uploads left open`) and of the store (`object lost`, `half written` and so on); and patterns of
+            `lost answer`, `uploads left open`, `mixed versions`) and of the store (`object lost`, `half written` and so on); and patterns of
             objects, such as `/bucket/*.log`.
         exhaustive: whether to try also the cases that are left out by default, which the report names.
         without: faults of a standard set or a group that are not injected, such as `s3:SlowDown` or `hang`.

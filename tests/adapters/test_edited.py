@@ -16,6 +16,10 @@ HEADERS = {"ETag": '"one"', "X-Kept": "kept"}
 
 def answer(ranged):
     """Status, body and headers of an object's answer to a request for its second to fourth byte, or for all of it."""
+    if ranged == "bytes=99-":
+        return 416, b"", {"Content-Range": "bytes */10"}
+    if ranged == "bytes=0-":
+        return 206, BODY, {"Content-Range": "bytes 0-9/10"}
     if ranged:
         return 206, BODY[1:4], {**HEADERS, "Content-Range": "bytes 1-3/10"}
     return 200, BODY, HEADERS
@@ -46,7 +50,7 @@ class Asgi:
         async def app(scope, receive, send):
             if scope["path"] == "/broken":
                 raise ZeroDivisionError
-            status, body, headers = answer(dict(scope["headers"]).get(b"range"))
+            status, body, headers = answer(dict(scope["headers"]).get(b"range", b"").decode())
             sent = [(name.lower().encode(), text.encode()) for name, text in headers.items()]
             await send({"type": "http.response.start", "status": status, "headers": sent})
             await send({"type": "http.response.body", "body": body})
@@ -117,8 +121,9 @@ def test_a_shifted_range(made):
     app, injector = made("edit,range=shift")
     status, body, headers = app.get(Range="bytes=1-3")
     assert (status, body, headers["content-range"]) == (206, b"123", "bytes 2-4/10")
-    app.get()
-    assert [did for did, _ in told(injector)] == ["edited", "nothing_to_cut"]
+    for ranged in ({}, {"Range": "bytes=0-"}, {"Range": "bytes=99-"}):
+        assert "x-faultinject" not in app.get(**ranged)[2]
+    assert [did for did, _ in told(injector)] == ["edited", *["nothing_to_cut"] * 3]
 
 
 def test_what_changes_nothing_does_not_count(made):
@@ -179,3 +184,17 @@ def test_spellings():
     assert str(rule) == "edit,set.etag=x,drop.content-range=,range=shift"
     assert Scenario.parse("edit,range=shift,drop.content-range,set.etag=x").rules == (rule,)
     assert Scenario.parse(str(rule)).rules == (rule,)
+
+
+def test_versions_are_in_the_journal(made):
+    """Of a part that is asked for, and of which version; the digest of an ETag is the same in request and answer."""
+    app, injector = made("truncate,keep=0.5,times=1 edit,set.etag=two,times=1 latency,delay=1ms,times=1")
+    with pytest.raises(Exception, match=r"cut|IncompleteRead|bytes"):
+        app.get()
+    app.get(Range="bytes=1-3", **{"If-Match": '"one"'})
+    app.get(Range="bytes=1-3", **{"If-Range": "two"})
+    cut, edited, late = injector.journal.outcomes
+    assert (cut.range, edited.range, late.range) == (None, "bytes=1-3", "bytes=1-3")
+    assert cut.etag == edited.if_match != edited.etag == late.if_range
+    assert (cut.if_match, edited.if_range, cut.response_bytes) == (None, None, 5)
+    assert len(cut.etag) == 4

@@ -37,7 +37,7 @@ from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
 NAMES = [
     "retries", "permanent", "gives up", "backoff", "jitter", "thundering herd", "backoff grows", "retry-after", "malformed retry-after", "same bytes",
-    "non-idempotent retry", "lost answer", "error in 200", "retry budget", "nested retries", "overlap", "attempts", "backoff bound", "full jitter", "retry quota",
+    "non-idempotent retry", "lost answer", "error in 200", "mixed versions", "retry budget", "nested retries", "overlap", "attempts", "backoff bound", "full jitter", "retry quota",
 ]  # fmt: skip
 BOTO3 = "Boto3/1.44.5 md/Botocore#1.44.5 m/{} cfg/retry-mode#standard Botocore/1.44.5"
 
@@ -66,12 +66,12 @@ def test_the_checks_and_their_order():
 def test_every_check_is_in_the_report_the_worst_first():
     """Those of a profile where it promises something; and of lost writes where there is one."""
     found = look(calls(5, 1.0, 2.0), calls(3, 0.1, kind=DENIED, at=9))
-    assert {each.check for each in found.findings} == {*NAMES[:16]} - {"lost answer"}
+    assert {each.check for each in found.findings} == {*NAMES[:17]} - {"lost answer", "mixed versions"}
     order = [[FAIL, WARN, INCONCLUSIVE, PASS].index(each.verdict) for each in found.findings]
     assert order == sorted(order)
     assert found.failed
     again = look(calls(5, 1.0, 2.0), profile="aws-2026")
-    assert {each.check for each in again.findings} == {*NAMES} - {"lost answer"}
+    assert {each.check for each in again.findings} == {*NAMES} - {"lost answer", "mixed versions"}
 
 
 def test_what_was_seen_is_counted():

@@ -145,6 +145,8 @@ def test_what_is_left_by_certain_rules(told):
         ("drip,rate=1KiB", False),
         ("drip,rate=1KiB,of=cos:SlowDown", True),
         ("corrupt", False),
+        ("edit,drop.etag", False),
+        ("stale", False),
         ("latency,delay=1s", False),
         ("stall,duration=1s", False),
         ("stall,duration=1s,after_bytes=1KiB", False),

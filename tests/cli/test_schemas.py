@@ -241,7 +241,7 @@ def test_conformance(results):
 SAMPLES = {
     "catalogue": lambda: [vendors.find("cos:SlowDown").to_dict()],
     "operations": lambda: [dict.fromkeys(("operation", "level", "vendor"), "a") | {"method": "GET", "query": "", "header": "", "host": "", "same_as": None}],
-    "journal": lambda: {**journals.line(1, 0.0), "credential": None, "precondition": None, "region": None, "clock_offset": None, "app_status": None},
+    "journal": lambda: {**journals.line(1, 0.0), "credential": None, "precondition": None, "region": None, "clock_offset": None, "app_status": None, **dict.fromkeys(("range", "if_range", "if_match", "etag"))},
 }  # fmt: skip
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from faultinject.audit.checks import amplification, backoff, effects, promises, retries, retry_after
+from faultinject.audit.checks import amplification, backoff, effects, promises, retries, retry_after, versions
 from faultinject.audit.checks import check as _check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.audit.checks.check import Check
 
-_modules = [each.__name__ for each in (retries, backoff, retry_after, effects, amplification, promises)]
+_modules = [
+    each.__name__ for each in (retries, backoff, retry_after, effects, versions, amplification, promises)
+]
 
 CHECKS: dict[str, Check] = dict(
     sorted(_check.CHECKS.items(), key=lambda item: _modules.index(item[1].module))

@@ -61,6 +61,12 @@ def _every() -> Fields:
         "applied": (YES, "Whether the app ran."),
         "guarded": (YES, "Whether a key or a precondition makes a repeat safe."),
         "precondition": (null(TEXT), "Two bytes of a digest of the precondition."),
+        "range": (null(TEXT), "Which part of an object it asks for: its Range."),
+        "if_range": (
+            null(TEXT),
+            "Two bytes of a digest of its If-Range: of that version it wants the part, else the whole.",
+        ),
+        "if_match": (null(TEXT), "Two bytes of a digest of its If-Match, the version that it asks for."),
         "region": (null(TEXT), "Two bytes of a keyed digest of the region that it was signed for."),
         "clock_offset": (
             null({"type": "integer"}),
@@ -82,6 +88,10 @@ def _every() -> Fields:
         "checksum": (
             null(YES),
             "Whether the app's answer had a checksum of its whole body; null where nobody looked.",
+        ),
+        "etag": (
+            null(TEXT),
+            "The same digest of the answer's ETag; null where it has none, or nobody saw it.",
         ),
         "request_id": (null(TEXT), "The request id that the answer named."),
         "elapsed": (null(NUMBER), "Seconds from arrival to the end of the answer."),

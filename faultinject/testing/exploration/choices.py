@@ -14,7 +14,7 @@ from faultinject.testing.exploration.programs import ProgramFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from faultinject.engine.journal_entry import Outcome
     from faultinject.vendors.documented import DocumentedError
@@ -29,6 +29,8 @@ _NEVER_KNOWN = ("header", "client", "size", "sample")
 _TELLING_STATUS = (408, 429)
 # They change a body on its way, so there must be one.
 _SHAPING = ("truncate", "drip", "corrupt")
+# What they do to an answer, its body has to be long enough for.
+_CUTTING = (*_SHAPING, "reset", "close", "hang", "stall")
 # Headers that hold the code, such as x-ms-error-code, or the whole error.
 _TELLING_VALUES = ("code", "body.base64")
 
@@ -105,6 +107,16 @@ class Choice:
         if self.standard and self.uploaded is not None:
             return {**options, "after_bytes": str((outcome.request_bytes or 0) // 2)}
         return options
+
+    def unable(self, undone: Collection[str]) -> str:
+        """Why it could not be injected, where the outcomes say so."""
+        if "refused" in undone:
+            return "only the embedded store can do it"
+        if self.uploaded is not None:
+            return "its body ends before"
+        return (
+            "its answer has nothing to cut" if self.rule.fault in _CUTTING else "there is nothing to change"
+        )
 
     def told(self, _rule: Rule) -> str:
         """What the report says of it; empty: what the rule itself says."""

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     # A method, a path, the bytes of a body.
     Body = tuple[str, str, int | None]
 
-SAME_BYTES, ERROR_IN_200, NON_IDEMPOTENT_RETRY, LOST_ANSWER, OPEN_UPLOADS = CHECKS = (
+SAME_BYTES, ERROR_IN_200, NON_IDEMPOTENT_RETRY, LOST_ANSWER, OPEN_UPLOADS, MIXED_VERSIONS = CHECKS = (
     "same bytes",
     "error in 200",
     "non-idempotent retry",
     "lost answer",
     "uploads left open",
+    "mixed versions",
 )
 REPEATABLE = frozenset(
     "CompleteMultipartUpload CreateMultipartUpload DeleteObjects RestoreObject SelectObjectContent".split()
@@ -111,6 +112,8 @@ class Judge:
             found += self._lost_answer(each, requests, found, passed=passed)
         if not failed:
             found += self._of_uploads([*before, *outcomes])
+        if passed:
+            found += _of_versions(outcomes, names)
         return self.counted(found)
 
     def counted(self, found: Iterable[Finding]) -> list[Finding]:
@@ -245,6 +248,26 @@ class Judge:
                 WARN,
                 f"{BEGINS} {target}: {uploads} neither completed nor aborted, and keeps its parts",
             )
+
+
+def _of_versions(outcomes: Sequence[Outcome], names: Collection[str]) -> Iterator[Finding]:
+    """What was read of an object that the run's own faults have replaced, or shown as another version."""
+    from faultinject.audit.checks.versions import MOVED, mixed
+    from faultinject.journal.reading import of_outcomes
+
+    moved = any(each.did in MOVED and each.rule in names for each in outcomes)
+    found = mixed(of_outcomes(outcomes)) if moved else None
+    if found is not None:
+        one, other = (
+            next(
+                number
+                for number, each in enumerate(outcomes, 1)
+                if (each.pid, each.seq) == (half.pid, half.seq)
+            )
+            for half in found
+        )
+        message = f"requests {one} and {other} read two versions of {found[0].path}, which the code took for one object"
+        yield _finding(MIXED_VERSIONS, FAIL, message)
 
 
 class _Hit:

@@ -6,9 +6,11 @@ import re
 
 from faultinject.audit.findings import SIGNS, WARN
 from faultinject.engine.journal_entry import quoted
+from faultinject.journal.attempts import BROKEN
 from faultinject.rules import spelling
 from faultinject.testing.exploration.bounds import in_one_line
 from faultinject.testing.exploration.causes import ReportedFailure
+from faultinject.testing.exploration.choices import READS
 from faultinject.testing.exploration.points import name_of
 from faultinject.testing.exploration.wording import PYTHON
 
@@ -190,7 +192,7 @@ def of_group(group: Group, sweep: Sweep, wording: Wording) -> Iterator[str]:
             yield f"  {word} at {where} {told}"
             continue
         again = "" if run.first is None else " of the second run"
-        yield f"  {word} {where}{again} gets: {quoted(_what(rule))}"
+        yield f"  {word} {where}{again} gets: {quoted(_what(rule, point.outcome.method))}"
     if run.first is None:
         yield from rows(run.outcomes)
     else:
@@ -209,13 +211,16 @@ def of_group(group: Group, sweep: Sweep, wording: Wording) -> Iterator[str]:
         yield f"  and {len(group.others)} similar: {quoted(group.others[0].text)}{more}"
 
 
-def _what(rule: Rule) -> str:
+def _what(rule: Rule, method: str) -> str:
     left = {key: text for key, text in rule.options.items() if key not in ("skip", "times", "when", "status")}
     said = f"{rule.fault}{spelling.options(left)}"
     if "status" in rule.options:
         said = f"{said} with status {rule.options['status']}"
     if rule.value("when") != "after":
         return said
+    if method in READS:
+        cut = f"the answer is cut after {_count(rule.value('after_bytes') or 0, 'byte')} ({said})"
+        return cut if rule.fault in BREAKING else said
     done = "after the store had done it"
     return f"the answer is lost ({said}) {done}" if rule.fault in BREAKING else f"{said} {done}"
 
@@ -256,18 +261,28 @@ class _Row:
         self.first = self.last = number
         self.operation = outcome.operation or "-"
         line = f"{outcome.method} {outcome.path}{'?' if outcome.query else ''}{outcome.query}"
-        self._asked = line, outcome.status
+        asks = [f"Range: {outcome.range}"] if outcome.range else []
+        asks += ["If-Range"] if outcome.if_range else []
+        asks += ["If-Match"] if outcome.if_match else []
+        self._asked = line, outcome.status, asks
         line = _LONG.sub(lambda found: f"{found[0][:8]}…", line)
         line = quoted(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…")
+        line = f"{line} ({quoted(', '.join(asks))})" if asks else line
         self.request = f"{outcome.status} {line}" if outcome.status else line
         self.mark = ""
         if outcome.injected:
-            after = " after the store had done it" if outcome.when == "after" else ""
-            self.mark = f"  <- {'killed' if killed else outcome.fault}{after}"
+            self.mark = f"  <- {'killed' if killed else outcome.fault}{_after(outcome, killed=killed)}"
 
     def same(self, other: _Row) -> bool:
         """Whether the other one says the same."""
         return (self.operation, self._asked, self.mark) == (other.operation, other._asked, other.mark)
+
+
+def _after(outcome: Outcome, *, killed: bool) -> str:
+    """What had happened before a fault: a write was carried out, an answer to a read had begun."""
+    if outcome.method in READS and outcome.did in BROKEN and not killed:
+        return f", cut after {_count(outcome.response_bytes or 0, 'byte')}" if outcome.applied else ""
+    return " after the store had done it" if outcome.when == "after" and outcome.method not in READS else ""
 
 
 def rows(outcomes: Sequence[Outcome], *, killed: bool = False) -> Iterator[str]:

@@ -304,11 +304,10 @@ class Sweep:
         self._tries += 1
         if finished.reached or finished.failed:
             return False
-        names = finished.names
-        if any(each.rule in names and each.did == "nothing_to_cut" for each in finished.outcomes):
-            what = f"{finished.chosen[-1].rule.fault} at {finished.points[-1].name}"
-            ends = finished.chosen[-1].uploaded is not None
-            self._leave_out(what, "its body ends before" if ends else "its answer has nothing to cut")
+        chosen = finished.chosen[-1]
+        undone = {each.did for each in finished.outcomes if each.rule in finished.names}
+        if "nothing_to_cut" in undone or ("refused" in undone and chosen.rule.resolved.of_store):
+            self._leave_out(f"{chosen.rule.fault} at {finished.points[-1].name}", chosen.unable(undone))
             self._current = None
             return True
         return self._tries < TRIES

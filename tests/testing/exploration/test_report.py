@@ -88,8 +88,18 @@ def test_what_the_fault_is():
         assert f"when request 1 (PutObject /b/k) gets: {words}\n" in str(error)
     _, error = exploring(code, "reset,when=after")
     assert "    1 PutObject  PUT /b/k  <- reset after the store had done it\n" in str(error)
+
+    def read():
+        assert client.get("/b/k").status_code == 200
+
+    for fault, words in {
+        "reset,when=after": "the answer is cut after 0 bytes (reset)",
+        "http:503,when=after": "http:503",
+    }.items():
+        _, error = exploring(read, fault)
+        assert f"when request 1 (GetObject /b/k) gets: {words}\n" in str(error)
     _, error = exploring(lambda: client.get("/b/k").get_data(), "truncate")
-    assert "    1 GetObject  200 GET /b/k  <- truncate\n" in str(error)
+    assert "    1 GetObject  200 GET /b/k  <- truncate, cut after 1 byte\n" in str(error)
 
 
 def test_a_long_run():

@@ -1,0 +1,49 @@
+"""Whether a download is of one version of the object: the truth beside the check, client by client."""
+
+import pytest
+
+from tests.journals import FINE, calls, fault
+
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
+
+ONE, TWO = {"etag": "1111"}, {"etag": "2222"}
+CUT = fault("truncate", 200, "truncated", applied=True, response_bytes=50, **ONE)
+MOVED = fault("overwrite", 206, "overwritten", applied=True, range="bytes=50-", response_bytes=50)
+REST, WHOLE = MOVED | TWO, FINE | TWO | {"response_bytes": 100}
+NO_VERDICT = None
+"""The check has nothing that it could say anything of."""
+
+
+def reads(number, last, kind=CUT, **more):
+    """Downloads of which the first answer was cut, and what came then."""
+    return calls(number, 0.1, kind=kind, last=last, method="GET", **{"request_bytes": 0, **more})
+
+
+@pytest.mark.parametrize(
+    "row",
+    rows(
+        "mixed versions",
+        # The first half is of one version, the rest of another; the caller got an error, or nobody says what.
+        to(FAIL, reads(1, REST), n=1, says="1 of 1 downloads whose object was replaced meanwhile are made of two versions"),
+        to(FAIL, reads(3, REST, returned=True, name="load"), n=3),
+        to(PASS, reads(3, REST, returned=False, name="load"), n=3),
+        to(WARN, reads(1, REST, by=None)),
+        # One version, begun anew, answered with the whole by If-Range, refused by If-Match.
+        to(NO_VERDICT, reads(3, REST | ONE)),
+        to(PASS, reads(3, WHOLE), n=3, says="3 of 3 downloads whose object was replaced meanwhile have one version of it"),
+        to(PASS, reads(3, WHOLE | {"range": "bytes=50-"}), n=3),
+        to(PASS, reads(3, FINE | {"status": 412, "if_match": "1111", "range": "bytes=50-"}), n=3),
+        to(INCONCLUSIVE, reads(2, WHOLE), n=2, says="Replace the object in more downloads"),
+        # Nothing of the first answer came; another object; a version that nobody knows.
+        to(PASS, reads(3, REST, CUT | {"response_bytes": 0})),
+        to(NO_VERDICT, reads(3, REST | {"etag": None})),
+        to(NO_VERDICT, reads(3, REST, every=[{}, {"path": "/bucket/other"}], name="load")),
+        # Two parts, of which one is asked for again.
+        to(FAIL, reads(3, REST, REST | ONE | {"range": "bytes=0-49"}, name="load")),
+        to(NO_VERDICT, reads(3, REST, REST, name="load")),
+        to(NO_VERDICT),
+    ),
+)  # fmt: skip
+def test_verdict(row):
+    """Of a client that is described."""
+    holds(row)
