@@ -8,7 +8,6 @@ from collections import Counter
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.exceptions import ConfigurationError
 from faultinject.http.patterns import check_pattern, compile_path
-from faultinject.testing.exploration.points import without_ids
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -179,7 +178,7 @@ class Keeper:
     def _counted_as(self, path: str) -> str | None:
         """What an object is called whose name is another in each run; None: it has the same one.
 
-        A date or a number may look like an id, and is none where all runs have it.
+        What looks like an id is none where all runs have it.
         """
         if path in self._same:
             return None
@@ -188,19 +187,21 @@ class Keeper:
             for shape in self._shapes.values():
                 if shape.matches(name):
                     return shape.text
-        return None if without_ids(path) == path else name
+        return None if name == path else name
 
     def _changing(self, holdings: Holdings) -> Counter[str]:
         return Counter(filter(None, map(self._counted_as, holdings)))
 
 
+# UUIDs and long hexadecimal ids. Of a shorter one nobody can tell that it is none before it is another in the next run.
+_IDS = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{16,}")
 # Directories that are named by the beginning of an id, as in `data/9f/9fd3…`; no bucket is.
 _FANNED_OUT = re.compile(r"(?<=[^/]/)[0-9A-Fa-f]{2,4}(?=/)")
 
 
 def _name(path: str) -> str:
     """A path with a star for each id."""
-    starred = without_ids(path)
+    starred = _IDS.sub("*", path)
     return path if starred == path else _FANNED_OUT.sub("*", starred)
 
 

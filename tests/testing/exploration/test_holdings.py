@@ -159,6 +159,8 @@ def learned(*runs):
     ("one", "other", "more", "name"),
     [
         ("data-31a333ef", "data-c283be0f", "data-00aa11bb", "data-*"),
+        ("data-31a333ef", "data-c283be0f", "data-1234567a", "data-*"),
+        ("data-1234567a", "data-12345678", "data-00aa11bb", "data-*"),
         ("tmpab_3x9qz", "tmpq1w2e3r4", "tmpzz__zz0a", "*"),
         ("2026-11-23T16-05-10.877", "2026-11-23T16-05-10.013", "2026-11-24T00-00-00.001", "*-*-*-*-*.*"),
         ("run-ab12cd/part-0", "run-0f9e8d/part-0", "run-aaaaaa/part-0", "run-*/part-*"),
