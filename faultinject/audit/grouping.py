@@ -199,7 +199,7 @@ class Thing:
 
     def mixes(self, attempt: Attempt) -> bool:
         """Whether calls with this request's body went on at once."""
-        return self.crowded or any(alike(each, attempt) for each in self.mixed)
+        return self.crowded or _is_one_of(self.mixed, attempt)
 
     def share(self, attempt: Attempt) -> None:
         """Nothing is sure of the calls with this request's body, unless there is one caller."""
@@ -219,6 +219,8 @@ class Thing:
         Returns:
             The call, or why one before it may go on with it, as `Call.follows` has it; or neither.
         """
+        if not self.open and not self.guesses:
+            return None, None
         now = request.attempt.arrived
         self.open = [each for each in self.open if each.may_go_on(now)]
         if self.signal == SDK_ID:
@@ -557,7 +559,7 @@ def _told_one(
         ended = all(each.ended is not None for each in windows)
         closed = ended or (closed and all(each.name is None for each in windows))
     mixed = thing.mixes(call.first)
-    crossing = not mixed and any(alike(each, call.first) for each in thing.crossing)
+    crossing = not mixed and _is_one_of(thing.crossing, call.first)
     made = Call(
         [each.attempt for each in call.requests],
         call.signal,
@@ -578,6 +580,10 @@ def _told_one(
             made.returned, made.error = windows[0].returned, windows[0].error
     made.crossed = crossing or (not mixed and made.inferred and _takes_turns(call.requests))
     return Joined(made, over)
+
+
+def _is_one_of(bodies: Collection[Attempt], attempt: Attempt) -> bool:
+    return bool(bodies) and any(alike(each, attempt) for each in bodies)
 
 
 def _share_connection(before: Attempt, attempt: Attempt) -> bool:
