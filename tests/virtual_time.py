@@ -109,7 +109,7 @@ class RealTime:
 
     def until_one_waits(self):
         """Block until one thread more is about to sleep."""
-        assert self._begun.acquire(timeout=30), "nobody waits"
+        assert self._begun.acquire(timeout=300), "nobody waits"
 
 
 class Loop(asyncio.SelectorEventLoop):

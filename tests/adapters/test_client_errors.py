@@ -550,7 +550,7 @@ Connection closed after {} of the body (injected by faultinject, rule rule-1)
 
 def interpreter(*args):
     return subprocess.run(
-        [sys.executable, "-c", BARE, *args], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", BARE, *args], capture_output=True, text=True, check=True, timeout=300
     )
 
 

@@ -223,7 +223,7 @@ def process(command, folder):
                     break
         finally:
             server.terminate()
-            server.communicate(timeout=30)
+            server.communicate(timeout=300)
 
 
 @pytest.mark.parametrize("name", ["gunicorn", "wsgiref"])

@@ -99,7 +99,7 @@ def uvicorn(tmp_path, *options):
 def test_uvicorn_does_not_start(tmp_path):
     """For real: the process ends by itself, with an exit code and the message."""
     with uvicorn(tmp_path) as process:
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=300)
     assert process.returncode == 3
     assert MESSAGE in errors
     assert "Application startup failed. Exiting." in errors

@@ -89,7 +89,7 @@ class Running:
         self._lines.put(None)
 
     def line(self):
-        return self._lines.get(timeout=30)
+        return self._lines.get(timeout=300)
 
     def until(self, beginning):
         lines = []
@@ -114,7 +114,7 @@ class Running:
     def end(self, number):
         """Send a signal: the exit code and the lines that were left."""
         self.process.send_signal(number)
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=300)
         rest = []
         while (line := self.line()) is not None:
             rest.append(line)

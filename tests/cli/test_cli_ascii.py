@@ -23,7 +23,7 @@ def test_what_a_terminal_lacks_is_said_in_ascii(tmp_path, encoding, sign):
         [sys.executable, "-m", "faultinject", *REPORT, str(path)],
         env={**os.environ, "PYTHONIOENCODING": encoding},
         capture_output=True,
-        timeout=60,
+        timeout=300,
     )
     assert (done.returncode, done.stderr) == (1, b"")
     said = done.stdout.decode(encoding)
@@ -41,7 +41,7 @@ def test_a_report_at_any_width(tmp_path, columns):
     done = subprocess.run(
         [sys.executable, "-m", "faultinject", *REPORT, str(path)],
         capture_output=True,
-        timeout=60,
+        timeout=300,
         env={**kept, "LC_ALL": "C", "COLUMNS": str(columns)},
     )
     assert (done.returncode, done.stderr) == (1, b"")

@@ -179,7 +179,7 @@ def test_the_live_journal(ask, server, as_json):
         server.ask_app("/photos/now")
         lines.append(process.stdout.readline())
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=300)
     finally:
         process.kill()
     assert (process.returncode, out, err.strip()) == (130, "", "faultinject: interrupted")
@@ -395,7 +395,7 @@ def follow(start, paged):
 def test_a_live_journal_that_breaks_off(start, paged):
     """It is asked for again, from where it was, which is said once; what is missing is told."""
     process = follow(start, paged)
-    assert [paged.asked.get(timeout=60) for _ in range(3)] == ["5001", "7", "7"]
+    assert [paged.asked.get(timeout=300) for _ in range(3)] == ["5001", "7", "7"]
     code, said = process.interrupt()
     assert (code, said[:2]) == (130, ["", "faultinject: interrupted"])
 

@@ -135,7 +135,7 @@ def test_last_tuesday_comes_again(run, start, log, tmp_path):
     assert run("learn", str(path), "-o", str(written)) == (0, "", "")
     serving = start("serve", "--file", str(written), "--seed", "3", "--port", "0", "--vendor", "s3")
     url = serving.until("the embedded")[-1].rpartition(" on ")[2]
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=300)
     try:
         for method, share in per_operation.items():
             failed = 0

@@ -160,7 +160,7 @@ def test_a_full_disk_is_one_line(arguments):
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
+            timeout=300,
         )
     assert (done.returncode, done.stderr) == (2, "faultinject: No space left on device\n")
 
@@ -176,7 +176,7 @@ def test_a_closed_standard_output_is_no_traceback(command):
         shell=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -254,7 +254,7 @@ def test_ctrl_c_while_it_is_loaded(name, arguments):
         [sys.executable, "-c", INTERRUPTED.format(name=name, arguments=arguments)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (found.returncode, found.stdout) == (130, "")

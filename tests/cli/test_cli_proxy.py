@@ -132,7 +132,7 @@ def test_it_ends_in_the_middle_of_a_transfer(start, way):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         process = start("proxy", "--to", f"http://127.0.0.1:{listening.getsockname()[1]}", "--port", "0")
         port = int(url_of(process).rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        with socket.create_connection(("127.0.0.1", port), timeout=300) as client:
             client.sendall(asked[way])
             behind, _ = listening.accept()
             with behind:
@@ -171,7 +171,7 @@ def test_it_ends_while_a_fault_keeps_a_request(start, rule, asked):
         to = f"http://127.0.0.1:{listening.getsockname()[1]}"
         process = start("proxy", "--to", to, "--port", "0", "-r", rule)
         port = int(url_of(process).rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        with socket.create_connection(("127.0.0.1", port), timeout=300) as client:
             client.sendall(asked)
             process.until(f"{asked[:6].decode()} -> ")
             code, said = process.interrupt()

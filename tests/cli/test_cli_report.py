@@ -187,7 +187,7 @@ def test_standard_input(packed):
         [sys.executable, "-m", "faultinject", "report", "-", "--format", "json"],
         input=gzip.compress(data) if packed else data,
         capture_output=True,
-        timeout=60,
+        timeout=300,
     )
     assert (done.returncode, done.stderr, json.loads(done.stdout)["calls"]) == (1, b"", 4)
 
@@ -196,7 +196,7 @@ def test_standard_input(packed):
 def test_no_standard_input():
     """Where it is closed, that is said."""
     command = f'"{sys.executable}" -m faultinject report - <&-'
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "standard input" in done.stderr
 
@@ -413,7 +413,7 @@ def test_a_journal_of_a_real_server(run, start, tmp_path):
         with requests.Session() as session:
             session.headers["User-Agent"] = "eager/1.0"
             for _ in range(6):
-                assert session.get(f"{url}/photos/{number}", timeout=60).status_code == 503
+                assert session.get(f"{url}/photos/{number}", timeout=300).status_code == 503
     assert serving.interrupt()[0] == 0
     code, out, err = run("report", journal, "--format", "json")
     found = json.loads(out)

@@ -311,7 +311,7 @@ def test_the_standard_input(run):
 def test_the_standard_input_of_a_client_that_is_done():
     """It is read once."""
     command = [sys.executable, "-m", "faultinject", "report", "-", "--format", "json", "--finished"]
-    done = subprocess.run(command, input=now(calls()), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, input=now(calls()), capture_output=True, text=True, timeout=300)
     assert (json.loads(done.stdout)["left_out"], done.stderr) == ({}, "")
 
 

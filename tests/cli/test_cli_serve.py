@@ -541,7 +541,7 @@ def test_an_app_that_does_not_start(here, start):
     lines = process.until("faultinject:")
     assert lines[-1] == "faultinject: the app did not start"
     assert any("no database" in line for line in lines)
-    assert process.process.wait(timeout=30) == 2
+    assert process.process.wait(timeout=300) == 2
 
 
 @pytest.mark.parametrize(
@@ -687,7 +687,7 @@ def test_the_server_goes_on_when_nobody_reads():
         process.stdout.close()
         assert [put(url).status_code for _ in range(3)] == [503, 503, 503]
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=300) == 0
         assert process.stderr.read().splitlines()[-1] == "  rule-1: 3 of 3 requests that met its conditions"
     finally:
         process.kill()

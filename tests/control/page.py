@@ -137,14 +137,14 @@ class Server:
 
     def stream(self):
         """One of the live streams: its status, and the connection that holds it open."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         connection.request(
             "GET", f"{MOUNT}/journal/stream", headers={"Authorization": f"Bearer {self.token}"}
         )
         return connection.getresponse().status, connection
 
     def _exchange(self, method, path, body, headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             # As it is written: the target of a hostile request is no URL.
             connection.putrequest(method, path, skip_accept_encoding=True)

@@ -347,7 +347,7 @@ def test_a_browser_runs_nothing_of_what_such_rules_send(client):
     preview = client.call("POST", "/preview", {"rule": rule}).data
     sent = {name.lower(): text for name, text in preview["headers"]}
     for path in ("/evil", "/cos"):
-        connection = http.client.HTTPConnection("127.0.0.1", client.app_port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", client.app_port, timeout=300)
         connection.request("GET", path)
         answer = connection.getresponse()
         answer.read()
@@ -594,7 +594,7 @@ def test_a_client_that_leaves_in_the_middle_of_a_body(client):
         f"POST {client.mount}/off HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
         "Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{}"
     )
-    with socket.create_connection(("127.0.0.1", client.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", client.port), timeout=300) as connection:
         connection.sendall(head.encode())
         connection.shutdown(socket.SHUT_WR)
         while connection.recv(65536):

@@ -119,7 +119,7 @@ def names(where):
     while True:
         try:
             request = Request(where + "/state", headers={"Authorization": "Bearer TOKEN"})
-            with urlopen(request, timeout=60) as answer:
+            with urlopen(request, timeout=300) as answer:
                 return [each["name"] for each in json.load(answer)["rules"]]
         except OSError:
             time.sleep(0.02)

@@ -165,7 +165,7 @@ def test_clients_that_may_not_ask_hold_no_worker(start, free_port):
     head = "POST /_faultinject/off HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{"
     with ExitStack() as stack:
         for host, status in (("localhost", b"401"), ("evil.example", b"421")):
-            held = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+            held = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=300))
             held.sendall(head.format(host).encode())
             assert held.recv(65536).startswith(b"HTTP/1.1 " + status)
         assert near.ask_app() == 200

@@ -169,5 +169,5 @@ def test_fuzz(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FUZZED)
 def test_fuzz_for_long(name):
-    """The same with sixteen times as much."""
-    look(name, FUZZED[name][2] * 16)
+    """The same with eight times as much."""
+    look(name, FUZZED[name][2] * 8)

@@ -15,7 +15,7 @@ from faultinject.proxy import Proxy, Target, proxy_server
 
 def status(url):
     try:
-        with urllib.request.urlopen(url, timeout=60) as answer:
+        with urllib.request.urlopen(url, timeout=300) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         return error.code

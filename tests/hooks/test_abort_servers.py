@@ -40,7 +40,7 @@ def call(server, method, path):
         f"{method} /_faultinject{path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAuthorization: Bearer {TOKEN}\r\n"
         "Content-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
     )
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=300) as client:
         client.sendall(head.encode())
         return int(client.makefile("rb").readline().split()[1])
 

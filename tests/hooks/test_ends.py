@@ -115,7 +115,7 @@ def test_a_wait_ends_at_sigterm(start, tmp_path, worker):
     )
     way = type(WAYS["flask run"])(line, "gunicorn")
     server = start(way, "latency,delay=120s,when=after,path=photos/", PYTHONPATH=str(tmp_path))
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=300) as client:
         client.sendall(b"GET /photos/cat HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         server.until((tmp_path / "asked").exists)
         server.process.terminate()
@@ -142,7 +142,7 @@ def test_a_report_of_a_server_that_has_ended_does_not_wait(tmp_path):
             process.terminate()
             process.wait(30)
     done = subprocess.run(
-        [*command, "report", str(journal), "--format", "json"], capture_output=True, text=True, timeout=60
+        [*command, "report", str(journal), "--format", "json"], capture_output=True, text=True, timeout=300
     )
     assert done.stderr == ""
     found = json.loads(done.stdout)

@@ -100,7 +100,7 @@ def python(text, **variables):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
     environ = kept | {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": RULE} | variables
     found = subprocess.run(
-        [sys.executable, "-c", text], env=environ, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", text], env=environ, capture_output=True, text=True, check=True, timeout=300
     )
     return found.stdout.split()
 

@@ -38,7 +38,7 @@ BY_ADDRESS = ("gunicorn -w 2, Flask", "flask run")
 
 def ask(port, method, path):
     """The state that a call of the control API answers with."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = HTTPConnection("127.0.0.1", port, timeout=300)
     try:
         body = None if method == "GET" else "{}"
         connection.request(method, path, body, {**BEARER, "Content-Type": "application/json"})
@@ -101,7 +101,7 @@ def test_run_leaves_the_store_the_proxy_and_metrics():
         env={name: each for name, each in os.environ.items() if not name.startswith("FAULTINJECT_")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     statuses = dict(each.split() for each in found.stdout.splitlines())
     assert statuses == {"app": "503", "store": "200", "metrics": "200", "proxy": "200"}, found.stderr
@@ -146,7 +146,7 @@ def test_a_block_leaves_the_control_api_on_its_address():
         until(lambda: server.url, "it listens")
         with faultinject.inject("http:503") as faults:
             assert Client(Flask("app")).get("/a").status_code == 503
-            assert httpx.get(f"{server.url}/state", headers=BEARER, timeout=60).status_code == 200
+            assert httpx.get(f"{server.url}/state", headers=BEARER, timeout=300).status_code == 200
             assert faults.injected == faults.attempts == 1
     finally:
         server.stop()
@@ -158,7 +158,7 @@ def test_a_block_reaches_the_store_once():
     store = faultinject.Storage("s3")
     try:
         with faultinject.inject("s3:SlowDown,times=1") as faults:
-            assert [httpx.get(store.url, timeout=60).status_code for _ in range(2)] == [503, 200]
+            assert [httpx.get(store.url, timeout=300).status_code for _ in range(2)] == [503, 200]
             assert (faults.injected, faults.attempts) == (1, 2)
     finally:
         store.close()

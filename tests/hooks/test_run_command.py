@@ -45,7 +45,7 @@ def run(environ):
             env=environ | variables,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         return found.returncode, found.stdout, found.stderr
 
@@ -64,7 +64,7 @@ def python(environ):
             env=environ | {"PYTHONPATH": os.pathsep.join(places)} | variables,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         return found.returncode, found.stdout, found.stderr
 
@@ -341,7 +341,7 @@ def test_signals_reach_the_command(environ, number):
         try:
             assert process.stdout.readline() == "ready\n"
             process.send_signal(number)
-            assert process.wait(timeout=30) == (5 if number == signal.SIGINT else -signal.SIGTERM)
+            assert process.wait(timeout=300) == (5 if number == signal.SIGINT else -signal.SIGTERM)
         finally:
             process.kill()
 
@@ -579,7 +579,7 @@ def test_hooks_come_with_what_may_serve(environ, tmp_path, modules, said):
         env=environ | {"FAULTINJECT_RULES": RULE, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert (found.returncode, found.stdout) == (0, said), found.stderr
 
@@ -626,6 +626,6 @@ def test_what_is_installed_has_one_path_file(environ, tmp_path, kind):
         env=environ | ON | {"PYTHONPATH": os.pathsep.join(map(str, rest))},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert (found.returncode, found.stdout) == (0, REACHED), found.stderr

@@ -43,7 +43,7 @@ def hammer(port, clients, each):
 
     def client(_):
         found = []
-        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        connection = HTTPConnection("127.0.0.1", port, timeout=300)
         for _ in range(each):
             connection.request("GET", "/photos/cat")
             answer = connection.getresponse()

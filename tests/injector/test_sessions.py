@@ -62,7 +62,7 @@ class Part:
 
     def end(self):
         """What it has logged."""
-        _, log = self.process.communicate("\n", timeout=30)
+        _, log = self.process.communicate("\n", timeout=300)
         assert self.process.returncode == 0, log
         return log
 

@@ -53,7 +53,7 @@ def lines(tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             **options,
         )
         assert (done.returncode, done.stderr.replace("faultinject is on", "").count("Traceback")) == (ends, 0)

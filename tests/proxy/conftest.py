@@ -162,7 +162,7 @@ class Front:
         self.server = server
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=300)
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def test_a_connection_is_kept_on_both_sides(behind, front):
     """Each client's by one of its own."""
     server = behind(answers)
     proxy = front(server.url)
-    clients = [http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30) for _ in range(2)]
+    clients = [http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=300) for _ in range(2)]
     for _ in range(3):
         for each in clients:
             each.request("GET", "/k")
@@ -171,7 +171,7 @@ def test_a_connection_is_kept_on_both_sides(behind, front):
     assert [each.count(b"GET /k") for each in map(bytes, server.sent)] == [3, 3]
     for each in clients:
         each.close()
-        assert server.left.acquire(timeout=30)
+        assert server.left.acquire(timeout=300)
     assert server.ended == ["FIN", "FIN"]
 
 
@@ -251,7 +251,7 @@ def test_the_client_leaves_while_it_waits(behind, front, caplog):
     with front(server.url).connect() as client:
         client.sendall(EXPECTING)
         assert asked.wait(30)
-    assert server.left.acquire(timeout=30)
+    assert server.left.acquire(timeout=300)
     assert caplog.messages == []
 
 
@@ -277,7 +277,7 @@ def test_it_may_go_on_and_does(behind, front):
 def test_the_next_request_goes_by_the_same_connection(behind, front):
     """However soon it comes: no connection is left behind."""
     server = behind(answers)
-    client = http.client.HTTPConnection("127.0.0.1", front(server.url).port, timeout=30)
+    client = http.client.HTTPConnection("127.0.0.1", front(server.url).port, timeout=300)
     for _ in range(300):
         client.request("GET", "/k")
         assert client.getresponse().read() == b"meow"

@@ -45,7 +45,7 @@ def secure(made):
             port = stack.enter_context(served(app, target, found))
 
             def connect():
-                plain = socket.create_connection(("127.0.0.1", port), timeout=30)
+                plain = socket.create_connection(("127.0.0.1", port), timeout=300)
                 return context.wrap_socket(plain, server_hostname="localhost")
 
             return connect, get_injector(app)
@@ -192,7 +192,7 @@ def test_the_proxy_ends(behind, made, monkeypatch, capsys, sends):
     target = Target(behind(play).url)
     with ExitStack() as stack:
         with served(Proxy(target), target, found, within=15) as port:
-            plain = socket.create_connection(("127.0.0.1", port), timeout=30)
+            plain = socket.create_connection(("127.0.0.1", port), timeout=300)
             client = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
             client.sendall(UPLOAD if sends else GET)
             up_to(client, b"\r\n\r\nlarge")

@@ -398,7 +398,7 @@ def test_aiobotocore(server):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     read, heads = json.loads(done.stdout)

@@ -112,7 +112,7 @@ def answers(server):
         env={**os.environ, "PYTHONPATH": folder},
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr.decode()
     return *json.loads(done.stdout), server.outcomes

@@ -163,7 +163,7 @@ def test_the_variables_that_clients_read(served, made, client):
     try:
         done = subprocess.run(
             commands[client], env=environ | {variables[client]: made.trust[variables[client]]}, capture_output=True,
-            text=True, timeout=60, check=False,
+            text=True, timeout=300, check=False,
         )  # fmt: skip
     except FileNotFoundError:
         pytest.skip(f"{client} is not installed")

@@ -144,6 +144,6 @@ def test_tos(serve, tmp_path):
     """In a process of its own. It checks what it sends and gets by CRC-64, and lists parts as they were done."""
     program = [sys.executable, "-c", TOS, str(serve("tos")), str(tmp_path / "big")]
     done = subprocess.run(
-        program, env={**os.environ, "PYTHONPATH": PINNED}, capture_output=True, text=True, timeout=30
+        program, env={**os.environ, "PYTHONPATH": PINNED}, capture_output=True, text=True, timeout=300
     )
     assert done.stdout == SAID.replace("{crc}", "7513182539126557327"), done.stderr

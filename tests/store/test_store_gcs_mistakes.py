@@ -338,7 +338,7 @@ def test_an_upload_that_two_requests_end_at_once():
     used = visitor.store.used_bytes
     session = visitor.start()
     visitor.piece(session, b"meow", "bytes 0-3/*")
-    both = Barrier(2, timeout=60)
+    both = Barrier(2, timeout=300)
 
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(end, visitor, session, "bytes */4", both.wait) for _ in range(2)]

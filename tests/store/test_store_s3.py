@@ -175,6 +175,6 @@ def test_aiobotocore(serve):
     environ = {**os.environ, "PYTHONPATH": PINNED}
     url = f"http://127.0.0.1:{serve('s3')}"
     done = subprocess.run(
-        [sys.executable, "-c", ASYNC, url], env=environ, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", ASYNC, url], env=environ, capture_output=True, text=True, timeout=300
     )
     assert done.stdout.splitlines() == ["b'il'", "['a/b', 'copy', 'film']", "2", "a/b"], done.stderr

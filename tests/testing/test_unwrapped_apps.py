@@ -35,7 +35,7 @@ def outside_pytest(script, **environ):
         [sys.executable, "-c", APP + script],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         env={**{name: value for name, value in os.environ.items() if "FAULTINJECT" not in name}, **environ},
     )
     assert ran.returncode == 0, ran.stderr

@@ -46,25 +46,25 @@ def read(endpoint, waits, *, busy, threads=FEW, times=1):
         in_threads(get, paths, threads)
 
 
-@program("tight loop", DOWN, true={"backoff"})
+@program("tight loop", DOWN, true={"backoff", "backoff grows"})
 def tight_loop(endpoint):
     """Six attempts without a wait."""
     read(endpoint, lambda: at_once(5), busy=False)
 
 
-@program("tight loop, one by one", DOWN, caught={"backoff"}, timed=True)
+@program("tight loop, one by one", DOWN, caught={"backoff"}, true={"backoff grows"}, timed=True)
 def tight_loop_one_by_one(endpoint):
     """The same by one thread."""
     read(endpoint, lambda: at_once(5), busy=False, threads=1)
 
 
-@program("tight loop, busy", DOWN, true={"backoff"})
+@program("tight loop, busy", DOWN, true={"backoff", "backoff grows"})
 def busy_tight_loop(endpoint):
     """Six attempts without a wait, on a machine that has too much to do."""
     read(endpoint, lambda: at_once(5), busy=True)
 
 
-@program("tight loop, busy, one by one", DOWN, true={"backoff"})
+@program("tight loop, busy, one by one", DOWN, true={"backoff", "backoff grows"})
 def busy_tight_loop_one_by_one(endpoint):
     """The same by one thread."""
     read(endpoint, lambda: at_once(5), busy=True, threads=1)

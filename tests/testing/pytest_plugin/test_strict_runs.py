@@ -58,7 +58,7 @@ def test_strict_markers_and_errors_for_warnings(installed, before):
         env={"PYTHONPATH": str(installed), "PATH": ""},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == str(installed / "faultinject" / "__init__.py")
