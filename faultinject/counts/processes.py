@@ -50,7 +50,7 @@ def server_process() -> int:
 def restarter() -> str | None:
     """The process that may start another one in the place of this one when it ends, as `counts.owner` describes it.
 
-    A server's master, which recycles its workers, or a reloader; None: nobody does.
+    A server's master, which recycles its workers, a reloader, or any parent by multiprocessing; None: nobody does.
     """
     from faultinject.counts.owner import described
 
@@ -58,7 +58,9 @@ def restarter() -> str | None:
     if uwsgi is not None:
         master: int = uwsgi.masterpid()
         return described(master) if master else None
-    return described(os.getppid()) if is_reloaded() or several_processes() else None
+    process = sys.modules.get("multiprocessing.process")
+    is_child = process is not None and process.parent_process() is not None
+    return described(os.getppid()) if is_child or is_reloaded() or several_processes() else None
 
 
 def is_reloaded(environ: Mapping[str, str] = os.environ) -> bool:
