@@ -70,7 +70,7 @@ def settle(
         status: of the app's answer, which starts now.
         headers: of the app's answer.
     """
-    found = alteration.edit(headers)
+    found = alteration.edit(status, headers)
     if not alteration.done:
         undo(plan, entry, alteration.undone, applied=True, status=status)
         return found

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
     from faultinject.http.types import Headers
 
+PARTIAL = 206
 RANGES = ("range", "x-ms-range")
 """The headers that ask for a part of an object."""
 
@@ -27,8 +28,8 @@ class Alteration:
     hidden: Collection[str] = ()
     done = False
 
-    def edit(self, headers: Iterable[tuple[str, str]]) -> Headers:
-        """The answer's headers as they go out."""
+    def edit(self, status: int, headers: Iterable[tuple[str, str]]) -> Headers:  # noqa: ARG002
+        """The headers of an answer with that status as they go out."""
         return list(headers)
 
 
@@ -64,17 +65,16 @@ class Edited(Alteration):
         self._left_out = {*dropped, *(name for name, _ in given)}
         self._shifted = shifted
         self.hidden = RANGES if ignored else ()
-        self.done = ignored
 
-    def edit(self, headers: Iterable[tuple[str, str]]) -> Headers:
-        """The answer's headers as they go out; of an answer that has none of them, nothing is changed."""
+    def edit(self, status: int, headers: Iterable[tuple[str, str]]) -> Headers:
+        """The headers as they go out; of an answer that has none of them, or is of a range all the same, nothing is changed."""
         before = list(headers)
         found = [each for each in before if each[0].lower() not in self._left_out] + self._given
         if self._shifted:
             found = [
                 (each, shifted(text) if each.lower() == "content-range" else text) for each, text in found
             ]
-        self.done = self.done or found != before
+        self.done = found != before or (bool(self.hidden) and status != PARTIAL)
         return found
 
 

@@ -198,3 +198,19 @@ def test_versions_are_in_the_journal(made):
     assert cut.etag == edited.if_match != edited.etag == late.if_range
     assert (cut.if_match, edited.if_range, cut.response_bytes) == (None, None, 5)
     assert len(cut.etag) == 4
+
+
+def test_a_client_of_its_own_process():
+    """A transport edits headers as well; it sends the request as it is, so that a range is not ignored."""
+    httpx = pytest.importorskip("httpx")
+    from faultinject.clients.httpx import FaultTransport
+
+    def serve(request):
+        status, body, headers = answer(request.headers.get("range"))
+        return httpx.Response(status, content=body, headers=headers)
+
+    transport = FaultTransport(httpx.MockTransport(serve), rules="edit,drop.etag,times=1 edit,range=ignore")
+    with httpx.Client(transport=transport) as client:
+        asked = [client.get("http://h/b/k", headers={"Range": "bytes=1-3"}) for _ in range(2)]
+    assert [("etag" in each.headers, each.status_code) for each in asked] == [(False, 206), (True, 206)]
+    assert [did for did, _ in told(transport.injector)] == ["edited", "nothing_to_cut"]
