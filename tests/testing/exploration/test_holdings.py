@@ -218,6 +218,12 @@ def test_several_names_that_are_others():
     ]
 
 
+def test_a_name_that_only_the_second_run_has():
+    """It may be there, and may not."""
+    findings = learned({"/b/data-31a333ef": b"x"}, {"/b/data-c283be0f": b"x", "/b/cache": b"x"})
+    assert findings(["/b/data-0f0f0f0f"]) == findings(["/b/data-0f0f0f0f", "/b/cache"]) == []
+
+
 def test_names_that_both_runs_have():
     """They are no others, whatever is beside them."""
     findings = learned({"/b/lock": b"x", "/b/a1b2": b"x"}, {"/b/lock": b"x", "/b/c3d4": b"x"})

@@ -739,7 +739,8 @@ NOT_REWOUND = (
         file = io.BytesIO(b"meow")
         for _ in range(3):
             body = file.read()
-            if client.put("/b/k", data=body, content_length=len(body)).status_code == 200:
+            headers = {"amz-sdk-invocation-id": "7"}
+            if client.put("/b/k", data=body, content_length=len(body), headers=headers).status_code == 200:
                 return
 
     @pytest.mark.faultinject_explore("http:503")
