@@ -9,7 +9,7 @@ from math import inf
 from typing import NamedTuple
 
 from faultinject.audit.checks.questions import LOST, UNSAFE, is_done_already, is_storage_call, took_effect
-from faultinject.audit.grouping import READING, SOON
+from faultinject.audit.grouping import READING, SOON, WRITES
 from faultinject.audit.matching import alike, fingerprint, has_own_key
 
 TYPE_CHECKING = False
@@ -86,39 +86,42 @@ class Requests:
         self._more = more
         self.compared = more is not None
 
-    def after(self, call: Call, last: Attempt) -> Iterator[Attempt]:
-        """What the caller of a call asked for behind an attempt, in order of arrival."""
-        window = call.window
-        until = last.arrived + self._soon if window is None else (window.ended or inf)
-        for number in range(bisect_right(self._times, last.arrived), len(self._attempts)):
-            each = self._attempts[number]
-            if each.arrived > until:
-                return
-            if _is_of(each, call):
-                yield each
+    def of(self, call: Call, last: Attempt) -> Iterator[Attempt]:
+        """What the caller of a call asked for of the same object behind an attempt, in order of arrival."""
+        return self._behind(self._by_thing.get(_thing(last), ()), call, last)
+
+    def writes(self, call: Call, last: Attempt) -> Iterator[Attempt]:
+        """What it wrote behind an attempt, be it of the same object or of another."""
+        return filter(self.about, self._behind(self._writes, call, last))
 
     def wrote_before(self, call: Call, lost: Attempt, thing: Hashable) -> bool:
         """Whether the caller of a call had written something before its lost write."""
         began = -inf if call.window is None else call.window.began
         return any(
-            began <= each.arrived < lost.arrived and _is_of(each, call)
-            for each in self._written.get(thing, ())
+            began <= each.arrived < lost.arrived and each.method != "DELETE" and _is_of(each, call)
+            for each in self._by_thing.get(thing, ())
+            if is_write(each) and took_effect(each)
         )
 
     def about(self, attempt: Attempt) -> bool:
         """Whether a request may be about a lost write."""
         return self._more is None or self._more(attempt)
 
-    @cached_property
-    def _times(self) -> list[float]:
-        return [each.arrived for each in self._attempts]
+    def _behind(self, some: Sequence[Attempt], call: Call, last: Attempt) -> Iterator[Attempt]:
+        window = call.window
+        until = last.arrived + self._soon if window is None else (window.ended or inf)
+        begin = bisect_right(some, last.arrived, key=_arrival)
+        return (each for each in some[begin : begin + WRITES] if each.arrived <= until and _is_of(each, call))
 
     @cached_property
-    def _written(self) -> dict[Hashable, list[Attempt]]:
+    def _writes(self) -> list[Attempt]:
+        return [each for each in self._attempts if is_write(each) and took_effect(each)]
+
+    @cached_property
+    def _by_thing(self) -> dict[Hashable, list[Attempt]]:
         found: dict[Hashable, list[Attempt]] = {}
         for each in self._attempts:
-            if is_write(each) and each.method != "DELETE" and took_effect(each):
-                found.setdefault(_thing(each), []).append(each)
+            found.setdefault(_thing(each), []).append(each)
         return found
 
 
@@ -150,10 +153,9 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     if call.window is not None:
         heard = call.window.returned
     own = call.attempts[call.attempts.index(lost) + 1 :]
-    after = list(requests.after(call, call.last))
     repeats = [
         each
-        for each in after
+        for each in requests.of(call, call.last)
         if fingerprint(each) == fingerprint(lost) and alike(lost, each) and requests.about(each)
     ]
     later = [*own, *repeats]
@@ -171,22 +173,11 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
         if more < 0 or (more > 0 and heard is not None):
             return said(UNDID if more < 0 else TWICE, last)
         return said(HARMLESS)
-    after = [each for each in after if each.arrived > last.arrived]
-    read = any(each.method in READING and not each.failed and _thing(each) == _thing(lost) for each in after)
+    read = any(each.method in READING and not each.failed for each in requests.of(call, last))
     refused = last is not lost and is_done_already(last)
     part = _is_of_upload(lost)
-    deed = next(
-        (
-            each
-            for each in after
-            if is_write(each)
-            and took_effect(each)
-            # The end of an upload removes its parts, and no object.
-            and (part or not _is_of_upload(each))
-            and requests.about(each)
-        ),
-        None,
-    )
+    # The end of an upload removes its parts, and no object.
+    deed = next((each for each in requests.writes(call, last) if part or not _is_of_upload(each)), None)
     failed = KNEW if part else ERROR  # of parts without an object it is true that it failed
     if deed is not None:
         if deed.method != "DELETE":
@@ -252,6 +243,10 @@ def _is_of(attempt: Attempt, call: Call) -> bool:
     if window is not None and window.key is not None and window.key not in attempt.path.split("/"):
         return False
     return (attempt.clock, attempt.test, attempt.client) == (first.clock, first.test, first.client)
+
+
+def _arrival(attempt: Attempt) -> float:
+    return attempt.arrived
 
 
 def _thing(attempt: Attempt) -> Hashable:
