@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
+from functools import cached_property
 from types import FunctionType, ModuleType
 
 import faultinject
@@ -88,7 +89,7 @@ def members(found: type) -> list[tuple[str, object]]:
     for each in reversed(found.__mro__):
         if each.__module__.startswith("faultinject"):
             named |= {key: value for key, value in vars(each).items() if key[0] != "_"}
-    kept = (FunctionType, property, classmethod, staticmethod)
+    kept = (FunctionType, property, cached_property, classmethod, staticmethod)
     return [(key, each) for key, each in named.items() if isinstance(each, kept) and documented(each)]
 
 
@@ -99,8 +100,8 @@ def documented(found: object) -> str:
 
 def member(owner: str, name: str, found: object) -> str:
     """A method or a property."""
-    if isinstance(found, property):
-        kind = signature(found.fget).rpartition(" -> ")[2]
+    if isinstance(found, property | cached_property):
+        kind = signature(found.fget if isinstance(found, property) else found.func).rpartition(" -> ")[2]
         return f"#### {owner}.{name}\n\n{block(f'{owner}.{name}: {kind}')}\n{described(found)}"
     bare = found.__func__ if isinstance(found, classmethod | staticmethod) else found
     return f"#### {owner}.{name}\n\n{block(f'{owner}.{name}{signature(bare)}')}\n{described(found)}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from faultinject.audit.statistics import median
+from faultinject.audit.waits import by_number, waits_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,16 +149,12 @@ class Evidence:
     @cached_property
     def waits(self) -> list[Wait]:
         """The waits that can be told, also of calls that go on, outside of outages, which are too busy for measuring."""
-        from faultinject.audit.waits import waits_of
-
         outages = self.outages
         return [wait for call in self.everyone if call.name not in outages for wait in waits_of(call)]
 
     @cached_property
     def waits_by_number(self) -> dict[tuple[str, int], list[Wait]]:
         """The same by kind of failure and number of the retry, in that order."""
-        from faultinject.audit.waits import by_number
-
         return by_number(self.waits)
 
     @cached_property

@@ -11,7 +11,7 @@ from faultinject.audit.check_names import names
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import NOT_GIVEN, conclude, know
 from faultinject.audit.evidence import Silence, Turnaround
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, WARN, Finding
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
 from faultinject.audit.grouping import joined, seen
 from faultinject.audit.habits import Habits
 from faultinject.audit.turnaround import turnarounds
@@ -133,16 +133,6 @@ class Judgement:
     def failed_calls(self) -> int:
         """How many calls failed for good."""
         return sum(self.failed_after.values())
-
-    @property
-    def failed(self) -> bool:
-        """Whether a check says FAIL."""
-        return any(each.verdict == FAIL for each in self.findings)
-
-    @property
-    def warned(self) -> bool:
-        """Whether a check says WARN."""
-        return any(each.verdict == WARN for each in self.findings)
 
     @property
     def conclusion(self) -> Conclusion:

@@ -20,23 +20,7 @@ class Wait(NamedTuple):
 
     Attributes:
         call: whose.
-        kind: what had failed: one of `KINDS`.
-        retry: before which retry, from 1.
-        seconds: from the answer to the next arrival.
-    """
-
-    call: Call
-    kind: str
-    retry: int
-    seconds: float
-
-
-class Hinted(NamedTuple):
-    """One wait that an answer had asked for.
-
-    Attributes:
-        call: whose.
-        before: the attempt whose answer asked.
+        before: the attempt that had failed, whose answer may have asked for the wait.
         retry: before which retry, from 1.
         seconds: from the answer to the next arrival.
     """
@@ -45,6 +29,11 @@ class Hinted(NamedTuple):
     before: Attempt
     retry: int
     seconds: float
+
+    @property
+    def kind(self) -> str:
+        """What had failed: of a client's own wait one of `KINDS`."""
+        return self.before.kind or ""
 
 
 def waits_of(call: Call) -> Iterator[Wait]:
@@ -59,7 +48,7 @@ def waits_of(call: Call) -> Iterator[Wait]:
         if before.kind != kind:
             return
         if gap is not None and gap >= 0 and before.hint_form is None:
-            yield Wait(call, kind, retry, gap)
+            yield Wait(call, before, retry, gap)
 
 
 def is_near(attempt: Attempt) -> bool:
@@ -72,12 +61,12 @@ def is_near(attempt: Attempt) -> bool:
     )
 
 
-def hinted(calls: Iterable[Call]) -> Iterator[Hinted]:
+def hinted(calls: Iterable[Call]) -> Iterator[Wait]:
     """The waits that answers had asked for, with the seconds asked for."""
     for call in calls:
         for retry, (before, gap) in enumerate(zip(call.attempts, call.gaps, strict=False), 1):
             if before.hint is not None and before.failed and gap is not None and gap >= 0:
-                yield Hinted(call, before, retry, gap)
+                yield Wait(call, before, retry, gap)
 
 
 def by_number(waits: Iterable[Wait]) -> dict[tuple[str, int], list[Wait]]:

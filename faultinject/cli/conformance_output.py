@@ -187,7 +187,7 @@ def _page(_results: Sequence[Result], document: dict[str, Any]) -> str:
 
 
 def _html(results: Sequence[Result], document: dict[str, Any]) -> str:
-    from faultinject.audit.reports.html import page as whole
+    from faultinject.audit.reports.html import html as whole
     from faultinject.conformance import page
 
     if len(results) != 1 or document["all"]:

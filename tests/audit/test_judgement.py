@@ -69,7 +69,7 @@ def test_every_check_is_in_the_report_the_worst_first():
     assert {each.check for each in found.findings} == {*NAMES[:17]} - {"lost answer", "mixed versions"}
     order = [[FAIL, WARN, INCONCLUSIVE, PASS].index(each.verdict) for each in found.findings]
     assert order == sorted(order)
-    assert found.failed
+    assert found.conclusion.result == "fail"
     again = look(calls(5, 1.0, 2.0), profile="aws-2026")
     assert {each.check for each in again.findings} == {*NAMES} - {"lost answer", "mixed versions"}
 
@@ -185,7 +185,7 @@ def test_a_profile_is_a_name_a_file_or_found():
 def test_a_journal_in_which_nothing_went_wrong(made):
     """It has nothing to say of its client, and everything says what would decide it."""
     found = look(made)
-    assert (found.client, found.calls, found.failed, found.warned) == ("acme/1.0" if made else "a client without a User-Agent", len(made), False, False)  # fmt: skip
+    assert (found.client, found.calls, found.conclusion.result) == ("acme/1.0" if made else "a client without a User-Agent", len(made), "undecided")  # fmt: skip
     assert {each.verdict for each in found.findings} == {INCONCLUSIVE}
     assert all(each.message and not each.n for each in found.findings)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
-    from faultinject.audit.waits import Hinted
+    from faultinject.audit.waits import Wait
     from faultinject.journal.attempts import Attempt
 
 SLACK = 0.05
@@ -51,7 +51,7 @@ def retry_after(evidence: Evidence) -> Iterator[Said]:
     most 50 ms shorter. FAIL: two retries are earlier, or all. PASS: none, and without Retry-After the client waits less
     than half as long.
     """
-    by_form: dict[str, list[Hinted]] = {}
+    by_form: dict[str, list[Wait]] = {}
     for wait in hinted(evidence.everyone):
         form = wait.before.hint_form or ""
         if _has_to_know(form, wait.before, evidence) and not may_be_copy(
@@ -73,7 +73,7 @@ def _has_to_know(form: str, attempt: Attempt, evidence: Evidence) -> bool:
     return promised or any(each in (attempt.user_agent or "") for each in agents)
 
 
-def _one_form(evidence: Evidence, form: str, waits: Sequence[Hinted]) -> Said:
+def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Said:
     n = len(waits)
     calls = [wait.call for wait in waits]
     send = f"Send more of them, for example http:503,retry_after=3s,hint={form},times=1,per=call."
@@ -116,7 +116,7 @@ def _asked(before: Attempt, form: str, evidence: Evidence) -> float:
     return wanted
 
 
-def _usual(evidence: Evidence, waits: Sequence[Hinted]) -> list[float]:
+def _usual(evidence: Evidence, waits: Sequence[Wait]) -> list[float]:
     """The waits of the same client before the same retries when nobody asks for any."""
     numbers = {wait.retry for wait in waits}
     kinds = {wait.before.kind for wait in waits}

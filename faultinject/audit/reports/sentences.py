@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faultinject.audit.checks.words import counted as counted
 from faultinject.audit.checks.words import seconds
 from faultinject.engine.journal_entry import quoted
 
@@ -67,11 +68,6 @@ def place(call: Call) -> str:
         [numbers] = pids.values()
         return f"seq {' '.join(numbers)}{more}"
     return ", ".join(f"pid {pid} seq {' '.join(numbers)}" for pid, numbers in pids.items()) + more
-
-
-def counted(n: int, word: str) -> str:
-    """`1 call`, `2,000 calls`."""
-    return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 
 def shortened(text: str, width: int = LONGEST) -> str:

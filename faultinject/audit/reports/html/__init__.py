@@ -26,16 +26,7 @@ ADDRESS = re.compile(r"(https://[^\s()<>\"]+)")
 """What is a link where an action has it."""
 
 
-def html(judgement: Judgement) -> str:
-    """The page about one journal.
-
-    Raises:
-        MissingExtra: jinja2 is not installed.
-    """
-    return page(judgement)
-
-
-def page(judgement: Judgement, *, title: str | None = None, made: str = "") -> str:
+def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> str:
     """The page about one journal.
 
     Args:
