@@ -247,15 +247,14 @@ PATIENCE = "2500ms"
 MAY_STOP = ("with-care", "query-first", "after-signing")
 """What is asked for where a client may as well give up: nothing says that every client is to send the request again."""
 PERMANENT = (
-    *(
-        "403",
-        "ExpiredToken",
-        "SecurityTokenExpired",
-        "AccessDenied",
-        "AuthorizationFailure",
-        "permission_denied",
-    ),
-    *("access_denied", "forbidden"),
+    "403",
+    "ExpiredToken",
+    "SecurityTokenExpired",
+    "AccessDenied",
+    "AuthorizationFailure",
+    "permission_denied",
+    "access_denied",
+    "forbidden",
 )
 """What a vendor says when a token has expired, or else when somebody has lost the permission: it stays."""
 OF_ANOTHER_WRITER = "OperationAborted"
@@ -290,8 +289,8 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
     hidden = [*found.errors_in_200]
     if found.deletes is not None:  # its answer has an error for each key, as `share=1` says
         hidden.append(found.deletes.operation)
-    if hidden:
-        broken = next(row for row in errors if row.status == 500)
+    broken = next((row for row in errors if row.status == 500), None)
+    if hidden and broken is not None:
         yield Rule(broken.address, status=200, operation=hidden), ()
     if refused := next(filter(found.has, PERMANENT), ""):
         yield Rule(f"{vendor}:{refused}", from_=1), ()
