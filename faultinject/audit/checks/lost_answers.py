@@ -9,7 +9,7 @@ from math import inf
 from typing import NamedTuple
 
 from faultinject.audit.checks.questions import LOST, UNSAFE, is_done_already, is_storage_call, took_effect
-from faultinject.audit.grouping import READING, SOON, WRITES
+from faultinject.audit.grouping import READING, SOON
 from faultinject.audit.matching import alike, fingerprint, has_own_key
 
 TYPE_CHECKING = False
@@ -30,6 +30,8 @@ UNDID, TWICE, CONFLICT, ERROR, HARMLESS, KNEW = ANSWERS = (
 """What a client may have done, the worst first."""
 UNCLEAR = "not decided"
 """Stands for an answer that the journal does not tell."""
+WRITES = 1000
+"""How many requests behind a lost write are looked at: a client without an end to its calls makes any number."""
 APPENDS = frozenset(("AppendObject", "append_blob.append_block", "append_blob.append_block_from_url"))
 """Operations that add to an object."""
 QUERIES = tuple(
