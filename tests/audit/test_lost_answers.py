@@ -83,6 +83,8 @@ TABLE = rows(
     to(PASS, lost(3, 0.1, kind=GAVE_ERROR), lost(3, 0.1, kind=FINE | {"left": True}, at=9), n=6),
     to(PASS, lost(3, 0.1, last=REFUSED, guarded=True, returned=True), lost(2, returned=True, at=9), n=5, says="and the client knew of 5"),
     to(PASS, lost(3, 0.1, method="DELETE")),
+    # The loser of a race is let go of.
+    to(PASS, calls(3, -0.5, kind=FINE, last=FINE | {"left": True}, every=[{"took": 1.0}])),
     to(PASS, lost(3, 0.1, method="POST", operation="CreateMultipartUpload")),
     to(PASS, lost(3, 0.1, method="POST", guarded=True, attempt_hint=KEY)),
     # It took its own write for another's, whatever the write was.

@@ -132,7 +132,7 @@ def test_in_an_exploration(storage, answer):
                         httpx.put(f"{storage.url}/box", trust_env=False)
                     JOBS[answer](caller, right=right)
         return {
-            (each.message.partition(":")[0], each.verdict)
+            (each.subject, each.verdict)
             for run in exploration.runs
             for each in run.findings
             if each.check == "lost answer"

@@ -170,10 +170,12 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     again = next((each for each in later if took_effect(each) and _adds(lost, each)), None)
     if again is not None:
         return said(TWICE, again)
-    if last is not lost and took_effect(last) and not last.failed:
-        more = 0 if call.other_bytes is None else _more(lost, last)
+    # The answer may be that to a copy, be it sent before or behind the lost one.
+    fine = [each for each in (*call.attempts, *repeats) if took_effect(each) and not each.failed]
+    if fine:
+        more = 0 if call.other_bytes is None else _more(lost, fine[-1])
         if more < 0 or (more > 0 and heard is not None):
-            return said(UNDID if more < 0 else TWICE, last)
+            return said(UNDID if more < 0 else TWICE, fine[-1])
         return said(HARMLESS)
     read = any(each.method in READING and not each.failed for each in requests.of(call, last))
     refused = last is not lost and is_done_already(last)

@@ -111,7 +111,7 @@ class FinishedRun(PlannedRun):
         self.said = ""
         operation = self.points[-1].operation if self.points else ""
         if wrong is not None and (error is None or gave_up):
-            self.cause = wrong.check, operation
+            self.cause = wrong.name, operation
             self.said = f"{wrong.check}: {wrong.message}"
         elif error is not None:
             reported = isinstance(error, ReportedFailure)

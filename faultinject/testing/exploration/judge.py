@@ -209,6 +209,7 @@ class Judge:
                 LOST_ANSWER,
                 WARN if found.answer == ERROR else FAIL,
                 f"{found.answer}: request {hit.number(lost)} ({lost.method}) was carried out and its answer lost; {said}",
+                found.answer,
             )
 
     def _names_itself(self, lost: Attempt, again: Attempt) -> bool:
@@ -346,5 +347,5 @@ def _bytes(number: int) -> str:
     return "1 byte" if number == 1 else f"{number:,} bytes"
 
 
-def _finding(check: str, verdict: str, message: str) -> Finding:
-    return Finding(check, verdict, 1, message, "")
+def _finding(check: str, verdict: str, message: str, subject: str | None = None) -> Finding:
+    return Finding(check, verdict, 1, message, "", subject=subject)

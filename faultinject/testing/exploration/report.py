@@ -81,7 +81,7 @@ def warned(sweep: Sweep) -> list[str]:
     alike: dict[tuple[str, str], list[tuple[FinishedRun, Finding]]] = {}
     for each in sweep.finished:
         for finding in warnings(each):
-            alike.setdefault((finding.check, each.points[-1].operation), []).append((each, finding))
+            alike.setdefault((finding.name, each.points[-1].operation), []).append((each, finding))
     lines = []
     for found in alike.values():
         finished, finding = min(found, key=lambda each: each[0].size)
