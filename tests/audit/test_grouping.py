@@ -293,6 +293,8 @@ CHANGES = [
         )
     ),
     g([r(0, "503", **READ), r(0.1, method="PUT"), r(0.2, **READ)], "503 200", "200"),
+    # The same request for another body is another caller's.
+    g([r(0, "denied", body="a"), r(0.1, body="bb"), r(0.2, body="a")], "403 200", "200"),
     # Who logs in, anywhere, may ask again.
     g([r(0, "locked"), r(0.1, method="POST", path="/login"), r(0.2)], "401", "200", "200"),
     g([r(0, "locked"), r(0.1, "404", method="POST", path="/login"), r(0.2)], "401 200", "404"),
