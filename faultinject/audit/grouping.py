@@ -406,7 +406,9 @@ class OpenCall:
     @property
     def patience(self) -> float:
         """Seconds after which a like request is not of it."""
-        return LONGEST if self.thing.own else max(WINDOW, 2 * (self.last.hint or 0.0))
+        if self.thing.own and not has_own_key(self.first):  # some callers send one key with everything
+            return LONGEST
+        return max(WINDOW, 2 * (self.last.hint or 0.0))
 
     def may_be(self, windows: tuple[CallWindow, ...]) -> bool:
         """Whether an attempt in these call windows may be of this one."""

@@ -168,6 +168,8 @@ BY_WORD = [
     g([r(0, "?", id="x-1"), r(1, id="x-1", number=2)], "? 200 [SDK id]"),
     g([r(0, "slow", took=0.4, id="x-1"), r(0.2, id="x-1")], "200 200 [SDK id]"),
     g([r(0, took=0.4, id="x-1"), r(0.2, id="x-1")], "200 200 [SDK id]"),
+    # A key of the caller's own may be in every call of it.
+    g([r(0, "503", id="0123456789abcdef"), r(61, id="0123456789abcdef")], "503 [SDK id]", "200 [SDK id]"),
     # Resumable uploads send one id with each of their requests; some callers use one key for everything.
     *(g([r(0, "503", id="x-1"), r(1, id="x-1", **change)], "503 [SDK id]", "200 [SDK id]") for change in ({"path": "/2"}, {"query": "partNumber=2"}, {"method": "POST"})),
     g([r(0, id="x-1"), r(1, id="x-1")], "200 [SDK id]", "200 [SDK id]"),
