@@ -174,7 +174,7 @@ class Judge:
             NON_IDEMPOTENT_RETRY,
             FAIL if hit.sure and not own and not is_storage_call(lost) else WARN,
             f"request {hit.number(lost)} ({lost.method}) was carried out and its answer lost; request {hit.number(again)} retried"
-            f" it without a precondition or an Idempotency-Key, and took effect twice{known}",
+            f" it without an Idempotency-Key, and took effect twice{known}",
         )
 
     def _lost_answer(

@@ -134,8 +134,8 @@ def test_an_order_without_an_id(shop, headers):
         lambda: shop.call("POST", "/orders", *[b'{"what": "cat"}'] * 3, headers=headers), LOST
     )
     said = (
-        "non-idempotent retry: request 1 (POST) was carried out and its answer lost; request 2 retried it without a"
-        " precondition or an Idempotency-Key, and took effect twice"
+        "non-idempotent retry: request 1 (POST) was carried out and its answer lost; request 2 retried it without an"
+        " Idempotency-Key, and took effect twice"
     )
     assert failed == (said if headers else "")
     assert [said in each for each in warned] == [True] * (headers is None)
