@@ -6,7 +6,7 @@ takes milliseconds to read (https://packaging.python.org/en/latest/specification
 
 from __future__ import annotations
 
-from _thread import get_ident
+from threading import get_ident
 
 from faultinject.exceptions import ConfigurationError, plain
 
