@@ -6,7 +6,7 @@ takes milliseconds to read (https://packaging.python.org/en/latest/specification
 
 from __future__ import annotations
 
-from _thread import get_ident
+from _thread import get_ident  # `threading` is not loaded where rules are only read
 
 from faultinject.exceptions import ConfigurationError, plain
 

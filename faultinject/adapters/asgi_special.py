@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
     from faultinject.engine.plan import Plan
-    from faultinject.engine.services import Watch
+    from faultinject.injector.failure_watch import FailureWatch
 
 
 def prepare(
@@ -47,7 +47,7 @@ def _refusing(send: Send, why: str) -> Send:
     return refuse
 
 
-def watched(app: ASGIApp, watch: Watch) -> ASGIApp:
+def watched(app: ASGIApp, watch: FailureWatch) -> ASGIApp:
     """The app, each answer of which is noted when it begins."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from threading import Lock
 
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
@@ -55,7 +55,7 @@ class _Decision:
         self._plan = plan
         self._request = request
         self._candidates = candidates
-        self._lock = allocate_lock()
+        self._lock = Lock()
         self._abandoned = False
 
     def make(self) -> None:

@@ -15,29 +15,9 @@ from faultinject.adapters.closing import is_filled, layers_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
-    from typing import Any, Protocol
+    from typing import Any
 
-    class Sending(Protocol):
-        """A client's connection, as far as it is sent to."""
-
-        @property
-        def held(self) -> object:
-            """What tells how much the server still holds, or None."""
-            ...
-
-        @property
-        def encrypted(self) -> bool:
-            """Whether it is TLS."""
-            ...
-
-        def has_sent(self) -> bool:
-            """Whether anything was sent before."""
-
-        def gone(self, wait: float) -> bool:
-            """Whether the client leaves within so many seconds."""
-
-        def backlog(self) -> int:
-            """Bytes that the client has not got yet."""
+    from faultinject.adapters.connection import Connection
 
     Held = Callable[[], int]
 
@@ -50,7 +30,7 @@ _LOOKS = 4
 _MOST_LAYERS = 4
 
 
-def until_delivered(connection: Sending, monotonic: Callable[[], float]) -> Generator[float, None, bool]:
+def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> Generator[float, None, bool]:
     """Wait until a client has all that was sent to it before.
 
     Args:

@@ -17,21 +17,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, TimerHandle
     from collections.abc import Callable
-    from typing import Any, Protocol, Self
+    from typing import Any, Self
 
+    from faultinject.adapters.asgi_wait import Ends
     from faultinject.adapters.connection import Connection
     from faultinject.engine.plan import Plan
-
-    class Exchange(Protocol):
-        """What a wait ends with."""
-
-        wakes: set[Callable[[], None]]
-        silent: bool
-
-        @property
-        def over(self) -> bool:
-            """Whether nobody waits for the answer any more."""
-            ...
 
 
 TICK = 0.2
@@ -52,7 +42,7 @@ class Wait:
         file: the descriptor by which its connection is watched, or -1.
     """
 
-    def __init__(self, plan: Plan, exchange: Exchange, connection: Connection | None) -> None:
+    def __init__(self, plan: Plan, exchange: Ends, connection: Connection | None) -> None:
         self.exchange = exchange
         self.connection = connection
         self.file = -1

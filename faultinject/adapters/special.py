@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from faultinject.engine.facets import Interface
     from faultinject.engine.plan import Plan
-    from faultinject.engine.services import Watch
+    from faultinject.injector.failure_watch import FailureWatch
 
 HEADER = "x-faultinject-rules"
 """By which a request asks for faults of its own, where it may."""
@@ -59,7 +59,7 @@ class Seen:
 
     __slots__ = ("_failed", "_inside", "_watch", "begun")
 
-    def __init__(self, place: MutableMapping[str, Any], watch: Watch) -> None:
+    def __init__(self, place: MutableMapping[str, Any], watch: FailureWatch) -> None:
         self.begun = self._failed = self._inside = False
         self._watch = watch
         outer: Seen | None = place.get(WATCHED)
@@ -67,7 +67,7 @@ class Seen:
             outer.leave_to(watch)
         place[WATCHED] = self
 
-    def leave_to(self, watch: Watch) -> None:
+    def leave_to(self, watch: FailureWatch) -> None:
         """Nearer to the app the same is counted."""
         self._inside = self._inside or watch is self._watch
 

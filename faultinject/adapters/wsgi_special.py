@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.types import Environ, Start, WSGIApp
     from faultinject.engine.plan import Plan
-    from faultinject.engine.services import Watch
     from faultinject.http.types import Headers
+    from faultinject.injector.failure_watch import FailureWatch
 
 
 KEY = environ_key(HEADER)
@@ -43,7 +43,7 @@ def _refusing(start_response: Start, why: str) -> Start:
     return start
 
 
-def watched(app: WSGIApp, watch: Watch) -> WSGIApp:
+def watched(app: WSGIApp, watch: FailureWatch) -> WSGIApp:
     """The app, each answer of which is noted when it begins, and when it breaks off."""
 
     def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:

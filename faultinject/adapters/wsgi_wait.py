@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
 from contextlib import suppress
+from threading import Lock
 
 from faultinject.adapters.backlog import until_delivered
 from faultinject.adapters.driving import ClientGone, undo
@@ -124,7 +124,7 @@ class BodyReading:
         self._rest = plan.services.rest
         self._digest = request.body_digest(plan.origin[2])
         self._whole = False
-        self._lock = allocate_lock()
+        self._lock = Lock()
 
     @property
     def body(self) -> Body:
@@ -218,7 +218,7 @@ class Cutoff:
         self._connection = connection
         self._reading = reading
         self._over = Event()
-        self._lock = allocate_lock()
+        self._lock = Lock()
         shown = environ.get("werkzeug.socket") or environ.get("gunicorn.socket") or _below(environ)
         self._handle: socket | None = shown if connection.encrypted else None
         self._patience: float | None = None

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from faultinject.engine.compiled_rule import RuleLike
     from faultinject.engine.journal_entry import Outcome
     from faultinject.engine.plan import Plan
+    from faultinject.rules.rule import Rule
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.types import Target
 
@@ -24,7 +24,7 @@ NOT_IN_REQUEST_LINE = ("host", "operation", "bucket", "key", "client", "size")
 _DEEPEST_MOUNT = 16
 
 
-def nearest_request(rule: RuleLike, outcomes: Iterable[Outcome], plan: Plan) -> str:
+def nearest_request(rule: Rule, outcomes: Iterable[Outcome], plan: Plan) -> str:
     """Why no request met a rule's conditions, by the example of the one that met most of them.
 
     Args:
@@ -48,7 +48,7 @@ def nearest_request(rule: RuleLike, outcomes: Iterable[Outcome], plan: Plan) -> 
     return quoted(f"nearest: {seen.method} {seen.path}{query} ({best.reason(rule, plan)})")
 
 
-def met(rule: RuleLike, outcome: Outcome, plan: Plan) -> bool:
+def met(rule: Rule, outcome: Outcome, plan: Plan) -> bool:
     """Whether a request met a rule's conditions, as far as the journal tells."""
     if outcome.rule is not None and outcome.rule == plan.names[plan.rules.index(rule)]:
         return True
@@ -66,7 +66,7 @@ class Comparison:
         distance: sorts: the fewer, the nearer.
     """
 
-    def __init__(self, rule: RuleLike, outcome: Outcome, reading: Addressing) -> None:
+    def __init__(self, rule: Rule, outcome: Outcome, reading: Addressing) -> None:
         self.outcome = outcome
         self.failed: list[str] = []
         self.unknown: list[str] = []
@@ -81,7 +81,7 @@ class Comparison:
                     self.failed.append(written + (_instead(key, request, reading) if wanted else ""))
         self.distance = (len(self.failed), len(self.unknown))
 
-    def reason(self, rule: RuleLike, plan: Plan) -> str:
+    def reason(self, rule: Rule, plan: Plan) -> str:
         """What kept the request away, as far as the journal tells."""
         if self.failed:
             held = [each for each in self.failed if each.startswith("unless.")]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from hashlib import blake2b
 
 from faultinject.counts.opening import open_directory, read_file, write_file
 from faultinject.counts.owner import described
 from faultinject.counts.private import clean_up_dead_owners, private_parent
 from faultinject.counts.processes import server_process
-from faultinject.engine.draw import blake2b
 from faultinject.exceptions import FaultInjectError
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from faultinject.counts.mapping import WHOLE
 from faultinject.counts.memory import SET_BACK
 from faultinject.counts.table import (
@@ -21,7 +23,6 @@ from faultinject.counts.table import (
     Table,
 )
 from faultinject.counts.tallies import Tallies
-from faultinject.engine.draw import blake2b
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ A file is called `journal-N`, where N is how many lines there were before its fi
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock
+from threading import Lock
 from time import time
 
 from faultinject.counts.contents import EVENTS
@@ -68,7 +68,7 @@ class FileJournal:
         self._lost = Counter()
         # How many of the lines that could not be written the file tells of.
         self._told = 0
-        self._telling = allocate_lock()
+        self._telling = Lock()
 
     def add(self, line: Line, reading: Addressing | None) -> None:
         """Append a line; one that cannot be written is counted, and told with the next one that can."""

@@ -11,7 +11,7 @@ the file on to the next one of its process: that one would have to get the inter
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock
+from threading import Lock
 from weakref import WeakValueDictionary
 
 from faultinject.counts.owner import holder_works
@@ -46,7 +46,7 @@ _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | _NO_LINKS
 
 _known: WeakValueDictionary[tuple[int, int], FileLock] = WeakValueDictionary()
-_lock = allocate_lock()
+_lock = Lock()
 _system: Flock | None = None
 
 
@@ -157,7 +157,7 @@ class FileLock:
         self.release()
 
     def _use_threads(self) -> None:
-        threads = allocate_lock()
+        threads = Lock()
         self._take_turn, self._end_turn = threads.acquire, threads.release
 
     def _queue(self) -> None:
@@ -266,7 +266,7 @@ def flock_of_python(file: int, operation: int) -> int:
 def after_fork() -> None:
     """In a child, before it uses any lock: runs by itself, and does nothing the second time."""
     global _lock  # noqa: PLW0603
-    _lock = allocate_lock()
+    _lock = Lock()
     for each in list(_known.values()):
         each.after_fork()
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from _thread import allocate_lock
 from mmap import mmap
+from threading import Lock
 from weakref import WeakValueDictionary
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ _ADDRESS = 16
 _CODE = 8
 
 _maps: WeakValueDictionary[int, mmap] = WeakValueDictionary()
-_lock = allocate_lock()
+_lock = Lock()
 _watch: Callable[[], None] | None = None
 
 
@@ -153,7 +153,7 @@ def _watcher() -> Callable[[], None]:
 def after_fork() -> None:
     """In a child nobody holds the lock."""
     global _lock  # noqa: PLW0603
-    _lock = allocate_lock()
+    _lock = Lock()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
 from collections import OrderedDict
+from hashlib import blake2b
+from threading import Lock
 
 from faultinject.engine.counting import Counter
-from faultinject.engine.draw import blake2b
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class MemoryCounts:
     """No other process counts here."""
 
     def __init__(self) -> None:
-        self._lock = allocate_lock()
+        self._lock = Lock()
         self._first: float | None = None
         self._rules: dict[int, Scope] = {}
         self._scopes: OrderedDict[tuple[int, str], Scope] = OrderedDict()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock
+from threading import Lock
 
-_begins = allocate_lock()
+_begins = Lock()
 
 
 class PerProcess:
@@ -29,7 +29,7 @@ class PerProcess:
 def _after_fork() -> None:
     """A thread of the parent may have held it."""
     global _begins  # noqa: PLW0603
-    _begins = allocate_lock()
+    _begins = Lock()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from hashlib import blake2b
 from stat import S_ISREG
 
 from faultinject.counts.contents import remove_directory
 from faultinject.counts.opening import open_directory
 from faultinject.counts.owner import boot, described, gone
-from faultinject.engine.draw import blake2b
 from faultinject.exceptions import ConfigurationError
 
 

@@ -6,12 +6,12 @@ A match tells how many takes are out, too: a rule that is used up is not asked a
 from __future__ import annotations
 
 import os
-from _thread import _local
+from hashlib import blake2b
+from threading import local
 
 from faultinject.counts.redis_link import Script, Until
 from faultinject.counts.redis_notes import Notes
 from faultinject.counts.redis_scripts import MATCH, TAKE
-from faultinject.engine.draw import blake2b
 from faultinject.exceptions import StoreUnavailable
 
 TYPE_CHECKING = False
@@ -163,7 +163,7 @@ class RedisCounts:
         return number
 
 
-class _Request(_local):
+class _Request(local):
     """What this thread knows of the request that it has matched.
 
     Attributes:

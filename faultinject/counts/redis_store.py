@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from hashlib import blake2b
 
 from faultinject.counts.away import Away
 from faultinject.counts.differing import difference
@@ -12,7 +13,6 @@ from faultinject.counts.redis_counts import KINDS, RedisCounts, keys_of
 from faultinject.counts.redis_link import Link, Script, Until
 from faultinject.counts.redis_memory import Memory
 from faultinject.counts.redis_scripts import AGREE, JOIN, LOOK, PUT
-from faultinject.engine.draw import blake2b
 from faultinject.exceptions import ConfigurationError, Conflict, Problem, StoreInUse, StoreUnavailable
 
 TYPE_CHECKING = False

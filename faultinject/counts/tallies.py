@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock
+from threading import Lock
 from weakref import WeakSet
 
 from faultinject.counts.mapping import WHOLE
@@ -50,7 +50,7 @@ class Tallies:
         self._words = table.pages.words
         self._guarded = table.pages.guarded
         self._lock = lock
-        self._threads = allocate_lock()
+        self._threads = Lock()
         self._number = 0
         self._process = os.getpid()
         # By rule: its row or 0, and what this process has noted.
@@ -97,7 +97,7 @@ class Tallies:
         if self._process == os.getpid():
             return
         self._process = os.getpid()
-        self._threads = allocate_lock()
+        self._threads = Lock()
         self._number = 0
         self._own = {}
 

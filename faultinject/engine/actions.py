@@ -5,32 +5,15 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Never, NoReturn, Protocol
+    from typing import Never, NoReturn
 
     from faultinject.engine.alterations import Alteration
+    from faultinject.engine.answers import Answer
     from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.request import Request
     from faultinject.http.types import Headers
-    from faultinject.http.wire import Head
     from faultinject.vendors.multi_delete import Listing
-
-    class AnswerLike(Protocol):
-        """What all answers of one rule have in common, as far as an adapter needs it."""
-
-        fault: str
-        status: int
-        status_line: str
-        after: bool
-        drain: bool
-        cors: bool
-        upto: int | None
-        late: bool
-        needs_socket: bool
-        beyond: bool
-        closes: bool
-        exact: Head | None
-        dated: float | None
 
 
 class Pass:
@@ -67,7 +50,7 @@ class Respond:
 
     __slots__ = ("answer", "body", "delay", "entry", "headers", "listing", "transform")
 
-    def __init__(self, entry: Entry, answer: AnswerLike, headers: Headers, body: bytes, delay: float) -> None:
+    def __init__(self, entry: Entry, answer: Answer, headers: Headers, body: bytes, delay: float) -> None:
         self.entry = entry
         self.answer = answer
         self.headers = headers

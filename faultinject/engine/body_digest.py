@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.engine.draw import blake2b
+from hashlib import blake2b
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

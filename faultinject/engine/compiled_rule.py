@@ -7,52 +7,17 @@ from faultinject.engine.draw import ONE, drawer, threshold
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, Protocol
+    from collections.abc import Callable, Iterable
 
-    from faultinject.engine.actions import Act
     from faultinject.engine.counting import SharedNotes
     from faultinject.engine.request import Request
     from faultinject.engine.services import Services
+    from faultinject.rules.rule import Rule
     from faultinject.vendors.addressing import Addressing
-    from faultinject.vendors.vendor import Vendor
 
     Scope = Callable[[Request, Addressing, str], str]
 
     Check = Callable[[Request], bool]
-
-    class FaultLike(Protocol):
-        """What the engine asks of a fault."""
-
-        @property
-        def takes(self) -> tuple[str, ...]: ...
-        def prepare(self, rule: CompiledRule) -> Act: ...
-        def draws(self, rule: RuleLike) -> bool: ...
-
-    class RuleLike(Protocol):
-        """What the engine asks of a rule: its values, and the tests that its conditions come to."""
-
-        @property
-        def fault(self) -> str: ...
-        @property
-        def name(self) -> str | None: ...
-        @property
-        def label(self) -> str: ...
-        @property
-        def vendor(self) -> Vendor | None: ...
-        @property
-        def resolved(self) -> FaultLike: ...
-        @property
-        def conditions(self) -> Mapping[str, tuple[str, ...]]: ...
-        @property
-        def unless(self) -> Mapping[str, tuple[str, ...]]: ...
-        @property
-        def options(self) -> Mapping[str, str]: ...
-        @property
-        def set_headers(self) -> tuple[tuple[str, str], ...]: ...
-        def value(self, key: str) -> Any: ...
-        def compile(self, context: Addressing, seed: bytes) -> Check: ...
-
 
 _OPTIONS = frozenset(("OPTIONS",))
 
@@ -118,7 +83,7 @@ class CompiledRule:
 
     def __init__(
         self,
-        rule: RuleLike,
+        rule: Rule,
         number: int,
         name: str,
         *,
@@ -167,7 +132,7 @@ class CompiledRule:
             self._untold(self.number)
 
 
-def asks_for_options(rule: RuleLike, reading: Addressing) -> bool:
+def asks_for_options(rule: Rule, reading: Addressing) -> bool:
     """Whether a rule names OPTIONS, or an operation that is nothing else, as `OptionsObject`; a pattern names none."""
     if any(each.removeprefix("=").upper() == "OPTIONS" for each in rule.conditions.get("method", ())):
         return True
@@ -223,7 +188,7 @@ SCOPES: dict[str, Scope | None] = {
 """What `per` may be, and how the scope of a request is named."""
 
 
-def duplicate_indices(rules: Iterable[RuleLike]) -> list[int]:
+def duplicate_indices(rules: Iterable[Rule]) -> list[int]:
     """For each rule how many earlier ones have the same label."""
     seen: dict[str, int] = {}
     found = []

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from faultinject.engine.compiled_rule import RuleLike
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Request
+    from faultinject.rules.rule import Rule
     from faultinject.vendors.vendor import Vendor
 
 
@@ -75,7 +75,7 @@ def view(place: Mapping[str, Any]) -> Request:
     return WSGIRequest(place) if "REQUEST_METHOD" in place else ASGIRequest(place)
 
 
-def meets(rule: RuleLike, request: Request, endpoints: tuple[str, ...] = (), key: bytes = b"") -> bool:
+def meets(rule: Rule, request: Request, endpoints: tuple[str, ...] = (), key: bytes = b"") -> bool:
     """Whether the conditions of one rule hold, each asked by itself: what the index must not hide."""
     return rule.compile(Addressing(rule.vendor, endpoints), key)(request)
 

@@ -7,10 +7,7 @@ keys of a DeleteObjects fail. No number serves two decisions.
 
 from __future__ import annotations
 
-try:
-    from _blake2 import blake2b as blake2b  # what hashlib hands out, 2 ms of start-up cheaper
-except ImportError:  # pragma: no cover - an interpreter without the C module
-    from hashlib import blake2b as blake2b
+from hashlib import blake2b
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

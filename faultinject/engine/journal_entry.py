@@ -6,25 +6,20 @@ from faultinject.http.wire import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any, Protocol
+    from collections.abc import Iterable
+    from typing import Any
 
     from faultinject.engine.body_digest import SeenBody
+    from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.counting import Take
+    from faultinject.engine.services import Services
     from faultinject.engine.snapshot import Snapshot
-    from faultinject.engine.types import Body, Fired
+    from faultinject.engine.types import Body
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.types import Target
 
     # The scenario's generation, its seed and the seed's key.
     Origin = tuple[int, str, bytes]
-
-    class Recorder(Protocol):
-        """What an entry needs of the services that the plan was given."""
-
-        monotonic: Callable[[], float]
-        journal: Callable[[Line], None]
-        failed: Callable[[Exception, str], None]
 
 
 FIELDS = (
@@ -180,12 +175,12 @@ class Entry(FullLine):
 
     __slots__ = ("fired", "held", "seen", "services", "take", "written")
 
-    fired: Fired | None
+    fired: CompiledRule | None
     seen: SeenBody | None
 
     def __init__(
         self,
-        services: Recorder,
+        services: Services,
         seq: int,
         origin: Origin,
         time: float,

@@ -23,20 +23,15 @@ from faultinject.vendors.operations import headers_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
-    from typing import Protocol
 
     from faultinject.engine.actions import Action
-    from faultinject.engine.compiled_rule import RuleLike
     from faultinject.engine.counting import Counts, MatchKey
     from faultinject.engine.request import Request
-    from faultinject.engine.services import Services, Watch
+    from faultinject.engine.services import Services
+    from faultinject.injector.asked import Asked
+    from faultinject.injector.failure_watch import FailureWatch
+    from faultinject.rules.rule import Rule
     from faultinject.vendors.vendor import Vendor
-
-    class Asked(Protocol):
-        """What gives the plans of rules that requests ask for themselves."""
-
-        def plan(self, text: str) -> Plan | str:
-            """The plan of a header's text, or why there is none."""
 
 
 _seq = count()
@@ -64,14 +59,14 @@ class Plan:
 
     def __init__(
         self,
-        rules: Sequence[RuleLike],
+        rules: Sequence[Rule],
         names: Sequence[str],
         seed: str,
         *,
         counts: Counts,
         services: Services,
         generation: int = 0,
-        watch: Watch | None = None,
+        watch: FailureWatch | None = None,
         asked: Asked | None = None,
         salt: bytes = b"",
         places: Sequence[int] | None = None,

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from typing import Any
 
-    from faultinject.engine.compiled_rule import RuleLike
     from faultinject.engine.facets import Crowded, Facet, Finder, Found, Interface, Place
+    from faultinject.rules.rule import Rule
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.vendor import Vendor
 
@@ -69,7 +69,7 @@ class Index:
 
     def __init__(
         self,
-        rules: Sequence[RuleLike],
+        rules: Sequence[Rule],
         reading: Callable[[Vendor | None], Addressing],
         *,
         record_all: bool = False,
@@ -125,7 +125,7 @@ class Index:
 
 
 def _methods(
-    rule: RuleLike, reading: Callable[[Vendor | None], Addressing], known: Methods
+    rule: Rule, reading: Callable[[Vendor | None], Addressing], known: Methods
 ) -> frozenset[str] | None:
     """The methods that a rule is for; None: any. `known` remembers those of texts: many rules have the same."""
     conditions = rule.conditions
@@ -158,7 +158,7 @@ def _spellings(method: str) -> set[str]:
     return {"".join(letters) for letters in product(*({each.upper(), each.lower()} for each in method))}
 
 
-def _handles(rule: RuleLike, reading: Callable[[Vendor | None], Addressing]) -> Iterator[Handle]:
+def _handles(rule: Rule, reading: Callable[[Vendor | None], Addressing]) -> Iterator[Handle]:
     """The literals of a rule; what costs a request least to be looked up by comes first."""
     conditions = rule.conditions
     how = None

@@ -25,17 +25,6 @@ if TYPE_CHECKING:
             Who is woken early looks at the clock, and waits for the rest.
             """
 
-    class Watch(Protocol):
-        """What is told of the app's own answers."""
-
-        text: str
-
-        def note(self, *, failed: bool) -> None:
-            """One answer more."""
-
-        def note_late(self) -> None:
-            """An answer that was noted turns out to be a failure."""
-
 
 class Services:
     """What a plan needs from outside, given to it: clocks, the journal and the settings of its injector.

@@ -10,8 +10,9 @@ from faultinject.vendors.operations import S3_PREFIXES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any, Protocol
+    from typing import Any
 
+    from faultinject.engine.request import Request
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.types import Target
 
@@ -24,17 +25,6 @@ if TYPE_CHECKING:
         str, str, int, str, str, str | None, Any, str | None, int | None, int | None, str | None, str | None,
         Signed | None, Mapping[str, str],
     ]  # fmt: skip
-
-    class Addressed(Protocol):
-        """What of a request is kept as it is."""
-
-        method: str
-        path: str
-        query: str
-        host: str
-        mount: str
-        read_by: object
-        place: Target
 
 
 LONGEST_TEXT = 2048
@@ -112,7 +102,7 @@ BODILESS = frozenset(("GET", "HEAD", "DELETE"))
 
 
 def take_snapshot(
-    request: Addressed,
+    request: Request,
     client: str | None,
     port: object,
     authorization: str | None,
@@ -174,7 +164,7 @@ def signed_by(text: str, date: str | None) -> Signed | None:
     return date and date[:LONGEST_DATE], None if region is None else crc32(region.encode("utf-8", "replace"))
 
 
-def place_kept(request: Addressed, reading: Addressing, snapshot: Snapshot) -> Target | None:
+def place_kept(request: Request, reading: Addressing, snapshot: Snapshot) -> Target | None:
     """What the address names, if `reading` has read it and all that tells it is kept as it is; else None."""
     if (
         request.read_by is reading

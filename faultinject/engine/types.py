@@ -4,13 +4,5 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
-
     # Bytes read of a request's body, their digest, whether that was all.
     Body = tuple[int, str, bool]
-
-    class Fired(Protocol):
-        """The rule that fired for a request."""
-
-        def take_back(self) -> None:
-            """Its fault is not carried out."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
 from collections import OrderedDict
+from threading import Lock
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.foreign import check_foreign
@@ -38,7 +38,7 @@ class Asked:
     def __init__(self, make: Callable[[Scenario, Sequence[str]], Plan]) -> None:
         self._make = make
         self._known: OrderedDict[str, Plan | str] = OrderedDict()
-        self._lock = allocate_lock()
+        self._lock = Lock()
 
     def plan(self, text: str) -> Plan | str:
         """The plan of a header's text, or why there is none, in one line of ASCII."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+from hashlib import blake2b
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.patience import monotonic
-from faultinject.engine.draw import blake2b
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreBusy, StoreUnavailable
 from faultinject.injector.standing import SWITCH, read_standing
 from faultinject.rules.store import FILE, MEMORY, REPLACE, read_directory

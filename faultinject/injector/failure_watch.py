@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from threading import Lock
 
 from faultinject.rules.abort import read_abort
 from faultinject.rules.descriptions import seconds
@@ -47,7 +47,7 @@ class FailureWatch:
         self._width = self._bound.window / BUCKETS
         self._monotonic = monotonic
         self._tell = tell
-        self._lock = allocate_lock()
+        self._lock = Lock()
         self.reset()
 
     def reset(self) -> None:

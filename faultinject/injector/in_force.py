@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from threading import Lock
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.engine.plan import Plan
@@ -91,7 +91,7 @@ class InForce:
         self._killed = settings.enabled is False
         self._production = production
         # Held once the log has said that faults are off, until they are on again.
-        self._off_is_said = allocate_lock()
+        self._off_is_said = Lock()
         # A signal's handler may change what is in force while its own thread does.
         self._change = Turn()
         self._standing, counts = storage.begin(standing, chosen=chosen)

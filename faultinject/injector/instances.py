@@ -12,56 +12,10 @@ from faultinject.counts.processes import forks_alone
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Protocol
+    from typing import Any
 
-    class Word(Protocol):
-        """The number of what is in force, as processes share it."""
-
-        def read(self) -> int:
-            """The number now."""
-
-    class Follower(Protocol):
-        """What keeps this process at what a session has in force."""
-
-        seen: int
-
-        @property
-        def number(self) -> Word:
-            """What the session has in force."""
-            ...
-
-        def catch_up(self) -> None:
-            """Put in force what the session has in force now."""
-
-        def after_fork(self) -> None:
-            """In the child."""
-
-    class Member(Protocol):
-        """What the registry asks of an injector."""
-
-        plan: Any
-        follows: bool
-
-        @property
-        def counted_in(self) -> object:
-            """Identifies the place of its counts."""
-
-        @property
-        def injected(self) -> int:
-            """How many faults it has injected."""
-
-        def settle(self, first: Any) -> None:
-            """Let the plan of that injector be in force here; None: its own."""
-
-        def finish(self) -> int:
-            """The process ends: how many faults are still under way."""
-
-        def before_fork(self) -> None:
-            """In the parent."""
-
-        def after_fork(self, *, alone: bool) -> None:
-            """In the child, which shares nothing if it is `alone`."""
-
+    from faultinject.injector.injector import Injector
+    from faultinject.injector.session_sync import Follower
 
 PATIENCE = 1.0
 """Seconds that a process waits at its end for faults that are under way."""
@@ -96,7 +50,7 @@ class Changes:
 changes = Changes()
 
 
-def enter(injector: Member) -> None:
+def enter(injector: Injector) -> None:
     """One more injector."""
     global _entered  # noqa: PLW0603
     with _lock:
@@ -122,20 +76,20 @@ def reaches_something() -> bool:
         return any(each not in _bare for each in living)
 
 
-def lay_bare(injector: Member) -> None:
+def lay_bare(injector: Injector) -> None:
     """An injector is around nothing any more."""
     with _lock:
         _bare.add(injector)
 
 
-def put_first(injector: Member) -> None:
+def put_first(injector: Injector) -> None:
     """Let an injector's plan stand in the place of every other's."""
     with changes:
         _bare.add(injector)
         _overrides.append(injector)
 
 
-def take_away(injector: Member) -> None:
+def take_away(injector: Injector) -> None:
     """Its end; nothing where a fork has ended it already."""
     from contextlib import suppress
 

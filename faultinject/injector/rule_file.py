@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import weakref
 from contextlib import nullcontext
+from hashlib import blake2b
 from stat import S_ISREG
 from threading import RLock
 from time import sleep
 
-from faultinject.engine.draw import blake2b
 from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, Problem, StoreUnavailable
 from faultinject.injector.server_note import note_of
 from faultinject.journal import log

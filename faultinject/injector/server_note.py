@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from time import monotonic, sleep
 
 from faultinject.counts.opening import FLAGS, open_directory
 from faultinject.counts.owner import described
 from faultinject.counts.private import clean_up_dead_owners, private_parent
 from faultinject.counts.processes import server_process
-from faultinject.engine.draw import blake2b
 from faultinject.exceptions import FaultInjectError
 from faultinject.rules.names import PREFIX
 from faultinject.rules.scenario import Scenario

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from _thread import allocate_lock
+from threading import Lock
 
 from faultinject.counts.guarded import Guarded
 from faultinject.exceptions import ConfigurationError, FaultInjectError
@@ -60,7 +60,7 @@ class Follower:
         self._directory = StoreDirectory(path, make=False)
         self._directory.attach()
         self._injector: Injector | None = None
-        self._lock = allocate_lock()
+        self._lock = Lock()
         self.number = self._directory.number
         self.seen = 0
         # What could not be read, and when it is tried again.
@@ -95,7 +95,7 @@ class Follower:
 
     def after_fork(self) -> None:
         """In a new child nobody holds the lock."""
-        self._lock = allocate_lock()
+        self._lock = Lock()
 
     def _made(self, generation: int, data: dict[str, Any], counts: FileCounts) -> Injector:
         test, record = data.get("test"), bool(data.get("record"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock, get_ident
+from threading import Lock, get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ class Turn:
     """`with turn:` no other thread has it; a greenlet of gevent is a thread, which for `RLock` it is not."""
 
     def __init__(self) -> None:
-        self._lock = allocate_lock()
+        self._lock = Lock()
         self._owner = 0
         self._depth = 0
 

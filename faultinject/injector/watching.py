@@ -8,15 +8,15 @@ change in this process does.
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock
 from contextlib import suppress
+from threading import Lock
 
 from faultinject.injector import instances as registry
 
 TICK = 0.25
 """Seconds between two looks."""
 
-_lock = allocate_lock()
+_lock = Lock()
 _runs = False
 
 
@@ -53,7 +53,7 @@ def _run() -> None:
 def _after_fork() -> None:
     """In a child nothing waits."""
     global _lock, _runs  # noqa: PLW0603
-    _lock = allocate_lock()
+    _lock = Lock()
     _runs = False
 
 

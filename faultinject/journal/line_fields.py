@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from hashlib import blake2b
 
-from faultinject.engine.draw import blake2b
 from faultinject.engine.snapshot import GUARDS, LONGEST_TEXT, PARTS, QUERY_GUARDS, checksum_of_version
 from faultinject.http.wire import moment_of, whole
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from _thread import allocate_lock
+from threading import Lock
 
 from faultinject.engine.counting import Counter
 from faultinject.engine.journal_entry import quoted
@@ -242,7 +242,7 @@ class Busy:
         self._number = Counter()
         self._said = 0
         self._again = 0.0
-        self._saying = allocate_lock()
+        self._saying = Lock()
 
     def note(self) -> None:
         """One more."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock
 from collections import deque
 from errno import EBADF, EPERM
 from stat import S_ISREG
 from sys import modules
+from threading import Lock
 
 from faultinject.engine.counting import Counter
 from faultinject.engine.journal_entry import FIELDS, INJECTED, Outcome
@@ -211,7 +211,7 @@ class JournalFile:
         self._file: int | None = None
         self._place: Written | None = None
         self._parent = parent
-        self._lock = allocate_lock()
+        self._lock = Lock()
         # Loaded when a file is wanted, before the first request comes.
         from faultinject.journal.line_text import line_text
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
     from faultinject.engine.request import Request
-    from faultinject.rules.key import Check, Context
+    from faultinject.rules.key import Check
+    from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.operations import Operations
     from faultinject.vendors.vendor import Vendor
 
@@ -56,7 +57,7 @@ class Method(Condition):
             )
         return f"HTTP knows no such method{_nearest_method(method)}"
 
-    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         if not any("*" in each or each[0] == "=" for each in values):
             wanted = frozenset(each.upper() for each in values)
@@ -88,7 +89,7 @@ class Path(Condition):
             return f"? stands for one character; did you mean path={shown(path)},query.{shown(query)}?"
         return _encoded(text)
 
-    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         if len(values) == 1 and (folder := patterns.literal_folder(values[0])) is not None:
             return lambda request: request.path.startswith(folder)
@@ -129,7 +130,7 @@ class Host(Condition):
             host = start
         return f"a Host has neither scheme nor path{f'; did you mean {shown(host)}?' if host else ''}"
 
-    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         test = any_of(folded(each) for each in values)
         return lambda request: test(request.host.lower())
@@ -155,7 +156,7 @@ class Header(Condition):
         if not is_token(name):
             raise Mistake(f"{shown(name)} cannot be the name of a header", at_key=True)
 
-    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         test = plain(values)
 
@@ -190,7 +191,7 @@ class Query(Condition):
         """A name as it is written in a URL."""
         return _encoded(name, kept="")
 
-    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         test = plain(values)
         return lambda request: any(test(each) for each in request.query_values(name))
@@ -217,7 +218,7 @@ class Operation(Condition):
             )
             raise Mistake(f"{shown(text)} is no operation of {whose}{guess}")
 
-    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         wanted = context.operations.meant(values)
         return lambda request: context.operation(request) in wanted
@@ -240,7 +241,7 @@ class Bucket(Condition):
         meant = f"bucket={bucket},key={key}" if key else bucket
         return f"the name of a bucket has no /{f'; did you mean {shown(meant)}?' if bucket else ''}"
 
-    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         test = plain(values)
 
@@ -266,7 +267,7 @@ class ObjectKey(Condition):
             return f"a key begins behind the slash; did you mean {shown(text.lstrip('/'))}?"
         return _encoded(text)
 
-    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         test = any_of(patterns.compile_path(each, leading=False) for each in context.keys(values))
 
@@ -300,7 +301,7 @@ class Client(Condition):
             return ""
         return "servers report addresses; did you mean client=127.0.0.1,client=::1?"
 
-    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         literal = frozenset(values)
         networks = [_network(each) for each in values if "/" in each or ":" in each]
@@ -331,7 +332,7 @@ class Size(Condition):
         size_range(super().parse(text))
         return text
 
-    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         ranges = [size_range(each) for each in values]
 

@@ -6,7 +6,7 @@ from faultinject.rules.values import number_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.rules.types import WrittenRule
+    from faultinject.rules.rule import Rule
 
 
 def seconds(number: float) -> str:
@@ -22,7 +22,7 @@ def seconds(number: float) -> str:
     return f"{_plain(round(number * 1000, 3) if short else number)} {'ms' if short else 's'}"
 
 
-def wait(rule: WrittenRule) -> str:
+def wait(rule: Rule) -> str:
     """The rule's `delay`: `2 s`, or `100 ms to 2 s`."""
     low, high = rule.value("delay")
     return seconds(low) if low == high else f"{seconds(low)} to {seconds(high)}"

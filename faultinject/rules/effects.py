@@ -13,7 +13,7 @@ from faultinject.rules.values import Mistake, is_token, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.rules.types import WrittenRule
+    from faultinject.rules.rule import Rule
 
 HOUR = 3600.0
 """The longest wait, seconds."""
@@ -22,7 +22,7 @@ HOUR = 3600.0
 class Effect(Key):
     """A key that shapes what is done to the exchange."""
 
-    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
         """What a reader of the rule must know of it; nothing where the fault's own words say it.
 
         Args:
@@ -32,7 +32,7 @@ class Effect(Key):
         """
         return ""
 
-    def doubt(self, rule: WrittenRule) -> str:
+    def doubt(self, rule: Rule) -> str:
         """Why a rule with the effect hardly ever does anything, and what may be meant; empty where nothing is to be said.
 
         Args:
@@ -54,7 +54,7 @@ class YesNo(Effect):
         """Yes or no."""
         return values.yes_no(text)
 
-    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
         """The unusual."""
         return "" if self.parse(text) is self.default else self.unusual
 
@@ -75,7 +75,7 @@ class When(Effect):
         """`before` or `after`."""
         return values.choice(text, self.choices)
 
-    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
         """What `after` comes to."""
         return rule.resolved.after if text == "after" else ""
 
@@ -96,7 +96,7 @@ class Delay(Effect):
         """Shortest and longest wait, seconds."""
         return values.duration_range(text, HOUR)
 
-    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
         """How late it is."""
         return rule.resolved.delay_in_words(rule) if rule.value("delay")[1] else ""
 
@@ -176,7 +176,7 @@ class RetryAfter(Effect):
         """Seconds."""
         return values.duration(text)
 
-    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
         """How long."""
         vendor = rule.resolved.vendor
         form = rule.value("hint") or (vendor.hint if vendor is not None else "seconds")
@@ -221,7 +221,7 @@ class Status(Effect):
 class _Said(Effect):
     """An effect that is told as it is written."""
 
-    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
         """Its name and value."""
         return f"with the {self.key.replace('_', ' ')} {shown(text)}"
 
@@ -267,7 +267,7 @@ class Share(Effect):
         """A chance."""
         return values.probability(text)
 
-    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
         """How much of a request fails."""
         share = self.parse(text)
         part = {0.0: "none", 1.0: "all"}.get(share) or descriptions.share(share)
@@ -324,7 +324,7 @@ class Set(Effect):
         if name == "connection" and text.strip().lower() != "close":
             raise Mistake(f"{shown(text)} is the server's choice; a rule can only set set.connection=close")
 
-    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
         """The header, or what it comes to."""
         if name == "connection":
             return "and the connection closes behind it"
@@ -426,12 +426,12 @@ class AfterBytes(Effect):
         """Bytes."""
         return values.size(text)
 
-    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
         """Of which body."""
         whose = "answer" if rule.value("when") == "after" else "request"
         return f"after {descriptions.count(self.parse(text), 'byte')} of the {whose}'s body"
 
-    def doubt(self, rule: WrittenRule) -> str:
+    def doubt(self, rule: Rule) -> str:
         """That the body which is meant is none."""
         methods = {each.removeprefix("=").upper() for each in rule.conditions.get("method", ())}
         if rule.value("when") == "after":

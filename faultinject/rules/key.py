@@ -9,34 +9,14 @@ from faultinject.rules.values import Mistake, duration_text, number_text, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import Any, Protocol
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
     from faultinject.engine.request import Request
-    from faultinject.vendors.operations import Operations
+    from faultinject.vendors.addressing import Addressing
 
     Test = Callable[[str], bool]
     Check = Callable[[Request], bool]
-
-    class Context(Protocol):
-        """How the rule's vendor reads a request."""
-
-        @property
-        def operations(self) -> Operations:
-            """The operations that the vendor has."""
-            ...
-
-        def read_address(self, request: Request) -> tuple[str | None, str | None]:
-            """Bucket and key."""
-            ...
-
-        def keys(self, texts: Sequence[str]) -> tuple[str, ...]:
-            """How patterns of keys read to the vendor."""
-            ...
-
-        def operation(self, request: Request) -> str | None:
-            """The storage operation."""
-            ...
 
 
 class Key:
@@ -138,7 +118,7 @@ class Condition(Key):
         return text
 
     @abstractmethod
-    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:
+    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:
         """The test of a request; any of the values will do.
 
         Args:

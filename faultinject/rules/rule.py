@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any, NoReturn, Unpack
 
-    from faultinject.rules.key import Check, Context
+    from faultinject.rules.key import Check
     from faultinject.rules.rule_keys import RuleKeys
     from faultinject.rules.vocabulary import Entry, EntryOrWord, Parts
+    from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.vendor import Vendor
 
     Split = tuple[bool, str, str | None]
@@ -148,7 +149,7 @@ class Rule:
         ]
         return conditions + effects
 
-    def compile(self, context: Context, seed: bytes = b"") -> Check:
+    def compile(self, context: Addressing, seed: bytes = b"") -> Check:
         """The test of a request: all conditions hold, and no `unless.` condition does.
 
         Args:
@@ -241,7 +242,7 @@ def _labelled(conditions: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[s
     }
 
 
-def _compiled(conditions: Mapping[str, tuple[str, ...]], context: Context, seed: bytes) -> list[Check]:
+def _compiled(conditions: Mapping[str, tuple[str, ...]], context: Addressing, seed: bytes) -> list[Check]:
     made = []
     for key, texts in conditions.items():
         word, _, name = key.partition(".")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from faultinject.engine.draw import blake2b, threshold
+from hashlib import blake2b
+
+from faultinject.engine.draw import threshold
 from faultinject.rules import values
 from faultinject.rules.key import Condition
 from faultinject.rules.values import Mistake, is_token, listed, most_like, number_text, shown
@@ -13,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faultinject.engine.request import Request
-    from faultinject.rules.key import Check, Context
+    from faultinject.rules.key import Check
+    from faultinject.vendors.addressing import Addressing
 
     Read = Callable[[Request], str | None]
     """What tells a request's user, tenant or key; None or empty where nothing does."""
@@ -65,14 +68,14 @@ class Sample(Condition):
         """Without the share: where it grows, the draws for those who were chosen before stay the same."""
         return text.rpartition(":")[0]
 
-    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         tests = [self._chosen(*read_sample(each), context) for each in values]
         if len(tests) == 1:
             return tests[0]
         return lambda request: any(test(request) for test in tests)
 
-    def _chosen(self, word: str, name: str, share: float, context: Context) -> Check:
+    def _chosen(self, word: str, name: str, share: float, context: Addressing) -> Check:
         """Whether the user, tenant or key of a request is one of the share."""
         read = _reader(word, name, context)
         limit = threshold(share)
@@ -138,7 +141,7 @@ def _is_share(text: str) -> bool:
     return True
 
 
-def _reader(word: str, name: str, context: Context) -> Read:
+def _reader(word: str, name: str, context: Addressing) -> Read:
     """What of a request the thing is."""
     if word == "header":
         # A WSGI server gives repeated headers as one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock
+from threading import Lock
 from weakref import WeakKeyDictionary
 
 from faultinject.counts.processes import several_processes
@@ -81,7 +81,7 @@ class Metrics:
         # By injector.
         self._under_way: dict[Events, int] = {}
         self._refused: dict[Events, int] = {}
-        self._lock = allocate_lock()
+        self._lock = Lock()
 
     def register(self, to: CollectorRegistry) -> None:
         """Make them."""

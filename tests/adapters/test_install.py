@@ -7,6 +7,9 @@ import functools
 import inspect
 import io
 import logging
+import os
+import subprocess
+import sys
 from contextlib import suppress
 
 import fastapi
@@ -627,3 +630,23 @@ def test_rules_again_replace_those_of_the_app():
     injector = get_injector(app)
     assert install(app, "http:418", enabled=True) is app
     assert (get_injector(app), app.test_client().get("/").status_code) == (injector, 418)
+
+
+SWITCHED_OFF = """
+import sys
+before = set(sys.modules)
+import faultinject
+app = object()
+assert faultinject.install(app) is app
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+@pytest.mark.live
+def test_switched_off_it_loads_next_to_nothing():
+    """Neither the engine nor a module of the standard library that is slow to load."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
+    command = [sys.executable, "-c", SWITCHED_OFF]
+    found = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=True)
+    loaded = ["__future__", "faultinject", "faultinject.adapters", "faultinject.adapters.install"]
+    assert {*found.stdout.split()} <= {*loaded, "faultinject.faces"}

@@ -1,4 +1,4 @@
-"""An ordinary request goes a shorter way through the engine and the adapters: it comes to the same as the long one."""
+"""A rule does the same to a request whether it is the only candidate or one of several."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_it_comes_to_the_same(
     elif fault.startswith("http:"):
         effects = {name: value for name, value in effects.items() if name != "resource"}
     rule = Rule(fault, **conditions, **triggers, **effects)
-    never = Rule(fault, header={"x-never": "sent"})  # beside it every rule goes the long way
+    never = Rule(fault, header={"x-never": "sent"})  # it makes two candidates of one
     ways = [
         come_to(send, make_injector(rules, record_all=record_all), requests)
         for rules in ([rule], [rule, never])

@@ -57,7 +57,7 @@ def _flask() -> list[Row]:
         sample.ratio("on", f"Flask hello, no match, {MANY:,} rules", "with a no-op class", Goal("≤", 1.04))
     ]
     rows += [
-        sample.ratio(fault, f"injected {fault}, WSGI", "Flask hello", Goal("≤", 0.16), "bare")
+        sample.ratio(fault, f"injected {fault}, WSGI", "Flask hello", Goal("≤", 0.4), "bare")
         for fault in FAULTS
     ]
     return [*rows, *_beside_by_hand(sample, "WSGI", "Flask")]
@@ -103,7 +103,7 @@ def _fastapi() -> list[Row]:
         )
     )
     rows += [
-        sample.ratio(fault, f"injected {fault}, ASGI", "FastAPI hello", Goal("≤", 0.3), "bare")
+        sample.ratio(fault, f"injected {fault}, ASGI", "FastAPI hello", Goal("≤", 0.75), "bare")
         for fault in FAULTS
     ]
     return [*rows, *_beside_by_hand(sample, "ASGI", "FastAPI")]

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from faultinject.engine.actions import Act
-    from faultinject.engine.compiled_rule import CompiledRule, RuleLike
-    from faultinject.rules.types import WrittenRule
+    from faultinject.engine.compiled_rule import CompiledRule
+    from faultinject.rules.rule import Rule
 
 
 class Documented(Fault):
@@ -84,27 +84,27 @@ class Documented(Fault):
         assert self.vendor is not None
         return middle.in_an_upload(rule, self.text, answers.documented(rule, self.vendor, self.rows))
 
-    def in_words(self, rule: WrittenRule) -> str:
+    def in_words(self, rule: Rule) -> str:
         """The error, or how many there are, and their statuses."""
         statuses = listed(map(str, self._statuses(rule)))
         if len(self.rows) == 1:
             return f"{self.text} ({statuses})"
         return f"one of the {len(self.rows)} errors of {self.text} ({statuses})"
 
-    def delay_in_words(self, rule: WrittenRule) -> str:
+    def delay_in_words(self, rule: Rule) -> str:
         """A status below 300 goes out at once; only the error behind it is late."""
         late = f"{descriptions.wait(rule)} late"
         return f"the error {late} after the head" if self._statuses(rule)[0] < 300 else late
 
-    def fails(self, rule: WrittenRule) -> bool:
+    def fails(self, rule: Rule) -> bool:
         """Only by its status: what a client makes of an error in a 200 is its own affair."""
         return self._statuses(rule)[0] >= 400
 
-    def draws(self, rule: RuleLike) -> bool:
+    def draws(self, rule: Rule) -> bool:
         """Which error of several it is, and which keys fail."""
         return len(self.rows) > 1 or "share" in rule.options or super().draws(rule)
 
-    def _statuses(self, rule: WrittenRule) -> list[int]:
+    def _statuses(self, rule: Rule) -> list[int]:
         return sorted({rule.value("status") or each.status or 0 for each in self.rows})
 
 
@@ -145,6 +145,6 @@ class Http(Fault):
         """Answer with the status and a text."""
         return middle.in_an_upload(rule, self.text, answers.plain(rule, self.status))
 
-    def in_words(self, rule: WrittenRule) -> str:
+    def in_words(self, rule: Rule) -> str:
         """The status with its reason phrase."""
         return f"a plain {self.status} {wire.reason(self.status)}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.request import Request
-    from faultinject.rules.types import WrittenRule
+    from faultinject.rules.rule import Rule
     from faultinject.rules.values import Mistake
 
 
@@ -98,7 +98,7 @@ class Hang(Breaking):
         seconds: float = rule.rule.value("duration")
         return seconds
 
-    def in_words(self, rule: WrittenRule) -> str:
+    def in_words(self, rule: Rule) -> str:
         """How long."""
         return f"nothing for {descriptions.seconds(rule.value('duration'))} and then a closed connection"
 
@@ -114,7 +114,7 @@ class Reset(Breaking):
     title = "reset"
     how = "reset"
 
-    def in_words(self, rule: WrittenRule) -> str:
+    def in_words(self, rule: Rule) -> str:
         """A reset."""
         return "a connection reset"
 
@@ -129,6 +129,6 @@ class Close(Breaking):
     kind = "close"
     title = "close"
 
-    def in_words(self, rule: WrittenRule) -> str:
+    def in_words(self, rule: Rule) -> str:
         """A close."""
         return "a connection closed without an answer"

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from faultinject.engine.actions import Act
-    from faultinject.engine.compiled_rule import CompiledRule, RuleLike
-    from faultinject.rules.types import WrittenRule
+    from faultinject.engine.compiled_rule import CompiledRule
+    from faultinject.rules.rule import Rule
     from faultinject.rules.values import Mistake
     from faultinject.vendors.documented import DocumentedError
     from faultinject.vendors.vendor import Vendor
@@ -61,18 +61,18 @@ class Fault:
         """The action for a request for which the rule fires, prepared as far as possible."""
 
     @abstractmethod
-    def in_words(self, rule: WrittenRule) -> str:
+    def in_words(self, rule: Rule) -> str:
         """The fault in words: `cos:SlowDown (503)`."""
 
-    def delay_in_words(self, rule: WrittenRule) -> str:
+    def delay_in_words(self, rule: Rule) -> str:
         """The rule's `delay` in words; empty if `in_words` has it."""
         return f"{descriptions.wait(rule)} late"
 
-    def fails(self, rule: WrittenRule) -> bool:
+    def fails(self, rule: Rule) -> bool:
         """Whether the attempt has failed for the client."""
         return True
 
-    def draws(self, rule: RuleLike) -> bool:
+    def draws(self, rule: Rule) -> bool:
         """Whether a firing rule makes other draws than the ids of its answers."""
         return "delay" in self.takes and len(set(rule.value("delay"))) > 1
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from faultinject.engine.actions import Act, Action
     from faultinject.engine.body_transforms import BodyTransform
-    from faultinject.engine.compiled_rule import CompiledRule, RuleLike
+    from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.request import Request
-    from faultinject.rules.types import WrittenRule
+    from faultinject.rules.rule import Rule
 
 
 class Latency(Fault):
@@ -53,15 +53,15 @@ class Latency(Fault):
 
         return act
 
-    def in_words(self, rule: WrittenRule) -> str:
+    def in_words(self, rule: Rule) -> str:
         """How late."""
         return f"the app's own answer {descriptions.wait(rule)} late"
 
-    def delay_in_words(self, rule: WrittenRule) -> str:
+    def delay_in_words(self, rule: Rule) -> str:
         """Nothing more."""
         return ""
 
-    def fails(self, rule: WrittenRule) -> bool:
+    def fails(self, rule: Rule) -> bool:
         """No: a late answer is an answer."""
         return False
 
@@ -98,14 +98,14 @@ class Stall(Fault):
 
         return act
 
-    def in_words(self, rule: WrittenRule) -> str:
+    def in_words(self, rule: Rule) -> str:
         """How long."""
         pause = descriptions.seconds(rule.value("duration"))
         if "after_bytes" in rule.options:
             return f"the app's own answer with a pause of {pause}"
         return f"nothing for {pause}, and then the app's own answer"
 
-    def fails(self, rule: WrittenRule) -> bool:
+    def fails(self, rule: Rule) -> bool:
         """No: whoever has the patience gets the answer."""
         return False
 
@@ -143,12 +143,12 @@ class Shaped(Fault):
 
         return act
 
-    def draws(self, rule: RuleLike) -> bool:
+    def draws(self, rule: Rule) -> bool:
         """Which error of several it is."""
         of = rule.value("of")
         return (of is not None and Documented(of).draws(rule)) or super().draws(rule)
 
-    def shaped_in_words(self, rule: WrittenRule) -> str:
+    def shaped_in_words(self, rule: Rule) -> str:
         """Whose answer it is."""
         of = rule.value("of")
         return "the app's own answer" if of is None else Documented(of).in_words(rule)
@@ -181,7 +181,7 @@ class Truncate(Shaped):
             lambda request: request.http2 and not whole_connections,
         )
 
-    def in_words(self, rule: WrittenRule) -> str:
+    def in_words(self, rule: Rule) -> str:
         """Where it is cut."""
         share, most = rule.value("keep"), rule.value("keep_bytes")
         part = descriptions.share(share) if most is None else descriptions.count(most, "byte")
@@ -210,11 +210,11 @@ class Drip(Shaped):
         rate = rule.rule.value("rate")
         return self.act_on(rule, lambda _: body_transforms.Dripped(rate), lambda _: False)
 
-    def in_words(self, rule: WrittenRule) -> str:
+    def in_words(self, rule: Rule) -> str:
         """How slowly."""
         return f"{self.shaped_in_words(rule)} at {descriptions.count(rule.value('rate'), 'byte')} a second"
 
-    def fails(self, rule: WrittenRule) -> bool:
+    def fails(self, rule: Rule) -> bool:
         """As what is slowed does."""
         of = rule.value("of")
         return of is not None and Documented(of).fails(rule)
@@ -236,15 +236,15 @@ class Corrupt(Shaped):
         flips = rule.rule.value("flips")
         return self.act_on(rule, lambda digest: body_transforms.Corrupted(flips, digest), lambda _: False)
 
-    def in_words(self, rule: WrittenRule) -> str:
+    def in_words(self, rule: Rule) -> str:
         """How many bytes are wrong."""
         return f"{self.shaped_in_words(rule)} with {descriptions.count(rule.value('flips'), 'byte')} of its body changed"
 
-    def draws(self, rule: RuleLike) -> bool:
+    def draws(self, rule: Rule) -> bool:
         """Where it is changed."""
         return True
 
-    def fails(self, rule: WrittenRule) -> bool:
+    def fails(self, rule: Rule) -> bool:
         """No: only a client that compares a digest can tell."""
         return False
 

@@ -10,7 +10,7 @@ from faultinject.engine.answers import Answer
 if TYPE_CHECKING:
     from faultinject.engine.actions import Act
     from faultinject.engine.compiled_rule import CompiledRule
-    from faultinject.rules.types import WrittenRule
+    from faultinject.rules.rule import Rule
 
 
 class Empty(Fault):
@@ -28,10 +28,10 @@ class Empty(Fault):
         answer = Answer(rule, self.text, 200, "text/plain")
         return lambda request, entry, digest: answer.give(request, entry, digest, b"", {})
 
-    def in_words(self, rule: WrittenRule) -> str:
+    def in_words(self, rule: Rule) -> str:
         """What `check` and `preview` say."""
         return "a 200 without a body"
 
-    def fails(self, rule: WrittenRule) -> bool:
+    def fails(self, rule: Rule) -> bool:
         """No: only a client that looks at the length can tell."""
         return False
