@@ -349,7 +349,7 @@ class Drop(Set):
         if name == "connection":
             raise Mistake("drop.connection: the server sets connection itself", at_key=True)
 
-    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
         """The header."""
         return f"without the header {name}"
 
@@ -372,7 +372,7 @@ class Range(Effect):
         """`ignore` or `shift`."""
         return values.choice(text, self.choices)
 
-    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
         """What it comes to."""
         return (
             "with the whole instead of a range"

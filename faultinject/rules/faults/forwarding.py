@@ -282,11 +282,11 @@ class Edit(Fault):
 
         return act
 
-    def in_words(self, rule: WrittenRule) -> str:
+    def in_words(self, rule: Rule) -> str:
         """Whose answer it is; the effects say what of it is changed."""
         return "the app's own answer"
 
-    def fails(self, rule: WrittenRule) -> bool:
+    def fails(self, rule: Rule) -> bool:
         """No: only a client that looks at these headers can tell."""
         return False
 
@@ -309,11 +309,11 @@ class OfStore(Fault):
 
         return act
 
-    def in_words(self, rule: WrittenRule) -> str:
+    def in_words(self, rule: Rule) -> str:
         """What it does."""
         return self.words
 
-    def fails(self, rule: WrittenRule) -> bool:
+    def fails(self, rule: Rule) -> bool:
         """No: it is an answer that a client may get."""
         return False
 
