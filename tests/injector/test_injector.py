@@ -65,6 +65,15 @@ def test_use_swaps_whole(caplog):
     assert [each.generation for each in injector.journal.outcomes] == [0, 0, 1, 1, 2, 3]
 
 
+def test_a_rule_draws_alike_whatever_stands_before_it():
+    """Only rules that are alike count as one more of the same."""
+    rule = "http:503,probability=0.5,path=a/"
+    alone, second = make(rule), make(f"http:500,path=b/ {rule}")
+    drawn = [get(alone, f"/a/{number}") for number in range(20)]
+    assert drawn == [get(second, f"/a/{number}") for number in range(20)]
+    assert set(drawn) == {200, 503}
+
+
 def test_a_wrong_scenario_leaves_the_old_one_working():
     """Every mistake is raised, nothing is changed."""
     injector = make("http:503")
