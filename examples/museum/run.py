@@ -59,7 +59,9 @@ def command(name: str, python: Path) -> list[str]:
     """The exploration, as the page of the bug shows it."""
     room = ROOMS[name]
     words = ["explore", "--vendor", room["vendor"], "-r", room["rule"], "--reset", room["prepare"]]
-    return [sys.executable, "-m", "faultinject", *words, "--", str(python), str(HERE / name / "job.py")]
+    job = [str(python), str(HERE / name / "job.py")]
+    words += ["--again", shlex.join(job)] if room.get("again") else []
+    return [sys.executable, "-m", "faultinject", *words, "--", *job]
 
 
 def tried(name: str, version: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from faultinject.exceptions import ConfigurationError
-from faultinject.testing.exploration.programs import Program, ended_by
+from faultinject.testing.exploration.programs import Program, ProgramFailed, ended_by
 
 if TYPE_CHECKING:
     from faultinject.cli.services import Service
@@ -43,16 +43,23 @@ class Command:
         reset: a shell command that prepares each run, or None.
         service: what it sends its requests to.
         recover: a shell command that runs when the command was killed; None: the command itself.
+        again: a shell command that runs when the command has told an error; None: nothing does.
     """
 
     def __init__(
-        self, command: Sequence[str], reset: str | None, service: Service, recover: str | None = None
+        self,
+        command: Sequence[str],
+        reset: str | None,
+        service: Service,
+        recover: str | None = None,
+        again: str | None = None,
     ) -> None:
         environ = dict(os.environ)
         self._environ = environ
         self._program = Program(command, environ)
         self._reset = None if reset is None else Program(reset, environ)
         self._recover = None if recover is None else Program(recover, environ)
+        self._again = None if again is None else Program(again, environ)
         self._service = service
 
     @property
@@ -81,16 +88,21 @@ class Command:
                 raise ConfigurationError(f"--reset fails: {ended_by(code)}\n{output}".rstrip())
 
     def run(self, faults: RunFaults) -> None:
-        """Run the command; where programs are killed, also what comes after.
+        """Run the command, and what comes after it was killed or has told an error.
 
         Raises:
-            ProgramFailed: it ended with another exit code than 0, or was ended.
+            ProgramFailed: the last one ended with another exit code than 0, or was ended.
         """
-        if not faults.crashes:
-            self._program.check(faults.patience)
-            return
-        from faultinject.testing.exploration.restart import Restart
+        from faultinject.testing.exploration.restart import Restart, run_again
 
+        if not faults.crashes:
+            try:
+                self._program.check(faults.patience)
+            except ProgramFailed as error:
+                if self._again is None or error.code is None or not faults.names:
+                    raise
+                run_again(faults, self._again, self._service.holds)
+            return
         Restart(
             faults,
             self._program,
@@ -102,6 +114,6 @@ class Command:
 
     def end(self, why: str) -> None:
         """End what runs, with everything that it has started."""
-        for each in (self._program, self._recover):
+        for each in (self._program, self._recover, self._again):
             if each is not None:
                 each.end(why)

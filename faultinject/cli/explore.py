@@ -72,6 +72,12 @@ NOTHING = (
     help="With --crash: shell command that an operator runs after a crash.  [default: the command itself]",
 )
 @click.option(
+    "--again",
+    "run_again",
+    metavar="COMMAND",
+    help="Shell command that a scheduler runs, without faults, if COMMAND has failed: together they must leave what one run leaves.",
+)
+@click.option(
     "--within",
     metavar="SECONDS",
     type=click.FloatRange(0, min_open=True),
@@ -117,6 +123,7 @@ def explore(
     rewrite_host: bool,
     crash: bool,
     recover: str | None,
+    run_again: str | None,
     within: float | None,
     replay: str | None,
     reset: str | None,
@@ -132,7 +139,8 @@ def explore(
     The variable ENDPOINT has the address of an object store, which is emptied before each run, or with --to of a proxy
     in front of that server, which --reset must prepare. A run passes if COMMAND exits with 0, and leaves in the store
     what it leaves there without faults: an object that is lost, half written, written twice or not removed fails. Its
-    requests are checked too. This command exits with 1 when a fault broke COMMAND or was injected in no run, and with 2
+    requests are checked too. With --again, a COMMAND that fails is run again, without faults, as a scheduler does: then
+    the run passes if both together leave what one run leaves without faults. This command exits with 1 when a fault broke COMMAND or was injected in no run, and with 2
     when nothing could be explored.
 
     With --crash, COMMAND is killed (SIGKILL, with all processes that it has started) at each request: before the store
@@ -163,13 +171,17 @@ def explore(
             raise click.UsageError("--recover is for --crash")
         if not rules:
             raise click.UsageError("a fault is missing, as in: faultinject explore -r cos -- ./upload.sh")
+    elif run_again is not None:
+        raise click.UsageError("--again is for faults alone; with --crash, --recover says what runs again")
     elif depth > 1:
         raise click.UsageError(
             "--depth is for faults alone; with --crash, those of -r come in the second run"
         )
+    if run_again is not None and url is not None:
+        raise click.UsageError("--again is for the embedded store: what a server at --to holds is not known")
     empty = [
         name
-        for name, text in {"--recover": recover, "--replay": replay}.items()
+        for name, text in {"--recover": recover, "--again": run_again, "--replay": replay}.items()
         if text is not None and not text.strip()
     ]
     if empty:
@@ -209,7 +221,7 @@ def explore(
                     "it still holds what earlier runs wrote, so a lost write may not show; --reset prepares each run",
                 )
             )
-    options = {"--recover": recover, "--reset": reset, "--within": within}
+    options = {"--recover": recover, "--again": run_again, "--reset": reset, "--within": within}
     same = ["faultinject", "explore", *(["--crash"] if crash else []), *(again[1:] if url else named)]
     same += [text for each in rules for text in ("-r", each)]
     same += [text for name, given in options.items() if given is not None for text in (name, str(given))]
@@ -220,7 +232,7 @@ def explore(
     same += ["--max-runs", str(max_runs)] if max_runs != MAX_RUNS else []
     listening.heed_interrupts()
     listening.heed_endings()  # else the command would go on
-    running = Command(command, reset, service, recover)
+    running = Command(command, reset, service, recover, run_again)
     dialect = vendors.get(vendor) if vendor else None
     exploration = Exploration(
         rules,
@@ -230,7 +242,7 @@ def explore(
             lambda found: (
                 shlex.join([*same, "--replay", found.text, "--", *command])
                 # What its requests and the store show is seen by an exploration alone.
-                if crash or reset is not None or found.error is None
+                if crash or reset is not None or run_again is not None or found.error is None
                 else _replay(found.scenario.rules, again, command)
             ),
             "--exhaustive",

@@ -94,7 +94,9 @@ class RunFaults(Faults):
     ) -> None:
         super().__exit__(kind, error, trace)
         if self._holds is not None and self.aftermath is not None:
-            self.aftermath.between = self.aftermath.after = self._holds()
+            self.aftermath.after = self._holds()
+            if not self.aftermath.failed:
+                self.aftermath.between = self.aftermath.after
 
     def restarted(self) -> None:
         """The program under test runs again: what comes in its second run is in force from now on."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import sys
 
 import pytest
@@ -191,3 +193,130 @@ def test_a_pattern_that_is_too_long(run):
         2,
         "faultinject: ignore: a pattern of 20 stars; at most 16 are allowed\n",
     )
+
+
+# Each adds a row of the day; the last line says how it is called.
+ROW = "sys.exit(ask('PUT', {name}, b'day 7') is None)"
+TWICE = (
+    "lost answer: wrote twice: request 1 (PUT) was carried out and its answer lost; the command told an error and ran"
+    " again: there are 2 objects /films/row-*, without faults 1"
+)
+DAY, RANDOM = ROW.format(name="'/row-7'"), ROW.format(name="'/row-' + uuid.uuid4().hex")
+
+
+@pytest.fixture
+def run_again(explored, tmp_path):
+    """Explore a program that a scheduler runs again when it has failed."""
+
+    def explore(source, *options, rule="reset,when=after"):
+        again = shlex.join([sys.executable, "-S", str(tmp_path / "job.py")])
+        return explored(source, "-r", rule, "--again", again, *options)
+
+    return explore
+
+
+def test_a_job_that_stands_twice(run_again):
+    """It told an error for a row that it had written, under a name that is another in each run."""
+    code, lines = run_again(RANDOM)
+    rows = [re.sub("[0-9a-f]{8,}…?", "~", line) for line in lines[2:7]]
+    assert (code, lines[0], rows) == (
+        1,
+        "1 request without faults, 1 fault; 1 run ~, 1 failed, 0 gave up cleanly, 0 not reached, 0 pruned",
+        [
+            TWICE,
+            "  when request 1 (PutObject /films/row-~) gets: the answer is lost (reset,vendor=s3) after the store had done it",
+            "    1 PutObject  PUT /films/row-~  <- reset after the store had done it",
+            "    failed, and run again:",
+            "    1 PutObject  200 PUT /films/row-~",
+        ],
+    )
+    assert lines[7].startswith("  replay: faultinject explore --vendor s3 -r reset,when=after --again ")
+
+
+def test_a_job_that_stands_twice_as_data(run_again):
+    """The finding, and which of the requests are of the first run."""
+    code, lines = run_again(RANDOM, "--json")
+    [found] = json.loads("\n".join(lines))["findings"]
+    assert (code, found["error"], found["audit"], found["failed_after"]) == (1, TWICE, [TWICE], 1)
+
+
+@pytest.mark.parametrize("rule", ["reset,when=after", "s3:SlowDown", "s3:AccessDenied,from=1"])
+def test_a_job_that_may_run_again(run_again, rule):
+    """The same row under the same name: it told an error, and all is right when it has run again."""
+    code, lines = run_again(DAY, rule=rule)
+    said = "1 request without faults, 1 fault; 1 run ~, 0 failed, 1 gave up cleanly, 0 not reached, 0 pruned"
+    assert (code, lines) == (0, [said])
+
+
+@pytest.mark.slow
+def test_a_second_fault_and_a_second_run(run_again):
+    """It comes in the first run: what is requested by the second is no place for it."""
+    code, lines = run_again(DAY, "--depth", "2")
+    assert (code, lines[0].partition(";")[2].partition(",")[0]) == (0, " 1 run ~")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "rule", "failed", "said"),
+    [
+        (
+            "log = ask('GET', '/log') or b''; sys.exit(ask('PUT', '/log', log + b'day 7 ') is None)",
+            "reset,when=after,method=PUT",
+            1,
+            "lost answer: wrote twice: request 2 (PUT) was carried out and its answer lost; the command told an error and ran"
+            " again: /films/log has 12 bytes; without faults it has 6 bytes",
+        ),
+        (
+            "call('PUT', '/row-' + uuid.uuid4().hex, b'day 7'); " + DAY,
+            "s3:SlowDown,path=/films/row-7",
+            0,
+            "warning: left behind: there are 2 objects /films/row-*, without faults 1",
+        ),
+        (
+            "name = '/lock-' + uuid.uuid4().hex; ask('PUT', name) is None and sys.exit(1); ask('DELETE', name)",
+            "reset,when=after,method=PUT",
+            0,
+            "warning: left behind: there is 1 object /films/lock-*, without faults 0",
+        ),
+        (
+            "ask('GET', '/row') and sys.exit(5); sys.exit(ask('PUT', '/row', b'day 7') is None)",
+            "reset,when=after,method=PUT",
+            1,
+            "the second run: exit code 5",
+        ),
+        (
+            "ask('PUT', '/row-' + uuid.uuid4().hex, b'day 7')",
+            "s3:SlowDown",
+            1,
+            "object lost: there are 0 objects /films/row-*, without faults 1",
+        ),
+        (
+            "while ask('PUT', '/row', b'day 7') is None: pass",
+            "s3:SlowDown,times=200",
+            1,
+            "more than 120 requests in one run",
+        ),
+    ],
+    ids=["a piece more", "nothing lost", "left by the first", "fails again", "exits with 0", "without end"],
+)
+def test_what_a_second_run_shows(run_again, source, rule, failed, said):
+    """What stands twice is a failure where an answer was lost. What ended with 0, or did not end, is not run again."""
+    code, lines = run_again(source, rule=rule)
+    assert code == failed
+    assert said in [re.sub(r" \((reset|s3:).*", "", line) for line in lines], lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--crash",), "--again is for faults alone; with --crash, --recover says what runs again"),
+        (("--to", "http://h"), "--again is for the embedded store: what a server at --to holds is not known"),
+        (("--again", ""), "--again is empty"),
+        (("--vendor", "kodo"), "the embedded store does not speak kodo; it speaks azure-blob, "),
+    ],
+)
+def test_where_nothing_is_run_again(run, arguments, says):
+    """Wrong use: exit code 2, and the reason."""
+    code, output, errors = run("explore", "-r", "s3", "--again", "./job", *arguments, "--", "true")
+    assert (code, output) == (2, "")
+    assert says in errors

@@ -123,7 +123,11 @@ def explore() -> Schema:
             "requests": (texts, "The requests of that run."),
         },
         optional={
-            "killed_after": (COUNT, "How many of them came before the command was killed, where it was.")
+            "killed_after": (COUNT, "How many of them came before the command was killed, where it was."),
+            "failed_after": (
+                COUNT,
+                "How many of them came before the command failed, where it was run again.",
+            ),
         },
     )
     return forms.published(

@@ -77,7 +77,7 @@ class FinishedRun(PlannedRun):
         cause: failures of the same cause are alike.
         said: the error in one line, or the finding that makes it a failure.
         findings: what its requests show by themselves.
-        first: how many of the requests came before the program was killed; None: it was not.
+        first: how many of the requests came before the program was run again; None: it was not.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class FinishedRun(PlannedRun):
         wrong = next((each for each in findings if each.verdict == FAIL), None)
         self.gave_up = gave_up and wrong is None
         self.seconds = seconds
-        self.backoff = _backoff(outcomes if first is None else outcomes[first:])
+        self.backoff = _backoff(outcomes[:first]) + (0.0 if first is None else _backoff(outcomes[first:]))
         hit = {each.rule for each in outcomes if each.injected}
         self.missed = tuple(
             rule for rule, name in zip(self.scenario.rules, names, strict=True) if name not in hit

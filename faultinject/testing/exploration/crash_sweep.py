@@ -167,7 +167,7 @@ class CrashSweep(Sweep):
                 passed=passed,
                 failed=not passed,
                 windows=windows,
-                before=first,
+                beside=first,
                 amiss=bool(wrong),
             )
             if aftermath.before is None and not self._unkept:

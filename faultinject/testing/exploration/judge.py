@@ -36,6 +36,8 @@ REPEATABLE = frozenset(
     "CompleteMultipartUpload CreateMultipartUpload DeleteObjects RestoreObject SelectObjectContent".split()
 )
 """Operations by POST that do no harm when they are repeated, or that the check of uploads looks at."""
+DOUBLED = (holdings.WRITTEN_TWICE, holdings.LEFT_BEHIND)
+"""What a store shows where a job stands twice: a piece of an object, or an object more."""
 BEGINS, ENDS = "CreateMultipartUpload", ("CompleteMultipartUpload", "AbortMultipartUpload")
 
 
@@ -78,7 +80,7 @@ class Judge:
         passed: bool,
         failed: bool,
         windows: Sequence[CallWindow] = (),
-        before: Sequence[Outcome] = (),
+        beside: Sequence[Outcome] = (),
         stored: Collection[str] = (),
         amiss: bool = False,
     ) -> list[Finding]:
@@ -90,7 +92,7 @@ class Judge:
             passed: whether the code under test took all for well.
             failed: whether it broke down, so that it could not end what it had begun.
             windows: the calls that it named.
-            before: the requests of the same program before it was killed, whose uploads count as well.
+            beside: the requests of another run of the same program, before or behind this one, whose uploads count as well.
             stored: the objects that a store holds, `/bucket/key`, where all are as they are without faults.
             amiss: whether they are not: then a retry that is one by fingerprint alone did harm, as where the code broke down.
         """
@@ -111,7 +113,7 @@ class Judge:
         for each in calls:
             found += self._lost_answer(each, requests, found, passed=passed)
         if not failed:
-            found += self._of_uploads([*before, *outcomes])
+            found += self._of_uploads([*beside, *outcomes])
         if passed:
             found += _of_versions(outcomes, names)
         return self.counted(found)
@@ -119,6 +121,46 @@ class Judge:
     def counted(self, found: Iterable[Finding]) -> list[Finding]:
         """Those findings that count."""
         return [each for each in found if each.check not in self._ignore]
+
+    def run_again(
+        self,
+        outcomes: Sequence[Outcome],
+        names: Collection[str],
+        found: Sequence[Finding],
+        known: Sequence[Finding],
+    ) -> list[Finding]:
+        """What is wrong with a store when a job that has told an error was run again: what stands there twice is said so.
+
+        Args:
+            outcomes: the requests of its first run.
+            names: what the rules of its scenario are called in them.
+            found: what is wrong with the store now.
+            known: what was wrong with it when the first run was over.
+        """
+        from faultinject.audit.checks.lost_answers import TWICE, is_lost
+        from faultinject.journal.reading import of_outcomes
+
+        lost = [
+            (number, each)
+            for number, each in enumerate(of_outcomes(outcomes), 1)
+            if each.rule in names and is_lost(each)
+        ]
+        if not lost:
+            return list(found)
+        [(number, write), *_] = lost
+        before = {each.message for each in known}
+        return self.counted(
+            _finding(
+                LOST_ANSWER,
+                FAIL,
+                f"{TWICE}: request {number} ({write.method}) was carried out and its answer lost; the command told an error and ran"
+                f" again: {each.message}",
+                TWICE,
+            )
+            if each.check in DOUBLED and each.message not in before
+            else each
+            for each in found
+        )
 
     def _of_calls(
         self, calls: Sequence[_Hit], outcomes: Sequence[Outcome], *, passed: bool

@@ -150,7 +150,11 @@ def as_data(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> dict[str
                 "alike": [each.text for each in group.others],
                 "requests": [quoted(f"{each.method} {each.path}") for each in group.smallest.outcomes],
             }
-            | ({} if group.smallest.first is None else {"killed_after": group.smallest.first})
+            | (
+                {}
+                if group.smallest.first is None
+                else {"killed_after" if sweep.kills else "failed_after": group.smallest.first}
+            )
             for group in groups(sweep.finished)
         ],
     }
@@ -191,13 +195,11 @@ def of_group(group: Group, sweep: Sweep, wording: Wording) -> Iterator[str]:
         if told:
             yield f"  {word} at {where} {told}"
             continue
-        again = "" if run.first is None else " of the second run"
+        again = " of the second run" if sweep.kills else ""
         yield f"  {word} {where}{again} gets: {quoted(_what(rule, point.outcome.method))}"
-    if run.first is None:
-        yield from rows(run.outcomes)
-    else:
-        yield from rows(run.outcomes[: run.first], killed=True)
-        yield "    killed, and run again:"
+    yield from rows(run.outcomes[: run.first], killed=sweep.kills and run.first is not None)
+    if run.first is not None:
+        yield f"    {'killed' if sweep.kills else 'failed'}, and run again:"
         yield from rows(run.outcomes[run.first :])
     for each in run.findings:
         if (said := f"{each.check}: {each.message}") != run.said:

@@ -1,4 +1,4 @@
-"""A program that is killed at a request, and run again as an operator would."""
+"""A program that is killed at a request, or tells an error, and is run again as an operator or a scheduler would."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ NOT_RUN = (126, 127)
 
 
 class Aftermath:
-    """What came of a program that was killed and run again, or ended, and what a store held meanwhile.
+    """What came of a program that was run again, or ended, and what a store held meanwhile.
 
     Attributes:
         first: how many of the run's requests are of the first run of the program.
         killed: whether the first was killed.
         alive: whether something of it went on all the same.
+        failed: whether the first told an error, and was run again because of that.
         before: what the store held when the program was started; None: nobody can tell.
         between: when the first run was over.
         after: when the second was; as `between` where there was none.
@@ -39,7 +40,7 @@ class Aftermath:
 
     def __init__(self) -> None:
         self.first = 0
-        self.killed = self.alive = False
+        self.killed = self.alive = self.failed = False
         self.before: Holdings | None = None
         self.between: Holdings | None = None
         self.after: Holdings | None = None
@@ -120,3 +121,24 @@ class Restart:
             return
         self._seen = True
         self._first.kill()
+
+
+def run_again(faults: RunFaults, program: Program, holds: Callable[[], Holdings | None]) -> None:
+    """Run a job again that has told an error, without faults.
+
+    Args:
+        faults: those of this run.
+        program: what a scheduler starts.
+        holds: what the store holds now, once nothing is under way; None where nobody can tell.
+
+    Raises:
+        ProgramFailed: it fails, too.
+    """
+    found = faults.aftermath
+    assert found is not None
+    found.failed, found.between, found.first = True, holds(), len(faults.outcomes)
+    faults.restarted()
+    try:
+        program.check(faults.patience)
+    except ProgramFailed as error:
+        raise ProgramFailed(f"{SECOND}{error}", error.output) from None

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from heapq import heapify, heappop, heappush
 
+from faultinject.audit.checks.lost_answers import ERROR
 from faultinject.audit.checks.questions import PASSING
 from faultinject.audit.findings import FAIL
 from faultinject.audit.nearest import Comparison
@@ -237,7 +238,10 @@ class Sweep:
                 self._judge.learn(outcomes)
                 self._learn(aftermath)
             return finished
-        gave_up = error is not None and self._may_end(planned, error)
+        again = aftermath if aftermath is not None and aftermath.failed else None
+        first = None if again is None else again.first
+        # Who makes all right when he runs again had given up cleanly.
+        gave_up = error is None if again is not None else error is not None and self._may_end(planned, error)
         # What it has begun it cannot end either while the fault stays.
         failed = planned.lasts or (error is not None and not gave_up)
         hit = {each.rule for each in outcomes if each.injected}
@@ -246,17 +250,25 @@ class Sweep:
         if error is None and hit.issuperset(names) and not _told_an_error(outcomes, windows):
             wrong = self._in_store(aftermath)
             stored = {} if wrong or aftermath is None else aftermath.after or {}
-        wrong += self._judge.findings(
-            outcomes,
+        if again is not None:
+            known = self._in_store(again, between=True)
+            wrong = self._judge.run_again(outcomes[:first], names, wrong, known)
+        requests = self._judge.findings(
+            outcomes[:first],
             names,
-            passed=error is None,
+            passed=error is None and again is None,
             failed=failed,
             windows=windows,
+            beside=() if first is None else outcomes[first:],
             stored=stored,
             amiss=bool(wrong),
         )
+        # Whether it is wrong to tell an error, the second run has shown.
+        wrong += [each for each in requests if not (gave_up and again is not None and each.subject == ERROR)]
         wrong.sort(key=lambda each: each.verdict != FAIL)
-        finished = FinishedRun(planned, names, outcomes, error, seconds, gave_up=gave_up, findings=wrong)
+        finished = FinishedRun(
+            planned, names, outcomes, error, seconds, gave_up=gave_up, findings=wrong, first=first
+        )
         if self._is_to_be_tried_again(finished):
             return finished
         self._takes_time = self._takes_time or any(
@@ -293,11 +305,12 @@ class Sweep:
         if aftermath.after:
             self._learned = time.time()
 
-    def _in_store(self, aftermath: Aftermath | None) -> list[Finding]:
-        """What is wrong with what a store holds in the end."""
-        if aftermath is None or aftermath.before is None or aftermath.after is None:
+    def _in_store(self, aftermath: Aftermath | None, *, between: bool = False) -> list[Finding]:
+        """What is wrong with what a store holds in the end, or when the first of two runs of the program is over."""
+        held = None if aftermath is None else aftermath.between if between else aftermath.after
+        if aftermath is None or aftermath.before is None or held is None:
             return []
-        return self._judge.counted(self._keeper.findings(aftermath.before, aftermath.after))
+        return self._judge.counted(self._keeper.findings(aftermath.before, held))
 
     def _is_to_be_tried_again(self, finished: FinishedRun) -> bool:
         """Whether nothing came of a run: a fault reached no request. Where it cannot, the run is left out."""
@@ -543,8 +556,9 @@ class Sweep:
         at = next(
             number for number, each in enumerate(finished.outcomes) if each.injected and each.rule == name
         )
-        for number in range(at + 1, len(finished.outcomes)):
-            if self.points.usual_end(first.number, finished.outcomes[number:]):
+        outcomes = finished.outcomes[: finished.first]
+        for number in range(at + 1, len(outcomes)):
+            if self.points.usual_end(first.number, outcomes[number:]):
                 break
             point = self.points.point_in(trace, number)
             for choice in self.choices:
