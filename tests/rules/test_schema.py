@@ -27,6 +27,9 @@ BEYOND = (
     "is not an address",
     "share needs",
     "share: ",
+    "needs something to change",
+    "leaves the connection alone",
+    "sets connection itself",
 )
 """What takes arithmetic on texts, or the vendor of a rule's fault: `faultinject check` says it."""
 
