@@ -15,6 +15,7 @@ import pytest
 from faultinject import Scenario, vendors
 
 MUSEUM = Path(__file__).parent.parent / "examples" / "museum"
+ANSWERS = (MUSEUM.parents[1] / "docs" / "explanation" / "verdict.md").read_text(encoding="utf-8")
 ROOMS = sorted(each.parent for each in MUSEUM.glob("*/bug.toml"))
 TEXTS = ("project", "package", "source", "version", "job", "fault", "vendor", "rule", "prepare", "lost")
 
@@ -39,6 +40,9 @@ def test_a_room(room):
     assert isinstance(told["date"], date)
     assert told["expected"] in ("red", "green")
     assert (told["expected"] == "red") == bool(told.get("says"))
+    if answer := told.get("answer"):
+        assert f"\n| {answer} | " in ANSWERS
+        assert f"lost answer: {answer}: " in page
     assert vendors.get(told["vendor"]).id == told["vendor"]
     assert Scenario(told["rule"]).rules
     job = (room / "job.py").read_text(encoding="utf-8")
