@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from importlib.metadata import entry_points
 from unittest import mock
 
 from click.testing import CliRunner
 
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 [SCRIPT] = entry_points(group="console_scripts", name="faultinject")
 
 
@@ -34,7 +36,13 @@ def command(*words, **options):
         words: what stands behind `faultinject` on the line.
         options: those of click's `CliRunner.invoke`: `input`, `env`.
     """
-    result = CliRunner().invoke(Console(), [*map(str, words)], **options)
+    kept = {each: signal.getsignal(each) for each in SIGNALS}
+    try:
+        result = CliRunner().invoke(Console(), [*map(str, words)], **options)
+    finally:
+        # Commands that serve or explore say what ends them; what runs in this process afterwards is no command.
+        for each, handler in kept.items():
+            signal.signal(each, handler)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
