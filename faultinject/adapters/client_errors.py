@@ -38,8 +38,12 @@ def in_process_scope(scope: Mapping[str, Any]) -> bool:
     """Whether an ASGI test client calls, so that there is no connection to break."""
     if "http.response.debug" in (scope.get("extensions") or ()):
         return True  # the specification keeps it for test clients
-    # Servers say which version of the specification they follow; daphne does not, but its client is a list.
-    return "spec_version" not in (scope.get("asgi") or ()) and not isinstance(scope.get("client"), list)
+    asgi = scope.get("asgi") or ()
+    if "spec_version" in asgi:
+        return False  # servers say which version of the specification they follow
+    # Daphne does not, but its addresses are lists; the client's is a tuple where a middleware reads X-Forwarded-For.
+    lists = isinstance(scope.get("client"), list) or isinstance(scope.get("server"), list)
+    return not (asgi and lists)
 
 
 def reset_error(*, rule: str = "") -> Exception:

@@ -339,6 +339,7 @@ def server_scope(client, asgi=FULL, server=("127.0.0.1", 80), **more):
         server_scope(("127.0.0.1", "123"), extensions={"http.response.pathsend": {}}),
         server_scope(["127.0.0.1", 123], asgi=PLAIN, server=["127.0.0.1", 80]),
         server_scope(["127.0.0.1", 123], asgi=PLAIN, server=["/run/app.sock", None]),
+        server_scope(("10.0.0.9", 0), asgi=PLAIN, server=["127.0.0.1", 80]),
         server_scope(None, server=("/run/app.sock", None)),
     ],
     ids=[
@@ -348,6 +349,7 @@ def server_scope(client, asgi=FULL, server=("127.0.0.1", 80), **more):
         "granian",
         "daphne",
         "daphne, unix",
+        "daphne, a proxy's header",
         "uvicorn, unix",
     ],
 )

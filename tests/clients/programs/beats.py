@@ -31,7 +31,7 @@ def heartbeat(endpoint):
     beat(endpoint, again=False)
 
 
-@program("heartbeat twice", LOST, caught={"non-idempotent retry"})
+@program("heartbeat twice", LOST, caught={"non-idempotent retry", "lost answer*"})
 def heartbeat_twice(endpoint):
     """httpx: the same, and a POST whose answer was lost is retried at once."""
     beat(endpoint, again=True)

@@ -528,7 +528,10 @@ def test_junit(run, project):
         each.get("name"): [(one.get("name"), one.get("value")[:10]) for one in each.iter("property")]
         for each in cases
     }
-    assert lines == {"test_wrong": [(PLUGIN, "2 requests")], "test_right": [(PLUGIN, "1 request ")]}
+    assert lines == {
+        "test_wrong": [(PLUGIN, "2 requests"), (f"{PLUGIN}_warning", "lost answe")],
+        "test_right": [(PLUGIN, "1 request ")],
+    }
     assert [len(each.findall("failure")) for each in cases] == [1, 0]
 
 
@@ -715,11 +718,11 @@ def test_progress(run, monkeypatch):
     result = run(source)
     result.assert_outcomes(passed=1)
     text = result.stdout.str()
-    assert re.search(r"py *\n\s*test_right: run 1 of 6 ", text)
-    assert re.search(r"run 6 of 6 *\s+test_progress.py \.", text)
-    assert re.search(r"run 6 of 6 *\s+test_progress.py::test_right PASSED", run(source, "-v").stdout.str())
+    assert re.search(r"py *\n\s*test_right: run 1 of 8 ", text)
+    assert re.search(r"run 8 of 8 *\s+test_progress.py \.", text)
+    assert re.search(r"run 8 of 8 *\s+test_progress.py::test_right PASSED", run(source, "-v").stdout.str())
     monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.QUIET", 3600)
-    assert "run 6 of 6" not in run(source).stdout.str()
+    assert "run 8 of 8" not in run(source).stdout.str()
 
 
 @pytest.mark.slow
