@@ -205,8 +205,13 @@ def explore(
         again = ["serve", "--vendor", vendor]
     else:
         from faultinject.proxy.target import Target
+        from faultinject.rules.vocabulary import reading_as
+        from faultinject.testing.exploration.choices import choices_of
 
         target = Target(url)
+        if rules:
+            with reading_as(vendor):
+                reading.refuse_faults_of_store((each.rule for each in choices_of(rules)), target.url)
         reach(target)
         service = Proxied(target, rewrite_host=rewrite_host)
         again = ["proxy", "--to", target.url, *(["--rewrite-host"] if rewrite_host else [])]
@@ -253,8 +258,6 @@ def explore(
         inconclusive=service.broken,
         holds=holds,
     )
-    if holds is None:
-        reading.refuse_faults_of_store((each.rule for each in exploration.sweep.choices), again[2])
     exploration.sweep.left_out += left_out
     found = partial(_print, exploration, writers, as_json=as_json)
     with running:
