@@ -140,6 +140,7 @@ RETRIES = rows(
     to({"503 SlowDown": PASS}, met(SLOW_DOWN, last=FINE | {"status": 404}, name="get")),
     to({"503 SlowDown": PASS}, met(SLOW_DOWN, name="put", returned=True)),
     to({"503 SlowDown": PASS}, met(SLOW_DOWN, name="put"), calls(1, kind=FINE | {"status": 400}, at=9, by=None)),
+    to({"reset": PASS}, met(LOST | {"app_status": 400}, name="put", returned=False)),  # as it refused the first
     # Who left a request that is still at work asks again, and is no second caller.
     to({"client left": PASS}, calls(3, -1.5, kind=FINE | {"left": True}, last=FINE, every=[{"took": 2.0}], by=None)),
     # An upload that was broken off is nobody's answer.

@@ -175,6 +175,8 @@ def _refused_retries(evidence: Evidence) -> Iterator[Said]:
         and not call.last.injected
         and call.last.status not in BY_STATE
         and (call.last.method, call.last.status) not in usual
+        # A lost answer may have hidden that the app refused the first attempt just so.
+        and call.last.status != call.first.app_status
         and (call.last.method in taken or not evidence.driven)
     ]
     if not refused:
