@@ -72,7 +72,7 @@ class Silence:
 
 @dataclass(frozen=True)
 class Contrast:
-    """Whether a client asks again for what it got, so that looks alone would take the next request for a retry.
+    """Whether a client asks again for what it got, so that a fingerprint alone would take the next request for a retry.
 
     Attributes:
         things: by method, how many of the things that it got it asked for again as soon as for those that failed, and

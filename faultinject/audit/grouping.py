@@ -1,11 +1,11 @@
-"""Attempts become calls: sorted by time, and grouped by what a test or the client says of them, else by their looks.
+"""Attempts become calls: sorted by time, and grouped by what a test or the client says of them, else by fingerprint.
 
 From top to bottom:
 
 1. `seen` puts beside each attempt what else is to be known of it: its call windows, and what its client did before.
 2. `joined` goes through them in order of arrival. Attempts for one `Thing` may be of one call: those that carry the same
    id of an SDK, or else those of one fingerprint, which is who asks for what. By an id an attempt goes on with the call of
-   that id. By looks it goes on with a failed call of the same principal and with the same body, unless its client has
+   that id. By fingerprint it goes on with a failed call of the same principal and with the same body, unless its client has
    changed something in between. If it may be of several calls, they are `shared`.
 3. What only the whole journal tells is added: which calls follow one another, who takes turns on connections, what a test
    says of a call, and which are over.

@@ -140,8 +140,8 @@ def explore(
     in front of that server, which --reset must prepare. A run passes if COMMAND exits with 0, and leaves in the store
     what it leaves there without faults: an object that is lost, half written, written twice or not removed fails. Its
     requests are checked too. With --again, a COMMAND that fails is run again, without faults, as a scheduler does: then
-    the run passes if both together leave what one run leaves without faults. This command exits with 1 when a fault broke COMMAND or was injected in no run, and with 2
-    when nothing could be explored.
+    the run passes if both together leave what one run leaves without faults. This command exits with 1 when a fault
+    broke COMMAND or was injected in no run, and with 2 when nothing could be explored.
 
     With --crash, COMMAND is killed (SIGKILL, with all processes that it has started) at each request: before the store
     carries out the request, after that, and in the middle of its body. Then it runs again, and is judged by its exit

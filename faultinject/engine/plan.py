@@ -186,7 +186,7 @@ class Plan:
         taken: Take | None,
         digest: bytes,
     ) -> Action:
-        """What a rule does that fires, if there is room for one fault more; its take is given back where it does nothing."""
+        """What a rule that fires does, if one more fault may be under way; its count is returned where it does nothing."""
         services = self.services
         number = n if n >= 0 else None
         snapshot = request.snapshot()

@@ -144,7 +144,7 @@ def may_be_copy(evidence: Evidence, before: Attempt, after: Attempt) -> bool:
 
 
 def may_poll(call: Call, evidence: Evidence) -> bool:
-    """Whether looks alone joined requests for what was refused, each a second or more after the answer before it.
+    """Whether a fingerprint alone joined requests for what was refused, each a second or more after the answer before it.
 
     Who does so may be waiting for a change.
     """
