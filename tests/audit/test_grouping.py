@@ -542,7 +542,7 @@ def test_calls_for_different_things_are_found_exactly(concurrent, share):
 
 
 def test_calls_for_the_same_thing():
-    """By ids all are right. By looks nothing is said of those at once; one after the other they are what a test can tell."""
+    """By ids all are right. By fingerprint nothing is said of those at once; one after the other they are what a test can tell."""
     for share in (0.3, 1.0):
         assert recovered(threads(20, Policy(), requested=40, share=share, keys="one", by=ID))[::2] == (1, 0)
         _, sure, shared = recovered(threads(20, Policy(), requested=40, share=share, keys="one"))

@@ -177,7 +177,7 @@ PERMANENT = rows(
     ),
     # What its document says to send again after a step of its own is no fault either way.
     *(to(INCONCLUSIVE, calls(3, *gaps, kind=kind), n=0, driven=True) for kind in (TOKEN, REFRESH, CONFLICT) for gaps in ((), (0.5,))),
-    # Several callers may be refused the same: looks alone cannot tell, a driver can; three things, nothing else in between, show it.
+    # Several callers may be refused the same: a fingerprint alone cannot tell, a driver can; three things, nothing else in between, show it.
     to(INCONCLUSIVE, refused(2, 0.5, by=None), refused(1, by=None, at=5), says="or several callers sent the request"),
     to(FAIL, refused(2, 0.5), refused(1, at=5), driven=True, says="2 of 3 calls retried after 403 AccessDenied"),
     to(WARN, refused(3, 0.5, by=None), says="or several callers sent the request"),
@@ -244,7 +244,7 @@ GIVES_UP = rows(
     to(FAIL, calls(3, *[1] * 20, attempt_hint={"max": 50}), profile="aws-2026"),
     to(FAIL, calls(3, *[1] * 4, attempt_hint={"max": 5}), profile="sre", says="; sre allows 3"),
     to(PASS, calls(3, *[1] * 4, user_agent="cos-python-sdk-v5.1.9.44"), profile=None, says="each of 3 failed calls ended after at most 5 attempts"),  # its default is 4
-    # Looks alone prove what cannot be explained otherwise: what succeeds is not asked for again, or nothing else came between.
+    # A fingerprint alone proves what cannot be explained otherwise: what succeeds is not asked for again, or nothing else came between.
     to(WARN, calls(3, *[0.1] * 25, by=None), says="a caller that repeats its call looks the same"),
     *(
         to(expected, calls(3, *[0.1] * 25, by=None), successes(number, again, method=method))
@@ -361,7 +361,7 @@ SAME_BYTES = rows(
     "same bytes",
     to(INCONCLUSIVE, again(2)),
     to(PASS, again(3)),
-    # Other bytes fail, unless looks alone joined the attempts: a shorter body may be another call, one of none may clear.
+    # Other bytes fail, unless a fingerprint alone joined the attempts: a shorter body may be another call, one of none may clear.
     *(to(expected, again(2), again(1, body, by=by, at=5)) for body, by, expected in ((NOTHING, ID, FAIL), (LESS, None, WARN), (LESS, ID, FAIL), (LESS, MARK, FAIL), (OTHER, ID, FAIL))),
     to(WARN, again(2), again(1, NOTHING, at=5), successes(3, 3)),
     to(FAIL, again(3, NOTHING), successes(3)),

@@ -98,7 +98,7 @@ def test_an_object_is_cleared_and_written_anew(shop):
 
 @pytest.mark.parametrize("headers", [None, ID])
 def test_a_body_that_can_be_read_once(shop, headers):
-    """The wrong twin: the object is empty, and nobody is told. By looks alone that is a warning."""
+    """The wrong twin: the object is empty, and nobody is told. By fingerprint alone that is a warning."""
     failed, warned = shop.explored(
         lambda: shop.call("PUT", "/b/state", b"cats: 1", b"", headers=headers), SLOW_DOWN
     )
@@ -129,7 +129,7 @@ def test_an_order_that_carries_its_own_id(known):
 
 @pytest.mark.parametrize("headers", [None, ID])
 def test_an_order_without_an_id(shop, headers):
-    """The wrong twin: two orders. By looks alone it may be a search."""
+    """The wrong twin: two orders. By fingerprint alone it may be a search."""
     failed, warned = shop.explored(
         lambda: shop.call("POST", "/orders", *[b'{"what": "cat"}'] * 3, headers=headers), LOST
     )

@@ -67,7 +67,7 @@ def test_other_bytes_fail_a_run_that_passes():
         (putting(b"meow", b"meow", b"", headers=ID), "4 bytes, request 3, which retries it, 0 bytes", ""),
         (putting(b"meow", b"meow and more"), "", ""),
     ],
-    ids=["same", "shorter, by looks", "shorter, by the client's id", "empty, by looks", "third", "longer: another call"],
+    ids=["same", "shorter, by fingerprint", "shorter, by the client's id", "empty, by fingerprint", "third", "longer: another call"],
 )  # fmt: skip
 def test_same_bytes(code, failed, warned):
     """An id of the client's proves it; a shorter or empty body on the same key is suspicious."""
@@ -188,10 +188,10 @@ def test_an_error_in_200_in_a_call_that_the_test_names(swallowed):
         ("POST", "/b?delete", {}, ""),
         ("PUT", "/b/k", {}, ""),
     ],
-    ids=["POST", "PATCH", "by looks", "with a key", "with a place", "form upload", "delete", "PUT"],
+    ids=["POST", "PATCH", "by fingerprint", "with a key", "with a place", "form upload", "delete", "PUT"],
 )  # fmt: skip
 def test_non_idempotent_retry(method, path, headers, verdict):
-    """A write that may have taken effect must not be sent again blindly; by looks, and of an SDK's form, it is only suspicious."""
+    """A write that may have taken effect must not be sent again blindly; by fingerprint, and of an SDK's form, it is only suspicious."""
     code = putting(b"meow", b"meow", method=method, path=path, headers=headers)
     failed, warned = judged(code, LOST)
     said = (

@@ -34,7 +34,7 @@ SOURCE = (
     @pytest.mark.parametrize("number", range(4))
     def test_forbidden(client, faults, number):
         with pytest.raises(OSError):
-            with faults.call("secret"):  # by looks alone the other tests' requests would raise doubts
+            with faults.call("secret"):  # by fingerprint alone the other tests' requests would raise doubts
                 upload(client, f"/b/secret-{number}")
 
     def test_inject(client):
