@@ -14,6 +14,7 @@ import argparse
 import ast
 import contextlib
 import difflib
+import faulthandler
 import gc
 import hashlib
 import importlib
@@ -22,6 +23,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 import time
 import tomllib
 import types
@@ -69,6 +71,13 @@ ELSEWHERE = ("tests/engine/test_rates.py", "tests/engine/test_replay.py")
 """Modules that take their time for what is not broken here."""
 ACCEPTED = ROOT / ".ci" / "mutants.toml"
 SEED = "faultinject"
+LONGEST = 1200
+"""Seconds after which the tests without a mutant hang: they say where."""
+
+# A test forks while another thread runs: had that one coverage's lock, the child would wait for it for ever
+# (coveragepy/coveragepy#1892). So a fork waits for the lock; registered before the package's own, which may be traced.
+tracing = threading.Lock()
+os.register_at_fork(before=tracing.acquire, after_in_parent=tracing.release, after_in_child=tracing.release)
 
 
 @dataclass(frozen=True)
@@ -268,6 +277,7 @@ class Run:
             return child, reads
         os.close(reads)
         self._told = writes
+        self._errors = os.dup(2)
         nowhere = os.open(os.devnull, os.O_RDWR)
         for each in (0, 1, 2):
             os.dup2(nowhere, each)
@@ -288,17 +298,22 @@ class Run:
             said = json.loads(answer.read() or "{}")
         os.waitpid(child, 0)
         if "lines" not in said:
-            raise pytest.UsageError(f"{said.get('killer', 'a test')} fails without a mutant")
+            raise pytest.UsageError(
+                f"{said.get('killer', 'a test')} fails, or does not end, without a mutant"
+            )
         self._seconds: dict[str, float] = said["seconds"]
         self._lines: dict[str, dict[str, list[str]]] = said["lines"]
         print(f"{len(self._items)} tests looked at in {time.monotonic() - started:.0f} s")
 
     def _tell_coverage(self) -> None:
+        faulthandler.dump_traceback_later(LONGEST, exit=True, file=self._errors)
         seconds = {}
         measured = coverage.Coverage(
             data_file=None, config_file=False, include=[str(ROOT / each / "*") for each in BROKEN]
         )
         measured.start()
+        assert measured._collector is not None  # noqa: SLF001 - nothing public reaches its lock
+        measured._collector.data_lock = tracing  # noqa: SLF001
         items = list(self._items.values())
         for item, following in zip(items, [*items[1:], None], strict=True):
             measured.switch_context(item.nodeid)

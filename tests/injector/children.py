@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 
 
 def in_children(*works):
@@ -26,6 +27,7 @@ def in_children(*works):
     found = []
     for pid, reading in begun:
         with os.fdopen(reading, "rb") as file:
+            assert select.select([file], [], [], 300)[0], "the child does not answer"
             data = file.read()
         assert os.waitpid(pid, 0)[1] == 0
         found.append(json.loads(data))
