@@ -47,7 +47,8 @@ def commands() -> str:
 
 def sections(group: click.Group, parent: click.Context) -> Iterator[str]:
     """One section a command; the commands of a group follow it."""
-    for name, command in group.commands.items():
+    for name in group.commands:
+        command = group.get_command(parent, name)
         context = click.Context(command, info_name=name, parent=parent, **command.context_settings)
         yield section(command, context)
         if isinstance(command, click.Group):

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
@@ -202,7 +203,7 @@ def test_commands_of_the_workflow_exist():
     found = [shlex.split(line.split(" | ")[0].rstrip(" &")) for line in lines if "faultinject " in line]
     assert [words[1] for words in found] == ["serve", "report"]
     for words in found:
-        command = program.commands[words[1]]
+        command = program.get_command(click.Context(program), words[1])
         options = {flag for each in command.params for flag in each.opts}
         assert {each for each in words if each.startswith("--")} <= options
 

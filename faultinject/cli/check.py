@@ -23,7 +23,6 @@ class RuleCommand(click.Command):
 @click.command(
     cls=RuleCommand,
     context_settings=CONTEXT,
-    short_help="Check rules: what they mean and how often they fire.",
 )
 @click.argument("rules", nargs=-1, metavar="[RULE]...")
 @click.option("--file", metavar="FILE", help="Rules of a TOML file (or JSON, when it is named .json).")

@@ -23,9 +23,7 @@ INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
 
-@click.command(
-    context_settings=CONTEXT, short_help="Drive storage SDKs through a plan of faults, and judge them."
-)
+@click.command(context_settings=CONTEXT)
 @click.option(
     "--client",
     "clients",

@@ -44,7 +44,6 @@ def _changing(function: F) -> F:
 
 @click.group(
     context_settings=CONTEXT,
-    short_help="Look at a running server's faults, and change them, by its control API.",
 )
 def control() -> None:
     """Show and change a running server's faults.

@@ -22,9 +22,7 @@ ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}")
 LAST_PORT = 65535
 
 
-@click.command(
-    context_settings=CONTEXT, short_help="Convert faults of other tools to rules, and rules for proxies."
-)
+@click.command(context_settings=CONTEXT)
 @click.argument("files", nargs=-1, metavar="[FILE]…")
 @click.option(
     "--from",

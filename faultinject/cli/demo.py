@@ -48,7 +48,7 @@ ELSEWHERE = (
 NEXT = "conformance --client cos"
 
 
-@click.command(context_settings=CONTEXT, short_help="Watch a real SDK meet 30 % of documented errors.")
+@click.command(context_settings=CONTEXT)
 @click.option("--seed", help="Replays a run; by default one is chosen and shown.")
 @click.option(
     "--probability",

@@ -28,7 +28,6 @@ NOTHING = (
 
 @click.command(
     context_settings={**CONTEXT, "allow_interspersed_args": False},
-    short_help="Run a command once for every request it makes × every fault.",
 )
 @click.option(
     "-r",

@@ -10,7 +10,7 @@ from faultinject.learning.formats import FORMATS
 from faultinject.rules.printed_json import json_text
 
 
-@click.command(context_settings=CONTEXT, short_help="Make a scenario of an access log's errors.")
+@click.command(context_settings=CONTEXT)
 @click.argument("logs", nargs=-1, required=True, metavar="ACCESSLOG…")
 @click.option(
     "--format",

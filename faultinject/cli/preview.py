@@ -19,7 +19,7 @@ LARGEST_BODY = 64 << 20
 """Bytes of a request's body."""
 
 
-@click.command(context_settings=CONTEXT, short_help="Show the exact bytes of a rule's answer.")
+@click.command(context_settings=CONTEXT)
 @click.argument("rule")
 @click.option("--method", metavar="METHOD", help="The request's method.  [default: the rule's, else GET]")
 @click.option("--path", default="/bucket/key", show_default=True, help="Its path, and query if any.")

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from io import StringIO
 from typing import Any
 
@@ -16,22 +17,26 @@ import click
 
 from faultinject import __version__
 from faultinject.audit.reports.ascii import fit
-from faultinject.cli.check import check
-from faultinject.cli.conformance import conformance
-from faultinject.cli.control import control
-from faultinject.cli.convert import convert
-from faultinject.cli.demo import demo
-from faultinject.cli.explore import explore
 from faultinject.cli.layout import CONTEXT
-from faultinject.cli.learn import learn
-from faultinject.cli.preview import preview
-from faultinject.cli.proxy import proxy
-from faultinject.cli.report import report
-from faultinject.cli.run import run
-from faultinject.cli.schema import schema
-from faultinject.cli.serve import serve
-from faultinject.cli.vendors import vendors
 from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, plain
+
+COMMANDS = {
+    "demo": "Watch a real SDK meet 30 % of documented errors.",
+    "serve": "Serve an app, or the embedded object store, with faults in front.",
+    "proxy": "Put faults in front of any HTTP server.",
+    "run": "Run any Python server or script with faults.",
+    "control": "Look at a running server's faults, and change them, by its control API.",
+    "explore": "Run a command once for every request it makes × every fault.",
+    "report": "Judge how clients handled the faults in a journal.",
+    "conformance": "Drive storage SDKs through a plan of faults, and judge them.",
+    "learn": "Make a scenario of an access log's errors.",
+    "convert": "Convert faults of other tools to rules, and rules for proxies.",
+    "vendors": "List vendors, a vendor's documented errors, or one in full.",
+    "preview": "Show the exact bytes of a rule's answer.",
+    "check": "Check rules: what they mean and how often they fire.",
+    "schema": "Print the JSON Schema of rule files, or of a command's JSON.",
+}
+"""What each command does, in the order of a newcomer's way. `faultinject.cli` has a module of that name with it."""
 
 
 class Unread(Exception):
@@ -48,11 +53,23 @@ def heeding_readers() -> Iterator[None]:
 
 
 class Program(click.Group):
-    """A group whose errors of every kind end as one message and the right exit code."""
+    """A group that loads the one command that is asked for; errors of every kind end as one message and the right exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names of the commands in the order of a newcomer's way."""
         return list(self.commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import a command's module."""
+        if cmd_name not in self.commands:
+            return None
+        command: click.Command = getattr(import_module(f"faultinject.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """List what the commands do without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Read the arguments; help and version are written here."""
@@ -112,6 +129,7 @@ def tell(error: FaultInjectError) -> None:
 
 @click.group(
     cls=Program,
+    commands={name: click.Command(name) for name in COMMANDS},  # names alone: `get_command` has the commands
     invoke_without_command=True,
     context_settings=CONTEXT,
     epilog="A rule is a fault with keys: cos:SlowDown,probability=0.3,method=PUT. 'faultinject check -h' lists them.",
@@ -123,24 +141,6 @@ def program(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
-
-for each in (
-    demo,
-    serve,
-    proxy,
-    run,
-    control,
-    explore,
-    report,
-    conformance,
-    learn,
-    convert,
-    vendors,
-    preview,
-    check,
-    schema,
-):
-    program.add_command(each)
 
 group = program
 """What the room shows: `faultinject.cli.program` is this module."""

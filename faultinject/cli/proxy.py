@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from faultinject.proxy.target import Target
 
 
-@click.command(context_settings=CONTEXT, short_help="Put faults in front of any HTTP server.")
+@click.command(context_settings=CONTEXT)
 @click.option(
     "--to", "url", required=True, metavar="URL", help="The server: http://HOST:PORT or https://HOST."
 )

@@ -24,7 +24,7 @@ PIECE = 1 << 20
 """Bytes of the standard input that are copied at a time."""
 
 
-@click.command(context_settings=CONTEXT, short_help="Judge how clients handled the faults in a journal.")
+@click.command(context_settings=CONTEXT)
 @click.argument("journals", nargs=-1, required=True, metavar="JOURNAL...")
 @click.option(
     "--profile",

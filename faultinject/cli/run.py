@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 @click.command(
     context_settings={**CONTEXT, "allow_interspersed_args": False},
-    short_help="Run any Python server or script with faults.",
 )
 @click.option("-r", "--rule", "rules", multiple=True, metavar="RULE", help="A rule; may be given again.")
 @click.option("--file", metavar="FILE", help="Rules of a TOML file; they come before those of -r.")

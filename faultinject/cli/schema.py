@@ -7,9 +7,7 @@ import click
 from faultinject.cli.layout import CONTEXT
 
 
-@click.command(
-    context_settings=CONTEXT, short_help="Print the JSON Schema of rule files, or of a command's JSON."
-)
+@click.command(context_settings=CONTEXT)
 @click.argument("name", required=False, default="rules", metavar="[NAME]")
 @click.option("--list", "lists", is_flag=True, help="List the schemas: name, id and content.")
 @click.option("-o", "--output", metavar="FILE", help="Write the schema to this file.")

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from faultinject.rules.environment import Environment
 
 
-@click.command(
-    context_settings=CONTEXT, short_help="Serve an app, or the embedded object store, with faults in front."
-)
+@click.command(context_settings=CONTEXT)
 @click.argument("app", required=False, metavar="[MODULE:APP]")
 @click.option(
     "--vendor", metavar="VENDOR", help="Storage API that the embedded store speaks.  [default: cos]"

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from faultinject.vendors.vendor import Vendor
 
 
-@click.command(
-    context_settings=CONTEXT, short_help="List vendors, a vendor's documented errors, or one in full."
-)
+@click.command(context_settings=CONTEXT)
 @click.argument("address", required=False, metavar="[VENDOR[:CODE]]")
 @click.option("--operations", is_flag=True, help="List the operations that rules can name instead.")
 @click.option(

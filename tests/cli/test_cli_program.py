@@ -65,6 +65,22 @@ def test_help_of_check_lists_the_whole_vocabulary(run):
     )
 
 
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("arguments", "own"),
+    [(["--version"], []), (["-h"], []), (["run", "-h"], ["run"]), (["schema", "-h"], ["schema"])],
+)
+def test_no_other_command_is_loaded(arguments, own):
+    """The version, the help and a command cost what they need."""
+    look = (
+        "import json, sys; from faultinject.cli.program import COMMANDS, program; "
+        f"program.main({arguments!r}, standalone_mode=False); "
+        "print(json.dumps([each for each in COMMANDS if f'faultinject.cli.{each}' in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == own
+
+
 def test_the_module_runs_as_the_program():
     """`python -m faultinject` is the same program, under its own name."""
     done = subprocess.run(
@@ -244,7 +260,7 @@ main()
         ("faultinject.cli.program", ["vendors"]),
         ("click", ["vendors"]),
         ("faultinject.exceptions", ["check"]),
-        ("faultinject.cli.vendors", []),
+        ("faultinject.cli.vendors", ["vendors"]),
         ("faultinject.rules.scenario", ["check", "cos:SlowDown"]),
     ],
 )
