@@ -160,7 +160,7 @@ class CountStorage:
         """Whether another process has published a scenario since, or the server is to be asked that was not there."""
         if self.directory is None:
             return self.elsewhere is not None and self.elsewhere.stale
-        number = self.directory.number.read()
+        number = self.directory.lock.read()
         return number != self.seen and (number != self._unread or monotonic() >= self._again)
 
     def hurry(self) -> None:

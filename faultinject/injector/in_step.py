@@ -204,7 +204,7 @@ class InStep(InForce):
 
 def _catch_up_with_session() -> None:
     follower = registry.follower()
-    if follower is not None and follower.number.read() != follower.seen:
+    if follower is not None and follower.number() != follower.seen:
         follower.catch_up()
 
 
