@@ -16,7 +16,6 @@ import errno
 import os
 
 from faultinject.counts.contents import COUNTS, SCENARIO, is_ours, remove_directory
-from faultinject.counts.differing import difference
 from faultinject.counts.file_counts import FileCounts
 from faultinject.counts.filelock import AVAILABLE, CUT, FileLock
 from faultinject.counts.holders import Holders
@@ -124,7 +123,6 @@ class StoreDirectory:
         *,
         rules: int,
         same: Callable[[dict[str, Any]], bool] | None = None,
-        chosen: bool = False,
         agreed: str = "",
         replace: str | None = None,
         keeps: Sequence[str] = (),
@@ -137,7 +135,6 @@ class StoreDirectory:
             data: what `read` gives; JSON.
             rules: how many rules it has.
             same: whether what is in force is the same; by default it must be equal.
-            chosen: nobody gave its seed.
             agreed: what tells the rules that this server was started with from others.
             replace: how one says that other rules are to be replaced, empty where that was said; None: nobody named the
                 directory, and nobody else finds it.
@@ -167,8 +164,7 @@ class StoreDirectory:
             if found is None or not (same(found["data"]) or begun == agreed):
                 before = {} if found is None else found["data"]
                 if replace and self._published and (others := holders.others()):
-                    what = difference(before, data, chosen=chosen)
-                    why = f"is in use by {what}, those of {', '.join(others)}"
+                    why = f"is in use by other rules, or the same with another seed, those of {', '.join(others)}"
                     cure = f"end that server, name another directory, or replace its rules with {replace}"
                     refuse(self.path, why, cure, StoreInUse)
                 kept = {name: before[name] for name in keeps if name in before}

@@ -40,9 +40,9 @@ class InStep(InForce):
             self._watch_file()
         _catch_up_with_session()
         storage = self._count_storage
-        if storage.beside is not None:
+        if storage.sender is not None:
             if storage.due:
-                storage.beside.do(self._rejoin)
+                storage.sender.do(self._rejoin)
         elif storage.stale:
             self._rejoin()
 

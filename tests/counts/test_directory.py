@@ -310,7 +310,7 @@ def test_other_rules_are_refused(serve, store):
         make(store, "http:500")
     [began] = [each.read_text().split("\n")[2] for each in store.glob("holder-*")]
     assert str(raised.value) == (
-        f"the store {str(store)!r} is in use by other rules, those of process {other.pid} since {began}: "
+        f"the store {str(store)!r} is in use by other rules, or the same with another seed, those of process {other.pid} since {began}: "
         f"end that server, name another directory, or replace its rules with file:{store}?replace"
     )
     assert get(make(store)) == 503, "the same rules take part"
