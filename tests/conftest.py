@@ -105,9 +105,9 @@ def no_test_leaves_its_redis_to_the_next():
     end = time.monotonic() + 30
     while any(each.name == "faultinject redis" for each in threading.enumerate()):
         assert time.monotonic() < end, "it hangs, or always has more to do"
-        from faultinject.counts import forget_beside
+        from faultinject.counts import forget_background
 
-        forget_beside()
+        forget_background()
         time.sleep(0.005)
 
 

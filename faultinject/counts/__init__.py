@@ -4,11 +4,10 @@ from faultinject.faces import face
 
 __getattr__, __all__ = face(
     __name__,
-    BoundedSocket="redis_link",
     FileLock="filelock",
     Guarded="guarded",
     Take="stores",
-    forget_beside="redis_beside",
+    forget_background="background_sender",
     clean_up_dead_owners="private",
     described="owner",
     gone="owner",

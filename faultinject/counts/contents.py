@@ -6,7 +6,7 @@ import os
 
 from faultinject.counts.opening import remove_file
 
-FILES = ("version", "generation", "journal", "owner", "lock", "attached")
+FILES = ("version", "journal", "owner", "lock", "attached")
 SCENARIO, COUNTS, HOLDER, EVENTS = "scenario-", "counts-", "holder-", "journal-"
 
 

@@ -1,9 +1,8 @@
 """The directory of a store: scenario, counts and journal that processes share.
 
 version      the layout, so that another version of faultinject keeps out, and what no other directory has
-lock         locked, never read
-generation   two words, mapped: the number of the scenario in force, 0 before the first, and an end
-scenario     JSON: generation, the number in the name of its counts, and what was published
+lock         locked; holds the number of the scenario in force, 0 before the first
+scenario-N   JSON: the number in the name of its counts, and what was published
 counts-N     see `counts.table`
 journal      JSON lines of a session
 journal-N    see `counts.file_journal`
@@ -15,13 +14,10 @@ from __future__ import annotations
 
 import errno
 import os
-from time import time_ns
 
 from faultinject.counts.contents import COUNTS, SCENARIO, is_ours, remove_directory
-from faultinject.counts.differing import difference
 from faultinject.counts.file_counts import FileCounts
-from faultinject.counts.filelock import AVAILABLE, FileLock
-from faultinject.counts.generation import CUT, NAME, Generation
+from faultinject.counts.filelock import AVAILABLE, CUT, FileLock
 from faultinject.counts.holders import Holders
 from faultinject.counts.lines import whole_lines
 from faultinject.counts.opening import open_directory, read_file, refuse, remove_file, write_file
@@ -40,8 +36,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-LAYOUT = b"3\n"
-_TICK = 100_000_000
+LAYOUT = b"4\n"
 PATIENCE = 2.0
 """Seconds that opening and publishing wait for the lock; requests wait less."""
 
@@ -57,7 +52,6 @@ class StoreDirectory:
         path: the directory, absolute.
         journal: the path of the journal that all processes append to.
         lock: what excludes the others.
-        number: the generation's word, the quickest way to read it.
         holders: the servers that count in it.
         token: what no other directory has, also one that is made in its place.
 
@@ -66,7 +60,6 @@ class StoreDirectory:
         StoreUnavailable: its lock is held by others.
     """
 
-    number: Generation
     lock: FileLock
     holders: Holders
     token: str
@@ -80,10 +73,6 @@ class StoreDirectory:
         try:
             self._directory = open_directory(path, make=make)
             self._known = identity(self._directory)
-            found = os.fstat(self._directory)
-            self._identity = found.st_dev, found.st_ino
-            # When the directory was last changed before its files were looked at.
-            self._changed = 0
             self._check()
             self.lock = FileLock.open(f"{path}/lock", directory=self._directory)
             self.lock.acquire(PATIENCE)
@@ -99,7 +88,7 @@ class StoreDirectory:
     @property
     def generation(self) -> int:
         """The number of the scenario in force, 0 before the first, `CUT` where that cannot be told."""
-        return self.number.read()
+        return self.lock.read()
 
     def publish(
         self, data: dict[str, Any], *, rules: int, keep_counts: bool = False, after: int | None = None
@@ -134,7 +123,6 @@ class StoreDirectory:
         *,
         rules: int,
         same: Callable[[dict[str, Any]], bool] | None = None,
-        chosen: bool = False,
         agreed: str = "",
         replace: str | None = None,
         keeps: Sequence[str] = (),
@@ -147,7 +135,6 @@ class StoreDirectory:
             data: what `read` gives; JSON.
             rules: how many rules it has.
             same: whether what is in force is the same; by default it must be equal.
-            chosen: nobody gave its seed.
             agreed: what tells the rules that this server was started with from others.
             replace: how one says that other rules are to be replaced, empty where that was said; None: nobody named the
                 directory, and nobody else finds it.
@@ -177,8 +164,7 @@ class StoreDirectory:
             if found is None or not (same(found["data"]) or begun == agreed):
                 before = {} if found is None else found["data"]
                 if replace and self._published and (others := holders.others()):
-                    what = difference(before, data, chosen=chosen)
-                    why = f"is in use by {what}, those of {', '.join(others)}"
+                    why = f"is in use by other rules, or the same with another seed, those of {', '.join(others)}"
                     cure = f"end that server, name another directory, or replace its rules with {replace}"
                     refuse(self.path, why, cure, StoreInUse)
                 kept = {name: before[name] for name in keeps if name in before}
@@ -209,20 +195,10 @@ class StoreDirectory:
             StoreUnavailable: it cannot be read.
         """
 
-        def open_(generation: int, path: str) -> FileCounts:
-            counts = path.rpartition("/")[2]
-            inode = _inode(counts, self._directory)
-            if before is not None and before.file == (self.lock, inode):
-                before.joined[0] = generation
+        def open_(path: str) -> FileCounts:
+            if before is not None and (before.path, before.lock) == (path, self.lock):
                 return before
-            joined = [generation]
-
-            def check() -> None:
-                self._check_files(joined[0], counts, inode)
-
-            found = FileCounts(path, self.lock, directory=self._directory, check=check)
-            found.file, found.joined = (self.lock, inode), joined
-            return found
+            return FileCounts(path, self.lock, directory=self._directory)
 
         return self._look(open_)
 
@@ -291,43 +267,17 @@ class StoreDirectory:
                 "was made by another version of faultinject",
                 "remove it, or name another directory",
             )
-        self.number = Generation(self._directory)
+        if self.generation == CUT:
+            if self._published:
+                refuse(self.path, "has lost its lock", "remove it, or name another directory")
+            self.lock.write(0)
         self.token = found.removeprefix(LAYOUT).decode("ascii", "replace")
         self.holders = Holders(self._directory, self.path, self.token)
 
     @property
     def _published(self) -> bool:
         """Whether there was a scenario before."""
-        return self.generation != 0 or any(map(_is_counts, os.listdir(self._directory)))  # noqa: PTH208 - by its descriptor
-
-    def _check_files(self, generation: int, counts: str, inode: int) -> None:
-        """Raise `StoreUnavailable` where a process that comes later would not find what this one counts in."""
-        moved = ""
-        changed = 0
-        try:
-            found = os.stat(self.path)  # noqa: PTH116 - pathlib takes its time to load
-        except OSError as error:
-            moved = f"moved away: {error.strerror}"
-        else:
-            changed = found.st_mtime_ns
-            if (found.st_dev, found.st_ino) != self._identity:
-                moved = "moved away, another one is in its place"
-            elif changed == self._changed:
-                return
-        self.lock.check()
-        if moved:
-            raise StoreUnavailable(f"the store {self.path} was {moved}")
-        there = {NAME: self.number.inode, "lock": self.lock.inode}
-        if self.generation == generation:
-            # What belongs to a scenario that was replaced since is removed.
-            scenario = f"{SCENARIO}{generation}"
-            there |= {counts: inode, scenario: _inode(scenario, self._directory) or -1}
-        for name, same in there.items():
-            if _inode(name, self._directory) != same:
-                raise StoreUnavailable(f"the store's {self.path}/{name} was removed")
-        # A file system tells changes within a few milliseconds of each other not apart.
-        if time_ns() - changed > _TICK:
-            self._changed = changed
+        return self.generation > 0 or any(map(_is_counts, os.listdir(self._directory)))  # noqa: PTH208 - by its descriptor
 
     def _change(self, rules: int, change: Callable[[], int]) -> int:
         if rules > MOST_RULES:
@@ -352,7 +302,7 @@ class StoreDirectory:
             remove_file(kept[1], self._directory)
             make_table(kept[1], directory=self._directory)
         write_file(kept[0], self._directory, dumps({"counts": counts, "data": data}).encode())
-        self.number.write(generation)
+        self.lock.write(generation)
         for each in os.listdir(self._directory):  # noqa: PTH208 - by its descriptor
             if each.startswith((SCENARIO, COUNTS)) and each not in kept:
                 remove_file(each, self._directory)
@@ -366,20 +316,20 @@ class StoreDirectory:
             last = max(map(int, filter(str.isdecimal, found)), default=0)
         return last + 1
 
-    def _look(self, open_: Callable[[int, str], T]) -> tuple[int, dict[str, Any], T | None]:
+    def _look(self, open_: Callable[[str], T]) -> tuple[int, dict[str, Any], T | None]:
         """What is in force, and its counts as they are opened."""
         while True:
             generation = self.generation
             if not generation:
                 return 0, {}, None
             if generation == CUT:
-                raise StoreUnavailable(f"{self.path}/{NAME} was cut short")
+                raise StoreUnavailable(f"{self.lock.path} was cut short")
             path = self.path
             try:
                 path = f"{self.path}/{SCENARIO}{generation}"
                 found = self._read(generation)
                 path = f"{self.path}/{COUNTS}{found['counts']}"
-                return generation, found["data"], open_(generation, path)
+                return generation, found["data"], open_(path)
             except FileNotFoundError:
                 # Most likely replaced since.
                 if self.generation == generation:
@@ -410,14 +360,6 @@ class StoreDirectory:
 
 def _is_counts(name: str) -> bool:
     return name.startswith(COUNTS)
-
-
-def _inode(name: str, directory: int) -> int:
-    """The number of a file; 0 where there is none."""
-    try:
-        return os.stat(name, dir_fd=directory, follow_symlinks=False).st_ino
-    except OSError:
-        return 0
 
 
 def private_directory(scenario: str, *, owner: int) -> StoreDirectory:

@@ -1,48 +1,34 @@
-"""Counts in a mapped file: exact over threads and processes, also when one of them is stopped or killed."""
+"""Counts in a file: exact over threads and processes, also when one of them is stopped or killed."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hashlib import blake2b
+from os import pread
+from struct import Struct
+from sys import byteorder
 
-from faultinject.counts.mapping import WHOLE
-from faultinject.counts.memory import SET_BACK
-from faultinject.counts.table import (
-    BEGAN,
-    BEGUN,
-    CHUNK_OF_WORD,
-    DUE,
-    FAILED,
-    INJECTED,
-    LAST,
-    MATCHED,
-    MATCHES,
-    NOTED,
-    OUT,
-    RATED,
-    SEQUENCE,
-    Table,
-)
-from faultinject.counts.tallies import Tallies
+from faultinject.counts.memory import next_free
+from faultinject.counts.process_counters import FAILED, INJECTED, MATCHED, ProcessCounters
+from faultinject.counts.table import ASKED, HEADER, IDENTITIES, NUMBER, ROW, SCOPES, Buckets, Table, rule_row
+from faultinject.exceptions import StoreUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from faultinject.counts.filelock import FileLock
     from faultinject.engine.counting import MatchKey, Number, Take
 
-    # Where a scope stands: its key, that key's bytes in the file, the words of its row and of its last use.
-    Place = tuple[bytes, slice, int, int]
-    # Where a match counts: the rule's row, the identity's place in other order, the scope's.
-    Rows = tuple[int, bytes, slice, int, int, Place | None]
-
-_NOWHERE = slice(0, 0)
-"""No place has a key there."""
-_NOTHING = (0, 0, 0, 0)
+_OUT = 8
+"""Where a row has its takes."""
+_KEY_TO_OUT = Struct("=16sqqq")
+"""The beginning of an entry: key, last use, matches, takes."""
 _REMEMBERED = 4_096
 _LONGEST = 128
-_NOW_AND_THEN = 15
-"""A bit mask: of the matches of a store every sixteenth looks whether it is still where others find it, which takes 2 µs."""
+_NOTHING = (0, 0, 0)
+_NOW_AND_THEN = 16
+"""Of the matches of a process every sixteenth looks whether the store is still where others find it."""
 
 
 class FileCounts:
@@ -52,44 +38,27 @@ class FileCounts:
         path: the file, made by `make_table`.
         lock: the lock of its store.
         directory: a descriptor of the directory that holds the file.
-        check: raises `StoreUnavailable` where other processes would not find it any more; by default only its lock is
-            looked after.
+
+    Attributes:
+        path: the file.
+        lock: the lock.
+        release: the end of a hold that `match` began.
 
     Raises:
         StoreUnavailable: the file is not one of ours.
         OSError: it cannot be opened.
     """
 
-    def __init__(
-        self,
-        path: str,
-        lock: FileLock,
-        *,
-        directory: int | None = None,
-        check: Callable[[], None] | None = None,
-    ) -> None:
-        self.file: object = None
-        """What tells this file from any other."""
-        self.joined: list[int] = [0]
-        """The generation that this process counts by here."""
-        self._lock = lock
+    def __init__(self, path: str, lock: FileLock, *, directory: int | None = None) -> None:
+        self.path, self.lock = path, lock
         self._acquire = lock.acquire
         self.release = lock.release
-        """The end of a hold that `match` began."""
         self._table = table = Table(path, directory=directory)
-        self._words = table.pages.words
-        self._seconds = table.pages.seconds
-        self._ready = table.pages.ready
-        self._map = table.pages.map
-        self._check = table.pages.check
-        self._check_files = check or lock.check
-        self._tallies = Tallies(table, lock)
-        # What stands where, as far as this process remembers it; it may be another's place by now.
-        self._places: dict[tuple[int, str], Place] = {}
-        self._rows: dict[MatchKey, Rows] = {}
-        # By rule the word that counts its takes, once that has its room.
-        self._outs: dict[int, int] = {}
-        self._guarded = table.pages.guarded
+        self._identities, self._scopes = Buckets(table, IDENTITIES), Buckets(table, SCOPES)
+        self._counters = ProcessCounters(table, lock)
+        self._asked = 0
+        # Where the entry of a scope was; it may be another's by now.
+        self._places: dict[tuple[int, str], tuple[bytes, int]] = {}
 
     def match(self, keys: Sequence[MatchKey], now: float, hold: bool = False) -> list[Number]:
         """Count one request against each of these rules, all in one step.
@@ -102,44 +71,15 @@ class FileCounts:
         Raises:
             StoreBusy: another process held the lock.
             StoreUnavailable: the lock cannot be had.
-            OSError: no space left; nothing is counted.
+            OSError: no space left.
         """
-        remembered = self._rows
-        known = [remembered.get(key) or self._digests(key) for key in keys]
-        words, map_ = self._words, self._map
-        numbers: list[Number] = []
-        if not self._guarded:
-            self._check()
+        known = [(key, _key(key[0], key[2]), _key(key[0], key[1]) if key[1] else b"") for key in keys]
         self._acquire()
         try:
-            sequence = words[SEQUENCE] + 1
-            if not sequence & _NOW_AND_THEN:
-                self._check_files()
-            words[SEQUENCE] = sequence
-            for at, rows in enumerate(known):
-                _, own_key, own_place, _, own_use, scope = rows
-                # What is remembered holds as long as the place was not given to another.
-                if map_[own_place] == own_key and (scope is None or map_[scope[1]] == scope[0]):
-                    words[own_use] = sequence
-                    if scope is not None:
-                        words[scope[3]] = sequence
-                else:
-                    known[at] = self._look_up(keys[at], own_key, scope, sequence)
-            # Nothing is counted before there is space for all.
-            for at, (row, _, _, own, _, scope) in enumerate(known):
-                place = words[row]
-                words[row] = place + 1
-                if scope is not None:
-                    part = scope[2]
-                    place = words[part]
-                    words[part] = place + 1
-                n = words[own]
-                words[own] = n + 1
-                above = keys[at][3]
-                exceeds = above is None or self._exceeds(row if scope is None else scope[2], above, now)
-                numbers.append((place, n, exceeds))
-            if words[LAST] != WHOLE:
-                raise self._table.pages.lost()
+            if not self._asked % _NOW_AND_THEN:
+                self.lock.check()
+            self._asked += 1
+            numbers = [self._count(*each, now) for each in known]
         except BaseException:
             self.release()
             raise
@@ -159,35 +99,12 @@ class FileCounts:
             StoreUnavailable: the lock cannot be had.
             OSError: no space left.
         """
-        rule, scope, times = ask.rule, ask.scope, ask.times
-        words = self._words
-        if not held and not self._guarded:
-            self._check()
-        row = 0
-        if not scope:
-            row = self._outs.get(rule) or self._out(rule)
-            if row and words[row] >= times:
-                return False
-        elif not held and (found := self._places.get((rule, scope))) is not None:
-            key, place, start, _ = found
-            map_ = self._map
-            # What is read is this scope's only if the place was not another's before or after.
-            if map_[place] == key and words[start + OUT] >= times and map_[place] == key:
-                return False
+        if self._is_spent(ask.rule, ask.scope, ask.times):
+            return False
         if not held:
             self._acquire()
         try:
-            if scope:
-                row = self._row(rule, scope) + OUT
-            elif not row:
-                row = self._table.rule(rule) + OUT
-            out = words[row]
-            if out >= times:
-                return False
-            words[row] = out + 1
-            if words[LAST] != WHOLE:
-                raise self._table.pages.lost()
-            return True
+            return self._add(ask, 1, ask.times)
         finally:
             if not held:
                 self.release()
@@ -200,22 +117,20 @@ class FileCounts:
             StoreUnavailable: the lock cannot be had; the take stays.
             OSError: no space left.
         """
-        with self._lock:
-            self._check()
-            row = self._row(ask.rule, ask.scope) if ask.scope else self._table.rule(ask.rule)
-            self._words[row + OUT] -= 1
+        with self.lock:
+            self._add(ask, -1)
 
     def note_injected(self, rule: int) -> None:
         """A request got the rule's fault."""
-        self._tallies.note(rule, INJECTED)
+        self._counters.add(rule, INJECTED)
 
     def note_undone(self, rule: int) -> None:
         """A request that was noted as injected did not get the fault after all."""
-        self._tallies.note(rule, INJECTED, -1)
+        self._counters.add(rule, INJECTED, -1)
 
     def note_failed(self, rule: int) -> None:
         """A request that met the rule's conditions could not be decided."""
-        self._tallies.note(rule, FAILED)
+        self._counters.add(rule, FAILED)
 
     def matched(self, rule: int) -> int:
         """How many requests a rule's conditions met, in all processes."""
@@ -230,17 +145,15 @@ class FileCounts:
 
         Where the file was cut, those of this process alone.
         """
-        table, words, ready = self._table, self._words, self._ready
-        noted = self._tallies.sums()
+        sums = self._counters.sums()
         found = []
-        cut = table.pages.cut
         for rule in rules:
-            row = table.row(rule)
-            _, matched, injected, failed = noted.get(rule, _NOTHING)
-            if not cut and ready[row >> CHUNK_OF_WORD]:
-                matched += words[row + MATCHES] + words[row + NOTED + MATCHED]
-                injected += words[row + NOTED + INJECTED]
-                failed += words[row + NOTED + FAILED]
+            at = rule_row(rule)
+            matched, injected, failed = sums.get(rule, _NOTHING)
+            with suppress(StoreUnavailable, OSError):
+                counted = self._table.number(at)
+                self._table.check()
+                matched += counted
             found.append((matched, injected, failed))
         return found
 
@@ -257,107 +170,95 @@ class FileCounts:
         Raises:
             StoreUnavailable: the file was cut.
         """
-        self._check()
         for (rule, scope, _, _), most in zip(keys, enough):  # noqa: B905 - one each
             if most and not self._is_spent(rule, scope, most):
                 return None
-        tallies = self._tallies
+        self._table.check()
         for rule, scope, _, _ in keys:
-            tallies.note(rule, MATCHED)
+            self._counters.add(rule, MATCHED)
             if scope and (found := self._places.get((rule, scope))) is not None:
                 # It is one of those that were matched last.
-                self._words[found[3]] = self._words[SEQUENCE]
-        return [(0, -tallies.process, True)] * len(keys)
+                self._scopes.use(found[1])
+        return [(0, -self._counters.process, True)] * len(keys)
+
+    def _count(self, key: MatchKey, own: bytes, part: bytes, now: float) -> Number:
+        """Count one request against one rule; under the lock."""
+        rule, scope, _, above = key
+        table = self._table
+        at = rule_row(rule)
+        row = table.read(ROW.size, at)
+        own_at, own_row = self._identities.find(own)
+        part_at, part_row = self._scopes.find(part) if scope else (0, b"")
+        began = now if above is None else self._first_asked(now)
+        table.check()
+        place, out, rated, due = ROW.unpack_from(part_row or row)
+        exceeds = True
+        if above is not None:
+            free = next_free(due if rated else None, above, now - began)
+            exceeds = free is None
+            rated, due = True, due if free is None else free
+        counted = ROW.pack(place + 1, out, rated, due)
+        if scope:
+            self._scopes.put(part, part_at, counted)
+            self._remember(rule, scope, part, part_at)
+            matches, *rest = ROW.unpack(row)
+            counted = ROW.pack(matches + 1, *rest)
+        table.write(counted, at)
+        n: int = NUMBER.unpack(own_row)[0]
+        self._identities.put(own, own_at, NUMBER.pack(n + 1))
+        return place, n, exceeds
+
+    def _first_asked(self, now: float) -> float:
+        """When a rate was first asked: sums of short gaps would lose their digits behind unix time's."""
+        table = self._table
+        asked, first = ASKED.unpack(table.read(ASKED.size, HEADER))
+        if asked:
+            return float(first)
+        table.check()
+        table.write(ASKED.pack(1, now), HEADER)
+        return now
+
+    def _add(self, ask: Take, by: int, times: int | None = None) -> bool:
+        """Add to the takes of a scope, unless so many are out; under the lock."""
+        table, scope = self._table, ask.scope
+        if scope:
+            key = _key(ask.rule, scope)
+            at, row = self._scopes.find(key)
+        else:
+            at = rule_row(ask.rule)
+            row = table.read(ROW.size, at)
+        matches, out, *rest = ROW.unpack_from(row)
+        if times is not None and out >= times:
+            return False
+        table.check()
+        row = ROW.pack(matches, out + by, *rest)
+        if scope:
+            self._scopes.put(key, at, row)
+            self._remember(ask.rule, scope, key, at)
+        else:
+            table.write(row, at)
+        return True
 
     def _is_spent(self, rule: int, scope: str, times: int) -> bool:
-        """Whether so many takes are out, read without the lock, as `take` does it; no where that takes more than reading."""
-        words = self._words
+        """Whether so many takes are out, read without the lock; no where that takes more than reading."""
+        file = self._table.file
         if not scope:
-            row = self._outs.get(rule) or self._out(rule)
-            return bool(row) and words[row] >= times
-        found = self._places.get((rule, scope))
-        if found is None:
+            return int.from_bytes(pread(file, 8, rule_row(rule) + _OUT), byteorder, signed=True) >= times
+        known = self._places.get((rule, scope))
+        if known is None:
             return False
-        key, place, row, _ = found
-        map_ = self._map
-        # What is read is this scope's only if the place was not another's before or after.
-        return map_[place] == key and words[row + OUT] >= times and map_[place] == key
+        key, at = known
+        found = pread(file, _KEY_TO_OUT.size, at)
+        if len(found) < _KEY_TO_OUT.size:
+            return False
+        there, _, _, out = _KEY_TO_OUT.unpack(found)
+        return bool(there == key and out >= times)
 
-    def _out(self, rule: int) -> int:
-        """The word that counts a rule's takes; 0 as long as it has no room."""
-        row = self._table.row(rule)
-        if not self._ready[row >> CHUNK_OF_WORD]:
-            return 0
-        found = self._outs[rule] = row + OUT
-        return found
-
-    def _row(self, rule: int, scope: str) -> int:
-        """The first word of a scope's row; under the lock."""
-        words = self._words
-        sequence = words[SEQUENCE] = words[SEQUENCE] + 1
-        found = self._places.get((rule, scope))
-        if found is None:
-            return self._scope(rule, scope, _key(rule, scope), sequence)[2]
-        key, place, row, use = found
-        if self._map[place] != key:
-            return self._scope(rule, scope, key, sequence)[2]
-        words[use] = sequence
-        return row
-
-    def _digests(self, key: MatchKey) -> Rows:
-        """What a match looks for that this process does not remember; before the lock is taken."""
-        rule, scope, identity, _ = key
-        place: Place | None = None
-        if scope:
-            place = self._places.get((rule, scope)) or (_key(rule, scope), _NOWHERE, 0, 0)
-        return 0, _key(rule, identity), _NOWHERE, 0, 0, place
-
-    def _look_up(self, key: MatchKey, own_key: bytes, scope: Place | None, sequence: int) -> Rows:
-        """Where a match counts, made if it is not there; remembered from an identity's second match on."""
-        rule, name, identity, _ = key
-        table = self._table
-        whole = table.rule(rule)
-        if scope is not None:
-            scope = self._scope(rule, name, scope[0], sequence)
-        own = table.identities.row(own_key, sequence)
-        if not self._words[own] or len(identity) > _LONGEST or len(name) > _LONGEST:
-            return whole, own_key, _NOWHERE, own, 0, scope
-        if len(self._rows) >= _REMEMBERED:
-            self._rows.clear()
-        place, use = table.identities.place(own_key, own)
-        found = self._rows[key] = whole, own_key, place, own, use, scope
-        return found
-
-    def _scope(self, rule: int, scope: str, key: bytes, sequence: int) -> Place:
-        """Where a scope stands, made if it is not there; under the lock."""
-        scopes = self._table.scopes
-        row = scopes.row(key, sequence)
-        place, use = scopes.place(key, row)
-        found = key, place, row, use
+    def _remember(self, rule: int, scope: str, key: bytes, at: int) -> None:
         if len(scope) <= _LONGEST:
             if len(self._places) >= _REMEMBERED:
                 self._places.clear()
-            self._places[rule, scope] = found
-        return found
-
-    def _exceeds(self, row: int, above: tuple[int, float], now: float) -> bool:
-        """As `MemoryCounts` does it."""
-        limit, period = above
-        gap = period / limit
-        words, seconds = self._words, self._seconds
-        if not words[BEGUN]:
-            seconds[BEGAN] = now
-            words[BEGUN] = 1
-        now -= seconds[BEGAN]
-        due = seconds[row + DUE] if words[row + RATED] else now
-        if due - now > period + gap + SET_BACK:
-            due = now  # as `MemoryCounts` does it
-        due = max(due, now) + gap
-        if due - now > period + gap / 1000:
-            return True
-        seconds[row + DUE] = due
-        words[row + RATED] = 1
-        return False
+            self._places[rule, scope] = key, at
 
 
 def _key(rule: int, text: str) -> bytes:

@@ -1,5 +1,7 @@
 """The one lock of a store: threads exclude each other by a lock of the process, processes by `flock`.
 
+Its file holds a number, which says what the lock protects: the generation of the scenario in force.
+
 A lock of `flock` belongs to what was opened, so a child would share its parent's: after a fork both are made anew.
 
 While a thread has the file, all other processes wait, so it must wait for nothing. `fcntl.flock` gives up the
@@ -11,10 +13,10 @@ the file on to the next one of its process: that one would have to get the inter
 from __future__ import annotations
 
 import os
+from sys import byteorder
 from threading import Lock
 from weakref import WeakValueDictionary
 
-from faultinject.counts.owner import holder_works
 from faultinject.counts.patience import monotonic, sleep, waiting
 from faultinject.exceptions import StoreBusy, StoreUnavailable
 from faultinject.rules.files import close_own, identity
@@ -36,10 +38,10 @@ else:
 
 PATIENCE = 0.05
 """Seconds that another process which holds the lock is waited for; then the request goes on without the store."""
-LONG_PATIENCE = 1.0
-"""The same where that process is at work: it will be done as soon as it gets a processor again."""
 _SHORTEST, _LONGEST = 0.00005, 0.001
 
+CUT = -1
+"""What is read where the file was cut short under a running process."""
 _NONE = -1
 
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
@@ -91,18 +93,13 @@ class FileLock:
             _known[made._identity] = made
             return made
 
-    @property
-    def inode(self) -> int:
-        """The number of its file."""
-        return self._identity[1]
-
     def acquire(self, patience: float = PATIENCE) -> None:
         """Get the lock: behind the threads of this process however long they take, then from the other processes.
 
         What one has waited for a hold is not waited again: behind somebody who was as patient, everybody asks once.
 
         Args:
-            patience: seconds to wait for another process; up to `LONG_PATIENCE` for one that is at work.
+            patience: seconds to wait for another process.
 
         Raises:
             StoreBusy: another process held it all the time.
@@ -119,24 +116,35 @@ class FileLock:
             raise
         self._waited = 0.0
 
-    def acquire_at_once(self) -> bool:
-        """Get the lock if nobody has it; whether it was got."""
-        if not self._take_turn(False):
-            return False
-        if self._flock(self._file, _NOW):
-            self._end_turn()
-            return False
-        return True
-
     def release(self) -> None:
         """Let the next one have it."""
         self._flock(self._file, LOCK_UN)
         self._end_turn()
 
     def check(self) -> None:
-        """Raise `StoreUnavailable` when the file was removed: processes that come later would lock another one."""
-        if not os.fstat(self._file).st_nlink:
-            raise StoreUnavailable(f"the store's {self.path} was removed")
+        """Raise `StoreUnavailable` where processes that come later would lock another file, or none."""
+        try:
+            found = os.stat(self.path)  # noqa: PTH116 - pathlib takes its time to load
+        except OSError as error:
+            raise StoreUnavailable(f"the store's {self.path} was removed: {error.strerror}") from None
+        if (found.st_dev, found.st_ino) != self._identity:
+            raise StoreUnavailable(f"the store's {self.path} was removed, another one is in its place")
+
+    def read(self) -> int:
+        """The number that the file holds, also for those who do not have the lock; `CUT` where it was cut short."""
+        try:
+            found = os.pread(self._file, 8, 0)
+        except OSError:
+            return CUT
+        return int.from_bytes(found, byteorder) if len(found) == 8 else CUT
+
+    def write(self, number: int) -> None:
+        """Put another number in its place; under the lock.
+
+        Raises:
+            OSError: no space left.
+        """
+        os.pwrite(self._opened(), number.to_bytes(8, byteorder), 0)
 
     def after_fork(self) -> None:
         """In a child: what it inherited is its parent's."""
@@ -176,21 +184,13 @@ class FileLock:
             pass
         else:
             return
-        began = before = monotonic()
+        before = monotonic()
         left = patience - self._waited
-        given_up = left <= 0
         pause = 0.0
-        idle = 0
         while self._flock(file, _NOW):
             if left <= 0:
-                # It may have changed hands just now: who seems to do nothing is looked at twice.
-                idle = 0 if given_up or holder_works(self._identity[1]) else idle + 1
-                if given_up or idle > 1 or before - began >= LONG_PATIENCE:
-                    self._waited = max(self._waited, patience)
-                    raise StoreBusy(
-                        f"another process held {self.path} for more than {patience * 1000:.0f} ms"
-                    )
-                left = 2 * _LONGEST
+                self._waited = max(self._waited, patience)
+                raise StoreBusy(f"another process held {self.path} for more than {patience * 1000:.0f} ms")
             sleep(pause)
             now = monotonic()
             # What the system adds to a pause says how busy it is, not how long the lock is held.

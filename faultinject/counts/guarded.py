@@ -56,10 +56,6 @@ if TYPE_CHECKING:
             """A request that met the rule's conditions could not be decided."""
 
 
-class CountsGone(StoreUnavailable):
-    """The store answers, and has lost what was counted: it is not enough to wait."""
-
-
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds in which a store is left alone after its first failure, and at most."""
 
@@ -198,10 +194,8 @@ class Guarded:
             return StoreBusy(str(error))
         if not isinstance(error, _LeftAlone) and state.changes():
             pause = min(2 * state.pause, LONGEST_PAUSE) or FIRST_PAUSE
-            is_gone = isinstance(error, CountsGone)
-            self._state = _State(pause, self._monotonic() + pause, is_gone=is_gone)
-            # A store that comes back without what was counted needs somebody, who must hear of it.
-            if not state.pause or (is_gone and not state.is_gone):
+            self._state = _State(pause, self._monotonic() + pause)
+            if not state.pause:
                 log.store_away(error)
         return StoreUnavailable(str(error))
 
@@ -213,11 +207,10 @@ class _LeftAlone(StoreUnavailable):
 class _State:
     """How the store is: there, or left alone; replaced by the first thread that finds it otherwise."""
 
-    __slots__ = ("_unchanged", "_until", "is_gone", "pause")
+    __slots__ = ("_unchanged", "_until", "pause")
 
-    def __init__(self, pause: float, until: float, *, is_gone: bool = False) -> None:
+    def __init__(self, pause: float, until: float) -> None:
         self.pause = pause
-        self.is_gone = is_gone
         self._until = until
         self._unchanged = [None]
 

@@ -28,12 +28,12 @@ LONGEST = 128
 class Scope:
     """What is counted for one rule in one scope: matches, injections, and the rate's next free moment."""
 
-    __slots__ = ("_back", "_exhausted", "_taken", "due", "match", "matches")
+    __slots__ = ("_back", "_exhausted", "_taken", "free", "match", "matches")
 
     def __init__(self) -> None:
         self.matches = Counter()
         self.match = self.matches.next
-        self.due = float("-inf")
+        self.free: float | None = None
         self._taken = Counter()
         self._exhausted = False
         self._back: list[None] = []
@@ -133,23 +133,31 @@ class MemoryCounts:
         return self._part(ask.rule, ask.scope) if ask.scope else self._whole(ask.rule)
 
     def _exceeds(self, scope: Scope, above: tuple[int, float], now: float) -> bool:
-        limit, period = above
-        gap = period / limit
         with self._lock:
             # Seconds since the first request: sums of short gaps would lose their digits behind unix time's.
             if self._first is None:
                 self._first = now
-            now -= self._first
-            due = scope.due
-            if due - now > period + gap + SET_BACK:
-                due = now  # nothing is due later than a period and a gap after its request
-            due = max(due, now) + gap
-            # Some slack for the rounding of many additions.
-            if due - now > period + gap / 1000:
-                return True
-            # What exceeds the rate does not count towards it.
-            scope.due = due
-            return False
+            free = next_free(scope.free, above, now - self._first)
+            if free is not None:
+                scope.free = free
+            return free is None
+
+
+def next_free(free: float | None, above: tuple[int, float], now: float) -> float | None:
+    """When a rate allows the next request after one that comes now; None: this one exceeds it, and does not count towards it.
+
+    Args:
+        free: what this gave for the last one that did not exceed it, or None.
+        above: requests, and the seconds in which there may be so many.
+        now: seconds.
+    """
+    limit, period = above
+    gap = period / limit
+    if free is None or free - now > period + gap + SET_BACK:
+        free = now  # nothing is later than a period and a gap after its request
+    free = max(free, now) + gap
+    # Some slack for the rounding of many additions.
+    return None if free - now > period + gap / 1000 else free
 
 
 def _numbers() -> Callable[[], int]:

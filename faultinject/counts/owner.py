@@ -1,4 +1,4 @@
-"""Whose a directory is: a process by its number, when it began, and where that number holds; and what it is doing."""
+"""Whose a directory is: a process by its number, when it began, and where that number holds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 
 _PROC = "/proc"
 _DEAD = (b"Z", b"X")
-_WORKING = (b"R", b"D")
 
 
 def described(pid: int) -> str:
@@ -43,25 +42,8 @@ def began(pid: int) -> int:
     return 0 if stat is None else int(stat[19])
 
 
-def holder_works(inode: int) -> bool:
-    """Whether a process that has the `flock` of that file runs, or waits for a processor; no where nobody knows."""
-    number = b"%d" % inode
-    try:
-        with open(f"{_PROC}/locks", "rb") as file:  # noqa: PTH123 - pathlib takes its time to load
-            locks = [line.split() for line in file]
-        holders = [
-            each[4].decode()
-            for each in locks
-            if each[1] == b"FLOCK" and each[5].rpartition(b":")[2] == number
-        ]
-        tasks = [f"{pid}/task/{task}" for pid in holders for task in os.listdir(f"{_PROC}/{pid}/task")]  # noqa: PTH208 - as above
-    except (OSError, IndexError):
-        return False
-    return any(found is not None and found[0] in _WORKING for found in map(status, tasks))
-
-
-def status(pid: int | str) -> list[bytes] | None:
-    """What Linux tells of a process, or of a task of it, from its state on."""
+def status(pid: int) -> list[bytes] | None:
+    """What Linux tells of a process, from its state on."""
     try:
         with open(f"{_PROC}/{pid}/stat", "rb") as file:  # noqa: PTH123 - pathlib takes its time to load
             # The name before it, in parentheses, may hold anything.

@@ -9,26 +9,24 @@ import os
 from hashlib import blake2b
 from threading import local
 
-from faultinject.counts.redis_link import Script, Until
-from faultinject.counts.redis_notes import Notes
 from faultinject.counts.redis_scripts import MATCH, TAKE
+from faultinject.counts.redis_statistics import Statistics
 from faultinject.exceptions import StoreUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from faultinject.counts.redis_link import Argument, Link
     from faultinject.engine.counting import MatchKey, Number, Take
 
-KINDS = ("rules", "scopes", "identities")
-"""The keys of a scenario's counts that exist as long as it does."""
+_KINDS = ("rules", "scopes", "identities", "scopes-used", "identities-used")
 _PLACES, _NOTED, _INJECTED, _FAILED = "mnif"
 
 
 def keys_of(prefix: str, identity: str) -> tuple[str, ...]:
-    """All keys of a scenario's counts, those that exist as long as it does first."""
-    return tuple(f"{prefix}:{kind}:{identity}" for kind in (*KINDS, "scopes-used", "identities-used"))
+    """All keys of a scenario's counts."""
+    return tuple(f"{prefix}:{kind}:{identity}" for kind in _KINDS)
 
 
 class RedisCounts:
@@ -38,17 +36,21 @@ class RedisCounts:
         link: the server.
         prefix: of all keys.
         identity: the scenario's id.
+        lost: called where the server has lost what this process has counted.
     """
 
     waits = True
     """A match and a take wait for a server."""
 
-    def __init__(self, link: Link, prefix: str, identity: str) -> None:
+    def __init__(self, link: Link, prefix: str, identity: str, *, lost: Callable[[], None]) -> None:
         self._link = link
         self._keys = keys_of(prefix, identity)
-        self._match, self._take = Script(MATCH), Script(TAKE)
-        self._notes = Notes(link, self._keys)
+        self._match, self._take = link.script(MATCH), link.script(TAKE)
+        self._statistics = Statistics(link, self._keys)
         self._process = (0, 0)
+        # How often the counts were used, as far as this process knows.
+        self._used = 0
+        self._lost = lost
         self._request = _Request()
 
     def match(self, keys: Sequence[MatchKey], now: float, hold: bool = False) -> list[Number]:  # noqa: ARG002 - of counts that have a lock
@@ -60,7 +62,7 @@ class RedisCounts:
             hold: of no interest: the server does one thing after another.
 
         Raises:
-            StoreUnavailable: the server did not answer, which it may have counted before; or the counts are gone.
+            StoreUnavailable: the server did not answer, which it may have counted before.
         """
         if not keys:
             return []
@@ -68,10 +70,12 @@ class RedisCounts:
         for rule, scope, identity, above in keys:
             asked += (rule, _key(rule, scope) if scope else b"", _key(rule, identity))
             asked += ("", "") if above is None else (repr(above[0]), repr(above[1]))
-        self._notes.before_an_ask()
+        self._statistics.before_an_ask()
+        used, *found = self._match(self._keys, *asked)
+        if used == 1 and self._used:
+            self._lost()
+        self._used = used
         request = self._request
-        request.until = until = Until()
-        found = self._link.run(self._match, self._keys, *asked, until=until)
         values = iter(found)
         numbers, request.out = [], {}
         for (rule, scope, _, _), (place, n, exceeds, out) in zip(keys, zip(values, values, values, values)):  # noqa: B905 - four each
@@ -83,24 +87,24 @@ class RedisCounts:
         """Whether the rule may inject once more in this scope.
 
         Raises:
-            StoreUnavailable: the server did not answer, which it may have counted as a take before; or the counts are gone.
+            StoreUnavailable: the server did not answer, which it may have counted as a take before.
         """
         request = self._request
         if request.out.get((ask.rule, ask.scope), 0) >= ask.times:
             return False
-        self._notes.before_an_ask()
-        return bool(self._link.run(self._take, self._keys, *_place(ask), ask.times, until=request.until))
+        self._statistics.before_an_ask()
+        return bool(self._take(self._keys, *_place(ask), ask.times))
 
     def give_back(self, ask: Take) -> None:
-        """Undo a take; where nobody is to wait for it, by and by.
+        """Undo a take; in the background where nobody is to wait for it.
 
         Raises:
             StoreUnavailable: the server did not answer; the take may stay.
         """
         if ask.beside:
-            self._notes.give_back(_place(ask))
+            self._statistics.give_back(_place(ask))
         else:
-            self._link.run(self._take, self._keys, *_place(ask))
+            self._take(self._keys, *_place(ask))
 
     def release(self) -> None:
         """Nothing is held here."""
@@ -114,20 +118,20 @@ class RedisCounts:
         if any(enough):
             return None
         for rule, _, _, _ in keys:
-            self._notes.add(f"{_NOTED}{rule}")
+            self._statistics.add(f"{_NOTED}{rule}")
         return [(0, self._own_number(), True)] * len(keys)
 
     def note_injected(self, rule: int) -> None:
         """A request got the rule's fault."""
-        self._notes.add(f"{_INJECTED}{rule}")
+        self._statistics.add(f"{_INJECTED}{rule}")
 
     def note_undone(self, rule: int) -> None:
         """A request that was noted as injected did not get the fault after all."""
-        self._notes.add(f"{_INJECTED}{rule}", -1)
+        self._statistics.add(f"{_INJECTED}{rule}", -1)
 
     def note_failed(self, rule: int) -> None:
         """A request that met the rule's conditions could not be decided."""
-        self._notes.add(f"{_FAILED}{rule}")
+        self._statistics.add(f"{_FAILED}{rule}")
 
     def matched(self, rule: int) -> int:
         """How many requests a rule's conditions met, in all processes."""
@@ -143,7 +147,7 @@ class RedisCounts:
         While the server does not answer, only what this process could not tell it.
         """
         fields = [f"{kind}{rule}" for rule in rules for kind in (_PLACES, _NOTED, _INJECTED, _FAILED)]
-        own = self._notes.totals()
+        own = self._statistics.totals()
         try:
             told = self._link.ask("HMGET", self._keys[0], *fields) if fields else []
         except StoreUnavailable:
@@ -167,11 +171,9 @@ class _Request(local):
     """What this thread knows of the request that it has matched.
 
     Attributes:
-        until: how long its match and its takes are waited for together.
         out: how many takes of a rule and scope were out.
     """
 
-    until: Until | None = None
     out: dict[tuple[int, str], int]
 
     def __init__(self) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
+from threading import Lock
 from time import time
 
 from faultinject.counts.lines import parsed
 from faultinject.counts.per_process import PerProcess
-from faultinject.counts.redis_beside import Errand
-from faultinject.counts.redis_link import Script, Unanswered, Until
+from faultinject.counts.redis_link import Unanswered
 from faultinject.counts.redis_scripts import PUSH
 from faultinject.engine.counting import Counter
 from faultinject.engine.journal_entry import Outcome
+from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
 from faultinject.journal.line_fields import values
 from faultinject.journal.line_text import line_text
@@ -43,7 +45,7 @@ class RedisJournal(PerProcess):
         self._link = link
         self._keys = (f"{prefix}:journal",)
         self._shown = shown
-        self._push = Script(PUSH)
+        self._push = link.script(PUSH)
         self._here()
 
     def add(self, line: Line, reading: Addressing | None) -> None:
@@ -52,7 +54,7 @@ class RedisJournal(PerProcess):
         if len(self._lines) == KEPT and self._lost.next() == 0:
             log.events_lost(self._shown, f"more than {KEPT:,} wait for it")
         self._lines.append((line, reading))
-        self._errand.soon()
+        self._link.sender.do(self._send)
 
     def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
         """As `Journal.events`, for all processes.
@@ -63,7 +65,8 @@ class RedisJournal(PerProcess):
         if limit <= 0:
             return [], after, 0
         self._here()
-        self._errand.now()
+        with suppress(StoreUnavailable):
+            self._send()
         stream, seen = _place(after)
         entries = self._entries(f"{stream}-{seen + 1}", limit)
         if not entries and after and _place(self._newest()) < (stream, seen):
@@ -71,12 +74,12 @@ class RedisJournal(PerProcess):
             entries = self._entries("-", limit)
         found: list[Outcome] = []
         dropped = 0
-        for name, (_, text) in entries:
+        for name, fields in entries:
             after = name.decode()
             place = _place(after)
             dropped += place[1] - 1 - (seen if place[0] == stream else 0)
             stream, seen = place
-            line = parsed(text)
+            line = parsed(fields[b"line"])
             if line is not None and "lost" in line:
                 dropped += line["lost"]
             elif line is not None:
@@ -84,33 +87,34 @@ class RedisJournal(PerProcess):
         return found, after, dropped
 
     def _begin(self) -> None:
-        self._errand = Errand(self._link.beside, self._tell)
+        self._sending = Lock()
         self._lines: deque[tuple[Line, Addressing | None]] = deque(maxlen=KEPT)
         self._lost = Counter()
         # What goes next, as long as the server is away.
         self._texts: list[bytes] = []
 
-    def _tell(self) -> None:
-        texts = self._texts
-        while self._lines or texts:
-            if not texts and self._lost.value:
-                # At once: another thread may lose one meanwhile.
-                gone, self._lost = self._lost, Counter()
-                lost = gone.value
-                texts.append(b'{"v":1,"lost":%d}' % lost)
-                log.events_back(lost)
-            while self._lines and len(texts) < _BATCH:
-                texts.append(line_text(values(*self._lines.popleft())))
-            try:
-                self._link.run(self._push, self._keys, int(time() * 1000), *texts)
-            except Unanswered:
+    def _send(self) -> None:
+        with self._sending:
+            texts = self._texts
+            while self._lines or texts:
+                if not texts and self._lost.value:
+                    # At once: another thread may lose one meanwhile.
+                    gone, self._lost = self._lost, Counter()
+                    lost = gone.value
+                    texts.append(b'{"v":1,"lost":%d}' % lost)
+                    log.events_back(lost)
+                while self._lines and len(texts) < _BATCH:
+                    texts.append(line_text(values(*self._lines.popleft())))
+                try:
+                    self._push(self._keys, int(time() * 1000), *texts)
+                except Unanswered:
+                    texts.clear()
+                    raise
                 texts.clear()
-                raise
-            texts.clear()
 
-    def _entries(self, first: str, limit: int) -> list[tuple[bytes, list[bytes]]]:
-        found: list[tuple[bytes, list[bytes]]] = self._link.ask(
-            "XRANGE", self._keys[0], first, "+", "COUNT", limit, until=Until(opening=True)
+    def _entries(self, first: str, limit: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        found: list[tuple[bytes, dict[bytes, bytes]]] = self._link.ask(
+            "XRANGE", self._keys[0], first, "+", "COUNT", limit, patient=True
         )
         return found
 

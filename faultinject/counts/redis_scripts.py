@@ -1,11 +1,9 @@
 """What the server does in one step: Lua, which Redis and Valkey run alone.
 
-A scenario has five keys, of which three exist as long as it does. Where one of those is gone (the server started without its
-data, or made room) nothing is counted any more: a count that began anew would inject more than `times`. So that a process which is
-started then does not begin anew either, those that have counted tell the server again what was in force: see `RECALL`.
+Where the server has lost its data, or has removed keys to make room, what is counted begins anew: see `RESTORE`.
 
 PREFIX:scenario             hash: layout, generation, id of the counts, scenario, seed, standing (what else is in force, as JSON), and a
-                            field for all rules that servers began with; and origin: how it came there, where no hand put it there
+                            field for all rules that servers began with
 PREFIX:rules:ID             hash: by rule m matches, o takes, d due, and noted n matches, i injections, f failures
 PREFIX:scopes:ID            hash: the same by scope; PREFIX:scopes-used:ID  sorted set: which were used last
 PREFIX:identities:ID        hash: how often an identity matched; PREFIX:identities-used:ID
@@ -16,11 +14,7 @@ from __future__ import annotations
 
 from faultinject.counts.memory import KEPT, SET_BACK
 
-LAYOUT = "2"
-GONE = "GONE"
-"""How an error begins that says that counts are gone."""
-STARTED, RECALLED = "start:", "memory"
-"""Origins: put there by a process that found nothing, with what it began with; and by one that knew it when the server did not."""
+LAYOUT = "3"
 EVENTS = 10_000
 """Lines of the journal that are kept, and up to a hundred more."""
 LIVES = 7 * 24 * 3600
@@ -29,32 +23,31 @@ LIVES = 7 * 24 * 3600
 # What scripts on counts begin with. KEYS: rules, scopes, identities, scopes-used, identities-used.
 _BEGIN = f"""
 local rules, scopes, identities, scopes_used, identities_used = unpack(KEYS)
-if redis.call('EXISTS', rules, scopes, identities) < 3 then
-  return redis.error_reply('{GONE} the counts are not there any more: put the rules in force again')
-end
 local used = redis.call('HINCRBY', rules, 'used', 1)
-if used % 64 == 1 then
-  for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, {LIVES}) end
-end
--- Those used last are kept; a fresh set needs its time to live.
+local lengthen = used % 64 == 1
+-- Those used last are kept; a fresh set and its hash need their time to live.
 local function keep(last, hash, key, fields)
   local fresh = redis.call('ZADD', last, used, key) == 1
   if not fresh then return end
   local count = redis.call('ZCARD', last)
-  if count == 1 then redis.call('EXPIRE', last, {LIVES}) end
+  lengthen = lengthen or count == 1
   while count > {KEPT} do
     local oldest = redis.call('ZPOPMIN', last)[1]
     for _, field in ipairs(fields) do redis.call('HDEL', hash, field .. oldest) end
     count = count - 1
   end
 end
+local function live()
+  if not lengthen then return end
+  for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, {LIVES}) end
+end
 """
 
-# ARGV: the time, and for each rule five: its number, scope, identity, rate and period. For each the place, the identity's number, whether
-# the rate is exceeded, and how many takes are out.
+# ARGV: the time, and for each rule five: its number, scope, identity, rate and period. How often these counts were used, and for each
+# rule the place, the identity's number, whether the rate is exceeded, and how many takes are out.
 MATCH = f"""{_BEGIN}
 local now = tonumber(ARGV[1])
-local found = {{}}
+local found = {{used}}
 local function exceeds(hash, field, limit, period)
   local began = redis.call('HGET', rules, 'began')
   if not began then
@@ -90,6 +83,7 @@ for i = 2, #ARGV, 5 do
   end
   found[#found + 1] = tonumber(redis.call('HGET', hash, 'o' .. name) or 0)
 end
+live()
 return found
 """
 
@@ -100,17 +94,17 @@ if ARGV[2] ~= '' then
   hash, field = scopes, 'o' .. ARGV[2]
   keep(scopes_used, scopes, ARGV[2], {{'m', 'o', 'd'}})
 end
-if not ARGV[3] then return redis.call('HINCRBY', hash, field, -1) end
-if tonumber(redis.call('HGET', hash, field) or 0) >= tonumber(ARGV[3]) then return 0 end
-redis.call('HINCRBY', hash, field, 1)
-return 1
+local by = ARGV[3] and 1 or -1
+if ARGV[3] and tonumber(redis.call('HGET', hash, field) or 0) >= tonumber(ARGV[3]) then by = 0 end
+redis.call('HINCRBY', hash, field, by)
+live()
+return by
 """
 
 # KEYS: rules. ARGV: a field and what is to be added, and so on. Nobody waits for it.
-NOTE = """
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  for i = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
-end
+NOTE = f"""
+for i = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('EXPIRE', KEYS[1], {LIVES})
 """
 
 # KEYS: the journal. ARGV: the number of a new stream, and lines.
@@ -125,51 +119,37 @@ end
 redis.call('EXPIRE', KEYS[1], {LIVES})
 """
 
-# What scripts on the scenario begin with. KEYS: the scenario, and the rules, scopes and identities of new counts.
+# What scripts on the scenario begin with. KEYS: the scenario.
 _PUBLISH = f"""
 local key = KEYS[1]
-local layout, generation, id, scenario, seed, standing, origin =
-  unpack(redis.call('HMGET', key, 'layout', 'generation', 'id', 'scenario', 'seed', 'standing', 'origin'))
+local layout, generation, id, scenario, seed, standing =
+  unpack(redis.call('HMGET', key, 'layout', 'generation', 'id', 'scenario', 'seed', 'standing'))
 if layout and layout ~= '{LAYOUT}' then return {{'layout'}} end
 local function publish(new, ...)
   generation = tostring(tonumber(generation or 0) + 1)
-  redis.call('HSET', key, 'layout', '{LAYOUT}', 'generation', generation, ...)
+  if new ~= '' then id = new end
+  redis.call('HSET', key, 'layout', '{LAYOUT}', 'generation', generation, 'id', id, ...)
   redis.call('EXPIRE', key, {LIVES})
-  if new == '' then return end
-  redis.call('HSET', key, 'id', new)
-  redis.call('HDEL', key, 'origin')
-  id = new
-  for i = 2, 4 do
-    redis.call('HSET', KEYS[i], 'used', 0)
-    redis.call('EXPIRE', KEYS[i], {LIVES})
-  end
 end
 """
 
 # ARGV: the new counts' id, scenario, seed and standing, whether the seed was chosen, whether other rules are replaced, what tells the
-# rules that a server began with from others, the id of the counts that this server began with before, or nothing, and the generation of
-# other rules that whoever replaces them knows.
+# rules that a server began with from others, and the generation of other rules that whoever replaces them knows.
 AGREE = f"""{_PUBLISH}
-local new, mine, own_seed, own_standing, chosen, replaces, began, known, replaced = unpack(ARGV)
+local new, mine, own_seed, own_standing, chosen, replaces, began, replaced = unpack(ARGV)
 if layout then
   local same = scenario == mine and (chosen == '1' or seed == own_seed)
-  -- Counts that are gone begin anew with a server that says so, not with a later worker of it.
-  local there = string.sub(KEYS[2], 1, -1 - #new) .. id
-  local anew = same and replaces == '1' and known == '' and redis.call('EXISTS', there) == 0
   -- A worker that comes later finds what was put in force since.
-  if (same and not anew) or (replaces == '0' and redis.call('HEXISTS', key, began) == 1) then
+  if same or (replaces == '0' and redis.call('HEXISTS', key, began) == 1) then
     redis.call('HSET', key, began, '')
     redis.call('EXPIRE', key, {LIVES})
-    return {{'joined', generation, id, scenario, seed, standing, origin}}
+    return {{'joined', generation, id, scenario, seed, standing}}
   end
-  if replaces == '0' then return {{'differs', scenario, seed}} end
+  if replaces == '0' then return {{'differs'}} end
   if generation ~= replaced then return {{'others', generation, standing}} end
-elseif known ~= '' then
-  return {{'lost'}}
 end
 publish(new, 'scenario', mine, 'seed', own_seed, 'standing', own_standing, began, '')
-if not layout then redis.call('HSET', key, 'origin', '{STARTED}' .. began) end
-return {{'published', generation, id, mine, own_seed, own_standing, false}}
+return {{'published', generation, id, mine, own_seed, own_standing}}
 """
 
 # ARGV: the id of new counts, or nothing where those that are there go on; scenario, seed and standing; and the generation that must
@@ -178,31 +158,24 @@ PUT = f"""{_PUBLISH}
 local new, mine, own_seed, own_standing, after = unpack(ARGV)
 if (generation or '0') ~= after then return {{'changed'}} end
 publish(new, 'scenario', mine, 'seed', own_seed, 'standing', own_standing)
-if origin == '{RECALLED}' then redis.call('HDEL', key, 'origin') end
 return {{'published', generation, id}}
 """
 
-# KEYS: the scenario, and counts that are to be gone. ARGV: the generation and the id that were seen: where others are there by now,
-# nothing is done. Then what was in force, to be told again: its generation, id, scenario, seed and standing, and what its server
-# began with; or an empty text where what is there stays in force, as if a hand had put it there; or nothing.
-RECALL = f"""
-local there, id = unpack(redis.call('HMGET', KEYS[1], 'generation', 'id'))
-if (there or '0') ~= ARGV[1] or (id or '') ~= ARGV[2] then return end
-for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
-if not ARGV[3] then return end
-if ARGV[3] == '' then return redis.call('HDEL', KEYS[1], 'origin') end
-redis.call('HSET', KEYS[1], 'layout', '{LAYOUT}', 'generation', ARGV[3], 'id', ARGV[4], 'scenario', ARGV[5], 'seed', ARGV[6],
-  'standing', ARGV[7], ARGV[8], '', 'origin', '{RECALLED}')
+# ARGV: what was in force, for a server that has nothing any more: its generation, id, scenario, seed and standing, and what the server
+# of who asks began with.
+RESTORE = f"""
+if redis.call('EXISTS', KEYS[1]) == 1 then return end
+redis.call('HSET', KEYS[1], 'layout', '{LAYOUT}', 'generation', ARGV[1], 'id', ARGV[2], 'scenario', ARGV[3], 'seed', ARGV[4],
+  'standing', ARGV[5], ARGV[6], '')
 redis.call('EXPIRE', KEYS[1], {LIVES})
 """
 
-# KEYS: the scenario, and the counts that who asks follows. ARGV: what the server of who asks began with, or nothing. All of them live as
-# long as somebody looks, also what counts a rule that hardly any request matches.
+# KEYS: the scenario, and the counts that who asks follows: all of them live as long as somebody looks, also what counts a rule that
+# hardly any request matches.
 LOOK = f"""
-if ARGV[1] ~= '' and redis.call('HGET', KEYS[1], 'layout') == '{LAYOUT}' then redis.call('HSET', KEYS[1], ARGV[1], '') end
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, {LIVES}) end
-return redis.call('HMGET', KEYS[1], 'generation', 'id', 'origin')
+return redis.call('HMGET', KEYS[1], 'generation', 'id')
 """
 
 # KEYS: the scenario.
-JOIN = "return redis.call('HMGET', KEYS[1], 'generation', 'id', 'scenario', 'seed', 'standing', 'origin')"
+JOIN = "return redis.call('HMGET', KEYS[1], 'generation', 'id', 'scenario', 'seed', 'standing')"

@@ -6,27 +6,28 @@ import os
 from hashlib import blake2b
 
 from faultinject.counts.away import Away
-from faultinject.counts.differing import difference
 from faultinject.counts.guarded import Guarded
 from faultinject.counts.patience import monotonic
-from faultinject.counts.redis_counts import KINDS, RedisCounts, keys_of
-from faultinject.counts.redis_link import Link, Script, Until
-from faultinject.counts.redis_memory import Memory
-from faultinject.counts.redis_scripts import AGREE, JOIN, LOOK, PUT
+from faultinject.counts.redis_counts import RedisCounts, keys_of
+from faultinject.counts.redis_link import Link
+from faultinject.counts.redis_scripts import AGREE, JOIN, LOOK, PUT, RESTORE
 from faultinject.exceptions import ConfigurationError, Conflict, Problem, StoreInUse, StoreUnavailable
+from faultinject.journal import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, NoReturn
 
-    from faultinject.counts.redis_beside import Beside
+    from faultinject.counts.background_sender import BackgroundSender
     from faultinject.counts.redis_journal import RedisJournal
     from faultinject.counts.redis_link import Argument
     from faultinject.rules.redis_url import RedisURL
 
 PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds until the server is asked again whether other rules are in force, and at most while it does not answer."""
+_QUIET = 60.0
+"""Seconds in which the log does not say again that the server has lost its data."""
 
 
 class RedisStore:
@@ -49,7 +50,10 @@ class RedisStore:
         self._prefix = f"{{{url.prefix}}}"
         self._replaces = url.replace
         self._scenario = (f"{self._prefix}:scenario",)
-        self._memory = Memory(self._link, self._prefix, f"{url.shown}?db={url.db}&prefix={url.prefix}")
+        # What the rules are known by that this server began with.
+        self._began = ""
+        # What a server that has lost its data is told: scenario, seed and standing that this process follows.
+        self._texts: Sequence[Argument] = ()
         # Generation and counts that this process follows; None before it has agreed with the others.
         self._followed: tuple[int, str] | None = None
         self._counts: Guarded | None = None
@@ -58,7 +62,9 @@ class RedisStore:
         self._look = 0.0
         self._pause = PAUSE
         self._newer = False
-        self._agree, self._put, self._looks, self._join = map(Script, (AGREE, PUT, LOOK, JOIN))
+        self._quiet_until = float("-inf")
+        scripts = map(self._link.script, (AGREE, PUT, LOOK, JOIN, RESTORE))
+        self._agree, self._put, self._looks, self._join, self._restore = scripts
         self.place = url.shown
         self.shown = f"the store {url.shown} (prefix {url.prefix})"
 
@@ -78,39 +84,31 @@ class RedisStore:
         Raises:
             StoreInUse: others count below the prefix, by other rules or another seed.
             ConfigurationError: another version of faultinject made what is there.
-            StoreUnavailable: the server cannot be asked, or has lost what other processes of this server have counted.
+            StoreUnavailable: the server cannot be asked.
         """
         from json import loads
 
         texts = _texts(data)
-        began = blake2b(texts[0] + (b"" if chosen else b"\n" + texts[1]), digest_size=16).hexdigest()
-        self._memory.began = began
-        new, keys = self._new()
-        known = self._memory.identity
+        self._began = began = blake2b(
+            texts[0] + (b"" if chosen else b"\n" + texts[1]), digest_size=16
+        ).hexdigest()
         others = b""
         while True:
-            how = int(chosen), int(self._replaces), began, known, others
-            what, *told = self._run(self._agree, keys, new, *_texts(data), *how)
+            how = int(chosen), int(self._replaces), began, others
+            what, *told = self._run(self._agree, _new(), *_texts(data), *how)
             if what != b"others":
                 break
             others, standing = told
             data = {**data, **_some(loads(standing), keeps)}
-        if what == b"lost":
-            raise StoreUnavailable(
-                f"{self.shown} has lost what this server has counted: put its rules in force again, or restart it"
-            )
         if what == b"differs":
-            there = {"scenario": _text(told[0]), "seed": _text(told[1])}
-            why = f"is in use by {difference(there, data, chosen=chosen)}"
+            why = "is in use by other rules, or the same with another seed"
             self._refuse(why, "name another with ?prefix=, or replace them with ?replace", StoreInUse)
         generation, identity, data = self._read(told)
-        self._memory.tell(generation, identity, _text(told[5] or b""))
         if told[2] != texts[0]:
             # Put in force since this server began: the first request takes it over.
             self._newer = True
             return generation, data, Guarded(Away(f"{self.shown} has newer rules"))
-        self._memory.learn(generation, identity, told[2:5])
-        return generation, data, self._follow(generation, identity)
+        return generation, data, self._follow(generation, identity, told[2:5])
 
     def put(self, data: dict[str, Any], *, after: int, anew: bool) -> tuple[int, Guarded]:
         """Put something else in force.
@@ -128,15 +126,12 @@ class RedisStore:
             ConfigurationError: another version of faultinject made what is there.
             StoreUnavailable: the server cannot be asked.
         """
-        new, keys = self._new() if anew else ("", self._scenario)
         texts = _texts(data)
-        what, *told = self._run(self._put, keys, new, *texts, after)
+        what, *told = self._run(self._put, _new() if anew else "", *texts, after)
         if what == b"changed":
             raise Conflict(f"{self.shown} was changed since")
-        generation = int(told[0])
-        identity = told[1].decode()
-        self._memory.learn(generation, identity, texts)
-        return generation, self._follow(generation, identity)
+        generation, identity = _place(*told)
+        return generation, self._follow(generation, identity, texts)
 
     def look(self) -> tuple[int, bool]:
         """The generation in force, 0 where there is none; and whether this process follows it.
@@ -147,18 +142,20 @@ class RedisStore:
             StoreUnavailable: the server cannot be asked.
         """
         seen = self._seen()
-        if self._memory.tell(*seen):
+        if not seen[0] and self._followed is not None:
+            self._tell_lost()
+            self._restore(self._scenario, *self._followed, *self._texts, self._began)
             seen = self._seen()
-        return seen[0], seen[0] != 0 and seen[:2] == self._followed
+        return seen[0], seen[0] != 0 and seen == self._followed
 
-    def _seen(self) -> tuple[int, str, str]:
+    def _seen(self) -> tuple[int, str]:
         counts = () if self._followed is None else keys_of(self._prefix, self._followed[1])
-        return _place(*self._link.run(self._looks, (*self._scenario, *counts), self._memory.began))
+        return _place(*self._looks((*self._scenario, *counts)))
 
     @property
-    def beside(self) -> Beside:
+    def sender(self) -> BackgroundSender:
         """Where what nobody waits for is done."""
-        return self._link.beside
+        return self._link.sender
 
     @property
     def due(self) -> bool:
@@ -201,7 +198,7 @@ class RedisStore:
         Raises:
             StoreUnavailable: the server cannot be asked, or has no rules any more, or some that nobody understands.
         """
-        generation, _, data = self._read(self._run(self._join, self._scenario))
+        generation, _, data = self._read(self._run(self._join))
         return generation, data
 
     def join(self) -> tuple[int, dict[str, Any], Guarded]:
@@ -212,22 +209,22 @@ class RedisStore:
         """
         # At once: the other threads do not wait for it.
         self._look = monotonic() + PAUSE
-        told = self._run(self._join, self._scenario)
-        generation, identity, origin = _place(told[0], told[1], told[5])
-        if self._memory.tell(generation, identity, origin) or not generation:
+        told = self._run(self._join)
+        generation, identity = _place(*told[:2])
+        if not generation:
             self._newer = False
             raise self._lost()
         # Also what nobody understands is not asked for again.
-        counts = self._follow(generation, identity)
+        counts = self._follow(generation, identity, told[2:5])
         generation, _, data = self._read(told)
-        self._memory.learn(generation, identity, told[2:5])
         return generation, data, counts
 
-    def _follow(self, generation: int, identity: str) -> Guarded:
+    def _follow(self, generation: int, identity: str, texts: Sequence[Argument]) -> Guarded:
+        self._texts = texts
         self._followed, self._newer = (generation, identity), False
         self._look = monotonic() + self._pause
         if self._counts is None or self._counts_id != identity:
-            self._counts = Guarded(RedisCounts(self._link, self._prefix, identity))
+            self._counts = Guarded(RedisCounts(self._link, self._prefix, identity, lost=self._tell_lost))
             self._counts_id = identity
         return self._counts
 
@@ -235,7 +232,7 @@ class RedisStore:
         """Generation, id and what is in force of what the server has."""
         from json import loads
 
-        generation, identity, scenario, seed, standing, _ = told
+        generation, identity, scenario, seed, standing = told
         if generation is None or identity is None:
             raise self._lost()
         if scenario is None or seed is None or standing is None:
@@ -247,17 +244,19 @@ class RedisStore:
             raise StoreUnavailable(f"{self.shown} has rules that cannot be read: {error}") from error
         return int(generation), identity.decode(), data
 
-    def _new(self) -> tuple[str, Sequence[str]]:
-        """An id for new counts, and the keys of a scenario with them."""
-        new = os.urandom(8).hex()
-        return new, [*self._scenario, *(f"{self._prefix}:{kind}:{new}" for kind in KINDS)]
-
-    def _run(self, script: Script, keys: Sequence[str], *arguments: Argument) -> Any:
-        found = self._link.run(script, keys, *arguments, until=Until(opening=True))
+    def _run(self, script: Callable[..., Any], *arguments: Argument) -> Any:
+        found = script(self._scenario, *arguments, patient=True)
         if found[0] == b"layout":
             why = "was made by another version of faultinject"
             self._refuse(why, "name another with ?prefix=", ConfigurationError)
         return found
+
+    def _tell_lost(self) -> None:
+        """The log says it once, whether counts or rules are missed first."""
+        now = monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + _QUIET
+            log.store_lost(self.shown)
 
     def _lost(self) -> StoreUnavailable:
         return StoreUnavailable(f"{self.shown} has lost its rules")
@@ -275,11 +274,16 @@ def _texts(data: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
     return scenario, seed, dumps(rest).encode()
 
 
-def _place(generation: bytes | None, identity: bytes | None, origin: bytes | None) -> tuple[int, str, str]:
-    """What is in force by its generation and the id of its counts, 0 and nothing where there is none; and how it came there."""
+def _new() -> str:
+    """An id for new counts."""
+    return os.urandom(8).hex()
+
+
+def _place(generation: bytes | None, identity: bytes | None) -> tuple[int, str]:
+    """What is in force by its generation and the id of its counts; 0 and nothing where there is none."""
     if generation is None or identity is None:
-        return 0, "", ""
-    return int(generation), identity.decode(), (origin or b"").decode()
+        return 0, ""
+    return int(generation), identity.decode()
 
 
 def _some(data: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:

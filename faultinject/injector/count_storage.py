@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
+    from faultinject.counts.background_sender import BackgroundSender
     from faultinject.counts.directory import StoreDirectory
     from faultinject.counts.file_counts import FileCounts
     from faultinject.counts.guarded import Guarded
-    from faultinject.counts.redis_beside import Beside
     from faultinject.counts.redis_store import RedisStore
     from faultinject.engine.counting import Counts
     from faultinject.engine.journal_entry import Line, Outcome
@@ -145,10 +145,10 @@ class CountStorage:
         return self.directory is not None or (self.elsewhere is not None and self.elsewhere.follows)
 
     @property
-    def beside(self) -> Beside | None:
+    def sender(self) -> BackgroundSender | None:
         """Where a server is asked that requests do not wait for; None where what is in force can be seen at once."""
         server = self._server
-        return None if server is None else server.beside
+        return None if server is None else server.sender
 
     @property
     def due(self) -> bool:
@@ -160,7 +160,7 @@ class CountStorage:
         """Whether another process has published a scenario since, or the server is to be asked that was not there."""
         if self.directory is None:
             return self.elsewhere is not None and self.elsewhere.stale
-        number = self.directory.number.read()
+        number = self.directory.lock.read()
         return number != self.seen and (number != self._unread or monotonic() >= self._again)
 
     def hurry(self) -> None:
@@ -215,7 +215,6 @@ class CountStorage:
                 data,
                 rules=own.next_place,
                 same=same,
-                chosen=chosen,
                 agreed=agreed,
                 replace=replace,
                 keeps=SWITCH,

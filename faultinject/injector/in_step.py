@@ -40,9 +40,9 @@ class InStep(InForce):
             self._watch_file()
         _catch_up_with_session()
         storage = self._count_storage
-        if storage.beside is not None:
+        if storage.sender is not None:
             if storage.due:
-                storage.beside.do(self._rejoin)
+                storage.sender.do(self._rejoin)
         elif storage.stale:
             self._rejoin()
 
@@ -204,7 +204,7 @@ class InStep(InForce):
 
 def _catch_up_with_session() -> None:
     follower = registry.follower()
-    if follower is not None and follower.number.read() != follower.seen:
+    if follower is not None and follower.number() != follower.seen:
         follower.catch_up()
 
 

@@ -149,7 +149,7 @@ def _after_fork() -> None:
     global _lock  # noqa: PLW0603
     _lock = RLock()
     # Before any lock of a store is used, if one is loaded.
-    stores = map(sys.modules.get, ("faultinject.counts.filelock", "faultinject.counts.tallies"))
+    stores = map(sys.modules.get, ("faultinject.counts.filelock", "faultinject.counts.process_counters"))
     for each in (*stores, _follower):
         if each is not None:
             each.after_fork()

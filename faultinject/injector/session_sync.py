@@ -1,7 +1,7 @@
 """Scenarios that several processes share: in the store that they count in, or in the session of a test run.
 
-Whoever publishes there puts a scenario in force everywhere; the others see it at their next request, by one word of
-shared memory.
+Whoever publishes there puts a scenario in force everywhere; the others see it at their next request, by one
+number in a file.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Follower:
         self._directory.attach()
         self._injector: Injector | None = None
         self._lock = Lock()
-        self.number = self._directory.number
+        self.number = self._directory.lock.read
         self.seen = 0
         # What could not be read, and when it is tried again.
         self._unread: int | None = None
@@ -70,7 +70,7 @@ class Follower:
     def catch_up(self) -> None:
         """Put in force what the session has in force now."""
         with self._lock:
-            published = self.number.read()
+            published = self.number()
             if published == self.seen or (published == self._unread and time.monotonic() < self._again):
                 return
             try:

@@ -270,6 +270,11 @@ def store_away(error: Exception) -> None:
     _log().error("faultinject: nothing is injected while the store is unavailable: %s", error)
 
 
+def store_lost(store: str) -> None:
+    """A server has lost what was counted."""
+    _log().error("faultinject: %s has lost its data: counts begin at zero again", store)
+
+
 def unread(error: Exception) -> None:
     """The rules that another process of the store has put in force cannot be read here."""
     _log().error("faultinject: the new rules cannot be read, the previous ones stay in force: %s", error)

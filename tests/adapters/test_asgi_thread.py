@@ -12,7 +12,7 @@ import anyio.lowlevel
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
-from faultinject.counts import redis_link, waiting
+from faultinject.counts import waiting
 from faultinject.counts.guarded import Guarded
 from faultinject.counts.redis_counts import RedisCounts
 
@@ -146,30 +146,6 @@ def test_other_requests_go_on_while_the_server_does_not_answer(start_redis, monk
         ("/photos/2", 503),
     ]
     assert injector.undecided == 0
-
-
-def test_a_match_and_its_takes_have_one_time_together(start_redis, monkeypatch):
-    """A server that stops between the two is waited for no longer than what is left."""
-    monkeypatch.setattr(waiting, "answer", 60.0)
-    server = start_redis()
-    real = RedisCounts.take
-
-    def take(*given):
-        monkeypatch.setattr(redis_link, "monotonic", lambda: time.monotonic() + 59.5)
-        server.signal(signal.SIGSTOP)
-        began = time.monotonic()
-        try:
-            return real(*given)
-        finally:
-            waited.append(time.monotonic() - began)
-            server.signal(signal.SIGCONT)
-
-    waited = []
-    monkeypatch.setattr(RedisCounts, "take", take)
-    injector = Injector("http:503,times=3", store=server.url, environ={})
-    assert through_wsgi(injector, "/") == 200
-    [took] = waited
-    assert took < 30
 
 
 def test_what_is_given_back_is_there_for_the_next_request(url, threads):

@@ -157,7 +157,7 @@ def test_another_user_gets_nowhere(process):
     ]
 
 
-FILES = ("version", "lock", "generation", "scenario-1", "counts-1")
+FILES = ("version", "lock", "scenario-1", "counts-1")
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_other_rules_are_refused(serve, store):
         make(store, "http:500")
     [began] = [each.read_text().split("\n")[2] for each in store.glob("holder-*")]
     assert str(raised.value) == (
-        f"the store {str(store)!r} is in use by other rules, those of process {other.pid} since {began}: "
+        f"the store {str(store)!r} is in use by other rules, or the same with another seed, those of process {other.pid} since {began}: "
         f"end that server, name another directory, or replace its rules with file:{store}?replace"
     )
     assert get(make(store)) == 503, "the same rules take part"
@@ -393,19 +393,15 @@ def test_a_later_worker_finds_what_was_put_in_force_since(store):
 
 
 @pytest.mark.usefixtures("worker")
-@pytest.mark.parametrize("lost", ["scenario-1", "generation"])
-def test_a_later_worker_never_begins_at_zero(store, tmp_path, lost, now):
-    """Whatever file of the store is gone: the later one waits until all is there."""
+def test_a_later_worker_never_begins_at_zero(store, tmp_path, now):
+    """The scenario is gone: the later one waits until it is there."""
     one = make(store)
     assert [get(one) for _ in range(2)] == [503, 503]
     (store / "scenario-1").rename(tmp_path / "scenario-1")
-    (store / lost).rename(tmp_path / lost) if lost == "generation" else None
     late = make(store)
     assert get(late) == 200
     assert get(one) == 200
     (tmp_path / "scenario-1").rename(store / "scenario-1")
-    if lost == "generation":
-        (tmp_path / lost).replace(store / lost)
     now[0] += 60
     assert [get(each) for each in (late, one)] == [200, 200]
     assert late.counts()["rule-1"]["injected"] == 2

@@ -7,10 +7,8 @@ import fcntl
 import os
 import resource
 import shutil
-import signal
 import subprocess
-import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
 
@@ -54,6 +52,13 @@ def elsewhere(store):
 def n_of(counts, identity="/"):
     """How often an identity had matched a rule before."""
     return counts.match([(0, "", identity, None)], 0.0)[0][1]
+
+
+def n_of_patiently(counts):
+    """The same where other processes have the lock for long on a busy machine: then nothing was counted."""
+    while True:
+        with suppress(StoreBusy):
+            return n_of(counts)
 
 
 def get(injector, path="/"):
@@ -162,21 +167,6 @@ def test_what_is_noted_while_others_have_the_lock(url, elsewhere, now):
     for rule in (0, 1):
         counts.note_injected(rule)
     assert other.totals([0, 1]) == counts.totals([0, 1]) == [(1, 3, 1), (0, 1, 9)]
-
-
-@pytest.mark.slow
-def test_more_notes_than_there_is_room_for(url, elsewhere):
-    """Rows of a process and a rule are 65,536; what comes then is added up under the lock, once that can be had."""
-    counts, other = open_counts(url), open_counts(url)
-    for rule in range(65_536):
-        counts.note_injected(rule)
-    with elsewhere():
-        other.note_injected(7)
-        other.note_failed(7)
-        assert other.totals([7]) == [(0, 2, 1)]
-        assert counts.totals([7]) == [(0, 1, 0)]
-    other.note_undone(7)
-    assert [each.totals([7, 8]) for each in (counts, other)] == [[(0, 1, 1), (0, 1, 0)]] * 2
 
 
 def test_threads_note_every_request_once(url, in_many_threads):
@@ -307,6 +297,7 @@ def test_killed_at_any_line(tmp_path, process, how, step):
 KILLED = """
 import os, sys
 from faultinject.counts import Take, open_counts
+from faultinject.exceptions import StoreBusy
 
 counts = open_counts(sys.argv[1])
 print("ready", flush=True)
@@ -314,7 +305,10 @@ file = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 number = 0
 while True:
     number += 1
-    counts.match([(0, f"{os.getpid()}/{number}", f"{os.getpid()}/{number}", None)], 0.0, True)
+    try:
+        counts.match([(0, f"{os.getpid()}/{number}", f"{os.getpid()}/{number}", None)], 0.0, True)
+    except StoreBusy:
+        continue
     taken = counts.take(Take(0, "", 100_000), True)
     counts.release()
     if taken:
@@ -330,13 +324,13 @@ def test_kill_9_in_the_middle(url, tmp_path, process):
         killed = [process(KILLED, url, injected) for _ in range(2)]
         for each in killed:
             assert each.stdout.readline() == "ready\n"
-        while n_of(counts) % 50 != 49:
+        while n_of_patiently(counts) % 50 != 49:
             pass
         for each in killed:
             each.kill()
             each.wait()
     seen = injected.stat().st_size
-    assert n_of(counts) == 300
+    assert n_of_patiently(counts) == 300
     assert counts.take(Take(0, "", seen + 13))
     assert not counts.take(Take(0, "", seen))
 
@@ -359,7 +353,7 @@ def test_a_page_that_finds_no_place(url, now, monkeypatch):
         n_of(counts)
     now[0] += 1
     real = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda file, data, at: real(file, data[:100], at))
+    monkeypatch.setattr(os, "pwrite", lambda file, data, at: real(file, data[:5], at))
     counts.note_injected(1)
     assert (counts.injected(1), other.injected(1)) == (1, 0)
     with pytest.raises(StoreUnavailable, match="no space left"):
@@ -410,7 +404,7 @@ def make(place, rules="http:503,times=3"):
 
 def test_no_room_from_the_start(mounted):
     """The start is refused with a reason, and nothing half made is in the way once there is room."""
-    place = mounted("32k")
+    place = mounted("8k")
     with pytest.raises(StoreUnavailable, match=r"[Nn]o space left"):
         make(place)
     assert run("mount", "-o", "remount,size=1m", place)
@@ -458,8 +452,8 @@ def test_read_only(mounted):
         open_counts(f"file:{place}/store")
 
 
-@pytest.mark.parametrize("name", ["lock", "generation", "scenario-1", "counts-1"])
-def test_a_file_that_others_would_not_find(url, store, tmp_path, name, now):
+@pytest.mark.parametrize("how", ["the lock", "the directory", "another directory"])
+def test_a_store_that_others_would_not_find(url, store, tmp_path, how, now):
     """Within sixteen requests it is said; put back, counting goes on where it was."""
     counts = open_counts(url)
 
@@ -467,51 +461,19 @@ def test_a_file_that_others_would_not_find(url, store, tmp_path, name, now):
         now[0] += 60
         return n_of(counts)
 
-    def unnoticed():
-        os.utime(store, (0, 0))
-        for _ in range(16):
-            match()
-
-    unnoticed()
-    unnoticed()
-    (store / name).rename(tmp_path / "kept")
-    with pytest.raises(StoreUnavailable, match=rf"^the store's .*/{name} was removed$"):
-        for _ in range(16):
-            match()
-    with pytest.raises(StoreUnavailable):
+    for _ in range(20):
         match()
-    (store / name).write_bytes((tmp_path / "kept").read_bytes())
-    if name != "scenario-1":
-        with pytest.raises(StoreUnavailable):
+    (lost := store / "lock" if how == "the lock" else store).rename(tmp_path / "kept")
+    if how == "another directory":
+        open_counts(url)
+    with pytest.raises(StoreUnavailable, match=r"^the store's .*/lock was removed[:,] "):
+        for _ in range(16):
             match()
-    (tmp_path / "kept").replace(store / name)
+    if how == "another directory":
+        shutil.rmtree(store)
+    (tmp_path / "kept").rename(lost)
     number = match()
     assert [match() for _ in range(20)] == [*range(number + 1, number + 21)]
-    open_counts(f"{url}?replace", '{"rules": []}')
-    assert match() == number + 21, "what was replaced is no loss"
-    unnoticed()
-
-
-def test_a_directory_that_is_moved(url, store, tmp_path, now):
-    """And another one in its place."""
-    counts = open_counts(url)
-
-    def match_often():
-        for _ in range(16):
-            now[0] += 60
-            n_of(counts)
-
-    match_often()
-    store.rename(tmp_path / "away")
-    with pytest.raises(StoreUnavailable, match=r" was moved away: No such file or directory$"):
-        match_often()
-    store.mkdir(0o700)
-    with pytest.raises(StoreUnavailable, match=r" was moved away, another one is in its place$"):
-        match_often()
-    store.rmdir()
-    (tmp_path / "away").rename(store)
-    os.utime(store)
-    match_often()
 
 
 CALLS = {
@@ -522,24 +484,18 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("ctypes", [True, False])
-def test_files_are_cut_under_a_running_process(new_url, monkeypatch, now, ctypes):
-    """Nobody dies of it, nothing false is read, and nobody is left with the lock; also when they are as long as before.
-
-    Without ctypes the length is looked at before each access.
-    """
-    if not ctypes:
-        monkeypatch.setitem(sys.modules, "ctypes", None)
-    for (call, ask), length in product(CALLS.items(), (0, 4096, 4097, -9)):
+def test_files_are_cut_under_a_running_process(new_url, now):
+    """Nothing false is read, and nobody is left with the lock; also when they are as long as before."""
+    for (call, ask), length, longer in product(CALLS.items(), (0, 4096, 4097, -9), (False, True)):
         url = new_url("file")
         counts = open_counts(url)
         counts.match([(0, "mine", "/", None)], 0.0)
-        assert counts.take(Take(0, "", 1))
+        assert counts.take(Take(0, "", 1)), call
         counts.note_injected(0)
         [file] = Path(url.removeprefix("file:")).glob("counts-*")
         size = file.stat().st_size
         os.truncate(file, length % size)
-        if ctypes and call.startswith("take"):
+        if longer:
             os.truncate(file, size)
         for _ in range(2):
             now[0] += 60
@@ -551,102 +507,23 @@ def test_files_are_cut_under_a_running_process(new_url, monkeypatch, now, ctypes
         with pytest.raises(StoreUnavailable, match=r"/counts-1 (was cut short|is damaged)$"):
             counts.match(KEY, 0.0, False, [0])
         assert counts.totals([0])[0][1] == 2, "what this process knows itself"
+        with pytest.raises(StoreUnavailable, match=r"/counts-1 is damaged$" if longer else "was cut short"):
+            open_counts(url)
         with (file.parent / "lock").open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def cut_after(monkeypatch, call, name, skipped=0):
-    """Let the file of that name be cut right behind a look at it, once."""
-    real, left = getattr(os, call), [skipped]
-
-    def look(file, *given):
-        found = real(file, *given)
-        if os.path.basename(os.readlink(f"/proc/self/fd/{file}")).startswith(name):  # noqa: PTH115, PTH119
-            if not left[0]:
-                os.ftruncate(file, 3)
-            left[0] -= 1
-        return found
-
-    monkeypatch.setattr(os, call, look)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("ctypes", [True, False])
-def test_the_number_in_force_is_cut(url, store, monkeypatch, ctypes, now, caplog):
-    """The rules stay in force; once somebody changes them all is well, whoever has cut the file again meanwhile."""
-    if not ctypes:
-        monkeypatch.setitem(sys.modules, "ctypes", None)
+def test_the_number_in_force_is_cut(url, store, caplog):
+    """The rules stay in force; once somebody changes them all is well."""
     injector = Injector("http:503", seed=1, store=url, environ={})
-    number = store / "generation"
-    whole = number.read_bytes()
-    for length in (0, 1, 8, 15):
-        os.truncate(number, length)
+    for length in (0, 1, 7):
+        os.truncate(store / "lock", length)
         assert get(injector) == 503
-        os.truncate(number, 16)
-        assert get(injector) == 503, "as long as before"
-    assert caplog.text.count("the previous ones stay in force") == 1
-    with monkeypatch.context() as patch, number.open("r+b") as file:
-        file.write(whole)
-        file.flush()
-        cut_after(patch, "pread", "generation")
-        now[0] += 60
-        assert get(injector) == 503
+    os.truncate(store / "lock", 8)
+    assert get(injector) == 503, "as long as before"
+    assert caplog.text.count("the previous ones stay in force") == 2, "once for each reason"
     injector.use("http:500")
     assert get(injector) == 500
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_cut_before_it_is_mapped(url, monkeypatch):
-    """A damaged file like any other."""
-    open_counts(url)
-    with monkeypatch.context() as patch:
-        cut_after(patch, "pread", "generation")
-        with pytest.raises(
-            ConfigurationError, match=r"cannot be used \(it was cut short\): name another directory$"
-        ):
-            open_counts(url)
-    open_counts(url)
-    with monkeypatch.context() as patch:
-        cut_after(patch, "fstat", "counts-", 1)
-        with pytest.raises(StoreUnavailable, match=r"it was cut short$"):
-            open_counts(url)
-
-
-FOREIGN = """
-import mmap, os, signal, sys
-from faultinject.counts import open_counts
-url, what = sys.argv[1:]
-caught = []
-if what == "caught":
-    signal.signal(signal.SIGBUS, lambda number, _: caught.append(number))
-elif what == "fault":
-    import faulthandler
-    faulthandler.enable()
-counts = open_counts(url)
-if what != "fault":
-    os.kill(os.getpid(), signal.SIGBUS)
-else:
-    with open(sys.argv[0] + ".other", "wb+") as file:
-        os.unlink(file.name)
-        file.truncate(4096)
-        other = mmap.mmap(file.fileno(), 4096)
-        file.truncate(0)
-        other[0]
-print("alive", caught)
-"""
-
-
-@pytest.mark.parametrize("what", ["signal", "fault", "caught"])
-def test_the_faults_of_others_are_theirs(url, process, what, tmp_path):
-    """The process ends as it would without a store, with what it has for that, or goes on where it has its own handler."""
-    # A process that is killed leaves half a file of coverage behind.
-    environ = {
-        name: value for name, value in os.environ.items() if what == "caught" or not name.startswith("COV")
-    }
-    ran = process(FOREIGN, url, what, env=environ, cwd=tmp_path, stderr=subprocess.PIPE)
-    out, err = ran.communicate()
-    if what == "caught":
-        assert (ran.returncode, out) == (0, "alive [7]\n")
-    else:
-        assert (ran.returncode, out) == (-signal.SIGBUS, "")
-        assert ("Fatal Python error: Bus error" in err) is (what == "fault")
+    os.truncate(store / "lock", 0)
+    with pytest.raises(ConfigurationError, match=r"has lost its lock: remove it, or name another directory$"):
+        open_counts(url)

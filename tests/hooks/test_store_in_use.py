@@ -192,7 +192,7 @@ def test_another_server_with_other_rules(start_all, place):
     said = str(refused.value)
     assert "StoreInUse" in said
     assert re.search(
-        rf"the store '{place}' is in use by other rules, those of process {first.process.pid} since 20\d\d-.*Z: "
+        rf"the store '{place}' is in use by other rules, or the same with another seed, those of process {first.process.pid} since 20\d\d-.*Z: "
         rf"end that server, name another directory, or replace its rules with file:{place}\?replace",
         said,
     )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.counts import redis_store
-from faultinject.counts.redis_beside import Beside
-from faultinject.counts.redis_link import Link
+from faultinject.counts import redis_store, waiting
+from faultinject.counts.background_sender import BackgroundSender
 from faultinject.exceptions import StoreInUse, StoreUnavailable
 from faultinject.injector import elsewhere
 
@@ -34,7 +33,7 @@ def get(injector, path="/"):
 @pytest.fixture(autouse=True)
 def nothing_is_done_beside(monkeypatch):
     """What requests do not wait for is done with them, so that a test knows when."""
-    monkeypatch.setattr(Beside, "do", lambda _, work: work())
+    monkeypatch.setattr(waiting, "at_once", True)
 
 
 @pytest.fixture
@@ -81,10 +80,14 @@ def test_two_questions_at_most(url, monkeypatch):
         url,
         " ".join(f"{each},unless.path=always,unless.path=never" for each in waits) + " " + " ".join(never),
     )
+    import redis
+
     asked = []
-    ask = Link._ask
-    monkeypatch.setattr(Beside, "do", lambda *_: None)
-    monkeypatch.setattr(Link, "_ask", lambda *given: (asked.append(1), ask(*given))[1])
+    ask = redis.Redis.execute_command
+    monkeypatch.setattr(BackgroundSender, "do", lambda *_: None)
+    monkeypatch.setattr(
+        redis.Redis, "execute_command", lambda *given, **how: (asked.append(1), ask(*given, **how))[1]
+    )
 
     def questions(path):
         asked.clear()
@@ -157,7 +160,7 @@ def test_counts_that_hardly_any_request_uses_live_on(url, clock, redis_server, r
         client.expire(each, 100)
     clock[0] += 1
     assert get(injector, "/often") == 404
-    assert len(keys) == 5
+    assert len(keys) == 4
     assert all(client.ttl(each) > 6 * 86_400 for each in keys)
     assert get(injector, "/rare") == 200
 
@@ -193,7 +196,7 @@ def test_new_rules_that_cannot_be_had(start_redis, clock, caplog):
     clock[0] += 1
     assert get(other) in {200, 503}, "there is nothing"
     client = server.client()
-    damaged = {"layout": 2, "generation": 9, "id": "x", "seed": "1", "scenario": "[]", "standing": "{}"}
+    damaged = {"layout": 3, "generation": 9, "id": "x", "seed": "1", "scenario": "[]", "standing": "{}"}
     client.hset("{faultinject}:scenario", mapping=damaged)
     clock[0] += 1
     caplog.clear()
@@ -238,7 +241,7 @@ def test_a_server_that_has_other_rules_when_it_comes(start_redis, clock, caplog)
     for _ in range(3):
         clock[0] += 60
         assert (get(late), get(other)) == (200, 500)
-    assert len([each for each in caplog.messages if "is in use by other rules" in each]) == 1
+    assert len([each for each in caplog.messages if "is in use by other rules, or" in each]) == 1
     late.use("http:503,times=1")
     assert [get(late), get(late)] == [503, 200]
 

@@ -439,20 +439,16 @@ def test_a_scenario_that_cannot_be_read_again_and_again(tmp_path, monkeypatch, c
     assert get(other) == 500
 
 
-@pytest.mark.parametrize("content", [b"", bytes(8), bytes(8) + WHOLE.to_bytes(8, sys.byteorder)])
-def test_a_word_that_is_cut_or_lost(tmp_path, caplog, content):
-    """Touching memory behind the end of its file would kill the process; what is published next is known by all."""
+@pytest.mark.parametrize("content", [b"", bytes(8)])
+def test_a_number_that_is_cut_or_lost(tmp_path, caplog, content):
+    """The rules stay in force, and what is published next is known by all."""
     store = tmp_path / "store"
     one, other = make(store=f"file:{store}"), make(store=f"file:{store}")
-    (store / "generation").write_bytes(content)
+    (store / "lock").write_bytes(content)
     assert [get(one), get(other), get(one)] == [503] * 3
     assert caplog.text.count("the previous ones stay in force") == 2
     one.use("http:500")
     assert [get(one), get(other)] == [500, 500]
-    (store / "generation").write_bytes(content)
-    late = make(store=f"file:{store}")
-    assert [get(late), get(one), get(other)] == [503] * 3
-    assert late.counts() == one.counts() == other.counts() == {"rule-1": {"matched": 3, "injected": 3}}
 
 
 @pytest.mark.parametrize("rules", ["http:503,times=9", "http:503"])
@@ -478,7 +474,7 @@ def test_a_store_that_is_removed(tmp_path, caplog):
     found = [get(injector) for _ in range(32)]
     assert set(found[:16]) <= {200, 503}
     assert found[16:] == [200] * 16
-    assert sum(each.endswith("/lock was removed") for each in caplog.messages) == 1
+    assert sum("/lock was removed:" in each for each in caplog.messages) == 1
 
 
 @pytest.mark.parametrize("record_all", [True, False])

@@ -1,0 +1,115 @@
+"""What each process counts of a rule without the store's lock: in rows of its own, which all may read."""
+
+from __future__ import annotations
+
+import os
+from operator import add
+from struct import Struct
+from threading import Lock
+from weakref import WeakSet
+
+from faultinject.counts.table import ASKED, COUNTED, COUNTER, COUNTERS, HEADER, MOST_COUNTERS, NUMBER, Table
+from faultinject.exceptions import StoreUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.counts.filelock import FileLock
+
+MATCHED, INJECTED, FAILED = range(3)
+_ROW = Struct("=qqqq")
+_VALUES = Struct("=qqq")
+_COUNTED = HEADER + ASKED.size
+_NOTHING = (0, 0, 0)
+
+_all: WeakSet[ProcessCounters] = WeakSet()
+
+
+class ProcessCounters:
+    """The counters of this process, and the sums of all.
+
+    A row is begun under the lock, which is waited for as a request does. While that cannot be had, what is counted is known
+    to this process alone.
+
+    Args:
+        table: the file of counts.
+        lock: the lock of its store.
+    """
+
+    def __init__(self, table: Table, lock: FileLock) -> None:
+        self._table = table
+        self._lock = lock
+        self._begin()
+        _all.add(self)
+
+    @property
+    def process(self) -> int:
+        """What tells this process from all others that ever used the store: 1 for the first that counted something."""
+        return self._number or self._process
+
+    def add(self, rule: int, which: int, by: int = 1) -> None:
+        """Count one request more, or with -1 one less."""
+        with self._threads:
+            own = self._own.setdefault(rule, [0, 0, 0])
+            own[which] += by
+            try:
+                row = self._rows.get(rule) or self._new_row(rule)
+                self._table.check()
+                self._table.write(_VALUES.pack(*own), row + 8)
+            except (StoreUnavailable, OSError):
+                return
+
+    def sums(self) -> dict[int, list[int]]:
+        """By rule how many requests all processes matched, injected and failed, with what only this one knows."""
+        table = self._table
+        with self._threads:
+            found = {rule: [*own] for rule, own in self._own.items()}
+            try:
+                rows = table.read(table.number(_COUNTED + 8) * COUNTER, COUNTERS)
+                table.check()
+            except (StoreUnavailable, OSError):
+                return found
+            mine = {*self._rows.values()}
+            for at, (number, *values) in enumerate(_ROW.iter_unpack(rows)):
+                if COUNTERS + at * COUNTER not in mine:
+                    found[number - 1] = [*map(add, found.get(number - 1, _NOTHING), values)]
+        return found
+
+    def after_fork(self) -> None:
+        """In a child: what is counted there is its parent's."""
+        if self._process != os.getpid():
+            self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._threads = Lock()
+        self._number = 0
+        # By rule: what this process has counted, and where that stands.
+        self._own: dict[int, list[int]] = {}
+        self._rows: dict[int, int] = {}
+
+    def _new_row(self, rule: int) -> int:
+        """Where a rule's counters are to stand."""
+        table = self._table
+        processes: int
+        counters: int
+        with self._lock:
+            processes, counters = COUNTED.unpack(table.read(COUNTED.size, _COUNTED))
+            table.check()
+            if counters == MOST_COUNTERS:
+                raise StoreUnavailable("no counter is left")
+            self._number = self._number or processes + 1
+            row = COUNTERS + counters * COUNTER
+            table.write(NUMBER.pack(rule + 1) + _VALUES.pack(0, 0, 0), row)
+            table.write(COUNTED.pack(max(processes, self._number), counters + 1), _COUNTED)
+        self._rows[rule] = row
+        return row
+
+
+def after_fork() -> None:
+    """In a child, before it counts anything: runs by itself, and does nothing the second time."""
+    for each in list(_all):
+        each.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(after_in_child=after_fork)
