@@ -7,10 +7,11 @@ from contextlib import suppress
 from faultinject.adapters.asgi_answer import respond
 from faultinject.adapters.asgi_wait import Hearing, drain, in_tasks
 from faultinject.adapters.client_errors import in_process_scope
-from faultinject.adapters.closing import HEADER, in_step_asgi, tell_asgi, wants_a_hearing
+from faultinject.adapters.closing import in_sync_asgi, tell_asgi
 from faultinject.adapters.connection import of_scope
 from faultinject.adapters.driving import ClientGone, undo
 from faultinject.adapters.lingering import linger
+from faultinject.adapters.servers import Told, asgi_server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,9 +81,6 @@ class Ending:
         unread: whether something of the request's body is left.
         broken: whether reading it was given up in the middle.
         closes: whether the rule asks for the end.
-
-    Attributes:
-        transport: the server's, where it shows it.
     """
 
     def __init__(
@@ -103,10 +101,10 @@ class Ending:
         self._over = False
         self._in_process = in_process_scope(scope)
         self._ends = not (self._in_process or request.http2) and (
-            closes or (unread and not in_step_asgi(scope, receive, send, broken=broken))
+            closes or (unread and not in_sync_asgi(scope, send, broken=broken))
         )
-        self._wants_a_hearing = unread and wants_a_hearing(receive)
-        self.transport = getattr(getattr(send, "__self__", None), "transport", None)
+        server, _ = asgi_server(send)
+        self._wants_receive = unread and server is not None and server.wants_receive
 
     def __enter__(self) -> Self:
         return self
@@ -125,11 +123,11 @@ class Ending:
             if self._ends:
                 # Ours before the server lets go of it.
                 self._connection = of_scope(self._scope, self._send)
-                if tell_asgi(self._receive, self._send) == HEADER:
+                if tell_asgi(self._send) is Told.HEADER:
                     headers.append((_CONNECTION, b"close"))
             message = {**message, "headers": headers}
         last = message["type"] == "http.response.body" and not message.get("more_body")
-        if last and self._wants_a_hearing:
+        if last and self._wants_receive:
 
             async def send(tasks: TaskGroup) -> None:
                 tasks.start_soon(self._hear)

@@ -6,7 +6,7 @@ from contextlib import nullcontext, suppress
 
 from faultinject.adapters.asgi_answer import respond
 from faultinject.adapters.asgi_ending import Ending, drain_or_fail, respond_and_end
-from faultinject.adapters.asgi_wait import Listener, delivered, in_tasks, noticed, send_all
+from faultinject.adapters.asgi_wait import Listener, in_tasks, noticed, send_all
 from faultinject.adapters.client_errors import closed_error, in_process_scope, reset_error, timeout_error
 from faultinject.adapters.connection import of_scope
 from faultinject.adapters.driving import delay_before, undo
@@ -40,7 +40,7 @@ class SocketResponder:
 
     Attributes:
         end: how the connection ends instead of an answer, or None.
-        error: what is to be raised in the end: the client is in this process, or the server closes by it.
+        error: what is to be raised in the end, where the client is in this process.
         broken: whether the connection was ended beneath the server, which is to notice it.
         unread: whether something of the request's body was left then.
     """
@@ -192,12 +192,6 @@ class SocketResponder:
         # Looked for before a hang: behind it a client that has just left would look like one that is out of reach.
         connection = of_scope(self._scope, self._send)
         with connection or nullcontext():
-            # One that still has an earlier answer to read gets this one behind it.
-            late = (
-                connection is not None
-                and not self._request.http2
-                and not await delivered(connection, self._plan)
-            )
             if end.held is not None:
                 entry.write(end.how, answered=False, last=False, body=body, applied=applied)
                 seconds = self._action.delay + end.held
@@ -205,7 +199,7 @@ class SocketResponder:
                 if not await listener.wait(self._plan, seconds, listens=listens, connection=connection):
                     entry.write(end.how, body=body, applied=applied)
                     return True
-            if connection is not None and not late:
+            if connection is not None:
                 # The line stands before the client can know.
                 entry.write(end.how, body=body, applied=applied)
                 did = connection.reset() if end.how == "reset" else connection.close()
@@ -213,14 +207,7 @@ class SocketResponder:
                     entry.write(did, body=body, applied=applied)
                 self.broken = True
                 return True
-        if late or not _module(self._send).startswith("gunicorn."):
-            return False
-        # It closes the connection then, and answers 500 to any other error.
-        from asyncio import CancelledError
-
-        entry.write("closed", body=body, applied=applied)
-        self.error = CancelledError()
-        return True
+        return False
 
     async def _exact(self, headers: Headers, did: str, body: Body | None, *, applied: bool) -> bool:
         """Write the vendor's own head on the connection itself; no where that cannot be."""
@@ -232,7 +219,7 @@ class SocketResponder:
         if connection is None:
             return False
         with connection:
-            if connection.encrypted or not await delivered(connection, self._plan):
+            if connection.encrypted:
                 return False
             action.entry.write(did, body=body, applied=applied)
             head = exact.write(headers, self._plan.services.clock())
@@ -256,7 +243,3 @@ class SocketResponder:
                 return
             await send({"type": "http.response.body", "body": b" ", "more_body": True})
         await send({"type": "http.response.body", "body": body[start:]})
-
-
-def _module(send: Send) -> str:
-    return getattr(send, "__module__", None) or type(send).__module__

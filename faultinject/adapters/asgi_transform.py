@@ -179,7 +179,7 @@ class ShapedAnswer(Shaping):
         if (transform.cuts or transform.slow) and not self._inside:
             self._connection = of_scope(self._scope, self._send)
             past = self._goes_past("") if transform.cuts else None
-            if past is not None and await delivered(past, self._plan):
+            if past is not None:
                 self._framing = Framing(
                     f"{status} {reason(status)}",
                     self._headers,
@@ -206,7 +206,7 @@ class ShapedAnswer(Shaping):
                 await self._past(framing.frame(kept))
             if not more and not transform.done:
                 await self._past(framing.end)
-        elif kept or not (more or transform.done):
+        elif kept or not more or transform.done:  # granian sends a head with the first piece, also of nothing
             await self._send(
                 {"type": "http.response.body", "body": kept, "more_body": more or transform.done}
             )

@@ -6,42 +6,25 @@ import _socket
 import os
 import select
 import sys
-import threading
 from array import array
 from contextlib import suppress
-from struct import pack, unpack_from
+from functools import partial
+from struct import pack
 from time import monotonic, sleep
 from weakref import WeakSet
 
-from faultinject.adapters.backlog import held_asgi, held_wsgi
-from faultinject.adapters.descriptors import (
-    INTERNET,
-    PROXY_FIX,
-    Client,
-    door_of,
-    hold,
-    identity_of,
-    is_same,
-    listed,
-    listens,
-    may_be_encrypted,
-    number_of,
-    put_dead,
-    values_of_environ,
-    values_of_scope,
-)
+from faultinject.adapters.descriptors import INTERNET, hold, is_connected, number_of, put_dead
+from faultinject.adapters.servers import asgi_server, shown, wsgi_server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Self
 
-    from faultinject.adapters.backlog import Held
-    from faultinject.adapters.descriptors import Identity
+    from faultinject.adapters.types import Environ, Scope
+
 
 # What a platform may lack; each is asked for anew every time.
-DESCRIPTORS = ("/proc/self/fd", "/dev/fd")  # where this process's descriptors are listed
-NATIVE = True  # servers' own handles
 UNSPEC = sys.platform == "linux"  # connect() to no address ends a TCP connection with an RST
 LINGER = True  # the last close() of a connection that lingers 0 seconds, too
 
@@ -49,8 +32,6 @@ _GONE = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
 _NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
 # FIN_WAIT1 and FIN_WAIT2 in Linux' include/net/tcp_states.h; others count in another way.
 _HALF_ENDED = {4: None, 5: True} if sys.platform == "linux" else {}
-# `tcpi_data_segs_out` in Linux' include/uapi/linux/tcp.h, since 4.6.
-_SEGMENTS_AT = 156
 _SLICE = 0.05
 _LOOK = 0.01
 _NO_THREADS = {
@@ -58,14 +39,11 @@ _NO_THREADS = {
     "threads": ("0", "1"),
 }  # as uWSGI reads its options
 
-_lock = threading.Lock()
 _ours: WeakSet[Connection] = WeakSet()
 
 
 def _after_fork() -> None:
-    """In the child: a lock that nobody holds, and none of the parent's connections, which it would keep open."""
-    global _lock  # noqa: PLW0603 - the one lock of the process
-    _lock = threading.Lock()
+    """In the child: none of the parent's connections, which it would keep open."""
     for each in _ours:
         each.release()
 
@@ -82,13 +60,13 @@ class Connection:
     Attributes:
         encrypted: bytes cannot be sent, because TLS is spoken; it can only be ended.
         relayed: the other end is a router of the server's own, which hands on a FIN to the client but no RST.
-        held: gives the bytes of earlier answers that its server holds; None where the server does not show that.
+        unsent: gives the bytes that its server has not sent yet; None where the server does not show that.
     """
 
     def __init__(self, sock: _socket.socket, number: int, *, encrypted: bool) -> None:
         self.encrypted = encrypted
         self.relayed = False
-        self.held: Held | None = None
+        self.unsent: Callable[[], int] | None = None
         self._socket = sock
         self._number = number  # the server's descriptor; -1 once it is dead
         _ours.add(self)
@@ -113,7 +91,7 @@ class Connection:
         if sock is None:
             return None
         found = Connection(sock, self._number, encrypted=self.encrypted)
-        found.relayed, found.held = self.relayed, self.held
+        found.relayed, found.unsent = self.relayed, self.unsent
         return found
 
     def reset(self) -> str:
@@ -122,7 +100,7 @@ class Connection:
         Returns:
             What was done: "reset", or "closed" for a FIN or when the client was gone already.
         """
-        if not self.relayed and identity_of(self._socket) and (self._disconnect() or self._linger()):
+        if not self.relayed and is_connected(self._socket) and (self._disconnect() or self._linger()):
             return "reset"
         return self.close()
 
@@ -141,6 +119,11 @@ class Connection:
         """Let who waits for what the client sends read an end; answers can still be sent."""
         with suppress(OSError):  # the client is gone
             self._socket.shutdown(_socket.SHUT_RD)
+
+    def port(self) -> str:
+        """Where the client's end of it has come in; empty when that is no port."""
+        name = self._socket.getsockname()
+        return str(name[1]) if self._socket.family in INTERNET else ""
 
     def served(self) -> bool:
         """Whether the server has not let go of it."""
@@ -170,18 +153,7 @@ class Connection:
 
     def backlog(self) -> int:
         """How many bytes its server and the system hold that the client's system does not have; as far as they tell."""
-        return self._queued() + (0 if self.held is None else self.held())
-
-    def has_sent(self) -> bool:
-        """Whether the client was sent anything; true where the system does not tell."""
-        option = getattr(_socket, "TCP_INFO", None)
-        if not _HALF_ENDED or option is None or self._socket.family not in INTERNET:
-            return True
-        try:
-            info = self._socket.getsockopt(_socket.IPPROTO_TCP, option, _SEGMENTS_AT + 4)
-        except OSError:
-            return True
-        return len(info) < _SEGMENTS_AT + 4 or unpack_from("=I", info, _SEGMENTS_AT) != (0,)
+        return self._queued() + (0 if self.unsent is None else self.unsent())
 
     def has_unread(self) -> bool:
         """Whether something has come that nobody has read."""
@@ -300,7 +272,7 @@ class Connection:
             CDLL(None).connect(self.fileno(), bytes(16), 16)  # sixteen zeros: an address of family AF_UNSPEC
         except (ImportError, OSError, AttributeError):
             return False
-        if identity_of(self._socket):
+        if is_connected(self._socket):
             return False
         self.close()  # else the server reads ENOTCONN, which OpenSSL takes for "try again", for ever
         return True
@@ -314,21 +286,17 @@ class Connection:
         return self.fileno() < 0
 
     def _replace(self) -> bool:
-        """Put a dead socket under every number by which the server knows this connection."""
+        """Put a dead socket under the number by which the server knows this connection."""
         if self._number < 0:
             return True
-        with _lock:
-            identity = identity_of(self._socket)
-            numbers = {self._number, *(_numbers() if self._socket.family in INTERNET else ())}
-            same = [number for number in numbers if is_same(number, identity)]
-            if self._number not in same:
-                return False
-            try:
-                put_dead(same)
-            except OSError:
-                return False
-            self._number = -1
-            return True
+        if not (is_connected(self._socket) and self.served()):
+            return False
+        try:
+            put_dead(self._number)
+        except OSError:
+            return False
+        self._number = -1
+        return True
 
 
 def native_poll() -> select.poll:
@@ -348,129 +316,44 @@ def gevent_sleep() -> Callable[[float], object] | None:
     return sleep
 
 
-def of_environ(environ: Mapping[str, Any]) -> Connection | None:
-    """The connection of a WSGI request: by the server's own handle, else by the peer's name.
+def of_environ(environ: Environ) -> Connection | None:
+    """The connection of a WSGI request.
 
     Returns:
-        None when there is none, as in process, or when another may be the one.
+        None when its server shows none, as in process.
     """
-    found = _of_environ(environ)
-    if found is not None:
-        found.held = held_wsgi(environ)
-    return found
-
-
-def _of_environ(environ: Mapping[str, Any]) -> Connection | None:
-    client, encrypted = Client.of_environ(environ), _is_encrypted(environ)
-    with _lock:
-        if NATIVE:
-            for name in ("werkzeug.socket", "gunicorn.socket"):
-                handle = environ.get(name)
-                if found := _made(number_of(handle), encrypted=hasattr(handle, "getpeercert")):
-                    return found
-            uwsgi = sys.modules.get("uwsgi")
-            if uwsgi is not None and (found := _made(number_of(uwsgi, "connection_fd"), encrypted=encrypted)):
-                found.relayed = not client.reached(identity_of(found._socket))  # noqa: SLF001 - our own class
-                return found
-            if found := _made(number_of(environ.get("wsgi.input")), client, encrypted=encrypted):
-                return found
-        return _by_peer(client, encrypted=encrypted)
-
-
-def of_scope(scope: Mapping[str, Any], send: Callable[..., Any]) -> Connection | None:
-    """The connection of an ASGI request: by uvicorn's transport, else by the peer's name.
-
-    Returns:
-        None when there is none, as in process, or when another may be the one.
-    """
-    found = _of_scope(scope, send)
-    if found is not None:
-        found.held = held_asgi(send)
-    return found
-
-
-def _of_scope(scope: Mapping[str, Any], send: Callable[..., Any]) -> Connection | None:
-    ask = getattr(getattr(getattr(send, "__self__", None), "transport", None), "get_extra_info", None)
-    with _lock:
-        if NATIVE and ask:
-            found = _made(number_of(ask("socket")), encrypted=ask("sslcontext") is not None)
-            if found:
-                return found
-        encrypted = may_be_encrypted(scope.get("scheme", "http"), values_of_scope(scope))
-        return _by_peer(Client.of_scope(scope), encrypted=encrypted)
-
-
-def candidates_of(environ: Mapping[str, Any]) -> list[Connection]:
-    """The connections of which one is that of a WSGI request whose server tells too little to say which."""
-    client = Client.of_environ(environ)
-    with _lock:
-        found = _rivals(client)
-        fitting = [each for identity, each in found.items() if _kept(client, identity, each[0])]
-        return [Connection(*each, encrypted=_is_encrypted(environ)) for each in fitting]
-
-
-def _is_encrypted(environ: Mapping[str, Any]) -> bool:
-    """Whether TLS may be spoken, as the server says it and no proxy's header."""
-    replaced = environ.get(PROXY_FIX)
-    values = [] if replaced else values_of_environ(environ)
-    return may_be_encrypted((replaced or environ).get("wsgi.url_scheme", "http"), values)
-
-
-def _by_peer(client: Client, *, encrypted: bool) -> Connection | None:
-    # The only connection there is need not be the client's, which may have left.
-    found = list(_rivals(client).items()) if client.certain else []
-    if len(found) != 1:
-        for _, (sock, _) in found:
-            sock.close()
+    server = wsgi_server(environ)
+    if server is None or server.socket is None:
         return None
-    [(identity, each)] = found
-    return Connection(*each, encrypted=encrypted) if _kept(client, identity, each[0]) else None
-
-
-def _kept(client: Client, identity: Identity, sock: _socket.socket) -> bool:
-    """Whether a connection may be the client's; if not, our descriptor of it is closed."""
-    fits = client.fits(identity)
-    if not fits:
-        sock.close()
-    return fits
-
-
-def _rivals(client: Client) -> dict[Identity, tuple[_socket.socket, int]]:
-    """Our descriptors of the connections of which one is the client's."""
-    found: dict[Identity, tuple[_socket.socket, int]] = {}
-    doors = set()
-    for number in _numbers():
-        sock = hold(number)
-        if sock is None:
-            continue
-        identity = identity_of(sock)
-        if identity and identity not in found:
-            found[identity] = sock, number
-            continue
-        if listens(sock):
-            doors.add(door_of(sock.family, sock.getsockname()))
-        sock.close()
-    for identity in list(found):
-        if not client.is_rival(identity, doors):
-            found.pop(identity)[0].close()
+    handle = shown(server.socket, environ)
+    found = _made(handle, encrypted=bool(shown(server.encrypted, environ, handle)))
+    if found is not None:
+        found.relayed = server.relays and found.port() != environ.get("SERVER_PORT")
+        if server.unsent is not None:
+            found.unsent = partial(server.unsent, environ)
     return found
 
 
-def _made(number: int, client: Client | None = None, *, encrypted: bool) -> Connection | None:
+def of_scope(scope: Scope, send: Callable[..., Any]) -> Connection | None:
+    """The connection of an ASGI request.
+
+    Returns:
+        None when its server shows none, as in process.
+    """
+    server, own = asgi_server(send)
+    if server is None:
+        return None
+    transport = server.transport(own)
+    found = _made(shown(server.socket, transport), encrypted=bool(shown(server.encrypted, transport)))
+    if found is not None:
+        found.unsent = partial(server.unsent, transport)
+    return found
+
+
+def _made(handle: Any, *, encrypted: bool) -> Connection | None:
+    number = number_of(handle)
     sock = hold(number)
-    if sock is None:
-        return None
-    if client and not ((identity := identity_of(sock)) and client.fits(identity)):
-        sock.close()
-        return None
-    return Connection(sock, number, encrypted=encrypted)
-
-
-def _numbers() -> list[int]:
-    """The descriptors of this process without those of our own connections."""
-    numbers = listed(DESCRIPTORS)
-    ours = {each.fileno() for each in _ours}
-    return [number for number in numbers if number not in ours]
+    return None if sock is None else Connection(sock, number, encrypted=encrypted)
 
 
 def threads_run() -> bool:

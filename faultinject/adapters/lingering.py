@@ -223,19 +223,6 @@ def linger(connection: Connection, within: float = GRACE) -> None:
         end_now(connection)
 
 
-def linger_if_ended(candidates: list[Connection]) -> None:
-    """Read what the client still sends on those of these connections that their server ends now; leave the others.
-
-    Args:
-        candidates: ours, beside the server's; they are released in the end.
-    """
-    for each in candidates:
-        if threads_run():
-            _lingerer.add(each, GRACE, sure=False)
-        else:
-            each.release()
-
-
 def end(connection: Connection, *, unread: bool) -> None:
     """End a connection on which an answer was written past its server.
 

@@ -7,11 +7,12 @@ from contextlib import suppress
 from time import monotonic
 
 from faultinject.adapters.client_errors import in_process
-from faultinject.adapters.closing import BEHIND, HEADER, READ, TRIED, in_step_wsgi, say_behind, tell_wsgi
-from faultinject.adapters.connection import candidates_of, of_environ, threads_run
-from faultinject.adapters.lingering import GRACE, linger, linger_if_ended
+from faultinject.adapters.closing import in_sync_wsgi, say_behind, tell_wsgi
+from faultinject.adapters.connection import of_environ, threads_run
+from faultinject.adapters.lingering import linger
+from faultinject.adapters.servers import Told, wsgi_server
 from faultinject.engine.body_digest import LONGEST, MOST, PIECE
-from faultinject.http.wire import CLOSE, FLUSH, length_of, without_connection
+from faultinject.http.wire import CLOSE, length_of, without_connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,49 +94,36 @@ class Ending:
         self._request = request
         self._connection: Connection | None = None
         self._result: Iterable[bytes] = ()
-        self._how: str | None = None
-        self._candidates: list[Connection] = []
         self._reads = False
         self._in_process = in_process(environ)
         self._ends = not (self._in_process or request.http2) and (
-            closes or (unread and not in_step_wsgi(environ, start_response, broken=broken))
+            closes or (unread and not in_sync_wsgi(environ, start_response, broken=broken))
         )
         self._closes = closes
-        self._readable = unread and not broken
+        # A client that waits for 100 Continue would get it behind the answer.
+        self._readable = unread and not broken and "HTTP_EXPECT" not in environ
 
     def start_response(self, status: str, headers: Headers, *more: Any) -> Callable[[bytes], object]:
         """Stands in for the server's `start_response`."""
         if self._in_process:
             return self._start(status, headers, *more)
-        headers = without_connection(headers)
+        headers, told = without_connection(headers), None
         if self._ends:
+            server = wsgi_server(self._environ)
             # An answer without a length ends only behind what we read.
-            self._readable = self._readable and length_of(headers) is not None
-            self._how = tell_wsgi(self._environ, self._start, readable=self._readable, closes=self._closes)
-            if self._how == HEADER:
+            sized = self._readable and length_of(headers) is not None
+            self._reads = sized and server is not None and server.reads_behind
+            if self._closes or not self._reads:
+                told = tell_wsgi(self._environ, self._start)
+            if told is Told.HEADER:
                 headers.append(CLOSE)
-            self._reads = self._how == READ
             if not self._reads:
                 # Ours before the server lets go of it.
                 self._connection = of_environ(self._environ)
-                if self._connection is None and self._how == HEADER:
-                    # As granian's among several: closed with unread bytes in it, it would be reset.
-                    self._candidates = candidates_of(self._environ)
-                elif self._connection is None and self._how == TRIED and self._may_be_read():
-                    self._how, self._reads = READ, True
-            if self._how == TRIED:
-                return self._try_to_say(status, headers, *more)
         write = self._start(status, headers, *more)
-        if self._how == BEHIND:
+        if told is Told.BEHIND_START:
             say_behind(self._start, *CLOSE)
         return write
-
-    def _try_to_say(self, status: str, headers: Headers, *more: Any) -> Callable[[bytes], object]:
-        """PEP 3333 lets a server refuse the header, which says nothing of the answer; then it is started again without."""
-        try:
-            return self._start(status, [*headers, CLOSE], *more)
-        except Exception as error:
-            return self._start(status, headers, (type(error), error, error.__traceback__))
 
     def behind(self, result: Iterable[bytes]) -> Iterable[bytes]:
         """What the server gets to send."""
@@ -173,22 +161,12 @@ class Ending:
         """The answer has left, or at least its server has all of it."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            linger(connection, FLUSH if self._how == TRIED else GRACE)
-        candidates, self._candidates = self._candidates, []
-        linger_if_ended(candidates)
+            linger(connection)
 
     def __del__(self) -> None:
         # werkzeug closes no answer of a client that has reset the connection.
         if self._connection is not None:
             self._connection.release()
-        for each in self._candidates:
-            each.release()
-
-    def _may_be_read(self) -> bool:
-        """Whether the body has an end that shows, and nobody would say 100 Continue behind an answer."""
-        sized = self._request.content_length is not None or self._environ.get("wsgi.input_terminated")
-        readable = self._readable and not self._closes
-        return bool(sized) and readable and "HTTP_EXPECT" not in self._environ
 
     def _read_away(self) -> bool:
         """Read the rest of the body behind the answer; no when that takes too long, or fails.

@@ -9,7 +9,7 @@ from faultinject.adapters.connection import Connection, of_environ
 from faultinject.adapters.driving import undo
 from faultinject.adapters.wsgi_ending import Ending, respond_and_end
 from faultinject.adapters.wsgi_past_server import dead, end_past, go_on, send_all
-from faultinject.adapters.wsgi_wait import delivered, wait
+from faultinject.adapters.wsgi_wait import wait
 from faultinject.http.wire import BLANK_EVERY, late_start
 
 TYPE_CHECKING = False
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from faultinject.engine.request import WSGIRequest
     from faultinject.engine.types import Body
     from faultinject.http.types import Headers
-
-# Servers that close the connection without a byte when the app raises this; others answer 500, or nothing at all.
-_CLOSES_ON_ERROR = ("gunicorn/", "WSGIServer/")
 
 
 def respond_past_server(
@@ -65,19 +62,11 @@ def respond_past_server(
             raise _error(end, entry)
         connection = of_environ(environ)
         if connection is not None:
-            if delivered(connection, plan):
-                _break(connection, plan, end, action.delay, body, applied=applied)
-                return dead(environ, start_response)
-            connection.release()
+            _break(connection, plan, end, action.delay, body, applied=applied)
+            return dead(environ, start_response)
         if end.held is not None:
             entry.write(end.how, answered=False, last=False, body=body, applied=applied)
             wait(plan, action.delay + end.held)
-        # One that still has an earlier answer to read gets this one behind it.
-        if connection is None and (
-            environ.get("SERVER_SOFTWARE", "").startswith(_CLOSES_ON_ERROR) or "uwsgi.version" in environ
-        ):
-            entry.write("closed", body=body, applied=applied)
-            raise ConnectionResetError("connection closed by faultinject")
         entry.status, entry.response_bytes = answer.status, len(action.body)
         did = "answered"
     elif action.transform is not None:
@@ -100,7 +89,7 @@ def respond_past_server(
         connection = None if in_process(environ) or request.http2 else of_environ(environ)
         if connection is not None:
             with connection:
-                if not connection.encrypted and delivered(connection, plan):
+                if not connection.encrypted:
                     entry.write(did, body=body, applied=applied)
                     with suppress(OSError):
                         send_all(connection, answer.exact.write(headers, plan.services.clock()) + action.body)
@@ -159,12 +148,11 @@ def end_at_parting(
     connection = of_environ(environ)
     if connection is not None:
         with connection:
-            if delivered(connection, plan):
-                connection.take_over()
-                if end.how == "reset":
-                    connection.reset()
-                else:
-                    connection.close()
+            connection.take_over()
+            if end.how == "reset":
+                connection.reset()
+            else:
+                connection.close()
     return dead(environ, start_response)
 
 

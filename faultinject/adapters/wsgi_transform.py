@@ -212,7 +212,7 @@ class ShapedAnswer(Shaping):
         if takes and (transform.cuts or transform.slow) and not self._inside:
             self._connection = of_environ(self._environ)
             past = self._goes_past(self._status_line)
-            if past is not None and delivered(past, self._plan):
+            if past is not None:
                 self._framing = Framing(
                     self._status_line,
                     self._headers,

@@ -61,8 +61,9 @@ def drain(
         return None
     reading = BodyReading(environ, plan, request, listing, upto)
     from faultinject.adapters.client_errors import in_process
-    from faultinject.adapters.closing import OUR_SERVER, is_at_hand
+    from faultinject.adapters.closing import is_at_hand
     from faultinject.adapters.connection import of_environ, threads_run
+    from faultinject.adapters.servers import OUR_SERVER
 
     if in_process(environ) or is_at_hand(environ) or not threads_run():
         reading.run()

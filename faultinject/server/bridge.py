@@ -14,7 +14,7 @@ from threading import Lock, Thread
 from urllib.parse import unquote_to_bytes
 from wsgiref.util import FileWrapper
 
-from faultinject.adapters.closing import OUR_SERVER
+from faultinject.adapters.servers import OUR_SERVER
 from faultinject.http.wire import can_be_written, http_date
 
 TYPE_CHECKING = False

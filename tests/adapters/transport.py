@@ -143,6 +143,13 @@ def head_of(status, headers):
     return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode("latin-1")
 
 
+class Encrypted(socket.socket):
+    """The server's end of a connection that is said to speak TLS, so that nobody but the server may write on it."""
+
+    def getpeercert(self):
+        """As a socket of TLS has it."""
+
+
 class WsgiWire:
     """A server of a few lines; nothing is sent before the first piece of a body, as the specification has it."""
 
@@ -151,7 +158,9 @@ class WsgiWire:
     def __init__(self, makers):
         self._makers = makers
 
-    def __call__(self, injector, app=None, method="GET", target="/", *, inside=False, **more):
+    def __call__(
+        self, injector, app=None, method="GET", target="/", *, inside=False, encrypted=False, **more
+    ):
         call = (app or App()).wsgi if isinstance(app, App | None) else app
         with loopback() as (client, server):
             body, sized = b"".join(more.pop("upload", ())), more.pop("sized", True)
@@ -161,11 +170,11 @@ class WsgiWire:
                 environ["wsgi.input_terminated"] = True
             environ["REMOTE_ADDR"], port = client.getsockname()
             environ |= {"REMOTE_PORT": str(port), "SERVER_PORT": str(server.getsockname()[1])}
-            environ["werkzeug.socket"] = server
+            own = environ["werkzeug.socket"] = Encrypted(fileno=server.detach()) if encrypted else server
             if inside:
                 del environ["REMOTE_PORT"], environ["werkzeug.socket"]
-            error = self._serve(WSGIFaultMiddleware(call, injector=injector), environ, server)
-            server.close()
+            error = self._serve(WSGIFaultMiddleware(call, injector=injector), environ, own)
+            own.close()
             seen = Seen(*read(client), error)
         settle()
         return seen
@@ -203,7 +212,9 @@ class AsgiWire:
     def __init__(self, makers):
         self._makers = makers
 
-    def __call__(self, injector, app=None, method="GET", target="/", *, inside=False, **more):
+    def __call__(
+        self, injector, app=None, method="GET", target="/", *, inside=False, encrypted=False, **more
+    ):
         call = (app or App()).asgi if isinstance(app, App | None) else app
         with loopback() as (client, server):
             pieces = more.pop("upload", ())
@@ -215,7 +226,7 @@ class AsgiWire:
             if inside:
                 scope |= TESTCLIENT
             wrapped = ASGIFaultMiddleware(call, injector=injector)
-            error = asyncio.run(Exchange(server, method, pieces).run(wrapped, scope))
+            error = asyncio.run(Exchange(server, method, pieces, encrypted=encrypted).run(wrapped, scope))
             server.close()
             return Seen(*read(client), error)
 
@@ -223,9 +234,10 @@ class AsgiWire:
 class Exchange:
     """What a server has of one request."""
 
-    def __init__(self, server, method, pieces=()):
+    def __init__(self, server, method, pieces=(), *, encrypted=False):
         self._pieces = [*pieces]
-        self.transport = SimpleNamespace(get_extra_info={"socket": server}.get)
+        shown = {"socket": server, "sslcontext": encrypted or None}
+        self.transport = SimpleNamespace(get_extra_info=shown.get, get_write_buffer_size=lambda: 0)
         self._server = server
         self._asked = method == "GET"
 

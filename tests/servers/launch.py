@@ -167,8 +167,10 @@ VARIANTS = {
 """The same over TLS, on unix sockets and behind a router."""
 
 KINDS = SERVERS | VARIANTS
-UNPROVEN = "granian WSGI"
-"""It tells an app neither its connection nor its client's port: nothing is done to a connection there."""
+UNREACHABLE = ("granian WSGI", "granian ASGI", "granian ASGI, TLS")
+"""granian shows no app the socket of its client: nothing is done to a connection there."""
+SENT_AWAY = ("granian ASGI", "granian ASGI, TLS")
+"""They close a connection behind an answer though its client is still sending, and reset it thereby."""
 
 
 class Place:

@@ -8,7 +8,7 @@ from tests.pairs import fewest, pairs
 
 from . import results
 from .afterwards import BROKEN, CASES, CLOSED, ENDED, KEPT, Exchange, tried
-from .launch import KINDS, SERVERS, UNPROVEN, Server
+from .launch import KINDS, SENT_AWAY, SERVERS, UNREACHABLE, Server
 from .probe import request
 from .rules import APP, CUT, NONE, RULES, THEN
 from .table import AFTERWARDS
@@ -26,9 +26,9 @@ WITHOUT_A_WORD = ("uWSGI",)
 def expected(server, rule, situation):
     """What may become of the connection: kept wherever nothing is left unread and nothing else asks for its end."""
     text, gives = THEN[rule]
-    if gives is CUT or (gives is NONE and server != UNPROVEN):
+    if gives is CUT or (gives is NONE and server not in UNREACHABLE):
         return {BROKEN}
-    if server == UNPROVEN and (gives is NONE or "exact=yes" in text):
+    if server in UNREACHABLE and (gives is NONE or "exact=yes" in text):
         return {CLOSED, KEPT}
     if server.startswith(WITHOUT_A_WORD):
         return {CLOSED, ENDED}
@@ -37,7 +37,7 @@ def expected(server, rule, situation):
     if "exact=yes" in text:
         return {CLOSED, KEPT} if "TLS" in server else {CLOSED}
     wsgi = KINDS[server].interface == "wsgi"
-    past_the_server = wsgi and "drip" in text and server != UNPROVEN
+    past_the_server = wsgi and "drip" in text and server not in UNREACHABLE
     without_length = server == "waitress" and "status=200" in text
     unread = "drain=no" in text or situation.startswith("ignored")
     unread = unread or ("after_bytes" in text and gives is not APP)
@@ -124,7 +124,8 @@ def test_a_connection_that_is_to_close_does(pool, name, situation):
     ("name", "rule"),
     marked(
         pairs(
-            name=[name for name in KINDS if name != "uWSGI, router"],  # whose clients are another process's
+            # The router's clients are another process's.
+            name=[name for name in KINDS if name not in (*SENT_AWAY, "uWSGI, router")],
             rule=["error-undrained", "exact-undrained", "error-undrained-late"],
             alike={"name": way, "rule": lambda rule: "exact" in rule},
         )

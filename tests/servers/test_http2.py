@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from h2.exceptions import InvalidBodyLengthError
 
 from .apps import photo
 from .faults import code, flipped
 from .http2 import Http2
-from .launch import SERVERS, UNPROVEN
+from .launch import SERVERS, UNREACHABLE
 from .trial import Trial
 
 NAMES = ("hypercorn", "granian ASGI", "granian WSGI")
@@ -102,12 +104,13 @@ def test_a_whole_connection_is_broken_when_the_rule_says_so(trial, rule, end, di
     path = trial.path(rule)
     with Http2(trial.server.address) as client:
         faulty = client.ask(path)
-        if trial.server.name == UNPROVEN and rule == "cut-http2":
-            with pytest.raises(InvalidBodyLengthError):  # the server ends the stream
+        if trial.server.name in UNREACHABLE and rule == "cut-http2":
+            with suppress(InvalidBodyLengthError):  # the server ends the stream, or resets it
                 client.wait(faulty)
+            assert faulty.body == photo(1000)[:500]
             return
         client.wait(faulty)
-        if trial.server.name == UNPROVEN:
+        if trial.server.name in UNREACHABLE:
             assert (faulty.status, trial.did(path, "answered")) == (502, "answered")
             return
         if rule == "hang-http2":

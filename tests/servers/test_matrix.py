@@ -9,7 +9,7 @@ import pytest
 from tests.pairs import fewest
 
 from .faults import FAULTS
-from .launch import SERVERS, UNPROVEN, VARIANTS, Server
+from .launch import SERVERS, UNREACHABLE, VARIANTS, Server
 from .results import RESULTS, check
 from .table import BUFFERS
 from .trial import Trial
@@ -123,14 +123,29 @@ DONE = {
 }
 IN_AN_UPLOAD = [fault for fault, (saw, _) in DONE.items() if saw.endswith("at the byte")]
 # Where less can be done than that: no RST on a unix socket and behind a router; under TLS an answer cannot go past
-# the server; granian tells a WSGI app no port, so that nothing proves which connection is whose.
+# the server; granian shows an app no socket.
+WITHOUT_SOCKET = {
+    **{
+        fault: ("answered", "answered")
+        for fault in DONE
+        if fault.startswith(("reset", "close", "hang"))
+        and "after_bytes" not in fault
+        and "leaves" not in fault
+    },
+    "hang, five and others": DONE["hang, five and others"],
+    **dict.fromkeys(
+        ("reset, after_bytes", "close, after_bytes", "hang, after_bytes"),
+        ("answered at the byte", "answered"),
+    ),
+    "reset, after, after_bytes": ("FIN", "closed"),
+}
 LESS = {
     **{
-        (UNPROVEN, fault): ("answered", "answered")
-        for fault in DONE
-        if fault.startswith(("reset", "close")) and "after_bytes" not in fault
+        (server, fault): seen
+        for server in UNREACHABLE
+        for fault, seen in WITHOUT_SOCKET.items()
+        if (server, fault) in CASES
     },
-    **{(UNPROVEN, fault): ("answered", "answered") for fault in ("hang", "hang, after", "reset, upload")},
     # What is read before the app is called is at its end before the fault can come; the journal says how much was read.
     **{
         (server, fault): (DONE[fault][0].replace("at the byte", "after the whole upload"), DONE[fault][1])
@@ -138,18 +153,13 @@ LESS = {
         for fault in IN_AN_UPLOAD
     },
     **{
-        (UNPROVEN, fault): ("answered at the byte", "answered")
-        for fault in ("reset, after_bytes", "close, after_bytes", "hang, after_bytes")
-    },
-    (UNPROVEN, "reset, after, after_bytes"): ("FIN", "closed"),
-    **{
         (server, "reset, after_bytes"): ("FIN at the byte", "closed")
         for server in VARIANTS
         if "TLS" not in server
     },
     **{(each, "error, after_bytes, no length"): ("200", "nothing_to_cut") for each in ("uWSGI", "wsgiref")},
-    (UNPROVEN, "truncate, no length"): ("answered", "truncated"),
-    (UNPROVEN, "drip"): ("answered, others answered", "dripped"),
+    ("granian WSGI", "truncate, no length"): ("answered", "truncated"),
+    ("granian WSGI", "drip"): ("answered, others answered", "dripped"),
     ("gunicorn sync, TLS", "drip"): ("answered, others waited", "dripped"),
     **{
         (server, fault): ("FIN", "closed")
