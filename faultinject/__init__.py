@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from faultinject.adapters.wsgi import WSGIFaultMiddleware as WSGIFaultMiddleware
     from faultinject.audit.findings import Finding as Finding
     from faultinject.audit.profiles.profile import Profile as Profile
-    from faultinject.engine.journal_entry import Outcome as Outcome
     from faultinject.exceptions import ConfigurationError as ConfigurationError
     from faultinject.exceptions import FaultInjectError as FaultInjectError
     from faultinject.exceptions import Problem as Problem
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from faultinject.injector.lookup import get_injector as get_injector
     from faultinject.journal.attempts import Attempt as Attempt
     from faultinject.journal.calls import Call as Call
+    from faultinject.journal.outcome import Outcome as Outcome
     from faultinject.rules.faults.fault import Fault as Fault
     from faultinject.rules.rule import Rule as Rule
     from faultinject.rules.rule_keys import RuleKeys as RuleKeys
@@ -99,7 +99,7 @@ _PLACES = {
     "Finding": "audit.findings",
     "Injector": "injector.injector",
     "NamedCall": "testing.verdicts",
-    "Outcome": "engine.journal_entry",
+    "Outcome": "journal.outcome",
     "Pause": "testing.inject",
     "Problem": "exceptions",
     "Profile": "audit.profiles.profile",

@@ -116,9 +116,9 @@ from faultinject.audit import judge
 def attempts(wait):
     for number in range(3):
         for arrived in (100.0 * number, 100.0 * number + wait):
-            yield Attempt({{
+            yield Attempt.of({{
                 "time": arrived, "arrived": arrived, "answered": arrived, "pid": 1, "seq": 0, "method": "GET",
-                "path": f"/{{number}}", "query": "", "fault": "http:503", "did": "answered", "status": 503,
+                "path": f"/{{number}}", "query": "", "applied": False, "guarded": False, "fault": "http:503", "did": "answered", "status": 503,
                 "attempt_hint": {{"invocation": str(number)}},
             }})
 

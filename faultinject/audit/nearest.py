@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from faultinject.engine.journal_entry import Outcome
     from faultinject.engine.plan import Plan
+    from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule import Rule
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.types import Target

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from faultinject.cli.commands import Command
     from faultinject.cli.exploration_output import Write
     from faultinject.cli.services import Service
-    from faultinject.engine.journal_entry import Outcome
+    from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule import Rule
     from faultinject.testing.runs import Exploration
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from faultinject.audit.reports.sentences import counted
 
 if TYPE_CHECKING:
-    from faultinject.engine.journal_entry import Outcome
     from faultinject.journal.call_window import CallWindow
+    from faultinject.journal.outcome import Outcome
 
 COLUMNS = ("attempt", "operation", "key", "injected", "what the SDK did")
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     import uvicorn
 
-    from faultinject.engine.journal_entry import Outcome
     from faultinject.injector.injector import Injector
+    from faultinject.journal.outcome import Outcome
     from faultinject.rules.scenario import Scenario
     from faultinject.server.certificates import Certificate
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from faultinject.audit.profiles import Profile
     from faultinject.conformance.answering import Factory
     from faultinject.conformance.plan import Phase, PlannedCall
-    from faultinject.engine.journal_entry import Outcome
+    from faultinject.journal.outcome import Outcome
     from faultinject.server.certificates import Certificate
 
     class Client(Protocol):

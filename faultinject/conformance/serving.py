@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.conformance.plan import Codes, Phase
-    from faultinject.engine.journal_entry import Outcome
     from faultinject.injector.injector import Injector
+    from faultinject.journal.outcome import Outcome
     from faultinject.server.certificates import Certificate
 
 SEED = "conformance"

@@ -182,6 +182,6 @@ def _reset(scope: Scope, receive: Receive) -> None:
 
 
 if TYPE_CHECKING:
-    from faultinject.engine.journal_entry import Outcome
+    from faultinject.journal.outcome import Outcome
 
     Found = tuple[list[Outcome], str, int]

@@ -7,8 +7,8 @@ from base64 import b64encode
 from faultinject.control.answers import Answer, Refusal
 from faultinject.control.changes import one_rule, place_of
 from faultinject.control.state import rule_data, state
-from faultinject.engine.journal_entry import Outcome
 from faultinject.exceptions import ConfigurationError
+from faultinject.journal.outcome import Outcome
 from faultinject.rules.examples import example
 from faultinject.rules.values import shown
 

@@ -15,14 +15,14 @@ from faultinject.counts.opening import FLAGS, remove_file
 from faultinject.engine.counting import Counter
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
-from faultinject.journal.line_fields import values
-from faultinject.journal.line_text import line_text
+from faultinject.journal.line_fields import outcome_of
 from faultinject.rules.files import close_own, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.counts.directory import StoreDirectory
-    from faultinject.engine.journal_entry import Line, Outcome
+    from faultinject.engine.journal_entry import Line
+    from faultinject.journal.outcome import Outcome
     from faultinject.vendors.addressing import Addressing
 
 LARGEST = 8 << 20
@@ -72,7 +72,7 @@ class FileJournal:
 
     def add(self, line: Line, reading: Addressing | None) -> None:
         """Append a line; one that cannot be written is counted, and told with the next one that can."""
-        data = line_text(values(line, reading))
+        data = outcome_of(line, reading).to_line()
         try:
             segment = self._segment
             if segment is None or segment.full:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.engine.journal_entry import Outcome
+from faultinject.journal.outcome import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def outcomes(data: bytes, limit: int) -> tuple[list[Outcome], int, int, int]:
         if "lost" in line:
             lost += line["lost"]
         else:
-            found.append(Outcome(**line))
+            found.append(Outcome.of(line))
     return found, lost, count, length
 
 

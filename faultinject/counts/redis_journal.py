@@ -12,11 +12,10 @@ from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_link import Unanswered
 from faultinject.counts.redis_scripts import PUSH
 from faultinject.engine.counting import Counter
-from faultinject.engine.journal_entry import Outcome
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
-from faultinject.journal.line_fields import values
-from faultinject.journal.line_text import line_text
+from faultinject.journal.line_fields import outcome_of
+from faultinject.journal.outcome import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class RedisJournal(PerProcess):
             if line is not None and "lost" in line:
                 dropped += line["lost"]
             elif line is not None:
-                found.append(Outcome(**line))
+                found.append(Outcome.of(line))
         return found, after, dropped
 
     def _begin(self) -> None:
@@ -104,7 +103,7 @@ class RedisJournal(PerProcess):
                     texts.append(b'{"v":1,"lost":%d}' % lost)
                     log.events_back(lost)
                 while self._lines and len(texts) < _BATCH:
-                    texts.append(line_text(values(*self._lines.popleft())))
+                    texts.append(outcome_of(*self._lines.popleft()).to_line())
                 try:
                     self._push(self._keys, int(time() * 1000), *texts)
                 except Unanswered:

@@ -1,43 +1,24 @@
-"""What a request shows that rules are filed under: prefixes and segments of its path, host, headers, parameters, address."""
+"""What a request shows that rules are filed under: the first segments of its path, its host, and values that its view reads."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 
-from faultinject.engine.request import ASGIRequest, WSGIRequest, environ_key, header_name
-from faultinject.http.target import decode_form, decode_name
+from faultinject.engine.request import ASGIRequest, WSGIRequest
 from faultinject.vendors.addressing import HOSTS_REMEMBERED, LONGEST_HOST, split_mount, without_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any, Protocol, TypeAlias
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from faultinject.engine.request import Request
-    from faultinject.vendors.addressing import Addressing
 
     Place = Mapping[str, Any]
     Found = Sequence[int] | None
     Finder = Callable[[Place], Found]
-
-    class Filed(Protocol):
-        """Rules that are filed once more."""
-
-        def finder(self, on: Interface) -> Finder:
-            """A function from an environ or a scope to the rules that may match."""
-
-    # Rules of one literal: their numbers, or a node of their own.
-    Postings: TypeAlias = "list[int] | Filed"
-    PostingsByLiteral = dict[Any, Postings]
-    # Postings of many rules: where each of them stands.
-    Crowded = list[tuple[dict[Any, Any], Any]]
-
-CROWDED = 8
-"""More rules than this of one literal are filed once more."""
-# Names of headers that are remembered in the spelling of clients, and the letters of the longest.
-_NAMES_REMEMBERED = 1024
-_LONGEST_NAME = 64
-_NOTHING: PostingsByLiteral = {}
+    # By a literal the numbers of the rules that have it, in the order written.
+    Postings = dict[str | None, list[int]]
 
 
 class Interface:
@@ -48,12 +29,10 @@ class Interface:
         mount: its key of the mount point.
         split: mount point and path below it, from the values of the two.
         host: the raw Host header.
-        query: the query string.
-        headers: makes of the filed names a function to those that are there, each with its value.
         view: the request as rules see it.
     """
 
-    __slots__ = ("headers", "host", "mount", "path", "query", "split", "view")
+    __slots__ = ("host", "mount", "path", "split", "view")
 
     def __init__(
         self,
@@ -61,14 +40,9 @@ class Interface:
         mount: str,
         split: Callable[[str, str], tuple[str, str]],
         host: Callable[[Place], str | bytes | None],
-        query: Callable[[Place], str],
-        headers: Callable[
-            [dict[str, PostingsByLiteral]], Callable[[Place], Iterable[tuple[PostingsByLiteral, str]]]
-        ],
         view: Callable[[Place], Request],
     ) -> None:
-        self.path, self.mount, self.split = path, mount, split
-        self.host, self.query, self.headers, self.view = host, query, headers, view
+        self.path, self.mount, self.split, self.host, self.view = path, mount, split, host, view
 
     def paths(self, place: Place) -> tuple[str, str]:
         """The whole path and that below the mount point, as the server decoded them."""
@@ -77,11 +51,6 @@ class Interface:
             return mount + below, below
         request = self.view(place)
         return request.path, request.below
-
-    def open(self, postings: Postings, place: Place, found: Found) -> Found:
-        """What was found so far and what is in one literal's postings, in the order written, each rule once."""
-        hit: Found = postings if isinstance(postings, list) else postings.finder(self)(place)
-        return found if hit is None else together(hit, found)
 
 
 def together(found: Sequence[int], more: Found) -> Sequence[int]:
@@ -95,22 +64,18 @@ class Facet:
     __slots__ = ()
 
     @abstractmethod
-    def file(self, literal: Any, number: int, crowded: Crowded) -> None:
-        """Add a rule; `crowded` is told of postings that hold many."""
+    def file(self, literal: Any, number: int) -> None:
+        """Add a rule."""
 
     @abstractmethod
     def look(self, on: Interface) -> Finder:
         """A function from an environ or a scope to the rules that may match."""
 
 
-def _put(by_literal: dict[Any, Any], literal: str | None, number: int, crowded: Crowded) -> None:
-    postings = by_literal.get(literal)
-    if postings is None:
-        by_literal[literal] = [number]
-    elif postings[-1] != number:
-        postings.append(number)
-        if len(postings) == CROWDED + 1:
-            crowded.append((by_literal, literal))
+def _put(postings: dict[Any, list[int]], literal: str | None, number: int) -> None:
+    numbers = postings.setdefault(literal, [])
+    if numbers[-1:] != [number]:
+        numbers.append(number)
 
 
 class Prefixes(Facet):
@@ -122,19 +87,21 @@ class Prefixes(Facet):
         self._root: dict[str | None, Any] = {}
         self._depth = 0
 
-    def file(self, literal: str, number: int, crowded: Crowded) -> None:
+    def file(self, literal: str, number: int) -> None:
         """See `Facet.file`."""
-        for form in _forms(literal):
+        # WSGI has UTF-8 as Latin-1.
+        forms = (literal,) if literal.isascii() else (literal, literal.encode().decode("latin-1"))
+        for form in forms:
             segments = form.split("/")[1:]
             self._depth = max(self._depth, len(segments))
             node = self._root
             for segment in segments:
                 node = node.setdefault(segment, {})
-            _put(node, None, number, crowded)
+            _put(node, None, number)
 
     def look(self, on: Interface) -> Finder:
         """See `Facet.look`."""
-        root, parts, where, mount, open_postings = self._root, self._depth + 1, on.path, on.mount, on.open
+        root, parts, where, mount = self._root, self._depth + 1, on.path, on.mount
 
         def by_prefix(place: Place, path: str | None = None) -> Found:
             if path is None:
@@ -145,13 +112,13 @@ class Prefixes(Facet):
             node = root.get(segments[1]) if len(segments) > 1 else None
             if node is None:
                 return None
-            found = open_postings(node[None], place, None) if None in node else None
+            found: Found = node.get(None)
             for segment in segments[2:]:
                 node = node.get(segment)
                 if node is None:
                     break
                 if None in node:
-                    found = open_postings(node[None], place, found)
+                    found = together(node[None], found)
             return found
 
         def mounted(place: Place) -> Found:
@@ -162,72 +129,26 @@ class Prefixes(Facet):
         return by_prefix
 
 
-class Ends(Facet):
-    """By the last segment of the path."""
-
-    __slots__ = ("_by_literal",)
-
-    def __init__(self) -> None:
-        self._by_literal: PostingsByLiteral = {}
-
-    def file(self, literal: str, number: int, crowded: Crowded) -> None:
-        """See `Facet.file`."""
-        for form in _forms(literal):
-            _put(self._by_literal, form, number, crowded)
-
-    def look(self, on: Interface) -> Finder:
-        """See `Facet.look`."""
-        by_literal, where, mount = self._by_literal, on.path, on.mount
-
-        def by_end(place: Place) -> Found:
-            path = on.paths(place)[0] if place.get(mount) else place.get(where, "")
-            postings = by_literal.get(path.rpartition("/")[2])
-            return None if postings is None else on.open(postings, place, None)
-
-        return by_end
-
-
-class Segments(Ends):
-    """By any segment of the path."""
-
-    __slots__ = ()
-
-    def look(self, on: Interface) -> Finder:
-        """See `Facet.look`."""
-        by_literal, where, mount = self._by_literal, on.path, on.mount
-
-        def by_segment(place: Place) -> Found:
-            path = on.paths(place)[0] if place.get(mount) else place.get(where, "")
-            found: Found = None
-            for segment in path.split("/"):
-                if segment in by_literal:
-                    found = on.open(by_literal[segment], place, found)
-            return found
-
-        return by_segment
-
-
 class Hosts(Facet):
     """By the host, and, with a dot behind it, by its first label: virtual-host style, a bucket begins with it."""
 
-    __slots__ = ("_by_literal",)
+    __slots__ = ("_postings",)
 
     def __init__(self) -> None:
-        self._by_literal: PostingsByLiteral = {}
+        self._postings: Postings = {}
 
-    def file(self, literal: str, number: int, crowded: Crowded) -> None:
+    def file(self, literal: str, number: int) -> None:
         """See `Facet.file`."""
-        _put(self._by_literal, literal, number, crowded)
+        _put(self._postings, literal, number)
 
     def look(self, on: Interface) -> Finder:
         """See `Facet.look`."""
-        by_literal, raw_host = self._by_literal, on.host
-        remembered: dict[str | bytes | None, tuple[Postings, ...]] = {}
+        postings, raw_host = self._postings, on.host
+        remembered: dict[str | bytes | None, list[int]] = {}
 
-        def learn(raw: str | bytes | None) -> tuple[Postings, ...]:
+        def learn(raw: str | bytes | None) -> list[int]:
             host = without_port((raw.decode("latin-1") if isinstance(raw, bytes) else raw) or "")
-            names = (host, host.partition(".")[0] + ".")
-            found = tuple(by_literal[each] for each in names if each in by_literal)
+            found = sorted({*postings.get(host, ()), *postings.get(host.partition(".")[0] + ".", ())})
             if raw is None or len(raw) <= LONGEST_HOST:
                 if len(remembered) >= HOSTS_REMEMBERED:
                     remembered.clear()
@@ -236,109 +157,50 @@ class Hosts(Facet):
 
         def by_host(place: Place) -> Found:
             raw = raw_host(place)
-            hits = remembered.get(raw)
-            if hits is None:
-                hits = learn(raw)
-            if not hits:
-                return None
-            found: Found = None
-            for postings in hits:
-                found = on.open(postings, place, found)
-            return found
+            found = remembered.get(raw)
+            return (learn(raw) if found is None else found) or None
 
         return by_host
 
 
-class Headers(Facet):
-    """By the name of a header and its value, or None for any."""
-
-    __slots__ = ("_names",)
-
-    def __init__(self) -> None:
-        self._names: dict[str, PostingsByLiteral] = {}
-
-    def file(self, literal: tuple[str, str | None], number: int, crowded: Crowded) -> None:
-        """See `Facet.file`."""
-        name, value = literal
-        _put(self._names.setdefault(name, {}), value, number, crowded)
-        if value is not None and not value.isascii():
-            # As servers hand out its UTF-8.
-            _put(self._names[name], value.encode("utf-8", "replace").decode("latin-1"), number, crowded)
-
-    def look(self, on: Interface) -> Finder:
-        """See `Facet.look`."""
-        there = on.headers(self._names)
-
-        def by_header(place: Place) -> Found:
-            found: Found = None
-            for by_literal, value in there(place):
-                if value in by_literal:
-                    found = on.open(by_literal[value], place, found)
-                if None in by_literal:
-                    found = on.open(by_literal[None], place, found)
-            return found
-
-        return by_header
-
-
-class Parameters(Headers):
-    """By the name of a query parameter and its value, or None for any."""
-
-    __slots__ = ()
-
-    def look(self, on: Interface) -> Finder:
-        """See `Facet.look`."""
-        names = self._names
-
-        def by_parameter(place: Place) -> Found:
-            query = on.query(place)
-            found: Found = None
-            for pair in query.split("&") if query else ():
-                name, _, value = pair.partition("=")
-                by_literal = names.get(decode_name(name))
-                if by_literal is not None:
-                    value = decode_form(value)
-                    if value in by_literal:
-                        found = on.open(by_literal[value], place, found)
-                    if None in by_literal:
-                        found = on.open(by_literal[None], place, found)
-            return found
-
-        return by_parameter
-
-
-class Addresses(Facet):
-    """By bucket, key and operation as a vendor reads them."""
+class Values(Facet):
+    """By whatever else a rule asks for by its very value: a function reads it off the request's view."""
 
     __slots__ = ("_read",)
 
     def __init__(self) -> None:
-        self._read: dict[Addressing, tuple[PostingsByLiteral, PostingsByLiteral, PostingsByLiteral]] = {}
+        self._read: dict[tuple[str, Any], Postings] = {}
 
-    def file(self, literal: tuple[Addressing, int, str], number: int, crowded: Crowded) -> None:
+    def file(self, literal: tuple[tuple[str, Any], str], number: int) -> None:
         """See `Facet.file`."""
-        how, which, text = literal
-        _put(self._read.setdefault(how, ({}, {}, {}))[which], text, number, crowded)
+        what, value = literal
+        _put(self._read.setdefault(what, {}), value, number)
 
     def look(self, on: Interface) -> Finder:
         """See `Facet.look`."""
-        read = [(how, *by_literal) for how, by_literal in self._read.items()]
+        view = on.view
+        reads = [(READS[word], which, postings) for (word, which), postings in self._read.items()]
 
-        def by_address(place: Place) -> Found:
+        def by_value(place: Place) -> Found:
             found: Found = None
-            request = on.view(place)
-            for how, buckets, keys, operations in read:
-                if buckets or keys:
-                    bucket, key = how.read_address(request)
-                    if bucket in buckets:
-                        found = on.open(buckets[bucket], place, found)
-                    if key in keys:
-                        found = on.open(keys[key], place, found)
-                if operations and (operation := how.operation(request)) in operations:
-                    found = on.open(operations[operation], place, found)
+            request = view(place)
+            for read, which, postings in reads:
+                for value in read(request, which):
+                    if value in postings:
+                        found = together(postings[value], found)
             return found
 
-        return by_address
+        return by_value
+
+
+READS: dict[str, Callable[[Request, Any], Sequence[str | None]]] = {
+    "bucket": lambda request, how: how.read_address(request)[:1],
+    "key": lambda request, how: how.read_address(request)[1:],
+    "operation": lambda request, how: (how.operation(request),),
+    "header": lambda request, name: request.header(name),
+    "query": lambda request, name: request.query_values(name),
+}
+"""What is read of a request: of bucket, key and operation `which` says how (`Addressing`), of the others it is the name."""
 
 
 def _host_in_environ(environ: Place) -> str | None:
@@ -354,76 +216,12 @@ def _host_in_scope(scope: Place) -> bytes | None:
     return next((value for name, value in headers if name == b"host"), None)
 
 
-def _query_in_environ(environ: Place) -> str:
-    query: str = environ.get("QUERY_STRING", "")
-    return query
-
-
-def _query_in_scope(scope: Place) -> str:
-    query = scope.get("query_string")
-    return query.decode("latin-1") if query else ""
-
-
-def _headers_in_environ(
-    names: dict[str, PostingsByLiteral],
-) -> Callable[[Place], Iterable[tuple[PostingsByLiteral, str]]]:
-    filed = {environ_key(name): by_literal for name, by_literal in names.items()}
-
-    def there(environ: Place) -> list[tuple[PostingsByLiteral, str]]:
-        fewer = filed if len(filed) <= len(environ) else environ
-        return [(filed[key], environ[key]) for key in fewer if key in environ and key in filed]
-
-    return there
-
-
-def _headers_in_scope(
-    names: dict[str, PostingsByLiteral],
-) -> Callable[[Place], Iterable[tuple[PostingsByLiteral, str]]]:
-    remembered: dict[bytes, PostingsByLiteral] = {}
-
-    def learn(raw: bytes) -> PostingsByLiteral:
-        found = names.get(header_name(raw), _NOTHING)
-        if len(raw) <= _LONGEST_NAME:
-            if len(remembered) >= _NAMES_REMEMBERED:
-                remembered.clear()
-            remembered[raw] = found
-        return found
-
-    def there(scope: Place) -> list[tuple[PostingsByLiteral, str]]:
-        found = []
-        for raw, value in scope["headers"]:
-            by_literal = remembered.get(raw)
-            if by_literal is None:
-                by_literal = learn(raw)
-            if by_literal:
-                found.append((by_literal, value.decode("latin-1")))
-        return found
-
-    return there
-
-
 def _joined(mount: str, path: str) -> tuple[str, str]:
     return mount, path
 
 
-ENVIRON = Interface(
-    path="PATH_INFO",
-    mount="SCRIPT_NAME",
-    split=_joined,
-    host=_host_in_environ,
-    query=_query_in_environ,
-    headers=_headers_in_environ,
-    view=WSGIRequest,
-)
-SCOPE = Interface(
-    path="path",
-    mount="root_path",
-    split=split_mount,
-    host=_host_in_scope,
-    query=_query_in_scope,
-    headers=_headers_in_scope,
-    view=ASGIRequest,
-)
+ENVIRON = Interface("PATH_INFO", "SCRIPT_NAME", _joined, _host_in_environ, WSGIRequest)
+SCOPE = Interface("path", "root_path", split_mount, _host_in_scope, ASGIRequest)
 
 
 def shows(text: str) -> bool:
@@ -434,8 +232,3 @@ def shows(text: str) -> bool:
     if not text.isascii() and any(each == "\ufffd" or "\ud800" <= each <= "\udfff" for each in text):
         return False
     return "?" not in text and ("%" not in text or "%2F" not in text.upper())
-
-
-def _forms(text: str) -> tuple[str, ...]:
-    """A part of a path as servers hand it out: WSGI has UTF-8 as Latin-1."""
-    return (text,) if text.isascii() else (text, text.encode().decode("latin-1"))

@@ -22,15 +22,6 @@ if TYPE_CHECKING:
     Origin = tuple[int, str, bytes]
 
 
-FIELDS = (
-    "v", "time", "arrived", "answered", "pid", "seq", "generation", "connection", "principal", "credential", "test",
-    "method", "path", "query", "host", "client", "operation", "bucket", "key", "request_bytes", "request_digest",
-    "body_complete", "user_agent", "attempt_hint", "rule", "fault", "when", "applied", "guarded",
-    "precondition", "range", "if_range", "if_match", "region", "clock_offset", "hint", "hint_form", "did", "left", "status",
-    "app_status", "response_bytes", "checksum", "etag", "request_id", "elapsed", "seed", "n", "final",
-)  # fmt: skip
-"""The fields of a journal line, in order; a reader ignores those it does not know."""
-
 CHECKSUMS = frozenset(
     "content-md5 x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-md5 x-amz-checksum-sha1"
     " x-amz-checksum-sha256 x-amz-checksum-sha512 x-bce-content-crc32 x-bce-content-crc32c x-bz-content-sha1"
@@ -291,92 +282,6 @@ class Entry(FullLine):
         self.forget()
         self.status = status
         self.write(did, answered=status is not None, applied=applied)
-
-
-class Outcome:
-    """The outcome of one request, with the fields of a journal line as attributes.
-
-    `did` is the action: `answered`, `delayed` and so on for an injected fault, `passed`, `app_failed`,
-    `refused`, `failed` for the app's own answer. Times are seconds; `time` is unix time, `arrived` and
-    `answered` are of one monotonic clock.
-    """
-
-    __slots__ = FIELDS
-
-    v: int
-    time: float
-    arrived: float
-    answered: float | None
-    pid: int
-    seq: int
-    generation: int
-    connection: int | None
-    principal: str | None
-    credential: str | None
-    test: str | None
-    method: str
-    path: str
-    query: str
-    host: str
-    client: str | None
-    operation: str | None
-    bucket: str | None
-    key: str | None
-    request_bytes: int | None
-    request_digest: str | None
-    body_complete: bool | None
-    user_agent: str | None
-    attempt_hint: dict[str, object] | None
-    rule: str | None
-    fault: str | None
-    when: str | None
-    applied: bool
-    guarded: bool
-    precondition: str | None
-    range: str | None
-    if_range: str | None
-    if_match: str | None
-    region: str | None
-    clock_offset: int | None
-    hint: float | None
-    hint_form: str | None
-    did: str
-    left: bool
-    status: int | None
-    app_status: int | None
-    response_bytes: int | None
-    checksum: bool | None
-    etag: str | None
-    request_id: str | None
-    elapsed: float | None
-    seed: str
-    n: int | None
-    final: bool | None
-
-    def __init__(self, **fields: object) -> None:
-        for name in FIELDS:
-            setattr(self, name, fields.get(name))
-
-    @property
-    def injected(self) -> bool:
-        """Whether the request got a fault."""
-        return self.did in INJECTED
-
-    @property
-    def undecided(self) -> bool:
-        """Whether it passed because its fault could not be decided: an error of ours, or of the store."""
-        return self.did == "failed" and self.fault is None
-
-    def to_dict(self) -> dict[str, object]:
-        """The fields in order, as a journal line has them; `final` only if it is true."""
-        return {name: getattr(self, name) for name in FIELDS if name != "final" or self.final}
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Outcome) and self.to_dict() == other.to_dict()
-
-    def __repr__(self) -> str:
-        what = f"{self.fault} by {self.rule}" if self.injected else "app's answer"
-        return f"<Outcome {quoted(self.method)} {quoted(self.path)} {self.did}: {what}>"
 
 
 def quoted(text: str) -> str:

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from faultinject.counts.guarded import Guarded
     from faultinject.counts.redis_store import RedisStore
     from faultinject.engine.counting import Counts
-    from faultinject.engine.journal_entry import Line, Outcome
+    from faultinject.engine.journal_entry import Line
     from faultinject.injector.elsewhere import Elsewhere
     from faultinject.injector.standing import Standing
+    from faultinject.journal.outcome import Outcome
     from faultinject.rules.scenario import Scenario
     from faultinject.vendors.addressing import Addressing
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from faultinject.engine.counting import Counts
-    from faultinject.engine.journal_entry import Outcome
     from faultinject.engine.services import Waits
     from faultinject.injector.rule_file import RuleFile
+    from faultinject.journal.outcome import Outcome
     from faultinject.rules.scenario import Rules
 
 WALL = time.time

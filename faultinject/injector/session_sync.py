@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from faultinject.counts.directory import StoreDirectory
     from faultinject.counts.file_counts import FileCounts
-    from faultinject.engine.journal_entry import Outcome
+    from faultinject.journal.outcome import Outcome
 
 SESSION = "FAULTINJECT_SESSION"
 
@@ -210,11 +210,11 @@ class Session:
 
     def outcomes(self, generations: set[int]) -> list[Outcome]:
         """What happened in the other processes while these were in force."""
-        from faultinject.engine.journal_entry import Outcome
+        from faultinject.journal.outcome import Outcome
 
         lines, self._read = self._directory.new_lines(self._read)
         for line in lines:
-            found = Outcome(**line)
+            found = Outcome.of(line)
             self._outcomes[found.pid, found.seq] = found
         kept = (each for each in self._outcomes.values() if each.generation in generations)
         return sorted(kept, key=lambda each: each.arrived)

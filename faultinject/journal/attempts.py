@@ -5,25 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 from faultinject.engine.journal_entry import INJECTED
+from faultinject.journal.outcome import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
-
     from faultinject.vendors.documented import DocumentedError
-
-STEADY = (
-    "pid", "principal", "credential", "test", "method", "query", "host", "client", "operation", "bucket", "user_agent",
-    "rule", "fault", "precondition", "region", "hint_form", "did", "seed",
-)  # fmt: skip
-"""Those of which the same ones come again and again, together."""
-KEPT = (
-    *STEADY, "time", "arrived", "answered", "seq", "connection", "path", "key", "request_bytes", "request_digest",
-    "body_complete", "attempt_hint", "applied", "guarded", "clock_offset", "hint", "left", "status",
-    "app_status", "range", "if_match", "response_bytes", "etag",
-)  # fmt: skip
-"""The fields of a journal line that a judgement needs."""
 
 BROKEN = frozenset("reset closed raised truncated".split())
 """What `did` says where the client got no whole answer."""
@@ -31,93 +17,36 @@ TIMEOUT = "timeout"
 """The kind of failure in which a client has waited in vain."""
 LEFT = "client left"
 """What stands for the answer to a client that did not wait for it."""
+FARTHEST = 1e12
+"""Seconds beyond which a time is damage."""
 
 
-class Attempt:
-    """One HTTP request: the fields of its journal line that a judgement needs, and their meaning.
+class Attempt(Outcome, kw_only=True, eq=False, gc=False):
+    """One HTTP request: its outcome as the journal has it, and what it means for a judgement.
 
     Times are seconds; `arrived` and `answered` are of one monotonic clock, `time` is unix time. Requests that were
     seen by different machines differ in `clock`.
 
     Attributes:
-        injected: whether it got a fault.
+        clock: the machine whose clock its times are of; 0 is the first.
         kind: the kind of its answer; None if it was not a failure: `throttle`, `server`, `client`, `hidden` (an error in a
             200), `transport` (no whole answer), `timeout` (none for so long, or to a client that left).
-        left: whether the client was seen to leave before it had an answer.
         failed: whether the client got an error, or no whole answer.
+
+    Raises:
+        ValueError: a time of it cannot be.
     """
 
-    __slots__ = (*KEPT, "clock", "failed", "injected", "kind")
+    clock: int = 0
+    kind: str | None = None
+    failed: bool = False
 
-    time: float
-    arrived: float
-    answered: float | None
-    pid: int
-    seq: int
-    connection: int | None
-    principal: str | None
-    credential: str | None
-    test: str | None
-    method: str
-    path: str
-    query: str
-    host: str
-    client: str | None
-    operation: str | None
-    bucket: str | None
-    key: str | None
-    request_bytes: int | None
-    request_digest: str | None
-    body_complete: bool | None
-    user_agent: str | None
-    attempt_hint: dict[str, Any] | None
-    rule: str | None
-    fault: str | None
-    applied: bool
-    guarded: bool
-    precondition: str | None
-    region: str | None
-    clock_offset: int | None
-    hint: float | None
-    hint_form: str | None
-    did: str
-    left: bool
-    status: int | None
-    app_status: int | None
-    range: str | None
-    if_match: str | None
-    response_bytes: int | None
-    etag: str | None
-    seed: str | None
-    clock: int
-    injected: bool
-    kind: str | None
-    failed: bool
-
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        self.set(list(map(fields.get, KEPT)))
-
-    @classmethod
-    def of(cls, values: Sequence[Any]) -> Attempt:
-        """One with these values of `KEPT`, in their order."""
-        made = cls.__new__(cls)
-        made.set(values)
-        return made
-
-    def set(self, values: Sequence[Any]) -> None:
-        """Take the values of `KEPT`, in their order; assigned one by one, because a journal may have a million lines."""
+    def __post_init__(self) -> None:
+        for value in (self.time, self.arrived, self.answered, self.hint):
+            if value is not None and not -FARTHEST < value < FARTHEST:
+                raise ValueError(value)
         self.clock = 0
-        (
-            self.pid, self.principal, self.credential, self.test, self.method, self.query, self.host, self.client,
-            self.operation, self.bucket, self.user_agent, self.rule, self.fault, self.precondition, self.region,
-            self.hint_form, self.did, self.seed, self.time, self.arrived, self.answered, self.seq, self.connection, self.path, self.key,
-            self.request_bytes, self.request_digest, self.body_complete, self.attempt_hint, self.applied, self.guarded,
-            self.clock_offset, self.hint, left, self.status, self.app_status, self.range, self.if_match,
-            self.response_bytes, self.etag,
-        ) = values  # fmt: skip
-        self.injected = self.did in INJECTED
-        self.left = left is True
-        self.kind = TIMEOUT if left else _kind(self.did, self.fault, self.status, self.applied)
+        self.kind = TIMEOUT if self.left else _kind(self.did, self.fault, self.status, self.applied)
         self.failed = self.kind is not None
 
     @property

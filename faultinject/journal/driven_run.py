@@ -12,9 +12,9 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from faultinject.engine.journal_entry import FIELDS
 from faultinject.exceptions import ReportError
 from faultinject.journal.call_window import CallWindow
+from faultinject.journal.outcome import FIELDS
 from faultinject.journal.sources import Source, may_be_journal
 
 TYPE_CHECKING = False

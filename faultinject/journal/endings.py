@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from faultinject.engine.journal_entry import FIELDS
+from faultinject.journal.outcome import FIELDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

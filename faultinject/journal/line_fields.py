@@ -1,4 +1,4 @@
-"""What a line of the journal says, field by field: worked out when it is written to a file or read."""
+"""The record of a request, field by field: worked out when its line is written to a file or read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from hashlib import blake2b
 
 from faultinject.engine.snapshot import GUARDS, LONGEST_TEXT, PARTS, QUERY_GUARDS, checksum_of_version
 from faultinject.http.wire import moment_of, whole
+from faultinject.journal.outcome import AttemptHint, Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ _operations: dict[tuple[Addressing, str, str, str], str | None] = {}
 _UNKNOWN = ""
 
 
-def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
-    """The values of a line's fields, in the order of `FIELDS`.
+def outcome_of(line: Line, reading: Addressing | None) -> Outcome:
+    """The record of a line.
 
     Args:
         line: as the journal keeps it.
@@ -56,56 +57,57 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
     date, region = signature or (None, None)
     size, digest, complete = line.body or (whole(content_length), None, None)
     arrived, answered, test = line.arrived, line.answered, line.test
-    return (
-        1,
-        line.time,
-        arrived,
-        answered,
-        os.getpid(),
-        line.seq,
-        generation,
-        whole(port),
-        None if key_id is None else _principal(key_id, seed_key),
-        None if credential is None else _digest_of(credential, seed_key),
-        test and test[:LONGEST_TEXT],
-        method,
-        path,
-        query,
-        host,
-        client or None,
-        operation,
-        bucket,
-        key,
-        size,
-        digest,
-        complete,
-        user_agent,
-        attempt_hint(headers, seed_key) if headers else None,
-        line.rule,
-        line.fault,
-        line.when,
-        line.applied,
-        bool(headers or query) and _is_guarded(headers, query),
-        None if precondition is None else _digest_of(precondition, seed_key),
-        (headers.get("range") or headers.get("x-ms-range") or "")[:LONGEST_PART] or None,
-        _version(headers.get("if-range"), seed_key),
-        _version(headers.get("if-match"), seed_key),
-        None if region is None else _digest_of(region, seed_key),
-        None if date is None or (moment := moment_of(date)) is None else round(moment - line.time),
-        line.hint,
-        line.hint_form,
-        line.did,
-        line.left,
-        line.status,
-        line.app_status,
-        line.response_bytes,
-        line.checksum,
-        _version(line.etag and checksum_of_version(line.etag), seed_key),
-        line.request_id,
-        None if answered is None else answered - arrived,
-        seed,
-        line.n,
-        line.final,
+    return Outcome(
+        time=line.time,
+        arrived=arrived,
+        answered=answered,
+        pid=os.getpid(),
+        seq=line.seq,
+        generation=generation,
+        connection=whole(port),
+        principal=None if key_id is None else _principal(key_id, seed_key),
+        credential=None if credential is None else _digest_of(credential, seed_key),
+        test=test and test[:LONGEST_TEXT],
+        method=method,
+        path=path,
+        query=query,
+        host=host,
+        client=client or None,
+        operation=operation,
+        bucket=bucket,
+        key=key,
+        request_bytes=size,
+        request_digest=digest,
+        body_complete=complete,
+        user_agent=user_agent,
+        attempt_hint=attempt_hint(headers, seed_key) if headers else None,
+        rule=line.rule,
+        fault=line.fault,
+        when=line.when,
+        applied=line.applied,
+        guarded=bool(headers or query) and _is_guarded(headers, query),
+        precondition=None if precondition is None else _digest_of(precondition, seed_key),
+        range=(headers.get("range") or headers.get("x-ms-range") or "")[:LONGEST_PART] or None,
+        if_range=_version(headers.get("if-range"), seed_key),
+        if_match=_version(headers.get("if-match"), seed_key),
+        region=None if region is None else _digest_of(region, seed_key),
+        clock_offset=None
+        if date is None or (moment := moment_of(date)) is None
+        else round(moment - line.time),
+        hint=line.hint,
+        hint_form=line.hint_form,
+        did=line.did,
+        left=line.left,
+        status=line.status,
+        app_status=line.app_status,
+        response_bytes=line.response_bytes,
+        checksum=line.checksum,
+        etag=_version(line.etag and checksum_of_version(line.etag), seed_key),
+        request_id=line.request_id,
+        elapsed=None if answered is None else answered - arrived,
+        seed=seed,
+        n=line.n,
+        final=line.final,
     )
 
 
@@ -171,7 +173,7 @@ def _remember(memory: dict[Any, Any], what: object, found: object) -> None:
     memory[what] = found
 
 
-def attempt_hint(headers: Mapping[str, str], key: bytes) -> dict[str, object] | None:
+def attempt_hint(headers: Mapping[str, str], key: bytes) -> AttemptHint | None:
     """The call's id, the attempt's number, the most there will be, whether it is a retry, and of which part of a body.
 
     None where nothing of that is said.
@@ -189,14 +191,17 @@ def attempt_hint(headers: Mapping[str, str], key: bytes) -> dict[str, object] | 
     >>> attempt_hint({"http.request.resend_count": "1"}, b"")
     {'attempt': 2}
     """
-    hint: dict[str, object] = {}
+    hint: AttemptHint = {}
     invocation = _invocation(headers, key)
     if invocation:
         hint["invocation"] = invocation
     for part in headers.get("amz-sdk-request", "").split(";"):
         name, _, value = part.strip().partition("=")
-        if name in ("attempt", "max") and (number := whole(value)) is not None:
-            hint[name] = number
+        number = whole(value)
+        if name == "attempt" and number is not None:
+            hint["attempt"] = number
+        elif name == "max" and number is not None:
+            hint["max"] = number
     retries = whole(headers.get("x-sdk-retry-count") or headers.get(RESENT))
     if retries is not None:
         hint["attempt"] = retries + 1

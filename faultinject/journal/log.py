@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from logging import Logger
 
-    from faultinject.engine.journal_entry import Outcome
+    from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule import Rule
 
 DEBUG = 10
@@ -62,11 +62,11 @@ def _doubts(rules: Sequence[Rule], names: Sequence[str]) -> list[tuple[str, str]
 
 
 def _warn_of(doubts: list[tuple[str, str]]) -> None:
-    """A rule has a value that almost no request has."""
+    """A rule has a method that almost no request has."""
     for name, doubt in doubts[:_MOST_RULES]:
         _warn("faultinject: %s: %s", name, doubt)
     if len(doubts) > _MOST_RULES:
-        _warn("faultinject: and %s more values that almost no request can have", len(doubts) - _MOST_RULES)
+        _warn("faultinject: and %s more methods that almost no request has", len(doubts) - _MOST_RULES)
 
 
 def expired(moment: float, injected: Callable[[], int] | None = None, *, by_variable: bool = True) -> None:

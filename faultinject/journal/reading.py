@@ -6,8 +6,10 @@ from collections import OrderedDict
 from heapq import heappop, heappush, heappushpop, merge
 from operator import attrgetter
 
-from faultinject.journal.attempts import KEPT, Attempt
-from faultinject.journal.lines import TWICE, Driven, End, Fields, Lines
+from msgspec.structs import asdict
+
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.lines import TWICE, Driven, End, Lines
 from faultinject.journal.sources import Source
 from faultinject.journal.writers import Writers
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from io import BufferedReader
 
-    from faultinject.engine.journal_entry import Outcome
+    from faultinject.journal.outcome import Outcome
 
 AHEAD = 5_000
 """How many requests are held back to put them in order."""
@@ -64,7 +66,7 @@ def of_outcomes(outcomes: Iterable[Outcome]) -> list[Attempt]:
     """The requests of a journal in memory, in order of arrival; all of one machine."""
     found: dict[tuple[int, int, float], Attempt] = {}
     for outcome in outcomes:
-        attempt = Attempt.of([getattr(outcome, name) for name in KEPT])
+        attempt = Attempt.of(asdict(outcome))
         found[attempt.pid, attempt.seq, attempt.arrived] = attempt
     return sorted(found.values(), key=_arrival)
 
@@ -85,17 +87,17 @@ class _Reading:
         last = float("-inf")
         read_line = self._lines.read
         for place, line in enumerate(source):
-            fields = read_line(line)
-            if isinstance(fields, str):
-                source.skip(fields)
+            found = read_line(line)
+            if isinstance(found, str):
+                source.skip(found)
                 continue
             source.good = True
-            if isinstance(fields, Driven):
+            if isinstance(found, Driven):
                 continue
-            if isinstance(fields, End):
-                self._writers.ended(number, fields)
+            if isinstance(found, End):
+                self._writers.ended(number, found)
                 continue
-            attempt = self._request(fields, number, source, last)
+            attempt = self._request(found, number, source, last)
             if attempt is None:
                 continue
             if len(heap) < ahead:
@@ -106,16 +108,17 @@ class _Reading:
         while heap:
             yield heappop(heap)[2]
 
-    def _request(self, fields: Fields, number: int, source: Source, last: float) -> Attempt | None:
+    def _request(self, attempt: Attempt, number: int, source: Source, last: float) -> Attempt | None:
         """The request that a line begins; None for one that was begun before."""
-        attempt, known = Attempt.of(fields.values), self._known
+        known = self._known
         pid, seq = attempt.pid, attempt.seq
         self._writers.wrote(number, attempt)
         key = pid, seq, attempt.arrived
         before = known.get(key)
         if before is not None:
-            if fields.final:
-                before.set(fields.values)  # those who hold it learn its end
+            if attempt.final:
+                for name in Attempt.__struct_fields__:  # those who hold it learn its end
+                    setattr(before, name, getattr(attempt, name))
                 if self._clocks is not None:
                     self._clocks.set(before, number)
             else:

@@ -10,23 +10,22 @@ from sys import modules
 from threading import Lock
 
 from faultinject.engine.counting import Counter
-from faultinject.engine.journal_entry import FIELDS, INJECTED, Outcome
+from faultinject.engine.journal_entry import INJECTED
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.journal import log
-from faultinject.journal.line_fields import values
 from faultinject.rules.files import close_own, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from faultinject.engine.journal_entry import Line
     from faultinject.journal.endings import Parent, Written
+    from faultinject.journal.outcome import Outcome
     from faultinject.vendors.addressing import Addressing
 
 KEPT = 10_000
 """Lines that the ring keeps."""
-_PID = FIELDS.index("pid")
 LARGEST_FILE = 1 << 30
 """Bytes at which a journal file takes no more lines."""
 
@@ -96,13 +95,11 @@ class Journal:
         if file is None and not self._followers and not told:
             return
         try:
-            found = values(line, self.reading)
-            if told or self._followers:
-                outcome = Outcome(**dict(zip(FIELDS, found, strict=True)))
-                if told:
-                    log.injection(outcome)
+            outcome = self._outcome(line)
+            if told:
+                log.injection(outcome)
             if file is not None:
-                file.write(found)
+                file.append(outcome)
             for tell in self._followers:
                 tell(outcome)
         except Exception as error:
@@ -130,8 +127,7 @@ class Journal:
         """One outcome a request, in the order they were decided; a final line stands for its first."""
         merged: dict[int, Outcome] = {}
         for line in self._lines.copy():
-            found = values(line, self.reading)
-            merged[line.seq] = Outcome(**dict(zip(FIELDS, found, strict=True)))
+            merged[line.seq] = self._outcome(line)
         return list(merged.values())
 
     def events(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
@@ -157,12 +153,13 @@ class Journal:
         found = lines[begin : begin + max(0, limit)]
         if found:
             after = f"{oldest + begin + len(found)}:{_tag(found[-1])}"
-        reading = self.reading
-        return (
-            [Outcome(**dict(zip(FIELDS, values(each, reading), strict=True))) for each in found],
-            after,
-            dropped,
-        )
+        return [self._outcome(each) for each in found], after, dropped
+
+    def _outcome(self, line: Line) -> Outcome:
+        # Loads msgspec, and an app whose outcomes nobody reads needs none.
+        from faultinject.journal.line_fields import outcome_of
+
+        return outcome_of(line, self.reading)
 
     def end(self) -> None:
         """Say in the file, if there is one, that no more comes of this process."""
@@ -213,9 +210,8 @@ class JournalFile:
         self._parent = parent
         self._lock = Lock()
         # Loaded when a file is wanted, before the first request comes.
-        from faultinject.journal.line_text import line_text
+        import faultinject.journal.line_fields  # noqa: F401
 
-        self._text = line_text
         try:
             # The program may go to another directory.
             self._absolute = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
@@ -226,24 +222,16 @@ class JournalFile:
             raise ConfigurationError([Problem(f"cannot write to {path!r}: {why}", where=option)]) from None
 
     def append(self, outcome: Outcome) -> None:
-        """Write the line of an outcome, as `write` does."""
-        self.write([getattr(outcome, name) for name in FIELDS])
-
-    def write(self, values: Sequence[object]) -> None:
-        """Write one line; at the first that cannot be written the file ends, and the log says so.
-
-        Args:
-            values: of `FIELDS`, in their order.
-        """
+        """Write the line of an outcome; at the first that cannot be written the file ends, and the log says so."""
         file = self._file
         if file is None:
             return
-        data = self._text(values)
+        data = outcome.to_line()
         try:
             size = self._size(file) + len(data)
             full = size > LARGEST_FILE
             if self._place is not None:
-                self._place.write(values[_PID], size)  # type: ignore[arg-type]  # the line of this very process
+                self._place.write(outcome.pid, size)
             if not full and os.write(file, data) == len(data):
                 return
             why = "it has reached 1 GiB" if full else "no space left"

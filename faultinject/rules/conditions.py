@@ -42,21 +42,6 @@ class Method(Condition):
             raise Mistake(f"{shown(text)} cannot be a method")
         return text
 
-    def doubt(self, text: str) -> str:
-        """A method that HTTP does not know, or that is never looked at."""
-        method = text if text in METHODS else text.removeprefix("=").upper()
-        if method in METHODS:
-            return "" if method != "CONNECT" else "no rule matches CONNECT"
-        if "*" in method and text[0] != "=":
-            fits = folded(method)
-            return "" if any(fits(each.lower()) for each in METHODS) else "no HTTP method has this form"
-        several = method.split("|")
-        if METHODS.issuperset(several):
-            return (
-                f"| does not separate methods; did you mean {','.join(f'method={each}' for each in several)}?"
-            )
-        return f"HTTP knows no such method{_nearest_method(method)}"
-
     def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         if not any("*" in each or each[0] == "=" for each in values):
@@ -64,6 +49,20 @@ class Method(Condition):
             return lambda request: request.method in wanted or request.method.upper() in wanted
         test = any_of(folded(each) for each in values)
         return lambda request: test(request.method.lower())
+
+
+def doubt_of_method(text: str) -> str:
+    """Why hardly any request has a valid method, and what may be meant; empty where nothing is to be said."""
+    method = text if text in METHODS else text.removeprefix("=").upper()
+    if method in METHODS:
+        return "" if method != "CONNECT" else "no rule matches CONNECT"
+    if "*" in method and text[0] != "=":
+        fits = folded(method)
+        return "" if any(fits(each.lower()) for each in METHODS) else "no HTTP method has this form"
+    several = method.split("|")
+    if METHODS.issuperset(several):
+        return f"| does not separate methods; did you mean {','.join(f'method={each}' for each in several)}?"
+    return f"HTTP knows no such method{_nearest_method(method)}"
 
 
 def _nearest_method(method: str) -> str:
@@ -79,15 +78,6 @@ class Path(Condition):
     """
 
     key = "path"
-
-    def doubt(self, text: str) -> str:
-        """A path with a scheme, a query, or as it is written in a URL."""
-        if "://" in text:
-            return f"a path has neither scheme nor host; did you mean /{shown(text.partition('://')[2].partition('/')[2])}?"
-        path, mark, query = text.partition("?")
-        if mark and "=" in query and text[0] != "=":
-            return f"? stands for one character; did you mean path={shown(path)},query.{shown(query)}?"
-        return _encoded(text)
 
     def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
@@ -116,19 +106,6 @@ class Host(Condition):
             hint = f"; did you mean {shown(meant)}?" if meant.strip(".") else ""
             raise Mistake(f"{shown(text)}: a dot at the end is ignored{hint}")
         return text
-
-    def doubt(self, text: str) -> str:
-        """A host with a scheme, a path or a pattern of ports."""
-        if "/" not in text:
-            host, _, port = text.rpartition(":")
-            if not host.strip("=") or ":" in host or not port:
-                return ""
-            return f"the port is ignored; did you mean {shown(host)}?"
-        host = text.rpartition("://")[2].partition("/")[0]
-        start, _, port = host.rpartition(":")
-        if port.isdecimal():
-            host = start
-        return f"a Host has neither scheme nor path{f'; did you mean {shown(host)}?' if host else ''}"
 
     def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
@@ -183,14 +160,6 @@ class Query(Condition):
         """A value, a pattern of one, or nothing."""
         return super().parse(text) if text else text
 
-    def doubt(self, text: str) -> str:
-        """A value as it is written in a URL."""
-        return _encoded(text, kept="")
-
-    def doubt_name(self, name: str) -> str:
-        """A name as it is written in a URL."""
-        return _encoded(name, kept="")
-
     def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         test = plain(values)
@@ -233,14 +202,6 @@ class Bucket(Condition):
 
     key = "bucket"
 
-    def doubt(self, text: str) -> str:
-        """A bucket with a slash."""
-        if "/" not in text:
-            return ""
-        bucket, _, key = text.removeprefix("=").strip("/").partition("/")
-        meant = f"bucket={bucket},key={key}" if key else bucket
-        return f"the name of a bucket has no /{f'; did you mean {shown(meant)}?' if bucket else ''}"
-
     def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         test = plain(values)
@@ -260,12 +221,6 @@ class ObjectKey(Condition):
     """
 
     key = "key"
-
-    def doubt(self, text: str) -> str:
-        """A key as it is written in a URL, or with the slash behind the bucket."""
-        if text[0] == "/" and text.strip("/*"):
-            return f"a key begins behind the slash; did you mean {shown(text.lstrip('/'))}?"
-        return _encoded(text)
 
     def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
@@ -294,12 +249,6 @@ class Client(Condition):
         if "/" in text or ":" in text or not text.strip("0123456789."):
             _network(text)
         return text
-
-    def doubt(self, text: str) -> str:
-        """A name that stands for addresses."""
-        if text.removeprefix("=").lower() != "localhost":
-            return ""
-        return "servers report addresses; did you mean client=127.0.0.1,client=::1?"
 
     def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
@@ -343,22 +292,6 @@ class Size(Condition):
             )
 
         return check
-
-
-def _encoded(text: str, kept: str = "%2F") -> str:
-    """What is said of a pattern with percent-encoded characters.
-
-    Args:
-        text: the pattern.
-        kept: what stays encoded, as a slash does in a path; empty: nothing.
-    """
-    if "%" not in text:
-        return ""
-    from urllib.parse import unquote
-
-    parts = text.replace(kept.lower(), kept).split(kept) if kept else [text]
-    meant = kept.join(map(unquote, parts))
-    return f"values are compared after decoding; did you mean {shown(meant)}?" if meant != text else ""
 
 
 def _network(text: str) -> Network:

@@ -32,14 +32,6 @@ class Effect(Key):
         """
         return ""
 
-    def doubt(self, rule: Rule) -> str:
-        """Why a rule with the effect hardly ever does anything, and what may be meant; empty where nothing is to be said.
-
-        Args:
-            rule: the rule that gives it.
-        """
-        return ""
-
 
 class YesNo(Effect):
     """An effect that is on or off."""
@@ -430,16 +422,6 @@ class AfterBytes(Effect):
         """Of which body."""
         whose = "answer" if rule.value("when") == "after" else "request"
         return f"after {descriptions.count(self.parse(text), 'byte')} of the {whose}'s body"
-
-    def doubt(self, rule: Rule) -> str:
-        """That the body which is meant is none."""
-        methods = {each.removeprefix("=").upper() for each in rule.conditions.get("method", ())}
-        if rule.value("when") == "after":
-            return "an answer to HEAD has no body" if methods == {"HEAD"} else ""
-        if not methods or not methods <= {"GET", "HEAD"}:
-            return ""
-        meant = "" if ":" in rule.fault else "; did you mean when=after, the answer's body?"
-        return f"a {' or '.join(sorted(methods))} has no body{meant}"
 
 
 class Of(Effect):

@@ -101,14 +101,6 @@ class Condition(Key):
             raise Mistake(problem)
         return text
 
-    def doubt(self, text: str) -> str:  # noqa: ARG002
-        """Why hardly any request can have a valid value, and what may be meant; empty where nothing is to be said."""
-        return ""
-
-    def doubt_name(self, name: str) -> str:  # noqa: ARG002
-        """The same of the NAME of `header.NAME` and `query.NAME`."""
-        return ""
-
     def seeded(self, seed: bytes) -> Condition:  # noqa: ARG002
         """The condition as a scenario of that seed has it; `seed` is the seed's key."""
         return self

@@ -32,7 +32,8 @@ VARIABLES: dict[str, str] = {
     "FAULTINJECT_RUN": "set by `faultinject run` for the Python processes of its command (`strict` with `--strict`); do not set it yourself",
     "FAULTINJECT_SESSION": "set by the pytest plugin and `faultinject run` for child processes; do not set it yourself",
 }
-# What Kubernetes makes for a Service of the name "faultinject" begins with these.
+# What Kubernetes makes for a Service of the name "faultinject" begins with these; no pattern for Services that are named
+# `faultinject-…`: it would let a slip through.
 KUBERNETES = ("FAULTINJECT_SERVICE_", "FAULTINJECT_PORT")
 
 # What people call a switch, in other words than the one that there is.
@@ -53,13 +54,8 @@ def gives_rules(variable: str) -> bool:
 
 
 def is_of_kubernetes(variable: str) -> bool:
-    """Whether Kubernetes makes it for a Service whose name is, or only begins with, "faultinject"."""
-    return (
-        variable.startswith(KUBERNETES)
-        or variable.endswith(("_SERVICE_HOST", "_PORT"))
-        or "_SERVICE_PORT_" in variable
-        or variable.partition("_PORT_")[2][:1].isdecimal()
-    )
+    """Whether Kubernetes makes it for a Service of the name "faultinject"."""
+    return variable.startswith(KUBERNETES)
 
 
 def like_the_switch(names: Iterable[str]) -> list[str]:

@@ -7,9 +7,8 @@ from math import inf
 
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.rules import faults, spelling
-from faultinject.rules.conditions import CONDITIONS, all_of
+from faultinject.rules.conditions import CONDITIONS, all_of, doubt_of_method
 from faultinject.rules.diagnosis import MOST
-from faultinject.rules.effects import EFFECTS
 from faultinject.rules.values import Mistake, number_text, shown
 from faultinject.rules.vocabulary import KEYS, combine, entry, reads_as, split_key
 
@@ -134,20 +133,13 @@ class Rule:
         return tuple((key[4:], text) for key, text in self.options.items() if key[:4] == "set.")
 
     def doubts(self) -> list[str]:
-        """Values that are valid but almost never match, or act: `method=PUTT: HTTP knows no such method; did you mean PUT?`."""
-        conditions = [
-            f"{start}{key}={shown(text)}: {doubt}"
+        """Methods that almost no request has: `method=PUTT: HTTP knows no such method; did you mean PUT?`."""
+        return [
+            f"{start}method={shown(text)}: {doubt}"
             for start, conditions in (("", self.conditions), ("unless.", self.unless))
-            for key, texts in conditions.items()
-            for text in texts
-            if (doubt := _doubt(key, text))
+            for text in conditions.get("method", ())
+            if (doubt := doubt_of_method(text))
         ]
-        effects = [
-            f"{key}={shown(text)}: {doubt}"
-            for key, text in self.options.items()
-            if key in EFFECTS and (doubt := EFFECTS[key].doubt(self))
-        ]
-        return conditions + effects
 
     def compile(self, context: Addressing, seed: bytes = b"") -> Check:
         """The test of a request: all conditions hold, and no `unless.` condition does.
@@ -227,12 +219,6 @@ def _fill(rule: Rule, fault: str, parts: Parts) -> None:
     put(rule, "conditions", conditions)
     put(rule, "unless", unless)
     put(rule, "options", options)
-
-
-def _doubt(key: str, text: str) -> str:
-    word, _, name = key.partition(".")
-    condition = CONDITIONS[word]
-    return condition.doubt(text) or condition.doubt_name(name)
 
 
 def _labelled(conditions: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:

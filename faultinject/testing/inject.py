@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from faultinject.audit.findings import Finding
     from faultinject.audit.profiles import Profile
-    from faultinject.engine.journal_entry import Outcome
     from faultinject.engine.plan import Plan
     from faultinject.injector.session_counts import SessionCounts
     from faultinject.injector.session_sync import Session
     from faultinject.journal.calls import Call
+    from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule_keys import RuleKeys
     from faultinject.testing.runs import Exploration
     from faultinject.testing.storage import Storage

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
-    from faultinject.engine.journal_entry import Outcome
     from faultinject.injector.session_sync import Session
     from faultinject.journal.call_window import CallWindow
+    from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule import Rule
     from faultinject.testing.exploration.bounds import Bounds, Crashing
     from faultinject.testing.exploration.causes import FinishedRun

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from faultinject.audit.findings import Finding
     from faultinject.audit.judging import Judgement
     from faultinject.audit.profiles import Profile
-    from faultinject.engine.journal_entry import Outcome
     from faultinject.injector.injector import Injector
     from faultinject.journal.call_window import CallWindow
     from faultinject.journal.calls import Call
+    from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule import Rule
 
     class Block(Protocol):

@@ -40,7 +40,7 @@ def call(*attempts, name=None, returned=None, error=None):
 def as_call(made):
     """The same as a finding has it."""
     return Call(
-        [Attempt(each) for each in made.lines],
+        [Attempt.of(each) for each in made.lines],
         "fingerprint",
         name=made.name,
         returned=made.returned,

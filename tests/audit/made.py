@@ -49,7 +49,7 @@ def attempt(arrived=0.0, kind=SLOW_DOWN, **more):
         "region": "a",
         "clock_offset": 0,
     }
-    return Attempt({**fields, **kind, **more})
+    return Attempt.of({**fields, **kind, **more})
 
 
 def call(*gaps, kind=SLOW_DOWN, last=None, at=0.0, signal=SDK_ID, every=(), about=None, **more):

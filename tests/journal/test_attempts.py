@@ -46,7 +46,7 @@ from tests.journals import DELAYED, FINE, HIDDEN, HUNG, INTERNAL, RESET, SLOW_DO
 )
 def test_what_an_answer_was(kind, means, answer):
     """In one word for the checks, and in one or two for people."""
-    attempt = Attempt(line(0, kind))
+    attempt = Attempt.of(line(0, kind))
     assert (attempt.kind, attempt.answer, attempt.failed) == (means, answer, means is not None)
 
 
@@ -55,7 +55,7 @@ def test_what_is_told_shows_what_came_of_it():
     assert repr(CallWindow("upload", 0, 1)) == "<CallWindow upload: ?>"
     assert repr(CallWindow("upload", 0, 1, True)) == "<CallWindow upload: returned>"
     assert repr(CallWindow("upload", 0, None, False, "no")) == "<CallWindow upload: failed>"
-    attempt = Attempt(line(0, SLOW_DOWN, path="/photos/cat.jpg"))
+    attempt = Attempt.of(line(0, SLOW_DOWN, path="/photos/cat.jpg"))
     assert repr(attempt) == "<Attempt PUT '/photos/cat.jpg' 503 SlowDown>"
     assert repr(Call([attempt], "told")) == "<Call PUT '/photos/cat.jpg': 503 SlowDown>"
 
@@ -69,7 +69,7 @@ EMPTY, CHUNKED, CUT = (0, None, None), (None, None, None), (3, "c", False)
 def call(*bodies, method="PUT", seeds=None):
     names = ("request_bytes", "request_digest", "body_complete")
     attempts = [
-        Attempt(line(0, FINE, method=method, seed=seed, **dict(zip(names, each, strict=True))))
+        Attempt.of(line(0, FINE, method=method, seed=seed, **dict(zip(names, each, strict=True))))
         for each, seed in zip(bodies, seeds or "1" * len(bodies), strict=True)
     ]
     return Call(attempts, "fingerprint")

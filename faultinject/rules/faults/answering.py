@@ -26,7 +26,6 @@ class Documented(Fault):
     cos:SlowDown,times=2
     """
 
-    kind = "documented"
     title = "vendor:Code"
     takes = (
         "when",
@@ -115,7 +114,6 @@ class Http(Fault):
     http:503,message="down for repair"
     """
 
-    kind = "http"
     title = "http:NNN"
     takes = (
         "when",

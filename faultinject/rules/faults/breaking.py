@@ -89,7 +89,6 @@ class Hang(Breaking):
     hang,path=photos/,duration=30s
     """
 
-    kind = "hang"
     title = "hang"
     takes = ("when", "delay", "duration", "drain", "after_bytes", "http2")
 
@@ -110,7 +109,6 @@ class Reset(Breaking):
     reset,method=POST,when=after
     """
 
-    kind = "reset"
     title = "reset"
     how = "reset"
 
@@ -126,7 +124,6 @@ class Close(Breaking):
     close,times=1,per=call
     """
 
-    kind = "close"
     title = "close"
 
     def in_words(self, rule: Rule) -> str:

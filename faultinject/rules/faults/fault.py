@@ -23,7 +23,6 @@ class Fault:
 
     Attributes:
         text: as the rule names it.
-        kind: the class's own word, for dispatch.
         takes: the effects that it takes.
         after: the effect of `when=after`, in words.
         of_store: whether the embedded store carries it out.
@@ -31,7 +30,6 @@ class Fault:
         rows: its documented errors, evenly drawn; empty if it has none.
     """
 
-    kind = ""
     title = ""
     takes: tuple[str, ...] = ()
     after = "after the app has run and in place of its answer"

@@ -32,7 +32,6 @@ class Latency(Fault):
     latency,path=photos/,delay=2s
     """
 
-    kind = "latency"
     title = "latency"
     takes = ("when", "delay")
     after = "held back when the app has run"
@@ -73,7 +72,6 @@ class Stall(Fault):
     stall,method=PUT,duration=30s,after_bytes=256KiB
     """
 
-    kind = "stall"
     title = "stall"
     takes = ("when", "duration", "after_bytes")
     after = "when the app has run"
@@ -161,7 +159,6 @@ class Truncate(Shaped):
     truncate,path=photos/,keep=0.9
     """
 
-    kind = "truncate"
     title = "truncate"
     takes = ("delay", "of", "keep", "keep_bytes", "http2")
 
@@ -196,7 +193,6 @@ class Drip(Shaped):
     drip,of=cos:SlowDown,rate=1KiB
     """
 
-    kind = "drip"
     title = "drip"
     takes = ("delay", "of", "rate")
 
@@ -227,7 +223,6 @@ class Corrupt(Shaped):
     corrupt,path=photos/,flips=3
     """
 
-    kind = "corrupt"
     title = "corrupt"
     takes = ("delay", "flips")
 
@@ -256,7 +251,6 @@ class Edit(Fault):
     edit,set.etag=W/1,drop.content-range=
     """
 
-    kind = "edit"
     title = "edit"
     takes = ("delay", "set", "drop", "range")
 
@@ -325,7 +319,6 @@ class Overwrite(OfStore):
     overwrite,operation=GetObject,skip=1
     """
 
-    kind = "overwrite"
     title = "overwrite"
     did = "overwritten"
     words = "the embedded store's own answer, after another writer has replaced the object"
@@ -338,7 +331,6 @@ class Stale(OfStore):
     stale,operation=ListObjectsV2,times=1
     """
 
-    kind = "stale"
     title = "stale"
     did = "stale"
     words = "the embedded store's own answer as before the last change"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from faultinject.audit.findings import Finding
-    from faultinject.engine.journal_entry import Outcome
+    from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule import Rule
     from faultinject.rules.scenario import Scenario
     from faultinject.testing.exploration.choices import Choice

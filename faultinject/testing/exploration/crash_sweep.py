@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.audit.findings import Finding
-    from faultinject.engine.journal_entry import Outcome
     from faultinject.journal.call_window import CallWindow
+    from faultinject.journal.outcome import Outcome
     from faultinject.testing.exploration.bounds import Crashing
     from faultinject.testing.exploration.points import Point
     from faultinject.testing.exploration.restart import Aftermath

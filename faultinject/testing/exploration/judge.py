@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from faultinject.audit.checks.lost_answers import Requests
-    from faultinject.engine.journal_entry import Outcome
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.call_window import CallWindow
     from faultinject.journal.calls import Call
+    from faultinject.journal.outcome import Outcome
 
     # A method, a path, the bytes of a body.
     Body = tuple[str, str, int | None]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
-    from faultinject.engine.journal_entry import Outcome
+    from faultinject.journal.outcome import Outcome
     from faultinject.testing.exploration.choices import Choice
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.vendor import Vendor

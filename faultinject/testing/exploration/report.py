@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from faultinject.audit.findings import Finding
     from faultinject.audit.nearest import Comparison
-    from faultinject.engine.journal_entry import Outcome
+    from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule import Rule
     from faultinject.testing.exploration.causes import FinishedRun
     from faultinject.testing.exploration.sweep import Sweep

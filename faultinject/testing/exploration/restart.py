@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultinject.engine.journal_entry import Outcome
+    from faultinject.journal.outcome import Outcome
     from faultinject.testing.exploration.holdings import Holdings
     from faultinject.testing.exploration.programs import Program
     from faultinject.testing.runs import RunFaults

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from faultinject.audit.findings import Finding
-    from faultinject.engine.journal_entry import Outcome
     from faultinject.journal.call_window import CallWindow
+    from faultinject.journal.outcome import Outcome
     from faultinject.testing.exploration.bounds import Crashing
     from faultinject.testing.exploration.holdings import Holdings
     from faultinject.testing.exploration.restart import Aftermath

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from faultinject.engine.journal_entry import Outcome
+    from faultinject.journal.outcome import Outcome
     from faultinject.testing.inject import Faults
 
 SHOWN = 20

@@ -1,0 +1,134 @@
+"""The record of one request: what a line of the journal says, written and read by this class."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from msgspec import Struct
+from msgspec.json import Encoder
+from msgspec.structs import asdict
+
+from faultinject.engine.journal_entry import INJECTED, quoted
+from faultinject.rules.printed_json import json_text, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+VERSION = 1
+"""The version of the journal's lines."""
+
+
+class AttemptHint(TypedDict, total=False):
+    """What an SDK says of its attempt: the call's id, its number, the most there will be, whether it is a retry, which part."""
+
+    invocation: str
+    attempt: int
+    max: int
+    retry: bool
+    part: str
+
+
+class Outcome(Struct, kw_only=True):
+    """The outcome of one request, with the fields of a journal line as attributes.
+
+    `did` is the action: `answered`, `delayed` and so on for an injected fault, `passed`, `app_failed`,
+    `refused`, `failed` for the app's own answer. Times are seconds; `time` is unix time, `arrived` and
+    `answered` are of one monotonic clock.
+    """
+
+    v: int = VERSION
+    time: float
+    arrived: float
+    answered: float | None = None
+    pid: int
+    seq: int
+    generation: int = 0
+    connection: int | None = None
+    principal: str | None = None
+    credential: str | None = None
+    test: str | None = None
+    method: str
+    path: str
+    query: str
+    host: str = ""
+    client: str | None = None
+    operation: str | None = None
+    bucket: str | None = None
+    key: str | None = None
+    request_bytes: int | None = None
+    request_digest: str | None = None
+    body_complete: bool | None = None
+    user_agent: str | None = None
+    attempt_hint: AttemptHint | None = None
+    rule: str | None = None
+    fault: str | None = None
+    when: str | None = None
+    applied: bool
+    guarded: bool
+    precondition: str | None = None
+    range: str | None = None
+    if_range: str | None = None
+    if_match: str | None = None
+    region: str | None = None
+    clock_offset: int | None = None
+    hint: float | None = None
+    hint_form: str | None = None
+    did: str
+    left: bool = False
+    status: int | None = None
+    app_status: int | None = None
+    response_bytes: int | None = None
+    checksum: bool | None = None
+    etag: str | None = None
+    request_id: str | None = None
+    elapsed: float | None = None
+    seed: str = ""
+    n: int | None = None
+    final: bool | None = None
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Self:
+        """One with the fields of a line that a process of this version or another has written; those it does not know are left out."""
+        return cls(**{name: fields[name] for name in cls.__struct_fields__ if name in fields})
+
+    @property
+    def injected(self) -> bool:
+        """Whether the request got a fault."""
+        return self.did in INJECTED
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it passed because its fault could not be decided: an error of ours, or of the store."""
+        return self.did == "failed" and self.fault is None
+
+    def to_dict(self) -> dict[str, object]:
+        """The fields in order, as a journal line has them; `final` only if it is true."""
+        fields = asdict(self)
+        if not self.final:
+            del fields["final"]
+        return fields
+
+    def to_line(self) -> bytes:
+        """The line of a journal file, with its end: JSON in UTF-8, with what does not print escaped."""
+        try:
+            data = _encode(self)
+        except (TypeError, ValueError):  # half of a surrogate pair, or a server's own kind of text
+            return (json_text(self.to_dict()) + "\n").encode("utf-8", "replace")
+        if not self.final:
+            data = data[: data.rindex(b',"final":')] + b"}"
+        if not data.isascii() or DELETE in data:
+            data = printable(data.decode()).encode()
+        return data + b"\n"
+
+    def __repr__(self) -> str:
+        what = f"{self.fault} by {self.rule}" if self.injected else "app's answer"
+        return f"<Outcome {quoted(self.method)} {quoted(self.path)} {self.did}: {what}>"
+
+
+FIELDS = Outcome.__struct_fields__
+"""The fields of a journal line, in order; a reader ignores those it does not know."""
+DELETE = 0x7F
+"""The one sign of ASCII that neither prints nor is escaped in JSON."""
+_encode = Encoder().encode
