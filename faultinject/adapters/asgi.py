@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from faultinject.adapters.asgi_answer import respond
-from faultinject.adapters.driving import (
-    DECIDED,
-    first_to_note,
-    may_have_left,
-    runs_app,
-    settle,
-    skipped,
-    undo,
-)
+from faultinject.adapters.driving import DECIDED, first_to_note, may_have_left, runs_app, settle, skipped
 from faultinject.adapters.mounting import mounted
-from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
-from faultinject.engine.answers import at_its_start, marked_bytes
+from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond
+from faultinject.engine.answers import marked_bytes
 from faultinject.engine.body_digest import SeenBody
+from faultinject.engine.exchange import Break, Fail, ReadBody, RunApp, Send, Wait, undo
+from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import ASGIRequest
 from faultinject.exceptions import FaultInjectError
@@ -23,14 +19,20 @@ from faultinject.injector.lookup import injector_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
+    from faultinject.adapters.asgi_socket import SocketResponder
+    from faultinject.adapters.asgi_wait import Listener
+    from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
+    from faultinject.adapters.types import Send as ServerSend
     from faultinject.engine.actions import Action
     from faultinject.engine.alterations import Alteration
+    from faultinject.engine.exchange import Step, Steps
     from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.types import Body
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
 
@@ -70,7 +72,7 @@ def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middle
 def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
     """`app` with the injector around it."""
 
-    async def faultinject(scope: Scope, receive: Receive, send: Send) -> None:
+    async def faultinject(scope: Scope, receive: Receive, send: ServerSend) -> None:
         if scope["type"] != "http":
             if scope["type"] == "lifespan" and injector.journal.path is not None:
                 from faultinject.adapters.asgi_lifespan import heeding
@@ -112,7 +114,7 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
 
 
 async def exchange(
-    app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, candidates: Sequence[int]
+    app: ASGIApp, scope: Scope, receive: Receive, send: ServerSend, plan: Plan, candidates: Sequence[int]
 ) -> None:
     """One request that some rule may match."""
     action: Action | None = None
@@ -144,17 +146,31 @@ async def exchange(
     if isinstance(action, Pass):
         await _pass(app, scope, receive, send, plan, action)
         return
-    try:
-        if isinstance(action, Respond):
-            await _respond(app, scope, receive, send, plan, action, request)
-        elif isinstance(action, Forward):
+    if isinstance(action, Forward):
+        try:
             await _forward(app, scope, receive, send, plan, action, request)
-        elif isinstance(action, Disconnect):
-            await _respond(app, scope, receive, send, plan, action.instead, request, action)
+        finally:
+            plan.services.finish()
+        return
+    if isinstance(action, Respond | Disconnect):
+        broken = isinstance(action, Disconnect)
+        respond = action.instead if isinstance(action, Disconnect) else action
+        answer = respond.answer
+        if answer.after:
+            from faultinject.adapters.asgi_after import respond_after
+
+            try:
+                await respond_after(app, scope, receive, send, plan, action, request)
+            finally:
+                plan.services.finish()
+            return
+        driver = Driver(app, scope, receive, send, plan, request, steps_of(plan, request, action))
+        if broken or answer.needs_socket or answer.beyond or respond.delay:
+            await driver.run_listening()
         else:
-            unreachable(action)
-    finally:
-        plan.services.finish()
+            await driver.run()
+        return
+    assert_never(action)
 
 
 def _overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:
@@ -175,7 +191,9 @@ def _overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:
     return overhear
 
 
-async def _pass(app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, action: Pass) -> None:
+async def _pass(
+    app: ASGIApp, scope: Scope, receive: Receive, send: ServerSend, plan: Plan, action: Pass
+) -> None:
     entry, did = action.entry, action.did
     assert entry is not None
     if plan.services.record_all:
@@ -186,7 +204,9 @@ async def _pass(app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: 
     await app(scope, receive, send)
 
 
-async def _watched(app: ASGIApp, scope: Scope, receive: Receive, send: Send, entry: Entry, did: str) -> None:
+async def _watched(
+    app: ASGIApp, scope: Scope, receive: Receive, send: ServerSend, entry: Entry, did: str
+) -> None:
     """The app's answer untouched, with its status and time noted when it starts."""
     started = False
 
@@ -223,7 +243,7 @@ async def _forward(
     app: ASGIApp,
     scope: Scope,
     receive: Receive,
-    send: Send,
+    send: ServerSend,
     plan: Plan,
     action: Forward,
     request: ASGIRequest,
@@ -281,7 +301,7 @@ def _altered(app: ASGIApp, plan: Plan, entry: Entry, alteration: Alteration) -> 
     """`app` with other headers in its answer, and without some of the request's."""
     hidden = {name.encode() for name in alteration.hidden}
 
-    async def altered(scope: Scope, receive: Receive, send: Send) -> None:
+    async def altered(scope: Scope, receive: Receive, send: ServerSend) -> None:
         started = False
 
         async def edit(message: Message) -> None:
@@ -310,7 +330,7 @@ def _altered(app: ASGIApp, plan: Plan, entry: Entry, alteration: Alteration) -> 
 def _marked(app: ASGIApp, entry: Entry) -> ASGIApp:
     """`app` with the mark of a fault in its answer."""
 
-    async def marked(scope: Scope, receive: Receive, send: Send) -> None:
+    async def marked(scope: Scope, receive: Receive, send: ServerSend) -> None:
         async def mark(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = marked_bytes(message.get("headers", ()), entry.rule or "")
@@ -325,7 +345,7 @@ def _marked(app: ASGIApp, entry: Entry) -> ASGIApp:
 def _counted(app: ASGIApp, entry: Entry) -> ASGIApp:
     """`app` with its delayed answer noted."""
 
-    async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+    async def counted(scope: Scope, receive: Receive, send: ServerSend) -> None:
         await _watched(app, scope, receive, send, entry, "delayed")
 
     return counted
@@ -334,7 +354,7 @@ def _counted(app: ASGIApp, entry: Entry) -> ASGIApp:
 def _late(app: ASGIApp, plan: Plan, seconds: float) -> ASGIApp:
     """`app` with its answer held back."""
 
-    async def late(scope: Scope, receive: Receive, send: Send) -> None:
+    async def late(scope: Scope, receive: Receive, send: ServerSend) -> None:
         waited = False
 
         async def hold(message: Message) -> None:
@@ -356,50 +376,136 @@ def _late(app: ASGIApp, plan: Plan, seconds: float) -> ASGIApp:
     return late
 
 
-async def _respond(
-    app: ASGIApp,
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-    plan: Plan,
-    action: Respond,
-    request: ASGIRequest,
-    end: Disconnect | None = None,
-) -> None:
-    """Answer instead of the app, or with `end` break the connection."""
-    entry, answer = action.entry, action.answer
-    if answer.after:
-        from faultinject.adapters.asgi_after import respond_after
+class Driver:
+    """Carries the steps of one exchange out, by awaiting.
 
-        await respond_after(app, scope, receive, send, plan, action, request, end)
-        return
-    if answer.upto is not None:
-        from faultinject.adapters.asgi_middle import respond_in_the_middle
+    Args:
+        app: the app.
+        scope: of the request.
+        receive: the server's.
+        send: the server's.
+        plan: the plan that decided.
+        request: the view of the request.
+        steps: what is to be done.
+    """
 
-        await respond_in_the_middle(app, scope, receive, send, plan, action, request, end, answer.upto)
-        return
-    has_body = request.has_body
-    drains = has_body and answer.drain and not request.expects_continue
-    if end is not None or answer.needs_socket or answer.beyond or action.delay:
-        from faultinject.adapters.asgi_socket import SocketResponder
+    __slots__ = (
+        "_app", "_drained", "_listener", "_plan", "_receive", "_request", "_responder", "_scope", "_send", "_started", "_steps",
+    )  # fmt: skip
 
-        await SocketResponder(scope, receive, send, plan, action, request, end).run(drains=drains)
-        return
-    body = None
-    if drains:
-        from faultinject.adapters.asgi_ending import drain_or_fail
+    def __init__(
+        self,
+        app: ASGIApp,
+        scope: Scope,
+        receive: Receive,
+        send: ServerSend,
+        plan: Plan,
+        request: ASGIRequest,
+        steps: Steps,
+    ) -> None:
+        self._app = app
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._plan = plan
+        self._request = request
+        self._steps = steps
+        self._drained = self._started = False
+        self._listener: Listener | None = None
+        self._responder: SocketResponder | None = None
 
-        entry.write("answered", answered=False, last=False)
-        body = await drain_or_fail(scope, receive, send, plan, action, request)
-        if body is None:
+    async def run_listening(self) -> None:
+        """As `run`, where the client's end is to be heard meanwhile, or the connection is needed."""
+        from faultinject.adapters.asgi_wait import Listener, in_tasks
+
+        async def listening(tasks: TaskGroup) -> None:
+            self._listener = Listener(self._receive, tasks)
+            await self.run()
+
+        await in_tasks(listening)
+        if self._responder is not None:
+            await self._responder.finish()
+
+    async def run(self) -> None:
+        """Do all of it."""
+        if await self._advance(None):
+            try:
+                await self._app(self._scope, self._receive, self._hand_on)
+            finally:
+                self._steps.close()
+
+    async def _hand_on(self, message: Message) -> None:
+        """Stands in for the server's `send`."""
+        if message["type"] == "http.response.start" and not self._started:
+            self._started = True
+            await self._advance(message["status"])
+        await self._send(message)
+
+    async def _advance(self, given: Any) -> bool:
+        """Carry out what comes before the app runs, or all that is left; yes when the app is to run."""
+        steps = self._steps
+        advance: Callable[[Any], Step] = steps.send
+        try:
+            while True:
+                step = advance(given)
+                advance, given = steps.send, None
+                try:
+                    if isinstance(step, Send):
+                        await self._respond(step)
+                    elif isinstance(step, ReadBody):
+                        given = await self._read_body(step)
+                    elif isinstance(step, Wait):
+                        assert self._listener is not None
+                        listens = self._drained or not self._request.has_body
+                        given = await self._listener.wait(self._plan, step.seconds, listens=listens)
+                    elif isinstance(step, RunApp):
+                        return True
+                    elif isinstance(step, Break):
+                        await self._break(step)
+                    elif isinstance(step, Fail):
+                        if not step.left:
+                            from faultinject.adapters.asgi_ending import fail
+
+                            await fail(self._scope, self._receive, self._send, self._request)
+                    else:
+                        assert_never(step)
+                except BaseException as error:
+                    advance, given = steps.throw, error
+        except StopIteration:
+            return False
+
+    async def _read_body(self, step: ReadBody) -> Body:
+        from faultinject.adapters.asgi_wait import drain
+
+        receive, request = self._receive, self._request
+        if step.up_to is None:
+            self._drained = True
+            receive = receive if self._listener is None else self._listener.receive
+            return await drain(receive, self._plan, request, step.listing)
+        kept: list[bytes] | None = [] if request.content_length is None else None
+        body = await drain(receive, self._plan, request, step.listing, step.up_to, kept)
+        if kept is not None and body[2]:
+            from faultinject.adapters.asgi_middle import again
+
+            self._receive = again(receive, b"".join(kept))
+        return body
+
+    async def _respond(self, step: Send) -> None:
+        if not (step.unread or step.action.answer.closes):
+            await respond(self._send, step.action, step.headers)
             return
-    entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
-    headers = at_its_start(action, plan.services.clock())
-    unread = has_body and (body is None or not body[2])
-    if unread or answer.closes:
         from faultinject.adapters.asgi_ending import respond_and_end
 
-        broken = body is not None
-        await respond_and_end(scope, receive, send, request, action, headers, unread=unread, broken=broken)
-    else:
-        await respond(send, action, headers)
+        await respond_and_end(
+            self._scope, self._receive, self._send, self._request, step.action, step.headers,
+            unread=step.unread, broken=step.broken,
+        )  # fmt: skip
+
+    async def _break(self, step: Break) -> None:
+        from faultinject.adapters.asgi_socket import SocketResponder
+
+        assert self._listener is not None
+        self._responder = responder = SocketResponder(
+            self._scope, self._receive, self._send, self._plan, step.action, self._request, step.end
+        )
+        await responder.give(self._listener, step.headers, step.did, body=step.body)

@@ -7,9 +7,10 @@ from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.asgi_ending import respond_and_end
 from faultinject.adapters.asgi_wait import Listener, in_tasks
-from faultinject.adapters.driving import delay_before, undo
+from faultinject.engine.actions import Disconnect
 from faultinject.engine.answers import at_its_start, taken_over
 from faultinject.engine.body_digest import LONGEST, MOST
+from faultinject.engine.exchange import delay_before, undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.asgi_socket import SocketResponder
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
-    from faultinject.engine.actions import Disconnect, Respond
+    from faultinject.engine.actions import Respond
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
     from faultinject.http.types import Headers
@@ -158,11 +159,11 @@ async def respond_after(
     receive: Receive,
     send: Send,
     plan: Plan,
-    action: Respond,
+    action: Respond | Disconnect,
     request: ASGIRequest,
-    end: Disconnect | None,
 ) -> None:
     """Run the app, drop its answer, give the fault; an app that fails keeps its own answer."""
+    end, action = (action, action.instead) if isinstance(action, Disconnect) else (None, action)
     action.entry.write("answered" if end is None else end.how, answered=False, last=False)
     responder: SocketResponder | None = None
     if end is not None or action.answer.needs_socket or action.answer.beyond:

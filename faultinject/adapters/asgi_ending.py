@@ -1,15 +1,14 @@
-"""ASGI: the end of the connection behind an answer, or in the place of one whose request could not be read."""
+"""ASGI: the end of the connection behind an answer."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
 from faultinject.adapters.asgi_answer import respond
-from faultinject.adapters.asgi_wait import Hearing, drain, in_tasks
+from faultinject.adapters.asgi_wait import Hearing, in_tasks
 from faultinject.adapters.client_errors import in_process_scope
 from faultinject.adapters.closing import in_sync_asgi, tell_asgi
 from faultinject.adapters.connection import of_scope
-from faultinject.adapters.driving import ClientGone, undo
 from faultinject.adapters.lingering import linger
 from faultinject.adapters.servers import Told, asgi_server
 
@@ -19,13 +18,10 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.asgi_wait import Listener
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import Message, Receive, Scope, Send
     from faultinject.engine.actions import Respond
-    from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
-    from faultinject.engine.types import Body
     from faultinject.http.types import Headers
 
 _CONNECTION = b"connection"
@@ -142,45 +138,3 @@ class Ending:
         """Receive what is left, and drop it."""
         with suppress(Exception):
             await Hearing(self._receive).until_gone()
-
-
-async def drain_or_fail(
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-    plan: Plan,
-    action: Respond,
-    request: ASGIRequest,
-    listener: Listener | None = None,
-    kept: list[bytes] | None = None,
-) -> Body | None:
-    """Read the request body, and answer its keys where they count; None when that failed, and the request is over.
-
-    Args:
-        scope: of the request.
-        receive: the server's.
-        send: the server's.
-        plan: the plan that decided.
-        action: the answer.
-        request: the view of the request.
-        listener: who receives, where somebody listens.
-        kept: as of `drain`.
-    """
-    entry = action.entry
-    hear = listener.receive if listener else receive
-    try:
-        body = await drain(hear, plan, request, action.listing, action.answer.upto, kept)
-        action.answer_keys()
-    except ClientGone:
-        undo(plan, entry, "failed", left=True)
-        return None
-    except Exception as error:
-        # The body is half read: neither the app nor the vendor's answer makes sense any more.
-        plan.services.failed(error, entry.rule or "")
-        undo(plan, entry, "failed")
-        await fail(scope, receive, send, request)
-        return None
-    except BaseException:
-        undo(plan, entry, "failed")
-        raise
-    return body

@@ -1,70 +1,22 @@
-"""ASGI: faults in the middle of an upload: what comes after a part of it was read, and a pause as the app reads it."""
+"""ASGI: an upload in the middle of which nothing comes for a while, as the app receives it."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 
-from faultinject.adapters.asgi_ending import drain_or_fail, respond_and_end
-from faultinject.adapters.asgi_socket import SocketResponder
 from faultinject.adapters.asgi_wait import Ends, pause
 from faultinject.adapters.connection import of_scope
-from faultinject.adapters.driving import ended_before, undo
-from faultinject.engine.answers import at_its_start, marked_bytes
+from faultinject.engine.answers import marked_bytes
+from faultinject.engine.exchange import undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
-    from faultinject.engine.actions import Disconnect, Forward, Respond
-    from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.actions import Forward
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
-
-
-async def respond_in_the_middle(
-    app: ASGIApp,
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-    plan: Plan,
-    action: Respond,
-    request: ASGIRequest,
-    end: Disconnect | None,
-    upto: int,
-) -> None:
-    """Read so many bytes of the request's body, then answer, or with `end` break the connection.
-
-    A body without a length may end before; then the app gets it after all.
-    """
-    entry, answer = action.entry, action.answer
-    entry.write("answered" if end is None else end.how, answered=False, last=False)
-    kept: list[bytes] | None = [] if request.content_length is None else None
-    body = await drain_or_fail(scope, receive, send, plan, action, request, kept=kept)
-    if body is None:
-        return
-    if ended_before(body, upto):
-        await _forward_untouched(app, scope, _again(receive, b"".join(kept or ())), send, plan, entry)
-        return
-    if end is not None or answer.needs_socket or answer.beyond or action.delay:
-        responder = SocketResponder(scope, receive, send, plan, action, request, end)
-        await responder.run(drains=False, part=body)
-        return
-    entry.write("answered" if body[2] or body[0] == upto else "drain_cut", body=body)
-    headers = at_its_start(action, plan.services.clock())
-    await respond_and_end(scope, receive, send, request, action, headers, unread=not body[2], broken=True)
-
-
-async def _forward_untouched(
-    app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, entry: Entry
-) -> None:
-    """Run the app after all: the request's body turned out to be too short for the fault."""
-
-    def settle(message: Message) -> Message:
-        undo(plan, entry, "nothing_to_cut", applied=True, status=message["status"])
-        return message
-
-    await _told(app, scope, receive, send, settle, lambda: undo(plan, entry, "app_failed", applied=True))
 
 
 async def forward_with_a_pause(
@@ -147,18 +99,18 @@ def _in_place_of(receive: Receive, other: Callable[[], Awaitable[Message]]) -> R
     return instead
 
 
-def _again(receive: Receive, body: bytes) -> Receive:
+def again(receive: Receive, body: bytes) -> Receive:
     """`receive` of a request whose whole body was read before."""
     told = False
 
-    async def again() -> Message:
+    async def heard_again() -> Message:
         nonlocal told
         if told:
             return await receive()
         told = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return _in_place_of(receive, again)
+    return _in_place_of(receive, heard_again)
 
 
 class PausedBody:

@@ -5,19 +5,16 @@ from __future__ import annotations
 from contextlib import nullcontext, suppress
 
 from faultinject.adapters.asgi_answer import respond
-from faultinject.adapters.asgi_ending import Ending, drain_or_fail, respond_and_end
-from faultinject.adapters.asgi_wait import Listener, in_tasks, noticed, send_all
+from faultinject.adapters.asgi_ending import Ending, respond_and_end
+from faultinject.adapters.asgi_wait import noticed, send_all
 from faultinject.adapters.client_errors import closed_error, in_process_scope, reset_error, timeout_error
 from faultinject.adapters.connection import of_scope
-from faultinject.adapters.driving import delay_before, undo
 from faultinject.adapters.lingering import end as end_connection
-from faultinject.engine.answers import at_its_start
 from faultinject.http.wire import BLANK_EVERY, late_start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from anyio.abc import TaskGroup
-
+    from faultinject.adapters.asgi_wait import Listener
     from faultinject.adapters.types import Receive, Scope, Send
     from faultinject.engine.actions import Disconnect, Respond
     from faultinject.engine.plan import Plan
@@ -64,39 +61,6 @@ class SocketResponder:
         self._action = action
         self._request = request
         self.end = end
-
-    async def run(self, *, drains: bool, part: Body | None = None) -> None:
-        """Read the request's body or not, wait, and do it; `part` is what was read of it before."""
-
-        async def before(tasks: TaskGroup) -> None:
-            listener = Listener(self._receive, tasks)
-            plan, action, end = self._plan, self._action, self.end
-            entry, body = action.entry, part
-            did = "answered" if end is None else end.how
-            delay = delay_before(action, end)
-            if drains or delay:
-                entry.write(did, answered=False, last=False)
-            if drains:
-                body = await drain_or_fail(
-                    self._scope, self._receive, self._send, plan, action, self._request, listener
-                )
-                if body is None:
-                    return
-                did = did if body[2] or end is not None else "drain_cut"
-            if delay:
-                try:
-                    listens = drains or not self._request.has_body
-                    if not await listener.wait(plan, delay, listens=listens):
-                        undo(plan, entry, "failed", left=True)
-                        return
-                except BaseException:
-                    undo(plan, entry, "failed")
-                    raise
-            headers = at_its_start(action, plan.services.clock())
-            await self.give(listener, headers, did, body=body)
-
-        await in_tasks(before)
-        await self.finish()
 
     async def finish(self) -> None:
         """When the app is done, let the server and the client see the end of the connection."""

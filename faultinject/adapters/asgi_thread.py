@@ -8,9 +8,9 @@ from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 from anyio.to_thread import run_sync
 
-from faultinject.adapters.driving import undo
 from faultinject.engine.actions import Pass
 from faultinject.engine.counting import Take
+from faultinject.engine.exchange import undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from anyio.lowlevel import checkpoint
 from faultinject.adapters.asgi_wait import delivered, ends_of, noticed, pause, send_all
 from faultinject.adapters.client_errors import in_process_scope
 from faultinject.adapters.connection import of_scope
-from faultinject.adapters.driving import ClientGone
 from faultinject.adapters.lingering import end
 from faultinject.adapters.transforming import Shaping
 from faultinject.engine.answers import marked, marked_bytes
 from faultinject.engine.body_transforms import slices
+from faultinject.engine.exchange import ClientGone
 from faultinject.http.wire import FLUSH, Framing, length_of, reason
 
 TYPE_CHECKING = False

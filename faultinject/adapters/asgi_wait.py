@@ -8,8 +8,8 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.backlog import PATIENCE, until_delivered
-from faultinject.adapters.driving import ClientGone
 from faultinject.engine.body_digest import LONGEST, MOST
+from faultinject.engine.exchange import ClientGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

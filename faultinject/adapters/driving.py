@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faultinject.engine.actions import Disconnect, Respond
 from faultinject.engine.answers import marked
+from faultinject.engine.exchange import undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Request
-    from faultinject.engine.types import Body
     from faultinject.http.types import Headers
 
 DECIDED = "faultinject.decided"
@@ -24,38 +24,6 @@ SOONEST = 0.05
 """Seconds within which no client loses its patience."""
 NOTED = "faultinject.noted"
 """In environ or scope: the journals that have noted this request though no rule matched."""
-
-
-class ClientGone(Exception):
-    """The client left before it had sent its whole request."""
-
-
-def undo(
-    plan: Plan,
-    entry: Entry,
-    did: str,
-    *,
-    applied: bool = False,
-    status: int | None = None,
-    left: bool = False,
-) -> None:
-    """A fault that was decided on is not carried out: its take goes back, and the journal says why.
-
-    The status of the app's own answer is told only where every request is noted, as with requests that pass.
-
-    Args:
-        plan: the plan that decided.
-        entry: of the request.
-        did: the outcome's word.
-        applied: whether the app ran.
-        status: of the app's own answer, which starts now.
-        left: whether the client has left.
-    """
-    entry.left = entry.left or left
-    if entry.take is not None:
-        plan.counts.give_back(entry.take)
-        entry.take = None
-    entry.cancel(did, applied=applied, status=status if plan.services.record_all else None)
 
 
 def settle(
@@ -77,21 +45,6 @@ def settle(
     entry.saw(status, found)
     entry.write(alteration.did, applied=True)
     return marked(found, entry.rule or "") if plan.services.marked else found
-
-
-def delay_before(action: Respond, end: Disconnect | None) -> float:
-    """Seconds to wait before an answer or the end of the connection begins.
-
-    A late answer waits behind its head, and a hang is one wait from its beginning to its end.
-    """
-    if action.answer.late or (end is not None and end.held is not None):
-        return 0.0
-    return action.delay
-
-
-def ended_before(body: Body | None, size: int) -> bool:
-    """Whether a request's body was at its end before so many bytes of it were read; None: it has no end that shows."""
-    return body is None or (body[2] and (body[0] < size or not body[0]))
 
 
 def may_have_left(entry: Entry) -> bool:

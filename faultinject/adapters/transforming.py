@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.adapters.client_errors import cut_error, reset_error, timeout_error
-from faultinject.adapters.driving import undo
+from faultinject.engine.exchange import undo
 from faultinject.http.wire import can_be_written, has_no_body, length_of
 
 TYPE_CHECKING = False

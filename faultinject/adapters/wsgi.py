@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from sys import modules
+from typing import assert_never
 
-from faultinject.adapters.driving import (
-    DECIDED,
-    ClientGone,
-    delay_before,
-    ended_before,
-    first_to_note,
-    may_have_left,
-    runs_app,
-    settle,
-    skipped,
-    undo,
-)
+from faultinject.adapters.driving import DECIDED, first_to_note, may_have_left, runs_app, settle, skipped
 from faultinject.adapters.mounting import mounted
-from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
+from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond
 from faultinject.engine.alterations import STORE
-from faultinject.engine.answers import at_its_start, marked
+from faultinject.engine.answers import marked
 from faultinject.engine.body_digest import SeenBody
+from faultinject.engine.exchange import Break, Fail, ReadBody, RunApp, Send, Wait, undo
+from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import WSGIRequest
 from faultinject.injector.lookup import injector_for, refuse_eventlet
@@ -32,6 +24,7 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.types import Environ, Start, WSGIApp
     from faultinject.engine.alterations import Alteration
+    from faultinject.engine.exchange import Step, Steps
     from faultinject.engine.journal_entry import Entry
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
@@ -134,17 +127,24 @@ def exchange(
             environ["wsgi.input"] = Overheard(source, length, seen.feed)
     if isinstance(action, Pass):
         return _pass(app, environ, start_response, plan, action)
-    try:
-        if isinstance(action, Respond):
-            return _respond(app, environ, start_response, plan, action, request)
-        if isinstance(action, Forward):
+    if isinstance(action, Forward):
+        try:
             return _forward(app, environ, start_response, plan, action, request)
-        if isinstance(action, Disconnect):
-            return _respond(app, environ, start_response, plan, action.instead, request, action)
-        unreachable(action)
-    finally:
-        if not action.entry.held:
-            plan.services.finish()
+        finally:
+            if not action.entry.held:
+                plan.services.finish()
+    if isinstance(action, Respond | Disconnect):
+        answer = action.instead.answer if isinstance(action, Disconnect) else action.answer
+        if answer.after:
+            from faultinject.adapters.wsgi_after import respond_after
+
+            try:
+                return respond_after(app, environ, start_response, plan, action, request)
+            finally:
+                if not action.entry.held:
+                    plan.services.finish()
+        return Driver(app, environ, start_response, plan, request, steps_of(plan, request, action)).run()
+    assert_never(action)
 
 
 def _pass(app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Pass) -> Iterable[bytes]:
@@ -265,80 +265,103 @@ def _marking(start_response: Start, entry: Entry) -> Start:
     return start
 
 
-def _respond(
-    app: WSGIApp,
-    environ: Environ,
-    start_response: Start,
-    plan: Plan,
-    action: Respond,
-    request: WSGIRequest,
-    end: Disconnect | None = None,
-) -> Iterable[bytes]:
-    """Answer instead of the app, or with `end` break the connection."""
-    entry, answer = action.entry, action.answer
-    did = "answered" if end is None else end.how
-    if answer.after:
-        from faultinject.adapters.wsgi_after import respond_after
+class Driver:
+    """Carries the steps of one exchange out, by blocking.
 
-        return respond_after(app, environ, start_response, plan, action, request, end)
-    body = None
-    left = False
-    has_body = request.has_body
-    upto = answer.upto
-    drains = (answer.drain or upto is not None) and has_body
-    delay = delay_before(action, end)
-    if drains or delay:
-        from faultinject.adapters.wsgi_wait import drain, hold
+    Args:
+        app: the app.
+        environ: of the request.
+        start_response: the server's.
+        plan: the plan that decided.
+        request: the view of the request.
+        steps: what is to be done.
+    """
 
-        entry.write(did, answered=False, last=False)
+    __slots__ = ("_app", "_environ", "_plan", "_request", "_result", "_start_response", "_steps")
+
+    def __init__(
+        self,
+        app: WSGIApp,
+        environ: Environ,
+        start_response: Start,
+        plan: Plan,
+        request: WSGIRequest,
+        steps: Steps,
+    ) -> None:
+        self._app = app
+        self._environ = environ
+        self._start_response = start_response
+        self._plan = plan
+        self._request = request
+        self._steps = steps
+        self._result: Iterable[bytes] | None = None
+
+    def run(self) -> Iterable[bytes]:
+        """What the server gets to send."""
+        if self._advance(None):
+            try:
+                return self._app(self._environ, self._start)
+            except BaseException:
+                self._steps.close()
+                raise
+        if self._result is None:
+            from faultinject.adapters.wsgi_past_server import dead
+
+            return dead(self._environ, self._start_response)
+        return self._result
+
+    def _start(self, status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
+        """Stands in for the server's `start_response`."""
+        self._advance(int(status[:3]))
+        return self._start_response(status, headers, *more, **named)
+
+    def _advance(self, given: Any) -> bool:
+        """Carry out what comes before the app runs, or all that is left; yes when the app is to run."""
+        steps = self._steps
+        advance: Callable[[Any], Step] = steps.send
         try:
-            body = drain(environ, plan, request, action.listing, upto) if drains else None
-            ended = upto is not None and ended_before(body, upto)
-            if not ended:
-                action.answer_keys()
-                left = not hold(environ, plan, entry, delay)
-        except Exception as error:
-            # The body is half read: neither the app nor the vendor's answer makes sense any more.
-            if not isinstance(error, ClientGone):
-                plan.services.failed(error, entry.rule or "")
-            undo(plan, entry, "failed", left=isinstance(error, ClientGone))
-            from faultinject.adapters.wsgi_ending import fail
+            while True:
+                step = advance(given)
+                advance, given = steps.send, None
+                try:
+                    if isinstance(step, Send):
+                        self._result = self._send(step)
+                    elif isinstance(step, ReadBody):
+                        from faultinject.adapters.wsgi_wait import drain
 
-            return fail(environ, start_response, request)
-        except BaseException:
-            undo(plan, entry, "failed")
-            raise
-        if ended:
-            from faultinject.adapters.wsgi_middle import forward_untouched
+                        given = drain(self._environ, self._plan, self._request, step.listing, step.up_to)
+                    elif isinstance(step, Wait):
+                        from faultinject.adapters.wsgi_wait import wait_for_client
 
-            return forward_untouched(app, environ, start_response, plan, entry)
-    unread = has_body and (body is None or not body[2])
-    if unread and body is not None and end is None and body[0] != upto:
-        did = "drain_cut"
-    headers = at_its_start(action, plan.services.clock())
-    if left and end is not None:
-        from faultinject.adapters.wsgi_socket import end_at_parting
+                        given = wait_for_client(self._environ, self._plan, step.seconds)
+                    elif isinstance(step, RunApp):
+                        return True
+                    elif isinstance(step, Break):
+                        from faultinject.adapters.wsgi_socket import respond_past_server
 
-        return end_at_parting(environ, start_response, plan, end)
-    if end is not None or answer.needs_socket:
-        from faultinject.adapters.wsgi_socket import respond_past_server
+                        self._result = respond_past_server(
+                            self._environ, self._start_response, self._plan, step.action, step.headers, self._request,
+                            step.end, step.did, unread=step.unread, body=step.body,
+                        )  # fmt: skip
+                    elif isinstance(step, Fail):
+                        from faultinject.adapters.wsgi_ending import fail
 
-        return respond_past_server(
-            environ, start_response, plan, action, headers, request, end, did, unread=unread, body=body
-        )
-    if left:
-        from faultinject.adapters.wsgi_parting import respond_at_parting
+                        self._result = fail(self._environ, self._start_response, self._request)
+                    else:
+                        assert_never(step)
+                except BaseException as error:
+                    advance, given = steps.throw, error
+        except StopIteration:
+            return False
 
-        return respond_at_parting(
-            environ, start_response, plan, action, headers, request, did, unread=unread, body=body
-        )
-    entry.write(did, body=body)
-    if unread or answer.closes:
-        from faultinject.adapters.wsgi_ending import respond_and_end
+    def _send(self, step: Send) -> Iterable[bytes]:
+        answer, body = step.action.answer, step.action.body
+        if step.unread or answer.closes:
+            from faultinject.adapters.wsgi_ending import respond_and_end
 
-        broken = body is not None
-        return respond_and_end(
-            environ, start_response, request, action, headers, unread=unread, broken=broken
-        )
-    start_response(answer.status_line, headers)
-    return [action.body] if action.body else []
+            return respond_and_end(
+                self._environ, self._start_response, self._request, step.action, step.headers,
+                unread=step.unread, broken=step.broken,
+            )  # fmt: skip
+        self._start_response(answer.status_line, step.headers)
+        return [body] if body else []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import chain
 
-from faultinject.adapters.driving import delay_before, undo
 from faultinject.adapters.wsgi_ending import respond_and_end
+from faultinject.adapters.wsgi_past_server import dead
 from faultinject.adapters.wsgi_wait import Overheard, hold
+from faultinject.engine.actions import Disconnect
 from faultinject.engine.answers import at_its_start, taken_over
 from faultinject.engine.body_digest import LONGEST, MOST
+from faultinject.engine.exchange import delay_before, undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.types import Environ, Start, WSGIApp
-    from faultinject.engine.actions import Disconnect, Respond
+    from faultinject.engine.actions import Respond
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import WSGIRequest
     from faultinject.http.types import Headers
@@ -70,11 +72,11 @@ def respond_after(
     environ: Environ,
     start_response: Start,
     plan: Plan,
-    action: Respond,
+    action: Respond | Disconnect,
     request: WSGIRequest,
-    end: Disconnect | None,
 ) -> Iterable[bytes]:
     """Run the app, drop its answer, give the fault; an app that fails keeps its own answer."""
+    end, action = (action, action.instead) if isinstance(action, Disconnect) else (None, action)
     entry = action.entry
     did = "answered" if end is None else end.how
     entry.write(did, answered=False, last=False)
@@ -104,21 +106,14 @@ def respond_after(
     if action.answer.cors:
         headers = taken_over(headers, answer.headers)
     unread = body is not None and not body.whole
-    if left and end is not None:
-        from faultinject.adapters.wsgi_socket import end_at_parting
-
-        return end_at_parting(environ, start_response, plan, end, applied=True)
+    if left:
+        undo(plan, entry, "failed", applied=True, left=True)
+        return dead(environ, start_response)
     if end is not None or action.answer.needs_socket:
         from faultinject.adapters.wsgi_socket import respond_past_server
 
         return respond_past_server(
             environ, start_response, plan, action, headers, request, end, did, unread=unread, applied=True
-        )
-    if left:
-        from faultinject.adapters.wsgi_parting import respond_at_parting
-
-        return respond_at_parting(
-            environ, start_response, plan, action, headers, request, did, unread=unread, applied=True
         )
     entry.write(did, applied=True)
     return respond_and_end(environ, start_response, request, action, headers, unread=unread)

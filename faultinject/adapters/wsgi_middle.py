@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from faultinject.adapters.driving import undo
 from faultinject.adapters.wsgi_wait import wait_for_client
 from faultinject.engine.answers import marked
+from faultinject.engine.exchange import undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.types import Environ, Start, WSGIApp
     from faultinject.engine.actions import Forward
-    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import WSGIRequest
     from faultinject.http.types import Headers
@@ -64,27 +63,6 @@ def forward_with_a_pause(
             # Its client may have lost patience: that is what the fault is for.
             entry.write("stalled", answered=False, applied=True)
         elif not started:
-            undo(plan, entry, "app_failed", applied=True)
-        raise
-
-
-def forward_untouched(
-    app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, entry: Entry
-) -> Iterable[bytes]:
-    """Run the app after all: the request's body turned out to be too short for the fault."""
-    started = False
-
-    def start(status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
-        nonlocal started
-        if not started:
-            started = True
-            undo(plan, entry, "nothing_to_cut", applied=True, status=int(status[:3]))
-        return start_response(status, headers, *more, **named)
-
-    try:
-        return app(environ, start)
-    except BaseException:
-        if not started:
             undo(plan, entry, "app_failed", applied=True)
         raise
 

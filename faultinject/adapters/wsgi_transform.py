@@ -11,13 +11,13 @@ from contextvars import copy_context
 from faultinject.adapters.client_errors import in_process
 from faultinject.adapters.closing import tell_wsgi
 from faultinject.adapters.connection import of_environ
-from faultinject.adapters.driving import ClientGone
 from faultinject.adapters.transforming import Shaping
 from faultinject.adapters.wsgi_ending import Ending
 from faultinject.adapters.wsgi_past_server import dead, end_past, go_on, send_all
 from faultinject.adapters.wsgi_wait import delivered, wait
 from faultinject.engine.answers import marked
 from faultinject.engine.body_transforms import slices
+from faultinject.engine.exchange import ClientGone
 from faultinject.http.wire import FLUSH, Framing
 
 TYPE_CHECKING = False

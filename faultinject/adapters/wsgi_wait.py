@@ -6,8 +6,8 @@ from contextlib import suppress
 from threading import Lock
 
 from faultinject.adapters.backlog import until_delivered
-from faultinject.adapters.driving import ClientGone, undo
 from faultinject.engine.body_digest import LONGEST, MOST, PIECE
+from faultinject.engine.exchange import ClientGone, undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

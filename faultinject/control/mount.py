@@ -9,7 +9,6 @@ from threading import Lock
 from urllib.parse import quote
 from weakref import WeakSet
 
-from faultinject.adapters.driving import ClientGone
 from faultinject.adapters.mounting import is_below
 from faultinject.adapters.wsgi_ending import Ending
 from faultinject.adapters.wsgi_wait import drain
@@ -17,6 +16,7 @@ from faultinject.control.access import Access
 from faultinject.control.answers import Refusal
 from faultinject.control.guard import HEADERS, LARGEST, cut, slow
 from faultinject.control.tokens import random_token
+from faultinject.engine.exchange import ClientGone
 from faultinject.engine.request import WSGIRequest
 from faultinject.exceptions import MissingExtra
 from faultinject.installation import install_extra

@@ -5,7 +5,6 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Never, NoReturn
 
     from faultinject.engine.alterations import Alteration
     from faultinject.engine.answers import Answer
@@ -135,11 +134,6 @@ class Disconnect:
         self.instead = instead
         self.how = how
         self.held = held
-
-
-def unreachable(value: Never) -> NoReturn:
-    """End a chain of cases over a closed set: a new member breaks the type check wherever it is not handled."""
-    raise AssertionError(f"not an action: {value!r}")
 
 
 if TYPE_CHECKING:

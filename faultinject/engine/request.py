@@ -40,6 +40,8 @@ class Request:
         below: the path below the mount point, decoded like `path`.
         query: the query string as sent, without the question mark.
         host: the Host without port, in lower case; empty when there is none.
+        expects_continue: whether reading its body would ask its client to send it (`100 Continue`); a WSGI server does that.
+        server_words_status: whether the server gives a status its reason phrase.
         ordinary: whether this can be neither an upgrade nor a preflight, at a quick look.
         read_by: the reading that `place` comes from, so that many rules read a request once.
         place: level, bucket, key and the rest of the address.
@@ -61,6 +63,7 @@ class Request:
     place: Target
     operation: str | None
     identities: tuple[str, str]
+    server_words_status = False
 
     def __init__(self, mount: str, below: str, target: str) -> None:
         self.read_by: object = None
@@ -106,6 +109,8 @@ class Request:
         @property
         def upgrades(self) -> bool: ...
         @property
+        def expects_continue(self) -> bool: ...
+        @property
         def http2(self) -> bool: ...
         @property
         def is_preflight(self) -> bool: ...
@@ -131,6 +136,8 @@ class WSGIRequest(Request):
     """A view of a WSGI environ (PEP 3333)."""
 
     __slots__ = ("_environ",)
+
+    expects_continue = False
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         self._environ = environ
@@ -255,6 +262,8 @@ class ASGIRequest(Request):
     """A view of an ASGI HTTP scope."""
 
     __slots__ = ("_headers", "_known", "_scope")
+
+    server_words_status = True
 
     def __init__(self, scope: Mapping[str, Any]) -> None:
         self._scope = scope

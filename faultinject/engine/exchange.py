@@ -1,0 +1,269 @@
+"""One exchange: what happens, step by step, to a request that gets a fault, whatever the interface.
+
+`exchange` is a generator that does nothing itself: it yields steps, which a driver carries out, blocking or awaited. All that
+is noted of a fault, its count, its slot and its lines in the journal, is noted in one place, `Injection`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faultinject.engine.actions import Disconnect
+from faultinject.engine.answers import at_its_start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import Any, Self
+
+    from faultinject.engine.actions import Respond
+    from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.plan import Plan
+    from faultinject.engine.request import Request
+    from faultinject.engine.types import Body
+    from faultinject.http.types import Headers
+    from faultinject.vendors.multi_delete import Listing
+
+
+class ClientGone(Exception):
+    """The client left before it had sent its whole request."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBody:
+    """Read the request's body and drop it, within bounds of bytes and seconds.
+
+    Gives what was read, or None where the body has no end that shows. Raises `ClientGone`.
+
+    Attributes:
+        up_to: so many bytes of it, and not more; None: all. Of a body that ends before, the app gets all the same.
+        listing: gets each piece, or None.
+    """
+
+    up_to: int | None
+    listing: Listing | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait before the fault is given; gives whether the client is still there.
+
+    Attributes:
+        seconds: how long; nothing that can be seen happens for 0.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunApp:
+    """Run the app on what is left of the request.
+
+    Gives the status of its answer when that begins, or None where it ends without one; raises what the app raises before.
+    The answer goes on to the client as it is.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Answer through the server.
+
+    Attributes:
+        action: the answer.
+        headers: its headers, at its start.
+        unread: whether something of the request's body is left.
+        broken: whether reading it was given up in the middle.
+    """
+
+    action: Respond
+    headers: Headers
+    unread: bool
+    broken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """End the connection, or write an answer on it that the server alone cannot give.
+
+    What the server lets us do is known only then, so the driver writes it into the journal.
+
+    Attributes:
+        action: the answer, also where the connection cannot be broken.
+        headers: its headers, at its start.
+        end: how the connection ends instead of an answer, or None.
+        did: what the journal says of an answer.
+        unread: whether something of the request's body is left.
+        body: what was read of it.
+    """
+
+    action: Respond
+    headers: Headers
+    end: Disconnect | None
+    did: str
+    unread: bool
+    body: Body | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Say that there was an error inside faultinject when the request's body was touched.
+
+    Attributes:
+        left: whether the client has left, and nobody hears it.
+    """
+
+    left: bool
+
+
+if TYPE_CHECKING:
+    Step = ReadBody | Wait | RunApp | Send | Break | Fail
+    Steps = Generator[Step, Any, None]
+
+
+class Injection:
+    """One fault under way: a context manager that returns its count where it was not carried out, and its slot at the end.
+
+    Args:
+        plan: the plan that decided.
+        entry: what goes into the journal.
+    """
+
+    __slots__ = ("_entry", "_plan", "_settled")
+
+    def __init__(self, plan: Plan, entry: Entry) -> None:
+        self._plan = plan
+        self._entry = entry
+        self._settled = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._settled:
+            self.undo("failed")
+        if not self._entry.held:
+            self._plan.services.finish()
+
+    def begin(self, did: str) -> None:
+        """Note what is about to be done, where it takes its time."""
+        self._entry.write(did, answered=False, last=False)
+
+    def give(self, did: str, body: Body | None) -> None:
+        """Note that the answer goes out; `body` is what was read of the request's."""
+        self._settled = True
+        self._entry.write(did, body=body)
+
+    def leave_to_driver(self) -> None:
+        """Who carries the next step out notes the outcome."""
+        self._settled = True
+
+    def undo(self, did: str, *, applied: bool = False, status: int | None = None, left: bool = False) -> None:
+        """The fault is not carried out: its count is returned, and the journal says why; see `undo`."""
+        self._settled = True
+        undo(self._plan, self._entry, did, applied=applied, status=status, left=left)
+
+
+def undo(
+    plan: Plan,
+    entry: Entry,
+    did: str,
+    *,
+    applied: bool = False,
+    status: int | None = None,
+    left: bool = False,
+) -> None:
+    """A fault that was decided on is not carried out: its count is returned, and the journal says why.
+
+    The status of the app's own answer is told only where every request is noted, as with requests that pass.
+
+    Args:
+        plan: the plan that decided.
+        entry: of the request.
+        did: the outcome's word.
+        applied: whether the app ran.
+        status: of the app's own answer, which starts now.
+        left: whether the client has left.
+    """
+    entry.left = entry.left or left
+    if entry.take is not None:
+        plan.counts.give_back(entry.take)
+        entry.take = None
+    entry.cancel(did, applied=applied, status=status if plan.services.record_all else None)
+
+
+def exchange(plan: Plan, request: Request, action: Respond | Disconnect) -> Steps:
+    """What is done to a request whose fault is given before the app sees it.
+
+    Args:
+        plan: the plan that decided.
+        request: the view of the request.
+        action: what it decided: an answer, or the end of the connection.
+    """
+    end, action = (action, action.instead) if isinstance(action, Disconnect) else (None, action)
+    entry, answer = action.entry, action.answer
+    with Injection(plan, entry) as injection:
+        did = "answered" if end is None else end.how
+        body: Body | None = None
+        has_body, up_to = request.has_body, answer.upto
+        delay = delay_before(action, end)
+        drains = has_body and (up_to is not None or (answer.drain and not request.expects_continue))
+        if drains or delay:
+            injection.begin(did)
+            try:
+                if drains:
+                    body = yield ReadBody(up_to, action.listing)
+                    if up_to is not None and ended_before(body, up_to):
+                        yield from _too_short(injection)
+                        return
+                    action.answer_keys()
+                stays = not delay or (yield Wait(delay))
+            except ClientGone:
+                injection.undo("failed", left=True)
+                yield Fail(left=True)
+                return
+            except Exception as error:
+                # The body is half read: neither the app nor the vendor's answer makes sense any more.
+                plan.services.failed(error, entry.rule or "")
+                injection.undo("failed")
+                yield Fail(left=False)
+                return
+            if not stays:
+                injection.undo("failed", left=True)
+                return
+        unread = has_body and (body is None or not body[2])
+        if unread and body is not None and end is None and body[0] != up_to:
+            did = "drain_cut"
+        headers = at_its_start(action, plan.services.clock())
+        if end is not None or answer.needs_socket or (answer.beyond and request.server_words_status):
+            injection.leave_to_driver()
+            yield Break(action, headers, end, did, unread, body)
+        else:
+            injection.give(did, body)
+            yield Send(action, headers, unread, body is not None)
+
+
+def _too_short(injection: Injection) -> Steps:
+    """Run the app after all: the request's body turned out to be too short for the fault."""
+    status = None
+    try:
+        status = yield RunApp()
+    finally:
+        if status is None:
+            injection.undo("app_failed", applied=True)
+        else:
+            injection.undo("nothing_to_cut", applied=True, status=status)
+
+
+def delay_before(action: Respond, end: Disconnect | None) -> float:
+    """Seconds to wait before an answer or the end of the connection begins.
+
+    A late answer waits behind its head, and a hang is one wait from its beginning to its end.
+    """
+    if action.answer.late or (end is not None and end.held is not None):
+        return 0.0
+    return action.delay
+
+
+def ended_before(body: Body | None, size: int) -> bool:
+    """Whether a request's body was at its end before so many bytes of it were read; None: it has no end that shows."""
+    return body is None or (body[2] and (body[0] < size or not body[0]))
