@@ -18,8 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
 
-    from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
+    from faultinject.audit.findings import Finding
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
 
@@ -53,7 +53,7 @@ that shows that there is none."""
     reference="Google SRE book: Handling Overload; AWS SDKs: retry behavior",
     minimum="an outage of 100 calls",
 )
-def retry_budget(evidence: Evidence) -> Iterator[Said]:
+def retry_budget(evidence: Evidence) -> Iterator[Finding]:
     """In a long outage, a retry budget limits the retries; when it is over, there are retries again.
 
     In an outage (100 calls of one client and one name, all of which fail) the attempts per call in the last third
@@ -128,7 +128,7 @@ def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]
     reference="Google SRE book: Handling Overload; Azure: transient fault handling",
     minimum="5 calls that failed to the end",
 )
-def nested_retries(evidence: Evidence) -> Iterator[Said]:
+def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     """Only one layer retries: retries are not nested.
 
     With an SDK's ids: calls that failed on every attempt and were followed within 10 s by another one for the same
@@ -179,10 +179,10 @@ def _layers(
     n: int,
     told: str,
     calls: Sequence[Call],
-    otherwise: Callable[..., Said],
+    otherwise: Callable[..., Finding],
     *,
     proves: bool = True,
-) -> Said:
+) -> Finding:
     """What SDK calls that were repeated come to.
 
     Args:
@@ -282,7 +282,7 @@ def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | No
     reference="The Tail at Scale",
     minimum="3 slow requests of calls with keys of their own",
 )
-def overlap(evidence: Evidence) -> Iterator[Said]:
+def overlap(evidence: Evidence) -> Iterator[Finding]:
     """A slow request is not sent a second time before it is answered.
 
     Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from faultinject.audit.checks.words import NAME_THEM
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.matching import fingerprint
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from faultinject.audit.evidence import Evidence
     from faultinject.journal.calls import Call
 
-    Judges = Callable[[Evidence], Iterable["Said"]]
+    Judges = Callable[[Evidence], Iterable[Finding]]
 
 LIKELY = 3
 """Calls, or things, in which the same is no chance."""
@@ -32,25 +30,6 @@ PROFILE = "the profile"
 
 CHECKS: dict[str, Check] = {}
 """Every check by its name, in the order of the report."""
-
-
-class Said(NamedTuple):
-    """What a check says; the fields are those of `Finding`, but for `whatever`.
-
-    Attributes:
-        reference: the document that asks for it, where that is another one than the check's.
-        whatever: FAIL stands whatever joined the attempts: it rests on what was not done.
-    """
-
-    verdict: str
-    n: int
-    message: str
-    calls: Sequence[Call] = ()
-    subject: str | None = None
-    said_by: str | None = None
-    whatever: bool = False
-    action: str = ""
-    reference: str = ""
 
 
 class Check:
@@ -79,30 +58,29 @@ class Check:
         return (self.__doc__ or "").partition("\n")[0]
 
     def __call__(self, evidence: Evidence) -> list[Finding]:
-        """The findings on one client."""
+        """The findings on one client; they are made once, whichever checks ask for them."""
+        if self.name not in evidence.findings:
+            evidence.findings[self.name] = [
+                self._completed(each, evidence) for each in self._judges(evidence)
+            ]
+        return evidence.findings[self.name]
+
+    def _completed(self, finding: Finding, evidence: Evidence) -> Finding:
+        """A finding with what all findings of a check have in common."""
+        weigh(finding, evidence)
+        finding.check = self.name
+        finding.calls = finding.calls[:EXAMPLES]
         reference = self.reference
-        if self.reference == PROFILE and evidence.profile is not None:
+        if reference == PROFILE and evidence.profile is not None:
             reference = evidence.profile.reference or evidence.profile.name
-        return [
-            Finding(
-                self.name,
-                said.verdict,
-                said.n,
-                said.message,
-                with_addresses(said.reference) or reference,
-                said.calls[:EXAMPLES],
-                subject=said.subject,
-                said_by=said.said_by,
-                action=said.action,
-            )
-            for said in (weighed(each, evidence) for each in self._judges(evidence))
-        ]
+        finding.reference = with_addresses(finding.reference) or reference
+        return finding
 
     def __repr__(self) -> str:
         return f"<Check {self.name}>"
 
 
-def weighed(said: Said, evidence: Evidence) -> Said:
+def weigh(finding: Finding, evidence: Evidence) -> None:
     """A FAIL is a WARN where the fingerprint alone joined the attempts, unless there is no other explanation for them.
 
     An SDK's id, a mark "this is a retry", a test or a driver prove what belongs together. By its fingerprint a request may be
@@ -110,10 +88,10 @@ def weighed(said: Said, evidence: Evidence) -> Said:
     callers. That is ruled out where the client does not ask again for what it got, or
     asked for nothing else in between, for three things or more.
     """
-    looks = [call for call in said.calls if call.inferred and call.retries]
-    proven = [call for call in said.calls if call.retries and not call.inferred]
-    if said.verdict != FAIL or said.whatever or evidence.driven or not looks or len(proven) >= LIKELY:
-        return said
+    looks = [call for call in finding.calls if call.inferred and call.retries]
+    proven = [call for call in finding.calls if call.retries and not call.inferred]
+    if finding.verdict != FAIL or evidence.driven or not looks or len(proven) >= LIKELY:
+        return
     methods = {call.first.method for call in looks}
     things = {fingerprint(call.first) for call in looks}
     alone = len(things) >= LIKELY and all(call.alone for call in looks)
@@ -123,11 +101,11 @@ def weighed(said: Said, evidence: Evidence) -> Said:
         why = f"no other request came between those to {len(things)} objects"
     elif 2 * sum(map(_is_uneven, looks)) >= len(looks):
         why = "the timing is as uneven as that of several callers"
-        said = said._replace(verdict=INCONCLUSIVE, action=NAME_THEM)
+        finding.verdict, finding.action = INCONCLUSIVE, NAME_THEM
     else:
         why = "a caller that repeats its call looks the same"
-        said = said._replace(verdict=WARN)
-    return said._replace(message=f"{said.message} (grouped by fingerprint; {why})")
+        finding.verdict = WARN
+    finding.message = f"{finding.message} (grouped by fingerprint; {why})"
 
 
 def _is_uneven(call: Call) -> bool:
@@ -136,7 +114,7 @@ def _is_uneven(call: Call) -> bool:
     return len(gaps) >= MANY and variation(gaps) > UNEVEN
 
 
-def check(name: str, *, reference: str, minimum: str) -> Callable[[Judges], Judges]:
+def check(name: str, *, reference: str, minimum: str) -> Callable[[Judges], Check]:
     """Make a function from evidence to what is to be said a check.
 
     Args:
@@ -145,36 +123,36 @@ def check(name: str, *, reference: str, minimum: str) -> Callable[[Judges], Judg
         minimum: how much it needs to see, in words.
     """
 
-    def listed(judges: Judges) -> Judges:
+    def listed(judges: Judges) -> Check:
         CHECKS[name] = Check(judges, name, reference, minimum)
-        return judges
+        return CHECKS[name]
 
     return listed
 
 
 def passed(
     n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
-) -> Said:
+) -> Finding:
     """The client does what is asked."""
-    return Said(PASS, n, message, calls, subject, action=action)
+    return Finding("", PASS, n, message, "", calls, subject=subject, action=action)
 
 
 def failed(
     n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
-) -> Said:
+) -> Finding:
     """The client does what must not be."""
-    return Said(FAIL, n, message, calls, subject, action=action)
+    return Finding("", FAIL, n, message, "", calls, subject=subject, action=action)
 
 
 def warned(
     n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
-) -> Said:
+) -> Finding:
     """The client does what is seldom right."""
-    return Said(WARN, n, message, calls, subject, action=action)
+    return Finding("", WARN, n, message, "", calls, subject=subject, action=action)
 
 
 def unknown(
     n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
-) -> Said:
+) -> Finding:
     """The journal does not tell; the action says what would."""
-    return Said(INCONCLUSIVE, n, message, calls, subject, action=action)
+    return Finding("", INCONCLUSIVE, n, message, "", calls, subject=subject, action=action)

@@ -34,9 +34,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from faultinject.audit.checks.check import Said
     from faultinject.audit.checks.lost_answers import Reaction
     from faultinject.audit.evidence import Evidence
+    from faultinject.audit.findings import Finding
     from faultinject.journal.calls import Call
 
 LET_UPLOADS_FAIL = "Let more uploads be retried, for example http:503,times=1,per=call."
@@ -60,7 +60,7 @@ ACTIONS = {
     reference="RFC 9110 9.2.2; databricks-sdk-java pull request 872",
     minimum="3 calls with a body and two attempts",
 )
-def same_bytes(evidence: Evidence) -> Iterator[Said]:
+def same_bytes(evidence: Evidence) -> Iterator[Finding]:
     """Every attempt of a call sends the same bytes.
 
     Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of chunks).
@@ -102,7 +102,7 @@ def same_bytes(evidence: Evidence) -> Iterator[Said]:
     reference="RFC 9110 9.2.2; Cloud Storage: retry strategy",
     minimum="3 POST or PATCH requests whose answer was lost after the app had run",
 )
-def non_idempotent_retry(evidence: Evidence) -> Iterator[Said]:
+def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
     """A POST whose answer was lost is not retried without an Idempotency-Key.
 
     POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`). FAIL: a retry has
@@ -141,7 +141,7 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Said]:
     reference="RFC 9110 9.2.2; RFC 9110 13.1.1",
     minimum="3 writes whose answer was lost after the app had run; what is wrong is said of one",
 )
-def lost_answer(evidence: Evidence) -> Iterator[Said]:
+def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     """A write that was carried out is known, or repeated without harm, although its answer was lost.
 
     Writes that the app has carried out and whose answer did not come (`reset,when=after`; an injected error; a client that
@@ -177,7 +177,7 @@ def lost_answer(evidence: Evidence) -> Iterator[Said]:
             yield passed(n, told, calls)
 
 
-def _of_answer(answer: str, found: Sequence[Reaction], n: int, evidence: Evidence) -> Said:
+def _of_answer(answer: str, found: Sequence[Reaction], n: int, evidence: Evidence) -> Finding:
     """What is said of the calls in which a client did one thing that is not right."""
     sure = [each for each in found if each.sure or evidence.driven]
     first = (sure or found)[0]
@@ -222,7 +222,7 @@ def _hidden_by(evidence: Evidence) -> str:
     reference="AWS SDKs: retry behavior; aws-sdk-rust issue 1163",
     minimum="3 answers of 200 with an error in them",
 )
-def error_in_200(evidence: Evidence) -> Iterator[Said]:
+def error_in_200(evidence: Evidence) -> Iterator[Finding]:
     """An error inside of a 200 is treated as an error.
 
     Calls that got a 200 whose body is an error. FAIL: the caller got success, as a test or a driver says. WARN: no retry,

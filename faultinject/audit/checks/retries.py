@@ -32,8 +32,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
-    from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
+    from faultinject.audit.findings import Finding
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
 
@@ -68,7 +68,7 @@ MANY, TOO_MANY = 10, 20
     reference="the vendor's table of errors; AWS SDKs: retry behavior; Cloud Storage: retry strategy",
     minimum="3 calls that first got this answer",
 )
-def retries(evidence: Evidence) -> Iterator[Said]:
+def retries(evidence: Evidence) -> Iterator[Finding]:
     """A transient failure is retried.
 
     FAIL: the client never retries, though 3 calls or more got a transient failure; or calls that met one transient
@@ -95,13 +95,13 @@ def retries(evidence: Evidence) -> Iterator[Said]:
             yield unknown(n, f"{told}, but {why}", given_up, action=NAME_THEM)
         else:
             told = f"the client never retries: {told}, although {_why(given_up[0])}"
-            yield failed(n, told, given_up, action="Retry transient failures.")._replace(whatever=True)
+            yield failed(n, told, given_up, action="Retry transient failures.")
         return
     for answer, calls in by_answer.items():
         yield _one_answer(evidence, answer, calls)
 
 
-def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Said:
+def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding:
     n, again = len(calls), [call for call in calls if call.retries]
     by_method: dict[str, list[Call]] = {}
     for call in calls:
@@ -144,7 +144,7 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Said:
         said = f"{told}: {names} {'is' if len(never) == 1 else 'are'} never retried"
         return (failed if sure and "DELETE" not in never else warned)(
             n, said, unsure, answer, action=f"Retry {names} as the other methods, if a repeat does no harm."
-        )._replace(whatever=True)
+        )
     first = next(number for number, call in enumerate(calls) if not call.retries)
     if first and not any(call.retries for call in calls[first:]):
         told = f"{answer}: {first} of the first {first} calls retried, 0 of the {n - first} after them"
@@ -156,7 +156,7 @@ def _tried(calls: Sequence[Call]) -> int:
     return sum(call.retries > 0 for call in calls)
 
 
-def _refused_retries(evidence: Evidence) -> Iterator[Said]:
+def _refused_retries(evidence: Evidence) -> Iterator[Finding]:
     """What a retry gets: calls whose first failure was transient, and which the app itself then refused for good.
 
     Where calls without a fault are refused just so, or another state of what is stored may be the reason, it is not the
@@ -256,7 +256,7 @@ def _is_upload(attempt: Attempt) -> bool:
 
 
 @check("permanent", reference="RFC 9110 15.5", minimum="3 calls that first got such an answer")
-def permanent(evidence: Evidence) -> Iterator[Said]:
+def permanent(evidence: Evidence) -> Iterator[Finding]:
     """A permanent failure is not retried.
 
     Of the calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no documentation calls
@@ -370,7 +370,7 @@ def _repeated_above(calls: Sequence[Call], *, driven: bool) -> tuple[list[Call],
     reference="RFC 9110 9.2.2; Azure: transient fault handling",
     minimum="3 calls that failed to the end",
 )
-def gives_up(evidence: Evidence) -> Iterator[Said]:
+def gives_up(evidence: Evidence) -> Iterator[Finding]:
     """A call that never succeeds gives up after a few attempts.
 
     The most attempts of a call. FAIL: more than the profile allows (one that was found by the user agent alone allows 20), or

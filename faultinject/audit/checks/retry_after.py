@@ -14,8 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
+    from faultinject.audit.findings import Finding
     from faultinject.audit.waits import Wait
     from faultinject.journal.attempts import Attempt
 
@@ -43,7 +43,7 @@ MISREAD = 0.2
     reference="RFC 9110 10.2.3; RFC 6585 4; Azure: transient fault handling",
     minimum="3 answers with Retry-After that were followed by another attempt",
 )
-def retry_after(evidence: Evidence) -> Iterator[Said]:
+def retry_after(evidence: Evidence) -> Iterator[Finding]:
     """A client waits as long as Retry-After asks.
 
     One finding for each form (seconds, a date, a vendor's header, which only the vendor's own clients have to know): the
@@ -62,8 +62,9 @@ def retry_after(evidence: Evidence) -> Iterator[Said]:
         how = "Send Retry-After to calls that are retried, for example http:503,retry_after=3s,times=1,per=call."
         yield unknown(0, few(0, FEWEST, "answer with Retry-After"), action=how)
     for form, waits in sorted(by_form.items()):
-        said = _one_form(evidence, form, waits)
-        yield said._replace(reference=VENDORS[form][1]) if form in VENDORS else said
+        found = _one_form(evidence, form, waits)
+        found.reference = VENDORS[form][1] if form in VENDORS else ""
+        yield found
 
 
 def _has_to_know(form: str, attempt: Attempt, evidence: Evidence) -> bool:
@@ -73,7 +74,7 @@ def _has_to_know(form: str, attempt: Attempt, evidence: Evidence) -> bool:
     return promised or any(each in (attempt.user_agent or "") for each in agents)
 
 
-def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Said:
+def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
     n = len(waits)
     calls = [wait.call for wait in waits]
     send = f"Send more of them, for example http:503,retry_after=3s,hint={form},times=1,per=call."
@@ -128,7 +129,7 @@ def _usual(evidence: Evidence, waits: Sequence[Wait]) -> list[float]:
     reference="RFC 9110 10.2.3",
     minimum="3 malformed values with failures that are retried without",
 )
-def malformed_retry_after(evidence: Evidence) -> Iterator[Said]:
+def malformed_retry_after(evidence: Evidence) -> Iterator[Finding]:
     """A malformed Retry-After does not keep a client from retrying.
 
     Of the calls that got `Retry-After: soon` with a failure that the client otherwise retries, how many were retried.

@@ -14,8 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
+    from faultinject.audit.findings import Finding
     from faultinject.journal.attempts import Attempt
 
 MOVED = ("overwritten", "stale", "edited")
@@ -58,7 +58,7 @@ def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
     reference="RFC 9110 13.1.5",
     minimum="3 downloads in parts whose object was replaced meanwhile; one that is mixed decides",
 )
-def mixed_versions(evidence: Evidence) -> Iterator[Said]:
+def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
     """A download in several parts is of one version of the object.
 
     Calls whose answers have two ETags (`overwrite`, `stale`, `edit,set.etag=…`), or that were refused by If-Match. FAIL: bytes
