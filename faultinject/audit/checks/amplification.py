@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from faultinject.audit.checks.check import check, failed, passed, unknown, warned
+from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE, pause, should_be_tried_again
 from faultinject.audit.checks.retries import FEWEST, LAYER
-from faultinject.audit.checks.words import CAUSE_OUTAGE, NAME_THEM, counted, few, ordinal, plain, seconds
+from faultinject.audit.checks.words import (
+    CAUSE_OUTAGE,
+    NAME_THEM,
+    NO_OUTAGE,
+    counted,
+    ordinal,
+    plain,
+    seconds,
+)
 from faultinject.audit.grouping import POLL
 from faultinject.audit.matching import fingerprint
 from faultinject.audit.statistics import median
@@ -52,6 +60,7 @@ that shows that there is none."""
     "retry budget",
     reference="Google SRE book: Handling Overload; AWS SDKs: retry behavior",
     minimum="an outage of 100 calls",
+    more=CAUSE_OUTAGE,
 )
 def retry_budget(evidence: Evidence) -> Iterator[Finding]:
     """In a long outage, a retry budget limits the retries; when it is over, there are retries again.
@@ -73,8 +82,7 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
         told += " a budget is used up and not refilled"
         yield warned(len(spent) + len(behind), told, behind, action=how)
     if not evidence.outages:
-        told = "Not enough data: no outage of 100 calls by one client"
-        yield unknown(0, told, action=CAUSE_OUTAGE)
+        yield unknown(0, NO_OUTAGE)
         return
     for calls in evidence.outages.values():
         third = len(calls) // 3
@@ -127,6 +135,7 @@ def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]
     "nested retries",
     reference="Google SRE book: Handling Overload; Azure: transient fault handling",
     minimum="5 calls that failed to the end",
+    more="Let calls fail on every attempt, for example http:503.",
 )
 def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     """Only one layer retries: retries are not nested.
@@ -145,8 +154,7 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     ]
     n = len(ended)
     if n < EXHAUSTED:
-        how = "Let calls fail on every attempt, for example http:503."
-        yield unknown(n, few(n, EXHAUSTED, "failed call"), ended, action=how)
+        yield too_few(n, EXHAUSTED, "failed call", ended)
         return
     chains = _chains(evidence)
     again = _asked_for_again(ended)
@@ -281,6 +289,7 @@ def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | No
     "overlap",
     reference="The Tail at Scale",
     minimum="3 slow requests of calls with keys of their own",
+    more="Delay more, for example latency,delay=400ms,times=1,per=call.",
 )
 def overlap(evidence: Evidence) -> Iterator[Finding]:
     """A slow request is not sent a second time before it is answered.
@@ -309,8 +318,7 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
     slow = [(call, each) for call in told_calls for each in call.attempts if _is_slow(each)]
     n = len(slow)
     if n < FEWEST:
-        how = "Delay more, for example latency,delay=400ms,times=1,per=call."
-        yield unknown(n, few(n, FEWEST, "slow request"), [call for call, _ in slow], action=how)
+        yield too_few(n, FEWEST, "slow request", [call for call, _ in slow])
         return
     copied = [
         (call, each, copies)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil, exp, log
 
 from faultinject.audit.checks.amplification import nested_retries
-from faultinject.audit.checks.check import check, failed, passed, unknown, warned
+from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.words import FEWER, MORE_FAILURES, few, ordinal, percent, seconds
 from faultinject.audit.findings import INCONCLUSIVE, PASS, WARN
 from faultinject.audit.statistics import median, most_in_beat, most_within, slope
@@ -57,6 +57,7 @@ ADD_JITTER = "Add a random part to each wait."
     "backoff",
     reference="Azure: transient fault handling (at most one immediate retry)",
     minimum="10 waits before a second or later retry",
+    more="Let calls fail three times or more, for example http:503.",
 )
 def backoff(evidence: Evidence) -> Iterator[Finding]:
     """A client backs off before its second retry and all later ones.
@@ -77,8 +78,7 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
     elif len(once) >= ONCE and len(once) == len(last):
         found, retries, which = once, "the only retry", warned
     else:
-        how = "Let calls fail three times or more, for example http:503."
-        yield unknown(len(later), few(len(later), LATER, "wait"), action=how)
+        yield too_few(len(later), LATER, "wait")
         return
     group = evidence.group(found)
     n, middle, calls = len(group), group.median, group.calls
@@ -98,6 +98,7 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
     "jitter",
     reference="Google SRE book: Handling Overload; AWS: exponential backoff and jitter",
     minimum="8 waits before the same retry, of 100 ms or more",
+    more=MORE_FAILURES,
 )
 def jitter(evidence: Evidence) -> Iterator[Finding]:
     """The backoff has jitter: waits differ from call to call.
@@ -117,7 +118,7 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
     if not groups:
         seen = max(map(len, evidence.waits_by_number.values()), default=0)
         if seen < ALIKE:
-            yield unknown(n, few(seen, ALIKE, "wait before the same retry"), action=MORE_FAILURES)
+            yield unknown(n, few(seen, ALIKE, "wait before the same retry"))
         else:
             yield unknown(n, "the waits are too short to measure their jitter", action=LET_WAIT)
         return
@@ -152,6 +153,7 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
     "thundering herd",
     reference="Google SRE book: Handling Overload; AWS: exponential backoff and jitter",
     minimum="20 waits before the first retry, of 100 ms or more",
+    more=MORE_FAILURES,
 )
 def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
     """Clients that fail together do not retry together.
@@ -176,7 +178,7 @@ def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
     if not groups:
         n = max(map(len, first), default=0)
         if n < HERD:
-            yield unknown(n, few(n, HERD, "first wait"), action=MORE_FAILURES)
+            yield too_few(n, HERD, "first wait")
         else:
             yield unknown(n, "the first waits are too short to judge", action=LET_WAIT)
         return
@@ -222,6 +224,7 @@ def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
     "backoff grows",
     reference="AWS: exponential backoff and jitter; Cloud Storage: retry strategy",
     minimum="6 waits before two retries, of 50 ms or more",
+    more="Let calls fail three times or more, for example http:503.",
 )
 def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
     """The backoff becomes longer from retry to retry.
@@ -257,7 +260,7 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
         groups = max(kinds.values(), key=len, default=[])
         n = sum(map(len, groups))
         told = f"{few(n, GROWN, 'wait')} of 50 ms or more, before {len(groups)} of {GROUPS} retries"
-        yield unknown(n, told, action="Let calls fail three times or more, for example http:503.")
+        yield unknown(n, told)
 
 
 def _growth(kind: str, found: Sequence[Wait]) -> Finding:

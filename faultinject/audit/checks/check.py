@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.audit.checks.words import NAME_THEM
+from faultinject.audit.checks.words import NAME_THEM, few
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.matching import fingerprint
 from faultinject.audit.references import with_addresses
@@ -41,14 +41,16 @@ class Check:
         name: what reports call it.
         reference: the standards or pages that demand it, with their addresses.
         minimum: how much it needs to see to say anything.
+        more: what to do where it has seen less, or where nothing else would decide it.
         module: where it stands.
     """
 
-    def __init__(self, judges: Judges, name: str, reference: str, minimum: str) -> None:
+    def __init__(self, judges: Judges, name: str, reference: str, minimum: str, more: str) -> None:
         self._judges = judges
         self.name = name
         self.reference = with_addresses(reference)
         self.minimum = minimum
+        self.more = more
         self.module = judges.__module__
         self.__doc__ = judges.__doc__
 
@@ -69,6 +71,8 @@ class Check:
         """A finding with what all findings of a check have in common."""
         weigh(finding, evidence)
         finding.check = self.name
+        if finding.verdict == INCONCLUSIVE:
+            finding.action = finding.action or self.more
         finding.calls = finding.calls[:EXAMPLES]
         reference = self.reference
         if reference == PROFILE and evidence.profile is not None:
@@ -114,17 +118,18 @@ def _is_uneven(call: Call) -> bool:
     return len(gaps) >= MANY and variation(gaps) > UNEVEN
 
 
-def check(name: str, *, reference: str, minimum: str) -> Callable[[Judges], Check]:
+def check(name: str, *, reference: str, minimum: str, more: str = "") -> Callable[[Judges], Check]:
     """Make a function from evidence to what is to be said a check.
 
     Args:
         name: what reports call it.
         reference: the standard or page that demands it, in one line.
         minimum: how much it needs to see, in words.
+        more: what to do where it has seen less, in one imperative sentence; empty: its findings say so.
     """
 
     def listed(judges: Judges) -> Check:
-        CHECKS[name] = Check(judges, name, reference, minimum)
+        CHECKS[name] = Check(judges, name, reference, minimum, more)
         return CHECKS[name]
 
     return listed
@@ -154,5 +159,19 @@ def warned(
 def unknown(
     n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
 ) -> Finding:
-    """The journal does not tell; the action says what would."""
+    """The journal does not tell; the action says what would, by default the check's own `more`."""
     return Finding("", INCONCLUSIVE, n, message, "", calls, subject=subject, action=action)
+
+
+def too_few(
+    n: int,
+    needed: int,
+    what: str,
+    calls: Sequence[Call] = (),
+    subject: str | None = None,
+    *,
+    action: str = "",
+) -> Finding:
+    """The journal has too few of what the check looks at: of things in the singular, such as `failed call`."""
+    about = "" if subject is None else f"{subject}: "
+    return unknown(n, f"{about}{few(n, needed, what)}", calls, subject, action=action)

@@ -6,10 +6,10 @@ differs from it is measured, and not judged.
 
 from __future__ import annotations
 
-from faultinject.audit.checks.check import PROFILE, check, failed, passed, unknown
+from faultinject.audit.checks.check import PROFILE, check, failed, passed, too_few, unknown
 from faultinject.audit.checks.questions import UNSAFE, own_limit
 from faultinject.audit.checks.retries import FEWEST, JUDGED
-from faultinject.audit.checks.words import CAUSE_OUTAGE, MORE_FAILURES, counted, few, percent, seconds
+from faultinject.audit.checks.words import CAUSE_OUTAGE, MORE_FAILURES, NO_OUTAGE, counted, percent, seconds
 from faultinject.audit.statistics import chance, median, uneven
 from faultinject.audit.waits import KINDS, calls_of
 
@@ -42,7 +42,12 @@ BODILESS = "HEAD"
 IDLE = "Repeat it on an idle machine."
 
 
-@check("attempts", reference=PROFILE, minimum="3 calls that failed to the end, with retries")
+@check(
+    "attempts",
+    reference=PROFILE,
+    minimum="3 calls that failed to the end, with retries",
+    more="Let calls fail on every attempt, for example http:503.",
+)
 def attempts(evidence: Evidence) -> Iterator[Finding]:
     """A call that never succeeds makes exactly as many attempts as the client promises.
 
@@ -64,8 +69,7 @@ def attempts(evidence: Evidence) -> Iterator[Finding]:
     ]
     n = len(calls)
     if n < FEWEST:
-        how = "Let calls fail on every attempt, for example http:503."
-        yield unknown(n, few(n, FEWEST, "failed call"), calls, action=how)
+        yield too_few(n, FEWEST, "failed call", calls)
         return
     more = [call for call in calls if len(call.attempts) > (own_limit(call) or promised)]
     fewer = [call for call in calls if len(call.attempts) < (own_limit(call) or promised)]
@@ -86,7 +90,7 @@ def attempts(evidence: Evidence) -> Iterator[Finding]:
         yield _broken(evidence, profile, n, made, wrong, f"{promised} attempts", setting)
 
 
-@check("backoff bound", reference=PROFILE, minimum="20 waits")
+@check("backoff bound", reference=PROFILE, minimum="20 waits", more=MORE_FAILURES)
 def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
     """No backoff is longer than the client promises.
 
@@ -105,7 +109,7 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
     held = [each for group in groups for each in group]
     n = len(held)
     if n < BOUNDED:
-        yield unknown(n, few(n, BOUNDED, "wait"), action=MORE_FAILURES)
+        yield too_few(n, BOUNDED, "wait")
         return
     noise = evidence.turnaround.noise
     late = [(wait, most) for wait, most in held if wait.seconds > most + noise]
@@ -133,7 +137,12 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
         yield unknown(n, told, calls_of(wait for wait, _ in late), action=IDLE)
 
 
-@check("full jitter", reference=PROFILE, minimum="30 waits with a bound of 0.5 s or more")
+@check(
+    "full jitter",
+    reference=PROFILE,
+    minimum="30 waits with a bound of 0.5 s or more",
+    more="Let more calls fail, in the way that has the longer waits.",
+)
 def full_jitter(evidence: Evidence) -> Iterator[Finding]:
     """Where the client promises full jitter, waits are uniform between 0 and their bound.
 
@@ -156,9 +165,7 @@ def full_jitter(evidence: Evidence) -> Iterator[Finding]:
             shorter.append((wait.seconds - noise - low) / (high - low))
     n = len(held)
     if n < DRAWN:
-        yield unknown(
-            n, few(n, DRAWN, "wait"), action="Let more calls fail, in the way that has the longer waits."
-        )
+        yield too_few(n, DRAWN, "wait")
         return
     (short, long), (_, late) = uneven(shares), uneven(shorter)
     probability = chance(n, max(short, long))
@@ -172,18 +179,17 @@ def full_jitter(evidence: Evidence) -> Iterator[Finding]:
             evidence, profile, n, told, calls_of(wait for wait, _ in held), "full jitter", "its waits"
         )
     else:
-        yield unknown(n, told, calls_of(wait for wait, _ in held), action=MORE_FAILURES)
+        yield unknown(n, told, calls_of(wait for wait, _ in held))
 
 
-@check("retry quota", reference=PROFILE, minimum="an outage of 100 calls")
+@check("retry quota", reference=PROFILE, minimum="an outage of 100 calls", more=CAUSE_OUTAGE)
 def retry_quota(evidence: Evidence) -> Iterator[Finding]:
     """In an outage the calls of one client together make exactly as many retries as its quota promises."""
     profile = evidence.profile
     if profile is None or not profile.quota:
         return
     if not evidence.outages:
-        told = "Not enough data: no outage of 100 calls by one client"
-        yield unknown(0, told, action=CAUSE_OUTAGE)
+        yield unknown(0, NO_OUTAGE)
     for calls in evidence.outages.values():
         n, made = len(calls), sum(call.retries for call in calls)
         promised = profile.outage_retries(calls[0].first.kind or "")

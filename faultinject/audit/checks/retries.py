@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
-from faultinject.audit.checks.check import check, failed, passed, unknown, warned
+from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import (
     DONE_ALREADY,
     LOST,
@@ -21,7 +21,7 @@ from faultinject.audit.checks.questions import (
     should_be_tried_again,
     stays_the_same,
 )
-from faultinject.audit.checks.words import NAME_THEM, counted, few, seconds
+from faultinject.audit.checks.words import NAME_THEM, counted, seconds
 from faultinject.audit.grouping import COPIES, POLL
 from faultinject.audit.matching import changed, fingerprint
 from faultinject.audit.waits import KINDS
@@ -47,8 +47,6 @@ PATIENCE = 5.0
 """Seconds; a client that is asked to wait longer may rather give up."""
 UNCLEAR = ("shared", "repeated", "followed", "begun earlier")
 """Why calls are left out that may hold retries."""
-FAIL_ONCE = "Let calls fail with a transient error, for example http:503,times=1,per=call."
-"""What gives calls that may be retried."""
 PASSES = (*KINDS, "timeout", "hidden")
 """Kinds of failure that may pass."""
 BY_STATE = frozenset((404, 409, 410, 412, 416))
@@ -67,6 +65,7 @@ MANY, TOO_MANY = 10, 20
     "retries",
     reference="the vendor's table of errors; AWS SDKs: retry behavior; Cloud Storage: retry strategy",
     minimum="3 calls that first got this answer",
+    more="Let calls fail with a transient error, for example http:503,times=1,per=call.",
 )
 def retries(evidence: Evidence) -> Iterator[Finding]:
     """A transient failure is retried.
@@ -84,7 +83,7 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
     if not by_answer:
-        yield unknown(0, few(0, FEWEST, "call"), action=FAIL_ONCE)
+        yield too_few(0, FEWEST, "call")
     given_up = [call for calls in by_answer.values() for call in calls if call.first.status is not None]
     if len(given_up) >= FEWEST and not any(call.retries for call in evidence.everyone):
         answers = ", ".join(f"{answer} ({len(calls)})" for answer, calls in by_answer.items())
@@ -111,7 +110,7 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
     )
     told = f"{told} retried" if len(by_method) > 1 else f"{answer}: {len(again)} of {n} calls retried"
     if n < FEWEST:
-        return unknown(n, f"{answer}: {few(n, FEWEST, 'call')}", calls, answer, action=FAIL_ONCE)
+        return too_few(n, FEWEST, "call", calls, answer)
     if stays_the_same(calls[0].first):
         return warned(
             n, f"{told}, although a retry cannot succeed", again, answer, action="Do not retry this answer."
@@ -255,7 +254,12 @@ def _is_upload(attempt: Attempt) -> bool:
     return attempt.method in UNSAFE and is_storage_call(attempt)
 
 
-@check("permanent", reference="RFC 9110 15.5", minimum="3 calls that first got such an answer")
+@check(
+    "permanent",
+    reference="RFC 9110 15.5",
+    minimum="3 calls that first got such an answer",
+    more="Let calls fail permanently, for example http:403.",
+)
 def permanent(evidence: Evidence) -> Iterator[Finding]:
     """A permanent failure is not retried.
 
@@ -279,8 +283,7 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     above += [call for call in everyone if _is_asked_for_above(call) and fingerprint(call.first) not in known]
     n = len({id(call) for call in (*calls, *again, *polling, *above)})
     if n < FEWEST:
-        how = "Let calls fail permanently, for example http:403."
-        yield unknown(n, few(n, FEWEST, "call"), calls, action=how)
+        yield too_few(n, FEWEST, "call", calls)
         return
     answers = ", ".join(sorted({quoted(call.first.answer) for call in again or above or polling or calls}))
     proven = [call for call in again if evidence.driven or not call.inferred]
@@ -369,6 +372,7 @@ def _repeated_above(calls: Sequence[Call], *, driven: bool) -> tuple[list[Call],
     "gives up",
     reference="RFC 9110 9.2.2; Azure: transient fault handling",
     minimum="3 calls that failed to the end",
+    more="Let calls fail on every attempt, for example http:503.",
 )
 def gives_up(evidence: Evidence) -> Iterator[Finding]:
     """A call that never succeeds gives up after a few attempts.
@@ -401,8 +405,7 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
         many = alike and most > MANY and all(map(_multiplies, crowded.values()))
         yield (warned if many else unknown)(len(crowded), told, evidence.shared, action=NAME_THEM)
     elif n < FEWEST:
-        how = "Let calls fail on every attempt, for example http:503."
-        yield unknown(n, few(n, FEWEST, "failed call"), ended, action=how)
+        yield too_few(n, FEWEST, "failed call", ended)
     elif most > MANY:
         yield warned(n, f"up to {most} attempts per call", longest, action=END)
     else:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from faultinject.audit.checks.check import check, failed, passed, unknown
+from faultinject.audit.checks.check import check, failed, passed, too_few, unknown
 from faultinject.audit.checks.questions import UNSAFE, may_be_copy
 from faultinject.audit.checks.retries import FEWEST, retries
-from faultinject.audit.checks.words import few, plain, seconds
+from faultinject.audit.checks.words import plain, seconds
 from faultinject.audit.findings import PASS
 from faultinject.audit.statistics import median, p95
 from faultinject.audit.waits import hinted, is_near
@@ -42,6 +42,7 @@ MISREAD = 0.2
     "retry-after",
     reference="RFC 9110 10.2.3; RFC 6585 4; Azure: transient fault handling",
     minimum="3 answers with Retry-After that were followed by another attempt",
+    more="Send Retry-After to calls that are retried, for example http:503,retry_after=3s,times=1,per=call.",
 )
 def retry_after(evidence: Evidence) -> Iterator[Finding]:
     """A client waits as long as Retry-After asks.
@@ -59,8 +60,7 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
         ):
             by_form.setdefault(form, []).append(wait)
     if not by_form:
-        how = "Send Retry-After to calls that are retried, for example http:503,retry_after=3s,times=1,per=call."
-        yield unknown(0, few(0, FEWEST, "answer with Retry-After"), action=how)
+        yield too_few(0, FEWEST, "answer with Retry-After")
     for form, waits in sorted(by_form.items()):
         found = _one_form(evidence, form, waits)
         found.reference = VENDORS[form][1] if form in VENDORS else ""
@@ -79,8 +79,7 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
     calls = [wait.call for wait in waits]
     send = f"Send more of them, for example http:503,retry_after=3s,hint={form},times=1,per=call."
     if n < FEWEST:
-        told = few(n, FEWEST, "answer with Retry-After")
-        return unknown(n, f"{form}: {told}", calls, form, action=send)
+        return too_few(n, FEWEST, "answer with Retry-After", calls, form, action=send)
     asked = [_asked(wait.before, form, evidence) for wait in waits]
     early = [
         (wait, wanted) for wait, wanted in zip(waits, asked, strict=True) if wait.seconds < wanted - SLACK
@@ -128,6 +127,7 @@ def _usual(evidence: Evidence, waits: Sequence[Wait]) -> list[float]:
     "malformed retry-after",
     reference="RFC 9110 10.2.3",
     minimum="3 malformed values with failures that are retried without",
+    more="Send more, for example http:503,set.retry-after=soon,times=1,per=call.",
 )
 def malformed_retry_after(evidence: Evidence) -> Iterator[Finding]:
     """A malformed Retry-After does not keep a client from retrying.
@@ -148,9 +148,8 @@ def malformed_retry_after(evidence: Evidence) -> Iterator[Finding]:
     n = len(usable)
     calls = [call for call, _, _ in usable]
     if n < FEWEST:
-        how = "Send more, for example http:503,set.retry-after=soon,times=1,per=call."
-        how = FAIL_WITHOUT if len(found) >= FEWEST else how
-        yield unknown(n, few(n, FEWEST, "answer with a malformed Retry-After"), calls, action=how)
+        how = FAIL_WITHOUT if len(found) >= FEWEST else ""
+        yield too_few(n, FEWEST, "answer with a malformed Retry-After", calls, action=how)
         return
     tried = sum(again for _, _, again in usable)
     told = f"{tried} of {n} calls retried after a malformed Retry-After"
@@ -160,4 +159,4 @@ def malformed_retry_after(evidence: Evidence) -> Iterator[Finding]:
     elif tried == n:
         yield passed(n, told, calls)
     else:
-        yield unknown(n, told, calls, action="Send more malformed values.")
+        yield unknown(n, told, calls)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from math import inf
 
-from faultinject.audit.checks.check import check, failed, passed, unknown
+from faultinject.audit.checks.check import check, failed, passed, too_few
 from faultinject.audit.checks.retries import FEWEST
-from faultinject.audit.checks.words import few
 from faultinject.audit.grouping import READING
 
 TYPE_CHECKING = False
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 MOVED = ("overwritten", "stale", "edited")
 """What `did` says where another version was shown."""
 _START = re.compile(r"bytes=(\d+)-")
-MOVE_ON = "Replace the object in more downloads, for example truncate,method=GET,times=1,per=call overwrite,method=GET,skip=1,per=call."
-"""What gives more to judge."""
 ASK_FOR_IT = "Send the first answer's ETag as If-Match or If-Range with each further part, or compare it and begin anew."
 """What to do."""
 
@@ -57,6 +54,7 @@ def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
     "mixed versions",
     reference="RFC 9110 13.1.5",
     minimum="3 downloads in parts whose object was replaced meanwhile; one that is mixed decides",
+    more="Replace the object in more downloads, for example truncate,method=GET,times=1,per=call overwrite,method=GET,skip=1,per=call.",
 )
 def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
     """A download in several parts is of one version of the object.
@@ -80,7 +78,7 @@ def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
         told = f"{len(wrong)} of {n} downloads whose object was replaced meanwhile are made of two versions of it"
         yield failed(n, told, wrong, action=ASK_FOR_IT)
     elif moved and n < FEWEST:
-        yield unknown(n, few(n, FEWEST, "download of a replaced object"), moved, action=MOVE_ON)
+        yield too_few(n, FEWEST, "download of a replaced object", moved)
     elif moved:
         yield passed(
             n, f"{n} of {n} downloads whose object was replaced meanwhile have one version of it", moved
