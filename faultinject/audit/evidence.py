@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from faultinject.audit.statistics import grouped
 from faultinject.audit.waits import KINDS, Group, waits_of
 
 TYPE_CHECKING = False
@@ -135,10 +136,7 @@ class Evidence:
     @cached_property
     def outages(self) -> dict[str, list[Call]]:
         """The calls during which nothing worked at all, by name, by their beginning; those that may go on as well."""
-        named: dict[str, list[Call]] = {}
-        for call in self.everyone:
-            if call.name is not None:
-                named.setdefault(call.name, []).append(call)
+        named = grouped((call for call in self.everyone if call.name), lambda call: call.name or "")
         return {
             name: sorted(calls, key=lambda call: call.first.arrived)
             for name, calls in named.items()
@@ -154,9 +152,7 @@ class Evidence:
     @cached_property
     def waits_by_number(self) -> dict[tuple[str, int], Group]:
         """The same by kind of failure and number of the retry, in that order."""
-        found: dict[tuple[str, int], list[Wait]] = {}
-        for wait in self.waits:
-            found.setdefault((wait.kind, wait.retry), []).append(wait)
+        found = grouped(self.waits, lambda wait: (wait.kind, wait.retry))
         ordered = sorted(found, key=lambda key: (KINDS.index(key[0]), key[1]))
         return {key: self.group(found[key]) for key in ordered}
 

@@ -17,8 +17,8 @@ from faultinject.audit.checks.words import (
     seconds,
 )
 from faultinject.audit.grouping import POLL
-from faultinject.audit.matching import fingerprint
-from faultinject.audit.statistics import median
+from faultinject.audit.matching import fingerprint, thing_of
+from faultinject.audit.statistics import grouped, median
 from faultinject.audit.waits import KINDS
 from faultinject.journal.calls import SDK_ID, TOLD
 
@@ -109,20 +109,20 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
 
 def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]:
     """The calls with one answer that were retried, and those behind them that were not, where the former mostly succeeded."""
-    groups: dict[Hashable, list[Call]] = {}
-    for call in evidence.calls:
-        first = call.first
-        if (
-            first.kind in KINDS
-            and first.method not in UNSAFE
-            and first.hint is None
-            and should_be_tried_again(first)
-            and call.name not in evidence.outages
-        ):
-            groups.setdefault(
-                (first.method, first.answer, call.name if evidence.driven else None), []
-            ).append(call)
-    for calls in groups.values():
+    asked = [
+        call
+        for call in evidence.calls
+        if call.first.kind in KINDS
+        and call.first.method not in UNSAFE
+        and call.first.hint is None
+        and should_be_tried_again(call.first)
+        and call.name not in evidence.outages
+    ]
+
+    def alike(call: Call) -> Hashable:
+        return call.first.method, call.first.answer, call.name if evidence.driven else None
+
+    for calls in grouped(asked, alike).values():
         number = next((number for number, call in enumerate(calls) if not call.retries), len(calls))
         spent, behind = calls[:number], calls[number:]
         refilled = 2 * sum(call.succeeded for call in spent) > len(spent)
@@ -214,17 +214,14 @@ def _layers(
 def _asked_for_again(calls: Sequence[Call]) -> list[Call]:
     """The failed calls of an SDK after which the same was asked for again, for two things or more; else none."""
     found = [call for call in calls if call.signal == SDK_ID and call.again is not None]
-    return found if len({fingerprint(call.first) for call in found}) > 1 else []
+    return found if len(set(map(thing_of, found))) > 1 else []
 
 
 def _chains(evidence: Evidence) -> list[list[Call]]:
     """The longest row of failed calls of an SDK for each thing that has one: one call after the other, soon."""
-    things: dict[Hashable, list[Call]] = {}
-    for call in evidence.calls:
-        if call.signal == SDK_ID and call.first.method != PRELUDE:
-            things.setdefault(fingerprint(call.first), []).append(call)
+    own = (call for call in evidence.calls if call.signal == SDK_ID and call.first.method != PRELUDE)
     found = []
-    for calls in things.values():
+    for calls in grouped(own, thing_of).values():
         rows: list[list[Call]] = []
         for call in calls:
             if call.succeeded or call.first.kind not in KINDS:
@@ -312,18 +309,14 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
     if not told_calls and not evidence.driven:
         yield unknown(0, "copies of a request look like other calls", action=NAME_THEM)
         return
-    attempts: dict[Hashable, list[Attempt]] = {}
-    for call in told_calls:
-        attempts.setdefault(fingerprint(call.first), []).extend(call.attempts)
+    attempts = grouped((each for call in told_calls for each in call.attempts), fingerprint)
     slow = [(call, each) for call in told_calls for each in call.attempts if _is_slow(each)]
     n = len(slow)
     if n < FEWEST:
         yield too_few(n, FEWEST, "slow request", [call for call, _ in slow])
         return
     copied = [
-        (call, each, copies)
-        for call, each in slow
-        if (copies := _copies(each, attempts[fingerprint(call.first)]))
+        (call, each, copies) for call, each in slow if (copies := _copies(each, attempts[fingerprint(each)]))
     ]
     calls = [call for call, _, _ in sorted(copied, key=lambda each: each[1].method in READS)]
     if not copied:

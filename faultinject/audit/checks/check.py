@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faultinject.audit.checks.words import NAME_THEM, few
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
-from faultinject.audit.matching import fingerprint
+from faultinject.audit.matching import thing_of
 from faultinject.audit.references import with_addresses
 from faultinject.audit.statistics import variation
 
@@ -97,7 +97,7 @@ def weigh(finding: Finding, evidence: Evidence) -> None:
     if finding.verdict != FAIL or evidence.driven or not looks or len(proven) >= LIKELY:
         return
     methods = {call.first.method for call in looks}
-    things = {fingerprint(call.first) for call in looks}
+    things = set(map(thing_of, looks))
     alone = len(things) >= LIKELY and all(call.alone for call in looks)
     if all(map(evidence.contrast.shows_retries, methods)):
         why = evidence.contrast.said(methods)

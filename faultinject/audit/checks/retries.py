@@ -23,7 +23,8 @@ from faultinject.audit.checks.questions import (
 )
 from faultinject.audit.checks.words import NAME_THEM, counted, seconds
 from faultinject.audit.grouping import COPIES, POLL
-from faultinject.audit.matching import changed, fingerprint
+from faultinject.audit.matching import changed, fingerprint, thing_of
+from faultinject.audit.statistics import grouped
 from faultinject.audit.waits import KINDS
 from faultinject.engine.journal_entry import quoted
 from faultinject.journal.calls import SDK_ID, TOLD
@@ -102,9 +103,7 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
 
 def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding:
     n, again = len(calls), [call for call in calls if call.retries]
-    by_method: dict[str, list[Call]] = {}
-    for call in calls:
-        by_method.setdefault(call.first.method, []).append(call)
+    by_method = grouped(calls, lambda call: call.first.method)
     told = (
         f"{answer}: {', '.join(f'{_tried(each)} of {len(each)} {name}' for name, each in by_method.items())}"
     )
@@ -279,15 +278,15 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     again = [call for call in everyone if _asked_again(call) and not may_poll(call, evidence)]
     polling = [call for call in everyone if _asked_again(call) and may_poll(call, evidence)]
     above, later = _repeated_above([call for call in everyone if not call.retries], driven=evidence.driven)
-    known = {fingerprint(call.first) for call in above}
-    above += [call for call in everyone if _is_asked_for_above(call) and fingerprint(call.first) not in known]
+    known = set(map(thing_of, above))
+    above += [call for call in everyone if _is_asked_for_above(call) and thing_of(call) not in known]
     n = len({id(call) for call in (*calls, *again, *polling, *above)})
     if n < FEWEST:
         yield too_few(n, FEWEST, "call", calls)
         return
     answers = ", ".join(sorted({quoted(call.first.answer) for call in again or above or polling or calls}))
     proven = [call for call in again if evidence.driven or not call.inferred]
-    things = {fingerprint(call.first) for call in again or above or polling}
+    things = set(map(thing_of, again or above or polling))
     others = "or several callers sent the request"
     if proven:
         yield failed(n, f"{len(proven)} of {n} calls retried after {answers}", proven, action=STOP)
@@ -310,7 +309,7 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     elif polling:
         most = max(call.retries for call in polling)
         told = f"after {answers} the same request came again up to {counted(most, 'time')}, a second or more later, for {len(things)} of"
-        told += f" {counted(len({fingerprint(call.first) for call in everyone}), 'object')}: the client retries, or waits for a change"
+        told += f" {counted(len(set(map(thing_of, everyone))), 'object')}: the client retries, or waits for a change"
         sure = len(things) >= FEWEST and all(call.first.status not in DONE_ALREADY for call in polling)
         yield (warned if sure else unknown)(n, told, polling, action=STOP if sure else NAME_THEM)
     elif n - len(unclear := _of_the_same_things(later, everyone)) < FEWEST:
@@ -322,8 +321,8 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
 
 def _of_the_same_things(some: Sequence[Call], calls: Sequence[Call]) -> list[Call]:
     """The calls that ask for what some of them ask for."""
-    things = {fingerprint(call.first) for call in some}
-    return [call for call in calls if fingerprint(call.first) in things]
+    things = set(map(thing_of, some))
+    return [call for call in calls if thing_of(call) in things]
 
 
 def _is_copied(evidence: Evidence, call: Call) -> bool:
@@ -352,10 +351,7 @@ def _repeated_above(calls: Sequence[Call], *, driven: bool) -> tuple[list[Call],
     Returns:
         Those that come at once, and those that come so late that they may as well wait for a change.
     """
-    things: dict[Hashable, list[Call]] = {}
-    for call in calls:
-        if call.signal == SDK_ID:
-            things.setdefault(fingerprint(call.first), []).append(call)
+    things = grouped((call for call in calls if call.signal == SDK_ID), thing_of)
     soon: list[Call] = []
     later: list[Call] = []
     for same in things.values():
@@ -419,11 +415,8 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
 
 def _crowded(evidence: Evidence) -> dict[Hashable, list[Attempt]]:
     """The failed requests for each thing that was asked for several times at once, in order of arrival."""
-    found: dict[Hashable, list[Attempt]] = {}
-    for call in evidence.shared:
-        for each in call.attempts:
-            if each.kind in KINDS:
-                found.setdefault(fingerprint(each), []).append(each)
+    failed = (each for call in evidence.shared for each in call.attempts if each.kind in KINDS)
+    found = grouped(failed, fingerprint)
     return {
         thing: sorted(some, key=lambda each: each.arrived) for thing, some in found.items() if len(some) > 1
     }

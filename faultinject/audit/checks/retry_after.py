@@ -7,7 +7,7 @@ from faultinject.audit.checks.questions import UNSAFE, may_be_copy
 from faultinject.audit.checks.retries import FEWEST, retries
 from faultinject.audit.checks.words import plain, seconds
 from faultinject.audit.findings import PASS
-from faultinject.audit.statistics import median, p95
+from faultinject.audit.statistics import grouped, median, p95
 from faultinject.audit.waits import hinted, is_near
 
 TYPE_CHECKING = False
@@ -52,13 +52,13 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
     most 50 ms shorter. FAIL: two retries are earlier, or all. PASS: none, and without Retry-After the client waits less
     than half as long.
     """
-    by_form: dict[str, list[Wait]] = {}
-    for wait in hinted(evidence.everyone):
-        form = wait.before.hint_form or ""
-        if _has_to_know(form, wait.before, evidence) and not may_be_copy(
-            evidence, wait.before, wait.call.attempts[wait.retry]
-        ):
-            by_form.setdefault(form, []).append(wait)
+    asked = [
+        wait
+        for wait in hinted(evidence.everyone)
+        if _has_to_know(wait.before.hint_form or "", wait.before, evidence)
+        and not may_be_copy(evidence, wait.before, wait.call.attempts[wait.retry])
+    ]
+    by_form = grouped(asked, lambda wait: wait.before.hint_form or "")
     if not by_form:
         yield too_few(0, FEWEST, "answer with Retry-After")
     for form, waits in sorted(by_form.items()):
