@@ -9,6 +9,7 @@ from faultinject.audit import profiles
 from faultinject.audit.evidence import Contrast, Evidence
 from faultinject.audit.grouping import OTHER_BODY, SOON
 from faultinject.audit.matching import UNNAMED, client_of, fingerprint, title_of
+from faultinject.audit.statistics import grouped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,9 +46,7 @@ class CallsByClient:
         self._driven = driven
         self._habits = habits
         self._agents = Counter(client_of(each.user_agent) for each in attempts)
-        self._attempts: dict[str, list[Attempt]] = {}
-        for attempt in attempts:
-            self._attempts.setdefault(self.client(attempt), []).append(attempt)
+        self._attempts = grouped(attempts, self.client)
         self._calls: dict[str, list[Call]] = {}
         self._clean: Counter[str] = Counter()
         self._left_out: dict[str, Counter[str]] = {}

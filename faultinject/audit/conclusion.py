@@ -200,7 +200,7 @@ def _nothing(
         words = LEFT_OUT | (NOT_ENDED if any(each.driven for each in evidence) else {})
         number = sum(left_out.values())
         which = f"all {counted(calls, 'call')}" if number == calls > 1 else counted(number, "call")
-        reasons = [(n, *words.get(reason, (reason, ""))) for reason, n in left_out.items()]
+        reasons = [(n, *words[reason]) for reason, n in left_out.items()]
         alone = "it" if number == 1 else "they"
         why = ", ".join(f"{alone if len(reasons) == 1 else f'{n:,}'} {said}" for n, said, _ in reasons)
         others = "" if number == calls else ", and the others met no fault"

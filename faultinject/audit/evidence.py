@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from faultinject.audit.statistics import median
-from faultinject.audit.waits import by_number, waits_of
+from faultinject.audit.statistics import grouped
+from faultinject.audit.waits import KINDS, Group, waits_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from faultinject.audit.findings import Finding
     from faultinject.audit.profiles.profile import Profile
     from faultinject.audit.waits import Wait
     from faultinject.journal.attempts import Attempt
@@ -136,10 +136,7 @@ class Evidence:
     @cached_property
     def outages(self) -> dict[str, list[Call]]:
         """The calls during which nothing worked at all, by name, by their beginning; those that may go on as well."""
-        named: dict[str, list[Call]] = {}
-        for call in self.everyone:
-            if call.name is not None:
-                named.setdefault(call.name, []).append(call)
+        named = grouped((call for call in self.everyone if call.name), lambda call: call.name or "")
         return {
             name: sorted(calls, key=lambda call: call.first.arrived)
             for name, calls in named.items()
@@ -153,19 +150,21 @@ class Evidence:
         return [wait for call in self.everyone if call.name not in outages for wait in waits_of(call)]
 
     @cached_property
-    def waits_by_number(self) -> dict[tuple[str, int], list[Wait]]:
+    def waits_by_number(self) -> dict[tuple[str, int], Group]:
         """The same by kind of failure and number of the retry, in that order."""
-        return by_number(self.waits)
+        found = grouped(self.waits, lambda wait: (wait.kind, wait.retry))
+        ordered = sorted(found, key=lambda key: (KINDS.index(key[0]), key[1]))
+        return {key: self.group(found[key]) for key in ordered}
+
+    @cached_property
+    def findings(self) -> dict[str, list[Finding]]:
+        """What the checks that were asked so far have found, by their names."""
+        return {}
 
     @cached_property
     def _arrivals(self) -> list[float]:
         return sorted(each.arrived for call in self.everyone for each in call.attempts)
 
-    def work(self, waits: Sequence[Wait]) -> float:
-        """Seconds of such waits that the client may spend on the requests that it makes meanwhile, in the middle of them."""
-
-        def requests(wait: Wait) -> int:
-            end = wait.call.attempts[wait.retry].arrived
-            return bisect_left(self._arrivals, end) - bisect_right(self._arrivals, end - wait.seconds)
-
-        return min(WORK, self.turnaround.p95 or WORK) * median(list(map(requests, waits)))
+    def group(self, waits: Sequence[Wait]) -> Group:
+        """Some of its waits, at least one, that are judged together."""
+        return Group(waits, min(WORK, self.turnaround.p95 or WORK), self._arrivals)

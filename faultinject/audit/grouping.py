@@ -313,6 +313,8 @@ class OpenCall:
 
     Attributes:
         requests: so far, in order of arrival.
+        first: its first attempt.
+        last: its last attempt so far.
         thing: what it asks for.
         signal: what joins its requests.
         windows: the call windows that it may be.
@@ -329,8 +331,10 @@ class OpenCall:
         "copied",
         "cut",
         "ended",
+        "first",
         "followed",
         "follows",
+        "last",
         "requests",
         "signal",
         "thing",
@@ -339,6 +343,7 @@ class OpenCall:
 
     def __init__(self, request: Request, thing: Thing, *, cut: bool, follows: str | None) -> None:
         self.requests = [request]
+        self.first = self.last = request.attempt
         self.thing = thing
         self.signal = thing.signal
         self.windows = request.windows
@@ -353,17 +358,9 @@ class OpenCall:
         """Add an attempt."""
         self.copied = max(self.copied, self.last.answered or -FOR_EVER)
         self.requests.append(request)
-        self.windows = tuple(each for each in self.windows if each in request.windows)
-
-    @property
-    def first(self) -> Attempt:
-        """Its first attempt."""
-        return self.requests[0].attempt
-
-    @property
-    def last(self) -> Attempt:
-        """Its last attempt so far."""
-        return self.requests[-1].attempt
+        self.last = request.attempt
+        if self.windows:
+            self.windows = tuple(each for each in self.windows if each in request.windows)
 
     @property
     def alone(self) -> bool:

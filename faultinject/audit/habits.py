@@ -8,6 +8,7 @@ from __future__ import annotations
 from math import log2
 
 from faultinject.audit.matching import client_of, fingerprint
+from faultinject.audit.statistics import grouped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ class Habits:
     """
 
     def __init__(self, requests: Iterable[Request]) -> None:
-        things: dict[Hashable, list[Request]] = {}
-        for each in requests:
-            things.setdefault(_thing(each.attempt, each.looks), []).append(each)
+        things = grouped(requests, lambda each: _thing(each.attempt, each.looks))
         self._intervals: dict[Hashable, set[int]] = {}
         self._shortest: dict[tuple[str, str], list[int]] = {}
         for thing, same in things.items():

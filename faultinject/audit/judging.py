@@ -226,12 +226,12 @@ def judge(
     # A call without a request is nobody's: it is told with the client that has the most calls.
     evidence[main] = replace(evidence[main], silence=_silence(requests, told))
     titles = by_client.titles()
-    times = [each.time for each in read]
+    times, arrived = [each.time for each in read], [each.arrived for each in read]
     return Judgement(
         client=titles[main],
         calls=len(calls),
         attempts=len(read),
-        seconds=_seconds(read),
+        seconds=max(arrived, default=0.0) - min(arrived, default=0.0),
         signal=dict(Counter(each.signal for each in calls).most_common()),
         left_out=by_client.left_out,
         turnaround=evidence[main].turnaround,
@@ -358,11 +358,3 @@ def _silence(requests: Iterable[Request], told: Iterable[CallWindow]) -> Silence
     since = max((each.began for each in named if id(each) in heard), default=float("-inf"))
     last = [each.began for each in silent if each.began > since]
     return Silence(len(named), len(silent), len(last), last[-1] - last[0] if last else 0.0)
-
-
-def _seconds(attempts: Iterable[Attempt]) -> float:
-    """From the first request to the last, by the clock that saw the longest time."""
-    times: dict[int, list[float]] = {}
-    for each in attempts:
-        times.setdefault(each.clock, []).append(each.arrived)
-    return max((max(seen) - min(seen) for seen in times.values()), default=0.0)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from faultinject.journal.attempts import Attempt
+    from faultinject.journal.calls import Call
 
 UNNAMED = "a client without a User-Agent"
 """What stands for a client that does not say who it is."""
@@ -62,6 +63,11 @@ def fingerprint(attempt: Attempt) -> Hashable:
         attempt.path,
         attempt.query,
     )
+
+
+def thing_of(call: Call) -> Hashable:
+    """What a call is for: the fingerprint of its attempts."""
+    return fingerprint(call.first)
 
 
 def invocation(attempt: Attempt) -> str | None:

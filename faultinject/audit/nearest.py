@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from faultinject.engine.journal_entry import quoted
+from faultinject.engine.request import Request
 from faultinject.http.target import encode
 from faultinject.rules import spelling
 from faultinject.rules.conditions import CONDITIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Any
+    from collections.abc import Iterable
 
     from faultinject.engine.plan import Plan
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule import Rule
     from faultinject.vendors.addressing import Addressing
-    from faultinject.vendors.types import Target
 
-NOT_IN_REQUEST_LINE = ("host", "operation", "bucket", "key", "client", "size")
-"""Conditions on what a method and a path do not show."""
 # Segments that a mount point is looked for in.
 _DEEPEST_MOUNT = 16
 
@@ -70,7 +67,7 @@ class Comparison:
         self.outcome = outcome
         self.failed: list[str] = []
         self.unknown: list[str] = []
-        request: Any = Remembered(outcome, reading)
+        request = Remembered(outcome, reading)
         for prefix, conditions, wanted in (("", rule.conditions, True), ("unless.", rule.unless, False)):
             for full, texts in conditions.items():
                 key, _, name = full.partition(".")
@@ -101,25 +98,24 @@ class Comparison:
         return "its conditions hold, but it came before the rule, or is an upgrade or a CORS preflight"
 
 
-class Remembered:
-    """A request as the journal remembers it, with the words of the request view.
+class Remembered(Request):
+    """A request as the journal remembers it.
 
     Args:
         outcome: what the journal has of it.
         reading: how it will be asked for bucket, key and operation.
     """
 
+    client: str | None
+    content_length: int | None
+
     def __init__(self, outcome: Outcome, reading: Addressing) -> None:
+        super().__init__("", outcome.path, "")
         self.method = outcome.method
-        self.path = self.below = outcome.path
-        self.query = outcome.query
+        self.query = outcome.query.replace("…", encode("…"))
         self.host = outcome.host
         self.client = outcome.client
         self.content_length = outcome.request_bytes
-        self.read_by: object = None
-        self.place: Target
-        self.named_by: object = None
-        self.operation: str | None
         self._user_agent = outcome.user_agent
         self._file_name = outcome.key and encode(outcome.key)
         if outcome.bucket and self._finds(outcome, reading) and outcome.operation in reading.operations.names:
@@ -156,22 +152,18 @@ class Remembered:
         self.below, self.read_by = path, None
         return False
 
-    def query_values(self, name: str) -> Sequence[str]:
-        """The values of a query parameter, `…` where the journal keeps it back."""
-        from urllib.parse import unquote_plus
 
-        pairs = (pair.partition("=") for pair in self.query.split("&") if pair)
-        return tuple(unquote_plus(value) for key, _, value in pairs if unquote_plus(key) == name)
-
-
-def _instead(key: str, request: Any, reading: Addressing) -> str:
+def _instead(key: str, request: Remembered, reading: Addressing) -> str:
     """What was there instead, where the request's first line does not show it."""
-    if key not in NOT_IN_REQUEST_LINE:
+    bucket, name = reading.read_address(request)
+    there = {
+        "bucket": bucket,
+        "key": name,
+        "operation": reading.operation(request),
+        "host": request.host,
+        "client": request.client,
+        "size": request.content_length,
+    }
+    if key not in there:
         return ""
-    if key in ("bucket", "key"):
-        found = reading.read_address(request)[key == "key"]
-    elif key == "operation":
-        found = reading.operation(request)
-    else:
-        found = {"host": request.host, "client": request.client, "size": request.content_length}[key]
-    return f" (it was {found})" if found not in (None, "") else " (there was none)"
+    return " (there was none)" if there[key] in (None, "") else f" (it was {there[key]})"

@@ -1,4 +1,4 @@
-"""The few statistics that the checks need."""
+"""The few statistics that the checks need, and what comes before them: things are put together by what they share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,23 @@ from math import exp, inf, sqrt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from typing import TypeVar
+
+    Thing = TypeVar("Thing")
+    Key = TypeVar("Key", bound=Hashable)
+
+
+def grouped(things: Iterable[Thing], key: Callable[[Thing], Key]) -> dict[Key, list[Thing]]:
+    """Things by what they share, in the order in which they come.
+
+    >>> grouped(["get", "put", "head"], len)
+    {3: ['get', 'put'], 4: ['head']}
+    """
+    found: dict[Key, list[Thing]] = {}
+    for each in things:
+        found.setdefault(key(each), []).append(each)
+    return found
 
 
 def median(values: Sequence[float]) -> float:

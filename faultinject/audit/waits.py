@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from functools import cached_property
 from typing import NamedTuple
+
+from faultinject.audit.statistics import median
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
@@ -34,6 +38,54 @@ class Wait(NamedTuple):
     def kind(self) -> str:
         """What had failed: of a client's own wait one of `KINDS`."""
         return self.before.kind or ""
+
+
+class Group:
+    """Waits that are judged together, and what the checks ask of them: each is worked out once.
+
+    Args:
+        waits: at least one.
+        pace: seconds that their client takes for one request.
+        arrivals: when the requests of its calls came, ascending.
+    """
+
+    def __init__(self, waits: Sequence[Wait], pace: float, arrivals: Sequence[float]) -> None:
+        self.waits = waits
+        self._pace = pace
+        self._arrivals = arrivals
+
+    def __len__(self) -> int:
+        return len(self.waits)
+
+    @cached_property
+    def seconds(self) -> list[float]:
+        """How long they are, the shortest first."""
+        return sorted(each.seconds for each in self.waits)
+
+    @cached_property
+    def median(self) -> float:
+        """Seconds of the middle one."""
+        return median(self.seconds)
+
+    @cached_property
+    def work(self) -> float:
+        """Seconds of them that the client may spend on the requests that it makes meanwhile, in the middle of them."""
+
+        def requests(wait: Wait) -> int:
+            end = wait.call.attempts[wait.retry].arrived
+            return bisect_left(self._arrivals, end) - bisect_right(self._arrivals, end - wait.seconds)
+
+        return self._pace * median(list(map(requests, self.waits)))
+
+    @property
+    def calls(self) -> list[Call]:
+        """Whose they are, those with the most retries first."""
+        return calls_of(self.waits)
+
+
+def calls_of(waits: Iterable[Wait]) -> list[Call]:
+    """Whose waits these are, those with the most retries first."""
+    return sorted({id(each.call): each.call for each in waits}.values(), key=lambda call: -call.retries)
 
 
 def waits_of(call: Call) -> Iterator[Wait]:
@@ -67,11 +119,3 @@ def hinted(calls: Iterable[Call]) -> Iterator[Wait]:
         for retry, (before, gap) in enumerate(zip(call.attempts, call.gaps, strict=False), 1):
             if before.hint is not None and before.failed and gap is not None and gap >= 0:
                 yield Wait(call, before, retry, gap)
-
-
-def by_number(waits: Iterable[Wait]) -> dict[tuple[str, int], list[Wait]]:
-    """Waits by kind of failure and number of the retry, in that order."""
-    found: dict[tuple[str, int], list[Wait]] = {}
-    for wait in waits:
-        found.setdefault((wait.kind, wait.retry), []).append(wait)
-    return dict(sorted(found.items(), key=lambda item: (KINDS.index(item[0][0]), item[0][1])))

@@ -388,6 +388,7 @@ def _run(
             vendor=sdk.vendor,
             deadline=deadline,
             profile=profile or sdk.profile or None,
+            configured=not sdk.home or bool(sdk.note),
             require=require,
             phases=phases,
             journal=None if journal is None else str(Path(journal, f"{_plain(sdk.name)}.jsonl")),

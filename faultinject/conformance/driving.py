@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -152,6 +153,7 @@ def run(
     aws: bool = False,
     deadline: float = plan.DEADLINE,
     profile: Profile | str | None = None,
+    configured: bool = True,
     require: Collection[str] = (),
     phases: Sequence[Phase] | None = None,
     journal: str | None = None,
@@ -170,6 +172,8 @@ def run(
         deadline: seconds after which nobody waits any more; calls that go on are then undecided, unless the client
             has fallen silent.
         profile: what is promised for the client; None: found out by its User-Agent.
+        configured: whether somebody may have configured it: then what differs from a profile that was found out is
+            measured and not judged.
         require: checks that must be decided, or `all`.
         phases: other phases than the whole plan.
         journal: a file that gets every outcome as well, or None.
@@ -207,6 +211,9 @@ def run(
             failure = f"it stopped answering: no answer for {silent.seconds:.1f} s{_open_calls(silent.calls)}"
         else:
             failure = breach(phases, windows, attempts)
+        if profile is None and not configured:
+            agents = Counter(each.user_agent for each in attempts)
+            profile = profiles.detect(max(agents, key=agents.__getitem__, default=None))
         driven = DrivenRun(os.getpid(), windows, until, _known(profile), failure)
         judgement = judge_run(attempts, driven, profile=profile, require=require)
         if journal is not None:

@@ -430,7 +430,7 @@ def test_what_is_required(require, missing):
 
 
 def test_all_that_is_required():
-    """It spares what only a driver decides; a failure stands above what was not decided, and says that as well."""
+    """It spares what only a driver decides; a failure comes before what was not decided, which the sentence adds."""
     found = look(*ASKED, require=["all"]).conclusion
     assert re.search(r"^\w.*: .* \(\d+ more checks too\)$", found.reason)
     spared = [each for each in CHECKS if each not in ("retry budget", "overlap", "retry quota")]

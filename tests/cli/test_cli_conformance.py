@@ -40,6 +40,27 @@ class Client:
                 time.sleep(random.uniform(0, 0.1))
         raise last
 """
+AGENT = """
+from time import sleep
+from urllib.request import Request, urlopen
+
+class Client:
+    title = "MinIO 7.2.20"
+
+    def __init__(self, endpoint, bucket):
+        self.endpoint = endpoint
+
+    def put(self, key):
+        agent = {"user-agent": "minio-py/7.2.20"}
+        for number in range(3):
+            try:
+                return urlopen(Request(f"{self.endpoint}/conformance-1250000000/{key}", b"body", agent, method="PUT")).close()
+            except OSError as error:
+                last = error
+                sleep(0.05)
+        raise last
+"""
+"""A client that says it is MinIO's, and makes three attempts instead of six."""
 SHORT = ("--phase", "den", "--phase", "vthr", "--phase", "rst")
 OWN = (sys.executable, "-P", "-m", "faultinject.conformance", "good_client:Client")
 
@@ -367,6 +388,25 @@ def test_a_profile_of_the_clients_own(run, sdks):
     for more, profile in (((), "sre"), (("--profile", "rfc"), "rfc")):
         _, out, _ = run("conformance", "--client", "own", "--phase", "den", "--json", *more)
         assert json.loads(out)["clients"][0]["report"]["profile"] == profile
+
+
+@pytest.mark.slow
+def test_a_driver_without_a_note_is_known_not_to_be_configured(run, sdks, tmp_path):
+    """Then its default is a promise; what somebody may have configured is measured and not judged."""
+    (tmp_path / "agent_client.py").write_text(AGENT)
+    words = (*OWN[:-1], "agent_client:Client")
+    sdks(plain={"words": words}, noted={"words": words, "note": "3 attempts"})
+    asked = {"plain": "FAIL", "noted": "INCONCLUSIVE", "agent_client:Client": "INCONCLUSIVE"}
+    words = [word for each in asked for word in ("--client", each)]
+    code, out, _ = run("conformance", *words, "--phase", "thr", "--json")
+    found = {
+        each["client"]: one["verdict"]
+        for each in json.loads(out)["clients"]
+        for one in each["report"]["findings"]
+        if one["check"] == "attempts"
+    }
+    assert found == asked
+    assert code == 1
 
 
 def test_the_kill_switch_is_heeded(run):

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from faultinject.audit.checks.check import check, failed, passed, unknown, warned
+from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE, pause, should_be_tried_again
 from faultinject.audit.checks.retries import FEWEST, LAYER
-from faultinject.audit.checks.words import CAUSE_OUTAGE, NAME_THEM, counted, few, ordinal, plain, seconds
+from faultinject.audit.checks.words import (
+    CAUSE_OUTAGE,
+    NAME_THEM,
+    NO_OUTAGE,
+    counted,
+    ordinal,
+    plain,
+    seconds,
+)
 from faultinject.audit.grouping import POLL
-from faultinject.audit.matching import fingerprint
-from faultinject.audit.statistics import median
+from faultinject.audit.matching import fingerprint, thing_of
+from faultinject.audit.statistics import grouped, median
 from faultinject.audit.waits import KINDS
 from faultinject.journal.calls import SDK_ID, TOLD
 
@@ -18,8 +26,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
 
-    from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
+    from faultinject.audit.findings import Finding
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
 
@@ -52,8 +60,9 @@ that shows that there is none."""
     "retry budget",
     reference="Google SRE book: Handling Overload; AWS SDKs: retry behavior",
     minimum="an outage of 100 calls",
+    more=CAUSE_OUTAGE,
 )
-def retry_budget(evidence: Evidence) -> Iterator[Said]:
+def retry_budget(evidence: Evidence) -> Iterator[Finding]:
     """In a long outage, a retry budget limits the retries; when it is over, there are retries again.
 
     In an outage (100 calls of one client and one name, all of which fail) the attempts per call in the last third
@@ -73,8 +82,7 @@ def retry_budget(evidence: Evidence) -> Iterator[Said]:
         told += " a budget is used up and not refilled"
         yield warned(len(spent) + len(behind), told, behind, action=how)
     if not evidence.outages:
-        told = "Not enough data: no outage of 100 calls by one client"
-        yield unknown(0, told, action=CAUSE_OUTAGE)
+        yield unknown(0, NO_OUTAGE)
         return
     for calls in evidence.outages.values():
         third = len(calls) // 3
@@ -101,20 +109,20 @@ def retry_budget(evidence: Evidence) -> Iterator[Said]:
 
 def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]:
     """The calls with one answer that were retried, and those behind them that were not, where the former mostly succeeded."""
-    groups: dict[Hashable, list[Call]] = {}
-    for call in evidence.calls:
-        first = call.first
-        if (
-            first.kind in KINDS
-            and first.method not in UNSAFE
-            and first.hint is None
-            and should_be_tried_again(first)
-            and call.name not in evidence.outages
-        ):
-            groups.setdefault(
-                (first.method, first.answer, call.name if evidence.driven else None), []
-            ).append(call)
-    for calls in groups.values():
+    asked = [
+        call
+        for call in evidence.calls
+        if call.first.kind in KINDS
+        and call.first.method not in UNSAFE
+        and call.first.hint is None
+        and should_be_tried_again(call.first)
+        and call.name not in evidence.outages
+    ]
+
+    def alike(call: Call) -> Hashable:
+        return call.first.method, call.first.answer, call.name if evidence.driven else None
+
+    for calls in grouped(asked, alike).values():
         number = next((number for number, call in enumerate(calls) if not call.retries), len(calls))
         spent, behind = calls[:number], calls[number:]
         refilled = 2 * sum(call.succeeded for call in spent) > len(spent)
@@ -127,8 +135,9 @@ def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]
     "nested retries",
     reference="Google SRE book: Handling Overload; Azure: transient fault handling",
     minimum="5 calls that failed to the end",
+    more="Let calls fail on every attempt, for example http:503.",
 )
-def nested_retries(evidence: Evidence) -> Iterator[Said]:
+def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     """Only one layer retries: retries are not nested.
 
     With an SDK's ids: calls that failed on every attempt and were followed within 10 s by another one for the same
@@ -145,8 +154,7 @@ def nested_retries(evidence: Evidence) -> Iterator[Said]:
     ]
     n = len(ended)
     if n < EXHAUSTED:
-        how = "Let calls fail on every attempt, for example http:503."
-        yield unknown(n, few(n, EXHAUSTED, "failed call"), ended, action=how)
+        yield too_few(n, EXHAUSTED, "failed call", ended)
         return
     chains = _chains(evidence)
     again = _asked_for_again(ended)
@@ -179,10 +187,10 @@ def _layers(
     n: int,
     told: str,
     calls: Sequence[Call],
-    otherwise: Callable[..., Said],
+    otherwise: Callable[..., Finding],
     *,
     proves: bool = True,
-) -> Said:
+) -> Finding:
     """What SDK calls that were repeated come to.
 
     Args:
@@ -206,17 +214,14 @@ def _layers(
 def _asked_for_again(calls: Sequence[Call]) -> list[Call]:
     """The failed calls of an SDK after which the same was asked for again, for two things or more; else none."""
     found = [call for call in calls if call.signal == SDK_ID and call.again is not None]
-    return found if len({fingerprint(call.first) for call in found}) > 1 else []
+    return found if len(set(map(thing_of, found))) > 1 else []
 
 
 def _chains(evidence: Evidence) -> list[list[Call]]:
     """The longest row of failed calls of an SDK for each thing that has one: one call after the other, soon."""
-    things: dict[Hashable, list[Call]] = {}
-    for call in evidence.calls:
-        if call.signal == SDK_ID and call.first.method != PRELUDE:
-            things.setdefault(fingerprint(call.first), []).append(call)
+    own = (call for call in evidence.calls if call.signal == SDK_ID and call.first.method != PRELUDE)
     found = []
-    for calls in things.values():
+    for calls in grouped(own, thing_of).values():
         rows: list[list[Call]] = []
         for call in calls:
             if call.succeeded or call.first.kind not in KINDS:
@@ -281,8 +286,9 @@ def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | No
     "overlap",
     reference="The Tail at Scale",
     minimum="3 slow requests of calls with keys of their own",
+    more="Delay more, for example latency,delay=400ms,times=1,per=call.",
 )
-def overlap(evidence: Evidence) -> Iterator[Said]:
+def overlap(evidence: Evidence) -> Iterator[Finding]:
     """A slow request is not sent a second time before it is answered.
 
     Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer.
@@ -303,19 +309,14 @@ def overlap(evidence: Evidence) -> Iterator[Said]:
     if not told_calls and not evidence.driven:
         yield unknown(0, "copies of a request look like other calls", action=NAME_THEM)
         return
-    attempts: dict[Hashable, list[Attempt]] = {}
-    for call in told_calls:
-        attempts.setdefault(fingerprint(call.first), []).extend(call.attempts)
+    attempts = grouped((each for call in told_calls for each in call.attempts), fingerprint)
     slow = [(call, each) for call in told_calls for each in call.attempts if _is_slow(each)]
     n = len(slow)
     if n < FEWEST:
-        how = "Delay more, for example latency,delay=400ms,times=1,per=call."
-        yield unknown(n, few(n, FEWEST, "slow request"), [call for call, _ in slow], action=how)
+        yield too_few(n, FEWEST, "slow request", [call for call, _ in slow])
         return
     copied = [
-        (call, each, copies)
-        for call, each in slow
-        if (copies := _copies(each, attempts[fingerprint(call.first)]))
+        (call, each, copies) for call, each in slow if (copies := _copies(each, attempts[fingerprint(each)]))
     ]
     calls = [call for call, _, _ in sorted(copied, key=lambda each: each[1].method in READS)]
     if not copied:

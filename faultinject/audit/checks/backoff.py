@@ -5,19 +5,19 @@ from __future__ import annotations
 from math import ceil, exp, log
 
 from faultinject.audit.checks.amplification import nested_retries
-from faultinject.audit.checks.check import check, failed, passed, unknown, warned
+from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.words import FEWER, MORE_FAILURES, few, ordinal, percent, seconds
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+from faultinject.audit.findings import INCONCLUSIVE, PASS, WARN
 from faultinject.audit.statistics import median, most_in_beat, most_within, slope
+from faultinject.audit.waits import calls_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
-    from faultinject.audit.waits import Wait
-    from faultinject.journal.calls import Call
+    from faultinject.audit.findings import Finding
+    from faultinject.audit.waits import Group, Wait
 
 LATER, ONCE = 10, 5
 """Waits before a second or later retry that it takes to say whether there are any, and failed calls with one retry each."""
@@ -57,8 +57,9 @@ ADD_JITTER = "Add a random part to each wait."
     "backoff",
     reference="Azure: transient fault handling (at most one immediate retry)",
     minimum="10 waits before a second or later retry",
+    more="Let calls fail three times or more, for example http:503.",
 )
-def backoff(evidence: Evidence) -> Iterator[Said]:
+def backoff(evidence: Evidence) -> Iterator[Finding]:
     """A client backs off before its second retry and all later ones.
 
     The median of all waits from the second on. FAIL: below 20 ms, or twice the turnaround's p95 (a machine only makes
@@ -77,15 +78,15 @@ def backoff(evidence: Evidence) -> Iterator[Said]:
     elif len(once) >= ONCE and len(once) == len(last):
         found, retries, which = once, "the only retry", warned
     else:
-        how = "Let calls fail three times or more, for example http:503."
-        yield unknown(len(later), few(len(later), LATER, "wait"), action=how)
+        yield too_few(len(later), LATER, "wait")
         return
-    n, middle, calls = len(found), median([wait.seconds for wait in found]), _calls(found)
+    group = evidence.group(found)
+    n, middle, calls = len(group), group.median, group.calls
     verb = "come" if which is failed else "comes"
     told = f"{retries} {verb} after {seconds(middle)} (median)"
     if middle < evidence.turnaround.zero:
         yield which(n, f"no backoff: {told}", calls, action="Wait before each retry, longer each time.")
-    elif middle <= evidence.work(found):
+    elif middle <= group.work:
         yield unknown(n, f"{told}, which its other requests alone may take", calls, action=FEWER)
     elif middle < evidence.turnaround.noise:
         yield unknown(n, f"{told}, which a busy machine alone may take", calls, action=MEASURE)
@@ -97,8 +98,9 @@ def backoff(evidence: Evidence) -> Iterator[Said]:
     "jitter",
     reference="Google SRE book: Handling Overload; AWS: exponential backoff and jitter",
     minimum="8 waits before the same retry, of 100 ms or more",
+    more=MORE_FAILURES,
 )
-def jitter(evidence: Evidence) -> Iterator[Said]:
+def jitter(evidence: Evidence) -> Iterator[Finding]:
     """The backoff has jitter: waits differ from call to call.
 
     For each kind of failure and each retry the spread of the waits but the longest (of 20 or more: of the shortest three
@@ -110,42 +112,40 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
     groups = [
         group
         for group in evidence.waits_by_number.values()
-        if len(group) >= ALIKE and median([wait.seconds for wait in group]) >= max(LONG_ENOUGH, 5 * zero)
+        if len(group) >= ALIKE and group.median >= max(LONG_ENOUGH, 5 * zero)
     ]
     n = sum(map(len, groups))
     if not groups:
         seen = max(map(len, evidence.waits_by_number.values()), default=0)
         if seen < ALIKE:
-            yield unknown(n, few(seen, ALIKE, "wait before the same retry"), action=MORE_FAILURES)
+            yield unknown(n, few(seen, ALIKE, "wait before the same retry"))
         else:
             yield unknown(n, "the waits are too short to measure their jitter", action=LET_WAIT)
         return
     rigid, loose, shares = [], [], []
     for group in groups:
-        ordered = sorted(wait.seconds for wait in group)
-        middle = median(ordered)
+        ordered, middle = group.seconds, group.median
         part = MOST if len(ordered) >= MANY else 1.0
         compared = ordered[: ceil(MOST * len(ordered))] if len(ordered) >= MANY else ordered[:-1]
         spread = (compared[-1] - compared[0]) / part
         shares.append(spread / middle)
         if spread < max(zero / 2, RIGID * middle):
-            rigid.append((middle, spread, group))
-        elif spread > RANDOM * middle and middle - ordered[0] > max(
-            RIGID * middle, noise, evidence.work(group)
-        ):
+            rigid.append((spread, group))
+        elif spread > RANDOM * middle and middle - ordered[0] > max(RIGID * middle, noise, group.work):
             loose.append(group)
     if len(rigid) > len(groups) / 2:
-        middle, spread, group = max(rigid, key=lambda each: len(each[2]))
-        share = percent(max(spread / middle / 2, 0.001))
-        told = f"no jitter: {len(group)} waits before the {ordinal(group[0].retry)} retry were {seconds(middle)} ± {share}"
-        yield failed(n, told, _calls([wait for *_, group in rigid for wait in group]), action=ADD_JITTER)
+        spread, group = max(rigid, key=lambda each: len(each[1]))
+        share = percent(max(spread / group.median / 2, 0.001))
+        told = f"no jitter: {len(group)} waits before the {ordinal(group.waits[0].retry)} retry were {seconds(group.median)} ± {share}"
+        shown = calls_of(wait for _, group in rigid for wait in group.waits)
+        yield failed(n, told, shown, action=ADD_JITTER)
         return
     told = f"the waits vary by {', '.join(percent(each) for each in shares[:6])} of their median"
-    calls = _calls([wait for group in groups for wait in group])
+    calls = calls_of(wait for group in groups for wait in group.waits)
     if len(loose) > len(groups) / 2 and not rigid:
         yield passed(n, told, calls)
     else:
-        crowded = any(evidence.work(group) > noise for group in groups)
+        crowded = any(group.work > noise for group in groups)
         yield unknown(n, told, calls, action=FEWER if crowded else MORE_OF_BOTH)
 
 
@@ -153,8 +153,9 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
     "thundering herd",
     reference="Google SRE book: Handling Overload; AWS: exponential backoff and jitter",
     minimum="20 waits before the first retry, of 100 ms or more",
+    more=MORE_FAILURES,
 )
-def thundering_herd(evidence: Evidence) -> Iterator[Said]:
+def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
     """Clients that fail together do not retry together.
 
     The largest share of all first waits that lies within one tenth of their median; or of the first retries that come
@@ -166,34 +167,33 @@ def thundering_herd(evidence: Evidence) -> Iterator[Said]:
     if beat is not None:
         share, told, waits = beat
         how = "Wait for a random while, not until a time of the clock."
-        yield (failed if share >= MOST_TOGETHER else warned)(len(waits), told, _calls(waits), action=how)
+        yield (failed if share >= MOST_TOGETHER else warned)(len(waits), told, calls_of(waits), action=how)
         return
     first = [group for (_, retry), group in evidence.waits_by_number.items() if retry == 1]
     groups = [
-        (most_within([wait.seconds for wait in group], middle / 10) / len(group), middle, group)
+        (most_within(group.seconds, group.median / 10) / len(group), group)
         for group in first
-        if len(group) >= HERD and (middle := median([wait.seconds for wait in group])) >= LONG_ENOUGH
+        if len(group) >= HERD and group.median >= LONG_ENOUGH
     ]
     if not groups:
         n = max(map(len, first), default=0)
         if n < HERD:
-            yield unknown(n, few(n, HERD, "first wait"), action=MORE_FAILURES)
+            yield too_few(n, HERD, "first wait")
         else:
             yield unknown(n, "the first waits are too short to judge", action=LET_WAIT)
         return
-    share, middle, group = max(groups, key=lambda each: each[0])
-    n, calls = len(group), _calls(group)
-    verdicts = {said.verdict for said in jitter(evidence)}
-    told = (
-        f"if all calls fail together, {percent(share)} of them retry within the same {seconds(middle / 10)}"
-    )
+    share, group = max(groups, key=lambda each: each[0])
+    n, tenth, noise, calls = len(group), group.median / 10, evidence.turnaround.noise, group.calls
+    [of_jitter] = jitter(evidence)
+    told = f"if all calls fail together, {percent(share)} of them retry within the same {seconds(tenth)}"
     if share > MANY_TOGETHER:
-        said = (failed if share >= MOST_TOGETHER else warned)(n, told, calls, action=ADD_JITTER)
-        yield said._replace(said_by="jitter") if FAIL in verdicts else said
-    elif PASS in verdicts or middle / 10 >= 2 * max(evidence.turnaround.noise, evidence.work(group)):
+        found = (failed if share >= MOST_TOGETHER else warned)(n, told, calls, action=ADD_JITTER)
+        found.said_by = "jitter" if of_jitter.wrong else None
+        yield found
+    elif of_jitter.verdict == PASS or tenth >= 2 * max(noise, group.work):
         yield passed(n, told, calls)
     else:
-        how = FEWER if evidence.work(group) > evidence.turnaround.noise else MEASURE
+        how = FEWER if group.work > noise else MEASURE
         yield unknown(n, f"{told}; a busy machine may have spread them", calls, action=how)
 
 
@@ -224,51 +224,51 @@ def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
     "backoff grows",
     reference="AWS: exponential backoff and jitter; Cloud Storage: retry strategy",
     minimum="6 waits before two retries, of 50 ms or more",
+    more="Let calls fail three times or more, for example http:503.",
 )
-def backoff_grows(evidence: Evidence) -> Iterator[Said]:
+def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
     """The backoff becomes longer from retry to retry.
 
     The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors on both
     sides. WARN: certainly a factor below 1.25 per retry. PASS: certainly above 1.15. Not judged where retries are nested,
     nor where the client may need as long for its other requests.
     """
-    if any(said.verdict in (FAIL, WARN) for said in nested_retries(evidence)):
+    if any(each.wrong for each in nested_retries(evidence)):
         how = "Switch one of the two layers off to judge the other."
         yield unknown(0, "nested retries mix the waits of two layers", action=how)
         return
-    kinds: dict[str, list[list[Wait]]] = {}
+    kinds: dict[str, list[Group]] = {}
     work: list[Wait] = []
+    long_enough = max(LONG_ENOUGH / 2, 2.5 * evidence.turnaround.zero)
     for (kind, retry), group in evidence.waits_by_number.items():
-        long_enough = max(LONG_ENOUGH / 2, 2.5 * evidence.turnaround.zero)
-        middle = median([wait.seconds for wait in group])
-        if retry <= COUNTED and middle >= long_enough:
-            if 2 * evidence.work(group) >= middle:
-                work += group
+        if retry <= COUNTED and group.median >= long_enough:
+            if 2 * group.work >= group.median:
+                work += group.waits
             else:
                 kinds.setdefault(kind, []).append(group)
-    said = [
-        _growth(kind, [wait for group in groups for wait in group])
+    found = [
+        _growth(kind, [wait for group in groups for wait in group.waits])
         for kind, groups in kinds.items()
         if len(groups) >= GROUPS and sum(map(len, groups)) >= GROWN
     ]
-    if said:
-        yield min(said, key=lambda each: (WARN, PASS, INCONCLUSIVE).index(each.verdict))
+    if found:
+        yield min(found, key=lambda each: (WARN, PASS, INCONCLUSIVE).index(each.verdict))
     elif work:
         told = f"the client may need {seconds(median([wait.seconds for wait in work]))} (median) for its other requests alone"
-        yield unknown(len(work), told, _calls(work), action=FEWER)
+        yield unknown(len(work), told, calls_of(work), action=FEWER)
     else:
         groups = max(kinds.values(), key=len, default=[])
         n = sum(map(len, groups))
         told = f"{few(n, GROWN, 'wait')} of 50 ms or more, before {len(groups)} of {GROUPS} retries"
-        yield unknown(n, told, action="Let calls fail three times or more, for example http:503.")
+        yield unknown(n, told)
 
 
-def _growth(kind: str, found: Sequence[Wait]) -> Said:
+def _growth(kind: str, found: Sequence[Wait]) -> Finding:
     """Whether the waits after one kind of failure grow."""
     by, error = slope([(wait.retry, log(max(wait.seconds, 1e-4))) for wait in found])
     margin = SURE * max(error, 0.01)
     low, high = exp(by - margin), exp(by + margin)
-    n, calls = len(found), _calls(found)
+    n, calls = len(found), calls_of(found)
     told = f"by a factor of {exp(by):.2f} per retry [{low:.2f}, {high:.2f}] after {kind} failures"
     if high < STANDING:
         return warned(
@@ -277,8 +277,3 @@ def _growth(kind: str, found: Sequence[Wait]) -> Said:
     if low > GROWING:
         return passed(n, f"the waits grow {told}", calls)
     return unknown(n, f"the waits grow {told}", calls, action="Add calls, or attempts per call.")
-
-
-def _calls(found: Sequence[Wait]) -> list[Call]:
-    """The calls of waits, those with the most retries first."""
-    return sorted({id(wait.call): wait.call for wait in found}.values(), key=lambda call: -call.retries)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from faultinject.audit.checks.words import NAME_THEM
+from faultinject.audit.checks.words import NAME_THEM, few
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
-from faultinject.audit.matching import fingerprint
+from faultinject.audit.matching import thing_of
 from faultinject.audit.references import with_addresses
 from faultinject.audit.statistics import variation
 
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from faultinject.audit.evidence import Evidence
     from faultinject.journal.calls import Call
 
-    Judges = Callable[[Evidence], Iterable["Said"]]
+    Judges = Callable[[Evidence], Iterable[Finding]]
 
 LIKELY = 3
 """Calls, or things, in which the same is no chance."""
@@ -34,25 +32,6 @@ CHECKS: dict[str, Check] = {}
 """Every check by its name, in the order of the report."""
 
 
-class Said(NamedTuple):
-    """What a check says; the fields are those of `Finding`, but for `whatever`.
-
-    Attributes:
-        reference: the document that asks for it, where that is another one than the check's.
-        whatever: FAIL stands whatever joined the attempts: it rests on what was not done.
-    """
-
-    verdict: str
-    n: int
-    message: str
-    calls: Sequence[Call] = ()
-    subject: str | None = None
-    said_by: str | None = None
-    whatever: bool = False
-    action: str = ""
-    reference: str = ""
-
-
 class Check:
     """One thing that is asked of a client. Called with the evidence it gives the findings, at least one.
 
@@ -62,14 +41,16 @@ class Check:
         name: what reports call it.
         reference: the standards or pages that demand it, with their addresses.
         minimum: how much it needs to see to say anything.
+        more: what to do where it has seen less, or where nothing else would decide it.
         module: where it stands.
     """
 
-    def __init__(self, judges: Judges, name: str, reference: str, minimum: str) -> None:
+    def __init__(self, judges: Judges, name: str, reference: str, minimum: str, more: str) -> None:
         self._judges = judges
         self.name = name
         self.reference = with_addresses(reference)
         self.minimum = minimum
+        self.more = more
         self.module = judges.__module__
         self.__doc__ = judges.__doc__
 
@@ -79,30 +60,31 @@ class Check:
         return (self.__doc__ or "").partition("\n")[0]
 
     def __call__(self, evidence: Evidence) -> list[Finding]:
-        """The findings on one client."""
+        """The findings on one client; they are made once, whichever checks ask for them."""
+        if self.name not in evidence.findings:
+            evidence.findings[self.name] = [
+                self._completed(each, evidence) for each in self._judges(evidence)
+            ]
+        return evidence.findings[self.name]
+
+    def _completed(self, finding: Finding, evidence: Evidence) -> Finding:
+        """A finding with what all findings of a check have in common."""
+        weigh(finding, evidence)
+        finding.check = self.name
+        if finding.verdict == INCONCLUSIVE:
+            finding.action = finding.action or self.more
+        finding.calls = finding.calls[:EXAMPLES]
         reference = self.reference
-        if self.reference == PROFILE and evidence.profile is not None:
+        if reference == PROFILE and evidence.profile is not None:
             reference = evidence.profile.reference or evidence.profile.name
-        return [
-            Finding(
-                self.name,
-                said.verdict,
-                said.n,
-                said.message,
-                with_addresses(said.reference) or reference,
-                said.calls[:EXAMPLES],
-                subject=said.subject,
-                said_by=said.said_by,
-                action=said.action,
-            )
-            for said in (weighed(each, evidence) for each in self._judges(evidence))
-        ]
+        finding.reference = with_addresses(finding.reference) or reference
+        return finding
 
     def __repr__(self) -> str:
         return f"<Check {self.name}>"
 
 
-def weighed(said: Said, evidence: Evidence) -> Said:
+def weigh(finding: Finding, evidence: Evidence) -> None:
     """A FAIL is a WARN where the fingerprint alone joined the attempts, unless there is no other explanation for them.
 
     An SDK's id, a mark "this is a retry", a test or a driver prove what belongs together. By its fingerprint a request may be
@@ -110,12 +92,12 @@ def weighed(said: Said, evidence: Evidence) -> Said:
     callers. That is ruled out where the client does not ask again for what it got, or
     asked for nothing else in between, for three things or more.
     """
-    looks = [call for call in said.calls if call.inferred and call.retries]
-    proven = [call for call in said.calls if call.retries and not call.inferred]
-    if said.verdict != FAIL or said.whatever or evidence.driven or not looks or len(proven) >= LIKELY:
-        return said
+    looks = [call for call in finding.calls if call.inferred and call.retries]
+    proven = [call for call in finding.calls if call.retries and not call.inferred]
+    if finding.verdict != FAIL or evidence.driven or not looks or len(proven) >= LIKELY:
+        return
     methods = {call.first.method for call in looks}
-    things = {fingerprint(call.first) for call in looks}
+    things = set(map(thing_of, looks))
     alone = len(things) >= LIKELY and all(call.alone for call in looks)
     if all(map(evidence.contrast.shows_retries, methods)):
         why = evidence.contrast.said(methods)
@@ -123,11 +105,11 @@ def weighed(said: Said, evidence: Evidence) -> Said:
         why = f"no other request came between those to {len(things)} objects"
     elif 2 * sum(map(_is_uneven, looks)) >= len(looks):
         why = "the timing is as uneven as that of several callers"
-        said = said._replace(verdict=INCONCLUSIVE, action=NAME_THEM)
+        finding.verdict, finding.action = INCONCLUSIVE, NAME_THEM
     else:
         why = "a caller that repeats its call looks the same"
-        said = said._replace(verdict=WARN)
-    return said._replace(message=f"{said.message} (grouped by fingerprint; {why})")
+        finding.verdict = WARN
+    finding.message = f"{finding.message} (grouped by fingerprint; {why})"
 
 
 def _is_uneven(call: Call) -> bool:
@@ -136,45 +118,60 @@ def _is_uneven(call: Call) -> bool:
     return len(gaps) >= MANY and variation(gaps) > UNEVEN
 
 
-def check(name: str, *, reference: str, minimum: str) -> Callable[[Judges], Judges]:
+def check(name: str, *, reference: str, minimum: str, more: str = "") -> Callable[[Judges], Check]:
     """Make a function from evidence to what is to be said a check.
 
     Args:
         name: what reports call it.
         reference: the standard or page that demands it, in one line.
         minimum: how much it needs to see, in words.
+        more: what to do where it has seen less, in one imperative sentence; empty: its findings say so.
     """
 
-    def listed(judges: Judges) -> Judges:
-        CHECKS[name] = Check(judges, name, reference, minimum)
-        return judges
+    def listed(judges: Judges) -> Check:
+        CHECKS[name] = Check(judges, name, reference, minimum, more)
+        return CHECKS[name]
 
     return listed
 
 
 def passed(
     n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
-) -> Said:
+) -> Finding:
     """The client does what is asked."""
-    return Said(PASS, n, message, calls, subject, action=action)
+    return Finding("", PASS, n, message, "", calls, subject=subject, action=action)
 
 
 def failed(
     n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
-) -> Said:
+) -> Finding:
     """The client does what must not be."""
-    return Said(FAIL, n, message, calls, subject, action=action)
+    return Finding("", FAIL, n, message, "", calls, subject=subject, action=action)
 
 
 def warned(
     n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
-) -> Said:
+) -> Finding:
     """The client does what is seldom right."""
-    return Said(WARN, n, message, calls, subject, action=action)
+    return Finding("", WARN, n, message, "", calls, subject=subject, action=action)
 
 
 def unknown(
     n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
-) -> Said:
-    """The journal does not tell; the action says what would."""
-    return Said(INCONCLUSIVE, n, message, calls, subject, action=action)
+) -> Finding:
+    """The journal does not tell; the action says what would, by default the check's own `more`."""
+    return Finding("", INCONCLUSIVE, n, message, "", calls, subject=subject, action=action)
+
+
+def too_few(
+    n: int,
+    needed: int,
+    what: str,
+    calls: Sequence[Call] = (),
+    subject: str | None = None,
+    *,
+    action: str = "",
+) -> Finding:
+    """The journal has too few of what the check looks at: of things in the singular, such as `failed call`."""
+    about = "" if subject is None else f"{subject}: "
+    return unknown(n, f"{about}{few(n, needed, what)}", calls, subject, action=action)

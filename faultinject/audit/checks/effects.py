@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.audit.checks.check import check, failed, passed, unknown, warned
+from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.lost_answers import (
     ANSWERS,
     CONFLICT,
@@ -25,7 +25,7 @@ from faultinject.audit.checks.questions import (
     took_effect,
 )
 from faultinject.audit.checks.retries import FEWEST
-from faultinject.audit.checks.words import NAME_THEM, counted, few
+from faultinject.audit.checks.words import NAME_THEM, counted
 from faultinject.audit.grouping import OTHER_KEY
 from faultinject.engine.journal_entry import quoted
 from faultinject.journal.calls import FINGERPRINT
@@ -34,12 +34,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from faultinject.audit.checks.check import Said
     from faultinject.audit.checks.lost_answers import Reaction
     from faultinject.audit.evidence import Evidence
+    from faultinject.audit.findings import Finding
     from faultinject.journal.calls import Call
 
-LET_UPLOADS_FAIL = "Let more uploads be retried, for example http:503,times=1,per=call."
 LOSE_ANSWERS = "Lose more answers, for example reset,when=after,times=1,per=call."
 """What gives more to judge."""
 REWIND = "Send the whole body again from its beginning, or do not retry."
@@ -59,8 +58,9 @@ ACTIONS = {
     "same bytes",
     reference="RFC 9110 9.2.2; databricks-sdk-java pull request 872",
     minimum="3 calls with a body and two attempts",
+    more="Let more uploads be retried, for example http:503,times=1,per=call.",
 )
-def same_bytes(evidence: Evidence) -> Iterator[Said]:
+def same_bytes(evidence: Evidence) -> Iterator[Finding]:
     """Every attempt of a call sends the same bytes.
 
     Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of chunks).
@@ -78,11 +78,11 @@ def same_bytes(evidence: Evidence) -> Iterator[Said]:
     empty = [call for call in other if sent_nothing(call)]
     certain = [call for call in other if evidence.driven or call.signal != FINGERPRINT or call in empty]
     if n < FEWEST and not any(_is_told(call, evidence) for call in certain):
-        told, how = few(n, FEWEST, "retried upload"), LET_UPLOADS_FAIL
+        found = too_few(n, FEWEST, "retried upload", everyone)
         if lengths := len(everyone) - n:
-            told = f"{told}; of {counted(lengths, 'other')} the journal has only the length"
-            how = "Record every request, or use times=2,per=call."
-        yield unknown(n, told, everyone, action=how)
+            found.message += f"; of {counted(lengths, 'other')} the journal has only the length"
+            found.action = "Record every request, or use times=2,per=call."
+        yield found
     elif not other:
         yield passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
     elif certain:
@@ -101,8 +101,9 @@ def same_bytes(evidence: Evidence) -> Iterator[Said]:
     "non-idempotent retry",
     reference="RFC 9110 9.2.2; Cloud Storage: retry strategy",
     minimum="3 POST or PATCH requests whose answer was lost after the app had run",
+    more=LOSE_ANSWERS,
 )
-def non_idempotent_retry(evidence: Evidence) -> Iterator[Said]:
+def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
     """A POST whose answer was lost is not retried without an Idempotency-Key.
 
     POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`). FAIL: a retry has
@@ -118,7 +119,7 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Said]:
     harmful = [call for call in again if not is_storage_call(call.first)]
     proven = [call for call in twice if call in harmful and _is_told(call, evidence)]
     if n < FEWEST and not proven:
-        yield unknown(n, few(n, FEWEST, "lost POST"), lost, action=LOSE_ANSWERS)
+        yield too_few(n, FEWEST, "lost POST", lost)
     elif again:
         told = f"{len(again)} of {n} lost POSTs were retried, {len(twice)} took effect twice"
         yield (failed if harmful else warned)(n, told, harmful or again, action=SEND_KEY)
@@ -140,8 +141,9 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Said]:
     "lost answer",
     reference="RFC 9110 9.2.2; RFC 9110 13.1.1",
     minimum="3 writes whose answer was lost after the app had run; what is wrong is said of one",
+    more=LOSE_ANSWERS,
 )
-def lost_answer(evidence: Evidence) -> Iterator[Said]:
+def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     """A write that was carried out is known, or repeated without harm, although its answer was lost.
 
     Writes that the app has carried out and whose answer did not come (`reset,when=after`; an injected error; a client that
@@ -169,7 +171,7 @@ def lost_answer(evidence: Evidence) -> Iterator[Said]:
         calls = [each.call for each in found]
         known = sum(each.answer == KNEW for each in found)
         if n < FEWEST:
-            yield unknown(n, few(n, FEWEST, "lost write"), calls, action=LOSE_ANSWERS)
+            yield too_few(n, FEWEST, "lost write", calls)
         else:
             told = (
                 f"{n - known} of {n} lost writes were repeated without harm, and the client knew of {known}"
@@ -177,7 +179,7 @@ def lost_answer(evidence: Evidence) -> Iterator[Said]:
             yield passed(n, told, calls)
 
 
-def _of_answer(answer: str, found: Sequence[Reaction], n: int, evidence: Evidence) -> Said:
+def _of_answer(answer: str, found: Sequence[Reaction], n: int, evidence: Evidence) -> Finding:
     """What is said of the calls in which a client did one thing that is not right."""
     sure = [each for each in found if each.sure or evidence.driven]
     first = (sure or found)[0]
@@ -222,7 +224,7 @@ def _hidden_by(evidence: Evidence) -> str:
     reference="AWS SDKs: retry behavior; aws-sdk-rust issue 1163",
     minimum="3 answers of 200 with an error in them",
 )
-def error_in_200(evidence: Evidence) -> Iterator[Said]:
+def error_in_200(evidence: Evidence) -> Iterator[Finding]:
     """An error inside of a 200 is treated as an error.
 
     Calls that got a 200 whose body is an error. FAIL: the caller got success, as a test or a driver says. WARN: no retry,
@@ -236,7 +238,7 @@ def error_in_200(evidence: Evidence) -> Iterator[Said]:
     silent = [call for call in last if call.returned is None]
     if n < FEWEST and not any(_is_told(call, evidence) for call in swallowed):
         how = f"Send more, for example {_hidden_by(evidence)},status=200,times=1,per=call."
-        yield unknown(n, few(n, FEWEST, "answer of 200 with an error in it"), found, action=how)
+        yield too_few(n, FEWEST, "answer of 200 with an error in it", found, action=how)
     elif swallowed:
         told = f"{len(swallowed)} of {n} errors in a 200 were reported to the caller as success"
         yield failed(n, told, swallowed, action=READ_BODY)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from faultinject.audit.checks.questions import LOST, UNSAFE, is_done_already, is_storage_call, took_effect
 from faultinject.audit.grouping import READING, SOON
 from faultinject.audit.matching import alike, fingerprint, has_own_key
+from faultinject.audit.statistics import grouped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,10 +122,7 @@ class Requests:
 
     @cached_property
     def _by_thing(self) -> dict[Hashable, list[Attempt]]:
-        found: dict[Hashable, list[Attempt]] = {}
-        for each in self._attempts:
-            found.setdefault(_thing(each), []).append(each)
-        return found
+        return grouped(self._attempts, _thing)
 
 
 def is_write(attempt: Attempt) -> bool:

@@ -6,19 +6,19 @@ differs from it is measured, and not judged.
 
 from __future__ import annotations
 
-from faultinject.audit.checks.check import PROFILE, check, failed, passed, unknown
+from faultinject.audit.checks.check import PROFILE, check, failed, passed, too_few, unknown
 from faultinject.audit.checks.questions import UNSAFE, own_limit
 from faultinject.audit.checks.retries import FEWEST, JUDGED
-from faultinject.audit.checks.words import CAUSE_OUTAGE, MORE_FAILURES, counted, few, percent, seconds
+from faultinject.audit.checks.words import CAUSE_OUTAGE, MORE_FAILURES, NO_OUTAGE, counted, percent, seconds
 from faultinject.audit.statistics import chance, median, uneven
-from faultinject.audit.waits import KINDS
+from faultinject.audit.waits import KINDS, calls_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
+    from faultinject.audit.findings import Finding
     from faultinject.audit.profiles.profile import Profile
     from faultinject.audit.waits import Wait
     from faultinject.journal.calls import Call
@@ -42,8 +42,13 @@ BODILESS = "HEAD"
 IDLE = "Repeat it on an idle machine."
 
 
-@check("attempts", reference=PROFILE, minimum="3 calls that failed to the end, with retries")
-def attempts(evidence: Evidence) -> Iterator[Said]:
+@check(
+    "attempts",
+    reference=PROFILE,
+    minimum="3 calls that failed to the end, with retries",
+    more="Let calls fail on every attempt, for example http:503.",
+)
+def attempts(evidence: Evidence) -> Iterator[Finding]:
     """A call that never succeeds makes exactly as many attempts as the client promises.
 
     The client's own header (`amz-sdk-request: max=5`) overrides the profile. Where the client also promises a quota, the
@@ -64,8 +69,7 @@ def attempts(evidence: Evidence) -> Iterator[Said]:
     ]
     n = len(calls)
     if n < FEWEST:
-        how = "Let calls fail on every attempt, for example http:503."
-        yield unknown(n, few(n, FEWEST, "failed call"), calls, action=how)
+        yield too_few(n, FEWEST, "failed call", calls)
         return
     more = [call for call in calls if len(call.attempts) > (own_limit(call) or promised)]
     fewer = [call for call in calls if len(call.attempts) < (own_limit(call) or promised)]
@@ -86,8 +90,8 @@ def attempts(evidence: Evidence) -> Iterator[Said]:
         yield _broken(evidence, profile, n, made, wrong, f"{promised} attempts", setting)
 
 
-@check("backoff bound", reference=PROFILE, minimum="20 waits")
-def backoff_bound(evidence: Evidence) -> Iterator[Said]:
+@check("backoff bound", reference=PROFILE, minimum="20 waits", more=MORE_FAILURES)
+def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
     """No backoff is longer than the client promises.
 
     The share of waits longer than min(cap, base × 2^i) and the machine's noise. PASS: 2 % at most. FAIL: more than a third,
@@ -98,14 +102,14 @@ def backoff_bound(evidence: Evidence) -> Iterator[Said]:
     if profile is None or not profile.waits:
         return
     groups: list[list[tuple[Wait, float]]] = []
-    for (kind, retry), waits in evidence.waits_by_number.items():
+    for (kind, retry), group in evidence.waits_by_number.items():
         low, high = profile.bounds(kind, retry) or (0.0, 0.0)
         most = high * ROOM if low == high else high
-        groups.append([(wait, most) for wait in waits if most and wait.call.first.method != BODILESS])
+        groups.append([(wait, most) for wait in group.waits if most and wait.call.first.method != BODILESS])
     held = [each for group in groups for each in group]
     n = len(held)
     if n < BOUNDED:
-        yield unknown(n, few(n, BOUNDED, "wait"), action=MORE_FAILURES)
+        yield too_few(n, BOUNDED, "wait")
         return
     noise = evidence.turnaround.noise
     late = [(wait, most) for wait, most in held if wait.seconds > most + noise]
@@ -116,21 +120,30 @@ def backoff_bound(evidence: Evidence) -> Iterator[Said]:
         and sum(wait.seconds > most + noise for wait, most in group) > OFTEN * len(group)
     ]
     if len(late) <= LATE * n:
-        yield passed(n, f"{n - len(late)} of {n} waits are within the bounds of {profile.name}", _calls(held))
+        yield passed(
+            n,
+            f"{n - len(late)} of {n} waits are within the bounds of {profile.name}",
+            calls_of(wait for wait, _ in held),
+        )
         return
     wait, most = max(late, key=lambda each: each[0].seconds - each[1])
     told = f"{len(late)} of {n} waits are longer than their bound, by up to {seconds(wait.seconds - most)}:"
     told += f" {seconds(wait.seconds)} before the retry after a {wait.kind} failure"
     if often:
         bound = f"at most {seconds(most)} there"
-        yield _broken(evidence, profile, n, told, _calls(late), bound, "its waits")
+        yield _broken(evidence, profile, n, told, calls_of(wait for wait, _ in late), bound, "its waits")
     else:
         told += f", where {profile.name} has at most {seconds(most)}; a busy machine may be late as often"
-        yield unknown(n, told, _calls(late), action=IDLE)
+        yield unknown(n, told, calls_of(wait for wait, _ in late), action=IDLE)
 
 
-@check("full jitter", reference=PROFILE, minimum="30 waits with a bound of 0.5 s or more")
-def full_jitter(evidence: Evidence) -> Iterator[Said]:
+@check(
+    "full jitter",
+    reference=PROFILE,
+    minimum="30 waits with a bound of 0.5 s or more",
+    more="Let more calls fail, in the way that has the longer waits.",
+)
+def full_jitter(evidence: Evidence) -> Iterator[Finding]:
     """Where the client promises full jitter, waits are uniform between 0 and their bound.
 
     A Kolmogorov-Smirnov test of (wait − turnaround) / bound. PASS: p above 0.01. FAIL: p below 0.0001, and a distance
@@ -152,32 +165,31 @@ def full_jitter(evidence: Evidence) -> Iterator[Said]:
             shorter.append((wait.seconds - noise - low) / (high - low))
     n = len(held)
     if n < DRAWN:
-        yield unknown(
-            n, few(n, DRAWN, "wait"), action="Let more calls fail, in the way that has the longer waits."
-        )
+        yield too_few(n, DRAWN, "wait")
         return
     (short, long), (_, late) = uneven(shares), uneven(shorter)
     probability = chance(n, max(short, long))
     told = f"half of {n} waits are below {percent(median(shares))} of their bound; evenly drawn ones are so"
     if probability > LIKELY:
-        yield passed(n, f"{told} in {percent(probability)} of all cases", _calls(held))
+        yield passed(n, f"{told} in {percent(probability)} of all cases", calls_of(wait for wait, _ in held))
         return
     told += f" once in {round(1 / max(probability, NEVER)):,} cases"
     if probability < UNLIKELY and max(short, late) > FAR:
-        yield _broken(evidence, profile, n, told, _calls(held), "full jitter", "its waits")
+        yield _broken(
+            evidence, profile, n, told, calls_of(wait for wait, _ in held), "full jitter", "its waits"
+        )
     else:
-        yield unknown(n, told, _calls(held), action=MORE_FAILURES)
+        yield unknown(n, told, calls_of(wait for wait, _ in held))
 
 
-@check("retry quota", reference=PROFILE, minimum="an outage of 100 calls")
-def retry_quota(evidence: Evidence) -> Iterator[Said]:
+@check("retry quota", reference=PROFILE, minimum="an outage of 100 calls", more=CAUSE_OUTAGE)
+def retry_quota(evidence: Evidence) -> Iterator[Finding]:
     """In an outage the calls of one client together make exactly as many retries as its quota promises."""
     profile = evidence.profile
     if profile is None or not profile.quota:
         return
     if not evidence.outages:
-        told = "Not enough data: no outage of 100 calls by one client"
-        yield unknown(0, told, action=CAUSE_OUTAGE)
+        yield unknown(0, NO_OUTAGE)
     for calls in evidence.outages.values():
         n, made = len(calls), sum(call.retries for call in calls)
         promised = profile.outage_retries(calls[0].first.kind or "")
@@ -203,7 +215,7 @@ def _broken(
     calls: Sequence[Call],
     promised: str,
     setting: str,
-) -> Said:
+) -> Finding:
     """What differs from a promise: a failure of who was said to keep it; of others only a measurement.
 
     Args:
@@ -222,7 +234,3 @@ def _broken(
     return failed(
         n, f"{told}; {profile.name} promises {promised}", calls, action="Keep to what the profile promises."
     )
-
-
-def _calls(held: Sequence[tuple[Wait, float]]) -> list[Call]:
-    return list({id(wait.call): wait.call for wait, _ in held}.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
-from faultinject.audit.checks.check import check, failed, passed, unknown, warned
+from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import (
     DONE_ALREADY,
     LOST,
@@ -21,9 +21,10 @@ from faultinject.audit.checks.questions import (
     should_be_tried_again,
     stays_the_same,
 )
-from faultinject.audit.checks.words import NAME_THEM, counted, few, seconds
+from faultinject.audit.checks.words import NAME_THEM, counted, seconds
 from faultinject.audit.grouping import COPIES, POLL
-from faultinject.audit.matching import changed, fingerprint
+from faultinject.audit.matching import changed, fingerprint, thing_of
+from faultinject.audit.statistics import grouped
 from faultinject.audit.waits import KINDS
 from faultinject.engine.journal_entry import quoted
 from faultinject.journal.calls import SDK_ID, TOLD
@@ -32,8 +33,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
-    from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
+    from faultinject.audit.findings import Finding
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
 
@@ -47,8 +48,6 @@ PATIENCE = 5.0
 """Seconds; a client that is asked to wait longer may rather give up."""
 UNCLEAR = ("shared", "repeated", "followed", "begun earlier")
 """Why calls are left out that may hold retries."""
-FAIL_ONCE = "Let calls fail with a transient error, for example http:503,times=1,per=call."
-"""What gives calls that may be retried."""
 PASSES = (*KINDS, "timeout", "hidden")
 """Kinds of failure that may pass."""
 BY_STATE = frozenset((404, 409, 410, 412, 416))
@@ -67,8 +66,9 @@ MANY, TOO_MANY = 10, 20
     "retries",
     reference="the vendor's table of errors; AWS SDKs: retry behavior; Cloud Storage: retry strategy",
     minimum="3 calls that first got this answer",
+    more="Let calls fail with a transient error, for example http:503,times=1,per=call.",
 )
-def retries(evidence: Evidence) -> Iterator[Said]:
+def retries(evidence: Evidence) -> Iterator[Finding]:
     """A transient failure is retried.
 
     FAIL: the client never retries, though 3 calls or more got a transient failure; or calls that met one transient
@@ -84,7 +84,7 @@ def retries(evidence: Evidence) -> Iterator[Said]:
     yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
     if not by_answer:
-        yield unknown(0, few(0, FEWEST, "call"), action=FAIL_ONCE)
+        yield too_few(0, FEWEST, "call")
     given_up = [call for calls in by_answer.values() for call in calls if call.first.status is not None]
     if len(given_up) >= FEWEST and not any(call.retries for call in evidence.everyone):
         answers = ", ".join(f"{answer} ({len(calls)})" for answer, calls in by_answer.items())
@@ -95,23 +95,21 @@ def retries(evidence: Evidence) -> Iterator[Said]:
             yield unknown(n, f"{told}, but {why}", given_up, action=NAME_THEM)
         else:
             told = f"the client never retries: {told}, although {_why(given_up[0])}"
-            yield failed(n, told, given_up, action="Retry transient failures.")._replace(whatever=True)
+            yield failed(n, told, given_up, action="Retry transient failures.")
         return
     for answer, calls in by_answer.items():
         yield _one_answer(evidence, answer, calls)
 
 
-def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Said:
+def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding:
     n, again = len(calls), [call for call in calls if call.retries]
-    by_method: dict[str, list[Call]] = {}
-    for call in calls:
-        by_method.setdefault(call.first.method, []).append(call)
+    by_method = grouped(calls, lambda call: call.first.method)
     told = (
         f"{answer}: {', '.join(f'{_tried(each)} of {len(each)} {name}' for name, each in by_method.items())}"
     )
     told = f"{told} retried" if len(by_method) > 1 else f"{answer}: {len(again)} of {n} calls retried"
     if n < FEWEST:
-        return unknown(n, f"{answer}: {few(n, FEWEST, 'call')}", calls, answer, action=FAIL_ONCE)
+        return too_few(n, FEWEST, "call", calls, answer)
     if stays_the_same(calls[0].first):
         return warned(
             n, f"{told}, although a retry cannot succeed", again, answer, action="Do not retry this answer."
@@ -144,7 +142,7 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Said:
         said = f"{told}: {names} {'is' if len(never) == 1 else 'are'} never retried"
         return (failed if sure and "DELETE" not in never else warned)(
             n, said, unsure, answer, action=f"Retry {names} as the other methods, if a repeat does no harm."
-        )._replace(whatever=True)
+        )
     first = next(number for number, call in enumerate(calls) if not call.retries)
     if first and not any(call.retries for call in calls[first:]):
         told = f"{answer}: {first} of the first {first} calls retried, 0 of the {n - first} after them"
@@ -156,7 +154,7 @@ def _tried(calls: Sequence[Call]) -> int:
     return sum(call.retries > 0 for call in calls)
 
 
-def _refused_retries(evidence: Evidence) -> Iterator[Said]:
+def _refused_retries(evidence: Evidence) -> Iterator[Finding]:
     """What a retry gets: calls whose first failure was transient, and which the app itself then refused for good.
 
     Where calls without a fault are refused just so, or another state of what is stored may be the reason, it is not the
@@ -255,8 +253,13 @@ def _is_upload(attempt: Attempt) -> bool:
     return attempt.method in UNSAFE and is_storage_call(attempt)
 
 
-@check("permanent", reference="RFC 9110 15.5", minimum="3 calls that first got such an answer")
-def permanent(evidence: Evidence) -> Iterator[Said]:
+@check(
+    "permanent",
+    reference="RFC 9110 15.5",
+    minimum="3 calls that first got such an answer",
+    more="Let calls fail permanently, for example http:403.",
+)
+def permanent(evidence: Evidence) -> Iterator[Finding]:
     """A permanent failure is not retried.
 
     Of the calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no documentation calls
@@ -275,16 +278,15 @@ def permanent(evidence: Evidence) -> Iterator[Said]:
     again = [call for call in everyone if _asked_again(call) and not may_poll(call, evidence)]
     polling = [call for call in everyone if _asked_again(call) and may_poll(call, evidence)]
     above, later = _repeated_above([call for call in everyone if not call.retries], driven=evidence.driven)
-    known = {fingerprint(call.first) for call in above}
-    above += [call for call in everyone if _is_asked_for_above(call) and fingerprint(call.first) not in known]
+    known = set(map(thing_of, above))
+    above += [call for call in everyone if _is_asked_for_above(call) and thing_of(call) not in known]
     n = len({id(call) for call in (*calls, *again, *polling, *above)})
     if n < FEWEST:
-        how = "Let calls fail permanently, for example http:403."
-        yield unknown(n, few(n, FEWEST, "call"), calls, action=how)
+        yield too_few(n, FEWEST, "call", calls)
         return
     answers = ", ".join(sorted({quoted(call.first.answer) for call in again or above or polling or calls}))
     proven = [call for call in again if evidence.driven or not call.inferred]
-    things = {fingerprint(call.first) for call in again or above or polling}
+    things = set(map(thing_of, again or above or polling))
     others = "or several callers sent the request"
     if proven:
         yield failed(n, f"{len(proven)} of {n} calls retried after {answers}", proven, action=STOP)
@@ -307,7 +309,7 @@ def permanent(evidence: Evidence) -> Iterator[Said]:
     elif polling:
         most = max(call.retries for call in polling)
         told = f"after {answers} the same request came again up to {counted(most, 'time')}, a second or more later, for {len(things)} of"
-        told += f" {counted(len({fingerprint(call.first) for call in everyone}), 'object')}: the client retries, or waits for a change"
+        told += f" {counted(len(set(map(thing_of, everyone))), 'object')}: the client retries, or waits for a change"
         sure = len(things) >= FEWEST and all(call.first.status not in DONE_ALREADY for call in polling)
         yield (warned if sure else unknown)(n, told, polling, action=STOP if sure else NAME_THEM)
     elif n - len(unclear := _of_the_same_things(later, everyone)) < FEWEST:
@@ -319,8 +321,8 @@ def permanent(evidence: Evidence) -> Iterator[Said]:
 
 def _of_the_same_things(some: Sequence[Call], calls: Sequence[Call]) -> list[Call]:
     """The calls that ask for what some of them ask for."""
-    things = {fingerprint(call.first) for call in some}
-    return [call for call in calls if fingerprint(call.first) in things]
+    things = set(map(thing_of, some))
+    return [call for call in calls if thing_of(call) in things]
 
 
 def _is_copied(evidence: Evidence, call: Call) -> bool:
@@ -349,10 +351,7 @@ def _repeated_above(calls: Sequence[Call], *, driven: bool) -> tuple[list[Call],
     Returns:
         Those that come at once, and those that come so late that they may as well wait for a change.
     """
-    things: dict[Hashable, list[Call]] = {}
-    for call in calls:
-        if call.signal == SDK_ID:
-            things.setdefault(fingerprint(call.first), []).append(call)
+    things = grouped((call for call in calls if call.signal == SDK_ID), thing_of)
     soon: list[Call] = []
     later: list[Call] = []
     for same in things.values():
@@ -369,8 +368,9 @@ def _repeated_above(calls: Sequence[Call], *, driven: bool) -> tuple[list[Call],
     "gives up",
     reference="RFC 9110 9.2.2; Azure: transient fault handling",
     minimum="3 calls that failed to the end",
+    more="Let calls fail on every attempt, for example http:503.",
 )
-def gives_up(evidence: Evidence) -> Iterator[Said]:
+def gives_up(evidence: Evidence) -> Iterator[Finding]:
     """A call that never succeeds gives up after a few attempts.
 
     The most attempts of a call. FAIL: more than the profile allows (one that was found by the user agent alone allows 20), or
@@ -401,8 +401,7 @@ def gives_up(evidence: Evidence) -> Iterator[Said]:
         many = alike and most > MANY and all(map(_multiplies, crowded.values()))
         yield (warned if many else unknown)(len(crowded), told, evidence.shared, action=NAME_THEM)
     elif n < FEWEST:
-        how = "Let calls fail on every attempt, for example http:503."
-        yield unknown(n, few(n, FEWEST, "failed call"), ended, action=how)
+        yield too_few(n, FEWEST, "failed call", ended)
     elif most > MANY:
         yield warned(n, f"up to {most} attempts per call", longest, action=END)
     else:
@@ -416,11 +415,8 @@ def gives_up(evidence: Evidence) -> Iterator[Said]:
 
 def _crowded(evidence: Evidence) -> dict[Hashable, list[Attempt]]:
     """The failed requests for each thing that was asked for several times at once, in order of arrival."""
-    found: dict[Hashable, list[Attempt]] = {}
-    for call in evidence.shared:
-        for each in call.attempts:
-            if each.kind in KINDS:
-                found.setdefault(fingerprint(each), []).append(each)
+    failed = (each for call in evidence.shared for each in call.attempts if each.kind in KINDS)
+    found = grouped(failed, fingerprint)
     return {
         thing: sorted(some, key=lambda each: each.arrived) for thing, some in found.items() if len(some) > 1
     }

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from faultinject.audit.checks.check import check, failed, passed, unknown
+from faultinject.audit.checks.check import check, failed, passed, too_few, unknown
 from faultinject.audit.checks.questions import UNSAFE, may_be_copy
 from faultinject.audit.checks.retries import FEWEST, retries
-from faultinject.audit.checks.words import few, plain, seconds
+from faultinject.audit.checks.words import plain, seconds
 from faultinject.audit.findings import PASS
-from faultinject.audit.statistics import median, p95
+from faultinject.audit.statistics import grouped, median, p95
 from faultinject.audit.waits import hinted, is_near
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
+    from faultinject.audit.findings import Finding
     from faultinject.audit.waits import Wait
     from faultinject.journal.attempts import Attempt
 
@@ -42,8 +42,9 @@ MISREAD = 0.2
     "retry-after",
     reference="RFC 9110 10.2.3; RFC 6585 4; Azure: transient fault handling",
     minimum="3 answers with Retry-After that were followed by another attempt",
+    more="Send Retry-After to calls that are retried, for example http:503,retry_after=3s,times=1,per=call.",
 )
-def retry_after(evidence: Evidence) -> Iterator[Said]:
+def retry_after(evidence: Evidence) -> Iterator[Finding]:
     """A client waits as long as Retry-After asks.
 
     One finding for each form (seconds, a date, a vendor's header, which only the vendor's own clients have to know): the
@@ -51,19 +52,19 @@ def retry_after(evidence: Evidence) -> Iterator[Said]:
     most 50 ms shorter. FAIL: two retries are earlier, or all. PASS: none, and without Retry-After the client waits less
     than half as long.
     """
-    by_form: dict[str, list[Wait]] = {}
-    for wait in hinted(evidence.everyone):
-        form = wait.before.hint_form or ""
-        if _has_to_know(form, wait.before, evidence) and not may_be_copy(
-            evidence, wait.before, wait.call.attempts[wait.retry]
-        ):
-            by_form.setdefault(form, []).append(wait)
+    asked = [
+        wait
+        for wait in hinted(evidence.everyone)
+        if _has_to_know(wait.before.hint_form or "", wait.before, evidence)
+        and not may_be_copy(evidence, wait.before, wait.call.attempts[wait.retry])
+    ]
+    by_form = grouped(asked, lambda wait: wait.before.hint_form or "")
     if not by_form:
-        how = "Send Retry-After to calls that are retried, for example http:503,retry_after=3s,times=1,per=call."
-        yield unknown(0, few(0, FEWEST, "answer with Retry-After"), action=how)
+        yield too_few(0, FEWEST, "answer with Retry-After")
     for form, waits in sorted(by_form.items()):
-        said = _one_form(evidence, form, waits)
-        yield said._replace(reference=VENDORS[form][1]) if form in VENDORS else said
+        found = _one_form(evidence, form, waits)
+        found.reference = VENDORS[form][1] if form in VENDORS else ""
+        yield found
 
 
 def _has_to_know(form: str, attempt: Attempt, evidence: Evidence) -> bool:
@@ -73,13 +74,12 @@ def _has_to_know(form: str, attempt: Attempt, evidence: Evidence) -> bool:
     return promised or any(each in (attempt.user_agent or "") for each in agents)
 
 
-def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Said:
+def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
     n = len(waits)
     calls = [wait.call for wait in waits]
     send = f"Send more of them, for example http:503,retry_after=3s,hint={form},times=1,per=call."
     if n < FEWEST:
-        told = few(n, FEWEST, "answer with Retry-After")
-        return unknown(n, f"{form}: {told}", calls, form, action=send)
+        return too_few(n, FEWEST, "answer with Retry-After", calls, form, action=send)
     asked = [_asked(wait.before, form, evidence) for wait in waits]
     early = [
         (wait, wanted) for wait, wanted in zip(waits, asked, strict=True) if wait.seconds < wanted - SLACK
@@ -127,8 +127,9 @@ def _usual(evidence: Evidence, waits: Sequence[Wait]) -> list[float]:
     "malformed retry-after",
     reference="RFC 9110 10.2.3",
     minimum="3 malformed values with failures that are retried without",
+    more="Send more, for example http:503,set.retry-after=soon,times=1,per=call.",
 )
-def malformed_retry_after(evidence: Evidence) -> Iterator[Said]:
+def malformed_retry_after(evidence: Evidence) -> Iterator[Finding]:
     """A malformed Retry-After does not keep a client from retrying.
 
     Of the calls that got `Retry-After: soon` with a failure that the client otherwise retries, how many were retried.
@@ -147,9 +148,8 @@ def malformed_retry_after(evidence: Evidence) -> Iterator[Said]:
     n = len(usable)
     calls = [call for call, _, _ in usable]
     if n < FEWEST:
-        how = "Send more, for example http:503,set.retry-after=soon,times=1,per=call."
-        how = FAIL_WITHOUT if len(found) >= FEWEST else how
-        yield unknown(n, few(n, FEWEST, "answer with a malformed Retry-After"), calls, action=how)
+        how = FAIL_WITHOUT if len(found) >= FEWEST else ""
+        yield too_few(n, FEWEST, "answer with a malformed Retry-After", calls, action=how)
         return
     tried = sum(again for _, _, again in usable)
     told = f"{tried} of {n} calls retried after a malformed Retry-After"
@@ -159,4 +159,4 @@ def malformed_retry_after(evidence: Evidence) -> Iterator[Said]:
     elif tried == n:
         yield passed(n, told, calls)
     else:
-        yield unknown(n, told, calls, action="Send more malformed values.")
+        yield unknown(n, told, calls)

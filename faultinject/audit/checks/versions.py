@@ -5,24 +5,21 @@ from __future__ import annotations
 import re
 from math import inf
 
-from faultinject.audit.checks.check import check, failed, passed, unknown
+from faultinject.audit.checks.check import check, failed, passed, too_few
 from faultinject.audit.checks.retries import FEWEST
-from faultinject.audit.checks.words import few
 from faultinject.audit.grouping import READING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
+    from faultinject.audit.findings import Finding
     from faultinject.journal.attempts import Attempt
 
 MOVED = ("overwritten", "stale", "edited")
 """What `did` says where another version was shown."""
 _START = re.compile(r"bytes=(\d+)-")
-MOVE_ON = "Replace the object in more downloads, for example truncate,method=GET,times=1,per=call overwrite,method=GET,skip=1,per=call."
-"""What gives more to judge."""
 ASK_FOR_IT = "Send the first answer's ETag as If-Match or If-Range with each further part, or compare it and begin anew."
 """What to do."""
 
@@ -57,8 +54,9 @@ def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
     "mixed versions",
     reference="RFC 9110 13.1.5",
     minimum="3 downloads in parts whose object was replaced meanwhile; one that is mixed decides",
+    more="Replace the object in more downloads, for example truncate,method=GET,times=1,per=call overwrite,method=GET,skip=1,per=call.",
 )
-def mixed_versions(evidence: Evidence) -> Iterator[Said]:
+def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
     """A download in several parts is of one version of the object.
 
     Calls whose answers have two ETags (`overwrite`, `stale`, `edit,set.etag=…`), or that were refused by If-Match. FAIL: bytes
@@ -80,7 +78,7 @@ def mixed_versions(evidence: Evidence) -> Iterator[Said]:
         told = f"{len(wrong)} of {n} downloads whose object was replaced meanwhile are made of two versions of it"
         yield failed(n, told, wrong, action=ASK_FOR_IT)
     elif moved and n < FEWEST:
-        yield unknown(n, few(n, FEWEST, "download of a replaced object"), moved, action=MOVE_ON)
+        yield too_few(n, FEWEST, "download of a replaced object", moved)
     elif moved:
         yield passed(
             n, f"{n} of {n} downloads whose object was replaced meanwhile have one version of it", moved

@@ -6,6 +6,7 @@ NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinj
 """What decides which requests belong together."""
 FEWER = "Run fewer calls at once."
 MORE_FAILURES = "Let more calls fail, for example http:503."
+NO_OUTAGE = "Not enough data: no outage of 100 calls by one client"
 CAUSE_OUTAGE = "Run `faultinject conformance`, which causes an outage."
 """What to do where there is too little."""
 

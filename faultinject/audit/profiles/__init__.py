@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from faultinject.audit.profiles.profile import Profile as Profile
 from faultinject.exceptions import ConfigurationError, Problem
 
 DEFAULT = "rfc"
 """The profile of a client that nothing is known of."""
 
-_loaded: dict[str, Profile] = {}
-_texts: dict[str, list[str]] = {}
 
-
+@cache
 def names() -> tuple[str, ...]:
     """The names of all profiles, sorted."""
     from importlib.resources import files
@@ -31,22 +31,15 @@ def get(name: str) -> Profile:
     """
     if name.endswith(".toml") or "/" in name or "\\" in name:
         return _from_file(name)
-    found = _loaded.get(name)
-    if found is None:
-        known = names()
-        if name not in known:
-            from faultinject.rules.values import nearest, shown
+    known = names()
+    if name not in known:
+        from faultinject.rules.values import nearest, shown
 
-            hint = nearest(name, known) or f"; there are {', '.join(known)}"
-            raise ConfigurationError(
-                f"{shown(name)} is not a profile{hint}; the name of a file of your own ends in .toml"
-            )
-        from faultinject.audit.profiles.reading import read_profile
-        from faultinject.vendors.vendor import read
-
-        file = f"{name}.toml"
-        _loaded[name] = found = read_profile(read(__name__, file).decode(), name, file)
-    return found
+        hint = nearest(name, known) or f"; there are {', '.join(known)}"
+        raise ConfigurationError(
+            f"{shown(name)} is not a profile{hint}; the name of a file of your own ends in .toml"
+        )
+    return _of_package(name)
 
 
 def detect(user_agent: str | None) -> Profile:
@@ -60,15 +53,26 @@ def detect(user_agent: str | None) -> Profile:
     return get(DEFAULT)
 
 
+@cache
+def _of_package(name: str) -> Profile:
+    from faultinject.audit.profiles.reading import read_profile
+
+    return read_profile(_text(name), name, f"{name}.toml")
+
+
+@cache
 def _marks() -> dict[str, list[str]]:
     """By profile the texts of its marks, read off its lines: to parse every profile takes a quarter of a second."""
-    if not _texts:
-        from faultinject.vendors.vendor import read
+    return {
+        name: [each.split('"')[1] for each in _text(name).splitlines() if each.startswith("user-agent")]
+        for name in names()
+    }
 
-        for name in names():
-            lines = read(__name__, f"{name}.toml").decode().splitlines()
-            _texts[name] = [each.split('"')[1] for each in lines if each.startswith("user-agent")]
-    return _texts
+
+def _text(name: str) -> str:
+    from faultinject.vendors.vendor import read
+
+    return read(__name__, f"{name}.toml").decode()
 
 
 def _from_file(path: str) -> Profile:

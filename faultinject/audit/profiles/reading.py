@@ -73,16 +73,24 @@ def _read(table: Mapping[str, Any], place: _Place, known: Mapping[str, tuple[str
     return found
 
 
-def _text(value: Any, place: _Place) -> str:
-    if not isinstance(value, str) or not value.isprintable():
-        raise Mistake("must be a text of one line")
-    return value
+def _one_that(must: str, is_right: Callable[[Any], bool]) -> Reader:
+    """Reads a value that is taken as it is, if it is right."""
+
+    def read_one(value: Any, place: _Place) -> Any:
+        if not is_right(value):
+            raise Mistake(f"must be {must}")
+        return value
+
+    return read_one
 
 
-def _number(value: Any, place: _Place) -> int:
-    if type(value) is not int or value < 1:
-        raise Mistake("must be a number of at least 1")
-    return value
+_text = _one_that("a text of one line", lambda value: isinstance(value, str) and value.isprintable())
+_number = _one_that("a number of at least 1", lambda value: type(value) is int and value >= 1)
+_factor = _one_that(
+    "a number between 1 and 1000", lambda value: type(value) in (int, float) and 1 <= value <= 1000
+)
+_yes_no = _one_that("true or false", lambda value: isinstance(value, bool))
+_table = _one_that("a table", lambda value: isinstance(value, dict))
 
 
 def _numbers(value: Any, place: _Place) -> tuple[int, ...]:
@@ -91,12 +99,6 @@ def _numbers(value: Any, place: _Place) -> tuple[int, ...]:
     if not value:
         raise Mistake("must be a number of at least 1, or a list of them")
     return tuple(sorted(_number(each, place) for each in value))
-
-
-def _factor(value: Any, place: _Place) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 1000:
-        raise Mistake("must be a number between 1 and 1000")
-    return float(value)
 
 
 def _seconds(value: Any, place: _Place) -> float:
@@ -111,12 +113,6 @@ def _list_of_seconds(value: Any, place: _Place) -> tuple[float, ...]:
     return tuple(_seconds(each, place) for each in value)
 
 
-def _yes_no(value: Any, place: _Place) -> bool:
-    if not isinstance(value, bool):
-        raise Mistake("must be true or false")
-    return value
-
-
 def _distribution(value: Any, place: _Place) -> str:
     if value not in DISTRIBUTIONS:
         raise Mistake(f"{shown(str(value))} is not known; there is {DISTRIBUTIONS[0]}")
@@ -124,7 +120,7 @@ def _distribution(value: Any, place: _Place) -> str:
 
 
 def _wait(value: Any, place: _Place) -> Waits:
-    waits = Waits(**_read(_table(value), place, _WAITS))
+    waits = Waits(**_read(_table(value, place), place, _WAITS))
     if not waits.base and not waits.longest:
         raise Mistake('needs base = "1s", or longest = ["1s", "2s"]')
     return waits
@@ -136,7 +132,7 @@ def _marks(value: Any, place: _Place) -> tuple[Mark, ...]:
     found = []
     for number, each in enumerate(value):
         here = place.below(str(number))
-        fields = _read(_table(each), here, _MARK)
+        fields = _read(_table(each, here), here, _MARK)
         if not fields.get("text"):
             here.add('needs user-agent = "Name/"')
         else:
@@ -144,17 +140,11 @@ def _marks(value: Any, place: _Place) -> tuple[Mark, ...]:
     return tuple(found)
 
 
-def _table(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise Mistake("must be a table")
-    return value
-
-
 def _each(read: Reader, names: tuple[str, ...] | None) -> Reader:
     """Reads a table of values of one sort."""
 
     def read_each(value: Any, place: _Place) -> dict[str, Any]:
-        table = _table(value)
+        table = _table(value, place)
         return _read(table, place, {name.replace("_", "-"): (name, read) for name in names or table})
 
     return read_each

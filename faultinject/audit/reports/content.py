@@ -9,7 +9,7 @@ from copy import copy
 from typing import NamedTuple
 
 from faultinject.audit.checks.words import seconds
-from faultinject.audit.conclusion import faults_not_given
+from faultinject.audit.conclusion import LEFT_OUT, faults_not_given
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.sentences import counted, shortened
@@ -31,14 +31,6 @@ SIGNALS = {TOLD: "test label"}
 """What grouped attempts into calls, in words where its name alone would not tell."""
 NOT_SEEN = "nothing of the kind was seen. Add -v to see what each check needs."
 """Why checks are not decided that saw nothing."""
-REASONS = {
-    "shared": "that ran at the same time as another for the same object, which mixes their attempts",
-    "open": "that may still have been running when the journal was read",
-    "followed": "right before a similar but changed request, which may be a retry",
-    "repeated": "that recurred as they also do without faults",
-    "begun earlier": "whose first attempt is not in the journal, or may belong to the previous call",
-}
-"""Why calls are left out, in words."""
 
 
 class Told(NamedTuple):
@@ -166,7 +158,7 @@ def _facts(judgement: Judgement) -> Iterator[str]:
     yield f"{calls}, {attempts} in {seconds(judgement.seconds)}{clock}."
     yield failed_for_good(judgement)
     for reason, n in judgement.left_out.items():
-        yield f"Left out: {counted(n, 'call')} {REASONS.get(reason, f'({quoted(reason)})')}."
+        yield f"Left out: {counted(n, 'call')} that {LEFT_OUT[reason][0]}."
     if judgement.not_given:
         yield f"{quoted(faults_not_given(judgement.not_given))}."
     if judgement.skipped:

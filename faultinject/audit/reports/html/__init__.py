@@ -70,13 +70,10 @@ class Pictures:
 
     def __init__(self, name: str | None, evidence: Evidence, telling: Collection[int]) -> None:
         from faultinject.audit.reports.html.timeline import Timeline
-        from faultinject.audit.reports.html.times import timed
         from faultinject.audit.reports.html.waits import Waits, clouds
 
         self.name = name and sentences.shortened(quoted(name))
-        calls = timed(evidence.calls)
-        self.untimed = len(evidence.calls) - len(calls)
-        self.timeline = Timeline(calls, telling, named=not evidence.driven) if calls else None
+        self.timeline = Timeline(evidence.calls, telling, named=not evidence.driven)
         found = clouds(evidence)
         self.waits = Waits(found, evidence.turnaround.zero) if found else None
         self.profile = evidence.profile

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from faultinject.audit.reports import sentences
+from faultinject.audit.statistics import grouped
 from faultinject.rules.values import shown
 
 TYPE_CHECKING = False
@@ -53,9 +54,8 @@ def sorts(calls: Sequence[Call], telling: Collection[int], *, named: bool) -> li
         named: whether names of calls mean something; many names mean that each call has its own.
     """
     named = named and len({each.name for each in calls}) <= SORTS
-    found: dict[str, list[Call]] = {}
-    for each in sorted(calls, key=lambda each: id(each) not in telling):
-        found.setdefault(_label(each, named=named), []).append(each)
+    first = sorted(calls, key=lambda each: id(each) not in telling)
+    found = grouped(first, lambda each: _label(each, named=named))
 
     def interest(alike: Sequence[Call]) -> tuple[bool, int]:
         return id(alike[0]) in telling, sum(each.retries for each in alike)

@@ -6,13 +6,13 @@ from faultinject.audit.checks.words import seconds
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.html.rows import sorts
 from faultinject.audit.reports.html.scales import Scale, number, steps
-from faultinject.audit.reports.html.times import asked, begin, end, heard, places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from faultinject.audit.reports.html.rows import Sort
+    from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
 
 WIDTH = 920
@@ -30,7 +30,7 @@ class Timeline:
     """What the picture shows, and what is to be said of it.
 
     Args:
-        calls: calls whose times make sense.
+        calls: at least one.
         telling: ids of those that findings point at.
         named: whether names of calls mean something.
 
@@ -75,16 +75,25 @@ class DrawnCall:
     """
 
     def __init__(self, call: Call, axis: Scale, y: float) -> None:
-        start, last = begin(call), end(call)
+        start, last = call.first.arrived, _length(call)
         self.y = y
         self.tip = sentences.story(call)
-        waits = filter(None, (asked(each, start) for each in call.attempts))
+        waits = [_asked(each, start) for each in call.attempts if each.hint and each.answered is not None]
         self.asked = [(axis(left), axis(right)) for left, right in waits]
         self.end = axis(last)
-        busy = [(axis(each.arrived - start), axis(heard(each, start) or 0)) for each in call.attempts]
+        busy = [
+            (axis(each.arrived - start), axis((each.answered or start) - start)) for each in call.attempts
+        ]
         self.busy = dict.fromkeys((number(left), number(right)) for left, right in busy if right - left > 1)
+        # Each place once: to half a pixel.
         self.bad, self.good = (
-            places((each for each in call.attempts if each.failed is wanted), start, axis)
+            list(
+                dict.fromkeys(
+                    round(axis(each.arrived - start) * 2) / 2
+                    for each in call.attempts
+                    if each.failed is wanted
+                )
+            )
             for wanted in (True, False)
         )
         far = [f"▸ {seconds(last)}"] if last > axis.high else []
@@ -94,13 +103,27 @@ class DrawnCall:
 def _last(found: Sequence[Sort]) -> float:
     """Where the axis ends, seconds: at the end of the longest call or wait drawn, unless it is far off all others."""
     drawn = [call for sort in found for call in sort.drawn]
-    ends = sorted(last for each in drawn if (last := end(each))) or [0.0]
+    ends = sorted(filter(None, map(_length, drawn))) or [0.0]
     usual = ends[len(ends) * 3 // 4]
     high = usual * 2 if ends[-1] > FAR * usual else ends[-1]
-    ends_of_waits = (
-        wait[1] for call in drawn for each in call.attempts if (wait := asked(each, begin(call)))
-    )
-    return max([high, *(each for each in ends_of_waits if not high or each < 5 * high)]) or 1.0
+    waits = [
+        _asked(each, call.first.arrived)[1]
+        for call in drawn
+        for each in call.attempts
+        if each.hint and each.answered is not None
+    ]
+    return max([high, *(each for each in waits if not high or each < 5 * high)]) or 1.0
+
+
+def _length(call: Call) -> float:
+    """Seconds from the first attempt to the last."""
+    return call.last.arrived - call.first.arrived
+
+
+def _asked(attempt: Attempt, start: float) -> tuple[float, float]:
+    """From when to when its answer asked the client to wait, seconds after `start`."""
+    after = (attempt.answered or start) - start
+    return after, after + (attempt.hint or 0.0)
 
 
 def _notes(call: Call) -> list[str]:

@@ -6,7 +6,6 @@ from statistics import median
 
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.reports.html.scales import Scale, powers, spread_over
-from faultinject.audit.reports.html.times import YEAR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,12 +82,9 @@ class Cloud:
 def clouds(evidence: Evidence) -> list[Cloud]:
     """The client's own waits, those that the checks judge, by kind of failure and retry number."""
     found: dict[tuple[str, int], list[float]] = {}
-    for wait in evidence.waits:
-        if wait.seconds < YEAR:
-            found.setdefault((wait.kind, min(wait.retry, LAST)), []).append(wait.seconds)
-    order = list(KINDS)
-    keys = sorted(found, key=lambda key: (order.index(key[0]), key[1]))
-    return [Cloud(*key, found[key], evidence.profile) for key in keys]
+    for (kind, retry), group in evidence.waits_by_number.items():
+        found.setdefault((kind, min(retry, LAST)), []).extend(group.seconds)
+    return [Cloud(*key, waits, evidence.profile) for key, waits in found.items()]
 
 
 class Waits:
@@ -106,7 +102,7 @@ class Waits:
         columns: the middle of each, pixels, and its clouds.
     """
 
-    width, height, left = WIDTH, HEIGHT, LEFT
+    width, height, left, words = WIDTH, HEIGHT, LEFT, KINDS
 
     def __init__(self, found: list[Cloud], zero: float) -> None:
         self.clouds = found
@@ -132,11 +128,6 @@ class Waits:
                 aside = self.kinds.index(each.kind) - (len(self.kinds) - 1) / 2
                 each.draw(self.axis, middle + aside * own, own * 0.72)
             self.columns.append((middle, here))
-
-    @staticmethod
-    def words(kind: str) -> str:
-        """The kind of failure in words."""
-        return KINDS[kind]
 
 
 def _power(seconds: float) -> str:
