@@ -89,7 +89,7 @@ class CrashSweep(Sweep):
                 f"{named[0]}: a program that was killed cannot succeed when it is run again while a fault stays; leave"
                 f" {FOR_GOOD} out"
             )
-        self.faults = [each for each in faults if not each.lasts]
+        self.faults = [each for each in faults if not (each.lasts or each.moves)]
         sources = dict.fromkeys(each.source for each in faults)
         self._given = "".join(f"{quoted(json.dumps(each, ensure_ascii=False))}, " for each in sources)
         self._ways: set[tuple[str, ...]] = set()

@@ -100,3 +100,47 @@ def test_a_unittest(run):
                 requests.put(self.url + "/cat", "meow", timeout=10)
         """
     ).stdout.fnmatch_lines([LOST])
+
+
+COPY = """
+        import contextlib
+        with faults.pause():
+            requests.put(films + "/cat", "a film of a cat", timeout=10)
+        for _ in range(3):
+            with contextlib.suppress(requests.RequestException):
+                first = requests.get(films + "/cat", headers={"Range": "bytes=0-4"}, timeout=10)
+                rest = requests.get(films + "/cat", headers={"Range": "bytes=5-"}, timeout=10)
+                if {first.status_code, rest.status_code} == {206} and COMPARED:
+                    break
+        COPIED
+"""
+COPIES = """
+        requests.put(films + "/copy", first.content + rest.content, timeout=10)
+"""
+ETAGS = 'first.headers["ETag"] == rest.headers["ETag"]'
+MIXED = "mixed versions: requests 1 and 2 read two versions of /films/cat, which the code took for one object"
+MOVED = "@pytest.mark.faultinject_explore('s3,method=GET', without=['s3:ExpiredToken', 'hang'])"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mark", "compared", "copied", "line"),
+    [
+        (MOVED, ETAGS, COPIES, None),
+        (MOVED, "True", COPIES, MIXED),
+        (
+            MOVED,
+            ETAGS,
+            f"if first.content != b'a fil': return{COPIES}",
+            LOST.replace("cat", "copy")[:40] + "*",
+        ),
+    ],
+    ids=["of one version", "of two versions", "not copied"],
+)
+def test_an_object_that_another_writer_replaced(run, mark, compared, copied, line):
+    """It is another one in the store, and so is what is made of it; what is not there at all is lost all the same."""
+    body = COPY.replace("COMPARED", compared).replace("COPIED", copied)
+    result = explored(run, body, mark)
+    result.assert_outcomes(passed=line is None, failed=line is not None)
+    if line is not None:
+        result.stdout.fnmatch_lines([line])
