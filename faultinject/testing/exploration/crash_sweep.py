@@ -80,6 +80,10 @@ class CrashSweep(Sweep):
         super().__init__(
             (BEFORE, AFTER, MIDDLE), vendor=vendor, only=crashing.only, within=crashing.within, **more
         )
+        if self.bounds.again:
+            raise ConfigurationError(
+                "again is for faults alone: a program that was killed is run again anyway"
+            )
         if self.bounds.depth > 1:
             raise ConfigurationError(
                 "depth is for faults alone; where programs are killed, they come in the second run"

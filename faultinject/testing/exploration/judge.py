@@ -155,7 +155,7 @@ class Judge:
             _finding(
                 LOST_ANSWER,
                 FAIL,
-                f"{TWICE}: request {number} ({write.method}) was carried out and its answer lost; the command told an error and ran"
+                f"{TWICE}: request {number} ({write.method}) was carried out and its answer lost; the job told an error and ran"
                 f" again: {each.message}",
                 TWICE,
             )

@@ -344,7 +344,7 @@ def test_giving_up(run):
     [
         ('"cos:SlowDown,skip=1"', "*explore decides where a fault comes: no skip"),
         ("", "*explore needs a fault, such as 'cos' or 'cos:SlowDown'"),
-        ('"cos", deep=2', "faultinject_explore takes no deep; it takes depth, max_runs, allow, ignore, exhaustive, without, shards, crash, replay and within"),
+        ('"cos", deep=2', "faultinject_explore takes no deep; it takes depth, max_runs, allow, ignore, exhaustive, without, again, shards, crash, replay and within"),
         ('"cos", depth=5', "depth is 1 or 2, not 5"),
         ('"cos", max_runs=3', "8 runs are needed, and max_runs is 3: 1 request*"),
         ('"cos", shards="many"', "shards is a whole number from 1 on, not 'many'"),

@@ -144,3 +144,74 @@ def test_an_object_that_another_writer_replaced(run, mark, compared, copied, lin
     result.assert_outcomes(passed=line is None, failed=line is not None)
     if line is not None:
         result.stdout.fnmatch_lines([line])
+
+
+ROW = """
+        import uuid
+        requests.put(f"{films}/{NAME}", "day 7", timeout=10).raise_for_status()
+"""
+TWICE = (
+    "lost answer: wrote twice: request 1 (PUT) was carried out and its answer lost; the job told an error and ran again:"
+    " there are 2 objects /films/*, without faults 1"
+)
+AGAIN = "@pytest.mark.faultinject_explore('reset,when=after', 's3:SlowDown,bucket=films', again=True)"
+
+
+@pytest.mark.slow
+def test_a_job_that_is_run_again(run):
+    """Its name says whether it is the same row; without `again` it has told an error, and nothing is compared."""
+    result = explored(run, ROW.replace("NAME", "uuid.uuid4()"), AGAIN)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "1 request without faults, 2 faults; 2 runs in *, 1 failed, 1 gave up cleanly, 0 not reached, 0 pruned",
+            TWICE,
+            "    1 PutObject  PUT /films/*  <- reset after the store had done it",
+            "    failed, and run again:",
+            "    1 PutObject  200 PUT /films/*",
+        ]
+    )
+    right = explored(run, ROW.replace("NAME", "'day-7'"), AGAIN)
+    right.assert_outcomes(passed=1)
+    right.stdout.fnmatch_lines(["*2 runs in *, 0 failed, 2 gave up cleanly, *"])
+    explored(run, ROW.replace("NAME", "uuid.uuid4()"), AGAIN.replace("True", "False")).assert_outcomes(
+        failed=1
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("again", ["raise OSError('again')", "assert False, 'twice'"])
+def test_a_second_run_that_fails(run, again):
+    """It fails the run, whatever it raises; so does an assertion of the first one, which is no error that a job tells."""
+    body = f"""
+        answer = requests.put(films + "/cat", "meow", timeout=10).status_code
+        with faults.pause():
+            seen = requests.put(films + "/seen", "x", headers={{"If-None-Match": "*"}}, timeout=10).status_code == 412
+        if seen:
+            {again}
+        if answer != 200:
+            raise OSError(answer)
+    """
+    mark = "@pytest.mark.faultinject_explore('s3:SlowDown,bucket=films', again=True, ignore='/films/seen')"
+    result = explored(run, body, mark)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*1 run in *, 1 failed, *", "    failed, and run again:"])
+    result = explored(run, body.replace("raise OSError(answer)", "assert False"), mark)
+    assert "run again" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("again=1", "again is True or False, not 1"),
+        (
+            "again=True, crash=True",
+            "again is for faults alone: a program that was killed is run again anyway",
+        ),
+    ],
+)
+def test_where_nothing_is_run_again(run, more, says):
+    """It is a switch, and not for programs that are killed."""
+    explored(run, "pass", f"@pytest.mark.faultinject_explore('s3', {more})").stdout.fnmatch_lines(
+        [f"*{says}*"]
+    )
