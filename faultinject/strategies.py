@@ -50,7 +50,7 @@ def scenarios(
         sweep.rule_at(point, choice)
         for choice in sweep.choices
         for point in points
-        if not choice.lasts
+        if not (choice.lasts or choice.moves)
         and sweep.applies(choice, point)
         and not (live and choice.standard and choice.hangs)
     ]

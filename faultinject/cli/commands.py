@@ -101,7 +101,8 @@ class Command:
             except ProgramFailed as error:
                 if self._again is None or error.code is None or not faults.names:
                     raise
-                run_again(faults, self._again, self._service.holds)
+                again = self._again
+                run_again(faults, lambda: again.check(faults.patience))
             return
         Restart(
             faults,

@@ -210,7 +210,8 @@ def explore(
         target = Target(url)
         if rules:
             with reading_as(vendor):
-                reading.refuse_faults_of_store((each.rule for each in choices_of(rules)), target.url)
+                wanted = [each.rule for each in choices_of(rules) if not each.standard]
+                reading.refuse_faults_of_store(wanted, target.url)
         reach(target)
         service = Proxied(target, rewrite_host=rewrite_host)
         again = ["proxy", "--to", target.url, *(["--rewrite-host"] if rewrite_host else [])]

@@ -253,7 +253,7 @@ def _needs() -> list[Schema]:
     """What a fault cannot do without, as it says itself: a latency its delay, an error without a status one."""
     needs: dict[str, list[str]] = {}
     for text in [*(each.title for each in faults.every() if ":" not in each.title), *_without_status()]:
-        for word in [each.missing for each in faults.get(text).check({}) if each.missing]:
+        for [word] in [each.missing for each in faults.get(text).check({}) if len(each.missing) == 1]:
             needs.setdefault(word, []).append(text)
     return [
         {"anyOf": [{"required": [word]}, {"not": {"properties": {"fault": {"enum": texts}}}}]}

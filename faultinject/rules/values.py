@@ -33,7 +33,7 @@ class Mistake(Exception):
     Attributes:
         message: what is wrong and what would be right.
         at_key: the key is wrong, not its value.
-        missing: the key that is not there, where that is what is wrong; else empty.
+        missing: the keys of which none is there, where that is what is wrong; else empty.
         error: the exception to raise when all mistakes are of this sort.
     """
 
@@ -42,7 +42,7 @@ class Mistake(Exception):
         message: str,
         *,
         at_key: bool = False,
-        missing: str = "",
+        missing: tuple[str, ...] = (),
         error: type[ConfigurationError] = ConfigurationError,
     ) -> None:
         self.message = message

@@ -280,13 +280,17 @@ def _check(
         if each in options:
             message = f"{FOR_GOOD} and {each} exclude each other; {FOR_GOOD} alone says that the fault stays"
             wrong.append((-1, Mistake(message)))
-    wrong.extend((-1, each) for each in fault.check(options) if not _is_wrong(each.missing, entries))
+    wrong.extend(
+        (-1, each)
+        for each in fault.check(options)
+        if not any(_is_wrong(key, entries) for key in each.missing)
+    )
 
 
 def _is_wrong(key: str, entries: Sequence[EntryOrWord]) -> bool:
     """Whether a key that is missing may be there, but wrong: that is reported as what it is."""
     words = [each for each in entries if isinstance(each, str)]
-    return bool(key) and any(each == key or (each not in KEYS and _may_mean(each, key)) for each in words)
+    return any(each == key or (each not in KEYS and _may_mean(each, key)) for each in words)
 
 
 def _may_mean(word: str, key: str) -> bool:

@@ -98,6 +98,11 @@ class RunFaults(Faults):
             if not self.aftermath.failed:
                 self.aftermath.between = self.aftermath.after
 
+    @property
+    def held(self) -> Holdings | None:
+        """What the store holds now; None where nobody can tell."""
+        return None if self._holds is None else self._holds()
+
     def restarted(self) -> None:
         """The program under test runs again: what comes in its second run is in force from now on."""
         self.clear()

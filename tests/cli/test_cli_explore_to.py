@@ -231,3 +231,15 @@ def test_as_whom_requests_are_read(run, program, service):
     assert output.startswith("1 request without faults, 1 fault; 1 run in ")
     code, _, errors = run("explore", *rule, "--", *command)
     assert (code, "container.create is no operation of S3" in errors) == (2, True)
+
+
+def test_a_standard_set(run, program, service):
+    """It has nothing there that only the embedded store can do; who names that is told so."""
+    command = program("ask('GET', '/photos/cat')")
+    service.objects["/photos/cat"] = b"a film"
+    rule = ("--to", service.url, "--reset", "true", "--without", "hang", "-r")
+    code, output, errors = run("explore", *rule, "s3,path=/photos/none", "--", *command)
+    assert (code, errors) == (1, "")
+    assert "s3,path=/photos/none was injected in no run" in output
+    code, _, errors = run("explore", *rule, "overwrite", "--", *command)
+    assert (code, "only the embedded store can do this" in errors) == (2, True)

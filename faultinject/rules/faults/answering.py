@@ -58,7 +58,7 @@ class Documented(Fault):
         """A status is the row's or the rule's; and a share is one of keys."""
         if self.rows[0].status is None and "status" not in options:
             message = f"{self.text} is documented without a status; give one, such as status=400"
-            yield Mistake(message, missing="status")
+            yield Mistake(message, missing=("status",))
         if "share" in options:
             yield from self._check_share(options)
         yield from middle.check_answer(self.text, options)
@@ -74,7 +74,7 @@ class Documented(Fault):
             return
         if any(options.get("status", str(each.status)) != "200" for each in self.rows):
             message = "share needs status=200: only an answer with that status reports each key"
-            yield Mistake(message, missing="status")
+            yield Mistake(message, missing=("status",))
         if "drain" in options and not values.yes_no(options["drain"]):
             yield Mistake("share needs the request's body, which names the keys; drain=no leaves it unread")
 

@@ -39,7 +39,7 @@ class Latency(Fault):
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
         """It needs a delay."""
         if "delay" not in options:
-            yield Mistake("latency needs a delay, such as delay=2s", missing="delay")
+            yield Mistake("latency needs a delay, such as delay=2s", missing=("delay",))
 
     def prepare(self, rule: CompiledRule) -> Act:
         """Let the app answer, later."""
@@ -199,7 +199,7 @@ class Drip(Shaped):
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
         """It needs a rate."""
         if "rate" not in options:
-            yield Mistake("drip needs a rate in bytes a second, such as rate=1KiB", missing="rate")
+            yield Mistake("drip needs a rate in bytes a second, such as rate=1KiB", missing=("rate",))
 
     def prepare(self, rule: CompiledRule) -> Act:
         """Let the body through slowly."""
@@ -256,8 +256,10 @@ class Edit(Fault):
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
         """It needs something to change, and leaves the connection alone."""
-        if not any(key.partition(".")[0] in ("set", "drop", "range") for key in options):
-            yield Mistake("edit needs something to change: set.NAME, drop.NAME or range, such as drop.etag")
+        needed = ("set", "drop", "range")
+        if not any(key.partition(".")[0] in needed for key in options):
+            message = "edit needs something to change: set.NAME, drop.NAME or range, such as drop.etag"
+            yield Mistake(message, missing=needed)
         if "set.connection" in options:
             yield Mistake("edit leaves the connection alone; close and truncate end it")
 

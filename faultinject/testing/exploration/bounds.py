@@ -30,6 +30,7 @@ class Bounds:
         ignore: what is not judged: checks, such as `non-idempotent retry`, and objects of a store, such as `/bucket/*.log`.
         exhaustive: whether what is left out by default is tried as well, as far as it can be.
         without: faults that are not injected, though a standard set or a group has them, such as `s3:SlowDown`.
+        again: whether a test that has raised an error is run again in its run, without faults, as a scheduler does.
 
     Raises:
         ConfigurationError: one of them cannot be meant.
@@ -43,6 +44,7 @@ class Bounds:
         ignore: str | Collection[str] = (),
         exhaustive: bool = False,
         without: str | Collection[str] = (),
+        again: bool = False,
     ) -> None:
         if depth not in (1, 2) or isinstance(depth, bool):
             raise ConfigurationError(f"depth is 1 or 2, not {depth!r}")
@@ -53,6 +55,9 @@ class Bounds:
         if not isinstance(exhaustive, bool):
             raise ConfigurationError(f"exhaustive is True or False, not {exhaustive!r}")
         self.exhaustive = exhaustive
+        if not isinstance(again, bool):
+            raise ConfigurationError(f"again is True or False, not {again!r}")
+        self.again = again
         self.allow = allow if isinstance(allow, tuple) else (allow,)
         for each in self.allow:
             if not isinstance(each, type) or not issubclass(each, BaseException):

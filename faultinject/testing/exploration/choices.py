@@ -76,17 +76,24 @@ class Choice:
         """Whether it comes only where the client can notice it."""
         return self.standard and self.rule.fault == "corrupt"
 
+    @property
+    def moves(self) -> bool:
+        """Whether another writer replaces what the code is reading, though nobody asked for that by name."""
+        return self.standard and self.rule.resolved.of_store
+
     def ends(self, error: BaseException) -> bool:
         """Whether the code may end like this, unless somebody says how it may end.
 
-        Nobody copes with a fault that stays. Of bytes that are wrong the code has seen that they are; an assertion of the
-        test says that it has not.
+        Nobody copes with a fault that stays, and of an object that was replaced the code may as well have all of the new
+        one. Of bytes that are wrong the code has seen that they are; an assertion of the test says that it has not.
         """
+        if not (self.lasts or self.moves or self.needs_checksum):
+            return False
         if isinstance(error, ProgramFailed):
-            accepted = (error.code or 0) > 0
-        else:
-            accepted = isinstance(error, Exception) and (self.lasts or not isinstance(error, AssertionError))
-        return accepted and (self.lasts or self.needs_checksum)
+            return (error.code or 0) > 0
+        return isinstance(error, Exception) and not (
+            self.needs_checksum and isinstance(error, AssertionError)
+        )
 
     @property
     def needs_body(self) -> bool:
@@ -296,6 +303,7 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
         yield Rule(f"{vendor}:{refused}", from_=1), ()
     yield Rule("truncate", method="GET"), ()
     yield Rule("corrupt", method="GET"), ()
+    yield Rule("overwrite", method="GET"), ()
     yield (Rule("hang") if exhaustive else Rule("hang", duration=PATIENCE)), ()
 
 

@@ -80,6 +80,10 @@ class CrashSweep(Sweep):
         super().__init__(
             (BEFORE, AFTER, MIDDLE), vendor=vendor, only=crashing.only, within=crashing.within, **more
         )
+        if self.bounds.again:
+            raise ConfigurationError(
+                "again is for faults alone: a program that was killed is run again anyway"
+            )
         if self.bounds.depth > 1:
             raise ConfigurationError(
                 "depth is for faults alone; where programs are killed, they come in the second run"
@@ -89,7 +93,7 @@ class CrashSweep(Sweep):
                 f"{named[0]}: a program that was killed cannot succeed when it is run again while a fault stays; leave"
                 f" {FOR_GOOD} out"
             )
-        self.faults = [each for each in faults if not each.lasts]
+        self.faults = [each for each in faults if not (each.lasts or each.moves)]
         sources = dict.fromkeys(each.source for each in faults)
         self._given = "".join(f"{quoted(json.dumps(each, ensure_ascii=False))}, " for each in sources)
         self._ways: set[tuple[str, ...]] = set()

@@ -26,6 +26,8 @@ LOST, HALF_WRITTEN, WRITTEN_TWICE, OTHER_CONTENT, NOT_REMOVED, LEFT_BEHIND = CHE
     "not removed",
     "left behind",
 )
+BY_NAME = (LOST, NOT_REMOVED)
+"""What is wrong whatever the objects hold, as where another writer has replaced one of them."""
 
 
 SETTLES = 5.0

@@ -79,6 +79,7 @@ class Judge:
         *,
         passed: bool,
         failed: bool,
+        asserted: bool = False,
         windows: Sequence[CallWindow] = (),
         beside: Sequence[Outcome] = (),
         stored: Collection[str] = (),
@@ -91,6 +92,7 @@ class Judge:
             names: what the rules of its scenario are called in them.
             passed: whether the code under test took all for well.
             failed: whether it broke down, so that it could not end what it had begun.
+            asserted: whether it was an assertion that said so: the code itself has told no error.
             windows: the calls that it named.
             beside: the requests of another run of the same program, before or behind this one, whose uploads count as well.
             stored: the objects that a store holds, `/bucket/key`, where all are as they are without faults.
@@ -114,7 +116,7 @@ class Judge:
             found += self._lost_answer(each, requests, found, passed=passed)
         if not failed:
             found += self._of_uploads([*beside, *outcomes])
-        if passed:
+        if passed or asserted:
             found += _of_versions(outcomes, names)
         return self.counted(found)
 
@@ -153,7 +155,7 @@ class Judge:
             _finding(
                 LOST_ANSWER,
                 FAIL,
-                f"{TWICE}: request {number} ({write.method}) was carried out and its answer lost; the command told an error and ran"
+                f"{TWICE}: request {number} ({write.method}) was carried out and its answer lost; the job told an error and ran"
                 f" again: {each.message}",
                 TWICE,
             )

@@ -7,12 +7,13 @@ from bisect import bisect_left
 from collections import Counter
 
 from faultinject.audit.nearest import Remembered
+from faultinject.engine.alterations import PARTIAL
 from faultinject.engine.snapshot import LONGEST_TEXT
 from faultinject.http.patterns import STARS, check_pattern
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.rule import Rule
 from faultinject.testing.exploration.bounds import LeftOut
-from faultinject.vendors.addressing import volatile_parameters
+from faultinject.vendors.addressing import volatile_parameters, with_placeholders
 from faultinject.vendors.operations import operations_of
 
 TYPE_CHECKING = False
@@ -52,13 +53,17 @@ class Point:
         outcome: the request as the journal has it.
         conditions: the conditions of a rule that mean this request and those like it.
         skip: how many earlier requests of the run meet the same conditions.
+        goes_on: whether it reads more of an object that the run has read from before, and that another writer may replace.
     """
 
-    def __init__(self, number: int, outcome: Outcome, conditions: Conditions, skip: int) -> None:
+    def __init__(
+        self, number: int, outcome: Outcome, conditions: Conditions, skip: int, *, goes_on: bool
+    ) -> None:
         self.number = number
         self.outcome = outcome
         self.conditions = conditions
         self.skip = skip
+        self.goes_on = goes_on
 
     @property
     def name(self) -> str:
@@ -174,7 +179,21 @@ class Trace:
     def point(self, at: int, conditions: Conditions) -> Point:
         """The point of one of the requests."""
         skip = bisect_left(self.meeting(conditions), at)
-        return Point(at + 1, self.outcomes[at], conditions, skip)
+        return Point(
+            at + 1, self.outcomes[at], conditions, skip, goes_on=self._goes_on(at, conditions.get("path"))
+        )
+
+    def _goes_on(self, at: int, path: str | None) -> bool:
+        """Whether a request reads on in an object; of one that is new in each run, or is there for good, nobody else is a writer."""
+        outcome = self.outcomes[at]
+        if not (outcome.method == "GET" and outcome.range and outcome.status == PARTIAL):
+            return False
+        if path != literal(outcome.path) or with_placeholders(outcome.path) != outcome.path:
+            return False
+        before = [self.outcomes[each] for each in self._places[outcome.path] if each < at]
+        return any(each.method == "GET" and each.etag for each in before) and not any(
+            each.method == "PUT" and each.guarded for each in before
+        )
 
     def shared(self, at: int, other: Trace, *, in_part: bool = False) -> Point | None:
         """The point of a request by the finest conditions that mean it in another run of the same code too.

@@ -123,22 +123,20 @@ class Restart:
         self._first.kill()
 
 
-def run_again(faults: RunFaults, program: Program, holds: Callable[[], Holdings | None]) -> None:
+def run_again(faults: RunFaults, job: Callable[[], None]) -> None:
     """Run a job again that has told an error, without faults.
 
     Args:
         faults: those of this run.
-        program: what a scheduler starts.
-        holds: what the store holds now, once nothing is under way; None where nobody can tell.
+        job: what a scheduler starts.
 
     Raises:
-        ProgramFailed: it fails, too.
+        ProgramFailed: it is a program, and fails, too. What else it raises passes.
     """
-    found = faults.aftermath
-    assert found is not None
-    found.failed, found.between, found.first = True, holds(), len(faults.outcomes)
+    found = faults.aftermath = faults.aftermath or Aftermath()
+    found.failed, found.between, found.first = True, faults.held, len(faults.outcomes)
     faults.restarted()
     try:
-        program.check(faults.patience)
+        job()
     except ProgramFailed as error:
         raise ProgramFailed(f"{SECOND}{error}", error.output) from None

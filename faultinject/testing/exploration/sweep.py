@@ -26,7 +26,7 @@ from faultinject.testing import unwrapped
 from faultinject.testing.exploration.bounds import Bounds, LeftOut, seconds_above_0
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
 from faultinject.testing.exploration.choices import READS, Choice, choices_of
-from faultinject.testing.exploration.holdings import Keeper
+from faultinject.testing.exploration.holdings import BY_NAME, Keeper
 from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at, starts_with
 from faultinject.testing.exploration.wording import marker
@@ -48,6 +48,8 @@ TRIES = 3
 """How often a run is tried whose fault reached no request."""
 PATIENCE = 10.0
 """A run of a program may take so many times what one without faults takes, and `Sweep.leeway` more."""
+REPLACED = "overwritten"
+"""What `did` says where another writer has replaced an object: what is made of it is another thing, too."""
 PER_REQUEST, MORE = 10, 50
 """A run may make this many requests for each of the run without faults, and as many more."""
 _WITHOUT = PlannedRun(Scenario.of_rules((), "0"), (), ())
@@ -249,6 +251,8 @@ class Sweep:
         stored: Holdings = {}
         if error is None and hit.issuperset(names) and not _told_an_error(outcomes, windows):
             wrong = self._in_store(aftermath)
+            if any(each.did == REPLACED for each in outcomes):
+                wrong = [each for each in wrong if each.check in BY_NAME]
             stored = {} if wrong or aftermath is None else aftermath.after or {}
         if again is not None:
             known = self._in_store(again, between=True)
@@ -258,6 +262,7 @@ class Sweep:
             names,
             passed=error is None and again is None,
             failed=failed,
+            asserted=isinstance(error, AssertionError),
             windows=windows,
             beside=() if first is None else outcomes[first:],
             stored=stored,
@@ -278,20 +283,15 @@ class Sweep:
         waited = _waited(finished)
         if waited is not None:
             self._stop_hanging(finished, waited)
-        elif (
-            self.bounds.depth > 1
-            and finished.reached
-            and len(finished.points) == 1
-            and not (finished.failed or finished.lasts)
-        ):
+        elif finished.reached and len(finished.points) == 1 and not (finished.failed or finished.lasts):
             self._grow(finished, names[0])
         self._keep(finished)
         self._current = None
         return finished
 
     def _may_end(self, planned: PlannedRun, error: BaseException) -> bool:
-        """Whether the code may give up with that error."""
-        if self.bounds.allow:
+        """Whether the code may give up with that error; what somebody says of that is not about an object that was replaced."""
+        if self.bounds.allow and not any(each.moves for each in planned.chosen):
             return self.bounds.allows(error)
         return any(each.ends(error) for each in planned.chosen)
 
@@ -320,7 +320,11 @@ class Sweep:
         chosen = finished.chosen[-1]
         undone = {each.did for each in finished.outcomes if each.rule in finished.names}
         if "nothing_to_cut" in undone or ("refused" in undone and chosen.rule.resolved.of_store):
-            self._leave_out(f"{chosen.rule.fault} at {finished.points[-1].name}", chosen.unable(undone))
+            if chosen.moves:  # nobody asked for it, and where one is refused, all are
+                self._queue = [each for each in self._queue if not each[1].chosen[-1].moves]
+                heapify(self._queue)
+            else:
+                self._leave_out(f"{chosen.rule.fault} at {finished.points[-1].name}", chosen.unable(undone))
             self._current = None
             return True
         return self._tries < TRIES
@@ -387,7 +391,7 @@ class Sweep:
             )
             self._leave_out(f"{choice.rule.fault} at {point.name}", kept_back)
             return False
-        if choice.needs_checksum and not outcome.checksum:
+        if (choice.needs_checksum and not outcome.checksum) or (choice.moves and not point.goes_on):
             return False
         if choice.needs_body and (
             outcome.response_bytes == 0 or has_no_body(outcome.method, outcome.status or 200, ())
@@ -549,9 +553,17 @@ class Sweep:
         return kept
 
     def _grow(self, finished: FinishedRun, name: str) -> None:
-        """A second fault in what the code did because of the first, until it is back on the way without faults."""
+        """A second fault in what the code did because of the first, until it is back on the way without faults.
+
+        At depth 1 a download alone is grown that was cut: the object is replaced before the code reads on.
+        """
         assert self.points is not None
-        [first], [rule] = finished.points, finished.scenario.rules
+        [first], [rule], [chosen_first] = finished.points, finished.scenario.rules, finished.chosen
+        choices = [each for each in self.choices if each.moves and chosen_first.needs_body]
+        if self.bounds.depth > 1:
+            choices = [each for each in self.choices if not each.lasts]
+        if not choices:
+            return
         trace = Trace(finished.outcomes, self.reading)
         at = next(
             number for number, each in enumerate(finished.outcomes) if each.injected and each.rule == name
@@ -561,8 +573,8 @@ class Sweep:
             if self.points.usual_end(first.number, outcomes[number:]):
                 break
             point = self.points.point_in(trace, number)
-            for choice in self.choices:
-                if not choice.lasts and self.applies(choice, point):
+            for choice in choices:
+                if self.applies(choice, point):
                     rules = folded(rule, self.rule_at(point, choice))
                     if self._new(choice, *rules):
                         chosen = (*finished.chosen, choice)

@@ -14,6 +14,7 @@ from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.rules.values import listed
 from faultinject.testing.exploration.bounds import Bounds, crashing_of, whole
 from faultinject.testing.exploration.report import groups, incomplete, report, summary, warned
+from faultinject.testing.exploration.restart import run_again
 from faultinject.testing.exploration.sweep import Sweep, sweep_of
 from faultinject.testing.exploration.wording import marker
 from faultinject.testing.pytest_plugin.marks import EXPLORE
@@ -36,7 +37,7 @@ WARNING = "faultinject_explore_warning"
 """The property of a report that holds what the second judge finds suspicious."""
 _SECTION = "faultinject: what was injected"
 _OF_CRASHES = ("crash", "replay", "within")
-_KEYS = ("depth", "max_runs", "allow", "ignore", "exhaustive", "without", "shards", *_OF_CRASHES)
+_KEYS = ("depth", "max_runs", "allow", "ignore", "exhaustive", "without", "again", "shards", *_OF_CRASHES)
 
 
 class ExploredRun:
@@ -69,6 +70,17 @@ class ExploredRun:
             else None,
         )
         return self._faults
+
+    def is_run_again(self, error: Exception) -> bool:
+        """Whether a scheduler runs a test again that has raised an error; one that an assertion has raised says that it was well."""
+        return bool(self._sweep.bounds.again and self.scenario.rules) and not isinstance(
+            error, AssertionError
+        )
+
+    def run_again(self, item: pytest.Item) -> None:
+        """Run a test again, without faults."""
+        assert self._faults is not None
+        run_again(self._faults, item.runtest)
 
     def end(self) -> FinishedRun:
         """Tell what came of it."""

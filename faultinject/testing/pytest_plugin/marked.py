@@ -194,8 +194,15 @@ class MarkedTests:
             # Its call phase holds setUp and tearDown as well, and keeps errors to itself.
             with _Method(item, marked):
                 return (yield)
+        run = item.stash.get(EXPLORED, None)
         with marked.faults:
-            result = yield
+            result = None
+            try:
+                result = yield
+            except Exception as error:
+                if run is None or not run.is_run_again(error):
+                    raise
+                run.run_again(item)
         marked.judge()
         return result
 

@@ -14,11 +14,12 @@ MARKER = (
     " met a rule's conditions (ini faultinject_unmatched)."
 )
 EXPLORE = (
-    "faultinject_explore(*faults, depth=1, max_runs=500, allow=(), ignore=(), exhaustive=False, without=(), shards=1): run the test"
+    "faultinject_explore(*faults, depth=1, max_runs=500, allow=(), ignore=(), exhaustive=False, without=(), again=False, shards=1): run the test"
     " once without faults, then once for every request that it makes and every fault, and fail with the smallest"
     " scenario that breaks it. A vendor id stands for its standard set; conditions say where; depth=2 adds a second"
     " fault; allow names exceptions that the code may give up with, ignore what the second judge is not to look at;"
-    " exhaustive=True also tries what the summary says is left out; without takes faults from a set; shards collects the test n times, for xdist."
+    " exhaustive=True also tries what the summary says is left out; without takes faults from a set; again=True runs a test again"
+    " that has raised an error, without faults; shards collects the test n times, for xdist."
 )
 INCOMPLETE = ("error", "warn")
 UNMATCHED = ("error", "warn", "ignore")

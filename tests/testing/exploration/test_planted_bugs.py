@@ -82,7 +82,7 @@ def test_no_alarm(name):
     assert error is None
     head, *warnings = without_times(exploration.report()).splitlines()
     assert re.fullmatch(
-        r"\d+ requests? without faults, 12 faults; \d+ runs ~, 0 failed, \d+ gave up cleanly,"
+        r"\d+ requests? without faults, 13 faults; \d+ runs ~, 0 failed, \d+ gave up cleanly,"
         r" 0 not reached, 0 pruned(, 1 with a warning)?",
         head,
     )

@@ -7,9 +7,11 @@ import contextlib
 import hashlib
 import os
 from functools import partial
+from uuid import uuid4
 
 import httpx
 import pytest
+from werkzeug.test import Client
 
 import faultinject
 from faultinject import WSGIFaultMiddleware
@@ -140,6 +142,124 @@ def test_a_program_that_notices(command, seconds, noticed):
     assert corrupt.ends(caught.value) is noticed
     [named] = choices_of(["corrupt"])
     assert not named.ends(caught.value)
+
+
+FILM = b"a film of a cat in two parts"
+HALF = len(FILM) // 2
+PLACE = "method=GET,path=/bkt/film"
+IN_PARTS = f"overwrite,{PLACE},skip=1,times=1"
+RESUMED = f"truncate,{PLACE},times=1; overwrite,{PLACE},skip=1,times=1"
+
+
+def reading(storage, path, *, asks, parts=1, compares=True):
+    """Reads an object in parts, and goes on where an answer breaks off; who asks for the version of the first bytes is refused
+    those of another, and raises an error or begins anew.
+    """
+    found, version = b"", {}
+    for _ in range(2 * ATTEMPTS):
+        end = (len(found) // HALF + 1) * HALF - 1 if parts > 1 else ""
+        asked = {"Range": f"bytes={len(found)}-{end}", **version} if found or parts > 1 else {}
+        with (
+            contextlib.suppress(httpx.TransportError),
+            storage.client.stream("GET", path, headers=asked) as answer,
+        ):
+            if answer.status_code == 412:
+                if asks == "or raises":
+                    raise OSError("the object is another one now")
+                found, version = b"", {}
+            if answer.is_success:
+                version = {"If-Match": answer.headers["ETag"]} if asks else {}
+                for piece in answer.iter_bytes():
+                    found += piece
+        if len(found) == len(FILM):
+            break
+    else:
+        raise OSError(f"GET {path}")
+    assert found == FILM or not compares
+
+
+def stored(storage, path="/bkt/film", **headers):
+    """Has the object there before the run, or the run writes it itself."""
+    storage.quietly.put(path, content=FILM, headers=headers)
+    return path
+
+
+@pytest.mark.parametrize(("parts", "scenario"), [(2, IN_PARTS), (1, RESUMED)])
+@pytest.mark.parametrize("compares", [True, False])
+def test_another_writer_between_two_reads(parts, scenario, compares):
+    """An error is fine, and so are the new bytes; those of two versions in one are not, though nothing compares them."""
+    exploration, error = explored(
+        lambda storage: reading(storage, stored(storage), asks="", parts=parts, compares=compares)
+    )
+    assert min(failing(exploration), key=len) == scenario
+    assert "mixed versions: requests 1 and 2 read two versions of /bkt/film" in str(error)
+    for asks in ("or raises", "or begins anew"):
+        exploration, error = explored(
+            lambda storage, asks=asks: reading(
+                storage, stored(storage), asks=asks, parts=parts, compares=compares
+            ),
+            allow=ValueError if asks == "or begins anew" else OSError,
+            without="s3:ExpiredToken",
+        )
+        assert error is None, error
+        [moved] = [each for each in exploration.runs if each.text == scenario]
+        assert moved.gave_up is (compares or asks == "or raises")
+
+
+def test_a_second_fault_of_a_standard_set():
+    """With depth 2 a download that was cut gets it too, once, and others behind it."""
+    exploration, error = explored(
+        lambda storage: reading(storage, stored(storage), asks="or begins anew"), depth=2, max_runs=1000
+    )
+    assert error is None, error
+    assert [each.text for each in exploration.runs].count(RESUMED) == 1
+
+
+def test_objects_of_which_nobody_else_is_a_writer():
+    """Those that are new in each run, that are named by an id, that were created on the condition that they are not there."""
+
+    def new(storage):
+        return stored(storage, f"/bkt/{uuid4()}")
+
+    def fixed(storage):
+        return stored(storage, "/bkt/6f1ed002-ab11-4d5d-8e5b-0d1c2b3a4f5e")
+
+    def created(storage):
+        storage.send("PUT", "/bkt/film", content=FILM, headers={"If-None-Match": "*"})
+        return "/bkt/film"
+
+    for path in (new, fixed, created):
+        exploration, error = explored(
+            lambda storage, path=path: reading(storage, path(storage), asks="", parts=2),
+            "s3,method=GET",
+        )
+        assert error is None, error
+        assert not [each.text for each in exploration.runs if "overwrite" in each.text]
+
+
+def test_an_app_that_is_no_store():
+    """It cannot be asked for another writer: nothing is said of that, and nothing more is tried."""
+    asked = []
+
+    def app(environ, start_response):
+        asked.append(environ.get("HTTP_RANGE"))
+        start_response("206 Partial Content", [("ETag", '"1"'), ("Content-Length", "2")])
+        return [b"ok"]
+
+    client = Client(WSGIFaultMiddleware(app, []))
+    exploration = faultinject.explore("s3,method=GET", without=("hang", "corrupt"), allow=OSError)
+    for run in exploration:
+        with run:
+            for start in range(4):
+                for _ in range(ATTEMPTS):
+                    answer = client.get("/bkt/film", headers={"Range": f"bytes={start}-{start}"})
+                    if answer.status_code < 400:
+                        break
+    assert "overwrite" not in exploration.report()
+    with pytest.raises(ExplorationFailed, match="incomplete: overwrite was injected in no run"):
+        for run in faultinject.explore("overwrite"):
+            with run:
+                client.get("/bkt/film")
 
 
 def uploading(storage, *, right, loop=False, seen=None):

@@ -37,7 +37,7 @@ WRONG = (
         assert upload(client, tries=1), "gave up"
 """
 )
-LINE = "1 request without faults, 12 faults; 8 runs in * s (backoff *%), 0 failed, 1 gave up cleanly, 0 not reached, 0 pruned"
+LINE = "1 request without faults, 13 faults; 8 runs in * s (backoff *%), 0 failed, 1 gave up cleanly, 0 not reached, 0 pruned"
 PLUGIN = "faultinject_explore"
 
 
@@ -64,7 +64,7 @@ def test_a_test_that_fails(run, project):
             '>       assert upload(client, tries=1), "gave up"',
             "E       AssertionError: gave up",
             "*- faultinject: what was injected -*",
-            "2 requests without faults, 12 faults; 15 runs in *, 6 failed, 2 gave up cleanly, *",
+            "2 requests without faults, 13 faults; 15 runs in *, 6 failed, 2 gave up cleanly, *",
             "AssertionError: gave up",
             "  when request 2 (PutObject /b/k) gets: reset",
             "    1 PutObject  200 PUT /b/a",
@@ -326,7 +326,7 @@ def test_expected_to_fail(run, strict, source, right):
         result.assert_outcomes(**({"failed": 1} if strict else {"xpassed": 1}))
     else:
         result.assert_outcomes(xfailed=1)
-    result.stdout.fnmatch_lines(["*request* without faults, 12 faults; *"])
+    result.stdout.fnmatch_lines(["*request* without faults, 13 faults; *"])
 
 
 def test_giving_up(run):
@@ -344,7 +344,7 @@ def test_giving_up(run):
     [
         ('"cos:SlowDown,skip=1"', "*explore decides where a fault comes: no skip"),
         ("", "*explore needs a fault, such as 'cos' or 'cos:SlowDown'"),
-        ('"cos", deep=2', "faultinject_explore takes no deep; it takes depth, max_runs, allow, ignore, exhaustive, without, shards, crash, replay and within"),
+        ('"cos", deep=2', "faultinject_explore takes no deep; it takes depth, max_runs, allow, ignore, exhaustive, without, again, shards, crash, replay and within"),
         ('"cos", depth=5', "depth is 1 or 2, not 5"),
         ('"cos", max_runs=3', "8 runs are needed, and max_runs is 3: 1 request*"),
         ('"cos", shards="many"', "shards is a whole number from 1 on, not 'many'"),
@@ -450,7 +450,7 @@ def test_beside_other_markers(run):
     )
     result = run(source)
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*: 2 requests without faults, 12 faults; 15 runs *"])
+    result.stdout.fnmatch_lines(["*: 2 requests without faults, 13 faults; 15 runs *"])
     result = run(source.replace("times=1", "path=nowhere/"))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["faultinject: no request met the conditions of"])

@@ -100,3 +100,118 @@ def test_a_unittest(run):
                 requests.put(self.url + "/cat", "meow", timeout=10)
         """
     ).stdout.fnmatch_lines([LOST])
+
+
+COPY = """
+        import contextlib
+        with faults.pause():
+            requests.put(films + "/cat", "a film of a cat", timeout=10)
+        for _ in range(3):
+            with contextlib.suppress(requests.RequestException):
+                first = requests.get(films + "/cat", headers={"Range": "bytes=0-4"}, timeout=10)
+                rest = requests.get(films + "/cat", headers={"Range": "bytes=5-"}, timeout=10)
+                if {first.status_code, rest.status_code} == {206} and COMPARED:
+                    break
+        COPIED
+"""
+COPIES = """
+        requests.put(films + "/copy", first.content + rest.content, timeout=10)
+"""
+ETAGS = 'first.headers["ETag"] == rest.headers["ETag"]'
+MIXED = "mixed versions: requests 1 and 2 read two versions of /films/cat, which the code took for one object"
+MOVED = "@pytest.mark.faultinject_explore('s3,method=GET', without=['s3:ExpiredToken', 'hang'])"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mark", "compared", "copied", "line"),
+    [
+        (MOVED, ETAGS, COPIES, None),
+        (MOVED, "True", COPIES, MIXED),
+        (
+            MOVED,
+            ETAGS,
+            f"if first.content != b'a fil': return{COPIES}",
+            LOST.replace("cat", "copy")[:40] + "*",
+        ),
+    ],
+    ids=["of one version", "of two versions", "not copied"],
+)
+def test_an_object_that_another_writer_replaced(run, mark, compared, copied, line):
+    """It is another one in the store, and so is what is made of it; what is not there at all is lost all the same."""
+    body = COPY.replace("COMPARED", compared).replace("COPIED", copied)
+    result = explored(run, body, mark)
+    result.assert_outcomes(passed=line is None, failed=line is not None)
+    if line is not None:
+        result.stdout.fnmatch_lines([line])
+
+
+ROW = """
+        import uuid
+        requests.put(f"{films}/{NAME}", "day 7", timeout=10).raise_for_status()
+"""
+TWICE = (
+    "lost answer: wrote twice: request 1 (PUT) was carried out and its answer lost; the job told an error and ran again:"
+    " there are 2 objects /films/*, without faults 1"
+)
+AGAIN = "@pytest.mark.faultinject_explore('reset,when=after', 's3:SlowDown,bucket=films', again=True)"
+
+
+@pytest.mark.slow
+def test_a_job_that_is_run_again(run):
+    """Its name says whether it is the same row; without `again` it has told an error, and nothing is compared."""
+    result = explored(run, ROW.replace("NAME", "uuid.uuid4()"), AGAIN)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "1 request without faults, 2 faults; 2 runs in *, 1 failed, 1 gave up cleanly, 0 not reached, 0 pruned",
+            TWICE,
+            "    1 PutObject  PUT /films/*  <- reset after the store had done it",
+            "    failed, and run again:",
+            "    1 PutObject  200 PUT /films/*",
+        ]
+    )
+    right = explored(run, ROW.replace("NAME", "'day-7'"), AGAIN)
+    right.assert_outcomes(passed=1)
+    right.stdout.fnmatch_lines(["*2 runs in *, 0 failed, 2 gave up cleanly, *"])
+    explored(run, ROW.replace("NAME", "uuid.uuid4()"), AGAIN.replace("True", "False")).assert_outcomes(
+        failed=1
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("again", ["raise OSError('again')", "assert False, 'twice'"])
+def test_a_second_run_that_fails(run, again):
+    """It fails the run, whatever it raises; so does an assertion of the first one, which is no error that a job tells."""
+    body = f"""
+        answer = requests.put(films + "/cat", "meow", timeout=10).status_code
+        with faults.pause():
+            seen = requests.put(films + "/seen", "x", headers={{"If-None-Match": "*"}}, timeout=10).status_code == 412
+        if seen:
+            {again}
+        if answer != 200:
+            raise OSError(answer)
+    """
+    mark = "@pytest.mark.faultinject_explore('s3:SlowDown,bucket=films', again=True, ignore='/films/seen')"
+    result = explored(run, body, mark)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*1 run in *, 1 failed, *", "    failed, and run again:"])
+    result = explored(run, body.replace("raise OSError(answer)", "assert False"), mark)
+    assert "run again" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("again=1", "again is True or False, not 1"),
+        (
+            "again=True, crash=True",
+            "again is for faults alone: a program that was killed is run again anyway",
+        ),
+    ],
+)
+def test_where_nothing_is_run_again(run, more, says):
+    """It is a switch, and not for programs that are killed."""
+    explored(run, "pass", f"@pytest.mark.faultinject_explore('s3', {more})").stdout.fnmatch_lines(
+        [f"*{says}*"]
+    )
