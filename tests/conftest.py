@@ -14,6 +14,7 @@ import threading
 import time
 from ast import literal_eval
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import httpcore
@@ -21,6 +22,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from faultinject.hooks import __path__ as hooks
+
+# Collecting makes much that stays and little garbage: who looks for it meanwhile finds none (`pytest_collection_finish`).
+gc.disable()
 
 pytest_plugins = ["pytester"]
 assert httpcore  # httpx keeps its errors, and must find the same ones after a run of pytest within pytest
@@ -98,10 +102,29 @@ def pytest_terminal_summary(terminalreporter):
         Path(path).write_text("\n".join(sorted({each.nodeid for each in skipped})), encoding="utf-8")
 
 
+SIGNALS = [getattr(signal, each) for each in ("SIGHUP", "SIGINT", "SIGTERM") if hasattr(signal, each)]
+LOGGERS = [logging.getLogger(each) for each in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")]
+
+
 @pytest.fixture(autouse=True)
-def no_test_leaves_its_redis_to_the_next():
-    """A server that is gone is told for as long as the process lives, which would meet what later tests do to the clock."""
+def no_test_leaves_anything_to_the_next():
+    """A command that runs in a test heeds signals as a service does, and sets what all servers of this process log.
+
+    A server that is gone is told for as long as the process lives, which would meet what later tests do to the clock. A
+    process that has loaded gunicorn's arbiter takes itself for one of several.
+    """
+    heeded = [(number, signal.getsignal(number)) for number in SIGNALS]
+    logged = [(each, each.level, each.propagate, each.handlers[:]) for each in LOGGERS]
     yield
+    for logger, level, propagate, handlers in logged:
+        if (logger.level, logger.propagate, logger.handlers) != (level, propagate, handlers):
+            logger.setLevel(level)
+            logger.propagate = propagate
+            logger.handlers[:] = handlers
+    for number, handler in heeded:
+        if handler is not None and signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
+    sys.modules.pop("gunicorn.arbiter", None)
     end = time.monotonic() + 30
     while any(each.name == "faultinject redis" for each in threading.enumerate()):
         assert time.monotonic() < end, "it hangs, or always has more to do"
@@ -109,38 +132,6 @@ def no_test_leaves_its_redis_to_the_next():
 
         forget_background()
         time.sleep(0.005)
-
-
-@pytest.fixture(autouse=True)
-def no_test_makes_a_worker_of_the_next():
-    """A process that has loaded gunicorn's arbiter takes itself for one of several."""
-    yield
-    sys.modules.pop("gunicorn.arbiter", None)
-
-
-@pytest.fixture(autouse=True)
-def no_test_leaves_its_signals_to_the_next():
-    """A command that runs in a test heeds signals as a service does."""
-    names = [each for each in ("SIGHUP", "SIGINT", "SIGTERM") if hasattr(signal, each)]
-    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
-    yield
-    for number, handler in before.items():
-        if handler is not None and signal.getsignal(number) is not handler:
-            signal.signal(number, handler)
-
-
-@pytest.fixture(autouse=True)
-def no_test_silences_uvicorn_for_the_next():
-    """A command that runs in a test sets what all servers of this process log."""
-    loggers = [
-        logging.getLogger(each) for each in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
-    ]
-    before = [(each.level, each.propagate, each.handlers[:]) for each in loggers]
-    yield
-    for logger, (level, propagate, handlers) in zip(loggers, before, strict=True):
-        logger.setLevel(level)
-        logger.propagate = propagate
-        logger.handlers[:] = handlers
 
 
 @pytest.fixture
@@ -192,6 +183,7 @@ def pytest_collection_finish():
     """What has been collected stays to the end: who looks for garbage later need not look through it."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -212,6 +204,30 @@ def pytest_configure(config):
             signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
     if config.pluginmanager.hasplugin("faulthandler"):
         config.pluginmanager.register(Watchdog(config))
+    # To seed before each phase of each test takes longer than many tests do; none draws from what is seeded.
+    if hasattr(config.option, "randomly_reset_seed"):
+        config.option.randomly_reset_seed = False
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session):
+    """A worker of xdist tells of a test that passes only that: six messages for each take longer than many tests do."""
+    options = session.config.option
+    if options.durations or options.xmlpath or options.verbose > 0:
+        return
+    for worker in session.config.pluginmanager.get_plugins():
+        if hasattr(worker, "sendevent"):
+            worker.sendevent = partial(tell_what_matters, worker.sendevent)
+
+
+def tell_what_matters(tell, name, **said):
+    """Neither that a test begins and ends, nor that it was prepared and cleared up without a word."""
+    report = said.get("data") if name == "testreport" else None
+    if name in ("logstart", "logfinish") or (
+        report is not None and report["when"] != "call" and report["outcome"] == "passed"
+    ):
+        return
+    tell(name, **said)
 
 
 class Watchdog:
@@ -287,6 +303,8 @@ class RedisServer:
             self.socket,
             "--save",
             "",
+            "--hz",
+            "1",  # it looks around ten times a second otherwise, to the end of the run
             "--dir",
             str(folder),
             *options,

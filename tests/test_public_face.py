@@ -14,15 +14,15 @@ DOORS = ("faultinject.clients.", "faultinject.store", "faultinject.telemetry.")
 
 def found(path):
     """What a file uses that is no face: `line: what`."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     own = {
         each.attr
-        for each in ast.walk(tree)
+        for each in nodes
         if isinstance(each, ast.Attribute)
         and isinstance(each.value, ast.Name)
         and each.value.id in ("self", "cls")
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for each in node.names:
                 if is_inner(each.name):
@@ -33,15 +33,15 @@ def found(path):
                     yield f"{node.lineno}: from {node.module} import {each.name}"
         elif (
             isinstance(node, ast.Attribute)
-            and ast.unparse(node) != "os._exit"
             and node.attr[0] == "_"
             and node.attr[:2] != "__"
             and node.attr not in own
+            and ast.unparse(node) != "os._exit"
         ):
             yield f"{node.lineno}: .{node.attr}"
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
-            ("patch", "setattr", "mock.patch")
-        ):
+        elif isinstance(node, ast.Call) and str(
+            getattr(node.func, "attr", getattr(node.func, "id", ""))
+        ).endswith(("patch", "setattr")):
             for each in node.args[:1]:
                 if isinstance(each, ast.Constant) and str(each.value).startswith("faultinject."):
                     yield f"{node.lineno}: patches {each.value}"
