@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 PAGE = 5_000
 """Outcomes of one call."""
-PAUSE, GIVES_UP = 0.5, 30.0
-"""Seconds until a live journal that has ended is asked for again, and in which it has to come back."""
+PAUSE, GIVES_UP = 1.0, 30.0
+"""Seconds between two calls for the journal, and after which a server that does not answer is given up."""
 
 
 def _common(function: F) -> F:
@@ -247,39 +247,35 @@ def _latest(client: ControlClient, limit: int) -> tuple[list[dict[str, Any]], st
 
 
 def _follow(client: ControlClient, outcomes: list[dict[str, Any]], cursor: str, *, as_json: bool) -> None:
-    """Write each outcome as a line, until Ctrl-C; a stream that ends is asked for again, from where it was."""
+    """Write each outcome as a line, and ask for further ones each second, until Ctrl-C.
+
+    Raises:
+        ConfigurationError: the server has not answered for half a minute.
+    """
     import json
     import time
 
     from faultinject.cli import control_output as output
     from faultinject.cli import listening
     from faultinject.exceptions import ConfigurationError
-    from faultinject.rules.values import visible
-
-    def tell(outcome: dict[str, Any]) -> None:
-        click.echo(json.dumps(outcome) if as_json else output.journal_line(outcome))
 
     listening.heed_interrupts()
-    for each in outcomes:
-        tell(each)
     alive, lost = time.monotonic(), False
     while True:
+        for each in outcomes:
+            click.echo(json.dumps(each) if as_json else output.journal_line(each))
+        time.sleep(PAUSE)
+        outcomes = []
         try:
-            for kind, data, later in client.stream(cursor):
-                alive, lost = time.monotonic(), False
-                cursor = later or cursor
-                if kind == "dropped":
-                    click.echo(f"faultinject: {visible(data)} requests are missing here", err=True)
-                elif kind == "problem":
-                    click.echo(f"faultinject: {visible(str(json.loads(data)))}", err=True)
-                elif data:
-                    tell(json.loads(data))
-        except (ConnectionError, ValueError) as error:
+            found = client.journal(cursor, PAGE)
+        except ConfigurationError:
             if time.monotonic() - alive > GIVES_UP:
-                if isinstance(error, ConfigurationError):
-                    raise
-                raise ConfigurationError(f"{client.url} has broken off the live journal: {error}") from None
+                raise
             if not lost:
                 lost = True
                 click.echo(f"faultinject: the connection to {client.url} is lost; trying again", err=True)
-        time.sleep(PAUSE)
+            continue
+        alive, lost = time.monotonic(), False
+        outcomes, cursor = found["outcomes"], found["cursor"]
+        if found["dropped"]:
+            click.echo(f"faultinject: {found['dropped']} requests are missing here", err=True)

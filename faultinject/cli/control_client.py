@@ -22,8 +22,6 @@ from faultinject.rules.variables import value_of
 
 PATIENCE = 10.0
 """Seconds in which a call is answered."""
-SILENCE = 45.0
-"""Seconds without a byte after which a live journal is over; a heartbeat comes every 15."""
 AGENT = "faultinject-control"
 LARGEST = 64 << 20
 """Bytes of an answer."""
@@ -37,7 +35,6 @@ JOURNAL = frozenset(("outcomes", "cursor", "dropped"))
 """What the answers have that are shown; without it a server is another one, whatever its JSON."""
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not bound
 """Where a server that listens on all addresses is asked on this machine."""
-_LONGEST_LINE = 1 << 20
 
 
 class ControlClient:
@@ -129,24 +126,6 @@ class ControlClient:
         """The path of a rule."""
         return f"/rules/{quote(name, safe='')}{what}"
 
-    def stream(self, after: str) -> Iterator[tuple[str, str, str]]:
-        """The live journal from a cursor on: kind, data and cursor of each event, until the server ends it.
-
-        Raises:
-            ConnectionError: it broke off.
-        """
-        path = f"/journal/stream?{urlencode({'after': after})}"
-        connection, answer = self._ask("GET", path, silence=SILENCE)
-        try:
-            if answer.status != 200 or "event-stream" not in answer.headers.get("content-type", ""):
-                self._refuse(answer, _read(answer, self.url, self._patience))
-            yield from _events(answer)
-        except (OSError, http.client.HTTPException) as error:
-            raise ConnectionError(str(error)) from None
-        finally:
-            answer.close()
-            connection.close()
-
     def _call(
         self, method: str, path: str, has: frozenset[str], body: object = None, generation: int | None = None
     ) -> dict[str, Any]:
@@ -171,8 +150,6 @@ class ControlClient:
         path: str,
         body: object = None,
         generation: int | None = None,
-        *,
-        silence: float = 0.0,
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         headers = {
             "Authorization": f"Bearer {self._token}",
@@ -197,7 +174,7 @@ class ControlClient:
         )
         try:
             connection.connect()
-            connection.sock.settimeout(silence or self._patience)
+            connection.sock.settimeout(self._patience)
             with _in_time(connection.sock, self._patience):
                 connection.request(method, f"{self._mount}{path}", data, headers)
                 return connection, connection.getresponse()
@@ -348,31 +325,3 @@ def _read(answer: http.client.HTTPResponse, url: str, patience: float) -> bytes:
     finally:
         answer.close()
     return bytes(data)
-
-
-def _events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, str, str]]:
-    """The events of a stream of server-sent events; of comments the first, which has the cursor.
-
-    https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
-    """
-    kind, cursor = "", ""
-    data: list[str] = []
-    while line := answer.readline(_LONGEST_LINE + 1):
-        if len(line) > _LONGEST_LINE:
-            raise http.client.LineTooLong("event")
-        text = line.decode("utf-8", "replace").rstrip("\r\n")
-        if not text:
-            if data or cursor:
-                yield kind, "\n".join(data), cursor
-            kind, cursor, data = "", "", []
-            continue
-        field, _, value = text.partition(":")
-        value = value.removeprefix(" ")
-        if field == "data":
-            data.append(value)
-        elif field == "event":
-            kind = value
-        elif field == "id":
-            cursor = value
-        elif not field and value.startswith("cursor "):
-            cursor = value.removeprefix("cursor ")

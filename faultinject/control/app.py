@@ -11,8 +11,7 @@ from starlette.routing import Route, Router
 
 from faultinject.control.answers import Answer, Refusal, refusal_of
 from faultinject.control.call import Call
-from faultinject.control.calls import CALLS, OPENAPI, STREAM, Entry
-from faultinject.control.events import Streams
+from faultinject.control.calls import CALLS, OPENAPI, Entry
 from faultinject.control.guard import Guard, read_body, reply
 from faultinject.control.openapi import document
 from faultinject.exceptions import FaultInjectError
@@ -39,13 +38,12 @@ MOST_AT_ONCE = 4
 """Calls that are carried out at the same time; further ones wait. The threads of the app's own calls are others."""
 
 
-def make_app(injector: Injector, access: Access, *, in_a_thread: bool = False) -> Guard:
+def make_app(injector: Injector, access: Access) -> Guard:
     """The control API of an injector.
 
     Args:
         injector: what is looked at and changed.
         access: who may ask.
-        in_a_thread: whether each call holds a thread of its server.
     """
     injector.let_watch()
     threads = CapacityLimiter(MOST_AT_ONCE)
@@ -54,7 +52,6 @@ def make_app(injector: Injector, access: Access, *, in_a_thread: bool = False) -
         paths.setdefault(entry.path, {})[entry.method] = entry
     paths[OPENAPI] = {"GET": Entry("GET", OPENAPI, _openapi)}
     routes = [Route(path, Resource(injector, access, found, threads)) for path, found in paths.items()]
-    routes.insert(0, Route(STREAM, Stream(injector, Streams(in_a_thread=in_a_thread))))
     page = _pages()
     routes += [Route(path, Page(answer)) for path, answer in page.items()]
     known = [each.path for each in routes]
@@ -107,27 +104,6 @@ class Resource:
             log.beside_failed(error)
             answer = Refusal(500, "faultinject itself failed: the server's log says where").answer
         await reply(scope, send, answer)
-
-
-class Stream:
-    """The path of the live journal."""
-
-    def __init__(self, injector: Injector, streams: Streams) -> None:
-        self._injector = injector
-        self._streams = streams
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        request = Request(scope, receive)
-        try:
-            if request.method not in ("GET", "HEAD"):
-                raise not_allowed(request.method, ("GET",))
-            check_parameters(request, ("after",))
-        except Refusal as refusal:
-            await reply(scope, send, refusal.answer)
-            return
-        after = request.query_params.get("after") or request.headers.get("last-event-id", "")
-        await self._streams(self._injector, after, scope, receive, send)
 
 
 class Page:

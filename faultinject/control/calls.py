@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     Does = Callable[[Call], Answer]
 
-STREAM = "/journal/stream"
 OPENAPI = "/openapi.json"
 
 

@@ -101,20 +101,20 @@ class Door:
         """By whose clock bodies are read."""
         return self._injector.own_plan
 
-    def guard(self, *, in_a_thread: bool = False) -> Guard:
+    def guard(self) -> Guard:
         """The API as an ASGI app."""
         from faultinject.control.app import make_app
 
         with self._lock:
             if self._asgi is None:
-                self._asgi = make_app(self._injector, self._access, in_a_thread=in_a_thread)
+                self._asgi = make_app(self._injector, self._access)
             return self._asgi
 
     def wsgi(self) -> WSGIApp:
         """The API as a WSGI app: an event loop on a thread of this process answers."""
         from a2wsgi import ASGIMiddleware
 
-        app = self.guard(in_a_thread=True)
+        app = self.guard()
         with self._lock:
             if self._wsgi is None:
                 made: Any = ASGIMiddleware  # its types have names of their own for the same
@@ -200,7 +200,7 @@ def _wsgi(app: WSGIApp, door: Door, path: str) -> WSGIApp:
         inner = _readable(environ, path)
         try:
             # A body is read for those alone who may ask.
-            door.guard(in_a_thread=True).check(_scope(inner))
+            door.guard().check(_scope(inner))
             body = _body(environ, door)
         except Refusal as refusal:
             return _refuse(refusal, environ, start_response)

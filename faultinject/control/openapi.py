@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.control.calls import CALLS, OPENAPI, STREAM
+from faultinject.control.calls import CALLS, OPENAPI
 from faultinject.rules.vocabulary import KEYS
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ STATUSES = {
     415: "The Content-Type is not application/json.",
     421: "The Host is not one of this control API.",
     500: "An error of faultinject itself.",
-    503: "The shared store is unavailable, or there are too many streams, or no thread for one.",
+    503: "The shared store is unavailable.",
 }
 EVERY = (400, 403, 421, 500)
 """Statuses of all calls."""
@@ -230,7 +230,6 @@ def document(mount: str = "") -> Schema:
     paths: dict[str, Schema] = {}
     for entry in CALLS:
         paths.setdefault(entry.path, {})[entry.method.lower()] = _operation(entry)
-    paths[STREAM] = {"get": _stream()}
     paths[OPENAPI] = {
         "get": {
             "summary": "Show this document.",
@@ -275,21 +274,6 @@ def _operation(entry: Entry) -> Schema:
     statuses = (401, *entry.also, *((409, 412) if entry.changes else ()))
     found["responses"] = {**good, **_errors(*statuses)}
     return found
-
-
-def _stream() -> Schema:
-    return {
-        "summary": "Stream the outcomes of requests as server-sent events: `id` is the cursor, `data` one outcome.",
-        "operationId": "get_journal_stream",
-        "parameters": [{"name": "after", "in": "query", "required": False, **PARAMETERS["after"]}],
-        "responses": {
-            "200": {
-                "description": "Events for ten minutes at most, under WSGI for 25 s: ask again with the last `id`.",
-                "content": {"text/event-stream": {"schema": _TEXT}},
-            },
-            **_errors(401, 503),
-        },
-    }
 
 
 def _json(description: str, schema: Schema) -> Schema:

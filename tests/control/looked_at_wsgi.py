@@ -1,11 +1,6 @@
 """An app that the page's tests look at, for WSGI servers: it says hello to every request."""
 
-import os
-
 import faultinject
-from faultinject.control import LIMITS
-
-LIMITS.lasts_in_a_thread = float(os.environ.get("STREAMS_LAST", 25))
 
 
 def hello(environ, start_response):

@@ -35,16 +35,6 @@ GUNICORN = (
     "warning",
     "tests.control.looked_at_wsgi:app",
 )
-GUNICORN_WITH_THREADS = (
-    *GUNICORN[:-1],
-    "-k",
-    "gthread",
-    "--threads",
-    "8",
-    "--graceful-timeout",
-    "1",
-    GUNICORN[-1],
-)
 STARTS_WITHIN = 60.0
 ENDS_WITHIN = 60.0
 
@@ -134,14 +124,6 @@ class Server:
         status, found = self.ask("PUT", "/rules", {"text": rules})
         assert status == 200, found
         return self.ask("POST", "/on")[1]
-
-    def stream(self):
-        """One of the live streams: its status, and the connection that holds it open."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
-        connection.request(
-            "GET", f"{MOUNT}/journal/stream", headers={"Authorization": f"Bearer {self.token}"}
-        )
-        return connection.getresponse().status, connection
 
     def _exchange(self, method, path, body, headers):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)

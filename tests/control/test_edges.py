@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import json
 import os
@@ -41,37 +40,6 @@ from .conftest import (
 )
 
 HEADS = [(b"host", b"localhost"), (b"authorization", f"Bearer {TOKEN}".encode())]
-
-
-@pytest.mark.parametrize(("version", "looked"), [("1.1", True), ("2", False)])
-def test_a_connection_of_http2_is_not_reset(version, looked):
-    """A stream ends with its server; on a connection of its own that is seen to end, on one of many that is left alone."""
-    app = install(fastapi_app(), injector=make_injector(), enabled=True)
-
-    class Exchange:
-        """As uvicorn has it, with its connection."""
-
-        keep_alive = True
-        looked = False
-
-        @property
-        def transport(self):
-            self.looked = True
-
-        async def receive(self):
-            await asyncio.Event().wait()
-
-        async def send(self, message):
-            if message["type"] == "http.response.body":
-                self.keep_alive = False  # as uvicorn says that it ends
-
-    scope = {
-        "type": "http", "method": "GET", "path": f"{MOUNT}/journal/stream", "root_path": "", "query_string": b"", "headers": HEADS,
-        "client": ("127.0.0.1", 1), "http_version": version, "scheme": "http", "server": ("localhost", 80),
-    }  # fmt: skip
-    exchange = Exchange()
-    asyncio.run(asyncio.wait_for(app(scope, exchange.receive, exchange.send), 30))
-    assert exchange.looked is looked
 
 
 @pytest.mark.parametrize("make", [flask_app, fastapi_app])

@@ -42,10 +42,7 @@ def test_answers_are_as_the_document_says(api):
         "line": {"outcome": {"rule": "slow", "did": "answered", "method": "GET", "path": "/a", "time": 1}},
     }
     calls = [
-        (method, path, each)
-        for path, methods in found["paths"].items()
-        for method, each in methods.items()
-        if path != "/journal/stream"
+        (method, path, each) for path, methods in found["paths"].items() for method, each in methods.items()
     ]
     for method, path, says in sorted(calls, key=lambda each: each[0] == "delete"):
         name = "cos" if "vendors" in path else "slow"

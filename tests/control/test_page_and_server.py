@@ -1,4 +1,4 @@
-"""The control page and its server: gone and back, with and without a stream, disarmed, in production."""
+"""The control page and its server: gone and back, without threads, disarmed, in production."""
 
 from __future__ import annotations
 
@@ -6,18 +6,7 @@ import json
 import re
 import signal
 
-from faultinject.control import LIMITS
-from tests.control.page import (
-    GUNICORN,
-    GUNICORN_WITH_THREADS,
-    IN_CHROMIUM,
-    Server,
-    enter,
-    open_form,
-    row,
-    shows,
-    text,
-)
+from tests.control.page import GUNICORN, IN_CHROMIUM, Server, enter, open_form, row, shows, text
 
 pytestmark = IN_CHROMIUM
 
@@ -122,60 +111,13 @@ def test_what_stands_in_the_way_is_said(opened, server):
     assert left.startswith("They switched off by themselves at ")
 
 
-def test_without_a_stream_it_asks_now_and_then(opened, server):
-    """Where all streams are taken, the requests come a second later."""
-    server.put("http:503,path=b/,name=a")
-    taken = []
-    while len(taken) < LIMITS.streams:  # those of windows that are gone end when they are written to
-        status, connection = server.stream()
-        if status == 200:
-            taken.append(connection)
-        else:
-            connection.close()
-            server.request("/b/anything")
-    browser = opened("http:503,path=b/,name=a")
-    shows(browser, "#strip-state", "polled each second")
-    server.request("/b/without-a-stream")
-    row(browser, "/b/without-a-stream")
-    for connection in taken:
-        connection.close()
-    server.request("/b/one-more")  # a stream that has lost its client notices when it writes
-    shows(browser, "#strip-state", "(live)")
-
-
-def test_a_worker_without_threads_has_no_stream(tmp_path):
-    """gunicorn's sync worker would do nothing else meanwhile: the stream is refused, and the journal can be asked for."""
+def test_a_worker_without_threads(browser, tmp_path):
+    """gunicorn's sync worker answers the page between two requests of the app."""
     with Server(tmp_path, line=GUNICORN, FAULTINJECT_RULES="http:503,path=b/,name=a") as server:
         server.start()
-        status, found = server.ask("GET", "/journal/stream")
-        assert (status, "have no threads" in found["error"]["message"]) == (503, True)
-        assert server.request("/b/1")[0] == 503
-        assert [each["path"] for each in server.ask("GET", "/journal")[1]["outcomes"]] == ["/b/1"]
-
-
-def test_a_stream_that_ends_goes_on(browser, tmp_path):
-    """Of a WSGI server it does after a while: no request is lost, and none comes twice."""
-    with Server(
-        tmp_path, line=GUNICORN_WITH_THREADS, STREAMS_LAST="3", FAULTINJECT_RULES="http:503,path=b/,name=a"
-    ) as server:
-        server.start()
-        server.request("/b/0")
         enter(browser, server)
-        row(browser, "/b/0")
-        shows(browser, "#strip-state", "(live)")
-        sent = 1
-        while len(streams := [each for each in browser.requests if "/journal/stream?" in each]) < 2:
-            server.request(f"/b/{sent}")
-            row(browser, f"/b/{sent}")
-            sent += 1
-        row(browser, f"/b/{sent - 1}")
-        shows(browser, "#strip-state", "(live)")
-        came = browser.evaluate(
-            "[...document.querySelectorAll('#strip .target')].map(each => each.innerText)"
-        )
-        assert sorted(came) == sorted(f"/b/{number}" for number in range(sent))[-len(came) :]
-        assert len(set(came)) == len(came) >= min(sent, 120)
-        assert all(each.rpartition("after=")[2] for each in streams)
+        assert server.request("/b/1")[0] == 503
+        row(browser, "/b/1")
 
 
 def test_production_cannot_be_armed(browser, tmp_path):

@@ -91,56 +91,6 @@ export async function call(method, path, body, { match } = {}) {
   }
 }
 
-const SILENCE = 40000; // a heartbeat comes every 15 seconds
-
-/** Read a stream of server-sent events until it ends: `each(event)` gets {id, event, data}. Raises ApiError. */
-export async function stream(path, each, { opened }) {
-  const abort = new AbortController();
-  const stop = () => abort.abort();
-  let timer = setTimeout(stop, SILENCE);
-  try {
-    const response = await send(path, { headers: { accept: "text/event-stream" } }, abort.signal);
-    if (!response.ok) throw await failure(response);
-    opened();
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    const parse = parser(each);
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      clearTimeout(timer);
-      timer = setTimeout(stop, SILENCE);
-      parse(value);
-    }
-  } catch (error) {
-    if (error instanceof ApiError) throw error;
-    throw new ApiError("away", "The stream of requests has ended.");
-  } finally {
-    clearTimeout(timer);
-    stop();
-  }
-}
-
-/** A function that takes pieces of an event stream as they come (https://html.spec.whatwg.org/#event-stream-interpretation). */
-export function parser(each) {
-  let rest = "";
-  let event = {};
-  return (piece) => {
-    rest += piece;
-    const lines = rest.split(/\r\n|\n|\r(?!$)/);
-    rest = lines.pop();
-    for (const line of lines) {
-      if (line === "") {
-        if (event.data !== undefined || event.event) each(event);
-        event = {};
-        continue;
-      }
-      const [, name, value] = /^([^:]*):? ?([\s\S]*)$/.exec(line);
-      if (name === "data") event.data = event.data === undefined ? value : `${event.data}\n${value}`;
-      else if (name === "id" || name === "event") event[name] = value;
-    }
-  };
-}
-
 /** Seconds to wait before the next try, after so many that failed. */
 export function backoff(failures) {
   return Math.min(15, 2 ** Math.max(0, failures - 1));

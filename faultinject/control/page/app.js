@@ -78,6 +78,7 @@ async function keepUp() {
     try {
       take(await call("GET", "state"));
       learnOnce();
+      await strip.catchUp();
       failures = 0;
       connection("connected", "live");
       // A state of thousands of rules is asked for less often.
@@ -180,4 +181,3 @@ setInterval(tick, 1000);
 tick();
 connection("waiting for the token", "waiting");
 keepUp();
-strip.follow({ pause, asked, refused });

@@ -1,6 +1,6 @@
 // The live strip: one row for each request, coloured by what came of it.
 
-import { ApiError, backoff, call, hasToken, stream } from "./api.js";
+import { call } from "./api.js";
 import * as chart from "./chart.js";
 import { make, many, mark, say, shown, timeOfDay, took, visible } from "./text.js";
 
@@ -32,7 +32,6 @@ let cursor = "";
 let lost = 0;
 let paused = false;
 let waiting = 0;
-let dirty = false;
 let seen = false;
 let open = () => {};
 
@@ -70,14 +69,6 @@ function take(outcome) {
     while (outcomes.length > KEPT) byKey.delete(outcomes.pop().key);
   }
   seen = true;
-  if (!dirty) {
-    dirty = true;
-    setTimeout(() => {
-      dirty = false;
-      if (!paused) draw();
-      else say($("strip-said"), `${many(waiting, "request")} came since the pause.`);
-    }, 100); // thousands a second are drawn ten times a second
-  }
 }
 
 function wanted(outcome) {
@@ -151,76 +142,23 @@ export function focusRow(outcome) {
   element?.firstElementChild.focus();
 }
 
-/** Read requests for ever: first those that the journal has, then as they come. `pause(seconds)` waits; `asked()` waits
- * until there is a token; `refused()` is told that the token is wrong. */
-export async function follow({ pause, asked, refused }) {
-  let failures = 0;
-  let without = 0; // how often the journal is asked before the stream is tried again
-  for (;;) {
-    await asked();
-    const began = performance.now();
-    try {
-      await catchUp();
-      if (without > 0) {
-        without -= 1;
-        await pause(1);
-        continue;
-      }
-      await stream(`journal/stream?after=${encodeURIComponent(cursor)}`, event, {
-        opened: () => {
-          failures = 0;
-          say($("strip-state"), "(live)");
-        },
-      });
-      failures = 0;
-      if (performance.now() > began + 1000) continue; // a stream lasts for a time, and the next one goes on where it ended
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (error.kind === "token") {
-        refused(error);
-        continue;
-      }
-      failures += 1;
-      if (error.status === 400) cursor = ""; // of a journal that is gone
-      if (error.status === 503) {
-        failures = 1; // it has too many streams, or none
-        without = 5;
-        say($("strip-state"), "(polled each second: the server has no free stream)");
-        await pause(1);
-        continue;
-      }
-    }
-    say($("strip-state"), hasToken() ? "(not live: connecting again)" : "");
-    await pause(backoff(failures));
-  }
-}
-
 const PAGE = 500;
 
-async function catchUp() {
+/** Take the requests that have come since the last call, up to 20,000. Raises ApiError. */
+export async function catchUp() {
   for (let pages = 0; pages < 40; pages += 1) {
-    const found = await call("GET", `journal?after=${encodeURIComponent(cursor)}&limit=${PAGE}`);
-    for (const each of found.outcomes ?? []) take(each);
-    lost += found.dropped || 0;
-    if (typeof found.cursor === "string") cursor = found.cursor;
-    if ((found.outcomes ?? []).length < PAGE) break;
+    let found;
+    try {
+      found = await call("GET", `journal?after=${encodeURIComponent(cursor)}&limit=${PAGE}`);
+    } catch (error) {
+      if (error.status === 400) cursor = ""; // of a journal that is gone
+      throw error;
+    }
+    for (const each of found.outcomes) take(each);
+    lost += found.dropped;
+    cursor = found.cursor;
+    if (found.outcomes.length < PAGE) break;
   }
-  draw();
-}
-
-function event({ id, event: name, data }) {
-  if (id) cursor = id;
-  if (data === undefined) return;
-  let value;
-  try {
-    value = JSON.parse(data);
-  } catch {
-    return;
-  }
-  if (name === "dropped") lost += Number(value.dropped ?? value) || 0;
-  else if (name === "problem") say($("strip-state"), `(${value})`);
-  else if (!name) {
-    say($("strip-state"), "(live)");
-    take(value);
-  }
+  if (!paused) draw();
+  else say($("strip-said"), `${many(waiting, "request")} came since the pause.`);
 }
