@@ -312,25 +312,20 @@ def _respond(
             from faultinject.adapters.wsgi_middle import forward_untouched
 
             return forward_untouched(app, environ, start_response, plan, entry)
+    if left:
+        from faultinject.adapters.wsgi_past_server import dead
+
+        undo(plan, entry, "failed", left=True)
+        return dead(environ, start_response)
     unread = has_body and (body is None or not body[2])
     if unread and body is not None and end is None and body[0] != upto:
         did = "drain_cut"
     headers = at_its_start(action, plan.services.clock())
-    if left and end is not None:
-        from faultinject.adapters.wsgi_socket import end_at_parting
-
-        return end_at_parting(environ, start_response, plan, end)
     if end is not None or answer.needs_socket:
         from faultinject.adapters.wsgi_socket import respond_past_server
 
         return respond_past_server(
             environ, start_response, plan, action, headers, request, end, did, unread=unread, body=body
-        )
-    if left:
-        from faultinject.adapters.wsgi_parting import respond_at_parting
-
-        return respond_at_parting(
-            environ, start_response, plan, action, headers, request, did, unread=unread, body=body
         )
     entry.write(did, body=body)
     if unread or answer.closes:

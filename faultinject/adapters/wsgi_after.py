@@ -6,6 +6,7 @@ from itertools import chain
 
 from faultinject.adapters.driving import delay_before, undo
 from faultinject.adapters.wsgi_ending import respond_and_end
+from faultinject.adapters.wsgi_past_server import dead
 from faultinject.adapters.wsgi_wait import Overheard, hold
 from faultinject.engine.answers import at_its_start, taken_over
 from faultinject.engine.body_digest import LONGEST, MOST
@@ -97,28 +98,20 @@ def respond_after(
         return failed
     entry.app_status = answer.status or None
     action.answer_keys()
-    left = not hold(environ, plan, entry, delay_before(action, end), applied=True)
+    if not hold(environ, plan, entry, delay_before(action, end), applied=True):
+        undo(plan, entry, "failed", applied=True, left=True)
+        return dead(environ, start_response)
     if answer.cut and end is None:
         did = "app_cut"
     headers = at_its_start(action, plan.services.clock())
     if action.answer.cors:
         headers = taken_over(headers, answer.headers)
     unread = body is not None and not body.whole
-    if left and end is not None:
-        from faultinject.adapters.wsgi_socket import end_at_parting
-
-        return end_at_parting(environ, start_response, plan, end, applied=True)
     if end is not None or action.answer.needs_socket:
         from faultinject.adapters.wsgi_socket import respond_past_server
 
         return respond_past_server(
             environ, start_response, plan, action, headers, request, end, did, unread=unread, applied=True
-        )
-    if left:
-        from faultinject.adapters.wsgi_parting import respond_at_parting
-
-        return respond_at_parting(
-            environ, start_response, plan, action, headers, request, did, unread=unread, applied=True
         )
     entry.write(did, applied=True)
     return respond_and_end(environ, start_response, request, action, headers, unread=unread)

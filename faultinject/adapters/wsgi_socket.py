@@ -6,7 +6,6 @@ from contextlib import suppress
 
 from faultinject.adapters.client_errors import closed_error, in_process, reset_error, timeout_error
 from faultinject.adapters.connection import Connection, of_environ
-from faultinject.adapters.driving import undo
 from faultinject.adapters.wsgi_ending import Ending, respond_and_end
 from faultinject.adapters.wsgi_past_server import dead, end_past, go_on, send_all
 from faultinject.adapters.wsgi_wait import wait
@@ -138,22 +137,6 @@ def _break(
         go_on(plan, entry, hang)
     else:
         hang()
-
-
-def end_at_parting(
-    environ: Environ, start_response: Start, plan: Plan, end: Disconnect, *, applied: bool = False
-) -> Iterable[bytes]:
-    """End the connection of a client that has ended its side during a delay: in doubt nobody has met that."""
-    undo(plan, end.entry, "failed", applied=applied, left=True)
-    connection = of_environ(environ)
-    if connection is not None:
-        with connection:
-            connection.take_over()
-            if end.how == "reset":
-                connection.reset()
-            else:
-                connection.close()
-    return dead(environ, start_response)
 
 
 class Late:
