@@ -112,7 +112,7 @@ class Streams:
                     UNREAD_AT_END if ends.over else LIMITS.unread
                 ):
                     await anyio.sleep(LOOK)
-                _reset(scope, receive)
+                _reset(scope, send)
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(until_gone)
@@ -120,7 +120,7 @@ class Streams:
             await self._tell(injector, found, ends, watched)
             tasks.cancel_scope.cancel()
         if ends.over:
-            await _let_end(scope, receive)
+            await _let_end(scope, send)
 
     async def _tell(self, injector: Injector, found: Found, ends: Ends, send: Send) -> None:
         begun = said = monotonic()
@@ -158,7 +158,7 @@ class Streams:
         await send({"type": "http.response.body", "body": b""})
 
 
-async def _let_end(scope: Scope, receive: Receive) -> None:
+async def _let_end(scope: Scope, send: Send) -> None:
     """The server ends and has taken all: it closes the connection when the client has read that, however long it takes.
 
     A connection of HTTP/2 carries requests of others as well, which end in their own time.
@@ -166,7 +166,7 @@ async def _let_end(scope: Scope, receive: Receive) -> None:
     if not scope["http_version"].startswith("1"):
         return
     end = monotonic() + UNREAD_AT_END
-    while (connection := of_scope(scope, receive)) is not None:
+    while (connection := of_scope(scope, send)) is not None:
         with connection:
             if monotonic() >= end:
                 connection.reset()
@@ -174,8 +174,8 @@ async def _let_end(scope: Scope, receive: Receive) -> None:
         await anyio.sleep(LOOK_AT_END)
 
 
-def _reset(scope: Scope, receive: Receive) -> None:
-    connection = of_scope(scope, receive)  # `send` is not the server's own here
+def _reset(scope: Scope, send: Send) -> None:
+    connection = of_scope(scope, send)
     if connection is not None:  # pragma: no branch - not every server shows it
         with connection:
             connection.reset()
