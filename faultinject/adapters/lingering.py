@@ -37,12 +37,10 @@ class Lingering:
     Args:
         connection: ours, beside the server's; released in the end.
         within: seconds in which the server lets go of it; then it is ours all the same.
-        sure: whether it is the one that ends; else it is the server's as long as the server has it.
     """
 
-    def __init__(self, connection: Connection, within: float, *, sure: bool = True) -> None:
+    def __init__(self, connection: Connection, within: float) -> None:
         self.connection = connection
-        self._sure = sure
         self.number = connection.fileno()
         now = monotonic()
         self.due = now
@@ -66,8 +64,6 @@ class Lingering:
         if self.served:
             self.served = self.connection.served()
             if now >= self._closes:
-                if self.served and not self._sure:
-                    return False
                 # The server may never let go of it, nor read what keeps the client waiting.
                 self.served = self.served and self.connection.backlog() > 0
             if not self.served:
@@ -112,14 +108,14 @@ class Lingerer:
         self._count = 0
         self._bell: _socket.socket | None = None
 
-    def add(self, connection: Connection, within: float, *, sure: bool = True) -> None:
+    def add(self, connection: Connection, within: float) -> None:
         """Take over a connection of ours, and return at once."""
         with self._lock:
             if self._count >= AT_ONCE:
                 connection.release()
                 return
             self._count += 1
-            self._new.append(Lingering(connection, within, sure=sure))
+            self._new.append(Lingering(connection, within))
             if self._bell is not None:
                 self._bell.send(b"\0")
                 return
@@ -128,9 +124,7 @@ class Lingerer:
             except (OSError, RuntimeError):  # no more descriptors, no more threads
                 self._new.clear()
                 self._count -= 1
-                if sure:
-                    end_now(connection)
-                connection.release()
+                end_now(connection)
 
     def _start(self) -> None:
         bell, ear = _socket.socketpair()

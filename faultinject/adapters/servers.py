@@ -104,6 +104,10 @@ def _unlimited(stream: Any) -> Any:
     return getattr(stream, "_read", stream.read).__self__
 
 
+def _says_https(environ: Environ, _: Any) -> bool:
+    return bool(environ["wsgi.url_scheme"] == "https")
+
+
 def _ours(environ: Environ) -> Any:
     """What uvicorn has of a request of ours."""
     return environ[OUR_SERVER].__self__
@@ -188,13 +192,14 @@ WSGI_SERVERS = (
         "uWSGI",
         "uwsgi.version",
         lambda _: sys.modules["uwsgi"].connection_fd(),
-        encrypted=lambda environ, _: environ["wsgi.url_scheme"] == "https",
+        encrypted=_says_https,
         relays=True,
     ),
     WSGIServer(
         "cheroot",
         "Cheroot/",
         lambda environ: _read_from(environ["wsgi.input"].rfile),
+        encrypted=_says_https,  # pyOpenSSL's connection is not known as one
         tell=lambda _, exchange: setattr(exchange.req, "close_connection", True),
         in_sync=lambda _, exchange, broken: _cheroot_in_sync(exchange.req, broken),
         reads_behind=True,

@@ -881,6 +881,15 @@ async def nowhere(_message):
     raise AssertionError
 
 
+def test_a_connection_of_pyopenssl(exchange):
+    """cheroot may have one, which is no socket of Python's: the scheme says what it speaks."""
+    shown = exchange().server
+    stream = SimpleNamespace(rfile=SimpleNamespace(raw=SimpleNamespace(_sock=shown)))
+    environ = {"SERVER_SOFTWARE": "Cheroot/11", "wsgi.input": stream, "wsgi.url_scheme": "https"}
+    with of_environ(environ) as found:
+        assert found.encrypted
+
+
 class Cycle:
     """What uvicorn's `send` is a method of."""
 

@@ -592,6 +592,14 @@ def test_daphne_has_read_all_of_it(servers, make_injector, rule, closes):
     assert (channel.persistent, exchange.connection) == (not closes, [b"close"] * closes)
 
 
+def test_an_asgi_server_that_is_not_known(servers, make_injector):
+    """It has to hear the header."""
+    exchange = Exchange()
+    del exchange.transport
+    give_asgi(make_injector(UNREAD), servers.scope("PUT", "/b/k", body=BODY), exchange)
+    assert exchange.connection == [b"close"]
+
+
 def test_over_http2_asgi_says_nothing(servers, make_injector):
     """Only the stream ends."""
     for rule in UNREAD, CLOSES:

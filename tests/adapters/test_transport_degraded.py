@@ -113,6 +113,17 @@ def test_what_cannot_be_taken_over_holds_its_thread(wire, make_injector, monkeyp
         assert injector._services.active == 0
 
 
+def test_a_client_that_reads_nothing(servers, make_injector, monkeypatch):
+    """It is given up where what is written past the server has no room for a while."""
+    monkeypatch.setattr("faultinject.adapters.wsgi_past_server.PATIENCE", 0.05)
+    injector = make_injector("truncate,keep=0.9")
+    with loopback() as (client, server):
+        environ = servers.environ(**{"werkzeug.socket": server})
+        WSGIFaultMiddleware(App(bytes(20_000_000)).wsgi, injector=injector)(environ, lambda *_: None)
+        raw, end = read(client)
+    assert (len(raw) < 18_000_000, end) == (True, "FIN")
+
+
 def test_no_thread_is_left(servers, make_injector, monkeypatch):
     """A system that gives no thread any more: the server's own one does the rest."""
 

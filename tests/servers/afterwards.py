@@ -65,21 +65,21 @@ class Exchange:
 
     # The situations: each sends the first request and gives its answer.
 
-    def no_body(self, more=b""):
+    def no_body(self):
         """GET."""
         self.path = self.path.removesuffix("put") + "photos/1000"
-        self.client.send(request("GET", self.path) + more)
+        self.client.send(request("GET", self.path))
         return self.client.answer(patience=PATIENCE)
 
-    def body(self, more=b""):
+    def body(self):
         """The whole body at once, with its length."""
-        self.client.send(request("PUT", self.path, BODY) + more)
+        self.client.send(request("PUT", self.path, BODY))
         return self.client.answer(patience=PATIENCE)
 
-    def chunks(self, more=b""):
+    def chunks(self):
         """The whole body at once, in chunks."""
         told = head("PUT", self.path, "Transfer-Encoding: chunked\r\n")
-        self.client.send(told + chunked(BODY) + more)
+        self.client.send(told + chunked(BODY))
         return self.client.answer(patience=PATIENCE)
 
     def ignored_expect(self):
@@ -126,10 +126,10 @@ class Exchange:
             self.client.send(rest)
         return answer
 
-    def ignored(self, more=b""):
+    def ignored(self):
         """The whole body at once, to an app that does not read it."""
         self.path = self.path.removesuffix("put") + "ignored"
-        return self.body(more)
+        return self.body()
 
     # What comes of it.
 
@@ -145,14 +145,13 @@ class Exchange:
             return answer.status == 200
         return code(answer.body) in ("SlowDown", "InternalError")
 
-    def next(self, answer, *, sent=False):
+    def next(self, answer):
         """What became of the connection, when the next request has been answered right; else what was wrong."""
         kept = KEPT
         if not keeps(answer):
             kept = CLOSED if answer.line and answer.whole else BROKEN
         else:
-            if not sent:
-                self.client.send(request("GET", self.then))
+            self.client.send(request("GET", self.then))
             found = self.client.answer(patience=PATIENCE)
             if found.line or found.end == "open":
                 return self.right(found) or KEPT
@@ -177,39 +176,33 @@ PARTLY = tuple(name for name, (text, _) in THEN.items() if "after_bytes" in text
 ANY = tuple(name for name in THEN if name not in PARTLY)
 UNDRAINED = tuple(name for name in THEN if name.endswith(("undrained", "undrained-late")))
 AFTER = tuple(name for name, (text, _) in THEN.items() if "when=after" in text)
-# Situation to the rules that it is tried with, and whether the next request may be sent with it.
 SITUATIONS = {
-    "no_body": (ANY, True),
-    "body": (ANY + PARTLY, True),
-    "chunks": (ANY, True),
-    "expect": (ANY + PARTLY, False),
-    "impatient": (ANY + PARTLY, False),
+    "no_body": ANY,
+    "body": ANY + PARTLY,
+    "chunks": ANY,
+    "expect": ANY + PARTLY,
+    "impatient": ANY + PARTLY,
     # An app that a stall keeps from reading answers when it has the whole body.
-    "part": (UNDRAINED + tuple(name for name in PARTLY if THEN[name][1] is not APP), False),
-    "part_in_chunks": (UNDRAINED, False),
-    "ignored": (AFTER, True),
+    "part": UNDRAINED + tuple(name for name in PARTLY if THEN[name][1] is not APP),
+    "part_in_chunks": UNDRAINED,
+    "ignored": AFTER,
     # The app's own answer is its server's affair.
-    "ignored_expect": (tuple(rule for rule in AFTER if THEN[rule][1] is not APP), False),
+    "ignored_expect": tuple(rule for rule in AFTER if THEN[rule][1] is not APP),
 }
-CASES = [
-    (rule, situation, pipelined)
-    for situation, (rules, pipelines) in SITUATIONS.items()
-    for rule in rules
-    for pipelined in ((False, True) if pipelines else (False,))
-]
+"""Situation to the rules that it is tried with."""
+CASES = [(rule, situation) for situation, rules in SITUATIONS.items() for rule in rules]
 
 
 def tried(server, cases=CASES):
     """What became of the connection in each case; or what was wrong, also that the app met the next request twice."""
     seen, nexts = {}, {}
     for case in cases:
-        rule, situation, pipelined = case
+        rule, situation = case
         exchange = Exchange(server, rule)
         try:
-            send = getattr(exchange, situation)
-            answer = send(request("GET", exchange.then)) if pipelined else send()
+            answer = getattr(exchange, situation)()
             if exchange.check(answer):
-                seen[case] = exchange.next(answer, sent=pipelined)
+                seen[case] = exchange.next(answer)
                 nexts[case] = exchange.then
             else:
                 seen[case] = f"wrong: {answer!r} {answer.body[:60]!r}"

@@ -55,7 +55,6 @@ TEXTS = {
     "reset-late": "reset,delay=100ms",
     "close": "close",
     "close-after": "close,when=after",
-    "close-late": "close,delay=100ms",
     "cut": "truncate",
     "cut-all": "truncate,keep=0",
     "cut-bytes": "truncate,keep_bytes=1500",

@@ -51,11 +51,11 @@ def expected(server, rule, situation):
 
 def shows(case):
     """What one case on one server tells: of the server and a fault, a server and a situation, and both together."""
-    name, rule, situation, pipelined = case
+    name, rule, situation = case
     yield name, rule
-    yield name, situation, pipelined
+    yield name, situation
     if not KINDS[name].missing:
-        yield KINDS[name].interface, KINDS[name].tls, rule, situation, pipelined
+        yield KINDS[name].interface, KINDS[name].tls, rule, situation
 
 
 TRIED = fewest([(name, *case) for name in KINDS for case in CASES], shows)
@@ -64,15 +64,13 @@ TRIED = fewest([(name, *case) for name in KINDS for case in CASES], shows)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MARKED)
 def test_the_next_request(pool, name):
-    """Once, with its own answer, on the same connection or on a new one; sent behind the answer or together with it."""
-    cases = {(*each, False) for each in AFTERWARDS.values()} | {
-        tuple(case) for each, *case in TRIED if each == name
-    }
+    """Once, with its own answer, on the same connection or on a new one."""
+    cases = {*AFTERWARDS.values(), *(tuple(case) for each, *case in TRIED if each == name)}
     seen = tried(started(pool, name), sorted(cases))
-    wrong = {case: what for case, what in seen.items() if what not in expected(name, *case[:2])}
+    wrong = {case: what for case, what in seen.items() if what not in expected(name, *case)}
     assert wrong == {}
     for column, (rule, situation) in AFTERWARDS.items():
-        results.check(name, column, seen[rule, situation, False], results.KEPT)
+        results.check(name, column, seen[rule, situation], results.KEPT)
 
 
 @pytest.mark.slow
@@ -87,10 +85,10 @@ def test_beneath_other_middleware(tmp_path, name):
         seen = tried(server, [case for case in CASES if case[0] in rules])
     finally:
         server.stop()
-    wrong = {case: what for case, what in seen.items() if what not in expected(name, *case[:2])}
+    wrong = {case: what for case, what in seen.items() if what not in expected(name, *case)}
     assert wrong == {}
     known = results.read(results.KEPT)[name]
-    assert known == {column: seen[rule, situation, False] for column, (rule, situation) in AFTERWARDS.items()}
+    assert known == {column: seen[rule, situation] for column, (rule, situation) in AFTERWARDS.items()}
 
 
 def marked(cases):
