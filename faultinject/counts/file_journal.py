@@ -21,7 +21,7 @@ from faultinject.rules.files import close_own, identity
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.counts.directory import StoreDirectory
-    from faultinject.engine.journal_entry import Line
+    from faultinject.engine.journal_entry import Entry
     from faultinject.journal.outcome import Outcome
     from faultinject.vendors.addressing import Addressing
 
@@ -70,7 +70,7 @@ class FileJournal:
         self._told = 0
         self._telling = Lock()
 
-    def add(self, line: Line, reading: Addressing | None) -> None:
+    def add(self, line: Entry, reading: Addressing | None) -> None:
         """Append a line; one that cannot be written is counted, and told with the next one that can."""
         data = outcome_of(line, reading).to_line()
         try:

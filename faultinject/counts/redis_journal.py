@@ -20,7 +20,7 @@ from faultinject.journal.outcome import Outcome
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.counts.redis_link import Link
-    from faultinject.engine.journal_entry import Line
+    from faultinject.engine.journal_entry import Entry
     from faultinject.vendors.addressing import Addressing
 
 KEPT = 10_000
@@ -47,7 +47,7 @@ class RedisJournal(PerProcess):
         self._push = link.script(PUSH)
         self._here()
 
-    def add(self, line: Line, reading: Addressing | None) -> None:
+    def add(self, line: Entry, reading: Addressing | None) -> None:
         """One more line of this process; nobody waits for it."""
         self._here()
         if len(self._lines) == KEPT and self._lost.next() == 0:
@@ -87,7 +87,7 @@ class RedisJournal(PerProcess):
 
     def _begin(self) -> None:
         self._sending = Lock()
-        self._lines: deque[tuple[Line, Addressing | None]] = deque(maxlen=KEPT)
+        self._lines: deque[tuple[Entry, Addressing | None]] = deque(maxlen=KEPT)
         self._lost = Counter()
         # What goes next, as long as the server is away.
         self._texts: list[bytes] = []

@@ -1,19 +1,22 @@
-"""What happened to one request: a `Line` of the journal, noted on the request's path and worked out when somebody reads it."""
+"""What happened to one request, noted on its way and worked out when somebody reads it."""
 
 from __future__ import annotations
+
+from operator import attrgetter
 
 from faultinject.http.wire import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from faultinject.engine.body_digest import SeenBody
     from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.counting import Take
+    from faultinject.engine.request import Request
     from faultinject.engine.services import Services
-    from faultinject.engine.snapshot import Snapshot
+    from faultinject.engine.snapshot import Signed
     from faultinject.engine.types import Body
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.types import Target
@@ -39,165 +42,125 @@ INJECTED = frozenset(
 """What `did` says of a request that got a fault; anything else left the app's own answer."""
 
 
-class Line:
-    """One line as the journal keeps it: of a request that a rule matched, and that passed. `Outcome` is what it says.
+class Entry:
+    """One request on its way, as the journal keeps it; of what it says an `Outcome` is made when somebody reads it.
 
-    A plain class with slots, not a tuple: of a tuple that says nothing but its values, every reader has to know the order;
-    a named tuple costs as much as this to make, and more where few of the values are not what they usually are.
+    Every `write` is one line, the last one the entry itself.
 
-    Attributes:
-        seq: the number of the request in its process.
+    Args:
+        services: the clocks and the journal.
+        request: what is noted of it is here afterwards.
+        seq: its number in its process.
         origin: the scenario that decided it.
         time: when it came, unix seconds.
         arrived: the same on the monotonic clock.
-        snapshot: what is kept of the request.
         reading: how its address is read.
         rule: what the rule is called that it met, or None.
         n: its number by that rule, or None.
+
+    Attributes:
+        take: what is to be given back where the fault is not carried out, or None.
         test: the test that ran, or None; the journal knows.
+        mount: the length of its mount point.
+        key_id: the access-key id.
+        credential: a checksum of what stands for one.
+        precondition: a checksum of the preconditions.
+        signature: when it was signed and a checksum of the region for which, or None.
+        headers: those of `RECORDED_HEADERS` that the request has.
+        read_by: the reading that `place` comes from, None where it is to be read.
         did: what was done.
         left: whether the client was seen to leave before it had an answer.
         applied: whether the app ran.
         answered: when the answer began, on the monotonic clock; None where that is not known.
         body: bytes read of the request's body, their digest, whether that was all.
-        place: what the address names, where it has been read and the line keeps all of it; None: to be read.
         final: whether a line was there before, of which this is the end; None: it is the first.
-    """
-
-    __slots__ = ("arrived", "n", "origin", "reading", "rule", "seq", "snapshot", "test", "time")
-
-    test: str | None
-    did: str = "passed"
-    left: bool = False
-    applied: bool = True
-    answered: float | None = None
-    fault: str | None = None
-    when: str | None = None
-    status: int | None = None
-    app_status: int | None = None
-    response_bytes: int | None = None
-    checksum: bool | None = None
-    etag: str | None = None
-    request_id: str | None = None
-    hint: float | None = None
-    hint_form: str | None = None
-    body: Body | None = None
-    place: Target | None = None
-    final: bool | None = None
-
-    def __init__(
-        self,
-        seq: int,
-        origin: Origin,
-        time: float,
-        arrived: float,
-        snapshot: Snapshot,
-        reading: Addressing,
-        rule: str | None,
-        n: int | None,
-    ) -> None:
-        self.seq = seq
-        self.origin = origin
-        self.time = time
-        self.arrived = arrived
-        self.snapshot = snapshot
-        self.reading = reading
-        self.rule = rule
-        self.n = n
-        self.test = None
-
-
-class FullLine(Line):
-    """The line of a request to which something was done, or whose answer was looked at.
-
-    Args:
-        entry: what is known of the request so far.
-        did: what was done.
-        answered: when the answer began, or None.
-        applied: whether the app ran.
-        body: what was read of its body, or None.
-        final: whether it is the end of a line that was there before.
+        last: whether no other line of it follows.
+        fired: the rule whose fault is given.
+        held: whether the fault goes on when the adapter has returned; who holds it says when it is over.
+        seen: what the app was seen to read of the body, or None.
+        written: whether a line was there before.
     """
 
     __slots__ = (
-        "answered", "app_status", "applied", "body", "checksum", "did", "etag", "fault", "final", "hint", "hint_form", "left",
-        "place", "request_id", "response_bytes", "status", "when",
+        "answered", "app_status", "applied", "arrived", "body", "checksum", "client", "content_length", "credential", "did", "etag",
+        "fault", "final", "fired", "headers", "held", "hint", "hint_form", "host", "key_id", "last", "left", "method", "mount", "n",
+        "named_by", "operation", "origin", "path", "place", "port", "precondition", "query", "read_by", "reading", "request_id",
+        "response_bytes", "rule", "seen", "seq", "services", "signature", "status", "take", "test", "time", "user_agent", "when",
+        "written",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        entry: FullLine,
-        did: str,
-        answered: float | None,
-        applied: bool,
-        body: Body | None,
-        final: bool | None,
-    ) -> None:
-        self.seq = entry.seq
-        self.origin = entry.origin
-        self.time = entry.time
-        self.arrived = entry.arrived
-        self.snapshot = entry.snapshot
-        self.reading = entry.reading
-        self.rule = entry.rule
-        self.n = entry.n
-        self.test = None
-        self.did = did
-        self.left = entry.left
-        self.applied = applied
-        self.answered = answered
-        self.fault = entry.fault
-        self.when = entry.when
-        self.status = entry.status
-        self.app_status = entry.app_status
-        self.response_bytes = entry.response_bytes
-        self.checksum = entry.checksum
-        self.etag = entry.etag
-        self.request_id = entry.request_id
-        self.hint = entry.hint
-        self.hint_form = entry.hint_form
-        self.body = body
-        self.place = entry.place
-        self.final = final
-
-
-class Entry(FullLine):
-    """The journal's view of one request while it is under way; every `write` is one line, the last one the entry itself."""
-
-    __slots__ = ("fired", "held", "seen", "services", "take", "written")
-
+    method: str
+    path: str
+    mount: int
+    query: str
+    host: str
+    client: str | None
+    port: Any
+    key_id: str | None
+    credential: int | None
+    precondition: int | None
+    user_agent: str | None
+    content_length: str | None
+    signature: Signed | None
+    headers: Mapping[str, str]
+    read_by: object
+    place: Target
+    named_by: object
+    operation: str | None
+    take: Take | None
+    test: str | None
+    answered: float | None
+    fault: str | None
+    when: str | None
+    status: int | None
+    app_status: int | None
+    response_bytes: int | None
+    checksum: bool | None
+    etag: str | None
+    request_id: str | None
+    hint: float | None
+    hint_form: str | None
+    body: Body | None
+    final: bool | None
     fired: CompiledRule | None
     seen: SeenBody | None
 
     def __init__(
         self,
         services: Services,
+        request: Request,
         seq: int,
         origin: Origin,
         time: float,
         arrived: float,
-        snapshot: Snapshot,
         reading: Addressing,
         rule: str | None,
         n: int | None,
-        take: Take | None,
     ) -> None:
         self.services = services
         self.seq = seq
         self.origin = origin
         self.time = time
         self.arrived = arrived
-        self.snapshot = snapshot
         self.reading = reading
         self.rule = rule
         self.n = n
-        self.take = take
-        self.fault = self.when = self.fired = self.seen = self.test = None
-        self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = self.place = None
-        self.app_status = self.answered = self.checksum = self.etag = None
-        self.held = self.left = False
-        """Whether the fault goes on when the adapter has returned; who holds it says when it is over."""
-        self.written = False
+        self.did = "passed"
+        self.applied = self.last = True
+        self.held = self.left = self.written = False
+        self.take = self.test = self.answered = self.fault = self.when = self.status = self.app_status = None
+        self.response_bytes = self.checksum = self.etag = self.request_id = self.hint = self.hint_form = None
+        self.body = self.final = self.fired = self.seen = None
+        request.describe(self)
+
+    @property
+    def below(self) -> str:
+        """The path below the mount point."""
+        return self.path[self.mount :]
+
+    def recorded(self, name: str) -> str | None:
+        """The value of a header that was kept."""
+        return self.headers.get(name)
 
     def write(
         self,
@@ -221,20 +184,23 @@ class Entry(FullLine):
         services = self.services
         if body is None and self.seen is not None:
             body = self.seen.body
-        now = services.monotonic() if answered else None
-        final = last if self.written else None
-        if not last:
-            # What comes later is written into this entry: the line so far stands by itself.
-            line = FullLine(self, did, now, applied, body, final)
-            services.journal(line)
-        else:
-            self.did = did
-            self.answered = now
-            self.applied = applied
-            self.body = body
-            self.final = final
-            services.journal(self)
+        # What comes later is written into this entry: the line so far stands by itself.
+        line = self if last else self._copy()
+        line.did = did
+        line.answered = services.monotonic() if answered else None
+        line.applied = applied
+        line.body = body
+        line.final = last if self.written else None
+        line.last = last
+        services.journal(line)
         self.written = True
+
+    def _copy(self) -> Entry:
+        line = Entry.__new__(Entry)
+        for name, value in zip(_COPIED, _all_of(self), strict=True):
+            setattr(line, name, value)
+        line.read_by = line.named_by = None
+        return line
 
     def saw(self, status: str | int, headers: Iterable[tuple[Any, Any]]) -> None:
         """Note the status of the app's own answer, its Content-Length and ETag, and whether its whole body has a checksum.
@@ -282,6 +248,11 @@ class Entry(FullLine):
         self.forget()
         self.status = status
         self.write(did, answered=status is not None, applied=applied)
+
+
+# What is read by a reading may not be there yet; a copy reads it again.
+_COPIED = tuple(name for name in Entry.__slots__ if name not in ("place", "operation", "read_by", "named_by"))
+_all_of = attrgetter(*_COPIED)
 
 
 def quoted(text: str) -> str:

@@ -13,10 +13,9 @@ from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.compiled_rule import CompiledRule, duplicate_indices
 from faultinject.engine.counting import Take
 from faultinject.engine.draw import seed_key
-from faultinject.engine.journal_entry import Entry, Line
+from faultinject.engine.journal_entry import Entry
 from faultinject.engine.request import record
 from faultinject.engine.rule_index import Index
-from faultinject.engine.snapshot import place_kept
 from faultinject.vendors.addressing import Addressing, common
 from faultinject.vendors.operations import headers_of
 
@@ -188,22 +187,8 @@ class Plan:
     ) -> Action:
         """What a rule that fires does, if one more fault may be under way; its count is returned where it does nothing."""
         services = self.services
-        number = n if n >= 0 else None
-        snapshot = request.snapshot()
-        entry = Entry(
-            services,
-            next(_seq),
-            self.origin,
-            now,
-            arrived,
-            snapshot,
-            rule.reading,
-            rule.name,
-            number,
-            taken,
-        )
-        if services.record_all:
-            entry.place = place_kept(request, rule.reading, snapshot)
+        entry = self._entry(request, rule.reading, rule.name, n, now, arrived)
+        entry.take = taken
         digest = digest or rule.drawn(identity, n) or b""
         action: Action
         if services.begin():
@@ -229,12 +214,10 @@ class Plan:
 
     def _pass(self, rule: CompiledRule, request: Request, n: int, now: float, arrived: float) -> Pass:
         """A request that a rule matched, and that gets no fault."""
+        entry = self._entry(request, rule.reading, rule.name, n, now, arrived)
         if self.services.record_all:
-            return Pass(self._entry(request, rule.reading, rule.name, n, now, arrived))
-        number = n if n >= 0 else None
-        self.services.journal(
-            Line(next(_seq), self.origin, now, arrived, request.snapshot(), rule.reading, rule.name, number)
-        )
+            return Pass(entry)
+        self.services.journal(entry)
         return PASSED
 
     def matches(self, request: Request, candidates: Sequence[int]) -> bool:
@@ -367,10 +350,7 @@ class Plan:
     ) -> Entry:
         if n is not None and n < 0:
             n = None
-        snapshot = request.snapshot()
-        entry = Entry(self.services, next(_seq), self.origin, now, arrived, snapshot, reading, name, n, None)
-        entry.place = place_kept(request, reading, snapshot)
-        return entry
+        return Entry(self.services, request, next(_seq), self.origin, now, arrived, reading, name, n)
 
     def _matching(
         self, request: Request, candidates: Sequence[int], age: float

@@ -14,7 +14,7 @@ from faultinject.engine.snapshot import (
     RECORDED_HEADERS,
     RECORDED_KEYS,
     SILENT,
-    take_snapshot,
+    describe,
     without_userinfo,
 )
 from faultinject.http.target import decode_form, decode_name, encode, leaves_http, read_target, utf8
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from faultinject.engine.snapshot import Snapshot
+    from faultinject.engine.journal_entry import Entry
     from faultinject.vendors.types import Target
 
 
@@ -116,7 +116,7 @@ class Request:
         def is_preflight(self) -> bool: ...
         def header(self, name: str) -> tuple[str, ...]: ...
         def recorded(self, name: str) -> str | None: ...
-        def snapshot(self) -> Snapshot: ...
+        def describe(self, entry: Entry) -> None: ...
 
     def body_digest(self, key: bytes) -> BodyDigest:
         """What makes the digest of its body of the pieces, in the order in which they come."""
@@ -228,8 +228,8 @@ class WSGIRequest(Request):
         """Whether a browser asks whether it may ask."""
         return self.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in self._environ
 
-    def snapshot(self) -> Snapshot:
-        """What the journal keeps of the request."""
+    def describe(self, entry: Entry) -> None:
+        """Note in an entry what the journal keeps of the request."""
         environ = self._environ
         get = environ.get
         recorded = NONE_RECORDED
@@ -244,7 +244,8 @@ class WSGIRequest(Request):
         ):
             length = "0"
         authorization = get("HTTP_AUTHORIZATION")
-        return take_snapshot(
+        describe(
+            entry,
             self,
             get("REMOTE_ADDR"),
             get("REMOTE_PORT"),
@@ -370,8 +371,8 @@ class ASGIRequest(Request):
         """Whether a browser asks whether it may ask."""
         return self.method == "OPTIONS" and bool(self.header("access-control-request-method"))
 
-    def snapshot(self) -> Snapshot:
-        """What the journal keeps of the request."""
+    def describe(self, entry: Entry) -> None:
+        """Note in an entry what the journal keeps of the request."""
         known = self._known
         recorded = NONE_RECORDED
         if not _RECORDED_NAMES.isdisjoint(known):
@@ -387,7 +388,7 @@ class ASGIRequest(Request):
         ):
             length = "0"
         date = next((known[each] for each in SIGNED_AT if each in known), None) if authorization else None
-        return take_snapshot(self, host, port, authorization, date, agent, length, recorded)
+        describe(entry, self, host, port, authorization, date, agent, length, recorded)
 
 
 def environ_key(name: str) -> str:

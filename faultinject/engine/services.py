@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    from faultinject.engine.journal_entry import Line
+    from faultinject.engine.journal_entry import Entry
 
     class Waits(Protocol):
         """What a test gives an injector in the place of time that passes."""
@@ -55,7 +55,7 @@ class Services:
 
     def __init__(
         self,
-        journal: Callable[[Line], None],
+        journal: Callable[[Entry], None],
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         failed: Callable[[Exception, str], None],

@@ -10,21 +10,12 @@ from faultinject.vendors.operations import S3_PREFIXES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
+    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.request import Request
-    from faultinject.vendors.addressing import Addressing
-    from faultinject.vendors.types import Target
 
+    # When it was signed, and a checksum of the region for which.
     Signed = tuple[str | None, int | None]
-
-    # Method, path, length of the mount point, shown query, host, client, port, access-key id, checksum of the
-    # credential, checksum of the preconditions, user agent, Content-Length, when it was signed and a checksum of the region
-    # for which, and those of RECORDED_HEADERS that the request has.
-    Snapshot = tuple[
-        str, str, int, str, str, str | None, Any, str | None, int | None, int | None, str | None, str | None,
-        Signed | None, Mapping[str, str],
-    ]  # fmt: skip
 
 
 LONGEST_TEXT = 2048
@@ -101,7 +92,8 @@ BODILESS = frozenset(("GET", "HEAD", "DELETE"))
 """Methods whose requests have no body where none is announced, whatever the version of HTTP."""
 
 
-def take_snapshot(
+def describe(
+    entry: Entry,
     request: Request,
     client: str | None,
     port: object,
@@ -110,10 +102,12 @@ def take_snapshot(
     user_agent: str | None,
     content_length: str | None,
     recorded: Mapping[str, str],
-) -> Snapshot:
-    """What is kept of one request, worked out no further than the secrets in it demand."""
+) -> None:
+    """Note in an entry what is kept of its request, worked out no further than the secrets in it demand."""
     method, path, host, query = request.method, request.path, request.host, request.query
     key = credential = precondition = signature = None
+    # Where all that tells it is kept as it is, what the address names need not be read again.
+    whole = not query and recorded is NONE_RECORDED and "?" not in path
     if authorization:
         key, credential = told_by(authorization)
         signature = signed_by(authorization, date)
@@ -130,6 +124,7 @@ def take_snapshot(
     if "?" in path:
         path = shown_path(path)
     if len(method) + len(path) + len(host) + len(query) + len(user_agent or "") > LONGEST_TEXT:
+        whole = False
         method, path, host, query = method[:64], _cut(path), _cut(host), _cut(query)
         user_agent = _cut(user_agent) if user_agent else user_agent
     if recorded:
@@ -137,11 +132,23 @@ def take_snapshot(
         recorded = {
             name: "" if name in SILENT else _cut(value) for name, value in recorded.items()
         } | versions
-    length = content_length[:20] if content_length else None
-    return (
-        method, path, len(request.mount), query, host, client, port, key, credential, precondition, user_agent, length,
-        signature, recorded,
-    )  # fmt: skip
+    entry.method = method
+    entry.path = path
+    entry.mount = len(request.mount)
+    entry.query = query
+    entry.host = host
+    entry.client = client
+    entry.port = port
+    entry.key_id = key
+    entry.credential = credential
+    entry.precondition = precondition
+    entry.user_agent = user_agent
+    entry.signature = signature
+    entry.headers = recorded
+    entry.content_length = content_length[:20] if content_length else None
+    entry.read_by = entry.named_by = None
+    if whole and request.read_by is entry.reading:
+        entry.read_by, entry.place = request.read_by, request.place
 
 
 def told_by(authorization: str) -> tuple[str | None, int | None]:
@@ -162,19 +169,6 @@ def signed_by(text: str, date: str | None) -> Signed | None:
     if date is None and region is None:
         return None
     return date and date[:LONGEST_DATE], None if region is None else crc32(region.encode("utf-8", "replace"))
-
-
-def place_kept(request: Request, reading: Addressing, snapshot: Snapshot) -> Target | None:
-    """What the address names, if `reading` has read it and all that tells it is kept as it is; else None."""
-    if (
-        request.read_by is reading
-        and snapshot[1] is request.path
-        and snapshot[4] is request.host
-        and not request.query
-        and snapshot[13] is NONE_RECORDED
-    ):
-        return request.place
-    return None
 
 
 def _cut(text: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from faultinject.counts.guarded import Guarded
     from faultinject.counts.redis_store import RedisStore
     from faultinject.engine.counting import Counts
-    from faultinject.engine.journal_entry import Line
+    from faultinject.engine.journal_entry import Entry
     from faultinject.injector.elsewhere import Elsewhere
     from faultinject.injector.standing import Standing
     from faultinject.journal.outcome import Outcome
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     class SharedJournal(Protocol):
         """The outcomes of all processes of a store."""
 
-        def add(self, line: Line, reading: Addressing | None) -> None:
+        def add(self, line: Entry, reading: Addressing | None) -> None:
             """One more of this process."""
 
         def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
@@ -331,7 +331,7 @@ class CountStorage:
         self.replaced_by = 0 if found.by == self.directory.holders.pid else found.by
         return found, self._guarded
 
-    def let_watch(self) -> Callable[[Line, Addressing | None], None] | None:
+    def let_watch(self) -> Callable[[Entry, Addressing | None], None] | None:
         """Have the outcomes of all processes in one place; gives what takes those of this one, None where it is alone."""
         where = self.directory or self._server
         if self._watched_at is not where:

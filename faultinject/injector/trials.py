@@ -137,8 +137,7 @@ def decided_again(
     view = request_of(request)
     _, identity = rule.reading.identify(view)
     digest = (None if n is None else rule.drawn(identity, n)) or bytes(32)
-    snapshot = view.snapshot()
-    entry = Entry(plan.services, seq, plan.origin, time, time, snapshot, rule.reading, rule.name, n, None)
+    entry = Entry(plan.services, view, seq, plan.origin, time, time, rule.reading, rule.name, n)
     return rule.act(view, entry, digest)
 
 

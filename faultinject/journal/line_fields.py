@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from faultinject.engine.journal_entry import Line
+    from faultinject.engine.journal_entry import Entry
     from faultinject.vendors.addressing import Addressing
-    from faultinject.vendors.types import Target
 
 LONGEST_PART = 100
 """Characters that are kept of what says which part of a body is meant."""
@@ -27,87 +26,79 @@ _operations: dict[tuple[Addressing, str, str, str], str | None] = {}
 _UNKNOWN = ""
 
 
-def outcome_of(line: Line, reading: Addressing | None) -> Outcome:
-    """The record of a line.
+def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
+    """The record of a entry.
 
     Args:
-        line: as the journal keeps it.
-        reading: how its address is read; None: as the line says.
+        entry: as the journal keeps it.
+        reading: how its address is read; None: as the entry says.
     """
-    generation, seed, seed_key = line.origin
-    (
-        method, path, mount, query, host, client, port, key_id, credential, precondition, user_agent, content_length,
-        signature, headers,
-    ) = line.snapshot  # fmt: skip
-    own = reading or line.reading
-    recalled = None
-    place = line.place
-    if place is None or own is not line.reading:
-        recalled = _Recalled(method, path[mount:], query, host, headers)
-        place = own.read_place(recalled)
-    level, bucket, key, _ = place
+    generation, seed, seed_key = entry.origin
+    own = reading or entry.reading
+    level, bucket, key, _ = own.read_place(entry)
+    query, headers = entry.query, entry.headers
     # Nothing else of a request tells its operation where it has neither query nor such headers.
-    form = None if query or headers else (own, method, level, host)
+    form = None if query or headers else (own, entry.method, level, entry.host)
     # One step: another thread may clear what is remembered.
     operation = _UNKNOWN if form is None else _operations.get(form, _UNKNOWN)
     if operation is _UNKNOWN:
-        operation = own.operation(recalled or _Recalled(method, path[mount:], query, host, headers))
+        operation = own.operation(entry)
         if form is not None:
             _remember(_operations, form, operation)
-    date, region = signature or (None, None)
-    size, digest, complete = line.body or (whole(content_length), None, None)
-    arrived, answered, test = line.arrived, line.answered, line.test
+    date, region = entry.signature or (None, None)
+    size, digest, complete = entry.body or (whole(entry.content_length), None, None)
+    arrived, answered, test = entry.arrived, entry.answered, entry.test
     return Outcome(
-        time=line.time,
+        time=entry.time,
         arrived=arrived,
         answered=answered,
         pid=os.getpid(),
-        seq=line.seq,
+        seq=entry.seq,
         generation=generation,
-        connection=whole(port),
-        principal=None if key_id is None else _principal(key_id, seed_key),
-        credential=None if credential is None else _digest_of(credential, seed_key),
+        connection=whole(entry.port),
+        principal=None if entry.key_id is None else _principal(entry.key_id, seed_key),
+        credential=None if entry.credential is None else _digest_of(entry.credential, seed_key),
         test=test and test[:LONGEST_TEXT],
-        method=method,
-        path=path,
+        method=entry.method,
+        path=entry.path,
         query=query,
-        host=host,
-        client=client or None,
+        host=entry.host,
+        client=entry.client or None,
         operation=operation,
         bucket=bucket,
         key=key,
         request_bytes=size,
         request_digest=digest,
         body_complete=complete,
-        user_agent=user_agent,
+        user_agent=entry.user_agent,
         attempt_hint=attempt_hint(headers, seed_key) if headers else None,
-        rule=line.rule,
-        fault=line.fault,
-        when=line.when,
-        applied=line.applied,
+        rule=entry.rule,
+        fault=entry.fault,
+        when=entry.when,
+        applied=entry.applied,
         guarded=bool(headers or query) and _is_guarded(headers, query),
-        precondition=None if precondition is None else _digest_of(precondition, seed_key),
+        precondition=None if entry.precondition is None else _digest_of(entry.precondition, seed_key),
         range=(headers.get("range") or headers.get("x-ms-range") or "")[:LONGEST_PART] or None,
         if_range=_version(headers.get("if-range"), seed_key),
         if_match=_version(headers.get("if-match"), seed_key),
         region=None if region is None else _digest_of(region, seed_key),
         clock_offset=None
         if date is None or (moment := moment_of(date)) is None
-        else round(moment - line.time),
-        hint=line.hint,
-        hint_form=line.hint_form,
-        did=line.did,
-        left=line.left,
-        status=line.status,
-        app_status=line.app_status,
-        response_bytes=line.response_bytes,
-        checksum=line.checksum,
-        etag=_version(line.etag and checksum_of_version(line.etag), seed_key),
-        request_id=line.request_id,
+        else round(moment - entry.time),
+        hint=entry.hint,
+        hint_form=entry.hint_form,
+        did=entry.did,
+        left=entry.left,
+        status=entry.status,
+        app_status=entry.app_status,
+        response_bytes=entry.response_bytes,
+        checksum=entry.checksum,
+        etag=_version(entry.etag and checksum_of_version(entry.etag), seed_key),
+        request_id=entry.request_id,
         elapsed=None if answered is None else answered - arrived,
         seed=seed,
-        n=line.n,
-        final=line.final,
+        n=entry.n,
+        final=entry.final,
     )
 
 
@@ -126,28 +117,6 @@ https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 
 def _is_guarded(headers: Mapping[str, str], query: str) -> bool:
     return not GUARDS.isdisjoint(headers) or any(each in query for each in QUERY_GUARDS)
-
-
-class _Recalled:
-    """A request as the journal kept it, for reading bucket, key and operation afterwards."""
-
-    __slots__ = ("_headers", "below", "host", "method", "named_by", "operation", "place", "query", "read_by")
-
-    place: Target
-    operation: str | None
-
-    def __init__(self, method: str, below: str, query: str, host: str, headers: Mapping[str, str]) -> None:
-        self.method = method
-        self.below = below
-        self.query = query
-        self.host = host
-        self.read_by: object = None
-        self.named_by: object = None
-        self._headers = headers
-
-    def recorded(self, name: str) -> str | None:
-        """The value of a header that was kept."""
-        return self._headers.get(name)
 
 
 def _digest_of(checksum: int, key: bytes) -> str:

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultinject.engine.journal_entry import Line
+    from faultinject.engine.journal_entry import Entry
     from faultinject.journal.endings import Parent, Written
     from faultinject.journal.outcome import Outcome
     from faultinject.vendors.addressing import Addressing
@@ -55,7 +55,7 @@ class Journal:
         self.path = path
         self.test = test
         self._size = size
-        self._lines: deque[Line] = deque(maxlen=size)
+        self._lines: deque[Entry] = deque(maxlen=size)
         self._taken = Counter()
         self._begun = Counter()
         self._file = None if path is None else JournalFile(path, parent=parent)
@@ -65,10 +65,10 @@ class Journal:
         """How every request is read, whatever the vendor of the rule that it met; None: as that rule does."""
         self.count: Callable[[int], None] | None = None
         """Called with the number of requests so far when one more is noted, on its thread; may raise."""
-        self.share: Callable[[Line, Addressing | None], None] | None = None
+        self.share: Callable[[Entry, Addressing | None], None] | None = None
         """Called with each line, and how its request is read, to let other processes have it; None: it stays here."""
 
-    def add(self, line: Line) -> None:
+    def add(self, line: Entry) -> None:
         """Keep one line; what goes wrong with it is no concern of the request."""
         if self.test is not None:
             line.test = self.test()
@@ -155,7 +155,7 @@ class Journal:
             after = f"{oldest + begin + len(found)}:{_tag(found[-1])}"
         return [self._outcome(each) for each in found], after, dropped
 
-    def _outcome(self, line: Line) -> Outcome:
+    def _outcome(self, line: Entry) -> Outcome:
         # Loads msgspec, and an app whose outcomes nobody reads needs none.
         from faultinject.journal.line_fields import outcome_of
 
@@ -172,7 +172,7 @@ class Journal:
         self._taken = Counter()
         self._begun = Counter()
 
-    def _let_others_have(self, line: Line, share: Callable[[Line, Addressing | None], None]) -> None:
+    def _let_others_have(self, line: Entry, share: Callable[[Entry, Addressing | None], None]) -> None:
         try:
             share(line, self.reading)
         except Exception as error:
@@ -182,7 +182,7 @@ class Journal:
         return len(self._lines)
 
 
-def _tag(line: Line) -> str:
+def _tag(line: Entry) -> str:
     """What tells a line from the others of its process, and of others."""
     return f"{os.getpid()}.{line.seq}.{line.final}"
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-from faultinject.engine.journal_entry import INJECTED, Entry
+from faultinject.engine.journal_entry import INJECTED
 from faultinject.injector.lookup import get_injector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from faultinject.engine.journal_entry import Line
+    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.services import Services
     from faultinject.injector.injector import Injector
 
     class Observer(Protocol):
         """What is told."""
 
-        def noted(self, line: Line) -> None:
+        def noted(self, line: Entry) -> None:
             """A line goes into the journal."""
 
         def failed(self) -> None:
@@ -53,16 +53,15 @@ def observe(injector: Injector | None, observer: Observer, kind: object) -> Serv
     return services
 
 
-def is_injected(line: Line) -> bool:
+def is_injected(line: Entry) -> bool:
     """Whether a fault was given, and is over."""
-    # Of a fault that is not over the line is a copy: what comes later is written into the entry itself.
-    return line.fault is not None and isinstance(line, Entry) and line.did in INJECTED
+    return line.fault is not None and line.last and line.did in INJECTED
 
 
 def _tell(services: Services, observer: Observer) -> None:
     journal, failed, finish = services.journal, services.failed, services.finish
 
-    def noted(line: Line) -> None:
+    def noted(line: Entry) -> None:
         try:
             observer.noted(line)
             if line.fault is not None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
-    from faultinject.engine.journal_entry import Line
+    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.services import Services
     from faultinject.injector.injector import Injector
 
@@ -51,15 +51,14 @@ def trace(injector: Injector | None = None) -> None:
 class Events:
     """Looks at the current span."""
 
-    def noted(self, line: Line) -> None:
+    def noted(self, line: Entry) -> None:
         """Add the event of a fault; and read what a client's span says of its attempt."""
         span = get_current_span()
         if not span.is_recording():
             return
         resent = _resent(span)
         if resent is not None:
-            *rest, headers = line.snapshot
-            line.snapshot = (*rest, {**headers, RESENT: str(resent)})
+            line.headers = {**line.headers, RESENT: str(resent)}
         if line.fault is None:
             return
         injected = line.did in INJECTED
@@ -74,7 +73,7 @@ class Events:
         """No concern of a trace."""
 
 
-def _attributes(line: Line, *, injected: bool) -> dict[str, AttributeValue]:
+def _attributes(line: Entry, *, injected: bool) -> dict[str, AttributeValue]:
     found: dict[str, AttributeValue] = {
         "faultinject.rule": line.rule or "",
         "faultinject.fault": line.fault or "",

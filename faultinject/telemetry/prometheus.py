@@ -19,7 +19,7 @@ except ImportError:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.engine.journal_entry import Line
+    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.services import Services
     from faultinject.injector.injector import Injector
 
@@ -111,7 +111,7 @@ class Metrics:
         self._refused.setdefault(by, services.refused)
         self._most_active.inc(services.most_active)
 
-    def noted(self, line: Line) -> None:
+    def noted(self, line: Entry) -> None:
         """Count a request when it is decided, and its fault when that is over."""
         if line.rule is None:
             return
