@@ -10,7 +10,7 @@ from faultinject.adapters.mounting import mounted
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond
 from faultinject.engine.answers import marked_bytes
 from faultinject.engine.body_digest import SeenBody
-from faultinject.engine.exchange import Break, Fail, ReadBody, RunApp, Send, Wait, undo
+from faultinject.engine.exchange import AppAnswer, Break, Fail, ReadBody, RunApp, Send, Wait, undo
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import ASGIRequest
@@ -153,19 +153,10 @@ async def exchange(
             plan.services.finish()
         return
     if isinstance(action, Respond | Disconnect):
-        broken = isinstance(action, Disconnect)
+        driver = Driver(app, scope, receive, send, plan, request, steps_of(plan, request, action))
         respond = action.instead if isinstance(action, Disconnect) else action
         answer = respond.answer
-        if answer.after:
-            from faultinject.adapters.asgi_after import respond_after
-
-            try:
-                await respond_after(app, scope, receive, send, plan, action, request)
-            finally:
-                plan.services.finish()
-            return
-        driver = Driver(app, scope, receive, send, plan, request, steps_of(plan, request, action))
-        if broken or answer.needs_socket or answer.beyond or respond.delay:
+        if respond is not action or answer.after or answer.needs_socket or answer.beyond or respond.delay:
             await driver.run_listening()
         else:
             await driver.run()
@@ -390,7 +381,17 @@ class Driver:
     """
 
     __slots__ = (
-        "_app", "_drained", "_listener", "_plan", "_receive", "_request", "_responder", "_scope", "_send", "_started", "_steps",
+        "_app",
+        "_listener",
+        "_listens",
+        "_plan",
+        "_receive",
+        "_request",
+        "_responder",
+        "_scope",
+        "_send",
+        "_started",
+        "_steps",
     )  # fmt: skip
 
     def __init__(
@@ -410,7 +411,7 @@ class Driver:
         self._plan = plan
         self._request = request
         self._steps = steps
-        self._drained = self._started = False
+        self._listens = self._started = False
         self._listener: Listener | None = None
         self._responder: SocketResponder | None = None
 
@@ -428,21 +429,38 @@ class Driver:
 
     async def run(self) -> None:
         """Do all of it."""
-        if await self._advance(None):
-            try:
+        step = await self._advance(None)
+        if step is None:
+            return
+        try:
+            if step.dropped:
+                from faultinject.adapters.asgi_after import run_dropped
+
+                assert self._listener is not None
+                self._listens = True
+                await run_dropped(
+                    self._app,
+                    self._scope,
+                    self._send,
+                    self._listener,
+                    step.listing,
+                    self._advance,
+                    has_body=self._request.has_body,
+                )
+            else:
                 await self._app(self._scope, self._receive, self._hand_on)
-            finally:
-                self._steps.close()
+        finally:
+            self._steps.close()
 
     async def _hand_on(self, message: Message) -> None:
         """Stands in for the server's `send`."""
         if message["type"] == "http.response.start" and not self._started:
             self._started = True
-            await self._advance(message["status"])
+            await self._advance(AppAnswer(message["status"], []))
         await self._send(message)
 
-    async def _advance(self, given: Any) -> bool:
-        """Carry out what comes before the app runs, or all that is left; yes when the app is to run."""
+    async def _advance(self, given: Any) -> RunApp | None:
+        """Carry out what comes before the app is to run, or all that is left; then None."""
         steps = self._steps
         advance: Callable[[Any], Step] = steps.send
         try:
@@ -455,11 +473,9 @@ class Driver:
                     elif isinstance(step, ReadBody):
                         given = await self._read_body(step)
                     elif isinstance(step, Wait):
-                        assert self._listener is not None
-                        listens = self._drained or not self._request.has_body
-                        given = await self._listener.wait(self._plan, step.seconds, listens=listens)
+                        given = await self._wait(step.seconds)
                     elif isinstance(step, RunApp):
-                        return True
+                        return step
                     elif isinstance(step, Break):
                         await self._break(step)
                     elif isinstance(step, Fail):
@@ -472,14 +488,22 @@ class Driver:
                 except BaseException as error:
                     advance, given = steps.throw, error
         except StopIteration:
-            return False
+            return None
+
+    async def _wait(self, seconds: float) -> bool:
+        listener = self._listener
+        assert listener is not None
+        if not seconds:
+            return not listener.gone
+        listens = self._listens or not self._request.has_body
+        return await listener.wait(self._plan, seconds, listens=listens)
 
     async def _read_body(self, step: ReadBody) -> Body:
         from faultinject.adapters.asgi_wait import drain
 
         receive, request = self._receive, self._request
         if step.up_to is None:
-            self._drained = True
+            self._listens = True
             receive = receive if self._listener is None else self._listener.receive
             return await drain(receive, self._plan, request, step.listing)
         kept: list[bytes] | None = [] if request.content_length is None else None
@@ -491,14 +515,16 @@ class Driver:
         return body
 
     async def _respond(self, step: Send) -> None:
-        if not (step.unread or step.action.answer.closes):
+        # More of the body may have come while the client was waited with.
+        unread = step.unread and not (self._listener is not None and self._listener.whole)
+        if not (unread or step.action.answer.closes):
             await respond(self._send, step.action, step.headers)
             return
         from faultinject.adapters.asgi_ending import respond_and_end
 
         await respond_and_end(
             self._scope, self._receive, self._send, self._request, step.action, step.headers,
-            unread=step.unread, broken=step.broken,
+            unread=unread, broken=step.broken,
         )  # fmt: skip
 
     async def _break(self, step: Break) -> None:
@@ -508,4 +534,4 @@ class Driver:
         self._responder = responder = SocketResponder(
             self._scope, self._receive, self._send, self._plan, step.action, self._request, step.end
         )
-        await responder.give(self._listener, step.headers, step.did, body=step.body)
+        await responder.give(self._listener, step.headers, step.did, body=step.body, applied=step.applied)

@@ -11,7 +11,7 @@ from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respon
 from faultinject.engine.alterations import STORE
 from faultinject.engine.answers import marked
 from faultinject.engine.body_digest import SeenBody
-from faultinject.engine.exchange import Break, Fail, ReadBody, RunApp, Send, Wait, undo
+from faultinject.engine.exchange import AppAnswer, Break, Fail, ReadBody, RunApp, Send, Wait, undo
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import WSGIRequest
@@ -134,15 +134,6 @@ def exchange(
             if not action.entry.held:
                 plan.services.finish()
     if isinstance(action, Respond | Disconnect):
-        answer = action.instead.answer if isinstance(action, Disconnect) else action.answer
-        if answer.after:
-            from faultinject.adapters.wsgi_after import respond_after
-
-            try:
-                return respond_after(app, environ, start_response, plan, action, request)
-            finally:
-                if not action.entry.held:
-                    plan.services.finish()
         return Driver(app, environ, start_response, plan, request, steps_of(plan, request, action)).run()
     assert_never(action)
 
@@ -298,9 +289,17 @@ class Driver:
 
     def run(self) -> Iterable[bytes]:
         """What the server gets to send."""
-        if self._advance(None):
+        step = self._advance(None)
+        if step is not None:
             try:
-                return self._app(self._environ, self._start)
+                if not step.dropped:
+                    return self._app(self._environ, self._start)
+                from faultinject.adapters.wsgi_after import run_dropped
+
+                found, self._result = run_dropped(
+                    self._app, self._environ, self._start_response, self._plan, self._request, step.listing
+                )
+                self._advance(found)
             except BaseException:
                 self._steps.close()
                 raise
@@ -312,11 +311,11 @@ class Driver:
 
     def _start(self, status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
         """Stands in for the server's `start_response`."""
-        self._advance(int(status[:3]))
+        self._advance(AppAnswer(int(status[:3]), headers))
         return self._start_response(status, headers, *more, **named)
 
-    def _advance(self, given: Any) -> bool:
-        """Carry out what comes before the app runs, or all that is left; yes when the app is to run."""
+    def _advance(self, given: Any) -> RunApp | None:
+        """Carry out what comes before the app is to run, or all that is left; then None."""
         steps = self._steps
         advance: Callable[[Any], Step] = steps.send
         try:
@@ -335,13 +334,13 @@ class Driver:
 
                         given = wait_for_client(self._environ, self._plan, step.seconds)
                     elif isinstance(step, RunApp):
-                        return True
+                        return step
                     elif isinstance(step, Break):
                         from faultinject.adapters.wsgi_socket import respond_past_server
 
                         self._result = respond_past_server(
                             self._environ, self._start_response, self._plan, step.action, step.headers, self._request,
-                            step.end, step.did, unread=step.unread, body=step.body,
+                            step.end, step.did, unread=step.unread, body=step.body, applied=step.applied,
                         )  # fmt: skip
                     elif isinstance(step, Fail):
                         from faultinject.adapters.wsgi_ending import fail
@@ -352,7 +351,7 @@ class Driver:
                 except BaseException as error:
                     advance, given = steps.throw, error
         except StopIteration:
-            return False
+            return None
 
     def _send(self, step: Send) -> Iterable[bytes]:
         answer, body = step.action.answer, step.action.body

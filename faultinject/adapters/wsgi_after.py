@@ -1,16 +1,12 @@
-"""WSGI, `when=after`: the app runs, its effects stay, its answer is dropped and the fault given instead."""
+"""WSGI, `when=after`: how an app runs whose answer is dropped."""
 
 from __future__ import annotations
 
 from itertools import chain
 
-from faultinject.adapters.wsgi_ending import respond_and_end
-from faultinject.adapters.wsgi_past_server import dead
-from faultinject.adapters.wsgi_wait import Overheard, hold
-from faultinject.engine.actions import Disconnect
-from faultinject.engine.answers import at_its_start, taken_over
+from faultinject.adapters.wsgi_wait import Overheard
 from faultinject.engine.body_digest import LONGEST, MOST
-from faultinject.engine.exchange import delay_before, undo
+from faultinject.engine.exchange import AppAnswer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,13 +14,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.types import Environ, Start, WSGIApp
-    from faultinject.engine.actions import Respond
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import WSGIRequest
     from faultinject.http.types import Headers
+    from faultinject.vendors.multi_delete import Listing
 
 
-class AppAnswer:
+class Dropped:
     """What the app says through `start_response`, kept back; a 5xx goes out at once and unchanged."""
 
     def __init__(self, start_response: Start, plan: Plan) -> None:
@@ -67,59 +63,32 @@ class AppAnswer:
         return not self.cut
 
 
-def respond_after(
+def run_dropped(
     app: WSGIApp,
     environ: Environ,
     start_response: Start,
     plan: Plan,
-    action: Respond | Disconnect,
     request: WSGIRequest,
-) -> Iterable[bytes]:
-    """Run the app, drop its answer, give the fault; an app that fails keeps its own answer."""
-    end, action = (action, action.instead) if isinstance(action, Disconnect) else (None, action)
-    entry = action.entry
-    did = "answered" if end is None else end.how
-    entry.write(did, answered=False, last=False)
-    answer = AppAnswer(start_response, plan)
+    listing: Listing | None,
+) -> tuple[AppAnswer, Iterable[bytes] | None]:
+    """Run the app and drop its answer: what it was, and what goes out of one that is a failure of the app's own."""
+    answer = Dropped(start_response, plan)
     body: Overheard | None = None
     if request.has_body:
-        listeners = () if action.listing is None else (action.listing.feed,)
-        body = Overheard(environ["wsgi.input"], request.content_length, *listeners)
-        environ["wsgi.input"] = body
+        listeners = () if listing is None else (listing.feed,)
+        environ["wsgi.input"] = body = Overheard(environ["wsgi.input"], request.content_length, *listeners)
     failed: Iterable[bytes] | None = None
     try:
         result = app(environ, answer.start)
         failed = result if answer.failed else _drop(result, answer, environ)
-    except BaseException as error:
-        if not (answer.cut and isinstance(error, Exception)):
-            undo(plan, entry, "app_failed", applied=True)
+    except Exception:
+        if not answer.cut:
             raise
-    if failed is not None:
-        undo(plan, entry, "app_failed", applied=True, status=answer.status)
-        return failed
-    entry.app_status = answer.status or None
-    action.answer_keys()
-    left = not hold(environ, plan, entry, delay_before(action, end), applied=True)
-    if answer.cut and end is None:
-        did = "app_cut"
-    headers = at_its_start(action, plan.services.clock())
-    if action.answer.cors:
-        headers = taken_over(headers, answer.headers)
     unread = body is not None and not body.whole
-    if left:
-        undo(plan, entry, "failed", applied=True, left=True)
-        return dead(environ, start_response)
-    if end is not None or action.answer.needs_socket:
-        from faultinject.adapters.wsgi_socket import respond_past_server
-
-        return respond_past_server(
-            environ, start_response, plan, action, headers, request, end, did, unread=unread, applied=True
-        )
-    entry.write(did, applied=True)
-    return respond_and_end(environ, start_response, request, action, headers, unread=unread)
+    return AppAnswer(answer.status, answer.headers, answer.cut, unread), failed
 
 
-def _drop(result: Iterable[bytes], answer: AppAnswer, environ: Environ) -> Iterable[bytes] | None:
+def _drop(result: Iterable[bytes], answer: Dropped, environ: Environ) -> Iterable[bytes] | None:
     """Read and drop the app's answer; hands it back when it turns out to be a failure."""
     close = getattr(result, "close", None)
     wrapper = environ.get("wsgi.file_wrapper")

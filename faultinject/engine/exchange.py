@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from faultinject.engine.actions import Disconnect
-from faultinject.engine.answers import at_its_start
+from faultinject.engine.answers import at_its_start, taken_over
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,9 +59,38 @@ class Wait:
 class RunApp:
     """Run the app on what is left of the request.
 
-    Gives the status of its answer when that begins, or None where it ends without one; raises what the app raises before.
-    The answer goes on to the client as it is.
+    Gives an `AppAnswer` when its answer begins, which then goes on to the client; raises what the app raises before that.
+
+    Attributes:
+        dropped: the answer is read and dropped within bounds of bytes and seconds, and given at its end; one that is a failure
+            of the app's own goes on to the client all the same, and is given at its beginning.
+        listing: gets each piece of the request's body that the app reads, or None.
     """
+
+    dropped: bool = False
+    listing: Listing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppAnswer:
+    """What the app has said.
+
+    Attributes:
+        status: of its answer; 0 where it was cut off before it began one.
+        headers: its headers.
+        cut: whether the app was told that the client left, since it took too long or said too much.
+        unread: whether the app has left something of the request's body unread.
+    """
+
+    status: int
+    headers: Headers
+    cut: bool = False
+    unread: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is a failure of the app's own, which no fault replaces."""
+        return self.status >= 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +123,7 @@ class Break:
         did: what the journal says of an answer.
         unread: whether something of the request's body is left.
         body: what was read of it.
+        applied: whether the app ran.
     """
 
     action: Respond
@@ -102,6 +132,7 @@ class Break:
     did: str
     unread: bool
     body: Body | None
+    applied: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +157,27 @@ class Injection:
     Args:
         plan: the plan that decided.
         entry: what goes into the journal.
+
+    Attributes:
+        applied: whether the app ran.
+        otherwise: what the journal says where the exchange breaks off.
     """
 
-    __slots__ = ("_entry", "_plan", "_settled")
+    __slots__ = ("_entry", "_plan", "_settled", "applied", "otherwise")
 
     def __init__(self, plan: Plan, entry: Entry) -> None:
         self._plan = plan
         self._entry = entry
         self._settled = False
+        self.applied = False
+        self.otherwise = "failed"
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         if not self._settled:
-            self.undo("failed")
+            self.undo(self.otherwise)
         if not self._entry.held:
             self._plan.services.finish()
 
@@ -148,19 +185,23 @@ class Injection:
         """Note what is about to be done, where it takes its time."""
         self._entry.write(did, answered=False, last=False)
 
+    def run_app(self) -> None:
+        """The app is about to run."""
+        self.applied, self.otherwise = True, "app_failed"
+
     def give(self, did: str, body: Body | None) -> None:
         """Note that the answer goes out; `body` is what was read of the request's."""
         self._settled = True
-        self._entry.write(did, body=body)
+        self._entry.write(did, applied=self.applied, body=body)
 
     def leave_to_driver(self) -> None:
         """Who carries the next step out notes the outcome."""
         self._settled = True
 
-    def undo(self, did: str, *, applied: bool = False, status: int | None = None, left: bool = False) -> None:
+    def undo(self, did: str, *, status: int | None = None, left: bool = False) -> None:
         """The fault is not carried out: its count is returned, and the journal says why; see `undo`."""
         self._settled = True
-        undo(self._plan, self._entry, did, applied=applied, status=status, left=left)
+        undo(self._plan, self._entry, did, applied=self.applied, status=status, left=left)
 
 
 def undo(
@@ -192,66 +233,107 @@ def undo(
 
 
 def exchange(plan: Plan, request: Request, action: Respond | Disconnect) -> Steps:
-    """What is done to a request whose fault is given before the app sees it.
+    """What is done to a request that is answered instead of by the app, or whose connection ends.
 
     Args:
         plan: the plan that decided.
         request: the view of the request.
-        action: what it decided: an answer, or the end of the connection.
+        action: what it decided.
     """
     end, action = (action, action.instead) if isinstance(action, Disconnect) else (None, action)
+    with Injection(plan, action.entry) as injection:
+        if action.answer.after:
+            yield from _after(plan, request, action, end, injection)
+        else:
+            yield from _before(plan, request, action, end, injection)
+
+
+def _before(
+    plan: Plan, request: Request, action: Respond, end: Disconnect | None, injection: Injection
+) -> Steps:
+    """The app does not see the request: read its body, wait, and give the fault."""
     entry, answer = action.entry, action.answer
-    with Injection(plan, entry) as injection:
-        did = "answered" if end is None else end.how
-        body: Body | None = None
-        has_body, up_to = request.has_body, answer.upto
-        delay = delay_before(action, end)
-        drains = has_body and (up_to is not None or (answer.drain and not request.expects_continue))
-        if drains or delay:
-            injection.begin(did)
-            try:
-                if drains:
-                    body = yield ReadBody(up_to, action.listing)
-                    if up_to is not None and ended_before(body, up_to):
-                        yield from _too_short(injection)
-                        return
-                    action.answer_keys()
-                stays = not delay or (yield Wait(delay))
-            except ClientGone:
-                injection.undo("failed", left=True)
-                yield Fail(left=True)
-                return
-            except Exception as error:
-                # The body is half read: neither the app nor the vendor's answer makes sense any more.
-                plan.services.failed(error, entry.rule or "")
-                injection.undo("failed")
-                yield Fail(left=False)
-                return
-            if not stays:
-                injection.undo("failed", left=True)
-                return
-        unread = has_body and (body is None or not body[2])
-        if unread and body is not None and end is None and body[0] != up_to:
-            did = "drain_cut"
-        headers = at_its_start(action, plan.services.clock())
-        if end is not None or answer.needs_socket or (answer.beyond and request.server_words_status):
-            injection.leave_to_driver()
-            yield Break(action, headers, end, did, unread, body)
-        else:
-            injection.give(did, body)
-            yield Send(action, headers, unread, body is not None)
+    did = "answered" if end is None else end.how
+    body: Body | None = None
+    has_body, up_to = request.has_body, answer.upto
+    delay = delay_before(action, end)
+    drains = has_body and (up_to is not None or (answer.drain and not request.expects_continue))
+    if drains or delay:
+        injection.begin(did)
+        try:
+            if drains:
+                body = yield ReadBody(up_to, action.listing)
+                if up_to is not None and ended_before(body, up_to):
+                    # The body is too short for the fault.
+                    injection.run_app()
+                    found: AppAnswer = yield RunApp()
+                    injection.undo("nothing_to_cut", status=found.status)
+                    return
+                action.answer_keys()
+            stays = not delay or (yield Wait(delay))
+        except ClientGone:
+            injection.undo("failed", left=True)
+            yield Fail(left=True)
+            return
+        except Exception as error:
+            # The body is half read: neither the app nor the vendor's answer makes sense any more.
+            plan.services.failed(error, entry.rule or "")
+            injection.undo("failed")
+            yield Fail(left=False)
+            return
+        if not stays:
+            injection.undo("failed", left=True)
+            return
+    unread = has_body and (body is None or not body[2])
+    if unread and body is not None and end is None and body[0] != up_to:
+        did = "drain_cut"
+    headers = at_its_start(action, plan.services.clock())
+    yield _give(request, action, end, injection, did, headers, body, unread=unread)
 
 
-def _too_short(injection: Injection) -> Steps:
-    """Run the app after all: the request's body turned out to be too short for the fault."""
-    status = None
-    try:
-        status = yield RunApp()
-    finally:
-        if status is None:
-            injection.undo("app_failed", applied=True)
-        else:
-            injection.undo("nothing_to_cut", applied=True, status=status)
+def _after(
+    plan: Plan, request: Request, action: Respond, end: Disconnect | None, injection: Injection
+) -> Steps:
+    """The app runs, its effects stay, its answer is dropped and the fault given instead."""
+    did = "answered" if end is None else end.how
+    injection.begin(did)
+    injection.run_app()
+    found: AppAnswer = yield RunApp(dropped=True, listing=action.listing)
+    if found.failed:
+        injection.undo("app_failed", status=found.status)
+        return
+    injection.otherwise = "failed"
+    action.entry.app_status = found.status or None
+    action.answer_keys()
+    if not (yield Wait(delay_before(action, end))):
+        injection.undo("failed", left=True)
+        return
+    if found.cut and end is None:
+        did = "app_cut"
+    headers = at_its_start(action, plan.services.clock())
+    if action.answer.cors:
+        headers = taken_over(headers, found.headers)
+    yield _give(request, action, end, injection, did, headers, None, unread=found.unread)
+
+
+def _give(
+    request: Request,
+    action: Respond,
+    end: Disconnect | None,
+    injection: Injection,
+    did: str,
+    headers: Headers,
+    body: Body | None,
+    *,
+    unread: bool,
+) -> Send | Break:
+    """The last step: the answer, or the end of the connection."""
+    answer = action.answer
+    if end is not None or answer.needs_socket or (answer.beyond and request.server_words_status):
+        injection.leave_to_driver()
+        return Break(action, headers, end, did, unread, body, injection.applied)
+    injection.give(did, body)
+    return Send(action, headers, unread, body is not None)
 
 
 def delay_before(action: Respond, end: Disconnect | None) -> float:
