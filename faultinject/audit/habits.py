@@ -54,6 +54,8 @@ class Habits:
 
     def explains(self, attempt: Attempt, interval: float) -> bool:
         """Whether it comes so long after a success as well: half as long to twice as long."""
+        if not self._intervals:
+            return False
         steps = self._intervals.get(_thing(attempt, fingerprint(attempt)), set())
         return not steps.isdisjoint(range(_step(interval) - 1, _step(interval) + 2))
 

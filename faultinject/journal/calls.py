@@ -88,7 +88,7 @@ class Call:
             for before, after in zip(self.attempts, self.attempts[1:], strict=False)
         )
 
-    @property
+    @cached_property
     def same_bytes(self) -> bool | None:
         """Whether every attempt sent the same body, as far as the journal shows.
 
