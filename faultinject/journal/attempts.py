@@ -21,7 +21,7 @@ STEADY = (
 KEPT = (
     *STEADY, "time", "arrived", "answered", "seq", "connection", "path", "key", "request_bytes", "request_digest",
     "body_complete", "attempt_hint", "applied", "guarded", "clock_offset", "hint", "left", "status",
-    "app_status", "range", "if_match", "response_bytes", "etag",
+    "app_status", "range", "if_match", "response_bytes", "etag", "checksum",
 )  # fmt: skip
 """The fields of a journal line that a judgement needs."""
 
@@ -88,6 +88,7 @@ class Attempt:
     if_match: str | None
     response_bytes: int | None
     etag: str | None
+    checksum: bool | None
     seed: str | None
     clock: int
     injected: bool
@@ -113,7 +114,7 @@ class Attempt:
             self.hint_form, self.did, self.seed, self.time, self.arrived, self.answered, self.seq, self.connection, self.path, self.key,
             self.request_bytes, self.request_digest, self.body_complete, self.attempt_hint, self.applied, self.guarded,
             self.clock_offset, self.hint, left, self.status, self.app_status, self.range, self.if_match,
-            self.response_bytes, self.etag,
+            self.response_bytes, self.etag, self.checksum,
         ) = values  # fmt: skip
         self.injected = self.did in INJECTED
         self.left = left is True

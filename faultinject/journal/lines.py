@@ -34,11 +34,11 @@ _TYPES: dict[str, Any] = {
     ),
     **dict.fromkeys(("method", "path", "query", "did"), str),
     **dict.fromkeys(("applied", "guarded"), bool),
-    **dict.fromkeys(("body_complete", "left"), bool | None),
+    **dict.fromkeys(("body_complete", "left", "checksum"), bool | None),
     "attempt_hint": dict | None,
 }
 _CHECKED = tuple((name, _TYPES.get(name, str | None)) for name in KEPT)
-_YES_NO = frozenset(("applied", "guarded", "body_complete", "left"))
+_YES_NO = frozenset(("applied", "guarded", "body_complete", "left", "checksum"))
 _HINTS = {"invocation": str, "attempt": int, "max": int, "retry": bool, "part": str}
 _STEADY = len(STEADY)
 _COUNTS = tuple(map(KEPT.index, ("connection", "request_bytes", "clock_offset", "status", "app_status")))
