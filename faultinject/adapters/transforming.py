@@ -64,8 +64,9 @@ class Shaping:
     def _takes(self, status: int) -> bool:
         """Whether anything can be done to an answer with this status and the headers noted; the journal is told."""
         entry, transform = self._entry, self._transform
-        entry.status = status
-        entry.etag = next((text for name, text in self._headers if name.lower() == "etag"), None)
+        size = entry.response_bytes  # how many went out is known at the end
+        entry.saw(status, self._headers)
+        entry.response_bytes = size
         length = length_of(self._headers)
         if has_no_body(self._request.method, status, self._headers) or not transform.fits(length):
             self._passes = True

@@ -10,6 +10,8 @@ ONE, TWO = {"etag": "1111"}, {"etag": "2222"}
 CUT = fault("truncate", 200, "truncated", applied=True, response_bytes=50, **ONE)
 MOVED = fault("overwrite", 206, "overwritten", applied=True, range="bytes=50-", response_bytes=50)
 REST, WHOLE = MOVED | TWO, FINE | TWO | {"response_bytes": 100}
+FALSE = fault("corrupt", 200, "corrupted", applied=True, checksum=True, response_bytes=100) | ONE
+OTHER = fault("edit,range=shift", 206, "edited", applied=True, range="bytes=50-", response_bytes=50) | ONE
 NO_VERDICT = None
 """The check has nothing that it could say anything of."""
 
@@ -17,6 +19,11 @@ NO_VERDICT = None
 def reads(number, last, kind=CUT, **more):
     """Downloads of which the first answer was cut, and what came then."""
     return calls(number, 0.1, kind=kind, last=last, method="GET", **{"request_bytes": 0, **more})
+
+
+def read_once(number, answer, **more):
+    """Downloads of one request each."""
+    return calls(number, kind=answer, **{"method": "GET", "request_bytes": 0, "name": "load", **more})
 
 
 @pytest.mark.parametrize(
@@ -41,6 +48,16 @@ def reads(number, last, kind=CUT, **more):
         # Two parts, of which one is asked for again.
         to(FAIL, reads(3, REST, REST | ONE | {"range": "bytes=0-49"}, name="load")),
         to(NO_VERDICT, reads(3, REST, REST, name="load")),
+        # A checksum, or a range, that the bytes are not of, and that nobody saw, or read again; who says nothing was told nothing.
+        to(FAIL, read_once(3, FALSE, returned=True), n=3, says="3 of 3 downloads took bytes of which"),
+        to(FAIL, reads(3, OTHER, kind=CUT, returned=True, name="load"), n=3, says="3 of 3 downloads took bytes of which"),
+        to(NO_VERDICT, reads(3, REST | ONE, kind=OTHER, returned=True, name="load")),
+        to(NO_VERDICT, reads(3, OTHER, returned=False, name="load")),
+        to(NO_VERDICT, reads(3, OTHER)),
+        to(NO_VERDICT, read_once(3, FALSE, returned=False)),
+        to(NO_VERDICT, read_once(3, FALSE)),
+        to(NO_VERDICT, read_once(3, FALSE | {"checksum": False}, returned=True)),
+        to(NO_VERDICT, read_once(3, FALSE, returned=True, method="HEAD")),
         to(NO_VERDICT),
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a download is made of: the bytes of one version of an object, or of two."""
+"""What a download is made of: the bytes of one version of an object, or of two, or such as are not the object's at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from faultinject.audit.grouping import READING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from faultinject.audit.evidence import Evidence
     from faultinject.audit.findings import Finding
@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 MOVED = ("overwritten", "stale", "edited")
 """What `did` says where another version was shown."""
+IGNORED, SHIFTED = "edit,range=ignore", "edit,range=shift"
+"""Faults by which an answer is not of the range that was asked for."""
 _START = re.compile(r"bytes=(\d+)-")
 ASK_FOR_IT = "Send the first answer's ETag as If-Match or If-Range with each further part, or compare it and begin anew."
 """What to do."""
+LOOK_AT_IT = "Compare the checksum of an answer, and its Content-Range with the Range that was asked for, and read it again."
+"""What to do about bytes of which the answer itself says that they are others."""
 
 
 def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
@@ -37,8 +41,7 @@ def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
         if each.method not in READING:
             read.pop(place, None)
         elif each.method == "GET" and each.status in (200, 206) and each.etag and each.response_bytes:
-            asked = _START.match(each.range or "") if each.status == 206 else None
-            start = float(asked[1]) if asked else 0.0
+            start = _start(each) if each.status == 206 else 0.0
             end = start + each.response_bytes if each.status == 206 or each.failed else inf
             kept = [piece for piece in read.get(place, ()) if piece[0] < start or piece[1] > end]
             read[place] = [*kept, (start, end, each)]
@@ -50,6 +53,39 @@ def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
     return None
 
 
+def foreign(attempts: Sequence[Attempt], *, taken: bool = False) -> Attempt | None:
+    """An answer whose bytes are not those that were asked for, as it says itself, and which its client did not read again.
+
+    Args:
+        attempts: in order of arrival.
+        taken: whether it is known that the client has taken wrong bytes: then the whole object in place of a part is one, too,
+            of which a client may take what it needs.
+    """
+    for number, each in enumerate(attempts):
+        if not (says_so(each) or (taken and each.fault == IGNORED and each.did == MOVED[2])) or each.failed:
+            continue
+        start, place = _start(each), (each.host, each.path)
+        again = (one for one in attempts[number + 1 :] if (one.host, one.path) == place)
+        if not any(one.method == "GET" and not one.failed and _start(one) <= start for one in again):
+            return each
+    return None
+
+
+def says_so(attempt: Attempt) -> bool:
+    """Whether an answer has a checksum that its bytes do not have, or a Content-Range that is not the range of the request."""
+    if attempt.method != "GET":
+        return False
+    return (attempt.did == "corrupted" and attempt.checksum is True) or (
+        attempt.did == MOVED[2] and attempt.fault == SHIFTED
+    )
+
+
+def _start(attempt: Attempt) -> float:
+    """The first byte that a request asks for."""
+    asked = _START.match(attempt.range or "")
+    return float(asked[1]) if asked else 0.0
+
+
 @check(
     "mixed versions",
     reference="RFC 9110 13.1.5",
@@ -57,11 +93,13 @@ def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
     more="Replace the object in more downloads, for example truncate,method=GET,times=1,per=call overwrite,method=GET,skip=1,per=call.",
 )
 def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
-    """A download in several parts is of one version of the object.
+    """A download is of one version of the object, and has its bytes.
 
     Calls whose answers have two ETags (`overwrite`, `stale`, `edit,set.etag=…`), or that were refused by If-Match. FAIL: bytes
-    of two versions are in what the client has read, and the caller got no error. Where no object changed in the middle of a call, the
-    check says nothing.
+    of two versions are in what the client has read, and the caller got no error; or the caller of a named call was told success
+    although an answer has a checksum that its bytes do not have (`corrupt`), or another Content-Range than was asked for
+    (`edit,range=shift`), and the client did not read these bytes again. Where no object changed in the middle of a call, the check
+    says nothing else.
     """
     moved = [
         call
@@ -73,10 +111,17 @@ def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
         )
     ]
     wrong = [call for call in moved if call.succeeded and call.returned is not False and mixed(call.attempts)]
+    told = [
+        call for call in evidence.everyone if call.returned is not None and any(map(says_so, call.attempts))
+    ]
+    taken = [call for call in told if call.returned and foreign(call.attempts)]
     n = len(moved)
-    if wrong:
-        told = f"{len(wrong)} of {n} downloads whose object was replaced meanwhile are made of two versions of it"
-        yield failed(n, told, wrong, action=ASK_FOR_IT)
+    if taken and not wrong:
+        said = f"{len(taken)} of {len(told)} downloads took bytes of which the answer said that they are not the object's"
+        yield failed(len(told), said, taken, action=LOOK_AT_IT)
+    elif wrong:
+        said = f"{len(wrong)} of {n} downloads whose object was replaced meanwhile are made of two versions of it"
+        yield failed(n, said, wrong, action=ASK_FOR_IT)
     elif moved and n < FEWEST:
         yield too_few(n, FEWEST, "download of a replaced object", moved)
     elif moved:

@@ -270,8 +270,10 @@ class Edit(Fault):
         dropped = [key.removeprefix("drop.") for key in rule.rule.options if key.startswith("drop.")]
         ranged = rule.rule.value("range")
 
+        text = f"{self.text},range={ranged}" if ranged else self.text
+
         def act(request: Request, entry: Entry, digest: bytes) -> Action:
-            entry.fault, entry.when = self.text, "before"
+            entry.fault, entry.when = text, "before"
             ignored = ranged == "ignore" and any(map(request.header, RANGES))
             edited = Edited(given, dropped, shifted=ranged == "shift", ignored=ignored)
             return Forward(entry, after=False, delay=delay(digest), alteration=edited)

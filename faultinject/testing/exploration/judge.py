@@ -13,7 +13,7 @@ from faultinject.vendors.addressing import with_placeholders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from faultinject.audit.checks.lost_answers import Requests
     from faultinject.journal.attempts import Attempt
@@ -118,6 +118,7 @@ class Judge:
             found += self._of_uploads([*beside, *outcomes])
         if passed or asserted:
             found += _of_versions(outcomes, names)
+            found += _of_bytes(attempts, names, numbers, taken=asserted or amiss)
         return self.counted(found)
 
     def counted(self, found: Iterable[Finding]) -> list[Finding]:
@@ -313,6 +314,30 @@ def _of_versions(outcomes: Sequence[Outcome], names: Collection[str]) -> Iterato
         )
         message = f"requests {one} and {other} read two versions of {found[0].path}, which the code took for one object"
         yield _finding(MIXED_VERSIONS, FAIL, message)
+
+
+def _of_bytes(
+    attempts: Sequence[Attempt],
+    names: Collection[str],
+    numbers: Mapping[tuple[int, int], int],
+    *,
+    taken: bool,
+) -> Iterator[Finding]:
+    """What was read of an object that is not its own, where the answer says so, or where it is known that something wrong was taken."""
+    from faultinject.audit.checks.versions import IGNORED, SHIFTED, foreign
+
+    found = foreign(attempts, taken=taken)
+    if found is None or found.rule not in names:
+        return
+    asked = f"asked for {found.range} of {found.path} and got"
+    said = {
+        IGNORED: f"{asked} all of it, with status {found.status}, which the code took for that part",
+        SHIFTED: f"{asked} the Content-Range of another part, which the code took for that one",
+    }.get(
+        found.fault or "",
+        f"got bytes of {found.path} that do not have the answer's checksum, and the code took them",
+    )
+    yield _finding(MIXED_VERSIONS, FAIL, f"request {numbers[found.pid, found.seq]} {said}")
 
 
 class _Hit:

@@ -37,11 +37,11 @@ def by_version(client):
         first = client.get("/photos/film", headers={"Range": PARTS[0]})
         etag = first.headers.get("ETag", "")
         second = client.get("/photos/film", headers={"Range": PARTS[1], "If-Match": etag})
-        told = second.headers.get("Content-Range") == f"bytes {HALF}-{2 * HALF - 1}/{2 * HALF}"
+        told = [each.headers.get("Content-Range") for each in (first, second)]
         if (
             (first.status_code, second.status_code) == (206, 206)
             and etag == second.headers.get("ETag")
-            and told
+            and told == [f"bytes {start}-{start + HALF - 1}/{2 * HALF}" for start in (0, HALF)]
         ):
             return first.data + second.data
 
@@ -74,6 +74,54 @@ def test_a_server_that_does_ranges_wrong(fault):
             assert by_version(client) == CONTENT
     with inject(f"{fault},method=GET,times=1"):
         assert (by_range(client) == CONTENT) is (fault != "edit,range=ignore")
+
+
+def by_slices(client):
+    """Two parts, each cut out of what came; it does not look at the Content-Range."""
+    found = b""
+    for start, part in zip((0, HALF), PARTS, strict=True):
+        answer = client.get("/photos/film", headers={"Range": part})
+        found += answer.data if answer.status_code == 206 else answer.data[start : start + HALF]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fault", "wrong", "quiet", "said"),
+    [
+        (
+            "edit,range=ignore",
+            by_range,
+            (by_version, by_slices),
+            "request 1 asked for bytes=0-4 of /photos/film and got all of it, with status 200, which the code took for that part",
+        ),
+        (
+            "edit,range=shift",
+            by_slices,
+            (by_version,),
+            "request 1 asked for bytes=0-4 of /photos/film and got the Content-Range of another part, which the code took for that one",
+        ),
+    ],
+)
+def test_bytes_that_are_not_those_of_the_range(fault, wrong, quiet, said):
+    """They are named where the answer says so itself, or where an assertion says that something wrong was taken."""
+    client, _ = store()
+    with pytest.raises(ExplorationFailed) as caught:
+        for run in faultinject.explore(f"{fault},method=GET"):
+            with run:
+                assert wrong(client) == CONTENT
+    assert f"mixed versions: {said}" in str(caught.value)
+    for right in quiet:
+        for run in faultinject.explore(f"{fault},method=GET"):
+            with run:
+                assert right(client) == CONTENT
+
+
+def test_a_range_that_nobody_knows_to_be_taken():
+    """The whole object in place of a part is a lawful answer: where nothing says that it was taken for one, nothing is said."""
+    client, _ = store()
+    for run in faultinject.explore("edit,range=ignore,method=GET", "corrupt,method=GET"):
+        with run:
+            by_range(client)
 
 
 def test_a_writer_of_its_own():
@@ -138,6 +186,30 @@ def test_a_named_call():
         assert [each.verdict for each in faults.findings() if each.check == "mixed versions"] == [
             "INCONCLUSIVE"
         ]
+
+
+def once(client):
+    return client.get("/photos/film", headers={"Range": PARTS[1]})
+
+
+def test_a_named_call_that_took_other_bytes():
+    """Its caller was told success; the one that reads again, or tells an error, has not taken them."""
+
+    def twice(client):
+        assert once(client).headers["Content-Range"] != once(client).headers["Content-Range"]
+
+    def refused(client):
+        once(client)
+        raise ValueError("another part")
+
+    client, _ = store()
+    for code, fails in ((once, True), (twice, False), (refused, False)):
+        with inject("edit,range=shift,times=1") as faults:
+            with contextlib.suppress(ValueError), faults.call("load"):
+                code(client)
+            found = [each.message for each in faults.findings() if each.check == "mixed versions"]
+        took = "1 of 1 downloads took bytes of which the answer said that they are not the object's"
+        assert found == ([took] if fails else [])
 
 
 def test_what_cannot_be_done_is_left_out():
