@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[1]
 # with `--hypothesis-profile=explore`.
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
-    "suite", settings.get_profile("explore"), derandomize=True, database=None, max_examples=45
+    "suite", settings.get_profile("explore"), derandomize=True, database=None, max_examples=25
 )
 settings.register_profile("mutants", settings.get_profile("suite"), max_examples=5)
 settings.load_profile("suite")

@@ -8,8 +8,6 @@ import io
 import os
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
 from hashlib import blake2b
 from pathlib import Path
@@ -19,6 +17,7 @@ import pytest
 
 import faultinject
 from faultinject.store.error_codes import ERROR_CODES
+from tests.console import command as command_line
 from tests.documents import BLOCKS, PAGES, ROOT
 from tests.measured import without_times
 
@@ -233,12 +232,10 @@ def test_command_ends_well(command: str) -> None:
     """The commands that only show something exit with 0 and show something. (`serve` and `demo` have their own tests.)"""
     program, *arguments = shlex.split(command)
     assert program == "faultinject"
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
-    run = subprocess.run(
-        [sys.executable, "-m", program, *arguments], env=environ, capture_output=True, text=True
-    )
-    assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout.strip()
+    ours = dict.fromkeys(name for name in os.environ if name.startswith("FAULTINJECT_"))
+    result = command_line(*arguments, env=ours)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.strip()
 
 
 def test_every_command_is_known() -> None:

@@ -95,7 +95,7 @@ def test_nothing_is_left_behind(name, caplog):
         ask_for_everything(port)
         injector.use(injector.scenario)  # the hang that was left ends here at the latest
         before, threads = descriptors(), threading.active_count()
-        for _ in range(5):
+        for _ in range(2):
             ask_for_everything(port)
         injector.use(injector.scenario)
         until(lambda: descriptors() <= before and threading.active_count() <= threads)

@@ -559,6 +559,7 @@ def test_jitter_is_never_called_rigid(made):
     assert FAIL not in [verdict("jitter", made(seed), fast=(0.0003, 0.001)) for seed in range(20)]
 
 
+@pytest.mark.slow
 def test_an_even_draw_is_never_said_to_be_another_nor_to_have_a_beat():
     """Twenty seeds of full jitter; and waits drawn from one range are no saw-tooth but for one set in a hundred."""
     even = [verdict("full jitter", first_waits(60, 0.0, 1.0, seed), **NEW) for seed in range(20)]

@@ -24,13 +24,11 @@ pytestmark = pytest.mark.live
 
 APPS = """
 from flask import Flask
-from fastapi import FastAPI
 import faultinject
 
 web = Flask(__name__)
 installed = Flask("installed")
 faultinject.install(installed)
-api = FastAPI()
 
 @web.get("/broken")
 def fail():
@@ -41,9 +39,18 @@ def fail():
 def put(name):
     return {"stored": name}
 
-@api.put("/photos/{name}")
-async def put_async(name: str):
-    return {"stored": name}
+def __getattr__(name):
+    if name != "api":
+        raise AttributeError(name)
+    from fastapi import FastAPI  # takes longer than all the rest
+
+    api = globals()["api"] = FastAPI()
+
+    @api.put("/photos/{name}")
+    async def put_async(name: str):
+        return {"stored": name}
+
+    return api
 
 async def broken(scope, receive, send):
     assert scope["type"] == "lifespan"
@@ -158,7 +165,7 @@ def test_requests_that_got_no_decision(start, tmp_path):
     )
 
 
-@pytest.mark.parametrize("app", [(), ("shop:web",), ("shop:api",)])
+@pytest.mark.parametrize("app", others_slowly([(), ("shop:web",), ("shop:api",)], lambda app: not app))
 def test_what_is_no_whole_request_is_not_carried_out(here, start, app, tmp_path):
     """Neither one whose head is broken or cut off, nor what stands in its body."""
     process = start("serve", *app, "--port", "0", "--journal", "journal.jsonl")

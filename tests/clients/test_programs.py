@@ -11,13 +11,9 @@ from .programs.all import GROUPS, PROGRAMS
 from .programs_table import ALARM, CAUGHT, ENOUGH, GREEN, compare
 from .subjects import HERE
 
-# Twins of three classes, in a second each. The others are slow, as there are many, or need more of a machine than a suite
+# Twins of one class, in a second each. The others are slow, as there are many, or need more of a machine than a suite
 # of tests leaves them.
-QUICK = (
-    "new token", "same token",
-    "Retry-After", "Retry-After ignored",
-    "retries", "never retries",
-)  # fmt: skip
+QUICK = ("retries", "never retries")
 
 
 def shows(name):

@@ -37,8 +37,8 @@ REQUESTS = {
 """Of calls with more than one: who reads a file asks for its size first, and some ask again for what is forbidden."""
 REFUSED = ("403", "denied", "forbidden", "not authorized", "sse-c")
 """What an error of a refusal has in it; b2sdk takes it for a wrong key of encryption."""
-QUICK = {"cos", "qingstor", "qiniu", "boto3", "requests", "curl"}
-"""One of each language that is there without an SDK, and the founding vendors'."""
+QUICK = {"cos", "requests", "curl"}
+"""An SDK, a client that is none, and a program that is not Python."""
 BESIDE = {"s3cmd", "rclone", "restic"}
 """Whose calls have requests to the bucket beside those to the key."""
 

@@ -47,7 +47,7 @@ def test_the_statistics_are_right(p_of):
     ] * 3
 
 
-@pytest.mark.parametrize("probability", PROBABILITIES)
+@pytest.mark.parametrize("probability", others_slowly(PROBABILITIES, lambda probability: probability == 0.3))
 @pytest.mark.parametrize("attempts", [first_attempts, repeats], ids=["identities", "attempts"])
 def test_a_probability_is_a_rate(site, p_of, attempts, probability):
     """Over many things, and over many attempts of one thing, the share of faults is what the rule asks for."""

@@ -114,8 +114,7 @@ def test_interleaving_changes_nothing_for_the_retries_of_things(site):
     assert by_attempt[0] == by_attempt[1]
 
 
-@pytest.mark.parametrize("round_", range(3))
-def test_threads_change_nothing(site, in_threads, round_):
+def test_threads_change_nothing(site, in_threads):
     """One thread or sixteen: the same things fail, each as often."""
     targets = THINGS * 5
     alone, together = site(CHANCE, "11"), site(CHANCE, "11")

@@ -18,7 +18,7 @@ from tests.console import command
 from .launch import WAYS
 
 RULE = "cos:SlowDown,times=3,path=photos/"
-QUICK = ("gunicorn -w 2, Flask", "app.run()")
+QUICK = ("gunicorn -w 2, Flask",)
 """One that ends as Python does, one that Ctrl-C ends."""
 # They do not heed SIGTERM, or die of it right behind a shutdown that the app hears nothing of.
 CTRL_C = (

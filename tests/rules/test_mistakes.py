@@ -115,21 +115,21 @@ def test_no_more_than_twenty_mistakes_are_told():
 @pytest.mark.parametrize(
     ("read", "first"),
     [
-        (lambda: Scenario.parse("reset," + "a=b," * 100_000), "a is not a key"),
-        (lambda: Scenario.parse("reset" + "," * 100_000), "there is nothing between two commas"),
-        (lambda: Scenario.parse("latency," + "a=b," * 100_000 + "delay=1s"), "a is not a key"),
+        (lambda: Scenario.parse("reset," + "a=b," * 20_000), "a is not a key"),
+        (lambda: Scenario.parse("reset" + "," * 20_000), "there is nothing between two commas"),
+        (lambda: Scenario.parse("latency," + "a=b," * 20_000 + "delay=1s"), "a is not a key"),
         (
-            lambda: Scenario.from_json(dumps({"rules": [{"fault": "reset"} | {f"a{n}": 1 for n in range(100_000)}]})),
+            lambda: Scenario.from_json(dumps({"rules": [{"fault": "reset"} | {f"a{n}": 1 for n in range(20_000)}]})),
             "a0 is not a key",
         ),
         (
-            lambda: Scenario.from_json(dumps({"rules": [{"fault": "reset", "size": ["x"] * 100_000}]})),
+            lambda: Scenario.from_json(dumps({"rules": [{"fault": "reset", "size": ["x"] * 20_000}]})),
             "x is not a size",
         ),
         (lambda: Scenario.parse("r" * 1_000_000), "rrr"),
     ],
 )  # fmt: skip
-def test_a_megabyte_of_mistakes_in_one_rule_costs_little(read, first):
+def test_very_many_mistakes_in_one_rule_cost_little(read, first):
     """Those that nobody is told of are not looked at: the nearest word of each would take minutes."""
     problems = mistakes(read).problems
     assert problems[0].message.startswith(first)

@@ -82,6 +82,7 @@ def test_rows(server, blob):
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_head(server, blob):
     """HEAD has no body: the code is in its header, and the phrase is the message."""
     wrong = []

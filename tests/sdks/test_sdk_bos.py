@@ -71,6 +71,7 @@ def test_rows(server, client):
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_head(server, client):
     """HEAD: the status and the request id; the message is the reason phrase."""
     wrong = []

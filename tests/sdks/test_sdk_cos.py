@@ -116,6 +116,7 @@ def test_redirect_is_success_to_the_sdk(row, server, client):
     assert server.last.request_id == got["x-cos-request-id"]
 
 
+@pytest.mark.slow
 def test_heads(for_all, server, client, session):
     """HEAD: the SDK knows the status alone, and gives 404 a code of its own; the headers that it got are GET's."""
 

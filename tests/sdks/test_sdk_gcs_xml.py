@@ -77,6 +77,7 @@ def test_rows(server, client):
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_head(server, client):
     """HEAD: the status is the code, and the id is there."""
     wrong = []
@@ -91,6 +92,7 @@ def test_head(server, client):
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_rows_of_a_multipart_upload(server):
     """Google's client raises the answer as it came."""
     # It has no public door to one step of such an upload.

@@ -78,6 +78,7 @@ def test_rows_behind_an_exception(for_all, server, bucket):
     for_all(ROWS, check)
 
 
+@pytest.mark.slow
 def test_heads(for_all, server, bucket):
     """`head` raises, `exist` says no to everything; the headers are GET's and there is no body."""
 

@@ -57,6 +57,7 @@ def body_of(row):
     return json.dumps(body, separators=(",", ":"))
 
 
+@pytest.mark.slow
 def test_rows(server, buckets, regions):
     """Status, body, request id and log are read off each row, at statuses that HTTP does not know as well."""
     wrong = []

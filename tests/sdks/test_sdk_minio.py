@@ -188,6 +188,7 @@ def errors_of(boto, server, rows, call):
         yield row, answer["Error"], answer["ResponseMetadata"], server.outcomes[-1]
 
 
+@pytest.mark.slow
 def test_boto3_reads_minio(server, boto):
     """boto3: what stands between message and ids, and behind them."""
     # The many rows with 400 differ in code and message alone, which the SDK above reads.
@@ -205,6 +206,7 @@ def test_boto3_reads_minio(server, boto):
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_boto3_reads_rgw(server, boto):
     """RGW: code, bucket and request id; its messages are empty, and of its Swift dialect boto3 knows the status."""
     # Without a region in the answer boto3 asks on and on at a 301; 304 has no body.
@@ -237,6 +239,7 @@ def test_boto3_reads_r2(server, boto):
     assert wrong == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vendor", ["rgw", "r2"])
 def test_boto3_heads(vendor, server, boto):
     """HEAD: the status is the code."""

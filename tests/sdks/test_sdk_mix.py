@@ -49,6 +49,7 @@ def test_rows(for_all, server, client):
     for_all(with_calls(ROWS, product(["GET", "PUT", "POST", "DELETE"], PLACES)), check)
 
 
+@pytest.mark.slow
 def test_heads(for_all, server):
     """HEAD: GET's status and headers without the body."""
 

@@ -81,6 +81,7 @@ def test_rows(server, client):
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_head(server, client):
     """HEAD: the status and the request id are all there is."""
     wrong = []

@@ -10,8 +10,9 @@ from werkzeug.test import Client
 
 from faultinject import vendors
 from faultinject.store import DIALECTS, ERROR_CODES, ObjectStore
+from tests.slowly import FOUNDING, others_slowly
 
-VENDORS = sorted(DIALECTS)
+VENDORS = others_slowly(sorted(DIALECTS), lambda vendor: vendor in FOUNDING or vendor in ("oss", "s3"))
 ETAG = '"9a0364b9e99bb480dd25e1f0284c8555"'
 KNOWN = ("s3", "minio", "oss", "obs", "cos", "qiniu-mix")
 """Vendors whose documents have NoSuchVersion."""

@@ -10,6 +10,7 @@ import pytest
 
 import faultinject
 from faultinject.exceptions import ExplorationFailed
+from tests.slowly import others_slowly
 
 pytestmark = pytest.mark.live
 
@@ -100,7 +101,7 @@ def judged(storage, answer, *, right, named):
     return [(each.subject, each.verdict) for each in faults.findings() if each.check == "lost answer"]
 
 
-@pytest.mark.parametrize("answer", JOBS)
+@pytest.mark.parametrize("answer", others_slowly(JOBS, lambda answer: answer == "wrote twice"))
 def test_in_a_named_call(storage, answer):
     """There it is known what the caller heard."""
     assert judged(storage, answer, right=False, named=True) == [(answer, VERDICTS.get(answer, "FAIL"))]
@@ -109,7 +110,7 @@ def test_in_a_named_call(storage, answer):
     ]  # one of three that it takes
 
 
-@pytest.mark.parametrize("answer", JOBS)
+@pytest.mark.parametrize("answer", others_slowly(JOBS, lambda answer: answer == "wrote twice"))
 def test_in_a_journal(storage, answer):
     """Its requests have an id of the SDK; what was read after a refusal, or written later, may be right."""
     found = (None, "INCONCLUSIVE") if answer == "wrote twice" else (answer, VERDICTS.get(answer, "FAIL"))

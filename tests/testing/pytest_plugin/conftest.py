@@ -5,16 +5,22 @@ Hypothesis' own plugin takes longer than all the rest of such a run together.
 """
 
 import importlib
+import importlib.metadata
 import pkgutil
 import warnings
 
-import boto3
+import boto3.s3.inject
+import boto3.s3.transfer
 import fastapi
-import flask
+import flask.testing
 import httpx
 import pytest
+import requests
 import trio
-import uvicorn
+import uvicorn.lifespan.off
+import uvicorn.lifespan.on
+import uvicorn.loops.asyncio
+import werkzeug.middleware.dispatcher
 import werkzeug.serving
 import wrapt
 
@@ -43,6 +49,20 @@ ROOMS = (
 for room in ROOMS:
     for each in pkgutil.walk_packages([f"{faultinject.__path__[0]}/{room}"], f"faultinject.{room}."):
         importlib.import_module(each.name)
+
+PLUGINS = [
+    each
+    for each in importlib.metadata.distributions()
+    if any(point.group == "pytest11" for point in each.entry_points)
+]
+"""The installed packages that pytest looks for: it would read what all packages say of themselves, twice for each run."""
+
+
+@pytest.fixture(autouse=True)
+def only_plugins_are_installed(monkeypatch):
+    """For what is run in this process."""
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda **_: iter(PLUGINS))
+
 
 INI = """
 [pytest]
