@@ -139,7 +139,7 @@ def _put_around(app: Any, injector: Injector, kind: str) -> Any:
     from faultinject.adapters import asgi
 
     if kind == "starlette":
-        check(injector, "asgi")
+        check(injector)
         build = app.build_middleware_stack
 
         def build_middleware_stack() -> ASGIApp:

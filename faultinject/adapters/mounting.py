@@ -37,7 +37,7 @@ def mounted(app: Any, injector: Injector, kind: str) -> Any:
     return import_module(PLACE).mount(app, injector, kind)
 
 
-def check(injector: Injector, kind: str) -> None:
+def check(injector: Injector) -> None:
     """Say at the start what is missing for it, where the app's own stack is built later.
 
     Raises:
@@ -47,7 +47,7 @@ def check(injector: Injector, kind: str) -> None:
         from importlib import import_module
 
         PATHS.add(injector.control.path)
-        import_module(PLACE).check_installed(injector.control, kind)
+        import_module(PLACE).check_installed(injector.control)
 
 
 def is_own(app: Any) -> bool:

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from faultinject.control.guard import LARGEST as MOST_SENT
+from faultinject.control.api import LARGEST as MOST_SENT
 from faultinject.exceptions import ConfigurationError, Conflict, Problem
 from faultinject.rules.control import CONTROL, HOSTS, TOKEN, read_address
 from faultinject.rules.values import Mistake, visible

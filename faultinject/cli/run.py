@@ -80,7 +80,7 @@ def run(
     if settings.control is not None:
         from faultinject.control.mount import check_installed
 
-        check_installed(settings.control, "asgi")  # of what any app needs for it
+        check_installed(settings.control)
     journal = reading.journal(journal, settings)
     chosen = seed or scenario.seed or settings.seed or str(int.from_bytes(os.urandom(4), "big"))
     environ = {name: value for name, value in os.environ.items() if not is_rule(name)}

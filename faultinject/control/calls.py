@@ -53,7 +53,7 @@ class Entry:
         return (self.does.__doc__ or self.does.__name__.replace("_", " ")).partition("\n")[0]
 
 
-WITH_BODY = (408, 411, 413, 415, 503)
+WITH_BODY = (411, 413, 415, 503)
 """Statuses of calls with a body."""
 
 CALLS = (

@@ -1,4 +1,4 @@
-"""How long and how much the control API waits for and gives."""
+"""How long the control API waits."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from dataclasses import dataclass
 
 @dataclass
 class Limits:
-    """Seconds and numbers.
+    """Seconds.
 
     Attributes:
-        patience: seconds in which a body, or on an address of its own a whole request, has to come.
-        connections: at once, on an address of its own; a further one is answered with 503.
-        again: seconds after which an address that another process has is tried again.
+        again: after which an address that another process has is tried again.
     """
 
-    patience: float = 10.0
-    connections: int = 64
     again: float = 1.0
 
 

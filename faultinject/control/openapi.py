@@ -18,7 +18,6 @@ STATUSES = {
     401: "The token is missing or wrong.",
     403: "Not allowed: another Origin, or a client on another machine; or faults must stay off: production, expired.",
     404: "There is no such name; the message has the nearest name.",
-    408: "The body did not come in time.",
     409: "Another server uses the same store with other rules.",
     411: "The body has chunks, and this WSGI server does not mark their end.",
     412: "The rules have changed since the generation that If-Match names.",

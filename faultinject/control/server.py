@@ -11,29 +11,24 @@ import sys
 import threading
 from contextlib import contextmanager
 from errno import EADDRINUSE
-from time import monotonic
 
 from faultinject.control.access import Access
+from faultinject.control.api import ControlApi
 from faultinject.control.limits import LIMITS
+from faultinject.control.mount import wsgi
 from faultinject.control.tokens import random_token
-from faultinject.counts.processes import is_reloaded
+from faultinject.counts.processes import common_process, is_reloaded
 from faultinject.journal import log
-from faultinject.server.connections import THREAD, quiet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
-
-    import uvicorn
 
     from faultinject.injector.injector import Injector
 
 _server: Server | None = None
 _refuse: Callable[[str, int, OSError], Exception] | None = None
 """What is raised where no other process may have the address; None where others may."""
-_supervises = False
-"""Whether this process has loaded the app, and lets another one serve it until a file changes."""
 
 
 def serve(injector: Injector) -> None:
@@ -44,12 +39,10 @@ def serve(injector: Injector) -> None:
         if _refuse is not None:
             made.bind_now(_refuse)
         _server = made
-        # What a reloader has started gives its own environment on, to processes that do not serve in its place.
-        if not is_reloaded():
-            sys.addaudithook(_watch_for_a_reloader)
         if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
             os.register_at_fork(after_in_child=_after_fork)
-        if not _is_preloaded():
+        # Where gunicorn's master loads the app, the workers that are forked from it serve.
+        if "gunicorn.arbiter" not in sys.modules or common_process() != os.getpid():
             _server.start()
 
 
@@ -70,28 +63,14 @@ def only_here(refuse: Callable[[str, int, OSError], Exception]) -> Iterator[None
 
 def _after_fork() -> None:
     """A child has no thread of its parent, and must not keep the address when that one ends."""
-    global _supervises  # noqa: PLW0603
-    _supervises = False
     assert _server is not None  # else this is not registered
     _server.let_go()
     _server.start()
 
 
-def _is_preloaded() -> bool:
-    """Whether gunicorn's master loads the app: its workers are forked from it, and serve."""
-    frame = sys._getframe()  # noqa: SLF001 - nothing else tells
-    while frame is not None:
-        if frame.f_globals.get("__name__") == "gunicorn.arbiter" and frame.f_code.co_name == "setup":
-            return True
-        frame = frame.f_back  # type: ignore[assignment]  # None at the end
-    return False
-
-
-def _watch_for_a_reloader(event: str, arguments: tuple[Any, ...]) -> None:  # pragma: no cover - not traced
-    """See Flask's or Django's reloader start the process that serves. To look at the frames of its thread can crash CPython."""
-    global _supervises  # noqa: PLW0603
-    if event == "subprocess.Popen" and isinstance(environ := arguments[3], dict):
-        _supervises = _supervises or is_reloaded(environ)
+def _supervises() -> bool:
+    """Whether this process only looks at files for Flask's reloader, and lets another one serve the app."""
+    return "werkzeug._reloader" in sys.modules and not is_reloaded()
 
 
 class Server:
@@ -110,25 +89,21 @@ class Server:
 
     def __init__(self, injector: Injector) -> None:
         assert injector.control is not None
-        self.injector = injector
         self.settings = injector.control
         self.url = ""
         token = self.settings.token or random_token(self.settings.place)[0]
         self.access = Access(self.settings, token)
-        self._pid = 0
+        self._api = ControlApi(injector, self.access)
         self._ended = threading.Event()
-        self._answers: uvicorn.Server | None = None
-        # Connections without a request, and since when.
-        self._silent: dict[Any, float] = {}
         self._listening: socket.socket | None = None
+        injector.let_watch()
 
     def start(self) -> None:
-        """Begin, unless it has in this process."""
-        if self._pid == os.getpid():
-            return
-        self._pid = os.getpid()
+        """Begin in this process."""
         self._ended = threading.Event()
-        threading.Thread(target=self._run, args=(self._ended,), name=THREAD, daemon=True).start()
+        threading.Thread(
+            target=self._run, args=(self._ended,), name="faultinject control", daemon=True
+        ).start()
 
     def bind_now(self, refuse: Callable[[str, int, OSError], Exception]) -> None:
         """Take the address before the thread begins; a port 0 becomes the one that was free.
@@ -144,8 +119,6 @@ class Server:
     def stop(self) -> None:
         """Let go of the address; what is under way gets a second."""
         self._ended.set()
-        if self._answers is not None:
-            self._answers.should_exit = True
 
     def let_go(self) -> None:
         """In a child: the socket is the parent's."""
@@ -154,9 +127,9 @@ class Server:
             listening.close()
 
     def _run(self, ended: threading.Event) -> None:
-        while not ended.is_set() and not _supervises:
+        while not ended.is_set() and not _supervises():
             try:
-                found = self._bind()
+                listening = self._listening or self._bind()
             except OSError as error:
                 if error.errno != EADDRINUSE:
                     log.refused(
@@ -165,36 +138,21 @@ class Server:
                     return
                 ended.wait(LIMITS.again)
                 continue
-            try:
-                self._serve(found)
-            except Exception as error:  # the app goes on without
-                log.refused(error)
-                return
-            finally:
-                self.url = ""
-                found.close()
-            ended.wait(LIMITS.again)
+            self._serve(listening, ended)
+            return
 
-    async def _look(self) -> None:
-        """Each second: a process may begin to supervise when it has the address; and nobody holds a connection for nothing."""
-        answers = self._answers
-        assert answers is not None
-        if _supervises:
-            answers.should_exit = True
-        self._end_silent(answers.server_state.connections)
+    def _serve(self, listening: socket.socket, ended: threading.Event) -> None:
+        from faultinject.server.connections import Server as OwnServer
 
-    def _end_silent(self, connections: Any) -> None:
-        """End connections whose client does not send a whole request: some dozens of them would keep all others out."""
-        now = monotonic()
-        silent = [each for each in connections if each.cycle is None or each.cycle.response_complete]
-        self._silent = {each: self._silent.get(each, now) for each in silent}
-        for each, since in self._silent.items():
-            if now - since > LIMITS.patience:
-                each.transport.abort()
+        with OwnServer(wsgi(self._api), sock=listening) as served:
+            log.control(f"{served.url}/", self.access.token if self.settings.token is None else None)
+            self.url = served.url
+            while not ended.wait(LIMITS.again) and not _supervises():
+                pass
+        self.url = ""
+        self.let_go()
 
     def _bind(self) -> socket.socket:
-        if self._listening is not None and self._listening.fileno() >= 0:  # since before the thread began
-            return self._listening
         host, port = self.settings.host, self.settings.port
         family, _, _, _, address = socket.getaddrinfo(
             host, port, 0, socket.SOCK_STREAM, 0, socket.AI_PASSIVE
@@ -209,31 +167,3 @@ class Server:
             raise
         self._listening = found
         return found
-
-    def _serve(self, listening: socket.socket) -> None:
-        import uvicorn
-
-        from faultinject.control.app import make_app
-
-        host, port = listening.getsockname()[:2]
-        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        log.control(f"http://{place}/", self.access.token if self.settings.token is None else None)
-        config = uvicorn.Config(
-            make_app(self.injector, self.access),
-            loop="asyncio",
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            proxy_headers=False,
-            server_header=False,
-            limit_concurrency=LIMITS.connections,
-            h11_max_incomplete_event_size=1 << 16,
-            timeout_graceful_shutdown=1,
-            callback_notify=self._look,
-            timeout_notify=1,
-        )
-        quiet()
-        self._answers = uvicorn.Server(config)
-        self.url = f"http://{place}"
-        self._answers.run(sockets=[listening])

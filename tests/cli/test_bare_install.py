@@ -51,8 +51,7 @@ LACKING = [
     ("explore -r http:503 -- true", "serve"),
     ("conformance --client true", "serve"),
     ("serve --port 0 --tls", "tls"),
-    ("serve --port 0 --control /_faultinject", "control"),
-    ("FAULTINJECT_CONTROL=/_faultinject run -- true", "control"),
+    ("FAULTINJECT_CONTROL=127.0.0.1:0 run -- true", "control"),
     ("FAULTINJECT_STORE=redis://h serve -r reset --port 0", "redis"),
 ]
 """What needs an extra, and which."""

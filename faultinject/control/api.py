@@ -1,0 +1,258 @@
+"""The control API: from a request to its answer. It knows no server and no framework; `mount` and `server` hand it requests."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from urllib.parse import parse_qsl, quote
+
+from faultinject.control.answers import JSON, Answer, Refusal, refusal_of
+from faultinject.control.call import Call
+from faultinject.control.calls import CALLS, OPENAPI, Entry
+from faultinject.control.openapi import document
+from faultinject.exceptions import FaultInjectError
+from faultinject.journal import log
+from faultinject.rules.values import nearest, visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from faultinject.control.access import Access
+    from faultinject.injector.injector import Injector
+
+    Response = tuple[int, list[tuple[str, str]], bytes]
+    """Status, headers and body."""
+
+LARGEST = 1 << 20
+"""Bytes of a request's body."""
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+HEADERS = (
+    ("cache-control", "no-store"),
+    ("content-security-policy", POLICY),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+)
+"""Of every answer. None lets a page of another origin read it."""
+PAGE = Path(__file__).parent / "page"
+KINDS = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+}
+NAMED = ("rules", "vendors")
+"""The first segments of paths whose second one is a name."""
+
+
+class ControlApi:
+    """What answers the requests of one injector's control API.
+
+    Args:
+        injector: what is looked at and changed.
+        access: who may ask.
+
+    Attributes:
+        injector: what is looked at and changed.
+        access: who may ask.
+    """
+
+    def __init__(self, injector: Injector, access: Access) -> None:
+        self.injector = injector
+        self.access = access
+
+    def refuse(
+        self, method: str, path: str, headers: Mapping[str, str], client: str | None
+    ) -> Response | None:
+        """The refusal of a request whose body need not be read, or None.
+
+        Args:
+            method: of HTTP.
+            path: below the mount point.
+            headers: names in lower case.
+            client: the address that the server reports.
+        """
+        access, site = self.access, headers.get("sec-fetch-site")
+        try:
+            access.check_host(headers.get("host"))
+            access.check_client(client, headers)
+            access.check_origin(headers.get("origin"), headers["host"])
+            if (path or "/") not in _pages():
+                access.check_site(site)
+                access.check_token(headers.get("authorization"))
+            elif not (method == "GET" and headers.get("sec-fetch-mode") == "navigate"):
+                access.check_site(site)  # a link to the page may stand anywhere
+            length = headers.get("content-length") or "0"
+            if not (length.isascii() and length.isdecimal()):
+                raise Refusal(400, "the Content-Length is no number")
+            if len(length) > 18 or int(length) > LARGEST:
+                raise too_large()
+        except Refusal as refusal:
+            return _response(method, refusal.answer)
+        return None
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        query: str = "",
+        client: str | None = None,
+        mount: str = "",
+    ) -> Response:
+        """The answer to a request.
+
+        Args:
+            method: of HTTP.
+            path: below the mount point, decoded.
+            headers: names in lower case.
+            body: all of it.
+            query: as in the target.
+            client: the address that the server reports.
+            mount: the path below which the API is.
+        """
+        refusal = self.refuse(method, path, headers, client)
+        if refusal is not None:
+            return refusal
+        try:
+            answer = self._answer(method, path, headers, body, query, client or "", mount)
+        except FaultInjectError as error:
+            answer = refusal_of(error).answer
+        except Exception as error:
+            log.beside_failed(error)
+            answer = Refusal(500, "faultinject itself failed: the server's log says where").answer
+        return _response(method, answer)
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        query: str,
+        client: str,
+        mount: str,
+    ) -> Answer:
+        reads = method in ("GET", "HEAD")
+        if not path and mount:
+            # The page's own links are relative. One slash alone at the beginning: two would name another host.
+            place = quote(mount.strip("/"), safe="/-._~!$&'()*+,;=:@")
+            return Answer(b"", status=308, content_type="text/plain", headers={"Location": f"/{place}/"})
+        page = _pages().get(path or "/")
+        if page is not None:
+            if not reads:
+                raise not_allowed(method, ("GET",))
+            return page
+        entries, name = _find(path)
+        entry = entries.get("GET" if reads else method)
+        if entry is None:
+            raise not_allowed(method, entries)
+        parameters = dict(parse_qsl(query, keep_blank_values=True))
+        check_parameters(parameters, entry.query)
+        if entry.method != "GET":
+            check_body(headers, body)
+        call = Call(
+            self.injector,
+            self.access,
+            client=client,
+            name=name,
+            query=parameters,
+            headers=headers,
+            body=body,
+            mount=mount,
+        )
+        return entry.does(call)
+
+
+def check_body(headers: Mapping[str, str], body: bytes) -> None:
+    """Refuse a body that is of a kind that any page can send unasked, too large, or cut.
+
+    Raises:
+        Refusal: it is.
+    """
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+        raise Refusal(415, f"a call with a body has the Content-Type {JSON}")
+    if len(body) > LARGEST:
+        raise too_large()
+    if not body and "transfer-encoding" in headers:
+        raise Refusal(411, "this server needs a Content-Length")
+    if len(body) != int(headers.get("content-length") or len(body)):
+        raise Refusal(400, "the body ended before all of it came")
+
+
+def too_large() -> Refusal:
+    """The refusal of a body that is not read to its end."""
+    return Refusal(413, f"a body has at most {LARGEST} bytes")
+
+
+def check_parameters(given: Iterable[str], known: tuple[str, ...]) -> None:
+    """Refuse what is misspelled: it would be another question.
+
+    Raises:
+        Refusal: with 400.
+    """
+    for name in given:
+        if name not in known:
+            hint = nearest(name, known) if known else "; this call takes none"
+            raise Refusal(400, f"{visible(name)[:200]} is not a parameter of this call{hint}")
+
+
+def not_allowed(method: str, allowed: Iterable[str]) -> Refusal:
+    """The refusal of a method that a path does not have."""
+    known = sorted({*allowed, *(("HEAD",) if "GET" in allowed else ())})
+    names = ", ".join(known)
+    return Refusal(
+        405, f"{visible(method)[:50]} does nothing here; there are {names}", headers={"Allow": names}
+    )
+
+
+def _openapi(call: Call) -> Answer:
+    """Show the OpenAPI document."""
+    return Answer.of_data(document(call.mount))
+
+
+PATHS: dict[str, dict[str, Entry]] = {OPENAPI: {"GET": Entry("GET", OPENAPI, _openapi)}}
+"""The calls by path and method."""
+for _entry in CALLS:
+    PATHS.setdefault(_entry.path, {})[_entry.method] = _entry
+
+
+def _find(path: str) -> tuple[dict[str, Entry], str]:
+    """The calls of a path, and the name in it.
+
+    Raises:
+        Refusal: there is no such path.
+    """
+    name, parts = "", path.split("/")
+    if len(parts) > 2 and parts[1] in NAMED and parts[2]:
+        name, parts[2] = parts[2], "{name}"
+    entries = PATHS.get("/".join(parts))
+    if entries is None:
+        known = [*PATHS, *_pages()]
+        near = nearest(path, known) or f"; there are {', '.join(known)}"
+        raise Refusal(404, f"{visible(path)[:200]} is no path of the control API{near}")
+    return entries, name
+
+
+@cache
+def _pages() -> dict[str, Answer]:
+    """The files of the page by their paths, which need no token."""
+    found = {}
+    for file in sorted(PAGE.iterdir()):
+        path = "/" if file.name == "index.html" else f"/static/{file.name}"
+        found[path] = Answer(file.read_bytes(), content_type=KINDS[file.suffix])
+    return found
+
+
+def _response(method: str, answer: Answer) -> Response:
+    """What goes over the wire; to HEAD without the body."""
+    headers = [("content-type", answer.content_type), ("content-length", str(len(answer.body)))]
+    headers += answer.headers.items()
+    return answer.status, [*headers, *HEADERS], b"" if method == "HEAD" else answer.body
