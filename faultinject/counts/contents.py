@@ -6,13 +6,13 @@ import os
 
 from faultinject.counts.opening import remove_file
 
-FILES = ("version", "journal", "owner", "lock", "attached")
-SCENARIO, COUNTS, HOLDER, EVENTS = "scenario-", "counts-", "holder-", "journal-"
+FILES = ("version", "journal", "owner", "lock", "attached", "users")
+SCENARIO, COUNTS, EVENTS = "scenario-", "counts-", "journal-"
 
 
 def is_ours(name: str) -> bool:
     """Whether a file of that name belongs to a store."""
-    return name in FILES or name.startswith((SCENARIO, COUNTS, HOLDER, EVENTS))
+    return name in FILES or name.startswith((SCENARIO, COUNTS, EVENTS))
 
 
 def remove_directory(directory: int, path: str) -> None:

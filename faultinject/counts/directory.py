@@ -7,7 +7,7 @@ counts-N     see `counts.table`
 journal      JSON lines of a session
 journal-N    see `counts.file_journal`
 owner        the session that has the directory for itself, if one has
-holder-N     see `counts.holders`
+users        locked by every process that has the store open, see `counts.users`
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ import os
 from faultinject.counts.contents import COUNTS, SCENARIO, is_ours, remove_directory
 from faultinject.counts.file_counts import FileCounts
 from faultinject.counts.filelock import AVAILABLE, CUT, FileLock
-from faultinject.counts.holders import Holders
 from faultinject.counts.lines import whole_lines
 from faultinject.counts.opening import open_directory, read_file, refuse, remove_file, write_file
 from faultinject.counts.owner import described, lives
-from faultinject.counts.private import private_path
 from faultinject.counts.table import MOST_RULES, make_table
+from faultinject.counts.users import Users
 from faultinject.exceptions import ConfigurationError, Conflict, StoreInUse, StoreUnavailable
 from faultinject.rules.files import close_own, identity
 
@@ -52,7 +51,6 @@ class StoreDirectory:
         path: the directory, absolute.
         journal: the path of the journal that all processes append to.
         lock: what excludes the others.
-        holders: the servers that count in it.
         token: what no other directory has, also one that is made in its place.
 
     Raises:
@@ -61,7 +59,6 @@ class StoreDirectory:
     """
 
     lock: FileLock
-    holders: Holders
     token: str
 
     def __init__(self, path: str, *, make: bool = True) -> None:
@@ -122,8 +119,7 @@ class StoreDirectory:
         data: dict[str, Any],
         *,
         rules: int,
-        same: Callable[[dict[str, Any]], bool] | None = None,
-        agreed: str = "",
+        same: Callable[[dict[str, Any]], bool],
         replace: str | None = None,
         keeps: Sequence[str] = (),
     ) -> int:
@@ -134,45 +130,29 @@ class StoreDirectory:
         Args:
             data: what `read` gives; JSON.
             rules: how many rules it has.
-            same: whether what is in force is the same; by default it must be equal.
-            agreed: what tells the rules that this server was started with from others.
+            same: whether what is in force is the same, or what a later process of the same server finds.
             replace: how one says that other rules are to be replaced, empty where that was said; None: nobody named the
                 directory, and nobody else finds it.
             keeps: what of other rules' data stays when these take their place.
 
         Raises:
             ConfigurationError: it has too many rules.
-            StoreInUse: another server counts here by other rules.
-            StoreUnavailable: the store that this server began with is gone, or the lock is held by others.
+            StoreInUse: another process counts here by other rules.
+            StoreUnavailable: what was in force is lost, or the lock is held by others.
         """
-        from json import dumps, loads
-
-        same = same or loads(dumps(data)).__eq__
-        holders = self.holders
 
         def unless_equal() -> int:
-            if replace and holders.lost():
-                if not self._published:
-                    self.remove()  # made by this process; what was moved away may be put back
-                raise StoreUnavailable(
-                    f"the store {self.path} was removed and replaced while this server was running"
-                )
             found = self._last()
-            begun = holders.begun()
-            if found is None and begun == agreed and self._published:
+            if found is None and self.generation > 0:
                 raise StoreUnavailable(f"the store {self.path} has lost its scenario")
-            if found is None or not (same(found["data"]) or begun == agreed):
+            if found is None or not same(found["data"]):
                 before = {} if found is None else found["data"]
-                if replace and self._published and (others := holders.others()):
-                    why = f"is in use by other rules, or the same with another seed, those of {', '.join(others)}"
+                if found is not None and replace and self.lock.users and self.lock.users.others():
+                    why = "is in use by other rules, or the same with another seed"
                     cure = f"end that server, name another directory, or replace its rules with {replace}"
                     refuse(self.path, why, cure, StoreInUse)
-                kept = {name: before[name] for name in keeps if name in before}
-                generation = self._publish({**data, **kept})
-            else:
-                generation = self.generation
-            holders.hold(agreed, note=replace is not None)
-            return generation
+                self._publish({**data, **{name: before[name] for name in keeps if name in before}})
+            return self.generation
 
         return self._change(rules, unless_equal)
 
@@ -272,7 +252,8 @@ class StoreDirectory:
                 refuse(self.path, "has lost its lock", "remove it, or name another directory")
             self.lock.write(0)
         self.token = found.removeprefix(LAYOUT).decode("ascii", "replace")
-        self.holders = Holders(self._directory, self.path, self.token)
+        if self.lock.users is None:
+            self.lock.users = Users(self._directory)
 
     @property
     def _published(self) -> bool:
@@ -360,17 +341,3 @@ class StoreDirectory:
 
 def _is_counts(name: str) -> bool:
     return name.startswith(COUNTS)
-
-
-def private_directory(scenario: str, *, owner: int) -> StoreDirectory:
-    """The store of all processes that have the same owner, command line and scenario.
-
-    Args:
-        scenario: its text, seed and whatever else must be the same.
-        owner: the process that the directory lives as long as.
-
-    Raises:
-        ConfigurationError: somebody else's things are where it belongs.
-        StoreUnavailable: its lock is held by others.
-    """
-    return StoreDirectory(private_path(scenario, owner=owner))

@@ -25,6 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from faultinject.counts.users import Users
+
     # Descriptor and operation to 0, or to something else when it fails.
     Flock = Callable[[int, int], int]
 
@@ -57,10 +59,12 @@ class FileLock:
 
     Attributes:
         path: the file, for messages and to open it again.
+        users: who uses what it protects, once this process does.
     """
 
     def __init__(self, path: str, file: int) -> None:
         self.path = path
+        self.users: Users | None = None
         self._file = file
         self._identity = identity(file)
         self._use_threads()
@@ -142,9 +146,11 @@ class FileLock:
         """Put another number in its place; under the lock.
 
         Raises:
+            StoreUnavailable: no space left.
             OSError: no space left.
         """
-        os.pwrite(self._opened(), number.to_bytes(8, byteorder), 0)
+        if os.pwrite(self._opened(), number.to_bytes(8, byteorder), 0) != 8:
+            raise StoreUnavailable("no space left for the store")
 
     def after_fork(self) -> None:
         """In a child: what it inherited is its parent's."""

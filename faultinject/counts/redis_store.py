@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 from hashlib import blake2b
 
-from faultinject.counts.away import Away
 from faultinject.counts.guarded import Guarded
 from faultinject.counts.patience import monotonic
 from faultinject.counts.redis_counts import RedisCounts, keys_of
 from faultinject.counts.redis_link import Link
 from faultinject.counts.redis_scripts import AGREE, JOIN, LOOK, PUT, RESTORE
-from faultinject.exceptions import ConfigurationError, Conflict, Problem, StoreInUse, StoreUnavailable
+from faultinject.exceptions import (
+    ConfigurationError,
+    Conflict,
+    FaultInjectError,
+    Problem,
+    StoreInUse,
+    StoreUnavailable,
+)
 from faultinject.journal import log
 
 TYPE_CHECKING = False
@@ -38,6 +44,7 @@ class RedisStore:
 
     Attributes:
         place: where it is, without password and options.
+        by: no process of one host stands for those of all.
         shown: the store as messages name it.
 
     Raises:
@@ -54,7 +61,7 @@ class RedisStore:
         self._began = ""
         # What a server that has lost its data is told: scenario, seed and standing that this process follows.
         self._texts: Sequence[Argument] = ()
-        # Generation and counts that this process follows; None before it has agreed with the others.
+        # Generation and counts that this process follows; None before it has begun with the others.
         self._followed: tuple[int, str] | None = None
         self._counts: Guarded | None = None
         self._counts_id = ""
@@ -68,7 +75,7 @@ class RedisStore:
         self.place = url.shown
         self.shown = f"the store {url.shown} (prefix {url.prefix})"
 
-    def agree(
+    def begin(
         self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()
     ) -> tuple[int, dict[str, Any], Guarded]:
         """Put something in force, unless the same rules are: the first of equal processes does.
@@ -104,13 +111,9 @@ class RedisStore:
             why = "is in use by other rules, or the same with another seed"
             self._refuse(why, "name another with ?prefix=, or replace them with ?replace", StoreInUse)
         generation, identity, data = self._read(told)
-        if told[2] != texts[0]:
-            # Put in force since this server began: the first request takes it over.
-            self._newer = True
-            return generation, data, Guarded(Away(f"{self.shown} has newer rules"))
         return generation, data, self._follow(generation, identity, told[2:5])
 
-    def put(self, data: dict[str, Any], *, after: int, anew: bool) -> tuple[int, Guarded]:
+    def publish(self, data: dict[str, Any], *, after: int, anew: bool) -> None:
         """Put something else in force.
 
         Args:
@@ -118,20 +121,25 @@ class RedisStore:
             after: the generation that must be in force still; 0: none.
             anew: whether counts begin at zero.
 
-        Returns:
-            Its generation, and its counts.
-
         Raises:
             Conflict: another generation is in force, and stays so.
             ConfigurationError: another version of faultinject made what is there.
             StoreUnavailable: the server cannot be asked.
         """
-        texts = _texts(data)
-        what, *told = self._run(self._put, _new() if anew else "", *texts, after)
-        if what == b"changed":
+        if self._run(self._put, _new() if anew else "", *_texts(data), after)[0] == b"changed":
             raise Conflict(f"{self.shown} was changed since")
-        generation, identity = _place(*told)
-        return generation, self._follow(generation, identity, texts)
+
+    follows = True
+    by = 0
+
+    def rests(self, _: FaultInjectError) -> bool:
+        """A process that could not begin waits for the server, and injects nothing until then."""
+        return True
+
+    @property
+    def version(self) -> int:
+        """The number of what this process follows."""
+        return self._followed[0] if self._followed else 0
 
     def look(self) -> tuple[int, bool]:
         """The generation in force, 0 where there is none; and whether this process follows it.

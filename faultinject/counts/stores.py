@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from faultinject.counts.guarded import Guarded
 from faultinject.counts.memory import MemoryCounts
 from faultinject.engine.counting import Take as Take
 from faultinject.rules.redis_url import read_redis
@@ -27,16 +26,12 @@ def open_counts(url: str, scenario: str = "{}", seed: str = "1") -> Counts:
     """
     if url == MEMORY:
         return MemoryCounts()
-    data = {"scenario": scenario, "seed": seed}
+    data = {"scenario": scenario, "seed": seed, "next_place": 1}
     if url.startswith(FILE):
-        from faultinject.counts.directory import StoreDirectory
+        from faultinject.counts.directory_store import DirectoryStore
 
         path, replaces = read_directory(url)
-        store = StoreDirectory(path)
-        store.agree(data, rules=1, agreed=scenario, replace="" if replaces else f"{url}?replace")
-        found = store.join()[2]
-        assert found is not None
-        return Guarded(found)
+        return DirectoryStore(path, replaces=replaces).begin(data, chosen=False)[2]
     from faultinject.counts.redis_store import RedisStore
 
-    return RedisStore(read_redis(url)).agree(data, chosen=False)[2]
+    return RedisStore(read_redis(url)).begin(data, chosen=False)[2]

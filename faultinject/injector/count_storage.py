@@ -1,29 +1,24 @@
-"""Where one injector's counts live: in memory, in a named directory, or in one that its processes find by themselves."""
+"""Where one injector's counts live: in memory, in a store that somebody has named, or in a directory that its processes find by themselves."""
 
 from __future__ import annotations
 
 import os
-from hashlib import blake2b
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.patience import monotonic
-from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreBusy, StoreUnavailable
+from faultinject.exceptions import FaultInjectError, StoreBusy, StoreUnavailable
 from faultinject.injector.standing import SWITCH, read_standing
-from faultinject.rules.store import FILE, MEMORY, REPLACE, read_directory
+from faultinject.rules.redis_url import is_redis, read_redis
+from faultinject.rules.store import FILE, MEMORY, read_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, Protocol
 
     from faultinject.counts.background_sender import BackgroundSender
-    from faultinject.counts.directory import StoreDirectory
-    from faultinject.counts.file_counts import FileCounts
-    from faultinject.counts.guarded import Guarded
-    from faultinject.counts.redis_store import RedisStore
     from faultinject.engine.counting import Counts
     from faultinject.engine.journal_entry import Entry
-    from faultinject.injector.elsewhere import Elsewhere
     from faultinject.injector.standing import Standing
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.scenario import Scenario
@@ -38,13 +33,67 @@ if TYPE_CHECKING:
         def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
             """As `Journal.events`, for all processes."""
 
+    class Store(Protocol):
+        """What processes share: a scenario with a version, and its counts.
 
-PAUSE = 1.0
-"""Seconds until a scenario that could not be read is tried again."""
-_TRIES = 50
+        Attributes:
+            place: the store as a log may have it, without its password.
+            shown: the same as messages name it; empty where nothing is shared.
+            follows: whether other processes may put something in force.
+            by: the process that stands for this server's where it puts something in force.
+        """
+
+        place: str
+        shown: str
+        follows: bool
+        by: int
+
+        @property
+        def sender(self) -> BackgroundSender | None:
+            """Where it is asked what requests do not wait for; None where what is in force can be seen at once."""
+
+        @property
+        def due(self) -> bool:
+            """Whether it is to be asked what is in force."""
+
+        @property
+        def version(self) -> int:
+            """The number of what is in force."""
+
+        @property
+        def newer(self) -> bool:
+            """Whether that is another one than this process has joined."""
+
+        def rests(self, error: FaultInjectError, /) -> bool:
+            """Whether a process that could not begin injects nothing until it can."""
+
+        def begin(
+            self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()
+        ) -> tuple[int, dict[str, Any], Counts]:
+            """Put something in force, unless the same is: the first of equal processes does."""
+
+        def publish(self, data: dict[str, Any], *, after: int, anew: bool) -> None:
+            """Put something else in force."""
+
+        def join(self) -> tuple[int, dict[str, Any], Counts]:
+            """What is in force: its version, itself and its counts."""
+
+        def look(self) -> tuple[int, bool]:
+            """The version of what is in force, and whether this process follows it."""
+
+        def read(self) -> tuple[int, dict[str, Any]]:
+            """What is in force, and its version."""
+
+        def hurry(self) -> None:
+            """Let the next question to `newer` be asked at once."""
+
+        def events(self) -> SharedJournal | None:
+            """What happens in all processes that say so there."""
+
+
+PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds until a store is asked again that could not be read or begun with, and at most."""
 _STARTS = 5
-_NEVER = -2
-"""No generation."""
 
 # How many injectors of this process had the same scenario: those of two apps are two, in every worker.
 _alike: dict[str, int] = {}
@@ -57,118 +106,93 @@ class CountStorage:
         store: `memory:`, `file:DIRECTORY` with or without `?replace`, `redis://…`, one of another package's scheme, or None: memory
             until there are several processes.
         alone: no other process is to count with it, however many there are.
-        make: makes counts where there is no directory, by default in memory.
+        make: makes counts where there is no store, by default in memory.
 
     Attributes:
-        directory: where processes share their counts, or None.
+        store: where processes share their counts, or None.
         salt: what this process draws with besides the seed, where each counts for itself.
-        seen: the generation that this process has joined.
         why: what keeps processes from sharing counts that were to share them; empty when nothing does.
-        elsewhere: what other hosts may count in as well, or None.
+        missing: why the store did not answer when this process began; empty when it did, or does now.
         replaced_by: the process of another server that put in force what is; 0 for one of this server.
         watched: where the outcomes of all processes are; None where nobody asked for them, or there is one process.
 
     Raises:
-        ConfigurationError: the directory cannot be used.
+        ConfigurationError: the store cannot be used.
         StoreUnavailable: its lock is held by others.
     """
 
     def __init__(
         self, store: str | None, *, alone: bool = False, make: Callable[[], Counts] | None = None
     ) -> None:
-        self.seen = 0
         self.replaced_by = 0
-        # Takes part in a directory as the first did; None once it has.
-        self._agree: Callable[[StoreDirectory], int] | None = None
-        self._replaces = False
         self.salt = b""
-        self.why = ""
+        self.why = self.missing = ""
         self._salted = 0
-        # The generation that could not be read, and when it is tried again.
+        # Begins with the store that could not be had at first; None once it could.
+        self._begin_late: Callable[[], tuple[Standing, Counts]] | None = None
+        self._pause = PAUSE
+        # The version that could not be read, and when it is tried again.
         self._unread: int | None = None
         self._again = 0.0
+        # What a server has cannot be taken over, and nobody was told so far.
+        self._refused = False
         self._alone = alone
         self._make = make or MemoryCounts
-        # The directory's counts as they are open, as they are and as requests ask them.
-        self._file_counts: FileCounts | None = None
-        self._guarded: Guarded | None = None
         self._named = store is not None
-        self.directory: StoreDirectory | None = None
-        if store is not None and store.startswith(FILE):
-            path, self._replaces = read_directory(store)
-            self.directory = _opened(path)
+        self.store: Store | None = None if store is None or store == MEMORY else _opened(store)
         self.watched: SharedJournal | None = None
-        self._watched_at: StoreDirectory | RedisStore | None = None
-        self.elsewhere: Elsewhere | None = None
-        if store is not None and self.directory is None and store != MEMORY:
-            from faultinject.injector.elsewhere import Elsewhere
-
-            self.elsewhere = Elsewhere(store)
+        self._watched_at: Store | None = None
 
     @property
     def settled(self) -> bool:
         """Whether nothing changes when there are several processes."""
-        return (
-            self._alone
-            or self.directory is not None
-            or self.elsewhere is not None
-            or self._salted == os.getpid()
-        )
+        return self._alone or self.store is not None or self._salted == os.getpid()
 
     @property
     def undecided(self) -> bool:
         """Whether nobody said where counts live, and one process was enough so far."""
-        return not self._alone and not self._named and self.directory is None
+        return not self._alone and not self._named and self.store is None
 
     @property
     def shown(self) -> str:
         """What tells a store that processes share from others; empty where nothing is shared."""
-        if self.directory is not None:
-            return self.directory.path
-        server = self._server
-        return "" if server is None else server.shown
+        return "" if self.store is None else self.store.shown
 
     @property
     def place(self) -> str:
         """Where counts live, as a log may have it: the store without its password."""
-        if self.directory is not None:
-            return f"{FILE}{self.directory.path}"
-        return MEMORY if self.elsewhere is None else self.elsewhere.place
-
-    @property
-    def missing(self) -> str:
-        """Why the store did not answer when this process began; empty when it did, or does now."""
-        return "" if self.elsewhere is None else self.elsewhere.missing
+        return MEMORY if self.store is None else self.store.place
 
     @property
     def follows(self) -> bool:
         """Whether what is in force may be another one's."""
-        return self.directory is not None or (self.elsewhere is not None and self.elsewhere.follows)
+        return self._begin_late is not None or (self.store is not None and self.store.follows)
 
     @property
     def sender(self) -> BackgroundSender | None:
         """Where a server is asked that requests do not wait for; None where what is in force can be seen at once."""
-        server = self._server
-        return None if server is None else server.sender
+        return None if self.store is None else self.store.sender
 
     @property
     def due(self) -> bool:
         """Whether the server is to be asked what is in force."""
-        return self.elsewhere is not None and self.elsewhere.due
+        if self._begin_late is not None:
+            return monotonic() >= self._again
+        return self.store is not None and self.store.due
 
     @property
     def stale(self) -> bool:
-        """Whether another process has published a scenario since, or the server is to be asked that was not there."""
-        if self.directory is None:
-            return self.elsewhere is not None and self.elsewhere.stale
-        number = self.directory.lock.read()
-        return number != self.seen and (number != self._unread or monotonic() >= self._again)
+        """Whether another process has published a scenario since, or the store is to be asked that could not be had."""
+        store = self.store
+        if store is None or (self._begin_late is None and not store.newer):
+            return False
+        waits = self._begin_late is not None or store.version == self._unread
+        return not waits or monotonic() >= self._again
 
     def hurry(self) -> None:
         """Let `stale` know of what was put in force just now."""
-        server = self._server
-        if server is not None:
-            server.hurry()
+        if self.store is not None:
+            self.store.hurry()
 
     def detach(self, scenario: Scenario, seed: str | None, *, shares: bool, owner: int | None = None) -> None:
         """Several processes serve the app: they find one directory, or each counts for itself.
@@ -198,46 +222,25 @@ class CountStorage:
             ConfigurationError: the named store cannot hold it, or others count there by other rules.
             StoreUnavailable: the named store cannot be had.
         """
-        if self.elsewhere is not None:
-            return self.elsewhere.begin(own, chosen=chosen)
-        if self.directory is None:
+        store = self.store
+        if store is None:
             return own, self._make()
-        data = self._data(own)
-        text = f"{own.text}\n{'' if chosen else own.seed}"
-        agreed = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-        how = "" if self._replaces else f"{FILE}{self.directory.path}{REPLACE}"
-        replace = how if self._named else None
 
-        def same(found: dict[str, Any]) -> bool:
-            return found.get("scenario") == own.text and (chosen or found.get("seed") == own.seed)
-
-        def agree(directory: StoreDirectory) -> int:
-            return directory.agree(
-                data,
-                rules=own.next_place,
-                same=same,
-                agreed=agreed,
-                replace=replace,
-                keeps=SWITCH,
-            )
+        def begin() -> tuple[Standing, Counts]:
+            data = own.but(by=store.by).to_data()
+            return self._joined(store.begin(data, chosen=chosen, keeps=SWITCH), own)
 
         try:
-            agree(self.directory)
-            found, counts = self.join(own)
+            return begin()
         except (FaultInjectError, OSError) as error:
-            # Who counted alone in the meantime would make more faults than `times`.
-            others = isinstance(error, StoreUnavailable) and self._is_late(agreed)
-            if others if self._named else isinstance(error, StoreBusy):
-                return own, self._rest(error, agree)
+            if isinstance(error, StoreUnavailable) and store.rests(error):
+                # Who counted alone in the meantime would make more faults than `times`.
+                self._begin_late, self._again, self.missing = begin, monotonic() + self._pause, str(error)
+                return own, _unavailable(error)
             if self._named:
                 raise
             self._give_up(error)
             return own, self._make()
-        if found.scenario is not own.scenario:
-            # Put in force since this server began: the first request takes it over.
-            self.seen = _NEVER
-            return own.but(seed=found.seed), counts
-        return found, counts
 
     def newest(self, known: Standing, *, in_any_case: bool = False) -> tuple[Standing, int]:
         """What is in force for all processes now, and its generation.
@@ -250,20 +253,21 @@ class CountStorage:
             StoreUnavailable: it cannot be read.
             ConfigurationError: likewise.
         """
-        if self.elsewhere is not None:
-            return self.elsewhere.newest(known, in_any_case=in_any_case)
-        if self.directory is None:
+        store = self.store
+        if store is None:
             return known, known.generation
-        generation = self.directory.generation
-        if generation == known.generation == self.seen:
+        if self._begin_late is not None and not in_any_case:
+            self._begin_late()
+        generation, follows = store.look()
+        if follows and generation == known.generation:
             return known, generation
         try:
-            generation, data = self.directory.read()
-            return read_standing(data, generation, known, self.directory.path), generation
+            generation, data = store.read()
+            return read_standing(data, generation, known, store.shown), generation
         except FaultInjectError:
             if not in_any_case:
                 raise
-            return known, self.directory.generation
+            return known, generation
 
     def publish(self, new: Standing, *, after: int, anew: bool, counts: Counts) -> tuple[Standing, Counts]:
         """Put something in force in all processes.
@@ -282,20 +286,13 @@ class CountStorage:
             ConfigurationError: the store cannot hold it.
             StoreUnavailable: the store cannot be had; nothing was changed.
         """
-        if self.directory is not None:
-            from faultinject.counts.table import MOST_RULES
-
-            if new.next_place > MOST_RULES and not anew:
-                raise ConfigurationError(
-                    f"the store `file:` counts by at most {MOST_RULES} rules, also those that were replaced or removed:"
-                    " put all rules in force again; their counts then begin at zero"
-                )
-            rules = new.next_place
-            self.directory.publish(self._data(new), rules=rules, keep_counts=not anew, after=after)
-            return self.join(new)
-        if self.elsewhere is not None:
-            return self.elsewhere.publish(new, after=after, anew=anew, counts=counts)
-        return new.but(generation=after + 1, by=os.getpid()), self._make() if anew else counts
+        store = self.store
+        if store is None:
+            return new.but(generation=after + 1, by=os.getpid()), self._make() if anew else counts
+        new = new.but(by=store.by)
+        store.publish(new.to_data(), after=after, anew=anew)
+        self._begin_late, self.missing = None, ""
+        return self._joined(store.join(), new)
 
     def join(self, known: Standing) -> tuple[Standing, Counts]:
         """What is in force for all processes, and its counts.
@@ -304,124 +301,114 @@ class CountStorage:
             known: what this process has in force.
 
         Raises:
-            StoreInUse: the server, which was not there before, has other rules.
+            StoreInUse: the store, which could not be had before, has other rules.
             StoreUnavailable: it cannot be read.
         """
-        if self.elsewhere is not None:
-            return self.elsewhere.join(known)
-        assert self.directory is not None
-        if self._agree is not None:
-            from faultinject.counts.directory import StoreDirectory
+        begin = self._begin_late
+        if begin is None:
+            assert self.store is not None
+            return self._joined(self.store.join(), known)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        # At once: the other threads do not wait for it.
+        self._again = monotonic() + self._pause
+        try:
+            found = begin()
+        except StoreUnavailable:
+            raise
+        except FaultInjectError:
+            self._begin_late = None  # to ask again would not help
+            raise
+        self._begin_late, self.missing = None, ""
+        return found
 
-            # Another one may be in its place by now.
-            again = StoreDirectory(self.directory.path, make=False)
-            self._agree(again)
-            self.directory, self._agree = again, None
-        generation, data, counts = self.directory.join(self._file_counts)
-        if counts is None:
-            raise StoreUnavailable(f"{self.directory.path} has lost its scenario")
-        found = read_standing(data, generation, known, self.directory.path)
-        if counts is not self._file_counts:
-            from faultinject.counts.guarded import Guarded
-
-            self._file_counts, self._guarded = counts, Guarded(counts)
-        assert self._guarded is not None
-        self._unread = None
-        self.seen = generation
-        self.replaced_by = 0 if found.by == self.directory.holders.pid else found.by
-        return found, self._guarded
+    def postpone(self, error: FaultInjectError) -> bool:
+        """What was published cannot be read: it is tried again in a while; whether that is news."""
+        store = self.store
+        if store is None or self._begin_late is not None:
+            return False
+        if store.sender is not None:
+            # While a server is away, that is said where it is asked for counts.
+            refused, self._refused = self._refused, False
+            return refused or not isinstance(error, StoreUnavailable)
+        self._again = monotonic() + PAUSE
+        before, self._unread = self._unread, store.version
+        return before != self._unread
 
     def let_watch(self) -> Callable[[Entry, Addressing | None], None] | None:
         """Have the outcomes of all processes in one place; gives what takes those of this one, None where it is alone."""
-        where = self.directory or self._server
-        if self._watched_at is not where:
-            self._watched_at, self.watched = where, None if where is None else where.events()
+        if self._watched_at is not self.store:
+            self._watched_at = self.store
+            self.watched = None if self.store is None else self.store.events()
         return None if self.watched is None else self.watched.add
 
     def tell(self, seed: str) -> None:
         """Log how several processes count, if there are several; `seed` is what they draw with."""
         from faultinject.journal import log
 
-        server = self._server
-        if self.directory is not None:
-            log.shared(self.directory.path, seed)
-        elif server is not None and not self.missing:
-            log.shared(server.shown.removeprefix("the store "), seed)
+        if self.shown and not self.missing:
+            log.shared(self.shown.removeprefix("the store "), seed)
         elif self.salt:
             log.detach(self.why)
 
-    def postpone(self) -> bool:
-        """What was published cannot be read: it is tried again in a while; whether that is news."""
-        if self.directory is None:
-            return self.elsewhere is not None and self.elsewhere.is_refused()
-        self._again = monotonic() + PAUSE
-        before, self._unread = self._unread, self.directory.generation
-        return before != self._unread
-
-    @property
-    def _server(self) -> RedisStore | None:
-        return None if self.elsewhere is None else self.elsewhere.server
-
-    def _data(self, standing: Standing) -> dict[str, Any]:
-        assert self.directory is not None
-        return standing.but(by=self.directory.holders.pid).to_data()
-
-    def _is_late(self, agreed: str) -> bool:
-        """Whether other processes of this server took part before."""
-        assert self.directory is not None
-        holders = self.directory.holders
-        return holders.begun() == agreed or holders.lost()
-
-    def _rest(self, error: Exception, agree: Callable[[StoreDirectory], int]) -> Counts:
-        """Nothing is injected until the store is back that this server began with."""
-        from faultinject.counts.away import Away
-        from faultinject.counts.guarded import Guarded
-
-        self._agree = agree
-        self.seen = _NEVER
-        self.postpone()
-        return Guarded(Away(str(error)))
+    def _joined(self, found: tuple[int, dict[str, Any], Counts], known: Standing) -> tuple[Standing, Counts]:
+        assert self.store is not None
+        generation, data, counts = found
+        self._refused = True
+        standing = read_standing(data, generation, known, self.store.shown)
+        self._refused, self._unread = False, None
+        self.replaced_by = 0 if standing.by == self.store.by else standing.by
+        return standing, counts
 
     def _share(self, common: str, owner: int | None) -> None:
-        from faultinject.counts.directory import private_directory
+        from faultinject.counts.directory_store import DirectoryStore
         from faultinject.counts.filelock import AVAILABLE
-        from faultinject.counts.private import clean_up_dead_owners
+        from faultinject.counts.private import clean_up_dead_owners, private_path
         from faultinject.counts.processes import common_process
 
         if not AVAILABLE:  # pragma: no cover - Windows
             raise StoreUnavailable("this system has no flock")
         number = _alike[common] = _alike.get(common, 0) + 1
         clean_up_dead_owners()
+        path = private_path(f"{common}\n{number}", owner=owner or common_process())
         tries = _STARTS
-        while self.directory is None:
+        while self.store is None:
             tries -= 1
             try:
-                self.directory = private_directory(f"{common}\n{number}", owner=owner or common_process())
+                self.store = DirectoryStore(path, named=False)
             except StoreBusy:
                 if not tries:
                     raise
 
     def _give_up(self, error: Exception) -> None:
-        self.directory = None
+        self.store = None
         self.why = str(error)
         self.salt, self._salted = os.urandom(16), os.getpid()
 
 
-def _opened(path: str) -> StoreDirectory:
-    """A named directory.
+def _opened(text: str) -> Store:
+    """A store that somebody has named."""
+    if text.startswith(FILE):
+        from faultinject.counts.directory_store import DirectoryStore
 
-    Workers that find the one gone which their server began with make it, see that, and remove it, at the same time.
-    """
-    from faultinject.counts.directory import StoreDirectory
-    from faultinject.counts.holders import begun_with
+        path, replaces = read_directory(text)
+        return DirectoryStore(path, replaces=replaces)
+    if is_redis(text):
+        from faultinject.counts.redis_store import RedisStore
 
-    tries = _TRIES if begun_with(os.path.abspath(path)) else 1  # noqa: PTH100 - pathlib takes its time to load
-    while True:
-        tries -= 1
-        try:
-            return StoreDirectory(path)
-        except StoreBusy:
-            raise
-        except FaultInjectError:
-            if not tries:
-                raise
+        return RedisStore(read_redis(text))
+    from faultinject.injector.foreign_store import ForeignStore
+
+    return ForeignStore(text)
+
+
+def _unavailable(error: Exception) -> Counts:
+    """Counts that cannot be had; the log says so."""
+    from contextlib import suppress
+
+    from faultinject.counts.guarded import Guarded
+    from faultinject.counts.unavailable_counts import UnavailableCounts
+
+    counts = Guarded(UnavailableCounts(str(error)))
+    with suppress(StoreUnavailable):
+        counts.match([], 0.0)
+    return counts

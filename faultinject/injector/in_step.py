@@ -63,7 +63,7 @@ class InStep(InForce):
             try:
                 found, counts = self._count_storage.join(before)
             except FaultInjectError as error:
-                if self._count_storage.postpone():
+                if self._count_storage.postpone(error):
                     log.unread(error)
                 return
             old = self._own.counts.shared

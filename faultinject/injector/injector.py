@@ -136,7 +136,7 @@ class Injector(Changes, InStep):
         if file is not None and self.may_inject:
             self._file = file
             file.watch = settings.watch
-            file.belongs_to(self, seed)
+            file.belongs_to(self, given, seed)
 
     def put_in_force(self) -> None:
         """Let this injector's plan replace every other's, until `take_out_of_force`."""

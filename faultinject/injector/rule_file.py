@@ -66,14 +66,14 @@ class RuleFile:
         # Whether nobody was told yet that the store cannot be asked.
         self._unsaid = True
 
-    def belongs_to(self, injector: Injector, seed: str | int | None) -> None:
+    def belongs_to(self, injector: Injector, scenario: Scenario, seed: str | int | None) -> None:
         """The injector has begun with its rules, and a seed that overrides theirs."""
         self._injector = weakref.ref(injector)
-        self._scenario, self._seed = injector.scenario, seed
+        self._scenario, self._seed = scenario, seed
         if self.begun is not None:
             self.look()
         elif self._note is not None:
-            self._note.begin(injector.scenario)
+            self._note.begin(scenario)
 
     def look(self, *, closely: bool = True) -> None:
         """Put in force what the file has now, if that is another scenario; a wrong one changes nothing.

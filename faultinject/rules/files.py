@@ -1,10 +1,9 @@
-"""Files that somebody names: opened without waiting for ever, and read within bounds."""
+"""Files that somebody names, read within bounds."""
 
 from __future__ import annotations
 
 import errno
 import os
-from stat import S_ISFIFO
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
 LARGEST = 8 << 20
 """Bytes of a file of rules, a profile or results; a device may have no end."""
-PATIENCE = 5.0
-"""Seconds in which somebody has to open the other end of a named pipe."""
 STEPS = 10**8
 """What the keys of a TOML text may cost: the squares of their numbers of dots, added up. This many take a second."""
 
@@ -26,51 +23,12 @@ def open_to_read(path: Path) -> BufferedReader:
     """The bytes of a file.
 
     Raises:
-        OSError: it cannot be opened, or no file can have its name; nobody writes to a named pipe.
+        OSError: it cannot be opened, or no file can have its name.
     """
     try:
-        mode = os.stat(path).st_mode  # noqa: PTH116 - pathlib costs start-up time
+        return open(path, "rb")  # noqa: PTH123 - pathlib costs start-up time
     except ValueError:  # a NUL, half a surrogate pair: Python's own words differ by its version
         raise OSError(errno.EINVAL, "no file can have such a name", str(path)) from None
-    if not S_ISFIFO(mode):
-        return open(path, "rb")  # noqa: PTH123
-    from threading import Lock, Thread
-
-    nobody = OSError(errno.ENXIO, "no program writes to this pipe", str(path))
-    found: list[BufferedReader | OSError] = []
-    once = Lock()
-
-    def open_it() -> None:
-        made: BufferedReader | OSError
-        try:
-            made = open(path, "rb")  # noqa: PTH123, SIM115 - who reads closes it
-        except OSError as error:
-            made = error
-        with once:
-            if not found:
-                found.append(made)
-            elif not isinstance(made, OSError):  # pragma: no branch - then there is nothing to close
-                made.close()
-
-    thread = Thread(target=open_it, daemon=True)
-    thread.start()
-    thread.join(PATIENCE)
-    with once:
-        if not found:
-            found.append(nobody)
-    if found[0] is nobody:
-        _open_other_end(path)
-    if isinstance(found[0], OSError):
-        raise found[0]
-    return found[0]
-
-
-def _open_other_end(path: Path) -> None:
-    """End the wait of somebody who opens a named pipe for reading, if that is allowed."""
-    try:
-        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
-    except OSError:
-        return
 
 
 def read_bytes(path: Path, largest: int = LARGEST) -> bytes:

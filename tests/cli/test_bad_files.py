@@ -114,11 +114,10 @@ def check(result, path):
     [
         *((each, "endless") for each in READERS),
         *(("check", each) for each in ("directory", "zeros", "nothing")),
-        pytest.param("check", "pipe", marks=pytest.mark.slow),
     ],
 )
 def test_read(reader, kind, tmp_path, monkeypatch):
-    """What cannot be read whole; for somebody who writes to a pipe it waits a few seconds."""
+    """What cannot be read whole."""
     path = tmp_path / "odd.toml"
     KINDS[kind](path)
     check(invoke(READERS[reader], path, monkeypatch), path)
@@ -162,26 +161,6 @@ def test_a_pipe_with_a_writer(tmp_path):
     text = f"open({str(path)!r}, 'w').write('[[rules]]\\nfault = \"http:503\"\\n')"
     with subprocess.Popen([sys.executable, "-c", text]):
         assert [str(each) for each in Scenario.load(path).rules] == ["http:503"]
-
-
-@pytest.mark.parametrize(
-    ("mode", "says"),
-    [
-        (0, "permission denied"),
-        pytest.param(0o444, "no program writes to this pipe", marks=pytest.mark.slow),
-    ],
-)
-def test_a_pipe_of_somebody_else(folder, mode, says):
-    """One that may not be read; and one that may only be read, whose wait cannot be ended from here: nobody waits for that."""
-    path = folder / "pipe"
-    os.mkfifo(path)
-    path.chmod(mode)
-    command("check", "--file", JOURNAL)  # which imports all that it needs
-    with somebody():
-        check(found := command("check", "--file", path), path)
-    assert says in found.stderr
-    if mode:
-        os.close(os.open(path, os.O_WRONLY))  # the thread that still waits for somebody
 
 
 def test_the_standard_input():

@@ -13,8 +13,13 @@ from pathlib import Path
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.counts import described
-from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreBusy, StoreInUse
+from faultinject.exceptions import (
+    ConfigurationError,
+    FaultInjectError,
+    StoreBusy,
+    StoreInUse,
+    StoreUnavailable,
+)
 from tests.descriptors import opened
 
 
@@ -160,9 +165,7 @@ def test_another_user_gets_nowhere(process):
 FILES = ("version", "lock", "scenario-1", "counts-1")
 
 
-@pytest.mark.parametrize(
-    "name", [*FILES, "journal-0", pytest.param(f"holder-{described(os.getpid())}", id="holder")]
-)
+@pytest.mark.parametrize("name", [*FILES, "journal-0", "users"])
 def test_links_are_not_followed(tmp_path, store, name):
     """A file that is a link to somebody's own is never written to or read."""
     victim = tmp_path / "victim"
@@ -303,14 +306,13 @@ def serve(process, store):
 
 
 def test_other_rules_are_refused(serve, store):
-    """While the server that counts by them is alive; the message says who, since when, and what to do."""
+    """While a process that counts by them is alive; the message says what to do."""
     other, told = serve()
     assert told == "serves"
     with pytest.raises(StoreInUse) as raised:
         make(store, "http:500")
-    [began] = [each.read_text().split("\n")[2] for each in store.glob("holder-*")]
     assert str(raised.value) == (
-        f"the store {str(store)!r} is in use by other rules, or the same with another seed, those of process {other.pid} since {began}: "
+        f"the store {str(store)!r} is in use by other rules, or the same with another seed: "
         f"end that server, name another directory, or replace its rules with file:{store}?replace"
     )
     assert get(make(store)) == 503, "the same rules take part"
@@ -326,7 +328,7 @@ def test_other_rules_are_refused(serve, store):
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_a_dead_server_is_no_hindrance(serve, store, end):
-    """However it ended; what it has left is removed. One that has forked lives as long as its children."""
+    """However it ended. One that has forked lives as long as its children."""
     other, _ = serve()
     other.stdin.write("fork\n")
     other.stdin.flush()
@@ -339,94 +341,17 @@ def test_a_dead_server_is_no_hindrance(serve, store, end):
     again, _ = serve()
     again.send_signal(end)
     again.wait()
-    injector = make(store, "http:500")
-    assert names(store) & {f"holder-{described(each)}" for each in (again.pid, os.getpid())} == {
-        f"holder-{described(os.getpid())}"
-    }
-    assert get(injector) == 500
+    assert get(make(store, "http:500")) == 500
 
 
-def test_workers_that_are_all_gone_for_a_moment(process, store):
-    """The master is alive, and will start others."""
-    master = process("input()")
-    make(store)
-    [holder] = store.glob("holder-*")
-    agreed = holder.read_text().split("\n")[1]
-    holder.unlink()
-    holder = store / f"holder-{described(master.pid)}"
-    holder.write_text(f"workers\n{agreed}\n")
-    with pytest.raises(StoreInUse, match=rf"those of process {master.pid}: end"):
-        make(store, "http:500")
-    holder.write_text(f"\n{agreed}\nyesterday")
-    make(store, "http:500")  # one process that has dropped its store
-    for name in ("holder-1-2-3", "holder-half"):
-        for content in (b"", b"\xff", b"a\nb", b"a\nb\nc\nd"):
-            (store / name).write_bytes(content)
-            make(store, "http:502")  # what is damaged is that of nobody
-            make(store, "http:500")
-    pid, began, namespace = described(master.pid).split("-")
-    for name in (f"{pid}-{int(began) + 1}-{namespace}", f"{pid}-{began}-1", f"half-{namespace}"):
-        (store / f"holder-{name}").write_text("workers\na\n")
-        make(store, "http:502")  # another process has that number by now, or it is of another container
-        make(store, "http:500")
-    (store / "holder-1-2-3").symlink_to("victim")
-    make(store, "http:502")
-    assert not (store / "victim").exists()
-
-
-@pytest.fixture
-def worker(monkeypatch):
-    """This process is one that a reloader has started, which may start another in its place."""
-    monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
-
-
-@pytest.mark.usefixtures("worker")
-def test_a_later_worker_finds_what_was_put_in_force_since(store):
-    """It begins neither by its own rules nor at zero; a server that was reloaded with other rules begins anew."""
+def test_a_scenario_that_is_lost(store, tmp_path, now):
+    """A process that comes later does not begin at zero; put back, all go on."""
     one = make(store)
-    one.use("http:500,times=1")
-    assert get(one) == 500
-    late = make(store)
-    assert get(late) == 200
-    assert "500" in str(late.scenario)
-    assert get(make(store, "http:502")) == 502
-
-
-@pytest.mark.usefixtures("worker")
-def test_a_later_worker_never_begins_at_zero(store, tmp_path, now):
-    """The scenario is gone: the later one waits until it is there."""
-    one = make(store)
-    assert [get(one) for _ in range(2)] == [503, 503]
+    assert get(one) == 503
     (store / "scenario-1").rename(tmp_path / "scenario-1")
-    late = make(store)
-    assert get(late) == 200
-    assert get(one) == 200
+    with pytest.raises(StoreUnavailable, match=r"has lost its scenario$"):
+        make(store)
+    assert get(one) == 503
     (tmp_path / "scenario-1").rename(store / "scenario-1")
     now[0] += 60
-    assert [get(each) for each in (late, one)] == [200, 200]
-    assert late.counts()["rule-1"]["injected"] == 2
-
-
-@pytest.mark.usefixtures("worker")
-def test_a_later_worker_finds_another_directory(store, place, now):
-    """One that was made in the place of the first; what that had is told by what stands beside it."""
-    assert [get(make(store)) for _ in range(2)] == [503, 503]
-    store.rename(f"{store}-away")
-    late = make(store)
-    assert not store.exists(), "nothing is in the way of what was moved away"
-    assert get(late) == 200
-    Path(f"{store}-away").rename(store)
-    now[0] += 60
-    assert [get(late) for _ in range(2)] == [200, 200]
-    assert late.counts()["rule-1"]["injected"] == 2
-    [note] = place.iterdir()
-    note.write_text("another")
-    assert get(make(store)) == 200, "it is not the one of that server"
-    assert get(make(f"{store}?replace", "http:500")) == 500, "who replaces begins anew"
-
-
-@pytest.mark.usefixtures("worker")
-def test_no_place_for_a_note(store, place):
-    """Then a directory that was made anew is taken for the first one."""
-    place.write_text("a file of somebody")
-    assert [get(make(store)) for _ in range(3)] == [503, 503, 200]
+    assert [get(each) for each in (make(store), one)] == [200, 200]

@@ -1,18 +1,19 @@
-"""A worker that comes when the store of its server is lost: it injects nothing, and goes on when that is back."""
+"""A named directory: who comes later, who comes with other rules, and a clock that is set back."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 import time
 
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.counts import begun, guarded
+from faultinject.counts import waiting
 from faultinject.counts.directory import StoreDirectory
 from faultinject.exceptions import ConfigurationError, StoreInUse, StoreUnavailable
-from faultinject.injector import count_storage as sharing
 
 RULE = "http:503,times=5"
 
@@ -34,19 +35,18 @@ def get(injector):
     return statuses[0]
 
 
-@pytest.fixture
-def now(monkeypatch, tmp_path):
-    """The clock of what is tried again; this process is one of several of a server that its parent is."""
-    found = [0.0]
-    monkeypatch.setattr(sharing, "monotonic", lambda: found[0])
-    monkeypatch.setattr(guarded.Guarded.__init__, "__kwdefaults__", {"monotonic": lambda: found[0]})
-    monkeypatch.setattr(begun, "server_process", os.getppid)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return found
-
-
 def make(place, rules=RULE, option="", **named):
     return Injector(rules, store=f"file:{place}{option}", environ={}, **named)
+
+
+@pytest.fixture
+def now(monkeypatch, tmp_path):
+    """The clock of what is tried again; this process is one that a reloader has started, which may start another in its place."""
+    found = [1000.0]
+    monkeypatch.setattr(waiting, "clock", lambda: found[0])
+    monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return found
 
 
 @pytest.mark.parametrize("seed", [None, "s"])
@@ -59,73 +59,61 @@ def test_a_late_worker_rests_until_the_store_is_back(tmp_path, now, caplog, seed
     late = make(place, seed=seed)
     assert [get(late), get(late)] == [200, 200]
     assert late.counts() == {"rule-1": {"matched": 0, "injected": 0, "failed": 2}}
-    assert late.injected == 0
     assert not place.exists()
-    now[0] += 2.0
+    now[0] += 4.0
     assert get(late) == 200
     away = [each for each in caplog.messages if "while the store is unavailable" in each]
     assert away == [
-        f"faultinject: nothing is injected while the store is unavailable: the store {place} was removed and"
-        " replaced while this server was running"
+        f"faultinject: nothing is injected while the store is unavailable: the store '{place}' is not there:"
+        " make the directory, or name another"
     ]
     (tmp_path / "away").rename(place)
-    now[0] += 2.0
+    now[0] += 60.0
     assert [get(each) for each in (late, first, late, late, first, late)] == [503] * 4 + [200] * 2
     assert late.seed == first.seed
     assert late.counts() == {"rule-1": {"matched": 7, "injected": 5}}
 
 
-def test_a_late_worker_finds_what_is_in_force(tmp_path, now):
-    """Though its own rules are those that the server was started with."""
+def test_a_late_worker_finds_another_directory(tmp_path, now):
+    """One that was made in the place of the first: it is not the one of that server, until somebody puts rules in force."""
+    place = tmp_path / "store"
+    assert get(make(place)) == 503
+    place.rename(tmp_path / "away")
+    place.mkdir(0o700)
+    late = make(place)
+    assert (get(late), late.missing_store) == (
+        200,
+        f"the store {place} was removed and replaced while this server was running",
+    )
+    now[0] += 60.0
+    assert get(late) == 200
+    late.use("http:500,times=1")
+    assert [get(late), get(late)] == [500, 200]
+
+
+def test_no_place_for_a_note(tmp_path, now):
+    """Then a directory that was made anew is taken for the first one."""
+    (tmp_path / f"faultinject-{os.geteuid()}").write_text("a file of somebody")
+    place = tmp_path / "store"
+    assert get(make(place)) == 503
+    place.rename(tmp_path / "away")
+    assert [get(late := make(place)), get(late)] == [503, 503]
+
+
+@pytest.mark.parametrize("worker", [True, False])
+def test_who_comes_later_with_the_rules_that_a_server_began_with(tmp_path, monkeypatch, worker):
+    """A worker of that server finds what is in force; a server that is started anew puts its own rules in force."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    if worker:
+        monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
     place = tmp_path / "store"
     make(place).use("http:500,times=1")
     late = make(place)
-    assert [get(late), get(late)] == [500, 200]
-    now[0] += 2.0
+    assert [get(late), get(late)] == ([500, 200] if worker else [503, 503])
 
 
-@pytest.mark.usefixtures("now")
-def test_late_workers_that_come_at_once(tmp_path, monkeypatch):
-    """One removes what another is just opening: that one opens it again, and its server does not end."""
-    place = tmp_path / "store"
-    make(place)
-    place.rename(tmp_path / "away")
-    real, removed = os.open, []
-
-    def late(path, *rest, **named):
-        if path == "lock" and len(removed) < 3:
-            removed.append(path)
-            raise FileNotFoundError(2, "No such file or directory")
-        return real(path, *rest, **named)
-
-    monkeypatch.setattr(os, "open", late)
-    assert get(make(place)) == 200
-    removed.clear()
-    with pytest.raises(ConfigurationError, match="No such file or directory"):
-        make(tmp_path / "other")
-
-
-@pytest.mark.usefixtures("now")
-def test_what_cannot_be_given_back(tmp_path):
-    """A store that is away answers nothing at all."""
-    from faultinject.counts import Take
-
-    place = tmp_path / "store"
-    make(place)
-    place.rename(tmp_path / "away")
-    counts = make(place).own_plan.counts.counts
-    for each in (counts.take, counts.give_back):
-        with pytest.raises(StoreUnavailable):
-            each(Take(0, "", 1))
-    counts.release()
-    counts.note_injected(0)
-    counts.note_undone(0)
-    assert (counts.matched(0), counts.injected(0), counts.totals([0])) == (0, 0, [(0, 0, 0)])
-
-
-@pytest.mark.usefixtures("now")
-def test_the_first_of_a_server_is_told_at_the_start(tmp_path, monkeypatch):
-    """Nobody counted there before: the start stops."""
+def test_a_store_that_cannot_be_agreed_on(tmp_path, monkeypatch):
+    """The start stops."""
 
     def agree(*_, **__):
         raise StoreUnavailable("no space left")
@@ -135,22 +123,41 @@ def test_the_first_of_a_server_is_told_at_the_start(tmp_path, monkeypatch):
         make(tmp_path / "store")
 
 
-def test_other_rules_are_refused_and_replaced(tmp_path, monkeypatch, caplog):
-    """Two servers, seen from this process by who its workers' parent is."""
+OTHER = """
+import sys
+from faultinject import Injector
+injector = Injector("http:503", store=sys.argv[1], seed="s", environ={})
+print(injector.use("http:503,times=2").generation if sys.argv[2:] else "begun", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_other_rules_are_refused_and_replaced(tmp_path, caplog):
+    """While another process counts by its own; the log of a process whose rules were replaced says by whom."""
     place = tmp_path / "store"
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    first = make(place, seed="s")
-    monkeypatch.setattr(begun, "server_process", os.getppid)
-    with pytest.raises(
-        StoreInUse, match=rf"those of process {os.getpid()} since .* with file:.*/store\?replace$"
-    ):
-        make(place, "http:500", seed="s")
-    with pytest.raises(StoreInUse):
-        make(place, seed="other")
-    assert get(first) == 503
-    make(place, "http:500", "?replace", seed="s")
-    assert get(first) == 500
-    assert f"faultinject: process {os.getppid()} has changed the rules" in caplog.messages
+    with subprocess.Popen(
+        [sys.executable, "-c", OTHER, f"file:{place}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout.readline() == "begun\n"
+        for rules, seed in (("http:500", "s"), ("http:503", "other")):
+            with pytest.raises(StoreInUse, match=r"with file:.*/store\?replace$"):
+                make(place, rules, seed=seed)
+        injector = make(place, "http:500", "?replace", seed="s")
+        assert get(injector) == 500
+        other.communicate("\n")
+    with subprocess.Popen(
+        [sys.executable, "-c", OTHER, f"file:{place}?replace", "change"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout.readline() == "4\n"
+        assert [get(injector) for _ in range(3)] == [503, 503, 200]
+        other.communicate("\n")
+    assert f"faultinject: process {other.pid} has changed the rules" in caplog.messages
 
 
 @pytest.mark.parametrize(

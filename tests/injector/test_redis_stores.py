@@ -8,7 +8,7 @@ from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts import redis_store, waiting
 from faultinject.counts.background_sender import BackgroundSender
 from faultinject.exceptions import StoreInUse, StoreUnavailable
-from faultinject.injector import elsewhere
+from faultinject.injector import count_storage
 
 pytestmark = pytest.mark.live
 RULES = "http:503,times=2 http:429,probability=0.5"
@@ -49,7 +49,7 @@ def make(url, rules=RULES, **how):
 def clock(monkeypatch):
     """The clock of the pauses; a list of one number."""
     moment = [1000.0]
-    for each in (elsewhere, redis_store):
+    for each in (count_storage, redis_store):
         monkeypatch.setattr(each, "monotonic", lambda: moment[0])
     return moment
 
@@ -174,9 +174,9 @@ def test_while_the_server_is_away_the_rules_stay(start_redis, clock):
     asked = []
     for _ in range(70):
         clock[0] += 1
-        before = injector._count_storage.elsewhere.server._look
+        before = injector._count_storage.store._look
         assert get(injector) == 200
-        asked.append(injector._count_storage.elsewhere.server._look != before)
+        asked.append(injector._count_storage.store._look != before)
     assert [number for number, each in enumerate(asked) if each] == [0, 1, 3, 7, 15, 31, 61]
     assert str(injector.scenario) == "http:503,times=9"
 
@@ -187,7 +187,7 @@ def test_new_rules_that_cannot_be_had(start_redis, clock, caplog):
     one, other = make(server.url, "http:503"), make(server.url, "http:503")
     one.use("http:500")
     clock[0] += 1
-    server_of_other = other._count_storage.elsewhere.server
+    server_of_other = other._count_storage.store
     assert server_of_other.newer
     server.kill()
     assert get(other) in {200, 503}

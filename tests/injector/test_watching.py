@@ -237,7 +237,7 @@ def test_a_full_file_takes_more_while_the_lock_is_held(tmp_path, monkeypatch, pr
     with process_with_lock(tmp_path / "store/lock"):
         get(injector, "/held")
         first = Injector("http:503", store=None, environ={})
-        first.journal.share = StoreDirectory.events(injector._count_storage.directory).add
+        first.journal.share = StoreDirectory.events(injector._count_storage.store.directory).add
         get(first, "/lost")
     monkeypatch.setattr(file_journal, "LARGEST", 3_000)
     found, cursor, dropped = all_of(injector)

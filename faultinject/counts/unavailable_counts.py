@@ -1,4 +1,4 @@
-"""Counts that cannot be had from the start: the server's other processes began with a store that is gone."""
+"""Counts of a store that did not answer when this process began: nothing is decided, and what fails is counted."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-class Away:
-    """Answers nothing, and counts what it was asked for in vain.
+class UnavailableCounts:
+    """Every call fails; requests that could not be decided are counted all the same.
 
     Args:
         why: what the log says of it.
