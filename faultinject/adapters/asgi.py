@@ -5,12 +5,24 @@ from __future__ import annotations
 from typing import assert_never
 
 from faultinject.adapters.asgi_answer import respond
-from faultinject.adapters.driving import DECIDED, first_to_note, may_have_left, runs_app, settle, skipped
+from faultinject.adapters.driving import DECIDED, first_to_note, runs_app, skipped
 from faultinject.adapters.mounting import mounted
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond
-from faultinject.engine.answers import marked_bytes
 from faultinject.engine.body_digest import SeenBody
-from faultinject.engine.exchange import AppAnswer, Break, Fail, ReadBody, RunApp, Send, Wait, undo
+from faultinject.engine.exchange import (
+    AppAnswer,
+    AppEnded,
+    Break,
+    EditHead,
+    Fail,
+    Look,
+    LostPatience,
+    ReadBody,
+    RunApp,
+    Send,
+    Wait,
+    may_have_left,
+)
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import ASGIRequest
@@ -29,10 +41,10 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.engine.actions import Action
-    from faultinject.engine.alterations import Alteration
     from faultinject.engine.exchange import Step, Steps
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.types import Body
+    from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
 
@@ -146,22 +158,21 @@ async def exchange(
     if isinstance(action, Pass):
         await _pass(app, scope, receive, send, plan, action)
         return
+    driver = Driver(app, scope, receive, send, plan, request, steps_of(plan, request, action))
+    if _listens(action):
+        await driver.run_listening()
+    else:
+        await driver.run()
+
+
+def _listens(action: Respond | Forward | Disconnect) -> bool:
+    """Whether the client's end is to be heard before the fault is given, or the connection is needed."""
     if isinstance(action, Forward):
-        try:
-            await _forward(app, scope, receive, send, plan, action, request)
-        finally:
-            plan.services.finish()
-        return
-    if isinstance(action, Respond | Disconnect):
-        driver = Driver(app, scope, receive, send, plan, request, steps_of(plan, request, action))
-        respond = action.instead if isinstance(action, Disconnect) else action
-        answer = respond.answer
-        if respond is not action or answer.after or answer.needs_socket or answer.beyond or respond.delay:
-            await driver.run_listening()
-        else:
-            await driver.run()
-        return
-    assert_never(action)
+        return action.delay > 0 and action.upload is None and not action.after
+    if isinstance(action, Disconnect):
+        return True
+    answer = action.answer
+    return answer.after or answer.needs_socket or answer.beyond or action.delay > 0
 
 
 def _overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:
@@ -230,143 +241,6 @@ async def _watched(
             entry.write(did, answered=False, applied=True)
 
 
-async def _forward(
-    app: ASGIApp,
-    scope: Scope,
-    receive: Receive,
-    send: ServerSend,
-    plan: Plan,
-    action: Forward,
-    request: ASGIRequest,
-) -> None:
-    entry, transform = action.entry, action.transform
-    if action.upload is not None:
-        from faultinject.adapters.asgi_middle import forward_with_a_pause
-
-        await forward_with_a_pause(app, scope, receive, send, plan, action, request, action.upload)
-        return
-    entry.write(action.did, answered=False, applied=True, last=False)
-    if action.did == "delayed" and plan.services.marked:
-        app = _marked(app, entry)
-    if action.after:
-        app = _late(app, plan, action.delay)
-    if transform is not None:
-        from faultinject.adapters.asgi_transform import transform_body
-
-        app = transform_body(app, plan, entry, transform, request)
-    elif action.alteration is not None:
-        app = _altered(app, plan, entry, action.alteration)
-    elif plan.services.record_all:
-        app = _counted(app, entry)
-    if action.after or not action.delay:
-        await app(scope, receive, send)
-        return
-    from faultinject.adapters.asgi_wait import Listener, in_tasks
-
-    async def later(tasks: TaskGroup) -> None:
-        listener = Listener(receive, tasks)
-        try:
-            # A client that loses its patience has met the fault; what it asked for takes place all the same.
-            entry.left = not await listener.wait(plan, action.delay, listens=not request.expects_continue)
-        except BaseException as error:
-            if action.did == "delayed" and _is_impatient(error, scope):
-                entry.write("delayed")
-            else:
-                undo(plan, entry, "failed")
-            raise
-        await app(scope, listener.receive, send)
-
-    await in_tasks(later)
-
-
-def _is_impatient(error: BaseException, scope: Scope) -> bool:
-    """Whether a client of this process has ended a wait by its own time-out; a server that cancels is about to end itself."""
-    from anyio import get_cancelled_exc_class
-
-    from faultinject.adapters.client_errors import in_process_scope
-
-    return isinstance(error, get_cancelled_exc_class()) and in_process_scope(scope)
-
-
-def _altered(app: ASGIApp, plan: Plan, entry: Entry, alteration: Alteration) -> ASGIApp:
-    """`app` with other headers in its answer, and without some of the request's."""
-    hidden = {name.encode() for name in alteration.hidden}
-
-    async def altered(scope: Scope, receive: Receive, send: ServerSend) -> None:
-        started = False
-
-        async def edit(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                headers = [
-                    (name.decode("latin-1"), text.decode("latin-1"))
-                    for name, text in message.get("headers", ())
-                ]
-                headers = settle(plan, entry, alteration, message["status"], headers)
-                encoded = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
-                message = {**message, "headers": encoded}
-            await send(message)
-
-        kept = [each for each in scope["headers"] if each[0] not in hidden]
-        try:
-            await app({**scope, "headers": kept}, receive, edit)
-        finally:
-            if not started:
-                undo(plan, entry, "app_failed", applied=True)
-
-    return altered
-
-
-def _marked(app: ASGIApp, entry: Entry) -> ASGIApp:
-    """`app` with the mark of a fault in its answer."""
-
-    async def marked(scope: Scope, receive: Receive, send: ServerSend) -> None:
-        async def mark(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = marked_bytes(message.get("headers", ()), entry.rule or "")
-                message = {**message, "headers": headers}
-            await send(message)
-
-        await app(scope, receive, mark)
-
-    return marked
-
-
-def _counted(app: ASGIApp, entry: Entry) -> ASGIApp:
-    """`app` with its delayed answer noted."""
-
-    async def counted(scope: Scope, receive: Receive, send: ServerSend) -> None:
-        await _watched(app, scope, receive, send, entry, "delayed")
-
-    return counted
-
-
-def _late(app: ASGIApp, plan: Plan, seconds: float) -> ASGIApp:
-    """`app` with its answer held back."""
-
-    async def late(scope: Scope, receive: Receive, send: ServerSend) -> None:
-        waited = False
-
-        async def hold(message: Message) -> None:
-            nonlocal waited
-            if not waited:
-                from contextlib import nullcontext
-
-                from faultinject.adapters.asgi_wait import Ends, pause
-                from faultinject.adapters.connection import of_scope
-
-                waited = True
-                # The app may be listening for the client itself: here only its connection tells.
-                with of_scope(scope, send) or nullcontext() as connection:
-                    await pause(plan, seconds, Ends(receive), connection)
-            await send(message)
-
-        await app(scope, receive, hold)
-
-    return late
-
-
 class Driver:
     """Carries the steps of one exchange out, by awaiting.
 
@@ -381,16 +255,7 @@ class Driver:
     """
 
     __slots__ = (
-        "_app",
-        "_listener",
-        "_listens",
-        "_plan",
-        "_receive",
-        "_request",
-        "_responder",
-        "_scope",
-        "_send",
-        "_started",
+        "_app", "_edit", "_listener", "_plan", "_receive", "_receive_again", "_request", "_responder", "_scope", "_send", "_started",
         "_steps",
     )  # fmt: skip
 
@@ -411,7 +276,9 @@ class Driver:
         self._plan = plan
         self._request = request
         self._steps = steps
-        self._listens = self._started = False
+        self._started = False
+        self._receive_again: Receive | None = None
+        self._edit: Callable[[int, Headers], Headers] | None = None
         self._listener: Listener | None = None
         self._responder: SocketResponder | None = None
 
@@ -437,32 +304,73 @@ class Driver:
                 from faultinject.adapters.asgi_after import run_dropped
 
                 assert self._listener is not None
-                self._listens = True
                 await run_dropped(
-                    self._app,
-                    self._scope,
-                    self._send,
-                    self._listener,
-                    step.listing,
-                    self._advance,
+                    self._app, self._scope, self._send, self._listener, step.listing, self._advance,
                     has_body=self._request.has_body,
-                )
+                )  # fmt: skip
             else:
-                await self._app(self._scope, self._receive, self._hand_on)
+                await self._run_app(step)
         finally:
-            self._steps.close()
+            await self._advance(AppEnded(), self._steps.throw)
 
-    async def _hand_on(self, message: Message) -> None:
-        """Stands in for the server's `send`."""
-        if message["type"] == "http.response.start" and not self._started:
+    async def _run_app(self, step: RunApp) -> None:
+        app, scope, send = self._app, self._scope, self._send
+        receive = self._receive_again or (self._receive if self._listener is None else self._listener.receive)
+        if (fault := step.body_fault) is not None:
+            from faultinject.adapters.asgi_transform import transform_body
+
+            assert fault.transform is not None
+
+            app = transform_body(app, self._plan, fault.entry, fault.transform, self._request)
+            await app(scope, receive, send)
+            return
+        if step.alteration is not None:
+            hidden = {name.encode() for name in step.alteration.hidden}
+            scope = {**scope, "headers": [each for each in scope["headers"] if each[0] not in hidden]}
+        elif (pause := step.pause) is not None:
+            from faultinject.adapters.asgi_middle import PausedBody, in_place_of
+
+            body = PausedBody(
+                receive,
+                pause,
+                lambda: self._wait(Wait(pause.seconds)),
+                sized=self._request.content_length is not None,
+            )
+            receive = in_place_of(receive, body.receive)
+
+        async def hand_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = await self._begin(message)
+            await send(message)
+
+        # An app that knows its client's own `send` need send it no more than the start.
+        vars(hand_on)["passes_to"] = send
+        # Who looks for the connection finds it by the server's object behind `send`.
+        vars(hand_on)["__self__"] = getattr(send, "__self__", None)
+        await app(scope, receive, hand_on)
+
+    async def _begin(self, message: Message) -> Message:
+        """What begins the app's answer, as it goes out."""
+        status, given = message["status"], message.get("headers", ())
+        headers = [(name.decode("latin-1"), text.decode("latin-1")) for name, text in given]
+        if not self._started:
             self._started = True
-            await self._advance(AppAnswer(message["status"], []))
-        await self._send(message)
+            await self._advance(AppAnswer(status, headers))
+        if self._edit is None:
+            return {**message, "headers": given}
+        headers = self._edit(status, headers)
+        encoded = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
+        return {**message, "headers": encoded}
 
-    async def _advance(self, given: Any) -> RunApp | None:
-        """Carry out what comes before the app is to run, or all that is left; then None."""
+    async def _advance(self, given: Any, advance: Callable[[Any], Step] | None = None) -> RunApp | None:
+        """Carry out what comes before the app is to run, or all that is left; then None.
+
+        Args:
+            given: what came of the step before; an error, if `advance` throws it in.
+            advance: how the next step is asked for; by default with what came of the one before.
+        """
         steps = self._steps
-        advance: Callable[[Any], Step] = steps.send
+        advance = advance or steps.send
         try:
             while True:
                 step = advance(given)
@@ -473,7 +381,13 @@ class Driver:
                     elif isinstance(step, ReadBody):
                         given = await self._read_body(step)
                     elif isinstance(step, Wait):
-                        given = await self._wait(step.seconds)
+                        given = await self._wait(step)
+                    elif isinstance(step, Look):
+                        from faultinject.adapters.asgi_wait import has_left
+
+                        given = has_left(self._scope, self._receive, self._send)
+                    elif isinstance(step, EditHead):
+                        self._edit = step.edit
                     elif isinstance(step, RunApp):
                         return step
                     elif isinstance(step, Break):
@@ -487,23 +401,35 @@ class Driver:
                         assert_never(step)
                 except BaseException as error:
                     advance, given = steps.throw, error
-        except StopIteration:
+        except (StopIteration, AppEnded):
             return None
 
-    async def _wait(self, seconds: float) -> bool:
+    async def _wait(self, step: Wait) -> bool:
         listener = self._listener
-        assert listener is not None
-        if not seconds:
+        if listener is None:
+            from contextlib import nullcontext
+
+            from faultinject.adapters.asgi_wait import Ends, pause
+            from faultinject.adapters.connection import of_scope
+
+            # The app may be listening for the client itself: here only its connection tells.
+            with of_scope(self._scope, self._send) or nullcontext() as connection:
+                await pause(self._plan, step.seconds, Ends(self._receive), connection)
+            return True
+        if not step.seconds:
             return not listener.gone
-        listens = self._listens or not self._request.has_body
-        return await listener.wait(self._plan, seconds, listens=listens)
+        try:
+            return await listener.wait(self._plan, step.seconds, listens=step.listens)
+        except BaseException as error:
+            if step.is_fault and _is_impatient(error, self._scope):
+                raise LostPatience(error) from error
+            raise
 
     async def _read_body(self, step: ReadBody) -> Body:
         from faultinject.adapters.asgi_wait import drain
 
         receive, request = self._receive, self._request
         if step.up_to is None:
-            self._listens = True
             receive = receive if self._listener is None else self._listener.receive
             return await drain(receive, self._plan, request, step.listing)
         kept: list[bytes] | None = [] if request.content_length is None else None
@@ -511,7 +437,7 @@ class Driver:
         if kept is not None and body[2]:
             from faultinject.adapters.asgi_middle import again
 
-            self._receive = again(receive, b"".join(kept))
+            self._receive_again = again(receive, b"".join(kept))
         return body
 
     async def _respond(self, step: Send) -> None:
@@ -535,3 +461,12 @@ class Driver:
             self._scope, self._receive, self._send, self._plan, step.action, self._request, step.end
         )
         await responder.give(self._listener, step.headers, step.did, body=step.body, applied=step.applied)
+
+
+def _is_impatient(error: BaseException, scope: Scope) -> bool:
+    """Whether a client of this process has ended a wait by its own time-out; a server that cancels is about to end itself."""
+    from anyio import get_cancelled_exc_class
+
+    from faultinject.adapters.client_errors import in_process_scope
+
+    return isinstance(error, get_cancelled_exc_class()) and in_process_scope(scope)

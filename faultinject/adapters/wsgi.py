@@ -5,13 +5,25 @@ from __future__ import annotations
 from sys import modules
 from typing import assert_never
 
-from faultinject.adapters.driving import DECIDED, first_to_note, may_have_left, runs_app, settle, skipped
+from faultinject.adapters.driving import DECIDED, first_to_note, runs_app, skipped
 from faultinject.adapters.mounting import mounted
-from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond
+from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.alterations import STORE
-from faultinject.engine.answers import marked
 from faultinject.engine.body_digest import SeenBody
-from faultinject.engine.exchange import AppAnswer, Break, Fail, ReadBody, RunApp, Send, Wait, undo
+from faultinject.engine.exchange import (
+    AppAnswer,
+    AppEnded,
+    Break,
+    EditHead,
+    Fail,
+    Look,
+    LostPatience,
+    ReadBody,
+    RunApp,
+    Send,
+    Wait,
+    may_have_left,
+)
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import WSGIRequest
@@ -23,7 +35,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.types import Environ, Start, WSGIApp
-    from faultinject.engine.alterations import Alteration
     from faultinject.engine.exchange import Step, Steps
     from faultinject.engine.journal_entry import Entry
     from faultinject.http.types import Headers
@@ -127,15 +138,7 @@ def exchange(
             environ["wsgi.input"] = Overheard(source, length, seen.feed)
     if isinstance(action, Pass):
         return _pass(app, environ, start_response, plan, action)
-    if isinstance(action, Forward):
-        try:
-            return _forward(app, environ, start_response, plan, action, request)
-        finally:
-            if not action.entry.held:
-                plan.services.finish()
-    if isinstance(action, Respond | Disconnect):
-        return Driver(app, environ, start_response, plan, request, steps_of(plan, request, action)).run()
-    assert_never(action)
+    return Driver(app, environ, start_response, plan, request, steps_of(plan, request, action)).run()
 
 
 def _pass(app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Pass) -> Iterable[bytes]:
@@ -182,80 +185,6 @@ def _watched(
     return result
 
 
-def _forward(
-    app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Forward, request: WSGIRequest
-) -> Iterable[bytes]:
-    entry, transform = action.entry, action.transform
-    if action.upload is not None:
-        from faultinject.adapters.wsgi_middle import forward_with_a_pause
-
-        return forward_with_a_pause(app, environ, start_response, plan, action, request, action.upload)
-    entry.write(action.did, answered=False, applied=True, last=False)
-    start = start_response
-    if action.did == "delayed" and plan.services.marked:
-        start = start_response = _marking(start_response, entry)
-    if action.after:
-        waited = False
-
-        def start(*answer: Any, **named: Any) -> Callable[[bytes], object]:
-            nonlocal waited
-            if not waited:
-                from faultinject.adapters.wsgi_wait import wait_for_client
-
-                waited = True
-                wait_for_client(environ, plan, action.delay)
-            return start_response(*answer, **named)
-
-    else:
-        from faultinject.adapters.wsgi_wait import hold
-
-        # A client that loses its patience has met the fault; what it asked for takes place all the same.
-        entry.left = not hold(
-            environ, plan, entry, action.delay, met=action.did if action.did == "delayed" else ""
-        )
-    if transform is not None:
-        from faultinject.adapters.wsgi_transform import transform_body
-
-        return transform_body(app, environ, start_response, plan, entry, transform, request)
-    if action.alteration is not None:
-        return _altered(app, environ, start_response, plan, entry, action.alteration)
-    if plan.services.record_all:
-        return _watched(app, environ, start, entry, "delayed")
-    return app(environ, start)
-
-
-def _altered(
-    app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, entry: Entry, alteration: Alteration
-) -> Iterable[bytes]:
-    """The app's answer with other headers, to a request without some of its own."""
-    hidden = {f"HTTP_{name.upper().replace('-', '_')}" for name in alteration.hidden}
-    environ = {name: each for name, each in environ.items() if name not in hidden}
-    environ[STORE] = alteration
-    started = False
-
-    def start(status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
-        nonlocal started
-        started = True
-        headers = settle(plan, entry, alteration, int(status[:3]), headers)
-        return start_response(status, headers, *more, **named)
-
-    try:
-        return app(environ, start)
-    except BaseException:
-        if not started:
-            undo(plan, entry, "app_failed", applied=True)
-        raise
-
-
-def _marking(start_response: Start, entry: Entry) -> Start:
-    """The server's `start_response`, which gets the mark of a fault with the app's headers."""
-
-    def start(status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
-        return start_response(status, marked(headers, entry.rule or ""), *more, **named)
-
-    return start
-
-
 class Driver:
     """Carries the steps of one exchange out, by blocking.
 
@@ -268,7 +197,9 @@ class Driver:
         steps: what is to be done.
     """
 
-    __slots__ = ("_app", "_environ", "_plan", "_request", "_result", "_start_response", "_steps")
+    __slots__ = (
+        "_app", "_edit", "_environ", "_plan", "_request", "_result", "_start_response", "_started", "_steps",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -286,38 +217,101 @@ class Driver:
         self._request = request
         self._steps = steps
         self._result: Iterable[bytes] | None = None
+        self._edit: Callable[[int, Headers], Headers] | None = None
+        self._started = False
 
     def run(self) -> Iterable[bytes]:
         """What the server gets to send."""
         step = self._advance(None)
         if step is not None:
             try:
-                if not step.dropped:
-                    return self._app(self._environ, self._start)
-                from faultinject.adapters.wsgi_after import run_dropped
+                if step.dropped:
+                    from faultinject.adapters.wsgi_after import run_dropped
 
-                found, self._result = run_dropped(
-                    self._app, self._environ, self._start_response, self._plan, self._request, step.listing
-                )
-                self._advance(found)
+                    found, self._result = run_dropped(
+                        self._app,
+                        self._environ,
+                        self._start_response,
+                        self._plan,
+                        self._request,
+                        step.listing,
+                    )
+                    self._advance(found)
+                elif (fault := step.body_fault) is not None:
+                    from faultinject.adapters.wsgi_transform import transform_body
+
+                    assert fault.transform is not None
+
+                    self._result = transform_body(
+                        self._app,
+                        self._environ,
+                        self._start_response,
+                        self._plan,
+                        fault.entry,
+                        fault.transform,
+                        self._request,
+                    )
+                else:
+                    return self._app(self._environ_for(step), self._start)
             except BaseException:
-                self._steps.close()
+                self._advance(AppEnded(), self._steps.throw)
                 raise
+            self._steps.close()
         if self._result is None:
             from faultinject.adapters.wsgi_past_server import dead
 
             return dead(self._environ, self._start_response)
         return self._result
 
+    def _environ_for(self, step: RunApp) -> Environ:
+        """What the app gets to see of the request."""
+        environ, pause = self._environ, step.pause
+        if step.alteration is not None:
+            hidden = {f"HTTP_{name.upper().replace('-', '_')}" for name in step.alteration.hidden}
+            environ = {name: each for name, each in environ.items() if name not in hidden}
+            environ[STORE] = step.alteration
+        elif pause is not None:
+            from faultinject.adapters.wsgi_middle import PausedBody
+
+            environ["wsgi.input"] = PausedBody(
+                environ["wsgi.input"],
+                pause,
+                lambda: self._wait(Wait(pause.seconds)),
+                sized=self._request.content_length is not None,
+            )
+        return environ
+
     def _start(self, status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
         """Stands in for the server's `start_response`."""
-        self._advance(AppAnswer(int(status[:3]), headers))
+        if not self._started:
+            self._started = True
+            self._advance(AppAnswer(int(status[:3]), headers))
+        if self._edit is not None:
+            headers = self._edit(int(status[:3]), headers)
         return self._start_response(status, headers, *more, **named)
 
-    def _advance(self, given: Any) -> RunApp | None:
-        """Carry out what comes before the app is to run, or all that is left; then None."""
+    def _wait(self, step: Wait) -> bool:
+        from faultinject.adapters.client_errors import in_process
+        from faultinject.adapters.wsgi_wait import wait_for_client
+
+        try:
+            return wait_for_client(self._environ, self._plan, step.seconds)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            if step.is_fault and in_process(self._environ):
+                raise LostPatience(error) from error
+            raise
+
+    def _advance(self, given: Any, advance: Callable[[Any], Step] | None = None) -> RunApp | None:
+        """Carry out what comes before the app is to run, or all that is left; then None.
+
+        Args:
+            given: what came of the step before; an error, if `advance` throws it in.
+            advance: how the next step is asked for; by default with what came of the one before.
+        """
         steps = self._steps
-        advance: Callable[[Any], Step] = steps.send
+        advance = advance or steps.send
         try:
             while True:
                 step = advance(given)
@@ -330,9 +324,13 @@ class Driver:
 
                         given = drain(self._environ, self._plan, self._request, step.listing, step.up_to)
                     elif isinstance(step, Wait):
-                        from faultinject.adapters.wsgi_wait import wait_for_client
+                        given = self._wait(step)
+                    elif isinstance(step, Look):
+                        from faultinject.adapters.wsgi_wait import has_left
 
-                        given = wait_for_client(self._environ, self._plan, step.seconds)
+                        given = has_left(self._environ)
+                    elif isinstance(step, EditHead):
+                        self._edit = step.edit
                     elif isinstance(step, RunApp):
                         return step
                     elif isinstance(step, Break):
@@ -350,7 +348,7 @@ class Driver:
                         assert_never(step)
                 except BaseException as error:
                     advance, given = steps.throw, error
-        except StopIteration:
+        except (StopIteration, AppEnded):
             return None
 
     def _send(self, step: Send) -> Iterable[bytes]:

@@ -7,7 +7,7 @@ from threading import Lock
 
 from faultinject.adapters.backlog import until_delivered
 from faultinject.engine.body_digest import LONGEST, MOST, PIECE
-from faultinject.engine.exchange import ClientGone, undo
+from faultinject.engine.exchange import ClientGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import Environ
-    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import WSGIRequest
     from faultinject.engine.types import Body
@@ -343,35 +342,6 @@ def delivered(connection: Connection, plan: Plan) -> bool:
         except StopIteration as end:
             return bool(end.value)
         services.rest(seconds, connection.gone)
-
-
-def hold(
-    environ: Environ, plan: Plan, entry: Entry, seconds: float, *, applied: bool = False, met: str = ""
-) -> bool:
-    """Wait before a fault is given; no when the client left first. When the server stops us, it is not given.
-
-    Args:
-        environ: of the request.
-        plan: the plan that decided.
-        entry: of the request.
-        seconds: how long.
-        applied: whether the app has run.
-        met: the outcome's word where the wait is the fault: a client of this process whose own time-out ends it has met it.
-    """
-    try:
-        return wait_for_client(environ, plan, seconds)
-    except BaseException as error:
-        if met and not isinstance(error, KeyboardInterrupt | SystemExit) and _is_called_in_process(environ):
-            entry.write(met)
-        else:
-            undo(plan, entry, "failed", applied=applied)
-        raise
-
-
-def _is_called_in_process(environ: Environ) -> bool:
-    from faultinject.adapters.client_errors import in_process
-
-    return in_process(environ)
 
 
 def wait_for_client(environ: Environ, plan: Plan, seconds: float) -> bool:

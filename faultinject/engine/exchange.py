@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faultinject.engine.actions import Disconnect
-from faultinject.engine.answers import at_its_start, taken_over
+from faultinject.engine.actions import Disconnect, Forward
+from faultinject.engine.answers import at_its_start, marked, taken_over
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from typing import Any, Self
 
     from faultinject.engine.actions import Respond
+    from faultinject.engine.alterations import Alteration
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Request
@@ -25,8 +26,41 @@ if TYPE_CHECKING:
     from faultinject.vendors.multi_delete import Listing
 
 
+SOONEST = 0.05
+"""Seconds within which no client loses its patience."""
+
+
 class ClientGone(Exception):
     """The client left before it had sent its whole request."""
+
+
+class AppEnded(Exception):
+    """The app has ended, or raised, before it began an answer: thrown in where it was to run."""
+
+
+class LostPatience(Exception):
+    """A client of this process has ended a wait by its own time-out; its argument is what that raised."""
+
+
+class Pause:
+    """A wait in the middle of a request's body, as the app reads it.
+
+    Args:
+        after: bytes that the app gets before.
+        seconds: how long.
+
+    Attributes:
+        due: whether it is still to come; not when the app has begun its answer.
+        done: whether it has been.
+    """
+
+    __slots__ = ("after", "done", "due", "seconds")
+
+    def __init__(self, after: int, seconds: float) -> None:
+        self.after = after
+        self.seconds = seconds
+        self.due = True
+        self.done = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +83,41 @@ class Wait:
     """Wait before the fault is given; gives whether the client is still there.
 
     Attributes:
-        seconds: how long; nothing that can be seen happens for 0.
+        seconds: how long; 0: see whether it is.
+        listens: whether the client may be listened to meanwhile; not where that would read what nobody else is to read.
+        is_fault: whether the wait is the fault itself; then it may raise `LostPatience`.
     """
 
     seconds: float
+    listens: bool = True
+    is_fault: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """See whether the client has left; gives that."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunApp:
     """Run the app on what is left of the request.
 
-    Gives an `AppAnswer` when its answer begins, which then goes on to the client; raises what the app raises before that.
+    Gives an `AppAnswer` when its answer begins, which then goes on to the client. Raises `AppEnded`.
 
     Attributes:
         dropped: the answer is read and dropped within bounds of bytes and seconds, and given at its end; one that is a failure
             of the app's own goes on to the client all the same, and is given at its beginning.
         listing: gets each piece of the request's body that the app reads, or None.
+        body_fault: what changes the body of its answer, or None; who does that notes the outcome.
+        alteration: what is done to the exchange besides its bodies, or None.
+        pause: a wait in the middle of the request's body, or None.
     """
 
     dropped: bool = False
     listing: Listing | None = None
+    body_fault: Forward | None = None
+    alteration: Alteration | None = None
+    pause: Pause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +140,17 @@ class AppAnswer:
     def failed(self) -> bool:
         """Whether it is a failure of the app's own, which no fault replaces."""
         return self.status >= 500
+
+
+@dataclass(frozen=True, slots=True)
+class EditHead:
+    """Change the headers of the app's answer, which begins now; a WSGI app may begin it anew.
+
+    Attributes:
+        edit: from the status and the headers to what goes out.
+    """
+
+    edit: Callable[[int, Headers], Headers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +207,7 @@ class Fail:
 
 
 if TYPE_CHECKING:
-    Step = ReadBody | Wait | RunApp | Send | Break | Fail
+    Step = ReadBody | Wait | Look | RunApp | EditHead | Send | Break | Fail
     Steps = Generator[Step, Any, None]
 
 
@@ -183,16 +243,22 @@ class Injection:
 
     def begin(self, did: str) -> None:
         """Note what is about to be done, where it takes its time."""
-        self._entry.write(did, answered=False, last=False)
+        self._entry.write(did, answered=False, applied=self.applied, last=False)
 
     def run_app(self) -> None:
         """The app is about to run."""
         self.applied, self.otherwise = True, "app_failed"
 
-    def give(self, did: str, body: Body | None) -> None:
-        """Note that the answer goes out; `body` is what was read of the request's."""
+    def give(self, did: str, body: Body | None = None, *, answered: bool = True) -> None:
+        """Note what is done.
+
+        Args:
+            did: the outcome's word.
+            body: what was read of the request's.
+            answered: whether the answer goes out now.
+        """
         self._settled = True
-        self._entry.write(did, applied=self.applied, body=body)
+        self._entry.write(did, answered=answered, applied=self.applied, body=body)
 
     def leave_to_driver(self) -> None:
         """Who carries the next step out notes the outcome."""
@@ -232,8 +298,8 @@ def undo(
     entry.cancel(did, applied=applied, status=status if plan.services.record_all else None)
 
 
-def exchange(plan: Plan, request: Request, action: Respond | Disconnect) -> Steps:
-    """What is done to a request that is answered instead of by the app, or whose connection ends.
+def exchange(plan: Plan, request: Request, action: Respond | Forward | Disconnect) -> Steps:
+    """What is done to a request that gets a fault.
 
     Args:
         plan: the plan that decided.
@@ -242,7 +308,9 @@ def exchange(plan: Plan, request: Request, action: Respond | Disconnect) -> Step
     """
     end, action = (action, action.instead) if isinstance(action, Disconnect) else (None, action)
     with Injection(plan, action.entry) as injection:
-        if action.answer.after:
+        if isinstance(action, Forward):
+            yield from _forward(plan, request, action, injection)
+        elif action.answer.after:
             yield from _after(plan, request, action, end, injection)
         else:
             yield from _before(plan, request, action, end, injection)
@@ -258,19 +326,16 @@ def _before(
     has_body, up_to = request.has_body, answer.upto
     delay = delay_before(action, end)
     drains = has_body and (up_to is not None or (answer.drain and not request.expects_continue))
+    stays, too_short = True, False
     if drains or delay:
         injection.begin(did)
         try:
             if drains:
                 body = yield ReadBody(up_to, action.listing)
-                if up_to is not None and ended_before(body, up_to):
-                    # The body is too short for the fault.
-                    injection.run_app()
-                    found: AppAnswer = yield RunApp()
-                    injection.undo("nothing_to_cut", status=found.status)
-                    return
+                too_short = up_to is not None and ended_before(body, up_to)
                 action.answer_keys()
-            stays = not delay or (yield Wait(delay))
+            if delay and not too_short:
+                stays = yield Wait(delay, listens=up_to is None and (drains or not has_body))
         except ClientGone:
             injection.undo("failed", left=True)
             yield Fail(left=True)
@@ -280,6 +345,11 @@ def _before(
             plan.services.failed(error, entry.rule or "")
             injection.undo("failed")
             yield Fail(left=False)
+            return
+        if too_short:
+            injection.run_app()
+            found: AppAnswer = yield RunApp()
+            injection.undo("nothing_to_cut", status=found.status)
             return
         if not stays:
             injection.undo("failed", left=True)
@@ -316,6 +386,75 @@ def _after(
     yield _give(request, action, end, injection, did, headers, None, unread=found.unread)
 
 
+def _forward(plan: Plan, request: Request, action: Forward, injection: Injection) -> Steps:
+    """The app answers, later or with something changed on the way."""
+    entry, services, alteration = action.entry, plan.services, action.alteration
+    pause = None if action.upload is None else Pause(action.upload, action.delay)
+    did = action.did if pause is None else "stalled"
+    injection.applied = True
+    injection.begin(did)
+    if action.delay and pause is None and not action.after:
+        injection.applied = False
+        try:
+            # A client that loses its patience has met the fault; what it asked for takes place all the same.
+            entry.left = not (yield Wait(action.delay, listens=not request.expects_continue, is_fault=True))
+        except LostPatience as lost:
+            if did == "delayed":
+                injection.give(did)
+            raise lost.args[0] from None
+    injection.run_app()
+    if action.transform is not None:
+        injection.leave_to_driver()
+        yield RunApp(body_fault=action)
+        return
+    changed = alteration is not None or pause is not None
+    noted = services.record_all and not changed
+    if not (changed or noted):
+        # A delay is over: what the app says then is its own.
+        injection.leave_to_driver()
+    try:
+        found: AppAnswer = yield RunApp(alteration=alteration, pause=pause)
+    except AppEnded:
+        # Its client may have lost patience in the pause: that is what the fault is for.
+        if noted or (pause is not None and pause.done):
+            yield from _look(entry)
+            injection.give(did, answered=False)
+        raise
+    if action.after:
+        yield Wait(action.delay)
+    headers = found.headers
+    if alteration is not None:
+        headers = alteration.edit(found.status, headers)
+        if not alteration.done:
+            injection.undo(alteration.undone, status=found.status)
+            return
+    elif pause is not None:
+        pause.due = False
+        if not pause.done:
+            injection.undo("nothing_to_cut", status=found.status)
+            return
+    if changed or noted:
+        entry.saw(found.status, headers)
+        yield from _look(entry)
+        injection.give(did)
+    if alteration is not None or services.marked:
+        yield EditHead(lambda status, given: _edited(plan, entry, alteration, status, given))
+
+
+def _look(entry: Entry) -> Steps:
+    if may_have_left(entry):
+        entry.left = yield Look()
+
+
+def _edited(
+    plan: Plan, entry: Entry, alteration: Alteration | None, status: int, headers: Headers
+) -> Headers:
+    """The headers of the app's own answer as they go out."""
+    if alteration is not None:
+        headers = alteration.edit(status, headers)
+    return marked(headers, entry.rule or "") if plan.services.marked else headers
+
+
 def _give(
     request: Request,
     action: Respond,
@@ -349,3 +488,12 @@ def delay_before(action: Respond, end: Disconnect | None) -> float:
 def ended_before(body: Body | None, size: int) -> bool:
     """Whether a request's body was at its end before so many bytes of it were read; None: it has no end that shows."""
     return body is None or (body[2] and (body[0] < size or not body[0]))
+
+
+def may_have_left(entry: Entry) -> bool:
+    """Whether it is worth a look if the client still waits for an answer that starts now.
+
+    Nobody gives up so soon, unless it breaks off in the middle of its upload.
+    """
+    late = entry.services.monotonic() - entry.arrived >= SOONEST
+    return not entry.left and (late or (entry.seen is not None and entry.seen.body is None))
