@@ -32,7 +32,7 @@ def test_what_a_terminal_lacks_is_said_in_ascii(tmp_path, encoding, sign):
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("columns", [40, 72, 120])
+@pytest.mark.parametrize("columns", [40, *(pytest.param(each, marks=pytest.mark.slow) for each in (72, 120))])
 def test_a_report_at_any_width(tmp_path, columns):
     """No line wider than the terminal but for a single word, and the result first; the locale C does no harm."""
     path = tmp_path / "journal.jsonl"

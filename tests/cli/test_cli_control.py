@@ -160,7 +160,7 @@ def test_the_journal(ask, server):
     assert ask("journal", "--limit", "0") == "no request has matched a rule so far\n"
 
 
-@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("as_json", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_live_journal(ask, server, as_json):
     """A line a request as it comes, until Ctrl-C."""
     server.ask_app("/photos/before")

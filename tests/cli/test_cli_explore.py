@@ -397,10 +397,10 @@ def test_switched_off(run):
 @pytest.mark.parametrize(
     ("rules", "vendor"),
     [
-        (["jss"], "jss"),
+        pytest.param(["jss"], "jss", marks=pytest.mark.slow),
         (["reset", "qingstor:@throttle"], "qingstor"),
         (["gateway", "reset,vendor=jss"], "jss"),
-        (["reset"], "cos"),
+        pytest.param(["reset"], "cos", marks=pytest.mark.slow),
     ],
 )
 def test_the_vendor(run, program, rules, vendor):

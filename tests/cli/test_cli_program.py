@@ -183,7 +183,11 @@ def test_a_full_disk_is_one_line(arguments):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
 @pytest.mark.parametrize(
-    "command", ["vendors", "preview http:503", "demo --calls 2 --seed 1", "check http:503"]
+    "command",
+    others_slowly(
+        ["vendors", "preview http:503", "demo --calls 2 --seed 1", "check http:503"],
+        lambda command: command in ("vendors", "check http:503"),
+    ),
 )
 def test_a_closed_standard_output_is_no_traceback(command):
     """`>&-` leaves no standard output at all; the program does its work."""

@@ -191,7 +191,7 @@ def test_what_is_no_whole_request_is_not_carried_out(here, start, app, tmp_path)
     assert {each["path"] for each in noted if each.get("path")} == {"/photos/whole"}
 
 
-@pytest.mark.parametrize("app", [(), ("shop:api",)])
+@pytest.mark.parametrize("app", [(), pytest.param(("shop:api",), marks=pytest.mark.slow)])
 def test_faults_of_the_connection(here, start, app):
     """Resets and cuts reach the client and are told; so is one that could not be carried out, which is not counted."""
     rules = ("-r", "reset,path=r/,name=r", "-r", "truncate,path=t/,name=t")

@@ -8,6 +8,8 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
+from tests.slowly import others_slowly
+
 from .conftest import TOKEN, Client, ask, control, until
 from .test_processes import answers, start
 
@@ -46,7 +48,7 @@ def served(start, free_port, name, **variables):
 
 
 @pytest.mark.skipif(own_address() is None, reason="this machine has no other address than loopback")
-@pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
+@pytest.mark.parametrize("name", [pytest.param("gunicorn", marks=pytest.mark.slow), "uvicorn"])
 def test_a_client_from_elsewhere_is_refused(start, free_port, name):
     """With the token and a Host that is ours; also the page, and whatever it says of itself."""
     program, near, far = served(start, free_port, name)
@@ -91,7 +93,13 @@ def test_an_address_that_somebody_named_is_a_name_of_it():
 
 @pytest.mark.parametrize(
     "command",
-    [("gunicorn", "--threads", "2", "-b", "unix:PATH", "wsgi:app"), ("uvicorn", "--uds", "PATH", "asgi:app")],
+    others_slowly(
+        [
+            ("gunicorn", "--threads", "2", "-b", "unix:PATH", "wsgi:app"),
+            ("uvicorn", "--uds", "PATH", "asgi:app"),
+        ],
+        lambda command: command[0] == "uvicorn",
+    ),
 )
 def test_a_client_without_an_address_is_refused(start, tmp_path, command):
     """Over a Unix socket anybody may stand behind the other end, such as a proxy."""
@@ -138,7 +146,7 @@ def test_a_mount_point_that_a_client_makes_up(start, free_port):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
+@pytest.mark.parametrize("name", [pytest.param("gunicorn", marks=pytest.mark.slow), "uvicorn"])
 def test_bodies_without_a_length(start, free_port, name):
     """A small one is read, and one that is too large is not read to its end."""
     _, near, _ = served(start, free_port, name)

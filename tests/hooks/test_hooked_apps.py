@@ -108,9 +108,9 @@ def python(text, **variables):
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        ("granian.server.common", "load_target"),
+        pytest.param("granian.server.common", "load_target", marks=pytest.mark.slow),
         ("hypercorn.asyncio", "wrap_app"),
-        ("hypercorn.trio", "wrap_app"),
+        pytest.param("hypercorn.trio", "wrap_app", marks=pytest.mark.slow),
         ("waitress", "create_server"),
     ],
 )

@@ -361,7 +361,10 @@ def test_pythons_that_look_at_no_environment(run, options):
     assert run("--", sys.executable, options, "-c", LOADED)[:2] == (0, REACHED)
 
 
-@pytest.mark.parametrize("options", [["-S"], ["-W", "ignore", "-uIS"], ["-Xutf8", "-S"]])
+@pytest.mark.parametrize(
+    "options",
+    others_slowly([["-S"], ["-W", "ignore", "-uIS"], ["-Xutf8", "-S"]], lambda options: options == ["-S"]),
+)
 def test_a_python_without_site(run, options):
     """It is told before anything runs; `--strict` refuses it."""
     command = ("--", sys.executable, *options, "-c", LOADED)

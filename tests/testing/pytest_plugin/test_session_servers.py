@@ -431,7 +431,9 @@ def test_a_test_run_within_a_test(tests, project):
     """).assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("how", ["--faultinject-off", "FAULTINJECT_ENABLED=0"])
+@pytest.mark.parametrize(
+    "how", ["--faultinject-off", pytest.param("FAULTINJECT_ENABLED=0", marks=pytest.mark.slow)]
+)
 def test_off(tests, how, monkeypatch):
     """Marked tests are skipped, and servers are left alone."""
     arguments = []
