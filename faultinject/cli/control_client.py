@@ -7,10 +7,7 @@ import json
 import os
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from threading import Event, Timer
-from time import monotonic
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -23,8 +20,6 @@ from faultinject.rules.variables import value_of
 PATIENCE = 10.0
 """Seconds in which a call is answered."""
 AGENT = "faultinject-control"
-LARGEST = 64 << 20
-"""Bytes of an answer."""
 USUAL_PORTS = {"http": 80, "https": 443}
 STATE = frozenset(
     "generation on enabled until expires now seed production store max_active active refused undecided failures disarmed rules"
@@ -99,11 +94,7 @@ class ControlClient:
 
     def text(self, path: str, **query: str) -> str:
         """What a path shows that is no JSON."""
-        connection, answer = self._ask("GET", f"{path}?{urlencode(query)}")
-        try:
-            data = _read(answer, self.url, self._patience)
-        finally:
-            connection.close()
+        answer, data = self._ask("GET", f"{path}?{urlencode(query)}")
         if answer.status != 200 or "application/toml" not in answer.headers.get("content-type", ""):
             self._refuse(answer, data)
         return data.decode("utf-8", "replace")
@@ -129,11 +120,7 @@ class ControlClient:
     def _call(
         self, method: str, path: str, has: frozenset[str], body: object = None, generation: int | None = None
     ) -> dict[str, Any]:
-        connection, answer = self._ask(method, path, body, generation)
-        try:
-            data = _read(answer, self.url, self._patience)
-        finally:
-            connection.close()
+        answer, data = self._ask(method, path, body, generation)
         if answer.status not in (200, 201):
             self._refuse(answer, data)
         try:
@@ -150,7 +137,7 @@ class ControlClient:
         path: str,
         body: object = None,
         generation: int | None = None,
-    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    ) -> tuple[http.client.HTTPResponse, bytes]:
         headers = {
             "Authorization": f"Bearer {self._token}",
             "Accept": "application/json",
@@ -173,11 +160,9 @@ class ControlClient:
             else http.client.HTTPConnection(self._host, self._port, timeout=self._patience)
         )
         try:
-            connection.connect()
-            connection.sock.settimeout(self._patience)
-            with _in_time(connection.sock, self._patience):
-                connection.request(method, f"{self._mount}{path}", data, headers)
-                return connection, connection.getresponse()
+            connection.request(method, f"{self._mount}{path}", data, headers)
+            answer = connection.getresponse()
+            return answer, answer.read()
         except ConnectionRefusedError:
             why = (
                 f"nothing listens on {visible(self._host)}:{self._port}: start the app with"
@@ -189,11 +174,14 @@ class ControlClient:
             why = f"{visible(self._host)} cannot be found: {getattr(error, 'strerror', error)}"
         except ssl.SSLError as error:
             why = f"{self.url} cannot be reached over TLS: {error.reason or error}"
+        except http.client.IncompleteRead:
+            why = f"{self.url} broke off its answer"
         except http.client.HTTPException:
             why = f"{self.url} does not answer as HTTP does: name the address of a control API with --url"
         except OSError as error:
             why = f"{self.url} cannot be reached: {error.strerror or error}"
-        connection.close()
+        finally:
+            connection.close()
         raise ConfigurationError(why)
 
     def _refuse(self, answer: http.client.HTTPResponse, data: bytes) -> None:
@@ -269,59 +257,5 @@ def _without_password(text: str) -> str:
     return visible(f"{scheme}{colon}…@{rest}" if at else text)
 
 
-@contextmanager
-def _in_time(connected: socket.socket, patience: float) -> Iterator[None]:
-    """End a connection that has not answered in time: a server that sends a byte now and then meets every time-out of single reads.
-
-    Raises:
-        TimeoutError: it has not.
-    """
-    late = Event()
-
-    def end() -> None:
-        late.set()
-        with suppress(OSError):
-            connected.shutdown(socket.SHUT_RDWR)
-
-    timer = Timer(patience, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except (OSError, ValueError, http.client.HTTPException):
-        if not late.is_set():
-            raise
-    finally:
-        timer.cancel()
-    if late.is_set():
-        raise TimeoutError
-
-
 def _wrong(where: str, message: str) -> ConfigurationError:
     return ConfigurationError([Problem(message, where=where)])
-
-
-def _read(answer: http.client.HTTPResponse, url: str, patience: float) -> bytes:
-    """All of an answer's body.
-
-    Raises:
-        ConfigurationError: it is too large, too slow, or breaks off.
-    """
-    end = monotonic() + patience
-    data = bytearray()
-    try:
-        while piece := answer.read1(1 << 16):
-            data += piece
-            if len(data) > LARGEST:
-                raise ConfigurationError(f"{url} answers with more than {LARGEST >> 20} MiB")
-            if monotonic() > end:
-                raise TimeoutError
-        if answer.length:
-            raise http.client.IncompleteRead(bytes(data), answer.length)
-    except TimeoutError:
-        raise ConfigurationError(f"{url} did not answer within {patience:.0f} s") from None
-    except (OSError, http.client.HTTPException):
-        raise ConfigurationError(f"{url} broke off its answer") from None
-    finally:
-        answer.close()
-    return bytes(data)

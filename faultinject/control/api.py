@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
@@ -16,9 +16,10 @@ from faultinject.rules.values import nearest, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from faultinject.control.access import Access
+    from faultinject.control.calls import Does
     from faultinject.injector.injector import Injector
 
     Response = tuple[int, list[tuple[str, str]], bytes]
@@ -46,8 +47,6 @@ KINDS = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
 }
-NAMED = ("rules", "vendors")
-"""The first segments of paths whose second one is a name."""
 
 
 class ControlApi:
@@ -66,42 +65,12 @@ class ControlApi:
         self.injector = injector
         self.access = access
 
-    def refuse(
-        self, method: str, path: str, headers: Mapping[str, str], client: str | None
-    ) -> Response | None:
-        """The refusal of a request whose body need not be read, or None.
-
-        Args:
-            method: of HTTP.
-            path: below the mount point.
-            headers: names in lower case.
-            client: the address that the server reports.
-        """
-        access, site = self.access, headers.get("sec-fetch-site")
-        try:
-            access.check_host(headers.get("host"))
-            access.check_client(client, headers)
-            access.check_origin(headers.get("origin"), headers["host"])
-            if (path or "/") not in _pages():
-                access.check_site(site)
-                access.check_token(headers.get("authorization"))
-            elif not (method == "GET" and headers.get("sec-fetch-mode") == "navigate"):
-                access.check_site(site)  # a link to the page may stand anywhere
-            length = headers.get("content-length") or "0"
-            if not (length.isascii() and length.isdecimal()):
-                raise Refusal(400, "the Content-Length is no number")
-            if len(length) > 18 or int(length) > LARGEST:
-                raise too_large()
-        except Refusal as refusal:
-            return _response(method, refusal.answer)
-        return None
-
     def answer(
         self,
         method: str,
         path: str,
         headers: Mapping[str, str],
-        body: bytes,
+        body: Callable[[], bytes],
         *,
         query: str = "",
         client: str | None = None,
@@ -113,66 +82,60 @@ class ControlApi:
             method: of HTTP.
             path: below the mount point, decoded.
             headers: names in lower case.
-            body: all of it.
+            body: reads it, at least a byte more than `LARGEST` of one that is longer; called for those alone who may ask.
             query: as in the target.
             client: the address that the server reports.
             mount: the path below which the API is.
         """
-        refusal = self.refuse(method, path, headers, client)
-        if refusal is not None:
-            return refusal
         try:
-            answer = self._answer(method, path, headers, body, query, client or "", mount)
+            self._check(method, path, headers, client)
+            entry, name = _find("GET" if method == "HEAD" else method, path)
+            parameters = dict(parse_qsl(query, keep_blank_values=True))
+            check_parameters(parameters, entry.query)
+            call = Call(
+                self.injector,
+                self.access,
+                client=client or "",
+                name=name,
+                query=parameters,
+                headers=headers,
+                body=b"" if entry.method == "GET" else checked(body(), headers),
+                mount=mount,
+            )
+            answer = entry.does(call)
         except FaultInjectError as error:
             answer = refusal_of(error).answer
         except Exception as error:
             log.beside_failed(error)
             answer = Refusal(500, "faultinject itself failed: the server's log says where").answer
-        return _response(method, answer)
+        fields = [("content-type", answer.content_type), ("content-length", str(len(answer.body)))]
+        fields += [*answer.headers.items(), *HEADERS]
+        return answer.status, fields, b"" if method == "HEAD" else answer.body
 
-    def _answer(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        query: str,
-        client: str,
-        mount: str,
-    ) -> Answer:
-        reads = method in ("GET", "HEAD")
-        if not path and mount:
-            # The page's own links are relative. One slash alone at the beginning: two would name another host.
-            place = quote(mount.strip("/"), safe="/-._~!$&'()*+,;=:@")
-            return Answer(b"", status=308, content_type="text/plain", headers={"Location": f"/{place}/"})
-        page = _pages().get(path or "/")
-        if page is not None:
-            if not reads:
-                raise not_allowed(method, ("GET",))
-            return page
-        entries, name = _find(path)
-        entry = entries.get("GET" if reads else method)
-        if entry is None:
-            raise not_allowed(method, entries)
-        parameters = dict(parse_qsl(query, keep_blank_values=True))
-        check_parameters(parameters, entry.query)
-        if entry.method != "GET":
-            check_body(headers, body)
-        call = Call(
-            self.injector,
-            self.access,
-            client=client,
-            name=name,
-            query=parameters,
-            headers=headers,
-            body=body,
-            mount=mount,
-        )
-        return entry.does(call)
+    def _check(self, method: str, path: str, headers: Mapping[str, str], client: str | None) -> None:
+        """Refuse who may not ask, and a body that need not be read, by the head alone.
+
+        Raises:
+            Refusal: the Host, the client, its Origin, its token, or the length.
+        """
+        access, site = self.access, headers.get("sec-fetch-site")
+        access.check_host(headers.get("host"))
+        access.check_client(client, headers)
+        access.check_origin(headers.get("origin"), headers["host"])
+        if path not in _pages():
+            access.check_site(site)
+            access.check_token(headers.get("authorization"))
+        elif not (method == "GET" and headers.get("sec-fetch-mode") == "navigate"):
+            access.check_site(site)  # a link to the page may stand anywhere
+        length = headers.get("content-length") or "0"
+        if not (length.isascii() and length.isdecimal()):
+            raise Refusal(400, "the Content-Length is no number")
+        if len(length) > 18 or int(length) > LARGEST:
+            raise too_large()
 
 
-def check_body(headers: Mapping[str, str], body: bytes) -> None:
-    """Refuse a body that is of a kind that any page can send unasked, too large, or cut.
+def checked(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """The body, unless it is of a kind that any page can send unasked, too large, or cut.
 
     Raises:
         Refusal: it is.
@@ -184,7 +147,13 @@ def check_body(headers: Mapping[str, str], body: bytes) -> None:
     if not body and "transfer-encoding" in headers:
         raise Refusal(411, "this server needs a Content-Length")
     if len(body) != int(headers.get("content-length") or len(body)):
-        raise Refusal(400, "the body ended before all of it came")
+        raise cut()
+    return body
+
+
+def cut() -> Refusal:
+    """The refusal of a call whose client has left before its end."""
+    return Refusal(400, "the body ended before all of it came")
 
 
 def too_large() -> Refusal:
@@ -218,41 +187,50 @@ def _openapi(call: Call) -> Answer:
     return Answer.of_data(document(call.mount))
 
 
-PATHS: dict[str, dict[str, Entry]] = {OPENAPI: {"GET": Entry("GET", OPENAPI, _openapi)}}
-"""The calls by path and method."""
-for _entry in CALLS:
-    PATHS.setdefault(_entry.path, {})[_entry.method] = _entry
-
-
-def _find(path: str) -> tuple[dict[str, Entry], str]:
-    """The calls of a path, and the name in it.
-
-    Raises:
-        Refusal: there is no such path.
-    """
-    name, parts = "", path.split("/")
-    if len(parts) > 2 and parts[1] in NAMED and parts[2]:
-        name, parts[2] = parts[2], "{name}"
-    entries = PATHS.get("/".join(parts))
-    if entries is None:
-        known = [*PATHS, *_pages()]
-        near = nearest(path, known) or f"; there are {', '.join(known)}"
-        raise Refusal(404, f"{visible(path)[:200]} is no path of the control API{near}")
-    return entries, name
+def _to_page(call: Call) -> Answer:
+    """Lead to the page, whose own links are relative."""
+    # One slash alone at the beginning: two would name another host.
+    place = quote(call.mount.strip("/"), safe="/-._~!$&'()*+,;=:@")
+    return Answer(b"", status=308, content_type="text/plain", headers={"Location": f"/{place}/"})
 
 
 @cache
-def _pages() -> dict[str, Answer]:
-    """The files of the page by their paths, which need no token."""
-    found = {}
+def _pages() -> dict[str, Does]:
+    """The page and its files by their paths, which need no token."""
+    found: dict[str, Does] = {"": _to_page}
     for file in sorted(PAGE.iterdir()):
         path = "/" if file.name == "index.html" else f"/static/{file.name}"
-        found[path] = Answer(file.read_bytes(), content_type=KINDS[file.suffix])
+        found[path] = partial(_show, Answer(file.read_bytes(), content_type=KINDS[file.suffix]))
     return found
 
 
-def _response(method: str, answer: Answer) -> Response:
-    """What goes over the wire; to HEAD without the body."""
-    headers = [("content-type", answer.content_type), ("content-length", str(len(answer.body)))]
-    headers += answer.headers.items()
-    return answer.status, [*headers, *HEADERS], b"" if method == "HEAD" else answer.body
+def _show(answer: Answer, _: Call) -> Answer:
+    return answer
+
+
+@cache
+def _paths() -> dict[str, dict[str, Entry]]:
+    """All that is answered, by path and method."""
+    found: dict[str, dict[str, Entry]] = {}
+    shown = [Entry("GET", path, does) for path, does in [(OPENAPI, _openapi), *_pages().items()]]
+    for entry in (*CALLS, *shown):
+        found.setdefault(entry.path, {})[entry.method] = entry
+    return found
+
+
+def _find(method: str, path: str) -> tuple[Entry, str]:
+    """The call of a method and a path, and the name of a rule in it.
+
+    Raises:
+        Refusal: there is no such path, or it has no such method.
+    """
+    name, parts = "", path.split("/")
+    if len(parts) > 2 and parts[1] == "rules" and parts[2]:
+        name, parts[2] = parts[2], "{name}"
+    entries = _paths().get("/".join(parts))
+    if entries is None:
+        near = nearest(path, [*_paths()]) or f"; there are {', '.join(filter(None, _paths()))}"
+        raise Refusal(404, f"{visible(path)[:200]} is no path of the control API{near}")
+    if method not in entries:
+        raise not_allowed(method, entries)
+    return entries[method], name

@@ -28,7 +28,7 @@ class Call:
         injector: the injector.
         access: who may ask.
         client: the client's address, as the server says it.
-        name: of the rule or vendor in the path, or empty.
+        name: of the rule in the path, or empty.
         query: the parameters.
         headers: lower-case names.
         body: its bytes.

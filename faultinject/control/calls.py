@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faultinject.control import changes, reading, sent_bytes
+from faultinject.control import changes, reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Entry:
 
     Attributes:
         method: of HTTP; GET stands for HEAD too.
-        path: below the mount point; `{name}` is a rule or a vendor.
+        path: below the mount point; `{name}` is a rule.
         does: answers it.
         takes: the schema of its body, by name, or empty.
         gives: the schema of its answer, by name.
@@ -71,9 +71,5 @@ CALLS = (
     Entry("POST", "/rules/{name}/enable", changes.enable_rule, takes="nothing", also=(404, *WITH_BODY)),
     Entry("POST", "/rules/{name}/disable", changes.disable_rule, takes="nothing", also=(404, *WITH_BODY)),
     Entry("GET", "/journal", reading.get_journal, gives="journal", query=("after", "limit"), also=(503,)),
-    Entry("GET", "/vendors", reading.get_vendors, gives="documented"),
-    Entry("GET", "/vendors/{name}", reading.get_vendor, gives="documented", also=(404,)),
-    Entry("GET", "/vocabulary", reading.get_vocabulary, gives="vocabulary"),
     Entry("POST", "/preview", reading.preview, takes="preview", gives="previewed", also=WITH_BODY),
-    Entry("POST", "/journal/sent", sent_bytes.show_sent, takes="line", gives="sent", also=(404, *WITH_BODY)),
 )

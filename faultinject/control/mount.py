@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from faultinject.adapters.mounting import is_below
 from faultinject.control.access import Access
-from faultinject.control.api import LARGEST, ControlApi
+from faultinject.control.api import LARGEST, ControlApi, cut
 from faultinject.control.tokens import random_token
 from faultinject.exceptions import MissingExtra
 from faultinject.installation import install_extra
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.types import ASGIApp, Environ, Receive, Scope, Send, Start, WSGIApp
+    from faultinject.control.api import Response
     from faultinject.injector.injector import Injector
     from faultinject.rules.control import ControlSettings
 
@@ -92,23 +93,17 @@ def wsgi(api: ControlApi, app: WSGIApp | None = None, path: str = "") -> WSGIApp
         whole = environ.get("PATH_INFO", "")
         if app is not None and not is_below(path, whole):
             return app(environ, start_response)
-        method, client = environ["REQUEST_METHOD"], environ.get("REMOTE_ADDR") or None
-        headers = {name[5:].lower(): text for name, text in environ.items() if name[:5] == "HTTP_"}
-        headers |= {name: environ.get(name.upper()) or "" for name in ("content_type", "content_length")}
-        headers = {name.replace("_", "-"): text for name, text in headers.items()}
-        below = _text(whole.removeprefix(path))
-        found = api.refuse(method, below, headers, client)
-        if found is None:
-            found = api.answer(
-                method,
-                below,
-                headers,
-                _read(environ, method, headers["content-length"]),
-                query=environ.get("QUERY_STRING", ""),
-                client=client,
-                mount=_text(environ.get("SCRIPT_NAME", "") + path),
-            )
-        status, fields, body = found
+        headers = {name[5:]: text for name, text in environ.items() if name[:5] == "HTTP_"}
+        headers |= {name: environ.get(name) or "" for name in ("CONTENT_TYPE", "CONTENT_LENGTH")}
+        status, fields, body = api.answer(
+            environ["REQUEST_METHOD"],
+            _text(whole.removeprefix(path)),
+            {name.lower().replace("_", "-"): text for name, text in headers.items()},
+            lambda: _read(environ),
+            query=environ.get("QUERY_STRING", ""),
+            client=environ.get("REMOTE_ADDR") or None,
+            mount=_text(environ.get("SCRIPT_NAME", "") + path),
+        )
         start_response(f"{status} {HTTPStatus(status).phrase}", fields)
         return [body]
 
@@ -119,11 +114,10 @@ def _text(path: str) -> str:
     return path.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def _read(environ: Environ, method: str, length: str) -> bytes:
-    """The body, and of one that is too large a byte more than there may be."""
-    if method in ("GET", "HEAD") or not (length or environ.get("wsgi.input_terminated")):
-        return b""
-    found: bytes = environ["wsgi.input"].read(int(length or LARGEST + 1))
+def _read(environ: Environ) -> bytes:
+    length = environ.get("CONTENT_LENGTH")
+    ends = length or environ.get("wsgi.input_terminated")
+    found: bytes = environ["wsgi.input"].read(int(length or LARGEST + 1)) if ends else b""
     return found
 
 
@@ -131,40 +125,41 @@ def asgi(api: ControlApi, app: ASGIApp, path: str) -> ASGIApp:
     """The API below a path of an ASGI app."""
 
     async def faultinject(scope: Scope, receive: Receive, send: Send) -> None:
-        from anyio.to_thread import run_sync
+        from anyio import from_thread, to_thread
 
         root, whole = split_mount(scope.get("root_path") or "", scope.get("path", ""))
         if scope["type"] != "http" or not is_below(path, whole):
             await app(scope, receive, send)
             return
-        method, client = scope["method"], (scope.get("client") or (None,))[0]
         headers: dict[str, str] = {}
         for raw, value in scope["headers"]:
             name, text = raw.decode("latin-1").lower(), value.decode("latin-1")
             headers[name] = f"{headers[name]}, {text}" if name in headers else text
-        below = whole.removeprefix(path)
-        found = api.refuse(method, below, headers, client)
-        if found is None:
-            body, more = b"", True
-            while more and len(body) <= LARGEST:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    return
-                body, more = body + message.get("body", b""), message.get("more_body", False)
-            found = await run_sync(
-                lambda: api.answer(
-                    method,
-                    below,
-                    headers,
-                    body,
-                    query=scope["query_string"].decode("latin-1"),
-                    client=client,
-                    mount=root + path,
-                )
+
+        def answer() -> Response:
+            return api.answer(
+                scope["method"],
+                whole.removeprefix(path),
+                headers,
+                lambda: from_thread.run(_receive, receive),
+                query=scope["query_string"].decode("latin-1"),
+                client=(scope.get("client") or (None,))[0],
+                mount=root + path,
             )
-        status, fields, sent = found
+
+        status, fields, body = await to_thread.run_sync(answer)
         coded = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in fields]
         await send({"type": "http.response.start", "status": status, "headers": coded})
-        await send({"type": "http.response.body", "body": sent})
+        await send({"type": "http.response.body", "body": body})
 
     return faultinject
+
+
+async def _receive(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more and len(body) <= LARGEST:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise cut()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    return body

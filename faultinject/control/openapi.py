@@ -122,14 +122,6 @@ def schemas() -> dict[str, Schema]:
         "description": "Such as `5xx>5%/1m`. Left out, the one in force stays; null removes it.",
     }
     asked = {"method": _TEXT, "path": _TEXT, "host": _TEXT}
-    key = _object(
-        {
-            **dict.fromkeys(("key", "title", "summary", "example", "default"), _TEXT),
-            "choices": _list(_TEXT),
-            **dict.fromkeys(("named", "flag", "duration", "number"), _YES),
-        },
-        more=True,
-    )
     answered: Schema = {
         "text": _TEXT,
         "rule": _ref("keys"),
@@ -140,19 +132,6 @@ def schemas() -> dict[str, Schema]:
         "body": {"type": ["string", "null"], "contentEncoding": "base64"},
         "raw": {"type": ["string", "null"], "contentEncoding": "base64"},
     }
-    line = _object(
-        {
-            **dict.fromkeys(("rule", "did", "method", "path", "query", "host"), _TEXT),
-            "time": {"type": "number", "minimum": 0},
-            "user_agent": _maybe("string"),
-            "elapsed": {"type": ["number", "null"], "minimum": 0},
-            "seq": {"type": ["integer", "null"], "minimum": 0},
-            "n": {"type": ["integer", "null"], "minimum": 0},
-        },
-        required=("rule", "did", "method", "path", "time"),
-        more=True,
-    )
-    line["description"] = "A line of the journal, of a request that got a fault."
     return {
         "error": _object({"error": _object({"message": _TEXT, "problems": _list(problem)}, more=True)}),
         "health": _object({"ok": _YES}),
@@ -178,24 +157,6 @@ def schemas() -> dict[str, Schema]:
         "journal": _object(
             {"outcomes": _list({"type": "object"}), "cursor": _TEXT, "dropped": _WHOLE}, more=True
         ),
-        "documented": _list(
-            _object(
-                {**dict.fromkeys(("vendor", "code", "message"), _TEXT), "status": _maybe("integer")},
-                more=True,
-            )
-        ),
-        "vocabulary": _object(
-            {
-                "faults": _list(
-                    _object({"title": _TEXT, "summary": _TEXT, "takes": _list(_TEXT)}, more=True)
-                ),
-                **dict.fromkeys(("conditions", "triggers", "effects", "others"), _list(key)),
-                "vendors": _list(
-                    _object({"id": _TEXT, "title": _TEXT, "storage": _YES, "groups": _list(_TEXT)}, more=True)
-                ),
-            },
-            more=True,
-        ),
         "preview": {
             "anyOf": [
                 _object({"text": _TEXT, **asked}, required=("text",)),
@@ -203,8 +164,6 @@ def schemas() -> dict[str, Schema]:
             ]
         },
         "previewed": _object({**answered, "matches": _YES}, more=True),
-        "line": _object({"outcome": line}),
-        "sent": _object({**answered, "differs": _list(_TEXT)}, more=True),
     }
 
 

@@ -7,9 +7,7 @@ from base64 import b64encode
 from faultinject.control.answers import Answer, Refusal
 from faultinject.control.changes import one_rule, place_of
 from faultinject.control.state import rule_data, state
-from faultinject.exceptions import ConfigurationError
 from faultinject.journal.outcome import Outcome
-from faultinject.rules.examples import example
 from faultinject.rules.values import shown
 
 TYPE_CHECKING = False
@@ -18,9 +16,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.control.call import Call
-    from faultinject.engine.actions import Respond
-    from faultinject.rules.key import Key
-    from faultinject.rules.rule import Rule
 
 MOST_OUTCOMES, USUAL_OUTCOMES = 5_000, 500
 _LONGEST = 2_048
@@ -91,83 +86,6 @@ def outcome_data(outcome: Outcome) -> dict[str, Any]:
     return {**outcome.to_dict(), "injected": outcome.injected}
 
 
-def get_vendors(_: Call) -> Answer:
-    """Show the documented errors of all vendors, as `faultinject vendors --json` does."""
-    from faultinject import vendors
-
-    return Answer.of_data([row.to_dict() for name in vendors.names() for row in vendors.get(name).errors])
-
-
-def get_vendor(call: Call) -> Answer:
-    """Show the documented errors of one vendor."""
-    from faultinject import vendors
-
-    try:
-        vendor = vendors.get(call.name)
-    except ConfigurationError as error:
-        raise Refusal(404, str(error), problems=error.problems) from None
-    return Answer.of_data([row.to_dict() for row in vendor.errors])
-
-
-def get_vocabulary(_: Call) -> Answer:
-    """Show the vocabulary of rules: faults, conditions, triggers, effects, and the vendors' documented errors."""
-    from faultinject import vendors
-    from faultinject.rules import faults
-    from faultinject.rules.conditions import CONDITIONS
-    from faultinject.rules.effects import EFFECTS
-    from faultinject.rules.triggers import TRIGGERS
-    from faultinject.rules.vocabulary import KEYS
-
-    known = [
-        {"title": each.title, **_words(each.__doc__), "takes": list(each.takes)} for each in faults.every()
-    ]
-    return Answer.of_data(
-        {
-            "faults": known,
-            "conditions": _keys(CONDITIONS),
-            "triggers": _keys(TRIGGERS),
-            "effects": _keys(EFFECTS),
-            "others": _keys({name: KEYS[name] for name in ("name", "vendor")}),
-            "vendors": [
-                {
-                    "id": each.id,
-                    "title": each.title,
-                    "storage": each.addressing is not None,
-                    "groups": list(each.groups),
-                }
-                for each in map(vendors.get, vendors.names())
-            ],
-        }
-    )
-
-
-def _keys(keys: Mapping[str, Key]) -> list[dict[str, Any]]:
-    return [
-        {
-            "key": each.key,
-            "title": each.title,
-            **_words(each.__doc__),
-            "default": each.default_text,
-            "choices": list(each.choices),
-            "named": each.named,
-            "flag": each.flag,
-            "duration": each.seconds,
-            "number": each.number,
-        }
-        for each in keys.values()
-    ]
-
-
-def _words(docstring: str | None) -> dict[str, str]:
-    """The prose of a docstring, and the rule of its example; nothing where `-OO` took docstrings away."""
-    prose, mark, _ = (docstring or "").partition(">>> ")
-    try:
-        shown = example(docstring or "") if mark else ""
-    except Exception:  # another package's example makes no rule
-        shown = ""
-    return {"summary": " ".join(prose.split()), "example": shown}
-
-
 def preview(call: Call) -> Answer:
     """Show the answer that a rule would give to a request, byte for byte; nothing is carried out."""
     from faultinject.engine.actions import Respond
@@ -189,36 +107,21 @@ def preview(call: Call) -> Answer:
         action = trial.ask(request)
     says = rule.resolved.in_words(rule)
     found: dict[str, Any] = {"text": str(rule), "rule": rule.to_dict(), "matches": matches, "says": says}
-    found["notes"] = [says]
     if not isinstance(action, Respond):
-        return Answer.of_data({**found, **NO_BYTES})
+        return Answer.of_data(
+            {**found, "notes": [says], "status": None, "headers": [], "body": None, "raw": None}
+        )
     action.answer_keys()
-    return Answer.of_data({**found, **answer_data(action, method, rule, trial.injector.clock())})
-
-
-NO_BYTES: Mapping[str, Any] = {"status": None, "headers": [], "body": None, "raw": None}
-"""What is shown of a fault that sends none of its own."""
-
-
-def answer_data(action: Respond, method: str, rule: Rule, now: float) -> dict[str, Any]:
-    """Status, headers and bytes of an answer, and what is to be said of them.
-
-    Args:
-        action: the answer.
-        method: the request's.
-        rule: whose it is.
-        now: when it starts, unix seconds.
-    """
-    from faultinject.injector import trials
-
     body, notes = trials.sent(action, method, rule)
-    return {
+    now = trial.injector.clock()
+    found |= {
         "notes": notes,
         "status": action.answer.status,
         "headers": [list(each) for each in trials.headers_of(action, now)],
         "body": b64encode(body).decode(),
         "raw": b64encode(trials.head_of(action, now) + body).decode(),
     }
+    return Answer.of_data(found)
 
 
 def _method_of(named: Iterable[str]) -> str:

@@ -179,9 +179,9 @@ def fill(browser, selector, words):
 
 
 def open_form(browser, selector):
-    """Click the button that opens the form, and wait until it is there and knows what rules can say."""
+    """Click the button that opens the form, and wait until it is there."""
     browser.click(selector)
-    browser.until("!document.querySelector('#editor').hidden && !document.querySelector('#save').disabled")
+    browser.until("!document.querySelector('#editor').hidden && document.activeElement.id === 'rule-text'")
 
 
 def tab_to(browser, selector, most=80):

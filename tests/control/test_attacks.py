@@ -366,7 +366,7 @@ def test_names_bring_no_headers(api):
         answer = api.call("POST", "/rules", rule)
         assert answer.status == 400, rule
         assert "x-evil" not in answer.headers
-    for path in ("/rules/a%0d%0aX-Evil:%201", "/vendors/a%0d%0aX-Evil:%201", "/a%0d%0aX-Evil:%201"):
+    for path in ("/rules/a%0d%0aX-Evil:%201", "/a%0d%0aX-Evil:%201"):
         answer = api.get(path)
         assert (answer.status, "x-evil" in answer.headers) == (404, False)
 

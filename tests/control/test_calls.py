@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
-import sys
 import tomllib
 
 import pytest
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from faultinject import Rule, Scenario, install, vendors
+from faultinject import Rule, Scenario, install
 from tests.adapters.live import uvicorn_server, werkzeug_server
 
 from .conftest import Api, Client, control, fastapi_app, flask_app, make_injector
@@ -427,36 +425,6 @@ def test_a_rule_that_is_not_there(api, method, path):
     assert (answer.status, answer.message) == (404, "slwo is not the name of a rule; did you mean slow?")
     api.change("PUT", "/rules", {"rules": []})
     assert api.call(method, path).message == "slwo is not the name of a rule; there is none"
-
-
-def test_the_catalogue(api):
-    """As `faultinject vendors --json` prints it."""
-    rows = api.get("/vendors").data
-    assert rows == [row.to_dict() for name in vendors.names() for row in vendors.get(name).errors]
-    assert api.get("/vendors/jss").data == [row for row in rows if row["vendor"] == "jss"]
-    answer = api.get("/vendors/coss")
-    assert answer.status == 404
-    assert "did you mean cos or oss?" in answer.message
-
-
-def test_the_vocabulary(api):
-    """All that a rule may say, as the schema of rules has it, each with a sentence and a rule that says it."""
-    words = api.get("/vocabulary").data
-    told = subprocess.run(
-        [sys.executable, "-m", "faultinject", "schema"], capture_output=True, text=True, check=True
-    ).stdout
-    keys = {each["key"] for name in ("conditions", "triggers", "effects") for each in words[name]}
-    known = set(json.loads(told)["$defs"]["rule"]["properties"])
-    assert keys == known - {"fault", "name", "vendor", "unless"}
-    assert {"reset", "drip", "latency", "close"} <= {each["title"] for each in words["faults"]}
-    for each in (
-        *words["faults"],
-        *(each for name in ("conditions", "triggers", "effects") for each in words[name]),
-    ):
-        assert each["summary"]
-        assert not each["example"] or Scenario.parse(each["example"])
-    times = next(each for each in words["triggers"] if each["key"] == "times")
-    assert "times" in Scenario.parse(times["example"]).rules[0].to_dict()
 
 
 def test_a_preview_shows_the_exact_bytes(api):

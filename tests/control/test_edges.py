@@ -14,7 +14,7 @@ from importlib import util
 
 import pytest
 
-from faultinject import Fault, install
+from faultinject import install
 from faultinject.exceptions import (
     ConfigurationError,
     Conflict,
@@ -264,17 +264,6 @@ def test_rules_take_the_place_of_what_cannot_be_read(tmp_path):
         "http:505"
     ]
     assert [each["text"] for each in other.state()["rules"]] == ["http:505"]
-
-
-def test_a_fault_whose_example_is_none(api, monkeypatch):
-    """Another package's docstring may say anything."""
-    faults = [Fault]
-    for each in faults:
-        faults += each.__subclasses__()
-    reset = next(each for each in faults if getattr(each, "title", "") == "reset")
-    monkeypatch.setattr(reset, "__doc__", "Odd.\n\n>>> Rule(\n")
-    words = api.get("/vocabulary").data
-    assert next(each for each in words["faults"] if each["title"] == "reset")["example"] == ""
 
 
 def test_workers_agree_on_a_token(monkeypatch, tmp_path, caplog):

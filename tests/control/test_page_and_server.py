@@ -37,7 +37,6 @@ def test_the_server_goes_and_comes_back(browser, tmp_path):
         shows(browser, "#strip", "/first")
         open_form(browser, "#add")
         browser.type("cos:Slow")
-        browser.press("Escape")
         server.stop(signal.SIGKILL)
         shows(browser, "#link", "The server does not answer")
         assert "What you see is from" in text(browser, "#link")
@@ -63,7 +62,7 @@ def test_the_server_goes_and_comes_back(browser, tmp_path):
         browser.type(server.token)
         browser.press("Enter")
         shows(browser, "#link", "connected")
-        assert browser.evaluate("document.querySelector('#fault').value") == "cos:Slow"
+        assert browser.evaluate("document.querySelector('#rule-text').value") == "cos:Slow"
 
 
 SHOWN = """Promise.all([import("./static/power.js"), import("./static/api.js")]).then(([{show}, {noteClock}]) => {

@@ -27,15 +27,13 @@ def test_hostile_texts(opened, server):
     found = row(browser, "/<img src=x onerror='owned=1'>\\u202egpj.exe<script>owned=1</script>")
     shows(browser, "#rules", "<script>owned=1</script>")
     browser.click(found)
-    shows(browser, "#detail .bytes", "<b>x</b><script>owned=1</script>")
     shows(browser, "#detail .fields", "<img src=x onerror=owned=1>")
     assert "\u202e" not in browser.evaluate("document.body.innerText")
     browser.press("Escape")
     open_form(browser, "[aria-label='Edit a']")
-    shows(browser, "#preview-out", "<script>owned=1</script>")
-    fill(browser, "#preview-path", EVIL)
-    browser.press("Enter")
-    shows(browser, "#preview-out", "<script>owned=1</script>")
+    shows(browser, "#preview-out", "<b>x</b><script>owned=1</script>")
+    fill(browser, "#rule-text", f"http:503,path={EVIL}")
+    shows(browser, "#editor-wrong", "<script>owned=1</script>")
     assert browser.evaluate("typeof owned") == "undefined"
     assert (
         browser.evaluate("document.querySelectorAll('main img, main b, main script, dialog script').length")

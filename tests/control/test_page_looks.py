@@ -78,7 +78,7 @@ def test_it_can_be_read(opened, server, look):
     )
     browser.press("Escape")
     browser.click(found)
-    shows(browser, "#detail .bytes", "<Code>SlowDown</Code>")
+    shows(browser, "#detail .fields", "/photos/cat.jpg")
     assert browser.evaluate(TOO_WIDE) == []
     assert browser.evaluate(PALE) == []
 

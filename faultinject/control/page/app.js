@@ -10,13 +10,11 @@ import { clear, tell } from "./problems.js";
 import * as rules from "./rules.js";
 import * as strip from "./strip.js";
 import { say, timeOfDay } from "./text.js";
-import { learn } from "./vocabulary.js";
 
 const $ = (id) => document.getElementById(id);
 
 let state = null;
 let heard = 0; // when the newest state came, by this machine's clock
-let learned = false;
 let changing = 0; // changes of ours that are under way
 const sleepers = new Set();
 
@@ -47,7 +45,6 @@ function take(found, { mine = false } = {}) {
   noteClock(found.now);
   power.show(state);
   rules.show(state);
-  if (mine || !changing) editor.noteState(state, mine); // a change of ours may be seen here before its answer comes
   $("main").setAttribute("aria-busy", "false");
   if (news) done(news);
 }
@@ -77,7 +74,6 @@ async function keepUp() {
     const began = performance.now();
     try {
       take(await call("GET", "state"));
-      learnOnce();
       await strip.catchUp();
       failures = 0;
       connection("connected", "live");
@@ -95,18 +91,6 @@ async function keepUp() {
       connection(`${error.message}${old} The page tries again in ${seconds} s.`, "away");
       await pause(seconds);
     }
-  }
-}
-
-async function learnOnce() {
-  if (learned) return;
-  learned = true;
-  try {
-    await learn(editor.learn);
-  } catch (error) {
-    learned = false; // the next state asks again
-    if (!(error instanceof ApiError)) throw error;
-    if (error.kind === "token") refused(error);
   }
 }
 
@@ -130,8 +114,8 @@ function failed(error) {
   $("wrong").scrollIntoView({ block: "nearest" });
 }
 
-/** Make one change; returns whether it was made. `refused(error)` and `conflict(error, state)` are told instead of the top of the page. */
-async function change(method, path, body, { said, match = state?.generation, anyGeneration = false, refused: told = failed, conflict } = {}) {
+/** Make one change; returns whether it was made. `refused(error)` is told instead of the top of the page. */
+async function change(method, path, body, { said, match = state?.generation, anyGeneration = false, refused: told = failed } = {}) {
   clear($("wrong"));
   changing += 1;
   try {
@@ -149,8 +133,7 @@ async function change(method, path, body, { said, match = state?.generation, any
         return false;
       }
       const words = "Somebody else has changed the rules or the switch in the meantime. Your change was not made. The page shows the current state: check it, and press again.";
-      if (conflict) conflict(error, state);
-      else failed(new ApiError("conflict", words));
+      failed(new ApiError("conflict", words));
     } else if (error.kind === "refused") told(error);
     else failed(error);
     return false;
@@ -165,7 +148,7 @@ wireLogin(take);
 power.wire(change);
 rules.wire({ change, edit: (rule) => editor.open(rule) });
 editor.wire({ change, state: () => state, failed });
-detail.wire({ state: () => state, failed });
+detail.wire();
 strip.wire((outcome) => detail.open(outcome));
 $("reset").addEventListener("click", () => change("POST", "reset", {}, { said: "All counts are zero." }));
 $("retry").addEventListener("click", () => wake());

@@ -1,25 +1,21 @@
-// The exact bytes of an answer: as text in which nothing is hidden, or as numbers.
+// The exact bytes of an answer, as text in which nothing is hidden.
 
 import { bytesOf, make, many, shown } from "./text.js";
 
 const LONGEST = 64 * 1024; // bytes that are drawn
 
 /** An element that shows what `POST /preview` answered. */
-export function answer(preview, { label = "The bytes of the answer" } = {}) {
+export function answer(preview) {
   const raw = bytesOf(preview.raw);
   const notes = (preview.notes ?? []).map((each) => make("p", { class: "quiet" }, ...shown(each)));
   if (!raw.length) return make("div", {}, make("p", {}, ...shown(`This fault sends no bytes of its own. The client gets ${preview.says || "what the rule says"}.`)));
-  const box = make("pre", { class: "bytes", tabindex: "0", role: "region", "aria-label": label });
+  const box = make("pre", { class: "bytes", tabindex: "0", role: "region", "aria-label": "The bytes of the answer" });
   const [head, body] = parts(raw);
-  const asText = () => box.replaceChildren(...headNodes(head), ...bodyNodes(body));
-  const asNumbers = () => box.replaceChildren(dump(raw));
-  asText();
-  const numbers = make("input", { type: "checkbox" });
-  numbers.addEventListener("change", () => (numbers.checked ? asNumbers() : asText()));
+  box.replaceChildren(...headNodes(head), ...bodyNodes(body));
   return make(
     "div",
     {},
-    make("p", { class: "bytes-line" }, `${many(raw.length, "byte")}: ${head.length} of the head, ${body.length} of the body. `, make("label", {}, numbers, " in hexadecimal")),
+    make("p", { class: "bytes-line" }, `${many(raw.length, "byte")}: ${head.length} of the head, ${body.length} of the body.`),
     box,
     ...notes,
   );
@@ -50,17 +46,4 @@ function bodyNodes(body) {
   }
   const rest = body.length > LONGEST ? [make("span", { class: "quiet" }, `\n… ${many(body.length - LONGEST, "more byte")}`)] : [];
   return [...shown(text, { lines: true }), ...rest];
-}
-
-function dump(raw) {
-  const part = raw.subarray(0, LONGEST / 4);
-  const lines = [];
-  for (let at = 0; at < part.length; at += 16) {
-    const row = part.subarray(at, at + 16);
-    const hex = Array.from(row, (each) => each.toString(16).padStart(2, "0")).join(" ");
-    const text = Array.from(row, (each) => (each >= 32 && each < 127 ? String.fromCharCode(each) : ".")).join("");
-    lines.push(`${at.toString(16).padStart(6, "0")}  ${hex.padEnd(47)}  ${text}`);
-  }
-  if (raw.length > part.length) lines.push(`… ${many(raw.length - part.length, "more byte")}`);
-  return document.createTextNode(lines.join("\n"));
 }

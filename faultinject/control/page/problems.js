@@ -24,8 +24,3 @@ function one(problem) {
   // what could not be seen the server has escaped already.
   return make("div", { class: "problem" }, line, excerpt ? make("pre", { class: "excerpt", tabindex: "0", role: "group", "aria-label": "The place of the mistake" }, ...shown(excerpt, { lines: true })) : null);
 }
-
-/** The key that a problem is about, `probability` of `rule 2: probability` or `rules[0].probability`; empty if none. */
-export function keyOf(problem) {
-  return /(?:^|[\s.\]:])([a-z_]+(?:\.[^\s:]+)?)$/i.exec(problem.where ?? "")?.[1] ?? "";
-}

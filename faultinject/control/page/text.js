@@ -56,11 +56,6 @@ export function ruleCode(text) {
   return make("code", {}, ...parts.flatMap((each, index) => (index ? [make("wbr"), ...shown(each)] : shown(each))));
 }
 
-/** Nodes for a sentence of the documentation, whose words in backticks are code. */
-export function prose(text) {
-  return String(text ?? "").split("`").map((each, index) => (index % 2 ? code(each) : make("span", {}, ...shown(each))));
-}
-
 /** A day as the log writes it. */
 export function day(seconds) {
   const date = new Date(seconds * 1000);
