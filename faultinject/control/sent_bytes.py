@@ -42,7 +42,7 @@ def show_sent(call: Call) -> Answer:
     request, seq, n = _environ(line, method), _whole(line, "seq") or 0, _whole(line, "n")
     if did not in INJECTED:
         raise Refusal(400, "did: the app answered this request itself, and faultinject keeps nothing of that")
-    names = call.injector.standing.scenario.display_names
+    names = call.injector.state.scenario.display_names
     plan = call.injector.own_plan
     if name not in plan.names:
         there = nearest(name, names) if names else "; there is none"
