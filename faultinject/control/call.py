@@ -126,7 +126,7 @@ class Call:
         text = self.headers.get("if-match", "").strip()
         if text in ("", "*"):
             return None
-        now = self.injector.standing.generation
+        now = self.injector.state.generation
         # A weak tag is never the same: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1
         if f'"{now}"' in (each.strip() for each in text.split(",")):
             return int(now)

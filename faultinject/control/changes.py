@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.control.call import Call
-    from faultinject.injector.standing import Standing
+    from faultinject.injector.state import State
 
-    Prepared = tuple[str, Callable[..., Standing]]
+    Prepared = tuple[str, Callable[..., State]]
     """What the log says of a change, and what makes it when it is told the generation that it is `expected` to change."""
 
 MOST_RULES = 10_000
@@ -62,7 +62,7 @@ def switch_off(call: Call) -> Answer:
     try:
         made = call.injector.disable(expected=call.expected)
     except StoreUnavailable as error:
-        _tell(call, "switched faults off in one process", call.injector.standing)
+        _tell(call, "switched faults off in one process", call.injector.state)
         raise Refusal(
             503,
             f"faults are off in the process that answers; the others cannot be told, so repeat it: {error}",
@@ -84,9 +84,9 @@ def put_rules(call: Call) -> Answer:
     given, names_abort = _scenario(call), "abort" in call.data()
     _check_armable(call)
 
-    def change(standing: Standing) -> Prepared:
-        check_foreign(given, known=standing.scenario.rules)
-        before, scenario = standing.scenario.abort, given
+    def change(in_force: State) -> Prepared:
+        check_foreign(given, known=in_force.scenario.rules)
+        before, scenario = in_force.scenario.abort, given
         if not names_abort:
             scenario = Scenario(given.rules, seed=given.seed, abort=before)
         what = f"put {_number(len(scenario.rules))} in force: {scenario}"
@@ -105,9 +105,9 @@ def add_rule(call: Call) -> Answer:
     check_foreign(Scenario([rule]))
     _check_armable(call)
 
-    def change(standing: Standing) -> Prepared:
-        _check_number(len(standing.scenario.rules) + 1)
-        if rule.name is not None and rule.name in standing.scenario.display_names:
+    def change(in_force: State) -> Prepared:
+        _check_number(len(in_force.scenario.rules) + 1)
+        if rule.name is not None and rule.name in in_force.scenario.display_names:
             raise ConfigurationError(
                 [f"{rule.name} is already the name of another rule; names must be unique"]
             )
@@ -120,8 +120,8 @@ def patch_rule(call: Call) -> Answer:
     """Change keys of one rule; null removes a key. Its counts begin at zero, the others keep theirs."""
     given = call.data()
 
-    def change(standing: Standing) -> Prepared:
-        old = standing.scenario.rules[place_of(call, standing.scenario)]
+    def change(in_force: State) -> Prepared:
+        old = in_force.scenario.rules[place_of(call, in_force.scenario)]
         rule = one_rule(given) if "text" in given else _rule(_patched(old.to_dict(), given))
         check_foreign(Scenario([rule]), known=[old])
         _check_armable(call)
@@ -301,11 +301,11 @@ def _number(number: int) -> str:
     return "1 rule" if number == 1 else f"{number} rules"
 
 
-def _change_one(call: Call, does: Callable[..., Standing], said: str, *, arms: bool = True) -> Answer:
+def _change_one(call: Call, does: Callable[..., State], said: str, *, arms: bool = True) -> Answer:
     call.keys(())
 
-    def change(standing: Standing) -> Prepared:
-        rule = standing.scenario.rules[place_of(call, standing.scenario)]
+    def change(in_force: State) -> Prepared:
+        rule = in_force.scenario.rules[place_of(call, in_force.scenario)]
         if arms:
             _check_armable(call)
         # A name by position says little when the rules have changed again.
@@ -314,7 +314,7 @@ def _change_one(call: Call, does: Callable[..., Standing], said: str, *, arms: b
     return _changed(call, *_carry_out(call, change))
 
 
-def _carry_out(call: Call, change: Callable[[Standing], Prepared]) -> tuple[str, Standing]:
+def _carry_out(call: Call, change: Callable[[State], Prepared]) -> tuple[str, State]:
     """Make a change from what is in force; nothing of what another one puts in force meanwhile is lost.
 
     Args:
@@ -328,25 +328,25 @@ def _carry_out(call: Call, change: Callable[[Standing], Prepared]) -> tuple[str,
         Conflict: If-Match names another generation than the one in force.
     """
     for _ in range(TRIES):
-        standing = call.injector.standing
-        what, do = change(standing)
+        in_force = call.injector.state
+        what, do = change(in_force)
         expected = call.expected
         try:
-            return what, do(expected=standing.generation if expected is None else expected)
+            return what, do(expected=in_force.generation if expected is None else expected)
         except Conflict:
             if expected is not None:
                 raise
     # What is in force cannot be read, and is replaced whatever it is; or there is no end of others.
-    what, do = change(call.injector.standing)
+    what, do = change(call.injector.state)
     return what, do(expected=None)
 
 
-def _changed(call: Call, what: str, made: Standing, *, status: int = 200) -> Answer:
+def _changed(call: Call, what: str, made: State, *, status: int = 200) -> Answer:
     """The new state; the log says who has changed what."""
     _tell(call, what, made)
     found = state(call.injector)
     return Answer.of_data(found, status=status, headers={"ETag": f'"{found["generation"]}"'})
 
 
-def _tell(call: Call, what: str, made: Standing) -> None:
+def _tell(call: Call, what: str, made: State) -> None:
     log.changed(what, call.client, call.headers.get("user-agent", ""), call.access.place, made.generation)

@@ -34,31 +34,31 @@ def get_state(call: Call) -> Answer:
 
 def get_rules(call: Call) -> Answer:
     """Show the scenario, as `PUT /rules` takes it; `format=toml` for a file of rules."""
-    standing = call.injector.standing
-    tag = {"ETag": f'"{standing.generation}"'}
+    in_force = call.injector.state
+    tag = {"ETag": f'"{in_force.generation}"'}
     form = call.query.get("format", "json")
     if form == "toml":
-        text = standing.scenario.to_toml().encode("utf-8", "replace")
+        text = in_force.scenario.to_toml().encode("utf-8", "replace")
         return Answer(text, content_type="application/toml; charset=utf-8", headers=tag)
     if form != "json":
         raise Refusal(400, f"format: {shown(form)} is neither json nor toml")
-    abort = standing.scenario.abort
+    abort = in_force.scenario.abort
     found: dict[str, Any] = (
-        {"seed": standing.seed} if abort is None else {"seed": standing.seed, "abort": abort}
+        {"seed": in_force.seed} if abort is None else {"seed": in_force.seed, "abort": abort}
     )
-    found["rules"] = [rule.to_dict() for rule in standing.scenario.rules]
+    found["rules"] = [rule.to_dict() for rule in in_force.scenario.rules]
     return Answer.of_data(found, headers=tag)
 
 
 def get_rule(call: Call) -> Answer:
     """Show one rule with its counts."""
-    standing = call.injector.standing
-    index = place_of(call, standing.scenario)
+    in_force = call.injector.state
+    index = place_of(call, in_force.scenario)
     counts = call.injector.counts().get(call.name, {})
     found = rule_data(
-        call.name, standing.scenario.rules[index], enabled=call.name not in standing.disabled, counts=counts
+        call.name, in_force.scenario.rules[index], enabled=call.name not in in_force.disabled, counts=counts
     )
-    return Answer.of_data(found, headers={"ETag": f'"{standing.generation}"'})
+    return Answer.of_data(found, headers={"ETag": f'"{in_force.generation}"'})
 
 
 def get_journal(call: Call) -> Answer:
@@ -99,11 +99,11 @@ def preview(call: Call) -> Answer:
     method = asked["method"] or _method_of(rule.conditions.get("method", ()))
     request = trials.environ(method, path if path[:1] == "/" else f"/{path}", asked["host"] or "127.0.0.1")
     always = trials.replace_options(rule, **dict.fromkeys(TRIGGERS))
-    trial = trials.Trial([always], call.injector.standing.seed, guarded=True)
+    trial = trials.Trial([always], call.injector.state.seed, guarded=True)
     action = trial.ask(request)
     matches = action is not None
     if action is None:
-        trial = trials.Trial([trials.unconditional(always)], call.injector.standing.seed, guarded=True)
+        trial = trials.Trial([trials.unconditional(always)], call.injector.state.seed, guarded=True)
         action = trial.ask(request)
     says = rule.resolved.in_words(rule)
     found: dict[str, Any] = {"text": str(rule), "rule": rule.to_dict(), "matches": matches, "says": says}

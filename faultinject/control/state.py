@@ -16,23 +16,23 @@ _NONE = {"matched": 0, "injected": 0, "failed": 0}
 def state(injector: Injector) -> dict[str, Any]:
     """All that a client shows: switch, rules, counts and limits."""
     counts = injector.counts()
-    standing = injector.standing
+    in_force = injector.state
     now = injector.clock()
     services, watch = injector.own_plan.services, injector.own_plan.watch
-    names = standing.scenario.display_names
+    names = in_force.scenario.display_names
     rules = [
-        rule_data(name, rule, enabled=name not in standing.disabled, counts=counts.get(name, {}))
-        for name, rule in zip(names, standing.scenario.rules, strict=True)
+        rule_data(name, rule, enabled=name not in in_force.disabled, counts=counts.get(name, {}))
+        for name, rule in zip(names, in_force.scenario.rules, strict=True)
     ]
     return {
         "v": VERSION,
-        "generation": standing.generation,
-        "on": standing.on and (standing.until is None or now < standing.until),
+        "generation": in_force.generation,
+        "on": in_force.on and (in_force.until is None or now < in_force.until),
         "enabled": injector.enabled,
-        "until": standing.until,
+        "until": in_force.until,
         "expires": injector.expires,
         "now": now,
-        "seed": standing.seed,
+        "seed": in_force.seed,
         "production": injector.production,
         "store": injector.store,
         "max_active": services.most_active,
@@ -40,7 +40,7 @@ def state(injector: Injector) -> dict[str, Any]:
         "refused": services.refused,
         "undecided": injector.undecided,
         "failures": injector.failures,
-        "disarmed": standing.why_off,
+        "disarmed": in_force.why_off,
         "abort": None if watch is None else watch.text,
         "rules": rules,
         "totals": {key: sum(each[key] for each in rules) for key in ("matched", "injected", "failed")},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector.in_force import InForce
-from faultinject.injector.standing import Standing
+from faultinject.injector.state import State
 from faultinject.journal import log
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import shown
@@ -23,7 +23,7 @@ _LAST = 253_402_300_800.0
 class Changes(InForce):
     """Each change is in force whole or not at all, and in all processes that count together."""
 
-    def use(self, scenario: Rules, *, seed: str | int | None = None, expected: int | None = None) -> Standing:
+    def use(self, scenario: Rules, *, seed: str | int | None = None, expected: int | None = None) -> State:
         """Swap the scenario: running requests keep the old one, its waits end, counts begin at zero.
 
         As with every change, all processes of the store have it at their next request, with a Redis server a second later.
@@ -51,7 +51,7 @@ class Changes(InForce):
         log.doubtful(given.rules, given.display_names)
         return made
 
-    def add(self, rules: Rules, *, expected: int | None = None) -> Standing:
+    def add(self, rules: Rules, *, expected: int | None = None) -> State:
         """Add rules after those in force; these keep their counts and draws.
 
         Args:
@@ -69,7 +69,7 @@ class Changes(InForce):
         more = Scenario.of(rules).rules
         return self._told(self._edit(lambda now: now.with_more(more), expected), more)
 
-    def replace(self, name: str, rule: str | Rule, *, expected: int | None = None) -> Standing:
+    def replace(self, name: str, rule: str | Rule, *, expected: int | None = None) -> State:
         """Replace one rule; the new one counts from zero, and all others keep their counts and draws.
 
         A rule that was switched off stays so.
@@ -90,7 +90,7 @@ class Changes(InForce):
         given = Scenario.of(rule).rules
         return self._told(self._edit(lambda now: now.with_rule(name, given), expected), given)
 
-    def remove(self, name: str, *, expected: int | None = None) -> Standing:
+    def remove(self, name: str, *, expected: int | None = None) -> State:
         """Remove one rule; all others keep their counts and draws.
 
         Args:
@@ -107,7 +107,7 @@ class Changes(InForce):
         """
         return self._edit(lambda now: now.without_rule(name), expected)
 
-    def enable_rule(self, name: str, *, expected: int | None = None) -> Standing:
+    def enable_rule(self, name: str, *, expected: int | None = None) -> State:
         """Let requests match a rule again that was switched off; it keeps its counts.
 
         Args:
@@ -124,7 +124,7 @@ class Changes(InForce):
         """
         return self._edit(lambda now: now.with_rule_switched(name, on=True), expected)
 
-    def disable_rule(self, name: str, *, expected: int | None = None) -> Standing:
+    def disable_rule(self, name: str, *, expected: int | None = None) -> State:
         """Let no request match a rule; it keeps its counts, and all others keep their draws.
 
         Args:
@@ -141,7 +141,7 @@ class Changes(InForce):
         """
         return self._edit(lambda now: now.with_rule_switched(name, on=False), expected)
 
-    def reset(self, *, expected: int | None = None) -> Standing:
+    def reset(self, *, expected: int | None = None) -> State:
         """Set the counts of all rules to zero.
 
         Args:
@@ -154,9 +154,9 @@ class Changes(InForce):
             Conflict: another generation is in force.
             StoreUnavailable: the store cannot be written; the counts stay.
         """
-        return self._edit(Standing.from_zero, expected, anew=True)
+        return self._edit(State.from_zero, expected, anew=True)
 
-    def enable(self, *, until: float | None = None, expected: int | None = None) -> Standing:
+    def enable(self, *, until: float | None = None, expected: int | None = None) -> State:
         """Switch faults on in all processes of the store, unless the environment of one switches them off there.
 
         Args:
@@ -175,11 +175,11 @@ class Changes(InForce):
             until = _moment(until, self.clock())
         return self._edit(lambda now: now.switched_on(until), expected)
 
-    def disable(self, *, why: str = "", expected: int | None = None) -> Standing:
+    def disable(self, *, why: str = "", expected: int | None = None) -> State:
         """Switch off in all processes of the store: every request passes untouched, waits end; counts and journal stay.
 
         Args:
-            why: the reason, if no person did it; `standing.why_off` has it until faults are switched on again.
+            why: the reason, if no person did it; `state.why_off` has it until faults are switched on again.
             expected: the generation to change; by default the current one.
 
         Returns:
@@ -191,7 +191,7 @@ class Changes(InForce):
         """
         return self._switch_off(why, expected)
 
-    def _told(self, made: Standing, new: Sequence[Rule]) -> Standing:
+    def _told(self, made: State, new: Sequence[Rule]) -> State:
         """What is in force; the log says what hardly any request can match."""
         known = {*new}
         pairs = zip(made.scenario.rules, made.scenario.display_names, strict=True)

@@ -7,7 +7,7 @@ import os
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.patience import monotonic
 from faultinject.exceptions import FaultInjectError, StoreBusy, StoreUnavailable
-from faultinject.injector.standing import SWITCH, read_standing
+from faultinject.injector.state import SWITCH, read_state
 from faultinject.rules.redis_url import is_redis, read_redis
 from faultinject.rules.store import FILE, MEMORY, read_directory
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from faultinject.counts.background_sender import BackgroundSender
     from faultinject.engine.counting import Counts
     from faultinject.engine.journal_entry import Entry
-    from faultinject.injector.standing import Standing
+    from faultinject.injector.state import State
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.scenario import Scenario
     from faultinject.vendors.addressing import Addressing
@@ -129,7 +129,7 @@ class CountStorage:
         self.why = self.missing = ""
         self._salted = 0
         # Begins with the store that could not be had at first; None once it could.
-        self._begin_late: Callable[[], tuple[Standing, Counts]] | None = None
+        self._begin_late: Callable[[], tuple[State, Counts]] | None = None
         self._pause = PAUSE
         # The version that could not be read, and when it is tried again.
         self._unread: int | None = None
@@ -211,7 +211,7 @@ class CountStorage:
         else:
             self.salt, self._salted = os.urandom(16), os.getpid()
 
-    def begin(self, own: Standing, *, chosen: bool) -> tuple[Standing, Counts]:
+    def begin(self, own: State, *, chosen: bool) -> tuple[State, Counts]:
         """What is in force for all processes, and its counts: this process's own, unless others have something.
 
         Args:
@@ -226,7 +226,7 @@ class CountStorage:
         if store is None:
             return own, self._make()
 
-        def begin() -> tuple[Standing, Counts]:
+        def begin() -> tuple[State, Counts]:
             data = own.but(by=store.by).to_data()
             return self._joined(store.begin(data, chosen=chosen, keeps=SWITCH), own)
 
@@ -242,7 +242,7 @@ class CountStorage:
             self._give_up(error)
             return own, self._make()
 
-    def newest(self, known: Standing, *, in_any_case: bool = False) -> tuple[Standing, int]:
+    def newest(self, known: State, *, in_any_case: bool = False) -> tuple[State, int]:
         """What is in force for all processes now, and its generation.
 
         Args:
@@ -263,13 +263,13 @@ class CountStorage:
             return known, generation
         try:
             generation, data = store.read()
-            return read_standing(data, generation, known, store.shown), generation
+            return read_state(data, generation, known, store.shown), generation
         except FaultInjectError:
             if not in_any_case:
                 raise
             return known, generation
 
-    def publish(self, new: Standing, *, after: int, anew: bool, counts: Counts) -> tuple[Standing, Counts]:
+    def publish(self, new: State, *, after: int, anew: bool, counts: Counts) -> tuple[State, Counts]:
         """Put something in force in all processes.
 
         Args:
@@ -294,7 +294,7 @@ class CountStorage:
         self._begin_late, self.missing = None, ""
         return self._joined(store.join(), new)
 
-    def join(self, known: Standing) -> tuple[Standing, Counts]:
+    def join(self, known: State) -> tuple[State, Counts]:
         """What is in force for all processes, and its counts.
 
         Args:
@@ -350,14 +350,14 @@ class CountStorage:
         elif self.salt:
             log.detach(self.why)
 
-    def _joined(self, found: tuple[int, dict[str, Any], Counts], known: Standing) -> tuple[Standing, Counts]:
+    def _joined(self, found: tuple[int, dict[str, Any], Counts], known: State) -> tuple[State, Counts]:
         assert self.store is not None
         generation, data, counts = found
         self._refused = True
-        standing = read_standing(data, generation, known, self.store.shown)
+        state = read_state(data, generation, known, self.store.shown)
         self._refused, self._unread = False, None
-        self.replaced_by = 0 if standing.by == self.store.by else standing.by
-        return standing, counts
+        self.replaced_by = 0 if state.by == self.store.by else state.by
+        return state, counts
 
     def _share(self, common: str, owner: int | None) -> None:
         from faultinject.counts.directory_store import DirectoryStore

@@ -1,4 +1,4 @@
-"""What is in force in this process: the standing, the plan that is made of it, and how either gives way to another."""
+"""What is in force in this process: the state, the plan that is made of it, and how either gives way to another."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from faultinject.injector.asked import Asked
     from faultinject.injector.count_storage import CountStorage
     from faultinject.injector.failure_watch import FailureWatch
-    from faultinject.injector.standing import Standing
+    from faultinject.injector.state import State
     from faultinject.journal.writing import Journal
     from faultinject.rules.control import ControlSettings
     from faultinject.rules.environment import Environment
@@ -44,10 +44,10 @@ OFF = Off()
 
 
 class InForce:
-    """One standing and its plan, of which either is swapped for another whole.
+    """One state and its plan, of which either is swapped for another whole.
 
     Args:
-        standing: what this process would put in force; that of other processes may stand in its place.
+        state: what this process would put in force; that of other processes may stand in its place.
         chosen: nobody gave its seed: where other processes have one already, theirs holds.
         settings: those of the environment.
         production: the variable that says that nothing may be injected, or None.
@@ -58,7 +58,7 @@ class InForce:
 
     def __init__(
         self,
-        standing: Standing,
+        state: State,
         *,
         chosen: bool,
         settings: Environment,
@@ -94,11 +94,11 @@ class InForce:
         self._off_is_said = Lock()
         # A signal's handler may change what is in force while its own thread does.
         self._change = Turn()
-        self._standing, counts = storage.begin(standing, chosen=chosen)
-        self.scenario = self._standing.scenario
+        self._state, counts = storage.begin(state, chosen=chosen)
+        self.scenario = self._state.scenario
         """The scenario in force, unless a test's stands in its place."""
         self._since: dict[float, float] = {}
-        self._own = self._compile(self._standing, counts)
+        self._own = self._compile(self._state, counts)
         self._heed_time()
 
     def plan_beside(self, rules: Rules, names: Sequence[str] | None = None) -> Plan:
@@ -121,7 +121,7 @@ class InForce:
             self.seed,
             counts=MemoryCounts(),
             services=self._services,
-            generation=self._standing.generation,
+            generation=self._state.generation,
         )
 
     def disarm(self, why: str) -> None:
@@ -151,19 +151,19 @@ class InForce:
         with suppress(StoreUnavailable):  # here it is off
             self._switch_off(why)
 
-    def _switch_off(self, why: str, expected: int | None = None) -> Standing:
+    def _switch_off(self, why: str, expected: int | None = None) -> State:
         try:
             return self._edit(lambda now: now.but(on=False, until=None, why_off=why), expected)
         except StoreUnavailable:
             # Whatever the others do, here nobody is to get a fault any more.
             with self._change:
-                self._adopt(self._standing.but(on=False, until=None, why_off=why), self._own.counts)
+                self._adopt(self._state.but(on=False, until=None, why_off=why), self._own.counts)
             raise
 
     @property
     def seed(self) -> str:
         """The seed in force."""
-        return self._standing.seed
+        return self._state.seed
 
     @property
     def own_plan(self) -> Plan:
@@ -178,7 +178,7 @@ class InForce:
     @property
     def _is_on(self) -> bool:
         """The same but for a time that is over, which each request looks at."""
-        return self._standing.on and not (self._killed or self._paused or self._production is not None)
+        return self._state.on and not (self._killed or self._paused or self._production is not None)
 
     @property
     def may_inject(self) -> bool:
@@ -190,12 +190,12 @@ class InForce:
 
     def _edit(
         self,
-        change: Callable[[Standing], Standing],
+        change: Callable[[State], State],
         expected: int | None,
         *,
         anew: bool = False,
         in_any_case: bool = False,
-    ) -> Standing:
+    ) -> State:
         """Put something else in force, here and in all processes of the store.
 
         Args:
@@ -207,7 +207,7 @@ class InForce:
         storage = self._count_storage
         with self._change:
             while True:
-                now, after = storage.newest(self._standing, in_any_case=in_any_case)
+                now, after = storage.newest(self._state, in_any_case=in_any_case)
                 if expected is not None and expected != after:
                     raise Conflict(f"generation {after} is in force, not {expected}: it was changed since")
                 try:
@@ -215,14 +215,14 @@ class InForce:
                 except Conflict:
                     continue
                 self._adopt(*found)
-                return self._standing
+                return self._state
 
-    def _adopt(self, standing: Standing, counts: Counts) -> None:
+    def _adopt(self, state: State, counts: Counts) -> None:
         """From here on this is in force in this process."""
-        before, old = self._standing, self._own
+        before, old = self._state, self._own
         plan = None
-        if counts is not old.counts or not standing.decides_as(before):
-            plan = self._compile(standing, counts)
+        if counts is not old.counts or not state.decides_as(before):
+            plan = self._compile(state, counts)
             # Of rules that are counted no more only this process knows what they did.
             kept = {*plan.places} if counts is old.counts else ()
             totals = zip(old.places, old.totals(), strict=True)
@@ -230,48 +230,48 @@ class InForce:
             if counts is old.counts:
                 plan.go_on_from(old)
         with registry.changes:
-            self._standing, self.scenario = standing, standing.scenario
+            self._state, self.scenario = state, state.scenario
             if plan is not None:
                 self._own = plan
             self._heed_time()
-            if standing.on:
+            if state.on:
                 self._own.ended = False
                 if self._off_is_said.locked():
                     self._off_is_said.release()
         # Others may have switched off and on again since this process looked last.
-        again = standing.armed != before.armed or (standing.on and not before.on)
+        again = state.armed != before.armed or (state.on and not before.on)
         if again and self._failure_watch is not None:
             self._failure_watch.reset()
         if self._watched:
             # Where processes count together may have changed.
             self.journal.share = self._count_storage.let_watch()
-        if plan is not None or not standing.on:
+        if plan is not None or not state.on:
             old.end()
 
     def _heed_time(self) -> None:
         """Nothing is injected any more at the first of the moments that the environment and what is in force name."""
-        moments = [each for each in (self._expires, self._standing.until) if each is not None]
+        moments = [each for each in (self._expires, self._state.until) if each is not None]
         if self._services.expire(min(moments, default=None)):
             self._own.wake()
 
-    def _compile(self, standing: Standing, counts: Counts) -> Plan:
+    def _compile(self, state: State, counts: Counts) -> Plan:
         plan = Plan(
-            standing.scenario.rules,
-            standing.scenario.display_names,
-            standing.seed,
+            state.scenario.rules,
+            state.scenario.display_names,
+            state.seed,
             counts=counts,
             services=self._services,
-            generation=standing.generation,
-            watch=self._watch_of(standing.scenario),
+            generation=state.generation,
+            watch=self._watch_of(state.scenario),
             asked=self._asked,
             salt=self._count_storage.salt,
-            places=standing.places,
-            duplicates=standing.duplicates,
-            off=standing.off,
-            started=standing.began,
-            since=self._since.get(standing.began),
+            places=state.places,
+            duplicates=state.duplicates,
+            off=state.off,
+            started=state.began,
+            since=self._since.get(state.began),
         )
-        self._since = {standing.began: plan.since}  # a test's clock may have moved when single rules change
+        self._since = {state.began: plan.since}  # a test's clock may have moved when single rules change
         return plan
 
     def _watch_of(self, scenario: Scenario) -> FailureWatch | None:

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.engine.plan import Plan
     from faultinject.injector.rule_file import RuleFile
-    from faultinject.injector.standing import Standing
+    from faultinject.injector.state import State
     from faultinject.rules.control import ControlSettings
     from faultinject.rules.scenario import Scenario
 
@@ -29,10 +29,10 @@ class InStep(InForce):
     _announced: tuple[Scenario, str, bool] | None = None
 
     @property
-    def standing(self) -> Standing:
+    def state(self) -> State:
         """The state of all processes of this injector's store: rules, on or off, and until when."""
         self._hurry()
-        return self._standing
+        return self._state
 
     def catch_up(self) -> None:
         """Put in force the latest changes: of the rule file, or from other processes of the session or the store."""
@@ -59,7 +59,7 @@ class InStep(InForce):
         with self._change:
             if not self._count_storage.stale:  # pragma: no cover - another thread was faster
                 return
-            before = self._standing
+            before = self._state
             try:
                 found, counts = self._count_storage.join(before)
             except FaultInjectError as error:
@@ -100,7 +100,7 @@ class InStep(InForce):
                 self.scenario, self._given_seed(), owner=owner, shares=self._has_to_share
             )
         before = self._injected
-        self._adopt(*self._count_storage.begin(self._standing, chosen=self._chosen))
+        self._adopt(*self._count_storage.begin(self._state, chosen=self._chosen))
         # What was counted so far is the parent's.
         self._injected = before
         self._heed()
@@ -150,9 +150,9 @@ class InStep(InForce):
 
     def announce(self) -> None:
         """Log once the rules in force: a rule that a shell has cut short must be visible."""
-        standing = self._standing
+        state = self._state
         # A store that was not there at the start is told of when it is.
-        new = standing.scenario, standing.seed, not self._count_storage.missing
+        new = state.scenario, state.seed, not self._count_storage.missing
         known = self._announced
         if known is not None and known[0] is new[0] and known[1:] == new[1:]:
             return
@@ -164,13 +164,13 @@ class InStep(InForce):
         elif self._own.expired:
             assert self._services.expires is not None
             tell_expired(self._expires, self._services.expires, from_the_start=True)
-        elif standing.on and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
+        elif state.on and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
             log.on(self.seed, self.scenario.rules, self.scenario.display_names)
             if self._asked is not None:
                 log.asking()
             self._count_storage.tell(self.seed)
-        elif not standing.on and self._count_storage.shown and self._off_is_said.acquire(blocking=False):
-            log.switched(None, standing.why_off, on=False)
+        elif not state.on and self._count_storage.shown and self._off_is_said.acquire(blocking=False):
+            log.switched(None, state.why_off, on=False)
 
     def before_fork(self) -> None:
         """In the parent: a child will count with it, if nothing was counted yet."""

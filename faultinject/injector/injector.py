@@ -13,7 +13,7 @@ from faultinject.injector import instances as registry
 from faultinject.injector.changes import Changes, given_seed
 from faultinject.injector.count_storage import CountStorage
 from faultinject.injector.in_step import InStep, has_to_share, tell_expired
-from faultinject.injector.standing import Standing
+from faultinject.injector.state import State
 from faultinject.journal import log
 from faultinject.journal.writing import Journal
 from faultinject.rules.environment import read_environment
@@ -121,7 +121,7 @@ class Injector(Changes, InStep):
         if own_seed is None:
             own_seed = str(int.from_bytes(os.urandom(4), "big"))
         super().__init__(
-            Standing(given, own_seed, began=clock(), generation=generation),
+            State(given, own_seed, began=clock(), generation=generation),
             chosen=chosen,
             settings=settings,
             production=None if settings.production_allowed else production_reason(environ),
@@ -168,7 +168,7 @@ class Injector(Changes, InStep):
     @property
     def disarmed(self) -> str:
         """Why the app's own failures have ended all faults, until `enable`; empty if they have not."""
-        return self._standing.why_off
+        return self._state.why_off
 
     @property
     def failures(self) -> int:

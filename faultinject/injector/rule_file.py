@@ -147,12 +147,12 @@ class RuleFile:
         """The scenario of the file, once for all workers that share a store, and in each that counts for itself."""
         applied = None if self._note is None else self._note.applied()
         for _ in range(TRIES):
-            standing = injector.standing
+            state = injector.state
             known = self._scenario if applied is None or not injector.shares else applied
-            if found in (known, standing.scenario):
+            if found in (known, state.scenario):
                 break
             try:
-                injector.use(found, seed=self._seed, expected=standing.generation)
+                injector.use(found, seed=self._seed, expected=state.generation)
             except Conflict:
                 # Most likely a worker of another host, with the same file.
                 injector.own_plan.services.rest(SETTLES_WITHIN, sleep)

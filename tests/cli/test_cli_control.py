@@ -127,7 +127,7 @@ def test_on_and_off(ask, server):
         rf"{re.escape(server.url)}: on for another (10 min 0 s|9 min 5\d s), until .*\d\d:\d\d:\d\d\n", out
     )
     assert server.ask_app() == 503
-    assert server.injector.standing.until == pytest.approx(time.time() + 600, abs=60)
+    assert server.injector.state.until == pytest.approx(time.time() + 600, abs=60)
     assert "0 injected of 0 requests" in ask("reset")
     assert ask("on").startswith(f"{server.url}: on\n")
     assert ask("on", "--for", "10", code=2).startswith("faultinject: ")
@@ -135,7 +135,7 @@ def test_on_and_off(ask, server):
 
 def test_a_change_on_a_condition(ask, server):
     """Another generation is in force: exit code 1, and nothing is changed."""
-    now = server.injector.standing.generation
+    now = server.injector.state.generation
     assert ask("off", "--generation", str(now - 1), code=1).startswith("faultinject: nothing was changed: ")
     assert server.injector.enabled
     ask("off", "--generation", str(now))

@@ -123,7 +123,7 @@ def test_a_wait_in_another_process(shared):
             thread = begun(injector.own_plan, by_thread)
             os.write(writer, b"waits")
             thread.join(30)
-            ended = 0 if not injector.standing.on else 2
+            ended = 0 if not injector.state.on else 2
         finally:
             os._exit(ended)
     os.close(writer)

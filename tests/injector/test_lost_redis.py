@@ -70,7 +70,7 @@ def test_counts_begin_at_zero_and_the_log_says_so(redis, now, caplog):
     assert [each for each in caplog.messages if "lost" in each] == [
         f"faultinject: the store {redis.url} (prefix faultinject) has lost its data: counts begin at zero again"
     ]
-    assert [(each.standing.generation, len(each.scenario.rules)) for each in (one, other)] == [(2, 2)] * 2
+    assert [(each.state.generation, len(each.scenario.rules)) for each in (one, other)] == [(2, 2)] * 2
     late = make(redis, seed="s")
     assert get(late) == 200, "it finds what is in force"
 
@@ -82,7 +82,7 @@ def test_what_was_switched_off_stays_off(redis, now):
     lose(redis, now)
     assert get(one) == 200
     late = make(redis, "http:503", seed="s")
-    assert (get(late), late.standing.why_off) == (200, "enough")
+    assert (get(late), late.state.why_off) == (200, "enough")
     late.enable()
     now[0] += 60
     assert [get(one), get(late)] == [503, 503]

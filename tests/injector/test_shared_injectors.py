@@ -172,7 +172,7 @@ def test_what_has_no_rule_yet_is_shared(monkeypatch, place):
     injector = make([], **CONTROL)
     injector.disable()
     found = in_children(*[lambda: injector.use("http:503,times=3").generation] * 1)
-    assert found == [injector.standing.generation] == [3]
+    assert found == [injector.state.generation] == [3]
     injector.enable()
     assert in_children(*[lambda: [get(injector)]] * 2) == [[503], [503]]
     assert [get(injector), get(injector)] == [503, 200]
@@ -183,7 +183,7 @@ def test_what_is_off_is_shared_where_it_may_be_switched_on():
     injector = make(**CONTROL)
     injector.disable()
     assert in_children(*[lambda: injector.enable().on] * 1) == [True]
-    assert (injector.standing.on, get(injector)) == (True, 503)
+    assert (injector.state.on, get(injector)) == (True, 503)
 
 
 def test_a_directory_that_is_kept_locked(monkeypatch, tmp_path):

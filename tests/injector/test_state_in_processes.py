@@ -49,7 +49,7 @@ def make(store, rules="http:503,times=20,path=a,name=a"):
 def test_one_of_two_gets_a_conflict(store):
     """Both have looked at the same generation."""
     injector = make(store)
-    seen = injector.standing.generation
+    seen = injector.state.generation
 
     def change(rule):
         def work():
@@ -62,7 +62,7 @@ def test_one_of_two_gets_a_conflict(store):
         return work
 
     assert sorted(in_children(*[change("http:500,path=b"), change("http:502,path=b")])) == [False, True]
-    assert len(injector.standing.scenario.rules) == 2
+    assert len(injector.state.scenario.rules) == 2
 
 
 def test_no_change_of_many_is_lost(store):
@@ -85,17 +85,17 @@ def test_no_change_of_many_is_lost(store):
 
     injector = make(store)
     found = in_children(*[work(process) for process in range(4)])
-    standing = injector.standing
+    state = injector.state
     rest = [get(injector, "/a") for _ in range(3)]
     assert sum(each.count(503) for each in found) + rest.count(503) == 20
-    assert {*standing.scenario.display_names} == {
+    assert {*state.scenario.display_names} == {
         "a", *(f"p{process}-{number}" for process in range(4) for number in (0, 2, 4))
     }  # fmt: skip
-    assert {*standing.disabled} == {*standing.scenario.display_names} - {"a"}
-    assert len({*standing.places}) == 13
+    assert {*state.disabled} == {*state.scenario.display_names} - {"a"}
+    assert len({*state.places}) == 13
     assert get(injector, "/b") == 200
     assert injector.counts()["a"] == {"matched": 63, "injected": 20}
-    assert standing.generation == 1 + 20 + 20 + 20 + 8
+    assert state.generation == 1 + 20 + 20 + 20 + 8
 
 
 STEPS = ("open", "pwrite", "ftruncate", "unlink", "fdopen", "listdir")
@@ -110,7 +110,7 @@ def test_a_process_that_is_killed_while_it_publishes(tmp_path, change):
     killed, at = True, 0
     while killed:
         at += 1
-        before = injector.standing
+        before = injector.state
         pid = os.fork()
         if not pid:
             left = at
@@ -134,14 +134,14 @@ def test_a_process_that_is_killed_while_it_publishes(tmp_path, change):
         killed = os.WIFSIGNALED(os.waitpid(pid, 0)[1])
         assert get(injector, "/a") == 503
         counted += 1
-        found = injector.standing
+        found = injector.state
         changed = found.generation != before.generation
         assert found.generation == before.generation + changed
         if changed and change == "use":
             counted = 1
         rules = len(before.scenario.rules) + (changed and change == "add")
         assert len(found.scenario.rules) == len(found.places) == rules
-        assert make(store, found.scenario).standing.to_data() == found.to_data()
+        assert make(store, found.scenario).state.to_data() == found.to_data()
         assert next(iter(injector.counts().values())) == {"matched": counted, "injected": counted}
         assert changed or killed
     assert at > len(STEPS)
@@ -155,8 +155,8 @@ def test_other_rules_do_not_switch_on_what_was_switched_off(store, why, caplog):
     replace = "&replace" if "?" in store else "?replace"
     other = make(f"{store}{replace}", "http:504,name=b")
     other.announce()
-    standing = other.standing
-    assert ([*standing.scenario.display_names], standing.on, standing.why_off) == (["b"], False, why)
+    state = other.state
+    assert ([*state.scenario.display_names], state.on, state.why_off) == (["b"], False, why)
     assert get(other) == 200
     told = "faultinject is off: it was switched off for all processes of its store"
     assert caplog.messages[-1] == (f"{told}: {why}" if why else told)
@@ -169,4 +169,4 @@ def test_other_rules_do_not_lengthen_the_time(store):
     first = make(store)
     until = first.enable(until=first.clock() + 600).until
     replace = "&replace" if "?" in store else "?replace"
-    assert make(f"{store}{replace}", "http:504").standing.until == until
+    assert make(f"{store}{replace}", "http:504").state.until == until

@@ -1,6 +1,9 @@
-"""What is in force for all processes of a store, as one value: it is put in force whole, or not at all."""
+"""What is in force for all processes of a store, as one value: rules, seed, switches and generation."""
 
 from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import cached_property
 
 from faultinject.engine.compiled_rule import duplicate_indices
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailable
@@ -10,15 +13,16 @@ from faultinject.rules.values import nearest, shown
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any, NoReturn, Self
+    from typing import Any, Self
 
     from faultinject.rules.rule import Rule
 
 SWITCH = ("on", "until", "why_off")
-"""What of a standing stays when other rules take its place: what somebody or `abort` has switched off needs a hand to go on."""
+"""What of a state stays when other rules take its place: what somebody or `abort` has switched off needs a hand to go on."""
 
 
-class Standing:
+@dataclass(frozen=True)
+class State:
     """What all processes of one store share; frozen: a change makes another one.
 
     A rule that a change leaves as it is keeps the number under which it is counted, and with it its counts and its draws. A
@@ -43,65 +47,31 @@ class Standing:
         disabled: the names of the rules that are switched off, in order.
     """
 
-    __slots__ = (
-        "_text", "armed", "began", "by", "duplicates", "generation", "next_place", "on", "places", "scenario", "seed", "switched_off",
-        "until", "why_off",
-    )  # fmt: skip
-
     scenario: Scenario
     seed: str
+    _: KW_ONLY
     began: float
-    places: Sequence[int]
-    duplicates: tuple[int, ...]
-    next_place: int
-    switched_off: frozenset[int]
-    on: bool
-    until: float | None
-    why_off: str
-    armed: int
-    by: int
-    generation: int
-    _text: str | None
+    places: Sequence[int] = ()
+    duplicates: tuple[int, ...] = ()
+    next_place: int = -1
+    switched_off: frozenset[int] = frozenset()
+    on: bool = True
+    until: float | None = None
+    why_off: str = ""
+    armed: int = 0
+    by: int = 0
+    generation: int = 0
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        seed: str,
-        *,
-        began: float,
-        places: Sequence[int] | None = None,
-        duplicates: tuple[int, ...] = (),
-        next_place: int | None = None,
-        switched_off: frozenset[int] = frozenset(),
-        on: bool = True,
-        until: float | None = None,
-        why_off: str = "",
-        armed: int = 0,
-        by: int = 0,
-        generation: int = 0,
-    ) -> None:
-        rules = len(scenario.rules)
-        values = {
-            "scenario": scenario,
-            "seed": seed,
-            "began": began,
-            "places": range(rules) if places is None else places,
-            "duplicates": duplicates,
-            "next_place": rules if next_place is None else next_place,
-            "switched_off": switched_off,
-            "on": on,
-            "until": until,
-            "why_off": why_off,
-            "armed": armed,
-            "by": by,
-            "generation": generation,
-            "_text": None,
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+    def __post_init__(self) -> None:
+        if self.next_place < 0:
+            rules = len(self.scenario.rules)
+            object.__setattr__(self, "places", range(rules))
+            object.__setattr__(self, "next_place", rules)
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"a Standing cannot be changed: {name}")
+    @cached_property
+    def text(self) -> str:
+        """The scenario as JSON."""
+        return self.scenario.to_json()
 
     @property
     def disabled(self) -> tuple[str, ...]:
@@ -115,24 +85,14 @@ class Standing:
             return ()
         return tuple(number for number, place in enumerate(self.places) if place in self.switched_off)
 
-    @property
-    def text(self) -> str:
-        """The scenario as JSON."""
-        if self._text is None:
-            object.__setattr__(self, "_text", self.scenario.to_json())
-        found = self._text
-        assert found is not None
-        return found
-
     def but(self, **changes: Any) -> Self:
         """The same but for these."""
-        values = {name: getattr(self, name) for name in self.__slots__ if name != "_text"}
-        made = type(self)(**(values | changes))
-        if made.scenario is self.scenario:
-            object.__setattr__(made, "_text", self._text)
+        made = replace(self, **changes)
+        if made.scenario is self.scenario and "text" in self.__dict__:
+            made.__dict__["text"] = self.text
         return made
 
-    def decides_as(self, other: Standing) -> bool:
+    def decides_as(self, other: State) -> bool:
         """Whether requests are decided by the same rules, counts apart; on and off apart as well."""
         return (
             self.places == other.places
@@ -153,9 +113,8 @@ class Standing:
             scenario=scenario,
             seed=self.seed if seed is None else seed,
             began=now,
-            places=None,
             duplicates=(),
-            next_place=None,
+            next_place=-1,
             switched_off=frozenset(),
         )
 
@@ -165,7 +124,7 @@ class Standing:
 
     def from_zero(self) -> Self:
         """The same rules, counted from zero."""
-        return self.but(places=None, duplicates=(), next_place=None, switched_off=frozenset(self.off))
+        return self.but(duplicates=(), next_place=-1, switched_off=frozenset(self.off))
 
     def with_more(self, rules: Sequence[Rule]) -> Self:
         """More rules behind these.
@@ -236,7 +195,7 @@ class Standing:
             raise ConfigurationError(why) from None
 
     def to_data(self) -> dict[str, Any]:
-        """The standing as JSON has it; without its generation, which its place says."""
+        """The state as JSON has it; without its generation, which its place says."""
         data: dict[str, Any] = {"scenario": self.text, "seed": self.seed, "began": self.began, "by": self.by}
         data |= {
             "on": self.on,
@@ -249,8 +208,8 @@ class Standing:
         return data | {"duplicates": self.duplicates, "switched_off": sorted(self.switched_off)}
 
     @classmethod
-    def from_data(cls, data: dict[str, Any], generation: int, like: Standing) -> Standing:
-        """The standing of JSON.
+    def from_data(cls, data: dict[str, Any], generation: int, like: State) -> State:
+        """The state of JSON.
 
         Args:
             data: of `to_data`.
@@ -269,7 +228,7 @@ class Standing:
             scenario,
             str(data["seed"]),
             began=float(data["began"]),
-            places=None if places is None else tuple(map(int, places)),
+            places=range(rules) if places is None else tuple(map(int, places)),
             duplicates=tuple(map(int, data["duplicates"])),
             next_place=int(data["next_place"]),
             switched_off=frozenset(map(int, data["switched_off"])),
@@ -282,7 +241,7 @@ class Standing:
         )
         if len(made.places) != rules or len(made.duplicates) not in {0, rules}:
             raise ValueError("it has not one number for each rule")
-        object.__setattr__(made, "_text", text)
+        made.__dict__["text"] = text
         return made
 
     def _edited(self, rules: Sequence[Rule], origins: Sequence[int | None]) -> Self:
@@ -326,12 +285,12 @@ class Standing:
             yield place
 
 
-def read_standing(data: dict[str, Any], generation: int, known: Standing, path: str) -> Standing:
+def read_state(data: dict[str, Any], generation: int, known: State, path: str) -> State:
     """What other processes have in force; `known` may have the same rules, which then need not be read."""
     if not data:
         raise StoreUnavailable(f"{path} has lost its scenario")
     try:
-        return Standing.from_data(data, generation, known)
+        return State.from_data(data, generation, known)
     except (ValueError, TypeError, KeyError) as error:
         if isinstance(error, FaultInjectError):
             raise

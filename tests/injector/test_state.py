@@ -110,7 +110,7 @@ def test_places_are_never_used_again(make):
     injector.replace("rule-1", "http:503,times=2")
     injector.replace("rule-1", "http:503,times=1")
     assert [get(other), get(one)] == [503, 200]
-    assert tuple(one.standing.places) == tuple(other.standing.places) == (5, 3)
+    assert tuple(one.state.places) == tuple(other.state.places) == (5, 3)
 
 
 def test_the_same_rule_again_changes_nothing(make):
@@ -139,7 +139,7 @@ def test_draws_are_what_they_were(make, rules):
     one.disable_rule("rule-2")
     assert get(other, "/a/x") in {200, *range(500, 600)}
     assert [draws(other, twin) for twin in (3, 0, 2)] == [expected[3], expected[0], expected[2]]
-    assert one.standing.disabled == other.standing.disabled == ("rule-2",)
+    assert one.state.disabled == other.state.disabled == ("rule-2",)
     other.enable_rule("rule-2")
     assert get(one, "/a/x") in {200, *range(500, 600)}
     assert [draws(one, twin) for twin in (3, 1)] == [expected[3], expected[1]]
@@ -174,16 +174,16 @@ def test_a_rule_that_is_switched_off_is_matched_by_nothing(make):
     other.disable_rule("rule-3")
     assert get(one) == 200
     one.remove("rule-2")
-    assert one.standing.disabled == other.standing.disabled == ("rule-1", "rule-2")
+    assert one.state.disabled == other.state.disabled == ("rule-1", "rule-2")
     one.replace("rule-2", "http:502,name=new")
-    assert other.standing.disabled == ("rule-1", "new")
+    assert other.state.disabled == ("rule-1", "new")
     other.enable_rule("rule-1")
     assert [get(one), get(other)] == [503, 200]
     other.reset()
-    assert one.standing.disabled == ("new",)
+    assert one.state.disabled == ("new",)
     assert [get(one), get(other), get(one)] == [503, 503, 200]
     one.use("http:418")
-    assert other.standing.disabled == ()
+    assert other.state.disabled == ()
 
 
 @pytest.mark.parametrize(
@@ -211,11 +211,11 @@ def test_a_rule_that_is_switched_off_is_matched_by_nothing(make):
 def test_what_is_wrong_changes_nothing(make, change, why):
     """And says what would be right."""
     one, other, _ = make("http:503,times=9,name=first http:429")
-    before = one.standing
+    before = one.state
     with pytest.raises(ConfigurationError) as raised:
         change(one)
     assert why in str(raised.value)
-    assert (one.standing, get(other), other.standing.generation) == (before, 503, before.generation)
+    assert (one.state, get(other), other.state.generation) == (before, 503, before.generation)
 
 
 def test_an_empty_scenario_has_no_names(make):
@@ -242,14 +242,14 @@ CHANGES = [
 def test_who_comes_second_is_told(make, change):
     """What was changed since it was looked at stays as it is; who looks again may change it."""
     one, other, _ = make("http:503,times=9")
-    seen = one.standing.generation
+    seen = one.state.generation
     other.add("http:429,path=b")
-    now = other.standing.generation
+    now = other.state.generation
     with pytest.raises(Conflict, match=f"^generation {now} is in force, not {seen}: it was changed since$"):
         change(one, seen)
-    assert [str(each) for each in one.standing.scenario.rules] == ["http:503,times=9", "http:429,path=b"]
-    assert (get(one), one.standing.generation) == (503, now)
-    assert change(one, now).generation == one.standing.generation == other.standing.generation == now + 1
+    assert [str(each) for each in one.state.scenario.rules] == ["http:503,times=9", "http:429,path=b"]
+    assert (get(one), one.state.generation) == (503, now)
+    assert change(one, now).generation == one.state.generation == other.state.generation == now + 1
 
 
 def test_on_and_off_are_shared(make):
@@ -258,12 +258,12 @@ def test_on_and_off_are_shared(make):
     assert get(other) == 503
     one.disable(why="too many errors")
     assert [get(other), get(one)] == [200, 200]
-    assert (one.enabled, other.enabled, other.standing.on) == (False, False, False)
-    assert other.standing.why_off == "too many errors"
+    assert (one.enabled, other.enabled, other.state.on) == (False, False, False)
+    assert other.state.why_off == "too many errors"
     one.use("http:500,times=2")
     assert [get(other), get(one)] == [200, 200], "swapping is not switching on"
     other.enable()
-    assert (one.standing.on, one.standing.why_off) == (True, "")
+    assert (one.state.on, one.state.why_off) == (True, "")
     assert [get(one), get(other), get(one)] == [500, 500, 200]
 
 
@@ -276,7 +276,7 @@ def test_until_a_moment(make, caplog):
     one.disable()
     one.enable(until=NOW + seconds)
     assert [get(one), get(other)] == [503, 503]
-    assert other.standing.until == NOW + seconds
+    assert other.state.until == NOW + seconds
     now[0] += seconds
     assert (one.enabled, other.enabled) == (False, False)
     assert [get(one), get(other)] == [200, 200]
@@ -293,10 +293,10 @@ def test_until_a_moment(make, caplog):
     assert get(other) == 200, "another change does not lengthen it either"
     one.enable()
     assert [get(one), get(other)] == [503, 503]
-    assert one.standing.until is None
+    assert one.state.until is None
     one.enable(until=NOW + 800)
     one.disable()
-    assert other.standing.until is None
+    assert other.state.until is None
 
 
 def test_the_environments_end_stays(make):
@@ -331,10 +331,10 @@ def test_the_environment_wins_here(make):
         assert [get(one), get(other)] == [503, 503]
 
 
-def test_a_standing_is_a_value():
+def test_a_state_is_a_value():
     """It cannot be changed, and is the same when it was JSON in between."""
-    made = Injector("http:503 http:500 http:429", seed="s", environ={}).standing
-    with pytest.raises(AttributeError, match="cannot be changed: on"):
+    made = Injector("http:503 http:500 http:429", seed="s", environ={}).state
+    with pytest.raises(AttributeError, match="cannot assign to field"):
         made.on = False
     changed = (
         made.without_rule("rule-1").with_rule_switched("rule-2", on=False).but(until=9.0, why_off="x", by=7)
@@ -412,7 +412,7 @@ def test_what_a_server_has_lost(redis_server, redis_prefix, lost):
             change()
     assert get(other) == 503
     other.use("http:502,times=1")
-    assert [one.standing.text, get(one), get(other)] == [other.standing.text, 502, 200]
+    assert [one.state.text, get(one), get(other)] == [other.state.text, 502, 200]
 
 
 @pytest.mark.live
@@ -422,7 +422,7 @@ def test_a_server_that_is_away(start_redis, monkeypatch):
     monkeypatch.setattr(waiting, "at_once", True)
     server = start_redis()
     injector = Injector("http:503", store=server.url, seed=1, environ={})
-    before = injector.standing
+    before = injector.state
     server.client().save()
     server.kill()
     for change in (
@@ -433,10 +433,10 @@ def test_a_server_that_is_away(start_redis, monkeypatch):
     ):
         with pytest.raises(StoreUnavailable):
             change()
-    assert (injector.standing, injector.enabled, get(injector)) == (before, True, 503)
+    assert (injector.state, injector.enabled, get(injector)) == (before, True, 503)
     with pytest.raises(StoreUnavailable):
         injector.disable(why="too many errors")
-    assert (injector.enabled, injector.standing.why_off, get(injector)) == (False, "too many errors", 200)
+    assert (injector.enabled, injector.state.why_off, get(injector)) == (False, "too many errors", 200)
     late = Injector("http:503", store=server.url, seed=1, environ={})
     with pytest.raises(StoreUnavailable):
         late.add("http:500")
@@ -458,7 +458,7 @@ def test_who_comes_later_finds_it_off(make, caplog):
     off = "faultinject is off: it was switched off for all processes of its store: 5xx above 5 %"
     assert caplog.messages.count(off) == 1
     late, _, _ = make("http:503")
-    assert (late.standing.to_data(), late.standing.generation) == (one.standing.to_data(), 3)
+    assert (late.state.to_data(), late.state.generation) == (one.state.to_data(), 3)
     caplog.clear()
     assert get(late) == 200
     assert caplog.messages == [off]
@@ -488,7 +488,7 @@ def test_a_change_that_comes_between(make, monkeypatch):
     between.append("http:500,name=d")
     with pytest.raises(Conflict, match=r"^generation 5 is in force, not 4: it was changed since$"):
         other.add("http:500,name=e", expected=4)
-    assert other.standing.scenario.display_names == ("rule-1", "a", "b", "c", "d")
+    assert other.state.scenario.display_names == ("rule-1", "a", "b", "c", "d")
 
 
 def test_one_thread_at_a_time_changes():
