@@ -203,6 +203,10 @@ class Connection:
         """Wait at most `seconds` for room; True if there is some, or the client is gone and `push` will say so."""
         return bool(self._poll(select.POLLOUT, seconds))
 
+    def wait_readable(self, seconds: float) -> None:
+        """Wait at most `seconds` until something comes, or the client's end."""
+        self._poll(select.POLLIN, seconds)
+
     def left(self, seconds: float, alarm: int = -1) -> bool:
         """Wait at most `seconds` for the client to leave; True as soon as it has.
 
