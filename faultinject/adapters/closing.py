@@ -60,15 +60,16 @@ def tell_wsgi(environ: Environ, start_response: Callable[..., Any]) -> Told:
 
 def say_behind(start_response: Callable[..., Any], name: str, value: str) -> None:
     """Add a header to an answer that has started; where `tell_wsgi` gave `Told.BEHIND_START`."""
-    _exchange(start_response).headers[name] = value
+    shown(lambda exchange: exchange.headers.__setitem__(name, value), _exchange(start_response))
 
 
 def _exchange(start_response: Callable[..., Any]) -> Any:
     """What a server has of one request, whose method `start_response` is, or is beneath other middleware."""
+    found = None
     for each in layers_of(start_response):
         if isinstance(each, MethodType) and each.__name__ == "start_response":
-            return each.__self__
-    return None
+            found = each.__self__  # the innermost is the server's
+    return found
 
 
 def in_sync_asgi(scope: Scope, send: Callable[..., Any], *, broken: bool) -> bool:

@@ -66,7 +66,7 @@ class Connection:
     def __init__(self, sock: _socket.socket, number: int, *, encrypted: bool) -> None:
         self.encrypted = encrypted
         self.relayed = False
-        self.unsent: Callable[[], int] | None = None
+        self.unsent: Callable[[], int | None] | None = None
         self._socket = sock
         self._number = number  # the server's descriptor; -1 once it is dead
         _ours.add(self)
@@ -153,7 +153,7 @@ class Connection:
 
     def backlog(self) -> int:
         """How many bytes its server and the system hold that the client's system does not have; as far as they tell."""
-        return self._queued() + (0 if self.unsent is None else self.unsent())
+        return self._queued() + ((self.unsent and self.unsent()) or 0)
 
     def has_unread(self) -> bool:
         """Whether something has come that nobody has read."""
@@ -202,6 +202,10 @@ class Connection:
     def wait_writable(self, seconds: float) -> bool:
         """Wait at most `seconds` for room; True if there is some, or the client is gone and `push` will say so."""
         return bool(self._poll(select.POLLOUT, seconds))
+
+    def wait_readable(self, seconds: float) -> None:
+        """Wait at most `seconds` until something comes, or the client's end."""
+        self._poll(select.POLLIN, seconds)
 
     def left(self, seconds: float, alarm: int = -1) -> bool:
         """Wait at most `seconds` for the client to leave; True as soon as it has.
@@ -330,7 +334,7 @@ def of_environ(environ: Environ) -> Connection | None:
     if found is not None:
         found.relayed = server.relays and found.port() != environ.get("SERVER_PORT")
         if server.unsent is not None:
-            found.unsent = partial(server.unsent, environ)
+            found.unsent = partial(shown, server.unsent, environ)
     return found
 
 
@@ -346,7 +350,7 @@ def of_scope(scope: Scope, send: Callable[..., Any]) -> Connection | None:
     transport = server.transport(own)
     found = _made(shown(server.socket, transport), encrypted=bool(shown(server.encrypted, transport)))
     if found is not None:
-        found.unsent = partial(server.unsent, transport)
+        found.unsent = partial(shown, server.unsent, transport)
     return found
 
 

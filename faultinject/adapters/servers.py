@@ -57,7 +57,9 @@ class WSGIServer:
     name: str
     sign: str
     socket: Callable[[Environ], Any] | None = None
-    encrypted: Callable[[Environ, Any], bool] = lambda _, socket: hasattr(socket, "getpeercert")
+    encrypted: Callable[[Environ, Any], bool] = lambda _, socket: (
+        hasattr(socket, "getpeercert") or hasattr(socket, "get_peer_certificate")  # Python's, pyOpenSSL's
+    )
     unsent: Callable[[Environ], int] | None = None
     relays: bool = False
     told: Told = Told.HEADER
@@ -102,10 +104,6 @@ def _read_from(buffered: Any) -> Any:
 def _unlimited(stream: Any) -> Any:
     """What Django's `runserver` reads from, which lets an app read no more than the request's body."""
     return getattr(stream, "_read", stream.read).__self__
-
-
-def _says_https(environ: Environ, _: Any) -> bool:
-    return bool(environ["wsgi.url_scheme"] == "https")
 
 
 def _ours(environ: Environ) -> Any:
@@ -192,14 +190,13 @@ WSGI_SERVERS = (
         "uWSGI",
         "uwsgi.version",
         lambda _: sys.modules["uwsgi"].connection_fd(),
-        encrypted=_says_https,
+        encrypted=lambda environ, _: environ["wsgi.url_scheme"] == "https",
         relays=True,
     ),
     WSGIServer(
         "cheroot",
         "Cheroot/",
         lambda environ: _read_from(environ["wsgi.input"].rfile),
-        encrypted=_says_https,  # pyOpenSSL's connection is not known as one
         tell=lambda _, exchange: setattr(exchange.req, "close_connection", True),
         in_sync=lambda _, exchange, broken: _cheroot_in_sync(exchange.req, broken),
         reads_behind=True,

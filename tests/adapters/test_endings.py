@@ -223,7 +223,7 @@ def test_a_server_does_not_wait_for_the_thread_that_reads(servers, make_injector
 def settle_lingering():
     """Wait until nothing lingers any more."""
     for each in threading.enumerate():
-        if each.name == "faultinject lingering":  # it ends when it has been idle
+        if each.name == "faultinject lingering":  # it ends with its connection
             each.join(60)
             assert not each.is_alive()
 
@@ -334,12 +334,16 @@ class Wrapping:
     def __call__(self, *given):
         return self.start(*given)
 
+    def start_response(self, *given):
+        return self.start(*given)
+
 
 WRAPPINGS = {
     "closure": by_closure,
     "partial": functools.partial,
     "partial argument": lambda start: functools.partial(lambda inner, *given: inner(*given), start),
     "method": lambda start: Wrapping(start).__call__,
+    "method of the same name": lambda start: Wrapping(start).start_response,
     "object": Wrapping,
     "twice": lambda start: by_closure(functools.partial(start)),
 }
@@ -355,6 +359,26 @@ def test_a_server_beneath_other_middleware(servers, make_injector, wrap, rule):
         b"".join(WSGIFaultMiddleware(None, injector=make_injector(rule))(environ, wrapped))
         assert getattr(server, told)
         assert server.connection == []
+
+
+class Hiding:
+    """Middleware that nobody looks into."""
+
+    __slots__ = ("_start",)
+
+    def __init__(self, start):
+        self._start = start
+
+    def __call__(self, *given):
+        return self._start(*given)
+
+
+def test_a_server_that_is_hidden(servers, make_injector):
+    """The client gets its answer all the same."""
+    server = Wsgiref()
+    app = WSGIFaultMiddleware(None, injector=make_injector(UNREAD))
+    answer = b"".join(app(environ_of(servers, **server.shown), Hiding(server.start_response)))
+    assert (b"SlowDown" in answer, server.headers) == (True, {})
 
 
 @pytest.mark.parametrize("wrap", WRAPPINGS)

@@ -13,7 +13,6 @@ import pytest
 from faultinject.adapters import connection, lingering
 from faultinject.adapters.connection import Connection
 from faultinject.adapters.descriptors import hold
-from faultinject.adapters.lingering import Lingerer
 
 from .transport import PATIENCE, loopback, read
 
@@ -34,18 +33,15 @@ def until(true):
         time.sleep(0.002)
 
 
-@pytest.fixture
-def lingerer(monkeypatch):
-    """One of this test's own, whose thread ends soon."""
-    monkeypatch.setattr(lingering, "_IDLE", 0.01)
-    made = Lingerer()
-    monkeypatch.setattr(lingering, "_lingerer", made)
-    yield made
-    until(lambda: made._bell is None and not made._count)
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    """Nothing lingers behind a test."""
+    yield
+    until(lambda: "faultinject lingering" not in [each.name for each in threading.enumerate()])
 
 
 @contextmanager
-def answered(lingerer):
+def answered():
     """A client's and a server's end, with an answer between them."""
     with loopback() as (client, server):
         server.sendall(b"answer")
@@ -54,9 +50,9 @@ def answered(lingerer):
         until(lambda: held.fileno() == -1)
 
 
-def test_the_client_sends_all_it_has(lingerer):
+def test_the_client_sends_all_it_has():
     """The server has closed with unread bytes, and the client sees the answer, a FIN, and no reset."""
-    with answered(lingerer) as (client, server, held):
+    with answered() as (client, server, held):
         client.sendall(b"unread")
         lingering.linger(held)
         server.close()
@@ -66,18 +62,18 @@ def test_the_client_sends_all_it_has(lingerer):
         client.close()
 
 
-def test_a_server_that_does_not_close(lingerer):
+def test_a_server_that_does_not_close():
     """It is ended all the same, and what its client sends is read."""
-    with answered(lingerer) as (client, _, held):
+    with answered() as (client, _, held):
         lingering.linger(held, within=0.01)
         assert read(client) == (b"answer", "FIN")
         client.sendall(MORE)
         client.close()
 
 
-def test_a_server_s_number_that_is_another_s_by_now(lingerer):
+def test_a_server_s_number_that_is_another_s_by_now():
     """The number is used again, the connection is not the server's any more."""
-    with answered(lingerer) as (client, server, held):
+    with answered() as (client, server, held):
         number = server.fileno()
         with socket.socket() as other:
             os.dup2(
@@ -89,23 +85,21 @@ def test_a_server_s_number_that_is_another_s_by_now(lingerer):
         client.close()
 
 
-def test_many_at_once(lingerer):
-    """One thread has them all."""
-    before = threading.active_count()
-    with answered(lingerer) as one, answered(lingerer) as two:
+def test_many_at_once():
+    """Each to its end."""
+    with answered() as one, answered() as two:
         for _, server, held in one, two:
             lingering.linger(held)
             server.close()
-        assert threading.active_count() <= before + 1
         for client, _, _ in one, two:
             assert read(client) == (b"answer", "FIN")
             client.close()
 
 
-def test_one_too_many(lingerer, monkeypatch):
+def test_one_too_many(monkeypatch):
     """It is left to its server."""
     monkeypatch.setattr(lingering, "AT_ONCE", 0)
-    with answered(lingerer) as (client, server, held):
+    with answered() as (client, server, held):
         lingering.linger(held)
         assert held.fileno() == -1
         server.close()
@@ -113,10 +107,10 @@ def test_one_too_many(lingerer, monkeypatch):
 
 
 @pytest.mark.parametrize("bound", ["LONGEST", "MOST"])
-def test_bounds(lingerer, monkeypatch, bound):
+def test_bounds(monkeypatch, bound):
     """A client that goes on and on is let go of."""
     monkeypatch.setattr(lingering, bound, 0.05 if bound == "LONGEST" else 1_000_000)
-    with answered(lingerer) as (client, server, held):
+    with answered() as (client, server, held):
         lingering.linger(held)
         server.close()
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
@@ -124,10 +118,10 @@ def test_bounds(lingerer, monkeypatch, bound):
                 client.sendall(MORE)
 
 
-def test_what_a_server_still_holds_is_its_to_send(lingerer, monkeypatch):
+def test_what_a_server_still_holds_is_its_to_send(monkeypatch):
     """Also where the time is over: only our own descriptor goes."""
     monkeypatch.setattr(lingering, "LONGEST", 0.05)
-    with answered(lingerer) as (client, server, held):
+    with answered() as (client, server, held):
         server.setblocking(False)
         sent = len(b"answer")
         with suppress(BlockingIOError):
@@ -140,9 +134,9 @@ def test_what_a_server_still_holds_is_its_to_send(lingerer, monkeypatch):
         assert (len(body), end) == (sent, "FIN")
 
 
-def test_a_client_that_is_reset(lingerer):
+def test_a_client_that_is_reset():
     """There is nothing left to do."""
-    with answered(lingerer) as (client, server, held):
+    with answered() as (client, server, held):
         lingering.linger(held)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         client.close()
@@ -150,9 +144,9 @@ def test_a_client_that_is_reset(lingerer):
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="the platform does not tell")
-def test_a_server_that_shuts_both_directions(lingerer):
+def test_a_server_that_shuts_both_directions():
     """A client that waits for room to send is not left waiting."""
-    with answered(lingerer) as (client, server, held):
+    with answered() as (client, server, held):
         client.settimeout(0.2)
         with pytest.raises(TimeoutError):
             client.sendall(MORE)  # until nothing more fits
@@ -185,18 +179,16 @@ def test_half_ended_is_not_claimed(monkeypatch):
         held.release()
 
 
-@pytest.mark.parametrize("missing", ["threads", "descriptors", "uWSGI"])
-def test_where_nobody_can_go_on(lingerer, monkeypatch, missing):
+@pytest.mark.parametrize("missing", ["threads", "uWSGI"])
+def test_where_nobody_can_go_on(monkeypatch, missing):
     """The FIN goes out, and what is still sent is the server's."""
-    with answered(lingerer) as (client, _, held):
+    with answered() as (client, _, held):
 
         def none(*_):
-            raise RuntimeError("no more") if missing == "threads" else OSError("no more")
+            raise RuntimeError("no more")
 
         if missing == "threads":
             monkeypatch.setattr(threading.Thread, "start", none)
-        elif missing == "descriptors":
-            monkeypatch.setattr(lingering._socket, "socketpair", none)
         else:
             monkeypatch.setattr(lingering, "threads_run", lambda: False)
         lingering.linger(held)
@@ -204,7 +196,7 @@ def test_where_nobody_can_go_on(lingerer, monkeypatch, missing):
         assert read(client) == (b"answer", "FIN")
 
 
-def test_an_answer_past_the_server(lingerer):
+def test_an_answer_past_the_server():
     """With nothing left of the body both directions are shut at once; else the client may go on."""
     for unread in False, True:
         with loopback() as (client, server):
@@ -239,36 +231,3 @@ def test_a_number_that_is_closed():
         held._number = -1
         assert not held.served()
         held.release()
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_ends_early(lingerer, monkeypatch):
-    """What it had is let go of, and the next connection has a thread again."""
-
-    def ends(*_):
-        raise SystemExit
-
-    with answered(lingerer) as (client, server, held), monkeypatch.context() as patch:
-        patch.setattr(lingering.Lingering, "look", ends)
-        lingering.linger(held)
-        until(lambda: held.fileno() == -1)
-        server.close()
-        assert read(client) == (b"answer", "FIN")
-    for each in threading.enumerate():
-        if each.name == "faultinject lingering":  # its error is this test's, and no later one's
-            each.join(PATIENCE)
-    assert lingerer._bell is None
-    test_the_client_sends_all_it_has(lingerer)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_child_has_a_thread_of_its_own(lingerer):
-    """And what wakes the parent's is not its affair."""
-    with answered(lingerer) as (client, server, held):
-        lingering.linger(held)
-        server.close()
-        lingering._after_fork()
-        assert lingering._lingerer is not lingerer
-        assert lingerer._bell is None
-        lingering._lingerer = lingerer
-        client.close()
