@@ -121,7 +121,7 @@ def _spelled(text):
 def _outcome(path):
     """What is read of a file, 1 and 1.0 told apart."""
     attempts, skipped = found(path)
-    return repr([[getattr(each, name) for name in each.__slots__] for each in attempts]), skipped
+    return repr([[getattr(each, name) for name in each.__struct_fields__] for each in attempts]), skipped
 
 
 def test_what_the_generator_writes_is_a_journal():
