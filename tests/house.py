@@ -16,18 +16,19 @@ from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 
 HOUSE = Path(faultinject.__file__).parent
 RULE = "cos:SlowDown,path=/photos/,method=PUT,times=1000000,probability=0.999999"
+DELAYED = f"{RULE},delay=1ms"
 BODY = b"x" * 100
 WARM = 50
 
 
-def wsgi(path):
+def wsgi(path, rule=RULE):
     """What sends one PUT to an app under a WSGI middleware."""
 
     def app(environ, start_response):
         start_response("200 OK", [])
         return [b"stored"]
 
-    wrapped = WSGIFaultMiddleware(app, injector=Injector(RULE, seed=1, environ={}))
+    wrapped = WSGIFaultMiddleware(app, injector=Injector(rule, seed=1, environ={}))
 
     def ask():
         environ = {
@@ -56,14 +57,14 @@ def wsgi(path):
     return ask
 
 
-def asgi(path):
+def asgi(path, rule=RULE):
     """What sends one PUT to an app under an ASGI middleware."""
 
     async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"stored"})
 
-    wrapped = ASGIFaultMiddleware(app, injector=Injector(RULE, seed=1, environ={}))
+    wrapped = ASGIFaultMiddleware(app, injector=Injector(rule, seed=1, environ={}))
     loop = asyncio.new_event_loop()
 
     def ask():
@@ -197,8 +198,12 @@ def main():
     found = circles(imports(sources, lazy=True))
     print(f"{'circles, late imports included':34}{len(found):8}")
     for kind, interface in (("WSGI", wsgi), ("ASGI", asgi)):
-        for what, path in (("injected", "/photos/cat.jpg"), ("unmatched", "/films/cat.mp4")):
-            visited = rooms(interface(path))
+        for what, path, rule in (
+            ("injected", "/photos/cat.jpg", RULE),
+            ("delayed", "/photos/cat.jpg", DELAYED),
+            ("unmatched", "/films/cat.mp4", RULE),
+        ):
+            visited = rooms(interface(path, rule))
             changes = sum(one != other for one, other in pairwise(visited))
             print(f"{kind + ', ' + what + ': calls':34}{len(visited):8}")
             print(f"{kind + ', ' + what + ': files':34}{len(set(visited)):8}")

@@ -74,9 +74,7 @@ def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middle
         found = injector_for(rules, seed=seed, injector=injector)
         around: ASGIApp = mounted(wrap(app, found), found, "asgi")
     except FaultInjectError as error:
-        from faultinject.adapters.asgi_refusal import refusing
-
-        return refusing(app, error)
+        return _refusing(app, error)
     found.announce()
     return around
 
@@ -87,9 +85,7 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
     async def faultinject(scope: Scope, receive: Receive, send: ServerSend) -> None:
         if scope["type"] != "http":
             if scope["type"] == "lifespan" and injector.journal.path is not None:
-                from faultinject.adapters.asgi_lifespan import heeding
-
-                send = heeding(send)
+                send = _ending_journals(send)
             await app(scope, receive, send)
             return
         if injector.follows:
@@ -123,6 +119,39 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
         getattr(app, "__dict__", {}), app=app, injector=injector, use_injector=use_injector
     )
     return faultinject
+
+
+def _refusing(app: ASGIApp, error: FaultInjectError) -> ASGIApp:
+    """`app` with no faults; a server that speaks lifespan is told why it cannot start."""
+    from faultinject.journal import log
+
+    log.refused(error)
+
+    async def faultinject(scope: Scope, receive: Receive, send: ServerSend) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": f"faultinject: {error}"})
+
+    vars(faultinject).update(getattr(app, "__dict__", {}), app=app)
+    return faultinject
+
+
+def _ending_journals(send: ServerSend) -> ServerSend:
+    """`send` of a lifespan: before the app says that it has shut down, the journals of this process say that it ends.
+
+    Some servers are killed by a signal right behind that, so that nothing else tells.
+    """
+
+    async def end(message: Message) -> None:
+        if message["type"].startswith("lifespan.shutdown."):
+            from faultinject.journal import endings
+
+            endings.end(wait=False)
+        await send(message)
+
+    return end
 
 
 async def exchange(
@@ -351,7 +380,7 @@ class Driver:
 
     async def _begin(self, message: Message) -> Message:
         """What begins the app's answer, as it goes out."""
-        status, given = message["status"], message.get("headers", ())
+        status, given = message["status"], list(message.get("headers", ()))
         headers = [(name.decode("latin-1"), text.decode("latin-1")) for name, text in given]
         if not self._started:
             self._started = True

@@ -307,138 +307,142 @@ def exchange(plan: Plan, request: Request, action: Respond | Forward | Disconnec
         action: what it decided.
     """
     end, action = (action, action.instead) if isinstance(action, Disconnect) else (None, action)
-    with Injection(plan, action.entry) as injection:
-        if isinstance(action, Forward):
-            yield from _forward(plan, request, action, injection)
-        elif action.answer.after:
-            yield from _after(plan, request, action, end, injection)
-        else:
-            yield from _before(plan, request, action, end, injection)
+    injection = Injection(plan, action.entry)
+    if isinstance(action, Forward):
+        return _forward(plan, request, action, injection)
+    return (_after if action.answer.after else _before)(plan, request, action, end, injection)
 
 
 def _before(
     plan: Plan, request: Request, action: Respond, end: Disconnect | None, injection: Injection
 ) -> Steps:
     """The app does not see the request: read its body, wait, and give the fault."""
-    entry, answer = action.entry, action.answer
-    did = "answered" if end is None else end.how
-    body: Body | None = None
-    has_body, up_to = request.has_body, answer.upto
-    delay = delay_before(action, end)
-    drains = has_body and (up_to is not None or (answer.drain and not request.expects_continue))
-    stays, too_short = True, False
-    if drains or delay:
-        injection.begin(did)
-        try:
-            if drains:
-                body = yield ReadBody(up_to, action.listing)
-                too_short = up_to is not None and ended_before(body, up_to)
-                action.answer_keys()
-            if delay and not too_short:
-                stays = yield Wait(delay, listens=up_to is None and (drains or not has_body))
-        except ClientGone:
-            injection.undo("failed", left=True)
-            yield Fail(left=True)
-            return
-        except Exception as error:
-            # The body is half read: neither the app nor the vendor's answer makes sense any more.
-            plan.services.failed(error, entry.rule or "")
-            injection.undo("failed")
-            yield Fail(left=False)
-            return
-        if too_short:
-            injection.run_app()
-            found: AppAnswer = yield RunApp()
-            injection.undo("nothing_to_cut", status=found.status)
-            return
-        if not stays:
-            injection.undo("failed", left=True)
-            return
-    unread = has_body and (body is None or not body[2])
-    if unread and body is not None and end is None and body[0] != up_to:
-        did = "drain_cut"
-    headers = at_its_start(action, plan.services.clock())
-    yield _give(request, action, end, injection, did, headers, body, unread=unread)
+    with injection:
+        entry, answer = action.entry, action.answer
+        did = "answered" if end is None else end.how
+        body: Body | None = None
+        has_body, up_to = request.has_body, answer.upto
+        delay = delay_before(action, end)
+        drains = has_body and (up_to is not None or (answer.drain and not request.expects_continue))
+        stays, too_short = True, False
+        if drains or delay:
+            injection.begin(did)
+            try:
+                if drains:
+                    body = yield ReadBody(up_to, action.listing)
+                    too_short = up_to is not None and ended_before(body, up_to)
+                    action.answer_keys()
+                if delay and not too_short:
+                    stays = yield Wait(delay, listens=up_to is None and (drains or not has_body))
+            except ClientGone:
+                injection.undo("failed", left=True)
+                yield Fail(left=True)
+                return
+            except Exception as error:
+                # The body is half read: neither the app nor the vendor's answer makes sense any more.
+                plan.services.failed(error, entry.rule or "")
+                injection.undo("failed")
+                yield Fail(left=False)
+                return
+            if too_short:
+                injection.run_app()
+                found: AppAnswer = yield RunApp()
+                injection.undo("nothing_to_cut", status=found.status)
+                return
+            if not stays:
+                injection.undo("failed", left=True)
+                return
+        unread = has_body and (body is None or not body[2])
+        if unread and body is not None and end is None and body[0] != up_to:
+            did = "drain_cut"
+        headers = at_its_start(action, plan.services.clock())
+        yield _give(request, action, end, injection, did, headers, body, unread=unread)
 
 
 def _after(
     plan: Plan, request: Request, action: Respond, end: Disconnect | None, injection: Injection
 ) -> Steps:
     """The app runs, its effects stay, its answer is dropped and the fault given instead."""
-    did = "answered" if end is None else end.how
-    injection.begin(did)
-    injection.run_app()
-    found: AppAnswer = yield RunApp(dropped=True, listing=action.listing)
-    if found.failed:
-        injection.undo("app_failed", status=found.status)
-        return
-    injection.otherwise = "failed"
-    action.entry.app_status = found.status or None
-    action.answer_keys()
-    if not (yield Wait(delay_before(action, end))):
-        injection.undo("failed", left=True)
-        return
-    if found.cut and end is None:
-        did = "app_cut"
-    headers = at_its_start(action, plan.services.clock())
-    if action.answer.cors:
-        headers = taken_over(headers, found.headers)
-    yield _give(request, action, end, injection, did, headers, None, unread=found.unread)
+    with injection:
+        did = "answered" if end is None else end.how
+        injection.begin(did)
+        injection.run_app()
+        found: AppAnswer = yield RunApp(dropped=True, listing=action.listing)
+        if found.failed:
+            injection.undo("app_failed", status=found.status)
+            return
+        injection.otherwise = "failed"
+        action.entry.app_status = found.status or None
+        action.answer_keys()
+        if not (yield Wait(delay_before(action, end))):
+            injection.undo("failed", left=True)
+            return
+        if found.cut and end is None:
+            did = "app_cut"
+        headers = at_its_start(action, plan.services.clock())
+        if action.answer.cors:
+            headers = taken_over(headers, found.headers)
+        yield _give(request, action, end, injection, did, headers, None, unread=found.unread)
 
 
 def _forward(plan: Plan, request: Request, action: Forward, injection: Injection) -> Steps:
     """The app answers, later or with something changed on the way."""
-    entry, services, alteration = action.entry, plan.services, action.alteration
-    pause = None if action.upload is None else Pause(action.upload, action.delay)
-    did = action.did if pause is None else "stalled"
-    injection.applied = True
-    injection.begin(did)
-    if action.delay and pause is None and not action.after:
-        injection.applied = False
+    with injection:
+        entry, services, alteration = action.entry, plan.services, action.alteration
+        pause = None if action.upload is None else Pause(action.upload, action.delay)
+        did = action.did if pause is None else "stalled"
+        injection.applied = True
+        injection.begin(did)
+        if action.delay and pause is None and not action.after:
+            injection.applied = False
+            try:
+                # A client that loses its patience has met the fault; what it asked for takes place all the same.
+                entry.left = not (
+                    yield Wait(action.delay, listens=not request.expects_continue, is_fault=True)
+                )
+            except LostPatience as lost:
+                if did == "delayed":
+                    injection.give(did)
+                raise lost.args[0] from None
+        injection.run_app()
+        if action.transform is not None:
+            injection.leave_to_driver()
+            yield RunApp(body_fault=action)
+            return
+        changed = alteration is not None or pause is not None
+        noted = services.record_all and not changed
+        if not (changed or noted):
+            # A delay is over: what the app says then is its own.
+            injection.leave_to_driver()
         try:
-            # A client that loses its patience has met the fault; what it asked for takes place all the same.
-            entry.left = not (yield Wait(action.delay, listens=not request.expects_continue, is_fault=True))
-        except LostPatience as lost:
-            if did == "delayed":
-                injection.give(did)
-            raise lost.args[0] from None
-    injection.run_app()
-    if action.transform is not None:
-        injection.leave_to_driver()
-        yield RunApp(body_fault=action)
-        return
-    changed = alteration is not None or pause is not None
-    noted = services.record_all and not changed
-    if not (changed or noted):
-        # A delay is over: what the app says then is its own.
-        injection.leave_to_driver()
-    try:
-        found: AppAnswer = yield RunApp(alteration=alteration, pause=pause)
-    except AppEnded:
-        # Its client may have lost patience in the pause: that is what the fault is for.
-        if noted or (pause is not None and pause.done):
-            yield from _look(entry)
-            injection.give(did, answered=False)
-        raise
-    if action.after:
-        yield Wait(action.delay)
-    headers = found.headers
-    if alteration is not None:
-        headers = alteration.edit(found.status, headers)
-        if not alteration.done:
-            injection.undo(alteration.undone, status=found.status)
-            return
-    elif pause is not None:
-        pause.due = False
-        if not pause.done:
-            injection.undo("nothing_to_cut", status=found.status)
-            return
-    if changed or noted:
-        entry.saw(found.status, headers)
-        yield from _look(entry)
-        injection.give(did)
-    if alteration is not None or services.marked:
-        yield EditHead(lambda status, given: _edited(plan, entry, alteration, status, given))
+            found: AppAnswer = yield RunApp(alteration=alteration, pause=pause)
+            if action.after:
+                yield Wait(action.delay)
+        except BaseException as ended:
+            # Its client may have lost patience in the wait: that is what the fault is for.
+            if noted or (pause is not None and pause.done):
+                if noted and not isinstance(ended, GeneratorExit):
+                    yield from _look(entry)
+                injection.give(did, answered=False)
+            raise
+        headers = found.headers
+        if alteration is not None:
+            headers = alteration.edit(found.status, headers)
+            if not alteration.done:
+                injection.undo(alteration.undone, status=found.status)
+                return
+        elif pause is not None:
+            pause.due = False
+            if not pause.done:
+                injection.undo("nothing_to_cut", status=found.status)
+                return
+        if changed or noted:
+            entry.saw(found.status, headers)
+            if noted:
+                yield from _look(entry)
+            injection.give(did)
+        if alteration is not None or services.marked:
+            yield EditHead(lambda status, given: _edited(plan, entry, alteration, status, given))
 
 
 def _look(entry: Entry) -> Steps:

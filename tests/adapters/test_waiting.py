@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
+import time
+from types import SimpleNamespace
 
 import anyio
 import anyio.lowlevel
@@ -13,6 +16,8 @@ from werkzeug.test import Client
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, inject
 from tests.virtual_time import Time
+
+from .transport import App
 
 DELAYS = [
     "http:503,delay=90s",
@@ -305,6 +310,39 @@ def test_latency_after_waits_once_and_keeps_exc_info(servers, clock, make):
     assert list(WSGIFaultMiddleware(app, injector=injector)(servers.environ(), start)) == [b"x"]
     assert calls == [("200 OK", True, None), ("404 Not Found", True, LookupError)]
     assert clock.now < 2.1
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_late_app_that_fails_when_it_is_read(servers, clock, make_injector, noted):
+    """A generator raises before its answer has begun: the client was delayed all the same, and the count stays taken."""
+
+    def app(environ, start_response):
+        raise LookupError
+        yield b""
+
+    injector = make_injector("latency,delay=2s,times=1", waits=clock, record_all=noted)
+    result = WSGIFaultMiddleware(app, injector=injector)(servers.environ(), None)
+    with pytest.raises(LookupError):
+        next(iter(result))
+    del result
+    gc.collect()
+    assert (only(injector).did, only(injector).answered) == ("delayed", None)
+    assert injector.counts()["rule-1"]["injected"] == 1
+    assert injector.finish() == 0
+
+
+def test_a_client_that_loses_patience_before_a_late_answer(servers, make_injector):
+    """Its own time-out ends the wait behind the app: it was delayed all the same, and the count stays taken."""
+
+    def time_out(seconds, sleep):
+        raise TimeoutError
+
+    waits = SimpleNamespace(monotonic=time.monotonic, wait=time_out)
+    injector = make_injector("latency,delay=2s,when=after,times=1", waits=waits, record_all=True)
+    with pytest.raises(TimeoutError):
+        servers.wsgi(WSGIFaultMiddleware(App().wsgi, injector=injector), servers.environ())
+    assert (only(injector).did, only(injector).answered) == ("delayed", None)
+    assert injector.counts()["rule-1"]["injected"] == 1
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
