@@ -10,6 +10,7 @@ import warnings
 
 import pytest
 import requests
+import urllib3
 
 import faultinject
 from faultinject.exceptions import MissingExtra
@@ -91,14 +92,15 @@ def jss(client, kwargs):
 
 
 def minio(client, kwargs):
-    made = client(**kwargs)
+    connections = urllib3.PoolManager()
+    made = client(**kwargs, http_client=connections)
     made.make_bucket("photos")
     made.put_object("photos", "cat", io.BytesIO(b"meow"), 4)
     answer = made.get_object("photos", "cat")
     content = answer.read()
     answer.close()
     answer.release_conn()
-    made._http.clear()
+    connections.clear()
     return content
 
 
