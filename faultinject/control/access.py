@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from hashlib import blake2b
-from secrets import token_urlsafe
 
 from faultinject.control.answers import Refusal
 from faultinject.rules.control import HOSTS, REMOTE, TOKEN, is_loopback
@@ -33,15 +32,15 @@ class Access:
 
     Args:
         settings: of the environment.
-        token: what each call must bring; by default that of the settings, else a random one.
+        token: what each call must bring.
 
     Attributes:
         token: what each call must bring.
         place: where the API is, for messages.
     """
 
-    def __init__(self, settings: ControlSettings, token: str | None = None) -> None:
-        self.token = token or settings.token or token_urlsafe(32)
+    def __init__(self, settings: ControlSettings, token: str) -> None:
+        self.token = token
         self.place = settings.place
         self._remote = settings.remote
         self._digest = _digest(self.token)

@@ -117,7 +117,7 @@ class Server:
             raise refuse(self.settings.host, self.settings.port, error) from None
 
     def stop(self) -> None:
-        """Let go of the address; what is under way gets a second."""
+        """Let go of the address; what is under way gets two seconds."""
         self._ended.set()
 
     def let_go(self) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -200,10 +201,10 @@ def owner_of(port):
     lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines())
     (inode,) = {each[9] for each in lines if each[1].endswith(f":{port:04X}") and each[3] == "0A"}
     found = set()
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        with suppress(OSError):
-            if str(link.readlink()) == f"socket:[{inode}]":
-                found.add(int(link.parts[2]))
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile, or has closed what it had
+            if f"socket:[{inode}]" in {str(link.readlink()) for link in (folder / "fd").iterdir()}:
+                found.add(int(folder.name))
     (owner,) = found
     return owner
 
@@ -293,6 +294,17 @@ def test_an_address_that_another_program_has(monkeypatch):
     finally:
         server.stop()
         until(lambda: not server.url)
+
+
+def test_a_server_that_is_stopped_while_it_waits(monkeypatch):
+    """Does not come when the address is free."""
+    monkeypatch.setattr(LIMITS, "again", 0.02)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        server = Server(make_injector(FAULTINJECT_CONTROL=f"127.0.0.1:{other.getsockname()[1]}"))
+        server.start()
+        server.stop()
+        until(lambda: "faultinject control" not in {each.name for each in threading.enumerate()})
+    assert not server.url
 
 
 def test_an_address_that_cannot_be_had(caplog):
