@@ -1,43 +1,66 @@
-"""The one mutable object: how it is made of rules and settings, and what it tells of itself."""
+"""The one mutable object: what is in force in this process, how it changes, and how it follows other processes."""
 
 from __future__ import annotations
 
 import os
 import time
 from functools import partial
+from threading import Lock
 
+from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.processes import restarter, several_processes
+from faultinject.engine.plan import Plan
 from faultinject.engine.services import Services
-from faultinject.exceptions import Problem
+from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, Problem, StoreUnavailable
 from faultinject.injector import instances as registry
-from faultinject.injector.changes import Changes, given_seed
 from faultinject.injector.count_storage import CountStorage
-from faultinject.injector.in_step import InStep, has_to_share, tell_expired
 from faultinject.injector.state import State
+from faultinject.injector.turn import Turn
 from faultinject.journal import log
 from faultinject.journal.writing import Journal
 from faultinject.rules.environment import read_environment
 from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.store import read_store
-from faultinject.rules.values import Mistake
+from faultinject.rules.values import Mistake, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Self
 
     from faultinject.engine.counting import Counts
     from faultinject.engine.services import Waits
+    from faultinject.injector.asked import Asked
+    from faultinject.injector.failure_watch import FailureWatch
     from faultinject.injector.rule_file import RuleFile
     from faultinject.journal.outcome import Outcome
+    from faultinject.rules.control import ControlSettings
+    from faultinject.rules.rule import Rule
     from faultinject.rules.scenario import Rules
 
 WALL = time.time
 """The clock that a test moves, and with it what is measured by it; but not under a clock that somebody gives."""
 _STARTED = WALL()
+_LAST = 253_402_300_800.0
+"""The end of the year 9999, in unix seconds."""
 
 
-class Injector(Changes, InStep):
+class Off:
+    """The plan of an injector that is off: no method has a rule."""
+
+    environ: dict[str, None] = {}  # noqa: RUF012 - never changed
+    scope: dict[str, None] = {}  # noqa: RUF012 - never changed
+    environ_default = None
+    scope_default = None
+    special = False
+    ended = True
+
+
+OFF = Off()
+
+
+class Injector:
     """Decides about the faults of its apps; its scenario can be swapped while they run.
 
     Args:
@@ -61,6 +84,12 @@ class Injector(Changes, InStep):
     Raises:
         ConfigurationError: rules or variables are wrong; every mistake is named.
     """
+
+    follows = False
+    """Whether `catch_up` must be asked before `plan` is: other processes may put something in force here."""
+    _file: RuleFile | None = None
+    _unwatched: RuleFile | None = None
+    _announced: tuple[Scenario, str, bool] | None = None
 
     def __init__(
         self,
@@ -120,15 +149,40 @@ class Injector(Changes, InStep):
             storage.detach(given, own_seed, shares=True)
         if own_seed is None:
             own_seed = str(int.from_bytes(os.urandom(4), "big"))
-        super().__init__(
-            State(given, own_seed, began=clock(), generation=generation),
-            chosen=chosen,
-            settings=settings,
-            production=None if settings.production_allowed else production_reason(environ),
-            services=services,
-            storage=storage,
-            journal=kept,
-        )
+        self.plan: Plan | Off = OFF
+        self.journal = kept
+        self.clock = services.clock
+        self.control: ControlSettings | None = settings.control
+        """Where the control API is asked for, or None; whoever puts the injector around an app opens it there."""
+        self._services = services
+        self.of_run = False
+        """Whether these are the rules that `faultinject run` was given, which stand in the place of others."""
+        self._count_storage = storage
+        self._expires = settings.expires
+        self._abort = settings.abort
+        self._failure_watch: FailureWatch | None = None
+        self._asked: Asked | None = None
+        if settings.on_request:
+            from faultinject.injector.asked import Asked
+
+            self._asked = Asked(self.plan_beside)
+        self._chosen = chosen
+        self._injected = 0
+        self._watched = False
+        self._paused = 0
+        self._killed = settings.enabled is False
+        self._production = None if settings.production_allowed else production_reason(environ)
+        # Held once the log has said that faults are off, until they are on again.
+        self._off_is_said = Lock()
+        # A signal's handler may change what is in force while its own thread does.
+        self._change = Turn()
+        own = State(given, own_seed, began=clock(), generation=generation)
+        self._state, found = storage.begin(own, chosen=chosen)
+        self.scenario = self._state.scenario
+        """The scenario in force, unless a test's stands in its place."""
+        self._since: dict[float, float] = {}
+        self._own = self._compile(self._state, found)
+        self._heed_time()
         registry.enter(self)
         if path is not None:
             registry.finish_first()
@@ -137,6 +191,544 @@ class Injector(Changes, InStep):
             self._file = file
             file.watch = settings.watch
             file.belongs_to(self, given, seed)
+
+    def plan_beside(self, rules: Rules, names: Sequence[str] | None = None) -> Plan:
+        """A plan of rules with its own owner, in addition to the scenario: no `use` or `add` changes it.
+
+        It counts in memory, only for itself, and records in this injector's journal. Its owner ends its waits with
+        `Plan.end`, and honours `enabled`.
+
+        Args:
+            rules: the rules.
+            names: their names, by default as in a scenario.
+
+        Raises:
+            ConfigurationError: a rule is wrong.
+        """
+        given = Scenario.of(rules)
+        return Plan(
+            given.rules,
+            names or given.display_names,
+            self.seed,
+            counts=MemoryCounts(),
+            services=self._services,
+            generation=self._state.generation,
+        )
+
+    def disarm(self, why: str) -> None:
+        """Switch off in all processes of the store because of the app's own failures; only `enable` switches on again.
+
+        Args:
+            why: the limit that was exceeded, and the numbers.
+        """
+        if not self._off_is_said.acquire(blocking=False):
+            return  # another process was faster
+        log.disarmed(why)
+        if not self._count_storage.shown:
+            self._disarm(why)
+            return
+        # The others are told beside the request that has found it out: it may be served by an event loop. A process that ends
+        # because its app fails ends behind that.
+        from threading import Thread
+
+        try:
+            Thread(target=self._disarm, args=(why,), daemon=False).start()
+        except RuntimeError:  # there is no room for one, or the interpreter ends
+            self._disarm(why)
+
+    def _disarm(self, why: str) -> None:
+        from contextlib import suppress
+
+        with suppress(StoreUnavailable):  # here it is off
+            self._switch_off(why)
+
+    def _switch_off(self, why: str, expected: int | None = None) -> State:
+        try:
+            return self._edit(lambda now: now.but(on=False, until=None, why_off=why), expected)
+        except StoreUnavailable:
+            # Whatever the others do, here nobody is to get a fault any more.
+            with self._change:
+                self._adopt(self._state.but(on=False, until=None, why_off=why), self._own.counts)
+            raise
+
+    @property
+    def seed(self) -> str:
+        """The seed in force."""
+        return self._state.seed
+
+    @property
+    def own_plan(self) -> Plan:
+        """The compiled scenario of this injector, whether or not it is in force."""
+        return self._own
+
+    @property
+    def enabled(self) -> bool:
+        """Whether faults may be injected now."""
+        return self._is_on and not self._own.expired
+
+    @property
+    def _is_on(self) -> bool:
+        """The same but for a time that is over, which each request looks at."""
+        return self._state.on and not (self._killed or self._paused or self._production is not None)
+
+    @property
+    def may_inject(self) -> bool:
+        """Whether it can be on: neither the environment's kill switch nor production keeps it off."""
+        return not self._killed and self._production is None
+
+    def _given_seed(self) -> str | None:
+        return None if self._chosen else self.seed
+
+    def _edit(
+        self,
+        change: Callable[[State], State],
+        expected: int | None,
+        *,
+        anew: bool = False,
+        in_any_case: bool = False,
+    ) -> State:
+        """Put something else in force, here and in all processes of the store.
+
+        Args:
+            change: from what is in force to what is to be; asked again where another process was faster.
+            expected: the generation that is to be changed, or None.
+            anew: whether counts begin at zero.
+            in_any_case: whether what is in force, and cannot be read, is replaced.
+        """
+        storage = self._count_storage
+        with self._change:
+            while True:
+                now, after = storage.newest(self._state, in_any_case=in_any_case)
+                if expected is not None and expected != after:
+                    raise Conflict(f"generation {after} is in force, not {expected}: it was changed since")
+                try:
+                    found = storage.publish(change(now), after=after, anew=anew, counts=self._own.counts)
+                except Conflict:
+                    continue
+                self._adopt(*found)
+                return self._state
+
+    def _adopt(self, state: State, counts: Counts) -> None:
+        """From here on this is in force in this process."""
+        before, old = self._state, self._own
+        plan = None
+        if counts is not old.counts or not state.decides_as(before):
+            plan = self._compile(state, counts)
+            # Of rules that are counted no more only this process knows what they did.
+            kept = {*plan.places} if counts is old.counts else ()
+            totals = zip(old.places, old.totals(), strict=True)
+            self._injected += sum(injected for place, (_, injected, _) in totals if place not in kept)
+            if counts is old.counts:
+                plan.go_on_from(old)
+        with registry.changes:
+            self._state, self.scenario = state, state.scenario
+            if plan is not None:
+                self._own = plan
+            self._heed_time()
+            if state.on:
+                self._own.ended = False
+                if self._off_is_said.locked():
+                    self._off_is_said.release()
+        # Others may have switched off and on again since this process looked last.
+        again = state.armed != before.armed or (state.on and not before.on)
+        if again and self._failure_watch is not None:
+            self._failure_watch.reset()
+        if self._watched:
+            # Where processes count together may have changed.
+            self.journal.share = self._count_storage.let_watch()
+        if plan is not None or not state.on:
+            old.end()
+
+    def _heed_time(self) -> None:
+        """Nothing is injected any more at the first of the moments that the environment and what is in force name."""
+        moments = [each for each in (self._expires, self._state.until) if each is not None]
+        if self._services.expire(min(moments, default=None)):
+            self._own.wake()
+
+    def _compile(self, state: State, counts: Counts) -> Plan:
+        plan = Plan(
+            state.scenario.rules,
+            state.scenario.display_names,
+            state.seed,
+            counts=counts,
+            services=self._services,
+            generation=state.generation,
+            watch=self._watch_of(state.scenario),
+            asked=self._asked,
+            salt=self._count_storage.salt,
+            places=state.places,
+            duplicates=state.duplicates,
+            off=state.off,
+            started=state.began,
+            since=self._since.get(state.began),
+        )
+        self._since = {state.began: plan.since}  # a test's clock may have moved when single rules change
+        return plan
+
+    def _watch_of(self, scenario: Scenario) -> FailureWatch | None:
+        """What watches the app under that scenario; the same as before where its bound is."""
+        text = self._abort or scenario.abort
+        if text is None:
+            self._failure_watch = None
+        elif self._failure_watch is None or self._failure_watch.text != text:
+            from faultinject.injector.failure_watch import FailureWatch
+
+            self._failure_watch = FailureWatch(text, self._services.monotonic, self.disarm)
+        return self._failure_watch
+
+    def settle(self, first: Self | None) -> None:
+        """Put that injector's plan in force here, if it may inject; None: its own."""
+        first = first or self
+        self.plan = first._own if self.may_inject and first._is_on else OFF  # noqa: SLF001 - of its own kind
+
+    def use(self, scenario: Rules, *, seed: str | int | None = None, expected: int | None = None) -> State:
+        """Swap the scenario: running requests keep the old one, its waits end, counts begin at zero.
+
+        As with every change, all processes of the store have it at their next request, with a Redis server a second later.
+
+        Args:
+            scenario: the new one.
+            seed: its seed; by default the scenario's own, otherwise the current one.
+            expected: the generation to change; by default the current one.
+
+        Returns:
+            The new state.
+
+        Raises:
+            ConfigurationError: the new scenario is wrong; the old one stays in force.
+            Conflict: another generation is in force.
+            StoreUnavailable: the store cannot be written; the old scenario stays in force.
+        """
+        given = Scenario.of(scenario)
+        own_seed = given_seed(given, seed)
+        made = self._edit(
+            lambda now: now.swapped(given, own_seed, self.clock()), expected, anew=True, in_any_case=True
+        )
+        if own_seed is not None:
+            self._chosen = False
+        log.doubtful(given.rules, given.display_names)
+        return made
+
+    def add(self, rules: Rules, *, expected: int | None = None) -> State:
+        """Add rules after those in force; these keep their counts and draws.
+
+        Args:
+            rules: the rules.
+            expected: the generation to change; by default the current one.
+
+        Returns:
+            The new state.
+
+        Raises:
+            ConfigurationError: a rule is wrong; the scenario in force stays.
+            Conflict: another generation is in force.
+            StoreUnavailable: the store cannot be written; nothing is added.
+        """
+        more = Scenario.of(rules).rules
+        return self._told(self._edit(lambda now: now.with_more(more), expected), more)
+
+    def replace(self, name: str, rule: str | Rule, *, expected: int | None = None) -> State:
+        """Replace one rule; the new one counts from zero, and all others keep their counts and draws.
+
+        A rule that was switched off stays so.
+
+        Args:
+            name: the name of the old rule, as in `counts()`.
+            rule: the new rule. The same rule again changes nothing.
+            expected: the generation to change; by default the current one.
+
+        Returns:
+            The new state.
+
+        Raises:
+            ConfigurationError: there is no rule of that name, or the new one is wrong.
+            Conflict: another generation is in force.
+            StoreUnavailable: the store cannot be written; nothing is replaced.
+        """
+        given = Scenario.of(rule).rules
+        return self._told(self._edit(lambda now: now.with_rule(name, given), expected), given)
+
+    def remove(self, name: str, *, expected: int | None = None) -> State:
+        """Remove one rule; all others keep their counts and draws.
+
+        Args:
+            name: the name of the rule, as in `counts()`.
+            expected: the generation to change; by default the current one.
+
+        Returns:
+            The new state.
+
+        Raises:
+            ConfigurationError: there is no rule of that name.
+            Conflict: another generation is in force.
+            StoreUnavailable: the store cannot be written; the rule stays.
+        """
+        return self._edit(lambda now: now.without_rule(name), expected)
+
+    def enable_rule(self, name: str, *, expected: int | None = None) -> State:
+        """Let requests match a rule again that was switched off; it keeps its counts.
+
+        Args:
+            name: the name of the rule, as in `counts()`.
+            expected: the generation to change; by default the current one.
+
+        Returns:
+            The new state.
+
+        Raises:
+            ConfigurationError: there is no rule of that name.
+            Conflict: another generation is in force.
+            StoreUnavailable: the store cannot be written.
+        """
+        return self._edit(lambda now: now.with_rule_switched(name, on=True), expected)
+
+    def disable_rule(self, name: str, *, expected: int | None = None) -> State:
+        """Let no request match a rule; it keeps its counts, and all others keep their draws.
+
+        Args:
+            name: the name of the rule, as in `counts()`.
+            expected: the generation to change; by default the current one.
+
+        Returns:
+            The new state.
+
+        Raises:
+            ConfigurationError: there is no rule of that name.
+            Conflict: another generation is in force.
+            StoreUnavailable: the store cannot be written.
+        """
+        return self._edit(lambda now: now.with_rule_switched(name, on=False), expected)
+
+    def reset(self, *, expected: int | None = None) -> State:
+        """Set the counts of all rules to zero.
+
+        Args:
+            expected: the generation to change; by default the current one.
+
+        Returns:
+            The new state.
+
+        Raises:
+            Conflict: another generation is in force.
+            StoreUnavailable: the store cannot be written; the counts stay.
+        """
+        return self._edit(State.from_zero, expected, anew=True)
+
+    def enable(self, *, until: float | None = None, expected: int | None = None) -> State:
+        """Switch faults on in all processes of the store, unless the environment of one switches them off there.
+
+        Args:
+            until: unix seconds at which they switch off again, as with FAULTINJECT_EXPIRES; None: never.
+            expected: the generation to change; by default the current one.
+
+        Returns:
+            The new state.
+
+        Raises:
+            ConfigurationError: `until` is not in the future.
+            Conflict: another generation is in force.
+            StoreUnavailable: the store cannot be written; nothing is switched on.
+        """
+        if until is not None:
+            until = _moment(until, self.clock())
+        return self._edit(lambda now: now.switched_on(until), expected)
+
+    def disable(self, *, why: str = "", expected: int | None = None) -> State:
+        """Switch off in all processes of the store: every request passes untouched, waits end; counts and journal stay.
+
+        Args:
+            why: the reason, if no person did it; `state.why_off` has it until faults are switched on again.
+            expected: the generation to change; by default the current one.
+
+        Returns:
+            The new state.
+
+        Raises:
+            Conflict: another generation is in force.
+            StoreUnavailable: the store cannot be written; this process is off until it sees a later change.
+        """
+        return self._switch_off(why, expected)
+
+    def _told(self, made: State, new: Sequence[Rule]) -> State:
+        """What is in force; the log says what hardly any request can match."""
+        known = {*new}
+        pairs = zip(made.scenario.rules, made.scenario.display_names, strict=True)
+        named = [(rule, name) for rule, name in pairs if rule in known]
+        log.doubtful([rule for rule, _ in named], [name for _, name in named])
+        return made
+
+    @property
+    def state(self) -> State:
+        """The state of all processes of this injector's store: rules, on or off, and until when."""
+        self._hurry()
+        return self._state
+
+    def catch_up(self) -> None:
+        """Put in force the latest changes: of the rule file, or from other processes of the session or the store."""
+        if self._unwatched is not None:
+            self._watch_file()
+        _catch_up_with_session()
+        storage = self._count_storage
+        if storage.sender is not None:
+            if storage.due:
+                storage.sender.do(self._rejoin)
+        elif storage.stale:
+            self._rejoin()
+
+    def _hurry(self) -> None:
+        """As `catch_up`, at once: without the second that requests leave a server alone for, and whoever asks waits for it."""
+        if not self.follows:
+            return
+        _catch_up_with_session()
+        self._count_storage.hurry()
+        if self._count_storage.stale:
+            self._rejoin()
+
+    def _rejoin(self) -> None:
+        with self._change:
+            if not self._count_storage.stale:  # pragma: no cover - another thread was faster
+                return
+            before = self._state
+            try:
+                found, counts = self._count_storage.join(before)
+            except FaultInjectError as error:
+                if self._count_storage.postpone(error):
+                    log.unread(error)
+                return
+            old = self._own.counts.shared
+            self._adopt(found, counts)
+        if old is not None and old is not counts.shared:
+            old.replaced()
+        if self._count_storage.replaced_by and not found.decides_as(before):
+            log.replaced(self._count_storage.replaced_by)
+        if (
+            (found.on, found.until) != (before.on, before.until)
+            and self.may_inject
+            and (found.on or self._off_is_said.acquire(blocking=False))
+        ):
+            log.switched(found.until, found.why_off, on=found.on)
+        self.announce()
+
+    @property
+    def shares(self) -> bool:
+        """Whether changes made here are in force in other processes, too."""
+        return bool(self._count_storage.shown)
+
+    def detach(self) -> Plan:
+        """Several processes serve the app: they share a directory, unless its store is `memory:`."""
+        if not self._count_storage.settled:
+            with self._change:
+                if not self._count_storage.settled:  # pragma: no branch - another thread was faster
+                    self._separate()
+        return self._own
+
+    def _separate(self, owner: int | None = None, *, alone: bool = False) -> None:
+        told = bool(self._count_storage.salt)
+        if not alone:
+            self._count_storage.detach(
+                self.scenario, self._given_seed(), owner=owner, shares=self._has_to_share
+            )
+        before = self._injected
+        self._adopt(*self._count_storage.begin(self._state, chosen=self._chosen))
+        # What was counted so far is the parent's.
+        self._injected = before
+        self._heed()
+        if self._is_on and self._has_to_share and not told:
+            self._count_storage.tell(self.seed)
+
+    @property
+    def _has_to_share(self) -> bool:
+        return has_to_share(self.scenario, self.control)
+
+    @property
+    def _is_to_share(self) -> bool:
+        """Whether a process that is forked off has anything to share with this one: also what is off may be switched on by control."""
+        return self._has_to_share and (self._is_on or (self.control is not None and self.may_inject))
+
+    def _heed(self) -> None:
+        """What other processes of the store put in force is put in force here."""
+        if self._count_storage.follows:
+            from faultinject.injector.watching import watch
+
+            self.follows = True
+            self._services.watch = watch
+
+    def heed_file(self) -> None:
+        """Read the rule file again when it has changed, and at a SIGHUP.
+
+        Raises:
+            MissingExtra: watching was requested, and the extra `watch` is not installed.
+        """
+        if self._file is not None and self._file.watch is not False:
+            from faultinject.injector import file_watch
+
+            file_watch.heed(self._file)
+            self._unwatched = self._file
+            self.follows = True
+
+    def _watch_file(self) -> None:
+        file, self._unwatched = self._unwatched, None
+        if file is not None:  # pragma: no branch - another thread was faster
+            from faultinject.injector import file_watch
+
+            try:
+                file_watch.begin(file)
+            except Exception as error:
+                self._services.failed(error, "")
+        self.follows = self._count_storage.follows or registry.follower() is not None
+
+    def announce(self) -> None:
+        """Log once the rules in force: a rule that a shell has cut short must be visible."""
+        state = self._state
+        # A store that was not there at the start is told of when it is.
+        new = state.scenario, state.seed, not self._count_storage.missing
+        known = self._announced
+        if known is not None and known[0] is new[0] and known[1:] == new[1:]:
+            return
+        self._announced = new
+        if self._killed:
+            return
+        if self._production is not None:
+            log.production(self._production)
+        elif self._own.expired:
+            assert self._services.expires is not None
+            tell_expired(self._expires, self._services.expires, from_the_start=True)
+        elif state.on and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
+            log.on(self.seed, self.scenario.rules, self.scenario.display_names)
+            if self._asked is not None:
+                log.asking()
+            self._count_storage.tell(self.seed)
+        elif not state.on and self._count_storage.shown and self._off_is_said.acquire(blocking=False):
+            log.switched(None, state.why_off, on=False)
+
+    def before_fork(self) -> None:
+        """In the parent: a child will count with it, if nothing was counted yet."""
+        needed = self._is_to_share and self._count_storage.undecided and not self.journal.requests
+        if needed and self._change.take(wait=False):
+            try:
+                self._separate(os.getpid())
+            finally:
+                self._change.end()
+
+    def after_fork(self, *, alone: bool) -> None:
+        """In a new child: no thread holds the locks of its parent's threads, and its journal begins empty.
+
+        Args:
+            alone: it is no worker of a server.
+        """
+        self._change = Turn()
+        self.journal.clear()
+        if self._is_on or self._is_to_share:  # pragma: no branch - children of tests end without a word
+            if not alone:
+                self.detach()
+            elif (
+                not self._count_storage.settled
+            ):  # pragma: no branch - it goes on with the store that has a name
+                with self._change:
+                    self._separate(alone=True)
+        if self._file is not None and self._file.heeded:
+            self._file.after_fork()
+            self._unwatched, self.follows = self._file, True
 
     def put_in_force(self) -> None:
         """Let this injector's plan replace every other's, until `take_out_of_force`."""
@@ -248,6 +840,45 @@ class Injector(Changes, InStep):
         """
         shared = self._count_storage.watched
         return (self.journal.events if shared is None else shared.read)(after, limit)
+
+
+def given_seed(scenario: Scenario, seed: str | int | None) -> str | None:
+    """The seed that is given with a scenario, or by it."""
+    return scenario.seed if seed is None else Scenario([], seed=seed).seed
+
+
+def _moment(until: float, now: float) -> float:
+    """A moment to come, in unix seconds."""
+    if isinstance(until, bool) or not isinstance(until, int | float) or not now < until < _LAST:
+        raise ConfigurationError(
+            f"until: {shown(repr(until))} is not a moment to come, in unix seconds; now it is {now:.0f}"
+        )
+    return float(until)
+
+
+def _catch_up_with_session() -> None:
+    follower = registry.follower()
+    if follower is not None and follower.number() != follower.seen:
+        follower.catch_up()
+
+
+def has_to_share(scenario: Scenario, control: ControlSettings | None) -> bool:
+    """Whether processes have anything in common: rules, or those that somebody may put in force in any of them."""
+    return bool(scenario.rules) or control is not None
+
+
+def tell_expired(variable: float | None, moment: float, *, from_the_start: bool = False) -> None:
+    """The log says it at the first request that might have got a fault: until then nobody has missed one.
+
+    A timer would tell an idle server as well. It needs a thread, with which every fork of the process warns (Python 3.12),
+    and which servers without threads, or with greenlets, do not run.
+
+    Args:
+        variable: the moment that FAULTINJECT_EXPIRES names, or None.
+        moment: the one that has passed.
+        from_the_start: whether it had passed before this process began.
+    """
+    log.expired(moment, None if from_the_start else registry.injected, by_variable=moment == variable)
 
 
 def _file_of(environ: Mapping[str, str]) -> RuleFile | None:
