@@ -284,7 +284,7 @@ class Driver:
     """
 
     __slots__ = (
-        "_app", "_edit", "_listener", "_plan", "_receive", "_receive_again", "_request", "_responder", "_scope", "_send", "_started",
+        "_app", "_edit", "_listener", "_plan", "_receive", "_receive_again", "_request", "_responder", "_scope", "_send",
         "_steps",
     )  # fmt: skip
 
@@ -305,7 +305,6 @@ class Driver:
         self._plan = plan
         self._request = request
         self._steps = steps
-        self._started = False
         self._receive_again: Receive | None = None
         self._edit: Callable[[int, Headers], Headers] | None = None
         self._listener: Listener | None = None
@@ -382,9 +381,7 @@ class Driver:
         """What begins the app's answer, as it goes out."""
         status, given = message["status"], list(message.get("headers", ()))
         headers = [(name.decode("latin-1"), text.decode("latin-1")) for name, text in given]
-        if not self._started:
-            self._started = True
-            await self._advance(AppAnswer(status, headers))
+        await self._advance(AppAnswer(status, headers))
         if self._edit is None:
             return {**message, "headers": given}
         headers = self._edit(status, headers)

@@ -198,7 +198,7 @@ class Driver:
     """
 
     __slots__ = (
-        "_app", "_edit", "_environ", "_plan", "_request", "_result", "_start_response", "_started", "_steps",
+        "_app", "_edit", "_environ", "_plan", "_request", "_result", "_start_response", "_steps",
     )  # fmt: skip
 
     def __init__(
@@ -218,7 +218,6 @@ class Driver:
         self._steps = steps
         self._result: Iterable[bytes] | None = None
         self._edit: Callable[[int, Headers], Headers] | None = None
-        self._started = False
 
     def run(self) -> Iterable[bytes]:
         """What the server gets to send."""
@@ -283,9 +282,8 @@ class Driver:
 
     def _start(self, status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
         """Stands in for the server's `start_response`."""
-        if not self._started:
-            self._started = True
-            self._advance(AppAnswer(int(status[:3]), headers))
+        # Begun anew, the answer meets steps that are over.
+        self._advance(AppAnswer(int(status[:3]), headers))
         if self._edit is not None:
             headers = self._edit(int(status[:3]), headers)
         return self._start_response(status, headers, *more, **named)
