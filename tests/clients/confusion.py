@@ -154,7 +154,10 @@ def judged(path):
             if (found := [each[number] for each in gaps if len(each) > number and each[number] is not None])
         ],
         "findings": told(judgement),
-        "foreign": told(judge(attempts, until=until + LATER)),
+        # Calls that the driver has cut at its deadline are over for nobody.
+        "foreign": told(
+            judge(attempts, until=until if any(each.ended is None for each in calls) else until + LATER)
+        ),
     }
 
 
