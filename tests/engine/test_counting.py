@@ -452,7 +452,7 @@ things = st.sampled_from(
 moments = st.lists(st.tuples(st.sampled_from([0, 0, 0, 1, 4, 12]), things), min_size=5, max_size=60)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=120, deadline=None, derandomize=True)
 @given(rules=st.lists(triggers, min_size=1, max_size=4), requests=moments)
 def test_any_triggers_do_what_the_contract_says(site, rules, requests):
     """Any rules, any requests, any clock: every match counts, the first that passes fires, only it takes."""

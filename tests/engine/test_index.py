@@ -335,7 +335,7 @@ def decide(rules, asked, *, wsgi, record_all=False, times=1):
 
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(rules=st.lists(rules_of, min_size=1, max_size=6), asked=requests_of)
 def test_the_index_hides_no_rule(rules, asked, wsgi):
     """With the index as by asking every rule: the same rules count the request, in the order written."""
@@ -345,7 +345,7 @@ def test_the_index_hides_no_rule(rules, asked, wsgi):
 
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-@settings(max_examples=6, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(rules=st.lists(rules_of, min_size=1, max_size=4), asked=requests_of)
 def test_nor_where_many_rules_have_the_same_literals(rules, asked, wsgi):
     """Such rules are filed once more, under each literal that they have, until nothing tells them apart."""
