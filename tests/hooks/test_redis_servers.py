@@ -150,10 +150,7 @@ def redis_left(redis):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["gunicorn", "gunicorn --preload", "uvicorn"])
 def test_a_redis_that_comes_back_empty(name, start, start_redis):
-    """Nobody knows how much is left, so nothing is injected, also not by workers that are started then: never more than `times`.
-
-    Neither where none is left of those that have counted.
-    """
+    """Nothing is injected while it is away; then counts begin at zero for all workers together, also for those that are started then."""
     redis = start_redis()
     server = start(WAYS[name], **named(redis.url))
     server.until(lambda: len({server.process_number() for _ in range(40)}) == 4)
@@ -167,9 +164,9 @@ def test_a_redis_that_comes_back_empty(name, start, start_redis):
     for victim in old:
         os.kill(victim, signal.SIGKILL)
     server.until(lambda: len({server.process_number() for _ in range(40)} - old - {None}) > 1)
-    assert ask([server], 40) == {200: 40}
-    time.sleep(3)
-    assert ask([server], 40) == {200: 40}
+    again = sum((ask([server], 40) for _ in range(6)), Counter())
+    assert again.keys() <= {200, 503}
+    assert 0 < again[503] <= 100
 
 
 def unmatched(server, each=lambda _: None):
