@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from threading import Lock
 
 from faultinject.adapters.backlog import until_delivered
+from faultinject.adapters.client_errors import in_process
+from faultinject.adapters.closing import is_at_hand
+from faultinject.adapters.connection import of_environ, threads_run
+from faultinject.adapters.servers import OUR_SERVER
 from faultinject.engine.body_digest import LONGEST, MOST, PIECE
 from faultinject.engine.exchange import ClientGone
 
@@ -59,11 +63,6 @@ def drain(
     if length is None and not environ.get("wsgi.input_terminated"):
         return None
     reading = BodyReading(environ, plan, request, listing, upto)
-    from faultinject.adapters.client_errors import in_process
-    from faultinject.adapters.closing import is_at_hand
-    from faultinject.adapters.connection import of_environ, threads_run
-    from faultinject.adapters.servers import OUR_SERVER
-
     if in_process(environ) or is_at_hand(environ) or not threads_run():
         reading.run()
     elif OUR_SERVER in environ and (stream := getattr(environ["wsgi.input"], "raw", None)) is not None:
@@ -348,20 +347,12 @@ def wait_for_client(environ: Environ, plan: Plan, seconds: float) -> bool:
     """As `wait`, with the request's own connection where the server shows it."""
     if not seconds:
         return True
-    from contextlib import nullcontext
-
-    from faultinject.adapters.connection import of_environ
-
     with of_environ(environ) or nullcontext() as connection:
         return wait(plan, seconds, connection)
 
 
 def has_left(environ: Environ) -> bool:
     """Whether the client has left, where the server shows its connection."""
-    from contextlib import nullcontext
-
-    from faultinject.adapters.connection import of_environ
-
     with of_environ(environ) or nullcontext() as connection:
         return connection is not None and connection.left(0)
 
