@@ -197,8 +197,15 @@ class Entry:
 
     def _copy(self) -> Entry:
         line = Entry.__new__(Entry)
-        for name, value in zip(_COPIED, _all_of(self), strict=True):
-            setattr(line, name, value)
+        # Written out: with `setattr` this is a third of what an injected answer costs.
+        (
+            line.answered, line.app_status, line.applied, line.arrived, line.body, line.checksum, line.client,
+            line.content_length, line.credential, line.did, line.etag, line.fault, line.final, line.fired,
+            line.headers, line.held, line.hint, line.hint_form, line.host, line.key_id, line.last, line.left,
+            line.method, line.mount, line.n, line.origin, line.path, line.port, line.precondition, line.query,
+            line.reading, line.request_id, line.response_bytes, line.rule, line.seen, line.seq, line.services,
+            line.signature, line.status, line.take, line.test, line.time, line.user_agent, line.when, line.written,
+        ) = _all_of(self)  # fmt: skip
         line.read_by = line.named_by = None
         return line
 
