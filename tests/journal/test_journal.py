@@ -386,6 +386,21 @@ def test_no_principal_without_an_access_key(headers):
     assert only(injector).principal is None
 
 
+def test_the_token_of_openstack_is_a_credential():
+    """A digest of it tells a renewed one; beside an access key it tells nothing."""
+    found = []
+    for headers in ({"x-auth-token": "one"}, {"x-auth-token": "one"}, {"x-auth-token": "two"}, {}):
+        injector = injector_for("http:401", seed="same")
+        ask(injector, headers=headers)
+        found.append(only(injector).credential)
+    assert found[0] == found[1] != found[2]
+    assert None not in found[:3]
+    assert found[3] is None
+    injector = injector_for("http:401")
+    ask(injector, headers={"authorization": AWS, "x-auth-token": "one"})
+    assert only(injector).credential is None
+
+
 SIGNED_AN_HOUR_LATE = [
     ({"authorization": AWS, "x-amz-date": "20251120T070000Z"}, "", True),
     ({"authorization": AWS, "x-amz-date": "20251120T070000Z", "date": "Thu, 20 Nov 2025 09:00:00 GMT"}, "", True),
