@@ -55,10 +55,6 @@ def heeding_readers() -> Iterator[None]:
 class Program(click.Group):
     """A group that loads the one command that is asked for; errors of every kind end as one message and the right exit code."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """The names of the commands in the order of a newcomer's way."""
-        return list(self.commands)
-
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """Import a command's module."""
         if cmd_name not in self.commands:

@@ -40,7 +40,6 @@ class Request:
         below: the path below the mount point, decoded like `path`.
         query: the query string as sent, without the question mark.
         host: the Host without port, in lower case; empty when there is none.
-        expects_continue: whether reading its body would ask its client to send it (`100 Continue`); a WSGI server does that.
         server_words_status: whether the server gives a status its reason phrase.
         ordinary: whether this can be neither an upgrade nor a preflight, at a quick look.
         read_by: the reading that `place` comes from, so that many rules read a request once.
@@ -137,7 +136,7 @@ class WSGIRequest(Request):
 
     __slots__ = ("_environ",)
 
-    expects_continue = False
+    expects_continue = False  # the server says `100 Continue` to such a client
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         self._environ = environ
