@@ -47,6 +47,8 @@ def uvicorn_for(
         from faultinject.server.heads import Bridged, Heads
     except ImportError:
         raise MissingExtra(f"an app is served by uvicorn and httptools: {install_extra('serve')}") from None
+    import asyncio
+
     from faultinject.server.bridge import Bridge
 
     class Served(Server):
@@ -61,6 +63,11 @@ def uvicorn_for(
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             """Serve no more; a thread of a WSGI app that waits on its connection goes on."""
             if interface == "wsgi":
+                # What is taken just then would never be closed: https://github.com/python/cpython/issues/109564
+                for sock in sockets or ():
+                    asyncio.get_running_loop().remove_reader(sock)
+                await asyncio.sleep(0)  # it gets its transport
+                await asyncio.sleep(0)  # it is one of the connections
                 for each in list(self.server_state.connections):
                     with suppress(OSError, AttributeError):  # the client has ended it
                         each.transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)

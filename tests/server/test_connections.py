@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import errno
+import gc
 import logging
 import re
 import socket
 import sys
 import threading
+import warnings
 from contextlib import suppress
 
 import pytest
+import uvicorn
 from werkzeug.wrappers import Request, Response
 
 from faultinject import Injector, WSGIFaultMiddleware
@@ -494,6 +498,31 @@ def test_stop_ends_connections_as_well(caplog):
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port), 10)
     assert caplog.records == []
+
+
+def test_stop_ends_a_connection_that_is_just_taken(monkeypatch):
+    """The end of the server comes between the two steps in which asyncio takes a connection."""
+    server = Server(app)
+    clients = []
+    main_loop = uvicorn.Server.main_loop
+
+    async def until_one_is_taken(self):
+        await main_loop(self)
+        clients.append(socket.create_connection(("127.0.0.1", server.port), PATIENCE))
+        await asyncio.sleep(0)  # it can be taken
+        await asyncio.sleep(0)  # it is taken, and has no transport yet
+
+    monkeypatch.setattr(uvicorn.Server, "main_loop", until_one_is_taken)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        server.start()
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+            assert Exchange(client)("GET / HTTP/1.1\nHost: x")[0] == "HTTP/1.1 200 OK"  # it serves
+        server.stop()
+        gc.collect()
+    with clients[0] as client:
+        assert client.recv(1000) == b""
+    assert [str(each.message) for each in caught] == []
 
 
 def test_an_app_that_works_on_when_its_server_ends(monkeypatch):
