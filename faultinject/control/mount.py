@@ -125,12 +125,12 @@ def asgi(api: ControlApi, app: ASGIApp, path: str) -> ASGIApp:
     """The API below a path of an ASGI app."""
 
     async def faultinject(scope: Scope, receive: Receive, send: Send) -> None:
-        from anyio import from_thread, to_thread
-
         root, whole = split_mount(scope.get("root_path") or "", scope.get("path", ""))
         if scope["type"] != "http" or not is_below(path, whole):
             await app(scope, receive, send)
             return
+        from anyio import CapacityLimiter, from_thread, to_thread
+
         headers: dict[str, str] = {}
         for raw, value in scope["headers"]:
             name, text = raw.decode("latin-1").lower(), value.decode("latin-1")
@@ -147,7 +147,8 @@ def asgi(api: ControlApi, app: ASGIApp, path: str) -> ASGIApp:
                 mount=root + path,
             )
 
-        status, fields, body = await to_thread.run_sync(answer)
+        # Not one of the threads that the app may have: faults are to be switched off also where all of these are at work.
+        status, fields, body = await to_thread.run_sync(answer, limiter=CapacityLimiter(1))
         coded = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in fields]
         await send({"type": "http.response.start", "status": status, "headers": coded})
         await send({"type": "http.response.body", "body": body})

@@ -13,6 +13,7 @@ import weakref
 from importlib import util
 
 import pytest
+from anyio import fail_after, to_thread
 
 from faultinject import install
 from faultinject.exceptions import (
@@ -58,6 +59,23 @@ def test_an_app_that_gets_another_injector(make):
     place.use_injector(other)
     assert place.injector is other
     assert names() == ["two"]
+
+
+def test_off_works_while_all_threads_of_the_app_are_at_work():
+    """The endpoints of FastAPI that are no coroutines run on anyio's threads, of which there are 40."""
+    api = Api(make_injector("http:503"))
+    mounted = api.app
+
+    async def busy(scope, receive, send):
+        threads = to_thread.current_default_thread_limiter()
+        for each in range(int(threads.total_tokens)):
+            await threads.acquire_on_behalf_of(each)
+        with fail_after(60):
+            await mounted(scope, receive, send)
+
+    api.app = busy
+    assert api.call("POST", "/off").status == 200
+    assert not api.injector.enabled
 
 
 def test_nothing_of_an_app_stays():
