@@ -245,7 +245,7 @@ async def _watched(
         if may_have_left(entry):
             from faultinject.adapters.asgi_wait import has_left
 
-            entry.left = has_left(scope, receive, send)
+            entry.left = has_left(receive, send)
 
     async def watch(message: Message) -> None:
         nonlocal started
@@ -411,7 +411,7 @@ class Driver:
                     elif isinstance(step, Look):
                         from faultinject.adapters.asgi_wait import has_left
 
-                        given = has_left(self._scope, self._receive, self._send)
+                        given = has_left(self._receive, self._send)
                     elif isinstance(step, EditHead):
                         self._edit = step.edit
                     elif isinstance(step, RunApp):
@@ -436,10 +436,10 @@ class Driver:
             from contextlib import nullcontext
 
             from faultinject.adapters.asgi_wait import Ends, pause
-            from faultinject.adapters.connection import of_scope
+            from faultinject.adapters.connection import of_send
 
             # The app may be listening for the client itself: here only its connection tells.
-            with of_scope(self._scope, self._send) or nullcontext() as connection:
+            with of_send(self._send) or nullcontext() as connection:
                 await pause(self._plan, step.seconds, Ends(self._receive), connection)
             return True
         if not step.seconds:

@@ -8,7 +8,7 @@ from faultinject.adapters.asgi_answer import respond
 from faultinject.adapters.asgi_wait import Hearing, in_tasks
 from faultinject.adapters.client_errors import in_process_scope
 from faultinject.adapters.closing import in_sync_asgi, tell_asgi
-from faultinject.adapters.connection import of_scope
+from faultinject.adapters.connection import of_send
 from faultinject.adapters.lingering import linger
 from faultinject.adapters.servers import Told, asgi_server
 
@@ -118,7 +118,7 @@ class Ending:
             headers = [each for each in message["headers"] if each[0] != _CONNECTION]
             if self._ends:
                 # Ours before the server lets go of it.
-                self._connection = of_scope(self._scope, self._send)
+                self._connection = of_send(self._send)
                 if tell_asgi(self._send) is Told.HEADER:
                     headers.append((_CONNECTION, b"close"))
             message = {**message, "headers": headers}

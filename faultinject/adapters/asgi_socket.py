@@ -8,7 +8,7 @@ from faultinject.adapters.asgi_answer import respond
 from faultinject.adapters.asgi_ending import Ending, respond_and_end
 from faultinject.adapters.asgi_wait import noticed, send_all
 from faultinject.adapters.client_errors import closed_error, in_process_scope, reset_error, timeout_error
-from faultinject.adapters.connection import of_scope
+from faultinject.adapters.connection import of_send
 from faultinject.adapters.lingering import end as end_connection
 from faultinject.http.wire import BLANK_EVERY, late_start
 
@@ -154,7 +154,7 @@ class SocketResponder:
                 self.error = reset_error(rule=rule) if end.how == "reset" else closed_error(rule=rule)
             return True
         # Looked for before a hang: behind it a client that has just left would look like one that is out of reach.
-        connection = of_scope(self._scope, self._send)
+        connection = of_send(self._send)
         with connection or nullcontext():
             if end.held is not None:
                 entry.write(end.how, answered=False, last=False, body=body, applied=applied)
@@ -179,7 +179,7 @@ class SocketResponder:
         exact = action.answer.exact
         if exact is None or action.answer.late or self._request.http2 or in_process_scope(self._scope):
             return False
-        connection = of_scope(self._scope, self._send)
+        connection = of_send(self._send)
         if connection is None:
             return False
         with connection:

@@ -11,7 +11,7 @@ from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.asgi_wait import delivered, ends_of, noticed, pause, send_all
 from faultinject.adapters.client_errors import in_process_scope
-from faultinject.adapters.connection import of_scope
+from faultinject.adapters.connection import of_send
 from faultinject.adapters.lingering import end
 from faultinject.adapters.transforming import Shaping
 from faultinject.engine.answers import marked, marked_bytes
@@ -177,7 +177,7 @@ class ShapedAnswer(Shaping):
             self._headers = marked(self._headers, self._entry.rule or "")
             message = {**message, "headers": marked_bytes(message["headers"], self._entry.rule or "")}
         if (transform.cuts or transform.slow) and not self._inside:
-            self._connection = of_scope(self._scope, self._send)
+            self._connection = of_send(self._send)
             past = self._goes_past("") if transform.cuts else None
             if past is not None:
                 self._framing = Framing(

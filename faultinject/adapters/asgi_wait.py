@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.connection import Connection
-    from faultinject.adapters.types import Message, Receive, Scope, Send
+    from faultinject.adapters.types import Message, Receive, Send
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
     from faultinject.engine.types import Body
@@ -102,16 +102,16 @@ async def pause(plan: Plan, seconds: float, ends: Ends, connection: Connection |
             await wait.sleep(min(left, until_expiry(plan)))
 
 
-def has_left(scope: Scope, receive: Receive, send: Send) -> bool:
+def has_left(receive: Receive, send: Send) -> bool:
     """Whether the client has left, as its server has noticed or its connection shows."""
     from contextlib import nullcontext
 
-    from faultinject.adapters.connection import of_scope
+    from faultinject.adapters.connection import of_send
 
     # https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `RequestResponseCycle`
     if getattr(getattr(receive, "__self__", None), "disconnected", False):
         return True
-    with of_scope(scope, send) or nullcontext() as connection:
+    with of_send(send) or nullcontext() as connection:
         return connection is not None and connection.left(0)
 
 

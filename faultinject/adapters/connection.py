@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Self
 
-    from faultinject.adapters.types import Environ, Scope
+    from faultinject.adapters.types import Environ
 
 
 # What a platform may lack; each is asked for anew every time.
@@ -237,7 +237,7 @@ class Connection:
         """
         return self.fileno() < 0 or bool(self._poll(0, seconds, alarm) & _GONE)
 
-    def take_over(self) -> bool:
+    def detach_from_server(self) -> bool:
         """Put a dead socket under the server's descriptor: for it the client has left, and only we hold it.
 
         Returns:
@@ -338,7 +338,7 @@ def of_environ(environ: Environ) -> Connection | None:
     return found
 
 
-def of_scope(scope: Scope, send: Callable[..., Any]) -> Connection | None:
+def of_send(send: Callable[..., Any]) -> Connection | None:
     """The connection of an ASGI request.
 
     Returns:

@@ -257,9 +257,9 @@ class Driver:
                 raise
             self._steps.close()
         if self._result is None:
-            from faultinject.adapters.wsgi_past_server import dead
+            from faultinject.adapters.wsgi_past_server import empty_response
 
-            return dead(self._environ, self._start_response)
+            return empty_response(self._environ, self._start_response)
         return self._result
 
     def _environ_for(self, step: RunApp) -> Environ:

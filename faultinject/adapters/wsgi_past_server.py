@@ -39,11 +39,11 @@ def go_on(plan: Plan, entry: Entry, work: Callable[[], None]) -> None:
 def end_past(connection: Connection, *, unread: bool) -> None:
     """End a connection on which an answer was written past its server; of an unread body the server sees nothing more."""
     if unread:
-        connection.take_over()
+        connection.detach_from_server()
     end(connection, unread=unread)
 
 
-def dead(environ: Environ, start_response: Start) -> Iterable[bytes]:
+def empty_response(environ: Environ, start_response: Start) -> Iterable[bytes]:
     """What the server gets to send to a client that it has lost; what it has read of further requests is left alone."""
     tell_wsgi(environ, start_response)
     start_response("502 Bad Gateway", [("Content-Length", "0")])

@@ -7,7 +7,7 @@ from contextlib import suppress
 from faultinject.adapters.client_errors import closed_error, in_process, reset_error, timeout_error
 from faultinject.adapters.connection import Connection, of_environ
 from faultinject.adapters.wsgi_ending import Ending, respond_and_end
-from faultinject.adapters.wsgi_past_server import dead, end_past, go_on, send_all
+from faultinject.adapters.wsgi_past_server import empty_response, end_past, go_on, send_all
 from faultinject.adapters.wsgi_wait import wait
 from faultinject.http.wire import BLANK_EVERY, late_start
 
@@ -62,7 +62,7 @@ def respond_past_server(
         connection = of_environ(environ)
         if connection is not None:
             _break(connection, plan, end, action.delay, body, applied=applied)
-            return dead(environ, start_response)
+            return empty_response(environ, start_response)
         if end.held is not None:
             entry.write(end.how, answered=False, last=False, body=body, applied=applied)
             wait(plan, action.delay + end.held)
@@ -93,7 +93,7 @@ def respond_past_server(
                     with suppress(OSError):
                         send_all(connection, answer.exact.write(headers, plan.services.clock()) + action.body)
                     end_past(connection, unread=unread)
-                    return dead(environ, start_response)
+                    return empty_response(environ, start_response)
     entry.write(did, body=body, applied=applied)
     return respond_and_end(environ, start_response, request, action, headers, unread=unread, broken=broken)
 
@@ -117,7 +117,7 @@ def _break(
             if end.how == "reset":
                 # What is left to the server is a socket whose other end has closed: one that was reset is an error
                 # that servers log.
-                connection.take_over()
+                connection.detach_from_server()
                 did = connection.reset()
             else:
                 did = connection.close()
@@ -133,7 +133,7 @@ def _break(
             entry.write(end.how, body=body, applied=applied)
             connection.close()
 
-    if connection.take_over():
+    if connection.detach_from_server():
         go_on(plan, entry, hang)
     else:
         hang()

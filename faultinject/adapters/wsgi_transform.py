@@ -13,7 +13,7 @@ from faultinject.adapters.closing import tell_wsgi
 from faultinject.adapters.connection import of_environ
 from faultinject.adapters.transforming import Shaping
 from faultinject.adapters.wsgi_ending import Ending
-from faultinject.adapters.wsgi_past_server import dead, end_past, go_on, send_all
+from faultinject.adapters.wsgi_past_server import empty_response, end_past, go_on, send_all
 from faultinject.adapters.wsgi_wait import delivered, wait
 from faultinject.engine.answers import marked
 from faultinject.engine.body_transforms import slices
@@ -118,7 +118,7 @@ class ShapedAnswer(Shaping):
                     self._over = self._plan.services.finish
                 return self
             connection = self._connection
-            if self._transform.slow and connection is not None and connection.take_over():
+            if self._transform.slow and connection is not None and connection.detach_from_server():
                 go_on(self._plan, self._entry, self._past_server)
             else:
                 self._past_server()
@@ -127,7 +127,7 @@ class ShapedAnswer(Shaping):
         except BaseException:
             self._app_failed()
             raise
-        return dead(self._environ, self._start_response)
+        return empty_response(self._environ, self._start_response)
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -254,7 +254,7 @@ class ShapedAnswer(Shaping):
             and delivered(self._connection, self._plan)
         ):
             # What is left to the server is a socket whose other end has closed.
-            self._connection.take_over()
+            self._connection.detach_from_server()
             did = self._connection.reset()
         else:
             end_past(self._connection, unread=self._unread)

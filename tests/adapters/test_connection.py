@@ -28,7 +28,7 @@ import uvicorn
 from waitress.server import create_server
 from werkzeug.serving import WSGIRequestHandler, make_server, make_ssl_devcert
 
-from faultinject.adapters import of_environ, of_scope
+from faultinject.adapters import of_environ, of_send
 
 pytestmark = pytest.mark.live
 
@@ -211,7 +211,7 @@ def test_a_reset_after_taking_over(exchange, way_of_reset):
     """What hung is reset at last."""
     given = exchange()
     with of_environ(given.environ) as found:
-        assert found.take_over()
+        assert found.detach_from_server()
         assert found.reset() == "reset"
     assert seen(given.client) == (b"", "reset")
 
@@ -243,7 +243,7 @@ def test_a_client_that_has_gone_is_no_error(exchange, end):
         given.client.close()
         assert found.left(PATIENCE)
         assert getattr(found, end)() == "closed"
-        assert not found.take_over()
+        assert not found.detach_from_server()
 
 
 def test_after_release_everything_is_quiet(exchange):
@@ -255,7 +255,7 @@ def test_after_release_everything_is_quiet(exchange):
     assert found.fileno() == -1
     assert found.left(0)
     assert found.reset() == found.close() == "closed"
-    assert not found.take_over()
+    assert not found.detach_from_server()
     with pytest.raises(OSError):
         found.push(b"x")
     assert alive(given)
@@ -306,7 +306,7 @@ def test_a_client_that_leaves_is_seen(exchange, way_of_leaving, taken, how):
     """At once, also after it was taken over, and however it leaves."""
     given = exchange()
     with of_environ(given.environ) as found:
-        assert found.take_over() if taken else True
+        assert found.detach_from_server() if taken else True
         assert not found.left(0)
         assert not found.left(0.01)
         if how == "half":
@@ -322,7 +322,7 @@ def test_a_wait_ends_when_the_client_leaves(exchange, way_of_leaving):
     """Not at its own end."""
     given = exchange()
     with of_environ(given.environ) as found:
-        found.take_over()
+        found.detach_from_server()
         leave = threading.Timer(0.05, given.client.close)
         leave.start()
         assert found.left(60)
@@ -334,7 +334,7 @@ def test_unread_bytes_are_no_farewell(exchange, way_of_leaving, taken):
     """A request that nobody reads: its client is there, and the server finds every byte."""
     given = exchange()
     with of_environ(given.environ) as found:
-        assert found.take_over() if taken else True
+        assert found.detach_from_server() if taken else True
         given.client.sendall(b"an upload")
         select.select([found.fileno()], [], [], PATIENCE)
         assert not found.left(0)
@@ -347,7 +347,7 @@ def test_unread_bytes_do_not_hide_a_farewell(exchange, way_of_leaving):
     """Where only recv() can tell, what is left of the request is read away, once it is ours alone."""
     given = exchange()
     with of_environ(given.environ) as found:
-        found.take_over()
+        found.detach_from_server()
         given.client.sendall(bytes(20_000))
         given.client.shutdown(socket.SHUT_WR)
         assert found.left(PATIENCE)
@@ -372,14 +372,14 @@ def test_taking_over(exchange):
     """The server reads an end and cannot write; the client notices nothing, and is ours."""
     given = exchange()
     with of_environ(given.environ) as found:
-        assert found.take_over()
+        assert found.detach_from_server()
         assert given.server.recv(1) == b""
         with pytest.raises(BrokenPipeError):
             given.server.send(b"x")
         given.server.close()
         assert found.push(b"late") == 4
         assert given.client.recv(4) == b"late"
-        assert found.take_over()
+        assert found.detach_from_server()
         assert of_environ(given.environ) is None
     assert seen(given.client) == (b"", "closed")
 
@@ -388,7 +388,7 @@ def test_the_dead_socket_is_not_handed_to_children(exchange):
     """Its number is not inheritable, as the server's was not."""
     given = exchange()
     with of_environ(given.environ) as found:
-        found.take_over()
+        found.detach_from_server()
         assert not os.get_inheritable(given.server.fileno())
 
 
@@ -397,7 +397,7 @@ def test_a_number_that_is_another_connection_by_now_is_left_alone(exchange):
     given, innocent = exchange(), exchange()
     with of_environ(given.environ) as found:
         os.dup2(innocent.server.fileno(), given.server.fileno())
-        assert not found.take_over()
+        assert not found.detach_from_server()
     assert alive(innocent)
     innocent.server.close()
     innocent.server = given.server
@@ -409,7 +409,7 @@ def test_a_number_that_is_no_socket_by_now_is_left_alone(exchange):
     given = exchange()
     with of_environ(given.environ) as found, Path(os.devnull).open("rb") as file:
         os.dup2(file.fileno(), given.server.fileno())
-        assert not found.take_over()
+        assert not found.detach_from_server()
         assert os.path.sameopenfile(file.fileno(), given.server.fileno())
         assert found.push(b"x") == 1
 
@@ -419,7 +419,7 @@ def test_no_descriptor_left_for_the_dead_socket(exchange, monkeypatch):
     given = exchange()
     with of_environ(given.environ) as found:
         monkeypatch.setattr(_socket, "socketpair", raises(OSError("too many open files")))
-        assert not found.take_over()
+        assert not found.detach_from_server()
     assert alive(given)
 
 
@@ -427,7 +427,7 @@ def test_a_unix_socket_can_be_taken_over(exchange):
     """As one over TCP."""
     given, innocent = exchange(socket.AF_UNIX), exchange(socket.AF_UNIX)
     with of_environ(given.environ) as found:
-        assert found.take_over()
+        assert found.detach_from_server()
         assert given.server.recv(1) == b""
         assert found.push(b"late") == 4
         assert given.client.recv(4) == b"late"
@@ -455,8 +455,7 @@ def test_a_server_that_shows_no_socket(exchange):
     peer = {name: given.environ[name] for name in ("REMOTE_ADDR", "REMOTE_PORT", "SERVER_PORT")}
     for software in ({}, {"SERVER_SOFTWARE": "Granian"}, {"SERVER_SOFTWARE": "another/1"}):
         assert of_environ({**peer, **software}) is None
-    scope = {"client": given.client.getsockname(), "server": given.server.getsockname()}
-    assert of_scope(scope, nowhere) is None
+    assert of_send(nowhere) is None
     assert alive(given)
 
 
@@ -546,7 +545,7 @@ def act(found, path, taken):
         found.push(b"HTTP/1.1 503 Slow Down\r\n\r\n")
     if path == "/taken":
         taken.append(found)
-        return found.take_over()
+        return found.detach_from_server()
     with found:
         return found.reset() if path == "/reset" else found.close()
 
@@ -570,7 +569,7 @@ class Noted:
 
     async def asgi(self, scope, receive, send):
         if scope["path"] != "/":
-            self._act(of_scope(scope, send), scope["path"])
+            self._act(of_send(send), scope["path"])
             return
         headers = [(b"content-length", b"3")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -845,7 +844,7 @@ def test_uwsgi(exchange, monkeypatch, options, threads):
     with of_environ(shown) as found:
         assert found.encrypted
         assert found.push(b"x") == 1
-        assert found.take_over() is threads
+        assert found.detach_from_server() is threads
         assert found.reset() == "reset"
     assert seen(given.client) == (b"x", "reset")
 
@@ -904,14 +903,14 @@ def test_a_transport(exchange):
     given = exchange()
     for context in (None, object()):
         send = Cycle(socket=given.server, sslcontext=context).send
-        with of_scope({"client": ("203.0.113.9", 0)}, send) as found:
+        with of_send(send) as found:
             assert found.push(b"x") == 1
             assert found.encrypted is (context is not None)
 
 
 def test_a_transport_without_a_socket():
     """It is closing, or a stranger's."""
-    assert of_scope({}, Cycle().send) is None
+    assert of_send(Cycle().send) is None
 
 
 class Sender:
@@ -938,7 +937,7 @@ def test_hypercorn_on_trio(exchange, encrypted):
     stream = SimpleNamespace(socket=given.server)
     if encrypted:
         stream = SimpleNamespace(transport_stream=stream)
-    with of_scope({}, hypercorn_on_trio(stream)) as found:
+    with of_send(hypercorn_on_trio(stream)) as found:
         assert found.encrypted is encrypted
         assert found.backlog() == 0
         assert found.push(b"x") == 1
@@ -952,7 +951,7 @@ def test_daphne(exchange, encrypted):
     if encrypted:
         transport = SimpleNamespace(transport=transport, getPeerCertificate=None)
     request = SimpleNamespace(channel=SimpleNamespace(transport=transport))
-    with of_scope({}, partial(nowhere, request)) as found:
+    with of_send(partial(nowhere, request)) as found:
         assert found.encrypted is encrypted
         assert found.backlog() == 0  # where another version of Twisted tells nothing
         assert found.push(b"x") == 1

@@ -101,7 +101,7 @@ def test_a_slow_body_becomes_the_server_s_own(wire, make_injector, out_of_reach,
 
 def test_what_cannot_be_taken_over_holds_its_thread(wire, make_injector, monkeypatch):
     """A hang or a slow body then takes place on the server's own thread, and is over before the adapter returns."""
-    monkeypatch.setattr(CONNECTION + "Connection.take_over", lambda self: False)
+    monkeypatch.setattr(CONNECTION + "Connection.detach_from_server", lambda self: False)
     monkeypatch.setattr("threading.Thread.start", None)
     for rule, saw in (
         ("hang,duration=50ms", (0, b"", "FIN")),
@@ -144,7 +144,7 @@ def test_no_thread_is_left(servers, make_injector, monkeypatch):
 def test_an_error_of_ours_on_a_thread_of_its_own(wire, make_injector, monkeypatch, caplog):
     """It is told once, and the place is given back."""
     monkeypatch.setattr("faultinject.adapters.wsgi_socket.wait", None)
-    monkeypatch.setattr("faultinject.adapters.asgi_socket.of_scope", None)
+    monkeypatch.setattr("faultinject.adapters.asgi_socket.of_send", None)
     injector = make_injector("hang", FAULTINJECT_MAX_ACTIVE="1")
     wire(injector)
     if wire.kind == "wsgi":
