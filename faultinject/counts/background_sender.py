@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from _weakrefset import WeakSet
 
@@ -10,6 +9,7 @@ from faultinject.counts.patience import sleep, waiting
 from faultinject.counts.per_process import PerProcess
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
+from faultinject.journal.process_end import ProcessEnd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ LINGER = 0.01
 """Seconds for which more work is gathered before it is done."""
 
 _all: WeakSet[BackgroundSender] = WeakSet()
-_finishes = 0  # the process whose end does what is left
 
 
 class BackgroundSender(PerProcess):
@@ -45,7 +44,7 @@ class BackgroundSender(PerProcess):
             if self._runs:
                 return
             self._runs = True
-        _finish_at_the_end(self._pid)
+        _at_the_end.heed(self._pid)
         try:
             threading.Thread(target=self._run, name="faultinject redis", daemon=True).start()
         except RuntimeError:  # there is no room for one, or the interpreter ends
@@ -93,22 +92,6 @@ def _done(work: Callable[[], object]) -> None:
         log.beside_failed(error)
 
 
-def _finish_at_the_end(pid: int) -> None:
-    """Let what is left be done when this process ends, however it does but by a signal that kills."""
-    global _finishes  # noqa: PLW0603
-    if _finishes == pid:
-        return
-    import atexit
-
-    if not _finishes:  # a forked child has its parent's
-        atexit.register(_finish)
-    _finishes = pid
-    # Children of multiprocessing leave by os._exit(), behind their own finalizers; these forget their parent's.
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        util.Finalize(None, _finish, exitpriority=-100)
-
-
 def forget_background() -> None:
     """Forget what is left to be done in this process, as a test does that has taken its server away."""
     for each in list(_all):
@@ -118,3 +101,6 @@ def forget_background() -> None:
 def _finish() -> None:
     for each in list(_all):
         each.finish()
+
+
+_at_the_end = ProcessEnd(_finish)

@@ -7,10 +7,10 @@ One line for each file, with every field of a journal's line and null in it but 
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 from faultinject.journal.outcome import FIELDS
+from faultinject.journal.process_end import ProcessEnd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ before: list[Callable[[], None]] = []
 """Called first when a process ends: lets what is under way write its last line."""
 
 _places: dict[tuple[int, int], Written] = {}
-_heeded = 0  # the process whose end is heeded
 
 
 class Written:
@@ -61,7 +60,7 @@ class Written:
         self._size = size
         if self.pid != pid:
             self.pid = pid
-            _heed(pid)
+            _at_the_end.heed(pid)
 
     def failed(self) -> None:
         """Note that a line of this process is lost: its end would say that all are there."""
@@ -147,17 +146,4 @@ def _quietly(work: Callable[[], None]) -> None:
         work()
 
 
-def _heed(pid: int) -> None:
-    """Let the end of this process be noticed, however it comes about but by a signal that kills."""
-    global _heeded  # noqa: PLW0603
-    if _heeded == pid:
-        return
-    import atexit
-
-    if not _heeded:  # a forked child has its parent's
-        atexit.register(end)
-    _heeded = pid
-    # Children of multiprocessing leave by os._exit(), behind their own finalizers; these forget their parent's.
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        util.Finalize(None, end, exitpriority=-100)
+_at_the_end = ProcessEnd(end)
