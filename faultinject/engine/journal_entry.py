@@ -192,6 +192,8 @@ class Entry:
         line.body = body
         line.final = last if self.written else None
         line.last = last
+        if last:
+            self.take = None  # the journal keeps what is over, and its scope may be as long as a key
         services.journal(line)
         self.written = True
 
@@ -204,9 +206,9 @@ class Entry:
             line.headers, line.held, line.hint, line.hint_form, line.host, line.key_id, line.last, line.left,
             line.method, line.mount, line.n, line.origin, line.path, line.port, line.precondition, line.query,
             line.reading, line.request_id, line.response_bytes, line.rule, line.seen, line.seq, line.services,
-            line.signature, line.status, line.take, line.test, line.time, line.user_agent, line.when, line.written,
+            line.signature, line.status, line.test, line.time, line.user_agent, line.when, line.written,
         ) = _all_of(self)  # fmt: skip
-        line.read_by = line.named_by = None
+        line.read_by = line.named_by = line.take = None
         return line
 
     def saw(self, status: str | int, headers: Iterable[tuple[Any, Any]]) -> None:
@@ -258,7 +260,9 @@ class Entry:
 
 
 # What is read by a reading may not be there yet; a copy reads it again.
-_COPIED = tuple(name for name in Entry.__slots__ if name not in ("place", "operation", "read_by", "named_by"))
+_COPIED = tuple(
+    name for name in Entry.__slots__ if name not in ("place", "operation", "read_by", "named_by", "take")
+)
 _all_of = attrgetter(*_COPIED)
 
 

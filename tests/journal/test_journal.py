@@ -10,6 +10,7 @@ import json
 import os
 import stat
 import sys
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
@@ -19,6 +20,7 @@ import pytest
 from faultinject import ASGIFaultMiddleware, Injector, Outcome, WSGIFaultMiddleware, inject
 from faultinject.exceptions import ConfigurationError
 from tests.descriptors import opened
+from tests.virtual_time import Time
 
 NOW = 1_763_625_600.25
 AWS = (
@@ -64,7 +66,7 @@ def only(injector):
 
 
 def test_every_field_of_an_injected_answer():
-    """One line whole, as DESIGN 11 lists it."""
+    """One line whole, in the order of the reference."""
     injector = injector_for("cos:SlowDown,retry_after=1500ms,name=slow,method=PUT", test=lambda: "test_x")
     headers = {
         "authorization": AWS,
@@ -384,6 +386,21 @@ def test_no_principal_without_an_access_key(headers):
     injector = injector_for("cos:SlowDown")
     ask(injector, headers=headers)
     assert only(injector).principal is None
+
+
+@pytest.mark.parametrize("rule", ["http:503", "http:503,delay=1ms"])
+def test_of_long_keys_the_journal_keeps_what_it_shows(rule):
+    """However many requests got a fault that is counted by key: each line has 2,048 characters of it."""
+    injector = Injector(f"{rule},per=key,times=1", environ={}, waits=Time())
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            ask(injector, target=f"/b/{number}/{'x' * 60_000}")
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert injector.injected == len(injector.journal.outcomes) == 200
+    assert kept < 200 * 20_000
 
 
 def test_the_token_of_openstack_is_a_credential():
