@@ -68,6 +68,11 @@ INTERRUPTED = 130
     help="Run only this phase of the plan. May be given again.",
 )
 @click.option(
+    "--cases",
+    metavar="NAME",
+    help="Play the cases of a specification instead of the plan: aws-standard-2.0 or aws-standard-2.1.",
+)
+@click.option(
     "-o",
     "--output",
     "outputs",
@@ -110,6 +115,7 @@ def conformance(
     profile: str | None,
     deadline: str | None,
     phases: tuple[str, ...],
+    cases: str | None,
     outputs: tuple[str, ...],
     as_json: bool,
     compare: str | None,
@@ -131,6 +137,7 @@ def conformance(
     Examples:
       faultinject conformance --client boto3
       faultinject conformance --client 'node driver.js' --vendor s3 -o results.xml
+      faultinject conformance --client boto3 --cases aws-standard-2.1
     """  # noqa: D301 - click reads this mark
     from faultinject.audit import profiles
     from faultinject.audit.conclusion import know
@@ -149,6 +156,14 @@ def conformance(
     if whole and clients:
         raise click.UsageError("--all is every SDK; leave out --client")
     _refuse_switched_off()
+    if cases is not None:
+        given = {
+            "--all": whole, "--profile": profile, "--phase": phases, "-o": outputs, "--compare": compare,
+            "--journal": journal, "--require": require, "--tls": tls,
+        }  # fmt: skip
+        if unused := [name for name, value in given.items() if value]:
+            raise click.UsageError(f"--cases plays no plan, so {unused[0]} has no meaning beside it")
+        return _play(cases, clients, vendor, deadline, quiet=as_json)
     seconds = None if deadline is None else _seconds(deadline)
     _check_phases(phases)
     know((), require)
@@ -224,6 +239,62 @@ def conformance(
         return 1
     codes = [each.run.judgement.conclusion.exit_code for each in found]
     return max((each for each in codes if each != 1), default=0)
+
+
+def _play(name: str, clients: Sequence[str], vendor: str | None, deadline: str | None, *, quiet: bool) -> int:
+    """Let the clients play the cases of a specification.
+
+    Returns:
+        The exit code: 1 where a case says FAIL, 3 where no case could be decided for a client.
+    """
+    from faultinject.cli import conformance_output as show
+    from faultinject.cli import listening
+    from faultinject.cli.progress import Progress
+    from faultinject.conformance.cases import specification
+    from faultinject.conformance.playing import CASE_DEADLINE, ClientCases, play
+
+    cases = specification(name)
+    seconds = None if deadline is None else _seconds(deadline)
+    listening.heed_interrupts()
+    listening.heed_endings()  # else the clients would go on
+    done: list[ClientCases] = []
+    ended = 0
+
+    def watch(now: int) -> None:
+        nonlocal ended
+        ended = now
+        progress.show()
+
+    def told() -> str:
+        return f"{name_of}: {ended} of {len(cases.case)} cases"
+
+    interrupted = False
+    asked = _chosen(clients or ("boto3",), vendor or "s3")
+    for sdk in asked:
+        ended = 0
+        name_of = sdk.name
+        with Progress(told, quiet=quiet) as progress:
+            try:
+                played = play(
+                    sdk.command,
+                    cases,
+                    vendor=sdk.vendor,
+                    keeps_tokens=sdk.home != "program",
+                    deadline=seconds or CASE_DEADLINE,
+                    watch=watch,
+                )
+            except KeyboardInterrupt:
+                interrupted = True
+                break
+        done.append(ClientCases(sdk.name, sdk.version, played))
+    if done:
+        show.cases(name, cases, done, as_json=quiet)
+    if interrupted:
+        click.echo(f"faultinject: interrupted; {len(done)} of {len(asked)} clients were measured", err=True)
+        return INTERRUPTED
+    if any(each.failed for each in done):
+        return 1
+    return 0 if all(each.passed for each in done) else 3
 
 
 def _refuse_switched_off() -> None:

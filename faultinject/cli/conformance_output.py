@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faultinject.audit.findings import FAIL, SIGNS, WARN
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS, WARN
 from faultinject.exceptions import ConfigurationError, MissingExtra
 from faultinject.rules.files import open_to_write
 from faultinject.rules.printed_json import json_text
 
 if TYPE_CHECKING:
+    from faultinject.conformance.cases import Specification
+    from faultinject.conformance.playing import ClientCases
     from faultinject.conformance.results import Result
     from faultinject.conformance.sdks import Sdk
 
@@ -88,6 +90,34 @@ def _side_by_side(clients: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
         if any(said):
             rows.append((check, *(SIGNS[each] if each else "" for each in said)))
     return rows
+
+
+def cases(name: str, cases: Specification, clients: Sequence[ClientCases], *, as_json: bool) -> None:
+    """What came of the cases of a specification: the result, the cases that failed, all others, and what to do."""
+    from msgspec import json
+
+    from faultinject.conformance.playing import CasesResult, Played
+    from faultinject.engine.journal_entry import quoted
+
+    if as_json:
+        click.echo(json.format(json.encode(CasesResult(name, cases.source, list(clients))), indent=2))
+        return
+
+    def last_if_good(played: Played) -> int:
+        return (FAIL, INCONCLUSIVE, PASS).index(played.verdict)
+
+    for each in clients:
+        decided = each.failed + each.passed
+        result = (
+            f"{each.failed} of {decided} cases fail" if each.failed else f"{decided} of {decided} cases pass"
+        )
+        left = len(each.cases) - decided
+        more = f", {left} cannot be decided" if left else ""
+        click.echo(quoted(f"{each.client} {each.version or ''}".rstrip()) + f", {name}: {result}{more}")
+        for played in sorted(each.cases, key=last_if_good):
+            click.echo(f"  {SIGNS[played.verdict]} {played.case}: {quoted(played.message)}")
+        if each.failed:
+            click.echo(f"  → compare the client's retry settings with {cases.source}")
 
 
 def skipped(sdks: Sequence[Sdk]) -> None:

@@ -6,6 +6,7 @@ from faultinject.faces import face
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from faultinject.conformance.cases import Specification as Specification
     from faultinject.conformance.driving import Run as Run
     from faultinject.conformance.driving import run as run
 
@@ -22,6 +23,10 @@ __getattr__, __all__ = face(
     fallen_silent="silence",
     SDKS="sdks",
     Sdk="sdks",
+    play="playing",
+    Specification="cases",
+    specification="cases",
+    specifications="cases",
     numbers_of="numbers",
     changes="results",
     measurements="results",

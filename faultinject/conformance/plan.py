@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from faultinject.conformance.playing import Script
     from faultinject.vendors.documented import DocumentedError
     from faultinject.vendors.vendor import Vendor
 
@@ -262,6 +263,6 @@ def chosen(codes: Codes, *, aws: bool = False, names: Sequence[str] = ()) -> lis
     return found
 
 
-def rules(phases: Iterable[Phase], codes: Codes) -> str:
+def rules(phases: Iterable[Phase] | Iterable[Script], codes: Codes) -> str:
     """The rules of the phases, each told by the keys, one a line."""
     return "\n".join(filter(None, (each.rule(codes) for each in phases)))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.conformance.plan import Codes, Phase
+    from faultinject.conformance.playing import Script
     from faultinject.injector.injector import Injector
     from faultinject.journal.outcome import Outcome
     from faultinject.server.certificates import Certificate
@@ -50,7 +51,7 @@ class ServedPlan:
 @contextmanager
 def serving(
     codes: Codes,
-    phases: Sequence[Phase],
+    phases: Sequence[Phase] | Sequence[Script],
     *,
     seed: str = SEED,
     journal: str | None = None,
@@ -60,7 +61,7 @@ def serving(
 
     Args:
         codes: the service's faults.
-        phases: of the plan.
+        phases: of the plan, or the scripts of cases.
         seed: of the scenario.
         journal: a file that gets every outcome as well, or None.
         certificate: what encrypts its connections, or None.
@@ -84,7 +85,7 @@ OWN = {
 """Stores that take what a plan asks for, and no more."""
 
 
-def store(vendor: str, phases: Sequence[Phase]) -> Any:
+def store(vendor: str, phases: Sequence[Phase] | Sequence[Script]) -> Any:
     """The service, with everything in it that the phases read or complete.
 
     Raises:

@@ -56,10 +56,11 @@ class Program:
         self.home = Path(tempfile.mkdtemp(prefix="faultinject-"))
         self.body = self.home / "body"
         self.body.write_bytes(b"written by a program")
+        ours = (TRUST, *os.environ.get("CONFORMANCE_SETTINGS", "").split())
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name == TRUST or not name.lower().startswith(USERS_OWN)
+            if name in ours or not name.lower().startswith(USERS_OWN)
         }
         self._environment = kept | {"HOME": str(self.home)} | variables
         self._start = start

@@ -1,0 +1,110 @@
+"""`faultinject conformance --cases`: what it takes, shows and exits with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+CLIENTS = Path(__file__).parents[1] / "conformance"
+
+
+@pytest.fixture
+def clients(monkeypatch):
+    """The folder of a client that keeps to the specification, and of the flaws that it may have."""
+    monkeypatch.chdir(CLIENTS)
+
+
+def verdicts(output):
+    [client] = json.loads(output)["clients"]
+    return {each["case"]: each["verdict"] for each in client["cases"]}
+
+
+@pytest.mark.usefixtures("clients")
+def test_a_right_client(run):
+    """The result first, then each case; what cannot be played is said and fails nothing."""
+    code, output, errors = run(
+        "conformance", "--cases", "aws-standard-2.1", "--client", "standard_retries:Client"
+    )
+    assert code == 0, output + errors
+    first, *cases = output.splitlines()
+    assert first == "standard_retries:Client, aws-standard-2.1: 12 of 12 cases pass, 2 cannot be decided"
+    assert [each.strip()[0] for each in cases] == ["?"] * 2 + ["✓"] * 12
+
+
+@pytest.mark.usefixtures("clients")
+def test_a_client_of_before(run):
+    """It passes the cases of its time, and fails most of today's: by its backoff, its tokens, and the header it ignores."""
+    code, output, _ = run(
+        "conformance", "--cases", "aws-standard-2.0", "--client", "standard_retries:Old", "--json"
+    )
+    assert set(verdicts(output).values()) == {"PASS", "INCONCLUSIVE"}
+    assert code == 0
+    code, output, _ = run(
+        "conformance", "--cases", "aws-standard-2.1", "--client", "standard_retries:Old", "--json"
+    )
+    found = verdicts(output)
+    assert code == 1
+    assert "PASS" not in {
+        found[case] for case in ("backoff doubles", "two failures, then success", "tokens for one retry only")
+    }
+
+
+def test_boto3(run):
+    """AWS's own SDK keeps to one of the two, whichever its version has, and its caller's settings change nothing."""
+    pytest.importorskip("boto3")
+    fails = {}
+    for name in ("aws-standard-2.0", "aws-standard-2.1"):
+        _, output, _ = run("conformance", "--cases", name, "--client", "boto3", "--json")
+        fails[name] = "FAIL" in verdicts(output).values()
+    assert sorted(fails.values()) == [False, True]
+
+
+@pytest.mark.usefixtures("clients")
+def test_wrong_use(run):
+    """Options of the plan, and a name that is none."""
+    code, _, errors = run("conformance", "--cases", "aws-standard-2.1", "--client", "boto3", "--tls")
+    assert code == 2
+    assert "--cases plays no plan, so --tls has no meaning beside it" in errors
+    code, _, errors = run("conformance", "--cases", "aws-standard-3", "--client", "standard_retries:Client")
+    assert code == 2
+    assert "there is no 'aws-standard-3'; did you mean aws-standard-2.1?" in errors
+
+
+@pytest.mark.usefixtures("clients")
+def test_nothing_that_can_be_decided(run, monkeypatch):
+    """A client that makes another number of attempts than it was given: exit code 3."""
+    monkeypatch.setenv("FLAW", "deaf")
+    monkeypatch.setenv("SAYS", "7")
+    code, output, _ = run(
+        "conformance", "--cases", "aws-standard-2.1", "--client", "standard_retries:Client", "--json"
+    )
+    assert set(verdicts(output).values()) == {"INCONCLUSIVE"}
+    assert code == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c(run, tmp_path):
+    """It ends the client and exits with 130; what was measured before is shown."""
+    started = tmp_path / "started"
+
+    def interrupt():
+        while not started.exists():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = Thread(target=interrupt, daemon=True)
+    thread.start()
+    client = f"sh -c 'touch {started}; exec sleep 60'"
+    code, output, errors = run("conformance", "--cases", "aws-standard-2.1", "--client", client)
+    thread.join()
+    assert (code, output) == (130, "")
+    assert errors.endswith("faultinject: interrupted; 0 of 1 clients were measured\n")

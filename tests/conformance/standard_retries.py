@@ -1,0 +1,75 @@
+"""A client that keeps to the cases of a specification, or breaks them in one way: what `FLAW` names.
+
+It is small on purpose: the SDKs that the specification is for are tried in a slow test.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import random
+import time
+from threading import Lock
+from urllib.parse import urlsplit
+
+FLAW = os.environ.get("FLAW", "")
+MILLISECONDS = 0.001
+
+
+class Client:
+    """Retries with tokens and full jitter.
+
+    Args:
+        base: the longest first backoff after a server error, seconds.
+        cost: tokens of a retry after one.
+    """
+
+    base, cost, capacity = 0.05, 14, 500
+
+    def __init__(self, endpoint: str, bucket: str) -> None:
+        self.address = urlsplit(endpoint).netloc
+        self.bucket = bucket
+        self.most = 3 if FLAW == "deaf" else int(os.environ["AWS_MAX_ATTEMPTS"])
+        self.tokens = self.capacity
+        self.lock = Lock()
+
+    def get(self, key: str) -> None:
+        paid = 0
+        for attempt in range(1, self.most + 1):
+            status, text, asked = self.send(key, attempt)
+            if status == 200:
+                with self.lock:
+                    back = 0 if FLAW == "miser" else paid or 1
+                    self.tokens = min(self.capacity, self.tokens + back)
+                return
+            throttled = "Throttling" in text
+            paid = 5 if throttled else self.cost
+            with self.lock:
+                if attempt == self.most or (paid > self.tokens and FLAW != "spendthrift"):
+                    break
+                self.tokens -= paid
+            longest = (1.0 if throttled else self.base) * 2 ** (attempt - 1)
+            if FLAW == "impatient":
+                longest = 0.0
+            wait = random.random() * min(20.0, longest)
+            if asked.isdecimal() and FLAW != "hasty":
+                wait = max(wait, min(int(asked) * MILLISECONDS, wait + 5))
+            time.sleep(wait)
+        if FLAW != "liar":
+            raise ValueError(f"{status} for {key}")
+
+    def send(self, key: str, attempt: int) -> tuple[int, str, str]:
+        connection = http.client.HTTPConnection(self.address, timeout=30)
+        try:
+            told = f"attempt={attempt}; max={os.environ.get('SAYS', self.most)}"
+            connection.request("GET", f"/{self.bucket}/{key}", headers={"amz-sdk-request": told})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(), answer.headers.get("x-amz-retry-after", "")
+        finally:
+            connection.close()
+
+
+class Old(Client):
+    """As it was before 2026."""
+
+    base, cost = 1.0, 5

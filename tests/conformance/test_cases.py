@@ -1,0 +1,150 @@
+"""Cases of a specification: the store answers by them, and what the client did is compared with them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from faultinject.conformance import Specification, play, specification, specifications
+from faultinject.exceptions import ConfigurationError
+
+HERE = Path(__file__).parent
+pytestmark = pytest.mark.live
+
+PASS, FAIL, OPEN = "PASS", "FAIL", "INCONCLUSIVE"
+
+
+def command(name):
+    return (sys.executable, "-m", "faultinject.conformance", f"standard_retries:{name}")
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch):
+    monkeypatch.chdir(HERE)
+
+
+def small(*cases):
+    """A specification whose cases take no time: a client of few tokens."""
+    said = {"title": "small", "source": "https://example.com", "capacity": 500, "cost": 14, "case": cases}
+    return msgspec.convert(said, Specification)
+
+
+def verdicts(name, *cases):
+    return [(each.verdict, each.message) for each in play(command(name), small(*cases))]
+
+
+RETRIED = {
+    "name": "retried",
+    "calls": [[{"status": 500, "wait": 0.05}, {"status": 500, "wait": 0.1}, {"status": 200}]],
+    "left": 486,
+}
+EXHAUSTED = {
+    "name": "exhausted",
+    "tokens": 14,
+    "calls": [[{"status": 500, "wait": 0.05}, {"status": 502}]],
+}
+ASKED = {
+    "name": "asked",
+    "calls": [[{"status": 500, "asked": "400", "least": 0.4, "wait": 0.4}, {"status": 200}]],
+}
+FIVE = {
+    "name": "five",
+    "attempts": 5,
+    "tokens": 30,
+    "calls": [
+        [{"status": 500, "wait": 0.05}, {"status": 502, "wait": 0.1}, {"status": 200}],
+        [{"status": 500, "wait": 0.05}, {"status": 200}],
+    ],
+}
+SKIPPED = {"name": "skipped", "skipped": "nobody can play it"}
+
+
+def test_a_client_that_keeps_to_them_passes():
+    """Each case says what its PASS rests on; one that cannot be played says why."""
+    found = play(command("Client"), small(RETRIED, EXHAUSTED, ASKED, FIVE, SKIPPED))
+    assert [(each.case, each.verdict) for each in found] == [
+        ("retried", PASS),
+        ("exhausted", PASS),
+        ("asked", PASS),
+        ("five", PASS),
+        ("skipped", OPEN),
+    ]
+    assert found[0].message.startswith("attempts: 3; backoff: ")
+    assert found[0].message.endswith("; retries in an outage: 34")
+    assert found[3].message == "attempts: 3, 2"
+    assert found[4].message == "nobody can play it"
+
+
+@pytest.mark.parametrize(
+    ("flaw", "case", "message"),
+    [
+        ("spendthrift", RETRIED, "retries in an outage instead of 34, which is what 486 tokens allow"),
+        ("spendthrift", EXHAUSTED, "3 attempts instead of 2"),
+        ("miser", FIVE, "call 1: "),
+        ("hasty", ASKED, "s instead of at least 0.4 s"),
+        ("liar", EXHAUSTED, "the caller did not get an error"),
+    ],
+)
+def test_a_flaw_fails_the_case_that_shows_it(monkeypatch, flaw, case, message):
+    """What differs stands in the message."""
+    monkeypatch.setenv("FLAW", flaw)
+    [(verdict, said)] = verdicts("Client", case)
+    assert verdict == FAIL
+    assert message in said
+
+
+def test_a_longer_backoff_fails():
+    """The client of before 2026 waits twenty times as long, and pays less for a retry."""
+    [(verdict, said)] = verdicts("Old", RETRIED)
+    assert verdict == FAIL
+    assert "99 retries" not in said
+    assert "instead of 34" in said
+
+
+def test_a_client_that_cannot_be_told_how_often_to_try_is_not_judged(monkeypatch):
+    """It says itself that it makes three attempts."""
+    monkeypatch.setenv("FLAW", "deaf")
+    [(verdict, said)] = verdicts("Client", FIVE)
+    assert verdict == OPEN
+    assert said == "the client says that it makes 3 attempts at most, and does not read AWS_MAX_ATTEMPTS"
+
+
+def test_a_program_that_is_started_for_each_call_keeps_no_tokens():
+    """Its cases of tokens are not decided, and nothing is counted at the end of the others."""
+    found = play(command("Client"), small(RETRIED, EXHAUSTED), keeps_tokens=False)
+    assert [each.verdict for each in found] == [PASS, OPEN]
+    assert "outage" not in found[0].message
+    assert found[1].message == "each call is a process of its own, which keeps no tokens"
+
+
+def test_a_client_that_dies_fails():
+    """The case in which it died, in its words."""
+    dying = (
+        sys.executable,
+        "-c",
+        "import sys; input(); print('{\"ready\": true}', flush=True); input(); sys.exit(3)",
+    )
+    [found] = play(dying, small(EXHAUSTED))
+    assert found.verdict == FAIL
+    assert "ended with exit code 3" in found.message
+
+
+def test_all_specifications_can_be_read():
+    """Each has an address for its facts; a name that is none is answered with the nearest."""
+    assert specifications() == ["aws-standard-2.0", "aws-standard-2.1"]
+    for name in specifications():
+        assert specification(name).source.startswith("https://")
+        for case in specification(name).case:
+            assert bool(case.calls) is not bool(case.skipped)
+            assert all(each.wait is not None for call in case.calls for each in call[:-1])
+    with pytest.raises(
+        ConfigurationError, match=r"there is no 'aws-standard-2\.2'; did you mean aws-standard-2\.1\?"
+    ):
+        specification("aws-standard-2.2")
+    with pytest.raises(
+        ConfigurationError, match=r"there is no 'x'; there are aws-standard-2\.0, aws-standard-2\.1"
+    ):
+        specification("x")
