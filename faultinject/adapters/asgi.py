@@ -9,23 +9,28 @@ from faultinject.adapters.driving import DECIDED, first_to_note, runs_app, skipp
 from faultinject.adapters.mounting import mounted
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond
 from faultinject.engine.body_digest import SeenBody
-from faultinject.engine.exchange import (
+from faultinject.engine.exchange import exchange as steps_of
+from faultinject.engine.exchange import may_have_left
+from faultinject.engine.plan import Plan
+from faultinject.engine.request import ASGIRequest
+from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
+    Begin,
     Break,
+    ClientGone,
+    Cut,
     EditHead,
     Fail,
     Look,
     LostPatience,
+    NextPiece,
+    Part,
     ReadBody,
     RunApp,
     Send,
     Wait,
-    may_have_left,
 )
-from faultinject.engine.exchange import exchange as steps_of
-from faultinject.engine.plan import Plan
-from faultinject.engine.request import ASGIRequest
 from faultinject.exceptions import FaultInjectError
 from faultinject.injector.lookup import injector_for
 
@@ -36,13 +41,14 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from faultinject.adapters.asgi_body import StreamedAnswer
     from faultinject.adapters.asgi_socket import SocketResponder
     from faultinject.adapters.asgi_wait import Listener
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.engine.actions import Action
-    from faultinject.engine.exchange import Step, Steps
     from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.steps import Step, Steps
     from faultinject.engine.types import Body
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
@@ -285,7 +291,7 @@ class Driver:
 
     __slots__ = (
         "_app", "_edit", "_listener", "_plan", "_receive", "_receive_again", "_request", "_responder", "_scope", "_send",
-        "_steps",
+        "_steps", "_streamed",
     )  # fmt: skip
 
     def __init__(
@@ -309,6 +315,7 @@ class Driver:
         self._edit: Callable[[int, Headers], Headers] | None = None
         self._listener: Listener | None = None
         self._responder: SocketResponder | None = None
+        self._streamed: StreamedAnswer | None = None
 
     async def run_listening(self) -> None:
         """As `run`, where the client's end is to be heard meanwhile, or the connection is needed."""
@@ -324,33 +331,32 @@ class Driver:
 
     async def run(self) -> None:
         """Do all of it."""
-        step = await self._advance(None)
-        if step is None:
-            return
         try:
-            if step.dropped:
-                from faultinject.adapters.asgi_after import run_dropped
-
-                assert self._listener is not None
-                await run_dropped(
-                    self._app, self._scope, self._send, self._listener, step.listing, self._advance,
-                    has_body=self._request.has_body,
-                )  # fmt: skip
-            else:
-                await self._run_app(step)
+            if isinstance(step := await self.advance(None), RunApp):
+                try:
+                    await self._run_app(step)
+                finally:
+                    await self.throw(AppEnded())
+            if self._streamed is not None:
+                await self._streamed.finish()
         finally:
-            await self._advance(AppEnded(), self._steps.throw)
+            if self._streamed is not None:
+                self._streamed.close()
 
     async def _run_app(self, step: RunApp) -> None:
         app, scope, send = self._app, self._scope, self._send
-        receive = self._receive_again or (self._receive if self._listener is None else self._listener.receive)
-        if (fault := step.body_fault) is not None:
-            from faultinject.adapters.asgi_transform import transform_body
+        receive = self._receive_again or self._app_receive
+        if step.dropped:
+            from faultinject.adapters.asgi_after import run_dropped
 
-            assert fault.transform is not None
-
-            app = transform_body(app, self._plan, fault.entry, fault.transform, self._request)
-            await app(scope, receive, send)
+            assert self._listener is not None
+            await run_dropped(
+                app, scope, send, self._listener, step.listing, self.advance, has_body=self._request.has_body
+            )
+            return
+        if step.transform is not None:
+            self._streamed = self._stream()
+            await self._streamed.run(app, step)
             return
         if step.alteration is not None:
             hidden = {name.encode() for name in step.alteration.hidden}
@@ -381,15 +387,21 @@ class Driver:
         """What begins the app's answer, as it goes out."""
         status, given = message["status"], list(message.get("headers", ()))
         headers = [(name.decode("latin-1"), text.decode("latin-1")) for name, text in given]
-        await self._advance(AppAnswer(status, headers))
+        await self.advance(AppAnswer(status, headers))
         if self._edit is None:
             return {**message, "headers": given}
         headers = self._edit(status, headers)
         encoded = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
         return {**message, "headers": encoded}
 
-    async def _advance(self, given: Any, advance: Callable[[Any], Step] | None = None) -> RunApp | None:
-        """Carry out what comes before the app is to run, or all that is left; then None.
+    async def throw(self, error: Exception) -> None:
+        """The app has ended, or the client has left."""
+        await self.advance(error, self._steps.throw)
+
+    async def advance(
+        self, given: Any, advance: Callable[[Any], Step] | None = None
+    ) -> RunApp | NextPiece | None:
+        """Carry out what comes before the app is to run, or its answer to go on, or all that is left; then None.
 
         Args:
             given: what came of the step before; an error, if `advance` throws it in.
@@ -414,8 +426,17 @@ class Driver:
                         given = has_left(self._receive, self._send)
                     elif isinstance(step, EditHead):
                         self._edit = step.edit
-                    elif isinstance(step, RunApp):
+                    elif isinstance(step, RunApp | NextPiece):
                         return step
+                    elif isinstance(step, Part):
+                        assert self._streamed is not None
+                        await self._streamed.part(step)
+                    elif isinstance(step, Begin):
+                        self._streamed = self._streamed or self._stream()
+                        given = await self._streamed.begin(step)
+                    elif isinstance(step, Cut):
+                        assert self._streamed is not None
+                        given = await self._streamed.cut(step)
                     elif isinstance(step, Break):
                         await self._break(step)
                     elif isinstance(step, Fail):
@@ -427,10 +448,26 @@ class Driver:
                         assert_never(step)
                 except BaseException as error:
                     advance, given = steps.throw, error
-        except (StopIteration, AppEnded):
+        except (StopIteration, AppEnded, ClientGone):
             return None
 
+    @property
+    def _app_receive(self) -> Receive:
+        """What the app receives by."""
+        return self._receive if self._listener is None else self._listener.receive
+
+    def _stream(self) -> StreamedAnswer:
+        from faultinject.adapters.asgi_body import StreamedAnswer
+        from faultinject.adapters.asgi_wait import Ends
+
+        ends = self._listener or Ends(self._receive)
+        return StreamedAnswer(
+            self, self._scope, self._app_receive, self._send, self._plan, self._request, ends
+        )
+
     async def _wait(self, step: Wait) -> bool:
+        if self._streamed is not None:
+            return await self._streamed.wait(step.seconds)
         listener = self._listener
         if listener is None:
             from contextlib import nullcontext
@@ -456,8 +493,7 @@ class Driver:
 
         receive, request = self._receive, self._request
         if step.up_to is None:
-            receive = receive if self._listener is None else self._listener.receive
-            return await drain(receive, self._plan, request, step.listing)
+            return await drain(self._app_receive, self._plan, request, step.listing)
         kept: list[bytes] | None = [] if request.content_length is None else None
         body = await drain(receive, self._plan, request, step.listing, step.up_to, kept)
         if kept is not None and body[2]:

@@ -6,7 +6,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from faultinject.engine.body_digest import LONGEST, MOST
-from faultinject.engine.exchange import AppAnswer
+from faultinject.engine.steps import AppAnswer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -106,6 +106,10 @@ class Ending:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The answer has gone out, or nothing more of it will."""
         connection, self._connection = self._connection, None
         if connection is not None and self._over:
             linger(connection)

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from faultinject.adapters.types import Message, Receive
-    from faultinject.engine.exchange import Pause
+    from faultinject.engine.steps import Pause
 
 
 def in_place_of(receive: Receive, other: Callable[[], Awaitable[Message]]) -> Receive:

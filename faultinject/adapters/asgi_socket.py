@@ -95,25 +95,6 @@ class SocketResponder:
                 return
             entry.status, entry.response_bytes = action.answer.status, len(action.body)
             did = "answered"
-        elif action.transform is not None:
-            from faultinject.adapters.asgi_transform import transform_body
-
-            async def error(_scope: Scope, _receive: Receive, send: Send) -> None:
-                await respond(send, action, headers)
-
-            changed = transform_body(
-                error,
-                self._plan,
-                entry,
-                action.transform,
-                self._request,
-                applied=applied,
-                body=body,
-                unread=unread,
-            )
-            with self._ending(broken=broken) as ending:
-                await changed(self._scope, listener.receive, ending.send)
-            return
         elif await self._exact(headers, did, body, applied=applied):
             return
         entry.write(did, body=body, applied=applied)

@@ -9,7 +9,7 @@ from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.backlog import PATIENCE, until_delivered
 from faultinject.engine.body_digest import LONGEST, MOST
-from faultinject.engine.exchange import ClientGone
+from faultinject.engine.steps import ClientGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

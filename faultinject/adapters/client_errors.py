@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from faultinject.engine.steps import Cut
+
 # Any one of these is set by a server and by no test client.
 _LIVE = (
     "SERVER_SOFTWARE",
@@ -72,6 +74,15 @@ def cut_error(received: int, expected: int | None, *, rule: str = "") -> Excepti
     of, missing = ("", None) if expected is None else (f" of {expected}", expected - received)
     text = f"Connection closed after {received}{of} bytes of the body" + _injected(rule)
     return _class(InjectedCut)(text, partial=received, expected=missing)
+
+
+def cut_of(step: Cut, rule: str) -> Exception:
+    """What a client in this process meets where an answer is cut."""
+    if step.hangs:
+        return timeout_error(rule=rule)
+    if step.resets:
+        return reset_error(rule=rule)
+    return cut_error(step.sent, step.length, rule=rule)
 
 
 def _injected(rule: str) -> str:

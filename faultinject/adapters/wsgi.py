@@ -10,23 +10,27 @@ from faultinject.adapters.mounting import mounted
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.alterations import STORE
 from faultinject.engine.body_digest import SeenBody
-from faultinject.engine.exchange import (
+from faultinject.engine.exchange import exchange as steps_of
+from faultinject.engine.exchange import may_have_left
+from faultinject.engine.plan import Plan
+from faultinject.engine.request import WSGIRequest
+from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
+    Begin,
     Break,
+    Cut,
     EditHead,
     Fail,
     Look,
     LostPatience,
+    NextPiece,
+    Part,
     ReadBody,
     RunApp,
     Send,
     Wait,
-    may_have_left,
 )
-from faultinject.engine.exchange import exchange as steps_of
-from faultinject.engine.plan import Plan
-from faultinject.engine.request import WSGIRequest
 from faultinject.injector.lookup import injector_for, refuse_eventlet
 
 TYPE_CHECKING = False
@@ -35,8 +39,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.types import Environ, Start, WSGIApp
-    from faultinject.engine.exchange import Step, Steps
+    from faultinject.adapters.wsgi_body import StreamedAnswer
+    from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.steps import Step, Steps
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
@@ -198,7 +204,7 @@ class Driver:
     """
 
     __slots__ = (
-        "_app", "_edit", "_environ", "_plan", "_request", "_result", "_start_response", "_steps",
+        "_app", "_edit", "_environ", "_plan", "_request", "_result", "_start_response", "_steps", "_streamed",
     )  # fmt: skip
 
     def __init__(
@@ -218,49 +224,34 @@ class Driver:
         self._steps = steps
         self._result: Iterable[bytes] | None = None
         self._edit: Callable[[int, Headers], Headers] | None = None
+        self._streamed: StreamedAnswer | None = None
 
     def run(self) -> Iterable[bytes]:
         """What the server gets to send."""
-        step = self._advance(None)
-        if step is not None:
+        step = self.advance(None)
+        if isinstance(step, RunApp):
+            if step.transform is not None:
+                return self._stream(step.transform).run(self._app)
             try:
-                if step.dropped:
-                    from faultinject.adapters.wsgi_after import run_dropped
-
-                    found, self._result = run_dropped(
-                        self._app,
-                        self._environ,
-                        self._start_response,
-                        self._plan,
-                        self._request,
-                        step.listing,
-                    )
-                    self._advance(found)
-                elif (fault := step.body_fault) is not None:
-                    from faultinject.adapters.wsgi_transform import transform_body
-
-                    assert fault.transform is not None
-
-                    self._result = transform_body(
-                        self._app,
-                        self._environ,
-                        self._start_response,
-                        self._plan,
-                        fault.entry,
-                        fault.transform,
-                        self._request,
-                    )
-                else:
+                if not step.dropped:
                     return self._app(self._environ_for(step), self._start)
+                from faultinject.adapters.wsgi_after import run_dropped
+
+                found, self._result = run_dropped(
+                    self._app, self._environ, self._start_response, self._plan, self._request, step.listing
+                )
+                step = self.advance(found)
             except BaseException:
-                self._advance(AppEnded(), self._steps.throw)
+                self.throw(AppEnded())
                 raise
-            self._steps.close()
-        if self._result is None:
+        result, self._result = self._result, None
+        if self._streamed is not None:
+            return self._streamed.send(step)
+        if result is None:
             from faultinject.adapters.wsgi_past_server import empty_response
 
             return empty_response(self._environ, self._start_response)
-        return self._result
+        return result
 
     def _environ_for(self, step: RunApp) -> Environ:
         """What the app gets to see of the request."""
@@ -283,12 +274,26 @@ class Driver:
     def _start(self, status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
         """Stands in for the server's `start_response`."""
         # Begun anew, the answer meets steps that are over.
-        self._advance(AppAnswer(int(status[:3]), headers))
+        self.advance(AppAnswer(int(status[:3]), headers))
         if self._edit is not None:
             headers = self._edit(int(status[:3]), headers)
         return self._start_response(status, headers, *more, **named)
 
+    def _stream(self, transform: BodyTransform) -> StreamedAnswer:
+        from weakref import proxy
+
+        from faultinject.adapters.wsgi_body import StreamedAnswer
+
+        answer = StreamedAnswer(
+            self, self._environ, self._start_response, self._plan, self._request, transform
+        )
+        # A server that drops it unasked ends the app at once: nothing may hold it in a circle.
+        self._streamed = proxy(answer)
+        return answer
+
     def _wait(self, step: Wait) -> bool:
+        if self._streamed is not None:
+            return self._streamed.wait(step.seconds)
         from faultinject.adapters.client_errors import in_process
         from faultinject.adapters.wsgi_wait import wait_for_client
 
@@ -301,8 +306,18 @@ class Driver:
                 raise LostPatience(error) from error
             raise
 
-    def _advance(self, given: Any, advance: Callable[[Any], Step] | None = None) -> RunApp | None:
-        """Carry out what comes before the app is to run, or all that is left; then None.
+    def close(self) -> None:
+        """The server asks for no more of the answer."""
+        self._steps.close()
+
+    def throw(self, error: Exception) -> None:
+        """The app has ended, or the client has left."""
+        self.advance(error, self._steps.throw)
+
+    def advance(
+        self, given: Any, advance: Callable[[Any], Step] | None = None
+    ) -> RunApp | NextPiece | Part | Cut | None:
+        """Carry out what comes before the app is to run, or its answer to go on, or all that is left; then None.
 
         Args:
             given: what came of the step before; an error, if `advance` throws it in.
@@ -329,8 +344,18 @@ class Driver:
                         given = has_left(self._environ)
                     elif isinstance(step, EditHead):
                         self._edit = step.edit
-                    elif isinstance(step, RunApp):
+                    elif isinstance(step, RunApp | NextPiece | Cut):
                         return step
+                    elif isinstance(step, Part):
+                        assert self._streamed is not None
+                        if not self._streamed.passes_server:
+                            return step
+                        self._streamed.send_past(step)
+                    elif isinstance(step, Begin):
+                        if self._streamed is None:
+                            self._result = self._stream(step.transform)
+                        assert self._streamed is not None
+                        given = self._streamed.begin(step)
                     elif isinstance(step, Break):
                         from faultinject.adapters.wsgi_socket import respond_past_server
 

@@ -6,7 +6,7 @@ from itertools import chain
 
 from faultinject.adapters.wsgi_wait import Overheard
 from faultinject.engine.body_digest import LONGEST, MOST
-from faultinject.engine.exchange import AppAnswer
+from faultinject.engine.steps import AppAnswer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

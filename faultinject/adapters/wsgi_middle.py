@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from faultinject.engine.exchange import Pause
+    from faultinject.engine.steps import Pause
 
 
 class PausedBody:

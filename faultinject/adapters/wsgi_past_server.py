@@ -14,22 +14,18 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import Environ, Start
-    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
 
 
-def go_on(plan: Plan, entry: Entry, work: Callable[[], None]) -> None:
+def go_on(plan: Plan, rule: str, work: Callable[[], None]) -> None:
     """Do the rest of a fault on a thread of its own: the server's worker is free, the client does not see that."""
 
     def run() -> None:
         try:
             work()
         except Exception as error:
-            plan.services.failed(error, entry.rule or "")
-        finally:
-            plan.services.finish()
+            plan.services.failed(error, rule)
 
-    entry.held = True
     try:
         Thread(target=run, name="faultinject", daemon=True).start()
     except RuntimeError:  # no more threads

@@ -68,17 +68,6 @@ def respond_past_server(
             wait(plan, action.delay + end.held)
         entry.status, entry.response_bytes = answer.status, len(action.body)
         did = "answered"
-    elif action.transform is not None:
-        from faultinject.adapters.wsgi_transform import transform_body
-
-        def error(_: Environ, start: Start) -> Iterable[bytes]:
-            start(answer.status_line, headers)
-            return [action.body] if action.body else []
-
-        return transform_body(
-            error, environ, start_response, plan, entry, action.transform, request,
-            applied=applied, body=body, unread=unread,
-        )  # fmt: skip
     elif answer.late and action.body:
         entry.write(did, body=body, applied=applied)
         ending = Ending(environ, start_response, request, unread=unread, broken=broken, closes=answer.closes)
@@ -128,13 +117,17 @@ def _break(
     entry.write(end.how, answered=False, last=False, body=body, applied=applied)
 
     def hang() -> None:
-        with connection:
-            wait(plan, seconds, connection)
-            entry.write(end.how, body=body, applied=applied)
-            connection.close()
+        try:
+            with connection:
+                wait(plan, seconds, connection)
+                entry.write(end.how, body=body, applied=applied)
+                connection.close()
+        finally:
+            plan.services.finish()
 
+    entry.held = True
     if connection.detach_from_server():
-        go_on(plan, entry, hang)
+        go_on(plan, entry.rule or "", hang)
     else:
         hang()
 

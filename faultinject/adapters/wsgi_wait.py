@@ -11,7 +11,7 @@ from faultinject.adapters.closing import is_at_hand
 from faultinject.adapters.connection import of_environ, threads_run
 from faultinject.adapters.servers import OUR_SERVER
 from faultinject.engine.body_digest import LONGEST, MOST, PIECE
-from faultinject.engine.exchange import ClientGone
+from faultinject.engine.steps import ClientGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

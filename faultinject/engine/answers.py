@@ -338,11 +338,5 @@ def marked(headers: Iterable[tuple[str, str]], name: str) -> Headers:
     return [*((each, text) for each, text in headers if not _tells_caches(each.lower())), *mark(name)]
 
 
-def marked_bytes(headers: Iterable[tuple[bytes, bytes]], name: str) -> list[tuple[bytes, bytes]]:
-    """The same for the headers of ASGI, whose names are in lower case."""
-    kept = [(each, text) for each, text in headers if not _tells_caches(each.decode("latin-1").lower())]
-    return kept + [(each.lower().encode(), text.encode("latin-1", "replace")) for each, text in mark(name)]
-
-
 def _tells_caches(name: str) -> bool:
     return name in _TO_CACHES or name.endswith("-cache-control")

@@ -6,209 +6,39 @@ is noted of a fault, its count, its slot and its lines in the journal, is noted 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from faultinject.engine.actions import Disconnect, Forward
 from faultinject.engine.answers import at_its_start, marked, taken_over
+from faultinject.engine.steps import (
+    AppAnswer,
+    Break,
+    ClientGone,
+    EditHead,
+    Fail,
+    Look,
+    LostPatience,
+    Pause,
+    ReadBody,
+    RunApp,
+    Send,
+    Wait,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from typing import Any, Self
+    from typing import Self
 
     from faultinject.engine.actions import Respond
     from faultinject.engine.alterations import Alteration
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Request
+    from faultinject.engine.steps import Steps
     from faultinject.engine.types import Body
     from faultinject.http.types import Headers
-    from faultinject.vendors.multi_delete import Listing
 
 
 SOONEST = 0.05
 """Seconds within which no client loses its patience."""
-
-
-class ClientGone(Exception):
-    """The client left before it had sent its whole request."""
-
-
-class AppEnded(Exception):
-    """The app has ended, or raised, before it began an answer: thrown in where it was to run."""
-
-
-class LostPatience(Exception):
-    """A client of this process has ended a wait by its own time-out; its argument is what that raised."""
-
-
-class Pause:
-    """A wait in the middle of a request's body, as the app reads it.
-
-    Args:
-        after: bytes that the app gets before.
-        seconds: how long.
-
-    Attributes:
-        due: whether it is still to come; not when the app has begun its answer.
-        done: whether it has been.
-    """
-
-    __slots__ = ("after", "done", "due", "seconds")
-
-    def __init__(self, after: int, seconds: float) -> None:
-        self.after = after
-        self.seconds = seconds
-        self.due = True
-        self.done = False
-
-
-@dataclass(frozen=True, slots=True)
-class ReadBody:
-    """Read the request's body and drop it, within bounds of bytes and seconds.
-
-    Gives what was read, or None where the body has no end that shows. Raises `ClientGone`.
-
-    Attributes:
-        up_to: so many bytes of it, and not more; None: all. Of a body that ends before, the app gets all the same.
-        listing: gets each piece, or None.
-    """
-
-    up_to: int | None
-    listing: Listing | None
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Wait before the fault is given; gives whether the client is still there.
-
-    Attributes:
-        seconds: how long; 0: see whether it is.
-        listens: whether the client may be listened to meanwhile; not where that would read what nobody else is to read.
-        is_fault: whether the wait is the fault itself; then it may raise `LostPatience`.
-    """
-
-    seconds: float
-    listens: bool = True
-    is_fault: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """See whether the client has left; gives that."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunApp:
-    """Run the app on what is left of the request.
-
-    Gives an `AppAnswer` when its answer begins, which then goes on to the client. Raises `AppEnded`.
-
-    Attributes:
-        dropped: the answer is read and dropped within bounds of bytes and seconds, and given at its end; one that is a failure
-            of the app's own goes on to the client all the same, and is given at its beginning.
-        listing: gets each piece of the request's body that the app reads, or None.
-        body_fault: what changes the body of its answer, or None; who does that notes the outcome.
-        alteration: what is done to the exchange besides its bodies, or None.
-        pause: a wait in the middle of the request's body, or None.
-    """
-
-    dropped: bool = False
-    listing: Listing | None = None
-    body_fault: Forward | None = None
-    alteration: Alteration | None = None
-    pause: Pause | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AppAnswer:
-    """What the app has said.
-
-    Attributes:
-        status: of its answer; 0 where it was cut off before it began one.
-        headers: its headers.
-        cut: whether the app was told that the client left, since it took too long or said too much.
-        unread: whether the app has left something of the request's body unread.
-    """
-
-    status: int
-    headers: Headers
-    cut: bool = False
-    unread: bool = False
-
-    @property
-    def failed(self) -> bool:
-        """Whether it is a failure of the app's own, which no fault replaces."""
-        return self.status >= 500
-
-
-@dataclass(frozen=True, slots=True)
-class EditHead:
-    """Change the headers of the app's answer, which begins now; a WSGI app may begin it anew.
-
-    Attributes:
-        edit: from the status and the headers to what goes out.
-    """
-
-    edit: Callable[[int, Headers], Headers]
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Answer through the server.
-
-    Attributes:
-        action: the answer.
-        headers: its headers, at its start.
-        unread: whether something of the request's body is left.
-        broken: whether reading it was given up in the middle.
-    """
-
-    action: Respond
-    headers: Headers
-    unread: bool
-    broken: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    """End the connection, or write an answer on it that the server alone cannot give.
-
-    What the server lets us do is known only then, so the driver writes it into the journal.
-
-    Attributes:
-        action: the answer, also where the connection cannot be broken.
-        headers: its headers, at its start.
-        end: how the connection ends instead of an answer, or None.
-        did: what the journal says of an answer.
-        unread: whether something of the request's body is left.
-        body: what was read of it.
-        applied: whether the app ran.
-    """
-
-    action: Respond
-    headers: Headers
-    end: Disconnect | None
-    did: str
-    unread: bool
-    body: Body | None
-    applied: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Fail:
-    """Say that there was an error inside faultinject when the request's body was touched.
-
-    Attributes:
-        left: whether the client has left, and nobody hears it.
-    """
-
-    left: bool
-
-
-if TYPE_CHECKING:
-    Step = ReadBody | Wait | Look | RunApp | EditHead | Send | Break | Fail
-    Steps = Generator[Step, Any, None]
 
 
 class Injection:
@@ -356,7 +186,7 @@ def _before(
         if unread and body is not None and end is None and body[0] != up_to:
             did = "drain_cut"
         headers = at_its_start(action, plan.services.clock())
-        yield _give(request, action, end, injection, did, headers, body, unread=unread)
+        yield from _give(plan, request, action, end, injection, did, headers, body, unread=unread)
 
 
 def _after(
@@ -382,7 +212,7 @@ def _after(
         headers = at_its_start(action, plan.services.clock())
         if action.answer.cors:
             headers = taken_over(headers, found.headers)
-        yield _give(request, action, end, injection, did, headers, None, unread=found.unread)
+        yield from _give(plan, request, action, end, injection, did, headers, None, unread=found.unread)
 
 
 def _forward(plan: Plan, request: Request, action: Forward, injection: Injection) -> Steps:
@@ -406,8 +236,9 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
                 raise lost.args[0] from None
         injection.run_app()
         if action.transform is not None:
-            injection.leave_to_driver()
-            yield RunApp(body_fault=action)
+            from faultinject.engine.body_exchange import change_body
+
+            yield from change_body(plan, request, action, action.transform, injection)
             return
         changed = alteration is not None or pause is not None
         noted = services.record_all and not changed
@@ -460,6 +291,7 @@ def _edited(
 
 
 def _give(
+    plan: Plan,
     request: Request,
     action: Respond,
     end: Disconnect | None,
@@ -469,14 +301,22 @@ def _give(
     body: Body | None,
     *,
     unread: bool,
-) -> Send | Break:
-    """The last step: the answer, or the end of the connection."""
+) -> Steps:
+    """The last steps: the answer, or the end of the connection."""
     answer = action.answer
+    if end is None and action.transform is not None:
+        from faultinject.engine.body_exchange import change_own_body
+
+        yield from change_own_body(
+            plan, request, action, action.transform, injection, headers, body, unread=unread
+        )
+        return
     if end is not None or answer.needs_socket or (answer.beyond and request.server_words_status):
         injection.leave_to_driver()
-        return Break(action, headers, end, did, unread, body, injection.applied)
+        yield Break(action, headers, end, did, unread, body, injection.applied)
+        return
     injection.give(did, body)
-    return Send(action, headers, unread, body is not None)
+    yield Send(action, headers, unread, body is not None)
 
 
 def delay_before(action: Respond, end: Disconnect | None) -> float:

@@ -1,0 +1,277 @@
+"""The steps of an exchange, what comes of them, and what is thrown in where one cannot be done.
+
+A driver carries each of them out, and a type checker sees that it knows them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from typing import Any
+
+    from faultinject.engine.actions import Disconnect, Respond
+    from faultinject.engine.alterations import Alteration
+    from faultinject.engine.body_transforms import BodyTransform
+    from faultinject.engine.types import Body
+    from faultinject.http.types import Headers
+    from faultinject.vendors.multi_delete import Listing
+
+
+class ClientGone(Exception):
+    """The client left before it had sent its whole request."""
+
+
+class AppEnded(Exception):
+    """The app has ended, or raised, before it began an answer: thrown in where it was to run."""
+
+
+class LostPatience(Exception):
+    """A client of this process has ended a wait by its own time-out; its argument is what that raised."""
+
+
+class Pause:
+    """A wait in the middle of a request's body, as the app reads it.
+
+    Args:
+        after: bytes that the app gets before.
+        seconds: how long.
+
+    Attributes:
+        due: whether it is still to come; not when the app has begun its answer.
+        done: whether it has been.
+    """
+
+    __slots__ = ("after", "done", "due", "seconds")
+
+    def __init__(self, after: int, seconds: float) -> None:
+        self.after = after
+        self.seconds = seconds
+        self.due = True
+        self.done = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBody:
+    """Read the request's body and drop it, within bounds of bytes and seconds.
+
+    Gives what was read, or None where the body has no end that shows. Raises `ClientGone`.
+
+    Attributes:
+        up_to: so many bytes of it, and not more; None: all. Of a body that ends before, the app gets all the same.
+        listing: gets each piece, or None.
+    """
+
+    up_to: int | None
+    listing: Listing | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait before the fault is given; gives whether the client is still there.
+
+    Attributes:
+        seconds: how long; 0: see whether it is.
+        listens: whether the client may be listened to meanwhile; not where that would read what nobody else is to read.
+        is_fault: whether the wait is the fault itself; then it may raise `LostPatience`.
+    """
+
+    seconds: float
+    listens: bool = True
+    is_fault: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """See whether the client has left; gives that."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunApp:
+    """Run the app on what is left of the request.
+
+    Gives an `AppAnswer` when its answer begins, which then goes on to the client, unless its body is to be changed.
+    Raises `AppEnded`.
+
+    Attributes:
+        dropped: the answer is read and dropped within bounds of bytes and seconds, and given at its end; one that is a failure
+            of the app's own goes on to the client all the same, and is given at its beginning.
+        listing: gets each piece of the request's body that the app reads, or None.
+        transform: what is to be done to the body of its answer, or None; `Begin` and `Part` send that.
+        alteration: what is done to the exchange besides its bodies, or None.
+        pause: a wait in the middle of the request's body, or None.
+    """
+
+    dropped: bool = False
+    listing: Listing | None = None
+    transform: BodyTransform | None = None
+    alteration: Alteration | None = None
+    pause: Pause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppAnswer:
+    """What the app has said.
+
+    Attributes:
+        status: of its answer; 0 where it was cut off before it began one.
+        headers: its headers.
+        cut: whether the app was told that the client left, since it took too long or said too much.
+        unread: whether the app has left something of the request's body unread.
+    """
+
+    status: int
+    headers: Headers
+    cut: bool = False
+    unread: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is a failure of the app's own, which no fault replaces."""
+        return self.status >= 500
+
+
+@dataclass(frozen=True, slots=True)
+class EditHead:
+    """Change the headers of the app's answer, which begins now; a WSGI app may begin it anew.
+
+    Attributes:
+        edit: from the status and the headers to what goes out.
+    """
+
+    edit: Callable[[int, Headers], Headers]
+
+
+class Reach(Enum):
+    """What can be done to the client's connection."""
+
+    IN_PROCESS = 0
+    """There is none: the client is in this process."""
+    CONNECTION = 1
+    """It is at hand."""
+    SERVER = 2
+    """Only the server has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Begin an answer whose body comes by `Part`, through the server or past it; gives the `Reach` of its connection.
+
+    A cut and a slow body go past the server, on the connection itself, where that can be: there the cut is exact whatever
+    the server buffers, and a slow body holds no worker. Raises `ClientGone`.
+
+    Attributes:
+        rule: what the rule is called.
+        transform: what is done to the body.
+        headers: of the answer, at its start.
+        own: the answer, where it is not the app's.
+        unread: whether something of the request's body is left, and the answer is not the app's.
+        broken: whether reading it was given up in the middle.
+    """
+
+    rule: str
+    transform: BodyTransform
+    headers: Headers
+    own: Respond | None = None
+    unread: bool = False
+    broken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NextPiece:
+    """Get the next piece of the app's answer.
+
+    Gives the piece and whether more follows; None where the app has ended without an end of its answer. Raises
+    `AppEnded`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Send some of the body of an answer that has begun. Raises `ClientGone`.
+
+    Attributes:
+        data: of the body; may be empty.
+        more: whether more follows.
+    """
+
+    data: bytes
+    more: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """End the connection behind what was sent of an answer; gives how that was done: `reset`, `closed` or `raised`.
+
+    Attributes:
+        resets: by an RST, where that can be.
+        hangs: a client in this process is to lose its patience.
+        sent: bytes of the body that went out.
+        length: of the whole body, or None.
+    """
+
+    resets: bool
+    hangs: bool
+    sent: int
+    length: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Answer through the server.
+
+    Attributes:
+        action: the answer.
+        headers: its headers, at its start.
+        unread: whether something of the request's body is left.
+        broken: whether reading it was given up in the middle.
+    """
+
+    action: Respond
+    headers: Headers
+    unread: bool
+    broken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """End the connection, or write an answer on it that the server alone cannot give.
+
+    What the server lets us do is known only then, so the driver writes it into the journal.
+
+    Attributes:
+        action: the answer, also where the connection cannot be broken.
+        headers: its headers, at its start.
+        end: how the connection ends instead of an answer, or None.
+        did: what the journal says of an answer.
+        unread: whether something of the request's body is left.
+        body: what was read of it.
+        applied: whether the app ran.
+    """
+
+    action: Respond
+    headers: Headers
+    end: Disconnect | None
+    did: str
+    unread: bool
+    body: Body | None
+    applied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Say that there was an error inside faultinject when the request's body was touched.
+
+    Attributes:
+        left: whether the client has left, and nobody hears it.
+    """
+
+    left: bool
+
+
+if TYPE_CHECKING:
+    Step = ReadBody | Wait | Look | RunApp | EditHead | Begin | NextPiece | Part | Cut | Send | Break | Fail
+    Steps = Generator[Step, Any, None]
