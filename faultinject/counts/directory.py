@@ -28,12 +28,11 @@ from faultinject.rules.files import close_own, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any, TypeVar
+    from collections.abc import Callable, Hashable, Sequence
+    from typing import Any
 
     from faultinject.counts.file_journal import FileJournal
 
-    T = TypeVar("T")
 
 LAYOUT = b"4\n"
 PATIENCE = 2.0
@@ -88,12 +87,12 @@ class StoreDirectory:
         return self.lock.read()
 
     def publish(
-        self, data: dict[str, Any], *, rules: int, keep_counts: bool = False, after: int | None = None
+        self, data: dict[str, Any], *, rules: int, keep_counts: bool = False, after: Hashable = None
     ) -> int:
         """Put a scenario in force in all processes.
 
         Args:
-            data: what `read` gives; JSON.
+            data: what `join` gives; JSON.
             rules: how many rules have been counted, those that are gone as well.
             keep_counts: go on with the counts so far: a new rule has a number that none had before.
             after: the generation that must be in force still; None: whichever is.
@@ -128,7 +127,7 @@ class StoreDirectory:
         A later process of a server finds what was put in force since, and never begins at zero again.
 
         Args:
-            data: what `read` gives; JSON.
+            data: what `join` gives; JSON.
             rules: how many rules it has.
             same: whether what is in force is the same, or what a later process of the same server finds.
             replace: how one says that other rules are to be replaced, empty where that was said; None: nobody named the
@@ -156,17 +155,8 @@ class StoreDirectory:
 
         return self._change(rules, unless_equal)
 
-    def read(self) -> tuple[int, dict[str, Any]]:
-        """The scenario in force: its generation and what was published; 0 and nothing before the first.
-
-        Raises:
-            StoreUnavailable: it cannot be read.
-        """
-        generation, data, _ = self._look(lambda *_: None)
-        return generation, data
-
     def join(self, before: FileCounts | None = None) -> tuple[int, dict[str, Any], FileCounts | None]:
-        """The scenario in force as `read` gives it, and its counts; no counts before the first.
+        """The scenario in force: its generation, what was published, and its counts; 0 and nothing before the first.
 
         Args:
             before: counts that this process has joined before: the very same where these are still counted in.
@@ -174,13 +164,25 @@ class StoreDirectory:
         Raises:
             StoreUnavailable: it cannot be read.
         """
-
-        def open_(path: str) -> FileCounts:
-            if before is not None and (before.path, before.lock) == (path, self.lock):
-                return before
-            return FileCounts(path, self.lock, directory=self._directory)
-
-        return self._look(open_)
+        while True:
+            generation = self.generation
+            if not generation:
+                return 0, {}, None
+            if generation == CUT:
+                raise StoreUnavailable(f"{self.lock.path} was cut short")
+            path = f"{self.path}/{SCENARIO}{generation}"
+            try:
+                found = self._read(generation)
+                path = f"{self.path}/{COUNTS}{found['counts']}"
+                if before is None or (before.path, before.lock) != (path, self.lock):
+                    before = FileCounts(path, self.lock, directory=self._directory)
+                return generation, found["data"], before
+            except FileNotFoundError:
+                # Most likely replaced since.
+                if self.generation == generation:
+                    raise StoreUnavailable(f"{path} is gone") from None
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                raise StoreUnavailable(f"{path} cannot be read: {error}") from error
 
     def new_lines(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
         """The journal's lines from an offset on, and the offset to go on from; a line half written waits.
@@ -296,27 +298,6 @@ class StoreDirectory:
             found = [each.removeprefix(SCENARIO) for each in os.listdir(self._directory)]  # noqa: PTH208 - by its descriptor
             last = max(map(int, filter(str.isdecimal, found)), default=0)
         return last + 1
-
-    def _look(self, open_: Callable[[str], T]) -> tuple[int, dict[str, Any], T | None]:
-        """What is in force, and its counts as they are opened."""
-        while True:
-            generation = self.generation
-            if not generation:
-                return 0, {}, None
-            if generation == CUT:
-                raise StoreUnavailable(f"{self.lock.path} was cut short")
-            path = self.path
-            try:
-                path = f"{self.path}/{SCENARIO}{generation}"
-                found = self._read(generation)
-                path = f"{self.path}/{COUNTS}{found['counts']}"
-                return generation, found["data"], open_(path)
-            except FileNotFoundError:
-                # Most likely replaced since.
-                if self.generation == generation:
-                    raise StoreUnavailable(f"{path} is gone") from None
-            except (OSError, ValueError, TypeError, KeyError) as error:
-                raise StoreUnavailable(f"{path} cannot be read: {error}") from error
 
     def _last(self) -> dict[str, Any] | None:
         """What was published last; a new scenario takes the place of one that is damaged."""

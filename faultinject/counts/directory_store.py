@@ -9,20 +9,21 @@ from faultinject.counts.directory import StoreDirectory
 from faultinject.counts.guarded import Guarded
 from faultinject.counts.processes import server_process
 from faultinject.counts.start_note import StartNote
+from faultinject.counts.store import SharedStore
 from faultinject.counts.table import MOST_RULES
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreBusy, StoreUnavailable
 from faultinject.rules.store import FILE, REPLACE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
     from typing import Any
 
     from faultinject.counts.file_counts import FileCounts
     from faultinject.counts.file_journal import FileJournal
 
 
-class DirectoryStore:
+class DirectoryStore(SharedStore):
     """A store that processes of one machine share.
 
     Args:
@@ -40,10 +41,6 @@ class DirectoryStore:
         StoreUnavailable: its lock is held by others.
     """
 
-    sender = None
-    """What is in force can be seen at once."""
-    follows = due = True
-
     def __init__(self, path: str, *, replaces: bool = False, named: bool = True) -> None:
         self.shown = path = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
         self.place = f"{FILE}{path}"
@@ -55,7 +52,6 @@ class DirectoryStore:
         self._directory = None if self._began() else StoreDirectory(path)
         self._counts: FileCounts | None = None
         self._guarded: Guarded | None = None
-        self._seen = -1
 
     @property
     def directory(self) -> StoreDirectory:
@@ -68,18 +64,13 @@ class DirectoryStore:
         """Whether a process that could not begin waits for the store, because it may hold what others have counted."""
         return bool(self._began()) or (isinstance(error, StoreBusy) and not self._named)
 
-    def begin(
-        self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()
-    ) -> tuple[int, dict[str, Any], Guarded]:
+    def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
         """Put something in force, unless the same rules are: the first of equal processes does.
 
         Args:
-            data: what `join` gives; JSON, with `scenario` and `seed` as text.
+            data: what `counts` gives; JSON, with `scenario` and `seed` as text.
             chosen: nobody gave the seed: where another process was first, its seed holds.
             keeps: what of other rules' data stays when these take their place.
-
-        Returns:
-            What is in force: its generation, itself, its counts.
 
         Raises:
             ConfigurationError: it has too many rules.
@@ -112,7 +103,6 @@ class DirectoryStore:
         self._directory = directory
         if self._note is not None:
             self._note.write(directory.token, agreed)
-        return self.join()
 
     def _began(self) -> list[str]:
         """What this server's processes began with here before this one."""
@@ -123,31 +113,11 @@ class DirectoryStore:
         """The number of what is in force."""
         return self.directory.generation
 
-    @property
-    def newer(self) -> bool:
-        """Whether another process has changed what is in force since."""
-        return self._directory is not None and self._directory.lock.read() != self._seen
-
-    def hurry(self) -> None:
-        """What is newer is seen at once in any case."""
-
-    def look(self) -> tuple[int, bool]:
-        """The generation in force, and whether this process follows it."""
-        return self.version, self.version == self._seen
-
-    def read(self) -> tuple[int, dict[str, Any]]:
-        """What is in force, and its generation.
-
-        Raises:
-            StoreUnavailable: it cannot be read.
-        """
-        return self.directory.read()
-
-    def publish(self, data: dict[str, Any], *, after: int, anew: bool) -> None:
+    def publish(self, data: dict[str, Any], *, after: Hashable, anew: bool) -> None:
         """Put something else in force.
 
         Args:
-            data: what `join` gives.
+            data: what `counts` gives.
             after: the generation that must be in force still.
             anew: whether counts begin at zero.
 
@@ -163,7 +133,7 @@ class DirectoryStore:
             )
         self.directory.publish(data, rules=_places(data), keep_counts=not anew, after=after)
 
-    def join(self) -> tuple[int, dict[str, Any], Guarded]:
+    def counts(self) -> tuple[int, dict[str, Any], Guarded]:
         """What is in force: its generation, itself and its counts.
 
         Raises:
@@ -174,7 +144,6 @@ class DirectoryStore:
             raise StoreUnavailable(f"{self.shown} has lost its scenario")
         if counts is not self._counts or self._guarded is None:
             self._counts, self._guarded = counts, Guarded(counts)
-        self._seen = generation
         return generation, data, self._guarded
 
     def events(self) -> FileJournal:

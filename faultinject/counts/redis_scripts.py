@@ -152,13 +152,13 @@ publish(new, 'scenario', mine, 'seed', own_seed, 'standing', own_standing, began
 return {{'published', generation, id, mine, own_seed, own_standing}}
 """
 
-# ARGV: the id of new counts, or nothing where those that are there go on; scenario, seed and standing; and the generation that must
-# be in force still.
+# ARGV: the id of new counts, or nothing where those that are there go on; scenario, seed and standing; and the generation and the id
+# that must be in force still.
 PUT = f"""{_PUBLISH}
-local new, mine, own_seed, own_standing, after = unpack(ARGV)
-if (generation or '0') ~= after then return {{'changed'}} end
+local new, mine, own_seed, own_standing, after, its_id = unpack(ARGV)
+if (generation or '') ~= after or (id or '') ~= its_id then return {{'changed'}} end
 publish(new, 'scenario', mine, 'seed', own_seed, 'standing', own_standing)
-return {{'published', generation, id}}
+return {{'published', generation, id, mine, own_seed, own_standing}}
 """
 
 # ARGV: what was in force, for a server that has nothing any more: its generation, id, scenario, seed and standing, and what the server

@@ -10,42 +10,31 @@ from faultinject.counts.patience import monotonic
 from faultinject.counts.redis_counts import RedisCounts, keys_of
 from faultinject.counts.redis_link import Link
 from faultinject.counts.redis_scripts import AGREE, JOIN, LOOK, PUT, RESTORE
-from faultinject.exceptions import (
-    ConfigurationError,
-    Conflict,
-    FaultInjectError,
-    Problem,
-    StoreInUse,
-    StoreUnavailable,
-)
+from faultinject.counts.store import SharedStore
+from faultinject.exceptions import ConfigurationError, Conflict, Problem, StoreInUse, StoreUnavailable
 from faultinject.journal import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
     from typing import Any, NoReturn
 
-    from faultinject.counts.background_sender import BackgroundSender
     from faultinject.counts.redis_journal import RedisJournal
     from faultinject.counts.redis_link import Argument
     from faultinject.rules.redis_url import RedisURL
 
 PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds until the server is asked again whether other rules are in force, and at most while it does not answer."""
+_FIELDS = 5
 _QUIET = 60.0
 """Seconds in which the log does not say again that the server has lost its data."""
 
 
-class RedisStore:
+class RedisStore(SharedStore):
     """An open store.
 
     Args:
         url: the server, and the prefix of the keys.
-
-    Attributes:
-        place: where it is, without password and options.
-        by: no process of one host stands for those of all.
-        shown: the store as messages name it.
 
     Raises:
         MissingExtra: the package redis is not installed.
@@ -59,34 +48,27 @@ class RedisStore:
         self._scenario = (f"{self._prefix}:scenario",)
         # What the rules are known by that this server began with.
         self._began = ""
-        # What a server that has lost its data is told: scenario, seed and standing that this process follows.
-        self._texts: Sequence[Argument] = ()
-        # Generation and counts that this process follows; None before it has begun with the others.
-        self._followed: tuple[int, str] | None = None
+        # Generation, id of the counts, scenario, seed and the rest, as the server had them when it was asked last; nothing at first.
+        self._told: Sequence[Any] = ()
         self._counts: Guarded | None = None
-        self._counts_id = ""
-        # When it is looked for another one, and how long after that the next time.
+        self._counts_id = b""
+        # When it is asked again, and how long after that the next time.
         self._look = 0.0
         self._pause = PAUSE
-        self._newer = False
         self._quiet_until = float("-inf")
         scripts = map(self._link.script, (AGREE, PUT, LOOK, JOIN, RESTORE))
         self._agree, self._put, self._looks, self._join, self._restore = scripts
         self.place = url.shown
         self.shown = f"the store {url.shown} (prefix {url.prefix})"
+        self.sender = self._link.sender
 
-    def begin(
-        self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()
-    ) -> tuple[int, dict[str, Any], Guarded]:
+    def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
         """Put something in force, unless the same rules are: the first of equal processes does.
 
         Args:
-            data: what `join` gives; JSON, with `scenario` and `seed` as text.
+            data: what `counts` gives; JSON, with `scenario` and `seed` as text.
             chosen: nobody gave the seed: where another process was first, its seed holds.
             keeps: what of other rules' data stays when these are replaced.
-
-        Returns:
-            What is in force: its generation, itself, its counts; none that answer where others have changed the rules since.
 
         Raises:
             StoreInUse: others count below the prefix, by other rules or another seed.
@@ -110,15 +92,14 @@ class RedisStore:
         if what == b"differs":
             why = "is in use by other rules, or the same with another seed"
             self._refuse(why, "name another with ?prefix=, or replace them with ?replace", StoreInUse)
-        generation, identity, data = self._read(told)
-        return generation, data, self._follow(generation, identity, told[2:5])
+        self._told, self._look = told, monotonic() + self._pause
 
-    def publish(self, data: dict[str, Any], *, after: int, anew: bool) -> None:
+    def publish(self, data: dict[str, Any], *, after: Hashable, anew: bool) -> None:
         """Put something else in force.
 
         Args:
-            data: what `join` gives.
-            after: the generation that must be in force still; 0: none.
+            data: what `counts` gives.
+            after: the version that must be in force still.
             anew: whether counts begin at zero.
 
         Raises:
@@ -126,49 +107,46 @@ class RedisStore:
             ConfigurationError: another version of faultinject made what is there.
             StoreUnavailable: the server cannot be asked.
         """
-        if self._run(self._put, _new() if anew else "", *_texts(data), after)[0] == b"changed":
+        known = [each or b"" for each in after] if isinstance(after, tuple) else []
+        told = self._run(self._put, _new() if anew else "", *_texts(data), *known)
+        if told[0] == b"changed":
             raise Conflict(f"{self.shown} was changed since")
-
-    follows = True
-    by = 0
-
-    def rests(self, _: FaultInjectError) -> bool:
-        """A process that could not begin waits for the server, and injects nothing until then."""
-        return True
+        self._told, self._look = told[1:], monotonic() + self._pause
 
     @property
-    def version(self) -> int:
-        """The number of what this process follows."""
-        return self._followed[0] if self._followed else 0
+    def version(self) -> Hashable:
+        """What the server had in force when it was asked last, which is done once a second while somebody wants to know."""
+        if self._told and monotonic() >= self._look:
+            self._look = monotonic() + self._pause
+            self._link.sender.do(self.refresh)
+        return tuple(self._told[:2]) or (None, None)
 
-    def look(self) -> tuple[int, bool]:
-        """The generation in force, 0 where there is none; and whether this process follows it.
-
-        A server that has lost what was in force is told it again before.
+    def refresh(self) -> None:
+        """Ask the server; one that has lost what was in force is told it again.
 
         Raises:
             StoreUnavailable: the server cannot be asked.
         """
-        seen = self._seen()
-        if not seen[0] and self._followed is not None:
-            self._tell_lost()
-            self._restore(self._scenario, *self._followed, *self._texts, self._began)
+        self._look = monotonic() + self._pause
+        try:
             seen = self._seen()
-        return seen[0], seen[0] != 0 and seen == self._followed
+        except StoreUnavailable:
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+            raise
+        self._pause = PAUSE
+        if seen[0] is None and self._told and None not in self._told:
+            self._tell_lost()
+            self._restore(self._scenario, *self._told, self._began)
+            seen = self._seen()
+        if seen != [*self._told[:2]]:
+            self._told = self._run(self._join)
 
-    def _seen(self) -> tuple[int, str]:
-        counts = () if self._followed is None else keys_of(self._prefix, self._followed[1])
-        return _place(*self._looks((*self._scenario, *counts)))
-
-    @property
-    def sender(self) -> BackgroundSender:
-        """Where what nobody waits for is done."""
-        return self._link.sender
-
-    @property
-    def due(self) -> bool:
-        """Whether it is to be asked whether there is something newer."""
-        return bool(self._followed or self._newer) and monotonic() >= self._look
+    def _seen(self) -> list[bytes | None]:
+        """Generation and id of what the server has in force."""
+        identity = self._told[1] if self._told else None
+        counts = keys_of(self._prefix, identity.decode()) if identity else ()
+        found: list[bytes | None] = self._looks((*self._scenario, *counts))
+        return found
 
     def events(self) -> RedisJournal:
         """What happens in all processes that say so there."""
@@ -176,81 +154,27 @@ class RedisStore:
 
         return RedisJournal(self._link, self._prefix, self.shown)
 
-    @property
-    def newer(self) -> bool:
-        """Whether another process has changed what is in force since; asked once a second."""
-        now = monotonic()
-        if not (self._followed or self._newer) or now < self._look:
-            return False
-        if self._newer:
-            return True
-        self._look = now + self._pause
-        try:
-            generation, follows = self.look()
-        except StoreUnavailable:
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
-            return False
-        self._pause = PAUSE
-        if generation and not follows:
-            self._newer, self._look = True, 0.0
-        return self._newer
-
-    def hurry(self) -> None:
-        """Let the next question to `newer` go to the server, unless that does not answer."""
-        if self._pause == PAUSE:
-            self._look = 0.0
-
-    def read(self) -> tuple[int, dict[str, Any]]:
-        """What is in force, and its generation.
+    def counts(self) -> tuple[int, dict[str, Any], Guarded]:
+        """What was in force when the server was asked last: its generation, itself and its counts.
 
         Raises:
-            StoreUnavailable: the server cannot be asked, or has no rules any more, or some that nobody understands.
+            StoreUnavailable: it had no rules, or some that nobody understands.
         """
-        generation, _, data = self._read(self._run(self._join))
-        return generation, data
-
-    def join(self) -> tuple[int, dict[str, Any], Guarded]:
-        """What is in force: its generation, itself and its counts.
-
-        Raises:
-            StoreUnavailable: the server cannot be asked, or has no rules any more.
-        """
-        # At once: the other threads do not wait for it.
-        self._look = monotonic() + PAUSE
-        told = self._run(self._join)
-        generation, identity = _place(*told[:2])
-        if not generation:
-            self._newer = False
-            raise self._lost()
-        # Also what nobody understands is not asked for again.
-        counts = self._follow(generation, identity, told[2:5])
-        generation, _, data = self._read(told)
-        return generation, data, counts
-
-    def _follow(self, generation: int, identity: str, texts: Sequence[Argument]) -> Guarded:
-        self._texts = texts
-        self._followed, self._newer = (generation, identity), False
-        self._look = monotonic() + self._pause
-        if self._counts is None or self._counts_id != identity:
-            self._counts = Guarded(RedisCounts(self._link, self._prefix, identity, lost=self._tell_lost))
-            self._counts_id = identity
-        return self._counts
-
-    def _read(self, told: Sequence[bytes | None]) -> tuple[int, str, dict[str, Any]]:
-        """Generation, id and what is in force of what the server has."""
         from json import loads
 
-        generation, identity, scenario, seed, standing = told
-        if generation is None or identity is None:
-            raise self._lost()
-        if scenario is None or seed is None or standing is None:
+        told: list[bytes] = [each for each in self._told if each is not None]
+        if len(told) != _FIELDS:
             raise StoreUnavailable(f"{self.shown} has rules that are not whole")
+        generation, identity, scenario, seed, standing = told
         data = {"scenario": _text(scenario), "seed": _text(seed)}
         try:
             data |= loads(standing)
         except (ValueError, TypeError) as error:
             raise StoreUnavailable(f"{self.shown} has rules that cannot be read: {error}") from error
-        return int(generation), identity.decode(), data
+        if self._counts is None or self._counts_id != identity:
+            counts = RedisCounts(self._link, self._prefix, identity.decode(), lost=self._tell_lost)
+            self._counts, self._counts_id = Guarded(counts), identity
+        return int(generation), data, self._counts
 
     def _run(self, script: Callable[..., Any], *arguments: Argument) -> Any:
         found = script(self._scenario, *arguments, patient=True)
@@ -265,9 +189,6 @@ class RedisStore:
         if now >= self._quiet_until:
             self._quiet_until = now + _QUIET
             log.store_lost(self.shown)
-
-    def _lost(self) -> StoreUnavailable:
-        return StoreUnavailable(f"{self.shown} has lost its rules")
 
     def _refuse(self, why: str, cure: str, error: type[ConfigurationError]) -> NoReturn:
         raise error([Problem(f"{self.shown} {why}: {cure}")])
@@ -285,13 +206,6 @@ def _texts(data: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
 def _new() -> str:
     """An id for new counts."""
     return os.urandom(8).hex()
-
-
-def _place(generation: bytes | None, identity: bytes | None) -> tuple[int, str]:
-    """What is in force by its generation and the id of its counts; 0 and nothing where there is none."""
-    if generation is None or identity is None:
-        return 0, ""
-    return int(generation), identity.decode()
 
 
 def _some(data: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:

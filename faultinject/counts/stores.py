@@ -9,6 +9,7 @@ from faultinject.rules.store import FILE, MEMORY, read_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from faultinject.counts.store import Store
     from faultinject.engine.counting import Counts
 
 
@@ -31,7 +32,10 @@ def open_counts(url: str, scenario: str = "{}", seed: str = "1") -> Counts:
         from faultinject.counts.directory_store import DirectoryStore
 
         path, replaces = read_directory(url)
-        return DirectoryStore(path, replaces=replaces).begin(data, chosen=False)[2]
-    from faultinject.counts.redis_store import RedisStore
+        store: Store = DirectoryStore(path, replaces=replaces)
+    else:
+        from faultinject.counts.redis_store import RedisStore
 
-    return RedisStore(read_redis(url)).begin(data, chosen=False)[2]
+        store = RedisStore(read_redis(url))
+    store.begin(data, chosen=False)
+    return store.counts()[2]

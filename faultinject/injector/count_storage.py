@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.patience import monotonic
@@ -13,79 +14,30 @@ from faultinject.rules.store import FILE, MEMORY, read_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any, Protocol
+    from collections.abc import Callable, Hashable
+    from typing import Protocol
 
     from faultinject.counts.background_sender import BackgroundSender
+    from faultinject.counts.store import SharedJournal, Store
     from faultinject.engine.counting import Counts
     from faultinject.engine.journal_entry import Entry
     from faultinject.injector.state import State
-    from faultinject.journal.outcome import Outcome
     from faultinject.rules.scenario import Scenario
     from faultinject.vendors.addressing import Addressing
 
-    class SharedJournal(Protocol):
-        """The outcomes of all processes of a store."""
-
-        def add(self, line: Entry, reading: Addressing | None) -> None:
-            """One more of this process."""
-
-        def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
-            """As `Journal.events`, for all processes."""
-
-    class Store(Protocol):
-        """What processes share: a scenario with a version, and its counts.
-
-        Attributes:
-            place: the store as a log may have it, without its password.
-            shown: the same as messages name it; empty where nothing is shared.
-            follows: whether other processes may put something in force.
-            by: the process that stands for this server's where it puts something in force.
-        """
+    class OpenStore(Store, Protocol):
+        """One of ours, or another package's in a `ForeignStore`: see `SharedStore`."""
 
         place: str
         shown: str
-        follows: bool
         by: int
-
-        @property
-        def sender(self) -> BackgroundSender | None:
-            """Where it is asked what requests do not wait for; None where what is in force can be seen at once."""
-
-        @property
-        def due(self) -> bool:
-            """Whether it is to be asked what is in force."""
-
-        @property
-        def version(self) -> int:
-            """The number of what is in force."""
-
-        @property
-        def newer(self) -> bool:
-            """Whether that is another one than this process has joined."""
+        sender: BackgroundSender | None
 
         def rests(self, error: FaultInjectError, /) -> bool:
             """Whether a process that could not begin injects nothing until it can."""
 
-        def begin(
-            self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()
-        ) -> tuple[int, dict[str, Any], Counts]:
-            """Put something in force, unless the same is: the first of equal processes does."""
-
-        def publish(self, data: dict[str, Any], *, after: int, anew: bool) -> None:
-            """Put something else in force."""
-
-        def join(self) -> tuple[int, dict[str, Any], Counts]:
-            """What is in force: its version, itself and its counts."""
-
-        def look(self) -> tuple[int, bool]:
-            """The version of what is in force, and whether this process follows it."""
-
-        def read(self) -> tuple[int, dict[str, Any]]:
-            """What is in force, and its version."""
-
-        def hurry(self) -> None:
-            """Let the next question to `newer` be asked at once."""
+        def refresh(self) -> None:
+            """Let `version` know of what was put in force just now."""
 
         def events(self) -> SharedJournal | None:
             """What happens in all processes that say so there."""
@@ -131,17 +83,17 @@ class CountStorage:
         # Begins with the store that could not be had at first; None once it could.
         self._begin_late: Callable[[], tuple[State, Counts]] | None = None
         self._pause = PAUSE
-        # The version that could not be read, and when it is tried again.
-        self._unread: int | None = None
+        # The version that this process has; None before it has begun with the others.
+        self._seen: Hashable = None
+        # The one that could not be read, and when it is tried again.
+        self._unread: Hashable = None
         self._again = 0.0
-        # What a server has cannot be taken over, and nobody was told so far.
-        self._refused = False
         self._alone = alone
         self._make = make or MemoryCounts
         self._named = store is not None
-        self.store: Store | None = None if store is None or store == MEMORY else _opened(store)
+        self.store: OpenStore | None = None if store is None or store == MEMORY else _opened(store)
         self.watched: SharedJournal | None = None
-        self._watched_at: Store | None = None
+        self._watched_at: OpenStore | None = None
 
     @property
     def settled(self) -> bool:
@@ -164,35 +116,26 @@ class CountStorage:
         return MEMORY if self.store is None else self.store.place
 
     @property
-    def follows(self) -> bool:
-        """Whether what is in force may be another one's."""
-        return self._begin_late is not None or (self.store is not None and self.store.follows)
-
-    @property
     def sender(self) -> BackgroundSender | None:
-        """Where a server is asked that requests do not wait for; None where what is in force can be seen at once."""
-        return None if self.store is None else self.store.sender
-
-    @property
-    def due(self) -> bool:
-        """Whether the server is to be asked what is in force."""
-        if self._begin_late is not None:
-            return monotonic() >= self._again
-        return self.store is not None and self.store.due
+        """Where a store that could not be had is asked again that no request waits for; None where it can be asked at once."""
+        return None if self.store is None or self._begin_late is None else self.store.sender
 
     @property
     def stale(self) -> bool:
-        """Whether another process has published a scenario since, or the store is to be asked that could not be had."""
-        store = self.store
-        if store is None or (self._begin_late is None and not store.newer):
+        """Whether something else is in force than this process has, or the store is to be asked that could not be had."""
+        if self.store is None:
             return False
-        waits = self._begin_late is not None or store.version == self._unread
-        return not waits or monotonic() >= self._again
+        if self._begin_late is None:
+            version = self._seen if self._seen is None else self.store.version
+            if version != self._unread or version == self._seen:
+                return version != self._seen
+        return monotonic() >= self._again
 
     def hurry(self) -> None:
         """Let `stale` know of what was put in force just now."""
-        if self.store is not None:
-            self.store.hurry()
+        if self.store is not None and self._seen is not None:
+            with suppress(StoreUnavailable):
+                self.store.refresh()
 
     def detach(self, scenario: Scenario, seed: str | None, *, shares: bool, owner: int | None = None) -> None:
         """Several processes serve the app: they find one directory, or each counts for itself.
@@ -227,8 +170,8 @@ class CountStorage:
             return own, self._make()
 
         def begin() -> tuple[State, Counts]:
-            data = own.but(by=store.by).to_data()
-            return self._joined(store.begin(data, chosen=chosen, keeps=SWITCH), own)
+            store.begin(own.but(by=store.by).to_data(), chosen=chosen, keeps=SWITCH)
+            return self._follow(store, own)
 
         try:
             return begin()
@@ -242,8 +185,8 @@ class CountStorage:
             self._give_up(error)
             return own, self._make()
 
-    def newest(self, known: State, *, in_any_case: bool = False) -> tuple[State, int]:
-        """What is in force for all processes now, and its generation.
+    def newest(self, known: State, *, in_any_case: bool = False) -> tuple[State, Hashable]:
+        """What is in force for all processes now, and its version.
 
         Args:
             known: what this process has in force.
@@ -255,26 +198,28 @@ class CountStorage:
         """
         store = self.store
         if store is None:
-            return known, known.generation
-        if self._begin_late is not None and not in_any_case:
-            self._begin_late()
-        generation, follows = store.look()
-        if follows and generation == known.generation:
-            return known, generation
+            return known, None
+        late = self._begin_late
         try:
-            generation, data = store.read()
-            return read_state(data, generation, known, store.shown), generation
+            if late is not None and not in_any_case:
+                late()
+            store.refresh()
+            version = store.version
+            if late is None and version == self._seen:
+                return known, version
+            generation, data, _ = store.counts()
+            return read_state(data, generation, known, store.shown), version
         except FaultInjectError:
             if not in_any_case:
                 raise
-            return known, generation
+            return known, store.version
 
-    def publish(self, new: State, *, after: int, anew: bool, counts: Counts) -> tuple[State, Counts]:
+    def publish(self, new: State, *, after: Hashable, anew: bool, counts: Counts) -> tuple[State, Counts]:
         """Put something in force in all processes.
 
         Args:
             new: what.
-            after: the generation that it was made from.
+            after: the version that it was made from.
             anew: whether counts begin at zero.
             counts: those of this process so far.
 
@@ -288,11 +233,11 @@ class CountStorage:
         """
         store = self.store
         if store is None:
-            return new.but(generation=after + 1, by=os.getpid()), self._make() if anew else counts
+            return new.but(generation=new.generation + 1, by=os.getpid()), self._make() if anew else counts
         new = new.but(by=store.by)
         store.publish(new.to_data(), after=after, anew=anew)
         self._begin_late, self.missing = None, ""
-        return self._joined(store.join(), new)
+        return self._follow(store, new)
 
     def join(self, known: State) -> tuple[State, Counts]:
         """What is in force for all processes, and its counts.
@@ -307,7 +252,7 @@ class CountStorage:
         begin = self._begin_late
         if begin is None:
             assert self.store is not None
-            return self._joined(self.store.join(), known)
+            return self._follow(self.store, known)
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
         # At once: the other threads do not wait for it.
         self._again = monotonic() + self._pause
@@ -321,15 +266,11 @@ class CountStorage:
         self._begin_late, self.missing = None, ""
         return found
 
-    def postpone(self, error: FaultInjectError) -> bool:
+    def postpone(self) -> bool:
         """What was published cannot be read: it is tried again in a while; whether that is news."""
         store = self.store
         if store is None or self._begin_late is not None:
             return False
-        if store.sender is not None:
-            # While a server is away, that is said where it is asked for counts.
-            refused, self._refused = self._refused, False
-            return refused or not isinstance(error, StoreUnavailable)
         self._again = monotonic() + PAUSE
         before, self._unread = self._unread, store.version
         return before != self._unread
@@ -350,13 +291,13 @@ class CountStorage:
         elif self.salt:
             log.detach(self.why)
 
-    def _joined(self, found: tuple[int, dict[str, Any], Counts], known: State) -> tuple[State, Counts]:
-        assert self.store is not None
-        generation, data, counts = found
-        self._refused = True
-        state = read_state(data, generation, known, self.store.shown)
-        self._refused, self._unread = False, None
-        self.replaced_by = 0 if state.by == self.store.by else state.by
+    def _follow(self, store: OpenStore, known: State) -> tuple[State, Counts]:
+        # Before the rest: what is put in force meanwhile is another one.
+        version = store.version
+        generation, data, counts = store.counts()
+        state = read_state(data, generation, known, store.shown)
+        self._seen, self._unread = version, None
+        self.replaced_by = 0 if state.by == store.by else state.by
         return state, counts
 
     def _share(self, common: str, owner: int | None) -> None:
@@ -385,7 +326,7 @@ class CountStorage:
         self.salt, self._salted = os.urandom(16), os.getpid()
 
 
-def _opened(text: str) -> Store:
+def _opened(text: str) -> OpenStore:
     """A store that somebody has named."""
     if text.startswith(FILE):
         from faultinject.counts.directory_store import DirectoryStore
@@ -403,8 +344,6 @@ def _opened(text: str) -> Store:
 
 def _unavailable(error: Exception) -> Counts:
     """Counts that cannot be had; the log says so."""
-    from contextlib import suppress
-
     from faultinject.counts.guarded import Guarded
     from faultinject.counts.unavailable_counts import UnavailableCounts
 

@@ -1,8 +1,7 @@
-"""Looking at files of rules again: one thread a process, where the extra `watch` is there, and SIGHUP.
+"""Looking at a file of rules again: by a thread, where the extra `watch` is there, and at a SIGHUP.
 
 The thread begins with the first request: a master that serves none has none, and every fork of a process that has more than
-one warns (Python 3.12). The folder is watched, not the file: an editor puts a new one in its place, and Kubernetes
-changes a link beside it.
+one warns (Python 3.12).
 """
 
 from __future__ import annotations
@@ -21,17 +20,14 @@ from faultinject.journal import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
     from faultinject.injector.rule_file import RuleFile
 
 GATHER, STEP = 400, 100
 """Milliseconds at most in which changes are gathered, and without one until they are told."""
-LONGEST = 5.0
-"""Seconds after which a file is looked at in any case: some file systems tell of no change."""
 POLL = 1.0
-"""Seconds between two looks where nothing can be told."""
+"""Seconds between two looks where nothing is told: by some file systems, or of a folder that was replaced."""
 ENDS_WITHIN = 2.0
 TERMINAL = "/dev/tty"
 """The terminal that controls the process, if one does."""
@@ -39,7 +35,6 @@ TERMINAL = "/dev/tty"
 _files: WeakSet[RuleFile] = WeakSet()
 # A set is not read while another thread adds to it.
 _lock = threading.Lock()
-_watch: Watch | None = None
 _previous: Any = None
 _heeded = False
 _has_terminal = False
@@ -60,7 +55,8 @@ def heed(file: RuleFile) -> None:
     if file.watch and not is_installed():
         raise MissingExtra(f"FAULTINJECT_WATCH=1 needs watchfiles: {install_extra('watch')}")
     file.heeded = True
-    _enter(file)
+    with _lock:
+        _files.add(file)
     if _heeded or not hasattr(signal, "SIGHUP") or threading.current_thread() is not threading.main_thread():
         return
     _has_terminal = _terminal()
@@ -73,20 +69,19 @@ def heed(file: RuleFile) -> None:
 
 def begin(file: RuleFile) -> None:
     """Watch a file from now on, if the extra is there."""
-    global _watch  # noqa: PLW0603
-    _enter(file)
     if is_installed():
-        file.look(closely=False)
-        if _watch is None:
-            _watch = Watch()
-            _watch.start()
+        file.look()
+        if not file.watched:
+            file.watched = True
+            Watch(file).start()
 
 
 class Watch(threading.Thread):
-    """Looks at the files whenever something changes in their folders."""
+    """Looks at a file whenever something changes in its folder, where editors put another one in its place, or in its link's target's."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: RuleFile) -> None:
         super().__init__(name="faultinject-watch", daemon=True)
+        self._file = file
         self._ended = threading.Event()
 
     def start(self) -> None:
@@ -101,24 +96,15 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         """Look until the end."""
-        stop = self._ended
-        watched: Sequence[tuple[str, int, int]] = ()
-        notify: Any = None
-        while not stop.is_set():
-            found = _folders()
-            begins = found != watched
-            changed: object = None
-            if begins:
-                watched, notify = found, _notifier([path for path, _, _ in found])
-            elif notify is None:
-                stop.wait(POLL)
-            else:
-                changed = notify.watch(GATHER, STEP, int(LONGEST * 1000), stop)
-            names = [path.rpartition("/")[2] for _, path in changed] if isinstance(changed, set) else []
-            for each in _entered():
-                if not stop.is_set():
-                    # Of what changed before somebody told of changes, nobody has told.
-                    _look(each, closely=begins or each.path.rpartition("/")[2] in names)
+        monkey = sys.modules.get("gevent.monkey")
+        # A thread of gevent's is a greenlet: while it waits outside of Python, all requests do.
+        waits_apart = monkey is None or not monkey.is_module_patched("threading")
+        while not self._ended.is_set():
+            if waits_apart:
+                with suppress(Exception):  # no folder, too many watches, a file system that has none
+                    self._look_when_told()
+            _look(self._file)
+            self._ended.wait(POLL)
 
     def end(self) -> None:
         """Look no more."""
@@ -126,33 +112,24 @@ class Watch(threading.Thread):
         with suppress(RuntimeError):  # it could not be started
             self.join(ENDS_WITHIN)
 
+    def _look_when_told(self) -> None:
+        from watchfiles import watch
 
-def _folders() -> list[tuple[str, int, int]]:
-    """The folders to watch, those of links' targets too, and what tells one from another that is put in its place."""
-    files = [each.path for each in _entered()]
-    paths = {os.path.dirname(path) for path in (*files, *map(os.path.realpath, files))}  # noqa: PTH120 - as above
-    found = []
-    for path in sorted(paths):
-        try:
-            its = os.stat(path)  # noqa: PTH116 - as above
-        except OSError:
-            continue
-        found.append((path, its.st_dev, its.st_ino))
-    return found
-
-
-def _notifier(paths: list[str]) -> object:
-    """What tells of changes in these folders; None where nothing can."""
-    monkey = sys.modules.get("gevent.monkey")
-    if not paths or (monkey is not None and monkey.is_module_patched("threading")):
-        # A thread of gevent's is a greenlet: while it waits outside of Python, all requests do.
-        return None
-    try:
-        from watchfiles._rust_notify import RustNotify
-
-        return RustNotify(paths, False, False, 300, False, True)
-    except Exception:  # too many watches, a file system that has none; or another version of watchfiles
-        return None
+        path = self._file.path
+        folders = {os.path.dirname(each) for each in (path, os.path.realpath(path))}  # noqa: PTH120 - pathlib takes its time to load
+        for _ in watch(
+            *folders,
+            # What else changes there is not even logged: the log's own file may stand beside it.
+            watch_filter=lambda *_: self._file.changed,
+            debounce=GATHER,
+            step=STEP,
+            stop_event=self._ended,
+            rust_timeout=int(POLL * 1000),
+            yield_on_timeout=True,
+            raise_interrupt=False,
+            recursive=False,
+        ):
+            _look(self._file)
 
 
 def _on_hangup(number: int, frame: Any) -> None:
@@ -167,24 +144,16 @@ def _on_hangup(number: int, frame: Any) -> None:
     threading.Thread(target=_look_at_all, name="faultinject-reload", daemon=True).start()
 
 
-def _enter(file: RuleFile) -> None:
-    with _lock:
-        _files.add(file)
-
-
-def _entered() -> list[RuleFile]:
-    with _lock:
-        return [*_files]
-
-
 def _look_at_all() -> None:
-    for each in _entered():
+    with _lock:
+        files = [*_files]
+    for each in files:
         _look(each)
 
 
-def _look(file: RuleFile, *, closely: bool = True) -> None:
+def _look(file: RuleFile) -> None:
     try:
-        file.look(closely=closely)
+        file.look()
     except Exception as error:
         log.rules_kept(error)
 
@@ -200,8 +169,8 @@ def _terminal() -> bool:
 
 def _after_fork() -> None:
     """A child has none of the threads."""
-    global _watch, _lock
-    _watch, _lock = None, threading.Lock()
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork

@@ -299,8 +299,10 @@ class Injector:
         with self._change:
             while True:
                 now, after = storage.newest(self._state, in_any_case=in_any_case)
-                if expected is not None and expected != after:
-                    raise Conflict(f"generation {after} is in force, not {expected}: it was changed since")
+                if expected is not None and expected != now.generation:
+                    raise Conflict(
+                        f"generation {now.generation} is in force, not {expected}: it was changed since"
+                    )
                 try:
                     found = storage.publish(change(now), after=after, anew=anew, counts=self._own.counts)
                 except Conflict:
@@ -568,12 +570,9 @@ class Injector:
         if self._unwatched is not None:
             self._watch_file()
         _catch_up_with_session()
-        storage = self._count_storage
-        if storage.sender is not None:
-            if storage.due:
-                storage.sender.do(self._rejoin)
-        elif storage.stale:
-            self._rejoin()
+        if self._count_storage.stale:
+            sender = self._count_storage.sender
+            self._rejoin() if sender is None else sender.do(self._rejoin)
 
     def _hurry(self) -> None:
         """As `catch_up`, at once: without the second that requests leave a server alone for, and whoever asks waits for it."""
@@ -592,7 +591,7 @@ class Injector:
             try:
                 found, counts = self._count_storage.join(before)
             except FaultInjectError as error:
-                if self._count_storage.postpone(error):
+                if self._count_storage.postpone():
                     log.unread(error)
                 return
             old = self._own.counts.shared
@@ -647,7 +646,7 @@ class Injector:
 
     def _heed(self) -> None:
         """What other processes of the store put in force is put in force here."""
-        if self._count_storage.follows:
+        if self._count_storage.store is not None:
             from faultinject.injector.watching import watch
 
             self.follows = True
@@ -675,7 +674,7 @@ class Injector:
                 file_watch.begin(file)
             except Exception as error:
                 self._services.failed(error, "")
-        self.follows = self._count_storage.follows or registry.follower() is not None
+        self.follows = self._count_storage.store is not None or registry.follower() is not None
 
     def announce(self) -> None:
         """Log once the rules in force: a rule that a shell has cut short must be visible."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import weakref
 from contextlib import nullcontext
-from hashlib import blake2b
 from stat import S_ISREG
 from threading import RLock
 from time import sleep
@@ -28,9 +27,10 @@ if TYPE_CHECKING:
 FILE = "FAULTINJECT_FILE"
 TRIES = 30
 """How often it is put in force where others change the rules at the same time; of a Redis server they are seen a second later."""
+UNSEEN = (-1,)
+"""What no file looks like."""
 SETTLES_WITHIN = 0.1
 """Seconds in which something is written into an empty file, if anything is."""
-EMPTY = blake2b(b"").digest()
 
 
 class RuleFile:
@@ -42,6 +42,7 @@ class RuleFile:
     Attributes:
         path: the file, absolute.
         heeded: whether it is looked at again.
+        watched: whether a thread of this process looks at it.
         watch: whether changes are looked for; None: if the extra `watch` is there, and at a SIGHUP in any case.
         begun: the scenario that this server began with, where it did so before this process; else None.
     """
@@ -50,14 +51,13 @@ class RuleFile:
         self._environ = _ours(environ)
         self.path = self._environ[FILE]
         self.watch: bool | None = None
-        self.heeded = False
+        self.heeded = self.watched = False
         # What the workers of this server tell each other; None where none takes this one's place.
         self._note = note_of(self._environ)
         self.begun = None if self._note is None else self._note.begun()
         self._injector: weakref.ref[Injector] | None = None
-        # Of another one, or of none, if this server began before.
-        self._seen: object = None if self.begun is not None else self._digest()
-        self._looked = self._signature()
+        # What was looked at last: nothing, if this server began before with what was there then.
+        self._looked = UNSEEN if self.begun is not None else self._signature()
         self._scenario: Scenario | None = None
         # What is put in force asks whether there is something new.
         self._lock = RLock()
@@ -75,56 +75,50 @@ class RuleFile:
         elif self._note is not None:
             self._note.begin(scenario)
 
-    def look(self, *, closely: bool = True) -> None:
-        """Put in force what the file has now, if that is another scenario; a wrong one changes nothing.
+    @property
+    def changed(self) -> bool:
+        """Whether the file is another one since it was looked at."""
+        return self._signature() != self._looked
 
-        Args:
-            closely: read it; else only where its size or time is another one.
-        """
+    def look(self) -> None:
+        """Put in force what the file has now, if that is another scenario; a wrong one changes nothing."""
         injector = None if self._injector is None else self._injector()
         with self._lock:
             if injector is None or self._looking:
                 return
             self._looking = True
             try:
-                self._look(injector, closely=closely)
+                for _ in range(TRIES):
+                    if not self.changed or self._take_over(injector):
+                        return
             finally:
                 self._looking = False
 
-    def _look(self, injector: Injector, *, closely: bool) -> None:
-        signature = self._signature()
-        if not closely and signature == self._looked:
-            return
-        for _ in range(TRIES):
-            signature, digest = self._signature(), self._digest()
-            if digest == EMPTY and digest != self._seen:
-                # Who writes a file in its place empties it first.
-                injector.own_plan.services.rest(SETTLES_WITHIN, sleep)
-                signature, digest = self._signature(), self._digest()
-            self._looked = signature
-            if digest == self._seen or self._take_over(injector, digest):
-                return
-
     def after_fork(self) -> None:
-        """In a child nobody holds the lock, and the file may have changed since its parent read it, which a master does once."""
-        self._lock, self._looking = RLock(), False
+        """In a child nobody holds the lock or watches, and the file may have changed since its parent read it, which a master does once."""
+        self._lock, self._looking, self.watched = RLock(), False, False
         if self._note is None:
             self._note = note_of(self._environ)
-        self.look(closely=False)
+        self.look()
 
-    def _take_over(self, injector: Injector, digest: object) -> bool:
-        """Put in force what was read with that digest; no where the file is another one by now."""
+    def _take_over(self, injector: Injector) -> bool:
+        """Put in force what the file has; no where it changes meanwhile."""
+        signature = self._signature()
+        if signature[:1] == (0,):
+            # Who writes a file in its place empties it first.
+            injector.own_plan.services.rest(SETTLES_WITHIN, sleep)
+            signature = self._signature()
         with self._note.alone() if self._note is not None else nullcontext():
             found, wrong = None, None
             try:
                 found = Scenario.from_env(self._environ)
             except ConfigurationError as error:
                 wrong = _with_lines(error, self.path)
-            if self._digest() != digest:
+            if self._signature() != signature:
                 return False
+            self._looked = signature
             if found is None:
                 assert wrong is not None
-                self._seen = digest
                 log.rules_kept(wrong)
                 self._stay(injector)
                 return True
@@ -132,7 +126,7 @@ class RuleFile:
                 self._put_in_force(injector, found)
             except StoreUnavailable as error:
                 # Asked again with the next look.
-                self._looked = None
+                self._looked = UNSEEN
                 if self._unsaid:
                     self._unsaid = False
                     log.rules_kept(error)
@@ -140,7 +134,6 @@ class RuleFile:
             except FaultInjectError as error:
                 log.rules_kept(error)
             self._unsaid = True
-            self._seen = digest
             return True
 
     def _put_in_force(self, injector: Injector, found: Scenario) -> None:
@@ -174,19 +167,13 @@ class RuleFile:
             injector.use(applied, seed=self._seed)
             self._scenario = applied
 
-    def _signature(self) -> tuple[int, ...] | None:
+    def _signature(self) -> tuple[int, ...]:
+        """What tells the file from another one, and from itself before it was changed; empty where there is none."""
         try:
             found = os.stat(self.path)  # noqa: PTH116 - pathlib takes its time to load
         except OSError:
-            return None
-        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-    def _digest(self) -> object:
-        """What tells the file's bytes from any others; why it cannot be read."""
-        try:
-            return blake2b(read_bytes(self.path)).digest()
-        except OSError as error:
-            return error.errno
+            return ()
+        return found.st_size, found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
 
 def has_begun(environ: Mapping[str, str]) -> bool:

@@ -413,11 +413,12 @@ def test_a_package_may_ask_for_lists_while_it_is_imported(bare: Python) -> None:
 
 STORE = '''
 from faultinject.counts.memory import MemoryCounts
+from faultinject.exceptions import Conflict, StoreUnavailable
 
 class Ledger:
-    """Counts by scenario, for all injectors of a process; a new scenario begins at zero."""
+    """For all injectors of a process that name it: what is in force, and its counts."""
 
-    kept = {}
+    version, kept = 0, None
 
     def __init__(self, url):
         if url.endswith("/none"):
@@ -425,15 +426,27 @@ class Ledger:
         if url.endswith("/own"):
             raise __import__("faultinject").ConfigurationError("own words")
 
-    def counts(self, scenario, seed, *, chosen, anew):
-        if anew:
-            self.kept.pop(scenario, None)
-        return self.kept.setdefault(scenario, (MemoryCounts(), seed))
+    def begin(self, data, *, chosen, keeps):
+        if self.kept is None:
+            self.publish(data, after=0, anew=True)
+
+    def publish(self, data, *, after, anew):
+        if "http:418" in data["scenario"]:
+            raise RuntimeError("no teapots")
+        if "http:410" in data["scenario"]:
+            raise StoreUnavailable("gone")
+        if after != self.version:
+            raise Conflict("another version is in force")
+        Ledger.kept = data, MemoryCounts() if anew else self.kept[1]
+        Ledger.version += 1
+
+    def counts(self):
+        return self.version, *self.kept
 '''
 
 
 def test_a_store_of_another_package_counts(bare: Python) -> None:
-    """Its scheme is one of `FAULTINJECT_STORE` and of `store=`: who names it counts together, with one seed."""
+    """Its scheme is one of `FAULTINJECT_STORE` and of `store=`: who names it counts together, and a change of one is all the others', too."""
     bare.add("ledger 1.0", "stores", "ledger = ledger:Ledger", ledger=STORE)
     told, _ = bare(
         "-c",
@@ -445,12 +458,21 @@ two.add("http:500,times=1")
 print([ask(each)[0][:3] for each in (faulty[1], *faulty)])
 two.use("http:503,times=1")
 print([ask(each, **{{"wsgi.multiprocess": True}})[0][:3] for each in (faulty[1], *faulty)])
+for fault in ("http:418", "http:410"):
+    try:
+        one.use(fault)
+    except faultinject.exceptions.StoreUnavailable as error:
+        print(error)
+print(one.state.generation, two.state.generation)
 """,
     )
     assert told.splitlines() == [
         "['503', '200', '200', '200'] True",
         "['500', '200', '200']",
         "['503', '200', '200']",
+        "the store ledger: RuntimeError: no teapots",
+        "gone",
+        "3 3",
     ]
     told, _ = bare(
         "-c",

@@ -1,0 +1,94 @@
+"""What processes share: a scenario with a version, and its counts."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+    from typing import Any, Protocol
+
+    from faultinject.counts.background_sender import BackgroundSender
+    from faultinject.engine.counting import Counts
+    from faultinject.engine.journal_entry import Entry
+    from faultinject.exceptions import FaultInjectError
+    from faultinject.journal.outcome import Outcome
+    from faultinject.vendors.addressing import Addressing
+
+    class Store(Protocol):
+        """Four things that a store does; the function of an entry point in `faultinject.stores` opens one of another package."""
+
+        @property
+        def version(self) -> Hashable:
+            """What differs as soon as something else is in force; each request looks at it, so nothing is waited for here."""
+
+        def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
+            """Put something in force, unless the same is: the first of equal processes does.
+
+            Args:
+                data: JSON, with `scenario` and `seed` as text: the same is in force where both are equal.
+                chosen: nobody gave the seed: where another process was first, that one's holds.
+                keeps: what of other data stays where this takes its place, by name.
+
+            Raises:
+                StoreInUse: others count there by other rules.
+                StoreUnavailable: the store cannot be had.
+            """
+
+        def publish(self, data: dict[str, Any], *, after: Hashable, anew: bool) -> None:
+            """Put something else in force.
+
+            Args:
+                data: as in `begin`.
+                after: the version that must be in force still.
+                anew: whether counts begin at zero.
+
+            Raises:
+                Conflict: another version is in force, and stays so.
+                StoreUnavailable: the store cannot be had; nothing was changed.
+            """
+
+        def counts(self) -> tuple[int, dict[str, Any], Counts]:
+            """What is in force: how often something was put in force before, the data, and its counts.
+
+            Raises:
+                StoreUnavailable: it cannot be read.
+            """
+
+    class SharedJournal(Protocol):
+        """The outcomes of all processes of a store."""
+
+        def add(self, line: Entry, reading: Addressing | None) -> None:
+            """One more of this process."""
+
+        def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
+            """As `Journal.events`, for all processes."""
+
+
+class SharedStore:
+    """What a store may say of itself besides.
+
+    Attributes:
+        place: the store as a log may have it, without its password.
+        shown: the same as messages name it.
+        by: the process that stands for this server's where it puts something in force; 0: none does.
+        sender: where it is asked what requests do not wait for; None where nothing is waited for.
+    """
+
+    place = shown = ""
+    by = 0
+    sender: BackgroundSender | None = None
+
+    def rests(self, _: FaultInjectError) -> bool:
+        """Whether a process that could not begin injects nothing until it can."""
+        return True
+
+    def refresh(self) -> None:
+        """Let `version` know of what was put in force just now.
+
+        Raises:
+            StoreUnavailable: the store cannot be asked.
+        """
+
+    def events(self) -> SharedJournal | None:
+        """What happens in all processes that say so there."""
+        return None
