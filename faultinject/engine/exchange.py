@@ -6,8 +6,6 @@ is noted of a fault, its count, its slot and its lines in the journal, is noted 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from faultinject.engine.actions import Disconnect, Forward
 from faultinject.engine.answers import at_its_start, marked, taken_over
 
@@ -63,48 +61,46 @@ class Pause:
         self.done = False
 
 
-@dataclass(frozen=True, slots=True)
 class ReadBody:
     """Read the request's body and drop it, within bounds of bytes and seconds.
 
     Gives what was read, or None where the body has no end that shows. Raises `ClientGone`.
 
-    Attributes:
+    Args:
         up_to: so many bytes of it, and not more; None: all. Of a body that ends before, the app gets all the same.
         listing: gets each piece, or None.
     """
 
-    up_to: int | None
-    listing: Listing | None
+    def __init__(self, up_to: int | None, listing: Listing | None) -> None:
+        self.up_to = up_to
+        self.listing = listing
 
 
-@dataclass(frozen=True, slots=True)
 class Wait:
     """Wait before the fault is given; gives whether the client is still there.
 
-    Attributes:
+    Args:
         seconds: how long; 0: see whether it is.
         listens: whether the client may be listened to meanwhile; not where that would read what nobody else is to read.
         is_fault: whether the wait is the fault itself; then it may raise `LostPatience`.
     """
 
-    seconds: float
-    listens: bool = True
-    is_fault: bool = False
+    def __init__(self, seconds: float, listens: bool = True, is_fault: bool = False) -> None:
+        self.seconds = seconds
+        self.listens = listens
+        self.is_fault = is_fault
 
 
-@dataclass(frozen=True, slots=True)
 class Look:
     """See whether the client has left; gives that."""
 
 
-@dataclass(frozen=True, slots=True)
 class RunApp:
     """Run the app on what is left of the request.
 
     Gives an `AppAnswer` when its answer begins, which then goes on to the client. Raises `AppEnded`.
 
-    Attributes:
+    Args:
         dropped: the answer is read and dropped within bounds of bytes and seconds, and given at its end; one that is a failure
             of the app's own goes on to the client all the same, and is given at its beginning.
         listing: gets each piece of the request's body that the app reads, or None.
@@ -113,28 +109,36 @@ class RunApp:
         pause: a wait in the middle of the request's body, or None.
     """
 
-    dropped: bool = False
-    listing: Listing | None = None
-    body_fault: Forward | None = None
-    alteration: Alteration | None = None
-    pause: Pause | None = None
+    def __init__(
+        self,
+        dropped: bool = False,
+        listing: Listing | None = None,
+        body_fault: Forward | None = None,
+        alteration: Alteration | None = None,
+        pause: Pause | None = None,
+    ) -> None:
+        self.dropped = dropped
+        self.listing = listing
+        self.body_fault = body_fault
+        self.alteration = alteration
+        self.pause = pause
 
 
-@dataclass(frozen=True, slots=True)
 class AppAnswer:
     """What the app has said.
 
-    Attributes:
+    Args:
         status: of its answer; 0 where it was cut off before it began one.
         headers: its headers.
         cut: whether the app was told that the client left, since it took too long or said too much.
         unread: whether the app has left something of the request's body unread.
     """
 
-    status: int
-    headers: Headers
-    cut: bool = False
-    unread: bool = False
+    def __init__(self, status: int, headers: Headers, cut: bool = False, unread: bool = False) -> None:
+        self.status = status
+        self.headers = headers
+        self.cut = cut
+        self.unread = unread
 
     @property
     def failed(self) -> bool:
@@ -142,41 +146,40 @@ class AppAnswer:
         return self.status >= 500
 
 
-@dataclass(frozen=True, slots=True)
 class EditHead:
     """Change the headers of the app's answer, which begins now; a WSGI app may begin it anew.
 
-    Attributes:
+    Args:
         edit: from the status and the headers to what goes out.
     """
 
-    edit: Callable[[int, Headers], Headers]
+    def __init__(self, edit: Callable[[int, Headers], Headers]) -> None:
+        self.edit = edit
 
 
-@dataclass(frozen=True, slots=True)
 class Send:
     """Answer through the server.
 
-    Attributes:
+    Args:
         action: the answer.
         headers: its headers, at its start.
         unread: whether something of the request's body is left.
         broken: whether reading it was given up in the middle.
     """
 
-    action: Respond
-    headers: Headers
-    unread: bool
-    broken: bool
+    def __init__(self, action: Respond, headers: Headers, unread: bool, broken: bool) -> None:
+        self.action = action
+        self.headers = headers
+        self.unread = unread
+        self.broken = broken
 
 
-@dataclass(frozen=True, slots=True)
 class Break:
     """End the connection, or write an answer on it that the server alone cannot give.
 
     What the server lets us do is known only then, so the driver writes it into the journal.
 
-    Attributes:
+    Args:
         action: the answer, also where the connection cannot be broken.
         headers: its headers, at its start.
         end: how the connection ends instead of an answer, or None.
@@ -186,24 +189,34 @@ class Break:
         applied: whether the app ran.
     """
 
-    action: Respond
-    headers: Headers
-    end: Disconnect | None
-    did: str
-    unread: bool
-    body: Body | None
-    applied: bool
+    def __init__(
+        self,
+        action: Respond,
+        headers: Headers,
+        end: Disconnect | None,
+        did: str,
+        unread: bool,
+        body: Body | None,
+        applied: bool,
+    ) -> None:
+        self.action = action
+        self.headers = headers
+        self.end = end
+        self.did = did
+        self.unread = unread
+        self.body = body
+        self.applied = applied
 
 
-@dataclass(frozen=True, slots=True)
 class Fail:
     """Say that there was an error inside faultinject when the request's body was touched.
 
-    Attributes:
+    Args:
         left: whether the client has left, and nobody hears it.
     """
 
-    left: bool
+    def __init__(self, left: bool) -> None:
+        self.left = left
 
 
 if TYPE_CHECKING:
