@@ -31,12 +31,12 @@ EXPIRY_SLICE = 5.0
 """Seconds after which the unix time is looked at again, which may be set, where it ends faults."""
 
 WORKER_SLICE = 0.5
-"""Seconds after which a worker of gunicorn is looked at: what it does at SIGTERM wakes nobody."""
+"""Seconds after which a worker of gunicorn is looked at: what it does at SIGTERM wakes nobody, so one thread looks for all."""
 
 # A signal may come, and end a scenario, while its own thread holds it.
 _lock = threading.RLock()
 _bells: dict[Plan, Bell] = {}
-_registered = False
+_registered = _watched = False
 _program_ends = False
 
 
@@ -102,6 +102,7 @@ class Alarm:
                 bell = _bells[plan] = Bell()
             plan.wait(bell.ring)
             bell.users += 1
+            _watch_worker()
         return bell
 
     def _leave(self) -> None:
@@ -157,11 +158,6 @@ def until_expiry(plan: Plan) -> float:
     return min(EXPIRY_SLICE, max(0.0, services.deadline - services.monotonic()))
 
 
-def until_worker() -> float:
-    """Seconds after which a wait must look again, whether gunicorn has told its worker to end."""
-    return LONGEST if _worker() is None else WORKER_SLICE
-
-
 def program_ends() -> bool:
     """Whether the program has begun to end, so that nothing is waited for any more."""
     if _program_ends or not threading.main_thread().is_alive():
@@ -175,6 +171,26 @@ def _worker() -> Any:
     base = sys.modules.get("gunicorn.workers.base")
     worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return worker if base is not None and isinstance(worker, base.Worker) else None
+
+
+def _watch_worker() -> None:
+    """Wake all that wait when gunicorn has told its worker to end."""
+    global _watched  # noqa: PLW0603
+    if _watched or _worker() is None:
+        return
+
+    def watch() -> None:
+        global _watched  # noqa: PLW0603
+        while _watched:
+            time.sleep(WORKER_SLICE)
+            with _lock:
+                ended = program_ends()
+                if ended:
+                    _ring_all()
+                _watched = bool(_bells) and not ended
+
+    _watched = True
+    threading.Thread(target=watch, name="faultinject worker watch", daemon=True).start()
 
 
 def _ring_at_end() -> None:
@@ -193,14 +209,19 @@ def _ring_at_end() -> None:
 def _end() -> None:
     global _program_ends  # noqa: PLW0603
     _program_ends = True
+    _ring_all()
+
+
+def _ring_all() -> None:
     for each in list(_bells.values()):
         each.ring()
 
 
 def _after_fork() -> None:
     """In the child nobody waits."""
-    global _lock  # noqa: PLW0603
+    global _lock, _watched  # noqa: PLW0603
     _lock = threading.RLock()
+    _watched = False
     for plan, bell in _bells.items():
         plan.waiting.discard(bell.ring)
         bell.close()

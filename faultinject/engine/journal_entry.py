@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from operator import attrgetter
 
 from faultinject.http.wire import whole
@@ -14,9 +15,8 @@ if TYPE_CHECKING:
     from faultinject.engine.body_digest import SeenBody
     from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.counting import Take
+    from faultinject.engine.plan import Plan
     from faultinject.engine.request import Request
-    from faultinject.engine.services import Services
-    from faultinject.engine.snapshot import Signed
     from faultinject.engine.types import Body
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.types import Target
@@ -41,6 +41,8 @@ INJECTED = frozenset(
 )
 """What `did` says of a request that got a fault; anything else left the app's own answer."""
 
+_seq = count()
+
 
 class Entry:
     """One request on its way, as the journal keeps it; of what it says an `Outcome` is made when somebody reads it.
@@ -48,24 +50,24 @@ class Entry:
     Every `write` is one line, the last one the entry itself.
 
     Args:
-        services: the clocks and the journal.
+        plan: the scenario that decided it.
         request: what is noted of it is here afterwards.
-        seq: its number in its process.
-        origin: the scenario that decided it.
+        reading: how its address is read.
         time: when it came, unix seconds.
         arrived: the same on the monotonic clock.
-        reading: how its address is read.
         rule: what the rule is called that it met, or None.
-        n: its number by that rule, or None.
+        n: its number by that rule; below 0 where no decision depends on it, and then not noted.
 
     Attributes:
+        seq: its number in its process.
         take: what is to be given back where the fault is not carried out, or None.
         test: the test that ran, or None; the journal knows.
         mount: the length of its mount point.
         key_id: the access-key id.
         credential: a checksum of what stands for one.
         precondition: a checksum of the preconditions.
-        signature: when it was signed and a checksum of the region for which, or None.
+        signed_at: when it says that it was signed, or None.
+        region: a checksum of the region for which, or None.
         headers: those of `RECORDED_HEADERS` that the request has.
         read_by: the reading that `place` comes from, None where it is to be read.
         did: what was done.
@@ -84,9 +86,9 @@ class Entry:
     __slots__ = (
         "answered", "app_status", "applied", "arrived", "body", "checksum", "client", "content_length", "credential", "did", "etag",
         "fault", "final", "fired", "headers", "held", "hint", "hint_form", "host", "key_id", "last", "left", "method", "mount", "n",
-        "named_by", "operation", "origin", "path", "place", "port", "precondition", "query", "read_by", "reading", "request_id",
-        "response_bytes", "rule", "seen", "seq", "services", "signature", "status", "take", "test", "time", "user_agent", "when",
-        "written",
+        "named_by", "operation", "origin", "path", "place", "port", "precondition", "query", "read_by", "reading", "region",
+        "request_id", "response_bytes", "rule", "seen", "seq", "services", "signed_at", "status", "take", "test", "time",
+        "user_agent", "when", "written",
     )  # fmt: skip
 
     method: str
@@ -101,7 +103,8 @@ class Entry:
     precondition: int | None
     user_agent: str | None
     content_length: str | None
-    signature: Signed | None
+    signed_at: str | None
+    region: int | None
     headers: Mapping[str, str]
     read_by: object
     place: Target
@@ -127,24 +130,22 @@ class Entry:
 
     def __init__(
         self,
-        services: Services,
+        plan: Plan,
         request: Request,
-        seq: int,
-        origin: Origin,
+        reading: Addressing,
         time: float,
         arrived: float,
-        reading: Addressing,
-        rule: str | None,
-        n: int | None,
+        rule: str | None = None,
+        n: int | None = None,
     ) -> None:
-        self.services = services
-        self.seq = seq
-        self.origin = origin
+        self.services = plan.services
+        self.seq = next(_seq)
+        self.origin = plan.origin
         self.time = time
         self.arrived = arrived
         self.reading = reading
         self.rule = rule
-        self.n = n
+        self.n = None if n is None or n < 0 else n
         self.did = "passed"
         self.applied = self.last = True
         self.held = self.left = self.written = False
@@ -205,8 +206,8 @@ class Entry:
             line.content_length, line.credential, line.did, line.etag, line.fault, line.final, line.fired,
             line.headers, line.held, line.hint, line.hint_form, line.host, line.key_id, line.last, line.left,
             line.method, line.mount, line.n, line.origin, line.path, line.port, line.precondition, line.query,
-            line.reading, line.request_id, line.response_bytes, line.rule, line.seen, line.seq, line.services,
-            line.signature, line.status, line.test, line.time, line.user_agent, line.when, line.written,
+            line.reading, line.region, line.request_id, line.response_bytes, line.rule, line.seen, line.seq, line.services,
+            line.signed_at, line.status, line.test, line.time, line.user_agent, line.when, line.written,
         ) = _all_of(self)  # fmt: skip
         line.read_by = line.named_by = line.take = None
         return line

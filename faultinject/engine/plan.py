@@ -7,7 +7,6 @@ it returns one action for an adapter to carry out.
 from __future__ import annotations
 
 from _thread import allocate_lock
-from itertools import count
 
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.compiled_rule import CompiledRule, duplicate_indices
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
     from faultinject.injector.failure_watch import FailureWatch
     from faultinject.rules.rule import Rule
     from faultinject.vendors.vendor import Vendor
-
-
-_seq = count()
 
 
 class Plan:
@@ -133,7 +129,7 @@ class Plan:
         if expires is not None and (now >= expires or arrived >= services.deadline):
             services.expired(expires)
             return None
-        matched, keys = self._matching(request, candidates, self.age(now, arrived))
+        matched, keys = self._matching(request, candidates, now, arrived)
         if not matched:
             return None
         counts = self.counts
@@ -171,7 +167,7 @@ class Plan:
 
     def asks(self, request: Request, candidates: Sequence[int]) -> bool:
         """Whether deciding this request asks a server for a count, so that an event loop would wait for it."""
-        matched, _ = self._matching(request, candidates, self._age_now())
+        matched, _ = self._matching(request, candidates, *self._now())
         return any(rule.enough != 0 for rule in matched)
 
     def _inject(
@@ -187,7 +183,7 @@ class Plan:
     ) -> Action:
         """What a rule that fires does, if one more fault may be under way; its count is returned where it does nothing."""
         services = self.services
-        entry = self._entry(request, rule.reading, rule.name, n, now, arrived)
+        entry = Entry(self, request, rule.reading, now, arrived, rule.name, n)
         entry.take = taken
         digest = digest or rule.drawn(identity, n) or b""
         action: Action
@@ -214,7 +210,7 @@ class Plan:
 
     def _pass(self, rule: CompiledRule, request: Request, n: int, now: float, arrived: float) -> Pass:
         """A request that a rule matched, and that gets no fault."""
-        entry = self._entry(request, rule.reading, rule.name, n, now, arrived)
+        entry = Entry(self, request, rule.reading, now, arrived, rule.name, n)
         if self.services.record_all:
             return Pass(entry)
         self.services.journal(entry)
@@ -222,7 +218,7 @@ class Plan:
 
     def matches(self, request: Request, candidates: Sequence[int]) -> bool:
         """Whether the conditions of any of these rules hold; nothing is counted."""
-        return bool(self._matching(request, candidates, self._age_now())[0])
+        return bool(self._matching(request, candidates, *self._now())[0])
 
     def age(self, now: float, arrived: float) -> float:
         """How long after the scenario took effect that is, in seconds.
@@ -233,8 +229,8 @@ class Plan:
         """
         return arrived - self.since if self.services.steady else now - self.started
 
-    def _age_now(self) -> float:
-        return self.age(self.services.clock(), self.services.monotonic())
+    def _now(self) -> tuple[float, float]:
+        return self.services.clock(), self.services.monotonic()
 
     def end(self) -> None:
         """Let the waits of this plan end: it is replaced or switched off."""
@@ -283,12 +279,11 @@ class Plan:
 
     def note(self, request: Request) -> Entry:
         """An entry for a request that no rule matches, where every request is noted."""
-        services = self.services
-        now, arrived = services.clock(), services.monotonic()
+        now, arrived = self._now()
         reading = self._unmatched
         if reading is None:
             reading = self._unmatched = self.reading(common(rule.vendor for rule in self.rules))
-        return self._entry(request, reading, None, None, now, arrived)
+        return Entry(self, request, reading, now, arrived)
 
     def totals(self) -> list[tuple[int, int, int]]:
         """For each rule how many requests met its conditions, got its fault, and could not be decided."""
@@ -339,21 +334,8 @@ class Plan:
             found = self._readings[name] = Addressing(vendor if name else None, self.services.endpoints)
         return found
 
-    def _entry(
-        self,
-        request: Request,
-        reading: Addressing,
-        name: str | None,
-        n: int | None,
-        now: float,
-        arrived: float,
-    ) -> Entry:
-        if n is not None and n < 0:
-            n = None
-        return Entry(self.services, request, next(_seq), self.origin, now, arrived, reading, name, n)
-
     def _matching(
-        self, request: Request, candidates: Sequence[int], age: float
+        self, request: Request, candidates: Sequence[int], now: float, arrived: float
     ) -> tuple[list[CompiledRule], list[MatchKey]]:
         matched: list[CompiledRule] = []
         keys: list[MatchKey] = []
@@ -366,7 +348,7 @@ class Plan:
         for number in candidates:
             rule = ready[number] or self.ready(number)
             if (
-                (rule.window is None or rule.window(age))
+                (rule.window is None or rule.window(self.age(now, arrived)))
                 and (not preflight or rule.takes_preflights)
                 and rule.matches(request)
             ):

@@ -23,7 +23,7 @@ from faultinject.vendors.credentials import SIGNED_AT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from faultinject.engine.journal_entry import Entry
@@ -249,9 +249,7 @@ class WSGIRequest(Request):
             get("REMOTE_ADDR"),
             get("REMOTE_PORT"),
             authorization,
-            next((environ[each] for each in _SIGNED_AT_KEYS if each in environ), None)
-            if authorization
-            else None,
+            _first_of(environ, _SIGNED_AT_KEYS) if authorization else None,
             get("HTTP_USER_AGENT"),
             length,
             recorded,
@@ -273,8 +271,9 @@ class ASGIRequest(Request):
         self._known = known
         names = _KNOWN
         for key, value in scope["headers"]:
-            if key in names:
-                known.setdefault(names[key], value.decode("latin-1"))
+            name = names.get(key)
+            if name is not None and name not in known:
+                known[name] = value.decode("latin-1")
         self.method = method = scope["method"]
         query, raw = scope.get("query_string"), scope.get("raw_path")
         self.query = query.decode("latin-1") if query else ""
@@ -386,7 +385,7 @@ class ASGIRequest(Request):
             and self._scope.get("http_version") in _ANNOUNCING
         ):
             length = "0"
-        date = next((known[each] for each in SIGNED_AT if each in known), None) if authorization else None
+        date = _first_of(known, SIGNED_AT) if authorization else None
         describe(entry, self, host, port, authorization, date, agent, length, recorded)
 
 
@@ -394,6 +393,13 @@ def environ_key(name: str) -> str:
     """The key in a WSGI environ of a header, named in lower case."""
     key = name.upper().replace("-", "_")
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+def _first_of(given: Mapping[str, str], names: Iterable[str]) -> str | None:
+    for name in names:
+        if name in given:
+            return given[name]
+    return None
 
 
 def header_name(raw: bytes) -> str:

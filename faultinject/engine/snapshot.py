@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from binascii import a2b_base64, crc32
 
-from faultinject.vendors.credentials import key_id, query_key_id, signed
+from faultinject.vendors.credentials import expires_at, key_id, query_key_id, signed_at, signed_for
 from faultinject.vendors.operations import S3_PREFIXES
 
 TYPE_CHECKING = False
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.request import Request
-
-    # When it was signed, and a checksum of the region for which.
-    Signed = tuple[str | None, int | None]
 
 
 LONGEST_TEXT = 2048
@@ -105,12 +102,12 @@ def describe(
 ) -> None:
     """Note in an entry what is kept of its request, worked out no further than the secrets in it demand."""
     method, path, host, query = request.method, request.path, request.host, request.query
-    key = credential = precondition = signature = None
+    key = credential = precondition = region = None
     # Where all that tells it is kept as it is, what the address names need not be read again.
     whole = not query and recorded is NONE_RECORDED and "?" not in path
     if authorization:
         key, credential = told_by(authorization)
-        signature = signed_by(authorization, date)
+        date, region = date or signed_at(authorization), signed_for(authorization)
     if recorded:
         if key is None and credential is None and "x-auth-token" in recorded:
             credential = crc32(recorded["x-auth-token"].encode("latin-1", "replace"))
@@ -118,8 +115,8 @@ def describe(
             precondition = checksum_of_preconditions(recorded)
     if query:
         if not authorization:
-            key = query_key_id(query)
-            signature = signed_by(query, None)
+            key, region = query_key_id(query), signed_for(query)
+            date = signed_at(query) or expires_at(query)
         query = shown_query(query)
     if "?" in path:
         path = shown_path(path)
@@ -143,7 +140,8 @@ def describe(
     entry.credential = credential
     entry.precondition = precondition
     entry.user_agent = user_agent
-    entry.signature = signature
+    entry.signed_at = date and date[:LONGEST_DATE]
+    entry.region = None if region is None else crc32(region.encode("utf-8", "replace"))
     entry.headers = recorded
     entry.content_length = content_length[:20] if content_length else None
     entry.read_by = entry.named_by = None
@@ -155,20 +153,6 @@ def told_by(authorization: str) -> tuple[str | None, int | None]:
     """What is kept of an Authorization header: its access-key id, or a checksum where it has none."""
     key = key_id(authorization)
     return (key, None) if key is not None else (None, checksum_of_credential(authorization))
-
-
-def signed_by(text: str, date: str | None) -> Signed | None:
-    """What is kept of a signature: when it was made or expires, and a checksum of the region for which; None where it says neither.
-
-    Args:
-        text: the Authorization header, or a presigned query.
-        date: the header that says when; None where there is none.
-    """
-    said, region = signed(text)
-    date = date or said
-    if date is None and region is None:
-        return None
-    return date and date[:LONGEST_DATE], None if region is None else crc32(region.encode("utf-8", "replace"))
 
 
 def _cut(text: str) -> str:

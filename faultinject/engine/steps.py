@@ -1,12 +1,14 @@
 """The steps of an exchange, what comes of them, and what is thrown in where one cannot be done.
 
-A driver carries each of them out, and a type checker sees that it knows them all.
+A driver carries each of them out, and a type checker sees that it knows them all. They are structs of msgspec, which are made
+in a tenth of the time that a dataclass takes, also when the module is imported.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,8 +56,7 @@ class Pause:
         self.done = False
 
 
-@dataclass(frozen=True, slots=True)
-class ReadBody:
+class ReadBody(Struct, frozen=True):
     """Read the request's body and drop it, within bounds of bytes and seconds.
 
     Gives what was read, or None where the body has no end that shows. Raises `ClientGone`.
@@ -69,8 +70,7 @@ class ReadBody:
     listing: Listing | None
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Wait before the fault is given; gives whether the client is still there.
 
     Attributes:
@@ -84,13 +84,11 @@ class Wait:
     is_fault: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """See whether the client has left; gives that."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunApp:
+class RunApp(Struct, frozen=True):
     """Run the app on what is left of the request.
 
     Gives an `AppAnswer` when its answer begins, which then goes on to the client, unless its body is to be changed.
@@ -112,8 +110,7 @@ class RunApp:
     pause: Pause | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AppAnswer:
+class AppAnswer(Struct, frozen=True):
     """What the app has said.
 
     Attributes:
@@ -134,8 +131,7 @@ class AppAnswer:
         return self.status >= 500
 
 
-@dataclass(frozen=True, slots=True)
-class EditHead:
+class EditHead(Struct, frozen=True):
     """Change the headers of the app's answer, which begins now; a WSGI app may begin it anew.
 
     Attributes:
@@ -156,8 +152,7 @@ class Reach(Enum):
     """Only the server has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(Struct, frozen=True):
     """Begin an answer whose body comes by `Part`, through the server or past it; gives the `Reach` of its connection.
 
     A cut and a slow body go past the server, on the connection itself, where that can be: there the cut is exact whatever
@@ -180,8 +175,7 @@ class Begin:
     broken: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NextPiece:
+class NextPiece(Struct, frozen=True):
     """Get the next piece of the app's answer.
 
     Gives the piece and whether more follows; None where the app has ended without an end of its answer. Raises
@@ -189,8 +183,7 @@ class NextPiece:
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """Send some of the body of an answer that has begun. Raises `ClientGone`.
 
     Attributes:
@@ -202,8 +195,7 @@ class Part:
     more: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Struct, frozen=True):
     """End the connection behind what was sent of an answer; gives how that was done: `reset`, `closed` or `raised`.
 
     Attributes:
@@ -219,8 +211,7 @@ class Cut:
     length: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Answer through the server.
 
     Attributes:
@@ -236,8 +227,7 @@ class Send:
     broken: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(Struct, frozen=True):
     """End the connection, or write an answer on it that the server alone cannot give.
 
     What the server lets us do is known only then, so the driver writes it into the journal.
@@ -261,8 +251,7 @@ class Break:
     applied: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(Struct, frozen=True):
     """Say that there was an error inside faultinject when the request's body was touched.
 
     Attributes:

@@ -137,7 +137,8 @@ def decided_again(
     view = request_of(request)
     _, identity = rule.reading.identify(view)
     digest = (None if n is None else rule.drawn(identity, n)) or bytes(32)
-    entry = Entry(plan.services, view, seq, plan.origin, time, time, rule.reading, rule.name, n)
+    entry = Entry(plan, view, rule.reading, time, time, rule.name, n)
+    entry.seq = seq
     return rule.act(view, entry, digest)
 
 

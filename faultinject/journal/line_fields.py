@@ -45,7 +45,6 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
         operation = own.operation(entry)
         if form is not None:
             _remember(_operations, form, operation)
-    date, region = entry.signature or (None, None)
     size, digest, complete = entry.body or (whole(entry.content_length), None, None)
     arrived, answered, test = entry.arrived, entry.answered, entry.test
     return Outcome(
@@ -81,9 +80,9 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
         range=(headers.get("range") or headers.get("x-ms-range") or "")[:LONGEST_PART] or None,
         if_range=_version(headers.get("if-range"), seed_key),
         if_match=_version(headers.get("if-match"), seed_key),
-        region=None if region is None else _digest_of(region, seed_key),
+        region=None if entry.region is None else _digest_of(entry.region, seed_key),
         clock_offset=None
-        if date is None or (moment := moment_of(date)) is None
+        if entry.signed_at is None or (moment := moment_of(entry.signed_at)) is None
         else round(moment - entry.time),
         hint=entry.hint,
         hint_form=entry.hint_form,

@@ -254,37 +254,32 @@ class JournalFile:
     def _size(self, file: int) -> int:
         """Bytes of the file, which is opened anew if it is not there any more."""
         found = os.fstat(file)
-        if (found.st_dev, found.st_ino) == self._identity and self._is_there(found):
+        if self._there() == found[1:3] == self._identity:
             return found.st_size
         with self._lock:
-            found = os.fstat(file)
-            if (found.st_dev, found.st_ino) != self._identity:
+            if identity(file) != self._identity:
                 raise OSError(EBADF, "somebody has closed it")
-            if self._is_there(found):  # another thread has opened it
-                return found.st_size
-            new = _open(self._absolute)
-            try:
-                # The number stays: another thread may be about to write.
-                os.dup2(new, file, inheritable=False)
-            finally:
-                os.close(new)
-            if self._place is not None:
-                self._place.files.discard(file)
-            self._begin(file)
-        log.journal_anew(self.path)
-        return os.fstat(file).st_size
+            if self._there() != self._identity:  # else another thread has opened it
+                new = _open(self._absolute)
+                try:
+                    # The number stays: another thread may be about to write.
+                    os.dup2(new, file, inheritable=False)
+                finally:
+                    os.close(new)
+                if self._place is not None:
+                    self._place.files.discard(file)
+                self._begin(file)
+                log.journal_anew(self.path)
+            return os.fstat(file).st_size
 
-    def _is_there(self, found: os.stat_result) -> bool:
-        """Whether the path still is that of the open file; of a pipe or a device it is taken to be."""
-        if not S_ISREG(found.st_mode):
-            return True
+    def _there(self) -> tuple[int, ...]:
+        """Inode and device of what has the path now; of what nobody may look at those of the open file."""
         try:
-            there = os.stat(self._absolute)  # noqa: PTH116 - pathlib takes its time to load
+            return os.stat(self._absolute)[1:3]  # noqa: PTH116 - pathlib takes its time to load
         except FileNotFoundError:
-            return False
-        except OSError:  # a process that has given up its rights may not look
-            return True
-        return (there.st_dev, there.st_ino) == (found.st_dev, found.st_ino)
+            return ()
+        except OSError:  # a process that has given up its rights
+            return self._identity
 
     def end(self) -> None:
         """Say that no more comes of this process, if it has written anything."""

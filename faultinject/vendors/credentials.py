@@ -52,25 +52,37 @@ def key_id(authorization: str) -> str | None:
     return _first_word(rest) if version[:9] == "bce-auth-" else None
 
 
-def signed(text: str) -> tuple[str | None, str | None]:
-    """When a request says that it was signed, or else expires, and for which region, in an Authorization header or a query.
+def signed_at(text: str) -> str | None:
+    """When a request says that it was signed, in an Authorization header or a query.
 
-    >>> signed("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261120/eu-west-1/s3/aws4_request, Signature=00")
-    (None, 'eu-west-1')
-    >>> signed("X-Amz-Credential=AKIDEXAMPLE%2F20261120%2Feu-west-1%2Fs3%2Faws4_request&X-Amz-Date=20261120T120000Z")
-    ('20261120T120000Z', 'eu-west-1')
-    >>> signed("q-sign-algorithm=sha1&q-ak=AKIDEXAMPLE&q-sign-time=1795176000;1795179600&q-signature=00")
-    ('1795176000', None)
-    >>> signed("sv=2024-11-04&se=2026-11-20T12%3A00%3A00Z&sr=b&sp=r&sig=00")
-    ('2026-11-20T12:00:00Z', None)
+    >>> signed_at("X-Amz-Credential=AKIDEXAMPLE%2F20261120%2Feu-west-1%2Fs3%2Faws4_request&X-Amz-Date=20261120T120000Z")
+    '20261120T120000Z'
+    >>> signed_at("q-sign-algorithm=sha1&q-ak=AKIDEXAMPLE&q-sign-time=1795176000;1795179600&q-signature=00")
+    '1795176000'
     """
-    date = next((found for each in _DATES if (found := _behind(text, each))), None) or _expiry(f"&{text}")
+    for mark in _DATES:
+        if found := _behind(text, mark):
+            return found
+    return None
+
+
+def signed_for(text: str) -> str | None:
+    """The region for which a request was signed, in an Authorization header or a query.
+
+    >>> signed_for("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261120/eu-west-1/s3/aws4_request, Signature=00")
+    'eu-west-1'
+    """
     scope = _behind(text, "redential=", "&, ").replace("%2F", "/").replace("%2f", "/").split("/")
-    return date, scope[2] if len(scope) > 4 else None
+    return scope[2] if len(scope) > 4 else None
 
 
-def _expiry(query: str) -> str | None:
-    """When a presigned query expires; of Baidu BOS, whose signature has its time in it, when it was made."""
+def expires_at(query: str) -> str | None:
+    """When a presigned query expires; of Baidu BOS, whose signature has its time in it, when it was made.
+
+    >>> expires_at("sv=2024-11-04&se=2026-11-20T12%3A00%3A00Z&sr=b&sp=r&sig=00")
+    '2026-11-20T12:00:00Z'
+    """
+    query = f"&{query}"
     begins = _behind(query, "&authorization=bce-auth-v1").replace("%2F", "/").split("/")
     if len(begins) > 2:
         return begins[2].replace("%3A", ":")
@@ -79,6 +91,8 @@ def _expiry(query: str) -> str | None:
 
 
 def _behind(text: str, mark: str, ends: str = "&,; ") -> str:
+    if mark not in text:  # as nearly always, of nearly all marks
+        return ""
     text = text.partition(mark)[2][:_LONGEST]
     for end in ends:
         text = text.partition(end)[0]

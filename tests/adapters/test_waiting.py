@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import sys
 import threading
 import time
@@ -107,6 +108,50 @@ def test_waits_end_when_it_expires(send, clock):
     assert send(injector).status == 503
     assert clock.now == pytest.approx(5, abs=1.01)
     assert send(injector).status == 200
+
+
+def worker_watches():
+    return [each for each in threading.enumerate() if "worker watch" in each.name]
+
+
+def test_waits_end_with_gunicorn_s_worker(servers, monkeypatch):
+    """At SIGTERM it only notes that it is to end: one thread looks for all that wait, and none when nobody does."""
+
+    class Worker:
+        alive = True
+
+        def handle_exit(self, *_):
+            self.alive = False
+
+    worker, answers = Worker(), []
+    wrapped = WSGIFaultMiddleware(None, [])
+
+    def waits():
+        thread = threading.Thread(target=lambda: answers.append(servers.wsgi(wrapped, servers.environ())))
+        thread.start()
+        while not (watches := worker_watches()) and thread.is_alive():
+            pass
+        return thread, *watches
+
+    def ended(*threads):
+        for each in threads:
+            each.join(30)
+        return not any(each.is_alive() for each in threads)
+
+    monkeypatch.setitem(sys.modules, "gunicorn.workers.base", SimpleNamespace(Worker=Worker))
+    before = signal.signal(signal.SIGTERM, worker.handle_exit)
+    try:
+        with inject("http:503,delay=1h"):
+            (one, watch), (other, same) = waits(), waits()
+            assert same is watch
+            signal.raise_signal(signal.SIGTERM)
+            assert ended(one, other, watch)
+            worker.alive = True
+            threads = waits()
+        assert ended(*threads)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert [each.status for each in answers] == [503] * 3
 
 
 def test_waits_end_with_the_block(servers):
