@@ -24,6 +24,7 @@ __getattr__, __all__ = face(
     Sdk="sdks",
     numbers_of="numbers",
     changes="results",
-    measurements="results",
+    Results="results",
+    facts_of="results",
     markdown="page",
 )

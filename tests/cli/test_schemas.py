@@ -269,7 +269,18 @@ def test_broken_results_are_refused(results):
     assert passes("conformance", results) == []
 
 
-FREE = ("signal", "left_out", "skipped", "not_given", "failed_after", "rule", "rules", "attempt_hint")
+FREE = (
+    "signal",
+    "left_out",
+    "skipped",
+    "not_given",
+    "failed_after",
+    "rule",
+    "rules",
+    "attempt_hint",
+    "backoff",
+    "gives_up",
+)
 """Objects whose names are no fields, or may be missing."""
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+from msgspec.json import schema_components
 
 from faultinject.rules.schema import DIALECT
 
@@ -70,3 +73,26 @@ def published(name: str, version: int, title: str, description: str, form: Schem
         "description": f"{description} Objects may gain fields: readers ignore those that they do not know.",
         **form,
     }
+
+
+FIELD = re.compile(r"^ +(\w+): (.*(?:\n {9,}.*)*)", re.MULTILINE)
+"""A field in a docstring's list of attributes, and what is said of it."""
+
+
+def generated(name: str, version: int, title: str, description: str, printed: Any) -> Schema:
+    """The schema of what is printed, made from its type: fields have the descriptions of its docstrings.
+
+    Args:
+        name: as of `published`.
+        version: likewise.
+        title: likewise.
+        description: likewise.
+        printed: a msgspec struct, or a list of such.
+    """
+    [form], parts = schema_components([printed], ref_template="#/$defs/{name}")
+    for each in parts.values():
+        said, _, fields = each.pop("description", "").partition("Attributes:\n")
+        each["description"] = " ".join(said.split())
+        for field, meaning in FIELD.findall(fields):
+            each["properties"][field]["description"] = " ".join(meaning.split())
+    return published(name, version, title, description, {**form, "$defs": parts})
