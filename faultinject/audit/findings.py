@@ -1,64 +1,101 @@
-"""What a check says of a client."""
+"""What a check says of a client, and the same as reports print it."""
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
+from typing import Annotated, Generic, Self, TypeVar
 
-    from faultinject.journal.calls import Call
+from msgspec import Meta, Struct, to_builtins
+
+from faultinject.journal.calls import Call
 
 FAIL, WARN, INCONCLUSIVE, PASS = "FAIL", "WARN", "INCONCLUSIVE", "PASS"
 VERDICTS = (FAIL, WARN, INCONCLUSIVE, PASS)
 """The verdicts, the worst first."""
 SIGNS = {FAIL: "✕", WARN: "!", INCONCLUSIVE: "?", PASS: "✓"}
 """The sign of each verdict, for eyes that do not see colours."""
+CallT = TypeVar("CallT")
 
 
-class Finding:
-    """One verdict.
+class ReportedAttempt(Struct):
+    """One request of a call.
 
-    Args:
-        check: the check's name, such as `gives up`.
-        verdict: `PASS`, `FAIL`, `WARN` or `INCONCLUSIVE`.
-        n: how many calls, waits or requests it rests on.
-        message: what is so, in one line, with its numbers.
-        reference: the document that asks for it, in one line.
-        calls: some of the calls that show it, the clearest first.
-        subject: its subject, if a check has several: `503 SlowDown`, `seconds`; otherwise None.
-        client: the client of these calls, if there was more than one; otherwise None.
-        said_by: the check whose finding already says this; otherwise None.
-        action: what to do about it, one imperative sentence; empty for PASS. For INCONCLUSIVE, how to decide it.
+    Attributes:
+        time: When it arrived, unix seconds.
+        pid: The process that recorded it.
+        seq: Its number in that process.
+        answer: The answer that it got.
+        waited: Seconds from the end of the attempt before; null for the first.
+        hint: The wait that the answer asked for, seconds.
+        request_bytes: Bytes of its body.
     """
 
-    __slots__ = (
-        "action", "calls", "check", "client", "message", "n", "reference", "said_by", "subject", "verdict",
-    )  # fmt: skip
+    time: float
+    pid: int | None
+    seq: int | None
+    answer: str
+    waited: float | None
+    hint: float | None
+    request_bytes: int | None
 
-    def __init__(
-        self,
-        check: str,
-        verdict: str,
-        n: int,
-        message: str,
-        reference: str,
-        calls: Sequence[Call] = (),
-        *,
-        subject: str | None = None,
-        client: str | None = None,
-        said_by: str | None = None,
-        action: str = "",
-    ) -> None:
-        self.check = check
-        self.verdict = verdict
-        self.n = n
-        self.message = message
-        self.reference = reference
-        self.calls = tuple(calls)
-        self.subject = subject
-        self.client = client
-        self.said_by = said_by
-        self.action = action
+
+class ReportedCall(Struct):
+    """A call that shows a finding.
+
+    Attributes:
+        name: The test's or the driver's name for it.
+        method: The method.
+        path: The path.
+        signal: How its attempts were recognised.
+        returned: Whether the caller got a result (true) or an error (false).
+        error: The error that the client's call raised.
+        attempts: Its attempts in order.
+    """
+
+    name: str | None
+    method: str
+    path: str
+    signal: str
+    returned: bool | None
+    error: str | None
+    attempts: list[ReportedAttempt]
+
+    @classmethod
+    def of(cls, call: Call) -> Self:
+        """The same of a call of a journal: the request, and each attempt with the wait before it."""
+        first = call.first
+        pairs = zip(call.attempts, (None, *call.gaps), strict=True)
+        attempts = [
+            ReportedAttempt(each.time, each.pid, each.seq, each.answer, gap, each.hint, each.request_bytes)
+            for each, gap in pairs
+        ]
+        return cls(call.name, first.method, first.path, call.signal, call.returned, call.error, attempts)
+
+
+class FindingOf(Struct, Generic[CallT], kw_only=True, omit_defaults=True, eq=False):
+    """One verdict, whatever stands for the calls that show it.
+
+    Attributes:
+        check: The name of the check, such as `gives up`.
+        subject: What it is about, if a check has several subjects: `503 SlowDown`, `seconds`; otherwise null.
+        verdict: What the check says.
+        n: How many calls, waits or requests it rests on.
+        message: What is so, in one line, with its numbers.
+        action: What to do, in one imperative sentence; for INCONCLUSIVE how to decide it. Empty for PASS.
+        reference: The document that asks for it, in one line.
+        calls: Up to five calls that show it, the clearest first; none in results of all clients.
+        client: Whose calls these are, if there are several clients.
+    """
+
+    check: str
+    subject: str | None
+    verdict: Annotated[str, Meta(extra_json_schema={"enum": [*VERDICTS]})]
+    n: int
+    message: str
+    action: str
+    reference: str
+    calls: Sequence[CallT]
+    client: str | None = None
 
     @property
     def name(self) -> str:
@@ -80,19 +117,52 @@ class Finding:
         """The message, without the subject if it begins with that."""
         return self.message.removeprefix(f"{self.subject}: ")
 
+
+class ReportedFinding(FindingOf[ReportedCall]):  # noqa: D101 - the same
+    __doc__ = FindingOf.__doc__
+
+
+class Finding(FindingOf[Call], kw_only=True, eq=False):
+    """One verdict.
+
+    Args:
+        check: the check's name, such as `gives up`.
+        subject: its subject, if a check has several: `503 SlowDown`, `seconds`; otherwise None.
+        verdict: `PASS`, `FAIL`, `WARN` or `INCONCLUSIVE`.
+        n: how many calls, waits or requests it rests on.
+        message: what is so, in one line, with its numbers.
+        action: what to do about it, one imperative sentence; empty for PASS. For INCONCLUSIVE, how to decide it.
+        reference: the document that asks for it, in one line.
+        calls: some of the calls that show it, the clearest first.
+        client: the client of these calls, if there was more than one; otherwise None.
+        said_by: the check whose finding already says this; otherwise None.
+    """
+
+    verdict: str
+    subject: str | None = None
+    action: str = ""
+    reference: str = ""
+    calls: Sequence[Call] = ()
+    said_by: str | None = None
+
+    def reported(self) -> ReportedFinding:
+        """The same as it is printed."""
+        return ReportedFinding(
+            check=self.check,
+            subject=self.subject,
+            verdict=self.verdict,
+            n=self.n,
+            message=self.message,
+            action=self.action,
+            reference=self.reference,
+            calls=[ReportedCall.of(each) for each in self.calls],
+            client=self.client,
+        )
+
     def to_dict(self) -> dict[str, object]:
-        """The finding as one object of the JSON report; `client` only if there was more than one."""
-        found: dict[str, object] = {
-            "check": self.check,
-            "subject": self.subject,
-            "verdict": self.verdict,
-            "n": self.n,
-            "message": self.message,
-            "action": self.action,
-            "reference": self.reference,
-            "calls": [each.to_dict() for each in self.calls],
-        }
-        return found if self.client is None else {"client": self.client, **found}
+        """The same as plain data: one object of the JSON report; `client` only if there was more than one."""
+        found: dict[str, object] = to_builtins(self.reported())
+        return found
 
     def __repr__(self) -> str:
         return f"<Finding {self.name} {self.verdict}: {self.message}>"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
+from msgspec import to_builtins
+
 from faultinject.audit import profiles
 from faultinject.audit.calls_by_client import CallsByClient
 from faultinject.audit.check_names import names
@@ -14,6 +16,7 @@ from faultinject.audit.evidence import Silence, Turnaround
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
 from faultinject.audit.grouping import joined, seen
 from faultinject.audit.habits import Habits
+from faultinject.audit.report import FaultsOfRule, Report, ReportedTurnaround
 from faultinject.audit.turnaround import turnarounds
 from faultinject.journal.lines import TORN
 
@@ -40,40 +43,8 @@ CALIBRATION = "cal"
 
 NO_FAULT = "no fault"
 """What calls failed after that got none."""
-RULES, FAULTS = 100, 10
-"""How many rules of a journal are told, and how many faults of each."""
-
-
-@dataclass
-class FaultsOfRule:
-    """What became of the faults that a rule chose.
-
-    Attributes:
-        faults: their names, such as `cos:SlowDown`.
-        given: how many were given.
-        refused: how many were refused, for there were too many at the same time, or it was HTTP/2.
-        failed: how many could not be given for another reason.
-    """
-
-    faults: list[str] = field(default_factory=list)
-    given: int = 0
-    refused: int = 0
-    failed: int = 0
-
-    def see(self, attempt: Attempt) -> None:
-        """Count the fault of an attempt."""
-        if attempt.fault is not None and attempt.fault not in self.faults and len(self.faults) < FAULTS:
-            self.faults.append(attempt.fault)
-        if attempt.injected:
-            self.given += 1
-        elif attempt.did == "refused":
-            self.refused += 1
-        else:
-            self.failed += 1
-
-    def to_dict(self) -> dict[str, object]:
-        """The same as plain data."""
-        return {"faults": self.faults, "given": self.given, "refused": self.refused, "failed": self.failed}
+RULES = 100
+"""How many rules of a journal are told."""
 
 
 @dataclass
@@ -127,7 +98,6 @@ class Judgement:
     began: float | None = None
     ended: float | None = None
     failed_after: dict[str, int] = field(default_factory=dict)
-    v: int = 1
 
     @property
     def failed_calls(self) -> int:
@@ -148,34 +118,34 @@ class Judgement:
             strict=self.strict,
         )
 
-    def to_dict(self) -> dict[str, object]:
-        """The JSON report: one object; times are seconds."""
+    def reported(self) -> Report:
+        """The report that is printed in JSON."""
         turnaround, conclusion = self.turnaround, self.conclusion
-        return {
-            "v": self.v,
-            "result": conclusion.result,
-            "reason": conclusion.reason,
-            "client": self.client,
-            "calls": self.calls,
-            "attempts": self.attempts,
-            "seconds": round(self.seconds, 3),
-            "signal": self.signal,
-            "left_out": self.left_out,
-            "skipped": self.skipped,
-            "not_given": self.not_given,
-            "failed_after": self.failed_after,
-            "rules": {name: each.to_dict() for name, each in self.rules.items()},
-            "turnaround": {
-                "median": turnaround.median,
-                "p95": turnaround.p95,
-                "n": turnaround.n,
-                "busy": None,
-                "zero": turnaround.zero,
-                "noise": turnaround.noise,
-            },
-            "profile": self.profile.name,
-            "findings": [each.to_dict() for each in self.findings],
-        }
+        return Report(
+            v=1,
+            result=conclusion.result,
+            reason=conclusion.reason,
+            client=self.client,
+            calls=self.calls,
+            attempts=self.attempts,
+            seconds=round(self.seconds, 3),
+            signal=self.signal,
+            left_out=self.left_out,
+            skipped=self.skipped,
+            not_given=self.not_given,
+            failed_after=self.failed_after,
+            rules=self.rules,
+            turnaround=ReportedTurnaround(
+                turnaround.median, turnaround.p95, turnaround.n, None, turnaround.zero, turnaround.noise
+            ),
+            profile=self.profile.name,
+            findings=[each.reported() for each in self.findings],
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """The same as plain data."""
+        found: dict[str, object] = to_builtins(self.reported())
+        return found
 
 
 def judge(
@@ -293,7 +263,15 @@ def judge_run(
     )
     if run.failure and ANSWERS not in names(ignore):
         found.findings.insert(
-            0, Finding(ANSWERS, FAIL, len(run.calls), run.failure, CONTRACT, action=ANSWER_EACH)
+            0,
+            Finding(
+                check=ANSWERS,
+                verdict=FAIL,
+                n=len(run.calls),
+                message=run.failure,
+                action=ANSWER_EACH,
+                reference=CONTRACT,
+            ),
         )
     return replace(found, awaited=())
 
@@ -346,7 +324,7 @@ def _faults_of_rules(attempts: Iterable[Attempt]) -> dict[str, FaultsOfRule]:
         if each.rule is None or not (each.injected or each.did in NOT_GIVEN):
             continue
         if each.rule in found or len(found) < RULES:
-            found.setdefault(each.rule, FaultsOfRule()).see(each)
+            found.setdefault(each.rule, FaultsOfRule([], 0, 0, 0)).see(each)
     return found
 
 

@@ -83,12 +83,11 @@ def check(
             scenario = settings.scenario
     except ConfigurationError as error:
         if as_json:
-            explanation.print_json({"ok": False, "problems": explanation.problems(error)})
+            explanation.print_json(explanation.mistakes(error))
         raise
     found = explanation.Explanation(scenario, asked, seed=seed if seed is not None else scenario.seed)
     if as_json:
-        data = {"ok": found.ok, **found.to_dict()}
-        explanation.print_json(data if settings is None else {**data, "environment": settings.to_dict()})
+        explanation.print_json(found.printed(None if settings is None else settings.printed()))
     else:
         if settings is not None:
             settings.show()

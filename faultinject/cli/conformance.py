@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from faultinject.audit.profiles import Profile
     from faultinject.conformance.plan import Phase
-    from faultinject.conformance.results import Result
+    from faultinject.conformance.results import FailedClient, Measured
     from faultinject.conformance.sdks import Sdk
     from faultinject.server.certificates import Certificate
 
@@ -183,7 +183,7 @@ def conformance(
 
     with _certificate() if tls else nullcontext() as certificate:
 
-        def one(sdk: Sdk) -> Result:
+        def one(sdk: Sdk) -> Measured:
             return _run(
                 sdk,
                 phases,
@@ -199,20 +199,20 @@ def conformance(
         found, failed, complete = _run_all(asked, one, whole=whole)
     if not found:
         why = (
-            f"no client could be started: {failed[0]['reason']}"
+            f"no client could be started: {failed[0].reason}"
             if failed
             else "interrupted before anything was measured"
         )
         click.echo(f"faultinject: {why}", err=True)
         return 2 if failed else INTERRUPTED
-    new = results.document(
+    new = results.results_of(
         found,
         day=_today(),
         version=_version(),
         deadline=plan.DEADLINE if seconds is None else seconds,
         complete=complete,
         whole=whole or not clients,
-        skipped=[{"client": each.name, "title": each.title, "install": each.install} for each in missing],
+        skipped=[results.SkippedClient(each.name, each.title, each.install) for each in missing],
         failed=failed,
         command=layout.again(click.get_current_context()),
     )
@@ -397,17 +397,18 @@ def _certificate() -> Iterator[Certificate]:
 
 
 def _run_all(
-    asked: Sequence[Sdk], run: Callable[[Sdk], Result], *, whole: bool
-) -> tuple[list[Result], list[dict[str, str]], bool]:
+    asked: Sequence[Sdk], run: Callable[[Sdk], Measured], *, whole: bool
+) -> tuple[list[Measured], list[FailedClient], bool]:
     """The results, the clients that could not be started or judged, and whether nobody interrupted it.
 
     Of all clients one that cannot be started is only noted: it must not cost the others. Where clients are named the first is
     an error.
     """
+    from faultinject.conformance.results import FailedClient
     from faultinject.exceptions import FaultInjectError
 
-    found: list[Result] = []
-    failed: list[dict[str, str]] = []
+    found: list[Measured] = []
+    failed: list[FailedClient] = []
     for number, each in enumerate(asked, 1):
         if whole:
             click.echo(f"{number} of {len(asked)}: {each.name} {each.version or ''}".rstrip(), err=True)
@@ -418,7 +419,7 @@ def _run_all(
         except FaultInjectError as error:
             if not (whole or found):
                 raise
-            failed.append({"client": each.name, "reason": str(error)})
+            failed.append(FailedClient(each.name, str(error)))
             click.echo(f"{each.name}: {error}", err=True)
     return found, failed, True
 
@@ -434,14 +435,13 @@ def _run(
     quiet: bool,
     strict: bool = False,
     certificate: Certificate | None = None,
-) -> Result:
+) -> Measured:
     from dataclasses import replace
     from pathlib import Path
 
     from faultinject.cli.progress import Progress
     from faultinject.conformance.driving import run
-    from faultinject.conformance.page import called
-    from faultinject.conformance.results import Result
+    from faultinject.conformance.results import measured
 
     phases = _phases(sdk, names)
     number = sum(1 for each in phases for _ in each.asked())
@@ -466,10 +466,7 @@ def _run(
             watch=watch,
             certificate=certificate,
         )
-    version = sdk.version or done.title
-    title = called({"client": sdk.name, "title": sdk.title, "note": sdk.note, "version": version})
-    done = replace(done, judgement=replace(done.judgement, strict=strict, title=title))
-    return Result(sdk.name, sdk.title, sdk.note, version, done, sdk.language, sdk.vendor)
+    return measured(sdk, replace(done, judgement=replace(done.judgement, strict=strict)))
 
 
 def _plain(name: str) -> str:

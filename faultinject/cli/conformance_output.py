@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+from msgspec import to_builtins
 
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS, WARN
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS
 from faultinject.exceptions import ConfigurationError, MissingExtra
 from faultinject.rules.files import open_to_write
 from faultinject.rules.printed_json import json_text
@@ -16,10 +17,10 @@ from faultinject.rules.printed_json import json_text
 if TYPE_CHECKING:
     from faultinject.conformance.cases import Specification
     from faultinject.conformance.playing import ClientCases
-    from faultinject.conformance.results import Result
+    from faultinject.conformance.results import ClientResult, Measured, Results
     from faultinject.conformance.sdks import Sdk
 
-    Write = Callable[[Sequence[Result], dict[str, Any]], None]
+    Write = Callable[[Sequence[Measured], Results], None]
 
 MOST_SIDE_BY_SIDE = 6
 """Clients that have a column each on a terminal."""
@@ -41,52 +42,51 @@ def sdks() -> None:
     layout.show(("client", "what it is", "version"), rows)
 
 
-def json(document: dict[str, Any]) -> None:
+def json(document: Results) -> None:
     """The results for programs."""
-    click.echo(json_text(document, 2))
+    click.echo(json_text(to_builtins(document), 2))
 
 
-def one(result: Result, *, verbose: bool = False) -> None:
+def one(result: Measured, *, verbose: bool = False) -> None:
     """The whole verdict on one client."""
     from faultinject.cli import verdict
 
     verdict.show(result.run.judgement, verbose=verbose)
 
 
-def several(results: Sequence[Result], document: dict[str, Any]) -> None:
+def several(results: Sequence[Measured], document: Results) -> None:
     """What it comes to, a table of verdicts, check by client, and below what is wrong with each.
 
     More clients than a screen has room for have a row each, with the number of their verdicts.
     """
     from faultinject.cli import layout
     from faultinject.conformance.league.columns import tally
-    from faultinject.conformance.results import conclusion, measured, name_of
+    from faultinject.conformance.results import conclusion
     from faultinject.engine.journal_entry import quoted
 
     click.echo(f"{quoted(conclusion(results).sentence)}\n")
-    clients = document["clients"]
+    clients = document.clients
     if len(clients) > MOST_SIDE_BY_SIDE:
-        counted = [(each["client"], each["version"] or "", tally(each)) for each in clients]
+        counted = [(each.client, each.version or "", tally(each)) for each in clients]
         layout.show(("client", "version", "verdicts"), counted)
     else:
-        layout.show(("check", *(each["client"] for each in clients)), _side_by_side(clients))
+        layout.show(("check", *(each.client for each in clients)), _side_by_side(clients))
     for client in clients:
-        named = f"{client['client']} {client['version'] or ''}".rstrip()
+        named = f"{client.client} {client.version or ''}".rstrip()
         click.echo(f"\n{quoted(named)}")
-        for each in client["report"]["findings"]:
-            if each["verdict"] in (FAIL, WARN):
-                click.echo(f"  {SIGNS[each['verdict']]} {name_of(each)}: {quoted(measured(each))}")
-                click.echo(f"      → {quoted(each['action'])}")
+        for each in client.report.findings:
+            if each.wrong:
+                click.echo(f"  {SIGNS[each.verdict]} {each.name}: {quoted(each.measured)}")
+                click.echo(f"      → {quoted(each.action)}")
 
 
-def _side_by_side(clients: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+def _side_by_side(clients: Sequence[ClientResult]) -> list[tuple[str, ...]]:
     from faultinject.audit.checks import CHECKS
     from faultinject.audit.judging import ANSWERS
-    from faultinject.conformance.results import worst
 
     rows = []
     for check in (ANSWERS, *CHECKS):
-        said = [worst(each["report"]["findings"], check) for each in clients]
+        said = [each.worst(check) for each in clients]
         if any(said):
             rows.append((check, *(SIGNS[each] if each else "" for each in said)))
     return rows
@@ -126,18 +126,18 @@ def skipped(sdks: Sequence[Sdk]) -> None:
         click.echo(f"{each.name}: skipped, {each.title} is not installed: {each.install}", err=True)
 
 
-def failures(results: Sequence[Result]) -> None:
+def failures(results: Sequence[Measured]) -> None:
     """What clients that failed have written, to standard error."""
     from faultinject.engine.journal_entry import quoted
 
     for each in results:
         if each.run.failure:
-            click.echo(f"{each.name}: {quoted(each.run.failure)}", err=True)
+            click.echo(f"{each.result.client}: {quoted(each.run.failure)}", err=True)
             for line in each.run.said.splitlines():
                 click.echo(f"  {quoted(line)}", err=True)
 
 
-def busy(results: Sequence[Result]) -> None:
+def busy(results: Sequence[Measured]) -> None:
     """A word to standard error where the machine was too busy for waits to be measured well."""
     from faultinject.audit.checks.words import seconds
     from faultinject.conformance.results import BUSY
@@ -146,12 +146,12 @@ def busy(results: Sequence[Result]) -> None:
         if each.run.late > BUSY:
             late = seconds(each.run.late)
             click.echo(
-                f"{each.name}: the machine was busy (calls began up to {late} late): waits may look longer",
+                f"{each.result.client}: the machine was busy (calls began up to {late} late): waits may look longer",
                 err=True,
             )
 
 
-def unheard(results: Sequence[Result], *, tls: bool) -> None:
+def unheard(results: Sequence[Measured], *, tls: bool) -> None:
     """A word to standard error on clients whose calls all failed before a request of theirs arrived."""
     from faultinject.engine.journal_entry import quoted
 
@@ -159,16 +159,16 @@ def unheard(results: Sequence[Result], *, tls: bool) -> None:
         said = [window.error for window in each.run.windows if window.error is not None]
         if said and not each.run.outcomes:
             trust = "; with --tls a client has to trust the certificate" if tls else ""
-            click.echo(f"{each.name}: no request arrived: {quoted(said[0])}{trust}", err=True)
+            click.echo(f"{each.result.client}: no request arrived: {quoted(said[0])}{trust}", err=True)
 
 
-def changes(old: dict[str, Any], new: dict[str, Any], *, quiet: bool, strict: bool) -> bool:
+def changes(old: Results, new: Results, *, quiet: bool, strict: bool) -> bool:
     """Say what changed; true if something is worse."""
     from faultinject.conformance.results import changes
 
     found = list(changes(old, new))
     if not quiet:
-        click.echo(f"\nSince {old['made']}:")
+        click.echo(f"\nSince {old.made}:")
         for each in found:
             more = f"  ({each.message})" if each.message else ""
             click.echo(f"  {each.client}: {each.what}: {each.before or '–'} → {each.after or '–'}{more}")
@@ -186,8 +186,8 @@ def writer(path: str) -> Write:
         OSError: there is no such folder.
     """
     Path(path).parent.stat()  # now, not when all is done
-    formats: dict[str, Callable[[Sequence[Result], dict[str, Any]], str]] = {
-        ".json": lambda _results, document: json_text(document, 1) + "\n",
+    formats: dict[str, Callable[[Sequence[Measured], Results], str]] = {
+        ".json": lambda _results, document: json_text(to_builtins(document), 1) + "\n",
         ".md": _page,
         ".html": _html,
         ".xml": _junit,
@@ -203,24 +203,24 @@ def writer(path: str) -> Write:
 
             raise MissingExtra(f"a report in HTML needs jinja2: {install_extra('report')}") from None
 
-    def write(results: Sequence[Result], document: dict[str, Any]) -> None:
+    def write(results: Sequence[Measured], document: Results) -> None:
         with open_to_write(path) as file:
             file.write(form(results, document))
 
     return write
 
 
-def _page(_results: Sequence[Result], document: dict[str, Any]) -> str:
+def _page(_results: Sequence[Measured], document: Results) -> str:
     from faultinject.conformance.page import markdown
 
     return markdown(document)
 
 
-def _html(results: Sequence[Result], document: dict[str, Any]) -> str:
+def _html(results: Sequence[Measured], document: Results) -> str:
     from faultinject.audit.reports.html import html as whole
     from faultinject.conformance import page
 
-    if len(results) != 1 or document["all"]:
+    if len(results) != 1 or document.all:
         from faultinject.conformance.league import page as league
 
         return league(document)
@@ -229,16 +229,16 @@ def _html(results: Sequence[Result], document: dict[str, Any]) -> str:
     return whole(one.run.judgement, title=page.heading(document), made=made)
 
 
-def _junit(results: Sequence[Result], document: dict[str, Any]) -> str:
+def _junit(results: Sequence[Measured], document: Results) -> str:
     """A suite for each client, also for those that could not be started: each of these is an error."""
     from faultinject.audit.reports import junit
     from faultinject.conformance import page
     from faultinject.engine.journal_entry import quoted
 
     made = page.made(document)
-    suites = [junit.suite(each.run.judgement, each.name) for each in results]
+    suites = [junit.suite(each.run.judgement, each.result.client) for each in results]
     suites = [each._replace(said=f"{each.said} {quoted(made)}") for each in suites]
-    for each in document["failed"]:
-        case = junit.Case(junit.RESULT, each["client"], junit.ERROR, each["reason"], "not started")
-        suites.append(junit.Suite(each["client"], [case], 0.0, {}, quoted(made)))
+    for each in document.failed:
+        case = junit.Case(junit.RESULT, each.client, junit.ERROR, each.reason, "not started")
+        suites.append(junit.Suite(each.client, [case], 0.0, {}, quoted(made)))
     return junit.document(suites)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from msgspec import Struct
 
 from faultinject.cli.layout import CONTEXT
 
@@ -19,6 +20,22 @@ PAGE = 5_000
 """Outcomes of one call."""
 PAUSE, GIVES_UP = 1.0, 30.0
 """Seconds between two calls for the journal, and after which a server that does not answer is given up."""
+
+
+class LatestOutcomes(Struct):
+    """The latest requests.
+
+    Attributes:
+        v: The version of the format.
+        outcomes: The requests in order, as lines of a journal with `injected`: whether it got a fault.
+        cursor: Where a later call goes on.
+        dropped: How many older ones are no longer kept.
+    """
+
+    v: int
+    outcomes: list[dict[str, Any]]
+    cursor: str
+    dropped: int
 
 
 def _common(function: F) -> F:
@@ -210,7 +227,7 @@ def journal(*, follows: bool, limit: int, url: str | None, as_json: bool) -> int
     if follows:
         _follow(client, outcomes, cursor, as_json=as_json)
     elif as_json:
-        print_json({"v": 1, "outcomes": outcomes, "cursor": cursor, "dropped": dropped})
+        print_json(LatestOutcomes(1, outcomes, cursor, dropped))
     else:
         output.show_journal(outcomes, dropped)
     return 0

@@ -7,10 +7,13 @@ import re
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
-from faultinject.cli.layout import CONTEXT
+from faultinject.cli.layout import CONTEXT, printed_json
 from faultinject.cli.writing_out import write_out
 from faultinject.conversion.formats import SOURCES, TARGETS
+from faultinject.conversion.remarks import Remark
+from faultinject.rules.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +23,26 @@ if TYPE_CHECKING:
 
 ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}")
 LAST_PORT = 65535
+
+
+class Conversion(Struct, rename={"source": "from"}):
+    """The faults of other tools as rules, or rules as the configuration of a proxy.
+
+    Attributes:
+        from: The formats that were read.
+        to: The format of the text.
+        complete: Whether nothing is left out.
+        rules: The rules, as in a rule file in JSON.
+        text: What is printed without --json.
+        remarks: What is not there word for word.
+    """
+
+    source: list[str]
+    to: str
+    complete: bool
+    rules: list[Rule]
+    text: str
+    remarks: list[Remark]
 
 
 @click.command(context_settings=CONTEXT)
@@ -76,8 +99,6 @@ def convert(
     It names on standard error everything that it cannot express or that changes its meaning, with its place. It leaves
     out a whole rule if otherwise other requests would get the fault, or get it more often, and if it can never fire.
     """
-    import json
-
     from faultinject.conversion import formats
     from faultinject.conversion.document import read_document
     from faultinject.conversion.made import Rules
@@ -111,15 +132,10 @@ def convert(
         if remark.kind != UNUSED:
             click.echo(f"faultinject: {remark}", err=True)
     if as_json:
-        data = {
-            "from": names,
-            "to": target or "rules",
-            "complete": remarks.complete,
-            "rules": [each.to_dict() for each in scenario.rules],
-            "text": text,
-            "remarks": [{"kind": each.kind, "where": each.where, "why": each.why} for each in remarks.found],
-        }
-        text = json.dumps(data, indent=2) + "\n"
+        printed = Conversion(
+            names, target or "rules", remarks.complete, list(scenario.rules), text, remarks.found
+        )
+        text = f"{printed_json(printed)}\n"
     write_out(text, output)
     return 0 if remarks.complete else 1
 

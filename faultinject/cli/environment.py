@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import click
+from msgspec import Struct
 
 from faultinject.cli.layout import aligned
 from faultinject.rules.control import TOKEN
@@ -16,6 +17,42 @@ from faultinject.rules.scenario import Scenario
 from faultinject.rules.store import shown_store
 from faultinject.rules.values import visible
 from faultinject.rules.variables import value_of
+
+
+class Settings(Struct):
+    """The settings of a server with the environment.
+
+    Attributes:
+        enabled: Whether a server would put faults around its app.
+        switch: The same as the environment says it; null for nothing.
+        variables: The variables that are set.
+        seed: The seed; null: one is chosen.
+        production: The variable that says that this is production.
+        production_allowed: Whether faults are allowed there.
+        expires: When faults end, unix seconds.
+        abort: The bound of the app's own failures, which ends all faults.
+        header: Whether injected answers are marked.
+        endpoints: Further hosts of the storage.
+        store: Where counts are kept.
+        journal: The journal's file.
+        max_active: How many faults at the same time.
+        on_request: Whether requests may ask for faults of their own.
+    """
+
+    enabled: bool
+    switch: bool | None
+    variables: dict[str, str]
+    seed: str | None
+    production: str | None
+    production_allowed: bool
+    expires: float | None
+    abort: str | None
+    header: bool
+    endpoints: list[str]
+    store: str | None
+    journal: str | None
+    max_active: int | None
+    on_request: bool
 
 
 class ServerOutlook:
@@ -45,25 +82,25 @@ class ServerOutlook:
         self.environment = read_environment(environ, now=now, forced=True if waiting else None)
         self.scenario = self.environment.scenario or Scenario()
 
-    def to_dict(self) -> dict[str, object]:
-        """Everything as plain data."""
+    def printed(self) -> Settings:
+        """The same as it is printed in JSON."""
         settings = self.environment
-        return {
-            "enabled": self.enabled,
-            "switch": self.switch,
-            "variables": self.variables,
-            "seed": settings.seed,
-            "production": self.production,
-            "production_allowed": settings.production_allowed,
-            "expires": settings.expires,
-            "abort": settings.abort or self.scenario.abort,
-            "header": settings.header,
-            "endpoints": list(settings.endpoints),
-            "store": None if settings.store is None else shown_store(settings.store),
-            "journal": settings.journal,
-            "max_active": settings.max_active,
-            "on_request": settings.on_request,
-        }
+        return Settings(
+            enabled=self.enabled,
+            switch=self.switch,
+            variables=self.variables,
+            seed=settings.seed,
+            production=self.production,
+            production_allowed=settings.production_allowed,
+            expires=settings.expires,
+            abort=settings.abort or self.scenario.abort,
+            header=settings.header,
+            endpoints=list(settings.endpoints),
+            store=None if settings.store is None else shown_store(settings.store),
+            journal=settings.journal,
+            max_active=settings.max_active,
+            on_request=settings.on_request,
+        )
 
     def show(self) -> None:
         """Write it for people."""

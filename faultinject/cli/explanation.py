@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import click
+from msgspec import Struct
 
 from faultinject.cli import chances, layout
 from faultinject.cli.descriptions import bound, percent, sentence
+from faultinject.cli.environment import Settings
 from faultinject.engine.journal_entry import quoted
 from faultinject.engine.request import environ_key
 from faultinject.engine.snapshot import shown_path, shown_target, without_userinfo
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector import trials
-from faultinject.rules.printed_json import json_text
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import is_token, visible
 from faultinject.vendors.addressing import Addressing
@@ -48,6 +49,98 @@ def parse_request(text: str, host: str, mount: str = "/", headers: Sequence[str]
             raise click.UsageError(f"--header: {each!r} is not a header, such as 'X-User: 42'")
         asked[environ_key(name.lower())] = value.strip().encode("utf-8", "surrogateescape").decode("latin-1")
     return asked
+
+
+class RuleMeaning(Struct):
+    """What a rule means.
+
+    Attributes:
+        name: The rule's name.
+        rule: Its text.
+        words: What it means.
+        rate: The share of attempts that it answers, of those that meet all conditions.
+        sampled: The share of users, tenants or keys that its sample chooses; 1 without one.
+        dead: Why it never fires; null where it does.
+        warnings: What is doubtful about it.
+    """
+
+    name: str
+    rule: str
+    words: str
+    rate: float
+    sampled: float
+    dead: str | None
+    warnings: list[str]
+
+
+class AskedRequest(Struct):
+    """How a request is taken.
+
+    Attributes:
+        method: Its method.
+        target: Its path and query.
+        host: Its Host.
+        read: How it is read: identity, bucket, key and operation.
+        matches: The rules whose conditions it meets.
+        attempts: What its first attempts get, null for the app's answer; null without a seed.
+    """
+
+    method: str
+    target: str
+    host: str
+    read: list[dict[str, str | None]]
+    matches: list[str]
+    attempts: list[str | None] | None
+
+
+class Meaning(Struct, kw_only=True, omit_defaults=True):
+    """What rules mean and come to.
+
+    Attributes:
+        ok: Whether every rule can fire, and one of them for the request.
+        rules: Each rule.
+        untouched: The share of attempts that no rule answers.
+        all_fail: The chance that the first 1, 2, … attempts of a call all fail.
+        seed: The seed.
+        abort: The bound of the app's own failures, which ends all faults.
+        request: With --request: how it is taken.
+        environment: Where the rules are the environment's: its settings.
+    """
+
+    ok: bool
+    rules: list[RuleMeaning]
+    untouched: float
+    all_fail: list[float]
+    seed: str | None
+    abort: str | None
+    request: AskedRequest | None = None
+    environment: Settings | None = None
+
+
+class ShownProblem(Struct):
+    """A mistake in rules.
+
+    Attributes:
+        where: The place: a file and line, a variable, an argument.
+        message: What is wrong, and what would be right.
+        excerpt: The text there, with a caret below; may be empty.
+    """
+
+    where: str
+    message: str
+    excerpt: str
+
+
+class Mistakes(Struct):
+    """What is wrong with rules.
+
+    Attributes:
+        ok: Rules that cannot be read are not right.
+        problems: Every mistake.
+    """
+
+    ok: Literal[False]
+    problems: list[ShownProblem]
 
 
 class Explanation:
@@ -101,36 +194,40 @@ class Explanation:
         actions = [trial.ask(self._environ) for _ in range(chances.MOST_ATTEMPTS)]
         return [None if each is None else each.entry.fault for each in actions]
 
-    def to_dict(self) -> dict[str, object]:
-        """Everything as plain data."""
-        data: dict[str, object] = {
-            "rules": [
-                {
-                    "name": name,
-                    "rule": str(rule),
-                    "words": sentence(rule),
-                    "rate": self.rates.get(number, 0.0),
-                    "sampled": chances.sampled(rule),
-                    "dead": self.dead.get(number),
-                    "warnings": rule.doubts(),
-                }
-                for number, (name, rule) in enumerate(zip(self.names, self.rules, strict=True))
-            ],
-            "untouched": self.untouched,
-            "all_fail": self.all_fail,
-            "seed": self.seed,
-            "abort": self.abort,
-        }
+    def printed(self, settings: Settings | None) -> Meaning:
+        """The same as it is printed in JSON."""
+        rules = [
+            RuleMeaning(
+                name,
+                str(rule),
+                sentence(rule),
+                self.rates.get(number, 0.0),
+                chances.sampled(rule),
+                self.dead.get(number),
+                rule.doubts(),
+            )
+            for number, (name, rule) in enumerate(zip(self.names, self.rules, strict=True))
+        ]
+        asked = None
         if self._environ is not None:
-            data["request"] = {
-                "method": self._environ["REQUEST_METHOD"],
-                "target": shown_target(self._environ["RAW_URI"]),
-                "host": self._environ["HTTP_HOST"],
-                "read": self.seen,
-                "matches": [self.names[number] for number in self.matching],
-                "attempts": None if self.seed is None else self.attempts(),
-            }
-        return data
+            asked = AskedRequest(
+                self._environ["REQUEST_METHOD"],
+                shown_target(self._environ["RAW_URI"]),
+                self._environ["HTTP_HOST"],
+                self.seen,
+                [self.names[number] for number in self.matching],
+                None if self.seed is None else self.attempts(),
+            )
+        return Meaning(
+            ok=self.ok,
+            rules=rules,
+            untouched=self.untouched,
+            all_fail=self.all_fail,
+            seed=self.seed,
+            abort=self.abort,
+            request=asked,
+            environment=settings,
+        )
 
     @property
     def untouched(self) -> float:
@@ -189,14 +286,12 @@ class Explanation:
 
 def print_json(data: object) -> None:
     """Write plain data as JSON."""
-    click.echo(json_text(data, 2))
+    click.echo(layout.printed_json(data))
 
 
-def problems(error: ConfigurationError) -> list[dict[str, str]]:
-    """The mistakes of an error as plain data."""
-    return [
-        {"where": each.where, "message": each.message, "excerpt": each.excerpt} for each in error.problems
-    ]
+def mistakes(error: ConfigurationError) -> Mistakes:
+    """The mistakes of an error as they are printed in JSON."""
+    return Mistakes(False, [ShownProblem(each.where, each.message, each.excerpt) for each in error.problems])
 
 
 def _seen(view: Any, reading: Addressing) -> dict[str, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -63,3 +64,16 @@ def _show_rich(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
         table.add_row(*map(Text, row))
     Console().print(table)
     return True
+
+
+def printed_json(data: object) -> str:
+    """Structs or plain data as JSON, in lines that a terminal shows as they stand; a rule has its keys."""
+    from msgspec import to_builtins
+
+    from faultinject.rules.printed_json import json_text
+
+    return json_text(to_builtins(data, enc_hook=_plain), 2)
+
+
+def _plain(value: Any) -> object:
+    return value.to_dict()

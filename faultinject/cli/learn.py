@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from faultinject.cli.layout import CONTEXT
+from faultinject.cli.layout import CONTEXT, printed_json
 from faultinject.cli.writing_out import write_out
 from faultinject.learning.formats import FORMATS
-from faultinject.rules.printed_json import json_text
 
 
 @click.command(context_settings=CONTEXT)
@@ -52,7 +51,7 @@ def learn(
         total = sum(sum(each.values()) for each in tally.requests.values())
         raise ConfigurationError(f"no error to learn from in {counted(total, 'request')}{more}")
     if as_json:
-        text = f"{json_text(writing.as_data(learned, left_out, tally, sources=logs), 2)}\n"
+        text = f"{printed_json(writing.with_numbers(learned, left_out, tally, sources=logs))}\n"
     else:
         text = writing.as_toml(learned, left_out, tally, sources=logs)
     write_out(text, output)

@@ -20,22 +20,21 @@ def schema(name: str, *, lists: bool, output: str | None) -> int:
     """
     from pathlib import Path
 
-    from faultinject.cli import layout
-    from faultinject.cli.schemas import SCHEMAS
+    from faultinject.cli import layout, schemas
     from faultinject.rules.files import open_to_write
     from faultinject.rules.printed_json import json_text
 
     if lists:
-        rows = [(each, make()["$id"], what) for each, (what, make) in SCHEMAS.items()]
+        rows = [(each, schemas.schema(each)["$id"], what) for each, what in schemas.NAMES.items()]
         layout.show(("name", "id", "of"), rows)
         return 0
-    if name not in SCHEMAS:
+    if name not in schemas.NAMES:
         from faultinject.exceptions import ConfigurationError
         from faultinject.rules.values import nearest
 
-        meant = nearest(name, SCHEMAS) or f"; there are {', '.join(SCHEMAS)}"
+        meant = nearest(name, schemas.NAMES) or f"; there are {', '.join(schemas.NAMES)}"
         raise ConfigurationError(f"{name!r} is not the name of a schema{meant}")
-    text = json_text(SCHEMAS[name][1](), 2)
+    text = json_text(schemas.schema(name), 2)
     if output is None or output == "-":
         click.echo(text)
     else:

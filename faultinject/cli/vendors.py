@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
 from faultinject.cli.layout import CONTEXT
 
@@ -13,6 +14,30 @@ if TYPE_CHECKING:
     from faultinject.vendors.documented import DocumentedError
     from faultinject.vendors.operations import Row
     from faultinject.vendors.vendor import Vendor
+
+
+class OperationForm(Struct):
+    """A form of an operation.
+
+    Attributes:
+        vendor: The vendor's id.
+        operation: Its name, as the vendor's own documentation has it.
+        method: The HTTP method.
+        level: service, bucket or object; or the path, of a vendor that has routes.
+        query: Parameters that must be there, separated by blanks; `-name`: must not.
+        header: Headers that must be there, separated by blanks.
+        host: A pattern of the host; empty for any.
+        same_as: The operation of the same form that is meant instead; null for none.
+    """
+
+    vendor: str
+    operation: str
+    method: str
+    level: str
+    query: str
+    header: str
+    host: str
+    same_as: str | None
 
 
 @click.command(context_settings=CONTEXT)
@@ -44,7 +69,7 @@ def vendors(address: str | None, operations: bool, as_json: bool) -> int:
     if colon:
         rows = list(chosen[0].group(label)) if label[:1] == "@" else [chosen[0].find(label)]
     if as_json:
-        print_json([each.to_dict() for each in rows])
+        print_json(rows)
     elif not address:
         _show_vendors(chosen)
     elif colon and label[:1] != "@":
@@ -105,12 +130,16 @@ def _show_operations(chosen: Sequence[Vendor], *, as_json: bool) -> None:
     if as_json:
         print_json(
             [
-                {
-                    "vendor": vendor.id,
-                    **row.to_dict(),
-                    "header": _headers(vendor, row),
-                    "same_as": operations.twin(row.operation),
-                }
+                OperationForm(
+                    vendor.id,
+                    row.operation,
+                    row.method,
+                    row.level,
+                    " ".join(row.query),
+                    _headers(vendor, row),
+                    row.host,
+                    operations.twin(row.operation),
+                )
                 for vendor, operations in known.items()
                 for row in operations.rows
             ]

@@ -29,6 +29,7 @@ __getattr__, __all__ = face(
     specifications="cases",
     numbers_of="numbers",
     changes="results",
-    measurements="results",
+    Results="results",
+    facts_of="results",
     markdown="page",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,26 +24,25 @@ FIRST = {
 """What a document asks for before another try; to make none is no contradiction."""
 
 
-@dataclass
-class Row:
+class FirstAnswer(Struct):
     """Calls with the same first answer.
 
     Attributes:
-        answer: `503 SlowDown`, `reset`; `(POST)` behind it where the method makes a difference.
-        documented: what the vendor's document says, in words; `–` where there is none.
-        calls: how many.
-        again: how many of them had a second attempt.
+        answer: Status and code, such as `503 SlowDown`, or `reset`; the method in brackets where it makes a difference.
+        documented: What the vendor's document says of a retry, in words; – where it says nothing.
+        calls: How many calls.
+        retried: How many of them were retried.
     """
 
     answer: str
     documented: str
-    calls: int = 0
-    again: int = 0
+    calls: int
+    retried: int
 
 
-def codes(calls: Iterable[Call]) -> list[Row]:
+def codes(calls: Iterable[Call]) -> list[FirstAnswer]:
     """One row for each first answer that was a failure, the most frequent first."""
-    found: dict[str, Row] = {}
+    found: dict[str, FirstAnswer] = {}
     for call in calls:
         first = call.first
         if not first.failed:
@@ -53,7 +52,7 @@ def codes(calls: Iterable[Call]) -> list[Row]:
         says = "–"
         if documented is not None:
             says = FIRST.get(documented.again) or WORDS.get(documented.retryable, says)
-        row = found.setdefault(answer, Row(answer, says))
+        row = found.setdefault(answer, FirstAnswer(answer, says, 0, 0))
         row.calls += 1
-        row.again += bool(call.retries)
+        row.retried += bool(call.retries)
     return sorted(found.values(), key=lambda row: -row.calls)

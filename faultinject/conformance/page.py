@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.checks.words import seconds
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, SIGNS, WARN
+from faultinject.audit.findings import INCONCLUSIVE, SIGNS
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.markdown import code, linked, plain
-from faultinject.conformance.league.columns import COLUMNS, WORDS, name
+from faultinject.conformance.league.columns import COLUMNS, WORDS
 from faultinject.conformance.plan import PHASES
 from faultinject.conformance.process import CONTRACT
-from faultinject.conformance.results import measured, name_of, worst
-from faultinject.conformance.sdks import SDKS
 from faultinject.engine.journal_entry import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from faultinject.conformance.results import ClientResult, Results
 
 COMMAND = "faultinject conformance --all -o league.json -o league.html -o README.md"
 """What made results that do not say it."""
@@ -40,56 +38,50 @@ it gets. A client in Python needs no command: `--client MODULE:FACTORY`, where `
 some of the methods `get(key)`, `put(key)`, `post(key)` and `complete(key)`, and perhaps `close()`."""
 
 
-def heading(document: dict[str, Any]) -> str:
+def heading(document: Results) -> str:
     """What the page is about: the client that was judged by its name and version, or SDKs."""
-    if document["all"]:
+    if document.all:
         return "What storage SDKs do about faults"
-    return f"What {', '.join(map(called, document['clients']))} did about faults"
+    return f"What {', '.join(each.called for each in document.clients)} did about faults"
 
 
-def called(client: dict[str, Any]) -> str:
-    """The client by name and version; one of the user's own as it calls itself, where it does."""
-    own = client["title"] == client["client"] and client["client"] not in SDKS
-    return str(client["version"] if own and client["version"] else name(client))
-
-
-def made(document: dict[str, Any], code: Callable[[str], str] = str) -> str:
+def made(document: Results, code: Callable[[str], str] = str) -> str:
     """When it was made, and the command that makes it again.
 
     Args:
-        document: results as plain data.
+        document: the results of all clients.
         code: how code is written.
     """
-    command = quoted(document.get("command") or COMMAND)
+    command = quoted(document.command or COMMAND)
     return (
-        f"Made on {document['made']} by {code(command)} (faultinject {document['faultinject']}, Python"
-        f" {document['python']} on {document['system']} with {document['machine']['cores']} cores, seed"
-        f" {code(document['seed'])})."
+        f"Made on {document.made} by {code(command)} (faultinject {document.faultinject}, Python"
+        f" {document.python} on {document.system} with {document.machine.cores} cores, seed"
+        f" {code(document.seed)})."
     )
 
 
-def against(document: dict[str, Any]) -> str:
+def against(document: Results) -> str:
     """What the clients sent their calls to."""
-    if document["all"] or len(document["clients"]) > 1:
+    if document.all or len(document.clients) > 1:
         return "a store on the same machine that answers with the documented errors of the SDK's own service"
-    return f"a store on the same machine that answers with the documented errors of {document['clients'][0]['service']}"
+    return f"a store on the same machine that answers with the documented errors of {document.clients[0].service}"
 
 
-def _head(document: dict[str, Any]) -> str:
-    several = document["all"] or len(document["clients"]) > 1
+def _head(document: Results) -> str:
+    several = document.all or len(document.clients) > 1
     who = "Every SDK made the same calls" if several else "The client made its calls"
     told = f"{who}, against {plain(against(document))}. The verdicts\nrest on the requests that the server saw and on the results that the caller got."
-    settings = f" {SETTINGS}" if document["all"] else ""
+    settings = f" {SETTINGS}" if document.all else ""
     return f"# {plain(heading(document))}\n\n{made(document, code)}\n{told}{settings}"
 
 
-def markdown(document: dict[str, Any]) -> str:
+def markdown(document: Results) -> str:
     """The whole page; only one about all SDKs has the contract of clients that it knows nothing of.
 
     Args:
-        document: results as plain data.
+        document: the results of all clients.
     """
-    clients = document["clients"]
+    clients = document.clients
     plan = ((f"`{each.name}`", each.title, _calls(each.calls)) for each in PHASES)
     blocks = [
         _head(document),
@@ -103,60 +95,57 @@ def markdown(document: dict[str, Any]) -> str:
         blocks += _client(each)
     blocks += _missing(document)
     blocks += ["## The calls", CALLS, _table(("phase", "what is done", "calls"), plan)]
-    if document["all"]:
+    if document.all:
         blocks += ["## Your own client, in any language", OWN, CONTRACT]
     return "\n\n".join(blocks) + "\n"
 
 
-def _league(clients: Sequence[dict[str, Any]]) -> list[str]:
+def _league(clients: Sequence[ClientResult]) -> list[str]:
     """A table with a row for each client, and what its columns say."""
     rows = ([plain(column.text(each)) for column in COLUMNS] for each in clients)
     told = "\n".join(f"- **{each.title}**: {each.about}" for each in COLUMNS)
     return [_table([each.title for each in COLUMNS], rows), told]
 
 
-def _missing(document: dict[str, Any]) -> list[str]:
+def _missing(document: Results) -> list[str]:
     """The clients that there is a driver for and no result."""
-    lines = [
-        f"- {plain(each['title'])} is not installed: `{each['install']}`" for each in document["skipped"]
-    ]
+    lines = [f"- {plain(each.title)} is not installed: `{each.install}`" for each in document.skipped]
     lines += [
-        f"- {plain(each['client'])} could not be started: {plain(each['reason'])}"
-        for each in document["failed"]
+        f"- {plain(each.client)} could not be started: {plain(each.reason)}" for each in document.failed
     ]
     return ["## Not measured", "\n".join(lines)] if lines else []
 
 
-def _matrix(clients: Sequence[dict[str, Any]]) -> str:
-    said = {check: [worst(each["report"]["findings"], check) for each in clients] for check in CHECKS}
+def _matrix(clients: Sequence[ClientResult]) -> str:
+    said = {check: [each.worst(check) for each in clients] for check in CHECKS}
     decided = {check: verdicts for check, verdicts in said.items() if any(verdicts)}
     signs = [[SIGNS[each] if each else "" for each in verdicts] for verdicts in decided.values()]
-    rows = ((each["client"], *(column[row] for column in signs)) for row, each in enumerate(clients))
+    rows = ((each.client, *(column[row] for column in signs)) for row, each in enumerate(clients))
     return _table(("SDK", *decided), rows)
 
 
-def _client(client: dict[str, Any]) -> list[str]:
-    report = client["report"]
-    found = [each for each in report["findings"] if each["verdict"] in (FAIL, WARN)]
+def _client(client: ClientResult) -> list[str]:
+    report = client.report
+    found = [each for each in report.findings if each.wrong]
     lines = [
-        f"- {SIGNS[each['verdict']]} **{plain(name_of(each))}**: {plain(measured(each))}"
-        f" <sub>{linked(' '.join(filter(None, (each['action'], 'See', each['reference']))))}</sub>"
-        for each in sorted(found, key=lambda each: each["verdict"])
+        f"- {SIGNS[each.verdict]} **{plain(each.name)}**: {plain(each.measured)}"
+        f" <sub>{linked(' '.join(filter(None, (each.action, 'See', each.reference))))}</sub>"
+        for each in sorted(found, key=lambda each: each.verdict)
     ]
     codes = (
-        (plain(each["answer"]), plain(each["documented"]), f"{each['retried']} of {each['calls']}")
-        for each in client["numbers"]["retried"]
+        (plain(each.answer), plain(each.documented), f"{each.retried} of {each.calls}")
+        for each in client.numbers.retried
     )
-    unknown = [name_of(each) for each in report["findings"] if each["verdict"] == INCONCLUSIVE]
+    unknown = [each.name for each in report.findings if each.verdict == INCONCLUSIVE]
     if unknown:
         lines.append(f"- {SIGNS[INCONCLUSIVE]} not decided: {plain(', '.join(unknown))}")
     seen = (
-        f"{sentences.counted(report['calls'], 'call')}, {sentences.counted(report['attempts'], 'request')} in"
-        f" {seconds(client['seconds'])}; profile `{report['profile']}`."
+        f"{sentences.counted(report.calls, 'call')}, {sentences.counted(report.attempts, 'request')} in"
+        f" {seconds(client.seconds)}; profile `{report.profile}`."
     )
     found_nothing = "Every check that was decided: as its reference asks."
     retried = _table(("first answer", "documented", "calls retried"), codes)
-    return [f"### {plain(name(client))}", seen, "\n".join(lines) or found_nothing, retried]
+    return [f"### {plain(client.name)}", seen, "\n".join(lines) or found_nothing, retried]
 
 
 def _calls(calls: Iterable[tuple[str, int]]) -> str:

@@ -1,18 +1,22 @@
-"""What came of running the plan with several clients as plain data, the form that is kept: measurements, verdicts, and what changed."""
+"""The results of a conformance run, as they are printed and kept: measurements, verdicts, and what changed."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
+from typing import Annotated, Literal, NamedTuple
+
+from msgspec import Meta, Struct
+from msgspec.json import decode
 
 from faultinject.audit.conclusion import Conclusion
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
+from faultinject.audit.report import RESULTS, Report
 from faultinject.conformance import plan
-from faultinject.conformance.numbers import numbers_of
+from faultinject.conformance.numbers import Numbers, Outage, numbers_of, outage
+from faultinject.conformance.sdks import SDKS
 from faultinject.conformance.serving import SEED
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.files import read_bytes
@@ -23,74 +27,195 @@ if TYPE_CHECKING:
 
     from faultinject.audit.judging import Judgement
     from faultinject.conformance.driving import Run
+    from faultinject.conformance.sdks import Sdk
     from faultinject.journal.calls import Call
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One client's run.
+class Facts(Struct):
+    """What a client does, in short. Waits are in seconds.
 
     Attributes:
-        name: as `--client` took it.
-        title: for people.
-        note: what is not its default, or empty.
-        version: of its package; None where nobody knows.
-        run: what was done and found.
-        language: what the client is written in, or empty.
-        service: the vendor whose errors it got, or empty.
+        attempts: Attempts of a call that always fails: the fewest and the most.
+        throttled: By number of retry the median wait after a throttle error.
+        failed: The same when the server fails.
+        outage: The requests while nothing works.
     """
 
-    name: str
+    attempts: tuple[int, int] | None
+    throttled: list[float]
+    failed: list[float]
+    outage: Outage
+
+
+class ClientResult(Struct):
+    """What one client did. Times are seconds.
+
+    Attributes:
+        client: As `--client` takes it.
+        title: For people.
+        note: What is not its default, or empty.
+        version: Of the client; null where nobody knows.
+        language: The language that it is written in, or empty.
+        service: The vendor whose errors it got.
+        seconds: How long the run took.
+        deadline: How long it could have taken.
+        late: How late calls began: how busy the machine was.
+        failure: What the client did against the contract; null for nothing.
+        facts: What was measured, in short.
+        numbers: Everything that was measured.
+        report: The verdict, as `faultinject report` prints it.
+    """
+
+    client: str
     title: str
     note: str
     version: str | None
-    run: Run
-    language: str = ""
-    service: str = ""
+    language: str
+    service: str
+    seconds: float
+    deadline: float
+    late: float
+    failure: str | None
+    facts: Facts
+    numbers: Numbers
+    report: Report
 
-    def to_dict(self, *, evidence: bool = True) -> dict[str, Any]:
-        """As plain data; times are seconds.
+    @property
+    def name(self) -> str:
+        """Title, version and what is not its default."""
+        return " ".join(filter(None, (self.title, self.version, self.note and f"({self.note})")))
 
-        Args:
-            evidence: with the calls that show each finding, which are nine tenths of all.
-        """
-        report: dict[str, Any] = self.run.judgement.to_dict()
-        if not evidence:
-            report["findings"] = [{**each, "calls": []} for each in report["findings"]]
-        return {
-            "client": self.name,
-            "title": self.title,
-            "note": self.note,
-            "version": self.version,
-            "language": self.language,
-            "service": self.service,
-            "seconds": round(self.run.seconds, 2),
-            "deadline": self.run.deadline,
-            "late": round(self.run.late, 3),
-            "failure": self.run.failure or None,
-            "facts": measurements(self.run.judgement),
-            "numbers": numbers_of(self.run),
-            "report": report,
-        }
+    @property
+    def called(self) -> str:
+        """The same; a client of the user's own as it calls itself, where it does."""
+        own = self.title == self.client and self.client not in SDKS
+        return self.version if own and self.version else self.name
+
+    def worst(self, check: str) -> str | None:
+        """The worst verdict of a check; None where it says nothing."""
+        said = [each.verdict for each in self.report.findings if each.check == check]
+        decided = [each for each in said if each != INCONCLUSIVE]
+        return min(decided or said, key=VERDICTS.index, default=None)
 
 
-def measurements(judgement: Judgement) -> dict[str, Any]:
-    """What a client does, in numbers.
+class Machine(Struct):
+    """A computer.
 
-    `attempts`: of a call that always fails, the fewest and the most. `throttled`, `failed`: the medians of its waits
-    in seconds, by number of retry, when told to slow down and when the server fails. `outage`: calls, requests and
-    retries while nothing works.
+    Attributes:
+        cores: How many processors it has; null where nobody knows.
+        processor: Its kind.
+        release: Of the operating system.
     """
+
+    cores: int | None
+    processor: str
+    release: str
+
+
+class SkippedClient(Struct):
+    """A client that has a driver and is not installed.
+
+    Attributes:
+        client: As `--client` takes it.
+        title: For people.
+        install: The command that installs it.
+    """
+
+    client: str
+    title: str
+    install: str
+
+
+class FailedClient(Struct):
+    """A client that could not be started.
+
+    Attributes:
+        client: As `--client` takes it.
+        reason: Why it could not be started.
+    """
+
+    client: str
+    reason: str
+
+
+class Results(Struct, kw_only=True, omit_defaults=True):
+    """What storage clients did in a fixed plan of faults. Times are seconds.
+
+    Attributes:
+        v: The version of the format.
+        result: What it comes to.
+        reason: The same in words.
+        made: The day of the run, UTC, such as 2026-11-20.
+        faultinject: The version of faultinject.
+        python: The version of Python.
+        system: The operating system.
+        machine: The computer of the run.
+        seed: Of every draw of faultinject.
+        deadline: How long each client had that is not known to need longer, seconds.
+        complete: Whether nobody interrupted it.
+        all: Whether every client that is installed was asked for; then findings come without their calls.
+        command: The command that makes these results again.
+        skipped: Clients that have a driver and are not installed.
+        failed: Clients that could not be started.
+        clients: Each client's results.
+    """
+
+    v: Literal[1]
+    result: Annotated[str, Meta(extra_json_schema={"enum": [*RESULTS]})]
+    reason: str
+    made: str
+    faultinject: str
+    python: str
+    system: str
+    machine: Machine
+    seed: str
+    deadline: float
+    complete: bool
+    all: bool
+    command: str = ""
+    skipped: list[SkippedClient]
+    failed: list[FailedClient]
+    clients: list[ClientResult]
+
+
+class Measured(NamedTuple):
+    """A client's run, and the same as it is kept.
+
+    Attributes:
+        result: what is kept.
+        run: what was done and found.
+    """
+
+    result: ClientResult
+    run: Run
+
+
+def measured(sdk: Sdk, run: Run) -> Measured:
+    """The result of a client's run."""
+    result = ClientResult(
+        client=sdk.name,
+        title=sdk.title,
+        note=sdk.note,
+        version=sdk.version or run.title,
+        language=sdk.language,
+        service=sdk.vendor,
+        seconds=round(run.seconds, 2),
+        deadline=run.deadline,
+        late=round(run.late, 3),
+        failure=run.failure or None,
+        facts=facts_of(run.judgement),
+        numbers=numbers_of(run),
+        report=run.judgement.reported(),
+    )
+    return Measured(result, replace(run, judgement=replace(run.judgement, title=result.called)))
+
+
+def facts_of(judgement: Judgement) -> Facts:
+    """What a client does, in short."""
     calls = [each for each in judgement.evidence.calls if not each.succeeded]
     thr, srv, out = ([each for each in calls if each.name == name] for name in ("thr", "srv", plan.OUTAGE))
     numbers = [len(each.attempts) for each in (*thr, *srv)]
-    requests = sum(len(each.attempts) for each in out)
-    return {
-        "attempts": [min(numbers), max(numbers)] if numbers else None,
-        "throttled": _waits(thr),
-        "failed": _waits(srv),
-        "outage": {"calls": len(out), "requests": requests, "retries": requests - len(out)},
-    }
+    return Facts((min(numbers), max(numbers)) if numbers else None, _waits(thr), _waits(srv), outage(out))
 
 
 def _waits(calls: Sequence[Call]) -> list[float]:
@@ -105,34 +230,15 @@ def _waits(calls: Sequence[Call]) -> list[float]:
     return [round(median(each), 3) for each in found if 2 * len(each) >= len(calls)]
 
 
-def name_of(finding: dict[str, Any]) -> str:
-    """The check, and what it was about: `retry-after: seconds`."""
-    subject = finding["subject"]
-    return f"{finding['check']}: {subject}" if subject else str(finding["check"])
-
-
-def measured(finding: dict[str, Any]) -> str:
-    """The finding's message, without what it was about."""
-    message: str = finding["message"]
-    return message.removeprefix(f"{finding['subject']}: ")
-
-
 BUSY = 0.03
 """Seconds; calls that are asked for later than this say that the machine has other things to do."""
 
 
-def worst(findings: Iterable[dict[str, Any]], check: str) -> str | None:
-    """The worst verdict of a check; None where it says nothing."""
-    said = [each["verdict"] for each in findings if each["check"] == check]
-    decided = [each for each in said if each != INCONCLUSIVE]
-    return min(decided or said, key=VERDICTS.index, default=None)
-
-
-def conclusion(results: Sequence[Result]) -> Conclusion:
+def conclusion(results: Sequence[Measured]) -> Conclusion:
     """What the results of all clients come to: a failure overrides what was not decided, which overrides a warning."""
     if len(results) == 1:
         return results[0].run.judgement.conclusion
-    found = {each.name: each.run.judgement.conclusion for each in results}
+    found = {each.result.client: each.run.judgement.conclusion for each in results}
     worst = next(each for each in ("fail", "undecided", "warn", "pass") if each in _results(found.values()))
     named = [name for name, each in found.items() if each.result == worst]
     some = f"{len(named)} of {len(found)} clients"
@@ -149,71 +255,70 @@ def _results(conclusions: Iterable[Conclusion]) -> set[str]:
     return {each.result for each in conclusions}
 
 
-def document(
-    results: Sequence[Result],
+def results_of(
+    measured: Sequence[Measured],
     *,
     day: str,
     version: str,
     deadline: float,
-    complete: bool = True,
-    whole: bool = False,
-    skipped: Sequence[dict[str, str]] = (),
-    failed: Sequence[dict[str, str]] = (),
-    command: str = "",
-) -> dict[str, Any]:
-    """All results as plain data; `faultinject.conformance.schema` has its form.
+    complete: bool,
+    whole: bool,
+    skipped: list[SkippedClient],
+    failed: list[FailedClient],
+    command: str,
+) -> Results:
+    """The results of all clients.
 
     Args:
-        results: of the clients.
+        measured: the clients that ran.
         day: when it was made, `2026-11-20`.
         version: of faultinject.
         deadline: how long each client had that is not known to need longer, seconds.
         complete: whether nobody interrupted it.
-        whole: whether every client that is installed was asked for; then findings come without their calls.
-        skipped: clients that are not installed: `client`, `title`, `install`.
-        failed: clients that could not be started: `client`, `reason`.
-        command: what makes it again, or empty.
+        whole: whether every client that is installed was asked for; then findings come without their calls, which are nine
+            tenths of all.
+        skipped: clients that are not installed.
+        failed: clients that could not be started.
+        command: what makes it again.
     """
-    found = conclusion(results)
-    return {
-        "v": 1,
-        "result": found.result,
-        "reason": found.reason,
-        "made": day,
-        "faultinject": version,
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "machine": {
-            "cores": os.cpu_count(),
-            "processor": platform.machine(),
-            "release": platform.release(),
-        },
-        "seed": SEED,
-        "deadline": deadline,
-        "complete": complete,
-        "all": whole,
-        **({"command": command} if command else {}),
-        "skipped": list(skipped),
-        "failed": list(failed),
-        "clients": [each.to_dict(evidence=not whole) for each in results],
-    }
+    found = conclusion(measured)
+    for each in measured if whole else ():
+        for finding in each.result.report.findings:
+            finding.calls = []
+    return Results(
+        v=1,
+        result=found.result,
+        reason=found.reason,
+        made=day,
+        faultinject=version,
+        python=platform.python_version(),
+        system=platform.system(),
+        machine=Machine(os.cpu_count(), platform.machine(), platform.release()),
+        seed=SEED,
+        deadline=deadline,
+        complete=complete,
+        all=whole,
+        command=command,
+        skipped=skipped,
+        failed=failed,
+        clients=[each.result for each in measured],
+    )
 
 
-def read(path: str) -> dict[str, Any]:
+def read(path: str) -> Results:
     """Results that were written before.
 
     Raises:
         ConfigurationError: the file cannot be read, or is something else.
     """
     try:
-        found = json.loads(read_bytes(path))
+        return decode(read_bytes(path), type=Results)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError):
-        found = None
-    if not (isinstance(found, dict) and found.get("v") == 1 and isinstance(found.get("clients"), list)):
-        raise ConfigurationError(f"{path}: these are no results of `faultinject conformance -o FILE.json`")
-    return found
+        raise ConfigurationError(
+            f"{path}: these are no results of `faultinject conformance -o FILE.json`"
+        ) from None
 
 
 SEVERITY = {FAIL: 2, WARN: 1}
@@ -240,53 +345,51 @@ class Change:
     worse: bool = False
 
 
-def changes(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
+def changes(old: Results, new: Results) -> Iterator[Change]:
     """What changed for the clients that both results have, in the order of the new ones; and who is new, or gone.
 
     A client is gone only from results for which every client was asked.
 
     Args:
-        old: results as plain data.
-        new: likewise.
+        old: the results before.
+        new: the results now.
     """
-    before = {each["client"]: each for each in old["clients"]}
-    for client in new["clients"]:
-        name = client["client"]
+    before = {each.client: each for each in old.clients}
+    for client in new.clients:
+        name = client.client
         if name in before:
             old_client = before.pop(name)
             yield from _facts(name, old_client, client)
             yield from _verdicts(name, old_client, client)
         else:
-            yield Change(name, "client", "", f"new: {client['version'] or 'version unknown'}")
-    if new.get("all") and new.get("complete"):
+            yield Change(name, "client", "", f"new: {client.version or 'version unknown'}")
+    if new.all and new.complete:
         for name, client in before.items():
-            yield Change(name, "client", client["version"] or "version unknown", "gone")
+            yield Change(name, "client", client.version or "version unknown", "gone")
 
 
-def _facts(name: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
+def _facts(name: str, old: ClientResult, new: ClientResult) -> Iterator[Change]:
     for what, value in _in_words(new).items():
         was = _in_words(old)[what]
         if was != value and not (what == "attempts" and _both_vary(old, new)):
             yield Change(name, what, was, value)
 
 
-def _both_vary(old: dict[str, Any], new: dict[str, Any]) -> bool:
+def _both_vary(old: ClientResult, new: ClientResult) -> bool:
     """Whether chance decides how many attempts a call makes, before and now, and some numbers are the same."""
-    ranges = [each["facts"]["attempts"] for each in (old, new)]
-    if None in ranges or any(fewest == most for fewest, most in ranges):
+    before, now = old.facts.attempts, new.facts.attempts
+    if before is None or now is None or before[0] == before[1] or now[0] == now[1]:
         return False
-    (fewest, most), (fewest_now, most_now) = ranges
-    return bool(max(fewest, fewest_now) <= min(most, most_now))
+    return max(before[0], now[0]) <= min(before[1], now[1])
 
 
-def _in_words(client: dict[str, Any]) -> dict[str, str]:
+def _in_words(client: ClientResult) -> dict[str, str]:
     """The measurements that are the same in every run of one version, in words."""
-    measured = client["facts"]
-    waits = measured["failed"]
+    waits = client.facts.failed
     return {
-        "version": client["version"] or "",
-        "attempts": between(measured["attempts"]),
-        "retries in the outage": _outage(measured["outage"]),
+        "version": client.version or "",
+        "attempts": between(*(client.facts.attempts or (None, None))),
+        "retries in the outage": _outage(client.facts.outage),
         "waits": "at once" if waits and max(waits) < AT_ONCE else "waits" if waits else "",
     }
 
@@ -295,32 +398,31 @@ AT_ONCE = 0.02
 """Seconds; a shorter gap is not a wait."""
 
 
-def between(numbers: list[int] | None) -> str:
+def between(fewest: int | None, most: int | None) -> str:
     """`3`, `9 to 12`, or nothing."""
-    if numbers is None:
+    if fewest is None:
         return ""
-    fewest, most = numbers
     return f"{fewest}" if fewest == most else f"{fewest} to {most}"
 
 
-def _outage(outage: dict[str, int]) -> str:
+def _outage(outage: Outage) -> str:
     """A number where there is a budget; else how many a call, for chance decides the rest."""
-    calls, retries = outage["calls"], outage["retries"]
-    if not calls:
+    if not outage.calls:
         return ""
-    return f"{retries}" if retries < calls else f"{retries / calls:.0f} a call"
+    few = outage.retries < outage.calls
+    return f"{outage.retries}" if few else f"{outage.retries / outage.calls:.0f} a call"
 
 
-def _verdicts(name: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
-    before = {name_of(each): each["verdict"] for each in old["report"]["findings"]}
-    for finding in new["report"]["findings"]:
-        key, verdict = name_of(finding), finding["verdict"]
+def _verdicts(name: str, old: ClientResult, new: ClientResult) -> Iterator[Change]:
+    before = {each.name: each.verdict for each in old.report.findings}
+    for finding in new.report.findings:
+        key, verdict = finding.name, finding.verdict
         was = before.pop(key, "")
         # What was not decided, or is not now, says nothing: unless it is a fault that was not known.
         if was == verdict or (INCONCLUSIVE in (was, verdict) and verdict not in SEVERITY):
             continue
         worse = SEVERITY.get(verdict, 0) > SEVERITY.get(was, 0)
-        yield Change(name, key, was, verdict, measured(finding), worse)
+        yield Change(name, key, was, verdict, finding.measured, worse)
     for key, was in before.items():
         if was in SEVERITY:
             yield Change(name, key, was, "")

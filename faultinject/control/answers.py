@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import to_builtins
+
 from faultinject.exceptions import (
     ConfigurationError,
     Conflict,
@@ -49,9 +51,9 @@ class Answer:
 
     @classmethod
     def of_data(cls, data: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-        """Plain data as JSON; what others wrote into it is escaped where it does not print."""
+        """Structs or plain data as JSON; what others wrote into it is escaped where it does not print."""
         # Half a surrogate pair has no UTF-8.
-        return cls(json_text(data).encode("utf-8", "replace"), status=status, headers=headers)
+        return cls(json_text(to_builtins(data)).encode("utf-8", "replace"), status=status, headers=headers)
 
 
 class Refusal(FaultInjectError):

@@ -345,7 +345,7 @@ def _changed(call: Call, what: str, made: State, *, status: int = 200) -> Answer
     """The new state; the log says who has changed what."""
     _tell(call, what, made)
     found = state(call.injector)
-    return Answer.of_data(found, status=status, headers={"ETag": f'"{found["generation"]}"'})
+    return Answer.of_data(found, status=status, headers={"ETag": f'"{found.generation}"'})
 
 
 def _tell(call: Call, what: str, made: State) -> None:

@@ -6,7 +6,7 @@ from base64 import b64encode
 
 from faultinject.control.answers import Answer, Refusal
 from faultinject.control.changes import one_rule, place_of
-from faultinject.control.state import rule_data, state
+from faultinject.control.state import rule_state, state
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.values import shown
 
@@ -29,7 +29,7 @@ def get_health(_: Call) -> Answer:
 def get_state(call: Call) -> Answer:
     """Show the switch, the rules with their counts, and the limits."""
     found = state(call.injector)
-    return Answer.of_data(found, headers={"ETag": f'"{found["generation"]}"'})
+    return Answer.of_data(found, headers={"ETag": f'"{found.generation}"'})
 
 
 def get_rules(call: Call) -> Answer:
@@ -55,7 +55,7 @@ def get_rule(call: Call) -> Answer:
     in_force = call.injector.state
     index = place_of(call, in_force.scenario)
     counts = call.injector.counts().get(call.name, {})
-    found = rule_data(
+    found = rule_state(
         call.name, in_force.scenario.rules[index], enabled=call.name not in in_force.disabled, counts=counts
     )
     return Answer.of_data(found, headers={"ETag": f'"{in_force.generation}"'})

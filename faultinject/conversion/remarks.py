@@ -17,9 +17,9 @@ class Remark:
     """One thing that is not there word for word.
 
     Attributes:
-        kind: one of `KINDS`.
-        where: its place: a path of the document, or a rule and its key.
-        why: in words.
+        kind: `left out`, `changed` (it means something else) or `unused` (it has nothing to do with faults).
+        where: The file and the place in it, or a rule and its key.
+        why: Why, in words.
     """
 
     kind: str

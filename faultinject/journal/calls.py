@@ -141,31 +141,6 @@ class Call:
         """Whether its attempts were grouped by fingerprint alone."""
         return self.signal == FINGERPRINT
 
-    def to_dict(self) -> dict[str, object]:
-        """The call as an example in the JSON report: the request, and each attempt with the wait before it."""
-        first = self.first
-        gaps = (None, *self.gaps)
-        return {
-            "name": self.name,
-            "method": first.method,
-            "path": first.path,
-            "signal": self.signal,
-            "returned": self.returned,
-            "error": self.error,
-            "attempts": [
-                {
-                    "time": attempt.time,
-                    "pid": attempt.pid,
-                    "seq": attempt.seq,
-                    "answer": attempt.answer,
-                    "waited": gap,
-                    "hint": attempt.hint,
-                    "request_bytes": attempt.request_bytes,
-                }
-                for attempt, gap in zip(self.attempts, gaps, strict=True)
-            ],
-        }
-
     def __repr__(self) -> str:
         answers = ", ".join(each.answer for each in self.attempts)
         return f"<Call {self.first.method} {self.first.path!r}: {answers}>"

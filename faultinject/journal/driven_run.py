@@ -12,6 +12,9 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
+from msgspec import Struct, to_builtins
+from msgspec.json import decode
+
 from faultinject.exceptions import ReportError
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.outcome import FIELDS
@@ -21,11 +24,62 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from io import BufferedReader
-    from typing import Any
 
 NAME = "driven"
 """The field that such a line has."""
 _MARK = b'"driven":{'
+
+
+class DrivenCall(Struct):
+    """A call of a driver.
+
+    Attributes:
+        key: A segment of the path of each of its requests.
+        name: The phase of the plan.
+        began: When it was asked for, on the monotonic clock.
+        ended: When it ended, on the same clock; null: it did not.
+        returned: Whether its caller got a result (true) or an error (false).
+    """
+
+    key: str | None
+    name: str | None
+    began: float
+    ended: float | None
+    returned: bool | None
+
+
+class Driven(Struct):
+    """What a driver knows of its run.
+
+    Attributes:
+        until: When the run ended, on the monotonic clock.
+        profile: The profile that the run was judged by; null: by the user agent, or a file's.
+        failure: How the client broke the contract; empty where it did not.
+        calls: The calls that the driver made.
+    """
+
+    until: float
+    profile: str | None
+    failure: str
+    calls: list[DrivenCall]
+
+
+class RunLine(Struct):
+    """The line that a driver writes; all other fields of it are null.
+
+    Attributes:
+        v: The version of the format.
+        time: When it was written, unix seconds.
+        arrived: When the run ended, on one monotonic clock, seconds.
+        pid: The process that wrote the journal.
+        driven: What `faultinject conformance` knows of the run that this journal is of.
+    """
+
+    v: int
+    time: float
+    arrived: float
+    pid: int
+    driven: Driven
 
 
 @dataclass(frozen=True)
@@ -51,21 +105,9 @@ class DrivenRun:
     def write(self, path: str) -> None:
         """Append it to the run's journal, if that is still there and can be written."""
         calls = [
-            {
-                "key": each.key,
-                "name": each.name,
-                "began": each.began,
-                "ended": each.ended,
-                "returned": each.returned,
-            }
-            for each in self.calls
+            DrivenCall(each.key, each.name, each.began, each.ended, each.returned) for each in self.calls
         ]
-        driven = {
-            "until": self.until,
-            "profile": self.profile,
-            "failure": self.failure,
-            "calls": calls,
-        }
+        driven = Driven(self.until, self.profile, self.failure, calls)
         fields = {
             **dict.fromkeys(FIELDS),
             "v": 1,
@@ -74,7 +116,7 @@ class DrivenRun:
             "pid": self.pid,
         }
         del fields["final"]
-        text = json.dumps({**fields, NAME: driven}, separators=(",", ":"))
+        text = json.dumps({**fields, NAME: to_builtins(driven)}, separators=(",", ":"))
         flags = os.O_WRONLY | os.O_APPEND
         for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):
             flags |= getattr(os, name, 0)
@@ -105,20 +147,9 @@ def last_run(path: str, standard: BufferedReader | None = None) -> DrivenRun | N
 def _read(line: bytes) -> DrivenRun | None:
     """The run that a line tells of; None where it is another one, or damaged."""
     try:
-        found: dict[str, Any] = json.loads(line)
-        driven = found[NAME]
-        calls = [
-            CallWindow(
-                str(each["name"]),
-                float(each["began"]),
-                None if each["ended"] is None else float(each["ended"]),
-                each["returned"],
-                key=str(each["key"]),
-            )
-            for each in driven["calls"]
-        ]
-        return DrivenRun(
-            found["pid"], calls, float(driven["until"]), driven["profile"], str(driven["failure"])
-        )
-    except (ValueError, LookupError, TypeError, RecursionError):
+        found = decode(line, type=RunLine)
+    except ValueError:
         return None
+    run = found.driven
+    calls = [CallWindow(each.name, each.began, each.ended, each.returned, key=each.key) for each in run.calls]
+    return DrivenRun(found.pid, calls, run.until, run.profile, run.failure)

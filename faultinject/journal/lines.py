@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from json import JSONDecoder
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from msgspec import convert
+from msgspec import Struct, convert
 from msgspec.json import Decoder
 
 from faultinject.journal.attempts import Attempt
@@ -36,16 +36,24 @@ TEXTS = 20_000
 _steady = attrgetter(*STEADY)
 
 
-class End(NamedTuple):
-    """A process says that it has ended (`journal.endings`).
+class End(Struct):
+    """A process says that it has ended (`journal.endings`); all other fields of its line are null.
 
     Attributes:
-        pid: the process.
-        parent: who may start another one in its place, as text, or None.
+        v: The version of the format.
+        time: When it ended, unix seconds.
+        arrived: The same on one monotonic clock, seconds.
+        pid: The process.
+        ended: That it has ended.
+        parent: The process that may start another one in its place.
     """
 
+    v: int
+    time: float
+    arrived: float
     pid: int
-    parent: str | None
+    ended: Literal[True]
+    parent: str | None = None
 
 
 class Driven(NamedTuple):
@@ -92,11 +100,9 @@ class Lines:
             return FUTURE
         if "driven" in found:
             return Driven()
-        if get("ended") is True and get("method") is None:
-            parent = get("parent")
-            is_end = type(get("pid")) is int and isinstance(parent, str | None)
-            return End(found["pid"], parent) if is_end else DAMAGED
         try:
+            if get("ended") is True and get("method") is None:
+                return convert(found, End)
             return self._kept(convert(found, Attempt))
         except (ValueError, OverflowError):
             return DAMAGED

@@ -21,7 +21,15 @@ VERSION = 1
 
 
 class AttemptHint(TypedDict, total=False):
-    """What an SDK says of its attempt: the call's id, its number, the most there will be, whether it is a retry, which part."""
+    """What an SDK says of its attempt.
+
+    Attributes:
+        invocation: What all attempts of a call have in common by the client's own word.
+        attempt: The number of the attempt.
+        max: How many attempts there will be at most.
+        retry: Whether the client says that this is a retry.
+        part: The part of a body that it sends or requests.
+    """
 
     invocation: str
     attempt: int
@@ -36,6 +44,59 @@ class Outcome(Struct, kw_only=True):
     `did` is the action: `answered`, `delayed` and so on for an injected fault, `passed`, `app_failed`,
     `refused`, `failed` for the app's own answer. Times are seconds; `time` is unix time, `arrived` and
     `answered` are of one monotonic clock.
+
+    Attributes:
+        v: The version of the format.
+        time: When the request arrived, unix seconds.
+        arrived: The same on one monotonic clock, seconds.
+        answered: When the answer had left, on the same clock; null where it has not.
+        pid: The process.
+        seq: The number of the request in that process.
+        generation: The number of the scenario in force.
+        connection: The peer's port.
+        principal: A keyed digest of the access-key id.
+        credential: Two bytes of a keyed digest of a token, which show that it was replaced.
+        test: The test that the request belongs to.
+        method: The request's method.
+        path: Its path.
+        query: Its query; values of undocumented parameters are `…`.
+        host: The Host header.
+        client: The peer's address.
+        operation: The operation by the vendor's own name.
+        bucket: The bucket as the vendor reads it.
+        key: The key as the vendor reads it.
+        request_bytes: Bytes of the request's body; null where nobody knows.
+        request_digest: The body's digest, keyed with the seed.
+        body_complete: Whether all of the body came.
+        user_agent: The client's own name.
+        attempt_hint: What the SDK says of its attempt.
+        rule: The rule that fired.
+        fault: The fault that it chose.
+        when: Whether the fault came before the app, or after it.
+        applied: Whether the app ran.
+        guarded: Whether a key or a precondition makes a repeat safe.
+        precondition: Two bytes of a digest of the precondition.
+        range: Which part of an object it asks for: its Range.
+        if_range: Two bytes of a digest of its If-Range: of that version it wants the part, else the whole.
+        if_match: Two bytes of a digest of its If-Match, the version that it asks for.
+        region: Two bytes of a keyed digest of the region that it was signed for.
+        clock_offset: Seconds by which its signing time, or the expiry of its presigned URL, is ahead of `time`;
+            below 0: behind.
+        hint: The wait that the answer asked for, seconds.
+        hint_form: How it said so.
+        did: What was done to the request: see above.
+        left: Whether the client was seen to leave before it had an answer.
+        status: The answer's status.
+        app_status: The status of the app's own answer, which the fault has replaced; null where that is not
+            known.
+        response_bytes: Bytes of the answer's body.
+        checksum: Whether the app's answer had a checksum of its whole body; null where nobody looked.
+        etag: The same digest of the answer's ETag; null where it has none, or nobody saw it.
+        request_id: The request id that the answer named.
+        elapsed: Seconds from arrival to the end of the answer.
+        seed: The seed of the draw.
+        n: The number of the draw.
+        final: Whether this is the end of a request of which an earlier line says the beginning.
     """
 
     v: int = VERSION

@@ -44,8 +44,8 @@ class Broken:
     """Where a line of another form is. What it says is not kept: it may be an address or a token.
 
     Attributes:
-        file: as it was named.
-        line: its number, from 1.
+        file: The file, as it was named.
+        line: The line's number, from 1.
     """
 
     file: str

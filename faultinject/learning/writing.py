@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
 from faultinject import vendors
 from faultinject.audit.reports.sentences import counted
-from faultinject.learning.tallies import BEGUN_AS_A_SUCCESS
+from faultinject.learning.tallies import BEGUN_AS_A_SUCCESS, Broken
 from faultinject.learning.windows import BINS, cuts, interval, to_the_second
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
@@ -30,13 +30,13 @@ class Learned:
     """A rule and what it was made from.
 
     Attributes:
-        rule: the rule.
-        failed: how many requests of its kind had this error in its window.
-        requests: how many there were.
-        low: the least share of which that is a likely sample, at 95 %.
-        high: the greatest.
-        begin: of its window, seconds since 1970.
-        end: likewise.
+        rule: The rule, as a file of rules has it.
+        failed: How many requests of its kind had this error in its window.
+        requests: How many requests of its kind there were.
+        low: The lower end of the interval in which the true share lies with 95 %.
+        high: Its upper end.
+        begin: When its window begins, unix seconds.
+        end: When it ends, unix seconds.
     """
 
     rule: Rule
@@ -53,16 +53,51 @@ class LeftOut:
     """Errors that no rule was made of.
 
     Attributes:
-        kind: an operation, or a method.
-        error: the code, or the status.
-        failed: how many there were.
-        why: in words.
+        kind: The operation, or the method where the log tells no operation.
+        error: The error's code, or its status.
+        failed: How many requests had it.
+        why: Why no rule was made of it.
     """
 
     kind: str
     error: str
     failed: int
     why: str
+
+
+@dataclass(frozen=True)
+class LearnedScenario:
+    """The errors of access logs as rules, with their numbers.
+
+    Attributes:
+        v: The version of the format.
+        format: The format of the logs, as `--format` has it.
+        log: The same in words.
+        files: The logs.
+        begin: The second of the first request, unix seconds.
+        end: The second after the last request, unix seconds.
+        requests: How many requests were counted.
+        lines: How many lines were read, without headers and blank ones.
+        broken: How many lines are of another form.
+        examples: The first of these.
+        skipped: How many lines count for nothing, by the reason.
+        rules: One for each kind of request, error and window.
+        left_out: Errors that no rule was made of.
+    """
+
+    v: int
+    format: str
+    log: str
+    files: list[str]
+    begin: int
+    end: int
+    requests: int
+    lines: int
+    broken: int
+    examples: list[Broken]
+    skipped: dict[str, int]
+    rules: list[Learned]
+    left_out: list[LeftOut]
 
 
 def learn(tally: Tally, vendor: str | None, *, everything: bool) -> tuple[list[Learned], list[LeftOut]]:
@@ -233,40 +268,26 @@ def as_toml(
     return text
 
 
-def as_data(
-    learned: Sequence[Learned], left_out: Sequence[LeftOut], tally: Tally, *, sources: Sequence[str]
-) -> dict[str, object]:
-    """The same as data."""
+def with_numbers(
+    learned: list[Learned], left_out: list[LeftOut], tally: Tally, *, sources: Sequence[str]
+) -> LearnedScenario:
+    """The same as it is printed in JSON."""
     start, end = tally.span
-    return {
-        "v": 1,
-        "format": tally.format,
-        "log": tally.title,
-        "files": [*sources],
-        "begin": start,
-        "end": end,
-        "requests": sum(sum(each.values()) for each in tally.requests.values()),
-        "lines": tally.lines,
-        "broken": tally.broken,
-        "examples": [{"file": each.file, "line": each.line} for each in tally.examples],
-        "skipped": dict(tally.skipped),
-        "rules": [
-            {
-                "rule": each.rule.to_dict(),
-                "failed": each.failed,
-                "requests": each.requests,
-                "low": round(each.low, 6),
-                "high": round(each.high, 6),
-                "begin": each.begin,
-                "end": each.end,
-            }
-            for each in learned
-        ],
-        "left_out": [
-            {"kind": each.kind, "error": each.error, "failed": each.failed, "why": each.why}
-            for each in left_out
-        ],
-    }
+    return LearnedScenario(
+        v=1,
+        format=tally.format,
+        log=tally.title,
+        files=[*sources],
+        begin=start,
+        end=end,
+        requests=sum(sum(each.values()) for each in tally.requests.values()),
+        lines=tally.lines,
+        broken=tally.broken,
+        examples=tally.examples,
+        skipped=dict(tally.skipped),
+        rules=[replace(each, low=round(each.low, 6), high=round(each.high, 6)) for each in learned],
+        left_out=left_out,
+    )
 
 
 def _moment(seconds: int) -> str:

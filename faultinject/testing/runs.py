@@ -208,10 +208,12 @@ class Exploration:
 
     def to_json(self) -> str:
         """The findings, as JSON."""
-        from faultinject.rules.printed_json import json_text
-        from faultinject.testing.exploration.report import as_data
+        from msgspec import to_builtins
 
-        return json_text(as_data(self.sweep, self.seconds, self.wording), 2)
+        from faultinject.rules.printed_json import json_text
+        from faultinject.testing.exploration.report import printed
+
+        return json_text(to_builtins(printed(self.sweep, self.seconds, self.wording)), 2)
 
     def __iter__(self) -> Iterator[Run]:
         self.begun = True

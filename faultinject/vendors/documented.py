@@ -73,6 +73,9 @@ class DocumentedError:
             (`with-care`), to begin a new upload or session (`new-session`), to query the state first (`query-first`),
             to sign the request again with the right time (`after-signing`). Empty if it demands nothing. A client that
             does so and sends the request again follows the document, retryable or not.
+        where: the requests that the error is for, as conditions of a rule; empty for all.
+        where_words: the document's words that say so.
+        where_source: the document that says so.
         usual: whether the bare code names this row: the row that clients get most often, which the table marks,
             otherwise the first.
     """

@@ -70,17 +70,6 @@ class Row:
         there = sum(each[:1] != "-" for each in self.query)
         return there, len(self.header) + bool(self.host), valued
 
-    def to_dict(self) -> dict[str, str]:
-        """The row as plain data."""
-        return {
-            "operation": self.operation,
-            "method": self.method,
-            "level": self.level,
-            "query": " ".join(self.query),
-            "header": " ".join(self.header),
-            "host": self.host,
-        }
-
 
 class Operations:
     """The operations of one vendor.

@@ -59,7 +59,15 @@ def apart(made):
 
 def finding(check, verdict, message="something", n=5, reference="RFC 9110 10.2.3", calls=(), **more):
     """A verdict."""
-    return Finding(check, verdict, n, message, reference, [as_call(each) for each in calls], **more)
+    return Finding(
+        check=check,
+        verdict=verdict,
+        n=n,
+        message=message,
+        reference=reference,
+        calls=[as_call(each) for each in calls],
+        **more,
+    )
 
 
 def judgement(*findings, made=None, driven=False, profile="rfc", **more):

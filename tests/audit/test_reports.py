@@ -442,9 +442,8 @@ def test_unknown_format():
     """The formats that there are, are named."""
     with pytest.raises(ConfigurationError) as error:
         render(judgement(), "pdf")
-    assert (
-        str(error.value) == "'pdf' is not a format of a report; there are text, html, json, junit, markdown"
-    )
+    known = "text, html, json, junit, markdown, sarif, github"
+    assert str(error.value) == f"'pdf' is not a format of a report; there are {known}"
 
 
 @pytest.mark.parametrize(

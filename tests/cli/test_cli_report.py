@@ -175,8 +175,9 @@ def test_several_workers_are_one_journal(run, journal):
 def test_a_gzipped_journal(run, journal, tmp_path):
     """What a log rotation leaves is read as it is."""
     packed = tmp_path / "journal.gz"
-    packed.write_bytes(gzip.compress(text(forbidden()).encode()))
-    assert run("report", str(packed)) == run("report", journal(forbidden()))
+    lines = forbidden()
+    packed.write_bytes(gzip.compress(text(lines).encode()))
+    assert run("report", str(packed)) == run("report", journal(lines))
 
 
 @pytest.mark.parametrize("packed", [False, True])

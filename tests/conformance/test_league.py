@@ -12,7 +12,7 @@ from faultinject.conformance.league import page
 from faultinject.exceptions import MissingExtra
 from tests.audit.browser import Browser, command
 
-from .test_results import NUMBERS, OLD
+from .test_results import NUMBERS, OLD, results
 
 EVIL = "</style></title></script><script>owned = 1</script><img src=http://127.0.0.1:9/x onerror='owned = 1'>\"'\u202e"
 
@@ -44,7 +44,7 @@ def test_the_page_says_what_was_measured(golden):
     pytest.importorskip("jinja2")
     found = league(**MISSING)
     found["clients"][0]["failure"] = "it ended with exit code 5"
-    text = page(found)
+    text = page(results(found))
     shown = re.sub(r"<[^>]*>", "", text)
     cells = [
         [
@@ -67,7 +67,7 @@ def test_a_page_without_jinja2(monkeypatch):
     """A sentence says what is missing."""
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(MissingExtra, match=r" install .*\[report\]"):
-        page(league())
+        page(results(league()))
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_sorting_in_a_browser(browser, tmp_path, look):
     """By number and by text, up and down, by keyboard too; who has no value comes last; the console is silent."""
     pytest.importorskip("jinja2")
     path = tmp_path / "league.html"
-    path.write_text(page(league()), "utf-8")
+    path.write_text(page(results(league())), "utf-8")
     browser.look(**look)
     browser.open(path.as_uri())
     assert browser.requests == [path.as_uri()]
@@ -133,7 +133,7 @@ def test_texts_that_mean_harm_in_a_browser(browser, tmp_path):
         client["numbers"]["retried"].append({"answer": EVIL, "documented": EVIL, "calls": 1, "retried": 1})
         client["report"]["findings"][1] |= {"message": EVIL, "reference": EVIL, "subject": EVIL}
     path = tmp_path / "league.html"
-    path.write_text(page(found), "utf-8")
+    path.write_text(page(results(found)), "utf-8")
     browser.look(width=1600)
     browser.open(path.as_uri())
     assert browser.requests == [path.as_uri()]

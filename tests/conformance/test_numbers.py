@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+from msgspec import to_builtins
+
 from faultinject.conformance import numbers_of
 from faultinject.journal import CallWindow
 from tests.audit.made import DENIED, FINE, HIDDEN, INTERNAL, LOST, RESET, SLOW_DOWN, call, calls, evidence
@@ -11,7 +13,8 @@ from tests.audit.made import DENIED, FINE, HIDDEN, INTERNAL, LOST, RESET, SLOW_D
 
 def measured(*groups, windows=()):
     """The numbers of a run in which these calls were made."""
-    return numbers_of(SimpleNamespace(judgement=SimpleNamespace(evidence=evidence(*groups)), windows=windows))
+    judgement = SimpleNamespace(evidence=evidence(*groups))
+    return to_builtins(numbers_of(SimpleNamespace(judgement=judgement, windows=windows)))
 
 
 def named(name, number, *gaps, **more):

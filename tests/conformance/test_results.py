@@ -9,9 +9,11 @@ from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 
 import pytest
+from msgspec import convert, to_builtins
 
-from faultinject.conformance import changes, markdown
-from faultinject.conformance import measurements as facts_of
+from faultinject.conformance import Results, facts_of
+from faultinject.conformance import changes as changes_of
+from faultinject.conformance import markdown as markdown_of
 
 NUMBERS = json.loads(Path(__file__).with_name("numbers.json").read_text())
 """What was measured of several clients."""
@@ -22,7 +24,22 @@ def call(name, *gaps, succeeded=False):
 
 
 def measurements(*calls):
-    return facts_of(SimpleNamespace(evidence=SimpleNamespace(calls=calls)))
+    return to_builtins(facts_of(SimpleNamespace(evidence=SimpleNamespace(calls=calls))))
+
+
+def results(document):
+    """As the command has them that read or made them."""
+    return convert(document, Results)
+
+
+def markdown(document):
+    """The page of results that a file has."""
+    return markdown_of(results(document))
+
+
+def changes(old, new):
+    """What changed between the results of two files."""
+    return changes_of(results(old), results(new))
 
 
 def test_facts_of_a_client():
@@ -37,7 +54,7 @@ def test_facts_of_a_client():
         call("one", 9.0),
         call("thr", 9.0, succeeded=True),
     ) == {
-        "attempts": [2, 3],
+        "attempts": (2, 3),
         "throttled": [1.1, 2.1],
         "failed": [0.1],
         "outage": {"calls": 2, "requests": 3, "retries": 1},
@@ -68,6 +85,8 @@ def finding(check, verdict, subject=None, message="measured", n=3):
 
 OLD = {
     "v": 1,
+    "result": "fail",
+    "reason": "gives up: measured",
     "made": "2026-10-01",
     "faultinject": "0.1.0",
     "python": "3.11.7",
@@ -88,6 +107,7 @@ OLD = {
             "language": "Python",
             "service": "cos",
             "seconds": 3.5,
+            "deadline": 30.0,
             "late": 0.001,
             "failure": None,
             "facts": {
@@ -98,8 +118,18 @@ OLD = {
             },
             "numbers": NUMBERS["old"],
             "report": {
+                "v": 1,
+                "result": "fail",
+                "reason": "gives up: measured",
+                "client": "acme/1.0",
                 "calls": 242,
                 "attempts": 395,
+                "seconds": 3.5,
+                **{
+                    each: {}
+                    for each in ("signal", "left_out", "skipped", "not_given", "failed_after", "rules")
+                },
+                "turnaround": dict.fromkeys(("median", "p95", "n", "busy", "zero", "noise"), 0),
                 "profile": "rfc",
                 "findings": [
                     finding("retry-after", "PASS", "seconds"),

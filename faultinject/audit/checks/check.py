@@ -139,28 +139,28 @@ def passed(
     n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
 ) -> Finding:
     """The client does what is asked."""
-    return Finding("", PASS, n, message, "", calls, subject=subject, action=action)
+    return _finding(PASS, n, message, calls, subject, action)
 
 
 def failed(
     n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
 ) -> Finding:
     """The client does what must not be."""
-    return Finding("", FAIL, n, message, "", calls, subject=subject, action=action)
+    return _finding(FAIL, n, message, calls, subject, action)
 
 
 def warned(
     n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
 ) -> Finding:
     """The client does what is seldom right."""
-    return Finding("", WARN, n, message, "", calls, subject=subject, action=action)
+    return _finding(WARN, n, message, calls, subject, action)
 
 
 def unknown(
     n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
 ) -> Finding:
     """The journal does not tell; the action says what would, by default the check's own `more`."""
-    return Finding("", INCONCLUSIVE, n, message, "", calls, subject=subject, action=action)
+    return _finding(INCONCLUSIVE, n, message, calls, subject, action)
 
 
 def too_few(
@@ -175,3 +175,11 @@ def too_few(
     """The journal has too few of what the check looks at: of things in the singular, such as `failed call`."""
     about = "" if subject is None else f"{subject}: "
     return unknown(n, f"{about}{few(n, needed, what)}", calls, subject, action=action)
+
+
+def _finding(
+    verdict: str, n: int, message: str, calls: Sequence[Call], subject: str | None, action: str
+) -> Finding:
+    return Finding(
+        check="", verdict=verdict, n=n, message=message, calls=calls, subject=subject, action=action
+    )

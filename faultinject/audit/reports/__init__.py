@@ -1,4 +1,4 @@
-"""A judgement as a text that people or programs read: one module a format, but for JSON, which is `Judgement.to_dict`."""
+"""A judgement as a text that people or programs read: one module a format, but for JSON, which is `Judgement.reported`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.audit.judging import Judgement
 
-FORMATS = {"text": ".txt", "html": ".html", "json": ".json", "junit": ".xml", "markdown": ".md"}
+FORMATS = {
+    "text": ".txt",
+    "html": ".html",
+    "json": ".json",
+    "junit": ".xml",
+    "markdown": ".md",
+    "sarif": ".sarif",
+    "github": ".github",
+}
 """The formats, and how files of each are called."""
 
 
@@ -56,6 +64,10 @@ def render(
         from faultinject.audit.reports.html import html
 
         return html(judgement)
+    if format in ("github", "sarif"):
+        from faultinject.audit.reports.annotations import github, sarif
+
+        return github(judgement) if format == "github" else sarif(judgement)
     raise ConfigurationError(f"{format!r} is not a format of a report; there are {', '.join(FORMATS)}")
 
 

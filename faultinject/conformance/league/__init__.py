@@ -6,22 +6,21 @@ from functools import cache
 
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, SIGNS, WARN
-from faultinject.conformance.league.columns import COLUMNS, WORDS, name
-from faultinject.conformance.results import measured, name_of, worst
+from faultinject.conformance.league.columns import COLUMNS, WORDS
 from faultinject.engine.journal_entry import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from jinja2 import Template
 
+    from faultinject.conformance.results import Results
 
-def page(document: dict[str, Any]) -> str:
+
+def page(document: Results) -> str:
     """The whole page, as HTML.
 
     Args:
-        document: results as plain data.
+        document: the results of all clients.
 
     Raises:
         MissingExtra: jinja2 is not installed.
@@ -29,11 +28,11 @@ def page(document: dict[str, Any]) -> str:
     from faultinject.vendors.vendor import read
 
     style, script = (read(__name__, each).decode() for each in ("page.css", "sort.js"))
-    clients = document["clients"]
+    clients = document.clients
     checks = [
         (check, said)
         for check in ("answers", *CHECKS)
-        if any(said := [worst(each["report"]["findings"], check) for each in clients])
+        if any(said := [each.worst(check) for each in clients])
     ]
     return _template().render(
         document=document,
@@ -47,9 +46,6 @@ def page(document: dict[str, Any]) -> str:
         words=WORDS,
         shown=(FAIL, WARN),
         undecided=INCONCLUSIVE,
-        name=name,
-        name_of=name_of,
-        measured=measured,
     )
 
 

@@ -7,13 +7,14 @@ from typing import NamedTuple
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS, VERDICTS, WARN
 from faultinject.conformance.numbers import NOTHING
+from faultinject.conformance.results import between
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
 
-    Client = dict[str, Any]
+    from faultinject.conformance.numbers import Numbers
+    from faultinject.conformance.results import ClientResult as Client
 
 SHOWN = 6
 """Retries whose waits are written out."""
@@ -44,16 +45,10 @@ class Column(NamedTuple):
     number: bool = True
 
 
-def name(client: Client) -> str:
-    """Title, version and what is not its default."""
-    note = f"({client['note']})" if client["note"] else ""
-    return " ".join(filter(None, (client["title"], client["version"], note)))
-
-
 def waits(client: Client, kind: str) -> str:
     """Median and spread of the waits before the first, second, … retry: `0.52 (0.33–0.78), …`."""
-    curve = client["numbers"]["backoff"][kind]
-    told = [f"{_wait(each['median'])} ({_wait(each['low'])}–{_wait(each['high'])})" for each in curve[:SHOWN]]
+    curve = client.numbers.backoff[kind]
+    told = [f"{_wait(each.median)} ({_wait(each.low)}–{_wait(each.high)})" for each in curve[:SHOWN]]
     return ", ".join([*told, "…"] if len(curve) > SHOWN else told)
 
 
@@ -62,97 +57,95 @@ def _wait(number: float) -> str:
 
 
 def _first_wait(client: Client, kind: str) -> float | None:
-    curve = client["numbers"]["backoff"][kind]
-    return curve[0]["median"] if curve else None
+    curve = client.numbers.backoff[kind]
+    return curve[0].median if curve else None
 
 
 def _attempts(client: Client) -> str:
-    made = client["numbers"]["attempts"]
-    if made is None:
-        return ""
-    return f"{made['fewest']}" if made["fewest"] == made["most"] else f"{made['fewest']} to {made['most']}"
+    made = client.numbers.attempts
+    return "" if made is None else between(made.fewest, made.most)
 
 
 def _most_attempts(client: Client) -> float | None:
-    made = client["numbers"]["attempts"]
-    return None if made is None else float(made["most"])
+    made = client.numbers.attempts
+    return None if made is None else float(made.most)
 
 
 def _jitter(client: Client) -> str:
-    found = client["numbers"]["jitter"]
+    found = client.numbers.jitter
     return "" if found is None else f"{found:.2f}"
 
 
 def _hints(client: Client) -> str:
     return ", ".join(
-        f"{form} {each['obeyed']}/{each['retried']}"
-        for form, each in client["numbers"]["hints"].items()
-        if each["obeyed"] is not None and each["retried"]
+        f"{form} {each.obeyed}/{each.retried}"
+        for form, each in client.numbers.hints.items()
+        if each.obeyed is not None and each.retried
     )
 
 
 def _hints_obeyed(client: Client) -> float | None:
-    known = [each for each in client["numbers"]["hints"].values() if each["obeyed"] is not None]
-    retried = sum(each["retried"] for each in known)
-    return sum(each["obeyed"] for each in known) / retried if retried else None
+    known = [(each.obeyed, each.retried) for each in client.numbers.hints.values() if each.obeyed is not None]
+    retried = sum(number for _, number in known)
+    return sum(obeyed for obeyed, _ in known) / retried if retried else None
 
 
 def _outage(client: Client) -> str:
-    budget = client["numbers"]["budget"]
-    return f"{budget['retries']}" if budget["calls"] else ""
+    budget = client.numbers.budget
+    return f"{budget.retries}" if budget.calls else ""
 
 
 def _outage_retries(client: Client) -> float | None:
-    budget = client["numbers"]["budget"]
-    return float(budget["retries"]) if budget["calls"] else None
+    budget = client.numbers.budget
+    return float(budget.retries) if budget.calls else None
 
 
 def _gives_up(client: Client) -> str:
-    found = client["numbers"]["gives_up"]
+    found = client.numbers.gives_up
     return (
-        ", ".join(seconds(each["median"]) if each else "–" for each in found.values())
+        ", ".join(seconds(each.median) if each else "–" for each in found.values())
         if any(found.values())
         else ""
     )
 
 
 def _longest(client: Client) -> float | None:
-    return max((each["median"] for each in client["numbers"]["gives_up"].values() if each), default=None)
+    return max((each.median for each in client.numbers.gives_up.values() if each), default=None)
 
 
 def _part(
-    group: str, part: str, whole: str = "calls"
+    get: Callable[[Numbers], tuple[int, int]],
 ) -> tuple[Callable[[Client], str], Callable[[Client], float | None]]:
     """A share of the numbers, as text and as value."""
 
     def text(client: Client) -> str:
-        found = client["numbers"][group]
-        return f"{found[part]}/{found[whole]}" if found[whole] else ""
+        number, of = get(client.numbers)
+        return f"{number}/{of}" if of else ""
 
     def value(client: Client) -> float | None:
-        found = client["numbers"][group]
-        return found[part] / found[whole] if found[whole] else None
+        number, of = get(client.numbers)
+        return number / of if of else None
 
     return text, value
 
 
 def tally(client: Client) -> str:
     """How many verdicts of each kind: `✕ 2, ! 1, ✓ 14`; those that nobody could reach are left out."""
-    said = [each["verdict"] for each in client["report"]["findings"]]
+    said = [each.verdict for each in client.report.findings]
     return ", ".join(
         f"{SIGNS[each]} {said.count(each)}" for each in VERDICTS if each != INCONCLUSIVE and each in said
     )
 
 
 def _failed(client: Client) -> float:
-    said = [each["verdict"] for each in client["report"]["findings"]]
+    said = [each.verdict for each in client.report.findings]
     return said.count(FAIL) + said.count(WARN) / 100
 
 
 COLUMNS: Sequence[Column] = (
-    Column("client", "The client, its version, and what is not its default.", name, lambda each: name(each).lower(), number=False),
-    Column("language", "What it is written in.", lambda each: each["language"], lambda each: each["language"] or None, number=False),
-    Column("service", "The vendor whose errors it got.", lambda each: each["service"], lambda each: each["service"] or None, number=False),
+    Column("client", "The client, its version, and what is not its default.", lambda each: each.name, lambda each: each.name.lower(), number=False),
+    Column("language", "What it is written in.", lambda each: each.language, lambda each: each.language or None, number=False),
+    Column("service", "The vendor whose errors it got.", lambda each: each.service, lambda each: each.service or None, number=False),
     Column("attempts", "Requests of one call that always fails.", _attempts, _most_attempts),
     Column(
         "wait: throttled", "Seconds before the first, second, … retry after a throttle error: the median, and where half of them are.",
@@ -162,14 +155,14 @@ COLUMNS: Sequence[Column] = (
         "wait: server error", "The same after a server error.",
         lambda each: waits(each, "server"), lambda each: _first_wait(each, "server"),
     ),
-    Column("jitter", "Standard deviation by mean of the waits before the same retry.", _jitter, lambda each: each["numbers"]["jitter"]),
+    Column("jitter", "Standard deviation by mean of the waits before the same retry.", _jitter, lambda each: each.numbers.jitter),
     Column("hints obeyed", "Retries that came no earlier than the answer asked for, of all, by the form of the hint.", _hints, _hints_obeyed),
     Column("outage: retries", "Retries while 120 calls within 2.4 s get nothing but server errors.", _outage, _outage_retries),
-    Column("reset retried", "Calls whose connection was reset, and those of them that were retried.", *_part("resets", "retried")),
-    Column("lost answer retried", "Calls whose answer was lost after the store had done the work, and those of them that were retried.", *_part("lost", "retried")),
-    Column("error in 200 noticed", "Errors in a 200 after which the client retried or told its caller.", *_part("hidden", "noticed")),
-    Column("same bytes", "Uploads that sent the same body again.", *_part("bytes", "same", "compared")),
-    Column("overlap", "Calls whose next attempt came before the answer to the last one.", *_part("overlap", "overlapping")),
+    Column("reset retried", "Calls whose connection was reset, and those of them that were retried.", *_part(lambda each: (each.resets.retried, each.resets.calls))),
+    Column("lost answer retried", "Calls whose answer was lost after the store had done the work, and those of them that were retried.", *_part(lambda each: (each.lost.retried, each.lost.calls))),
+    Column("error in 200 noticed", "Errors in a 200 after which the client retried or told its caller.", *_part(lambda each: (each.hidden.noticed, each.hidden.calls))),
+    Column("same bytes", "Uploads that sent the same body again.", *_part(lambda each: (each.bytes.same, each.bytes.compared))),
+    Column("overlap", "Calls whose next attempt came before the answer to the last one.", *_part(lambda each: (each.overlap.overlapping, each.overlap.calls))),
     Column("gives up after", "Until a call that always fails ends: throttled, with server errors.", _gives_up, _longest),
     Column("checks", "Verdicts: each check has its reference below.", tally, _failed),
 )  # fmt: skip

@@ -308,4 +308,4 @@ def _bytes(number: int) -> str:
 
 
 def _finding(check: str, message: str, verdict: str = FAIL) -> Finding:
-    return Finding(check, verdict, 1, message, "")
+    return Finding(check=check, verdict=verdict, n=1, message=message)

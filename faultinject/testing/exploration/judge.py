@@ -417,4 +417,4 @@ def _bytes(number: int) -> str:
 
 
 def _finding(check: str, verdict: str, message: str, subject: str | None = None) -> Finding:
-    return Finding(check, verdict, 1, message, "", subject=subject)
+    return Finding(check=check, verdict=verdict, n=1, message=message, subject=subject)

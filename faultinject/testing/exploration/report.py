@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from msgspec import Struct
+
 from faultinject.audit.findings import SIGNS, WARN
 from faultinject.engine.journal_entry import quoted
 from faultinject.journal.attempts import BROKEN
@@ -17,7 +19,6 @@ from faultinject.testing.exploration.wording import PYTHON
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any
 
     from faultinject.audit.findings import Finding
     from faultinject.audit.nearest import Comparison
@@ -123,41 +124,102 @@ def incomplete(sweep: Sweep) -> list[str]:
     return found
 
 
-def as_data(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> dict[str, Any]:
-    """The result as plain data for JSON."""
-    return {
-        "v": 1,
-        "requests": [quoted(name_of(each)) for each in sweep.requests],
-        "faults": [str(each.rule) for each in sweep.asked_for],
-        "depth": sweep.bounds.depth,
-        "runs": len(sweep.finished),
-        "seconds": round(seconds, 3),
-        "backoff": round(_backoff(sweep), 3),
-        "failed": sum(each.failed for each in sweep.finished),
-        "gave_up": sum(each.gave_up for each in sweep.finished),
-        "pruned": sweep.pruned,
-        "not_run": sweep.not_run,
-        "left_out": [quoted(each.said(wording)) for each in sweep.left_out],
-        "not_reached": [each.text for each in sweep.unreached],
-        "incomplete": [quoted(each) for each in incomplete(sweep)],
-        "warnings": warned(sweep),
-        "findings": [
-            {
-                "error": quoted(group.smallest.said),
-                "audit": [quoted(f"{each.check}: {each.message}") for each in group.smallest.findings],
-                "scenario": [str(rule) for rule in group.smallest.scenario.rules],
-                "marker": sweep.marker(group.smallest.scenario.rules),
-                "alike": [each.text for each in group.others],
-                "requests": [quoted(f"{each.method} {each.path}") for each in group.smallest.outcomes],
-            }
-            | (
-                {}
-                if group.smallest.first is None
-                else {"killed_after" if sweep.kills else "failed_after": group.smallest.first}
+class PrintedFailure(Struct, omit_defaults=True):
+    """Failures of one cause.
+
+    Attributes:
+        error: What went wrong.
+        audit: What the second judge says.
+        scenario: The smallest rules that show it.
+        marker: The same as a pytest marker.
+        alike: Other runs that fail alike.
+        requests: The requests of that run.
+        killed_after: How many of them came before the command was killed, where it was.
+        failed_after: How many of them came before the command failed, where it was run again.
+    """
+
+    error: str
+    audit: list[str]
+    scenario: list[str]
+    marker: str
+    alike: list[str]
+    requests: list[str]
+    killed_after: int | None = None
+    failed_after: int | None = None
+
+
+class PrintedExploration(Struct):
+    """The result of every fault at every request of a command.
+
+    Attributes:
+        v: The version of the format.
+        requests: The requests of a run without faults.
+        faults: The faults that were tried.
+        depth: How many faults there are in a run at most.
+        runs: How many runs were made.
+        seconds: How long it took.
+        backoff: The share of the time in which the client waited after a fault.
+        failed: How many runs failed.
+        gave_up: How many gave up cleanly.
+        pruned: How many were left out because another one shows the same.
+        not_run: How many were not made because of max_runs.
+        left_out: What was not tried, and what brings it back.
+        not_reached: Faults whose request did not come.
+        incomplete: What makes the sweep no proof.
+        warnings: What is suspicious and no failure.
+        findings: Failures, those alike as one.
+    """
+
+    v: int
+    requests: list[str]
+    faults: list[str]
+    depth: int
+    runs: int
+    seconds: float
+    backoff: float
+    failed: int
+    gave_up: int
+    pruned: int
+    not_run: int
+    left_out: list[str]
+    not_reached: list[str]
+    incomplete: list[str]
+    warnings: list[str]
+    findings: list[PrintedFailure]
+
+
+def printed(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> PrintedExploration:
+    """The result as it is printed in JSON."""
+    return PrintedExploration(
+        v=1,
+        requests=[quoted(name_of(each)) for each in sweep.requests],
+        faults=[str(each.rule) for each in sweep.asked_for],
+        depth=sweep.bounds.depth,
+        runs=len(sweep.finished),
+        seconds=round(seconds, 3),
+        backoff=round(_backoff(sweep), 3),
+        failed=sum(each.failed for each in sweep.finished),
+        gave_up=sum(each.gave_up for each in sweep.finished),
+        pruned=sweep.pruned,
+        not_run=sweep.not_run,
+        left_out=[quoted(each.said(wording)) for each in sweep.left_out],
+        not_reached=[each.text for each in sweep.unreached],
+        incomplete=[quoted(each) for each in incomplete(sweep)],
+        warnings=warned(sweep),
+        findings=[
+            PrintedFailure(
+                error=quoted(group.smallest.said),
+                audit=[quoted(f"{each.check}: {each.message}") for each in group.smallest.findings],
+                scenario=[str(rule) for rule in group.smallest.scenario.rules],
+                marker=sweep.marker(group.smallest.scenario.rules),
+                alike=[each.text for each in group.others],
+                requests=[quoted(f"{each.method} {each.path}") for each in group.smallest.outcomes],
+                killed_after=group.smallest.first if sweep.kills else None,
+                failed_after=None if sweep.kills else group.smallest.first,
             )
             for group in groups(sweep.finished)
         ],
-    }
+    )
 
 
 def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:

@@ -1,0 +1,91 @@
+"""The JSON Schemas of all that the commands print for programs, made from the types that they print."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import Any, get_type_hints
+
+from msgspec import Struct, defstruct
+from msgspec.json import schema_components
+
+from faultinject.rules.rule import Rule
+from faultinject.rules.schema import DIALECT, rules_schema
+
+Schema = dict[str, Any]
+RULES = "rules"
+"""The name of the schema of rule files."""
+MODULES = {
+    "journal": "journal.outcome:Outcome journal.lines:End journal.driven_run:RunLine",
+    "report": "audit.report:Report",
+    "catalogue": "vendors.documented:DocumentedError",
+    "operations": "cli.vendors:OperationForm",
+    "check": "cli.explanation:Meaning cli.explanation:Mistakes",
+    "explore": "testing.exploration.report:PrintedExploration",
+    "learn": "learning.writing:LearnedScenario",
+    "convert": "cli.convert:Conversion",
+    "control": "control.state:ServerState",
+    "control-journal": "cli.control:LatestOutcomes",
+    "conformance": "conformance.results:Results",
+}
+"""Where the types stand, of which what is printed is one."""
+LISTS = ("catalogue", "operations")
+"""What is printed as an array of them."""
+NAMES: dict[str, str] = {
+    RULES: "rule files in TOML and JSON, for editors",
+    "journal": "one line of a journal",
+    "report": "faultinject report --format json",
+    "catalogue": "faultinject vendors --json",
+    "operations": "faultinject vendors --operations --json",
+    "check": "faultinject check --json",
+    "explore": "faultinject explore --json",
+    "learn": "faultinject learn --json",
+    "convert": "faultinject convert --json",
+    "control": "faultinject control status --json, and what its other commands print",
+    "control-journal": "faultinject control journal --json",
+    "conformance": "faultinject conformance --json",
+}
+"""What each schema is of, by its name."""
+FIELD = re.compile(r"^ +(\w+): (.*(?:\n {9,}.*)*)", re.MULTILINE)
+"""A field in a docstring's list of attributes, and what is said of it."""
+
+
+def schema(name: str) -> Schema:
+    """The schema of that name, a key of `NAMES`; fields have the descriptions of the types' docstrings."""
+    if name == RULES:
+        return rules_schema()
+    printed = [_type(each) for each in MODULES[name].split()]
+    forms, parts = schema_components(
+        [list[each] if name in LISTS else each for each in printed],  # type: ignore[valid-type]
+        ref_template="#/$defs/{name}",
+        schema_hook=_of_class,
+    )
+    for each in parts.values():
+        said, _, fields = each.pop("description", "").partition("Attributes:\n")
+        each["description"] = " ".join(said.split())
+        for field, meaning in FIELD.findall(fields):
+            text = " ".join(meaning.split())
+            each["properties"][field]["description"] = f"{text[:1].upper()}{text[1:]}"
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:faultinject:schema:{name}:1",
+        "title": f"faultinject {name}",
+        "description": f"What is printed: {NAMES[name]}. Objects may gain fields: readers ignore those that they do not know.",
+        **(forms[0] if len(forms) == 1 else {"anyOf": list(forms)}),
+        "$defs": parts,
+    }
+
+
+def _type(address: str) -> Any:
+    """A type by its module and name; of a plain class the struct with the same fields."""
+    module, _, name = address.partition(":")
+    found = getattr(import_module(f"faultinject.{module}"), name)
+    if issubclass(found, Struct) or hasattr(found, "__dataclass_fields__"):
+        return found
+    return defstruct(name, [*get_type_hints(found).items()], namespace={"__doc__": found.__doc__})
+
+
+def _of_class(kind: type) -> Schema:
+    """The form of what JSON has in the place of a `Rule`: its keys."""
+    assert kind is Rule
+    return {"type": "object"}
