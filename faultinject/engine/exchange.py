@@ -6,7 +6,7 @@ is noted of a fault, its count, its slot and its lines in the journal, is noted 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from faultinject.engine.actions import Disconnect, Forward
 from faultinject.engine.answers import at_its_start, marked, taken_over
@@ -63,8 +63,7 @@ class Pause:
         self.done = False
 
 
-@dataclass(frozen=True, slots=True)
-class ReadBody:
+class ReadBody(NamedTuple):
     """Read the request's body and drop it, within bounds of bytes and seconds.
 
     Gives what was read, or None where the body has no end that shows. Raises `ClientGone`.
@@ -78,8 +77,7 @@ class ReadBody:
     listing: Listing | None
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """Wait before the fault is given; gives whether the client is still there.
 
     Attributes:
@@ -93,13 +91,11 @@ class Wait:
     is_fault: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """See whether the client has left; gives that."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunApp:
+class RunApp(NamedTuple):
     """Run the app on what is left of the request.
 
     Gives an `AppAnswer` when its answer begins, which then goes on to the client. Raises `AppEnded`.
@@ -120,8 +116,7 @@ class RunApp:
     pause: Pause | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AppAnswer:
+class AppAnswer(NamedTuple):
     """What the app has said.
 
     Attributes:
@@ -142,8 +137,7 @@ class AppAnswer:
         return self.status >= 500
 
 
-@dataclass(frozen=True, slots=True)
-class EditHead:
+class EditHead(NamedTuple):
     """Change the headers of the app's answer, which begins now; a WSGI app may begin it anew.
 
     Attributes:
@@ -153,8 +147,7 @@ class EditHead:
     edit: Callable[[int, Headers], Headers]
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Answer through the server.
 
     Attributes:
@@ -170,8 +163,7 @@ class Send:
     broken: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(NamedTuple):
     """End the connection, or write an answer on it that the server alone cannot give.
 
     What the server lets us do is known only then, so the driver writes it into the journal.
@@ -195,8 +187,7 @@ class Break:
     applied: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(NamedTuple):
     """Say that there was an error inside faultinject when the request's body was touched.
 
     Attributes:

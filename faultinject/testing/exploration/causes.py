@@ -57,6 +57,11 @@ class PlannedRun:
         return any(each.lasts for each in self.chosen)
 
     @property
+    def alone(self) -> bool:
+        """Whether no second fault goes with its own."""
+        return any(each.lasts or each.hangs for each in self.chosen)
+
+    @property
     def text(self) -> str:
         """The rules as text."""
         return "; ".join(map(str, self.scenario.rules))

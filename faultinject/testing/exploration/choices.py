@@ -63,8 +63,8 @@ class Choice:
 
     @property
     def hangs(self) -> bool:
-        """Whether nothing comes until the client gives up."""
-        return self.rule.fault == "hang"
+        """Whether it is a set's hang, which may take all of its time at each request and show the same."""
+        return self.standard and self.rule.fault == "hang" and "duration" in self.rule.options
 
     @property
     def lasts(self) -> bool:

@@ -25,7 +25,7 @@ from faultinject.rules.vocabulary import reading_as
 from faultinject.testing import unwrapped
 from faultinject.testing.exploration.bounds import Bounds, LeftOut, seconds_above_0
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
-from faultinject.testing.exploration.choices import READS, Choice, choices_of
+from faultinject.testing.exploration.choices import Choice, choices_of
 from faultinject.testing.exploration.holdings import BY_NAME, Keeper
 from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at, starts_with
@@ -34,7 +34,7 @@ from faultinject.vendors.addressing import Addressing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from faultinject.audit.findings import Finding
     from faultinject.journal.call_window import CallWindow
@@ -135,8 +135,6 @@ class Sweep:
         self._second: list[PlannedRun] = []
         self._readings: dict[Vendor | None, Addressing] = {}
         self._hung: set[str] = set()
-        self._waits: set[str] = set()
-        self._takes_time = False
 
     @property
     def requests(self) -> Sequence[Outcome]:
@@ -276,14 +274,7 @@ class Sweep:
         )
         if self._is_to_be_tried_again(finished):
             return finished
-        self._takes_time = self._takes_time or any(
-            each.injected and each.rule in names and each.fault == "hang" and each.did != "raised"
-            for each in outcomes
-        )
-        waited = _waited(finished)
-        if waited is not None:
-            self._stop_hanging(finished, waited)
-        elif finished.reached and len(finished.points) == 1 and not (finished.failed or finished.lasts):
+        if finished.reached and len(finished.points) == 1 and not (finished.failed or finished.alone):
             self._grow(finished, names[0])
         self._keep(finished)
         self._current = None
@@ -403,8 +394,10 @@ class Sweep:
             if not choice.standard:  # the set has it for uploads alone
                 self._leave_out(f"{choice.rule.fault} at {point.name}", "its body ends before")
             return False
-        if choice.hangs and choice.standard:
-            return self._hangs_here(outcome.method) and not self._hangs_anyway(point)
+        if choice.hangs:
+            first = point.operation not in self._hung
+            self._hung.add(point.operation)
+            return first
         if choice.lasts:
             return self._match(point, choice) >= int(choice.rule.options[FOR_GOOD])
         if choice.invisible_on(outcome.method) and not self.bounds.exhaustive:
@@ -439,37 +432,6 @@ class Sweep:
         """
         found = [self.compare(each, outcome) for each in choice.where]
         return not found or any(not each.failed and (not each.unknown or outcome.guarded) for each in found)
-
-    def _hangs_here(self, method: str) -> bool:
-        """Whether a hang of a standard set comes at such a request: at each read, and at one write of each method."""
-        if method in READS:
-            return method not in self._waits
-        first = method not in self._hung
-        self._hung.add(method)
-        return first
-
-    def _hangs_anyway(self, point: Point) -> bool:
-        """Whether the user wrote a hang that comes there too."""
-        return any(
-            each.hangs and not each.standard and "when" not in each.rule.options and self.applies(each, point)
-            for each in self.choices
-        )
-
-    def _stop_hanging(self, finished: FinishedRun, seconds: float) -> None:
-        """The client waits longer than a hang lasts: each more by that method would cost as much, and show nothing else."""
-        method = finished.points[-1].outcome.method
-        self._waits.add(method)
-        kept = [each for each in self._queue if not _hangs(each[1], (method,))]
-        dropped = len(self._queue) - len(kept)
-        self._queue = kept
-        heapify(self._queue)
-        self.pruned += dropped
-        requests = "1 request" if not dropped else f"{dropped + 1} requests"
-        waited = (
-            f"after {descriptions.seconds(seconds)} the client still waited for {finished.points[-1].name}"
-        )
-        back = "" if self.bounds.exhaustive else "waits as long as it does"
-        self._leave_out(f"hang at {requests}", waited, back)
 
     def _keep(self, finished: FinishedRun) -> None:
         """Keep of a run what the report needs: of failures that are alike the smallest is shown."""
@@ -533,24 +495,11 @@ class Sweep:
 
     def _deepen(self) -> None:
         """The second faults, once every first one was tried."""
-        second, self._second = self._without_hangs(self._second), []
+        second, self._second = self._second, []
         left = max(0, self.bounds.max_runs - len(self.finished))
         self.not_run += max(0, len(second) - left)
         for number, each in enumerate(second[:left]):
             heappush(self._queue, (number, each))
-
-    def _without_hangs(self, planned: list[PlannedRun]) -> list[PlannedRun]:
-        """The second faults, but for hangs where each takes as long as the client waits."""
-        unnamed = [each for each in planned if not _hangs(each, self._waits)]
-        kept = unnamed
-        if self._takes_time and not self.bounds.exhaustive:
-            kept = [each for each in unnamed if not _hangs(each)]
-        self.pruned += len(planned) - len(kept)
-        if len(kept) < len(unnamed):
-            self._leave_out(
-                "hang together with another fault", "each takes as long as the client waits", "tries it"
-            )
-        return kept
 
     def _grow(self, finished: FinishedRun, name: str) -> None:
         """A second fault in what the code did because of the first, until it is back on the way without faults.
@@ -561,7 +510,7 @@ class Sweep:
         [first], [rule], [chosen_first] = finished.points, finished.scenario.rules, finished.chosen
         choices = [each for each in self.choices if each.moves and chosen_first.needs_body]
         if self.bounds.depth > 1:
-            choices = [each for each in self.choices if not each.lasts]
+            choices = [each for each in self.choices if not (each.lasts or each.hangs)]
         if not choices:
             return
         trace = Trace(finished.outcomes, self.reading)
@@ -592,35 +541,6 @@ def _told_an_error(outcomes: Sequence[Outcome], windows: Sequence[CallWindow]) -
     return any(each.returned is False for each in windows) or any(
         not each.injected and each.status in PASSING for each in outcomes
     )
-
-
-def _hangs(planned: PlannedRun, methods: Collection[str] | None = None) -> bool:
-    """Whether one of the faults is a hang of a standard set, at a request by one of these methods; None: by any."""
-    return any(
-        choice.hangs and choice.standard and (methods is None or point.outcome.method in methods)
-        for choice, point in zip(planned.chosen, planned.points, strict=True)
-    )
-
-
-def _waited(finished: FinishedRun) -> float | None:
-    """How many seconds a hang of a standard set lasted without the client giving up; None where it gave up, or none was.
-
-    Where the server does not see that its client has left, the next attempt shows it.
-    """
-    if not _hangs(finished):
-        return None
-    for number, each in enumerate(finished.outcomes):
-        if not each.injected or each.fault != "hang" or each.answered is None:
-            continue
-        asked = each.method, each.path, each.query
-        later = finished.outcomes[number + 1 :]
-        again = any(
-            (one.method, one.path, one.query) == asked and one.arrived < each.answered for one in later
-        )
-        lasted = max(rule.value("duration") for rule in finished.scenario.rules if rule.fault == "hang")
-        if each.answered - each.arrived >= lasted and not again:
-            return float(lasted)
-    return None
 
 
 def _too_many(needed: int, points: Sequence[Point], sweep: Sweep) -> str:
