@@ -48,7 +48,7 @@ def scenarios(
     live = any(each.connection is not None for each in requests)
     rules = [
         sweep.rule_at(point, choice)
-        for choice in sweep.choices
+        for choice in sweep.run.choices
         for point in points
         if not (choice.lasts or choice.moves) and sweep.applies(choice, point) and not (live and choice.hangs)
     ]
