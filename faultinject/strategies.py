@@ -48,11 +48,9 @@ def scenarios(
     live = any(each.connection is not None for each in requests)
     rules = [
         sweep.rule_at(point, choice)
-        for choice in sweep.choices
+        for choice in sweep.run.choices
         for point in points
-        if not (choice.lasts or choice.moves)
-        and sweep.applies(choice, point)
-        and not (live and choice.standard and choice.hangs)
+        if not (choice.lasts or choice.moves) and sweep.applies(choice, point) and not (live and choice.hangs)
     ]
     if not rules:
         raise ConfigurationError("none of the faults fits any of the requests")

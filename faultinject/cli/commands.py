@@ -93,25 +93,17 @@ class Command:
         Raises:
             ProgramFailed: the last one ended with another exit code than 0, or was ended.
         """
-        from faultinject.testing.exploration.restart import Restart, run_again
-
-        if not faults.crashes:
-            try:
-                self._program.check(faults.patience)
-            except ProgramFailed as error:
-                if self._again is None or error.code is None or not faults.names:
-                    raise
-                again = self._again
-                run_again(faults, lambda: again.check(faults.patience))
+        if faults.crashes:
+            second = self._recover or self._program
+            faults.kill_and_restart(self._program, second, self._service.holds, twice=True)
             return
-        Restart(
-            faults,
-            self._program,
-            self._recover or self._program,
-            twice=True,
-            within=faults.patience,
-            holds=self._service.holds,
-        ).run()
+        try:
+            self._program.check(faults.patience)
+        except ProgramFailed as error:
+            if self._again is None or error.code is None or not faults.names:
+                raise
+            again = self._again
+            faults.run_again(lambda: again.check(faults.patience))
 
     def end(self, why: str) -> None:
         """End what runs, with everything that it has started."""

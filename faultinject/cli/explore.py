@@ -159,7 +159,7 @@ def explore(
     from faultinject.cli.exploration_output import writer
     from faultinject.cli.services import EmbeddedStore, Proxied, dialect_of, reach
     from faultinject.exceptions import ExplorationFailed
-    from faultinject.testing.exploration.bounds import MAX_RUNS, Bounds, Crashing, LeftOut
+    from faultinject.testing.exploration.bounds import MAX_RUNS, Bounds, LeftOut
     from faultinject.testing.exploration.wording import Wording
     from faultinject.testing.runs import Exploration
 
@@ -239,7 +239,16 @@ def explore(
     dialect = vendors.get(vendor) if vendor else None
     exploration = Exploration(
         rules,
-        Bounds(depth, max_runs, ignore=ignore, exhaustive=exhaustive, without=without),
+        Bounds(
+            depth,
+            max_runs,
+            ignore=ignore,
+            exhaustive=exhaustive,
+            without=without,
+            crash=crash,
+            replay=replay or "",
+            within=within,
+        ),
         end=running.end,
         wording=Wording(
             lambda found: (
@@ -251,10 +260,7 @@ def explore(
             "--exhaustive",
             lambda: "Let the command send its requests to the address in the variable ENDPOINT.",
         ),
-        crashing=Crashing(dialect, only=replay or "", within=within) if crash else None,
-        vendor=dialect if read_as else None,
-        only=replay or "",
-        within=within,
+        vendor=dialect if read_as or crash else None,
         inconclusive=service.broken,
         holds=holds,
     )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
     from faultinject.proxy.target import Target
     from faultinject.proxy.upstream import Broken
-    from faultinject.testing.exploration.holdings import Holdings
+    from faultinject.testing.exploration.store_comparison import StoreContents
 
 
 SETTLED = 30.0
@@ -32,7 +32,7 @@ class Service(Protocol):
     def empty(self) -> None:
         """Make it as it was at the start, where that can be done."""
 
-    def holds(self) -> Holdings | None:
+    def holds(self) -> StoreContents | None:
         """What is in it once no request is under way, by `/bucket/key`; None where that cannot be seen."""
 
     def broken(self) -> str:
@@ -75,11 +75,11 @@ class EmbeddedStore:
         """Put a new store in the place of the old one."""
         self._store.reset()
 
-    def holds(self) -> Holdings:
+    def holds(self) -> StoreContents:
         """The objects; a request that a killed client has left under way ends first."""
-        from faultinject.testing.exploration.holdings import holdings_of
+        from faultinject.testing.exploration.store_comparison import contents_of
 
-        return holdings_of(self._store)
+        return contents_of(self._store)
 
     def broken(self) -> str:
         """Never: it is in this process."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.rules.scenario import Scenario
-from faultinject.testing.exploration.bounds import Bounds, crashing_of
+from faultinject.testing.exploration.bounds import Bounds
 from faultinject.testing.inject import Faults
 from faultinject.testing.runs import Exploration
 
@@ -41,9 +41,9 @@ def explore(
         exhaustive: whether to try also the cases that are left out by default, which the report names.
         without: faults of a standard set or a group that are not injected, such as `s3:SlowDown` or `hang`.
         crash: the program that `faults.run()` runs is killed at each request and run again, where the faults come.
-        replay: with `crash`: the text of the only scenario to run, as a report prints it.
-        within: with `crash`: seconds that a run of the program may take; by default ten times the time without a crash,
-            and 30 s.
+        replay: the text of the only scenario to run, as a report prints it.
+        within: seconds that a run of the program of `faults.run()` may take; by default ten times the time without
+            faults, and 5 min, with `crash` 30 s.
 
     Raises:
         ConfigurationError: a rule is wrong, or has a trigger that says when it fires.
@@ -52,8 +52,10 @@ def explore(
     ...     with run:
     ...         upload(client)
     """
-    bounds = Bounds(depth, max_runs, allow, ignore, exhaustive, without)
-    return Exploration(faults, bounds, crashing=crashing_of(crash, replay, within))
+    bounds = Bounds(
+        depth, max_runs, allow, ignore, exhaustive, without, crash=crash, replay=replay, within=within
+    )
+    return Exploration(faults, bounds)
 
 
 def record(code: Callable[[], object]) -> list[Outcome]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 
 from faultinject.exceptions import InjectionFailed, RuleNotMatched
 from faultinject.injector import instances
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from faultinject.journal.calls import Call
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule_keys import RuleKeys
+    from faultinject.testing.exploration.programs import Program
     from faultinject.testing.runs import Exploration
     from faultinject.testing.storage import Storage
 
@@ -175,17 +175,18 @@ class Faults:
         within: float | None = None,
     ) -> Exploration:
         """As `faultinject.explore`; every run has the rules in force as well as the explored ones."""
-        from faultinject.testing.exploration.bounds import Bounds, crashing_of
+        from faultinject.testing.exploration.bounds import Bounds
         from faultinject.testing.runs import Exploration
 
         injector = self._injector
         exploration = Exploration(
             faults,
-            Bounds(depth, max_runs, allow, ignore, exhaustive, without),
+            Bounds(
+                depth, max_runs, allow, ignore, exhaustive, without, crash=crash, replay=replay, within=within
+            ),
             beside=Scenario.of_rules(injector.scenario.rules, injector.seed),
             test=injector.journal.test,
             session=self._session,
-            crashing=crashing_of(crash, replay, within),
         )
         self._explorations.append(exploration)
         return exploration
@@ -226,20 +227,17 @@ class Faults:
             ProgramFailed: its exit code, or after a crash that of its second run, is not 0; or it was ended.
             ConfigurationError: it cannot be started, or a test with a killed program runs a second program.
         """
-        from faultinject.testing.exploration.holdings import holdings_of
         from faultinject.testing.exploration.programs import Program
-        from faultinject.testing.exploration.restart import Restart
-        from faultinject.testing.runs import RunFaults
 
         environ = {**(os.environ if env is None else env), **self.env}
         directory = None if cwd is None else os.fspath(cwd)
         program = Program(command, environ, directory)
-        if not isinstance(self, RunFaults) or not self.crashes:
-            program.check()
-            return
         again = program if recover is None else Program(recover, environ, directory)
-        holds = _nobody_knows if store is None else partial(holdings_of, store.app)
-        Restart(self, program, again, twice=False, within=self.patience, holds=holds).run()
+        self._run(program, again, store)
+
+    def _run(self, program: Program, _again: Program, _store: Storage | None) -> None:
+        """Run a program; only an exploration kills one, and starts it again."""
+        program.check()
 
     def pause(self) -> Pause:
         """A context manager that hides a test's own requests from faults, counts and the record."""
@@ -441,10 +439,6 @@ class Faults:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.__exit__(kind, error, trace)
-
-
-def _nobody_knows() -> None:
-    """What a server holds that is not ours."""
 
 
 class Pause:

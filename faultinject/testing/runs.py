@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from faultinject.exceptions import ExplorationFailed
+from faultinject.exceptions import ConfigurationError, ExplorationFailed
 from faultinject.rules.scenario import Scenario
 from faultinject.testing.inject import Faults
 from faultinject.testing.runaway import Watch, is_of_the_code
@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from faultinject.journal.call_window import CallWindow
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule import Rule
-    from faultinject.testing.exploration.bounds import Bounds, Crashing
+    from faultinject.testing.exploration.bounds import Bounds
     from faultinject.testing.exploration.causes import FinishedRun
-    from faultinject.testing.exploration.holdings import Holdings
-    from faultinject.testing.exploration.restart import Aftermath
+    from faultinject.testing.exploration.programs import Program
+    from faultinject.testing.exploration.results import Aftermath
+    from faultinject.testing.exploration.store_comparison import StoreContents
     from faultinject.testing.exploration.sweep import Sweep
     from faultinject.testing.exploration.wording import Wording
+    from faultinject.testing.storage import Storage
     from faultinject.vendors.vendor import Vendor
+
+    # What the store holds now, once nothing is under way; None: nobody can tell.
+    Contents = Callable[[], StoreContents | None]
 
 
 class RunFaults(Faults):
@@ -38,8 +43,8 @@ class RunFaults(Faults):
         test: a function to the id of the running test, for the journal.
         session: the session from which other processes get it, or None.
         end: ends a run that makes many more.
-        holds: what the store holds that the code under test writes to; None: nobody can tell. Where a program is killed, its
-            restart sees to that.
+        holds: what the store holds that the code under test writes to; None: nobody can tell. A program that is killed
+            says itself which store is its.
 
     Attributes:
         patience: seconds that a program may run; None: as long as it likes.
@@ -59,17 +64,19 @@ class RunFaults(Faults):
         test: Callable[[], str | None] | None = None,
         session: Session | None = None,
         end: Callable[[str], None] | None = None,
-        holds: Callable[[], Holdings] | None = None,
+        holds: Contents | None = None,
     ) -> None:
         if session is not None and not session.attached:
             session = None  # nobody to tell: thousands of runs need not do it
         self.aftermath: Aftermath | None = None
         self.patience = sweep.patience
-        self.crashes = sweep.kills
+        self.crashes = sweep.run.kills
         self._holds = None if self.crashes else holds
-        self._later = sweep.afterwards(scenario)
+        self._later: tuple[Rule, ...] = ()
         self._always = beside.rules
-        scenario = sweep.at_first(scenario)
+        if self.crashes:
+            self._later = scenario.rules[1:]
+            scenario = Scenario.of_rules(scenario.rules[:1], scenario.seed or "0")
         rules = [*scenario.rules, *beside.rules]
         super().__init__(Scenario.of_rules(rules, seed or scenario.seed), test=test, session=session)
         own = len(scenario.rules)
@@ -83,7 +90,7 @@ class RunFaults(Faults):
 
     def __enter__(self) -> Faults:
         if self._holds is not None and self.aftermath is None:
-            from faultinject.testing.exploration.restart import Aftermath
+            from faultinject.testing.exploration.results import Aftermath
 
             self.aftermath = Aftermath()
             self.aftermath.before = self._holds()
@@ -98,13 +105,91 @@ class RunFaults(Faults):
             if not self.aftermath.failed:
                 self.aftermath.between = self.aftermath.after
 
-    @property
-    def held(self) -> Holdings | None:
-        """What the store holds now; None where nobody can tell."""
-        return None if self._holds is None else self._holds()
+    def _run(self, program: Program, again: Program, store: Storage | None) -> None:
+        from faultinject.testing.exploration.store_comparison import contents_of
 
-    def restarted(self) -> None:
-        """The program under test runs again: what comes in its second run is in force from now on."""
+        if self.crashes:
+            self.kill_and_restart(program, again, lambda: None if store is None else contents_of(store.app))
+        else:
+            program.check(self.patience)
+
+    def kill_and_restart(
+        self, first: Program, second: Program, holds: Contents, *, twice: bool = False
+    ) -> None:
+        """Run a program to its end, or kill it where the crash of the run's scenario comes, and run it again.
+
+        Args:
+            first: the program.
+            second: what an operator starts after a crash; it may be the same.
+            holds: what the store holds.
+            twice: whether it is also run again where it was not killed, to see what that does.
+
+        Raises:
+            ProgramFailed: the first run fails by itself, or the second one after a crash.
+            ConfigurationError: the program cannot be started, or another one has been run.
+        """
+        from faultinject.testing.exploration.choices import CRASH
+        from faultinject.testing.exploration.programs import ProgramFailed
+        from faultinject.testing.exploration.results import SECOND, Aftermath
+
+        if self.aftermath is not None:
+            raise ConfigurationError(
+                "a crash needs a test that runs one program: faults.run() is called once in it"
+            )
+        self.aftermath = found = Aftermath()
+        found.before = holds()
+
+        crashes: list[Outcome] = []
+
+        def kill(outcome: Outcome) -> None:
+            """Kill it when its request has come as far as it is to come: before a byte of an answer leaves."""
+            if outcome.rule == CRASH and outcome.injected and outcome.answered is not None and not crashes:
+                crashes.append(outcome)
+                first.kill()
+
+        self.injector.journal.follow(kill)
+        try:
+            first.check(self.patience)
+        finally:
+            found.killed, found.alive = first.killed, first.survives
+            found.between = found.after = holds()
+            found.first = len(self.outcomes)
+        if not found.killed and not twice:
+            return
+        self._begin_second_run()
+        try:
+            second.check(self.patience)
+        except ProgramFailed as error:
+            if not found.killed and second is not first and error.code in NOT_RUN:
+                raise ConfigurationError(
+                    f"recover: it cannot be run: {error}\n{error.output}".rstrip()
+                ) from None
+            found.again = ProgramFailed(f"{SECOND}{error}", error.output)
+        finally:
+            found.after = holds()
+        if found.killed and found.again is not None:
+            raise found.again
+
+    def run_again(self, job: Callable[[], None]) -> None:
+        """Run a job again that has told an error, without faults, as a scheduler does.
+
+        Raises:
+            ProgramFailed: it is a program, and fails, too. What else it raises passes.
+        """
+        from faultinject.testing.exploration.programs import ProgramFailed
+        from faultinject.testing.exploration.results import SECOND, Aftermath
+
+        found = self.aftermath = self.aftermath or Aftermath()
+        found.failed, found.first = True, len(self.outcomes)
+        found.between = None if self._holds is None else self._holds()
+        self._begin_second_run()
+        try:
+            job()
+        except ProgramFailed as error:
+            raise ProgramFailed(f"{SECOND}{error}", error.output) from None
+
+    def _begin_second_run(self) -> None:
+        """What comes in the second run is in force from now on."""
         self.clear()
         if rules := [*self._later, *self._always]:
             self.add(Scenario.of_rules(rules, None))
@@ -121,6 +206,8 @@ class RunFaults(Faults):
         return {each - len(self.names) for each in self._beside if self.matched(each, self._plan)}
 
 
+NOT_RUN = (126, 127)
+"""What a shell exits with where there is no such program, or none that can be run."""
 TRIES = 3
 """How often an inconclusive run is made in a row."""
 
@@ -136,11 +223,7 @@ class Exploration:
         session: the session from which other processes get its faults, or None.
         end: ends a run that makes many more requests.
         wording: how it spells rules for the reader; None: as in Python.
-        crashing: how a program is killed and run again; None: no program is.
         vendor: the vendor that reads requests if no fault has one; None: plain HTTP.
-        only: the text of the only scenario to run; empty: all of them.
-        within: seconds that a run of a program may take; None: many times the time of a run without faults. If programs
-            are killed, `crashing` has both.
         inconclusive: returns why the run that has just ended is inconclusive; empty if it is not. None: no run is.
         holds: as for `RunFaults`.
 
@@ -162,26 +245,15 @@ class Exploration:
         session: Session | None = None,
         end: Callable[[str], None] | None = None,
         wording: Wording | None = None,
-        crashing: Crashing | None = None,
         vendor: Vendor | None = None,
-        only: str = "",
-        within: float | None = None,
         inconclusive: Callable[[], str] | None = None,
-        holds: Callable[[], Holdings] | None = None,
+        holds: Contents | None = None,
     ) -> None:
         from faultinject.testing.exploration.sweep import sweep_of
         from faultinject.testing.exploration.wording import PYTHON
 
         wording = wording or PYTHON
-        self.sweep = sweep_of(
-            faults,
-            bounds,
-            unseen=wording.unseen,
-            crashing=crashing,
-            vendor=vendor,
-            only=only,
-            within=within,
-        )
+        self.sweep = sweep_of(faults, bounds, unseen=wording.unseen, vendor=vendor)
         self._inconclusive = inconclusive
         self._holds = holds
         self._again = 0

@@ -1,7 +1,7 @@
 """A fault at every request that the code under test makes, one run each, instead of a percentage.
 
-The engine has no I/O: `choices` says what is injected, `points` where, `sweep` in which order and what came of it,
-`report` says it. `faultinject.testing.runs` (`Exploration`) drives it in one process; the pytest plugin and the command line do so in their own way.
+The engine has no I/O: `choices` says what is injected, `points` where, `sweep` in which order, `strategies` what came of
+a run, `report` says it. `faultinject.testing.runs` (`Exploration`) drives it in one process; the pytest plugin and the command line do so in their own way.
 """
 
 from __future__ import annotations
@@ -9,5 +9,10 @@ from __future__ import annotations
 from faultinject.faces import face
 
 __getattr__, __all__ = face(
-    __name__, Keeper="holdings", Program="programs", Sweep="sweep", choices_of="choices", groups="report"
+    __name__,
+    Program="programs",
+    StoreComparison="store_comparison",
+    Sweep="sweep",
+    choices_of="choices",
+    groups="report",
 )

@@ -6,6 +6,7 @@ import sysconfig
 from itertools import pairwise
 
 from faultinject.audit.findings import FAIL
+from faultinject.testing.exploration.programs import ProgramFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,25 +17,13 @@ if TYPE_CHECKING:
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule import Rule
     from faultinject.rules.scenario import Scenario
+    from faultinject.testing.exploration.bounds import Bounds
     from faultinject.testing.exploration.choices import Choice
     from faultinject.testing.exploration.points import Point
 
 LONGEST = 200
 """Characters of an error's message that are shown."""
 _OURS = ("faultinject", "_pytest", "pluggy")
-
-
-class ReportedFailure(Exception):
-    """A failure that has no place in Python code.
-
-    Args:
-        said: what failed; failures that say the same are alike.
-        output: what is to be shown of it.
-    """
-
-    def __init__(self, said: str, output: str = "") -> None:
-        super().__init__(said)
-        self.output = output
 
 
 class PlannedRun:
@@ -55,6 +44,17 @@ class PlannedRun:
     def lasts(self) -> bool:
         """Whether one of its faults stays."""
         return any(each.lasts for each in self.chosen)
+
+    @property
+    def alone(self) -> bool:
+        """Whether no second fault goes with its own."""
+        return any(each.lasts or each.hangs for each in self.chosen)
+
+    def may_end(self, error: BaseException, bounds: Bounds) -> bool:
+        """Whether the code may give up with that error; what somebody says of that is not about an object that was replaced."""
+        if bounds.allow and not any(each.moves for each in self.chosen):
+            return bounds.allows(error)
+        return any(each.ends(error) for each in self.chosen)
 
     @property
     def text(self) -> str:
@@ -114,7 +114,7 @@ class FinishedRun(PlannedRun):
             self.cause = wrong.name, operation
             self.said = f"{wrong.check}: {wrong.message}"
         elif error is not None:
-            reported = isinstance(error, ReportedFailure)
+            reported = isinstance(error, ProgramFailed)
             alike = str(error) if reported else last_line(error.__traceback__)
             self.cause = type(error), alike, operation
             self.said = str(error) if reported else _said(error)

@@ -10,11 +10,13 @@ from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.triggers import FOR_GOOD, TRIGGERS
 from faultinject.rules.values import listed, nearest
+from faultinject.testing.exploration.bounds import LeftOut
 from faultinject.testing.exploration.programs import ProgramFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from typing import Any
 
     from faultinject.journal.outcome import Outcome
     from faultinject.vendors.documented import DocumentedError
@@ -44,7 +46,10 @@ class Choice:
         where: rules whose conditions say where the vendor's document has it, any of them; none: it does not say.
         standard: whether it is of a standard set; what the user wrote alone comes wherever its own conditions hold.
         within: a rule whose conditions say where the user wants that set; None: everywhere.
+        name: what its rules are called; None: as they stand.
     """
+
+    name: str | None = None
 
     def __init__(
         self,
@@ -63,8 +68,8 @@ class Choice:
 
     @property
     def hangs(self) -> bool:
-        """Whether nothing comes until the client gives up."""
-        return self.rule.fault == "hang"
+        """Whether it is a set's hang, which may take all of its time at each request and show the same."""
+        return self.standard and self.rule.fault == "hang" and "duration" in self.rule.options
 
     @property
     def lasts(self) -> bool:
@@ -129,6 +134,13 @@ class Choice:
         """What the report says of it; empty: what the rule itself says."""
         return f"{self.rule.fault} begins, for good" if self.lasts else ""
 
+    def useless_at(self, outcome: Outcome) -> LeftOut | None:
+        """What is left out because a request with it would show nothing of its own; None: it would."""
+        if not self.invisible_on(outcome.method):
+            return None
+        why = "its answer has no body that says which error it is"
+        return LeftOut(f"{self.rule.fault} on {outcome.method}", why, "brings it back")
+
     def invisible_on(self, method: str) -> bool:
         """Whether no client can tell the error by this answer: a 4xx on HEAD has no body that says which it is.
 
@@ -150,6 +162,46 @@ class Choice:
 
     def __repr__(self) -> str:
         return f"<Choice {self.rule}>"
+
+
+CRASH = "crash"
+"""What the rule is called by which a program is killed."""
+
+
+class Crash(Choice):
+    """The program is killed at a request.
+
+    Args:
+        said: what has become of the request by then.
+        keys: of the rule.
+    """
+
+    name = CRASH
+
+    def __init__(self, said: str, **keys: Any) -> None:
+        super().__init__(Rule("reset", name=CRASH, **keys), CRASH, standard=True)
+        self.said = said
+
+    def told(self, rule: Rule) -> str:
+        """What the report says happens to the request."""
+        sent = rule.options.get("after_bytes")
+        done = self.said if sent is None else f"{sent} bytes of its body have come"
+        return f"the program is killed: {done}"
+
+    def useless_at(self, outcome: Outcome) -> LeftOut | None:
+        """What is left out because it would show nothing of its own."""
+        if self is not AFTER or outcome.method not in READS:
+            return None
+        why = "it changes nothing, so that this is the crash before it"
+        return LeftOut(f"a crash after {outcome.operation or outcome.method}", why, "tries it")
+
+
+LEAST = 2
+"""Bytes of an upload that has a middle; a fault of a standard set comes behind half of those that it has."""
+READS = ("GET", "HEAD")
+BEFORE = Crash("the request has come, and the store has not carried it out")
+AFTER = Crash("the store has carried it out, and nothing of the answer has left", when="after")
+MIDDLE = Crash("half of its body has come", after_bytes=LEAST)
 
 
 def choices_of(
@@ -246,9 +298,6 @@ def _single(rule: Rule) -> Iterator[Rule]:
         yield Rule.of_parts(row.address, rule.parts)
 
 
-LEAST = 2
-"""Bytes of an upload that has a middle; a fault of a standard set comes behind half of those that it has."""
-READS = ("GET", "HEAD")
 PATIENCE = "2500ms"
 """How long a hang waits for the client's time-out, unless the exploration is exhaustive."""
 MAY_STOP = ("with-care", "query-first", "after-signing")

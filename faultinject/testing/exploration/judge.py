@@ -8,7 +8,7 @@ from math import inf
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.engine.journal_entry import quoted
 from faultinject.exceptions import ConfigurationError
-from faultinject.testing.exploration import holdings
+from faultinject.testing.exploration import store_comparison
 from faultinject.vendors.addressing import with_placeholders
 
 TYPE_CHECKING = False
@@ -36,7 +36,7 @@ REPEATABLE = frozenset(
     "CompleteMultipartUpload CreateMultipartUpload DeleteObjects RestoreObject SelectObjectContent".split()
 )
 """Operations by POST that do no harm when they are repeated, or that the check of uploads looks at."""
-DOUBLED = (holdings.WRITTEN_TWICE, holdings.LEFT_BEHIND)
+DOUBLED = (store_comparison.WRITTEN_TWICE, store_comparison.LEFT_BEHIND)
 """What a store shows where a job stands twice: a piece of an object, or an object more."""
 BEGINS, ENDS = "CreateMultipartUpload", ("CompleteMultipartUpload", "AbortMultipartUpload")
 
@@ -56,7 +56,7 @@ class Judge:
 
         self._ignore = [each for each in ignore if each[:1] != "/"]
         for each in self._ignore:
-            if each not in (known := (*CHECKS, *holdings.CHECKS)):
+            if each not in (known := (*CHECKS, *store_comparison.CHECKS)):
                 raise ConfigurationError(f"ignore: {in_quotes(each)} is not a check{instead_of(each, known)}")
         self._usual: Counter[Body] = Counter()
         self._digests: dict[Body, list[set[str | None]]] = {}

@@ -322,6 +322,8 @@ def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
     for full, text in choice.options_at(point.outcome).items():
         _put(keys, full, text)
     keys.setdefault("times", "1")
+    if choice.name is not None:
+        keys["name"] = choice.name
     if "operation" in keys and vendor is not None and choice.rule.vendor is None:
         keys["vendor"] = vendor.id
     return Rule(choice.rule.fault, **keys)
@@ -352,4 +354,8 @@ def _put(keys: dict[str, Any], full: str, text: str) -> None:
 
 def _without_counts(rule: Rule) -> tuple[object, ...]:
     options = {key: text for key, text in rule.options.items() if key not in ("skip", "times")}
-    return rule.fault, dict(rule.conditions), options
+    if rule.name is not None and "after_bytes" in options:
+        options["after_bytes"] = (
+            ""  # where bodies differ, the middle of one at which a program is killed is another
+        )
+    return rule.fault, rule.name, dict(rule.conditions), options

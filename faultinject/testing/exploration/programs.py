@@ -13,7 +13,6 @@ from threading import Event, Lock
 from faultinject import processes
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.descriptions import seconds
-from faultinject.testing.exploration.causes import ReportedFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,17 +27,18 @@ DEATH = 10.0
 """Seconds that processes may take to be gone once they are killed: one that the system holds is not waited for any longer."""
 
 
-class ProgramFailed(ReportedFailure):
+class ProgramFailed(Exception):
     """A program ended with another exit code than 0, or was ended.
 
     Args:
-        said: as for `ReportedFailure`.
-        output: likewise.
+        said: what failed; failures that say the same are alike.
+        output: what is to be shown of it.
         code: the exit code; None: it was ended.
     """
 
     def __init__(self, said: str, output: str = "", code: int | None = None) -> None:
-        super().__init__(said, output)
+        super().__init__(said)
+        self.output = output
         self.code = code
 
 

@@ -11,9 +11,9 @@ from faultinject.engine.journal_entry import quoted
 from faultinject.journal.attempts import BROKEN
 from faultinject.rules import spelling
 from faultinject.testing.exploration.bounds import in_one_line
-from faultinject.testing.exploration.causes import ReportedFailure
 from faultinject.testing.exploration.choices import READS
 from faultinject.testing.exploration.points import name_of
+from faultinject.testing.exploration.programs import ProgramFailed
 from faultinject.testing.exploration.wording import PYTHON
 
 TYPE_CHECKING = False
@@ -58,13 +58,13 @@ def summary(sweep: Sweep, seconds: float) -> str:
     line = _numbers(sweep, seconds)
     if not sweep.left_out:
         return line
-    return f"{line}; left out: {quoted(in_one_line(sweep.left_out, PYTHON))}"
+    return f"{line}; left out: {quoted(in_one_line(sweep.left_out, PYTHON.exhaustive))}"
 
 
 def _numbers(sweep: Sweep, seconds: float) -> str:
     finished = sweep.finished
     parts = [
-        f"{sweep.subject}; {_count(len(finished), 'run')} in {seconds:.2f} s (backoff {_backoff(sweep):.0%})",
+        f"{sweep.run.subject(_count(len(sweep.requests), 'request'))}; {_count(len(finished), 'run')} in {seconds:.2f} s (backoff {_backoff(sweep):.0%})",
         f"{sum(each.failed for each in finished)} failed",
         f"{sum(each.gave_up for each in finished)} gave up cleanly",
         f"{len(sweep.unreached)} not reached",
@@ -114,10 +114,10 @@ def incomplete(sweep: Sweep) -> list[str]:
     found = []
     if sweep.not_run:
         found.append(
-            f"{_count(sweep.not_run, 'run')} {sweep.deeper} not made: max_runs is {sweep.bounds.max_runs}"
+            f"{_count(sweep.not_run, 'run')} {sweep.run.deeper} not made: max_runs is {sweep.bounds.max_runs}"
         )
-    for source in dict.fromkeys(each.source for each in sweep.asked_for):
-        mine = [each for each in sweep.asked_for if each.source == source]
+    for source in dict.fromkeys(each.source for each in sweep.run.asked_for):
+        mine = [each for each in sweep.run.asked_for if each.source == source]
         if not any(map(sweep.covers, mine)):
             asked = mine[0].within or mine[0].rule
             found.append(f"{source} was injected in no run{_nearest(asked, sweep.requests, sweep)}")
@@ -193,7 +193,7 @@ def printed(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> PrintedE
     return PrintedExploration(
         v=1,
         requests=[quoted(name_of(each)) for each in sweep.requests],
-        faults=[str(each.rule) for each in sweep.asked_for],
+        faults=[str(each.rule) for each in sweep.run.asked_for],
         depth=sweep.bounds.depth,
         runs=len(sweep.finished),
         seconds=round(seconds, 3),
@@ -202,7 +202,7 @@ def printed(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> PrintedE
         gave_up=sum(each.gave_up for each in sweep.finished),
         pruned=sweep.pruned,
         not_run=sweep.not_run,
-        left_out=[quoted(each.said(wording)) for each in sweep.left_out],
+        left_out=[quoted(each.said(wording.exhaustive)) for each in sweep.left_out],
         not_reached=[each.text for each in sweep.unreached],
         incomplete=[quoted(each) for each in incomplete(sweep)],
         warnings=warned(sweep),
@@ -211,11 +211,11 @@ def printed(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> PrintedE
                 error=quoted(group.smallest.said),
                 audit=[quoted(f"{each.check}: {each.message}") for each in group.smallest.findings],
                 scenario=[str(rule) for rule in group.smallest.scenario.rules],
-                marker=sweep.marker(group.smallest.scenario.rules),
+                marker=sweep.run.marker(group.smallest.scenario.rules),
                 alike=[each.text for each in group.others],
                 requests=[quoted(f"{each.method} {each.path}") for each in group.smallest.outcomes],
-                killed_after=group.smallest.first if sweep.kills else None,
-                failed_after=None if sweep.kills else group.smallest.first,
+                killed_after=group.smallest.first if sweep.run.kills else None,
+                failed_after=None if sweep.run.kills else group.smallest.first,
             )
             for group in groups(sweep.finished)
         ],
@@ -229,7 +229,7 @@ def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
         yield ""
         yield from of_group(group, sweep, wording)
     notes = [f"warning: {each}" for each in warned(sweep)]
-    notes += [f"{each.head}: {quoted(each.said(wording))}" for each in sweep.left_out]
+    notes += [f"{each.head}: {quoted(each.said(wording.exhaustive))}" for each in sweep.left_out]
     for each in sweep.unreached:
         near = _nearest(each.missed[0], each.outcomes, sweep)
         notes.append(f"not reached: {quoted(each.text)}{near}")
@@ -250,25 +250,25 @@ def of_group(group: Group, sweep: Sweep, wording: Wording) -> Iterator[str]:
     for number, (point, rule) in enumerate(zip(run.points, run.rules, strict=True)):
         word = "when" if number == 0 else "and"
         where = f"request {point.number} ({quoted(point.name)})"
-        if sweep.kills and run.first is None:
+        if sweep.run.kills and run.first is None:
             yield f"  at {where} the program was to be killed, and failed before"
             break
         told = run.chosen[number].told(rule)
         if told:
             yield f"  {word} at {where} {told}"
             continue
-        again = " of the second run" if sweep.kills else ""
+        again = " of the second run" if sweep.run.kills else ""
         yield f"  {word} {where}{again} gets: {quoted(_what(rule, point.outcome.method))}"
-    yield from rows(run.outcomes[: run.first], killed=sweep.kills and run.first is not None)
+    yield from rows(run.outcomes[: run.first], killed=sweep.run.kills and run.first is not None)
     if run.first is not None:
-        yield f"    {'killed' if sweep.kills else 'failed'}, and run again:"
+        yield f"    {'killed' if sweep.run.kills else 'failed'}, and run again:"
         yield from rows(run.outcomes[run.first :])
     for each in run.findings:
         if (said := f"{each.check}: {each.message}") != run.said:
             yield f"  {SIGNS[each.verdict]} {quoted(said)}"
-    if isinstance(run.error, ReportedFailure):
+    if isinstance(run.error, ProgramFailed):
         yield from (f"    | {quoted(line)}" for line in run.error.output.splitlines())
-    again = wording.replay(run) if wording.replay else sweep.marker(run.scenario.rules)
+    again = wording.replay(run) if wording.replay else sweep.run.marker(run.scenario.rules)
     yield f"  replay: {again}"
     if group.others:
         more = " …" if group.others[1:] else ""

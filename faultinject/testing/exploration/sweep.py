@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import Counter
 from heapq import heapify, heappop, heappush
 
-from faultinject.audit.checks.lost_answers import ERROR
-from faultinject.audit.checks.questions import PASSING
-from faultinject.audit.findings import FAIL
 from faultinject.audit.nearest import Comparison
 from faultinject.exceptions import ConfigurationError, ExplorationFailed, ProductionRefused
 from faultinject.http.wire import has_no_body
@@ -23,33 +21,28 @@ from faultinject.rules.triggers import FOR_GOOD
 from faultinject.rules.values import listed
 from faultinject.rules.vocabulary import reading_as
 from faultinject.testing import unwrapped
-from faultinject.testing.exploration.bounds import Bounds, LeftOut, seconds_above_0
+from faultinject.testing.exploration.bounds import Bounds, LeftOut, in_one_line
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
-from faultinject.testing.exploration.choices import READS, Choice, choices_of
-from faultinject.testing.exploration.holdings import BY_NAME, Keeper
+from faultinject.testing.exploration.choices import Choice, choices_of
 from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at, starts_with
-from faultinject.testing.exploration.wording import marker
+from faultinject.testing.exploration.results import RunResult
+from faultinject.testing.exploration.strategies import KilledAndRestarted, Once
 from faultinject.vendors.addressing import Addressing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from faultinject.audit.findings import Finding
     from faultinject.journal.call_window import CallWindow
     from faultinject.journal.outcome import Outcome
-    from faultinject.testing.exploration.bounds import Crashing
-    from faultinject.testing.exploration.holdings import Holdings
-    from faultinject.testing.exploration.restart import Aftermath
+    from faultinject.testing.exploration.results import Aftermath
     from faultinject.vendors.vendor import Vendor
 
 TRIES = 3
 """How often a run is tried whose fault reached no request."""
 PATIENCE = 10.0
-"""A run of a program may take so many times what one without faults takes, and `Sweep.leeway` more."""
-REPLACED = "overwritten"
-"""What `did` says where another writer has replaced an object: what is made of it is another thing, too."""
+"""A run of a program may take so many times what one without faults takes, and `Once.leeway` more."""
 PER_REQUEST, MORE = 10, 50
 """A run may make this many requests for each of the run without faults, and as many more."""
 _WITHOUT = PlannedRun(Scenario.of_rules((), "0"), (), ())
@@ -59,20 +52,19 @@ class Sweep:
     """All of one exploration.
 
     Args:
-        choices: what is injected.
-        bounds: how far it goes.
+        choices: the faults.
+        bounds: how far it goes, and whether a program is killed, and the faults come when it runs again.
         endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`).
         first: the texts of scenarios that come first, such as those that failed last time.
         share: (which, of how many): only every n-th scenario is run, beginning with that one.
         unseen: what to do where no request was seen.
         vendor: whose way of reading requests is taken where no choice has a vendor; None: plain HTTP.
-        only: the text of the only scenario to run; empty: all of them.
-        within: seconds that a run of a program may take; None: many times what one without faults takes.
 
     Raises:
-        ConfigurationError: `only` is no scenario, or no run can take so long.
+        ConfigurationError: the only scenario to run is none, or the bounds or faults are not for programs that are killed.
 
     Attributes:
+        run: what one run is.
         reading: how the code's requests are read: as the first vendor that is among the choices does.
         points: where faults come; known after two runs without.
         finished: the runs with faults that are over.
@@ -81,15 +73,6 @@ class Sweep:
         not_run: how many scenarios `max_runs` cut off at depth 2.
         stopped: why it was stopped before its end; empty while it was not.
     """
-
-    kills = False
-    """Whether the program under test is killed."""
-    without = "faults"
-    """What does not happen in the runs that show what is right."""
-    leeway = 300.0
-    """Seconds that a run of a program may take beside that: clients wait a minute for an answer, and try again."""
-    deeper = "of depth 2"
-    """What the runs are called that `max_runs` may cut off."""
 
     def __init__(
         self,
@@ -101,32 +84,28 @@ class Sweep:
         share: tuple[int, int] = (0, 1),
         unseen: Callable[[], str] = unwrapped.advice,
         vendor: Vendor | None = None,
-        only: str = "",
-        within: float | None = None,
     ) -> None:
-        self.choices = choices
         self.bounds = bounds or Bounds()
+        self._judge = Judge(self.bounds.ignore)
+        self.run = (KilledAndRestarted if self.bounds.crash else Once)(choices, self.bounds, self._judge)
+        self.left_out = self.run.left_out
         self.points: Points | None = None
         self.finished: list[FinishedRun] = []
-        self.left_out: list[LeftOut] = []
         self.pruned = 0
         self.not_run = 0
         self.stopped = ""
         self._endpoints = endpoints
         vendors = (each.rule.vendor for each in choices)
         self.reading = Addressing(next((each for each in vendors if each is not None), vendor), endpoints)
-        self._judge = Judge(self.bounds.ignore)
-        self._keeper = Keeper(self.without, [each for each in self.bounds.ignore if each[:1] == "/"])
         self._learned = 0.0
         self._first = list(first)
         self._share = share
         self._unseen = unseen
-        self._only = only
-        self._within = seconds_above_0(within)
+        self._only = self.bounds.replay
         self._longest = 0.0
-        self._wanted = Scenario.parse(only).rules if only else ()
-        self._somewhere: set[Choice] = set()
-        self._stood_for: set[Choice] = set()
+        self._wanted = Scenario.parse(self._only).rules if self._only else ()
+        self._planned_anywhere: set[Choice] = set()
+        self._covered_by_equal_rule: set[Choice] = set()
         self._plain: list[FinishedRun] = []
         self._queue: list[tuple[int, PlannedRun]] = []
         self._known: set[tuple[Rule, ...]] = set()
@@ -135,8 +114,7 @@ class Sweep:
         self._second: list[PlannedRun] = []
         self._readings: dict[Vendor | None, Addressing] = {}
         self._hung: set[str] = set()
-        self._waits: set[str] = set()
-        self._takes_time = False
+        self._ways: set[tuple[str, ...]] = set()
 
     @property
     def requests(self) -> Sequence[Outcome]:
@@ -176,19 +154,20 @@ class Sweep:
 
     def _is_it(self, planned: PlannedRun) -> bool:
         """Whether it is the one scenario that is wanted."""
-        return planned.text == self._only
+        return _anywhere(planned.text) == _anywhere(self._only)
 
     def _is_wanted(self, planned: PlannedRun) -> bool:
         """Whether it is that, or the one that it comes from."""
         if self._is_it(planned):
             return True
-        if len(planned.points) > 1 or not (self._wanted[1:] or self.bounds.depth > 1):
+        if len(planned.points) > 1 or not (self._wanted[1:] or self.run.second):
             return False
         return starts_with(self._wanted[0], planned.scenario.rules[0])
 
     def _missing(self) -> str:
         """Why there was no such run."""
-        return f"no run of this exploration is {self._only}; copy a scenario from its report"
+        left_out = f" (left out: {in_one_line(self.left_out, 'an exhaustive one')})" if self.left_out else ""
+        return f"no run of this exploration is {self._only}; copy a scenario from its report{left_out}"
 
     def _next(self) -> Scenario | None:
         if len(self._plain) < 2:  # two runs without faults: what they agree on can be addressed
@@ -226,91 +205,36 @@ class Sweep:
         Raises:
             ExplorationFailed: the second run without faults failed, so that runs are not independent.
         """
+        result = RunResult(names, outcomes, error, seconds, windows, aftermath)
         planned = self._current
         if planned is None:
-            finished = FinishedRun(_WITHOUT, (), outcomes, error, seconds)
-            if self._plain and finished.failed:
-                raise ExplorationFailed(
-                    f"the second run without faults fails ({finished.said}), the first did not: the runs are not"
-                    " independent; reset what they share"
-                ) from error
-            if not finished.failed:
-                self._plain.append(finished)
-                self._longest = max(self._longest, seconds)
-                self._judge.learn(outcomes)
-                self._learn(aftermath)
-            return finished
-        again = aftermath if aftermath is not None and aftermath.failed else None
-        first = None if again is None else again.first
-        # Who makes all right when he runs again had given up cleanly.
-        gave_up = error is None if again is not None else error is not None and self._may_end(planned, error)
-        # What it has begun it cannot end either while the fault stays.
-        failed = planned.lasts or (error is not None and not gave_up)
-        hit = {each.rule for each in outcomes if each.injected}
-        wrong: list[Finding] = []
-        stored: Holdings = {}
-        if error is None and hit.issuperset(names) and not _told_an_error(outcomes, windows):
-            wrong = self._in_store(aftermath)
-            if any(each.did == REPLACED for each in outcomes):
-                wrong = [each for each in wrong if each.check in BY_NAME]
-            stored = {} if wrong or aftermath is None else aftermath.after or {}
-        if again is not None:
-            known = self._in_store(again, between=True)
-            wrong = self._judge.run_again(outcomes[:first], names, wrong, known)
-        requests = self._judge.findings(
-            outcomes[:first],
-            names,
-            passed=error is None and again is None,
-            failed=failed,
-            asserted=isinstance(error, AssertionError),
-            windows=windows,
-            beside=() if first is None else outcomes[first:],
-            stored=stored,
-            amiss=bool(wrong),
-        )
-        # Whether it is wrong to tell an error, the second run has shown.
-        wrong += [each for each in requests if not (gave_up and again is not None and each.subject == ERROR)]
-        wrong.sort(key=lambda each: each.verdict != FAIL)
-        finished = FinishedRun(
-            planned, names, outcomes, error, seconds, gave_up=gave_up, findings=wrong, first=first
-        )
+            return self._record_without(result)
+        finished = self.run.finished(planned, result)
         if self._is_to_be_tried_again(finished):
             return finished
-        self._takes_time = self._takes_time or any(
-            each.injected and each.rule in names and each.fault == "hang" and each.did != "raised"
-            for each in outcomes
-        )
-        waited = _waited(finished)
-        if waited is not None:
-            self._stop_hanging(finished, waited)
-        elif finished.reached and len(finished.points) == 1 and not (finished.failed or finished.lasts):
-            self._grow(finished, names[0])
+        if finished.reached and len(finished.points) == 1 and not (finished.failed or finished.alone):
+            self._grow(finished)
         self._keep(finished)
         self._current = None
         return finished
 
-    def _may_end(self, planned: PlannedRun, error: BaseException) -> bool:
-        """Whether the code may give up with that error; what somebody says of that is not about an object that was replaced."""
-        if self.bounds.allow and not any(each.moves for each in planned.chosen):
-            return self.bounds.allows(error)
-        return any(each.ends(error) for each in planned.chosen)
-
-    def _learn(self, aftermath: Aftermath | None) -> None:
-        """Take what a store holds after a run without faults for right."""
-        if aftermath is None or aftermath.before is None:
-            return
-        assert aftermath.between is not None
-        assert aftermath.after is not None
-        self._keeper.learn(aftermath.before, [aftermath.between, aftermath.after])
-        if aftermath.after:
-            self._learned = time.time()
-
-    def _in_store(self, aftermath: Aftermath | None, *, between: bool = False) -> list[Finding]:
-        """What is wrong with what a store holds in the end, or when the first of two runs of the program is over."""
-        held = None if aftermath is None else aftermath.between if between else aftermath.after
-        if aftermath is None or aftermath.before is None or held is None:
-            return []
-        return self._judge.counted(self._keeper.findings(aftermath.before, held))
+    def _record_without(self, result: RunResult) -> FinishedRun:
+        """What came of a run without faults."""
+        aftermath, error = result.aftermath, result.error
+        outcomes = result.outcomes[: None if aftermath is None else aftermath.first]
+        finished = FinishedRun(_WITHOUT, (), outcomes, error, result.seconds)
+        if self._plain and finished.failed:
+            raise ExplorationFailed(
+                f"the second run without faults fails ({finished.said}), the first did not: the runs are not"
+                " independent; reset what they share"
+            ) from error
+        if not finished.failed:
+            self.run.learn(aftermath)
+            self._plain.append(finished)
+            self._longest = max(self._longest, result.seconds)
+            self._judge.learn(outcomes)
+            self._learned = time.time() if aftermath is not None else 0.0
+        return finished
 
     def _is_to_be_tried_again(self, finished: FinishedRun) -> bool:
         """Whether nothing came of a run: a fault reached no request. Where it cannot, the run is left out."""
@@ -330,34 +254,11 @@ class Sweep:
         return self._tries < TRIES
 
     @property
-    def subject(self) -> str:
-        """What is tried, for the first line of the report."""
-        requests = descriptions.count(len(self.requests), "request")
-        return f"{requests} without faults, {descriptions.count(len(self.choices), 'fault')}"
-
-    @property
-    def asked_for(self) -> Sequence[Choice]:
-        """What the user asked for: of all that stands for one thing something has to be injected."""
-        return self.choices
-
-    @property
     def patience(self) -> float | None:
         """Seconds that a run of a program may take; None while that is not known."""
-        if self._within is not None or not self._plain:
-            return self._within
-        return PATIENCE * self._longest + self.leeway
-
-    def marker(self, rules: Sequence[Rule]) -> str:
-        """What shows a scenario again under pytest, to paste."""
-        return marker(rules)
-
-    def at_first(self, scenario: Scenario) -> Scenario:
-        """What of a scenario is in force when its run begins."""
-        return scenario
-
-    def afterwards(self, _scenario: Scenario) -> tuple[Rule, ...]:
-        """What is in force when the program under test was killed and runs again."""
-        return ()
+        if self.bounds.within is not None or not self._plain:
+            return self.bounds.within
+        return PATIENCE * self._longest + self.run.leeway
 
     def covers(self, choice: Choice) -> bool:
         """Whether a choice was injected, or the same by another; in a share: whether any share has it to inject.
@@ -366,11 +267,11 @@ class Sweep:
         """
         if (
             self._only
-            or choice in self._stood_for
+            or choice in self._covered_by_equal_rule
             or any(choice in each.chosen for each in self.finished if each.reached)
         ):
             return True
-        return self._share[1] > 1 and choice in self._somewhere
+        return self._share[1] > 1 and choice in self._planned_anywhere
 
     def compare(self, rule: Rule, outcome: Outcome) -> Comparison:
         """A rule's conditions, held against a request as the rule reads it."""
@@ -403,19 +304,17 @@ class Sweep:
             if not choice.standard:  # the set has it for uploads alone
                 self._leave_out(f"{choice.rule.fault} at {point.name}", "its body ends before")
             return False
-        if choice.hangs and choice.standard:
-            return self._hangs_here(outcome.method) and not self._hangs_anyway(point)
+        if choice.hangs:
+            first = point.operation not in self._hung
+            self._hung.add(point.operation)
+            return first
         if choice.lasts:
             return self._match(point, choice) >= int(choice.rule.options[FOR_GOOD])
-        if choice.invisible_on(outcome.method) and not self.bounds.exhaustive:
-            self._leave_out(
-                f"{choice.rule.fault} on {outcome.method}",
-                "its answer has no body that says which error it is",
-                "brings it back",
-            )
+        useless = None if self.bounds.exhaustive else choice.useless_at(outcome)
+        if useless is not None:
+            self._leave_out(useless.what, useless.why, useless.back)
             self.pruned += 1
-            return False
-        return True
+        return useless is None
 
     def rule_at(self, point: Point, choice: Choice) -> Rule:
         """The rule that injects a fault at that point and nowhere else."""
@@ -440,37 +339,6 @@ class Sweep:
         found = [self.compare(each, outcome) for each in choice.where]
         return not found or any(not each.failed and (not each.unknown or outcome.guarded) for each in found)
 
-    def _hangs_here(self, method: str) -> bool:
-        """Whether a hang of a standard set comes at such a request: at each read, and at one write of each method."""
-        if method in READS:
-            return method not in self._waits
-        first = method not in self._hung
-        self._hung.add(method)
-        return first
-
-    def _hangs_anyway(self, point: Point) -> bool:
-        """Whether the user wrote a hang that comes there too."""
-        return any(
-            each.hangs and not each.standard and "when" not in each.rule.options and self.applies(each, point)
-            for each in self.choices
-        )
-
-    def _stop_hanging(self, finished: FinishedRun, seconds: float) -> None:
-        """The client waits longer than a hang lasts: each more by that method would cost as much, and show nothing else."""
-        method = finished.points[-1].outcome.method
-        self._waits.add(method)
-        kept = [each for each in self._queue if not _hangs(each[1], (method,))]
-        dropped = len(self._queue) - len(kept)
-        self._queue = kept
-        heapify(self._queue)
-        self.pruned += dropped
-        requests = "1 request" if not dropped else f"{dropped + 1} requests"
-        waited = (
-            f"after {descriptions.seconds(seconds)} the client still waited for {finished.points[-1].name}"
-        )
-        back = "" if self.bounds.exhaustive else "waits as long as it does"
-        self._leave_out(f"hang at {requests}", waited, back)
-
     def _keep(self, finished: FinishedRun) -> None:
         """Keep of a run what the report needs: of failures that are alike the smallest is shown."""
         alike = [each for each in self.finished if each.failed and each.cause == finished.cause]
@@ -494,7 +362,7 @@ class Sweep:
         if len(planned) > self.bounds.max_runs:
             raise ExplorationFailed(_too_many(len(planned), found.points, self))
         for number, each in enumerate(planned):
-            self._somewhere.update(each.chosen)
+            self._planned_anywhere.update(each.chosen)
             if number % self._share[1] == self._share[0]:
                 order = (
                     self._first.index(each.text) if each.text in self._first else len(self._first) + number
@@ -512,7 +380,7 @@ class Sweep:
             [point for each in by_operation.values() for point in each[1:-1]],
         )
         for group in groups:
-            for choice in self.choices:
+            for choice in self.run.choices:
                 for point in group:
                     if self.applies(choice, point):
                         rule = self.rule_at(point, choice)
@@ -526,59 +394,66 @@ class Sweep:
     def _new(self, choice: Choice, *rules: Rule) -> bool:
         """Whether no run has these very rules: one shows all there is to see, also of the choice that led to them again."""
         if rules in self._known:
-            self._stood_for.add(choice)
+            self._covered_by_equal_rule.add(choice)
             return False
         self._known.add(rules)
         return True
 
     def _deepen(self) -> None:
         """The second faults, once every first one was tried."""
-        second, self._second = self._without_hangs(self._second), []
+        second, self._second = self._second, []
         left = max(0, self.bounds.max_runs - len(self.finished))
         self.not_run += max(0, len(second) - left)
         for number, each in enumerate(second[:left]):
             heappush(self._queue, (number, each))
 
-    def _without_hangs(self, planned: list[PlannedRun]) -> list[PlannedRun]:
-        """The second faults, but for hangs where each takes as long as the client waits."""
-        unnamed = [each for each in planned if not _hangs(each, self._waits)]
-        kept = unnamed
-        if self._takes_time and not self.bounds.exhaustive:
-            kept = [each for each in unnamed if not _hangs(each)]
-        self.pruned += len(planned) - len(kept)
-        if len(kept) < len(unnamed):
-            self._leave_out(
-                "hang together with another fault", "each takes as long as the client waits", "tries it"
-            )
-        return kept
-
-    def _grow(self, finished: FinishedRun, name: str) -> None:
+    def _grow(self, finished: FinishedRun) -> None:
         """A second fault in what the code did because of the first, until it is back on the way without faults.
 
-        At depth 1 a download alone is grown that was cut: the object is replaced before the code reads on.
+        At depth 1 a download alone is grown that was cut: the object is replaced before the code reads on. A program that was
+        killed has it at each request of its second run.
         """
         assert self.points is not None
-        [first], [rule], [chosen_first] = finished.points, finished.scenario.rules, finished.chosen
-        choices = [each for each in self.choices if each.moves and chosen_first.needs_body]
-        if self.bounds.depth > 1:
-            choices = [each for each in self.choices if not each.lasts]
+        [first], [rule], [chosen] = finished.points, finished.scenario.rules, finished.chosen
+        choices = self.run.second
+        if not (choices or self.run.kills) and chosen.needs_body:
+            choices = [each for each in self.run.choices if each.moves]
         if not choices:
             return
-        trace = Trace(finished.outcomes, self.reading)
-        at = next(
-            number for number, each in enumerate(finished.outcomes) if each.injected and each.rule == name
-        )
-        outcomes = finished.outcomes[: finished.first]
-        for number in range(at + 1, len(outcomes)):
-            if self.points.usual_end(first.number, outcomes[number:]):
+        if self.run.kills:
+            trace, begin = Trace(finished.outcomes[finished.first :], self.reading), 0
+            if self._is_made_already(trace, len(choices)):
+                return
+        else:
+            trace = Trace(finished.outcomes[: finished.first], self.reading)
+            begin = 1 + next(
+                number
+                for number, each in enumerate(trace.outcomes)
+                if each.injected and each.rule == finished.names[0]
+            )
+        for number in range(begin, len(trace.outcomes)):
+            if not self.run.kills and self.points.usual_end(first.number, trace.outcomes[number:]):
                 break
             point = self.points.point_in(trace, number)
             for choice in choices:
                 if self.applies(choice, point):
                     rules = folded(rule, self.rule_at(point, choice))
                     if self._new(choice, *rules):
-                        chosen = (*finished.chosen, choice)
-                        self._second.append(PlannedRun(Scenario.of_rules(rules, "0"), (first, point), chosen))
+                        scenario = Scenario.of_rules(rules, "0")
+                        self._second.append(PlannedRun(scenario, (first, point), (chosen, choice)))
+
+    def _is_made_already(self, trace: Trace, faults: int) -> bool:
+        """Whether another second run of the program makes the same requests, and has the faults."""
+        assert self.points is not None
+        way = tuple(map(self.points.identity, trace.outcomes))
+        if way not in self._ways or self.bounds.exhaustive:
+            self._ways.add(way)
+            return False
+        self.pruned += len(way) * faults
+        self._leave_out(
+            "faults in a second run", "another one makes the same requests, and has them", "tries them"
+        )
+        return True
 
 
 def _another_second(since: float) -> None:
@@ -587,45 +462,9 @@ def _another_second(since: float) -> None:
         time.sleep(int(now) + 1.001 - now)
 
 
-def _told_an_error(outcomes: Sequence[Outcome], windows: Sequence[CallWindow]) -> bool:
-    """Whether somebody was told that it did not go well: the caller of a named call, or a client of the app under test."""
-    return any(each.returned is False for each in windows) or any(
-        not each.injected and each.status in PASSING for each in outcomes
-    )
-
-
-def _hangs(planned: PlannedRun, methods: Collection[str] | None = None) -> bool:
-    """Whether one of the faults is a hang of a standard set, at a request by one of these methods; None: by any."""
-    return any(
-        choice.hangs and choice.standard and (methods is None or point.outcome.method in methods)
-        for choice, point in zip(planned.chosen, planned.points, strict=True)
-    )
-
-
-def _waited(finished: FinishedRun) -> float | None:
-    """How many seconds a hang of a standard set lasted without the client giving up; None where it gave up, or none was.
-
-    Where the server does not see that its client has left, the next attempt shows it.
-    """
-    if not _hangs(finished):
-        return None
-    for number, each in enumerate(finished.outcomes):
-        if not each.injected or each.fault != "hang" or each.answered is None:
-            continue
-        asked = each.method, each.path, each.query
-        later = finished.outcomes[number + 1 :]
-        again = any(
-            (one.method, one.path, one.query) == asked and one.arrived < each.answered for one in later
-        )
-        lasted = max(rule.value("duration") for rule in finished.scenario.rules if rule.fault == "hang")
-        if each.answered - each.arrived >= lasted and not again:
-            return float(lasted)
-    return None
-
-
 def _too_many(needed: int, points: Sequence[Point], sweep: Sweep) -> str:
     """That more runs are needed than may be made, and what helps."""
-    if sweep.kills:
+    if sweep.run.kills:
         return (
             f"{needed} runs are needed, and max_runs is {sweep.bounds.max_runs}: {descriptions.count(len(points), 'request')},"
             " at each of which the program is killed in up to three ways. Let it make fewer requests, or raise max_runs"
@@ -634,8 +473,8 @@ def _too_many(needed: int, points: Sequence[Point], sweep: Sweep) -> str:
     where = "operation" if any(each.outcome.operation == heaviest for each in points) else "method"
     return (
         f"{needed} runs are needed, and max_runs is {sweep.bounds.max_runs}: {descriptions.count(len(points), 'request')}, {count} of"
-        f" them {heaviest}, and {descriptions.count(len(sweep.choices), 'fault')}. Let the code make fewer"
-        f" requests, say where ('{sweep.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
+        f" them {heaviest}, and {descriptions.count(len(sweep.run.choices), 'fault')}. Let the code make fewer"
+        f" requests, say where ('{sweep.run.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
     )
 
 
@@ -646,10 +485,7 @@ def sweep_of(
     first: Iterable[str] = (),
     share: tuple[int, int] = (0, 1),
     unseen: Callable[[], str] = unwrapped.advice,
-    crashing: Crashing | None = None,
     vendor: Vendor | None = None,
-    only: str = "",
-    within: float | None = None,
 ) -> Sweep:
     """The sweep of these faults in this environment.
 
@@ -659,10 +495,7 @@ def sweep_of(
         first: as for `Sweep`.
         share: as for `Sweep`.
         unseen: as for `Sweep`.
-        crashing: how a program is killed and run again, with the faults coming in its second run; None: none is.
         vendor: as whom faults read requests that say nothing of it; and as for `Sweep`.
-        only: as for `Sweep`.
-        within: likewise.
 
     Raises:
         ConfigurationError: a rule is wrong, or says itself where it comes; or injection is switched off.
@@ -676,32 +509,24 @@ def sweep_of(
         raise ProductionRefused(
             f"{reason} looks like production, where nothing is injected; unset it to explore"
         )
-    with reading_as(vendor.id if vendor else None):
-        found = (
-            choices_of(faults, exhaustive=bounds.exhaustive, without=bounds.without)
-            if faults or crashing is None
-            else ()
-        )
-    if crashing is None:
-        return Sweep(
-            found,
-            bounds=bounds,
-            endpoints=settings.endpoints,
-            first=first,
-            share=share,
-            unseen=unseen,
-            vendor=vendor,
-            only=only,
-            within=within,
-        )
-    from faultinject.testing.exploration.crash_sweep import CrashSweep
-
-    return CrashSweep(
+    found: Sequence[Choice] = ()
+    if faults or not bounds.crash:
+        with reading_as(vendor.id if vendor else None):
+            found = choices_of(faults, exhaustive=bounds.exhaustive, without=bounds.without)
+    return Sweep(
         found,
-        crashing,
         bounds=bounds,
         endpoints=settings.endpoints,
         first=first,
         share=share,
         unseen=unseen,
+        vendor=vendor,
     )
+
+
+_MIDDLE = re.compile(r"(?<=,after_bytes=)\d+(?=,name=crash)")
+
+
+def _anywhere(text: str) -> str:
+    """A scenario without the bytes behind which its crash comes: where bodies differ, the middle is another."""
+    return _MIDDLE.sub("", text)

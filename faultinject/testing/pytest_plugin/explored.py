@@ -12,9 +12,8 @@ from _pytest.runner import runtestprotocol
 
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.rules.values import listed
-from faultinject.testing.exploration.bounds import Bounds, crashing_of, whole
+from faultinject.testing.exploration.bounds import Bounds, whole
 from faultinject.testing.exploration.report import groups, incomplete, report, summary, warned
-from faultinject.testing.exploration.restart import run_again
 from faultinject.testing.exploration.sweep import Sweep, sweep_of
 from faultinject.testing.exploration.wording import marker
 from faultinject.testing.pytest_plugin.marks import EXPLORE
@@ -29,15 +28,14 @@ if TYPE_CHECKING:
     from faultinject.injector.session_sync import Session
     from faultinject.rules.scenario import Scenario
     from faultinject.testing.exploration.causes import FinishedRun
-    from faultinject.testing.exploration.holdings import Holdings
+    from faultinject.testing.exploration.store_comparison import StoreContents
 
 QUIET, EVERY = 2.0, 0.5
 """Seconds after which a terminal shows how far it is, and between two such lines."""
 WARNING = "faultinject_explore_warning"
 """The property of a report that holds what the second judge finds suspicious."""
 _SECTION = "faultinject: what was injected"
-_OF_CRASHES = ("crash", "replay", "within")
-_KEYS = ("depth", "max_runs", "allow", "ignore", "exhaustive", "without", "again", "shards", *_OF_CRASHES)
+_KEYS = tuple("depth max_runs allow ignore exhaustive without again shards crash replay within".split())
 
 
 class ExploredRun:
@@ -80,7 +78,7 @@ class ExploredRun:
     def run_again(self, item: pytest.Item) -> None:
         """Run a test again, without faults."""
         assert self._faults is not None
-        run_again(self._faults, item.runtest)
+        self._faults.run_again(item.runtest)
 
     def end(self) -> FinishedRun:
         """Tell what came of it."""
@@ -91,15 +89,15 @@ class ExploredRun:
         )
 
 
-def _held(config: pytest.Config) -> Holdings:
+def _held(config: pytest.Config) -> StoreContents:
     """What the stores of `faultinject_store` hold."""
-    from faultinject.testing.exploration.holdings import holdings_of
+    from faultinject.testing.exploration.store_comparison import contents_of
     from faultinject.testing.pytest_plugin import stored
 
     return {
         path: content
         for each in stored.begin(config).factory
-        for path, content in holdings_of(each.app).items()
+        for path, content in contents_of(each.app).items()
     }
 
 
@@ -196,10 +194,7 @@ class _Exploring:
         params = getattr(getattr(self._item, "callspec", None), "params", {})
         # The tests of a unittest.TestCase cannot be collected more than once.
         share = (params[SHARD], shards) if SHARD in params else (0, 1)
-        crashing = crashing_of(**{name: keys.pop(name) for name in _OF_CRASHES if name in keys})
-        return sweep_of(
-            self._mark.args, Bounds(**keys), first=self._remembered(), share=share, crashing=crashing
-        )
+        return sweep_of(self._mark.args, Bounds(**keys), first=self._remembered(), share=share)
 
     def _run(self, run: ExploredRun) -> list[pytest.TestReport]:
         item = self._item

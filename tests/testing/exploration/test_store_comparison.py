@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.testing.exploration import Keeper
+from faultinject.testing.exploration import StoreComparison
 
 ID = "0123456789abcdef0123"
 FILM = b"one two three"
@@ -13,7 +13,7 @@ FILM = b"one two three"
 def said(before, after, *runs):
     """The check and verdict of each finding, and what it says. Of each run without a crash there is what the store holds in the
     end, or after the program has run once and after it has run again."""
-    keeper = Keeper()
+    keeper = StoreComparison()
     for each in runs or [{"/b/film": FILM}, {"/b/film": FILM}]:
         keeper.learn(before, [each, each] if isinstance(each, dict) else each)
     return [(each.check, each.verdict, each.message) for each in keeper.findings(before, after)]
@@ -128,7 +128,7 @@ def test_names_that_are_others_in_each_run():
     assert said({}, more, *ends, {f"/b/{ID}": b""}) == [
         ("left behind", "WARN", "there are 3 objects /b/*, without a crash 1 to 2")
     ]
-    keeper = Keeper()
+    keeper = StoreComparison()
     for each in ends:
         keeper.learn({f"{path}9": content for path, content in each.items()}, [each])
     [found] = keeper.findings(more, more)
@@ -147,7 +147,7 @@ def test_directories_named_by_ids():
 
 def learned(*runs):
     """What says what is wrong where these runs are right; of each there is what the store held at its end."""
-    keeper = Keeper()
+    keeper = StoreComparison()
     for each in runs:
         keeper.learn({}, [each])
     return lambda after: [

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from faultinject.store.contents import ResettableStore
 
 # Each object's content, by `/bucket/key`.
-Holdings = dict[str, bytes]
+StoreContents = dict[str, bytes]
 
 LOST, HALF_WRITTEN, WRITTEN_TWICE, OTHER_CONTENT, NOT_REMOVED, LEFT_BEHIND = CHECKS = (
     "object lost",
@@ -34,7 +34,7 @@ SETTLES = 5.0
 """Seconds in which a request of a client that is dead comes to its end."""
 
 
-def holdings_of(store: ResettableStore) -> Holdings:
+def contents_of(store: ResettableStore) -> StoreContents:
     """What an embedded store holds; a request that a killed client has left under way ends first."""
     from faultinject.store.buckets import Stored
 
@@ -46,7 +46,7 @@ def holdings_of(store: ResettableStore) -> Holdings:
     }
 
 
-class Keeper:
+class StoreComparison:
     """Knows what a store is to hold, from the runs that are right, and says what is wrong with another.
 
     Args:
@@ -62,13 +62,13 @@ class Keeper:
             raise ConfigurationError(f"ignore: {problem}")
         self._without = without
         self._ignored = [compile_path(each) for each in ignore]
-        self._runs: list[Sequence[Holdings]] = []
+        self._runs: list[Sequence[StoreContents]] = []
         self._seen: set[str] = set()
         self._same: set[str] = set()
         self._names: list[set[str]] = []
         self._shapes: dict[str, Shape] = {}
 
-    def learn(self, before: Holdings, ends: Sequence[Holdings]) -> None:
+    def learn(self, before: StoreContents, ends: Sequence[StoreContents]) -> None:
         """Take one run for right.
 
         Args:
@@ -87,10 +87,10 @@ class Keeper:
         self._names.append(names)
 
     @property
-    def _ends(self) -> list[Holdings]:
+    def _ends(self) -> list[StoreContents]:
         return [end for each in self._runs for end in each]
 
-    def findings(self, before: Holdings, after: Holdings) -> list[Finding]:
+    def findings(self, before: StoreContents, after: StoreContents) -> list[Finding]:
         """What is wrong.
 
         Args:
@@ -100,14 +100,14 @@ class Keeper:
         before, after = self._compared(before), self._compared(after)
         return [*self._of_fixed(before, after), *self._of_changing(before, after)]
 
-    def _compared(self, holdings: Holdings) -> Holdings:
+    def _compared(self, contents: StoreContents) -> StoreContents:
         return {
             path: each
-            for path, each in holdings.items()
+            for path, each in contents.items()
             if not any(matches(path) for matches in self._ignored)
         }
 
-    def _of_fixed(self, before: Holdings, after: Holdings) -> Iterator[Finding]:
+    def _of_fixed(self, before: StoreContents, after: StoreContents) -> Iterator[Finding]:
         """Of the objects whose names are the same in every run."""
         for path in sorted(self._seen | before.keys() | after.keys()):
             if self._counted_as(path) is not None:
@@ -155,7 +155,7 @@ class Keeper:
         else:
             yield _finding(OTHER_CONTENT, said)
 
-    def _of_changing(self, before: Holdings, after: Holdings) -> Iterator[Finding]:
+    def _of_changing(self, before: StoreContents, after: StoreContents) -> Iterator[Finding]:
         """Of those whose names hold what is new in each run: how many there are."""
         counts = [self._changing(each) for each in self._ends]
         held, found = self._changing(before), self._changing(after)
@@ -191,8 +191,8 @@ class Keeper:
                     return shape.text
         return None if name == path else name
 
-    def _changing(self, holdings: Holdings) -> Counter[str]:
-        return Counter(filter(None, map(self._counted_as, holdings)))
+    def _changing(self, contents: StoreContents) -> Counter[str]:
+        return Counter(filter(None, map(self._counted_as, contents)))
 
 
 # UUIDs and long hexadecimal ids. Of a shorter one nobody can tell that it is none before it is another in the next run.

@@ -1,0 +1,249 @@
+"""What one run is: the code under test once, or a program that is killed and started again; and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+
+from faultinject.audit.checks.lost_answers import ERROR
+from faultinject.audit.checks.questions import PASSING
+from faultinject.audit.findings import FAIL
+from faultinject.engine.journal_entry import quoted
+from faultinject.exceptions import ConfigurationError, ExplorationFailed
+from faultinject.rules.descriptions import count
+from faultinject.rules.triggers import FOR_GOOD
+from faultinject.testing.exploration.bounds import MAX_RUNS, LeftOut
+from faultinject.testing.exploration.causes import FinishedRun
+from faultinject.testing.exploration.choices import AFTER, BEFORE, MIDDLE
+from faultinject.testing.exploration.results import SECOND
+from faultinject.testing.exploration.store_comparison import BY_NAME, StoreComparison
+from faultinject.testing.exploration.wording import marker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from faultinject.audit.findings import Finding
+    from faultinject.rules.rule import Rule
+    from faultinject.testing.exploration.bounds import Bounds
+    from faultinject.testing.exploration.causes import PlannedRun
+    from faultinject.testing.exploration.choices import Choice
+    from faultinject.testing.exploration.judge import Judge
+    from faultinject.testing.exploration.results import Aftermath, RunResult
+    from faultinject.testing.exploration.store_comparison import StoreContents
+
+OVERWRITTEN = "overwritten"
+"""What `did` says where another writer has replaced an object: what is made of it is another thing, too."""
+
+
+class Once:
+    """The code under test runs once, with all faults of its scenario.
+
+    Args:
+        choices: what is injected.
+        bounds: how far the exploration goes.
+        judge: looks at the requests.
+
+    Attributes:
+        kills: whether the program under test is killed.
+        leeway: seconds that a run of a program may take beside many times one without faults: clients wait a minute for an
+            answer, and try again.
+        deeper: what the runs are called that `max_runs` may cut off.
+        choices: what comes at the requests of the run without faults.
+        second: what comes behind that.
+        asked_for: of all in it that stands for one thing something has to be injected.
+        left_out: what turns out not to be judged.
+    """
+
+    kills = False
+    leeway = 300.0
+    deeper = "of depth 2"
+    _without = "faults"
+
+    def __init__(self, choices: Sequence[Choice], bounds: Bounds, judge: Judge) -> None:
+        self.choices = self.asked_for = choices
+        self.second = [each for each in choices if not (each.lasts or each.hangs)] if bounds.depth > 1 else []
+        self.left_out: list[LeftOut] = []
+        self._bounds = bounds
+        self._judge = judge
+        self._store = StoreComparison(self._without, [each for each in bounds.ignore if each[:1] == "/"])
+
+    def subject(self, requests: str) -> str:
+        """What is tried, for the first line of the report."""
+        return f"{requests} without faults, {count(len(self.choices), 'fault')}"
+
+    def marker(self, rules: Sequence[Rule]) -> str:
+        """What shows a scenario again under pytest, to paste."""
+        return marker(rules)
+
+    def learn(self, aftermath: Aftermath | None) -> None:
+        """Take what a store holds after a run without faults for right."""
+        if aftermath is None or aftermath.before is None:
+            return
+        assert aftermath.between is not None
+        assert aftermath.after is not None
+        self._store.learn(aftermath.before, [aftermath.between, aftermath.after])
+
+    def finished(self, planned: PlannedRun, result: RunResult) -> FinishedRun:
+        """What came of a run, and what is wrong with it."""
+        names, outcomes, error, aftermath = result.names, result.outcomes, result.error, result.aftermath
+        again = aftermath if aftermath is not None and aftermath.failed else None
+        first = None if again is None else again.first
+        # Who makes all right when he runs again had given up cleanly.
+        gave_up = (
+            error is None if again is not None else error is not None and planned.may_end(error, self._bounds)
+        )
+        wrong: list[Finding] = []
+        stored: StoreContents = {}
+        hit = {each.rule for each in outcomes if each.injected}
+        if error is None and hit.issuperset(names) and not result.told_an_error(PASSING):
+            wrong = self._in_store(aftermath)
+            if any(each.did == OVERWRITTEN for each in outcomes):
+                wrong = [each for each in wrong if each.check in BY_NAME]
+            stored = {} if wrong or aftermath is None else aftermath.after or {}
+        if again is not None:
+            known = self._in_store(again, between=True)
+            wrong = self._judge.run_again(outcomes[:first], names, wrong, known)
+        requests = self._judge.findings(
+            outcomes[:first],
+            names,
+            passed=error is None and again is None,
+            # What it has begun it cannot end either while the fault stays.
+            failed=planned.lasts or (error is not None and not gave_up),
+            asserted=isinstance(error, AssertionError),
+            windows=result.windows,
+            beside=() if first is None else outcomes[first:],
+            stored=stored,
+            amiss=bool(wrong),
+        )
+        # Whether it is wrong to tell an error, the second run has shown.
+        wrong += [each for each in requests if not (gave_up and again is not None and each.subject == ERROR)]
+        return _finished(planned, result, error, wrong, gave_up=gave_up, first=first)
+
+    def _in_store(self, aftermath: Aftermath | None, *, between: bool = False) -> list[Finding]:
+        """What is wrong with what a store holds in the end, or when the first of two runs of the program is over."""
+        held = None if aftermath is None else aftermath.between if between else aftermath.after
+        if aftermath is None or aftermath.before is None or held is None:
+            return []
+        return self._judge.counted(self._store.findings(aftermath.before, held))
+
+
+class KilledAndRestarted(Once):
+    """A program is killed at a request and started again; faults come in its second run.
+
+    Raises:
+        ConfigurationError: the bounds, or a fault, are not for programs that are killed.
+    """
+
+    kills = True
+    leeway = 30.0
+    deeper = "with a fault in the second run"
+    _without = "a crash"
+
+    def __init__(self, faults: Sequence[Choice], bounds: Bounds, judge: Judge) -> None:
+        super().__init__(faults, bounds, judge)
+        if bounds.again:
+            raise ConfigurationError(
+                "again is for faults alone: a program that was killed is run again anyway"
+            )
+        if bounds.depth > 1:
+            raise ConfigurationError(
+                "depth is for faults alone; where programs are killed, they come in the second run"
+            )
+        if named := [each.source for each in faults if each.lasts and not each.standard]:
+            raise ConfigurationError(
+                f"{named[0]}: a program that was killed cannot succeed when it is run again while a fault stays; leave"
+                f" {FOR_GOOD} out"
+            )
+        self.choices = (BEFORE, AFTER, MIDDLE)
+        self.second = self.asked_for = [each for each in faults if not (each.lasts or each.moves)]
+        sources = dict.fromkeys(each.source for each in faults)
+        self._given = "".join(f"{quoted(json.dumps(each, ensure_ascii=False))}, " for each in sources)
+        self._usual_failure = ""
+        self._unkept = False
+
+    def subject(self, requests: str) -> str:
+        """What is tried, for the first line of the report."""
+        faults = f", {count(len(self.second), 'fault')} in the second run" if self.second else ""
+        return f"{requests} without a crash{faults}"
+
+    def marker(self, rules: Sequence[Rule]) -> str:
+        """What shows a scenario again under pytest, to paste."""
+        text = quoted(json.dumps("; ".join(map(str, rules)), ensure_ascii=False))
+        bounds = self._bounds
+        more = f", ignore={bounds.ignore!r}" if bounds.ignore else ""
+        more += ", exhaustive=True" if bounds.exhaustive else ""
+        more += f", max_runs={bounds.max_runs}" if bounds.max_runs != MAX_RUNS else ""
+        more += "" if bounds.within is None else f", within={bounds.within!r}"
+        return f"@pytest.mark.faultinject_explore({self._given}crash=True{more}, replay={text})"
+
+    def learn(self, aftermath: Aftermath | None) -> None:
+        """Take a run without a crash for what is right, also how the second run fails."""
+        if aftermath is None:
+            raise ExplorationFailed(
+                "crash=True kills a program, and the test runs none: run it with faults.run()"
+            )
+        super().learn(aftermath)
+        if aftermath.again is not None and not self._usual_failure:
+            self._usual_failure = str(aftermath.again)
+            why = f"the program also {_present(self._usual_failure)} when it is simply run twice"
+            self.left_out.append(LeftOut("exit code of the restart", why, head="not judged"))
+
+    def finished(self, planned: PlannedRun, result: RunResult) -> FinishedRun:
+        """What came of a run, and what is wrong with it.
+
+        Raises:
+            ExplorationFailed: the crash was none of the program's, or cannot kill it.
+        """
+        error, aftermath = result.error, result.aftermath
+        if aftermath is None:
+            raise ExplorationFailed(
+                "a crash came before faults.run(): what the test itself asks belongs into `with faults.pause():`"
+            ) from error
+        if aftermath.alive:
+            raise ExplorationFailed("something of the program cannot be killed: its runs would mix")
+        if aftermath.again is not None and str(aftermath.again) == self._usual_failure:
+            error = None  # it fails like that where nothing was killed
+        gave_up = error is not None and planned.may_end(error, self._bounds)
+        if not aftermath.killed:
+            # The rules of the second run were never in force.
+            return _finished(planned, result, error, [], gave_up=gave_up)
+        if aftermath.before is None and not self._unkept:
+            self._unkept = True
+            self.left_out.append(
+                LeftOut("what the store holds", "only the embedded store shows it: the program alone judges")
+            )
+        wrong = self._in_store(aftermath)
+        wrong += self._judge.findings(
+            result.outcomes[aftermath.first :],
+            result.names[1:],
+            passed=error is None,
+            failed=error is not None,
+            windows=result.windows,
+            beside=result.outcomes[: aftermath.first],
+            amiss=bool(wrong),
+        )
+        return _finished(planned, result, error, wrong, gave_up=gave_up, first=aftermath.first)
+
+
+def _finished(
+    planned: PlannedRun,
+    result: RunResult,
+    error: BaseException | None,
+    wrong: list[Finding],
+    *,
+    gave_up: bool,
+    first: int | None = None,
+) -> FinishedRun:
+    """A run with what is wrong, the worst first."""
+    wrong.sort(key=lambda each: each.verdict != FAIL)
+    names = [*result.names, *[""] * (len(planned.scenario.rules) - len(result.names))]
+    return FinishedRun(
+        planned, names, result.outcomes, error, result.seconds, gave_up=gave_up, findings=wrong, first=first
+    )
+
+
+def _present(failure: str) -> str:
+    """How a second run failed: `exits with 5`; in another way than by its exit code: `fails (did not end within 8 s)`."""
+    how = failure.removeprefix(SECOND)
+    code = how.removeprefix("exit code ")
+    return f"fails ({how})" if code == how else f"exits with {code}"
