@@ -34,7 +34,7 @@ _PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 TO_THE_END = "faultinject.to_the_end"
 """A key of the message that begins an answer whose end is that of the connection, by which nobody can tell a cut.
 
-Its value is a function that has it framed, and returns whether that can be.
+Its value is a function that has it framed.
 """
 
 
@@ -99,7 +99,7 @@ class ShapedAnswer(Shaping):
         self._receive = receive
         self._send = send
         self._ends = ends_of(receive)
-        self._started = self._resets = False
+        self._started = False
         self._unsent: Message | None = None
         self._over = False
         self._broken = False
@@ -190,7 +190,7 @@ class ShapedAnswer(Shaping):
                 await self._past(self._framing.head)
                 return
             if transform.cuts and (frame := message.get(TO_THE_END)) is not None:
-                self._resets = not frame()
+                frame()
         await self._send(message)
 
     async def _change(self, piece: bytes, *, more: bool) -> None:
@@ -269,8 +269,8 @@ class ShapedAnswer(Shaping):
                 self._ended("closed")
                 self._error = ConnectionAbortedError("answer cut by faultinject")
                 return
-        found, resets = self._connection, self._resets or self._transform.how == "reset"
-        if not resets or found is None or not await delivered(found, self._plan):
+        found = self._connection
+        if self._transform.how != "reset" or found is None or not await delivered(found, self._plan):
             self._close()
             self._ended("closed")
         else:
