@@ -109,16 +109,9 @@ class Workload:
         return session
 
     def _client(self, session: Session) -> Any:
-        config = self._sdk.CosConfig(
-            Region=REGION,
-            SecretId="id",
-            SecretKey="key",
-            Scheme="http",
-            IP="127.0.0.1",
-            Port=self._port,
-            ServiceDomain=f"127.0.0.1:{self._port}",
-            Timeout=5,
-        )
+        from faultinject.store.stores import find
+
+        config = self._sdk.CosConfig(**find("cos").arguments("127.0.0.1", self._port), Timeout=5)
         return self._sdk.CosS3Client(config, session=session)
 
     def _work(self) -> None:

@@ -19,8 +19,8 @@ from faultinject.http.wire import whole
 from faultinject.store.budget import Hold
 from faultinject.store.crc64 import NVME
 from faultinject.store.crc64 import fastest as fastest_crc64
-from faultinject.store.error_codes import StoreError
 from faultinject.store.gcs.crc32c import fastest as fastest_crc32c
+from faultinject.store.refusal import StoreError
 from faultinject.vendors.aws_chunks import AwsChunks
 
 PIECE = 64 * 1024

@@ -9,9 +9,9 @@ from faultinject.store.bodies import Content
 from faultinject.store.buckets import Headers, Part, Stored
 from faultinject.store.crc64 import crc64
 from faultinject.store.dialects import Dialect
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Exchange, Service
 from faultinject.store.preconditions import judge_delete, judge_own, judge_write
+from faultinject.store.refusal import StoreError
 from faultinject.vendors.addressing import read_address
 
 TYPE_CHECKING = False

@@ -22,7 +22,7 @@ from faultinject.store.documents import (
     iso,
     read_number,
 )
-from faultinject.store.error_codes import StoreError
+from faultinject.store.refusal import StoreError
 
 
 class JssDocuments:

@@ -12,10 +12,10 @@ from faultinject.store.bodies import cut, drain, read_document, receive
 from faultinject.store.buckets import Stored, entry_cost
 from faultinject.store.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, Call, is_set
 from faultinject.store.documents import BucketsPage, Failure, NamedObject, ObjectsPage
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.listing import select
 from faultinject.store.preconditions import judge_delete, judge_own, judge_read, range_applies, read_range
+from faultinject.store.refusal import StoreError
 from faultinject.vendors.addressing import host_bucket
 
 MOST_KEYS = 1000

@@ -11,7 +11,7 @@ from faultinject.store.amz_checksums import check_given, of_upload
 from faultinject.store.buckets import Buckets, Headers, Judge, Part, Stored, Upload
 from faultinject.store.budget import Hold
 from faultinject.store.crc64 import joined
-from faultinject.store.error_codes import StoreError
+from faultinject.store.refusal import StoreError
 
 Wanted = Sequence[tuple[int, str | None]]
 """The parts of a finished upload, as the client lists them: number and ETag (None: not given)."""

@@ -9,9 +9,9 @@ from faultinject.store.azure import documents
 from faultinject.store.azure.call import AzureCall, state
 from faultinject.store.bodies import drain
 from faultinject.store.buckets import Stored
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.listing import select
+from faultinject.store.refusal import StoreError
 from faultinject.store.xml import Field
 
 MOST = 5000

@@ -5,11 +5,11 @@ from __future__ import annotations
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs.call import GcsCall
 from faultinject.store.gcs.resources import bucket_resource, object_resource
 from faultinject.store.listing import Page, select
+from faultinject.store.refusal import StoreError
 
 MOST = 1000
 """The longest page of a listing, and the usual one."""

@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from faultinject.store.buckets import Bucket, Headers, Stored
 from faultinject.store.documents import iso
-from faultinject.store.error_codes import StoreError
 from faultinject.store.gcs.crc32c import crc32c
+from faultinject.store.refusal import StoreError
 
 DESCRIBED = {
     "contentType": "Content-Type",
