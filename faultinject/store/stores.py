@@ -19,8 +19,8 @@ from faultinject.store import sdk_clients
 from faultinject.store.buckets import Headers
 from faultinject.store.dialects import Dialect
 from faultinject.store.exchange import Answer, Exchange, Service
-from faultinject.store.json import JssDocuments, QingStorDocuments
-from faultinject.store.tree import BosDocuments, TosDocuments
+from faultinject.store.json import QingStorDocuments
+from faultinject.store.tree import BosDocuments, JssDocuments, TosDocuments
 from faultinject.store.xml import OssDocuments, XmlDocuments
 
 TYPE_CHECKING = False
