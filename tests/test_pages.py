@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import pytest
 
 import faultinject
-from faultinject.store.error_codes import ERROR_CODES
+from faultinject.store import STORES
 from tests.console import command as command_line
 from tests.documents import BLOCKS, PAGES, ROOT
 from tests.measured import without_times
@@ -59,7 +59,7 @@ def test_every_vendor_has_its_client() -> None:
     assert sorted(SDK_SECTIONS) == sorted(vendors.own_names())
     assert len(SECTIONS) == len(SDK_SECTIONS) == PAGES[SDK_PAGE].count("\n## ")
     shown = {each.values[0] for each in SDK_BLOCKS}
-    assert shown == set(ERROR_CODES)
+    assert shown == set(STORES)
     for vendor in shown:
         assert re.search(r"\w\([^`]*\*\*[^`]*client_kwargs\)", SDK_SECTIONS[vendor]), vendor
     for vendor in SDK_SECTIONS.keys() - shown:

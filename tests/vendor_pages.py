@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 from faultinject import DocumentedError, Vendor, vendors
-from faultinject.store.error_codes import ERROR_CODES
+from faultinject.store import STORES
 from faultinject.vendors import operations_of
 from tests.documents import escaped, table
 
@@ -74,7 +74,7 @@ def wire(vendor: Vendor) -> str:
         (
             "embedded store",
             f"speaks it: `faultinject serve --vendor {vendor.id}`; see [Point your SDK](../../how-to/point-your-sdk.md)"
-            if vendor.id in ERROR_CODES
+            if vendor.id in STORES
             else "does not speak it; put the faults in front of a server of yours",
         ),
     ]

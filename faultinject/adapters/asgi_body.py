@@ -33,7 +33,7 @@ _PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 TO_THE_END = "faultinject.to_the_end"
 """A key of the message that begins an answer whose end is that of the connection, by which nobody can tell a cut.
 
-Its value is a function that has it framed, and returns whether that can be.
+Its value is a function that has it framed.
 """
 
 
@@ -71,7 +71,7 @@ class StreamedAnswer:
         self._rule = ""
         self._step: RunApp | NextPiece | None = None
         self._start: Message | None = None
-        self._begun = self._untouched = self._unread = self._resets = self._broken = False
+        self._begun = self._untouched = self._unread = self._broken = False
         self._framing: Framing | None = None
         self._connection: Connection | None = None
         self._ending: Ending | None = None
@@ -141,7 +141,7 @@ class StreamedAnswer:
                 await self._push(self._framing.head)
                 return Reach.CONNECTION
             if transform.cuts and (frame := start.get(TO_THE_END)) is not None:
-                self._resets = not frame()
+                frame()
         await self._send(start)
         if self._inside:
             return Reach.IN_PROCESS
@@ -175,7 +175,7 @@ class StreamedAnswer:
                 # Most servers close the connection then, though they log it.
                 self._error = ConnectionAbortedError("answer cut by faultinject")
                 return "closed"
-        if (self._resets or step.resets) and found is not None and await delivered(found, self._plan):
+        if step.resets and found is not None and await delivered(found, self._plan):
             self._broken = True
             return found.reset()
         self._close()

@@ -11,7 +11,6 @@ __getattr__, __all__ = face(
     ControlClient="control_client",
     Journals="waiting",
     Progress="progress",
-    Scoreboard="scoreboard",
     Workload="workload",
     demo_rules="demo",
     group="program",

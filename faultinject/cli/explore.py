@@ -345,12 +345,12 @@ def _explore(exploration: Exploration, running: Command) -> None:
 
 def _vendor_of(rules: Sequence[str]) -> str:
     """The storage vendor that rules name: the first that has no embedded store, which refuses it, else the first."""
-    from faultinject.store.error_codes import ERROR_CODES
+    from faultinject.store import stores
     from faultinject.testing.exploration.choices import choices_of
 
     vendors = [each.rule.vendor for each in choices_of(rules)] if rules else []
     named = [each.id for each in vendors if each is not None and each.addressing is not None]
-    return next((each for each in named if each not in ERROR_CODES), (named or ["cos"])[0])
+    return next((each for each in named if each not in stores.names()), (named or ["cos"])[0])
 
 
 def _replay(rules: Sequence[Rule], again: Sequence[str], command: Sequence[str]) -> str:

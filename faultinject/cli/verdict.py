@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +13,6 @@ from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
 
 if TYPE_CHECKING:
     from faultinject.audit.judging import Judgement
-    from faultinject.audit.reports.text import Paragraph
 
 STYLES: dict[str, dict[str, Any]] = {
     FAIL: {"fg": "red", "bold": True},
@@ -42,17 +40,10 @@ def show(judgement: Judgement, *, verbose: bool = False) -> None:
         judgement: what was found.
         verbose: whether it says what each undecided check needs, and how calls and waits were measured.
     """
-    from faultinject.audit.reports.text import paragraphs
-
-    write(paragraphs(judgement, verbose=verbose), judgement)
-
-
-def write(paragraphs: Iterable[Paragraph], judgement: Judgement) -> None:
-    """Write paragraphs about a judgement, as wide as the terminal and in its colours."""
-    from faultinject.audit.reports.text import RESULT, wrapped
+    from faultinject.audit.reports.text import RESULT, paragraphs, wrapped
 
     styles = {**STYLES, RESULT: RESULTS[judgement.conclusion.result]} if in_colours() else {}
-    for look, line in wrapped(paragraphs, width=width()):
+    for look, line in wrapped(paragraphs(judgement, verbose=verbose), width=width()):
         click.echo(click.style(line, **styles[look]) if line and look in styles else line)
 
 

@@ -10,19 +10,18 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from faultinject.exceptions import MissingExtra
+from faultinject.journal.call_window import CallWindow
 
 if TYPE_CHECKING:
     from requests import Session
-
-    from faultinject.cli.scoreboard import Scoreboard
 
 BUCKET = "demo-1250000000"
 REGION = "ap-guangzhou"
 OPERATIONS = ("PutObject", "GetObject", "HeadObject", "CopyObject", "DeleteObject")
 WORKERS = 12
-BEGIN_FOR = 12.0
+BEGIN_FOR = 10.0
 """Seconds in which calls are begun: the SDK may wait 1 + 2 + 3 s in each."""
-END_AFTER = 19.0
+END_AFTER = 17.0
 """Seconds after which nobody waits for a call any more."""
 
 
@@ -58,13 +57,15 @@ class Workload:
         sdk: the SDK's module.
         port: the server's port on loopback.
         calls: how many calls.
-        board: told when a call begins and ends.
+
+    Attributes:
+        windows: of the calls that have begun.
     """
 
-    def __init__(self, sdk: Any, port: int, calls: int, board: Scoreboard) -> None:
+    def __init__(self, sdk: Any, port: int, calls: int) -> None:
+        self.windows: list[CallWindow] = []
         self._sdk = sdk
         self._port = port
-        self._board = board
         self._calls = calls
         self._waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
         for number in range(calls):
@@ -95,6 +96,11 @@ class Workload:
             return True
         return not any(each.is_alive() for each in self._workers)
 
+    @property
+    def done(self) -> int:
+        """How many calls have ended."""
+        return sum(each.ended is not None for each in self.windows)
+
     def _session(self) -> Session:
         from requests import Session
 
@@ -103,16 +109,9 @@ class Workload:
         return session
 
     def _client(self, session: Session) -> Any:
-        config = self._sdk.CosConfig(
-            Region=REGION,
-            SecretId="id",
-            SecretKey="key",
-            Scheme="http",
-            IP="127.0.0.1",
-            Port=self._port,
-            ServiceDomain=f"127.0.0.1:{self._port}",
-            Timeout=5,
-        )
+        from faultinject.store.stores import find
+
+        config = self._sdk.CosConfig(**find("cos").arguments("127.0.0.1", self._port), Timeout=5)
         return self._sdk.CosS3Client(config, session=session)
 
     def _work(self) -> None:
@@ -129,13 +128,15 @@ class Workload:
             except queue.Empty:
                 return
             operation, key = OPERATIONS[number % len(OPERATIONS)], key_of(number)
-            self._board.begin(operation, key)
+            window = CallWindow(operation, time.monotonic(), None, key=key)
+            self.windows.append(window)
             try:
                 perform(client, operation, key)
             except failures:
-                self._board.end(key, succeeded=False)
+                window.returned = False
             else:
-                self._board.end(key, succeeded=True)
+                window.returned = True
+            window.ended = time.monotonic()
 
 
 def perform(client: Any, operation: str, key: str) -> None:

@@ -77,14 +77,6 @@ def serving(
     injector.journal.end()
 
 
-OWN = {
-    "b2": "faultinject.store.b2:B2Store",
-    "kodo": "faultinject.store.kodo:KodoStore",
-    "swift": "faultinject.store.swift:SwiftStore",
-}
-"""Stores that take what a plan asks for, and no more."""
-
-
 def store(vendor: str, phases: Sequence[Phase] | Sequence[Script]) -> Any:
     """The service, with everything in it that the phases read or complete.
 
@@ -92,9 +84,10 @@ def store(vendor: str, phases: Sequence[Phase] | Sequence[Script]) -> Any:
         ConfigurationError: no store speaks for the vendor.
     """
     from faultinject.store import ObjectStore
+    from faultinject.store.stores import FOR_PLANS
 
-    if vendor in OWN:
-        module, _, name = OWN[vendor].partition(":")
+    if vendor in FOR_PLANS:
+        module, _, name = FOR_PLANS[vendor].partition(":")
         store: Any = getattr(import_module(module), name)()
     else:
         store = ObjectStore(vendor)

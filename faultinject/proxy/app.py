@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from contextlib import nullcontext
-from functools import partial
 from typing import TYPE_CHECKING
 
 import h11
@@ -14,7 +12,6 @@ import h11
 from faultinject.adapters.asgi_body import TO_THE_END
 from faultinject.journal import log
 from faultinject.proxy.line import KEY, Asked, Spelling
-from faultinject.proxy.loops import Loops
 from faultinject.proxy.upstream import Broken, Upstream, ends_of
 from faultinject.server.heads import UPGRADES, without_upgrade
 
@@ -61,7 +58,6 @@ class Proxy:
             self._context.set_alpn_protocols(["http/1.1"])
         self._rewrite_host = rewrite_host
         self._ours: set[Ends] = set()
-        self._loops = Loops(self._connect)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send one request on."""
@@ -74,34 +70,22 @@ class Proxy:
         # uvicorn begins the next request when an answer is written, which is before this one is over.
         async with asked.line.turn:
             asked.line.begin()
-            with (
-                nullcontext()
-                if asked.line.upstream
-                else self._loops.under_way(scope["method"], asked) as alike
-            ):
-                try:
-                    if self._leads_back(asked, scope) or (alike is not None and alike.loops):
-                        raise Broken(f"{self.target.url} leads back to this proxy", 508)
-                    upstream = await self._connected(asked)
-                except Broken as broken:
-                    self._notice(broken)
-                    await _tell(send, broken)
-                    return
-                if asked.line.is_closing():
-                    # The client has left meanwhile, and nobody else will let go of the server.
-                    upstream.leave()
-                    asked.give_up()
-                    return
-                exchange = _Exchange(asked, upstream, scope, receive, send, self._notice)
-                await exchange.run(self._headers(asked))
-
-    def _leads_back(self, asked: Asked, scope: Scope) -> bool:
-        client, server = scope["client"], scope["server"]
-        ours = bool(client and server) and ends_of(client, server) in self._ours
-        return ours or self._loops.returned(asked)
-
-    async def _connect(self) -> Upstream:
-        return await Upstream.open(self.target, self._context, self._ours)
+            try:
+                client, server = scope["client"], scope["server"]
+                if client and server and ends_of(client, server) in self._ours:
+                    raise Broken(f"{self.target.url} leads back to this proxy", 508)
+                upstream = await self._connected(asked)
+            except Broken as broken:
+                self._notice(broken)
+                await _tell(send, broken)
+                return
+            if asked.line.is_closing():
+                # The client has left meanwhile, and nobody else will let go of the server.
+                upstream.leave()
+                asked.give_up()
+                return
+            exchange = _Exchange(asked, upstream, scope, receive, send, self._notice)
+            await exchange.run(self._headers(asked))
 
     async def _connected(self, asked: Asked) -> Upstream:
         line = asked.line
@@ -109,7 +93,7 @@ class Proxy:
             # Else it would end the client's connection when it notices.
             line.upstream.leave()
         if line.upstream is None or line.upstream.ended:
-            line.upstream = await self._connect()
+            line.upstream = await Upstream.open(self.target, self._context, self._ours)
         return line.upstream
 
     def _headers(self, asked: Asked) -> list[tuple[bytes, bytes]]:
@@ -138,7 +122,6 @@ class _Exchange:
         self._asked = asked
         self._upstream = upstream
         self._method: str = scope["method"]
-        self._version: str = scope["http_version"]
         self._receive = receive
         self._send = send
         # What is expected is `100 Continue`.
@@ -151,7 +134,7 @@ class _Exchange:
         """Until the answer is there, or one side has left."""
         line, upstream = self._asked.line, self._upstream
         try:
-            await upstream.send_head(self._asked.target, self._method, self._version, headers)
+            await upstream.send_head(self._asked.target, self._method, headers)
             self._expects = any(name.lower() == b"expect" for name, _ in headers)
             sending = asyncio.create_task(self._forward())
             try:
@@ -201,9 +184,8 @@ class _Exchange:
             if isinstance(event, h11.InformationalResponse):
                 if event.status_code == 100:
                     self._asked.let_body_come()
-                if self._version != "1.0":
-                    line.say_meanwhile(event.status_code, event.reason, event.headers.raw_items())
-                    await self._asked.drain()
+                line.say_meanwhile(event.status_code, event.reason, event.headers.raw_items())
+                await self._asked.drain()
             elif isinstance(event, h11.Response):
                 await self._begin(event)
             elif isinstance(event, h11.Data):
@@ -230,7 +212,7 @@ class _Exchange:
         spelling = Spelling(status, event.reason, headers, untold, to_the_end=to_the_end)
         start: Message = {"type": "http.response.start", "status": status, "headers": told}
         if to_the_end:
-            start[TO_THE_END] = partial(spelling.frame, self._version)
+            start[TO_THE_END] = spelling.frame
         with self._asked.line.spelling(spelling):
             await self._send(start)
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _TOO_LONG = f"a request's line and headers have at most {LONGEST_HEAD} bytes here"
 _NO_HTTP = "what was sent is no request of HTTP/1.1"
-_OLD_CHUNKS = "HTTP/1.0 knows no Transfer-Encoding, and servers read such a request in more than one way"
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
 _NO_FORWARD = "this proxy goes to {} only"
 
@@ -101,12 +100,9 @@ class Front(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """All headers are there."""
-        asked, version = self.asked, self.parser.get_http_version()
-        if version not in ("1.0", "1.1"):
+        asked = self.asked
+        if self.parser.get_http_version() != "1.1":
             self._refuse(400, _NO_HTTP)
-        elif version == "1.0" and any(name.lower() == b"transfer-encoding" for name, _ in asked.headers):
-            # https://www.rfc-editor.org/rfc/rfc9112#section-6.1
-            self._refuse(400, _OLD_CHUNKS)
         elif self.parser.get_method() == b"CONNECT":
             self._refuse(405, _NO_TUNNEL)
         elif self.url[:1] not in (b"/", b"*"):
@@ -128,8 +124,7 @@ class Front(HttpToolsProtocol):
     def head(self) -> bytes:
         """That of the request which offers an upgrade, without the offer."""
         lines = b"".join(b"%b: %b\r\n" % each for each in without_upgrade(self.asked.headers))
-        start = self.parser.get_method(), self.url, self.parser.get_http_version().encode()
-        return b"%b %b HTTP/%b\r\n%b\r\n" % (*start, lines)
+        return b"%b %b HTTP/1.1\r\n%b\r\n" % (self.parser.get_method(), self.url, lines)
 
     def on_body(self, body: bytes) -> None:
         """A piece of its body."""

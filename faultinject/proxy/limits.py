@@ -16,7 +16,6 @@ class Limits:
         quiet: seconds without a byte of it, behind which one that waits for the end of the connection gets it where TLS has no half of one.
         dropped: bytes that are taken from it meanwhile, and dropped.
         unanswered: seconds in which a client of TLS may answer that the connection ends, once it has everything.
-        alike: requests under way for one target, each the first of its connection, that may be one request which goes round.
     """
 
     connect: float = 10.0
@@ -25,7 +24,6 @@ class Limits:
     quiet: float = 1.0
     dropped: int = 128 * 1024 * 1024
     unanswered: float = 0.25
-    alike: int = 32
 
 
 LIMITS = Limits()

@@ -54,10 +54,9 @@ class Spelling:
         self._untold = untold
         self.to_the_end = to_the_end
 
-    def frame(self, version: str) -> bool:
-        """Let it have chunks, which show a cut, unless it is for a client of HTTP/1.0; whether it has."""
-        self.to_the_end = version == "1.0"
-        return not self.to_the_end
+    def frame(self) -> None:
+        """Let it have chunks, which show a cut."""
+        self.to_the_end = False
 
     def of(self, head: bytes) -> bytes:
         """The head that uvicorn has made, spelled so."""

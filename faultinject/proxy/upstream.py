@@ -118,29 +118,21 @@ class Upstream:
             or self._connection.our_state is not h11.IDLE
         )
 
-    async def send_head(
-        self, target: bytes, method: str, version: str, headers: list[tuple[bytes, bytes]]
-    ) -> None:
+    async def send_head(self, target: bytes, method: str, headers: list[tuple[bytes, bytes]]) -> None:
         """Send a request's line and headers, byte for byte.
 
         Raises:
             Broken: it is no request, or the server has gone.
         """
         await self._stop_watching()
-        if version == "1.0" and sum(name.lower() == b"host" for name, _ in headers) > 1:
-            raise Broken("the request cannot go on: it has more than one Host", 400)
         try:
-            # For its own bookkeeping: it would send the Host first, and knows one version.
-            host = [(b"host", b"")] if version == "1.0" else []
-            kept = [each for each in headers if each[0].lower() != b"host"] if host else headers
-            kept = [
-                (name, value.strip(b" \t")) for name, value in kept
-            ]  # a blank at the end is none of the value
-            self._connection.send(h11.Request(method=method, target=target, headers=host + kept))
+            # For its own bookkeeping: it would send the Host first. A blank at the end is none of the value.
+            kept = [(name, value.strip(b" \t")) for name, value in headers]
+            self._connection.send(h11.Request(method=method, target=target, headers=kept))
         except h11.LocalProtocolError as error:
             raise Broken(f"the request cannot go on: {_without_quotes(error)}", 400) from None
         lines = b"".join(b"%b: %b\r\n" % each for each in headers)
-        await self._write(b"%b %b HTTP/%b\r\n%b\r\n" % (method.encode(), target, version.encode(), lines))
+        await self._write(b"%b %b HTTP/1.1\r\n%b\r\n" % (method.encode(), target, lines))
 
     async def send_body(self, piece: bytes) -> None:
         """Send a piece of its body."""

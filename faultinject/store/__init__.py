@@ -12,12 +12,12 @@ from faultinject.store.wsgi import ObjectStore as ObjectStore
 __getattr__, _ = face(
     __name__,
     B2Store="b2",
-    DIALECTS="dialects",
-    ERROR_CODES="error_codes",
     KodoStore="kodo",
     LIMITS="budget",
     ResettableStore="contents",
+    STORES="stores",
     SwiftStore="swift",
+    VendorStore="stores",
     change="contents",
 )
 __all__ = ["ObjectStore"]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from faultinject.store.bodies import DIGESTS
 from faultinject.store.buckets import Headers, Part, Upload
-from faultinject.store.error_codes import StoreError
+from faultinject.store.refusal import StoreError
 
 PREFIX, KIND = "x-amz-checksum-", "x-amz-checksum-type"
 WHOLE, COMPOSITE = "FULL_OBJECT", "COMPOSITE"

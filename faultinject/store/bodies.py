@@ -17,10 +17,8 @@ from werkzeug.wrappers import Request
 
 from faultinject.http.wire import whole
 from faultinject.store.budget import Hold
-from faultinject.store.crc64 import NVME
-from faultinject.store.crc64 import fastest as fastest_crc64
-from faultinject.store.error_codes import StoreError
-from faultinject.store.gcs.crc32c import fastest as fastest_crc32c
+from faultinject.store.crc import CASTAGNOLI, NVME, Extend, extender
+from faultinject.store.refusal import StoreError
 from faultinject.vendors.aws_chunks import AwsChunks
 
 PIECE = 64 * 1024
@@ -212,48 +210,32 @@ class _Digest(Protocol):
     def digest(self) -> bytes: ...
 
 
-class Crc32:
-    """CRC-32 in the manner of `hashlib`."""
+class Crc:
+    """A CRC in the manner of `hashlib`.
 
-    def __init__(self) -> None:
+    Args:
+        extend: adds a block.
+        size: of the checksum, in bytes.
+    """
+
+    def __init__(self, extend: Extend, size: int) -> None:
+        self._extend = extend
+        self._size = size
         self._value = 0
 
     def update(self, data: bytes) -> None:
         """Add the data behind what came before."""
-        self._value = zlib.crc32(data, self._value)
+        self._value = self._extend(data, self._value)
 
     def digest(self) -> bytes:
         """The checksum of all data."""
-        return self._value.to_bytes(4)
-
-
-class Crc32c(Crc32):
-    """CRC-32C, likewise."""
-
-    def update(self, data: bytes) -> None:
-        """Add the data behind what came before."""
-        self._value = fastest_crc32c()(self._value, data)
-
-
-class Crc64:
-    """NVMe's CRC-64, likewise."""
-
-    def __init__(self) -> None:
-        self._value = 0
-
-    def update(self, data: bytes) -> None:
-        """Add the data behind what came before."""
-        self._value = fastest_crc64(NVME)(data, self._value)
-
-    def digest(self) -> bytes:
-        """The checksum of all data."""
-        return self._value.to_bytes(8)
+        return self._value.to_bytes(self._size)
 
 
 DIGESTS: Mapping[str, Callable[[], _Digest]] = {
-    "crc32": Crc32,
-    "crc32c": Crc32c,
-    "crc64nvme": Crc64,
+    "crc32": lambda: Crc(zlib.crc32, 4),
+    "crc32c": lambda: Crc(extender(CASTAGNOLI), 4),
+    "crc64nvme": lambda: Crc(extender(NVME), 8),
     "sha1": lambda: hashlib.sha1(usedforsecurity=False),
     "sha256": hashlib.sha256,
 }

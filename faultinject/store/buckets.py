@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from threading import RLock
 
 from faultinject.store.budget import ENTRY, Budget, Hold
-from faultinject.store.error_codes import StoreError
+from faultinject.store.refusal import StoreError
 
 OLDER, OLDER_BYTES = 64, 1024 * 1024
 """How many objects are remembered as they were before their last change, and the longest of them."""

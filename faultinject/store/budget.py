@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from types import TracebackType
 
-from faultinject.store.error_codes import StoreError
+from faultinject.store.refusal import StoreError
 
 ENTRY = 512
 """Bytes charged for a bucket, object, upload or part besides its content, so that empty ones are bounded too."""

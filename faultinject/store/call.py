@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from faultinject.store.amz_checksums import of_body
 from faultinject.store.bodies import Content
 from faultinject.store.buckets import Headers, Part, Stored
-from faultinject.store.crc64 import crc64
+from faultinject.store.crc import ECMA, checksum
 from faultinject.store.dialects import Dialect
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Exchange, Service
 from faultinject.store.preconditions import judge_delete, judge_own, judge_write
+from faultinject.store.refusal import StoreError
 from faultinject.vendors.addressing import read_address
 
 TYPE_CHECKING = False
@@ -115,7 +115,7 @@ class Call(Exchange):
 
     def checksum(self, blocks: Iterable[bytes]) -> int | None:
         """The CRC-64 of a content, where the vendor has it."""
-        return crc64(blocks) if self.dialect.checksums else None
+        return checksum(ECMA, blocks) if self.dialect.checksums else None
 
     def tags(self, written: Stored | Part) -> list[tuple[str, str]]:
         """The headers that tell one content from another."""

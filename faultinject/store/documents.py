@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from faultinject.store.buckets import Bucket, Part, Stored, Upload
-from faultinject.store.error_codes import StoreError
 from faultinject.store.listing import Name
+from faultinject.store.refusal import StoreError
 
 OWNER = "faultinject"
 

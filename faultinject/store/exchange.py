@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from os import urandom
@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request, Response
 
 from faultinject.engine.request import WSGIRequest
 from faultinject.store.buckets import Buckets
-from faultinject.store.error_codes import ERROR_CODES, StoreError
+from faultinject.store.refusal import StoreError
 from faultinject.store.uploads import Uploads
 from faultinject.vendors import rendering
 from faultinject.vendors.addressing import Addressing, without_port
@@ -35,6 +35,7 @@ class Service:
     """What all requests to one store share."""
 
     vendor: Vendor
+    mistakes: Mapping[str, str]
     reading: Addressing
     buckets: Buckets
     uploads: Uploads
@@ -143,8 +144,7 @@ class Exchange:
 
     def documented(self, error: StoreError) -> DocumentedError:
         """The vendor's row for a mistake."""
-        vendor = self.service.vendor
-        return vendor.find(error.label or ERROR_CODES[vendor.id][error.mistake])
+        return self.service.vendor.find(error.label or self.service.mistakes[error.mistake])
 
 
 def _is_utf8(encoded: str) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, urlsafe_b64encode
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from faultinject.store.refusal import StoreError
 
 Name = tuple[str, str]
 """Key and upload id; objects have an empty id."""
@@ -61,3 +64,20 @@ def select(names: Iterable[Name], *, prefix: str, delimiter: str, after: Name, l
             page.prefixes.append(group)
             last = (group, LAST)
     return page
+
+
+def token_of(name: str) -> str:
+    """The token of a page that begins behind a name."""
+    return urlsafe_b64encode(name.encode()).decode()
+
+
+def read_token(token: str) -> str:
+    """The name behind which a page begins.
+
+    Raises:
+        StoreError: `argument`.
+    """
+    try:
+        return b64decode(token, b"-_", validate=True).decode()
+    except ValueError:
+        raise StoreError("argument") from None

@@ -11,11 +11,11 @@ from faultinject.store.buckets import Headers, Part, Stored, entry_cost
 from faultinject.store.budget import ENTRY
 from faultinject.store.call import Call
 from faultinject.store.documents import PartsPage, UploadsPage
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.listing import LAST, select
 from faultinject.store.operations import MOST_KEYS, copy_source
 from faultinject.store.preconditions import read_range
+from faultinject.store.refusal import StoreError
 
 ALGORITHM = ("checksum-algorithm", "checksum-type")
 """Headers, without their prefix, that say which checksum a multipart upload has."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, urlsafe_b64encode
 from dataclasses import replace
 from urllib.parse import parse_qsl, unquote
 
@@ -12,10 +11,10 @@ from faultinject.store.bodies import cut, drain, read_document, receive
 from faultinject.store.buckets import Stored, entry_cost
 from faultinject.store.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, Call, is_set
 from faultinject.store.documents import BucketsPage, Failure, NamedObject, ObjectsPage
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
-from faultinject.store.listing import select
+from faultinject.store.listing import read_token, select, token_of
 from faultinject.store.preconditions import judge_delete, judge_own, judge_read, range_applies, read_range
+from faultinject.store.refusal import StoreError
 from faultinject.vendors.addressing import host_bucket
 
 MOST_KEYS = 1000
@@ -37,7 +36,7 @@ def list_buckets(call: Call) -> Answer:
         ((name, "") for name in buckets),
         prefix=prefix,
         delimiter="",
-        after=(marker if marked else _read_token(marker), ""),
+        after=(marker if marked else read_token(marker), ""),
         limit=len(buckets) if limit is None else limit,
     )
     following = None if page.next is None else page.next[0]
@@ -48,7 +47,7 @@ def list_buckets(call: Call) -> Answer:
             marked=marked,
             marker=marker,
             limit=limit,
-            next=following if marked or following is None else _token(following),
+            next=following if marked or following is None else token_of(following),
         )
     )
     return call.answer(200, document, document=True)
@@ -97,7 +96,7 @@ def list_objects(call: Call) -> Answer:
         ((key, "") for key in objects),
         prefix=prefix,
         delimiter=delimiter,
-        after=(_read_token(token) if token else marker, ""),
+        after=(read_token(token) if token else marker, ""),
         limit=limit,
     )
     following = None if page.next is None else page.next[0]
@@ -114,7 +113,7 @@ def list_objects(call: Call) -> Answer:
             encoded=call.parameter("encoding-type") == "url",
             version=version,
             token=token,
-            next_token=_token(following or ""),
+            next_token=token_of(following or ""),
             owners=version == 1 or is_set(call.parameter("fetch-owner")),
         )
     )
@@ -262,14 +261,3 @@ def _overrides(call: Call) -> list[tuple[str, str]]:
                 raise StoreError("argument")
             found.append((header, value))
     return found
-
-
-def _token(name: str) -> str:
-    return urlsafe_b64encode(name.encode()).decode()
-
-
-def _read_token(token: str) -> str:
-    try:
-        return b64decode(token, b"-_", validate=True).decode()
-    except ValueError as error:
-        raise StoreError("argument") from error

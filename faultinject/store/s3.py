@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from faultinject.engine.request import WSGIRequest
 from faultinject.store import multipart, operations
 from faultinject.store.call import Call, is_set
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
+from faultinject.store.refusal import StoreError
 
 Operation = Callable[[Call], Answer]
 

@@ -1,4 +1,4 @@
-"""S3's documents as JSON: what TOS and BOS have.
+"""S3's documents as JSON: what TOS, BOS and JSS have.
 
 TOS keeps S3's names, https://www.volcengine.com/docs/6349/74868; BOS's begin with a small letter,
 https://cloud.baidu.com/doc/BOS/s/Ejwvyqobd. What is repeated in XML is a list in JSON, under its plural.
@@ -30,6 +30,8 @@ class TosDocuments(XmlDocuments):
     """Writes and reads TOS's documents."""
 
     content_type = "application/json"
+    quoted = True
+    """Whether entity tags have their quotes."""
 
     def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
         """The parts of `{"Parts": [{"PartNumber", "ETag"}]}`."""
@@ -49,6 +51,8 @@ class TosDocuments(XmlDocuments):
         for name, value in fields:
             if value is None:
                 continue
+            if name == "ETag" and isinstance(value, str) and not self.quoted:
+                value = value.strip('"')  # noqa: PLW2901
             if name in LISTS and isinstance(value, list):
                 found.setdefault(self._name(LISTS[name]), []).append(self._object(value))
             elif name == "Buckets" and isinstance(value, list):
@@ -65,15 +69,26 @@ class BosDocuments(TosDocuments):
     """Writes and reads BOS's documents."""
 
     content_type = "application/json; charset=utf-8"
-
-    def _object(self, fields: Sequence[Field]) -> dict[str, Any]:
-        bare = [
-            (name, value.strip('"') if name == "ETag" and isinstance(value, str) else value)
-            for name, value in fields
-        ]
-        return super()._object(bare)
+    quoted = False
 
     def _name(self, name: str) -> str:
         if name == "Error":
             return "errors"
         return "id" if name == "ID" else name[0].lower() + name[1:]
+
+
+class JssDocuments(TosDocuments):
+    """Writes and reads JSS's documents: lists have the name of one entry. No other field than `HasNext` is known to differ from S3's."""
+
+    content_type = "application/json;charset=UTF-8"
+    quoted = False
+
+    def _object(self, fields: Sequence[Field]) -> dict[str, Any]:
+        found = super()._object(fields)
+        return (
+            {"Contents": [], **found} if "MaxKeys" in found else found
+        )  # its client reads it of an empty page too
+
+    def _name(self, name: str) -> str:
+        own = {"IsTruncated": "HasNext", "Objects": "Object", "Parts": "Part", "Uploads": "Upload"}
+        return own.get(name, name)

@@ -10,8 +10,8 @@ from itertools import count, pairwise
 from faultinject.store.amz_checksums import check_given, of_upload
 from faultinject.store.buckets import Buckets, Headers, Judge, Part, Stored, Upload
 from faultinject.store.budget import Hold
-from faultinject.store.crc64 import joined
-from faultinject.store.error_codes import StoreError
+from faultinject.store.crc import ECMA, checksum
+from faultinject.store.refusal import StoreError
 
 Wanted = Sequence[tuple[int, str | None]]
 """The parts of a finished upload, as the client lists them: number and ETag (None: not given)."""
@@ -115,15 +115,16 @@ class Uploads:
             if before is None and upload.crossed:
                 crossing()
             judge(before)
+            blocks = tuple(block for each in chosen for block in each.blocks)
             objects[key] = stored = Stored(
                 key=key,
-                blocks=tuple(block for each in chosen for block in each.blocks),
+                blocks=blocks,
                 size=sum(each.size for each in chosen),
                 etag=f"{digest.hexdigest()}-{len(chosen)}",
                 modified=now,
                 headers=upload.headers,
                 cost=cost,
-                crc=_joined(chosen),
+                crc=None if any(each.crc is None for each in chosen) else checksum(ECMA, blocks),
                 checksums=checksums,
                 upload=(identity, *(each.etag for each in chosen)),
             )
@@ -180,13 +181,3 @@ class Uploads:
     def _drop(self, bucket: str, upload: Upload, *, kept: int) -> None:
         del self._buckets.find(bucket).uploads[upload.id]
         self._buckets.budget.give_back(upload.held - kept)
-
-
-def _joined(parts: Sequence[Part]) -> int | None:
-    """The checksum of all parts together, unless there is one without."""
-    found = 0
-    for each in parts:
-        if each.crc is None:
-            return None
-        found = joined(found, each.crc, each.size)
-    return found

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from hashlib import md5
-from typing import Any
 
 from faultinject import vendors
 from faultinject.engine.alterations import STORE, Moved
-from faultinject.exceptions import ConfigurationError
+from faultinject.store import stores
 from faultinject.store.bodies import drain
-from faultinject.store.buckets import Buckets, Headers, Part, Stored, Upload, entry_cost
+from faultinject.store.buckets import Buckets, Part, Stored, Upload, entry_cost
 from faultinject.store.budget import ENTRY, Budget
-from faultinject.store.error_codes import ERROR_CODES, StoreError
-from faultinject.store.exchange import Answer, Exchange, Service
+from faultinject.store.exchange import Exchange, Service
+from faultinject.store.refusal import StoreError
 from faultinject.store.uploads import Uploads
 from faultinject.vendors.addressing import Addressing
 
@@ -25,62 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-S3_NAMES = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-AZURE_NAMES = re.compile(r"\$web|[a-z0-9](?:-?[a-z0-9]){2,62}")
-"""https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata"""
-GCS_NAMES = re.compile(r"(?=[^.]{1,63}(?:\.[^.]{1,63})*\Z)[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
-"""Of a name with dots each part is as long as one without: https://cloud.google.com/storage/docs/buckets#naming"""
-
 OTHERS = bytes(each ^ 1 for each in range(256))
 """Each byte as another writer has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceAdapter:
-    """One way of speaking.
-
-    Attributes:
-        read: from the store and the WSGI environment to the request as the service reads it.
-        perform: from that request, as `read` gives it, to its answer; raises `StoreError`.
-        names: what the name of a bucket may be.
-        describe: from a content and unix seconds to the entity tag and the headers of an object made of it.
-        part: the number of a first part.
-    """
-
-    read: Callable[[Service, WSGIEnvironment], Exchange]
-    perform: Callable[[Any], Answer]
-    names: re.Pattern[str]
-    describe: Callable[[bytes, float], tuple[str, Headers]]
-    part: int = 1
-
-
-def service_adapter(vendor: str) -> ServiceAdapter:
-    """How the service of that vendor is spoken; what others need is not loaded."""
-    if vendor == "azure-blob":
-        from faultinject.store.azure import routes as azure
-        from faultinject.store.azure.blobs import describe as describe_blob
-        from faultinject.store.azure.documents import block_number
-
-        return ServiceAdapter(
-            azure.AzureCall, azure.perform, AZURE_NAMES, describe_blob, block_number("AAAA")
-        )
-    if vendor == "gcs":
-        from faultinject.store.gcs import routes as gcs
-        from faultinject.store.gcs.call import FinishedUploads
-        from faultinject.store.gcs.resources import describe as describe_object
-
-        return ServiceAdapter(
-            partial(gcs.GcsCall, FinishedUploads()), gcs.perform, GCS_NAMES, describe_object
-        )
-    from faultinject.store import s3
-    from faultinject.store.call import Call
-    from faultinject.store.dialects import DIALECTS
-
-    return ServiceAdapter(partial(Call, DIALECTS[vendor]), s3.perform, S3_NAMES, _describe)
-
-
-def _describe(content: bytes, _now: float) -> tuple[str, Headers]:
-    return md5(content, usedforsecurity=False).hexdigest(), (("Content-Type", "application/octet-stream"),)
 
 
 class ObjectStore:
@@ -90,7 +33,7 @@ class ObjectStore:
     SDK expects; mistakes get the vendor's documented errors. Signatures are not checked.
 
     Args:
-        vendor: whose requests it understands: a key of `ERROR_CODES`.
+        vendor: whose requests it understands: one of `stores.names()`.
         max_bytes: how many bytes it holds at most: content, keys, stored headers, and 512 bytes for every
             bucket, object, upload and part. Beyond it, writes get the vendor's "entity too large".
         min_part_bytes: the least size of every part of a multipart upload but the last; 0 for no limit, so that
@@ -112,15 +55,13 @@ class ObjectStore:
         endpoints: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        found = vendors.get(vendor)
-        if vendor not in ERROR_CODES:
-            known = ", ".join(sorted(ERROR_CODES))
-            raise ConfigurationError(f"the embedded store does not speak {vendor}; it speaks {known}")
-        self._adapter = service_adapter(vendor)
+        row, found = stores.find(vendor), vendors.get(vendor)
+        self._adapter = row.adapter()
         self._budget = Budget(max_bytes)
         buckets = Buckets(self._budget, self._adapter.names)
         self._service = Service(
             vendor=found,
+            mistakes=row.mistakes,
             reading=Addressing(found, tuple(endpoints)),
             buckets=buckets,
             uploads=Uploads(buckets, min_part_bytes),

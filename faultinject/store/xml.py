@@ -20,7 +20,7 @@ from faultinject.store.documents import (
     iso,
     read_number,
 )
-from faultinject.store.error_codes import StoreError
+from faultinject.store.refusal import StoreError
 from faultinject.vendors.envelope import escape_xml
 
 TAGS = 150_000

@@ -12,7 +12,7 @@ from faultinject.rules.environment import read_environment
 from faultinject.rules.scenario import Scenario
 from faultinject.server.connections import Server
 from faultinject.store.contents import ResettableStore
-from faultinject.testing.sdk_clients import CLIENTS
+from faultinject.store.stores import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Storage:
         now = time.time()
         settings = read_environment(os.environ, now=now, rules_given=True, forced=True)
         self._vendor = vendor
+        self._row = find(vendor)
         self.app = ResettableStore(vendor, endpoints=settings.endpoints)
         # Settings of the environment belong to those who inject, not to the place where it happens.
         self._server = Server(wrap(self.app, OwnInjector(Scenario([]), environ={})))
@@ -62,7 +63,7 @@ class Storage:
     @property
     def client(self) -> str:
         """The constructor of the vendor's Python client that takes `client_kwargs`, such as `qcloud_cos.CosConfig`."""
-        return CLIENTS[self._vendor][0]
+        return self._row.client
 
     @property
     def client_kwargs(self) -> dict[str, Any]:
@@ -73,7 +74,7 @@ class Storage:
         """
         __tracebackhide__ = True
         try:
-            return CLIENTS[self._vendor][1](self.host, self.port)
+            return self._row.arguments(self.host, self.port)
         except FaultInjectError as error:
             raise error.with_traceback(None) from None
 

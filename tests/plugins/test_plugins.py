@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -556,6 +557,56 @@ def shown(plugin: str) -> dict[str, str]:
         folder = re.findall(r"^```\w+ file=vendors/acme/(\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
         found += [(f"faultinject_acme/{path}", text) for path, text in folder]
     return dict(found)
+
+
+[ROW] = re.findall(r"^```python store=acme\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+UPLOAD = """
+import os, urllib.request
+
+def ask(method, path, data=None):
+    request = urllib.request.Request(os.environ["ENDPOINT"] + path, data, method=method)
+    try:
+        return urllib.request.urlopen(request).read()
+    except urllib.error.HTTPError as error:
+        assert error.code == 503
+        return urllib.request.urlopen(request).read()
+
+ask("PUT", "/photos")
+ask("PUT", "/photos/cat", b"meow")
+"""
+
+
+def test_everybody_who_needs_a_store_knows_theirs(python: Python) -> None:
+    """`Storage`, `explore` and `conformance` ask the same table as `serve`; its client is that of the row."""
+    python.add("acme-store 1.0", "embedded_stores", "acme = acme_store:STORE", acme_store=ROW)
+    told, _ = python(
+        "-c",
+        f"""
+import os, faultinject
+from faultinject.conformance.serving import store
+
+storage = faultinject.Storage("acme")
+os.environ["ENDPOINT"] = storage.url
+exec({UPLOAD!r})
+print(ask("GET", "/photos/cat").decode(), storage.client, storage.client_kwargs["endpoint_url"] == storage.url)
+storage.close()
+print(store("acme", []))
+""",
+    )
+    assert told.splitlines() == ["meow boto3.client True", "<ObjectStore acme>"]
+    command = ("-r", "acme:SlowDown", "--", sys.executable, "-c", UPLOAD)
+    told, _ = python("-m", "faultinject", "explore", *command)
+    assert told.startswith("2 requests without faults, 1 fault; 2 runs in ")
+
+
+def test_a_row_that_is_none_is_told(python: Python) -> None:
+    """The vendor is refused in one sentence, which names the package."""
+    python.add("acme-store 1.0", "embedded_stores", "acme = acme_store:STORE", acme_store="STORE = {}")
+    _, told = python("-m", "faultinject", "serve", "--vendor", "acme", code=2)
+    assert told == (
+        "faultinject: the embedded store acme of the package acme-store 1.0 cannot be used:"
+        " its entry point names dict, and not a VendorStore\n"
+    )
 
 
 @pytest.mark.parametrize("plugin", ["acme", "empty"])

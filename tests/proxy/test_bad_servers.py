@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import select
 import socket
 import threading
 from contextlib import ExitStack
@@ -531,66 +530,6 @@ def test_it_leads_back(on):
             assert client.recv(1000).startswith(b"HTTP/1.1 508 Loop Detected\r\n")
 
 
-def test_it_leads_back_by_another_proxy():
-    """That is found within few rounds, and no request is changed for it."""
-    rounds = []
-    one, other = (Proxy(Target("http://127.0.0.1:1")) for _ in range(2))
-
-    async def counted(scope, receive, send):
-        if scope["type"] == "http":
-            rounds.append((scope["method"], scope["path"], scope["headers"]))
-        await one(scope, receive, send)
-
-    with served(counted, one.target) as first, served(other, other.target) as second:
-        one.target.port, other.target.port = second, first
-        with socket.create_connection(("127.0.0.1", first), timeout=300) as client:
-            client.sendall(REQUEST)
-            assert client.recv(1000).startswith(b"HTTP/1.1 508 Loop Detected\r\n")
-    assert len(rounds) < 10 * LIMITS.alike
-    assert {(method, path, *headers) for method, path, headers in rounds if method != "OPTIONS"} == {
-        ("GET", "/k", (b"host", b"h"))
-    }
-
-
-def test_many_requests_of_one_kind_are_no_loop(behind, front):
-    """However many wait at once; the server is asked whether they are, once for so many, and may say what it likes."""
-    come, asked, answers = threading.Semaphore(0), threading.Semaphore(0), threading.Semaphore(0)
-
-    def play(talk):
-        if talk.until(b"\r\n\r\n").startswith(b"GET "):
-            come.release()
-            assert answers.acquire(timeout=300)
-        else:
-            asked.release()
-            talk.say(b"HTTP/1.1 103 Early Hints\r\n\r\n")
-        talk.say(ANSWERED)
-
-    server = behind(play)
-    proxy = front(server.url)
-    with ExitStack() as stack:
-
-        def ask(number):
-            clients = [stack.enter_context(proxy.connect()) for _ in range(number)]
-            for each in clients:
-                each.sendall(REQUEST)
-                assert come.acquire(timeout=300)
-            return clients
-
-        clients = ask(LIMITS.alike)
-        answers.release()
-        [done], _, _ = select.select(clients, [], [], 30)
-        assert some(done, len(ANSWERED)) == ANSWERED
-        clients = [each for each in clients if each is not done] + ask(8)
-        answers.release(len(clients))
-        for each in clients:
-            assert some(each, len(ANSWERED)) == ANSWERED
-        assert asked.acquire(timeout=300)
-    others = [bytes(each) for each in server.sent if not each.startswith(b"GET ")]
-    assert [each[: each.index(b"\r\nx-faultinject-loop: ")] for each in others] == [
-        b"OPTIONS /k HTTP/1.1\r\nHost: h"
-    ]
-
-
 def test_a_client_with_the_port_of_ours(behind, front, monkeypatch):
     """Each of two connections to different servers may have the same one at this end: that is no loop."""
 
@@ -704,10 +643,9 @@ def test_a_request_that_ends_in_garbage_behind_its_answer(behind, front):
         (b"GET /k HTTP/1.1\r\n\r\n", 400, "the request cannot go on: Missing mandatory Host: header"),
         (b"GET /k HTTP/2.0\r\nHost: h\r\n\r\n", 400, "what was sent is no request of HTTP/1.1"),
         (b"GET /k HTTP/0.9\r\nHost: h\r\n\r\n", 400, "what was sent is no request of HTTP/1.1"),
-        (b"GET /k HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", 400, "the request cannot go on: it has more than one Host"),
-        (b"PUT /k HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 400, "HTTP/1.0 knows no Transfer-Encoding, and servers read such a request in more than one way"),
+        (b"GET /k HTTP/1.0\r\nHost: h\r\n\r\n", 400, "what was sent is no request of HTTP/1.1"),
     ],
-    ids=["a tunnel", "another server", "no URL", "a long head", "a long target", "a head without end", "no host", "a later version", "an earlier one", "two hosts of HTTP/1.0", "chunks of HTTP/1.0"],
+    ids=["a tunnel", "another server", "no URL", "a long head", "a long target", "a head without end", "no host", "a later version", "an earlier one", "HTTP/1.0"],
 )  # fmt: skip
 def test_what_is_not_passed_on(behind, front, exchange, request_, status, why):
     """Nothing of it reaches the server."""

@@ -9,7 +9,10 @@ import pytest
 import requests
 from werkzeug.serving import make_server
 
-from faultinject.store import ObjectStore
+from faultinject.store import STORES, ObjectStore
+
+S3_VENDORS = sorted(set(STORES) - {"azure-blob", "gcs"})
+"""Those whose store speaks S3, each in its own way."""
 
 
 @contextmanager

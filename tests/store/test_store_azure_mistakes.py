@@ -12,7 +12,7 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import vendors
-from faultinject.store import ERROR_CODES, LIMITS, ObjectStore
+from faultinject.store import LIMITS, STORES, ObjectStore
 
 ROOT = "/account/photos"
 BLOB = {"x-ms-blob-type": "BlockBlob"}
@@ -156,7 +156,7 @@ LEAVE_SOMETHING = {"part_length", "too_many_parts"}
 
 def test_every_mistake_has_a_case():
     """A new mistake is not forgotten here."""
-    assert {mistake for mistake, _ in CASES} == set(ERROR_CODES["azure-blob"])
+    assert {mistake for mistake, _ in CASES} == set(STORES["azure-blob"].mistakes)
 
 
 def test_a_mistake_gets_the_documented_error(monkeypatch):
@@ -168,7 +168,7 @@ def test_a_mistake_gets_the_documented_error(monkeypatch):
         visitor = Visitor(max_bytes=16_384)
         visitor.used = visitor.store.used_bytes
         answer = case(visitor)
-        row = vendors.get("azure-blob").find(ERROR_CODES["azure-blob"][mistake])
+        row = vendors.get("azure-blob").find(STORES["azure-blob"].mistakes[mistake])
         kept = visitor.store.used_bytes - visitor.used if mistake not in LEAVE_SOMETHING else 0
         told = re.search("<Code>(.*?)</Code>", answer.get_data(as_text=True))
         expected.append((mistake, row.status, row.code, row.code, 0))

@@ -16,7 +16,7 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import vendors
-from faultinject.store import ERROR_CODES, LIMITS, ObjectStore
+from faultinject.store import LIMITS, STORES, ObjectStore
 
 BUCKET = "/storage/v1/b/photos"
 THERE = f"{BUCKET}/o/there"
@@ -177,7 +177,7 @@ LEAVE_SOMETHING = {"content_range", "incomplete", "bad_digest"}
 
 def test_every_mistake_has_a_case():
     """A new mistake is not forgotten here."""
-    assert {mistake for mistake, _ in CASES} == set(ERROR_CODES["gcs"])
+    assert {mistake for mistake, _ in CASES} == set(STORES["gcs"].mistakes)
 
 
 def test_a_mistake_gets_the_documented_error():
@@ -187,7 +187,7 @@ def test_a_mistake_gets_the_documented_error():
         visitor = Visitor(max_bytes=5_000_000)
         used = visitor.store.used_bytes
         answer = case(visitor)
-        row = vendors.get("gcs").find(ERROR_CODES["gcs"][mistake])
+        row = vendors.get("gcs").find(STORES["gcs"].mistakes[mistake])
         kept = visitor.store.used_bytes - used if mistake not in LEAVE_SOMETHING else 0
         told = answer.json["error"]["errors"][0]["reason"] if answer.is_json else None
         without = (

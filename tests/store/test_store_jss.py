@@ -55,6 +55,7 @@ def test_objects(service, bucket, tmp_path):
 
 def test_listing_follows_pages(bucket):
     """list_object goes on while HasNext says so, from the last key."""
+    assert bucket.list_object() == []
     for number in range(5):
         bucket.object("k").put_data("x", f"k{number}")
     assert [each["Key"] for each in bucket.list_object(maxKeys=2)] == [f"k{number}" for number in range(5)]
@@ -83,36 +84,20 @@ def test_documents_that_no_client_reads(bucket, port):
     upload = bucket.object("big").init_multipart_upload()
     etag = bucket.object("big").upload_part(upload, 1, b"x")["ETag"].strip('"')
     listed = requests.get(f"{url}?uploads").json()
-    [row] = listed.pop("Upload")
-    assert (row["Key"], row["UploadId"]) == ("big", upload)
-    assert listed == {
-        "Bucket": "photos",
-        "Prefix": "",
-        "Delimiter": "",
-        "KeyMarker": "",
-        "UploadIdMarker": "",
-        "NextKeyMarker": "",
-        "NextUploadIdMarker": "",
-        "MaxUploads": 1000,
-        "HasNext": False,
-        "CommonPrefixes": [],
-    }
+    [row] = listed["Upload"]
+    assert (listed["Bucket"], listed["HasNext"], row["Key"], row["UploadId"]) == (
+        "photos",
+        False,
+        "big",
+        upload,
+    )
     parts = requests.get(f"{url}/big?uploadId={upload}").json()
-    [part] = parts.pop("Part")
-    assert (part["PartNumber"], part["ETag"], part["Size"]) == (1, etag, 1)
-    assert parts == {
-        "Bucket": "photos",
-        "Key": "big",
-        "UploadId": upload,
-        "PartNumberMarker": 0,
-        "NextPartNumberMarker": 0,
-        "MaxParts": 1000,
-        "HasNext": False,
-    }
+    [part] = parts["Part"]
+    assert (parts["HasNext"], part["PartNumber"], part["ETag"], part["Size"]) == (False, 1, etag, 1)
     bucket.object("a").put_data("meow", "a")
     copied = requests.put(f"{url}/b", headers={"x-jss-copy-source": "/photos/a"})
     assert copied.json()["ETag"] == "4a4be40c96ac6314e91d93f38043a634"
-    assert requests.get(f"{url}?location").json() == {"Location": ""}
+    assert requests.get(f"{url}?location").json() == {}
     deleted = requests.post(f"{url}?delete", json={"Object": [{"Key": "a"}, {"Key": "x" * 2000}]})
     assert deleted.json() == {
         "Deleted": [{"Key": "a"}],

@@ -10,10 +10,12 @@ import pytest
 from werkzeug.test import Client, EnvironBuilder
 
 from faultinject import vendors
-from faultinject.store import DIALECTS, ERROR_CODES, ObjectStore
+from faultinject.store import STORES, ObjectStore
 from tests.slowly import FOUNDING, others_slowly
 
-VENDORS = others_slowly(sorted(DIALECTS), lambda vendor: vendor in FOUNDING or vendor in ("oss", "s3"))
+from .conftest import S3_VENDORS
+
+VENDORS = others_slowly(S3_VENDORS, lambda vendor: vendor in FOUNDING or vendor in ("oss", "s3"))
 S3 = {"parts": ("Part", "PartNumber", "ETag"), "keys": ("Object", "Key")}
 DOCUMENTS = {
     "bos": {"parts": ("parts", "partNumber", "eTag"), "keys": ("objects", "key")},
@@ -70,7 +72,7 @@ def put(headers=None, data=b"x", **options):
 
 
 def meta(v):
-    prefix = DIALECTS[v.vendor].prefixes[0]
+    prefix = STORES[v.vendor].speaks.prefixes[0]
     return v.ask("PUT", "/photos/k", headers={f"{prefix}meta-a": "x" * 2048}, data=b"x")
 
 
@@ -103,7 +105,7 @@ CASES = {
     "object_exists": lambda v: v.ask(
         "PUT",
         "/photos/there",
-        headers={f"{DIALECTS[v.vendor].prefixes[0]}forbid-overwrite": "true"},
+        headers={f"{STORES[v.vendor].speaks.prefixes[0]}forbid-overwrite": "true"},
         data=b"x",
     ),
     "part": lambda v: v.finish((1, "0" * 32), (3, "0" * 32)),
@@ -131,7 +133,7 @@ def told(answer):
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_every_mistake_has_a_case(vendor):
     """A new mistake is not forgotten here, nor by a vendor."""
-    assert set(CASES) == set(ERROR_CODES[vendor])
+    assert set(CASES) == set(STORES[vendor].mistakes)
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -144,7 +146,7 @@ def test_a_mistake_gets_the_documented_error(vendor):
         visitor = Visitor(vendor, max_bytes=8192)
         used = visitor.store.used_bytes
         answer = case(visitor)
-        row = known.find(ERROR_CODES[vendor][mistake])
+        row = known.find(STORES[vendor].mistakes[mistake])
         body = answer.get_data(as_text=True)
         ids = [answer.headers[header] in body for header in shown]
         kept = visitor.store.used_bytes - used if mistake != "bucket_has_uploads" else 0
@@ -181,7 +183,7 @@ def test_documents_that_cannot_be_read(vendor):
     visitor = Visitor(vendor)
     documents = [b"<X>", b"{", b"[]", b"\xff", b'{"objects": 1}', b'{"Object": [1]}']
     answers = [visitor.ask("POST", "/photos?delete", data=document) for document in documents]
-    malformed = vendors.get(vendor).find(ERROR_CODES[vendor]["malformed"]).code
+    malformed = vendors.get(vendor).find(STORES[vendor].mistakes["malformed"]).code
     assert [told(answer) for answer in answers] == [malformed] * len(documents)
 
 
@@ -204,7 +206,7 @@ def test_documents_that_make_no_sense(vendor, path, document):
     end."""
     visitor = Visitor(vendor)
     answer = visitor.ask("POST", path.format(visitor.upload), data=document)
-    assert told(answer) == vendors.get(vendor).find(ERROR_CODES[vendor]["malformed"]).code
+    assert told(answer) == vendors.get(vendor).find(STORES[vendor].mistakes["malformed"]).code
 
 
 @pytest.mark.parametrize(
@@ -278,11 +280,11 @@ def test_a_query_that_is_no_utf_8_is_refused():
     """Servers hand such bytes on as they came."""
     found = {}
     paths, queries = ("/storage/v1/b", "/account/photos"), ("prefix=\xff", "prefix=%ff")
-    for vendor, path, query in product(ERROR_CODES, paths, queries):
+    for vendor, path, query in product(STORES, paths, queries):
         environ = EnvironBuilder(path, method="GET").get_environ()
         environ["QUERY_STRING"] = query
         _, status, _ = Client(ObjectStore(vendor)).run_wsgi_app(environ)
-        expected = vendors.get(vendor).find(ERROR_CODES[vendor]["uri"]).status
+        expected = vendors.get(vendor).find(STORES[vendor].mistakes["uri"]).status
         if not status.startswith(f"{expected} "):
             found[vendor, query] = status, expected
     assert found == {}
@@ -322,7 +324,7 @@ def test_a_repeated_end_of_an_upload(vendor):
     overwritten = visitor.finish(part)
     visitor.ask("DELETE", "/photos/big")
     deleted = visitor.finish(part)
-    row = vendors.get(vendor).find(ERROR_CODES[vendor]["no_upload"])
+    row = vendors.get(vendor).find(STORES[vendor].mistakes["no_upload"])
     refused = (row.status, row.code)
     assert [(each.status_code, told(each)) for each in (gone, overwritten, deleted)] == [refused] * 3
     if COMPLETES_AGAIN[vendor]:

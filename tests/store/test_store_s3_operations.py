@@ -9,14 +9,14 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import vendors
-from faultinject.store import ObjectStore
-from faultinject.store.dialects import DIALECTS
-from faultinject.store.error_codes import ERROR_CODES
+from faultinject.store import STORES, ObjectStore
 from faultinject.store.s3 import NEVER_SET
 from faultinject.vendors import operations_of
 from tests.slowly import FOUNDING, others_slowly
 
-VENDORS = others_slowly(sorted(DIALECTS), lambda vendor: vendor in FOUNDING or vendor in ("oss", "s3"))
+from .conftest import S3_VENDORS
+
+VENDORS = others_slowly(S3_VENDORS, lambda vendor: vendor in FOUNDING or vendor in ("oss", "s3"))
 HANDLED = {
     "AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateBucket", "CreateMultipartUpload",
     "DeleteBucket", "DeleteObject", "DeleteObjects", "GetBucketLocation", "GetBucketVersioning", "GetObject", "HeadBucket", "HeadObject",
@@ -89,7 +89,7 @@ def test_what_the_store_has_not_is_refused(vendor):
 
     But for what reads a setting that was never made: where the vendor documents an error for that, it is the answer.
     """
-    refused = vendors.get(vendor).find(ERROR_CODES[vendor]["not_implemented"]).status
+    refused = vendors.get(vendor).find(STORES[vendor].mistakes["not_implemented"]).status
     those, had = [*forms(vendor)], HANDLED | OWN.get(vendor, set())
     known = {each.label: each for each in vendors.get(vendor).errors}
 
@@ -164,7 +164,7 @@ def test_parameters_that_may_be_empty(vendor):
     known = Known(vendor)
     for sent in EMPTY:
         query = sent
-        for ours, theirs in DIALECTS[vendor].parameters.items():
+        for ours, theirs in STORES[vendor].speaks.parameters.items():
             query = query.replace(f"{ours}=", f"{theirs}=")
         assert known.client.get(f"/photos?{query}").status_code == 200, query
 
@@ -173,8 +173,8 @@ def test_parameters_that_may_be_empty(vendor):
 def test_a_single_part_is_not_to_be_had(vendor):
     """`partNumber` without an upload asks for a part of a finished object: the store forgets the parts."""
     known = Known(vendor)
-    name = DIALECTS[vendor].parameters.get("partNumber", "partNumber")
-    refused = vendors.get(vendor).find(ERROR_CODES[vendor]["not_implemented"]).status
+    name = STORES[vendor].speaks.parameters.get("partNumber", "partNumber")
+    refused = vendors.get(vendor).find(STORES[vendor].mistakes["not_implemented"]).status
     answers = [known.ask(method, "object", (f"{name}=1",)) for method in ("GET", "HEAD", "PUT", "DELETE")]
     assert [each.status_code for each in answers] == [refused] * 4
     assert "the embedded store does not support ?partNumber" in answers[0].get_data(as_text=True)
@@ -210,7 +210,7 @@ CHANGING = (
 def test_values_that_make_a_request_another_one(vendor):
     """Deleting a whole folder, listing backwards, an image made smaller: refused; switched off they are nothing."""
     known = Known(vendor)
-    refused = vendors.get(vendor).find(ERROR_CODES[vendor]["not_implemented"]).status
+    refused = vendors.get(vendor).find(STORES[vendor].mistakes["not_implemented"]).status
     wrong = []
     for query, method, place in product(CHANGING, ("GET", "DELETE"), ("bucket", "object")):
         answer = known.ask(method, place, (query,))
@@ -225,8 +225,8 @@ def test_values_that_make_a_request_another_one(vendor):
 def test_headers_that_make_a_put_another_one(vendor):
     """An append at an offset; with MinIO, an archive that is to be unpacked."""
     known = Known(vendor)
-    prefix = DIALECTS[vendor].prefixes[0]
-    refused = vendors.get(vendor).find(ERROR_CODES[vendor]["not_implemented"]).status
+    prefix = STORES[vendor].speaks.prefixes[0]
+    refused = vendors.get(vendor).find(STORES[vendor].mistakes["not_implemented"]).status
     append = {f"{prefix}write-offset-bytes": "0"}
     answer = known.ask("PUT", "object", headers=append)
     assert answer.status_code == refused
@@ -234,17 +234,17 @@ def test_headers_that_make_a_put_another_one(vendor):
     assert known.seen() == known.before
     archive = {f"{prefix}meta-snowball-auto-extract": "true"}
     answer = known.ask("PUT", "object", headers=archive)
-    assert answer.status_code == (refused if vendor == "minio" else DIALECTS[vendor].created)
+    assert answer.status_code == (refused if vendor == "minio" else STORES[vendor].speaks.created)
 
 
 @pytest.mark.parametrize(
-    "vendor", [each for each in sorted(DIALECTS) if "xml" in DIALECTS[each].documents.content_type]
+    "vendor", [each for each in S3_VENDORS if "xml" in STORES[each].speaks.documents.content_type]
 )
 def test_the_document_of_a_copied_part(vendor):
     """Its root is another one than a copied object's."""
     client = Known(vendor).client
     upload = re.search("<UploadId>(.*?)<", client.post("/photos/film?uploads").get_data(as_text=True))[1]
-    headers = {DIALECTS[vendor].prefixes[0] + "copy-source": "/photos/there"}
+    headers = {STORES[vendor].speaks.prefixes[0] + "copy-source": "/photos/there"}
     places = (f"/photos/film?partNumber=1&uploadId={upload}", "/photos/copy")
     bodies = [client.put(place, headers=headers).get_data(as_text=True) for place in places]
     roots = [re.fullmatch(r"<\?xml.*?\?>\n<(\w+)[ >].*</\1>", each)[1] for each in bodies]

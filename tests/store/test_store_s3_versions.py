@@ -9,10 +9,12 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import vendors
-from faultinject.store import DIALECTS, ERROR_CODES, ObjectStore
+from faultinject.store import STORES, ObjectStore
 from tests.slowly import FOUNDING, others_slowly
 
-VENDORS = others_slowly(sorted(DIALECTS), lambda vendor: vendor in FOUNDING or vendor in ("oss", "s3"))
+from .conftest import S3_VENDORS
+
+VENDORS = others_slowly(S3_VENDORS, lambda vendor: vendor in FOUNDING or vendor in ("oss", "s3"))
 ETAG = '"9a0364b9e99bb480dd25e1f0284c8555"'
 KNOWN = ("s3", "minio", "oss", "obs", "cos", "qiniu-mix")
 """Vendors whose documents have NoSuchVersion."""
@@ -40,12 +42,12 @@ def code(answer):
 
 
 def documented(vendor, mistake):
-    row = vendors.get(vendor).find(ERROR_CODES[vendor][mistake])
+    row = vendors.get(vendor).find(STORES[vendor].mistakes[mistake])
     return row.status, row.code
 
 
 def own(vendor, name):
-    return DIALECTS[vendor].prefixes[0] + name
+    return STORES[vendor].speaks.prefixes[0] + name
 
 
 def test_another_version_is_not_read_or_deleted(vendor, client):
@@ -91,7 +93,7 @@ def test_another_version_is_not_copied(vendor, client):
         assert (copied.status_code, code(copied)) == documented(vendor, "version")
     assert client.get("/photos/copy").status_code == 404
     fine = {own(vendor, "copy-source"): "/photos/k?versionId=null"}
-    assert client.put("/photos/copy", headers=fine).status_code == DIALECTS[vendor].created
+    assert client.put("/photos/copy", headers=fine).status_code == STORES[vendor].speaks.created
 
 
 def test_a_generation_of_a_copy_s_source():
@@ -119,7 +121,7 @@ DELETES = {
 def test_another_version_in_a_list_of_deletions(vendor, client):
     """An error for that key; the others are deleted."""
     answer = client.post("/photos?delete", data=DELETES.get(vendor, DELETES["s3"]))
-    row = vendors.get(vendor).find(ERROR_CODES[vendor]["version"])
+    row = vendors.get(vendor).find(STORES[vendor].mistakes["version"])
     text = answer.get_data(as_text=True)
     assert answer.status_code == 200
     if vendor not in DELETES or vendor == "s3":
@@ -192,7 +194,7 @@ def test_no_overwriting(vendor, client):
     """`x-oss-forbid-overwrite: true` and its like: of puts, copies and uploads that begin or end."""
     forbidding = {own(vendor, "forbid-overwrite"): "true"}
     copying = {own(vendor, "copy-source"): "/photos/k", own(vendor, "metadata-directive"): "REPLACE"}
-    created = DIALECTS[vendor].created
+    created = STORES[vendor].speaks.created
     for headers in (forbidding, {**forbidding, **copying}):
         refused = client.put("/photos/k", data=b"x", headers=headers)
         assert (refused.status_code, code(refused)) == documented(vendor, "object_exists")

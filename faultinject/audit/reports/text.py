@@ -98,10 +98,10 @@ def paragraphs(judgement: Judgement, *, verbose: bool) -> Iterator[Paragraph]:
         yield from (Paragraph(each, QUIET, "", INDENT) for each in said.measured)
 
 
-def problem(finding: Told, *, calls: bool = True) -> Iterator[Paragraph]:
+def problem(finding: Told) -> Iterator[Paragraph]:
     """What is so, the calls that show it, and what to do."""
     head = f"{SIGNS[finding.verdict]} {finding.verdict}  {finding.so}"
     yield Paragraph(head, finding.verdict, "", INDENT)
-    for story, place in finding.calls if calls else ():
+    for story, place in finding.calls:
         yield Paragraph(f"- {story}  [{place}]", "", INDENT, "  ")
     yield Paragraph(f"→ {finding.action}", "", INDENT, "  ")

@@ -12,8 +12,8 @@ from faultinject.http.wire import whole
 from faultinject.store.azure.call import COUNT, AzureCall, etag_headers, kind_of, new_etag
 from faultinject.store.bodies import receive
 from faultinject.store.budget import ENTRY, LIMITS
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
+from faultinject.store.refusal import StoreError
 
 
 def append_block(call: AzureCall) -> Answer:

@@ -14,9 +14,9 @@ from faultinject.store.azure.blocks import discard
 from faultinject.store.azure.call import COUNT, KIND, AzureCall, etag_headers, kind_of, new_etag
 from faultinject.store.bodies import cut, drain, receive
 from faultinject.store.buckets import Headers, Stored, entry_cost
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.preconditions import judge_read, read_range
+from faultinject.store.refusal import StoreError
 
 KINDS = ("BlockBlob", "PageBlob", "AppendBlob")
 STANDING = (

@@ -12,9 +12,9 @@ from faultinject.store.azure.call import AzureCall, etag_headers, kind_of, new_e
 from faultinject.store.bodies import cut, read_document, receive
 from faultinject.store.buckets import Headers, Part, Stored, Upload, entry_cost
 from faultinject.store.budget import ENTRY, LIMITS
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.preconditions import read_range
+from faultinject.store.refusal import StoreError
 
 
 def put_block(call: AzureCall) -> Answer:

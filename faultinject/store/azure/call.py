@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from werkzeug.http import http_date, parse_date, parse_etags
 
 from faultinject.store.buckets import Bucket, Headers, Stored
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer, Exchange, Service
 from faultinject.store.preconditions import judge_read
+from faultinject.store.refusal import StoreError
 from faultinject.vendors.addressing import host_bucket
 
 TYPE_CHECKING = False

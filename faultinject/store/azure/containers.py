@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 
 from faultinject.store.azure import documents
 from faultinject.store.azure.call import AzureCall, state
 from faultinject.store.bodies import drain
 from faultinject.store.buckets import Stored
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
-from faultinject.store.listing import select
+from faultinject.store.listing import read_token, select, token_of
+from faultinject.store.refusal import StoreError
 from faultinject.store.xml import Field
 
 MOST = 5000
@@ -106,7 +105,7 @@ def _page(
         ((name, "") for name in names),
         prefix=prefix,
         delimiter=delimiter,
-        after=(_read_marker(given), ""),
+        after=(read_token(given), ""),
         limit=min(limit, MOST),
     )
     asked: list[Field] = [
@@ -115,15 +114,8 @@ def _page(
         ("MaxResults", limit if "maxresults" in args else None),
         ("Delimiter", delimiter or None),
     ]
-    marker = "" if page.next is None else urlsafe_b64encode(page.next[0].encode()).decode()
+    marker = "" if page.next is None else token_of(page.next[0])
     return [name for name, _ in page.names], page.prefixes, marker, asked
-
-
-def _read_marker(marker: str) -> str:
-    try:
-        return b64decode(marker, b"-_", validate=True).decode()
-    except ValueError:
-        raise StoreError("argument") from None
 
 
 def _includes(call: AzureCall, what: str) -> bool:

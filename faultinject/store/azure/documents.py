@@ -11,7 +11,7 @@ from werkzeug.http import http_date
 from faultinject.store.azure.call import kind_of, state
 from faultinject.store.buckets import Bucket, Headers, Part, Stored
 from faultinject.store.budget import LIMITS
-from faultinject.store.error_codes import StoreError
+from faultinject.store.refusal import StoreError
 from faultinject.store.xml import Field, inner, parse
 from faultinject.vendors.envelope import escape_xml
 

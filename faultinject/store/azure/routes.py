@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from faultinject.store.azure import append, blobs, blocks, containers
 from faultinject.store.azure.call import AzureCall as AzureCall
 from faultinject.store.azure.call import refuse_absent
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
+from faultinject.store.refusal import StoreError
 
 ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], Answer]] = {
     ("account", "GET", "list"): containers.list_containers,

@@ -12,10 +12,10 @@ from urllib.parse import unquote
 from faultinject.store.bodies import DOCUMENT_BYTES, read_document
 from faultinject.store.buckets import Stored
 from faultinject.store.budget import LIMITS
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer, Exchange, Service
 from faultinject.store.gcs import paths
 from faultinject.store.gcs.resources import BUCKET_METAGENERATION, generations, object_resource
+from faultinject.store.refusal import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

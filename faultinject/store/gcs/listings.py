@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs.call import GcsCall
 from faultinject.store.gcs.resources import bucket_resource, object_resource
-from faultinject.store.listing import Page, select
+from faultinject.store.listing import Page, read_token, select, token_of
+from faultinject.store.refusal import StoreError
 
 MOST = 1000
 """The longest page of a listing, and the usual one."""
@@ -80,18 +79,13 @@ def list_objects(call: GcsCall) -> Answer:
 def _page(call: GcsCall, names: Iterable[str], delimiter: str) -> tuple[Page, dict[str, str]]:
     """A page, and the token of the next one as a field of the answer."""
     limit = min(call.number("maxResults", MOST) or MOST, MOST)
-    token = call.argument("pageToken")
-    try:
-        after = b64decode(token, b"-_", validate=True).decode()
-    except ValueError:
-        raise StoreError("argument") from None
     page = select(
         ((name, "") for name in names),
         prefix=call.argument("prefix"),
         delimiter=delimiter,
-        after=(after, ""),
+        after=(read_token(call.argument("pageToken")), ""),
         limit=limit,
     )
     if page.next is None:
         return page, {}
-    return page, {"nextPageToken": urlsafe_b64encode(page.next[0].encode()).decode()}
+    return page, {"nextPageToken": token_of(page.next[0])}

@@ -8,12 +8,12 @@ from typing import Any
 
 from faultinject.store.bodies import cut
 from faultinject.store.buckets import Stored, entry_cost
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
 from faultinject.store.gcs.call import GcsCall
 from faultinject.store.gcs.uploads import write
 from faultinject.store.preconditions import read_range
+from faultinject.store.refusal import StoreError
 
 SOURCES = 32
 """The most objects that one request composes."""

@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import quote
 
 from faultinject.store.buckets import Bucket, Headers, Stored
+from faultinject.store.crc import CASTAGNOLI, checksum
 from faultinject.store.documents import iso
-from faultinject.store.error_codes import StoreError
-from faultinject.store.gcs.crc32c import crc32c
+from faultinject.store.refusal import StoreError
 
 DESCRIBED = {
     "contentType": "Content-Type",
@@ -199,7 +199,8 @@ def sums_of(blocks: Sequence[bytes]) -> dict[str, str]:
     digest = md5(usedforsecurity=False)
     for block in blocks:
         digest.update(block)
-    return {"crc32c": crc32c(blocks), "md5": b64encode(digest.digest()).decode()}
+    crc = checksum(CASTAGNOLI, blocks).to_bytes(4)
+    return {"crc32c": b64encode(crc).decode(), "md5": b64encode(digest.digest()).decode()}
 
 
 def sent(stored: Stored) -> list[tuple[str, str]]:

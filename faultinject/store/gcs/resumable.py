@@ -11,11 +11,11 @@ from faultinject.http.wire import whole
 from faultinject.store.bodies import cut, drain, receive
 from faultinject.store.buckets import Part, Stored, Upload, entry_cost
 from faultinject.store.budget import ENTRY
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
 from faultinject.store.gcs.call import GcsCall
 from faultinject.store.gcs.uploads import claimed_sums, name_of, sums
+from faultinject.store.refusal import StoreError
 
 
 def start_upload(call: GcsCall) -> Answer:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import listings, objects, resumable, uploads
 from faultinject.store.gcs.call import GcsCall as GcsCall
 from faultinject.store.gcs.paths import ABSENT
+from faultinject.store.refusal import StoreError
 
 Operation = Callable[[GcsCall], Answer]
 

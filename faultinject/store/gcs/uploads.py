@@ -8,10 +8,10 @@ from typing import Any
 from faultinject.store.bodies import receive, split_multipart
 from faultinject.store.buckets import Headers, Stored, entry_cost
 from faultinject.store.budget import Hold
-from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
 from faultinject.store.gcs.call import GcsCall, read_json
+from faultinject.store.refusal import StoreError
 
 Sums = Mapping[str, str]
 """Checksums in base64 by name: `crc32c`, `md5`."""

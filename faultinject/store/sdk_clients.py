@@ -12,16 +12,13 @@ from faultinject.exceptions import MissingExtra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from typing import Any
-
-    Arguments = Callable[[str, int], dict[str, Any]]
-    """From a host and a port to the arguments of a constructor."""
 
 ID, SECRET = "id", "secret-key"  # MinIO's admin client wants eight characters
 
 
-def _boto3(host: str, port: int) -> dict[str, Any]:
+def boto3(host: str, port: int) -> dict[str, Any]:
+    """Of boto3.client."""
     # Of a host that is an address boto3 makes path style by itself, so a `config` of the user's own stands beside it.
     return {
         "endpoint_url": f"http://{host}:{port}",
@@ -31,16 +28,19 @@ def _boto3(host: str, port: int) -> dict[str, Any]:
     }
 
 
-def _azure(host: str, port: int) -> dict[str, Any]:
+def azure(host: str, port: int) -> dict[str, Any]:
+    """Of BlobServiceClient."""
     return {"account_url": f"http://{host}:{port}/account", "credential": "a2V5"}
 
 
-def _bos(host: str, port: int) -> dict[str, Any]:
+def bos(host: str, port: int) -> dict[str, Any]:
+    """Of BceClientConfiguration."""
     credentials = _of("bce-python-sdk", "baidubce.auth.bce_credentials", "BceCredentials")
     return {"credentials": credentials(ID, SECRET), "endpoint": f"http://{host}:{port}"}
 
 
-def _cos(host: str, port: int) -> dict[str, Any]:
+def cos(host: str, port: int) -> dict[str, Any]:
+    """Of CosConfig."""
     # Hosts stay those of the cloud, so that the bucket stands where it always does; the address is given beside them.
     return {
         "Region": "ap-guangzhou",
@@ -53,7 +53,8 @@ def _cos(host: str, port: int) -> dict[str, Any]:
     }
 
 
-def _gcs(host: str, port: int) -> dict[str, Any]:
+def gcs(host: str, port: int) -> dict[str, Any]:
+    """Of google.cloud.storage.Client."""
     anonymous = _of("google-cloud-storage", "google.auth.credentials", "AnonymousCredentials")
     return {
         "project": "project",
@@ -62,11 +63,13 @@ def _gcs(host: str, port: int) -> dict[str, Any]:
     }
 
 
-def _jss(host: str, port: int) -> dict[str, Any]:
+def jss(host: str, port: int) -> dict[str, Any]:
+    """Of Jss."""
     return {"end_point": f"http://{host}:{port}", "access_key": ID, "secret_key": SECRET}
 
 
-def _minio(host: str, port: int) -> dict[str, Any]:
+def minio(host: str, port: int) -> dict[str, Any]:
+    """Of Minio."""
     return {
         "endpoint": f"{host}:{port}",
         "access_key": ID,
@@ -76,21 +79,25 @@ def _minio(host: str, port: int) -> dict[str, Any]:
     }
 
 
-def _obs(host: str, port: int) -> dict[str, Any]:
+def obs(host: str, port: int) -> dict[str, Any]:
+    """Of ObsClient."""
     return {"access_key_id": ID, "secret_access_key": SECRET, "server": f"http://{host}:{port}"}
 
 
-def _oss(host: str, port: int) -> dict[str, Any]:
+def oss(host: str, port: int) -> dict[str, Any]:
+    """Of oss2.Bucket."""
     return {"auth": _of("oss2", "oss2", "Auth")(ID, SECRET), "endpoint": f"http://{host}:{port}"}
 
 
-def _qingstor(host: str, port: int) -> dict[str, Any]:
+def qingstor(host: str, port: int) -> dict[str, Any]:
+    """Of QingStor."""
     config = _of("qingstor-sdk", "qingstor.sdk.config", "Config")(ID, SECRET)
     config.host, config.port, config.protocol = host, port, "http"
     return {"config": config}
 
 
-def _tos(host: str, port: int) -> dict[str, Any]:
+def tos(host: str, port: int) -> dict[str, Any]:
+    """Of TosClientV2."""
     # It writes the bucket into the Host: the server is its proxy.
     return {
         "ak": ID,
@@ -100,24 +107,6 @@ def _tos(host: str, port: int) -> dict[str, Any]:
         "proxy_host": host,
         "proxy_port": port,
     }
-
-
-CLIENTS: Mapping[str, tuple[str, Arguments]] = {
-    **dict.fromkeys(
-        ("s3", "rgw", "r2", "kodo-s3", "jdcloud", "qiniu-mix", "gcs-xml"), ("boto3.client", _boto3)
-    ),
-    "azure-blob": ("azure.storage.blob.BlobServiceClient", _azure),
-    "bos": ("baidubce.bce_client_configuration.BceClientConfiguration", _bos),
-    "cos": ("qcloud_cos.CosConfig", _cos),
-    "gcs": ("google.cloud.storage.Client", _gcs),
-    "jss": ("jss_upload.jss.Jss", _jss),
-    "minio": ("minio.Minio", _minio),
-    "obs": ("obs.ObsClient", _obs),
-    "oss": ("oss2.Bucket", _oss),
-    "qingstor": ("qingstor.sdk.service.qingstor.QingStor", _qingstor),
-    "tos": ("tos.TosClientV2", _tos),
-}
-"""By vendor: the constructor, and what it takes."""
 
 
 def _of(package: str, module: str, name: str) -> Any:

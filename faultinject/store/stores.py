@@ -1,0 +1,536 @@
+"""The embedded stores: one row a vendor, with all that is its own.
+
+Everything that needs a store asks here: `serve`, `demo`, `explore`, `conformance`, `Storage` and the fixture.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from hashlib import md5
+from typing import Any
+
+from faultinject import vendors
+from faultinject.exceptions import ConfigurationError
+from faultinject.registry import Registry
+from faultinject.store import sdk_clients
+from faultinject.store.buckets import Headers
+from faultinject.store.dialects import Dialect
+from faultinject.store.exchange import Answer, Exchange, Service
+from faultinject.store.json import QingStorDocuments
+from faultinject.store.tree import BosDocuments, JssDocuments, TosDocuments
+from faultinject.store.xml import OssDocuments, XmlDocuments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+S3_NAMES = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+AZURE_NAMES = re.compile(r"\$web|[a-z0-9](?:-?[a-z0-9]){2,62}")
+"""https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata"""
+GCS_NAMES = re.compile(r"(?=[^.]{1,63}(?:\.[^.]{1,63})*\Z)[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+"""Of a name with dots each part is as long as one without: https://cloud.google.com/storage/docs/buckets#naming"""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAdapter:
+    """One way of speaking.
+
+    Attributes:
+        read: from the store and the WSGI environment to the request as the service reads it.
+        perform: from that request, as `read` gives it, to its answer; raises `StoreError`.
+        names: what the name of a bucket may be.
+        describe: from a content and unix seconds to the entity tag and the headers of an object made of it.
+        part: the number of a first part.
+    """
+
+    read: Callable[[Service, WSGIEnvironment], Exchange]
+    perform: Callable[[Any], Answer]
+    names: re.Pattern[str]
+    describe: Callable[[bytes, float], tuple[str, Headers]]
+    part: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class VendorStore:
+    """One vendor's store, and how its SDK is pointed at it.
+
+    Attributes:
+        mistakes: by what a client can do wrong, the label of the documented error that it gets.
+        speaks: how it differs from S3, or what makes the adapter of another way of speaking.
+        client: the constructor of its SDK for Python, such as `boto3.client`.
+        arguments: from the store's host and port to the arguments of the constructor.
+    """
+
+    mistakes: Mapping[str, str]
+    speaks: Dialect | Callable[[], ServiceAdapter]
+    client: str
+    arguments: Callable[[str, int], dict[str, Any]]
+
+    def adapter(self) -> ServiceAdapter:
+        """How requests are read and carried out."""
+        if not isinstance(self.speaks, Dialect):
+            return self.speaks()
+        from faultinject.store import s3
+        from faultinject.store.call import Call
+
+        return ServiceAdapter(partial(Call, self.speaks), s3.perform, S3_NAMES, _describe)
+
+
+def _describe(content: bytes, _now: float) -> tuple[str, Headers]:
+    return md5(content, usedforsecurity=False).hexdigest(), (("Content-Type", "application/octet-stream"),)
+
+
+def _azure() -> ServiceAdapter:
+    from faultinject.store.azure import routes
+    from faultinject.store.azure.blobs import describe
+    from faultinject.store.azure.documents import block_number
+
+    return ServiceAdapter(routes.AzureCall, routes.perform, AZURE_NAMES, describe, block_number("AAAA"))
+
+
+def _gcs() -> ServiceAdapter:
+    from faultinject.store.gcs import routes
+    from faultinject.store.gcs.call import FinishedUploads
+    from faultinject.store.gcs.resources import describe
+
+    return ServiceAdapter(partial(routes.GcsCall, FinishedUploads()), routes.perform, GCS_NAMES, describe)
+
+
+S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+GCS_NAMESPACE = "http://doc.s3.amazonaws.com/2006-03-01"
+"""https://cloud.google.com/storage/docs/xml-api/get-bucket-list"""
+OBS_NAMESPACE = "http://obs.myhwclouds.com/doc/2015-06-30/"
+"""https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html, without the region."""
+
+MARKED = ("marker", "max-keys")
+"""Pages of buckets as OSS, COS and OBS have them."""
+
+
+_S3 = {
+    "argument": "InvalidArgument",
+    "bad_digest": "BadDigest",
+    "bucket_exists": "BucketAlreadyOwnedByYou",
+    "bucket_has_uploads": "BucketNotEmpty",
+    "bucket_name": "InvalidBucketName",
+    "bucket_not_empty": "BucketNotEmpty",
+    "digest": "InvalidDigest",
+    "document": "MaxMessageLengthExceeded",
+    "empty_document": "MissingRequestBodyError",
+    "full": "EntityTooLarge",
+    "incomplete": "IncompleteBody",
+    "key_length": "KeyTooLong",
+    "length": "MissingContentLength",
+    "malformed": "MalformedXML",
+    "metadata": "MetadataTooLarge",
+    "method": "MethodNotAllowed",
+    "no_bucket": "NoSuchBucket",
+    "no_key": "NoSuchKey",
+    "no_upload": "NoSuchUpload",
+    "not_implemented": "NotImplemented",
+    "object_exists": "PreconditionFailed",
+    "part": "InvalidPart",
+    "part_number": "InvalidArgument",
+    "part_order": "InvalidPartOrder",
+    "precondition": "PreconditionFailed",
+    "range": "InvalidRange",
+    "too_many_keys": "MalformedXML",
+    "too_small": "EntityTooSmall",
+    "uri": "InvalidURI",
+    "version": "InvalidArgument",
+}
+_VERSIONS = {"version": "NoSuchVersion"}
+
+STORES: Mapping[str, VendorStore] = {
+    "cos": VendorStore(
+        {**_S3, **_VERSIONS, "bucket_exists": "BucketAlreadyExists"},
+        Dialect(
+            XmlDocuments(), ("x-cos-", "x-amz-"), checksums=True, empty_version=True, bucket_pages=MARKED
+        ),
+        "qcloud_cos.CosConfig",
+        sdk_clients.cos,
+    ),
+    "qiniu-mix": VendorStore(
+        {**_S3, **_VERSIONS},
+        Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",)),
+        "boto3.client",
+        sdk_clients.boto3,
+    ),
+    "jss": VendorStore(
+        {
+            **_S3,
+            "bucket_has_uploads": "BucketNotEmpty/2",
+            "digest": "BadDigest",
+            "document": "EntityTooLarge",
+            "empty_document": "MalformedJson",
+            "malformed": "MalformedJson",
+            "metadata": "InvalidArgument",
+            "not_implemented": "MethodNotAllowed",
+            "part_number": "TooManyParts",
+            "too_many_keys": "MalformedJson",
+        },
+        Dialect(JssDocuments(), ("x-jss-",), {"max-keys": "maxKeys"}),
+        "jss_upload.jss.Jss",
+        sdk_clients.jss,
+    ),
+    "qingstor": VendorStore(
+        {
+            "argument": "invalid_argument",
+            "bad_digest": "bad_digest",
+            "bucket_exists": "bucket_already_exists",
+            "bucket_has_uploads": "bucket_not_empty",
+            "bucket_name": "invalid_bucket_name",
+            "bucket_not_empty": "bucket_not_empty",
+            "digest": "invalid_argument",
+            "document": "entity_too_large",
+            "empty_document": "invalid_json",
+            "full": "entity_too_large",
+            "incomplete": "incomplete_body",
+            "key_length": "invalid_object_name",
+            "length": "invalid_request",
+            "malformed": "invalid_json",
+            "metadata": "metadata_too_large",
+            "method": "method_not_allowed",
+            "no_bucket": "bucket_not_exists",
+            "no_key": "object_not_exists",
+            "no_upload": "upload_not_exists",
+            "not_implemented": "method_not_allowed",
+            "object_exists": "precondition_failed",
+            "part": "invalid_argument",
+            "part_number": "max_parts_exceeded",
+            "part_order": "invalid_argument",
+            "precondition": "precondition_failed",
+            "range": "invalid_range",
+            "too_many_keys": "too_many_objects",
+            "too_small": "entity_too_small",
+            "uri": "invalid_object_name",
+            "version": "invalid_argument",
+        },
+        Dialect(
+            QingStorDocuments(),
+            ("x-qs-",),
+            {
+                "max-keys": "limit",
+                "max-uploads": "limit",
+                "max-parts": "limit",
+                "uploadId": "upload_id",
+                "partNumber": "part_number",
+                "part-number-marker": "part_number_marker",
+                "key-marker": "key_marker",
+                "upload-id-marker": "upload_id_marker",
+            },
+            created=201,
+            parts=range(1000),
+            page=200,
+        ),
+        "qingstor.sdk.service.qingstor.QingStor",
+        sdk_clients.qingstor,
+    ),
+    "s3": VendorStore(
+        {**_S3, **_VERSIONS, "key_length": "KeyTooLongError"},
+        Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",), self_copy="InvalidRequest/10", amz_checksums=True),
+        "boto3.client",
+        sdk_clients.boto3,
+    ),
+    "minio": VendorStore(
+        {
+            **_S3,
+            **_VERSIONS,
+            "argument": "InvalidArgument/9",
+            "document": "EntityTooLarge",
+            "key_length": "KeyTooLongError",
+            "part_number": "InvalidArgument/7",
+            "uri": "XMinioInvalidObjectName",
+        },
+        Dialect(
+            XmlDocuments(S3_NAMESPACE),
+            ("x-amz-",),
+            self_copy="InvalidRequest",
+            amz_checksums=True,
+            absent=("write-offset-bytes", "meta-snowball-auto-extract"),
+        ),
+        "minio.Minio",
+        sdk_clients.minio,
+    ),
+    "rgw": VendorStore(
+        {
+            **_S3,
+            "bucket_exists": "BucketAlreadyExists",
+            "document": "EntityTooLarge",
+            "empty_document": "MalformedXML",
+            "incomplete": "RequestTimeout",
+            "key_length": "InvalidObjectName",
+            "metadata": "InvalidArgument",
+            "uri": "InvalidObjectName",
+        },
+        Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",)),
+        "boto3.client",
+        sdk_clients.boto3,
+    ),
+    "r2": VendorStore(
+        {
+            **_S3,
+            "argument": "InvalidObjectName",
+            "bucket_exists": "BucketConflict",
+            "document": "EntityTooLarge",
+            "empty_document": "IncompleteBody",
+            "key_length": "InvalidObjectName",
+            "malformed": "IncompleteBody",
+            "method": "NotEntitled",
+            "not_implemented": "NotEntitled",
+            "part_number": "InvalidPart",
+            "part_order": "InvalidPart",
+            "too_many_keys": "IncompleteBody",
+            "uri": "InvalidObjectName",
+            "version": "InvalidObjectName",
+        },
+        Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",)),
+        "boto3.client",
+        sdk_clients.boto3,
+    ),
+    "kodo-s3": VendorStore(
+        {
+            **_S3,
+            **dict.fromkeys(
+                ("bad_digest", "digest", "incomplete", "key_length", "length", "metadata", "uri"),
+                "InvalidArgument",
+            ),
+            "bucket_exists": "BucketAlreadyExists",
+            "document": "EntityTooLarge",
+            "empty_document": "MalformedXML",
+            "part_order": "InvalidPart",
+        },
+        Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",)),
+        "boto3.client",
+        sdk_clients.boto3,
+    ),
+    "jdcloud": VendorStore(
+        {
+            **_S3,
+            "bucket_has_uploads": "BucketHasMutiUploads",
+            "digest": "InvalidContentMD5Error",
+            "document": "EntityTooLarge",
+            "empty_document": "BadRequest",
+            "malformed": "BadRequest",
+            "metadata": "InvalidArgument",
+            "object_exists": "BadRequest",
+            "precondition": "BadRequest",
+            "too_many_keys": "BadRequest",
+        },
+        Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",)),
+        "boto3.client",
+        sdk_clients.boto3,
+    ),
+    "gcs-xml": VendorStore(
+        {
+            **_S3,
+            "not_implemented": "MethodNotAllowed",
+            "part": "InvalidArgument",
+            "part_order": "InvalidArgument",
+        },
+        Dialect(XmlDocuments(GCS_NAMESPACE), ("x-goog-", "x-amz-")),
+        "boto3.client",
+        sdk_clients.boto3,
+    ),
+    "oss": VendorStore(
+        {
+            **_S3,
+            **_VERSIONS,
+            "bad_digest": "InvalidDigest",
+            "bucket_exists": "BucketAlreadyExists",
+            "document": "EntityTooLarge",
+            "empty_document": "MalformedXML",
+            "key_length": "InvalidObjectName",
+            "metadata": "InvalidArgument",
+            "method": "OperationNotSupported",
+            "object_exists": "FileAlreadyExists",
+            "uri": "InvalidObjectName",
+        },
+        Dialect(OssDocuments(), ("x-oss-",), checksums=True, bucket_pages=MARKED),
+        "oss2.Bucket",
+        sdk_clients.oss,
+    ),
+    "obs": VendorStore(
+        {
+            **_S3,
+            **_VERSIONS,
+            "digest": "BadDigest",
+            "key_length": "KeyTooLongError",
+            "not_implemented": "ServiceNotImplemented",
+            "uri": "InvalidArgument",
+        },
+        Dialect(XmlDocuments(OBS_NAMESPACE), ("x-obs-", "x-amz-"), bucket_pages=MARKED),
+        "obs.ObsClient",
+        sdk_clients.obs,
+    ),
+    "tos": VendorStore(
+        {
+            **_S3,
+            "document": "EntityTooLarge",
+            "incomplete": "UnexpectedContent",
+            "length": "InvalidRequest",
+            "malformed": "MalformedBody",
+            "not_implemented": "InvalidRequest",
+            "part_number": "InvalidPartNumber",
+            "part_order": "InvalidPart",
+            "range": "InvalidArgument",
+            "too_many_keys": "MalformedBody",
+            "uri": "InvalidArgument",
+        },
+        Dialect(TosDocuments(), ("x-tos-",), checksums=True, any_order=True),
+        "tos.TosClientV2",
+        sdk_clients.tos,
+    ),
+    "bos": VendorStore(
+        {
+            **_S3,
+            "bucket_exists": "BucketAlreadyExists",
+            "digest": "BadDigest",
+            "empty_document": "MalformedJSON",
+            "incomplete": "InvalidHTTPRequest",
+            "key_length": "InvalidObjectName",
+            "malformed": "MalformedJSON",
+            "too_many_keys": "InappropriateJSON",
+        },
+        Dialect(
+            BosDocuments(),
+            ("x-bce-",),
+            {
+                "max-keys": "maxKeys",
+                "max-uploads": "maxUploads",
+                "max-parts": "maxParts",
+                "part-number-marker": "partNumberMarker",
+                "key-marker": "keyMarker",
+                "upload-id-marker": "uploadIdMarker",
+            },
+        ),
+        "baidubce.bce_client_configuration.BceClientConfiguration",
+        sdk_clients.bos,
+    ),
+    "azure-blob": VendorStore(
+        {
+            "append_position": "AppendPositionConditionNotMet",
+            "argument": "InvalidQueryParameterValue",
+            "bad_digest": "Md5Mismatch",
+            "blob_exists": "BlobAlreadyExists",
+            "blob_type": "InvalidBlobType",
+            "bucket_exists": "ContainerAlreadyExists",
+            "bucket_name": "InvalidResourceName",
+            "container_lease": "LeaseNotPresentWithContainerOperation",
+            "digest": "InvalidMd5",
+            "document": "RequestBodyTooLarge",
+            "empty_document": "InvalidXmlDocument",
+            "full": "RequestBodyTooLarge",
+            "header": "MissingRequiredHeader",
+            "header_value": "InvalidHeaderValue",
+            "incomplete": "InvalidInput",
+            "key_length": "InvalidUri",
+            "lease": "LeaseNotPresentWithBlobOperation",
+            "length": "MissingContentLengthHeader",
+            "malformed": "InvalidXmlDocument",
+            "max_size": "MaxBlobSizeConditionNotMet",
+            "metadata": "MetadataTooLarge",
+            "metadata_key": "EmptyMetadataKey",
+            "metadata_name": "InvalidMetadata",
+            "method": "UnsupportedHttpVerb",
+            "no_bucket": "ContainerNotFound",
+            "no_key": "BlobNotFound",
+            "not_implemented": "UnsupportedQueryParameter",
+            "out_of_range": "OutOfRangeQueryParameterValue",
+            "part": "InvalidBlockList",
+            "part_length": "InvalidBlobOrBlock",
+            "part_number": "InvalidBlockId",
+            "precondition": "ConditionNotMet/2",
+            "range": "InvalidRange",
+            "source": "InvalidSourceBlobUrl",
+            "source_precondition": "SourceConditionNotMet",
+            "too_many_appends": "BlockCountExceedsLimit",
+            "too_many_parts": "BlockListTooLong",
+            "unsupported_header": "UnsupportedHeader",
+            "uri": "InvalidUri",
+        },
+        _azure,
+        "azure.storage.blob.BlobServiceClient",
+        sdk_clients.azure,
+    ),
+    "gcs": VendorStore(
+        {
+            "argument": "invalidParameter",
+            "bad_digest": "invalid",
+            "bucket_exists": "conflict",
+            "bucket_name": "invalid",
+            "bucket_not_empty": "conflict",
+            "content_range": "invalid",
+            "digest": "invalid",
+            "document": "uploadTooLarge",
+            "full": "uploadTooLarge",
+            "incomplete": "uploadBrokenConnection",
+            "key_length": "invalid",
+            "length": "LengthRequired",
+            "malformed": "parseError",
+            "metadata": "invalid",
+            "method": "methodNotAllowed",
+            "multipart": "badRequest",
+            "no_bucket": "notFound",
+            "no_key": "notFound",
+            "no_route": "notFound",
+            "no_upload": "notFound",
+            "not_implemented": "badRequest",
+            "precondition": "conditionNotMet",
+            "range": "requestedRangeNotSatisfiable",
+            "required": "required",
+            "uri": "invalid",
+        },
+        _gcs,
+        "google.cloud.storage.Client",
+        sdk_clients.gcs,
+    ),
+}
+"""By vendor.
+
+A full store is `EntityTooLarge`: the nearest documented meaning, and one that no SDK retries. So it is with other
+mistakes for which a vendor documents no error: R2's 29 rows know of no malformed document. TOS's SDK finishes an upload
+with the parts as they were done. Qiniu MIX documents JSON errors and, with `MalformedXML`, XML documents; no client of it
+is public.
+"""
+FOR_PLANS = {
+    "b2": "faultinject.store.b2:B2Store",
+    "kodo": "faultinject.store.kodo:KodoStore",
+    "swift": "faultinject.store.swift:SwiftStore",
+}
+"""Small stores of services that are not like S3: they take what a conformance plan asks for, and no more."""
+
+
+def names() -> list[str]:
+    """The vendors that have a store, those of other packages among them, sorted."""
+    return sorted({*STORES, *plugins.names()})
+
+
+def find(vendor: str) -> VendorStore:
+    """The row of a vendor.
+
+    Raises:
+        UnknownVendor: there is no such vendor.
+        ConfigurationError: it has no store.
+    """
+    vendors.get(vendor)
+    found: VendorStore | None = STORES.get(vendor) or plugins.find(vendor)
+    if found is None:
+        raise ConfigurationError(
+            f"the embedded store does not speak {vendor}; it speaks {', '.join(names())}"
+        )
+    return found
+
+
+def _accept(name: str, given: Any) -> VendorStore:
+    """A row of another package."""
+    if not isinstance(given, VendorStore):
+        raise ConfigurationError(f"its entry point names {type(given).__name__}, and not a VendorStore")
+    return given
+
+
+plugins = Registry("faultinject.embedded_stores", "embedded store", STORES.keys, _accept)
+"""The rows of other packages."""
