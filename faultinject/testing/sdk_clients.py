@@ -120,6 +120,36 @@ CLIENTS: Mapping[str, tuple[str, Arguments]] = {
 """By vendor: the constructor, and what it takes."""
 
 
+def variables_of(vendor: str, host: str, port: int) -> dict[str, str]:
+    """The environment that points programs at a store of this machine: `ENDPOINT`, and what the vendor's SDKs read."""
+    url = f"http://{host}:{port}"
+    account = f"AccountName=account;AccountKey=a2V5;BlobEndpoint={url}/account"
+    return {"ENDPOINT": url} | {
+        name: text.format(url=url, host=host, port=port, account=account)
+        for name, text in VARIABLES.get(vendor, _AWS).items()
+    }
+
+
+_AWS: Mapping[str, str] = {
+    "AWS_ENDPOINT_URL": "{url}",
+    "AWS_ENDPOINT_URL_S3": "{url}",
+    "AWS_ACCESS_KEY_ID": ID,
+    "AWS_SECRET_ACCESS_KEY": SECRET,
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+VARIABLES: Mapping[str, Mapping[str, str]] = {
+    "azure-blob": {"AZURE_STORAGE_CONNECTION_STRING": "DefaultEndpointsProtocol=http;{account};"},
+    "gcs": {"STORAGE_EMULATOR_HOST": "{url}", "GOOGLE_CLOUD_PROJECT": "project"},
+    "oss": {"OSS_ENDPOINT": "{url}", "OSS_ACCESS_KEY_ID": ID, "OSS_ACCESS_KEY_SECRET": SECRET},
+    "minio": {**_AWS, "MINIO_ACCESS_KEY": ID, "MINIO_SECRET_KEY": SECRET},
+    "tos": {"TOS_ENDPOINT": "{url}", "TOS_ACCESS_KEY": ID, "TOS_SECRET_KEY": SECRET},
+    "obs": {"OBS_ACCESS_KEY_ID": ID, "OBS_SECRET_ACCESS_KEY": SECRET},
+}
+"""By vendor: the variables that its SDKs and tools read; of the others AWS's."""
+
+
 def _of(package: str, module: str, name: str) -> Any:
     """A name of an SDK.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from faultinject.cli.schemas import catalogue, control, conversion, journal, league, report, rules
+from faultinject.cli.schemas import catalogue, control, conversion, journal, league, report, rules, trial
 from faultinject.cli.schemas.forms import Schema
 from faultinject.rules.schema import rules_schema
 
@@ -16,6 +16,7 @@ SCHEMAS: dict[str, tuple[str, Callable[[], Schema]]] = {
     "operations": ("faultinject vendors --operations --json", catalogue.operations),
     "check": ("faultinject check --json", rules.check),
     "explore": ("faultinject explore --json", rules.explore),
+    "trial": ("faultinject trial --json", trial.trial),
     "learn": ("faultinject learn --json", rules.learn),
     "convert": ("faultinject convert --json", conversion.convert),
     "control": ("faultinject control status --json, and what its other commands print", control.state),

@@ -9,5 +9,13 @@ from __future__ import annotations
 from faultinject.faces import face
 
 __getattr__, __all__ = face(
-    __name__, Keeper="holdings", Program="programs", Sweep="sweep", choices_of="choices", groups="report"
+    __name__,
+    Keeper="holdings",
+    Program="programs",
+    ProgramFailed="programs",
+    Sweep="sweep",
+    choices_of="choices",
+    ended_by="programs",
+    groups="report",
+    rows="report",
 )
