@@ -20,6 +20,11 @@ EXIT_CODES = {
         2: "also: the server does not answer, refuses the token, or has no control API",
     },
     "explore": {1: "a fault broke the command, or was injected in no run", 2: "nothing could be explored"},
+    "trial": {
+        1: "a fault broke a test, a test did not run, or a fault of `-r` came in no run",
+        2: "also: the command said nothing of its tests, or no request was seen",
+        3: "tests fail without faults, and no fault broke one that passes",
+    },
     "report": {
         1: "a check says FAIL; with `--strict` also WARN",
         2: "there is no journal to read",

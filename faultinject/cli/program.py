@@ -27,6 +27,7 @@ COMMANDS = {
     "run": "Run any Python server or script with faults.",
     "control": "Look at a running server's faults, and change them, by its control API.",
     "explore": "Run a command once for every request it makes × every fault.",
+    "trial": "Run a test suite once for each fault, and compare test by test.",
     "report": "Judge how clients handled the faults in a journal.",
     "conformance": "Drive storage SDKs through a plan of faults, and judge them.",
     "learn": "Make a scenario of an access log's errors.",

@@ -27,6 +27,8 @@ MODULES = {
     "control": "control.state:ServerState",
     "control-journal": "cli.control:LatestOutcomes",
     "conformance": "conformance.results:Results",
+    "conformance-cases": "conformance.playing:CasesResult",
+    "trial": "testing.trial:TrialReport",
 }
 """Where the types stand, of which what is printed is one."""
 LISTS = ("catalogue", "operations")
@@ -44,6 +46,8 @@ NAMES: dict[str, str] = {
     "control": "faultinject control status --json, and what its other commands print",
     "control-journal": "faultinject control journal --json",
     "conformance": "faultinject conformance --json",
+    "conformance-cases": "faultinject conformance --cases --json",
+    "trial": "faultinject trial --json",
 }
 """What each schema is of, by its name."""
 FIELD = re.compile(r"^ +(\w+): (.*(?:\n {9,}.*)*)", re.MULTILINE)

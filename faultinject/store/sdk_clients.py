@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 
 ID, SECRET = "id", "secret-key"  # MinIO's admin client wants eight characters
 
+AWS_VARIABLES = {
+    "AWS_ENDPOINT_URL": "{url}",
+    "AWS_ENDPOINT_URL_S3": "{url}",
+    "AWS_ACCESS_KEY_ID": ID,
+    "AWS_SECRET_ACCESS_KEY": SECRET,
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""The variables that AWS's SDKs and tools read, and most tools for relatives of S3."""
+
 
 def boto3(host: str, port: int) -> dict[str, Any]:
     """Of boto3.client."""

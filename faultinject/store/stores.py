@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import md5
 from typing import Any
@@ -62,12 +62,19 @@ class VendorStore:
         speaks: how it differs from S3, or what makes the adapter of another way of speaking.
         client: the constructor of its SDK for Python, such as `boto3.client`.
         arguments: from the store's host and port to the arguments of the constructor.
+        variables: of the environment, by which its SDKs and tools find the store, with `{url}` for its address.
     """
 
     mistakes: Mapping[str, str]
     speaks: Dialect | Callable[[], ServiceAdapter]
     client: str
     arguments: Callable[[str, int], dict[str, Any]]
+    variables: Mapping[str, str] = field(default_factory=lambda: sdk_clients.AWS_VARIABLES)
+
+    def environment(self, host: str, port: int) -> dict[str, str]:
+        """The environment that points programs at a store of that address: `ENDPOINT`, and what the vendor's SDKs read."""
+        url = f"http://{host}:{port}"
+        return {"ENDPOINT": url} | {name: text.format(url=url) for name, text in self.variables.items()}
 
     def adapter(self) -> ServiceAdapter:
         """How requests are read and carried out."""
@@ -254,6 +261,11 @@ STORES: Mapping[str, VendorStore] = {
         ),
         "minio.Minio",
         sdk_clients.minio,
+        {
+            **sdk_clients.AWS_VARIABLES,
+            "MINIO_ACCESS_KEY": sdk_clients.ID,
+            "MINIO_SECRET_KEY": sdk_clients.SECRET,
+        },
     ),
     "rgw": VendorStore(
         {
@@ -352,6 +364,11 @@ STORES: Mapping[str, VendorStore] = {
         Dialect(OssDocuments(), ("x-oss-",), checksums=True, bucket_pages=MARKED),
         "oss2.Bucket",
         sdk_clients.oss,
+        {
+            "OSS_ENDPOINT": "{url}",
+            "OSS_ACCESS_KEY_ID": sdk_clients.ID,
+            "OSS_ACCESS_KEY_SECRET": sdk_clients.SECRET,
+        },
     ),
     "obs": VendorStore(
         {
@@ -365,6 +382,7 @@ STORES: Mapping[str, VendorStore] = {
         Dialect(XmlDocuments(OBS_NAMESPACE), ("x-obs-", "x-amz-"), bucket_pages=MARKED),
         "obs.ObsClient",
         sdk_clients.obs,
+        {"OBS_ACCESS_KEY_ID": sdk_clients.ID, "OBS_SECRET_ACCESS_KEY": sdk_clients.SECRET},
     ),
     "tos": VendorStore(
         {
@@ -383,6 +401,7 @@ STORES: Mapping[str, VendorStore] = {
         Dialect(TosDocuments(), ("x-tos-",), checksums=True, any_order=True),
         "tos.TosClientV2",
         sdk_clients.tos,
+        {"TOS_ENDPOINT": "{url}", "TOS_ACCESS_KEY": sdk_clients.ID, "TOS_SECRET_KEY": sdk_clients.SECRET},
     ),
     "bos": VendorStore(
         {
@@ -455,6 +474,10 @@ STORES: Mapping[str, VendorStore] = {
         _azure,
         "azure.storage.blob.BlobServiceClient",
         sdk_clients.azure,
+        {
+            "AZURE_STORAGE_CONNECTION_STRING": "DefaultEndpointsProtocol=http;AccountName=account;AccountKey=a2V5;"
+            "BlobEndpoint={url}/account;",
+        },
     ),
     "gcs": VendorStore(
         {
@@ -487,6 +510,7 @@ STORES: Mapping[str, VendorStore] = {
         _gcs,
         "google.cloud.storage.Client",
         sdk_clients.gcs,
+        {"STORAGE_EMULATOR_HOST": "{url}", "GOOGLE_CLOUD_PROJECT": "project"},
     ),
 }
 """By vendor.

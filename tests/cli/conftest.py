@@ -114,6 +114,10 @@ class Running:
     def end(self, number):
         """Send a signal: the exit code and the lines that were left."""
         self.process.send_signal(number)
+        return self.ended()
+
+    def ended(self):
+        """Wait until it ends by itself: the exit code and the lines that were left."""
         code = self.process.wait(timeout=300)
         rest = []
         while (line := self.line()) is not None:

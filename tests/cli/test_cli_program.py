@@ -23,6 +23,7 @@ COMMANDS = [
     "run",
     "control",
     "explore",
+    "trial",
     "report",
     "conformance",
     "learn",

@@ -188,6 +188,22 @@ def test_explore(run, tmp_path):
     assert wrong("explore", found) == []
 
 
+@pytest.mark.live
+def test_trial(run, tmp_path):
+    """With a test that a fault breaks, and one that is broken before."""
+    (tmp_path / "test_it.py").write_text(
+        "import os, urllib.request as u\n"
+        "def test_put():\n    u.urlopen(u.Request(os.environ['ENDPOINT'] + '/photos', method='PUT'))\n"
+        "def test_before():\n    assert 0\n"
+    )
+    command = (sys.executable, "-m", "pytest", str(tmp_path), "-p", "no:cacheprovider")
+    code, out, _ = run("trial", "-r", "s3:SlowDown", "--json", "--", *command)
+    found = json.loads(out)
+    assert (code, len(found["broken"]), len(found["broken_before"])) == (1, 1, 1)
+    assert wrong("trial", found) == []
+    assert passes("trial", found) == []
+
+
 ACCESS_LOG = (
     'x - - [17/Nov/2026:10:00:01 +0000] "GET /b/k HTTP/1.1" {} 12 "-" "x"\n' * 4 + "broken\n"
 ).format(503, 404, 200, 499)
@@ -285,6 +301,7 @@ FREE = (
     "attempt_hint",
     "backoff",
     "gives_up",
+    "broken_before",
 )
 """Objects whose names are no fields, or may be missing."""
 

@@ -11,8 +11,11 @@ from faultinject.faces import face
 __getattr__, __all__ = face(
     __name__,
     Program="programs",
+    ProgramFailed="programs",
     StoreComparison="store_comparison",
     Sweep="sweep",
     choices_of="choices",
+    ended_by="programs",
     groups="report",
+    rows="report",
 )

@@ -16,7 +16,7 @@ from faultinject.rules.descriptions import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import IO
 
 LINES, BYTES = 20, 65_536
@@ -68,12 +68,19 @@ class Program:
         self._killing = Lock()
         self._mark = ""
 
-    def run(self, within: float | None = None, *, alone: bool = True) -> tuple[int, str]:
+    def run(
+        self,
+        within: float | None = None,
+        *,
+        alone: bool = True,
+        read: Callable[[IO[bytes]], object] | None = None,
+    ) -> tuple[int, str]:
         """Run it to its end.
 
         Args:
             within: seconds after which it is ended; None: it may take as long as it likes.
             alone: whether what it leaves behind is killed.
+            read: gets the whole output.
 
         Returns:
             Exit code and the end of the output.
@@ -114,6 +121,9 @@ class Program:
                 with self._killing:  # who kills it looks after all of it before anything else is started
                     self._process = None
                     self._started.clear()
+            if read is not None:
+                output.seek(0)
+                read(output)
             if self._ended:
                 raise ProgramFailed(self._ended, _tail(output))
             return code, _tail(output)

@@ -1,0 +1,204 @@
+"""`faultinject trial`: somebody else's test suite, once for each fault, compared test by test."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from faultinject.cli.layout import CONTEXT
+from faultinject.engine.journal_entry import quoted
+
+if TYPE_CHECKING:
+    from faultinject.testing.trial.comparison import BrokenTest, TrialReport
+
+SHOWN = 10
+"""Tests that are listed of each kind, unless -v asks for all."""
+
+
+@click.command(context_settings={**CONTEXT, "allow_interspersed_args": False})
+@click.option(
+    "-r",
+    "--rule",
+    "rules",
+    multiple=True,
+    metavar="RULE",
+    help="A fault in the place of the standard set; it gets times=1,per=call unless it has triggers. May be given again.",
+)
+@click.option(
+    "--vendor",
+    metavar="VENDOR",
+    help="Storage API that the suite speaks; without -r its standard set comes.  [default: that of the first rule, else s3]",
+)
+@click.option("--app", is_flag=True, help="Inject into the apps that the suite starts itself, as run does.")
+@click.option(
+    "--port",
+    default=0,
+    metavar="PORT",
+    type=click.IntRange(0, 65535),
+    help="Port of the store.  [default: any]",
+)
+@click.option("--junit", metavar="FILE", help="Read the results from this JUnit XML that COMMAND writes.")
+@click.option("--only", metavar="TEST", help="Judge this test alone; pytest also runs it alone.")
+@click.option(
+    "--within",
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds that a run may take.  [default: 10 × the time of a run without faults, and 5 min]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("-v", "--verbose", is_flag=True, help="List all tests, and the requests of each.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND…")
+def trial(
+    *,
+    rules: tuple[str, ...],
+    vendor: str | None,
+    app: bool,
+    port: int,
+    junit: str | None,
+    only: str | None,
+    within: float | None,
+    as_json: bool,
+    verbose: bool,
+    command: tuple[str, ...],
+) -> int:
+    """Run the test suite COMMAND twice without faults, then once for each fault, and compare test by test.
+
+    In each run one fault comes once for every call: the first request fails, a retry succeeds. Which tests does that
+    break? Under pytest it comes anew in each test. The suite's requests go to a store that is empty before each run. Its
+    address is in ENDPOINT and, with credentials, in the variables that SDKs read, such as AWS_ENDPOINT_URL,
+    STORAGE_EMULATOR_HOST and AZURE_STORAGE_CONNECTION_STRING. With --app they go to what the suite itself starts, such as
+    moto.
+
+    The exit code is 0 when every test ends as without faults, 1 when a fault broke one, a test did not run or a fault of
+    -r came in no run, and 3 when only tests fail that fail without faults, too. Ctrl-C judges the runs that are over.
+
+    \b
+    Examples:
+      faultinject trial -- pytest tests
+      faultinject trial --vendor gcs -- npm test
+      faultinject trial -r s3:SlowDown -r reset,when=after --junit out.xml -- ./gradlew test
+    """  # noqa: D301 - click reads this mark
+    import msgspec
+
+    from faultinject.cli import listening
+    from faultinject.cli import rules as reading
+    from faultinject.cli.commands import program_of
+    from faultinject.cli.progress import Progress
+    from faultinject.testing.trial import Suite, Trial, faults_of, report_of
+
+    if not command:
+        raise click.UsageError("a command is missing, as in: faultinject trial -- pytest tests")
+    settings = reading.services()
+    reading.refuse_switched_off(settings)
+    reading.refuse_production(settings)
+    program_of(command[0])
+    given = rules or (vendor or "s3",)
+    vendor = vendor or _vendor_of(given)
+    found = faults_of(given, vendor)
+    same = ["faultinject", "trial", "--vendor", vendor, *(["--app"] if app else [])]
+    same += [*(["--port", str(port)] if port else []), *(["--junit", junit] if junit else [])]
+
+    def replay(test: str, rule: str) -> str:
+        return shlex.join([*same, "--only", test, "-r", rule, "--", *command])
+
+    listening.heed_interrupts()
+    listening.heed_endings()  # else the command would go on
+    sock = None if app else listening.listen("127.0.0.1", port)
+    began, stopped = time.monotonic(), ""
+    with Suite(command, vendor, settings.endpoints, sock=sock, junit=junit) as suite:
+        trying = Trial(suite, found, only=only, within=within)
+        try:
+            with Progress(trying.how_far) as progress:
+                progress.show()
+                for _ in trying:
+                    progress.show()
+        except KeyboardInterrupt:
+            if trying.comparison is None:
+                raise
+            stopped = f"interrupted in {trying.doing}"
+    assert trying.comparison is not None
+    report = report_of(trying.comparison, time.monotonic() - began, replay, trying.smallest, stopped)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+    else:
+        click.echo("\n".join(_lines(report, verbose=verbose)))
+    if stopped:
+        raise KeyboardInterrupt
+    silent = rules and not all(each.injected for each in report.faults)
+    if report.broken or silent or any(each.missing for each in report.faults):
+        return 1
+    return 3 if report.broken_before else 0
+
+
+def _vendor_of(rules: Sequence[str]) -> str:
+    """The first storage vendor that a rule names, else S3."""
+    from faultinject import vendors
+
+    heads = (text.strip().partition(",")[0].partition(":")[0] for text in rules)
+    return next((each for each in heads if vendors.known(each) and vendors.get(each).addressing), "s3")
+
+
+def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
+    """The result in words: numbers, each cause with one test, the faults, the tests that are not judged."""
+    from faultinject.cli.layout import aligned
+
+    most = None if verbose else SHOWN
+    yield (
+        f"{_count(report.tests, 'test')} with {_count(report.requests, 'request')}, {_count(len(report.faults), 'fault')}"
+        f" in {_duration(report.seconds)} (the suite alone: {_duration(report.suite)}): {len(report.broken)} broken by a"
+        f" fault, {len(report.broken_before)} broken before, {len(report.flaky)} flaky"
+    )
+    alike: dict[str, list[BrokenTest]] = {}
+    for each in report.broken:
+        alike.setdefault(each.like, []).append(each)
+    for first, *others in alike.values():
+        yield ""
+        yield from _broken(first, [each.test for each in others], most)
+    if report.faults:
+        yield ""
+        heads = ("fault", "injected", "breaks")
+        numbers = [(each.rule, str(each.injected), str(each.broken)) for each in report.faults]
+        yield from map(quoted, aligned([heads, *numbers]))
+    for run in report.faults:
+        if run.missing:
+            ended = quoted(run.ended or "exit code 0")
+            yield f"did not run with {quoted(run.rule)} ({ended}): {_some(run.missing, most)}"
+    before = [f"broken before: {quoted(f'{test}: {error}')}" for test, error in report.broken_before.items()]
+    yield from before[:most]
+    if before[len(before) if most is None else most :]:
+        yield f"  … and {len(before) - SHOWN} more (-v)"
+    if report.flaky:
+        yield f"flaky: {_some(report.flaky, most)}"
+    if report.stopped:
+        yield f"incomplete: {quoted(report.stopped)}"
+
+
+def _broken(first: BrokenTest, alike: Sequence[str], most: int | None) -> Iterator[str]:
+    yield quoted(f"✕ {first.test}: {first.error}")
+    yield from (f"    {each}" for each in first.requests)
+    if first.confirmed:
+        yield f"  smallest: {first.smallest}"
+    else:
+        yield f"  only with: {first.smallest} (one such request alone did not break it)"
+    yield f"  replay: {quoted(first.replay)}"
+    if first.rules[1:]:
+        yield f"  also broken by: {_some(first.rules[1:], most)}"
+    if alike:
+        yield f"  and {_count(len(alike), 'test')} alike: {_some(alike, most)}"
+
+
+def _some(texts: Sequence[str], most: int | None) -> str:
+    more = "" if most is None or len(texts) <= most else f" … and {len(texts) - most} more (-v)"
+    return quoted(", ".join(texts[:most])) + more
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min"

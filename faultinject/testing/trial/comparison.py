@@ -1,0 +1,286 @@
+"""Which tests of a suite a fault breaks: the runs with faults against two without, test by test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
+
+from faultinject.rules.rule import Rule
+from faultinject.testing.trial.results import FAILED, PASSED, Result
+
+if TYPE_CHECKING:
+    from faultinject.journal.outcome import Outcome
+
+LEAVES = 0.05
+"""Seconds by which a request may be noted outside of its test: two processes read the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteRun:
+    """One run of the suite.
+
+    Attributes:
+        rules: of its faults; none: it had no faults.
+        results: by test, how it ended.
+        outcomes: its requests, in order.
+        injected: how many of them got a fault.
+        seconds: how long it took.
+        ended: why the command ended, if it did not end with exit code 0.
+    """
+
+    rules: tuple[Rule, ...]
+    results: Mapping[str, Result]
+    outcomes: Sequence[Outcome]
+    injected: int
+    seconds: float
+    ended: str = ""
+
+    def of(self, test: str) -> list[Outcome]:
+        """The requests of one test; of a suite that does not say when it runs which test, all of them."""
+        if named := [each for each in self.outcomes if each.test == test]:
+            return named
+        result = self.results.get(test)
+        if result is None or result.began is None or result.ended is None:
+            return list(self.outcomes)
+        began, ended = result.began - LEAVES, result.ended + LEAVES
+        return [each for each in self.outcomes if each.test is None and began <= each.time <= ended]
+
+
+@dataclass(frozen=True, slots=True)
+class Breakage:
+    """A test that a fault breaks.
+
+    Attributes:
+        run: the run in which it was broken.
+        test: its id.
+        result: how it ended there.
+        requests: its requests there.
+        causes: the requests with a fault; the last first, and before all those that came to no good end.
+    """
+
+    run: SuiteRun
+    test: str
+    result: Result
+    requests: Sequence[Outcome]
+    causes: Sequence[Outcome]
+
+    @property
+    def said(self) -> str:
+        """How it ended, in one line."""
+        return _said(self.result)
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What is the same of breakages that have one cause."""
+        where = self.causes[0].operation if self.causes else None
+        return self.run.rules, where, self.said.partition(":")[0]
+
+    @property
+    def smaller(self) -> list[Rule]:
+        """For each cause the rule that gives this one request its fault."""
+        return list(dict.fromkeys(map(self._at, self.causes)))
+
+    def _at(self, cause: Outcome) -> Rule:
+        rules = self.run.rules
+        number = next((at for at, each in enumerate(rules) if cause.rule == f"rule-{at + 1}"), 0)
+        _, conditions, unless, options = rules[number].parts
+        key, value = ("operation", cause.operation) if cause.operation else ("method", cause.method)
+        named = any(each.test is not None for each in self.run.outcomes)
+        all_ = self.requests if named else self.run.outcomes
+        # A request with a fault, which was asked again, would not have been there twice.
+        skip = sum(
+            (each.operation or each.method) == value and not each.injected
+            for each in all_[: all_.index(cause)]
+        )
+        options = {name: text for name, text in options.items() if name not in ("per", "skip")}
+        options = {**options, "times": "1", **({"skip": str(skip)} if skip else {})}
+        return Rule.of_parts(rules[number].fault, (None, {**conditions, key: (value,)}, unless, options))
+
+
+def _said(result: Result) -> str:
+    return result.said.partition("\n")[0] or result.outcome
+
+
+def breakage(run: SuiteRun, test: str) -> Breakage:
+    """What became of a test in a run that broke it."""
+    requests = run.of(test)
+    hit = [each for each in requests if each.injected]
+    lost = [each for at, each in enumerate(requests) if each.injected and not _done(each, requests[at + 1 :])]
+    causes = [*reversed(lost), *(each for each in reversed(hit) if each not in lost)]
+    return Breakage(run, test, run.results[test], requests, causes)
+
+
+def _done(outcome: Outcome, later: Sequence[Outcome]) -> bool:
+    """Whether the client asked again, and got an answer."""
+    return any(
+        (each.method, each.path) == (outcome.method, outcome.path) and not each.injected for each in later
+    )
+
+
+class Comparison:
+    """The runs of a suite against each other.
+
+    Args:
+        bare: the two runs without faults.
+        only: the one test that is judged; None: all.
+
+    Attributes:
+        runs: the runs with faults so far.
+        broken_before: the tests that fail in both runs without faults.
+        flaky: the tests that two runs without faults do not agree about.
+        judged: the tests that pass in both.
+    """
+
+    def __init__(self, bare: Sequence[SuiteRun], only: str | None = None) -> None:
+        first, second = (each.results for each in bare)
+        tests = [each for each in dict.fromkeys([*first, *second]) if only in (None, each)]
+        outcomes = {each: (_outcome(first, each), _outcome(second, each)) for each in tests}
+        self.bare = bare
+        self.runs: list[SuiteRun] = []
+        self.tests = len(tests)
+        self.broken_before = [each for each, found in outcomes.items() if found == (FAILED, FAILED)]
+        self.flaky = [each for each, (one, other) in outcomes.items() if one != other]
+        self.judged = [each for each, found in outcomes.items() if found == (PASSED, PASSED)]
+
+    def broken_in(self, run: SuiteRun) -> list[Breakage]:
+        """The tests that pass without faults and do not pass in a run."""
+        ran = [each for each in self.judged if each in run.results]
+        return [breakage(run, each) for each in ran if run.results[each].outcome != PASSED]
+
+    def missing_in(self, run: SuiteRun) -> list[str]:
+        """The tests that pass without faults and did not run at all."""
+        return [each for each in self.judged if each not in run.results]
+
+    @property
+    def broken(self) -> dict[str, list[Breakage]]:
+        """By test, how each fault breaks it."""
+        found: dict[str, list[Breakage]] = {}
+        for run in self.runs:
+            for each in self.broken_in(run):
+                found.setdefault(each.test, []).append(each)
+        return found
+
+    @property
+    def groups(self) -> list[list[Breakage]]:
+        """The first breakage of each test; those that have one cause together."""
+        alike: dict[tuple[object, ...], list[Breakage]] = {}
+        for first, *_ in self.broken.values():
+            alike.setdefault(first.kind, []).append(first)
+        return list(alike.values())
+
+
+def _outcome(results: Mapping[str, Result], test: str) -> str | None:
+    return results[test].outcome if test in results else None
+
+
+def spelled(rules: Sequence[Rule]) -> str:
+    """The rules of one run as one text that `-r` takes."""
+    return "; ".join(map(str, rules))
+
+
+Text = Annotated[str, Meta(min_length=1)]
+Count = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0)]
+
+
+class FaultOfTrial(Struct):
+    """A run with one fault."""
+
+    rule: Annotated[Text, Meta(description="Its rules.")]
+    injected: Annotated[Count, Meta(description="How many requests got the fault.")]
+    broken: Annotated[Count, Meta(description="How many tests it breaks.")]
+    missing: Annotated[list[str], Meta(description="The tests that did not run, as the suite ended before.")]
+    seconds: Annotated[Seconds, Meta(description="How long it took.")]
+    ended: Annotated[str, Meta(description="How the command ended; empty: with exit code 0.")]
+
+
+class BrokenTest(Struct):
+    """A test that passes without faults, and that a fault breaks."""
+
+    test: Annotated[Text, Meta(description="Its id.")]
+    rules: Annotated[list[str], Meta(description="The rules that break it, in the order of the runs.")]
+    like: Annotated[Text, Meta(description="The first test of the same cause; of its own the test itself.")]
+    error: Annotated[Text, Meta(description="How it ended with the first of them.")]
+    requests: Annotated[list[str], Meta(description="Its requests there, a line each.")]
+    smallest: Annotated[Text, Meta(description="The smallest rule that breaks it.")]
+    confirmed: Annotated[
+        bool | None,
+        Meta(
+            description="Whether a run with it did; null: that of another test of the same cause was tried."
+        ),
+    ]
+    replay: Annotated[Text, Meta(description="The command that shows it again.")]
+
+
+class TrialReport(Struct):
+    """What `faultinject trial --json` prints."""
+
+    v: Annotated[int, Meta(description="The version of the format, 1.", ge=1, le=1)]
+    tests: Annotated[Count, Meta(description="How many tests there are.")]
+    requests: Annotated[Count, Meta(description="How many requests a run without faults makes.")]
+    seconds: Annotated[Seconds, Meta(description="How long all of it took.")]
+    suite: Annotated[Seconds, Meta(description="How long a run without faults takes.")]
+    faults: Annotated[list[FaultOfTrial], Meta(description="The runs with faults.")]
+    broken: Annotated[list[BrokenTest], Meta(description="The tests that a fault breaks.")]
+    broken_before: Annotated[
+        dict[str, str], Meta(description="By test that fails without faults, too: how it ended.")
+    ]
+    flaky: Annotated[list[str], Meta(description="The tests that end in two ways without faults.")]
+    stopped: Annotated[str, Meta(description="Why not all faults were tried; empty: all were.")]
+
+
+def report_of(
+    comparison: Comparison,
+    seconds: float,
+    replay: Callable[[str, str], str],
+    smallest: Mapping[str, tuple[str, bool]],
+    stopped: str = "",
+) -> TrialReport:
+    """All of it as data.
+
+    Args:
+        comparison: the runs.
+        seconds: how long all took.
+        replay: from a test and a rule to the command that shows it again.
+        smallest: by test, the smallest rule and whether a run with it broke the test; for one test of each group.
+        stopped: why not all faults were tried.
+    """
+    return TrialReport(
+        v=1,
+        tests=comparison.tests,
+        requests=len(comparison.bare[0].outcomes),
+        seconds=round(seconds, 3),
+        suite=round(max(each.seconds for each in comparison.bare), 3),
+        faults=[
+            FaultOfTrial(
+                spelled(run.rules),
+                run.injected,
+                len(comparison.broken_in(run)),
+                comparison.missing_in(run),
+                round(run.seconds, 3),
+                run.ended,
+            )
+            for run in comparison.runs
+        ],
+        broken=list(_broken(comparison, replay, smallest)),
+        broken_before={each: _said(comparison.bare[0].results[each]) for each in comparison.broken_before},
+        flaky=comparison.flaky,
+        stopped=stopped,
+    )
+
+
+def _broken(
+    comparison: Comparison, replay: Callable[[str, str], str], smallest: Mapping[str, tuple[str, bool]]
+) -> Iterator[BrokenTest]:
+    from faultinject.testing.exploration import rows
+
+    like = {each.test: group[0].test for group in comparison.groups for each in group}
+    for test, found in comparison.broken.items():
+        first = found[0]
+        rule, confirmed = smallest.get(test, (str((first.smaller or first.run.rules)[0]), None))
+        rules = [spelled(each.run.rules) for each in found]
+        lines = [each.strip() for each in rows(first.requests)]
+        yield BrokenTest(test, rules, like[test], first.said, lines, rule, confirmed, replay(test, rule))

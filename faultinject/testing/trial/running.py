@@ -1,0 +1,265 @@
+"""Runs the suite: against a store of this process, or with faults in the apps that it starts itself."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from faultinject.exceptions import ConfigurationError, InjectionFailed
+from faultinject.rules.scenario import Scenario
+from faultinject.testing.exploration import Program, ProgramFailed, ended_by
+from faultinject.testing.inject import Faults
+from faultinject.testing.trial.comparison import Comparison, SuiteRun, spelled
+from faultinject.testing.trial.results import Result, by_test, of_go, of_junit
+from faultinject.testing.trial.telling import BESIDE, Teller
+from faultinject.vendors.addressing import Addressing
+
+if TYPE_CHECKING:
+    import socket
+    from types import TracebackType
+
+    from faultinject.injector.session_sync import Session
+    from faultinject.journal.outcome import Outcome
+    from faultinject.rules.rule import Rule
+
+LEEWAY, TIMES = 300.0, 10
+"""A run may take so many seconds, and so many times the longest without faults."""
+SEED = "0"
+TRIES = 4
+"""How many requests are tried as the one that breaks a test."""
+NO_TESTS = (
+    "the command said nothing of any test. pytest and Node's test runner are heard by themselves; let go test write -json,"
+    " and any other runner JUnit XML, and name that file with --junit"
+)
+NO_REQUEST = (
+    "no test sent a request to the embedded store, so there is nothing to try. Its address is in the variable ENDPOINT and"
+    " in those of the SDKs; for a server that the suite starts itself, give --app"
+)
+NO_REQUEST_OF_APP = (
+    "no app that the suite starts saw a request, so there is nothing to try. Faults reach apps of a Python that has"
+    " faultinject; without --app the suite gets a store"
+)
+
+
+class Suite:
+    """A command that runs tests; for its block the store is there.
+
+    Args:
+        command: its words.
+        vendor: the vendor whose API it speaks.
+        endpoints: the user's own host suffixes.
+        sock: where the store listens; None: faults come in the apps that the suite starts.
+        junit: the file of JUnit XML that the command writes; None: its runner is heard in another way.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        vendor: str,
+        endpoints: tuple[str, ...],
+        *,
+        sock: socket.socket | None,
+        junit: str | None = None,
+    ) -> None:
+        from faultinject import vendors
+
+        self.command = command
+        self.has_store = sock is not None
+        self._junit = junit
+        self._reading = Addressing(vendors.get(vendor), endpoints)
+        self._session: Session | None = None
+        self._faults: Faults | None = None
+        self._environ = {**os.environ, **_heard(os.environ)}
+        if sock is None:
+            from faultinject.injector.session_sync import Session
+
+            self._session = Session()
+            self._environ |= self._session.variables
+            self._environ["PYTHONPATH"] += os.pathsep + str(BESIDE)
+            return
+        from faultinject.adapters.wsgi import wrap
+        from faultinject.injector.own import OwnInjector
+        from faultinject.server.connections import Server
+        from faultinject.store import stores
+        from faultinject.store.contents import ResettableStore
+
+        self._store = ResettableStore(vendor, endpoints=endpoints)
+        self._server = Server(wrap(self._store, OwnInjector([], environ={})), sock=sock)
+        self._environ |= stores.find(vendor).environment(*sock.getsockname()[:2])
+
+    def __enter__(self) -> Suite:
+        if self.has_store:
+            self._server.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.has_store:
+            self._server.stop()
+        if self._session is not None:
+            self._session.close()
+
+    def run(
+        self, rules: tuple[Rule, ...] = (), *, only: str | None = None, within: float | None = None
+    ) -> SuiteRun:
+        """Run it once.
+
+        Args:
+            rules: the faults; none: no fault.
+            only: the one test that is wanted, which pytest runs alone.
+            within: seconds after which it is ended.
+
+        Raises:
+            ConfigurationError: it cannot be started, or no runner was heard.
+        """
+        if self.has_store:
+            self._store.reset()
+        if self._junit is not None:
+            with suppress(FileNotFoundError):
+                os.unlink(self._junit)  # noqa: PTH108
+        outcomes: list[Outcome] = []
+        injected: list[int] = []
+
+        def end() -> None:
+            faults, self._faults = self._faults, None
+            if faults is None:
+                return
+            with suppress(InjectionFailed):  # a request without its fault breaks no test
+                faults.__exit__(None, None, None)
+            outcomes.extend(faults.outcomes)
+            injected.append(faults.injected)
+            if self._session is not None:
+                self._session.forget()
+
+        def begin(test: str | None) -> None:
+            end()
+            self._faults = Faults(Scenario.of_rules(rules, SEED), test=lambda: test, session=self._session)
+            self._faults.__enter__()
+            self._faults.injector.journal.reading = self._reading
+
+        heard: list[Result] = []
+        environ = {**self._environ, **({} if only is None else {"TRIED_TEST": only})}
+        began = time.monotonic()
+        begin(None)
+        try:
+            with Teller(begin) as teller:
+                environ |= teller.variables
+                program = Program(self.command, environ)
+                try:
+                    code, output = program.run(within, read=lambda file: heard.extend(of_go(file)))
+                    ended = ended_by(code) if code else ""
+                except ProgramFailed as error:
+                    output, ended = error.output, str(error)
+        finally:
+            end()
+        seconds = time.monotonic() - began
+        heard += teller.results
+        if self._junit is not None:
+            heard += of_junit(self._junit)
+        if not heard and not rules:
+            raise ConfigurationError(f"{NO_TESTS}\nits output:\n{output}" if output else NO_TESTS)
+        return SuiteRun(rules, by_test(heard), outcomes, sum(injected), seconds, ended)
+
+
+def _heard(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables by which pytest and Node's test runner load what tells of their tests."""
+    added = {
+        "PYTEST_ADDOPTS": "-p faultinject_trial",
+        "NODE_OPTIONS": f"--test-reporter={BESIDE / 'node_reporter.mjs'}",
+        "PYTHONPATH": str(BESIDE),
+    }
+    between = {"PYTHONPATH": os.pathsep}
+    return {
+        name: between.get(name, " ").join(filter(None, (environ.get(name), value)))
+        for name, value in added.items()
+    }
+
+
+class Trial:
+    """All runs: two without faults, one for each fault, one for each cause that was found.
+
+    Args:
+        suite: what is run.
+        faults: the rules of each run.
+        only: the one test that is judged; None: all.
+        within: seconds that a run may take; None: many times what one without faults takes.
+
+    Attributes:
+        comparison: what is known; None before the runs without faults are over.
+        smallest: by test, for one test of each cause, the smallest rule that breaks it, and whether a run with it did.
+        doing: what is done now.
+    """
+
+    def __init__(
+        self,
+        suite: Suite,
+        faults: Sequence[tuple[Rule, ...]],
+        *,
+        only: str | None = None,
+        within: float | None = None,
+    ) -> None:
+        self.comparison: Comparison | None = None
+        self.smallest: dict[str, tuple[str, bool]] = {}
+        self.doing = "run without faults"
+        self._suite = suite
+        self._faults = faults
+        self._only = only
+        self._within = within
+        self._took: list[float] = []
+        self._left = len(faults) + 1
+
+    def how_far(self) -> str:
+        """What is done now, and the time that is left where it is known."""
+        if not self._took:
+            return self.doing
+        left = self._left * sum(self._took) / len(self._took)
+        return (
+            f"{self.doing}, about {left / 60:.0f} min left"
+            if left > 90
+            else f"{self.doing}, about {left:.0f} s left"
+        )
+
+    def __iter__(self) -> Iterator[SuiteRun]:
+        """Make one run after the other.
+
+        Raises:
+            ConfigurationError: nothing could be judged; the message says why.
+        """
+        bare = []
+        for _ in range(2):
+            bare.append(self._run((), self._within))
+            yield bare[-1]
+            if not bare[0].outcomes:
+                raise ConfigurationError(NO_REQUEST if self._suite.has_store else NO_REQUEST_OF_APP)
+            self._left -= 1
+        self.comparison = comparison = Comparison(bare, self._only)
+        if not comparison.judged:
+            return
+        self._left = len(self._faults)
+        within = self._within or TIMES * max(each.seconds for each in bare) + LEEWAY
+        for number, rules in enumerate(self._faults, 1):
+            self.doing = f"fault {number} of {len(self._faults)} ({spelled(rules)})"
+            run = self._run(rules, within)
+            comparison.runs.append(run)
+            self._left -= 1
+            yield run
+        groups = comparison.groups
+        self._took.clear()
+        for number, (first, *_) in enumerate(groups, 1):
+            self.doing = f"smallest rule {number} of {len(groups)}"
+            self.smallest[first.test] = spelled(first.run.rules), False
+            for rule in first.smaller[:TRIES]:
+                run = self._run((rule,), within, only=first.test)
+                yield run
+                if first.test in {each.test for each in comparison.broken_in(run)}:
+                    self.smallest[first.test] = str(rule), True
+                    break
+
+    def _run(self, rules: tuple[Rule, ...], within: float | None, only: str | None = None) -> SuiteRun:
+        run = self._suite.run(rules, only=only or self._only, within=within)
+        self._took.append(run.seconds)
+        return run

@@ -1,0 +1,474 @@
+"""`faultinject trial`: small suites of several runners, with clients that retry and clients that do not."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import sys
+
+import pytest
+
+from faultinject.testing.trial import faults_of
+
+pytestmark = pytest.mark.live
+
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
+CLIENT = """
+import http.client, os, sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+def ask(method, path, tries=3):
+    for _ in range(tries):
+        connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=30)
+        try:
+            connection.request(method, path, b"meow" if path.count("/") > 1 and method == "PUT" else None)
+            answer = connection.getresponse()
+            data = answer.read()
+            if answer.status < 400:
+                return data
+        except OSError:
+            pass
+        finally:
+            connection.close()
+    raise RuntimeError(f"gave up on {method} {path}")
+
+def run_number():
+    counter = Path(__file__).with_name("runs")
+    counter.write_text(counter.read_text() + "x" if counter.exists() else "x")
+    return len(counter.read_text())
+"""
+RIGHT = """
+def test_right():
+    ask("PUT", "/right")
+    ask("PUT", "/right/cat")
+    assert ask("GET", "/right/cat") == b"meow"
+"""
+WRONG = """
+def test_wrong():
+    ask("PUT", "/wrong")
+    ask("PUT", "/wrong/cat")
+    ask("PUT", "/wrong/dog", tries=1)
+"""
+
+
+@pytest.fixture
+def suite(tmp_path, monkeypatch):
+    """Write a file; gives its name. Commands run in its folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+
+    def write(*parts, name="test_it.py"):
+        (tmp_path / name).write_text(CLIENT + "".join(parts))
+        return name
+
+    return write
+
+
+def trial(run, *words):
+    """Exit code and the report."""
+    code, out, err = run("trial", "--json", *words)
+    assert out, err
+    return code, json.loads(out)
+
+
+def test_a_right_client(run, suite):
+    """Every test ends as without faults; a skipped one is not judged."""
+    name = suite(RIGHT, "import pytest\n@pytest.mark.skip\ndef test_skipped(): pass\n")
+    code, out, err = run("trial", "-r", "s3:SlowDown", "--", *PYTEST, name)
+    assert code == 0, err
+    assert re.sub(r"[\d.]+ s", "~", out) == (
+        "2 tests with 3 requests, 1 fault in ~ (the suite alone: ~): 0 broken by a fault, 0 broken before, 0 flaky\n"
+        "\n"
+        "fault                         injected  breaks\n"
+        "s3:SlowDown,times=1,per=call  3         0\n"
+    )
+
+
+def test_a_wrong_client(run, suite):
+    """The test that a fault breaks, with the smallest rule, its requests, and the command that shows it again."""
+    others = WRONG.replace("wrong", "also") + WRONG.replace("wrong", "third")
+    name = suite(RIGHT, WRONG, others, "def test_before():\n    assert not 'meow'\n")
+    words = ["-r", "s3:SlowDown", "-r", "reset,method=PUT", "--", *PYTEST, name]
+    code, out, err = run("trial", *words)
+    assert code == 1, err
+    again = shlex.join(["faultinject", "trial", "--vendor", "s3", "--only", "test_it.py::test_wrong"])
+    assert re.sub(r"[\d.]+ s", "~", out) == (
+        "5 tests with 12 requests, 2 faults in ~ (the suite alone: ~): 3 broken by a fault, 1 broken before, 0 flaky\n"
+        "\n"
+        "✕ test_it.py::test_wrong: RuntimeError: gave up on PUT /wrong/dog\n"
+        "    1 CreateBucket  503 PUT /wrong  <- s3:SlowDown\n"
+        "    2 CreateBucket  200 PUT /wrong\n"
+        "    3 PutObject     503 PUT /wrong/cat  <- s3:SlowDown\n"
+        "    4 PutObject     200 PUT /wrong/cat\n"
+        "    5 PutObject     503 PUT /wrong/dog  <- s3:SlowDown\n"
+        "  smallest: s3:SlowDown,operation=PutObject,times=1,skip=1\n"
+        f"  replay: {again} -r s3:SlowDown,operation=PutObject,times=1,skip=1 -- {shlex.join([*PYTEST, name])}\n"
+        "  also broken by: reset,method=PUT,times=1,per=call\n"
+        "  and 2 tests alike: test_it.py::test_also, test_it.py::test_third\n"
+        "\n"
+        "fault                              injected  breaks\n"
+        "s3:SlowDown,times=1,per=call       12        3\n"
+        "reset,method=PUT,times=1,per=call  11        3\n"
+        "broken before: test_it.py::test_before: AssertionError: assert not 'meow'\n"
+    )
+    code, found = trial(run, *shlex.split(out.partition("replay: faultinject trial ")[2].partition("\n")[0]))
+    assert code == 1
+    assert [each["test"] for each in found["broken"]] == ["test_it.py::test_wrong"]
+    assert found["tests"] == 1
+    assert found["broken"][0]["confirmed"] is True
+
+
+def test_the_suite_fails_without_faults(run, suite):
+    """Exit code 3: at once where no test passes, else after all."""
+    name = suite("def test_before():\n    ask('PUT', '/before')\n    assert 0\n")
+    code, found = trial(run, "-r", "s3:SlowDown", "--", *PYTEST, name)
+    assert (code, found["faults"]) == (3, [])
+    assert found["broken_before"] == {"test_it.py::test_before": "assert 0"}
+    code, found = trial(
+        run, "-r", "s3:SlowDown", "--", *PYTEST, suite(RIGHT, "def test_before():\n    assert 0\n")
+    )
+    assert (code, len(found["faults"])) == (3, 1)
+
+
+def test_flaky_tests_and_files_that_cannot_be_loaded(run, suite):
+    """They are named, and not judged."""
+    suite("assert 0\n", name="test_not_loaded.py")
+    suite(RIGHT, "def test_flaky():\n    assert run_number() != 2\n")
+    code, found = trial(run, "-r", "s3:SlowDown", "--", *PYTEST, "--continue-on-collection-errors")
+    assert (code, found["flaky"]) == (3, ["test_it.py::test_flaky"])
+    assert found["broken_before"] == {"test_not_loaded.py": "E   assert 0"}
+
+
+def test_what_ends_early(run, suite):
+    """Tests that did not run are named, with how the command ended; many are counted."""
+    many = "".join(f"def test_{number}(): pass\n" for number in range(12))
+    words = ["-r", "s3:SlowDown", "--", *PYTEST, "-x", suite(WRONG, many)]
+    code, out, _ = run("trial", *words)
+    assert code == 1
+    [line] = [each for each in out.splitlines() if each.startswith("did not run")]
+    assert line == (
+        "did not run with s3:SlowDown,times=1,per=call (exit code 1): "
+        + ", ".join(f"test_it.py::test_{number}" for number in range(10))
+        + " … and 2 more (-v)"
+    )
+
+
+SETS = {
+    "azure-blob": [
+        "azure-blob:InternalError",
+        "azure-blob:ServerBusy",
+        "azure-blob:CannotVerifyCopySource,operation=*_from_url,operation=page_blob.copy_incremental,unless.operation=blob.abort_copy_from_url",
+        "azure-blob:ContainerBeingDeleted",
+        "reset,vendor=azure-blob",
+        "reset,vendor=azure-blob,when=after",
+        "reset,vendor=azure-blob,after_bytes=2",
+        "gateway:BadGateway,vendor=azure-blob",
+        "truncate,method=GET,vendor=azure-blob",
+    ],
+    "s3,bucket=photos": [
+        "s3:InternalError,bucket=photos",
+        "s3:RequestTimeout,method=PUT,method=POST,bucket=photos,unless.size=0",
+        "s3:ServiceUnavailable,bucket=photos",
+        "s3:SlowDown,bucket=photos",
+        *[
+            f"s3:ConditionalRequestConflict,header.{each}=,operation=PutObject,operation=CopyObject,operation=CompleteMultipartUpload,bucket=photos"
+            for each in ("if-none-match", "if-match")
+        ],
+        "reset,bucket=photos",
+        "reset,bucket=photos,when=after",
+        "reset,bucket=photos,after_bytes=2",
+        "gateway:BadGateway,bucket=photos",
+        "s3:InternalError,operation=CopyObject,operation=UploadPartCopy,operation=CompleteMultipartUpload,operation=DeleteObjects,bucket=photos,status=200",
+        "truncate,method=GET,bucket=photos",
+    ],
+}
+"""The standard sets, without what stays, what another writer does, corrupt bytes and hangs."""
+
+
+@pytest.mark.parametrize("given", SETS)
+def test_the_standard_set(given):
+    """Each fault that a client gets over, once for every call; as the vendor reads requests."""
+    rules = [str(each) for found in faults_of([given], given.partition(",")[0]) for each in found]
+    assert rules == [f"{each},times=1,per=call" for each in SETS[given]]
+
+
+def test_rules_of_the_user():
+    """They come once for every call, unless they say how often; an error that HEAD cannot show spares it."""
+    [(told,), (once, also)] = faults_of(["s3:SlowDown,skip=1", "http:500 reset"], "s3")
+    assert [*map(str, (told, once, also))] == [
+        "s3:SlowDown,skip=1",
+        "http:500,times=1,per=call",
+        "reset,times=1,per=call",
+    ]
+    hidden = [str(each) for [each] in faults_of(["cos"], "cos") if "unless.method=HEAD" in str(each)]
+    assert hidden == []
+
+
+def test_without_a_rule_the_vendor_is_that_of_the_suite(run, suite):
+    """A vendor's whole set; what none of its requests meets is no failure, and a rule of -r that comes nowhere is."""
+    command = [*PYTEST, suite("def test_it():\n    ask('PUT', '/account/photos?restype=container')\n")]
+    code, found = trial(run, "--vendor", "azure-blob", "--", *command)
+    numbers = [each["injected"] for each in found["faults"]]
+    assert (code, numbers) == (1, [1, 1, 0, 1, 1, 1, 1, 1, 0])
+    # Its client asks again for what was done, and takes the conflict for a failure.
+    assert [each["rules"] for each in found["broken"]] == [
+        ["reset,vendor=azure-blob,when=after,times=1,per=call"]
+    ]
+    code, found = trial(run, "-r", "azure-blob:ServerBusy,method=DELETE", "--", *command)
+    assert (code, found["faults"][0]["injected"]) == (1, 0)
+
+
+NODE = """
+const test = require('node:test');
+const { Agent, request } = require('node:http');
+const endpoint = new URL(process.env.ENDPOINT);
+function once(method, path) {
+  return new Promise((done, failed) => {
+    const sent = request({ host: endpoint.hostname, port: endpoint.port, method, path, agent: new Agent() }, (answer) => {
+      answer.resume();
+      answer.on('end', () => answer.statusCode < 400 ? done() : failed(new Error(`${answer.statusCode} for ${path}`)));
+    });
+    sent.on('error', failed);
+    sent.end();
+  });
+}
+const ask = (method, path) => once(method, path).catch(() => once(method, path));
+test.describe('photos', () => {
+  test.it('right', () => ask('PUT', '/right'));
+  test.it('wrong', () => once('PUT', '/wrong'));
+  test.it.skip('skipped', () => once('PUT', '/wrong'));
+});
+test('whole', async (t) => {
+  await t.test('part', () => once('PUT', '/part'));
+});
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
+def test_node(run, suite, tmp_path):
+    """Its test runner is heard by itself: names as far as they nest, and the requests of each test."""
+    (tmp_path / "photos.test.js").write_text(NODE)
+    code, found = trial(run, "-r", "s3:SlowDown", "--", "node", "--test")
+    assert (code, found["tests"]) == (1, 5)
+    assert [each["test"] for each in found["broken"]] == [
+        "photos.test.js > photos > wrong",
+        "photos.test.js > whole > part",
+    ]
+    assert found["broken"][0]["error"] == "503 for /wrong"
+    assert [each for each in found["broken"][0]["requests"] if each.endswith("PUT /wrong  <- s3:SlowDown")]
+    assert found["broken"][0]["smallest"] == "s3:SlowDown,operation=CreateBucket,times=1,skip=1"
+    assert found["broken"][0]["confirmed"] is True
+
+
+GO = """
+import sys
+ask("PUT", "/right")
+try:
+    ask("PUT", "/wrong", tries=1)
+    wrong = "pass"
+except RuntimeError:
+    wrong = "fail"
+print("{ no line of a test")
+print('["neither"]')
+lines = Path("go.jsonl").read_text()
+print(lines.replace('"Action":"WRONG"', f'"Action":"{wrong}"'))
+"""
+RECORDED = r"""{"Time":"2026-11-01T10:00:00.1Z","Action":"start","Package":"example.com/photos"}
+{"Time":"2026-11-01T10:00:00.2Z","Action":"run","Package":"example.com/photos","Test":"TestPut"}
+{"Time":"2026-11-01T10:00:00.2Z","Action":"output","Package":"example.com/photos","Test":"TestPut","Output":"=== RUN   TestPut\n"}
+{"Time":"2026-11-01T10:00:00.2Z","Action":"run","Package":"example.com/photos","Test":"TestPut/dog"}
+{"Time":"2026-11-01T10:00:00.3Z","Action":"output","Package":"example.com/photos","Test":"TestPut/dog","Output":"    put_test.go:9: 503 Slow Down\n"}
+{"Time":"2026-11-01T10:00:00.3Z","Action":"output","Package":"example.com/photos","Test":"TestPut/dog","Output":"--- FAIL: TestPut/dog (0.10s)\n"}
+{"Time":"2026-11-01T10:00:00.3Z","Action":"WRONG","Package":"example.com/photos","Test":"TestPut/dog","Elapsed":0.1}
+{"Time":"2026-11-01T10:00:00.3Z","Action":"WRONG","Package":"example.com/photos","Test":"TestPut","Elapsed":0.1}
+{"Time":"2026-11-01T10:00:00.4Z","Action":"skip","Package":"example.com/photos","Test":"TestLong","Elapsed":0}
+{"Time":"2026-11-01T10:00:00.4Z","Action":"WRONG","Package":"example.com/photos","Elapsed":0.3}
+{"Action":"output","Package":"example.com/broken","Output":"photos.go:3: undefined: x\n"}
+{"Action":"fail","Package":"example.com/broken","Elapsed":0}
+"""
+
+
+def test_go(run, suite, tmp_path):
+    """`go test -json` is heard by its output: a test is named without those that it is a part of, a package that is not built too."""
+    name = suite(GO, name="gotest.py")
+    (tmp_path / "go.jsonl").write_text(RECORDED)
+    code, found = trial(run, "-r", "s3:SlowDown", "--", sys.executable, name)
+    assert code == 1
+    assert [(each["test"], each["error"]) for each in found["broken"]] == [
+        ("example.com/photos.TestPut/dog", "put_test.go:9: 503 Slow Down")
+    ]
+    assert found["broken_before"] == {"example.com/broken": "photos.go:3: undefined: x"}
+
+
+JUNIT = r"""
+ask("PUT", "/right")
+try:
+    ask("PUT", "/wrong", tries=1)
+    wrong = ""
+except RuntimeError as error:
+    wrong = f"<failure>\n{error}\nmore</failure>"
+Path("out.xml").write_text(
+    "<testsuites><testsuite><testcase classname='Photos' name='right'/><testcase name='no'><skipped/></testcase>"
+    f"<testcase classname='Photos' name='wrong'>{wrong}</testcase>"
+    "<testcase classname='Photos' name='before'><error message='it is broken'/></testcase></testsuite></testsuites>"
+)
+"""
+
+
+def test_junit(run, suite, tmp_path):
+    """Any other runner: what it writes is read after each run; without times all requests are shown."""
+    words = [
+        "--junit",
+        "out.xml",
+        "-r",
+        "s3:SlowDown",
+        "--",
+        sys.executable,
+        suite(JUNIT, name="job.py"),
+    ]
+    code, out, _ = run("trial", *words)
+    assert code == 1
+    assert (
+        "✕ Photos.wrong: gave up on PUT /wrong\n    1 CreateBucket  503 PUT /right  <- s3:SlowDown\n" in out
+    )
+    assert (
+        "  smallest: s3:SlowDown,operation=CreateBucket,times=1,skip=1\n  replay: faultinject trial --vendor s3 --junit out.xml --only"
+        in out
+    )
+    assert out.endswith("broken before: Photos.before: it is broken\n")
+    code, _, err = run("trial", "--junit", "other.xml", *words[2:])
+    assert code == 2
+    assert err.startswith("faultinject: --junit: other.xml: the command wrote no JUnit XML there: ")
+
+
+APP = """
+import threading
+import pytest
+from flask import Flask, request
+from werkzeug.serving import make_server
+
+app = Flask(__name__)
+
+@app.put("/<path:path>")
+def put(path):
+    return ""
+
+@pytest.fixture(scope="session", autouse=True)
+def server():
+    server = make_server("127.0.0.1", 0, app)
+    os.environ["ENDPOINT"] = f"http://127.0.0.1:{server.port}"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield
+    server.shutdown()
+    thread.join()
+"""
+
+
+def test_an_app_of_the_suite(run, suite):
+    """Faults come in the app that the suite starts, anew in each test."""
+    same = WRONG.replace("test_wrong", "test_again")
+    command = [*PYTEST, suite(APP, WRONG, same)]
+    code, found = trial(run, "--app", "-r", "s3:SlowDown", "--", *command)
+    assert (code, [each["test"] for each in found["broken"]]) == (
+        1,
+        ["test_it.py::test_wrong", "test_it.py::test_again"],
+    )
+    assert found["broken"][0]["requests"][-1] == "5 PutObject     503 PUT /wrong/dog  <- s3:SlowDown"
+    assert found["broken"][0]["smallest"] == "s3:SlowDown,operation=PutObject,times=1,skip=1"
+    assert found["broken"][0]["confirmed"] is True
+    assert "--app --only" in found["broken"][0]["replay"]
+
+
+@pytest.mark.slow
+def test_tests_side_by_side(run, suite):
+    """With pytest-xdist a test's requests are those of its time, and faults come once in the whole run."""
+    code, found = trial(run, "-r", "s3:SlowDown", "--", *PYTEST, "-n", "2", suite(RIGHT, WRONG))
+    assert (code, [each["test"] for each in found["broken"]]) == (1, ["test_it.py::test_wrong"])
+    assert [each for each in found["broken"][0]["requests"] if each.endswith("/dog  <- s3:SlowDown")]
+
+
+@pytest.mark.slow
+def test_a_suite_that_hangs(run, suite):
+    """It is ended; what did not run is named. A cause for which no request got a fault has no smaller rule."""
+    name = suite(
+        "def test_first():\n    ask('PUT', '/first')\n    Path('there').unlink(missing_ok=True)\n",
+        "def test_hangs():\n    try:\n        ask('PUT', '/wrong', tries=1)\n    except RuntimeError:\n        import time; time.sleep(600)\n",
+    )
+    code, out, _ = run("trial", "--within", "20", "-r", "s3:SlowDown", "--", *PYTEST, name)
+    assert code == 1
+    assert out.endswith(
+        "did not run with s3:SlowDown,times=1,per=call (did not end within 20 s): test_it.py::test_hangs\n"
+    )
+
+
+def test_a_test_broken_without_a_fault_of_its_own(run, suite):
+    """What another test did with the fault breaks it: only all faults together do."""
+    name = suite(
+        "failed = []\n",
+        "def test_first():\n    try:\n        ask('PUT', '/first', tries=1)\n    except RuntimeError:\n        failed.append(1)\n",
+        "def test_second():\n    assert not failed\n",
+    )
+    code, out, _ = run("trial", "-r", "s3:SlowDown", "--", *PYTEST, name)
+    assert code == 1
+    assert "✕ test_it.py::test_second: assert not [1]\n  only with: s3:SlowDown,times=1,per=call (" in out
+
+
+def test_interrupted(start, suite):
+    """What ran is judged: here the first of two faults; before that there is nothing to judge."""
+    name = suite(
+        WRONG,
+        "import signal\ndef test_stops():\n    if run_number() == 4:\n        os.kill(os.getppid(), signal.SIGINT)\n        signal.pause()\n",
+    )
+    process = start("trial", "-r", "s3:SlowDown", "-r", "reset", "--", *PYTEST, name)
+    code, lines = process.ended()
+    assert code == 130
+    assert lines[-4:] == [
+        "s3:SlowDown,times=1,per=call  3         1",
+        "incomplete: interrupted in fault 2 of 2 (reset,times=1,per=call)",
+        "",
+        "faultinject: interrupted",
+    ]
+
+
+def test_interrupted_at_the_beginning(start, suite):
+    """There is nothing to judge."""
+    process = start(
+        "trial",
+        "--",
+        *PYTEST,
+        suite(
+            "import signal\ndef test_stops():\n    os.kill(os.getppid(), signal.SIGINT)\n    signal.pause()\n"
+        ),
+    )
+    assert process.ended() == (130, ["", "faultinject: interrupted"])
+
+
+def test_progress(run, suite, terminal):
+    """On a terminal standard error says how far it is, and how long it takes."""
+    _, _, errors = run("trial", "-r", "s3:SlowDown", "--", *PYTEST, suite(RIGHT))
+    assert errors.startswith("\rrun without faults \r")
+    assert re.search(r"\rrun without faults, about \d+ s left \r", errors)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "a command is missing, as in: faultinject trial -- pytest tests"),
+        (("--", "no-such-command"), "no-such-command: command not found"),
+        (("-r", "s3:Slowdown", "--", "true"), "did you mean s3:SlowDown?"),
+        (("--", sys.executable, "-c", "print('hello')"), "its output:\nhello"),
+        (("--", "true"), "the command said nothing of any test."),
+        (("--", *PYTEST, "test_it.py"), "no test sent a request to the embedded store,"),
+        (("--app", "--", *PYTEST, "test_it.py"), "no app that the suite starts saw a request,"),
+    ],
+)
+def test_wrong_use(run, suite, words, says):
+    """Exit code 2, and what to do."""
+    suite("def test_it(): pass\n")
+    code, out, err = run("trial", *words)
+    assert (code, out) == (2, "")
+    assert says in err
