@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from faultinject.exceptions import InjectionFailed, RuleNotMatched
 from faultinject.injector import instances
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule_keys import RuleKeys
     from faultinject.testing.exploration.programs import Program
+    from faultinject.testing.fast_forward import FastForward
     from faultinject.testing.runs import Exploration
     from faultinject.testing.storage import Storage
 
@@ -99,6 +101,8 @@ class Faults:
         self._alone = alone
         self._explorations: list[Exploration] = []
         self._entered_with: Scenario | None = None
+        self._hurries = False
+        self._clocks: FastForward | None = None
         self._outer: list[Block] = []
         self._make(scenario, seed)
 
@@ -106,7 +110,9 @@ class Faults:
         """All that one block has for itself: its counts, its record, and what the test said of it."""
         self._counts: SessionCounts | None = None
         counts = None if self._session is None else self._new_counts
-        self._injector = Injector(scenario, seed=seed, test=self._test, record_all=True, counts=counts)
+        self._injector = Injector(
+            scenario, seed=seed, clock=time.time, test=self._test, record_all=True, counts=counts
+        )
         self._entered = 0
         self._generations: set[int] = set()
         self._in_force = False
@@ -239,6 +245,22 @@ class Faults:
         """Run a program; only an exploration kills one, and starts it again."""
         program.check()
 
+    def fast_forward(self) -> None:
+        """Let waits pass at once until the end of the block; in front of it: from its beginning on.
+
+        `time.sleep`, `asyncio.sleep`, `trio.sleep` and timed waits on conditions, events and queues take 10 ms. The clocks of
+        `time` and `datetime` go on as if they had taken their time, and so do the waits that findings judge. Sockets and the
+        delays of faults take their time, and so do threads that run already.
+
+        Raises:
+            ConfigurationError: at the end of the block, when a client waited for real: its waits are in compiled code.
+        """
+        self._hurries = True
+        if self._in_force and self._clocks is None:
+            from faultinject.testing.fast_forward import FastForward
+
+            self._clocks = FastForward(self._injector.own_plan.services)
+
     def pause(self) -> Pause:
         """A context manager that hides a test's own requests from faults, counts and the record."""
         return Pause(self)
@@ -348,6 +370,8 @@ class Faults:
             self._make(self._entered_with, self.seed)
         self._entered = instances.entered()
         self._in_force = True
+        if self._hurries:
+            self.fast_forward()
         self._verdicts.begin()
         self._publish()
         self._injector.put_in_force()
@@ -366,9 +390,14 @@ class Faults:
         try:
             if error is None:
                 self._tell_failures()
+                if self._clocks is not None:
+                    self._clocks.check(self.calls)
                 if self._alone:
                     self._tell_blindness()
         finally:
+            if self._clocks is not None:
+                self._clocks.end()
+                self._clocks = None
             if self._outer:
                 self._injector, self._verdicts, self._counts, self._entered, self._generations = (
                     self._outer.pop()

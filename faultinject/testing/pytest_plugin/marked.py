@@ -60,6 +60,8 @@ class MarkedTest:
         else:
             scenario = given.scenario if only is None else only
             self.faults = Faults(scenario, seed=seed, test=lambda: item.nodeid, session=session)
+        if given.fast_forward:
+            self.faults.fast_forward()
         # In a run with an explored fault the code may never come to what a marker's rule waits for.
         self._judged = only is None and (run is None or not run.scenario.rules)
         self._given = given

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NAME = "faultinject"
 EXPLORE = "faultinject_explore"
+FAST_FORWARD = "fast_forward"
 
 
 class MarkedRules:
@@ -26,6 +27,7 @@ class MarkedRules:
     Attributes:
         scenario: all their rules, in order.
         seed: the innermost marker's seed, or None.
+        fast_forward: whether waits pass at once: what the innermost marker says that says anything.
         own: the places of the rules of the function's and the parameter's markers.
         shared: the places of those of classes and modules.
     """
@@ -34,6 +36,7 @@ class MarkedRules:
         rules: list[Rule] = []
         wrong: list[str] = []
         self.seed: str | None = None
+        self.fast_forward = False
         self.own: list[int] = []
         self.shared: list[int] = []
         for node, mark in markers(item):
@@ -42,6 +45,7 @@ class MarkedRules:
             except FaultInjectError as error:
                 wrong.append(f"{item.nodeid}: marker faultinject of {node.name}: {error}")
                 continue
+            self.fast_forward = mark.kwargs.get(FAST_FORWARD, self.fast_forward)
             places = self.own if node is item else self.shared
             places += range(len(rules), len(rules) + len(given.rules))
             rules += given.rules
@@ -62,6 +66,7 @@ def markers(item: pytest.Item) -> list[tuple[Node, pytest.Mark]]:
 def _read(mark: pytest.Mark) -> Scenario:
     keys: dict[str, Any] = dict(mark.kwargs)
     seed = keys.pop("seed", None)
+    keys.pop(FAST_FORWARD, None)
     if not mark.args:
         raise ConfigurationError("no rule is given; a marker needs one, such as faultinject('cos:SlowDown')")
     given = gather(*mark.args, **keys)

@@ -7,11 +7,11 @@ import os
 import pytest
 
 MARKER = (
-    "faultinject(rule, /, *rules, seed=None, **keys): inject these faults while the test itself runs, not its"
+    "faultinject(rule, /, *rules, seed=None, fast_forward=False, **keys): inject these faults while the test itself runs, not its"
     " fixtures. As faultinject.inject(): rules as text or Rule, or a Scenario; keys, those of faultinject.RuleKeys,"
     " belong to the one rule, such as"
     ' faultinject("cos:SlowDown", times=2, path="photos/"). Several markers add up. The test fails when no request'
-    " met a rule's conditions (ini faultinject_unmatched)."
+    " met a rule's conditions (ini faultinject_unmatched). fast_forward=True lets waits pass at once."
 )
 EXPLORE = (
     "faultinject_explore(*faults, depth=1, max_runs=500, allow=(), ignore=(), exhaustive=False, without=(), again=False, shards=1): run the test"

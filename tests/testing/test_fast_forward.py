@@ -1,0 +1,405 @@
+"""Waits pass at once, and what reads a clock sees that they have passed."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import queue
+import socket
+import sys
+import threading
+import time
+from itertools import pairwise
+from time import monotonic, sleep
+
+import anyio
+import backoff
+import boto3
+import pytest
+import stamina
+import tenacity
+import trio
+import urllib3
+import uvloop
+from azure.storage.blob import BlobServiceClient, ExponentialRetry
+from botocore.config import Config
+from google.api_core.retry import Retry
+from google.cloud.storage import Client as GoogleClient
+from werkzeug.test import Client
+
+from faultinject import WSGIFaultMiddleware, inject
+from faultinject.exceptions import ConfigurationError, RetryAssertionError
+
+REAL = time.monotonic
+HOUR = 3600
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Length", "0")])
+    return [b""]
+
+
+client = Client(WSGIFaultMiddleware(app, []))
+
+
+def put():
+    answer = client.put("/b/k", data=b"meow")
+    if answer.status_code != 200:
+        raise OSError(answer.status)
+
+
+async def put_later():
+    put()
+
+
+def gaps(faults):
+    """What the record says of the time between an answer and the next request, whole seconds."""
+    seen = faults.outcomes
+    return [round(after.arrived - before.answered) for before, after in pairwise(seen) if before.injected]
+
+
+@pytest.fixture
+def hurried():
+    """Two failures of each call; the waits of all pass at once."""
+    with inject("cos:SlowDown,times=2") as faults:
+        faults.fast_forward()
+        began = REAL()
+        yield faults
+    assert REAL() - began < 30, "somebody waited"
+
+
+def test_every_clock_goes_on(hurried):
+    """All that tells the time tells that an hour is over, and the next test has the clocks of before."""
+    clocks = [time.time, time.monotonic, time.perf_counter, monotonic]
+    fine = [time.time_ns, time.monotonic_ns, time.perf_counter_ns]
+    before, before_ns = [each() for each in clocks], [each() for each in fine]
+    day = datetime.datetime.now(datetime.UTC)
+    naive = datetime.datetime.utcnow()  # noqa: DTZ003 - what older clients ask
+    sleep(HOUR)
+    time.sleep(0)
+    for each, since in zip(clocks, before, strict=True):
+        assert HOUR <= each() - since < HOUR + 30
+    for each, since in zip(fine, before_ns, strict=True):
+        assert HOUR * 10**9 <= each() - since < (HOUR + 30) * 10**9
+    assert datetime.datetime.now(datetime.UTC) - day >= datetime.timedelta(hours=1)
+    assert datetime.datetime.utcnow() - naive >= datetime.timedelta(hours=1)  # noqa: DTZ003
+
+
+def test_what_datetime_makes_is_the_real_one(hurried):
+    """Objects from before and from within are of one class."""
+    made = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+    assert isinstance(made, datetime.datetime)
+    assert issubclass(type(made), datetime.datetime)
+    assert type(made) is not datetime.datetime
+    assert datetime.datetime.fromisoformat("2026-01-02T00:00:00+00:00") == made
+
+
+def test_the_clocks_are_put_back():
+    """What ran inside of the block tells the real time after it, by whatever name it has it."""
+    names = (
+        sleep,
+        monotonic,
+        time.sleep,
+        time.monotonic,
+        asyncio.sleep,
+        datetime.datetime,
+        threading.Condition.wait,
+    )
+    with inject("cos:SlowDown", times=0) as faults:
+        faults.fast_forward()
+        faults.fast_forward()
+        inner = time.sleep
+        client.get("/")
+        assert inner is not names[2]
+    assert names == (
+        sleep, monotonic, time.sleep, time.monotonic, asyncio.sleep, datetime.datetime, threading.Condition.wait,
+    )  # fmt: skip
+    before = time.monotonic()
+    inner(0.01)
+    assert time.monotonic() - before >= 0.01
+
+
+def test_from_the_beginning_of_the_block():
+    """Asked for in front of it, and each time the block is entered."""
+    block = inject("cos:SlowDown", times=1)
+    block.fast_forward()
+    for _ in range(2):
+        with block as faults:
+            with pytest.raises(OSError, match="503"):
+                put()
+            time.sleep(HOUR)
+            put()
+            assert gaps(faults) == [HOUR]
+
+
+def test_threads(hurried):
+    """Each waits for its own time, all of them together for the longest, and the order is that of the clock."""
+    began, order = time.monotonic(), []
+
+    def wait(seconds):
+        time.sleep(seconds)
+        order.append((seconds, round(time.monotonic() - began)))
+
+    threads = [threading.Thread(target=wait, args=(each,)) for each in (30, 10, 20)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert order == [(10, 10), (20, 20), (30, 30)]
+
+
+def test_timed_waits(hurried):
+    """An event, a condition and a queue: what happens meanwhile ends the wait, and nothing else does before its time."""
+    event, box = threading.Event(), queue.Queue()
+    threading.Thread(target=lambda: (time.sleep(10), event.set(), time.sleep(10), box.put("cat"))).start()
+    began = time.monotonic()
+    assert not event.wait(5)
+    assert event.wait(HOUR)
+    assert box.get(timeout=HOUR) == "cat"
+    with pytest.raises(queue.Empty):
+        box.get(timeout=10)
+    with pytest.raises(queue.Empty):
+        box.get(timeout=0)
+    assert round(time.monotonic() - began) == 30
+    done = threading.Event()
+    threading.Thread(target=done.set).start()
+    assert done.wait()
+
+
+def test_threads_that_run_already_wait_for_real():
+    """A server of a fixture that looks every few milliseconds does not drive the clock."""
+    over, looks = threading.Event(), []
+
+    def serve():
+        while not over.wait(0.001):
+            looks.append(time.monotonic())
+            time.sleep(0.001)
+            asyncio.run(asyncio.sleep(0.001))
+            trio.run(trio.sleep, 0.001)
+
+    server = threading.Thread(target=serve)
+    server.start()
+    with inject("cos:SlowDown", times=0) as faults:
+        faults.fast_forward()
+        client.get("/")
+        time.sleep(HOUR)
+    over.set()
+    server.join()
+    assert looks
+
+
+def test_event_loop(hurried):
+    """Tasks wait for each other as they would, and a deadline comes in its time."""
+
+    async def main():
+        began = time.monotonic()
+
+        async def one(seconds):
+            return (await asyncio.sleep(seconds, "slept"), round(time.monotonic() - began))
+
+        assert await asyncio.gather(one(30), one(10), one(0)) == [("slept", 30), ("slept", 10), ("slept", 0)]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(5):
+                await asyncio.sleep(HOUR)
+        assert round(time.monotonic() - began) == 35
+
+    asyncio.run(main())
+
+
+def test_connections_in_an_event_loop(hurried):
+    """What comes over a connection comes before the end of a sleep."""
+
+    async def main():
+        reader, writer = await asyncio.open_connection(sock=ours)
+        sleeping = asyncio.create_task(asyncio.sleep(HOUR))
+        theirs.sendall(b"meow")
+        assert await reader.readexactly(4) == b"meow"
+        assert not sleeping.done()
+        await sleeping
+        writer.close()
+
+    ours, theirs = socket.socketpair()
+    with theirs:
+        asyncio.run(main())
+
+
+def test_trio(hurried):
+    """Trio's own clock likewise, and anyio on it."""
+
+    async def main():
+        began = trio.current_time()
+        await trio.sleep(10)
+        await anyio.sleep(10)
+        with trio.move_on_after(5) as scope:
+            await trio.sleep(HOUR)
+        assert scope.cancelled_caught
+        assert round(trio.current_time() - began) == 25
+
+    trio.run(main)
+
+
+def test_trio_is_not_needed(monkeypatch):
+    """Where nothing has imported it there is nothing of it to change."""
+    monkeypatch.delitem(sys.modules, "trio")
+    with inject("cos:SlowDown", times=0) as faults:
+        faults.fast_forward()
+        client.get("/")
+        assert "trio" not in sys.modules
+
+
+def test_delays_of_faults_take_their_time():
+    """They are the server's, and nobody skips them while they are under way."""
+    with inject("latency,delay=100ms") as faults:
+        faults.fast_forward()
+        began = REAL()
+        put()
+        assert REAL() - began >= 0.1
+
+
+def test_a_busy_process_is_waited_for(hurried):
+    """What another thread computes is done before the clock goes on."""
+    ended = []
+
+    def compute():
+        end = time.process_time() + 0.2
+        while time.process_time() < end:
+            pass
+        ended.append(time.monotonic())
+
+    began = time.monotonic()
+    threading.Thread(target=compute).start()
+    time.sleep(HOUR)
+    assert ended
+    assert ended[0] - began < HOUR
+
+
+def test_a_compiled_event_loop():
+    """It is refused, with the way out."""
+    with inject("cos:SlowDown", times=0) as faults:
+        faults.fast_forward()
+        client.get("/")
+        with pytest.raises(ConfigurationError, match=r"uvloop.*Run this test on asyncio's own event loop"):
+            uvloop.run(asyncio.sleep(1))
+
+
+def test_compiled_waits():
+    """A wait that took its time is an error at the end, with the way out."""
+    with (
+        pytest.raises(
+            ConfigurationError, match=r"waited 0\.[56]\d s for real .*\(PUT /b/k\).*without fast_forward\(\)"
+        ),
+        inject("cos:SlowDown", times=1) as faults,
+    ):
+        faults.fast_forward()
+        with pytest.raises(OSError, match="503"):
+            put()
+        lock = threading.Lock()
+        lock.acquire()
+        lock.acquire(timeout=0.55)
+        put()
+
+
+def test_findings_judge_what_was_asked_for():
+    """A client that comes before its Retry-After is over is told so, although all waits are over at once."""
+    with inject("cos:SlowDown", times=1, per="call", retry_after="30s") as faults:
+        faults.fast_forward()
+        for number in range(6):
+            for _ in range(2):
+                client.put(f"/b/{number}", data=b"meow")
+                time.sleep(10)
+        with pytest.raises(RetryAssertionError, match=r"30"):
+            faults.assert_retries()
+
+
+@pytest.mark.faultinject("cos:SlowDown", times=2, fast_forward=True)
+def test_marker(faults):
+    """The marker's key does it for the test alone."""
+    for _ in range(2):
+        with pytest.raises(OSError, match="503"):
+            put()
+        time.sleep(60)
+    put()
+    assert gaps(faults) == [60, 60]
+
+
+def test_tenacity(hurried):
+    """Its exponential waits."""
+    tenacity.retry(wait=tenacity.wait_exponential(min=16), stop=tenacity.stop_after_attempt(4))(put)()
+    assert gaps(hurried) == [16, 16]
+
+
+def test_tenacity_in_an_event_loop(hurried):
+    """The same for coroutines."""
+    again = tenacity.retry(wait=tenacity.wait_fixed(20), stop=tenacity.stop_after_attempt(4))
+    asyncio.run(again(put_later)())
+    assert gaps(hurried) == [20, 20]
+
+
+def test_stamina(hurried):
+    """Its bounds on all waits hold as well."""
+    again = stamina.retry(on=OSError, wait_initial=20, wait_max=20, wait_jitter=0, timeout=100)
+    again(put)()
+    trio.run(again(put_later))
+    assert gaps(hurried) == [20, 20]
+
+
+def test_backoff(hurried):
+    """A constant wait."""
+    backoff.on_exception(backoff.constant, OSError, interval=20, jitter=None)(put)()
+    asyncio.run(backoff.on_exception(backoff.constant, OSError, interval=20, jitter=None)(put_later)())
+    assert gaps(hurried) == [20, 20]
+
+
+@pytest.fixture
+def s3(faultinject_store):
+    return faultinject_store("s3")
+
+
+@pytest.mark.live
+@pytest.mark.faultinject("s3:SlowDown", times=3, bucket="photos", fast_forward=True)
+def test_urllib3(s3, faults):
+    """Retry's own waits, and those that the server asks for, also as a date."""
+    retry = urllib3.Retry(4, status_forcelist=[503], backoff_factor=10, allowed_methods=None)
+    with urllib3.PoolManager(retries=retry) as pool:
+        assert pool.request("GET", f"{s3.url}/photos/cat.jpg").status == 404
+        assert gaps(faults) == [0, 20, 40]
+        faults.clear()
+        faults.add("s3:SlowDown", times=1, retry_after="60s", hint="date", bucket="later")
+        pool.request("GET", f"{s3.url}/later/cat.jpg")
+    first, second = faults.outcomes[-2:]
+    assert 58 < second.arrived - first.answered < 62
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
+@pytest.mark.faultinject("s3:SlowDown", times=2, bucket="photos", fast_forward=True)
+def test_boto3(s3, faults, mode):
+    """Each of its modes."""
+    config = Config(retries={"mode": mode, "max_attempts": 4})
+    client = boto3.client("s3", **s3.client_kwargs, config=config)
+    client.create_bucket(Bucket="photos")
+    client.close()
+    assert len(gaps(faults)) == 2
+
+
+@pytest.mark.live
+@pytest.mark.faultinject("gcs:backendError", times=2, bucket="photos", fast_forward=True)
+def test_google_api_core(faultinject_store, faults):
+    """Its waits, drawn anew each time, and its deadline."""
+    client = GoogleClient(**faultinject_store("gcs").client_kwargs)
+    with faults.pause():
+        client.create_bucket("photos")
+    client.get_bucket("photos", retry=Retry(initial=30, maximum=30, timeout=HOUR))
+    client.close()
+    assert faults.attempts == 3
+
+
+@pytest.mark.live
+@pytest.mark.faultinject("azure-blob:ServerBusy", times=2, bucket="photos", fast_forward=True)
+def test_azure_core(faultinject_store, faults):
+    """The waits of a service client: 20 s each."""
+    retry = ExponentialRetry(initial_backoff=20, increment_base=1, random_jitter_range=0)
+    service = BlobServiceClient(**faultinject_store("azure-blob").client_kwargs, retry_policy=retry)
+    with service:
+        service.create_container("photos")
+    assert gaps(faults) == [21, 21]
