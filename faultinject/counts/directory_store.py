@@ -8,7 +8,7 @@ from hashlib import blake2b
 from faultinject.counts.directory import StoreDirectory
 from faultinject.counts.guarded import Guarded
 from faultinject.counts.processes import server_process
-from faultinject.counts.start_note import StartNote
+from faultinject.counts.server_note import ServerNote
 from faultinject.counts.store import SharedStore
 from faultinject.counts.table import MOST_RULES
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreBusy, StoreUnavailable
@@ -47,7 +47,7 @@ class DirectoryStore(SharedStore):
         self.by = server_process()
         self._replaces = replaces
         self._named = named
-        self._note = StartNote(path) if named else None
+        self._note = ServerNote(path) if named else None
         # Where this server began with one that is gone, another one must not take its place.
         self._directory = None if self._began() else StoreDirectory(path)
         self._counts: FileCounts | None = None
@@ -102,11 +102,11 @@ class DirectoryStore(SharedStore):
         )
         self._directory = directory
         if self._note is not None:
-            self._note.write(directory.token, agreed)
+            self._note.write(f"{directory.token} {agreed}".encode())
 
     def _began(self) -> list[str]:
-        """What this server's processes began with here before this one."""
-        return [] if self._note is None else self._note.read()
+        """The token of the directory and the digest of the rules that this server's processes began with before this one."""
+        return [] if self._note is None else self._note.read().decode("ascii", "replace").split()
 
     @property
     def version(self) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import weakref
-from contextlib import nullcontext
+from contextlib import suppress
+from json import dumps, loads
 from stat import S_ISREG
 from threading import RLock
 from time import sleep
 
+from faultinject.counts.server_note import ServerNote
 from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, Problem, StoreUnavailable
-from faultinject.injector.server_note import note_of
 from faultinject.journal import log
 from faultinject.rules.diagnosis import excerpt
 from faultinject.rules.files import read_bytes
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 FILE = "FAULTINJECT_FILE"
 TRIES = 30
 """How often it is put in force where others change the rules at the same time; of a Redis server they are seen a second later."""
+BEGUN, APPLIED = "begun", "applied"
 UNSEEN = (-1,)
 """What no file looks like."""
 SETTLES_WITHIN = 0.1
@@ -52,9 +54,8 @@ class RuleFile:
         self.path = self._environ[FILE]
         self.watch: bool | None = None
         self.heeded = self.watched = False
-        # What the workers of this server tell each other; None where none takes this one's place.
-        self._note = note_of(self._environ)
-        self.begun = None if self._note is None else self._note.begun()
+        self._note = _note(self._environ)
+        self.begun = _noted(self._note).get(BEGUN)
         self._injector: weakref.ref[Injector] | None = None
         # What was looked at last: nothing, if this server began before with what was there then.
         self._looked = UNSEEN if self.begun is not None else self._signature()
@@ -72,8 +73,8 @@ class RuleFile:
         self._scenario, self._seed = scenario, seed
         if self.begun is not None:
             self.look()
-        elif self._note is not None:
-            self._note.begin(scenario)
+        elif not _noted(self._note):
+            self._apply(scenario)
 
     @property
     def changed(self) -> bool:
@@ -97,8 +98,7 @@ class RuleFile:
     def after_fork(self) -> None:
         """In a child nobody holds the lock or watches, and the file may have changed since its parent read it, which a master does once."""
         self._lock, self._looking, self.watched = RLock(), False, False
-        if self._note is None:
-            self._note = note_of(self._environ)
+        self._note = _note(self._environ)
         self.look()
 
     def _take_over(self, injector: Injector) -> bool:
@@ -108,37 +108,36 @@ class RuleFile:
             # Who writes a file in its place empties it first.
             injector.own_plan.services.rest(SETTLES_WITHIN, sleep)
             signature = self._signature()
-        with self._note.alone() if self._note is not None else nullcontext():
-            found, wrong = None, None
-            try:
-                found = Scenario.from_env(self._environ)
-            except ConfigurationError as error:
-                wrong = _with_lines(error, self.path)
-            if self._signature() != signature:
-                return False
-            self._looked = signature
-            if found is None:
-                assert wrong is not None
-                log.rules_kept(wrong)
-                self._stay(injector)
-                return True
-            try:
-                self._put_in_force(injector, found)
-            except StoreUnavailable as error:
-                # Asked again with the next look.
-                self._looked = UNSEEN
-                if self._unsaid:
-                    self._unsaid = False
-                    log.rules_kept(error)
-                return True
-            except FaultInjectError as error:
-                log.rules_kept(error)
-            self._unsaid = True
+        found, wrong = None, None
+        try:
+            found = Scenario.from_env(self._environ)
+        except ConfigurationError as error:
+            wrong = _with_lines(error, self.path)
+        if self._signature() != signature:
+            return False
+        self._looked = signature
+        if found is None:
+            assert wrong is not None
+            log.rules_kept(wrong)
+            self._stay(injector)
             return True
+        try:
+            self._put_in_force(injector, found)
+        except StoreUnavailable as error:
+            # Asked again with the next look.
+            self._looked = UNSEEN
+            if self._unsaid:
+                self._unsaid = False
+                log.rules_kept(error)
+            return True
+        except FaultInjectError as error:
+            log.rules_kept(error)
+        self._unsaid = True
+        return True
 
     def _put_in_force(self, injector: Injector, found: Scenario) -> None:
         """The scenario of the file, once for all workers that share a store, and in each that counts for itself."""
-        applied = None if self._note is None else self._note.applied()
+        applied = _noted(self._note).get(APPLIED)
         for _ in range(TRIES):
             state = injector.state
             known = self._scenario if applied is None or not injector.shares else applied
@@ -156,13 +155,20 @@ class RuleFile:
         else:
             raise StoreUnavailable("others change what is in force at every moment")
         self._scenario = found
-        if self._note is not None and found != applied:
-            self._note.apply(found)
+        self._apply(found)
+
+    def _apply(self, scenario: Scenario) -> None:
+        """Note for later workers what was put in force."""
+        self._note.write(
+            dumps(
+                {BEGUN: scenario, **_noted(self._note), APPLIED: scenario}, default=Scenario.to_json
+            ).encode()
+        )
 
     def _stay(self, injector: Injector) -> None:
         """A new worker, whose file is wrong, goes on with what the others of its server have."""
         injector.catch_up()
-        applied = None if self._note is None else self._note.applied()
+        applied = _noted(self._note).get(APPLIED)
         if applied is not None and not injector.shares and applied != injector.scenario:
             injector.use(applied, seed=self._seed)
             self._scenario = applied
@@ -178,8 +184,20 @@ class RuleFile:
 
 def has_begun(environ: Mapping[str, str]) -> bool:
     """Whether another worker of this server has begun with that file: whatever stands in its place by now, it may come back."""
-    note = note_of(_ours(environ))
-    return note is not None and note.begun() is not None
+    return BEGUN in _noted(_note(_ours(environ)))
+
+
+def _note(environ: Mapping[str, str]) -> ServerNote:
+    """What a server has noted of the rules of these variables; with other ones it begins anew."""
+    words = [f"{name}={environ[name]}" for name in sorted(environ)]
+    return ServerNote("\0".join([os.getcwd(), *words]))  # noqa: PTH109 - pathlib takes its time to load
+
+
+def _noted(note: ServerNote) -> dict[str, Scenario]:
+    """The scenario that the server began with, and the one of the file that was put in force last."""
+    with suppress(ConfigurationError, ValueError, AttributeError):
+        return {name: Scenario.from_json(text) for name, text in loads(note.read()).items()}
+    return {}
 
 
 def _ours(environ: Mapping[str, str]) -> dict[str, str]:
