@@ -175,7 +175,7 @@ def conformance(
 
         Path(journal).mkdir(parents=True, exist_ok=True)
     listening.heed_interrupts()
-    listening.heed_endings()  # else the clients would go on
+    listening.install_sigterm_handler()  # else the clients would go on
     asked = _chosen(clients, vendor or "cos")
     _refuse_idle(asked, phases)
     missing = sdks.missing() if whole else []
@@ -226,8 +226,8 @@ def conformance(
     else:
         show.several(found, new)
     show.failures(found)
-    show.unheard(found, tls=tls)
-    show.busy(found)
+    show.warn_about_silent_clients(found, tls=tls)
+    show.warn_about_busy_machine(found)
     if not complete:
         click.echo(f"faultinject: interrupted; {len(found)} of {len(asked)} clients were measured", err=True)
         return INTERRUPTED
@@ -256,7 +256,7 @@ def _play(name: str, clients: Sequence[str], vendor: str | None, deadline: str |
     cases = specification(name)
     seconds = None if deadline is None else _seconds(deadline)
     listening.heed_interrupts()
-    listening.heed_endings()  # else the clients would go on
+    listening.install_sigterm_handler()  # else the clients would go on
     done: list[ClientCases] = []
     ended = 0
 

@@ -10,14 +10,14 @@ import click
 from msgspec import to_builtins
 
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS
-from faultinject.exceptions import ConfigurationError, MissingExtra
+from faultinject.exceptions import ConfigurationError
 from faultinject.rules.files import open_to_write
 from faultinject.rules.printed_json import json_text
 
 if TYPE_CHECKING:
     from faultinject.conformance.cases import Specification
     from faultinject.conformance.playing import ClientCases
-    from faultinject.conformance.results import ClientResult, Measured, Results
+    from faultinject.conformance.results import Measured, Results
     from faultinject.conformance.sdks import Sdk
 
     Write = Callable[[Sequence[Measured], Results], None]
@@ -61,7 +61,7 @@ def several(results: Sequence[Measured], document: Results) -> None:
     """
     from faultinject.cli import layout
     from faultinject.conformance.league.columns import tally
-    from faultinject.conformance.results import conclusion
+    from faultinject.conformance.results import conclusion, verdicts
     from faultinject.engine.journal_entry import quoted
 
     click.echo(f"{quoted(conclusion(results).sentence)}\n")
@@ -70,7 +70,8 @@ def several(results: Sequence[Measured], document: Results) -> None:
         counted = [(each.client, each.version or "", tally(each)) for each in clients]
         layout.show(("client", "version", "verdicts"), counted)
     else:
-        layout.show(("check", *(each.client for each in clients)), _side_by_side(clients))
+        rows = [(check, *(SIGNS.get(each or "", "") for each in said)) for check, said in verdicts(clients)]
+        layout.show(("check", *(each.client for each in clients)), rows)
     for client in clients:
         named = f"{client.client} {client.version or ''}".rstrip()
         click.echo(f"\n{quoted(named)}")
@@ -78,18 +79,6 @@ def several(results: Sequence[Measured], document: Results) -> None:
             if each.wrong:
                 click.echo(f"  {SIGNS[each.verdict]} {each.name}: {quoted(each.measured)}")
                 click.echo(f"      → {quoted(each.action)}")
-
-
-def _side_by_side(clients: Sequence[ClientResult]) -> list[tuple[str, ...]]:
-    from faultinject.audit.checks import CHECKS
-    from faultinject.audit.judging import ANSWERS
-
-    rows = []
-    for check in (ANSWERS, *CHECKS):
-        said = [each.worst(check) for each in clients]
-        if any(said):
-            rows.append((check, *(SIGNS[each] if each else "" for each in said)))
-    return rows
 
 
 def cases(name: str, cases: Specification, clients: Sequence[ClientCases], *, as_json: bool) -> None:
@@ -137,7 +126,7 @@ def failures(results: Sequence[Measured]) -> None:
                 click.echo(f"  {quoted(line)}", err=True)
 
 
-def busy(results: Sequence[Measured]) -> None:
+def warn_about_busy_machine(results: Sequence[Measured]) -> None:
     """A word to standard error where the machine was too busy for waits to be measured well."""
     from faultinject.audit.checks.words import seconds
     from faultinject.conformance.results import BUSY
@@ -151,7 +140,7 @@ def busy(results: Sequence[Measured]) -> None:
             )
 
 
-def unheard(results: Sequence[Measured], *, tls: bool) -> None:
+def warn_about_silent_clients(results: Sequence[Measured], *, tls: bool) -> None:
     """A word to standard error on clients whose calls all failed before a request of theirs arrived."""
     from faultinject.engine.journal_entry import quoted
 
@@ -196,12 +185,9 @@ def writer(path: str) -> Write:
     if form is None:
         raise ConfigurationError(f"--output: {path} is none of FILE.html, FILE.md, FILE.json, FILE.xml")
     if form is _html:
-        try:
-            import jinja2  # noqa: F401 - now, too
-        except ImportError:
-            from faultinject.installation import install_extra
+        from faultinject.audit.reports.html import require_jinja
 
-            raise MissingExtra(f"a report in HTML needs jinja2: {install_extra('report')}") from None
+        require_jinja()  # now, too
 
     def write(results: Sequence[Measured], document: Results) -> None:
         with open_to_write(path) as file:

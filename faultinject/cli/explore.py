@@ -234,7 +234,7 @@ def explore(
     same += ["--depth", str(depth)] if depth > 1 else []
     same += ["--max-runs", str(max_runs)] if max_runs != MAX_RUNS else []
     listening.heed_interrupts()
-    listening.heed_endings()  # else the command would go on
+    listening.install_sigterm_handler()  # else the command would go on
     running = Command(command, reset, service, recover, run_again)
     dialect = vendors.get(vendor) if vendor else None
     exploration = Exploration(

@@ -93,7 +93,7 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def heed_endings() -> None:
+def install_sigterm_handler() -> None:
     """Let the ways in which a service is told to end, SIGTERM and SIGHUP, be as Ctrl-C."""
 
     def end(_number: int, _frame: object) -> None:

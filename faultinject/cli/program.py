@@ -40,17 +40,17 @@ COMMANDS = {
 """What each command does, in the order of a newcomer's way. `faultinject.cli` has a module of that name with it."""
 
 
-class Unread(Exception):
+class BrokenPipe(Exception):
     """Nobody reads standard output any more, as behind `| head -1`. Click would make exit code 1 of it."""
 
 
 @contextmanager
-def heeding_readers() -> Iterator[None]:
-    """For its block, a closed pipe is `Unread`."""
+def exit_on_broken_pipe() -> Iterator[None]:
+    """For its block, a closed pipe is `BrokenPipe`."""
     try:
         yield
     except BrokenPipeError:
-        raise Unread from None
+        raise BrokenPipe from None
 
 
 class Program(click.Group):
@@ -70,12 +70,12 @@ class Program(click.Group):
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Read the arguments; help and version are written here."""
-        with heeding_readers():
+        with exit_on_broken_pipe():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        with heeding_readers():
+        with exit_on_broken_pipe():
             return super().invoke(ctx)
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
@@ -83,7 +83,7 @@ class Program(click.Group):
         try:
             run: Callable[..., Any] = super().main
             code = run(*args, standalone_mode=False, **extra) or 0
-        except Unread:
+        except BrokenPipe:
             abandon_output()
             code = 0
         except click.ClickException as error:

@@ -51,7 +51,7 @@ def serve_until_ended(
 
     injector = get_injector(served)
     listening.heed_interrupts()
-    listening.heed_endings()
+    listening.install_sigterm_handler()
     interrupted = False
     try:
         _announce(title, listening.url_of(sock, "http" if certificate is None else "https"), injector, vendor)
@@ -59,7 +59,7 @@ def serve_until_ended(
             _tell_trust(certificate)
         click.echo("Ctrl-C ends it.")
         if injector is not None:
-            injector.journal.follow(Told().tell)
+            injector.journal.follow(FaultPrinter().tell)
         server.run(sockets=[sock])
     except KeyboardInterrupt:
         interrupted = True
@@ -175,7 +175,7 @@ def _example(vendor: str) -> str:
     return slow if slow in addresses else addresses[0]
 
 
-class Told:
+class FaultPrinter:
     """What the terminal was told of faults, of the newest: the journal may have two lines before the last one."""
 
     def __init__(self) -> None:

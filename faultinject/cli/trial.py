@@ -106,7 +106,7 @@ def trial(
         return shlex.join([*same, "--only", test, "-r", rule, "--", *command])
 
     listening.heed_interrupts()
-    listening.heed_endings()  # else the command would go on
+    listening.install_sigterm_handler()  # else the command would go on
     sock = None if app else listening.listen("127.0.0.1", port)
     began, stopped = time.monotonic(), ""
     with Suite(command, vendor, settings.endpoints, sock=sock, junit=junit) as suite:

@@ -43,7 +43,7 @@ class Spread(Struct):
     high: float
 
 
-class Waits(Struct):
+class WaitsBeforeRetry(Struct):
     """The waits before a retry, in seconds.
 
     Attributes:
@@ -75,7 +75,7 @@ class Attempts(Struct):
     most: int
 
 
-class Hint(Struct):
+class HintNumbers(Struct):
     """What answers asked for in one form, and the client's reaction.
 
     Attributes:
@@ -176,9 +176,9 @@ class Numbers(Struct):
     """
 
     attempts: Attempts | None
-    backoff: dict[str, list[Waits]]
+    backoff: dict[str, list[WaitsBeforeRetry]]
     jitter: float | None
-    hints: dict[str, Hint]
+    hints: dict[str, HintNumbers]
     retried: list[FirstAnswer]
     budget: Outage
     resets: Retried
@@ -219,7 +219,7 @@ def numbers_of(run: Run) -> Numbers:
     )
 
 
-def _backoff(calls: Sequence[Call]) -> list[Waits]:
+def _backoff(calls: Sequence[Call]) -> list[WaitsBeforeRetry]:
     """The waits before each retry, by its number."""
     found: list[list[float]] = []
     for call in calls:
@@ -229,7 +229,7 @@ def _backoff(calls: Sequence[Call]) -> list[Waits]:
             if gap is not None and gap >= 0:
                 found[number].append(gap)
     return [
-        Waits(
+        WaitsBeforeRetry(
             number,
             spread.n,
             spread.median,
@@ -250,7 +250,7 @@ def _spread(values: Sequence[float]) -> Spread | None:
     return Spread(len(values), round(median(values), 4), round(low, 4), round(high, 4))
 
 
-def _jitter(backoff: dict[str, list[Waits]]) -> float | None:
+def _jitter(backoff: dict[str, list[WaitsBeforeRetry]]) -> float | None:
     """The median variation of the waits before the same retry; None where there are none that are long enough."""
     found = [
         variation(each.waits)
@@ -261,7 +261,7 @@ def _jitter(backoff: dict[str, list[Waits]]) -> float | None:
     return round(median(found), 3) if found else None
 
 
-def _hints(calls: Iterable[Call]) -> dict[str, Hint]:
+def _hints(calls: Iterable[Call]) -> dict[str, HintNumbers]:
     """By form what was asked for, and what came of it."""
     seen: dict[str, list[tuple[float | None, float | None]]] = {}
     for call in calls:
@@ -274,7 +274,7 @@ def _hints(calls: Iterable[Call]) -> dict[str, Hint]:
         waits = [(asked, gap) for asked, gap in pairs if gap is not None]
         asked = [each for each, _ in pairs if each is not None]
         obeyed = [gap >= wanted - SLACK for wanted, gap in waits if wanted is not None]
-        found[form] = Hint(
+        found[form] = HintNumbers(
             answers=len(pairs),
             retried=len(waits),
             obeyed=sum(obeyed) if asked else None,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from faultinject.audit.checks import CHECKS
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.findings import INCONCLUSIVE, SIGNS
+from faultinject.audit.judging import ANSWERS
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.markdown import code, linked, plain
 from faultinject.conformance.league.columns import COLUMNS, WORDS
 from faultinject.conformance.plan import PHASES
 from faultinject.conformance.process import CONTRACT
+from faultinject.conformance.results import verdicts
 from faultinject.engine.journal_entry import quoted
 
 TYPE_CHECKING = False
@@ -117,11 +118,12 @@ def _missing(document: Results) -> list[str]:
 
 
 def _matrix(clients: Sequence[ClientResult]) -> str:
-    said = {check: [each.worst(check) for each in clients] for check in CHECKS}
-    decided = {check: verdicts for check, verdicts in said.items() if any(verdicts)}
-    signs = [[SIGNS[each] if each else "" for each in verdicts] for verdicts in decided.values()]
-    rows = ((each.client, *(column[row] for column in signs)) for row, each in enumerate(clients))
-    return _table(("SDK", *decided), rows)
+    decided = [(check, said) for check, said in verdicts(clients) if check != ANSWERS]
+    rows = (
+        (client.client, *(SIGNS.get(said[row] or "", "") for _, said in decided))
+        for row, client in enumerate(clients)
+    )
+    return _table(("SDK", *(check for check, _ in decided)), rows)
 
 
 def _client(client: ClientResult) -> list[str]:

@@ -11,8 +11,10 @@ from typing import Annotated, Literal, NamedTuple
 from msgspec import Meta, Struct
 from msgspec.json import decode
 
+from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import Conclusion
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
+from faultinject.audit.judging import ANSWERS
 from faultinject.audit.report import RESULTS, Report
 from faultinject.conformance import plan
 from faultinject.conformance.numbers import Numbers, Outage, numbers_of, outage
@@ -96,6 +98,12 @@ class ClientResult(Struct):
         said = [each.verdict for each in self.report.findings if each.check == check]
         decided = [each for each in said if each != INCONCLUSIVE]
         return min(decided or said, key=VERDICTS.index, default=None)
+
+
+def verdicts(clients: Sequence[ClientResult]) -> list[tuple[str, list[str | None]]]:
+    """Each check that says something of a client, with its worst verdict on each, None where it says nothing."""
+    rows = [(check, [each.worst(check) for each in clients]) for check in (ANSWERS, *CHECKS)]
+    return [each for each in rows if any(each[1])]
 
 
 class Machine(Struct):

@@ -48,7 +48,7 @@ class DrivenCall(Struct):
     returned: bool | None
 
 
-class Driven(Struct):
+class RunFacts(Struct):
     """What a driver knows of its run.
 
     Attributes:
@@ -79,7 +79,7 @@ class RunLine(Struct):
     time: float
     arrived: float
     pid: int
-    driven: Driven
+    driven: RunFacts
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class DrivenRun:
         calls = [
             DrivenCall(each.key, each.name, each.began, each.ended, each.returned) for each in self.calls
         ]
-        driven = Driven(self.until, self.profile, self.failure, calls)
+        driven = RunFacts(self.until, self.profile, self.failure, calls)
         fields = {
             **dict.fromkeys(FIELDS),
             "v": 1,

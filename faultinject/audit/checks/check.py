@@ -69,7 +69,7 @@ class Check:
 
     def _completed(self, finding: Finding, evidence: Evidence) -> Finding:
         """A finding with what all findings of a check have in common."""
-        weigh(finding, evidence)
+        downgrade_if_only_fingerprints(finding, evidence)
         finding.check = self.name
         if finding.verdict == INCONCLUSIVE:
             finding.action = finding.action or self.more
@@ -84,7 +84,7 @@ class Check:
         return f"<Check {self.name}>"
 
 
-def weigh(finding: Finding, evidence: Evidence) -> None:
+def downgrade_if_only_fingerprints(finding: Finding, evidence: Evidence) -> None:
     """A FAIL is a WARN where the fingerprint alone joined the attempts, unless there is no other explanation for them.
 
     An SDK's id, a mark "this is a retry", a test or a driver prove what belongs together. By its fingerprint a request may be

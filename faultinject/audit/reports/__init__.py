@@ -1,6 +1,8 @@
-"""A judgement as a text that people or programs read: one module a format, but for JSON, which is `Judgement.reported`."""
+"""A judgement as a text that people or programs read: one function a format."""
 
 from __future__ import annotations
+
+from importlib import import_module
 
 from faultinject.exceptions import ConfigurationError
 
@@ -18,6 +20,15 @@ FORMATS = {
     "github": ".github",
 }
 """The formats, and how files of each are called."""
+MODULES = {
+    "html": "html",
+    "json": "json",
+    "junit": "junit",
+    "markdown": "markdown",
+    "sarif": "annotations",
+    "github": "annotations",
+}
+"""Where the function of a format stands, which is called as the format is."""
 
 
 def render(
@@ -47,28 +58,11 @@ def render(
         from faultinject.audit.reports.text import text
 
         return text(judgement, verbose=verbose)
-    if format == "json":
-        from faultinject.rules.printed_json import json_text
-
-        # What no terminal should obey, and no file can hold, is escaped.
-        return json_text(judgement.to_dict(), 2, allow_nan=False) + "\n"
-    if format == "junit":
-        from faultinject.audit.reports.junit import junit
-
-        return junit(judgement)
-    if format == "markdown":
-        from faultinject.audit.reports.markdown import markdown
-
-        return markdown(judgement)
-    if format == "html":
-        from faultinject.audit.reports.html import html
-
-        return html(judgement)
-    if format in ("github", "sarif"):
-        from faultinject.audit.reports.annotations import github, sarif
-
-        return github(judgement) if format == "github" else sarif(judgement)
-    raise ConfigurationError(f"{format!r} is not a format of a report; there are {', '.join(FORMATS)}")
+    if format not in MODULES:
+        raise ConfigurationError(f"{format!r} is not a format of a report; there are {', '.join(FORMATS)}")
+    module = import_module(f"faultinject.audit.reports.{MODULES[format]}")
+    written: str = getattr(module, format)(judgement)
+    return written
 
 
 def format_of(path: str) -> str:

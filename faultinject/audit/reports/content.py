@@ -33,7 +33,7 @@ NOT_SEEN = "nothing of the kind was seen. Add -v to see what each check needs."
 """Why checks are not decided that saw nothing."""
 
 
-class Told(NamedTuple):
+class FindingText(NamedTuple):
     """A finding in words: what is so, the requests that show it, and what to do.
 
     Attributes:
@@ -76,7 +76,7 @@ class Content(NamedTuple):
     look: str
     title: str
     facts: list[str]
-    wrong: list[Told]
+    wrong: list[FindingText]
     passed: str
     undecided: list[str]
     measured: list[str]
@@ -104,9 +104,9 @@ def content(judgement: Judgement, *, verbose: bool = True) -> Content:
     )
 
 
-def told(finding: Finding) -> Told:
+def told(finding: Finding) -> FindingText:
     """One finding in words."""
-    return Told(
+    return FindingText(
         finding.verdict,
         quoted(finding.full_name),
         quoted(finding.measured),

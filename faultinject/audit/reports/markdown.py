@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from faultinject.audit.judging import Judgement
-    from faultinject.audit.reports.content import Told
+    from faultinject.audit.reports.content import FindingText
 
 SPECIAL = {
     **{each: f"\\{each}" for each in "\\`*_[]|~$"},
@@ -42,7 +42,7 @@ def markdown(judgement: Judgement) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def problem(finding: Told) -> list[str]:
+def problem(finding: FindingText) -> list[str]:
     """What is so, the calls that show it, and what to do."""
     so = f"{SIGNS[finding.verdict]} **{plain(finding.name)}**: {plain(finding.message)} (n = {finding.n:,})"
     calls = "\n".join(f"- {code(story)}" for story, _ in finding.calls)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from faultinject.audit.judging import Judgement
-    from faultinject.audit.reports.content import Told
+    from faultinject.audit.reports.content import FindingText
 
 WIDTH = 120
 """Characters in a line, where nothing says how wide the terminal is."""
@@ -98,7 +98,7 @@ def paragraphs(judgement: Judgement, *, verbose: bool) -> Iterator[Paragraph]:
         yield from (Paragraph(each, QUIET, "", INDENT) for each in said.measured)
 
 
-def problem(finding: Told) -> Iterator[Paragraph]:
+def problem(finding: FindingText) -> Iterator[Paragraph]:
     """What is so, the calls that show it, and what to do."""
     head = f"{SIGNS[finding.verdict]} {finding.verdict}  {finding.so}"
     yield Paragraph(head, finding.verdict, "", INDENT)

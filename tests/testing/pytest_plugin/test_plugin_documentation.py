@@ -7,7 +7,9 @@ def test_markers_option(run):
     """`pytest --markers` documents the marker with its full signature."""
     result = run("", "--markers")
     result.stdout.fnmatch_lines(
-        ["@pytest.mark.faultinject(rule, /, [*]rules, seed=None, fast_forward=False, [*][*]keys): inject these faults*"]
+        [
+            "@pytest.mark.faultinject(rule, /, [*]rules, seed=None, fast_forward=False, [*][*]keys): inject these faults*"
+        ]
     )
 
 

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from jinja2 import Template
+    from jinja2 import Environment, Template
 
     from faultinject.audit.evidence import Evidence
     from faultinject.audit.judging import Judgement
@@ -37,9 +37,6 @@ def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> s
     Raises:
         MissingExtra: jinja2 is not installed.
     """
-    from base64 import b64encode
-    from hashlib import sha256
-
     from faultinject.vendors.vendor import read
 
     style = read(__name__, "page.css").decode()
@@ -47,14 +44,14 @@ def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> s
     telling = {id(call) for each in judgement.findings if each.wrong for call in each.calls}
     clients: list[tuple[str | None, Evidence]] = [(None, judgement.evidence), *judgement.others.items()]
     met = [each for each in clients if each[1].calls]
-    return _template().render(
+    return template("page.html").render(
         title=quoted(title) if title else f"Retries of {report.title}",
         made=quoted(made),
         report=report,
         clients=[Pictures(name, evidence, telling) for name, evidence in met[:CLIENTS]],
         more_clients=len(met[CLIENTS:]),
         style=style,
-        style_digest=b64encode(sha256(style.encode()).digest()).decode(),
+        style_digest=digest(style),
         signs=SIGNS,
     )
 
@@ -79,7 +76,22 @@ class Pictures:
         self.profile = evidence.profile
 
 
-def _template() -> Template:
+def template(name: str) -> Template:
+    """A template of this package, or of another one: `faultinject.conformance.league/page.html`.
+
+    Raises:
+        MissingExtra: jinja2 is not installed.
+    """
+    require_jinja()
+    return _environment().get_template(name)
+
+
+def require_jinja() -> None:
+    """Make sure that jinja2 is installed.
+
+    Raises:
+        MissingExtra: it is not.
+    """
     try:
         import jinja2  # noqa: F401 - what is missing is told by a sentence
     except ImportError:
@@ -87,12 +99,19 @@ def _template() -> Template:
         from faultinject.installation import install_extra
 
         raise MissingExtra(f"a report in HTML needs jinja2: {install_extra('report')}") from None
-    return _compiled_template()
+
+
+def digest(text: str) -> str:
+    """As a Content-Security-Policy names a text (https://www.w3.org/TR/CSP3/#grammardef-hash-source)."""
+    from base64 import b64encode
+    from hashlib import sha256
+
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
 @cache
-def _compiled_template() -> Template:
-    """Compiled once in a process, which takes longer than a small page does."""
+def _environment() -> Environment:
+    """With each template compiled once in a process, which takes longer than a small page does."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
@@ -101,16 +120,17 @@ def _compiled_template() -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-    environment.filters["number"] = number
-    environment.filters["parts"] = ADDRESS.split
+    environment.filters |= {"number": number, "parts": ADDRESS.split, "quoted": quoted}
     environment.globals |= {"at": at, "counted": sentences.counted}
-    return environment.get_template("page.html")
+    return environment
 
 
 def _source(name: str) -> str:
     """A template's text; of pictures as one line."""
     from faultinject.vendors.vendor import read
 
-    text = read(__name__, name).decode()
-    return text if name == "page.html" else "".join(each.strip() for each in text.splitlines())
+    package, _, file = name.rpartition("/")
+    text = read(package or __name__, file).decode()
+    return "".join(each.strip() for each in text.splitlines()) if file == "pictures.html" else text

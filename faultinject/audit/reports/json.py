@@ -1,0 +1,14 @@
+"""The report for programs: one JSON object."""
+
+from __future__ import annotations
+
+from faultinject.rules.printed_json import json_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.audit.judging import Judgement
+
+
+def json(judgement: Judgement) -> str:
+    """The whole report; what no terminal should obey, and no file can hold, is escaped."""
+    return json_text(judgement.to_dict(), 2, allow_nan=False) + "\n"
