@@ -203,7 +203,7 @@ def reach(target: Target) -> None:
 
     async def connect() -> None:
         context = ssl.create_default_context() if target.tls else None
-        (await Upstream.open(target, context, set())).leave()
+        (await Upstream.open(target, context)).leave()
 
     try:
         asyncio.run(connect())

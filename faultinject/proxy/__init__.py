@@ -2,7 +2,7 @@
 
 What the rest needs of it is named here: `proxy_server` serves a `Proxy` in front of a `Target`, within `LIMITS`.
 
-`front` is uvicorn's side of one client's connection, `line` what belongs to that connection on both sides, `upstream` the
+`front` is uvicorn's side of one client's connection, `client_transport` what belongs to that connection on both sides, `upstream` the
 connection to the server behind, `app` the ASGI app between them, which faults are put around as around any other.
 """
 

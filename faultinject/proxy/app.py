@@ -11,8 +11,8 @@ import h11
 
 from faultinject.adapters.asgi_body import TO_THE_END
 from faultinject.journal import log
-from faultinject.proxy.line import KEY, Asked, Spelling
-from faultinject.proxy.upstream import Broken, Upstream, ends_of
+from faultinject.proxy.client_transport import KEY, ProxiedRequest, ResponseHead
+from faultinject.proxy.upstream import Broken, Upstream
 from faultinject.server.heads import UPGRADES, without_upgrade
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.types import Message, Receive, Scope, Send
     from faultinject.proxy.target import Target
-    from faultinject.proxy.upstream import Ends
 
 _FRAMING = (b"content-length", b"transfer-encoding")
 _BODILESS = (204, 304)
@@ -57,7 +56,6 @@ class Proxy:
             self._context = ssl.create_default_context()
             self._context.set_alpn_protocols(["http/1.1"])
         self._rewrite_host = rewrite_host
-        self._ours: set[Ends] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send one request on."""
@@ -66,38 +64,35 @@ class Proxy:
             return
         await self._go_on(scope[KEY], scope, receive, send)
 
-    async def _go_on(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _go_on(self, proxied: ProxiedRequest, scope: Scope, receive: Receive, send: Send) -> None:
         # uvicorn begins the next request when an answer is written, which is before this one is over.
-        async with asked.line.turn:
-            asked.line.begin()
+        async with proxied.to_client.turn:
+            proxied.to_client.begin()
             try:
-                client, server = scope["client"], scope["server"]
-                if client and server and ends_of(client, server) in self._ours:
-                    raise Broken(f"{self.target.url} leads back to this proxy", 508)
-                upstream = await self._connected(asked)
+                upstream = await self._connected(proxied)
             except Broken as broken:
                 self._notice(broken)
                 await _tell(send, broken)
                 return
-            if asked.line.is_closing():
+            if proxied.to_client.is_closing():
                 # The client has left meanwhile, and nobody else will let go of the server.
                 upstream.leave()
-                asked.give_up()
+                proxied.give_up()
                 return
-            exchange = _Exchange(asked, upstream, scope, receive, send, self._notice)
-            await exchange.run(self._headers(asked))
+            exchange = _Exchange(proxied, upstream, scope, receive, send, self._notice)
+            await exchange.run(self._headers(proxied))
 
-    async def _connected(self, asked: Asked) -> Upstream:
-        line = asked.line
-        if line.upstream is not None and line.upstream.ended:
+    async def _connected(self, proxied: ProxiedRequest) -> Upstream:
+        to_client = proxied.to_client
+        if to_client.upstream is not None and to_client.upstream.ended:
             # Else it would end the client's connection when it notices.
-            line.upstream.leave()
-        if line.upstream is None or line.upstream.ended:
-            line.upstream = await Upstream.open(self.target, self._context, self._ours)
-        return line.upstream
+            to_client.upstream.leave()
+        if to_client.upstream is None or to_client.upstream.ended:
+            to_client.upstream = await Upstream.open(self.target, self._context)
+        return to_client.upstream
 
-    def _headers(self, asked: Asked) -> list[tuple[bytes, bytes]]:
-        headers = [each for each in asked.headers if each[0].lower() != PROXY_S_OWN]
+    def _headers(self, proxied: ProxiedRequest) -> list[tuple[bytes, bytes]]:
+        headers = [each for each in proxied.headers if each[0].lower() != PROXY_S_OWN]
         if any(name.lower() in UPGRADES for name, _ in headers):
             headers = list(without_upgrade(headers))
         if self._rewrite_host:
@@ -111,7 +106,7 @@ class _Exchange:
 
     def __init__(
         self,
-        asked: Asked,
+        proxied: ProxiedRequest,
         upstream: Upstream,
         scope: Scope,
         receive: Receive,
@@ -119,7 +114,7 @@ class _Exchange:
         notice: Callable[[Broken], None],
     ) -> None:
         self._notice = notice
-        self._asked = asked
+        self._proxied = proxied
         self._upstream = upstream
         self._method: str = scope["method"]
         self._receive = receive
@@ -132,9 +127,9 @@ class _Exchange:
 
     async def run(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Until the answer is there, or one side has left."""
-        line, upstream = self._asked.line, self._upstream
+        to_client, upstream = self._proxied.to_client, self._upstream
         try:
-            await upstream.send_head(self._asked.target, self._method, headers)
+            await upstream.send_head(self._proxied.target, self._method, headers)
             self._expects = any(name.lower() == b"expect" for name, _ in headers)
             sending = asyncio.create_task(self._forward())
             try:
@@ -144,15 +139,15 @@ class _Exchange:
                 await asyncio.gather(sending, return_exceptions=True)
         except Broken as broken:
             upstream.leave()
-            if self._left or line.is_closing():
-                self._asked.give_up()
+            if self._left or to_client.is_closing():
+                self._proxied.give_up()
             else:
                 await self._end(self._stuck or broken)
         except BaseException:
             upstream.leave()
             raise
         else:
-            upstream.go_on(line.end_between)
+            upstream.go_on(to_client.end_between)
 
     async def _forward(self) -> None:
         """Send the body on, then listen for a client that leaves."""
@@ -160,7 +155,7 @@ class _Exchange:
             if self._expects:
                 # uvicorn would say `100 Continue` when the body is asked for. The server says it, or the client has waited long
                 # enough and sends its body anyhow.
-                await self._asked.body_may_come.wait()
+                await self._proxied.body_may_come.wait()
             more = True
             while (message := await self._receive())["type"] == "http.request":
                 if not more:
@@ -169,7 +164,7 @@ class _Exchange:
                     await self._upstream.send_body(message["body"])
                 more = message.get("more_body", False)
                 if not more:
-                    await self._upstream.send_end(self._asked.trailers)
+                    await self._upstream.send_end(self._proxied.trailers)
         except Broken as broken:
             self._stuck = broken
             self._upstream.leave()
@@ -179,13 +174,13 @@ class _Exchange:
                 self._upstream.leave()
 
     async def _answer(self) -> None:
-        line, send = self._asked.line, self._send
+        to_client, send = self._proxied.to_client, self._send
         async for event in self._upstream.events():
             if isinstance(event, h11.InformationalResponse):
                 if event.status_code == 100:
-                    self._asked.let_body_come()
-                line.say_meanwhile(event.status_code, event.reason, event.headers.raw_items())
-                await self._asked.drain()
+                    self._proxied.let_body_come()
+                to_client.send_informational(event.status_code, event.reason, event.headers.raw_items())
+                await self._proxied.drain()
             elif isinstance(event, h11.Response):
                 await self._begin(event)
             elif isinstance(event, h11.Data):
@@ -193,7 +188,7 @@ class _Exchange:
             else:
                 assert isinstance(event, h11.EndOfMessage)
                 self._over = True
-                with line.ending(event.headers.raw_items()):
+                with to_client.ending(event.headers.raw_items()):
                     await send({"type": "http.response.body", "body": b""})
 
     async def _begin(self, event: h11.Response) -> None:
@@ -209,25 +204,25 @@ class _Exchange:
                 told.append((name.lower(), value))
         to_the_end = not bodiless and self._method != "HEAD" and names.isdisjoint(_FRAMING)
         self._started = True
-        spelling = Spelling(status, event.reason, headers, untold, to_the_end=to_the_end)
+        head = ResponseHead(status, event.reason, headers, untold, to_the_end=to_the_end)
         start: Message = {"type": "http.response.start", "status": status, "headers": told}
         if to_the_end:
-            start[TO_THE_END] = spelling.frame
-        with self._asked.line.spelling(spelling):
+            start[TO_THE_END] = head.frame
+        with self._proxied.to_client.sending(head):
             await self._send(start)
 
     async def _end(self, broken: Broken) -> None:
         """As the server behind has ended it; where it has not, say why there is no answer."""
-        line = self._asked.line
+        to_client = self._proxied.to_client
         self._notice(broken)
         if not self._started and broken.reset is None:
             await _tell(self._send, broken)
             return
         if broken.reset is False:
-            line.close()
+            to_client.close()
         else:
-            line.abort()
-        self._asked.give_up()
+            to_client.abort()
+        self._proxied.give_up()
 
 
 async def _tell(send: Send, broken: Broken) -> None:

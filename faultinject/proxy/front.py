@@ -10,7 +10,7 @@ from http import HTTPStatus
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from faultinject.journal import log
-from faultinject.proxy.line import KEY, Asked, Line
+from faultinject.proxy.client_transport import KEY, ClientTransport, ProxiedRequest
 from faultinject.server.heads import LONGEST_HEAD, Parser, without_upgrade
 
 TYPE_CHECKING = False
@@ -36,8 +36,8 @@ class Front(HttpToolsProtocol):
     """
 
     target: Target
-    line: Line
-    asked: Asked
+    to_client: ClientTransport
+    proxied: ProxiedRequest
     refused = False
     _refusal = b""
     _silent = 0
@@ -45,11 +45,11 @@ class Front(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
-        self.line = Line(transport)
+        self.to_client = ClientTransport(transport)
         self._cycles = deque()
         self.parser = Parser(self)  # type: ignore[assignment]
         self.app = _ending_with(self.app)
-        super().connection_made(self.line)
+        super().connection_made(self.to_client)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has left: so do we on the other side."""
@@ -59,16 +59,16 @@ class Front(HttpToolsProtocol):
             if not cycle.response_complete:
                 cycle.disconnected = True
                 cycle.message_event.set()
-        self.line.lost()
+        self.to_client.lost()
 
     def shutdown(self) -> None:
         """The proxy ends."""
-        self.line.end()
+        self.to_client.end()
         super().shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the client; behind what was refused nothing is a request."""
-        if self.line.drops(len(data)) or self.refused:
+        if self.to_client.drops(len(data)) or self.refused:
             return
         self._silent += len(data)
         super().data_received(data)
@@ -79,9 +79,9 @@ class Front(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self.line.unread, self._silent = True, 0
-        self.asked = self.line.asked = Asked(self.line)
-        self.scope[KEY] = self.asked  # type: ignore[literal-required]  # what a server adds of its own
+        self.to_client.unread, self._silent = True, 0
+        self.proxied = self.to_client.proxied = ProxiedRequest(self.to_client)
+        self.scope[KEY] = self.proxied  # type: ignore[literal-required]  # what a server adds of its own
 
     def on_url(self, url: bytes) -> None:
         """A part of its target."""
@@ -92,15 +92,15 @@ class Front(HttpToolsProtocol):
         """A header, or behind the body one more."""
         if not self._has_room(len(name) + len(value)):
             return
-        if self.asked.whole:
-            self.asked.trailers.append((name, value))
+        if self.proxied.whole:
+            self.proxied.trailers.append((name, value))
             return
-        self.asked.headers.append((name, value))
+        self.proxied.headers.append((name, value))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """All headers are there."""
-        asked = self.asked
+        proxied = self.proxied
         if self.parser.get_http_version() != "1.1":
             self._refuse(400, _NO_HTTP)
         elif self.parser.get_method() == b"CONNECT":
@@ -114,30 +114,30 @@ class Front(HttpToolsProtocol):
             path = rest[len(authority) :]
             self.url = path if path[:1] == b"/" else b"/" + path
         if not self.refused and not self.parser.should_upgrade():
-            asked.whole, asked.target = True, self.url
+            proxied.whole, proxied.target = True, self.url
             super().on_headers_complete()
-            asked.cycle = self.cycle
+            proxied.cycle = self.cycle
             while self._cycles and self._cycles[0].response_complete:
                 self._cycles.popleft()
             self._cycles.append(self.cycle)
 
     def head(self) -> bytes:
         """That of the request which offers an upgrade, without the offer."""
-        lines = b"".join(b"%b: %b\r\n" % each for each in without_upgrade(self.asked.headers))
+        lines = b"".join(b"%b: %b\r\n" % each for each in without_upgrade(self.proxied.headers))
         return b"%b %b HTTP/1.1\r\n%b\r\n" % (self.parser.get_method(), self.url, lines)
 
     def on_body(self, body: bytes) -> None:
         """A piece of its body."""
         if not self.refused:
             self._silent = 0
-            self.asked.let_body_come()
+            self.proxied.let_body_come()
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """All of it is there."""
-        if not self.refused and self.asked.whole:
-            self.line.unread, self._silent = False, 0
-            self.asked.let_body_come()
+        if not self.refused and self.proxied.whole:
+            self.to_client.unread, self._silent = False, 0
+            self.proxied.let_body_come()
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -152,8 +152,8 @@ class Front(HttpToolsProtocol):
 
     def _has_room(self, size: int) -> bool:
         self._silent = 0
-        self.asked.size += size
-        if self.asked.size > LONGEST_HEAD:
+        self.proxied.size += size
+        if self.proxied.size > LONGEST_HEAD:
             self._refuse(431, _TOO_LONG)
         return not self.refused
 
@@ -162,22 +162,22 @@ class Front(HttpToolsProtocol):
         if self.refused:
             return
         log.no_answer(why)
-        self.refused = self.line.unread = True
+        self.refused = self.to_client.unread = True
         text = f"faultinject: {why}\n".encode()
         head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: text/plain\r\n"
         self._refusal = f"{head}Content-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode() + text
         if self.cycle is None or self.cycle.response_complete:
             self._say_refusal()
-        elif self.cycle is self.asked.cycle:
+        elif self.cycle is self.proxied.cycle:
             # In the middle of a request that goes on already.
             if self.cycle.response_started or self.pipeline:
-                self.line.abort()
+                self.to_client.abort()
             else:
-                self.asked.give_up()
+                self.proxied.give_up()
                 self._say_refusal()
 
     def _say_refusal(self) -> None:
-        self.line.refuse(self._refusal)
+        self.to_client.refuse(self._refusal)
 
 
 def _ending_with(app: ASGI3Application) -> ASGI3Application:
@@ -188,9 +188,9 @@ def _ending_with(app: ASGI3Application) -> ASGI3Application:
             await app(scope, receive, send)
         except asyncio.CancelledError:
             # The proxy has waited long enough. Its client sees that this was not all.
-            asked: Asked = scope[KEY]
-            asked.line.abort()
-            asked.give_up()
+            proxied: ProxiedRequest = scope[KEY]
+            proxied.to_client.abort()
+            proxied.give_up()
 
     return ending
 

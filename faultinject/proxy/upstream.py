@@ -14,8 +14,7 @@ from faultinject.proxy.limits import LIMITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
-    from typing import Any
+    from collections.abc import AsyncIterator, Callable
 
     from faultinject.proxy.target import Target
 
@@ -23,24 +22,11 @@ _PIECE = 65_536
 _LONGEST_HEAD = 262_144
 
 
-Ends = tuple[str, int, str, int]
-"""Of a connection: address and port of the client, and those of the server."""
-
-
-def ends_of(client: Sequence[Any], server: Sequence[Any]) -> Ends:
-    """Both, however a socket for IPv4 and IPv6 spells them."""
-    return _plain(client[0]), client[1], _plain(server[0]), server[1]
-
-
-def _plain(address: str) -> str:
-    return address.removeprefix("::ffff:")
-
-
 class Broken(Exception):
     """There is no answer, or no more of it.
 
     Attributes:
-        status: of the answer that says so, where none has begun: 502, 504 or 508.
+        status: of the answer that says so, where none has begun: 400, 502 or 504.
         reset: whether the server has ended the connection by an RST; None: it has not ended it.
     """
 
@@ -57,30 +43,19 @@ class Upstream:
         target: that server.
         reader: what it says.
         writer: what is said to it.
-        ours: both ends of such connections, by which a request that comes back to us is known. Our own alone would not do: a
-            client of this machine may have the same port for its connection to us.
     """
 
-    def __init__(
-        self,
-        target: Target,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        ours: set[Ends],
-    ) -> None:
-        self._ours = ours
+    def __init__(self, target: Target, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._target = target
         self._reader = reader
         self._writer = writer
         self._connection = _state()
         self._idle: asyncio.Task[None] | None = None
-        self._ends = ends_of(*map(writer.get_extra_info, ("sockname", "peername")))
         self._left = False
         self._taken = 0  # bytes, by the server
-        ours.add(self._ends)
 
     @classmethod
-    async def open(cls, target: Target, context: ssl.SSLContext | None, ours: set[Ends]) -> Upstream:
+    async def open(cls, target: Target, context: ssl.SSLContext | None) -> Upstream:
         """Connect; arguments as those of the class, and what TLS is spoken by.
 
         Raises:
@@ -106,7 +81,7 @@ class Upstream:
             raise Broken(f"{target.url} does not speak TLS as it should: {error.reason or error}") from None
         except (OSError, UnicodeError) as error:
             raise Broken(f"{target.url} cannot be reached: {_why(error)}") from None
-        return cls(target, *streams, ours)
+        return cls(target, *streams)
 
     @property
     def ended(self) -> bool:
@@ -231,7 +206,6 @@ class Upstream:
         if self._left:
             return
         self._left = True
-        self._ours.discard(self._ends)
         if self._idle is not None and self._idle is not asyncio.current_task():
             self._idle.cancel()
         over = (h11.IDLE, h11.DONE, h11.MUST_CLOSE, h11.CLOSED)

@@ -10,10 +10,10 @@ from contextlib import ExitStack
 import pytest
 
 from faultinject.exceptions import ConfigurationError
-from faultinject.proxy import LIMITS, Proxy, Target
+from faultinject.proxy import LIMITS, Target
 from tests.ports import ReservedPort
 
-from .conftest import hears_nothing, served, some
+from .conftest import hears_nothing, some
 
 pytestmark = pytest.mark.live
 
@@ -510,55 +510,6 @@ def test_an_app_around_it_does_more_with_each_message(behind, front, exchange):
     got, _ = exchange(front(server.url, around=busy), REQUEST * 2, reads=2 * len(ANSWERED))
     assert got == ANSWERED * 2
     assert list(map(bytes, server.sent)) == [REQUEST * 2]
-
-
-@pytest.mark.parametrize(
-    "on",
-    [
-        {},
-        {"on": ("::", 0), "family": socket.AF_INET6, "dualstack_ipv6": True},
-    ],
-    ids=["one family", "both"],
-)
-def test_it_leads_back(on):
-    """A proxy that is its own server does not ask itself for ever; a socket for both families has longer names."""
-    app = Proxy(Target("http://127.0.0.1:1"))
-    with served(app, app.target, **on) as own:
-        app.target.port = own
-        with socket.create_connection(("127.0.0.1", own), timeout=300) as client:
-            client.sendall(REQUEST)
-            assert client.recv(1000).startswith(b"HTTP/1.1 508 Loop Detected\r\n")
-
-
-def test_a_client_with_the_port_of_ours(behind, front, monkeypatch):
-    """Each of two connections to different servers may have the same one at this end: that is no loop."""
-
-    async def reusing(host, port, **more):
-        ours = socket.socket()
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        ours.bind(("127.0.0.1", 0))
-        ours.connect((host, port))
-        return await connect(sock=ours, ssl=more["ssl"], limit=more["limit"])
-
-    connect = asyncio.open_connection
-    monkeypatch.setattr(asyncio, "open_connection", reusing)
-    ports = []
-
-    def play(talk):
-        ports.append(talk.connection.getpeername()[1])
-        talk.until(b"\r\n\r\n")
-        talk.say(ANSWERED)
-
-    proxy = front(behind(play).url)
-    with proxy.connect() as client, socket.socket() as other:
-        client.sendall(REQUEST)
-        assert some(client, len(ANSWERED)) == ANSWERED
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", ports[0]))
-        other.settimeout(30)
-        other.connect(("127.0.0.1", proxy.port))
-        other.sendall(REQUEST)
-        assert other.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_it_ends_a_connection_instead_of_a_handshake(behind, front, exchange):

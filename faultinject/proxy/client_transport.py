@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     RawHeaders = Sequence[tuple[bytes, bytes]]
 
-KEY = "faultinject.asked"
-"""Where a scope has its `Asked`."""
+KEY = "faultinject.proxied"
+"""Where a scope has its `ProxiedRequest`."""
 _END = b"0\r\n\r\n"
 _CHUNKED = b"transfer-encoding: chunked"
 LOOKS = 2
 """How often nothing may be left for the client, since what is held is written only when there is room for it."""
 
 
-class Spelling:
+class ResponseHead:
     """How the server behind has begun an answer.
 
     Args:
@@ -77,14 +77,14 @@ class Spelling:
         return b"\r\n".join((self._start, *told, b"", b""))
 
 
-class Line(asyncio.Transport):
+class ClientTransport(asyncio.Transport):
     """The transport of a client's connection, and the connection behind it.
 
     uvicorn knows one phrase for each status, and writes names in small letters.
 
     Attributes:
         upstream: made when a request first goes on. Each client's connection has one of its own, as it would have without us.
-        asked: the newest request.
+        proxied: the newest request.
         turn: whoever's request is under way has it.
         ends: whether the proxy is about to end.
         unread: whether the client may still be sending a request.
@@ -93,7 +93,7 @@ class Line(asyncio.Transport):
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__()
         self.upstream: Upstream | None = None
-        self.asked: Asked | None = None
+        self.proxied: ProxiedRequest | None = None
         self.turn = asyncio.Lock()
         self.ends = False
         self.unread = False
@@ -102,21 +102,21 @@ class Line(asyncio.Transport):
         self._quiet: asyncio.TimerHandle | None = None
         self._lost = False
         self._dropped = 0
-        self._spelling: Spelling | None = None
+        self._head: ResponseHead | None = None
         self._spelled = self._bare = False
         self._trailers: RawHeaders = ()
 
     @contextmanager
-    def spelling(self, spelling: Spelling) -> Iterator[None]:
+    def sending(self, head: ResponseHead) -> Iterator[None]:
         """For its block, in which the server's answer begins, have its head spelled so.
 
         A fault may withhold that answer: the head that is written later is then that of another one.
         """
-        self._spelling = spelling
+        self._head = head
         try:
             yield
         finally:
-            self._spelling = None
+            self._head = None
 
     @contextmanager
     def ending(self, trailers: RawHeaders) -> Iterator[None]:
@@ -133,12 +133,12 @@ class Line(asyncio.Transport):
 
     def refuse(self, answer: bytes) -> None:
         """Write an answer of the proxy's own, and end both connections."""
-        self._spelling = None  # of an answer that has not begun, and does not any more
+        self._head = None  # of an answer that has not begun, and does not any more
         self.write(answer)
         self.close()
         self.leave()
 
-    def say_meanwhile(self, status: int, reason: bytes, headers: RawHeaders) -> None:
+    def send_informational(self, status: int, reason: bytes, headers: RawHeaders) -> None:
         """Write a head with a status of 1xx, behind which the answer comes; where the connection ends, nobody reads it."""
         if self.is_closing():
             return
@@ -152,9 +152,9 @@ class Line(asyncio.Transport):
         if self._bare:
             self._write_bare(bytes(data))
             return
-        if self._spelling is not None and bytes(data[:9]) == b"HTTP/1.1 " and data[9:10] != b"1":
-            data, self._bare = self._spelling.of(bytes(data)), self._spelling.to_the_end
-            self._spelling, self._spelled = None, True
+        if self._head is not None and bytes(data[:9]) == b"HTTP/1.1 " and data[9:10] != b"1":
+            data, self._bare = self._head.of(bytes(data)), self._head.to_the_end
+            self._head, self._spelled = None, True
         elif self._trailers and bytes(data[-len(_END) :]) == _END:
             lines = b"".join(b"%b: %b\r\n" % each for each in self._trailers)
             data = b"%b0\r\n%b\r\n" % (bytes(data[: -len(_END)]), lines)
@@ -238,7 +238,7 @@ class Line(asyncio.Transport):
 
     def end_between(self) -> None:
         """The server behind has ended its connection: so do we, unless a request has begun, which goes by another one."""
-        cycle = None if self.asked is None else self.asked.cycle
+        cycle = None if self.proxied is None else self.proxied.cycle
         if cycle is None or not cycle.response_complete or self.is_closing():
             return
         self._close()
@@ -297,11 +297,11 @@ class Line(asyncio.Transport):
         return self._transport.get_write_buffer_size()
 
 
-class Asked:
+class ProxiedRequest:
     """A request as it was sent.
 
     Attributes:
-        line: the connection that it came by.
+        to_client: the connection that it came by.
         target: as it was sent.
         headers: names in their case and order.
         trailers: likewise; whole when the body is.
@@ -311,10 +311,10 @@ class Asked:
         body_may_come: set when the server says `100 Continue`, or the client sends its body without.
     """
 
-    __slots__ = ("body_may_come", "cycle", "headers", "line", "size", "target", "trailers", "whole")
+    __slots__ = ("body_may_come", "cycle", "headers", "size", "target", "to_client", "trailers", "whole")
 
-    def __init__(self, line: Line) -> None:
-        self.line = line
+    def __init__(self, to_client: ClientTransport) -> None:
+        self.to_client = to_client
         self.target = b""
         self.headers: list[tuple[bytes, bytes]] = []
         self.trailers: list[tuple[bytes, bytes]] = []
