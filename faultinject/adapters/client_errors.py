@@ -77,11 +77,13 @@ def cut_error(received: int, expected: int | None, *, rule: str = "") -> Excepti
 
 
 def cut_of(step: Cut, rule: str) -> Exception:
-    """What a client in this process meets where an answer is cut."""
+    """What a client in this process meets where its connection would end."""
     if step.hangs:
         return timeout_error(rule=rule)
     if step.resets:
         return reset_error(rule=rule)
+    if step.sent is None:
+        return closed_error(rule=rule)
     return cut_error(step.sent, step.length, rule=rule)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from faultinject.adapters.asgi_body import TO_THE_END
+from faultinject.adapters.asgi_delivery import TO_THE_END
 from faultinject.journal import log
 from faultinject.proxy.line import KEY, Asked, Spelling
 from faultinject.proxy.loops import Loops

@@ -160,7 +160,7 @@ def test_depth_2_over_a_socket():
 def test_a_server_that_does_not_see_its_client_leave(monkeypatch):
     """The next attempt shows that the client has a time-out, though the hang goes on to its end."""
     monkeypatch.setattr("faultinject.testing.exploration.choices.PATIENCE", "1s")
-    monkeypatch.setattr("faultinject.adapters.wsgi_socket.of_environ", lambda _: None)
+    monkeypatch.setattr("faultinject.adapters.wsgi_delivery.of_environ", lambda _: None)
     exploration = faultinject.explore("gateway")
     with served() as port:
         for each in exploration:
