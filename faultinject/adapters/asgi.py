@@ -555,6 +555,6 @@ def _is_impatient(error: BaseException, scope: Scope) -> bool:
     """Whether a client of this process has ended a wait by its own time-out; a server that cancels is about to end itself."""
     from anyio import get_cancelled_exc_class
 
-    from faultinject.adapters.client_errors import in_process_scope
+    from faultinject.adapters.servers import in_process_scope
 
     return isinstance(error, get_cancelled_exc_class()) and in_process_scope(scope)

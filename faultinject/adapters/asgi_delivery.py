@@ -13,9 +13,10 @@ from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.asgi_ending import Ending
 from faultinject.adapters.asgi_wait import delivered, noticed, pause, send_all
-from faultinject.adapters.client_errors import cut_of, in_process_scope
+from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.connection import of_send
 from faultinject.adapters.lingering import end
+from faultinject.adapters.servers import in_process_scope
 from faultinject.engine.steps import AppAnswer, ClientGone, NextPiece, Reach
 from faultinject.http.wire import FLUSH, Framing, can_be_written, reason
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 
 from faultinject.adapters.asgi_wait import Hearing, in_tasks
-from faultinject.adapters.client_errors import in_process_scope
 from faultinject.adapters.closing import in_sync_asgi, tell_asgi
 from faultinject.adapters.connection import of_send
 from faultinject.adapters.lingering import linger
-from faultinject.adapters.servers import Told, asgi_server
+from faultinject.adapters.servers import Told, asgi_server, in_process_scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -315,7 +315,7 @@ class Driver:
     def _wait(self, step: Wait) -> bool:
         if self._delivery is not None:
             return self._delivery.wait(step.seconds)
-        from faultinject.adapters.client_errors import in_process
+        from faultinject.adapters.servers import in_process
         from faultinject.adapters.wsgi_wait import wait_for_client
 
         try:

@@ -12,10 +12,11 @@ from functools import partial
 from threading import Thread
 
 from faultinject.adapters.backlog import PATIENCE
-from faultinject.adapters.client_errors import cut_of, in_process
+from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.closing import tell_wsgi
 from faultinject.adapters.connection import of_environ
 from faultinject.adapters.lingering import end
+from faultinject.adapters.servers import in_process
 from faultinject.adapters.wsgi_ending import Ending
 from faultinject.adapters.wsgi_wait import delivered, wait
 from faultinject.engine.steps import AppAnswer, AppEnded, ClientGone, Cut, NextPiece, Part, Reach

@@ -75,8 +75,7 @@ class Injection:
     def __exit__(self, *_: object) -> None:
         if not self._settled:
             self.undo(self.otherwise)
-        if not self._entry.held:
-            self._plan.services.finish()
+        self._plan.services.finish()
 
     def begin(self, did: str) -> None:
         """Note what is about to be done, where it takes its time."""
