@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
-from faultinject.adapters.asgi_answer import respond
 from faultinject.adapters.driving import DECIDED, first_to_note, runs_app, skipped
 from faultinject.adapters.mounting import mounted
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond
@@ -17,19 +17,21 @@ from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
     Begin,
-    Break,
     ClientGone,
     Cut,
     EditHead,
     Fail,
+    Hold,
     Look,
     LostPatience,
     NextPiece,
     Part,
+    Reach,
     ReadBody,
     RunApp,
     Send,
     Wait,
+    Write,
 )
 from faultinject.exceptions import FaultInjectError
 from faultinject.injector.lookup import injector_for
@@ -41,8 +43,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.asgi_body import StreamedAnswer
-    from faultinject.adapters.asgi_socket import SocketResponder
+    from faultinject.adapters.asgi_delivery import Delivery
     from faultinject.adapters.asgi_wait import Listener
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
@@ -193,11 +194,9 @@ async def exchange(
     if isinstance(action, Pass):
         await _pass(app, scope, receive, send, plan, action)
         return
-    driver = Driver(app, scope, receive, send, plan, request, steps_of(plan, request, action))
-    if _listens(action):
-        await driver.run_listening()
-    else:
-        await driver.run()
+    steps = steps_of(plan, request, action)
+    driver = Driver(app, scope, receive, send, plan, request, action.entry, steps)
+    await driver.run(listens=_listens(action))
 
 
 def _listens(action: Respond | Forward | Disconnect) -> bool:
@@ -286,12 +285,23 @@ class Driver:
         send: the server's.
         plan: the plan that decided.
         request: the view of the request.
+        entry: what goes into the journal.
         steps: what is to be done.
     """
 
     __slots__ = (
-        "_app", "_edit", "_listener", "_plan", "_receive", "_receive_again", "_request", "_responder", "_scope", "_send",
-        "_steps", "_streamed",
+        "_app",
+        "_delivery",
+        "_edit",
+        "_entry",
+        "_listener",
+        "_plan",
+        "_receive",
+        "_receive_again",
+        "_request",
+        "_scope",
+        "_send",
+        "_steps",
     )  # fmt: skip
 
     def __init__(
@@ -302,6 +312,7 @@ class Driver:
         send: ServerSend,
         plan: Plan,
         request: ASGIRequest,
+        entry: Entry,
         steps: Steps,
     ) -> None:
         self._app = app
@@ -310,38 +321,42 @@ class Driver:
         self._send = send
         self._plan = plan
         self._request = request
+        self._entry = entry
         self._steps = steps
         self._receive_again: Receive | None = None
         self._edit: Callable[[int, Headers], Headers] | None = None
         self._listener: Listener | None = None
-        self._responder: SocketResponder | None = None
-        self._streamed: StreamedAnswer | None = None
+        self._delivery: Delivery | None = None
 
-    async def run_listening(self) -> None:
-        """As `run`, where the client's end is to be heard meanwhile, or the connection is needed."""
-        from faultinject.adapters.asgi_wait import Listener, in_tasks
+    async def run(self, *, listens: bool) -> None:
+        """Do all of it.
 
-        async def listening(tasks: TaskGroup) -> None:
-            self._listener = Listener(self._receive, tasks)
-            await self.run()
-
-        await in_tasks(listening)
-        if self._responder is not None:
-            await self._responder.finish()
-
-    async def run(self) -> None:
-        """Do all of it."""
+        Args:
+            listens: whether the client's end is to be heard meanwhile, or the connection is needed.
+        """
         try:
-            if isinstance(step := await self.advance(None), RunApp):
-                try:
-                    await self._run_app(step)
-                finally:
-                    await self.throw(AppEnded())
-            if self._streamed is not None:
-                await self._streamed.finish()
+            if listens:
+                from faultinject.adapters.asgi_wait import Listener, in_tasks
+
+                async def listening(tasks: TaskGroup) -> None:
+                    self._listener = Listener(self._receive, tasks)
+                    await self._run()
+
+                await in_tasks(listening)
+            else:
+                await self._run()
+            if self._delivery is not None:
+                await self._delivery.finish()
         finally:
-            if self._streamed is not None:
-                self._streamed.close()
+            if self._delivery is not None:
+                self._delivery.close()
+
+    async def _run(self) -> None:
+        if isinstance(step := await self.advance(None), RunApp):
+            try:
+                await self._run_app(step)
+            finally:
+                await self.throw(AppEnded())
 
     async def _run_app(self, step: RunApp) -> None:
         app, scope, send = self._app, self._scope, self._send
@@ -355,8 +370,8 @@ class Driver:
             )
             return
         if step.transform is not None:
-            self._streamed = self._stream()
-            await self._streamed.run(app, step)
+            self._delivery = self._deliver()
+            await self._delivery.run(app, step)
             return
         if step.alteration is not None:
             hidden = {name.encode() for name in step.alteration.hidden}
@@ -429,16 +444,22 @@ class Driver:
                     elif isinstance(step, RunApp | NextPiece):
                         return step
                     elif isinstance(step, Part):
-                        assert self._streamed is not None
-                        await self._streamed.part(step)
+                        assert self._delivery is not None
+                        await self._delivery.part(step)
                     elif isinstance(step, Begin):
-                        self._streamed = self._streamed or self._stream()
-                        given = await self._streamed.begin(step)
+                        self._delivery = self._delivery or self._deliver()
+                        given = await self._delivery.begin(replace(step, unread=self._leaves_unread(step)))
                     elif isinstance(step, Cut):
-                        assert self._streamed is not None
-                        given = await self._streamed.cut(step)
-                    elif isinstance(step, Break):
-                        await self._break(step)
+                        assert self._delivery is not None
+                        given = await self._delivery.cut(step)
+                    elif isinstance(step, Hold):
+                        self._delivery = self._deliver()
+                        given = self._delivery.hold(step)
+                        if given is Reach.SERVER:
+                            self._delivery = None
+                    elif isinstance(step, Write):
+                        assert self._delivery is not None
+                        await self._delivery.write(replace(step, unread=self._leaves_unread(step)))
                     elif isinstance(step, Fail):
                         if not step.left:
                             from faultinject.adapters.asgi_ending import fail
@@ -456,18 +477,20 @@ class Driver:
         """What the app receives by."""
         return self._receive if self._listener is None else self._listener.receive
 
-    def _stream(self) -> StreamedAnswer:
-        from faultinject.adapters.asgi_body import StreamedAnswer
+    def _deliver(self) -> Delivery:
+        from faultinject.adapters.asgi_delivery import Delivery
         from faultinject.adapters.asgi_wait import Ends
 
         ends = self._listener or Ends(self._receive)
-        return StreamedAnswer(
-            self, self._scope, self._app_receive, self._send, self._plan, self._request, ends
-        )
+        return Delivery(
+            self, self._scope, self._receive, self._app_receive, self._send, self._plan, self._request,
+            self._entry.rule or "", ends,
+        )  # fmt: skip
 
     async def _wait(self, step: Wait) -> bool:
-        if self._streamed is not None:
-            return await self._streamed.wait(step.seconds)
+        delivery = self._delivery
+        if delivery is not None and delivery.changes:
+            return await delivery.wait(step.seconds)
         listener = self._listener
         if listener is None:
             from contextlib import nullcontext
@@ -482,7 +505,8 @@ class Driver:
         if not step.seconds:
             return not listener.gone
         try:
-            return await listener.wait(self._plan, step.seconds, listens=step.listens)
+            connection = None if delivery is None else delivery.connection
+            return await listener.wait(self._plan, step.seconds, listens=step.listens, connection=connection)
         except BaseException as error:
             if step.is_fault and _is_impatient(error, self._scope):
                 raise LostPatience(error) from error
@@ -502,33 +526,35 @@ class Driver:
             self._receive_again = again(receive, b"".join(kept))
         return body
 
+    def _leaves_unread(self, step: Begin | Send | Write) -> bool:
+        """Whether something of the request's body is left: more of it may have come while the client was waited with."""
+        return step.unread and not (self._listener is not None and self._listener.whole)
+
     async def _respond(self, step: Send) -> None:
-        # More of the body may have come while the client was waited with.
-        unread = step.unread and not (self._listener is not None and self._listener.whole)
-        if not (unread or step.action.answer.closes):
-            await respond(self._send, step.action, step.headers)
+        closes, unread = step.action.answer.closes, self._leaves_unread(step)
+        if not (unread or closes):
+            await respond(self._send, step)
             return
-        from faultinject.adapters.asgi_ending import respond_and_end
+        from faultinject.adapters.asgi_ending import Ending
 
-        await respond_and_end(
-            self._scope, self._receive, self._send, self._request, step.action, step.headers,
-            unread=unread, broken=step.broken,
-        )  # fmt: skip
+        with Ending(
+            self._scope, self._receive, self._send, self._request,
+            unread=unread, broken=step.broken, closes=closes,
+        ) as ending:  # fmt: skip
+            await respond(ending.send, step)
 
-    async def _break(self, step: Break) -> None:
-        from faultinject.adapters.asgi_socket import SocketResponder
 
-        assert self._listener is not None
-        self._responder = responder = SocketResponder(
-            self._scope, self._receive, self._send, self._plan, step.action, self._request, step.end
-        )
-        await responder.give(self._listener, step.headers, step.did, body=step.body, applied=step.applied)
+async def respond(send: ServerSend, step: Send) -> None:
+    """Send an injected answer."""
+    encoded = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in step.headers]
+    await send({"type": "http.response.start", "status": step.action.answer.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": step.action.body})
 
 
 def _is_impatient(error: BaseException, scope: Scope) -> bool:
     """Whether a client of this process has ended a wait by its own time-out; a server that cancels is about to end itself."""
     from anyio import get_cancelled_exc_class
 
-    from faultinject.adapters.client_errors import in_process_scope
+    from faultinject.adapters.servers import in_process_scope
 
     return isinstance(error, get_cancelled_exc_class()) and in_process_scope(scope)

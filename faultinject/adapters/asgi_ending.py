@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from faultinject.adapters.asgi_answer import respond
 from faultinject.adapters.asgi_wait import Hearing, in_tasks
-from faultinject.adapters.client_errors import in_process_scope
 from faultinject.adapters.closing import in_sync_asgi, tell_asgi
 from faultinject.adapters.connection import of_send
 from faultinject.adapters.lingering import linger
-from faultinject.adapters.servers import Told, asgi_server
+from faultinject.adapters.servers import Told, asgi_server, in_process_scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,42 +18,9 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import Message, Receive, Scope, Send
-    from faultinject.engine.actions import Respond
     from faultinject.engine.request import ASGIRequest
-    from faultinject.http.types import Headers
 
 _CONNECTION = b"connection"
-
-
-async def respond_and_end(
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-    request: ASGIRequest,
-    action: Respond,
-    headers: Headers,
-    *,
-    unread: bool,
-    broken: bool = False,
-) -> None:
-    """Send an injected answer, and end the connection behind it where that must be.
-
-    Args:
-        scope: of the request.
-        receive: the server's.
-        send: the server's.
-        request: the view of the request.
-        action: the answer.
-        headers: its headers.
-        unread: whether something of the request's body is left.
-        broken: whether reading it was given up in the middle.
-    """
-    closes = action.answer.closes
-    if not (unread or closes):
-        await respond(send, action, headers)
-        return
-    with Ending(scope, receive, send, request, unread=unread, broken=broken, closes=closes) as ending:
-        await respond(ending.send, action, headers)
 
 
 async def fail(scope: Scope, receive: Receive, send: Send, request: ASGIRequest) -> None:

@@ -1,4 +1,4 @@
-"""Clients without a socket: which requests come from one, and the errors that their own `except` clauses catch."""
+"""Clients without a socket: the errors that their own `except` clauses catch."""
 
 from __future__ import annotations
 
@@ -8,44 +8,12 @@ from types import ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from typing import Any
 
     from faultinject.engine.steps import Cut
 
-# Any one of these is set by a server and by no test client.
-_LIVE = (
-    "SERVER_SOFTWARE",
-    "REMOTE_PORT",
-    "werkzeug.socket",
-    "gunicorn.socket",
-    "uwsgi.version",
-    "uwsgi.node",
-    "asgi.scope",
-)
 _made: dict[tuple[type, ...], type[Injected]] = {}
-
-
-def in_process(environ: Mapping[str, Any]) -> bool:
-    """Whether a WSGI test client calls, so that there is no connection to break."""
-    for key in _LIVE:
-        if key in environ:
-            return False
-    # Servers that run WSGI apps through ASGI or on tornado show no other sign. Django's factory sets it as well.
-    bridged = environ.get("wsgi.multiprocess")
-    return not bridged or type(environ.get("wsgi.input")).__module__ == "django.test.client"
-
-
-def in_process_scope(scope: Mapping[str, Any]) -> bool:
-    """Whether an ASGI test client calls, so that there is no connection to break."""
-    if "http.response.debug" in (scope.get("extensions") or ()):
-        return True  # the specification keeps it for test clients
-    asgi = scope.get("asgi") or ()
-    if "spec_version" in asgi:
-        return False  # servers say which version of the specification they follow
-    # Daphne does not, but its addresses are lists; the client's is a tuple where a middleware reads X-Forwarded-For.
-    lists = isinstance(scope.get("client"), list) or isinstance(scope.get("server"), list)
-    return not (asgi and lists)
 
 
 def reset_error(*, rule: str = "") -> Exception:
@@ -77,11 +45,13 @@ def cut_error(received: int, expected: int | None, *, rule: str = "") -> Excepti
 
 
 def cut_of(step: Cut, rule: str) -> Exception:
-    """What a client in this process meets where an answer is cut."""
+    """What a client in this process meets where its connection would end."""
     if step.hangs:
         return timeout_error(rule=rule)
     if step.resets:
         return reset_error(rule=rule)
+    if step.sent is None:
+        return closed_error(rule=rule)
     return cut_error(step.sent, step.length, rule=rule)
 
 

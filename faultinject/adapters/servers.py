@@ -14,7 +14,7 @@ from types import FunctionType, MethodType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from faultinject.adapters.types import Environ, Scope
@@ -32,6 +32,18 @@ class Told(Enum):
     BY_SERVER = "the server says so itself, or closes every connection anyway"
     HEADER = "the answer says `Connection: close`"
     BEHIND_START = "the server refuses that header from an app, and takes it once the answer has started"
+
+
+# Any one of these is set by a server and by no test client.
+_LIVE = (
+    "SERVER_SOFTWARE",
+    "REMOTE_PORT",
+    "werkzeug.socket",
+    "gunicorn.socket",
+    "uwsgi.version",
+    "uwsgi.node",
+    "asgi.scope",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +281,28 @@ def asgi_server(send: Callable[..., Any]) -> tuple[ASGIServer | None, Any]:
             if shown(row.transport, layer) is not None:
                 return row, layer
     return None, send
+
+
+def in_process(environ: Mapping[str, Any]) -> bool:
+    """Whether a WSGI test client calls, so that there is no connection to break."""
+    for key in _LIVE:
+        if key in environ:
+            return False
+    # Servers that run WSGI apps through ASGI or on tornado show no other sign. Django's factory sets it as well.
+    bridged = environ.get("wsgi.multiprocess")
+    return not bridged or type(environ.get("wsgi.input")).__module__ == "django.test.client"
+
+
+def in_process_scope(scope: Mapping[str, Any]) -> bool:
+    """Whether an ASGI test client calls, so that there is no connection to break."""
+    if "http.response.debug" in (scope.get("extensions") or ()):
+        return True  # the specification keeps it for test clients
+    asgi = scope.get("asgi") or ()
+    if "spec_version" in asgi:
+        return False  # servers say which version of the specification they follow
+    # Daphne does not, but its addresses are lists; the client's is a tuple where a middleware reads X-Forwarded-For.
+    lists = isinstance(scope.get("client"), list) or isinstance(scope.get("server"), list)
+    return not (asgi and lists)
 
 
 def layers_of(outermost: Callable[..., Any]) -> Iterator[Any]:

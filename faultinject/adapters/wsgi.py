@@ -18,18 +18,20 @@ from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
     Begin,
-    Break,
     Cut,
     EditHead,
     Fail,
+    Hold,
     Look,
     LostPatience,
     NextPiece,
     Part,
+    Reach,
     ReadBody,
     RunApp,
     Send,
     Wait,
+    Write,
 )
 from faultinject.injector.lookup import injector_for, refuse_eventlet
 
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.types import Environ, Start, WSGIApp
-    from faultinject.adapters.wsgi_body import StreamedAnswer
+    from faultinject.adapters.wsgi_delivery import Delivery
     from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.steps import Step, Steps
@@ -144,7 +146,8 @@ def exchange(
             environ["wsgi.input"] = Overheard(source, length, seen.feed)
     if isinstance(action, Pass):
         return _pass(app, environ, start_response, plan, action)
-    return Driver(app, environ, start_response, plan, request, steps_of(plan, request, action)).run()
+    steps = steps_of(plan, request, action)
+    return Driver(app, environ, start_response, plan, request, action.entry, steps).run()
 
 
 def _pass(app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Pass) -> Iterable[bytes]:
@@ -200,11 +203,21 @@ class Driver:
         start_response: the server's.
         plan: the plan that decided.
         request: the view of the request.
+        entry: what goes into the journal.
         steps: what is to be done.
     """
 
     __slots__ = (
-        "_app", "_edit", "_environ", "_plan", "_request", "_result", "_start_response", "_steps", "_streamed",
+        "_app",
+        "_delivery",
+        "_edit",
+        "_entry",
+        "_environ",
+        "_plan",
+        "_request",
+        "_result",
+        "_start_response",
+        "_steps",
     )  # fmt: skip
 
     def __init__(
@@ -214,6 +227,7 @@ class Driver:
         start_response: Start,
         plan: Plan,
         request: WSGIRequest,
+        entry: Entry,
         steps: Steps,
     ) -> None:
         self._app = app
@@ -221,17 +235,18 @@ class Driver:
         self._start_response = start_response
         self._plan = plan
         self._request = request
+        self._entry = entry
         self._steps = steps
         self._result: Iterable[bytes] | None = None
         self._edit: Callable[[int, Headers], Headers] | None = None
-        self._streamed: StreamedAnswer | None = None
+        self._delivery: Delivery | None = None
 
     def run(self) -> Iterable[bytes]:
         """What the server gets to send."""
         step = self.advance(None)
         if isinstance(step, RunApp):
             if step.transform is not None:
-                return self._stream(step.transform).run(self._app)
+                return self._deliver(step.transform).run(self._app)
             try:
                 if not step.dropped:
                     return self._app(self._environ_for(step), self._start)
@@ -245,10 +260,10 @@ class Driver:
                 self.throw(AppEnded())
                 raise
         result, self._result = self._result, None
-        if self._streamed is not None:
-            return self._streamed.send(step)
+        if self._delivery is not None:
+            return self._delivery.send(step)
         if result is None:
-            from faultinject.adapters.wsgi_past_server import empty_response
+            from faultinject.adapters.wsgi_delivery import empty_response
 
             return empty_response(self._environ, self._start_response)
         return result
@@ -279,22 +294,28 @@ class Driver:
             headers = self._edit(int(status[:3]), headers)
         return self._start_response(status, headers, *more, **named)
 
-    def _stream(self, transform: BodyTransform) -> StreamedAnswer:
+    def _deliver(self, transform: BodyTransform | None) -> Delivery:
         from weakref import proxy
 
-        from faultinject.adapters.wsgi_body import StreamedAnswer
+        from faultinject.adapters.wsgi_delivery import Delivery
 
-        answer = StreamedAnswer(
-            self, self._environ, self._start_response, self._plan, self._request, transform
+        answer = Delivery(
+            self,
+            self._environ,
+            self._start_response,
+            self._plan,
+            self._request,
+            self._entry.rule or "",
+            transform,
         )
         # A server that drops it unasked ends the app at once: nothing may hold it in a circle.
-        self._streamed = proxy(answer)
+        self._delivery = proxy(answer)
         return answer
 
     def _wait(self, step: Wait) -> bool:
-        if self._streamed is not None:
-            return self._streamed.wait(step.seconds)
-        from faultinject.adapters.client_errors import in_process
+        if self._delivery is not None:
+            return self._delivery.wait(step.seconds)
+        from faultinject.adapters.servers import in_process
         from faultinject.adapters.wsgi_wait import wait_for_client
 
         try:
@@ -344,25 +365,39 @@ class Driver:
                         given = has_left(self._environ)
                     elif isinstance(step, EditHead):
                         self._edit = step.edit
-                    elif isinstance(step, RunApp | NextPiece | Cut):
+                    elif isinstance(step, RunApp | NextPiece):
                         return step
-                    elif isinstance(step, Part):
-                        assert self._streamed is not None
-                        if not self._streamed.passes_server:
-                            return step
-                        self._streamed.send_past(step)
-                    elif isinstance(step, Begin):
-                        if self._streamed is None:
-                            self._result = self._stream(step.transform)
-                        assert self._streamed is not None
-                        given = self._streamed.begin(step)
-                    elif isinstance(step, Break):
-                        from faultinject.adapters.wsgi_socket import respond_past_server
+                    elif isinstance(step, Cut):
+                        if self._delivery is None:
+                            from faultinject.adapters.client_errors import cut_of
 
-                        self._result = respond_past_server(
-                            self._environ, self._start_response, self._plan, step.action, step.headers, self._request,
-                            step.end, step.did, unread=step.unread, body=step.body, applied=step.applied,
-                        )  # fmt: skip
+                            raise cut_of(step, self._entry.rule or "")
+                        if self._delivery.begun:
+                            return step
+                        given = self._delivery.end(step)
+                    elif isinstance(step, Part):
+                        assert self._delivery is not None
+                        if not self._delivery.passes_server:
+                            return step
+                        self._delivery.send_past(step)
+                    elif isinstance(step, Begin):
+                        if self._delivery is None:
+                            self._result = self._deliver(step.transform)
+                        assert self._delivery is not None
+                        given = self._delivery.begin(step)
+                    elif isinstance(step, Hold):
+                        delivery = self._deliver(None)
+                        given = delivery.hold(step)
+                        if given is not Reach.CONNECTION:
+                            self._delivery = None
+                            continue
+                        self._result = delivery
+                        if step.hangs:
+                            delivery.go_on()
+                            return None
+                    elif isinstance(step, Write):
+                        assert self._delivery is not None
+                        self._delivery.write(step)
                     elif isinstance(step, Fail):
                         from faultinject.adapters.wsgi_ending import fail
 
@@ -377,11 +412,13 @@ class Driver:
     def _send(self, step: Send) -> Iterable[bytes]:
         answer, body = step.action.answer, step.action.body
         if step.unread or answer.closes:
-            from faultinject.adapters.wsgi_ending import respond_and_end
+            from faultinject.adapters.wsgi_ending import Ending
 
-            return respond_and_end(
-                self._environ, self._start_response, self._request, step.action, step.headers,
-                unread=step.unread, broken=step.broken,
+            ending = Ending(
+                self._environ, self._start_response, self._request,
+                unread=step.unread, broken=step.broken, closes=answer.closes,
             )  # fmt: skip
+            ending.start_response(answer.status_line, step.headers)
+            return ending.behind([body] if body else [])
         self._start_response(answer.status_line, step.headers)
         return [body] if body else []

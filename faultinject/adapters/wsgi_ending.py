@@ -6,11 +6,10 @@ import threading
 from contextlib import suppress
 from time import monotonic
 
-from faultinject.adapters.client_errors import in_process
 from faultinject.adapters.closing import in_sync_wsgi, say_behind, tell_wsgi
 from faultinject.adapters.connection import of_environ, threads_run
 from faultinject.adapters.lingering import linger
-from faultinject.adapters.servers import Told, wsgi_server
+from faultinject.adapters.servers import Told, in_process, wsgi_server
 from faultinject.engine.body_digest import LONGEST, MOST, PIECE
 from faultinject.http.wire import CLOSE, length_of, without_connection
 
@@ -21,43 +20,11 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import Environ, Start
-    from faultinject.engine.actions import Respond
     from faultinject.engine.request import Request
     from faultinject.http.types import Headers
 
 ERROR: Headers = [("Content-Length", "0"), ("x-faultinject", "error")]
 """The headers of an answer after an error inside faultinject."""
-
-
-def respond_and_end(
-    environ: Environ,
-    start_response: Start,
-    request: Request,
-    action: Respond,
-    headers: Headers,
-    *,
-    unread: bool,
-    broken: bool = False,
-) -> Iterable[bytes]:
-    """Give an injected answer through the server, and end the connection behind it where that must be.
-
-    Args:
-        environ: of the request.
-        start_response: the server's.
-        request: the view of the request.
-        action: the answer.
-        headers: its headers.
-        unread: whether something of the request's body is left.
-        broken: whether reading it was given up in the middle.
-    """
-    answer = action.answer
-    body = [action.body] if action.body else []
-    if not (unread or answer.closes):
-        start_response(answer.status_line, headers)
-        return body
-    ending = Ending(environ, start_response, request, unread=unread, broken=broken, closes=answer.closes)
-    ending.start_response(answer.status_line, headers)
-    return ending.behind(body)
 
 
 def fail(environ: Environ, start_response: Start, request: Request) -> Iterable[bytes]:

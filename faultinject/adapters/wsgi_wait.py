@@ -6,10 +6,9 @@ from contextlib import nullcontext, suppress
 from threading import Lock
 
 from faultinject.adapters.backlog import until_delivered
-from faultinject.adapters.client_errors import in_process
 from faultinject.adapters.closing import is_at_hand
 from faultinject.adapters.connection import of_environ, threads_run
-from faultinject.adapters.servers import OUR_SERVER
+from faultinject.adapters.servers import OUR_SERVER, in_process
 from faultinject.engine.body_digest import LONGEST, MOST, PIECE
 from faultinject.engine.steps import ClientGone
 

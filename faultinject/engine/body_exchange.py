@@ -57,10 +57,9 @@ def change_body(
     if not takes:
         injection.undo("nothing_to_cut", status=action.entry.status)
         return
-    rule = action.entry.rule or ""
     if plan.services.marked and (known or (first is not None and transform.begins_with(first[0]))):
-        headers = marked(headers, rule)
-    yield from _send(plan, action, Begin(rule, transform, headers), injection, None, first)
+        headers = marked(headers, action.entry.rule or "")
+    yield from _send(plan, action, transform, Begin(transform, headers), injection, None, first)
 
 
 def change_own_body(
@@ -93,8 +92,8 @@ def change_own_body(
         return
     if not action.entry.written:
         action.entry.write(transform.did, applied=injection.applied, body=body, last=False)
-    begin = Begin(action.entry.rule or "", transform, headers, action, unread, broken)
-    yield from _send(plan, action, begin, injection, body, (action.body, False))
+    begin = Begin(transform, headers, action, unread, broken)
+    yield from _send(plan, action, transform, begin, injection, body, (action.body, False))
 
 
 def _takes(request: Request, action: Forward | Respond, transform: BodyTransform, found: AppAnswer) -> bool:
@@ -110,13 +109,14 @@ def _takes(request: Request, action: Forward | Respond, transform: BodyTransform
 def _send(
     plan: Plan,
     action: Forward | Respond,
+    transform: BodyTransform,
     begin: Begin,
     injection: Injection,
     body: Body | None,
     piece: tuple[bytes, bool] | None,
 ) -> Steps:
     """Send the answer, each part of its body when it is due, and tell the journal how it ended."""
-    entry, transform = action.entry, begin.transform
+    entry = action.entry
     did, rate = transform.did, transform.rate
     sent, more, began = 0, True, None
 

@@ -10,29 +10,36 @@ from faultinject.engine.actions import Disconnect, Forward
 from faultinject.engine.answers import at_its_start, marked, taken_over
 from faultinject.engine.steps import (
     AppAnswer,
-    Break,
+    Begin,
     ClientGone,
+    Cut,
     EditHead,
     Fail,
+    Hold,
     Look,
     LostPatience,
+    Part,
     Pause,
+    Reach,
     ReadBody,
     RunApp,
     Send,
     Wait,
+    Write,
 )
+from faultinject.http.wire import BLANK_EVERY, late_start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Self
+    from collections.abc import Generator
+    from typing import Any, Self
 
     from faultinject.engine.actions import Respond
     from faultinject.engine.alterations import Alteration
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Request
-    from faultinject.engine.steps import Steps
+    from faultinject.engine.steps import Step, Steps
     from faultinject.engine.types import Body
     from faultinject.http.types import Headers
 
@@ -68,8 +75,7 @@ class Injection:
     def __exit__(self, *_: object) -> None:
         if not self._settled:
             self.undo(self.otherwise)
-        if not self._entry.held:
-            self._plan.services.finish()
+        self._plan.services.finish()
 
     def begin(self, did: str) -> None:
         """Note what is about to be done, where it takes its time."""
@@ -90,8 +96,8 @@ class Injection:
         self._settled = True
         self._entry.write(did, answered=answered, applied=self.applied, body=body)
 
-    def leave_to_driver(self) -> None:
-        """Who carries the next step out notes the outcome."""
+    def keep(self) -> None:
+        """What is noted so far stands, also where the exchange breaks off."""
         self._settled = True
 
     def undo(self, did: str, *, status: int | None = None, left: bool = False) -> None:
@@ -244,7 +250,7 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
         noted = services.record_all and not changed
         if not (changed or noted):
             # A delay is over: what the app says then is its own.
-            injection.leave_to_driver()
+            injection.keep()
         try:
             found: AppAnswer = yield RunApp(alteration=alteration, pause=pause)
             if action.after:
@@ -304,19 +310,72 @@ def _give(
 ) -> Steps:
     """The last steps: the answer, or the end of the connection."""
     answer = action.answer
-    if end is None and action.transform is not None:
+    if end is not None:
+        if (yield from _end(request, action, end, injection, body)):
+            return
+        end.entry.status, end.entry.response_bytes = answer.status, len(action.body)
+        did = "answered"
+    elif action.transform is not None:
         from faultinject.engine.body_exchange import change_own_body
 
         yield from change_own_body(
             plan, request, action, action.transform, injection, headers, body, unread=unread
         )
         return
-    if end is not None or answer.needs_socket or (answer.beyond and request.server_words_status):
-        injection.leave_to_driver()
-        yield Break(action, headers, end, did, unread, body, injection.applied)
+    elif answer.late and action.body:
+        injection.give(did, body)
+        yield Begin(None, headers, action, unread, body is not None)
+        yield from _come_late(plan, request, action)
         return
+    elif answer.exact is not None and (answer.needs_socket or request.server_words_status):
+        past = not (answer.late or request.http2)
+        if past and (yield Hold(plain=True)) is Reach.CONNECTION:
+            injection.give(did, body)
+            yield Write(answer.exact.write(headers, plan.services.clock()) + action.body, unread)
+            return
     injection.give(did, body)
     yield Send(action, headers, unread, body is not None)
+
+
+def _end(
+    request: Request, action: Respond, end: Disconnect, injection: Injection, body: Body | None
+) -> Generator[Step, Any, bool]:
+    """End the connection; no where the server does not let us."""
+    hangs, stays = end.held is not None, True
+    cut = Cut(end.how == "reset", hangs)
+    reach: Reach = yield Hold(hangs=hangs)
+    if reach is Reach.IN_PROCESS:
+        injection.give("raised", body)
+        yield cut
+        return True
+    if end.held is not None:
+        end.entry.write(end.how, answered=False, applied=injection.applied, body=body, last=False)
+        injection.keep()
+        stays = yield Wait(action.delay + end.held, listens=not request.expects_continue)
+    if reach is Reach.SERVER and stays:
+        return False
+    # The line stands before the client can know.
+    injection.give(end.how, body)
+    if reach is Reach.CONNECTION and (did := (yield cut)) != end.how:
+        injection.give(did, body)
+    return True
+
+
+def _come_late(plan: Plan, request: Request, action: Respond) -> Steps:
+    """The body of an answer whose head goes out at once: blanks while the client waits, then all of it."""
+    body, clock = action.body, plan.services.monotonic
+    start = late_start(body)
+    end, endings = clock() + action.delay, plan.endings
+    yield Part(body[:start] or b" ")
+    while (left := end - (now := clock())) > 0 and not plan.over(endings):
+        seconds = min(left, BLANK_EVERY)
+        if not (yield Wait(seconds, listens=not request.expects_continue)):
+            return
+        if clock() < now + seconds:
+            # Nobody waits any more: the server is about to end.
+            break
+        yield Part(b" ")
+    yield Part(body[start:], more=False)
 
 
 def delay_before(action: Respond, end: Disconnect | None) -> float:

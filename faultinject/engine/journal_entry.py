@@ -78,14 +78,13 @@ class Entry:
         final: whether a line was there before, of which this is the end; None: it is the first.
         last: whether no other line of it follows.
         fired: the rule whose fault is given.
-        held: whether the fault goes on when the adapter has returned; who holds it says when it is over.
         seen: what the app was seen to read of the body, or None.
         written: whether a line was there before.
     """
 
     __slots__ = (
         "answered", "app_status", "applied", "arrived", "body", "checksum", "client", "content_length", "credential", "did", "etag",
-        "fault", "final", "fired", "headers", "held", "hint", "hint_form", "host", "key_id", "last", "left", "method", "mount", "n",
+        "fault", "final", "fired", "headers", "hint", "hint_form", "host", "key_id", "last", "left", "method", "mount", "n",
         "named_by", "operation", "origin", "path", "place", "port", "precondition", "query", "read_by", "reading", "region",
         "request_id", "response_bytes", "rule", "seen", "seq", "services", "signed_at", "status", "take", "test", "time",
         "user_agent", "when", "written",
@@ -148,7 +147,7 @@ class Entry:
         self.n = None if n is None or n < 0 else n
         self.did = "passed"
         self.applied = self.last = True
-        self.held = self.left = self.written = False
+        self.left = self.written = False
         self.take = self.test = self.answered = self.fault = self.when = self.status = self.app_status = None
         self.response_bytes = self.checksum = self.etag = self.request_id = self.hint = self.hint_form = None
         self.body = self.final = self.fired = self.seen = None
@@ -204,7 +203,7 @@ class Entry:
         (
             line.answered, line.app_status, line.applied, line.arrived, line.body, line.checksum, line.client,
             line.content_length, line.credential, line.did, line.etag, line.fault, line.final, line.fired,
-            line.headers, line.held, line.hint, line.hint_form, line.host, line.key_id, line.last, line.left,
+            line.headers, line.hint, line.hint_form, line.host, line.key_id, line.last, line.left,
             line.method, line.mount, line.n, line.origin, line.path, line.port, line.precondition, line.query,
             line.reading, line.region, line.request_id, line.response_bytes, line.rule, line.seen, line.seq, line.services,
             line.signed_at, line.status, line.test, line.time, line.user_agent, line.when, line.written,

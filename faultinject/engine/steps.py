@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from typing import Any
 
-    from faultinject.engine.actions import Disconnect, Respond
+    from faultinject.engine.actions import Respond
     from faultinject.engine.alterations import Alteration
     from faultinject.engine.body_transforms import BodyTransform
-    from faultinject.engine.types import Body
     from faultinject.http.types import Headers
     from faultinject.vendors.multi_delete import Listing
 
@@ -159,16 +158,14 @@ class Begin(Struct, frozen=True):
     the server buffers, and a slow body holds no worker. Raises `ClientGone`.
 
     Attributes:
-        rule: what the rule is called.
-        transform: what is done to the body.
+        transform: what is done to the body, or None.
         headers: of the answer, at its start.
         own: the answer, where it is not the app's.
         unread: whether something of the request's body is left, and the answer is not the app's.
         broken: whether reading it was given up in the middle.
     """
 
-    rule: str
-    transform: BodyTransform
+    transform: BodyTransform | None
     headers: Headers
     own: Respond | None = None
     unread: bool = False
@@ -195,20 +192,46 @@ class Part(Struct, frozen=True):
     more: bool = True
 
 
+class Hold(Struct, frozen=True):
+    """Get hold of the client's connection, before an answer; gives its `Reach`.
+
+    Attributes:
+        plain: only one on which bytes can be written, since no TLS is spoken.
+        hangs: nothing happens on it for a while, which no worker of a server is to wait for.
+    """
+
+    plain: bool = False
+    hangs: bool = False
+
+
+class Write(Struct, frozen=True):
+    """Write a whole answer on the connection that is held, and end it.
+
+    Attributes:
+        data: head and body.
+        unread: whether something of the request's body is left.
+    """
+
+    data: bytes
+    unread: bool
+
+
 class Cut(Struct, frozen=True):
-    """End the connection behind what was sent of an answer; gives how that was done: `reset`, `closed` or `raised`.
+    """End the connection that is held, or that an answer goes out on, behind what was sent of it.
+
+    Gives how that was done: `reset`, `closed` or `raised`.
 
     Attributes:
         resets: by an RST, where that can be.
         hangs: a client in this process is to lose its patience.
-        sent: bytes of the body that went out.
+        sent: bytes of the body that went out; None: there was no answer.
         length: of the whole body, or None.
     """
 
     resets: bool
     hangs: bool
-    sent: int
-    length: int | None
+    sent: int | None = None
+    length: int | None = None
 
 
 class Send(Struct, frozen=True):
@@ -227,30 +250,6 @@ class Send(Struct, frozen=True):
     broken: bool
 
 
-class Break(Struct, frozen=True):
-    """End the connection, or write an answer on it that the server alone cannot give.
-
-    What the server lets us do is known only then, so the driver writes it into the journal.
-
-    Attributes:
-        action: the answer, also where the connection cannot be broken.
-        headers: its headers, at its start.
-        end: how the connection ends instead of an answer, or None.
-        did: what the journal says of an answer.
-        unread: whether something of the request's body is left.
-        body: what was read of it.
-        applied: whether the app ran.
-    """
-
-    action: Respond
-    headers: Headers
-    end: Disconnect | None
-    did: str
-    unread: bool
-    body: Body | None
-    applied: bool
-
-
 class Fail(Struct, frozen=True):
     """Say that there was an error inside faultinject when the request's body was touched.
 
@@ -262,5 +261,19 @@ class Fail(Struct, frozen=True):
 
 
 if TYPE_CHECKING:
-    Step = ReadBody | Wait | Look | RunApp | EditHead | Begin | NextPiece | Part | Cut | Send | Break | Fail
+    Step = (
+        ReadBody
+        | Wait
+        | Look
+        | RunApp
+        | EditHead
+        | Begin
+        | NextPiece
+        | Part
+        | Hold
+        | Write
+        | Cut
+        | Send
+        | Fail
+    )
     Steps = Generator[Step, Any, None]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from faultinject.adapters.asgi_body import TO_THE_END
+from faultinject.adapters.asgi_delivery import TO_THE_END
 from faultinject.journal import log
 from faultinject.proxy.client_transport import KEY, ProxiedRequest, ResponseHead
 from faultinject.proxy.upstream import Broken, Upstream

@@ -1,4 +1,4 @@
-"""WSGI: an answer whose body is changed on its way goes out part by part, as the exchange says.
+"""WSGI: what the server alone cannot give: an answer that goes out part by part, the end of the connection.
 
 A cut and a slow body go past the server, on the connection itself: there the cut is exact whatever the server
 buffers, and a slow body holds none of its workers. Where that cannot be, the server sends what is let through.
@@ -6,13 +6,18 @@ buffers, and a slow body holds none of its workers. Where that cannot be, the se
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
+from threading import Thread
 
-from faultinject.adapters.client_errors import cut_of, in_process
+from faultinject.adapters.backlog import PATIENCE
+from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.closing import tell_wsgi
 from faultinject.adapters.connection import of_environ
+from faultinject.adapters.lingering import end
+from faultinject.adapters.servers import in_process
 from faultinject.adapters.wsgi_ending import Ending
-from faultinject.adapters.wsgi_past_server import empty_response, end_past, go_on, send_all
 from faultinject.adapters.wsgi_wait import delivered, wait
 from faultinject.engine.steps import AppAnswer, AppEnded, ClientGone, Cut, NextPiece, Part, Reach
 from faultinject.http.wire import FLUSH, Framing, can_be_written
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
     from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import WSGIRequest
-    from faultinject.engine.steps import Begin, RunApp
+    from faultinject.engine.steps import Begin, Hold, RunApp, Write
     from faultinject.http.types import Headers
 
     Step = RunApp | NextPiece | Part | Cut
@@ -38,8 +43,10 @@ if TYPE_CHECKING:
 _NOTHING = (b"",) * 6
 
 
-class StreamedAnswer:
-    """One answer on its way; what the server gets to read when it sends it itself.
+class Delivery:
+    """One answer that the server alone cannot give, or the end of the connection instead.
+
+    The server reads it where it sends the answer itself.
 
     Args:
         driver: carries out what is neither of the app nor to be sent.
@@ -47,7 +54,12 @@ class StreamedAnswer:
         start_response: the server's.
         plan: the plan that decided.
         request: the view of the request.
-        transform: what is done to the body.
+        rule: what the rule is called.
+        transform: what is done to the body, or None.
+
+    Attributes:
+        begun: whether it has begun.
+        connection: the client's, where it is held, or None.
     """
 
     def __init__(
@@ -57,29 +69,33 @@ class StreamedAnswer:
         start_response: Start,
         plan: Plan,
         request: WSGIRequest,
-        transform: BodyTransform,
+        rule: str,
+        transform: BodyTransform | None,
     ) -> None:
         self._driver = driver
         self._environ = environ
         self._start_response = start_response
         self._plan = plan
         self._request = request
-        self._transform = transform
+        self._rule = rule
         self._inside = in_process(environ)
+        self._slow = transform is not None and transform.slow and not self._inside
+        self._past = transform is not None and (transform.cuts or transform.slow) and not self._inside
         # An app that goes on in another thread does so in the context in which it began.
-        goes_on = transform.slow and not self._inside
-        self._call: Callable[..., Any] = copy_context().run if goes_on else lambda work, *given: work(*given)
+        self._call: Callable[..., Any] = (
+            copy_context().run if self._slow else lambda work, *given: work(*given)
+        )
         self._unread = False
-        self._rule = self._status_line = ""
+        self._status_line = ""
         self._headers: Headers = []
         self._result: Iterable[bytes] = ()
         self._pieces: Iterator[bytes] = iter(())
         self._first: bytes | None = None
         self._step: Step | None = None
-        self._begun = self._untouched = False
+        self.begun = self._untouched = self._held = False
         self._write_on: Callable[[bytes], object] | None = None
         self._framing: Framing | None = None
-        self._connection: Connection | None = None
+        self.connection: Connection | None = None
         self._ending: Ending | None = None
 
     @property
@@ -93,7 +109,7 @@ class StreamedAnswer:
             self._result = self._call(app, self._environ, self._start)
             self._pieces = iter(self._result)
             first = self._next_piece()
-            if not self._begun:
+            if not self.begun:
                 self._app_begins(first)
             else:
                 self._first = first
@@ -109,14 +125,43 @@ class StreamedAnswer:
             step: what comes next.
         """
         self._step = step
-        if self._framing is None:
+        if self._framing is not None:
+            self._aside(self._write_past_server, detaches=self._slow)
+        elif not self._held:
             return self
-        connection = self._connection
-        if self._transform.slow and connection is not None and connection.detach_from_server():
-            go_on(self._plan, self._rule, self._write_past_server)
-        else:
-            self._write_past_server()
         return empty_response(self._environ, self._start_response)
+
+    def hold(self, step: Hold) -> Reach:
+        """Get hold of the client's connection, before an answer."""
+        if self._inside:
+            return Reach.IN_PROCESS
+        self.connection = found = of_environ(self._environ)
+        if found is not None and step.plain and found.encrypted:
+            found.release()
+            self.connection = found = None
+        self._held = found is not None
+        return Reach.CONNECTION if self._held else Reach.SERVER
+
+    def go_on(self) -> None:
+        """The connection is held, and nothing happens on it for a while: what is left of the exchange is done past the server."""
+        self._aside(partial(self._driver.advance, Reach.CONNECTION), detaches=True)
+
+    def write(self, step: Write) -> None:
+        """Write a whole answer on the connection, and end it."""
+        with suppress(ClientGone):
+            self._push(step.data)
+        self._end_past(unread=step.unread)
+
+    def end(self, step: Cut) -> str:
+        """End the connection that is held, without an answer."""
+        assert self.connection is not None
+        with self.connection as connection:
+            if step.resets:
+                # What is left to the server is a socket whose other end has closed: one that was reset is an error
+                # that servers log.
+                connection.detach_from_server()
+                return connection.reset()
+            return connection.close()
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -124,7 +169,7 @@ class StreamedAnswer:
             while self._untouched and (piece := self._next()):
                 yield piece
             if isinstance(self._step, Cut):
-                if self._connection is None and not self._inside:
+                if self.connection is None and not self._inside:
                     # What a server still has in a queue it may drop when the app fails.
                     yield from _NOTHING
                 self._cut(self._step)
@@ -145,19 +190,19 @@ class StreamedAnswer:
             if close is not None:
                 self._call(close)
         finally:
-            if self._connection is not None:
-                self._connection.release()
+            if self.connection is not None:
+                self.connection.release()
             if self._ending is not None:
                 self._ending.close()
 
     def begin(self, step: Begin) -> Reach:
         """Begin it, through the server or past it."""
-        self._begun = True
-        self._rule, self._headers, self._unread = step.rule, step.headers, step.unread
+        self.begun = True
+        self._headers, self._unread = step.headers, step.unread
         if step.own is not None:
             self._status_line = step.own.answer.status_line
-        if (self._transform.cuts or self._transform.slow) and not self._inside:
-            self._connection = found = of_environ(self._environ)
+        if self._past:
+            self.connection = found = of_environ(self._environ)
             plain = found is not None and not found.encrypted and not self._request.http2
             if plain and can_be_written(self._status_line, self._headers):
                 self._framing = Framing(
@@ -170,14 +215,18 @@ class StreamedAnswer:
                 self._push(self._framing.head)
                 return Reach.CONNECTION
         start = self._start_response
-        if self._unread:
-            # It is not read behind an answer that is slow: the connection ends.
-            self._ending = Ending(self._environ, start, self._request, unread=True, broken=True, closes=False)
+        if step.transform is None or step.unread:
+            # Behind an answer that is changed it is not read: the connection ends.
+            changed, closes = step.transform is not None, step.own is not None and step.own.answer.closes
+            self._ending = Ending(
+                self._environ, start, self._request,
+                unread=step.unread, broken=step.broken or changed, closes=closes and not changed,
+            )  # fmt: skip
             start = self._ending.start_response
         self._write_on = start(self._status_line, self._headers)
         if self._inside:
             return Reach.IN_PROCESS
-        return Reach.SERVER if self._connection is None else Reach.CONNECTION
+        return Reach.SERVER if self.connection is None else Reach.CONNECTION
 
     def send_past(self, part: Part) -> None:
         """Write a part on the connection itself."""
@@ -189,12 +238,12 @@ class StreamedAnswer:
 
     def wait(self, seconds: float) -> bool:
         """Wait while the client does; no when it has left."""
-        # Whether one that has ended its side is still there shows when something is sent.
-        return wait(self._plan, seconds, self._connection, reads_on=True)
+        # Of an answer that has begun it shows when something is sent whether one that has ended its side is still there.
+        return wait(self._plan, seconds, self.connection, reads_on=self.begun)
 
     def _start(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
         """Stands in for the server's `start_response`."""
-        if exc_info and self._begun:
+        if exc_info and self.begun:
             raise exc_info[1].with_traceback(exc_info[2])
         self._status_line, self._headers = status, headers
         return self._write
@@ -203,7 +252,7 @@ class StreamedAnswer:
         """Stands in for the server's `write`, which only old apps use."""
         if not piece:
             return
-        if not self._begun:
+        if not self.begun:
             self._app_begins(piece)
         else:
             self._first = piece
@@ -221,12 +270,12 @@ class StreamedAnswer:
         if not self._status_line:
             raise AssertionError("the app has not called start_response")
         self._step = self._driver.advance(AppAnswer(int(self._status_line[:3]), self._headers))
-        if isinstance(self._step, NextPiece) and not self._begun:
+        if isinstance(self._step, NextPiece) and not self.begun:
             self._step = self._driver.advance((piece, bool(piece)))
         else:
             self._first = piece
-        if not self._begun:
-            self._begun = self._untouched = True
+        if not self.begun:
+            self.begun = self._untouched = True
             self._write_on = self._start_response(self._status_line, self._headers)
 
     def _next_piece(self) -> bytes:
@@ -259,38 +308,69 @@ class StreamedAnswer:
 
     def _write_past_server(self) -> None:
         """Write the answer on the connection itself, and end that."""
-        connection, step = self._connection, None
-        assert connection is not None
         try:
             for _ in self._parts():
                 pass
-            step = self._step
         except Exception:
             # Only the app can fail here; the server below must not answer behind what has gone out.
             self._fail()
             return
-        if isinstance(step, Cut) and step.resets and delivered(connection, self._plan):
-            # What is left to the server is a socket whose other end has closed.
-            connection.detach_from_server()
-            did = connection.reset()
+        step, connection = self._step, self.connection
+        assert connection is not None
+        if not isinstance(step, Cut):
+            self._end_past(unread=self._unread)
+        elif step.resets and delivered(connection, self._plan):
+            self._driver.advance(self.end(step))
         else:
-            end_past(connection, unread=self._unread)
-            did = "closed"
-        if isinstance(step, Cut):
-            self._driver.advance(did)
+            self._end_past(unread=self._unread)
+            self._driver.advance("closed")
         self.close()
 
-    def _push(self, data: bytes) -> None:
-        assert self._connection is not None
+    def _end_past(self, *, unread: bool) -> None:
+        """End a connection on which an answer was written past its server; of an unread body the server sees nothing more."""
+        assert self.connection is not None
+        with self.connection:
+            if unread:
+                self.connection.detach_from_server()
+            end(self.connection, unread=unread)
+
+    def _aside(self, work: Callable[[], object], *, detaches: bool) -> None:
+        """Do the rest past the server, on a thread of its own: its worker is free, the client does not see that."""
+        assert self.connection is not None
+        connection = self.connection
+
+        def run() -> None:
+            try:
+                with connection:
+                    work()
+            except Exception as error:
+                self._plan.services.failed(error, self._rule)
+
+        if not (detaches and connection.detach_from_server()):
+            with connection:
+                work()
+            return
         try:
-            send_all(self._connection, data)
+            Thread(target=run, name="faultinject", daemon=True).start()
+        except RuntimeError:  # no more threads
+            run()
+
+    def _push(self, data: bytes) -> None:
+        assert self.connection is not None
+        rest = memoryview(data)
+        try:
+            while rest:
+                sent = self.connection.push(rest)
+                rest = rest[sent:]
+                if not sent and not self.connection.wait_writable(PATIENCE):
+                    raise ClientGone
         except OSError as error:
             raise ClientGone from error
 
     def _fail(self) -> None:
         self._driver.throw(AppEnded())
-        if self._framing is not None and self._connection is not None:
-            self._connection.close()
+        if self._framing is not None and self.connection is not None:
+            self.connection.close()
         self.close()
 
     def _cut(self, step: Cut) -> None:
@@ -300,13 +380,20 @@ class StreamedAnswer:
             raise cut_of(step, self._rule)
         # Also a request that it has read already is not for this connection any more.
         tell_wsgi(self._environ, self._start_response)
-        if self._connection is None:
+        if self.connection is None:
             # What it has not sent by then it may drop, the head included.
             wait(self._plan, FLUSH)
-        if self._connection is None or not (
-            self._connection.gone(FLUSH) or delivered(self._connection, self._plan)
+        if self.connection is None or not (
+            self.connection.gone(FLUSH) or delivered(self.connection, self._plan)
         ):
             # All servers close the connection then, though most of them log it.
             self._driver.advance("closed")
             raise ConnectionAbortedError("answer cut by faultinject")
-        self._driver.advance(self._connection.reset() if step.resets else self._connection.close())
+        self._driver.advance(self.connection.reset() if step.resets else self.connection.close())
+
+
+def empty_response(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """What the server gets to send to a client that it has lost; what it has read of further requests is left alone."""
+    tell_wsgi(environ, start_response)
+    start_response("502 Bad Gateway", [("Content-Length", "0")])
+    return []

@@ -1,4 +1,4 @@
-"""ASGI: an answer whose body is changed on its way goes out part by part, as the exchange says.
+"""ASGI: what the server alone cannot give: an answer that goes out part by part, the end of the connection.
 
 A cut goes past the server, on the connection itself: there it is exact whatever the server buffers. Where that
 cannot be, the server sends what is let through.
@@ -6,14 +6,17 @@ cannot be, the server sends what is let through.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import anyio
 from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.asgi_ending import Ending
 from faultinject.adapters.asgi_wait import delivered, noticed, pause, send_all
-from faultinject.adapters.client_errors import cut_of, in_process_scope
+from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.connection import of_send
 from faultinject.adapters.lingering import end
+from faultinject.adapters.servers import in_process_scope
 from faultinject.engine.steps import AppAnswer, ClientGone, NextPiece, Reach
 from faultinject.http.wire import FLUSH, Framing, can_be_written, reason
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
-    from faultinject.engine.steps import Begin, Cut, Part, RunApp
+    from faultinject.engine.steps import Begin, Cut, Hold, Part, RunApp, Write
 
 # A body that the server reads from a file by itself could not be changed.
 _PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
@@ -37,17 +40,23 @@ Its value is a function that has it framed.
 """
 
 
-class StreamedAnswer:
-    """One answer on its way.
+class Delivery:
+    """One answer that the server alone cannot give, or the end of the connection instead.
 
     Args:
         driver: carries out what is neither of the app nor to be sent.
         scope: of the request.
-        receive: what the app receives by.
+        receive: the server's.
+        app_receive: what the app receives by.
         send: the server's.
         plan: the plan that decided.
         request: the view of the request.
+        rule: what the rule is called.
         ends: sees the exchange's end.
+
+    Attributes:
+        changes: whether the body is changed on its way.
+        connection: the client's, where it is held, or None.
     """
 
     def __init__(
@@ -55,25 +64,29 @@ class StreamedAnswer:
         driver: Driver,
         scope: Scope,
         receive: Receive,
+        app_receive: Receive,
         send: Send,
         plan: Plan,
         request: ASGIRequest,
+        rule: str,
         ends: Ends,
     ) -> None:
         self._driver = driver
         self._scope = scope
-        self._receive = receive
+        self._server_receive = receive
+        self._receive = app_receive
         self._server = self._send = send
         self._plan = plan
         self._request = request
         self._ends = ends
         self._inside = in_process_scope(scope)
-        self._rule = ""
+        self._rule = rule
+        self.changes = False
         self._step: RunApp | NextPiece | None = None
         self._start: Message | None = None
         self._begun = self._untouched = self._unread = self._broken = False
         self._framing: Framing | None = None
-        self._connection: Connection | None = None
+        self.connection: Connection | None = None
         self._ending: Ending | None = None
         self._error: Exception | None = None
 
@@ -100,21 +113,39 @@ class StreamedAnswer:
             raise self._error
         self.close()
         if self._broken:
-            await noticed(self._receive, unread=self._unread)
+            await noticed(self._server_receive, unread=self._unread)
 
     def close(self) -> None:
         """Let go of the connection; again is nothing."""
-        if self._connection is not None:
+        if self.connection is not None:
             if self._framing is not None:
                 self._close()
-            self._connection.release()
+            self.connection.release()
         if self._ending is not None:
             self._ending.close()
+
+    def hold(self, step: Hold) -> Reach:
+        """Get hold of the client's connection, before an answer."""
+        if self._inside:
+            return Reach.IN_PROCESS
+        self.connection = found = of_send(self._server)
+        if found is not None and step.plain and found.encrypted:
+            found.release()
+            self.connection = found = None
+        return Reach.SERVER if found is None else Reach.CONNECTION
+
+    async def write(self, step: Write) -> None:
+        """Write a whole answer on the connection, and end it."""
+        self._unread = step.unread
+        with suppress(ClientGone):
+            await self._push(step.data)
+        self._close()
 
     async def begin(self, step: Begin) -> Reach:
         """Begin it, through the server or past it."""
         self._begun = True
-        self._rule, self._unread, transform = step.rule, step.unread, step.transform
+        transform = step.transform
+        self.changes, self._unread = transform is not None, step.unread
         start = self._start
         if step.own is not None:
             self._ending = Ending(
@@ -127,8 +158,8 @@ class StreamedAnswer:
         status = start["status"]
         encoded = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in step.headers]
         start = {**start, "headers": encoded}
-        if (transform.cuts or transform.slow) and not self._inside:
-            self._connection = found = of_send(self._server)
+        if transform is not None and (transform.cuts or transform.slow) and not self._inside:
+            self.connection = found = of_send(self._server)
             plain = found is not None and not found.encrypted and not self._request.http2
             if transform.cuts and plain and can_be_written("", step.headers):
                 self._framing = Framing(
@@ -145,7 +176,7 @@ class StreamedAnswer:
         await self._send(start)
         if self._inside:
             return Reach.IN_PROCESS
-        return Reach.SERVER if self._connection is None else Reach.CONNECTION
+        return Reach.SERVER if self.connection is None else Reach.CONNECTION
 
     async def part(self, step: Part) -> None:
         """Send a part of the body."""
@@ -160,15 +191,18 @@ class StreamedAnswer:
 
     async def wait(self, seconds: float) -> bool:
         """Wait while the client does; no when it has left."""
-        await pause(self._plan, seconds, self._ends, self._connection)
-        return not (self._ends.gone or (self._connection is not None and self._connection.left(0)))
+        await pause(self._plan, seconds, self._ends, self.connection)
+        return not (self._ends.gone or (self.connection is not None and self.connection.left(0)))
 
     async def cut(self, step: Cut) -> str:
         """End the connection behind what has been let through."""
         if self._inside:
             self._error = cut_of(step, self._rule)
             return "raised"
-        found = self._connection
+        found = self.connection
+        if not self._begun and found is not None:
+            self._broken = True
+            return found.reset() if step.resets else found.close()
         if self._framing is None:
             await anyio.sleep(FLUSH)
             if found is None or not await delivered(found, self._plan):
@@ -205,13 +239,13 @@ class StreamedAnswer:
             await self._server(message)
 
     async def _push(self, data: bytes) -> None:
-        assert self._connection is not None
+        assert self.connection is not None
         try:
-            await send_all(self._connection, data)
+            await send_all(self.connection, data)
         except OSError as error:
             raise ClientGone from error
 
     def _close(self) -> None:
-        if not self._broken and self._connection is not None:
+        if not self._broken and self.connection is not None:
             self._broken = True
-            end(self._connection, unread=self._unread)
+            end(self.connection, unread=self._unread)
