@@ -6,7 +6,7 @@ import os
 
 from faultinject.counts.opening import remove_file
 
-FILES = ("version", "journal", "owner", "lock", "attached", "users")
+FILES = ("version", "journal", "lock", "attached", "users")
 SCENARIO, COUNTS, EVENTS = "scenario-", "counts-", "journal-"
 
 

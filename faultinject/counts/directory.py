@@ -6,7 +6,7 @@ scenario-N   JSON: the number in the name of its counts, and what was published
 counts-N     see `counts.table`
 journal      JSON lines of a session
 journal-N    see `counts.file_journal`
-owner        the session that has the directory for itself, if one has
+attached     there since another process took part in a session
 users        locked by every process that has the store open, see `counts.users`
 """
 
@@ -20,7 +20,6 @@ from faultinject.counts.file_counts import FileCounts
 from faultinject.counts.filelock import AVAILABLE, CUT, FileLock
 from faultinject.counts.lines import whole_lines
 from faultinject.counts.opening import open_directory, read_file, refuse, remove_file, write_file
-from faultinject.counts.owner import described, lives
 from faultinject.counts.table import MOST_RULES, make_table
 from faultinject.counts.users import Users
 from faultinject.exceptions import ConfigurationError, Conflict, StoreInUse, StoreUnavailable
@@ -208,25 +207,6 @@ class StoreDirectory:
     def attached(self) -> bool:
         """Whether one ever has."""
         return os.path.exists(f"{self.path}/attached")  # noqa: PTH110 - pathlib takes its time to load
-
-    def claim(self) -> None:
-        """Have the directory for this process alone, as one session.
-
-        Raises:
-            ConfigurationError: the session of another process has it.
-            StoreUnavailable: the lock is held by others.
-        """
-        mine = described(os.getpid())
-
-        def write() -> int:
-            owner = (read_file("owner", self._directory) or b"").decode("ascii", "replace")
-            if owner != mine and lives(owner):
-                why = f"is in use by the session of process {owner.partition('-')[0]}"
-                refuse(self.path, why, "end that session, or name another directory")
-            write_file("owner", self._directory, mine.encode())
-            return 0
-
-        self._change(0, write)
 
     def remove(self) -> None:
         """Remove the directory and everything of ours in it; whoever has it open counts no more."""

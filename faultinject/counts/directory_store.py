@@ -111,7 +111,7 @@ class DirectoryStore(SharedStore):
     @property
     def version(self) -> int:
         """The number of what is in force."""
-        return self.directory.generation
+        return (self._directory or self.directory).lock.read()
 
     def publish(self, data: dict[str, Any], *, after: Hashable, anew: bool) -> None:
         """Put something else in force.

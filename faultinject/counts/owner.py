@@ -28,14 +28,6 @@ def gone(text: str) -> bool:
     return stat is not None and (stat[0] in _DEAD or int(stat[19]) != since)
 
 
-def lives(text: str) -> bool:
-    """Whether the process of such a text is alive, as far as can be told here: one of another container is not."""
-    try:
-        return text.rpartition("-")[2] == str(_namespace()) and not gone(text)
-    except ValueError:
-        return False
-
-
 def began(pid: int) -> int:
     """When a process began, in the clock ticks of this machine; 0 where nobody knows."""
     stat = status(pid)

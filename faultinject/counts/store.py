@@ -63,6 +63,23 @@ if TYPE_CHECKING:
         def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
             """As `Journal.events`, for all processes."""
 
+    class OpenStore(Store, Protocol):
+        """A store of ours, or another package's in a `ForeignStore`: what it says besides, a `SharedStore` has."""
+
+        place: str
+        shown: str
+        by: int
+        sender: BackgroundSender | None
+
+        def rests(self, error: FaultInjectError, /) -> bool:
+            """Whether a process that could not begin injects nothing until it can."""
+
+        def refresh(self) -> None:
+            """Let `version` know of what was put in force just now."""
+
+        def events(self) -> SharedJournal | None:
+            """What happens in all processes that say so there."""
+
 
 class SharedStore:
     """What a store may say of itself besides.

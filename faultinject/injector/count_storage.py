@@ -7,41 +7,22 @@ from contextlib import suppress
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.patience import monotonic
+from faultinject.counts.stores import open_store
 from faultinject.exceptions import FaultInjectError, StoreBusy, StoreUnavailable
 from faultinject.injector.state import SWITCH, read_state
-from faultinject.rules.redis_url import is_redis, read_redis
-from faultinject.rules.store import FILE, MEMORY, read_directory
+from faultinject.rules.store import MEMORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
-    from typing import Protocol
 
     from faultinject.counts.background_sender import BackgroundSender
-    from faultinject.counts.store import SharedJournal, Store
+    from faultinject.counts.store import OpenStore, SharedJournal
     from faultinject.engine.counting import Counts
     from faultinject.engine.journal_entry import Entry
     from faultinject.injector.state import State
     from faultinject.rules.scenario import Scenario
     from faultinject.vendors.addressing import Addressing
-
-    class OpenStore(Store, Protocol):
-        """One of ours, or another package's in a `ForeignStore`: see `SharedStore`."""
-
-        place: str
-        shown: str
-        by: int
-        sender: BackgroundSender | None
-
-        def rests(self, error: FaultInjectError, /) -> bool:
-            """Whether a process that could not begin injects nothing until it can."""
-
-        def refresh(self) -> None:
-            """Let `version` know of what was put in force just now."""
-
-        def events(self) -> SharedJournal | None:
-            """What happens in all processes that say so there."""
-
 
 PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds until a store is asked again that could not be read or begun with, and at most."""
@@ -91,7 +72,7 @@ class CountStorage:
         self._alone = alone
         self._make = make or MemoryCounts
         self._named = store is not None
-        self.store: OpenStore | None = None if store is None or store == MEMORY else _opened(store)
+        self.store: OpenStore | None = None if store is None or store == MEMORY else open_store(store)
         self.watched: SharedJournal | None = None
         self._watched_at: OpenStore | None = None
 
@@ -324,22 +305,6 @@ class CountStorage:
         self.store = None
         self.why = str(error)
         self.salt, self._salted = os.urandom(16), os.getpid()
-
-
-def _opened(text: str) -> OpenStore:
-    """A store that somebody has named."""
-    if text.startswith(FILE):
-        from faultinject.counts.directory_store import DirectoryStore
-
-        path, replaces = read_directory(text)
-        return DirectoryStore(path, replaces=replaces)
-    if is_redis(text):
-        from faultinject.counts.redis_store import RedisStore
-
-        return RedisStore(read_redis(text))
-    from faultinject.injector.foreign_store import ForeignStore
-
-    return ForeignStore(text)
 
 
 def _unavailable(error: Exception) -> Counts:

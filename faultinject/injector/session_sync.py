@@ -7,13 +7,11 @@ number in a file.
 from __future__ import annotations
 
 import os
-import time
 from threading import Lock
 
 from faultinject.counts.guarded import Guarded
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector import instances as registry
-from faultinject.injector.count_storage import PAUSE
 from faultinject.injector.injector import Injector
 from faultinject.journal import log
 from faultinject.rules.scenario import Scenario
@@ -63,35 +61,27 @@ class Follower:
         self._lock = Lock()
         self.number = self._directory.lock.read
         self.seen = 0
-        # What could not be read, and when it is tried again.
-        self._unread: int | None = None
-        self._again = 0.0
 
     def catch_up(self) -> None:
         """Put in force what the session has in force now."""
         with self._lock:
             published = self.number()
-            if published == self.seen or (published == self._unread and time.monotonic() < self._again):
+            if published == self.seen:
                 return
             try:
                 generation, data, counts = self._directory.join()
                 new = self._made(generation, data, counts) if data.get("in_force") and counts else None
             except FaultInjectError as error:
-                # What was in force is over, whatever came after it.
-                new, generation = None, self.seen
-                if published != self._unread:
-                    log.session_unread(error)
-                self._again, self._unread = time.monotonic() + PAUSE, published
-            else:
-                self._unread = None
-                generation = generation or published
+                # What was in force is over, whatever came after it: most likely the session is.
+                new, generation = None, published
+                log.session_unread(error)
             old, self._injector = self._injector, new
             if new is not None:
                 new.put_in_force()
             if old is not None:
                 old.take_out_of_force()
             # Last of all: who sees it asks no further. A session that is over has nothing in force.
-            self.seen = generation
+            self.seen = generation or published
 
     def after_fork(self) -> None:
         """In a new child nobody holds the lock."""
@@ -151,15 +141,14 @@ class Session:
         ConfigurationError: there is no place for it.
     """
 
-    def __init__(self, path: str | None = None) -> None:
+    def __init__(self) -> None:
         from faultinject.counts.directory import StoreDirectory
         from faultinject.counts.private import clean_up_dead_owners, session_path
 
         clean_up_dead_owners()
-        self.path = path or session_path()
+        self.path = session_path()
         self.pid = os.getpid()
         self._directory: StoreDirectory = StoreDirectory(self.path)
-        self._directory.claim()
         self._read = 0
         self._outcomes: dict[tuple[int, int], Outcome] = {}
         _own.append(self)

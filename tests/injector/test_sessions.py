@@ -7,14 +7,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
 
 from faultinject import Faults, Injector, Scenario, WSGIFaultMiddleware, inject
 from faultinject.exceptions import InjectionFailed
-from faultinject.injector import Follower, Session
+from faultinject.injector import Session
 from tests.injector.children import in_child
 
 # Python 3.12 and later warn of a fork in a process that had threads.
@@ -156,32 +155,6 @@ def test_what_cannot_be_read(session, part):
     session.publish(Scenario("http:502"), "1")
     assert one.get() == 502
     assert one.end().count("the rules of the session cannot be read") == 1
-
-
-def test_what_can_be_read_again(session, monkeypatch, caplog):
-    """It is tried once a second, and said once."""
-    now = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    follower = Follower(session.path)
-    session.publish(Scenario("http:503"), "1")
-    [scenario] = Path(session.path).glob("scenario*")
-    scenario.rename(f"{session.path}/kept")
-    try:
-        for seconds in (0.0, 0.5, 1.5):
-            now[0] = seconds
-            follower.catch_up()
-            assert follower.seen == 0
-        Path(f"{session.path}/kept").rename(scenario)
-        follower.catch_up()
-        assert follower.seen == 0, "not before it is time"
-        now[0] = 3.0
-        follower.catch_up()
-        assert follower.seen == 1
-    finally:
-        session.publish(Scenario([]), "1", in_force=False)
-        follower.catch_up()
-    assert follower.seen == 2
-    assert caplog.text.count("the rules of the session cannot be read") == 1
 
 
 @pytest.mark.parametrize("where", ["here", "there"])

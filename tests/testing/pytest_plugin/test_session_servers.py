@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -131,10 +130,7 @@ def tests(project, monkeypatch):
 
     yield tests
     # A session removes its directory; private ones of servers are removed by a later start.
-    left = [
-        each for each in (project.path / f"faultinject-{os.geteuid()}").glob("*") if (each / "owner").exists()
-    ]
-    assert left == []
+    assert [*(project.path / f"faultinject-{os.geteuid()}").glob("*/attached")] == []
 
 
 FIVE = """
@@ -507,22 +503,3 @@ def test_a_session_that_is_none(tmp_path, make, says):
     [last] = found.stderr.splitlines()[-1:]
     assert last.startswith("faultinject.exceptions.ConfigurationError: FAULTINJECT_SESSION: the store ")
     assert says in last
-
-
-def test_two_sessions_on_one_directory(tmp_path):
-    """The second is refused while the first lives."""
-    from faultinject.exceptions import ConfigurationError
-    from faultinject.injector import Session
-
-    path = str(tmp_path / "session")
-    text = f"from faultinject.injector import Session; Session({path!r}); print('ready', flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
-        assert other.stdout.readline() == "ready\n"
-        with pytest.raises(ConfigurationError, match=f"in use by the session of process {other.pid}"):
-            Session(path)
-        other.communicate("\n")
-    session = Session(path)
-    session.close()
-    assert not Path(path).exists()
