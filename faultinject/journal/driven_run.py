@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from faultinject.exceptions import ReportError
 from faultinject.journal.call_window import CallWindow
-from faultinject.journal.outcome import FIELDS
+from faultinject.journal.outcome import line_without_request
 from faultinject.journal.sources import Source, may_be_journal
+from faultinject.rules.files import TO_APPEND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,21 +67,10 @@ class DrivenRun:
             "failure": self.failure,
             "calls": calls,
         }
-        fields = {
-            **dict.fromkeys(FIELDS),
-            "v": 1,
-            "time": time.time(),
-            "arrived": self.until,
-            "pid": self.pid,
-        }
-        del fields["final"]
-        text = json.dumps({**fields, NAME: driven}, separators=(",", ":"))
-        flags = os.O_WRONLY | os.O_APPEND
-        for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):
-            flags |= getattr(os, name, 0)
-        file = os.open(path, flags)
+        line = line_without_request(time=time.time(), arrived=self.until, pid=self.pid, driven=driven)
+        file = os.open(path, TO_APPEND)
         try:
-            os.write(file, f"{text}\n".encode())
+            os.write(file, line)
         finally:
             os.close(file)
 
