@@ -156,34 +156,15 @@ def _window(begin: float, end: float | None) -> Callable[[float], bool] | None:
     return lambda age: begin <= age < end
 
 
-def _call(request: Request, reading: Addressing, exact: str) -> str:
-    return exact
-
-
-def _key(request: Request, reading: Addressing, exact: str) -> str:
-    bucket, key = reading.read_address(request)
-    return f"/{bucket or ''}/{key or ''}"
-
-
-def _bucket(request: Request, reading: Addressing, exact: str) -> str:
-    return f"/{reading.read_address(request)[0] or ''}"
-
-
-def _operation(request: Request, reading: Addressing, exact: str) -> str:
-    return reading.operation(request) or "none"
-
-
-def _client(request: Request, reading: Addressing, exact: str) -> str:
-    return request.client or "none"
-
-
 SCOPES: dict[str, Scope | None] = {
     "rule": None,
-    "call": _call,
-    "key": _key,
-    "bucket": _bucket,
-    "operation": _operation,
-    "client": _client,
+    "call": lambda _request, _reading, exact: exact,
+    "key": lambda request, reading, _exact: "/{}/{}".format(
+        *(each or "" for each in reading.read_address(request))
+    ),
+    "bucket": lambda request, reading, _exact: f"/{reading.read_address(request)[0] or ''}",
+    "operation": lambda request, reading, _exact: reading.operation(request) or "none",
+    "client": lambda request, _reading, _exact: request.client or "none",
 }
 """What `per` may be, and how the scope of a request is named."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
 from faultinject.engine.request import ASGIRequest, WSGIRequest
 from faultinject.vendors.addressing import HOSTS_REMEMBERED, LONGEST_HOST, split_mount, without_port
 
@@ -58,27 +56,13 @@ def together(found: Sequence[int], more: Found) -> Sequence[int]:
     return found if more is None else sorted({*found, *more})
 
 
-class Facet:
-    """Rules by one thing that requests show."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def file(self, literal: Any, number: int) -> None:
-        """Add a rule."""
-
-    @abstractmethod
-    def look(self, on: Interface) -> Finder:
-        """A function from an environ or a scope to the rules that may match."""
-
-
 def _put(postings: dict[Any, list[int]], literal: str | None, number: int) -> None:
     numbers = postings.setdefault(literal, [])
     if numbers[-1:] != [number]:
         numbers.append(number)
 
 
-class Prefixes(Facet):
+class Prefixes:
     """By the first segments of the path, also below the mount point: a tree; a node's rules stand under None."""
 
     __slots__ = ("_depth", "_root")
@@ -88,7 +72,7 @@ class Prefixes(Facet):
         self._depth = 0
 
     def file(self, literal: str, number: int) -> None:
-        """See `Facet.file`."""
+        """Add a rule."""
         # WSGI has UTF-8 as Latin-1.
         forms = (literal,) if literal.isascii() else (literal, literal.encode().decode("latin-1"))
         for form in forms:
@@ -100,7 +84,7 @@ class Prefixes(Facet):
             _put(node, None, number)
 
     def look(self, on: Interface) -> Finder:
-        """See `Facet.look`."""
+        """A function from an environ or a scope to the rules that may match."""
         root, parts, where, mount = self._root, self._depth + 1, on.path, on.mount
 
         def by_prefix(place: Place, path: str | None = None) -> Found:
@@ -129,7 +113,7 @@ class Prefixes(Facet):
         return by_prefix
 
 
-class Hosts(Facet):
+class Hosts:
     """By the host, and, with a dot behind it, by its first label: virtual-host style, a bucket begins with it."""
 
     __slots__ = ("_postings",)
@@ -138,11 +122,11 @@ class Hosts(Facet):
         self._postings: Postings = {}
 
     def file(self, literal: str, number: int) -> None:
-        """See `Facet.file`."""
+        """Add a rule."""
         _put(self._postings, literal, number)
 
     def look(self, on: Interface) -> Finder:
-        """See `Facet.look`."""
+        """A function from an environ or a scope to the rules that may match."""
         postings, raw_host = self._postings, on.host
         remembered: dict[str | bytes | None, list[int]] = {}
 
@@ -163,7 +147,7 @@ class Hosts(Facet):
         return by_host
 
 
-class Values(Facet):
+class Values:
     """By whatever else a rule asks for by its very value: a function reads it off the request's view."""
 
     __slots__ = ("_read",)
@@ -172,12 +156,12 @@ class Values(Facet):
         self._read: dict[tuple[str, Any], Postings] = {}
 
     def file(self, literal: tuple[tuple[str, Any], str], number: int) -> None:
-        """See `Facet.file`."""
+        """Add a rule."""
         what, value = literal
         _put(self._read.setdefault(what, {}), value, number)
 
     def look(self, on: Interface) -> Finder:
-        """See `Facet.look`."""
+        """A function from an environ or a scope to the rules that may match."""
         view = on.view
         reads = [(READS[word], which, postings) for (word, which), postings in self._read.items()]
 
@@ -192,6 +176,9 @@ class Values(Facet):
 
         return by_value
 
+
+if TYPE_CHECKING:
+    Facet = Prefixes | Hosts | Values
 
 READS: dict[str, Callable[[Request, Any], Sequence[str | None]]] = {
     "bucket": lambda request, how: how.read_address(request)[:1],

@@ -18,6 +18,7 @@ from faultinject.engine.snapshot import (
     without_userinfo,
 )
 from faultinject.http.target import decode_form, decode_name, encode, leaves_http, read_target, utf8
+from faultinject.http.wire import whole
 from faultinject.vendors.addressing import HOSTS, split_mount, without_port
 from faultinject.vendors.credentials import SIGNED_AT
 
@@ -94,28 +95,49 @@ class Request:
     if TYPE_CHECKING:  # what each view answers in its own way
 
         @property
-        def origin(self) -> str | None: ...
-        @property
         def client(self) -> str | None: ...
         @property
-        def content_length(self) -> int | None: ...
-        @property
-        def content_type(self) -> str: ...
-        @property
-        def aws_chunked(self) -> bool: ...
-        @property
         def has_body(self) -> bool: ...
-        @property
-        def upgrades(self) -> bool: ...
         @property
         def expects_continue(self) -> bool: ...
         @property
         def http2(self) -> bool: ...
-        @property
-        def is_preflight(self) -> bool: ...
+        def first(self, name: str) -> str | None: ...
         def header(self, name: str) -> tuple[str, ...]: ...
         def recorded(self, name: str) -> str | None: ...
         def describe(self, entry: Entry) -> None: ...
+
+    @property
+    def origin(self) -> str | None:
+        """The Origin of a browser's script, or None."""
+        return self.first("origin")
+
+    @property
+    def content_length(self) -> int | None:
+        """The Content-Length in bytes, or None."""
+        return whole(self.first("content-length"))
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type; empty when there is none."""
+        return self.first("content-type") or ""
+
+    @property
+    def aws_chunked(self) -> bool:
+        """Whether the body is in AWS's own chunks; minio-go says so by the digest that it does not send, and no more."""
+        digest, encoding = self.first("x-amz-content-sha256"), self.first("content-encoding")
+        return (digest or "").startswith(_STREAMING) or _AWS_CHUNKED in (encoding or "").lower()
+
+    @property
+    def upgrades(self) -> bool:
+        """Whether the connection is about to leave HTTP."""
+        upgrade = self.first("upgrade")
+        return (upgrade is not None and leaves_http(upgrade)) or self.method == "CONNECT"
+
+    @property
+    def is_preflight(self) -> bool:
+        """Whether a browser asks whether it may ask."""
+        return self.method == "OPTIONS" and bool(self.header("access-control-request-method"))
 
     def body_digest(self, key: bytes) -> BodyDigest:
         """What makes the digest of its body of the pieces, in the order in which they come."""
@@ -163,43 +185,18 @@ class WSGIRequest(Request):
         Request.__init__(self, mount, below, target)
 
     @property
-    def origin(self) -> str | None:
-        """The Origin of a browser's script, or None."""
-        return self._environ.get("HTTP_ORIGIN")
-
-    @property
     def client(self) -> str | None:
         """The client's address as the server reports it."""
         return self._environ.get("REMOTE_ADDR") or None
 
     @property
-    def content_length(self) -> int | None:
-        """The Content-Length in bytes, or None."""
-        text = self._environ.get("CONTENT_LENGTH")
-        if text is None or text == "":
-            return None
-        text = str(text)  # some test clients leave a number
-        return int(text) if text.isdecimal() and text.isascii() and len(text) < _LONGEST_NUMBER else None
-
-    @property
-    def content_type(self) -> str:
-        """The Content-Type; empty when there is none."""
-        kind: str = self._environ.get("CONTENT_TYPE") or ""
-        return kind
-
-    @property
-    def aws_chunked(self) -> bool:
-        """Whether the body is in AWS's own chunks; minio-go says so by the digest that it does not send, and no more."""
-        get = self._environ.get
-        digest, encoding = get("HTTP_X_AMZ_CONTENT_SHA256"), get("HTTP_CONTENT_ENCODING")
-        return (digest is not None and digest[:10] == _STREAMING) or (
-            encoding is not None and _AWS_CHUNKED in encoding.lower()
-        )
-
-    @property
     def has_body(self) -> bool:
         """Whether a request body is announced."""
         return bool(self.content_length) or "HTTP_TRANSFER_ENCODING" in self._environ
+
+    def first(self, name: str) -> str | None:
+        """A header that every decision asks for."""
+        return self._environ.get(_DECIDING_KEYS[name])
 
     def header(self, name: str) -> tuple[str, ...]:
         """The values of a header, named in lower case; a WSGI server gives repeated ones as one."""
@@ -212,20 +209,9 @@ class WSGIRequest(Request):
         return self._environ.get(RECORDED_AS.get(name, ""))
 
     @property
-    def upgrades(self) -> bool:
-        """Whether the connection is about to leave HTTP."""
-        upgrade = self._environ.get("HTTP_UPGRADE")
-        return (upgrade is not None and leaves_http(upgrade)) or self.method == "CONNECT"
-
-    @property
     def http2(self) -> bool:
         """Whether other requests share the connection at the same time: HTTP/2 or later."""
         return self._environ.get("SERVER_PROTOCOL", "")[5:6] in _MULTIPLEXED
-
-    @property
-    def is_preflight(self) -> bool:
-        """Whether a browser asks whether it may ask."""
-        return self.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in self._environ
 
     def describe(self, entry: Entry) -> None:
         """Note in an entry what the journal keeps of the request."""
@@ -296,35 +282,10 @@ class ASGIRequest(Request):
         Request.__init__(self, mount, below, target)
 
     @property
-    def origin(self) -> str | None:
-        """The Origin of a browser's script, or None."""
-        return self._known.get("origin")
-
-    @property
     def client(self) -> str | None:
         """The client's address as the server reports it."""
         client = self._scope.get("client")
         return client[0] if client else None
-
-    @property
-    def content_length(self) -> int | None:
-        """The Content-Length in bytes, or None."""
-        text = self._known.get("content-length", "")
-        return int(text) if text.isdecimal() and text.isascii() and len(text) < _LONGEST_NUMBER else None
-
-    @property
-    def content_type(self) -> str:
-        """The Content-Type; empty when there is none."""
-        return self._known.get("content-type", "")
-
-    @property
-    def aws_chunked(self) -> bool:
-        """Whether the body is in AWS's own chunks; minio-go says so by the digest that it does not send, and no more."""
-        get = self._known.get
-        digest, encoding = get("x-amz-content-sha256"), get("content-encoding")
-        return (digest is not None and digest[:10] == _STREAMING) or (
-            encoding is not None and _AWS_CHUNKED in encoding.lower()
-        )
 
     @property
     def has_body(self) -> bool:
@@ -334,6 +295,10 @@ class ASGIRequest(Request):
         if length is None:
             return "transfer-encoding" in known or self._scope.get("http_version") not in _ANNOUNCING
         return length > 0
+
+    def first(self, name: str) -> str | None:
+        """A header that every decision asks for."""
+        return self._known.get(name)
 
     def header(self, name: str) -> tuple[str, ...]:
         """The values of a header, named in lower case."""
@@ -354,20 +319,9 @@ class ASGIRequest(Request):
         return self._known.get("expect", "").lower() == "100-continue"
 
     @property
-    def upgrades(self) -> bool:
-        """Whether the connection is about to leave HTTP."""
-        upgrade = self._known.get("upgrade")
-        return (upgrade is not None and leaves_http(upgrade)) or self.method == "CONNECT"
-
-    @property
     def http2(self) -> bool:
         """Whether other requests share the connection at the same time: HTTP/2 or later."""
         return self._scope.get("http_version", "")[:1] in _MULTIPLEXED
-
-    @property
-    def is_preflight(self) -> bool:
-        """Whether a browser asks whether it may ask."""
-        return self.method == "OPTIONS" and bool(self.header("access-control-request-method"))
 
     def describe(self, entry: Entry) -> None:
         """Note in an entry what the journal keeps of the request."""
@@ -407,7 +361,6 @@ def header_name(raw: bytes) -> str:
     return raw.decode("latin-1").lower().replace("_", "-")
 
 
-_LONGEST_NUMBER = 20  # as `whole` has it
 # What says that a body is in AWS's own chunks: the one begins the header x-amz-content-sha256, the other is a Content-Encoding.
 _STREAMING = "STREAMING-"
 _AWS_CHUNKED = "aws-chunked"
@@ -418,6 +371,7 @@ _DECIDING = (
     "authorization content-encoding content-length content-type expect host origin transfer-encoding upgrade user-agent"
     " x-amz-content-sha256"
 ).split()
+_DECIDING_KEYS = {name: environ_key(name) for name in _DECIDING}
 _KNOWN = {name.encode(): name for name in (*RECORDED_HEADERS, *_DECIDING, *SIGNED_AT)}
 _SIGNED_AT_KEYS = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in SIGNED_AT)
 _MULTIPLEXED = frozenset(("2", "3"))

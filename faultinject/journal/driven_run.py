@@ -6,7 +6,6 @@ and `"driven"`. Who looks for requests finds none in it. What errors said is not
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from contextlib import suppress
@@ -17,8 +16,9 @@ from msgspec.json import decode
 
 from faultinject.exceptions import ReportError
 from faultinject.journal.call_window import CallWindow
-from faultinject.journal.outcome import FIELDS
+from faultinject.journal.outcome import line_without_request
 from faultinject.journal.sources import Source, may_be_journal
+from faultinject.rules.files import TO_APPEND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,22 +107,11 @@ class DrivenRun:
         calls = [
             DrivenCall(each.key, each.name, each.began, each.ended, each.returned) for each in self.calls
         ]
-        driven = RunFacts(self.until, self.profile, self.failure, calls)
-        fields = {
-            **dict.fromkeys(FIELDS),
-            "v": 1,
-            "time": time.time(),
-            "arrived": self.until,
-            "pid": self.pid,
-        }
-        del fields["final"]
-        text = json.dumps({**fields, NAME: to_builtins(driven)}, separators=(",", ":"))
-        flags = os.O_WRONLY | os.O_APPEND
-        for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):
-            flags |= getattr(os, name, 0)
-        file = os.open(path, flags)
+        driven = to_builtins(RunFacts(self.until, self.profile, self.failure, calls))
+        line = line_without_request(time=time.time(), arrived=self.until, pid=self.pid, driven=driven)
+        file = os.open(path, TO_APPEND)
         try:
-            os.write(file, f"{text}\n".encode())
+            os.write(file, line)
         finally:
             os.close(file)
 

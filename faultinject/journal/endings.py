@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import time
 
-from faultinject.journal.outcome import FIELDS
+from faultinject.journal.outcome import line_without_request
 from faultinject.journal.process_end import ProcessEnd
+from faultinject.rules.files import TO_APPEND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class Written:
         parent = None if self.parent is None else self.parent()
         data = line(pid, time.time(), time.monotonic(), parent)
         own = next(iter(self.files), None)
-        file = self._opened() if own is None else own
+        # Whoever has written is closed by now; a file that is gone is not made anew.
+        file = os.open(self._path, TO_APPEND) if own is None else own
         try:
             found = os.fstat(file)
             # Numbers of files that are gone are given again.
@@ -86,13 +88,6 @@ class Written:
         finally:
             if own is None:
                 os.close(file)
-
-    def _opened(self) -> int:
-        """Whoever has written is closed by now; a file that is gone is not made anew."""
-        flags = os.O_WRONLY | os.O_APPEND
-        for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):
-            flags |= getattr(os, name, 0)
-        return os.open(self._path, flags)
 
 
 def place_of(path: str, file: int) -> Written:
@@ -115,12 +110,7 @@ def line(pid: int, now: float, monotonic: float, parent: str | None) -> bytes:
         monotonic: seconds of the clock that requests arrive by.
         parent: who may start another process in its place.
     """
-    import json
-
-    fields = {**dict.fromkeys(FIELDS), "v": 1, "time": now, "arrived": monotonic, "pid": pid}
-    del fields["final"]
-    fields |= {"ended": True, "parent": parent}
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+    return line_without_request(time=now, arrived=monotonic, pid=pid, ended=True, parent=parent)
 
 
 def end(*, wait: bool = True) -> None:

@@ -190,6 +190,14 @@ class Outcome(Struct, kw_only=True):
 
 FIELDS = Outcome.__struct_fields__
 """The fields of a journal line, in order; a reader ignores those it does not know."""
+
+
+def line_without_request(**fields: object) -> bytes:
+    """A journal's line of something else than a request: its every field is there and null, so that nobody takes it for one."""
+    empty = {name: None for name in FIELDS if name != "final"}
+    return (json_text({**empty, "v": VERSION, **fields}) + "\n").encode("utf-8", "replace")
+
+
 DELETE = 0x7F
 """The one sign of ASCII that neither prints nor is escaped in JSON."""
 _encode = Encoder().encode

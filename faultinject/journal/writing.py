@@ -13,7 +13,7 @@ from faultinject.engine.counting import Counter
 from faultinject.engine.journal_entry import INJECTED
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.journal import log
-from faultinject.rules.files import close_own, identity
+from faultinject.rules.files import TO_APPEND, close_own, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -305,10 +305,7 @@ def _open(path: str) -> int:
     Raises:
         OSError: it cannot be opened, or belongs to another user.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):
-        flags |= getattr(os, name, 0)
-    file = os.open(path, flags, 0o600)
+    file = os.open(path, TO_APPEND | os.O_CREAT, 0o600)
     found = os.fstat(file)
     if hasattr(os, "geteuid") and S_ISREG(found.st_mode):
         if found.st_uid != os.geteuid():

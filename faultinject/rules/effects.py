@@ -63,10 +63,6 @@ class When(Effect):
     default = "before"
     default_text = "before"
 
-    def parse(self, text: str) -> str:
-        """`before` or `after`."""
-        return values.choice(text, self.choices)
-
     def in_words(self, rule: Rule, text: str, name: str) -> str:
         """What `after` comes to."""
         return rule.resolved.after if text == "after" else ""
@@ -102,12 +98,9 @@ class Duration(Effect):
 
     key = "duration"
     seconds = True
+    longest = HOUR
     default = 300.0
     default_text = "5m"
-
-    def parse(self, text: str) -> float:
-        """Seconds."""
-        return values.duration(text, HOUR)
 
 
 class Drain(YesNo):
@@ -164,10 +157,6 @@ class RetryAfter(Effect):
     seconds = True
     default_text = "none"
 
-    def parse(self, text: str) -> float:
-        """Seconds."""
-        return values.duration(text)
-
     def in_words(self, rule: Rule, text: str, name: str) -> str:
         """How long."""
         vendor = rule.resolved.vendor
@@ -191,7 +180,7 @@ class Hint(Effect):
     def parse(self, text: str) -> str:
         """One of the forms; a header's name in any case."""
         name = text.lower()
-        return name if name in MILLISECONDS else values.choice(text, self.choices)
+        return name if name in MILLISECONDS else super().parse(text)
 
 
 class Status(Effect):
@@ -359,10 +348,6 @@ class Range(Effect):
     key = "range"
     choices = ("ignore", "shift")
     default_text = "none"
-
-    def parse(self, text: str) -> str:
-        """`ignore` or `shift`."""
-        return values.choice(text, self.choices)
 
     def in_words(self, rule: Rule, text: str, name: str) -> str:
         """What it comes to."""

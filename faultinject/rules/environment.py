@@ -12,13 +12,20 @@ from faultinject.rules.variables import check_known, read_abort, read_seed, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from faultinject.rules.control import ControlSettings
 
 DAY = 24 * 3600.0
 MOST_ACTIVE = 10_000
 """Faults under way in a process: each may hold a connection, of which no process has more."""
+_SETTINGS: dict[str, Callable[[str], object]] = {
+    "header": values.yes_no,
+    "watch": values.yes_no,
+    "max_active": lambda text: values.count(text, most=MOST_ACTIVE),
+    "on_request": values.yes_no,
+    "store": read_store,
+}
 
 
 class Environment:
@@ -118,10 +125,8 @@ def read_environment(
     """
     diagnosis = Diagnosis()
     enabled = _enabled(environ, diagnosis)
-    if enabled is None and forced:
-        enabled = True
-    environment = Environment(enabled)
-    if enabled:
+    environment = Environment(forced or None if enabled is None else enabled)
+    if environment.enabled:
         check_known(environ, diagnosis)
         place = value_of(environ, "FAULTINJECT_CONTROL")
         if place is not None:
@@ -164,33 +169,15 @@ def _enabled(environ: Mapping[str, str], diagnosis: Diagnosis) -> bool | None:
 
 
 def _read_settings(environment: Environment, environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
-    for name in ("header", "watch"):
+    for name, read in _SETTINGS.items():
         variable = f"FAULTINJECT_{name.upper()}"
         text = value_of(environ, variable)
         if text is not None:
             try:
-                setattr(environment, name, values.yes_no(text))
+                setattr(environment, name, read(text))
             except Mistake as mistake:
                 diagnosis.note(mistake, variable)
-    text = value_of(environ, "FAULTINJECT_MAX_ACTIVE")
-    if text is not None:
-        try:
-            environment.max_active = values.count(text, most=MOST_ACTIVE)
-        except Mistake as mistake:
-            diagnosis.note(mistake, "FAULTINJECT_MAX_ACTIVE")
-    text = value_of(environ, "FAULTINJECT_ON_REQUEST")
-    if text is not None:
-        try:
-            environment.on_request = values.yes_no(text)
-        except Mistake as mistake:
-            diagnosis.note(mistake, "FAULTINJECT_ON_REQUEST")
     environment.journal = value_of(environ, "FAULTINJECT_JOURNAL")
-    text = value_of(environ, "FAULTINJECT_STORE")
-    if text is not None:
-        try:
-            environment.store = read_store(text)
-        except Mistake as mistake:
-            diagnosis.note(mistake, "FAULTINJECT_STORE")
     environment.session = value_of(environ, "FAULTINJECT_SESSION")
     environment.endpoints = _endpoints(value_of(environ, "FAULTINJECT_ENDPOINT") or "", diagnosis)
 

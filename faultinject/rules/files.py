@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 LARGEST = 8 << 20
 """Bytes of a file of rules, a profile or results; a device may have no end."""
+TO_APPEND = (
+    os.O_WRONLY
+    | os.O_APPEND
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+)
+"""How a file is opened to append to it: no link is followed."""
 STEPS = 10**8
 """What the keys of a TOML text may cost: the squares of their numbers of dots, added up. This many take a second."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from faultinject.http import patterns
-from faultinject.rules.values import Mistake, duration_text, number_text, shown
+from faultinject.rules.values import LONGEST, Mistake, choice, duration, duration_text, number_text, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Key:
         header: the NAME is a header's: any case, `_` is `-`.
         flag: its value is yes or no.
         seconds: its value is a duration.
+        longest: the longest duration, seconds.
         number: its value is a number.
         choices: its values, where it has a few and no others.
         default: the parsed value of a rule that does not give it.
@@ -39,6 +40,7 @@ class Key:
     header = False
     flag = False
     seconds = False
+    longest = LONGEST
     number = False
     choices: tuple[str, ...] = ()
     default: Any = None
@@ -55,8 +57,10 @@ class Key:
         return f"{self.key}.NAME" if self.named else self.key
 
     def parse(self, text: str) -> Any:
-        """The value of `text`; raises `Mistake`."""
-        return text
+        """The value of `text`, of a duration its seconds; raises `Mistake`."""
+        if self.seconds:
+            return duration(text, self.longest)
+        return choice(text, self.choices) if self.choices else text
 
     def spell(self, text: str) -> str:
         """`text` as it is kept and printed."""

@@ -13,7 +13,7 @@ from faultinject.rules.values import Mistake, seed_text, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from os import PathLike
     from typing import Any, Unpack
 
@@ -106,40 +106,38 @@ class Scenario:
         """
         from faultinject.rules.data import read_file
 
-        diagnosis = Diagnosis()
-        found, seed, abort = read_file(path, diagnosis)
-        diagnosis.close()
-        return cls.of_rules(found, seed, abort)
+        return cls._read(read_file, path)
 
     @classmethod
     def from_toml(cls, text: str, *, where: str = "") -> Scenario:
         """The scenario of a TOML text."""
         from faultinject.rules.data import read_toml
 
-        diagnosis = Diagnosis()
-        found, seed, abort = read_toml(text, where, diagnosis)
-        diagnosis.close()
-        return cls.of_rules(found, seed, abort)
+        return cls._read(read_toml, text, where)
 
     @classmethod
     def from_json(cls, text: str, *, where: str = "") -> Scenario:
         """The scenario of a JSON text."""
         from faultinject.rules.data import read_json
 
-        diagnosis = Diagnosis()
-        found, seed, abort = read_json(text, where, diagnosis)
-        diagnosis.close()
-        return cls.of_rules(found, seed, abort)
+        return cls._read(read_json, text, where)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Scenario:
         """The scenario of `FAULTINJECT_FILE`, `_RULES`, `_RULE_<NAME>` and `_SEED`, switched on or not."""
         from faultinject.rules.variables import read_variables
 
+        return cls._read(read_variables, environ)
+
+    @classmethod
+    def _read(
+        cls, read: Callable[..., tuple[Iterable[Rule], str | None, str | None]], *given: Any
+    ) -> Scenario:
+        """The scenario that a reader finds; it gets the diagnosis last."""
         diagnosis = Diagnosis()
-        found, seed, abort = read_variables(environ, diagnosis)
+        found = read(*given, diagnosis)
         diagnosis.close()
-        return cls.of_rules(found, seed, abort)
+        return cls.of_rules(*found)
 
     def to_toml(self) -> str:
         """The scenario as TOML."""

@@ -115,10 +115,6 @@ class Per(Trigger):
     default = "rule"
     default_text = "rule"
 
-    def parse(self, text: str) -> str:
-        """One of the scopes."""
-        return values.choice(text, self.choices)
-
 
 class Above(Trigger):
     """Only the attempts in excess of a rate, `100/s` or `5/10s`.
@@ -147,10 +143,6 @@ class Begin(Trigger):
     default = 0.0
     default_text = "0"
 
-    def parse(self, text: str) -> float:
-        """Seconds."""
-        return values.duration(text)
-
 
 class End(Trigger):
     """Only until this long after the scenario took effect.
@@ -162,10 +154,6 @@ class End(Trigger):
     key = "end"
     seconds = True
     default_text = "no end"
-
-    def parse(self, text: str) -> float:
-        """Seconds."""
-        return values.duration(text)
 
 
 TRIGGERS: dict[str, Trigger] = {

@@ -9,29 +9,14 @@ from faultinject.vendors.envelope import NOTHING, Envelope, Form
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, Protocol
+    from typing import Any
 
     from faultinject.vendors.documented import DocumentedError
     from faultinject.vendors.envelope import Escape, Named
     from faultinject.vendors.multi_delete import Deletes
+    from faultinject.vendors.types import StorageRequest
 
     Ids = Mapping[str, str]
-
-    class FailedRequest(Protocol):
-        """What of a request can say which form it is answered in."""
-
-        method: str
-        query: str
-
-        @property
-        def below(self) -> str:
-            """The path below the mount point."""
-
-        def header(self, name: str) -> tuple[str, ...]:
-            """The values of a header, named in lower case."""
-
-        def query_values(self, name: str) -> tuple[str, ...]:
-            """The decoded values of a query parameter."""
 
 
 RETRY_AFTER = ("seconds", "date")
@@ -108,7 +93,7 @@ class Vendor:
         operations: tuple[str, ...] = ("s3/operations.csv",),
         child: str = "",
         forms: Mapping[str, Form] | None = None,
-        form_for: Callable[[DocumentedError, FailedRequest, int], str] | None = None,
+        form_for: Callable[[DocumentedError, StorageRequest, int], str] | None = None,
         extras: str = "",
         reason: Callable[[DocumentedError, str], str | None] | None = None,
         hint: str = "seconds",
@@ -162,7 +147,7 @@ class Vendor:
             found = self._templates[form.template] = read(self.package, form.template)
         return found
 
-    def asked_form(self, row: DocumentedError, request: FailedRequest, status: int) -> str:
+    def asked_form(self, row: DocumentedError, request: StorageRequest, status: int) -> str:
         """The name of the form that a request demands, or empty."""
         return "" if self.form_for is None else self.form_for(row, request, status)
 

@@ -43,7 +43,7 @@ def _compared(interface: str, folder: Path) -> list[Row]:
         sample.row(
             f"{interface}, {what}, journal file",
             "the same without",
-            Goal("≤", 8, "µs"),
+            Goal("≤", 15, "µs"),
             [added / 1000 for added in sample.added(f"{what}, noted", what)],
         )
         for what in ("injected", "unmatched")

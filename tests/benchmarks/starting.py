@@ -37,7 +37,7 @@ def _after_flask() -> list[Row]:
     sample = _processes(
         {"flask": (["-c", "import flask"], {}), "on": (["-c", f"import flask; {_INSTALL}"], _ON)}, rounds=31
     )
-    return [_told(sample, "on", "import and install(), on, after `import flask`", "import flask", 1.05)]
+    return [_told(sample, "on", "import and install(), on, after `import flask`", "import flask", 1.10)]
 
 
 def _plugin() -> list[Row]:

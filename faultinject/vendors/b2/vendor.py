@@ -8,12 +8,12 @@ from faultinject.vendors.vendor import Vendor
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.vendors.documented import DocumentedError
-    from faultinject.vendors.vendor import FailedRequest
+    from faultinject.vendors.types import StorageRequest
 
 TYPE = "application/json;charset=utf-8"
 
 
-def form_for(_row: DocumentedError, request: FailedRequest, status: int) -> str:
+def form_for(_row: DocumentedError, request: StorageRequest, status: int) -> str:
     """A download without a valid token is told the code and no message: Backblaze/B2_Command_Line_Tool#984."""
     return "download" if status == 401 and request.below.startswith("/file/") else ""
 

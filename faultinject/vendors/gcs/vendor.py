@@ -10,7 +10,7 @@ from faultinject.vendors.vendor import Vendor
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.vendors.documented import DocumentedError
-    from faultinject.vendors.vendor import FailedRequest
+    from faultinject.vendors.types import StorageRequest
 
 # what the ids of 2019 begin with (`AEnB2U`) as bytes, and the four bits that follow
 PREFIX = b"\x00\x49\xc1\xd9\x4a"
@@ -25,7 +25,7 @@ def make_ids(entropy: bytes, _unix_seconds: int) -> dict[str, str]:
     return {"request_id": raw.translate(_URL_SAFE, b"=").decode()}
 
 
-def form_for(row: DocumentedError, request: FailedRequest, _status: int) -> str:
+def form_for(row: DocumentedError, request: StorageRequest, _status: int) -> str:
     """Downloads (`alt=media`) get as text, seen on the wire, what others get as JSON."""
     if request.method != "GET" or "alt=media" not in request.query.split("&") or row.form not in JSON:
         return ""

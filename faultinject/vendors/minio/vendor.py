@@ -9,7 +9,7 @@ from faultinject.vendors.vendor import Vendor
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.vendors.documented import DocumentedError
-    from faultinject.vendors.vendor import FailedRequest
+    from faultinject.vendors.types import StorageRequest
 
 CHILD = "<%(name)s>%(value)s</%(name)s>"
 HOST_ID = "dd9025bab4ad464b049177c95eb6ebf374d3b3fd1af9251148b658df7ac2e3e8"
@@ -35,7 +35,7 @@ def escape_in_json(text: str) -> str:
     return escape_json(text).replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
-def form_for(_row: DocumentedError, request: FailedRequest, status: int) -> str:
+def form_for(_row: DocumentedError, request: StorageRequest, status: int) -> str:
     """The admin API answers in JSON, and asks nobody to wait: cmd/api-response.go, writeErrorResponseJSON.
 
     HEAD is answered by writeErrorResponse, as GET is, where a condition or a range fails (cmd/object-handlers-common.go,

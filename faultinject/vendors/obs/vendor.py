@@ -15,7 +15,7 @@ from faultinject.vendors.vendor import Vendor
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.vendors.documented import DocumentedError
-    from faultinject.vendors.vendor import FailedRequest
+    from faultinject.vendors.types import StorageRequest
 
 CHILD = "<%(name)s>%(value)s</%(name)s>"
 NODE = "32AAAUgAIAABAAAQAAEAABAAAQAAEAAB"
@@ -31,7 +31,7 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
     }
 
 
-def form_for(_row: DocumentedError, request: FailedRequest, _status: int) -> str:
+def form_for(_row: DocumentedError, request: StorageRequest, _status: int) -> str:
     """Who signs as S3 does is answered with the headers of S3.
 
     Open Telekom Cloud, OBS S3 API, common response headers (en-us_topic_0125560484).

@@ -9,7 +9,7 @@ from faultinject.vendors.vendor import Vendor
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.vendors.documented import DocumentedError
-    from faultinject.vendors.vendor import FailedRequest
+    from faultinject.vendors.types import StorageRequest
 
 INSTANCE, ZONE, ZONEGROUP = "4d3f", "default", "default"
 """Which gateway answers."""
@@ -27,7 +27,7 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
     }
 
 
-def form_for(row: DocumentedError, request: FailedRequest, status: int) -> str:
+def form_for(row: DocumentedError, request: StorageRequest, status: int) -> str:
     """No body below 400, and JSON for who asks for it: src/rgw/rgw_rest.cc, end_header and allocate_formatter."""
     if row.form or (status == 200 and request.method == "POST" and request.query_values("delete")):
         return ""

@@ -11,7 +11,7 @@ from faultinject.vendors.vendor import Vendor
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.vendors.documented import DocumentedError
-    from faultinject.vendors.vendor import FailedRequest
+    from faultinject.vendors.types import StorageRequest
 
 CHILD = "<%(name)s>%(value)s</%(name)s>"
 
@@ -31,7 +31,7 @@ def escape(text: str) -> str:
     return escape_xml(text).replace("&apos;", "'").replace('"', "&quot;")
 
 
-def form_for(_row: DocumentedError, request: FailedRequest, status: int) -> str:
+def form_for(_row: DocumentedError, request: StorageRequest, status: int) -> str:
     """What is wrong with the end of a multipart upload comes without a declaration.
 
     https://github.com/basho/riak_cs/issues/1100, https://github.com/versity/versitygw/issues/2040
