@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from msgspec import to_builtins
 
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS
-from faultinject.exceptions import ConfigurationError
-from faultinject.rules.files import open_to_write
+from faultinject.cli import writing_out
 from faultinject.rules.printed_json import json_text
 
 if TYPE_CHECKING:
@@ -174,26 +172,17 @@ def writer(path: str) -> Write:
         MissingExtra: HTML without jinja2.
         OSError: there is no such folder.
     """
-    Path(path).parent.stat()  # now, not when all is done
-    formats: dict[str, Callable[[Sequence[Measured], Results], str]] = {
-        ".json": lambda _results, document: json_text(to_builtins(document), 1) + "\n",
-        ".md": _page,
-        ".html": _html,
-        ".xml": _junit,
-    }
-    form = formats.get(Path(path).suffix.lower())
-    if form is None:
-        raise ConfigurationError(f"--output: {path} is none of FILE.html, FILE.md, FILE.json, FILE.xml")
-    if form is _html:
+    if path.lower().endswith(".html"):
         from faultinject.audit.reports.html import require_jinja
 
-        require_jinja()  # now, too
-
-    def write(results: Sequence[Measured], document: Results) -> None:
-        with open_to_write(path) as file:
-            file.write(form(results, document))
-
-    return write
+        require_jinja()  # now, not when all is done
+    formats: dict[str, Callable[[Sequence[Measured], Results], str]] = {
+        ".html": _html,
+        ".md": _page,
+        ".json": lambda _results, document: json_text(to_builtins(document), 1) + "\n",
+        ".xml": _junit,
+    }
+    return writing_out.writer(path, formats)
 
 
 def _page(_results: Sequence[Measured], document: Results) -> str:

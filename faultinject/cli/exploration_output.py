@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faultinject.exceptions import ConfigurationError
-from faultinject.rules.files import open_to_write
+from faultinject.cli import writing_out
 
 if TYPE_CHECKING:
     from faultinject.audit.reports.junit import Case
@@ -26,21 +24,12 @@ def writer(path: str) -> Write:
         ConfigurationError: the name ends otherwise.
         OSError: there is no such folder.
     """
-    Path(path).parent.stat()  # now, not when all is done
     formats: dict[str, Callable[[Exploration], str]] = {
         ".txt": lambda exploration: f"{exploration.report()}\n",
         ".json": lambda exploration: f"{exploration.to_json()}\n",
         ".xml": _junit,
     }
-    form = formats.get(Path(path).suffix.lower())
-    if form is None:
-        raise ConfigurationError(f"--output: {path} is none of FILE.txt, FILE.json, FILE.xml")
-
-    def write(exploration: Exploration) -> None:
-        with open_to_write(path) as file:
-            file.write(form(exploration))
-
-    return write
+    return writing_out.writer(path, formats)
 
 
 def _junit(exploration: Exploration) -> str:

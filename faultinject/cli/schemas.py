@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from importlib import import_module
 from typing import Any, get_type_hints
 
 from msgspec import Struct, defstruct
-from msgspec.json import schema_components
 
-from faultinject.rules.rule import Rule
+from faultinject.control.schemas import schemas_of
 from faultinject.rules.schema import DIALECT, rules_schema
 
 Schema = dict[str, Any]
@@ -50,8 +48,6 @@ NAMES: dict[str, str] = {
     "trial": "faultinject trial --json",
 }
 """What each schema is of, by its name."""
-FIELD = re.compile(r"^ +(\w+): (.*(?:\n {9,}.*)*)", re.MULTILINE)
-"""A field in a docstring's list of attributes, and what is said of it."""
 
 
 def schema(name: str) -> Schema:
@@ -59,17 +55,10 @@ def schema(name: str) -> Schema:
     if name == RULES:
         return rules_schema()
     printed = [_type(each) for each in MODULES[name].split()]
-    forms, parts = schema_components(
+    forms, parts = schemas_of(
         [list[each] if name in LISTS else each for each in printed],  # type: ignore[valid-type]
-        ref_template="#/$defs/{name}",
-        schema_hook=_of_class,
+        "#/$defs/{name}",
     )
-    for each in parts.values():
-        said, _, fields = each.pop("description", "").partition("Attributes:\n")
-        each["description"] = " ".join(said.split())
-        for field, meaning in FIELD.findall(fields):
-            text = " ".join(meaning.split())
-            each["properties"][field]["description"] = f"{text[:1].upper()}{text[1:]}"
     return {
         "$schema": DIALECT,
         "$id": f"urn:faultinject:schema:{name}:1",
@@ -87,9 +76,3 @@ def _type(address: str) -> Any:
     if issubclass(found, Struct) or hasattr(found, "__dataclass_fields__"):
         return found
     return defstruct(name, [*get_type_hints(found).items()], namespace={"__doc__": found.__doc__})
-
-
-def _of_class(kind: type) -> Schema:
-    """The form of what JSON has in the place of a `Rule`: its keys."""
-    assert kind is Rule
-    return {"type": "object"}

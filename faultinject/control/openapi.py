@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from faultinject.control.calls import CALLS, OPENAPI
+from faultinject.control.schemas import schemas_of
+from faultinject.control.state import RuleState, ServerState
 from faultinject.rules.vocabulary import KEYS
 
 TYPE_CHECKING = False
@@ -33,7 +35,6 @@ EVERY = (400, 403, 421, 500)
 _TEXT: Schema = {"type": "string"}
 _WHOLE: Schema = {"type": "integer", "minimum": 0}
 _YES: Schema = {"type": "boolean"}
-_TIME: Schema = {"type": ["number", "null"], "description": "Unix seconds."}
 
 
 def _object(properties: Schema, *, required: tuple[str, ...] | None = None, more: bool = False) -> Schema:
@@ -72,48 +73,7 @@ def _keys(*, removable: bool) -> Schema:
 
 def schemas() -> dict[str, Schema]:
     """The shapes of bodies and answers, by name."""
-    rule = _object(
-        {
-            "name": _TEXT,
-            "given": _maybe("string"),
-            "text": _TEXT,
-            "rule": _ref("keys"),
-            "fault": _TEXT,
-            "vendor": _maybe("string"),
-            "says": _TEXT,
-            "enabled": _YES,
-            "matched": _WHOLE,
-            "injected": _WHOLE,
-            "failed": _WHOLE,
-            "times": _maybe("integer"),
-            "spent": _YES,
-        },
-        more=True,
-    )
-    state = _object(
-        {
-            "v": {"type": "integer"},
-            "generation": _WHOLE,
-            "on": _YES,
-            "enabled": _YES,
-            "until": _TIME,
-            "expires": _TIME,
-            "now": {"type": "number"},
-            "seed": _TEXT,
-            "production": _maybe("string"),
-            "store": _TEXT,
-            "max_active": _WHOLE,
-            "active": _WHOLE,
-            "refused": _WHOLE,
-            "undecided": _WHOLE,
-            "failures": _WHOLE,
-            "disarmed": _TEXT,
-            "abort": _maybe("string"),
-            "rules": _list(_ref("rule")),
-            "totals": _object({"matched": _WHOLE, "injected": _WHOLE, "failed": _WHOLE}, more=True),
-        },
-        more=True,
-    )
+    [state, rule], parts = schemas_of([ServerState, RuleState], "#/components/schemas/{name}")
     problem = _object({"message": _TEXT, "where": _TEXT, "excerpt": _TEXT, "caret": _TEXT}, more=True)
     text = _object({"text": {"type": "string", "description": "Rules as text, `cos:SlowDown,times=2`."}})
     seed: Schema = {"type": ["string", "integer", "null"]}
@@ -133,6 +93,7 @@ def schemas() -> dict[str, Schema]:
         "raw": {"type": ["string", "null"], "contentEncoding": "base64"},
     }
     return {
+        **parts,
         "error": _object({"error": _object({"message": _TEXT, "problems": _list(problem)}, more=True)}),
         "health": _object({"ok": _YES}),
         "state": state,
