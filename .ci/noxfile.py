@@ -45,7 +45,7 @@ def whole(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def museum(session: nox.Session) -> None:
-    """Run real releases that have a retry bug, those that are repaired, and some that are right."""
+    """Run real releases that have a retry bug, those that are repaired, and some that are right: `-- aws_sdk_js`, which needs node, or all."""
     from_lock(session)
     session.run("python", "examples/museum/run.py", *session.posargs)
 

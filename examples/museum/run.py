@@ -37,12 +37,15 @@ def environment(version: str, room: Row) -> Path:
         if version == room["repaired"]:
             python = room.get("repaired_python", python)
         subprocess.run([python, "-m", "venv", str(folder)], check=True)
-        wanted = [
-            f"{room['package']}=={version}",
-            *(each.format(version=version) for each in room.get("with", [])),
-        ]
+        wanted = [each.format(version=version) for each in room.get("with", [])]
+        if room["source"] == "npm":
+            npm = ["npm", "install", "--silent", "--prefix", str(folder)]
+            subprocess.run([*npm, f"{room['package']}@{version}"], check=True)
+        else:
+            wanted.insert(0, f"{room['package']}=={version}")
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-        subprocess.run([*pip, *wanted], check=True)
+        if wanted:
+            subprocess.run([*pip, *wanted], check=True)
         (folder / "complete").touch()
     return folder / "bin" / "python"
 
@@ -51,7 +54,8 @@ def is_here(python: str) -> bool:
     """Whether there is an interpreter of that name, and not only a stand-in for it."""
     found = shutil.which(python)
     return (
-        found is not None and subprocess.run([found, "-V"], capture_output=True, check=False).returncode == 0
+        found is not None
+        and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0
     )
 
 
@@ -97,8 +101,9 @@ def room_row(name: str) -> Row:
     ):
         if not version:
             continue
-        if column == "after" and not is_here(room.get("repaired_python", sys.executable)):
-            row[column] = f"{version}: needs {room['repaired_python']}"
+        needs = room.get("repaired_python" if column == "after" else "needs", sys.executable)
+        if not is_here(needs):
+            row[column] = f"{version}: needs {needs}"
             continue
         print(f"{name}: {room['package']} {version} …", file=sys.stderr, flush=True)
         verdict, said = tried(name, version)
