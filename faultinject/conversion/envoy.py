@@ -6,20 +6,20 @@ own; the vendor's body and headers come by the mappers of local replies.
 
 from __future__ import annotations
 
-from faultinject.conversion.spoken import ANSWER, Can, parts_of, speak
+from faultinject.conversion.proxy_rules import ANSWER, Capabilities, delay_of, parts_of, translate
 from faultinject.conversion.yaml_text import yaml_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from faultinject.conversion.asked import Test
     from faultinject.conversion.formats import Place
+    from faultinject.conversion.operations import RequestCondition
+    from faultinject.conversion.proxy_rules import Answer, ProxyRule
     from faultinject.conversion.remarks import Remarks
-    from faultinject.conversion.spoken import Answer, Spoken
     from faultinject.rules.scenario import Scenario
 
-CAN = Can(
+CAN = Capabilities(
     "Envoy",
     faults=frozenset((ANSWER, "latency", "drip")),
     tests=frozenset(("method", "path", "host", "header", "query")),
@@ -41,7 +41,7 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
     """The configuration."""
     filters: list[dict[str, Any]] = []
     mappers: list[dict[str, Any]] = []
-    for each in speak(scenario, CAN, remarks):
+    for each in translate(scenario, CAN, remarks):
         for at, tests in enumerate(each.alternatives, 1):
             matchers = [_matcher(test) for test in tests]
             name = each.name if len(each.alternatives) == 1 else f"{each.name}-{at}"
@@ -98,25 +98,19 @@ def _address(text: str) -> dict[str, Any]:
     return {"socket_address": {"address": host.strip("[]"), "port_value": int(port)}}
 
 
-def _filter(spoken: Spoken, name: str, matchers: list[dict[str, Any]], remarks: Remarks) -> dict[str, Any]:
-    share = {"numerator": parts_of(spoken, CAN.title, remarks), "denominator": "MILLION"}
+def _filter(rule: ProxyRule, name: str, matchers: list[dict[str, Any]], remarks: Remarks) -> dict[str, Any]:
+    share = {"numerator": parts_of(rule, CAN.title, remarks), "denominator": "MILLION"}
     config: dict[str, Any] = {"@type": _FAULT}
-    if spoken.answer is not None:
-        config["abort"] = {"http_status": spoken.answer.status, "percentage": share}
-    if spoken.fault == "drip":
-        rate = spoken.rule.value("rate")
+    if rule.answer is not None:
+        config["abort"] = {"http_status": rule.answer.status, "percentage": share}
+    if rule.fault == "drip":
+        rate = rule.rule.value("rate")
         kib = max(1, round(rate / KIB))
         if kib * KIB != rate:
-            remarks.change(f"{spoken.name}: rate", f"Envoy counts in KiB a second: {kib}")
+            remarks.change(f"{rule.name}: rate", f"Envoy counts in KiB a second: {kib}")
         config["response_rate_limit"] = {"fixed_limit": {"limit_kbps": kib}, "percentage": share}
-    if spoken.delay:
-        if spoken.answer is not None and spoken.probability < 1:
-            remarks.leave_out(
-                f"{spoken.name}: delay",
-                "Envoy draws for the wait and for the answer apart, and would delay others",
-            )
-        else:
-            config["delay"] = {"fixed_delay": f"{spoken.delay:.3f}s", "percentage": share}
+    if seconds := delay_of(rule, CAN.title, remarks):
+        config["delay"] = {"fixed_delay": f"{seconds:.3f}s", "percentage": share}
     if matchers:
         config["headers"] = matchers
     return {"name": f"faultinject.{name}", "typed_config": config}
@@ -150,7 +144,7 @@ def _mapper(answer: Answer, matchers: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _matcher(test: Test) -> dict[str, Any]:
+def _matcher(test: RequestCondition) -> dict[str, Any]:
     if test.what == "header" and test.expression == ".*":
         found: dict[str, Any] = {"name": test.name, "present_match": True}
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import groupby
 
-from faultinject.conversion.spoken import ANSWER, MILLION, Can, parts_of, speak
+from faultinject.conversion.proxy_rules import ANSWER, MILLION, Capabilities, delay_of, parts_of, translate
 from faultinject.conversion.yaml_text import yaml_text
 
 TYPE_CHECKING = False
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from faultinject.conversion.asked import Test
     from faultinject.conversion.formats import Place
+    from faultinject.conversion.operations import RequestCondition
+    from faultinject.conversion.proxy_rules import ProxyRule
     from faultinject.conversion.remarks import Remarks
-    from faultinject.conversion.spoken import Spoken
     from faultinject.rules.scenario import Scenario
 
-CAN = Can(
+CAN = Capabilities(
     "Istio",
     faults=frozenset((ANSWER, "latency")),
     tests=frozenset(("method", "path", "host", "header")),
@@ -37,8 +37,8 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
     host, _, port = place.upstream.rpartition(":")
     route = [{"destination": {"host": host, "port": {"number": int(port)}}}]
     routes: list[dict[str, Any]] = []
-    taken: list[Spoken] = []
-    for each in _with_a_route(speak(scenario, CAN, remarks), remarks):
+    taken: list[ProxyRule] = []
+    for each in _with_a_route(translate(scenario, CAN, remarks), remarks):
         before = next((earlier for earlier in taken if _takes_all(earlier, each)), None)
         if before is not None:
             remarks.leave_out(
@@ -70,14 +70,14 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
     return f"# Rules of faultinject for Istio.\n{text}"
 
 
-def _takes_all(earlier: Spoken, later: Spoken) -> bool:
+def _takes_all(earlier: ProxyRule, later: ProxyRule) -> bool:
     """Whether no request comes past the route of the one to that of the other; False where that is not certain."""
     return all(any({*wide} <= {*narrow} for wide in earlier.alternatives) for narrow in later.alternatives)
 
 
-def _with_a_route(spoken: list[Spoken], remarks: Remarks) -> Iterator[Spoken]:
+def _with_a_route(rules: list[ProxyRule], remarks: Remarks) -> Iterator[ProxyRule]:
     """One of each rule: the requests of a route get one status, and never come to the route of another error of the same group."""
-    for rule, several in groupby(spoken, key=lambda each: each.rule):
+    for rule, several in groupby(rules, key=lambda each: each.rule):
         first, *others = several
         if not others:
             yield first
@@ -92,27 +92,21 @@ def _with_a_route(spoken: list[Spoken], remarks: Remarks) -> Iterator[Spoken]:
             )
 
 
-def _fault(spoken: Spoken, remarks: Remarks) -> dict[str, Any]:
-    percent = parts_of(spoken, CAN.title, remarks) * 100 / MILLION
+def _fault(rule: ProxyRule, remarks: Remarks) -> dict[str, Any]:
+    percent = parts_of(rule, CAN.title, remarks) * 100 / MILLION
     percentage = {"percentage": {"value": percent}}
     fault: dict[str, Any] = {}
-    if spoken.answer is not None:
-        fault["abort"] = {"httpStatus": spoken.answer.status, **percentage}
+    if rule.answer is not None:
+        fault["abort"] = {"httpStatus": rule.answer.status, **percentage}
         remarks.leave_out(
-            f"{spoken.name}: answer", "Istio says the status; the body and its headers are Envoy's own"
+            f"{rule.name}: answer", "Istio says the status; the body and its headers are Envoy's own"
         )
-    if spoken.delay:
-        if spoken.answer is not None and spoken.probability < 1:
-            remarks.leave_out(
-                f"{spoken.name}: delay",
-                "Istio draws for the wait and for the answer apart, and would delay others",
-            )
-        else:
-            fault["delay"] = {"fixedDelay": f"{spoken.delay:.3f}s", **percentage}
+    if seconds := delay_of(rule, CAN.title, remarks):
+        fault["delay"] = {"fixedDelay": f"{seconds:.3f}s", **percentage}
     return fault
 
 
-def _match(tests: tuple[Test, ...]) -> dict[str, Any]:
+def _match(tests: tuple[RequestCondition, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for test in tests:
         if test.what == "header":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from faultinject.conversion import expressions
-from faultinject.conversion.asked import Test
 from faultinject.vendors.operations import operations_of
 
 TYPE_CHECKING = False
@@ -18,7 +19,24 @@ if TYPE_CHECKING:
 LEVELS = ("service", "bucket", "object")
 
 
-def alternatives(rule: Rule, vendor: Vendor | None) -> list[tuple[Test, ...]] | None:
+@dataclass(frozen=True)
+class RequestCondition:
+    """A condition on a request.
+
+    Attributes:
+        what: `method`, `path`, `host`, `header` or `query`.
+        expression: the regular expression of the whole value; of a path as it is sent; of a query of one parameter with its value.
+        name: of the header.
+        negated: it must not hold.
+    """
+
+    what: str
+    expression: str = ""
+    name: str = ""
+    negated: bool = False
+
+
+def alternatives(rule: Rule, vendor: Vendor | None) -> list[tuple[RequestCondition, ...]] | None:
     """The tests, by alternatives; None where an operation is told by something else.
 
     Args:
@@ -50,19 +68,21 @@ def _tests(
     buckets: Sequence[str | None],
     keys: Sequence[str | None],
     vendor: Vendor | None,
-) -> Iterable[Test]:
-    yield Test("method", row.method)
+) -> Iterable[RequestCondition]:
+    yield RequestCondition("method", row.method)
     if row.level == "service":
-        yield Test("path", "/")
+        yield RequestCondition("path", "/")
     elif row.level == "bucket":
         yield _path(buckets, ("",))
     else:
         yield _path(buckets, keys if keys != (None,) else (expressions.SOME_KEY,))
     for word in row.query:
         negated = word[:1] == "-"
-        yield Test("query", expressions.of_query([_pair(word.removeprefix("-"))]), negated=negated)
+        yield RequestCondition(
+            "query", expressions.of_query([_pair(word.removeprefix("-"))]), negated=negated
+        )
     for word in row.header:
-        yield Test("header", _value(word), name=_header(word, vendor))
+        yield RequestCondition("header", _value(word), name=_header(word, vendor))
     others = [
         each
         for each in rows
@@ -73,7 +93,7 @@ def _tests(
         for each in others
     } - {None}
     if pairs:
-        yield Test(
+        yield RequestCondition(
             "query", expressions.of_query(sorted(each for each in pairs if each is not None)), negated=True
         )
     headers = {
@@ -84,12 +104,12 @@ def _tests(
         if word not in row.header
     }
     for word in sorted(headers):
-        yield Test("header", _value(word), name=_header(word, vendor), negated=True)
+        yield RequestCondition("header", _value(word), name=_header(word, vendor), negated=True)
 
 
-def _path(buckets: Sequence[str | None], keys: Sequence[str | None]) -> Test:
+def _path(buckets: Sequence[str | None], keys: Sequence[str | None]) -> RequestCondition:
     both = [(bucket, key) for bucket in buckets for key in keys]
-    return Test("path", expressions.any_of(expressions.of_address(*each) for each in both))
+    return RequestCondition("path", expressions.any_of(expressions.of_address(*each) for each in both))
 
 
 def _pair(word: str) -> Pair:

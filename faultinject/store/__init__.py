@@ -13,7 +13,6 @@ __getattr__, _ = face(
     __name__,
     B2Store="b2",
     KodoStore="kodo",
-    LIMITS="budget",
     ResettableStore="contents",
     STORES="stores",
     SwiftStore="swift",

@@ -11,27 +11,6 @@ ENTRY = 512
 """Bytes charged for a bucket, object, upload or part besides its content, so that empty ones are bounded too."""
 
 
-class Limits:
-    """What no request gets beyond, whatever the budget.
-
-    Attributes:
-        azure_list: blocks in one list of Azure's.
-        azure_staged: blocks of one blob that wait.
-        azure_appends: blocks of an append blob.
-        gcs_ended: ended uploads that are remembered.
-        gcs_ended_bytes: how long their documents may be all together.
-    """
-
-    azure_list = 50_000
-    azure_staged = 100_000
-    azure_appends = 50_000
-    gcs_ended = 1000
-    gcs_ended_bytes = 4 * 1024 * 1024
-
-
-LIMITS = Limits()
-
-
 class Budget:
     """A number of bytes that is never exceeded.
 

@@ -6,6 +6,7 @@ Everything that needs a store asks here: `serve`, `demo`, `explore`, `conformanc
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -100,10 +101,9 @@ def _azure() -> ServiceAdapter:
 
 def _gcs() -> ServiceAdapter:
     from faultinject.store.gcs import routes
-    from faultinject.store.gcs.call import FinishedUploads
     from faultinject.store.gcs.resources import describe
 
-    return ServiceAdapter(partial(routes.GcsCall, FinishedUploads()), routes.perform, GCS_NAMES, describe)
+    return ServiceAdapter(partial(routes.GcsCall, OrderedDict()), routes.perform, GCS_NAMES, describe)
 
 
 S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -466,8 +466,6 @@ STORES: Mapping[str, VendorStore] = {
             "range": "InvalidRange",
             "source": "InvalidSourceBlobUrl",
             "source_precondition": "SourceConditionNotMet",
-            "too_many_appends": "BlockCountExceedsLimit",
-            "too_many_parts": "BlockListTooLong",
             "unsupported_header": "UnsupportedHeader",
             "uri": "InvalidUri",
         },

@@ -11,7 +11,7 @@ from faultinject.store.azure import documents
 from faultinject.store.azure.call import AzureCall, etag_headers, kind_of, new_etag
 from faultinject.store.bodies import cut, read_document, receive
 from faultinject.store.buckets import Headers, Part, Stored, Upload, entry_cost
-from faultinject.store.budget import ENTRY, LIMITS
+from faultinject.store.budget import ENTRY
 from faultinject.store.exchange import Answer
 from faultinject.store.preconditions import read_range
 from faultinject.store.refusal import StoreError
@@ -36,8 +36,6 @@ def put_block(call: AzureCall) -> Answer:
         with call.service.buckets.lock:
             _refuse_append_blob(call)
             staged = _staged(call)
-            if len(staged.parts) >= LIMITS.azure_staged and number not in staged.parts:
-                raise StoreError("too_many_parts")
             if any(each.bit_length() != number.bit_length() for each in list(staged.parts)[:1]):
                 raise StoreError("part_length")
             call.service.uploads.put_part(call.bucket, call.key, call.key, part, hold)

@@ -10,7 +10,6 @@ from werkzeug.http import http_date
 
 from faultinject.store.azure.call import kind_of, state
 from faultinject.store.buckets import Bucket, Headers, Part, Stored
-from faultinject.store.budget import LIMITS
 from faultinject.store.refusal import StoreError
 from faultinject.store.xml import Field, inner, parse
 from faultinject.vendors.envelope import escape_xml
@@ -111,15 +110,13 @@ def read_block_list(document: bytes) -> list[tuple[str, int]]:
     """Which list each block of a Put Block List comes from, and its number.
 
     Raises:
-        StoreError: `malformed`, `part_number`, `too_many_parts`.
+        StoreError: `malformed`, `part_number`.
     """
     found = []
     for each in parse(document):
         if each.tag not in LISTS:
             raise StoreError("malformed")
         found.append((each.tag, block_number((each.text or "").strip())))
-    if len(found) > LIMITS.azure_list:
-        raise StoreError("too_many_parts")
     return found
 
 

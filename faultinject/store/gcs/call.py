@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
-from threading import Lock
 from typing import Any
 from urllib.parse import unquote
 
 from faultinject.store.bodies import DOCUMENT_BYTES, read_document
 from faultinject.store.buckets import Stored
-from faultinject.store.budget import LIMITS
 from faultinject.store.exchange import Answer, Exchange, Service
 from faultinject.store.gcs import paths
 from faultinject.store.gcs.resources import BUCKET_METAGENERATION, generations, object_resource
@@ -46,12 +44,12 @@ class GcsCall(Exchange):
         kind: what it names: `buckets`, `bucket`, `objects`, `object`, `rewriteTo`, `copyTo`, `compose`, each with
             `upload ` or `download ` in front where the path says so; a word of `paths.ABSENT`; empty for what is not.
         target: bucket and object that a copy makes.
-        finished: the sessions of uploads that are over.
+        finished: from the session of an upload that is over to the document of the object that it became.
     """
 
     content_type = "application/json; charset=UTF-8"
 
-    def __init__(self, finished: FinishedUploads, service: Service, environ: WSGIEnvironment) -> None:
+    def __init__(self, finished: OrderedDict[str, bytes], service: Service, environ: WSGIEnvironment) -> None:
         super().__init__(service, environ)
         self.finished = finished
         self.kind, names = self._named()
@@ -184,25 +182,3 @@ def read_json(document: bytes) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise StoreError("malformed")
     return loaded
-
-
-class FinishedUploads:
-    """From the id of an ended upload to the document that shows the object that it became."""
-
-    def __init__(self) -> None:
-        self._ended: OrderedDict[str, bytes] = OrderedDict()
-        self._size = 0
-        self._lock = Lock()
-
-    def note(self, identity: str, document: bytes) -> None:
-        """Remember how an upload ended."""
-        with self._lock:
-            self._size += len(document) - len(self._ended.pop(identity, b""))
-            self._ended[identity] = document
-            while len(self._ended) > LIMITS.gcs_ended or self._size > LIMITS.gcs_ended_bytes:
-                self._size -= len(self._ended.popitem(last=False)[1])
-
-    def find(self, identity: str) -> bytes | None:
-        """How an upload ended; None when it is not known."""
-        with self._lock:
-            return self._ended.get(identity)

@@ -17,6 +17,9 @@ from faultinject.store.gcs.call import GcsCall
 from faultinject.store.gcs.uploads import claimed_sums, name_of, sums
 from faultinject.store.refusal import StoreError
 
+ENDED = 100
+"""Uploads that are over whose objects are remembered."""
+
 
 def start_upload(call: GcsCall) -> Answer:
     """objects.insert with `uploadType=resumable`: the answer says where the pieces go."""
@@ -50,7 +53,7 @@ def continue_upload(call: GcsCall) -> Answer:
         total = _advance(call, upload)
         return _progress(call, upload, total) or _finish(call, upload, total)
     except StoreError as error:
-        ended = call.finished.find(identity)
+        ended = call.finished.get(identity)
         if error.mistake != "no_upload" or ended is None:
             raise
         drain(call.request)
@@ -128,7 +131,9 @@ def _finish(call: GcsCall, upload: Upload, total: int | None) -> Answer:
         stored = Stored(upload.key, blocks, size, resources.etag(headers), call.now, headers, upload.held)
         call.service.uploads.become(call.bucket, upload.id, stored, call.judge_write)
         answer = call.json(200, call.resource_of(call.bucket, stored))
-        call.finished.note(upload.id, answer.get_data())
+        call.finished[upload.id] = answer.get_data()
+        if len(call.finished) > ENDED:
+            call.finished.popitem(last=False)
     return answer
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from faultinject.conversion import expressions
-from faultinject.conversion.asked import Test
-from faultinject.conversion.operations import alternatives
+from faultinject.conversion.operations import RequestCondition, alternatives
 from faultinject.engine.actions import Respond
 from faultinject.injector import trials
 from faultinject.rules.conditions import CONDITIONS
@@ -57,7 +56,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Can:
+class Capabilities:
     """What a proxy can be told.
 
     Attributes:
@@ -78,7 +77,7 @@ class Can:
 
 
 @dataclass(frozen=True)
-class Spoken:
+class ProxyRule:
     """A rule as a proxy is told of it.
 
     Attributes:
@@ -93,26 +92,37 @@ class Spoken:
 
     rule: Rule
     name: str
-    alternatives: tuple[tuple[Test, ...], ...]
+    alternatives: tuple[tuple[RequestCondition, ...], ...]
     probability: float
     fault: str
     answer: Answer | None = None
     delay: float = 0.0
 
 
-def parts_of(spoken: Spoken, title: str, remarks: Remarks) -> int:
+def parts_of(rule: ProxyRule, title: str, remarks: Remarks) -> int:
     """The chance in parts of a million, as a proxy counts them; one that is not what was asked for is told of."""
-    number = round(spoken.probability * MILLION)
-    if abs(number / MILLION - spoken.probability) > SLIGHT:
-        remarks.change(f"{spoken.name}: probability", f"{title} rounds it to {number * 100 / MILLION:g} %")
+    number = round(rule.probability * MILLION)
+    if abs(number / MILLION - rule.probability) > SLIGHT:
+        remarks.change(f"{rule.name}: probability", f"{title} rounds it to {number * 100 / MILLION:g} %")
     return number
+
+
+def delay_of(rule: ProxyRule, title: str, remarks: Remarks) -> float:
+    """The seconds that it waits; 0 where the proxy would make others wait, which is told of."""
+    if rule.delay and rule.answer is not None and rule.probability < 1:
+        remarks.leave_out(
+            f"{rule.name}: delay",
+            f"{title} draws for the wait and for the answer apart, and would delay others",
+        )
+        return 0.0
+    return rule.delay
 
 
 class _LeftOut(Exception):
     """The rule is left out, which has been told."""
 
 
-def speak(scenario: Scenario, can: Can, remarks: Remarks) -> list[Spoken]:
+def translate(scenario: Scenario, can: Capabilities, remarks: Remarks) -> list[ProxyRule]:
     """The rules of a scenario that a proxy can be told of.
 
     Args:
@@ -124,26 +134,26 @@ def speak(scenario: Scenario, can: Can, remarks: Remarks) -> list[Spoken]:
         remarks.change("seed", f"{can.title} draws numbers of its own: no run is replayed")
     if scenario.abort is not None:
         remarks.leave_out("abort", f"{can.title} does not watch the app's own failures")
-    found: list[Spoken] = []
+    found: list[ProxyRule] = []
     for rule, name in zip(scenario.rules, scenario.display_names, strict=True):
         try:
-            found += _Speaker(rule, name, can, remarks).speak()
+            found += _Translation(rule, name, can, remarks).proxy_rules()
         except _LeftOut:
             continue
     return found
 
 
-class _Speaker:
+class _Translation:
     """One rule."""
 
-    def __init__(self, rule: Rule, name: str, can: Can, remarks: Remarks) -> None:
+    def __init__(self, rule: Rule, name: str, can: Capabilities, remarks: Remarks) -> None:
         self.rule = rule
         self.name = name
         self.can = can
         self.remarks = remarks
         self.fault = ANSWER if isinstance(rule.resolved, Documented | Http) else rule.fault
 
-    def speak(self) -> Iterator[Spoken]:
+    def proxy_rules(self) -> Iterator[ProxyRule]:
         """It, or one for each error of its group."""
         rule, title = self.rule, self.can.title
         if self.fault not in self.can.faults:
@@ -168,12 +178,12 @@ class _Speaker:
         if not round(probability / len(rows) * MILLION):
             self.leave("probability", f"{title} rounds it to 0 %")
         if self.fault != ANSWER:
-            yield Spoken(rule, self.name, tests, probability, self.fault, delay=delay)
+            yield ProxyRule(rule, self.name, tests, probability, self.fault, delay=delay)
             return
         for at, (label, single) in enumerate(rows):
             chance = probability / len(rows)
             left = 1 - chance * at
-            yield Spoken(
+            yield ProxyRule(
                 rule,
                 f"{self.name}-{label}" if label else self.name,
                 tests,
@@ -227,7 +237,7 @@ class _Speaker:
             )
         return first
 
-    def tests(self) -> tuple[tuple[Test, ...], ...]:
+    def tests(self) -> tuple[tuple[RequestCondition, ...], ...]:
         """Of a request, by alternatives."""
         rule = self.rule
         found = [
@@ -267,11 +277,13 @@ class _Speaker:
                     )
         return tuple((*found, *row) for row in rows)
 
-    def test(self, key: str, values: Sequence[str], *, negated: bool) -> Test:
+    def test(self, key: str, values: Sequence[str], *, negated: bool) -> RequestCondition:
         """One condition."""
         word, _, name = key.partition(".")
         self.check(word, f"unless.{key}" if negated else key, negated=negated)
-        return Test(word, _expression(word, name, values), name if word == "header" else "", negated)
+        return RequestCondition(
+            word, _expression(word, name, values), name if word == "header" else "", negated
+        )
 
     def check(self, what: str, key: str, *, negated: bool) -> None:
         """Leave the rule out if there is no such test."""
