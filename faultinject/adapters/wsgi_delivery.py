@@ -309,8 +309,8 @@ class Delivery:
     def _write_past_server(self) -> None:
         """Write the answer on the connection itself, and end that."""
         try:
-            for _ in self._parts():
-                pass
+            # Each part goes out on the connection, so that none is left for the server.
+            next(self._parts(), None)
         except Exception:
             # Only the app can fail here; the server below must not answer behind what has gone out.
             self._fail()

@@ -125,9 +125,6 @@ def _send(
         if transform.touched:
             entry.response_bytes = sent
             injection.give(did, body)
-        elif begin.own is not None and otherwise == "nothing_to_cut":
-            # A documented error that went out whole.
-            injection.give("answered", body)
         else:
             injection.undo(otherwise, status=entry.status)
 
@@ -164,9 +161,8 @@ def _send(
                 if held:
                     sent += len(held)
                     yield Part(held, more)
-            elif (
-                kept or transform.done or not more
-            ):  # granian sends a head with the first piece, also of nothing
+            elif kept or transform.done or not more:
+                # granian sends a head with the first piece, also of nothing.
                 yield Part(kept, more or transform.done)
     except AppEnded:
         raise

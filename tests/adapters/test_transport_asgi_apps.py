@@ -76,6 +76,24 @@ def test_what_comes_behind_an_answer_is_done(wire, make_injector, rule, inside):
 
 
 @pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB", "corrupt"])
+def test_an_app_that_ends_behind_its_start(servers, make_injector, rule):
+    """What it began goes out as it is, and nothing was done to it."""
+    sent = []
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message):
+        sent.append((message["type"], message["headers"]))
+
+    injector = make_injector(f"{rule},times=1")
+    asyncio.run(ASGIFaultMiddleware(app, injector=injector)(servers.scope(), servers.messages(), send))
+    assert sent == [("http.response.start", [])]
+    assert injector.journal.outcomes[-1].did == "nothing_to_cut"
+    assert injector.counts()["rule-1"]["injected"] == 0
+
+
+@pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB", "corrupt"])
 def test_other_messages_pass(servers, make_injector, rule):
     """Hints before an answer, and what a test client is told beside it."""
     sent = []

@@ -205,6 +205,33 @@ def test_asgi_server_that_cancels(servers, make_injector, rule, backend):
     assert injector.finish() == 0
 
 
+@BACKENDS
+@pytest.mark.parametrize("rule", ["truncate", "drip,rate=1", "corrupt"])
+@pytest.mark.parametrize("began", [False, True])
+def test_an_exchange_that_is_cancelled_before_a_body(servers, make_injector, rule, began, backend):
+    """Nothing was done yet: the count is returned, whether the app had begun its answer or not."""
+    injector = make_injector(f"{rule},times=1")
+
+    async def app(scope, receive, send):
+        if began:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        await anyio.sleep_forever()
+
+    async def scenario(server):
+        exchange = Exchange(server, "GET")
+        wrapped = ASGIFaultMiddleware(app, injector=injector)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wrapped, servers.scope(), exchange.receive, exchange.send)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+
+    with loopback() as (_, server):
+        anyio.run(scenario, server, backend=backend)
+    assert last(injector) == "failed"
+    assert injector.counts()["rule-1"]["injected"] == 0
+    assert injector.finish() == 0
+
+
 def test_a_client_that_leaves_when_a_hang_ends(servers, make_injector):
     """The server has let go of the connection, and has not said so yet: nothing is answered to nobody."""
     injector = make_injector("hang,duration=60ms")
