@@ -483,7 +483,9 @@ EDITS = {
 @apart
 def test_watched(file, edit, tells, watching, monkeypatch):
     """From the first request on, however the file is written, and where nothing tells of changes."""
-    if tells != "the system":
+    if tells == "the system":
+        monkeypatch.setattr("faultinject.injector.file_watch.POLL", 1_000.0)
+    else:
         monkeypatch.setattr("watchfiles.watch", None)
     if tells == "gevent":  # a thread that waits outside of Python would keep all its requests waiting
         monkeypatch.setitem(
