@@ -464,7 +464,8 @@ for fault in ("http:418", "http:410"):
         one.use(fault)
     except faultinject.exceptions.StoreUnavailable as error:
         print(error)
-print(one.state.generation, two.state.generation)
+one.let_watch()
+print(one.state.generation, two.state.generation, len(one.events()[0]))
 """,
     )
     assert told.splitlines() == [
@@ -473,7 +474,7 @@ print(one.state.generation, two.state.generation)
         "['503', '200', '200']",
         "the store ledger: RuntimeError: no teapots",
         "gone",
-        "3 3",
+        "3 3 4",
     ]
     told, _ = bare(
         "-c",
