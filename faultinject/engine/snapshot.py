@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from binascii import a2b_base64, crc32
+from functools import cache
 
 from faultinject.vendors.credentials import expires_at, key_id, query_key_id, signed_at, signed_for
 from faultinject.vendors.operations import S3_PREFIXES
@@ -103,8 +104,6 @@ def describe(
     """Note in an entry what is kept of its request, worked out no further than the secrets in it demand."""
     method, path, host, query = request.method, request.path, request.host, request.query
     key = credential = precondition = region = None
-    # Where all that tells it is kept as it is, what the address names need not be read again.
-    whole = not query and recorded is NONE_RECORDED and "?" not in path
     if authorization:
         key, credential = told_by(authorization)
         date, region = date or signed_at(authorization), signed_for(authorization)
@@ -121,7 +120,6 @@ def describe(
     if "?" in path:
         path = shown_path(path)
     if len(method) + len(path) + len(host) + len(query) + len(user_agent or "") > LONGEST_TEXT:
-        whole = False
         method, path, host, query = method[:64], _cut(path), _cut(host), _cut(query)
         user_agent = _cut(user_agent) if user_agent else user_agent
     if recorded:
@@ -145,8 +143,6 @@ def describe(
     entry.headers = recorded
     entry.content_length = content_length[:20] if content_length else None
     entry.read_by = entry.named_by = None
-    if whole and request.read_by is entry.reading:
-        entry.read_by, entry.place = request.read_by, request.place
 
 
 def told_by(authorization: str) -> tuple[str | None, int | None]:
@@ -209,8 +205,6 @@ _ENDS = (";", "?", "&", "=", "#", "@", "%23", "%25", "%26", "%3b", "%3d", "%3f",
 """Signs that end a name or an id, as they are and encoded: behind them another parameter may stand, such as a signature."""
 _URLS = ("://", "%3a//", "%3a%2f%2f")
 
-_kinds: Mapping[str, str | frozenset[str]] | None = None
-
 
 def shown_query(query: str) -> str:
     """The query with the documented values of documented storage parameters; the others are written `…`.
@@ -223,7 +217,7 @@ def shown_query(query: str) -> str:
     >>> shown_query("session=abc&prefix=photos/;sig=abc")
     'session=…&prefix=photos/…1797'
     """
-    kinds = _kinds or _read()
+    kinds = _kinds()
     return "&".join([_shown(pair, kinds) for pair in query[:LONGEST_QUERY].split("&")])
 
 
@@ -323,10 +317,10 @@ def _apart(text: str) -> str:
     return f"…{crc32(text.encode('utf-8', 'replace')) & 0xFFFF:04x}"
 
 
-def _read() -> Mapping[str, str | frozenset[str]]:
+@cache
+def _kinds() -> Mapping[str, str | frozenset[str]]:
     from faultinject.vendors.vendor import read
 
-    global _kinds  # noqa: PLW0603
     found: dict[str, str | frozenset[str]] = {}
     for line in read("faultinject.vendors", "storage-parameters.txt").decode().splitlines():
         if line and line[0] != "#":
@@ -335,5 +329,4 @@ def _read() -> Mapping[str, str | frozenset[str]]:
                 found[name] = frozenset(("", *kind.split())) if kind else FLAGS
             else:
                 found[name] = kind
-    _kinds = found
     return found

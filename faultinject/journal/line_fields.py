@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from hashlib import blake2b
 
 from faultinject.engine.snapshot import GUARDS, LONGEST_TEXT, PARTS, QUERY_GUARDS, checksum_of_version
@@ -12,7 +13,6 @@ from faultinject.journal.outcome import AttemptHint, Outcome
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from faultinject.engine.journal_entry import Entry
     from faultinject.vendors.addressing import Addressing
@@ -21,7 +21,6 @@ LONGEST_PART = 100
 """Characters that are kept of what says which part of a body is meant."""
 REMEMBERED = 1_000
 """How many digests of key ids and checksums are remembered, and of how many forms of requests the operation."""
-_digests: dict[tuple[str | int, bytes], str] = {}
 _operations: dict[tuple[Addressing, str, str, str], str | None] = {}
 _UNKNOWN = ""
 
@@ -44,7 +43,9 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
     if operation is _UNKNOWN:
         operation = own.operation(entry)
         if form is not None:
-            _remember(_operations, form, operation)
+            if len(_operations) >= REMEMBERED:
+                _operations.clear()
+            _operations[form] = operation
     size, digest, complete = entry.body or (whole(entry.content_length), None, None)
     arrived, answered, test = entry.arrived, entry.answered, entry.test
     return Outcome(
@@ -118,27 +119,15 @@ def _is_guarded(headers: Mapping[str, str], query: str) -> bool:
     return not GUARDS.isdisjoint(headers) or any(each in query for each in QUERY_GUARDS)
 
 
+@lru_cache(REMEMBERED)
 def _digest_of(checksum: int, key: bytes) -> str:
     """Two bytes: enough to see that something has changed, too few to try guesses against."""
-    found = _digests.get((checksum, key))
-    if found is None:
-        found = blake2b(b"%d" % checksum, key=key, digest_size=2).hexdigest()
-        _remember(_digests, (checksum, key), found)
-    return found
+    return blake2b(b"%d" % checksum, key=key, digest_size=2).hexdigest()
 
 
+@lru_cache(REMEMBERED)
 def _principal(key_id: str, key: bytes) -> str:
-    found = _digests.get((key_id, key))
-    if found is None:
-        found = blake2b(key_id.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()
-        _remember(_digests, (key_id, key), found)
-    return found
-
-
-def _remember(memory: dict[Any, Any], what: object, found: object) -> None:
-    if len(memory) >= REMEMBERED:
-        memory.clear()
-    memory[what] = found
+    return blake2b(key_id.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()
 
 
 def attempt_hint(headers: Mapping[str, str], key: bytes) -> AttemptHint | None:

@@ -82,8 +82,6 @@ class Journal:
         if self.share is not None:
             self._let_others_have(line, self.share)
         file = self._file
-        if file is None and line.fault is None and not self._followers:
-            return
         # The first line of a fault, or a later one of a fault that was not carried out.
         told = False
         if line.fault is not None and "logging" in modules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import inf
 
 from faultinject.exceptions import ConfigurationError, Problem
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     Split = tuple[bool, str, str | None]
 
-_values: dict[tuple[str, str], object] = {}
 # Entries of keys and texts: many rules have the same.
 _entries: dict[tuple[str, str], Entry] = {}
 _REMEMBERED = 512
@@ -119,13 +119,7 @@ class Rule:
         text = self.options.get(key)
         if text is None:
             return KEYS[key.partition(".")[0]].default
-        try:
-            return _values[key, text]
-        except KeyError:
-            if len(_values) >= 4096:
-                _values.clear()
-            _values[key, text] = parsed = KEYS[key.partition(".")[0]].parse(text)
-            return parsed
+        return _parsed(key, text)
 
     @property
     def set_headers(self) -> tuple[tuple[str, str], ...]:
@@ -209,6 +203,11 @@ class Rule:
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"a Rule cannot be changed: {name}")
+
+
+@lru_cache(4096)
+def _parsed(key: str, text: str) -> Any:
+    return KEYS[key.partition(".")[0]].parse(text)
 
 
 def _fill(rule: Rule, fault: str, parts: Parts) -> None:

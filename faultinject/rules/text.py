@@ -9,6 +9,8 @@ reader knows the place of everything.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from faultinject.rules.diagnosis import MOST, Diagnosis, excerpt, owner
 from faultinject.rules.rule import Rule, place_of
 from faultinject.rules.spelling import BLANKS, SEPARATORS
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     Draft = tuple[str | None, Span, list["Item"], list["Misplaced"]]
 
 MISQUOTED = "quotes must enclose a whole value or name"
-_remembered: dict[str, Entry] = {}
 
 
 def read_rules(text: str, where: str, diagnosis: Diagnosis) -> list[Rule]:
@@ -47,13 +48,12 @@ def _quick(text: str) -> list[Rule]:
         text = text.replace(", ", ",")
     text = text.replace("\n", " ").replace("\r", " ").replace(";", " ")
     rules = []
-    known = _remembered.get
     wrong: list[tuple[int, Mistake]] = []
     for chunk in text.split(" "):
         if not chunk:
             continue
         fault, *items = chunk.split(",")
-        entries = [known(item) or _read(item) for item in items]
+        entries = [_read(item) for item in items]
         parts = combine(fault, entries, wrong)
         if parts is None:
             raise wrong[0][1]
@@ -71,14 +71,12 @@ def _claim(rules: Sequence[Rule], where: str, diagnosis: Diagnosis) -> bool:
     return True
 
 
+@lru_cache(1024)
 def _read(item: str) -> Entry:
     key, equals, value = item.partition("=")
     if not equals:
         raise Mistake(item)
-    if len(_remembered) >= 1024:
-        _remembered.clear()
-    _remembered[item] = found = entry(*split_key(key), value)
-    return found
+    return entry(*split_key(key), value)
 
 
 class Item:

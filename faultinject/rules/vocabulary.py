@@ -7,6 +7,7 @@ only in how they come to entries.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import faults, spelling
@@ -95,8 +96,6 @@ MORE_THAN_A_FAULT = (
 )
 # As whom rules read requests that do not say it.
 _default: list[str] = []
-# Which ranks a fault takes, by its own words.
-_takes: dict[tuple[str, ...], frozenset[int]] = {}
 
 
 def split_key(raw: str) -> tuple[bool, str, str | None]:
@@ -176,7 +175,7 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
     fault = takes = None
     try:
         fault = faults.get(text)
-        takes = _ranks(fault)
+        takes = _ranks(fault.takes)
     except Mistake as mistake:
         wrong.append((-1, mistake if SEPARATORS.isdisjoint(text) else Mistake(MORE_THAN_A_FAULT)))
     given: str | None = None
@@ -330,11 +329,9 @@ def reads_as(fault: faults.Fault, options: Mapping[str, str]) -> Vendor | None:
     return vendors.get(options["vendor"])
 
 
-def _ranks(fault: faults.Fault) -> frozenset[int]:
-    ranks = _takes.get(fault.takes)
-    if ranks is None:
-        _takes[fault.takes] = ranks = frozenset(RANKS[each][0] for each in fault.takes)
-    return ranks
+@cache
+def _ranks(takes: tuple[str, ...]) -> frozenset[int]:
+    return frozenset(RANKS[each][0] for each in takes)
 
 
 def _sorted(entries: dict[str, T]) -> dict[str, T]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from faultinject.vendors import endpoints as known_endpoints
 from faultinject.vendors.operations import operations_of
 from faultinject.vendors.targets import OTHER, SERVICE, reader
@@ -9,7 +11,6 @@ from faultinject.vendors.targets import OTHER, SERVICE, reader
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from re import Pattern
 
     from faultinject.vendors.operations import Operations
     from faultinject.vendors.targets import TargetReader
@@ -246,24 +247,20 @@ _UUID = "00000000-0000-0000-0000-000000000000"
 _LONG_HEX = "0" * 16
 _LONG = "0" * 10
 _LONG_BYTES = _LONG.encode()
-_runs: list[Pattern[str]] = []
 
-_volatile: frozenset[str] | None = None
 # Short words that only beside the two that every shared access signature has are such parameters
 # (https://learn.microsoft.com/rest/api/storageservices/create-service-sas).
 _SIGNED = frozenset(("sig", "sv"))
 _SHARED_ACCESS = _SIGNED.union("se st sp sr skoid sktid skt ske sks skv".split())
 
 
+@cache
 def volatile_parameters() -> frozenset[str]:
     """The query parameters that differ from attempt to attempt, in lower case (a data file)."""
-    global _volatile  # noqa: PLW0603
-    if _volatile is None:
-        from faultinject.vendors.vendor import read
+    from faultinject.vendors.vendor import read
 
-        lines = read("faultinject.vendors", "volatile-parameters.txt").decode().splitlines()
-        _volatile = frozenset(line for line in lines if line and line[0] != "#")
-    return _volatile
+    lines = read("faultinject.vendors", "volatile-parameters.txt").decode().splitlines()
+    return frozenset(line for line in lines if line and line[0] != "#")
 
 
 def exact_identity(request: StorageRequest, bucket: str | None, key: str | None, rest: str = "") -> str:
@@ -314,13 +311,11 @@ def with_placeholders(identity: str) -> str:
         identity, shape = "~".join(kept), "~".join(parts)
     if _LONG not in shape:
         return identity
-    if not _runs:
-        import re  # slow to load, and most scenarios never come here
+    import re  # slow to load, and most scenarios never come here
 
-        _runs.extend((re.compile(r"[0-9A-Fa-f]{16,}"), re.compile(r"[0-9]{10,}")))
     if _LONG_HEX in shape:
-        identity = _runs[0].sub("~", identity)
-    return _runs[1].sub("~", identity)
+        identity = re.sub(r"[0-9A-Fa-f]{16,}", "~", identity)
+    return re.sub(r"[0-9]{10,}", "~", identity)
 
 
 def without_new_ids(identity: str, addressing: str | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +31,6 @@ _EXPIRIES = {
 relatives, of Azure, QingStor, Swift and Kodo."""
 SIGNED_AT = "x-amz-date x-ms-date x-goog-date x-oss-date x-obs-date x-tos-date x-bce-date date".split()
 """The headers that say when a request was signed, the one that counts first."""
-_marked: Callable[[str], Match[str] | None] | None = None
 _LONGEST = 2048
 
 
@@ -41,7 +42,7 @@ def key_id(authorization: str) -> str | None:
     >>> key_id("QS ACCESSKEYID:c2lnbmF0dXJl")
     'ACCESSKEYID'
     """
-    found = (_marked or _compile())(authorization)
+    found = _marked()(authorization)
     if found:
         return found[1] or None
     scheme, _, rest = authorization.partition(" ")
@@ -105,13 +106,12 @@ def _first_word(text: str) -> str | None:
     return text[:_LONGEST] or None
 
 
-def _compile() -> Callable[[str], Match[str] | None]:
+@cache
+def _marked() -> Callable[[str], Match[str] | None]:
     """What AWS and COS put before the access-key id, and what cannot stand in it; `re` is slow to load."""
     import re
 
-    global _marked  # noqa: PLW0603
-    _marked = re.compile("(?:Credential|q-ak)=([^/&,; ]{0,2048})").search
-    return _marked
+    return re.compile("(?:Credential|q-ak)=([^/&,; ]{0,2048})").search
 
 
 def query_key_id(query: str) -> str | None:

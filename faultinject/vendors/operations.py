@@ -6,6 +6,8 @@ others. The sources are S3's own service model, Azure's generated client, and Go
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
+
 from faultinject.http import patterns
 
 TYPE_CHECKING = False
@@ -28,7 +30,6 @@ COLUMNS = ("operation", "method", "level", "query", "header", "host")
 
 # Texts of conditions that are remembered.
 _KNOWN = 1024
-_tables: dict[tuple[tuple[str, ...], tuple[str, ...]], Operations] = {}
 
 
 class Row:
@@ -96,8 +97,8 @@ class Operations:
         self._meant = {each.operation: by_shape[each.shape] for each in rows}
         # A name is its own where at least one of its forms is.
         self._meant.update({name: name for name in by_shape.values()})
-        self._known: dict[str, frozenset[str]] = {}
-        self._methods: dict[frozenset[str], frozenset[str]] = {}
+        self._named = lru_cache(_KNOWN)(self._find_names)
+        self._methods_of = lru_cache(_KNOWN)(self._find_methods)
 
     def find(self, request: Readable, level: str) -> str | None:
         """The operation of a request that is about that level, or None when none has its form.
@@ -129,34 +130,22 @@ class Operations:
 
         A deprecated twin, which looks on the wire like its successor, means that one.
         """
-        found = []
-        for text in texts:
-            names = self._known.get(text)  # one step: other threads forget
-            found.append(self._find_names(text) if names is None else names)
+        found = [self._named(text) for text in texts]
         return found[0] if len(found) == 1 else frozenset().union(*found)
 
     def _find_names(self, text: str) -> frozenset[str]:
         if text[:1] != "=" and "*" in text:
             fits = patterns.compile_plain(text)
-            found = frozenset(self._meant[name] for name in self.names if fits(name))
-        else:
-            name = text.removeprefix("=")
-            found = frozenset((self._meant[name],) if name in self._meant else ())
-        if len(self._known) >= _KNOWN:
-            self._known.clear()
-        self._known[text] = found
-        return found
+            return frozenset(self._meant[name] for name in self.names if fits(name))
+        name = text.removeprefix("=")
+        return frozenset((self._meant[name],) if name in self._meant else ())
 
     def methods(self, operations: Iterable[str]) -> frozenset[str]:
         """The methods, in upper case, of requests that can be one of these operations."""
-        wanted = frozenset(operations)
-        found = self._methods.get(wanted)
-        if found is None:
-            if len(self._methods) >= _KNOWN:
-                self._methods.clear()
-            methods = (each.method for each in self.rows if each.operation in wanted)
-            found = self._methods[wanted] = frozenset(methods)
-        return found
+        return self._methods_of(frozenset(operations))
+
+    def _find_methods(self, wanted: frozenset[str]) -> frozenset[str]:
+        return frozenset(each.method for each in self.rows if each.operation in wanted)
 
     def twin(self, name: str) -> str | None:
         """The operation that is recognised in place of that one, which has the very same form, or None."""
@@ -262,17 +251,15 @@ def headers_of(vendor: Vendor) -> dict[str, bool]:
     return found
 
 
+@cache
 def read_tables(files: tuple[str, ...], prefixes: tuple[str, ...]) -> Operations:
     """The operations of tables below the vendors' folder, or of a package's, `acme:operations.csv`; rows of a name replace an earlier table's of that name."""
-    found = _tables.get((files, prefixes))
-    if found is None:
-        rows: list[Row] = []
-        for file in files:
-            later = _read(file)
-            renewed = {each.operation for each in later}
-            rows = [each for each in rows if each.operation not in renewed] + later
-        found = _tables[files, prefixes] = Operations(rows, prefixes)
-    return found
+    rows: list[Row] = []
+    for file in files:
+        later = _read(file)
+        renewed = {each.operation for each in later}
+        rows = [each for each in rows if each.operation not in renewed] + later
+    return Operations(rows, prefixes)
 
 
 def _read(file: str) -> list[Row]:

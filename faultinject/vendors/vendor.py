@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from faultinject.exceptions import UnknownDocumentedError
 from faultinject.vendors.documented import Extra, load_errors, load_extras
 from faultinject.vendors.envelope import NOTHING, Envelope, Form
@@ -130,9 +132,7 @@ class Vendor:
         self._reason = reason
         self.package = package
         self._extras_file = extras
-        self._extras: tuple[Extra, ...] | None = None if extras else ()
         self._templates: dict[str, bytes] = {}
-        self._errors: tuple[DocumentedError, ...] | None = None
         self._by_label: dict[str, DocumentedError] = {}
 
     @property
@@ -156,29 +156,25 @@ class Vendor:
         name = asked or row.form
         return self.forms[name] if name else self.form
 
-    @property
+    @cached_property
     def extras(self) -> tuple[Extra, ...]:
         """The additions of single codes to the envelope, in order."""
-        if self._extras is None:
-            self._extras = load_extras(read(self.package, self._extras_file).decode())
-        return self._extras
+        return load_extras(read(self.package, self._extras_file).decode()) if self._extras_file else ()
 
     def reason(self, row: DocumentedError, message: str) -> str | None:
         """The vendor's own reason phrase of a row sent with that message; None for the standard one."""
         return row.reason or (self._reason(row, message) if self._reason is not None else None)
 
-    @property
+    @cached_property
     def errors(self) -> tuple[DocumentedError, ...]:
         """Every documented error, in the order of the document."""
-        if self._errors is None:
-            try:
-                where = read(self.package, "where.csv").decode()
-            except OSError:  # none of its errors is for some requests only
-                where = ""
-            rows = tuple(load_errors(self.id, read(self.package, "errors.csv").decode(), where))
-            self._by_label = {each.numbered: each for each in rows} | {each.label: each for each in rows}
-            self._errors = rows
-        return self._errors
+        try:
+            where = read(self.package, "where.csv").decode()
+        except OSError:  # none of its errors is for some requests only
+            where = ""
+        rows = tuple(load_errors(self.id, read(self.package, "errors.csv").decode(), where))
+        self._by_label = {each.numbered: each for each in rows} | {each.label: each for each in rows}
+        return rows
 
     def find(self, label: str) -> DocumentedError:
         """The row of `Code` or `Code/2`.

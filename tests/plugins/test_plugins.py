@@ -210,7 +210,7 @@ OFFERS = {
     "no rows": (
         "vendors",
         "broken = there:VENDOR",
-        "VENDOR = vendor(); VENDOR._errors = ()",
+        "VENDOR = vendor(); VENDOR.errors = ()",
         "its errors.csv has no rows",
     ),
     "no addressing": (

@@ -5,6 +5,8 @@ Those of other packages have entry points in the group `faultinject.faults`.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from faultinject.exceptions import ConfigurationError
 from faultinject.registry import Registry
 from faultinject.rules.effects import EFFECTS
@@ -46,20 +48,10 @@ FAULTS: tuple[type[Fault], ...] = (
 OWN = {each.title: each for each in FAULTS if ":" not in each.title}
 """Those that come with faultinject and have a name of their own."""
 
-_found: dict[str, Fault] = {}
 
-
+@lru_cache(4096)
 def get(text: str) -> Fault:
     """The fault that a rule names `cos:SlowDown`, `http:503` or `reset`; raises `Mistake`."""
-    fault = _found.get(text)
-    if fault is None:
-        if len(_found) >= 4096:
-            _found.clear()
-        _found[text] = fault = _read(text)
-    return fault
-
-
-def _read(text: str) -> Fault:
     head, colon, _ = text.partition(":")
     if head == "http" and colon:
         return Http(text)
