@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -9,7 +11,7 @@ if TYPE_CHECKING:
     from faultinject.journal.attempts import Attempt
 
 
-class CallWindow:
+class CallWindow(Struct, eq=False):
     """A window in which a call was made.
 
     Args:
@@ -25,28 +27,14 @@ class CallWindow:
             not tell them from calls at the same time.
     """
 
-    __slots__ = ("began", "ended", "error", "key", "name", "returned", "test", "within")
-
-    def __init__(
-        self,
-        name: str | None,
-        began: float,
-        ended: float | None,
-        returned: bool | None = None,
-        error: str | None = None,
-        *,
-        key: str | None = None,
-        test: str | None = None,
-        within: Sequence[float] = (),
-    ) -> None:
-        self.name = name
-        self.began = began
-        self.ended = ended
-        self.returned = returned
-        self.error = error
-        self.key = key
-        self.test = test
-        self.within = tuple(within)
+    name: str | None
+    began: float
+    ended: float | None
+    returned: bool | None = None
+    error: str | None = None
+    key: str | None = None
+    test: str | None = None
+    within: Sequence[float] = ()
 
     def __repr__(self) -> str:
         return f"<CallWindow {self.name}: {'failed' if self.returned is False else 'returned' if self.returned else '?'}>"
