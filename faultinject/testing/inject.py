@@ -358,7 +358,7 @@ class Faults:
         return self._injector.scenario if self._entered_with is None else self._entered_with
 
     def __enter__(self) -> Faults:
-        for each in unwrapped.reach:
+        for each in unwrapped.patch_frameworks_hooks:
             each()
         if self._in_force:
             self._outer.append(

@@ -381,12 +381,10 @@ class Run:
         self.left = True
         self.requests = self.faults.outcomes
         self.error = error
-        if (error is None or is_of_the_code(error)) and self._exploration.is_inconclusive():
-            return True
-        if error is not None and (not self.scenario.rules or not is_of_the_code(error)):
-            if is_of_the_code(error):
-                # Nothing is explored: a run without faults that fails is a plain failure.
-                self._exploration.record(self.faults, self.requests, error, seconds)
+        if error is not None and not is_of_the_code(error):
             return False
+        if self._exploration.is_inconclusive():
+            return True
         self._exploration.record(self.faults, self.requests, error, seconds)
-        return True
+        # A run without faults that fails is a plain failure.
+        return error is None or bool(self.scenario.rules)

@@ -6,13 +6,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-reach: list[Callable[[], object]] = []
+patch_frameworks_hooks: list[Callable[[], object]] = []
 """What the plugin does before a block begins, of each session of pytest that is going on in this process."""
 
 
 def advice() -> str:
     """What to do where no request was seen: it depends on whether the frameworks' own apps are seen in this process."""
-    if reach:
+    if patch_frameworks_hooks:
         return (
             "Flask, Django, Starlette and FastAPI apps of this process need no set-up. Wrap any other app in"
             " WSGIFaultMiddleware or ASGIFaultMiddleware. For an app that calls storage, the fixture faultinject_store"

@@ -195,8 +195,8 @@ class Judge:
         yield _finding(
             SAME_BYTES,
             FAIL if hit.sure else WARN,
-            f"request {hit.number(one)} sent {_bytes(sent)}, request {hit.number(other)}, which retries it,"
-            f" {_bytes(again) if again != sent else 'different bytes'}",
+            f"request {hit.number(one)} sent {store_comparison.in_bytes(sent)}, request {hit.number(other)}, which retries it,"
+            f" {store_comparison.in_bytes(again) if again != sent else 'different bytes'}",
         )
 
     def _non_idempotent_retry(self, hit: _Hit, more: Counter[Body]) -> Iterator[Finding]:
@@ -410,10 +410,6 @@ def _comes_later(one: Attempt, outcomes: Sequence[Outcome]) -> bool:
         and (each.status or 500) < 400
         for each in outcomes
     )
-
-
-def _bytes(number: int) -> str:
-    return "1 byte" if number == 1 else f"{number:,} bytes"
 
 
 def _finding(check: str, verdict: str, message: str, subject: str | None = None) -> Finding:

@@ -10,6 +10,7 @@ from faultinject.audit.findings import SIGNS, WARN
 from faultinject.engine.journal_entry import quoted
 from faultinject.journal.attempts import BROKEN
 from faultinject.rules import spelling
+from faultinject.rules.descriptions import count
 from faultinject.testing.exploration.bounds import in_one_line
 from faultinject.testing.exploration.choices import READS
 from faultinject.testing.exploration.points import name_of
@@ -64,7 +65,7 @@ def summary(sweep: Sweep, seconds: float) -> str:
 def _numbers(sweep: Sweep, seconds: float) -> str:
     finished = sweep.finished
     parts = [
-        f"{sweep.run.subject(_count(len(sweep.requests), 'request'))}; {_count(len(finished), 'run')} in {seconds:.2f} s (backoff {_backoff(sweep):.0%})",
+        f"{sweep.run.subject(count(len(sweep.requests), 'request'))}; {count(len(finished), 'run')} in {seconds:.2f} s (backoff {_backoff(sweep):.0%})",
         f"{sum(each.failed for each in finished)} failed",
         f"{sum(each.gave_up for each in finished)} gave up cleanly",
         f"{len(sweep.unreached)} not reached",
@@ -86,7 +87,7 @@ def warned(sweep: Sweep) -> list[str]:
     lines = []
     for found in alike.values():
         finished, finding = min(found, key=lambda each: each[0].size)
-        more = f", and {_count(len(found) - 1, 'similar run')}" if found[1:] else ""
+        more = f", and {count(len(found) - 1, 'similar run')}" if found[1:] else ""
         lines.append(quoted(f"{finding.check}: {finding.message} ({finished.text}{more})"))
     return lines
 
@@ -110,11 +111,11 @@ def report(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> str:
 def incomplete(sweep: Sweep) -> list[str]:
     """What makes a sweep no proof: what was cut off, and faults that the user wrote and that came nowhere."""
     if sweep.stopped:
-        return [f"stopped after {len(sweep.finished)} of {_count(sweep.planned, 'run')}: {sweep.stopped}"]
+        return [f"stopped after {len(sweep.finished)} of {count(sweep.planned, 'run')}: {sweep.stopped}"]
     found = []
     if sweep.not_run:
         found.append(
-            f"{_count(sweep.not_run, 'run')} {sweep.run.deeper} not made: max_runs is {sweep.bounds.max_runs}"
+            f"{count(sweep.not_run, 'run')} {sweep.run.deeper} not made: max_runs is {sweep.bounds.max_runs}"
         )
     for source in dict.fromkeys(each.source for each in sweep.run.asked_for):
         mine = [each for each in sweep.run.asked_for if each.source == source]
@@ -283,7 +284,7 @@ def _what(rule: Rule, method: str) -> str:
     if rule.value("when") != "after":
         return said
     if method in READS:
-        cut = f"the answer is cut after {_count(rule.value('after_bytes') or 0, 'byte')} ({said})"
+        cut = f"the answer is cut after {count(rule.value('after_bytes') or 0, 'byte')} ({said})"
         return cut if rule.fault in BREAKING else said
     done = "after the store had done it"
     return f"the answer is lost ({said}) {done}" if rule.fault in BREAKING else f"{said} {done}"
@@ -304,10 +305,6 @@ def _backoff(sweep: Sweep) -> float:
     """The share of the time in which the client did nothing after a fault."""
     spent = sum(each.seconds for each in sweep.finished)
     return min(1.0, sum(each.backoff for each in sweep.finished) / spent) if spent else 0.0
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 # Ids of uploads and the like.
@@ -345,7 +342,7 @@ class _Row:
 def _after(outcome: Outcome, *, killed: bool) -> str:
     """What had happened before a fault: a write was carried out, an answer to a read had begun."""
     if outcome.method in READS and outcome.did in BROKEN and not killed:
-        return f", cut after {_count(outcome.response_bytes or 0, 'byte')}" if outcome.applied else ""
+        return f", cut after {count(outcome.response_bytes or 0, 'byte')}" if outcome.applied else ""
     return " after the store had done it" if outcome.when == "after" and outcome.method not in READS else ""
 
 

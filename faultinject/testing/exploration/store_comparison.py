@@ -119,7 +119,7 @@ class StoreComparison:
                 continue
             if found is None:
                 yield _finding(
-                    LOST, f"{path} is not there; without {self._without} it has {_bytes(len(usual[0]))}"
+                    LOST, f"{path} is not there; without {self._without} it has {in_bytes(len(usual[0]))}"
                 )
             elif usual:
                 yield from self._of_content(path, found)
@@ -128,7 +128,7 @@ class StoreComparison:
             else:
                 yield _finding(
                     LEFT_BEHIND,
-                    f"{path} ({_bytes(len(found))}) is there, and not without {self._without}",
+                    f"{path} ({in_bytes(len(found))}) is there, and not without {self._without}",
                     WARN,
                 )
 
@@ -142,7 +142,7 @@ class StoreComparison:
         if any(len(found) == len(stage[0]) or _is_one_more(found, stage) for stage in varying):
             return  # likewise its content
         sizes = " or ".join(f"{size:,}" for size in sorted({len(each) for each in usual}))
-        said = f"{path} has {_bytes(len(found))}; without {self._without} it has {sizes} {'byte' if sizes == '1' else 'bytes'}"
+        said = f"{path} has {in_bytes(len(found))}; without {self._without} it has {sizes} {'byte' if sizes == '1' else 'bytes'}"
         if any(len(found) < len(each) and each.startswith(found) for each in usual):
             yield _finding(HALF_WRITTEN, said)
         elif any(_has_a_piece_twice(found, each) for each in usual):
@@ -303,7 +303,8 @@ def _common(one: bytes, other: bytes) -> int:
     return least
 
 
-def _bytes(number: int) -> str:
+def in_bytes(number: int) -> str:
+    """`1 byte`, `2,000 bytes`."""
     return "1 byte" if number == 1 else f"{number:,} bytes"
 
 

@@ -35,8 +35,8 @@ def _reach(config: pytest.Config) -> None:
 
         patch(config)
 
-    unwrapped.reach.append(reach)
-    config.add_cleanup(lambda: unwrapped.reach.remove(reach))
+    unwrapped.patch_frameworks_hooks.append(reach)
+    config.add_cleanup(lambda: unwrapped.patch_frameworks_hooks.remove(reach))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -69,16 +69,13 @@ class ExploredRun:
         )
         return self._faults
 
-    def is_run_again(self, error: Exception) -> bool:
-        """Whether a scheduler runs a test again that has raised an error; one that an assertion has raised says that it was well."""
-        return bool(self._sweep.bounds.again and self.scenario.rules) and not isinstance(
-            error, AssertionError
-        )
-
-    def run_again(self, item: pytest.Item) -> None:
-        """Run a test again, without faults."""
+    def run_again(self, item: pytest.Item, error: Exception) -> bool:
+        """Run a test that has raised an error again, without faults; False: nobody does, as where an assertion says that it was well."""
         assert self._faults is not None
+        if isinstance(error, AssertionError) or not (self._sweep.bounds.again and self.scenario.rules):
+            return False
         self._faults.run_again(item.runtest)
+        return True
 
     def end(self) -> FinishedRun:
         """Tell what came of it."""

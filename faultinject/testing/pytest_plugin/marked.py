@@ -202,9 +202,8 @@ class MarkedTests:
             try:
                 result = yield
             except Exception as error:
-                if run is None or not run.is_run_again(error):
+                if run is None or not run.run_again(item, error):
                     raise
-                run.run_again(item)
         marked.judge()
         return result
 
