@@ -211,7 +211,7 @@ class Trial:
         self._within = within
         self._took: list[float] = []
         self._began = 0.0
-        self._left = len(faults) + 1
+        self._left = len(faults) + 2
 
     def how_far(self) -> str:
         """What is done now, and the time that is left where it is known."""
