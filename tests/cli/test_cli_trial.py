@@ -133,6 +133,17 @@ def test_the_suite_fails_without_faults(run, suite):
     assert (code, len(found["faults"])) == (3, 1)
 
 
+def test_many_are_cut_short(run, suite):
+    """Of the tests that fail without faults ten are listed; with -v all."""
+    many = "import pytest\n@pytest.mark.parametrize('n', range(12))\ndef test_before(n):\n    ask('PUT', '/before')\n    assert 0\n"
+    words = ["-r", "s3:SlowDown", "--", *PYTEST, suite(many)]
+    code, out, _ = run("trial", *words)
+    assert (code, out.count("broken before: ")) == (3, 10)
+    assert out.endswith("\n  … and 2 more (-v)\n")
+    _, out, _ = run("trial", "-v", *words)
+    assert (out.count("broken before: "), "-v" in out) == (12, False)
+
+
 def test_flaky_tests_and_files_that_cannot_be_loaded(run, suite):
     """They are named, and not judged."""
     suite("assert 0\n", name="test_not_loaded.py")
@@ -312,7 +323,7 @@ except RuntimeError as error:
     wrong = f"<failure>\n{error}\nmore</failure>"
 Path("out.xml").write_text(
     "<testsuites><testsuite><testcase classname='Photos' name='right'/><testcase name='no'><skipped/></testcase>"
-    f"<testcase classname='Photos' name='wrong'>{wrong}</testcase>"
+    f"<testcase classname='Photos' name='wrong'>{wrong}</testcase><testcase classname='Photos' name='wrong'/>"
     "<testcase classname='Photos' name='before'><error message='it is broken'/></testcase></testsuite></testsuites>"
 )
 """

@@ -70,10 +70,10 @@ def _event(line: bytes) -> dict[str, Any] | None:
     if not line.startswith(b"{"):
         return None
     try:
-        found = json.loads(line)
+        found: dict[str, Any] = json.loads(line)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return found
 
 
 def of_junit(path: str) -> Iterator[Result]:

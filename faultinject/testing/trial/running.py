@@ -210,13 +210,15 @@ class Trial:
         self._only = only
         self._within = within
         self._took: list[float] = []
-        self._left = len(faults) + 1
+        self._began = 0.0
+        self._left = len(faults) + 2
 
     def how_far(self) -> str:
         """What is done now, and the time that is left where it is known."""
         if not self._took:
             return self.doing
-        left = self._left * sum(self._took) / len(self._took)
+        done = time.monotonic() - self._began
+        left = max(0.0, self._left * sum(self._took) / len(self._took) - done)
         return (
             f"{self.doing}, about {left / 60:.0f} min left"
             if left > 90
@@ -249,6 +251,7 @@ class Trial:
             yield run
         groups = comparison.groups
         self._took.clear()
+        self._left = len(groups)
         for number, (first, *_) in enumerate(groups, 1):
             self.doing = f"smallest rule {number} of {len(groups)}"
             self.smallest[first.test] = spelled(first.run.rules), False
@@ -258,8 +261,10 @@ class Trial:
                 if first.test in {each.test for each in comparison.broken_in(run)}:
                     self.smallest[first.test] = str(rule), True
                     break
+            self._left -= 1
 
     def _run(self, rules: tuple[Rule, ...], within: float | None, only: str | None = None) -> SuiteRun:
+        self._began = time.monotonic()
         run = self._suite.run(rules, only=only or self._only, within=within)
         self._took.append(run.seconds)
         return run

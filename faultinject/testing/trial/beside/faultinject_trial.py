@@ -68,7 +68,6 @@ class Trial:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin where a trial listens."""
-    if "TRIED_SUITE" in os.environ:
-        trial = Trial(alone=not hasattr(config, "workerinput"))
-        config.pluginmanager.register(trial, "faultinject-trial-connection")
+    """Begin: who loads this listens."""
+    trial = Trial(alone=not hasattr(config, "workerinput"))
+    config.pluginmanager.register(trial, "faultinject-trial-connection")
