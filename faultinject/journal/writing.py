@@ -252,7 +252,7 @@ class JournalFile:
     def _size(self, file: int) -> int:
         """Bytes of the file, which is opened anew if it is not there any more."""
         found = os.fstat(file)
-        if self._there() == found[1:3] == self._identity:
+        if self._there() == (found.st_dev, found.st_ino) == self._identity:
             return found.st_size
         with self._lock:
             if identity(file) != self._identity:
@@ -271,13 +271,14 @@ class JournalFile:
             return os.fstat(file).st_size
 
     def _there(self) -> tuple[int, ...]:
-        """Inode and device of what has the path now; of what nobody may look at those of the open file."""
+        """Device and inode of what has the path now; of what nobody may look at those of the open file."""
         try:
-            return os.stat(self._absolute)[1:3]  # noqa: PTH116 - pathlib takes its time to load
+            found = os.stat(self._absolute)  # noqa: PTH116 - pathlib takes its time to load
         except FileNotFoundError:
             return ()
         except OSError:  # a process that has given up its rights
             return self._identity
+        return found.st_dev, found.st_ino
 
     def end(self) -> None:
         """Say that no more comes of this process, if it has written anything."""

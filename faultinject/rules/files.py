@@ -97,13 +97,13 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def identity(file: int) -> tuple[int, int]:
-    """What tells an open file from any other, whatever its number is: inode and device.
+    """What tells an open file from any other, whatever its number is: device and inode.
 
     Raises:
         OSError: nothing is open by that number.
     """
-    inode, device = os.fstat(file)[1:3]
-    return inode, device
+    found = os.fstat(file)
+    return found.st_dev, found.st_ino
 
 
 def close_own(file: int, known: tuple[int, int]) -> None:
