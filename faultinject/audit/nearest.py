@@ -107,7 +107,6 @@ class Remembered(Request):
     """
 
     client: str | None
-    content_length: int | None
 
     def __init__(self, outcome: Outcome, reading: Addressing) -> None:
         super().__init__("", outcome.path, "")
@@ -115,7 +114,7 @@ class Remembered(Request):
         self.query = outcome.query.replace("…", encode("…"))
         self.host = outcome.host
         self.client = outcome.client
-        self.content_length = outcome.request_bytes
+        self._size = outcome.request_bytes
         self._user_agent = outcome.user_agent
         self._file_name = outcome.key and encode(outcome.key)
         if outcome.bucket and self._finds(outcome, reading) and outcome.operation in reading.operations.names:
@@ -129,6 +128,10 @@ class Remembered(Request):
         if key == "sample":
             return False
         return key != "query" or not any("…" in each for each in self.query_values(name))
+
+    def first(self, name: str) -> str | None:
+        """Of the headers that decisions ask for the length is kept."""
+        return str(self._size) if name == "content-length" and self._size is not None else None
 
     def header(self, _name: str) -> tuple[str, ...]:
         """The values of the one header that is kept, and asked for: the user agent."""

@@ -273,12 +273,12 @@ class JournalFile:
     def _there(self) -> tuple[int, ...]:
         """Device and inode of what has the path now; of what nobody may look at those of the open file."""
         try:
-            there = os.stat(self._absolute)  # noqa: PTH116 - pathlib takes its time to load
+            found = os.stat(self._absolute)  # noqa: PTH116 - pathlib takes its time to load
         except FileNotFoundError:
             return ()
         except OSError:  # a process that has given up its rights
             return self._identity
-        return there.st_dev, there.st_ino
+        return found.st_dev, found.st_ino
 
     def end(self) -> None:
         """Say that no more comes of this process, if it has written anything."""
