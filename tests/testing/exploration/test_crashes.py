@@ -263,3 +263,18 @@ def test_it_cannot_be_started(tmp_path, words, place, said):
     run = next(iter(faultinject.explore("reset")))
     with run as faults, pytest.raises(ConfigurationError, match=f"^{said}$"):
         faults.run(words, cwd=tmp_path / place)
+
+
+def test_a_program_that_nothing_kills(storage):
+    """Without `crash=True` it runs once a run, and an exit code fails the run."""
+    source = (
+        "import http.client, os; store = http.client.HTTPConnection(os.environ['ENDPOINT'][7:]);"
+        " store.request('PUT', '/films'); store.getresponse()"
+    )
+    exploration = faultinject.explore("reset", within=60)
+    with pytest.raises(ExplorationFailed, match="exit code 1"):
+        for run in exploration:
+            storage.app.reset()
+            with run as given:
+                given.run([sys.executable, "-S", "-c", source], env={**os.environ, "ENDPOINT": storage.url})
+    assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/films,times=1"]
