@@ -49,6 +49,7 @@ LACKING = [
     ("serve served:app --port 0", "serve"),
     ("serve --port 0", "serve"),
     ("explore -r http:503 -- true", "serve"),
+    ("trial -- true", "serve"),
     ("conformance --client true", "serve"),
     ("serve --port 0 --tls", "tls"),
     ("FAULTINJECT_CONTROL=127.0.0.1:0 run -- true", "control"),
