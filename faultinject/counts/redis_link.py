@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from weakref import finalize
 
 from faultinject.counts.background_sender import BackgroundSender
 from faultinject.counts.patience import waiting
@@ -51,6 +52,9 @@ class Link:
         # redis-py has no types for what is done with them.
         self._quick: Any = _client(url, waiting.answer)
         self._patient: Any = _client(url, max(waiting.opening, waiting.answer))
+        for client in (self._quick, self._patient):
+            # Stores are parts of circles: the collector would end a socket before what closes it, with a ResourceWarning.
+            finalize(self, client.connection_pool.disconnect).atexit = False
 
     def script(self, text: str) -> Callable[..., Any]:
         """A script as a function of its keys and its arguments; it is sent to a server that does not have it.
