@@ -62,6 +62,9 @@ def attributes(class_: ast.ClassDef) -> set[str]:
             found |= named
             if "__slots__" in named and node.value is not None:
                 found |= {each.value for each in ast.walk(node.value) if isinstance(each, ast.Constant)}
+    for each in class_.keywords:  # a struct's fields have the names by which they are printed
+        if each.arg == "rename" and isinstance(each.value, ast.Dict):
+            found |= {name.value for name in each.value.values if isinstance(name, ast.Constant)}
     bases = {ast.unparse(base).partition("[")[0].rpartition(".")[2] for base in class_.bases}
     for base in classes():
         if base.name in bases and base is not class_:

@@ -98,7 +98,7 @@ class FastForward:
                     and not any(began <= each <= ended for each in self._skips)
                 ):
                     raise ConfigurationError(
-                        f"fast_forward(): the client waited {ended - began:.2f} s for real before it tried again"
+                        f"fast_forward(): the client waited {ended - began:.2f} s for real before it retried"
                         f" ({after.method} {after.path}): compiled code waits by the system's clock. Judge this client"
                         " without fast_forward()"
                     )

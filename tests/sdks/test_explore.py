@@ -110,7 +110,7 @@ def test_boto3(service, boto):
         boto.upload_fileobj(io.BytesIO(b"x" * 11 * MIB), BUCKET, "big", Config=transfer)
 
     exploration, said = explore(service, lambda: boto.create_bucket(Bucket=BUCKET), upload, "cos")
-    assert len(exploration.runs) == 42
+    assert len(exploration.runs) == 43
     assert all(each.reached for each in exploration.runs)
     failed = {each.text.partition(",")[0] for each in exploration.runs if each.failed}
     assert failed == {"reset"}
