@@ -73,6 +73,7 @@ class Upload:
 
     Attributes:
         checksum: the algorithm of its checksum and whether that is of the whole object; empty where it has none.
+        crossed: whether the object of its key was deleted since it began.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Upload:
     cost: int
     parts: dict[int, Part] = field(default_factory=dict)
     checksum: tuple[str, bool] | tuple[()] = ()
+    crossed: bool = False
 
     @property
     def held(self) -> int:
@@ -206,6 +208,8 @@ class Buckets:
             judge(bucket.objects.get(key))
             if key in bucket.objects:
                 self.changed(name, key, bucket.objects.pop(key))
+                for each in bucket.uploads.values():
+                    each.crossed = each.crossed or each.key == key
 
     def changed(self, name: str, key: str, before: Stored | None) -> None:
         """Give back what an object held that is replaced or gone, and remember it as it was; None: there was none."""

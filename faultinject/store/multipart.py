@@ -87,6 +87,7 @@ def finish_upload(call: Call) -> Answer:
             wanted=wanted,
             now=call.now,
             judge=call.judge_write,
+            crossing=call.refuse_crossed,
             given=given,
         )
     except StoreError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import md5
 from itertools import count, pairwise
 
@@ -85,6 +85,7 @@ class Uploads:
         wanted: Wanted,
         now: float,
         judge: Judge,
+        crossing: Callable[[], None] = lambda: None,
         given: Headers = (),
     ) -> Stored:
         """Make the object out of the wanted parts; the other parts are dropped.
@@ -96,6 +97,7 @@ class Uploads:
             wanted: the parts.
             now: unix seconds.
             judge: raises when the object that is there forbids it.
+            crossing: raises when the object was deleted since the upload began, and is not there.
             given: the headers that say the object's checksum.
 
         Raises:
@@ -110,6 +112,8 @@ class Uploads:
             cost = upload.cost + sum(each.cost for each in chosen)
             objects = self._buckets.find(bucket).objects
             before = objects.get(key)
+            if before is None and upload.crossed:
+                crossing()
             judge(before)
             blocks = tuple(block for each in chosen for block in each.blocks)
             objects[key] = stored = Stored(
