@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from faultinject.conformance.sdks import Sdk
     from faultinject.server.certificates import Certificate
 
+CASES_CLIENT = "boto3"
+"""Whom `--cases` asks if no client is named."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
@@ -70,7 +72,8 @@ INTERRUPTED = 130
 @click.option(
     "--cases",
     metavar="NAME",
-    help="Play the cases of a specification instead of the plan: aws-standard-2.0 or aws-standard-2.1.",
+    help="Play the cases of a specification instead of the plan: aws-standard-2.0 or aws-standard-2.1."
+    "  [without --client: of boto3]",
 )
 @click.option(
     "-o",
@@ -127,6 +130,8 @@ def conformance(
 ) -> int:
     """Let a client make about 200 calls with every kind of fault, and judge its retries.
 
+    With --cases the client plays the cases of a specification instead, and a case that it does not keep to fails.
+
     Everything is on loopback and in memory; each SDK runs in its own process, one after the
     other, for about 20 seconds. Exits with 1 when a check says FAIL (with --strict also WARN), or a client dies, stops
     answering or breaks the contract; with 3 when nothing could be judged for a client, or a check of --require was not
@@ -159,7 +164,7 @@ def conformance(
     if cases is not None:
         given = {
             "--all": whole, "--profile": profile, "--phase": phases, "-o": outputs, "--compare": compare,
-            "--journal": journal, "--require": require, "--tls": tls,
+            "--journal": journal, "--require": require, "--tls": tls, "--strict": strict, "-v": verbose,
         }  # fmt: skip
         if unused := [name for name, value in given.items() if value]:
             raise click.UsageError(f"--cases plays no plan, so {unused[0]} has no meaning beside it")
@@ -269,7 +274,7 @@ def _play(name: str, clients: Sequence[str], vendor: str | None, deadline: str |
         return f"{name_of}: {ended} of {len(cases.case)} cases"
 
     interrupted = False
-    asked = _chosen(clients or ("boto3",), vendor or "s3")
+    asked = _chosen(clients or (CASES_CLIENT,), vendor or "s3")
     for sdk in asked:
         ended = 0
         name_of = sdk.name

@@ -19,6 +19,7 @@ from faultinject.conformance.driving import Calls
 from faultinject.conformance.plan import PlannedCall
 from faultinject.conformance.process import READY, Process
 from faultinject.conformance.serving import serving
+from faultinject.exceptions import ConfigurationError
 from faultinject.journal.reading import of_outcomes
 
 TYPE_CHECKING = False
@@ -175,12 +176,12 @@ def play(
         vendor: which service is played.
         keeps_tokens: whether one client makes several calls; a program that is started for each call has no tokens left
             to count.
-        deadline: seconds that a case may take.
+        deadline: seconds after which nobody waits for calls any more; their case, and those behind it, are not decided.
         watch: called with the number of cases that have ended, whenever one does.
         ready: seconds in which a command has to be ready.
 
     Raises:
-        ConfigurationError: the client could not be started.
+        ConfigurationError: the client could not be started, or reads no objects.
     """
     found = {each.name: Played(each.name, INCONCLUSIVE, each.skipped) for each in cases.case if each.skipped}
     playable = sorted((each for each in cases.case if not each.skipped), key=attrgetter("attempts"))
@@ -236,7 +237,11 @@ def _play(
             ready,
         )
         try:
-            _ask(asked, calls, CALIBRATION.asked(), deadline, apart=deadline)
+            if "get" not in asked.kinds:
+                raise ConfigurationError(
+                    "--cases: the client has no get among its kinds, and all cases read objects"
+                )
+            ended = _ask(asked, calls, CALIBRATION.asked(), deadline, apart=deadline)
             pace = turnarounds(of_outcomes(served.outcomes), lambda _: "", driven=True).get("")
             late = UNMEASURED if pace is None else max(LATE, pace.noise)
             for case in group:
@@ -245,10 +250,14 @@ def _play(
                         case.name, INCONCLUSIVE, "each call is a process of its own, which keeps no tokens"
                     )
                     continue
-                _enact(asked, calls, scripts[case.name], deadline)
+                ended = ended and _enact(asked, calls, scripts[case.name], deadline)
                 if asked.failure:
                     yield Played(case.name, FAIL, asked.failure)
-                    return
+                    continue
+                if not ended:
+                    why = f"calls of this case, or of one before, had not ended after {deadline:g} s; give --deadline more"
+                    yield Played(case.name, INCONCLUSIVE, why)
+                    continue
                 judge = _Judge(cases, scripts[case.name], of_outcomes(served.outcomes), calls, late)
                 yield Played(case.name, *judge.verdict())
         finally:
@@ -257,21 +266,29 @@ def _play(
             asked.close()
 
 
-def _enact(client: Process, calls: Calls, scripts: Sequence[Script], deadline: float) -> None:
-    """Let the clients of a case make their calls: what prepares it together, the calls of the case one after the other."""
+def _enact(client: Process, calls: Calls, scripts: Sequence[Script], deadline: float) -> bool:
+    """Let the clients of a case make their calls: what prepares it together, the calls of the case one after the other.
+
+    Returns:
+        Whether all have ended.
+    """
     for what in ("spend", "earn", "call", "count"):
         by_client = [[each for each in script.asked() if f"-{what}-" in each.key] for script in scripts]
-        if what != "call":
-            _ask(client, calls, [each for some in by_client for each in some], deadline)
-            continue
-        for step in zip(*by_client, strict=True):  # all clients make their first call, then all their second
-            _ask(client, calls, step, deadline, apart=APART)
+        steps = (
+            zip(*by_client, strict=True)
+            if what == "call"
+            else [[each for some in by_client for each in some]]
+        )
+        for step in steps:  # of the case's own calls all clients make their first, then all their second
+            if not _ask(client, calls, step, deadline, apart=APART if what == "call" else 0.0):
+                return False
+    return True
 
 
 def _ask(
     client: Process, calls: Calls, asked: Iterable[PlannedCall], deadline: float, *, apart: float = 0.0
-) -> None:
-    """Ask for calls, so many seconds apart or as soon as all have ended, and wait for their ends."""
+) -> bool:
+    """Ask for calls, so many seconds apart or as soon as all have ended; says whether all end in time."""
     until = time.monotonic() + deadline
 
     def idle() -> bool:
@@ -281,7 +298,7 @@ def _ask(
         calls.begin(each)
         client.start(each)
         calls.wait(min(until, time.monotonic() + apart), idle)
-    calls.wait(until, idle)
+    return calls.wait(until, idle) and not client.failure
 
 
 class _Judge:

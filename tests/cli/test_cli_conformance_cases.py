@@ -74,6 +74,9 @@ def test_wrong_use(run):
     code, _, errors = run("conformance", "--cases", "aws-standard-2.1", "--client", "boto3", "--tls")
     assert code == 2
     assert "--cases plays no plan, so --tls has no meaning beside it" in errors
+    code, _, errors = run("conformance", "--cases", "aws-standard-2.1", "--client", "boto3", "--strict")
+    assert code == 2
+    assert "--cases plays no plan, so --strict has no meaning beside it" in errors
     code, _, errors = run("conformance", "--cases", "aws-standard-3", "--client", "standard_retries:Client")
     assert code == 2
     assert "there is no 'aws-standard-3'; did you mean aws-standard-2.1?" in errors

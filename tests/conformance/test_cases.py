@@ -120,16 +120,38 @@ def test_a_program_that_is_started_for_each_call_keeps_no_tokens():
     assert found[1].message == "each call is a process of its own, which keeps no tokens"
 
 
-def test_a_client_that_dies_fails():
-    """The case in which it died, in its words."""
-    dying = (
+def code(text):
+    """A client that is a few words of Python."""
+    return (
         sys.executable,
         "-c",
-        "import sys; input(); print('{\"ready\": true}', flush=True); input(); sys.exit(3)",
+        f"import sys, time; input(); print('{{\"ready\": true}}', flush=True); {text}",
     )
-    [found] = play(dying, small(EXHAUSTED))
-    assert found.verdict == FAIL
-    assert "ended with exit code 3" in found.message
+
+
+def test_a_client_that_dies_fails():
+    """Each of the cases that it can play no more, in its words."""
+    found = play(code("input(); sys.exit(3)"), small(EXHAUSTED, RETRIED, FIVE))
+    assert [each.verdict for each in found] == [FAIL] * 3
+    assert all("ended with exit code 3" in each.message for each in found)
+
+
+def test_a_client_that_does_not_answer_is_not_decided():
+    """It is waited for once, and not once for each case."""
+    found = play(code("time.sleep(60)"), small(EXHAUSTED, RETRIED), deadline=0.2)
+    assert [each.verdict for each in found] == [OPEN] * 2
+    assert all("had not ended after 0.2 s; give --deadline more" in each.message for each in found)
+
+
+def test_a_client_that_reads_nothing_is_refused():
+    """All cases are GETs."""
+    client = (
+        sys.executable,
+        "-c",
+        'input(); print(\'{"ready": true, "kinds": ["put"]}\', flush=True); input()',
+    )
+    with pytest.raises(ConfigurationError, match="the client has no get among its kinds"):
+        play(client, small(RETRIED))
 
 
 def test_all_specifications_can_be_read():
