@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from .conftest import Client, until
-from .test_processes import answers, start
+from .conftest import Client
+from .test_processes import start, wait_for
 
 assert start  # a fixture
 
@@ -21,8 +21,7 @@ def test_serve_offers_it_at_a_path(start, free_port):
         "faultinject", "serve", "--port", str(port), "--control", "/_faultinject", FAULTINJECT_ENABLED=""
     )
     client = Client(None, (port, "/_faultinject"), port)
-    until(lambda: answers(client) or program.process.poll() is not None, "it serves")
-    assert f"control: http://127.0.0.1:{port}/_faultinject/" in program.text
+    wait_for(program, client, f"control: http://127.0.0.1:{port}/_faultinject/")
     assert client.ask_app("/b/k") == 404
     client.change("PUT", "/rules", {"text": "cos:SlowDown"})
     assert client.ask_app("/b/k") == 503
@@ -36,8 +35,7 @@ def test_serve_offers_it_at_an_address(start, free_port):
         FAULTINJECT_ENABLED="", FAULTINJECT_TOKEN="",
     )  # fmt: skip
     client = Client(None, (own, ""), port)
-    until(lambda: answers(client) or program.process.poll() is not None, "it serves")
-    assert f"control: http://127.0.0.1:{own}/" in program.text
+    wait_for(program, client, f"control: http://127.0.0.1:{own}/", "its token is ")
     (token,) = re.findall(r"its token is (\S+)", program.text)
     assert client.get("/state", token=token).data["rules"][0]["text"] == "http:503,times=1"
 
@@ -65,7 +63,7 @@ def test_run_offers_it_where_the_environment_asks(start, free_port):
     )  # fmt: skip
     (program.log.parent / "plain.py").write_text(plain)
     client = Client(None, (port, "/_faultinject"), port)
-    until(lambda: answers(client) or program.process.poll() is not None, "it serves")
+    wait_for(program, client)
     client.change("PUT", "/rules", {"text": "http:503,times=3"})
     assert [client.ask_app() for _ in range(12)].count(503) == 3
     assert client.state()["store"].startswith("file:")

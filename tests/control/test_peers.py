@@ -11,7 +11,7 @@ import pytest
 from tests.slowly import others_slowly
 
 from .conftest import TOKEN, Client, ask, control, until
-from .test_processes import answers, start
+from .test_processes import start, wait_for
 
 assert start  # a fixture
 LONG_TOKEN = f"{TOKEN}-to-all"
@@ -43,7 +43,7 @@ def served(start, free_port, name, **variables):
     program = start(*command, FAULTINJECT_CONTROL=place, **variables)
     client = Far(None, (port, "" if name == "own" else "/_faultinject"), port)
     near = Client(None, (client.port, client.mount), port)
-    until(lambda: answers(near) or program.process.poll() is not None, "it serves")
+    wait_for(program, near)
     return program, near, client
 
 
@@ -169,7 +169,7 @@ def test_clients_that_may_not_ask_hold_no_worker(start, free_port):
         "gunicorn", "-w", "2", "-b", f"127.0.0.1:{port}", "wsgi:app", FAULTINJECT_CONTROL="/_faultinject"
     )  # fmt: skip
     near = Client(None, (port, "/_faultinject"), port)
-    until(lambda: answers(near) or program.process.poll() is not None, "it serves")
+    wait_for(program, near)
     head = "POST /_faultinject/off HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{"
     with ExitStack() as stack:
         for host, status in (("localhost", b"401"), ("evil.example", b"421")):

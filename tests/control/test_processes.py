@@ -101,6 +101,16 @@ def answers(client):
         return False
 
 
+def wait_for(program, client, *said):
+    """Until the API answers and the program has printed this: it may answer before it prints."""
+
+    def is_ready():
+        assert program.process.poll() is None, program.text
+        return answers(client) and all(each in program.text for each in said)
+
+    until(is_ready, "it serves")
+
+
 SERVERS = {
     "gunicorn": ("gunicorn", "--graceful-timeout", "1000", "-w", "3", "-b", "127.0.0.1:PORT", "wsgi:app"),
     "preload": (
@@ -130,7 +140,7 @@ def test_workers_share_what_the_api_puts_in_force(name, start, free_port):
     """Whichever worker is asked, below a path and without a rule at the start: `times=5` is five in all."""
     program, port = served(start, free_port, name, FAULTINJECT_CONTROL="/_faultinject")
     client = Client(None, (port, "/_faultinject"), port)
-    until(lambda: answers(client) or program.process.poll() is not None, "it serves")
+    wait_for(program, client)
     pids = {client.get("/state").status for _ in range(5)}
     assert pids == {200}
     client.change("PUT", "/rules", {"text": "http:503,times=5,name=five"})
@@ -149,7 +159,7 @@ def test_the_log_of_the_app_s_server_stays(start, free_port):
     own, port = free_port(), free_port()
     program = start("uvicorn", "--port", str(port), "asgi:app", FAULTINJECT_CONTROL=f"127.0.0.1:{own}")
     client = Client(None, (own, ""), port)
-    until(lambda: answers(client) or program.process.poll() is not None, "it serves")
+    wait_for(program, client, "Uvicorn running on")
     assert client.ask_app() == 200
     until(lambda: "GET /" in program.text)
     assert client.get("/state").status == 200
@@ -166,7 +176,7 @@ def test_one_of_the_workers_has_the_address(name, start, free_port):
     place = f"127.0.0.1:{own}"
     program, port = served(start, free_port, name, FAULTINJECT_CONTROL=place, FAULTINJECT_TOKEN="")
     client = Client(None, (own, ""), port)
-    until(lambda: answers(client) or program.process.poll() is not None, "it serves")
+    wait_for(program, client, "its token is ")
     workers(program, port)
     (client.token,) = re.findall(r"its token is (\S+)", program.text)
     client.change("PUT", "/rules", {"text": "http:503,times=5,name=five"})
@@ -186,7 +196,7 @@ def test_one_of_the_workers_has_the_address(name, start, free_port):
     assert owner_of(own) != holder
     (rule,) = client.state()["rules"]
     assert (rule["name"], rule["injected"]) == ("five", 5)
-    assert program.text.count("the control API is at http://127.0.0.1") == 2
+    until(lambda: program.text.count("the control API is at http://127.0.0.1") == 2, "it says so")
     assert {*re.findall(r"its token is (\S+)", program.text)} == {client.token}
     # A server waits for a worker that is only beginning, which takes its time where the machine is busy.
     workers(program, port, without=holder)
