@@ -147,7 +147,7 @@ def last(injector):
 
 def until(true):
     """Wait until that is so: servers close their side when they get round to it."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while not true():
         assert time.monotonic() < end
         time.sleep(0.005)
@@ -192,9 +192,9 @@ def test_flask_fails_behind_a_head_that_is_out(streaming, caplog):
 def test_a_client_that_leaves_flask_s_stream(streaming):
     """The generator is closed where it runs, in its context."""
     port, injector, made, torn = streaming
-    injector.use("drip,rate=20,path=drip/")
+    injector.use("drip,rate=1,path=drip/")
     with live.Client(port, "/drip/a") as client:
-        assert client.socket.recv(1)
+        assert client.socket.recv(1)  # it leaves the rest unread, so with an RST
         until(lambda: made)
     until(lambda: len(torn) == 3)
     settle()
@@ -203,15 +203,14 @@ def test_a_client_that_leaves_flask_s_stream(streaming):
 
 
 def test_a_slow_body_holds_no_thread_of_the_server():
-    """waitress has two threads here; five slow bodies and five hangs are under way, and others are answered."""
+    """waitress has two threads here; five slow bodies and five hangs are under way for an hour, and others are answered."""
     injector = Injector("drip,rate=1,path=drip/ hang,path=hang/", seed=1, environ={})
-    with live.waitress_server(WSGIFaultMiddleware(App().wsgi, injector=injector)) as port:
+    body = bytes(3600)
+    with live.waitress_server(WSGIFaultMiddleware(App(body).wsgi, injector=injector)) as port:
         held = [live.Client(port, f"/{path}/a") for path in ("drip", "hang") for _ in range(5)]
         until(lambda: len(injector.journal.outcomes) == 10)
-        began = time.monotonic()
         for _ in range(5):
-            assert live.ask(port).saw == (200, b"0123456789", "FIN")
-        assert time.monotonic() - began < 8, "a slow body takes ten seconds"
+            assert live.ask(port).saw == (200, body, "FIN")
         injector.disable()
         for each in held:
             with each, suppress(OSError):

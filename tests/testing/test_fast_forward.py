@@ -286,7 +286,7 @@ def test_compiled_waits():
     """A wait that took its time is an error at the end, with the way out."""
     with (
         pytest.raises(
-            ConfigurationError, match=r"waited 0\.[56]\d s for real .*\(PUT /b/k\).*without fast_forward\(\)"
+            ConfigurationError, match=r"waited \d+\.\d\d s for real .*\(PUT /b/k\).*without fast_forward\(\)"
         ),
         inject("cos:SlowDown", times=1) as faults,
     ):
