@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from faultinject.adapters.driving import DECIDED, first_to_note, runs_app, skipped
 from faultinject.adapters.mounting import mounted
-from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond
-from faultinject.engine.body_digest import SeenBody
+from faultinject.engine.actions import PASSED, Pass
+from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
-from faultinject.engine.exchange import may_have_left
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import ASGIRequest
 from faultinject.engine.steps import (
@@ -48,6 +46,7 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.engine.actions import Action
+    from faultinject.engine.body_digest import SeenBody
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.steps import Step, Steps
     from faultinject.engine.types import Body
@@ -182,31 +181,17 @@ async def exchange(
                 action = Pass(plan.note(request))
         except Exception as error:
             action = None
-            scope[DECIDED] = True
-            skipped(plan, request, candidates, error)
+            skipped(plan, request, candidates, error, scope)
     if action is None or action is PASSED:
         await app(scope, receive, send)
         return
+    entry = action.entry
     assert request is not None
-    if plan.services.record_all and action.entry is not None and request.has_body and runs_app(action):
-        action.entry.seen = SeenBody(request.body_digest(plan.origin[2]), request.content_length)
-        receive = _overheard(receive, action.entry.seen, action.entry)
-    if isinstance(action, Pass):
-        await _pass(app, scope, receive, send, plan, action)
-        return
-    steps = steps_of(plan, request, action)
-    driver = Driver(app, scope, receive, send, plan, request, action.entry, steps)
-    await driver.run(listens=_listens(action))
-
-
-def _listens(action: Respond | Forward | Disconnect) -> bool:
-    """Whether the client's end is to be heard before the fault is given, or the connection is needed."""
-    if isinstance(action, Forward):
-        return action.delay > 0 and action.upload is None and not action.after
-    if isinstance(action, Disconnect):
-        return True
-    answer = action.answer
-    return answer.after or answer.needs_socket or answer.beyond or action.delay > 0
+    assert entry is not None
+    steps = steps_of(plan, request, entry, action)
+    if entry.seen is not None:
+        receive = _overheard(receive, entry.seen, entry)
+    await Driver(app, scope, receive, send, plan, request, entry, steps).run(listens=listens(action))
 
 
 def _overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:
@@ -225,54 +210,6 @@ def _overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:
     # Who watches the exchange for its end looks at the server's object behind `receive`.
     vars(overhear)["__self__"] = getattr(receive, "__self__", None)
     return overhear
-
-
-async def _pass(
-    app: ASGIApp, scope: Scope, receive: Receive, send: ServerSend, plan: Plan, action: Pass
-) -> None:
-    entry, did = action.entry, action.did
-    assert entry is not None
-    if plan.services.record_all:
-        entry.forget()
-        await _watched(app, scope, receive, send, entry, did)
-        return
-    entry.cancel(did, applied=True)
-    await app(scope, receive, send)
-
-
-async def _watched(
-    app: ASGIApp, scope: Scope, receive: Receive, send: ServerSend, entry: Entry, did: str
-) -> None:
-    """The app's answer untouched, with its status and time noted when it starts."""
-    started = False
-
-    def look() -> None:
-        if may_have_left(entry):
-            from faultinject.adapters.asgi_wait import has_left
-
-            entry.left = has_left(receive, send)
-
-    async def watch(message: Message) -> None:
-        nonlocal started
-        if message["type"] == "http.response.start" and not started:
-            started = True
-            headers = message.get("headers", ())
-            # What can be looked at once only is the server's.
-            entry.saw(message["status"], headers if isinstance(headers, list | tuple) else ())
-            look()
-            entry.write(did, applied=True)
-        await send(message)
-
-    # An app that knows its client's own `send` need send it no more than the start.
-    vars(watch)["passes_to"] = send
-    # Who looks for the connection finds it by the server's object behind `send`.
-    vars(watch)["__self__"] = getattr(send, "__self__", None)
-    try:
-        await app(scope, receive, watch)
-    finally:
-        if not started:
-            look()
-            entry.write(did, answered=False, applied=True)
 
 
 class Driver:
@@ -356,11 +293,15 @@ class Driver:
             try:
                 await self._run_app(step)
             finally:
-                await self.throw(AppEnded())
+                if not (step.noted and self._entry.written):
+                    await self.throw(AppEnded())
 
     async def _run_app(self, step: RunApp) -> None:
         app, scope, send = self._app, self._scope, self._send
         receive = self._receive_again or self._app_receive
+        if step.untouched:
+            await app(scope, receive, send)
+            return
         if step.dropped:
             from faultinject.adapters.asgi_after import run_dropped
 
@@ -389,7 +330,13 @@ class Driver:
 
         async def hand_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = await self._begin(message)
+                if step.noted:
+                    headers = message.get("headers", ())
+                    # What can be looked at once only is the server's.
+                    known: Any = headers if isinstance(headers, list | tuple) else ()
+                    await self.advance(AppAnswer(message["status"], known))
+                else:
+                    message = await self._begin(message)
             await send(message)
 
         # An app that knows its client's own `send` need send it no more than the start.
@@ -429,6 +376,8 @@ class Driver:
                 step = advance(given)
                 advance, given = steps.send, None
                 try:
+                    if isinstance(step, RunApp | NextPiece):
+                        return step
                     if isinstance(step, Send):
                         await self._respond(step)
                     elif isinstance(step, ReadBody):
@@ -441,8 +390,6 @@ class Driver:
                         given = has_left(self._receive, self._send)
                     elif isinstance(step, EditHead):
                         self._edit = step.edit
-                    elif isinstance(step, RunApp | NextPiece):
-                        return step
                     elif isinstance(step, Part):
                         assert self._delivery is not None
                         await self._delivery.part(step)

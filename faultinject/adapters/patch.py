@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from faultinject.adapters import asgi, django_client, wsgi
-from faultinject.adapters.driving import DECIDED, NOTED
 from faultinject.adapters.mounting import is_for_control
+from faultinject.engine.exchange import DECIDED, NOTED
 from faultinject.injector import instances
 from faultinject.injector.injector import Injector
 from faultinject.rules.scenario import Scenario

@@ -5,13 +5,11 @@ from __future__ import annotations
 from sys import modules
 from typing import assert_never
 
-from faultinject.adapters.driving import DECIDED, first_to_note, runs_app, skipped
 from faultinject.adapters.mounting import mounted
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.alterations import STORE
-from faultinject.engine.body_digest import SeenBody
+from faultinject.engine.exchange import DECIDED, first_to_note, skipped
 from faultinject.engine.exchange import exchange as steps_of
-from faultinject.engine.exchange import may_have_left
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import WSGIRequest
 from faultinject.engine.steps import (
@@ -33,6 +31,7 @@ from faultinject.engine.steps import (
     Wait,
     Write,
 )
+from faultinject.http.wire import whole
 from faultinject.injector.lookup import injector_for, refuse_eventlet
 
 TYPE_CHECKING = False
@@ -132,66 +131,14 @@ def exchange(
         elif plan.services.record_all and first_to_note(environ, plan):
             action = Pass(plan.note(request))
     except Exception as error:
-        environ[DECIDED] = True
-        skipped(plan, request, candidates, error)
+        skipped(plan, request, candidates, error, environ)
         return app(environ, start_response)
     if action is None or action is PASSED:
         return app(environ, start_response)
-    if plan.services.record_all and action.entry is not None and request.has_body and runs_app(action):
-        length = request.content_length
-        seen = action.entry.seen = SeenBody(request.body_digest(plan.origin[2]), length)
-        if (source := environ.get("wsgi.input")) is not None:
-            from faultinject.adapters.wsgi_wait import Overheard
-
-            environ["wsgi.input"] = Overheard(source, length, seen.feed)
-    if isinstance(action, Pass):
-        return _pass(app, environ, start_response, plan, action)
-    steps = steps_of(plan, request, action)
-    return Driver(app, environ, start_response, plan, request, action.entry, steps).run()
-
-
-def _pass(app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Pass) -> Iterable[bytes]:
-    entry, did = action.entry, action.did
+    entry = action.entry
     assert entry is not None
-    if plan.services.record_all:
-        entry.forget()
-        return _watched(app, environ, start_response, entry, did)
-    entry.cancel(did, applied=True)
-    return app(environ, start_response)
-
-
-def _watched(
-    app: WSGIApp, environ: Environ, start_response: Start, entry: Entry, did: str
-) -> Iterable[bytes]:
-    """The app's answer untouched, with its status and time noted when it starts."""
-    started = False
-
-    def look() -> None:
-        if may_have_left(entry):
-            from faultinject.adapters.wsgi_wait import has_left
-
-            entry.left = has_left(environ)
-
-    def watch(status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
-        nonlocal started
-        write = start_response(status, headers, *more, **named)
-        started = True
-        entry.saw(status[:3], headers)
-        look()
-        entry.write(did, applied=True)
-        return write
-
-    try:
-        result = app(environ, watch)
-    except Exception:
-        if not started:
-            look()
-            entry.write(did, answered=False, applied=True)
-        raise
-    if not entry.written:
-        # A generator starts its answer when the server asks for the first piece.
-        entry.write(did, answered=False, applied=True, last=False)
-    return result
+    steps = steps_of(plan, request, entry, action)
+    return Driver(app, environ, start_response, plan, request, entry, steps).run()
 
 
 class Driver:
@@ -245,11 +192,20 @@ class Driver:
         """What the server gets to send."""
         step = self.advance(None)
         if isinstance(step, RunApp):
+            seen, source = self._entry.seen, self._environ.get("wsgi.input")
+            if seen is not None and source is not None:
+                from faultinject.adapters.wsgi_wait import Overheard
+
+                self._environ["wsgi.input"] = Overheard(source, self._request.content_length, seen.feed)
             if step.transform is not None:
                 return self._deliver(step.transform).run(self._app)
             try:
                 if not step.dropped:
-                    return self._app(self._environ_for(step), self._start)
+                    start = self._start_response if step.untouched else self._start
+                    result = self._app(self._environ_for(step), start)
+                    if step.noted and not self._entry.written:
+                        self.advance(None)
+                    return result
                 from faultinject.adapters.wsgi_after import run_dropped
 
                 found, self._result = run_dropped(
@@ -259,14 +215,14 @@ class Driver:
             except BaseException:
                 self.throw(AppEnded())
                 raise
-        result, self._result = self._result, None
+        given, self._result = self._result, None
         if self._delivery is not None:
             return self._delivery.send(step)
-        if result is None:
+        if given is None:
             from faultinject.adapters.wsgi_delivery import empty_response
 
             return empty_response(self._environ, self._start_response)
-        return result
+        return given
 
     def _environ_for(self, step: RunApp) -> Environ:
         """What the app gets to see of the request."""
@@ -288,10 +244,11 @@ class Driver:
 
     def _start(self, status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
         """Stands in for the server's `start_response`."""
+        number = whole(status[:3]) or 0
         # Begun anew, the answer meets steps that are over.
-        self.advance(AppAnswer(int(status[:3]), headers))
+        self.advance(AppAnswer(number, headers))
         if self._edit is not None:
-            headers = self._edit(int(status[:3]), headers)
+            headers = self._edit(number, headers)
         return self._start_response(status, headers, *more, **named)
 
     def _deliver(self, transform: BodyTransform | None) -> Delivery:
@@ -351,6 +308,8 @@ class Driver:
                 step = advance(given)
                 advance, given = steps.send, None
                 try:
+                    if isinstance(step, RunApp | NextPiece):
+                        return step
                     if isinstance(step, Send):
                         self._result = self._send(step)
                     elif isinstance(step, ReadBody):
@@ -365,8 +324,6 @@ class Driver:
                         given = has_left(self._environ)
                     elif isinstance(step, EditHead):
                         self._edit = step.edit
-                    elif isinstance(step, RunApp | NextPiece):
-                        return step
                     elif isinstance(step, Cut):
                         if self._delivery is None:
                             from faultinject.adapters.client_errors import cut_of

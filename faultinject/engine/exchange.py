@@ -6,10 +6,12 @@ is noted of a fault, its count, its slot and its lines in the journal, is noted 
 
 from __future__ import annotations
 
-from faultinject.engine.actions import Disconnect, Forward
+from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
 from faultinject.engine.answers import at_its_start, marked, taken_over
+from faultinject.engine.body_digest import SeenBody
 from faultinject.engine.steps import (
     AppAnswer,
+    AppEnded,
     Begin,
     ClientGone,
     Cut,
@@ -31,10 +33,10 @@ from faultinject.http.wire import BLANK_EVERY, late_start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, MutableMapping, Sequence
     from typing import Any, Self
 
-    from faultinject.engine.actions import Respond
+    from faultinject.engine.actions import Action
     from faultinject.engine.alterations import Alteration
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
@@ -43,9 +45,14 @@ if TYPE_CHECKING:
     from faultinject.engine.types import Body
     from faultinject.http.types import Headers
 
-
+DECIDED = "faultinject.decided"
+"""In environ or scope: an outer middleware has decided this request."""
+NOTED = "faultinject.noted"
+"""In environ or scope: the journals that have noted this request though no rule matched."""
 SOONEST = 0.05
 """Seconds within which no client loses its patience."""
+UNTOUCHED = RunApp(untouched=True)
+NOTED_ONLY = RunApp(noted=True)
 
 
 class Injection:
@@ -134,19 +141,107 @@ def undo(
     entry.cancel(did, applied=applied, status=status if plan.services.record_all else None)
 
 
-def exchange(plan: Plan, request: Request, action: Respond | Forward | Disconnect) -> Steps:
-    """What is done to a request that gets a fault.
+def skipped(
+    plan: Plan,
+    request: Request | None,
+    candidates: Sequence[int],
+    error: Exception,
+    place: MutableMapping[str, Any],
+) -> None:
+    """Deciding failed, the request passes: tell which rule it was, and note the request.
+
+    Args:
+        plan: the plan that was to decide.
+        request: the view of the request, where that could be made.
+        candidates: the numbers of the rules that were asked.
+        error: what was raised.
+        place: environ or scope; no inner middleware is to decide.
+    """
+    from contextlib import suppress
+
+    from faultinject.exceptions import StoreUnavailable
+
+    place[DECIDED] = True
+    name = ""
+    if request is not None and not isinstance(error, StoreUnavailable):
+        for number in candidates:
+            try:
+                plan.ready(number).matches(request)
+            except Exception:
+                name = plan.names[number]
+                break
+    plan.services.failed(error, name)
+    if request is not None:
+        with suppress(Exception):  # one error a request is enough to tell
+            entry = plan.note(request)
+            entry.rule = name or None
+            entry.cancel("failed", applied=True)
+
+
+def first_to_note(place: MutableMapping[str, Any], plan: Plan) -> bool:
+    """Whether no outer middleware of the same journal has noted this request; `place` is environ or scope."""
+    noted: tuple[object, ...] = place.get(NOTED, ())
+    if plan.services in noted:
+        return False
+    place[NOTED] = (*noted, plan.services)
+    return True
+
+
+def exchange(plan: Plan, request: Request, entry: Entry, action: Action) -> Steps:
+    """What is done to a request that gets a fault, or that passes and has something to be noted.
 
     Args:
         plan: the plan that decided.
         request: the view of the request.
-        action: what it decided.
+        entry: what goes into the journal.
+        action: what the plan decided.
     """
     end, action = (action, action.instead) if isinstance(action, Disconnect) else (None, action)
-    injection = Injection(plan, action.entry)
+    before = isinstance(action, Respond) and not action.answer.after
+    if plan.services.record_all and not before and request.has_body:
+        entry.seen = SeenBody(request.body_digest(plan.origin[2]), request.content_length)
+    if isinstance(action, Pass):
+        return _pass(plan, entry, action.did)
+    injection = Injection(plan, entry)
     if isinstance(action, Forward):
         return _forward(plan, request, action, injection)
-    return (_after if action.answer.after else _before)(plan, request, action, end, injection)
+    return (_before if before else _after)(plan, request, action, end, injection)
+
+
+def listens(action: Action) -> bool:
+    """Whether the client's end is to be heard before the fault is given, or the connection is needed."""
+    if isinstance(action, Respond):
+        answer = action.answer
+        return answer.after or answer.needs_socket or answer.beyond or action.delay > 0
+    if isinstance(action, Forward):
+        return action.delay > 0 and action.upload is None and not action.after
+    return isinstance(action, Disconnect)
+
+
+def _pass(plan: Plan, entry: Entry, did: str) -> Steps:
+    """The app answers; where every request is recorded, its status and time are noted when it begins to."""
+    if not plan.services.record_all:
+        entry.cancel(did, applied=True)
+        yield UNTOUCHED
+        return
+    entry.forget()
+    begun = False
+    try:
+        while True:
+            found: AppAnswer | None = yield NOTED_ONLY
+            if found is None:
+                # A generator starts its answer when the server asks for the first piece.
+                entry.write(did, answered=False, applied=True, last=False)
+                continue
+            begun = True
+            entry.saw(found.status or "", found.headers)
+            if may_have_left(entry):
+                entry.left = yield Look()
+            entry.write(did, applied=True)
+    except AppEnded:
+        if not begun:
+            yield from _look(entry)
+            entry.write(did, answered=False, applied=True)
 
 
 def _before(

@@ -97,6 +97,9 @@ class RunApp:
     Raises `AppEnded`.
 
     Attributes:
+        untouched: its answer goes out by the server's own means, and none is given.
+        noted: it goes out as it is, and is given each time that it begins, with the headers as the interface has them;
+            None is given where a WSGI app has returned before.
         dropped: the answer is read and dropped within bounds of bytes and seconds, and given at its end; one that is a failure
             of the app's own goes on to the client all the same, and is given at its beginning.
         listing: gets each piece of the request's body that the app reads, or None.
@@ -105,6 +108,8 @@ class RunApp:
         pause: a wait in the middle of the request's body, or None.
     """
 
+    untouched: bool = False
+    noted: bool = False
     dropped: bool = False
     listing: Listing | None = None
     transform: BodyTransform | None = None
@@ -117,7 +122,7 @@ class AppAnswer:
     """What the app has said.
 
     Attributes:
-        status: of its answer; 0 where it was cut off before it began one.
+        status: of its answer; 0 where that is no number, or where it was cut off before it began one.
         headers: its headers.
         cut: whether the app was told that the client left, since it took too long or said too much.
         unread: whether the app has left something of the request's body unread.
