@@ -357,7 +357,7 @@ def parsed(journal, skipped=None):
     )
 
 
-def judged(*groups, profile="rfc", fast=FAST, driven=False, unread=(), until=None, told=(), **how):
+def judged(*groups, profile="rfc", fast=FAST, driven=False, unread=(), until=None, told=(), speed=1.0, **how):
     """The verdict on a journal of these calls.
 
     Args:
@@ -366,6 +366,7 @@ def judged(*groups, profile="rfc", fast=FAST, driven=False, unread=(), until=Non
         driven: whether a driver has made the calls, and knows of each when it began and ended.
         unread: calls after all these, behind the beginning of which the journal is read.
         until: when it is read; None: long after all is over.
+        speed: how many times as fast as the journal's clock that of a driver's client is.
         told: call windows besides those of calls that have a name or a result.
         how: as of `judge`.
     """
@@ -392,7 +393,7 @@ def judged(*groups, profile="rfc", fast=FAST, driven=False, unread=(), until=Non
     ]
     seen = attempts(made)
     if driven:
-        found = judge_run(seen, DrivenRun(PID, windows, read_at, None), profile=profile, **how)
+        found = judge_run(seen, DrivenRun(PID, windows, read_at, None, speed=speed), profile=profile, **how)
     else:
         found = judge(seen, profile=profile, told=windows, until=read_at, **how)
     assert [each for each in found.findings if not says_what_to_do(each)] == []

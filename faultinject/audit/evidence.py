@@ -36,21 +36,24 @@ class Turnaround:
         median: the middle one; None where too few were seen.
         p95: 19 of 20 were no longer than this; None likewise.
         n: how many were seen.
+        speed: how many times as fast as the machine's clock that of the times is: what the machine does, and how late it is,
+            takes so many times as long by it.
     """
 
     median: float | None = None
     p95: float | None = None
     n: int = 0
+    speed: float = 1.0
 
     @property
     def zero(self) -> float:
         """A shorter wait is none, seconds."""
-        return max(SHORTEST, 2 * (self.p95 or 0))
+        return max(SHORTEST * self.speed, 2 * (self.p95 or 0))
 
     @property
     def noise(self) -> float:
         """By how much the machine may make a wait longer, seconds: twice the p95, and 0.5 where it was not measured."""
-        return UNMEASURED if self.p95 is None else self.zero
+        return UNMEASURED * self.speed if self.p95 is None else self.zero
 
 
 @dataclass(frozen=True)
@@ -167,4 +170,5 @@ class Evidence:
 
     def group(self, waits: Sequence[Wait]) -> Group:
         """Some of its waits, at least one, that are judged together."""
-        return Group(waits, min(WORK, self.turnaround.p95 or WORK), self._arrivals)
+        work = WORK * self.turnaround.speed
+        return Group(waits, min(work, self.turnaround.p95 or work), self._arrivals)

@@ -158,6 +158,7 @@ def judge(
     require: str | Collection[str] = (),
     told: Collection[CallWindow] = (),
     skipped: Mapping[str, int] | None = None,
+    speed: float = 1.0,
 ) -> Judgement:
     """Judge the clients of a journal.
 
@@ -173,6 +174,7 @@ def judge(
         require: what must be decided, likewise; or `all`.
         told: what a test or a driver says of its calls: where they began and ended and what came of them.
         skipped: how many lines were not read, by reason; read when all attempts were.
+        speed: how many times as fast as the machine's clock that of the times is.
 
     Raises:
         ConfigurationError: there is no such profile, or no such check to ignore or to require.
@@ -188,9 +190,10 @@ def judge(
     by_client = CallsByClient(read, calls, Habits(requests), driven=driven)
     calibrated = max((each.ended or 0.0 for each in told if each.name == CALIBRATION), default=0.0)
     alone = [each for each in read if each.arrived <= calibrated] if driven and calibrated else read
-    quick = turnarounds(alone, by_client.client, driven=driven)
+    quick = turnarounds(alone, by_client.client, driven=driven, speed=speed)
     evidence = {
-        each: by_client.evidence(each, quick.get(each, Turnaround()), chosen) for each in by_client.names
+        each: by_client.evidence(each, quick.get(each, Turnaround(speed=speed)), chosen)
+        for each in by_client.names
     }
     main, *others = evidence
     # A call without a request is nobody's: it is told with the client that has the most calls.
@@ -232,6 +235,7 @@ def judge_run(
     """Judge the client of a driver: when it has run, or later from its journal.
 
     A request without a key, such as one for a token or for an address to upload to, belongs to no call and is not judged.
+    All times are those of the client's own clock.
 
     Args:
         attempts: the requests, in order of arrival; those of other processes and of earlier runs are left out.
@@ -247,7 +251,7 @@ def judge_run(
     keys = {each.key for each in run.calls}
     began = min((each.began for each in run.calls), default=0.0)
     own = (
-        each
+        run.attempt_by_client(each)
         for each in attempts
         if each.pid == run.pid and each.arrived >= began and not keys.isdisjoint(each.path.split("/"))
     )
@@ -255,11 +259,12 @@ def judge_run(
         own,
         profile=profile or run.profile,
         driven=True,
-        until=run.until,
+        until=run.by_client(run.until),
         ignore=ignore,
         require=require,
-        told=run.calls,
+        told=run.calls_by_client(),
         skipped=skipped,
+        speed=run.speed,
     )
     if run.failure and ANSWERS not in names(ignore):
         found.findings.insert(

@@ -20,7 +20,11 @@ FEWEST = 20
 
 
 def turnarounds(
-    attempts: Iterable[Attempt], of: Callable[[Attempt], str], *, driven: bool = False
+    attempts: Iterable[Attempt],
+    of: Callable[[Attempt], str],
+    *,
+    driven: bool = False,
+    speed: float = 1.0,
 ) -> dict[str, Turnaround]:
     """Of each client: from a success to the next request on its connection, with nobody else under way.
 
@@ -29,6 +33,7 @@ def turnarounds(
         of: the client that an attempt is of.
         driven: whether a driver asks for one thing after the other, so that the next request answers the last success
             on whatever connection it comes: some clients keep none.
+        speed: how many times as fast as the machine's clock that of the times is.
     """
     found: dict[str, list[float]] = {}
     busy = float("-inf")
@@ -40,11 +45,11 @@ def turnarounds(
         gap = attempt.arrived - last.answered
         succeeded = last.status is not None and not (last.injected or last.failed)
         here = driven or (last.client, last.connection) == (attempt.client, attempt.connection)
-        if alone and succeeded and here and 0 <= gap < LONGEST and last.clock == attempt.clock:
+        if alone and succeeded and here and 0 <= gap < LONGEST * speed and last.clock == attempt.clock:
             found.setdefault(of(attempt), []).append(gap)
     return {
-        client: Turnaround(median(gaps), p95(gaps), len(gaps))
+        client: Turnaround(median(gaps), p95(gaps), len(gaps), speed)
         if len(gaps) >= FEWEST
-        else Turnaround(n=len(gaps))
+        else Turnaround(n=len(gaps), speed=speed)
         for client, gaps in found.items()
     }

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 CASES_CLIENT = "boto3"
 """Whom `--cases` asks if no client is named."""
+SLOWEST, FASTEST = 5, 50
+"""What `--speed` may be: at less a client's jitter could pass for a wait that did not become shorter, and at more a client's
+own work, which does not become shorter, is longer than most waits."""
+STALLED = 10.0
+"""Seconds more than twice the time in which a client has retried, after which it is waited for no longer at a speed."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
@@ -101,6 +106,13 @@ INTERRUPTED = 130
     is_flag=True,
     help="Speak TLS, with a self-signed certificate that the client's environment trusts.",
 )
+@click.option(
+    "--speed",
+    type=click.FloatRange(SLOWEST, FASTEST),
+    metavar="N",
+    help="Let the client's clocks and waits run N times as fast, by libfaketime, and judge it by its own clock. Leaves out the"
+    " phases rad and slow, which need real time.",
+)
 @click.option("--strict", is_flag=True, help="A warning is a failure.")
 @click.option(
     "-v",
@@ -125,6 +137,7 @@ def conformance(
     journal: str | None,
     require: tuple[str, ...],
     tls: bool,
+    speed: float | None,
     strict: bool,
     verbose: bool,
 ) -> int:
@@ -164,13 +177,13 @@ def conformance(
     if cases is not None:
         given = {
             "--all": whole, "--profile": profile, "--phase": phases, "-o": outputs, "--compare": compare,
-            "--journal": journal, "--require": require, "--tls": tls, "--strict": strict, "-v": verbose,
+            "--journal": journal, "--require": require, "--tls": tls, "--speed": speed, "--strict": strict, "-v": verbose,
         }  # fmt: skip
         if unused := [name for name, value in given.items() if value]:
             raise click.UsageError(f"--cases plays no plan, so {unused[0]} has no meaning beside it")
         return _play(cases, clients, vendor, deadline, quiet=as_json)
     seconds = None if deadline is None else _seconds(deadline)
-    _check_phases(phases)
+    _check_phases(phases, speed)
     know((), require)
     promised = None if profile is None else profiles.get(profile)
     old = None if compare is None else results.read(compare)
@@ -199,6 +212,7 @@ def conformance(
                 quiet=as_json,
                 strict=strict,
                 certificate=certificate,
+                speed=speed,
             )
 
         found, failed, complete = _run_all(asked, one, whole=whole)
@@ -323,13 +337,16 @@ def _seconds(text: str) -> float:
         raise click.UsageError(str(error)) from None
 
 
-def _check_phases(names: Sequence[str]) -> None:
+def _check_phases(names: Sequence[str], speed: float | None) -> None:
     from faultinject.conformance.plan import PHASES
+    from faultinject.conformance.speed import REAL_TIME
 
     known = [each.name for each in PHASES]
     unknown = [each for each in names if each not in known]
     if unknown:
         raise click.UsageError(f"--phase: {unknown[0]!r} is none of {', '.join(known)}")
+    if speed is not None and (real := [each for each in names if each in REAL_TIME]):
+        raise click.UsageError(f"--phase: {real[0]} needs real time; leave out --speed")
 
 
 def _phases(sdk: Sdk, names: Sequence[str]) -> list[Phase]:
@@ -440,6 +457,7 @@ def _run(
     quiet: bool,
     strict: bool = False,
     certificate: Certificate | None = None,
+    speed: float | None = None,
 ) -> Measured:
     from dataclasses import replace
     from pathlib import Path
@@ -447,8 +465,12 @@ def _run(
     from faultinject.cli.progress import Progress
     from faultinject.conformance.driving import run
     from faultinject.conformance.results import measured
+    from faultinject.conformance.speed import REAL_TIME
 
     phases = _phases(sdk, names)
+    if speed is not None:
+        _check_reach(sdk, speed, deadline, certificate, quiet=quiet)
+        phases = [each for each in phases if each.name not in REAL_TIME]
     number = sum(1 for each in phases for _ in each.asked())
     ended = 0
 
@@ -470,8 +492,46 @@ def _run(
             journal=None if journal is None else str(Path(journal, f"{_plain(sdk.name)}.jsonl")),
             watch=watch,
             certificate=certificate,
+            speed=speed or 1.0,
         )
     return measured(sdk, replace(done, judgement=replace(done.judgement, strict=strict)))
+
+
+def _check_reach(
+    sdk: Sdk, speed: float, deadline: float, certificate: Certificate | None, *, quiet: bool
+) -> None:
+    """Look whether the client can be judged at that speed.
+
+    Raises:
+        ConfigurationError: it cannot, or libfaketime is not installed.
+    """
+    from faultinject.cli.progress import Progress
+    from faultinject.conformance.driving import run
+    from faultinject.conformance.faketime import faster
+    from faultinject.conformance.speed import PROBE, check_reach, first_waits
+
+    faster(speed)
+    limit = deadline
+
+    def measure(at: float) -> dict[str, list[float]]:
+        nonlocal limit
+        phases = _phases(sdk, PROBE)
+        done = run(
+            sdk.command,
+            name=sdk.name,
+            vendor=sdk.vendor,
+            deadline=limit,
+            phases=phases,
+            certificate=certificate,
+            speed=at,
+        )
+        limit = min(
+            deadline, 2 * done.seconds + STALLED
+        )  # what never ends is not waited for as long as it may be
+        return first_waits(done)
+
+    with Progress(lambda: f"{sdk.name}: a wait at 1 and {speed:g} times the speed", quiet=quiet):
+        check_reach(measure, speed)
 
 
 def _plain(name: str) -> str:

@@ -15,6 +15,7 @@ from faultinject.audit.judging import judge_run
 from faultinject.conformance import plan
 from faultinject.conformance.answering import InThreads
 from faultinject.conformance.breach import breach
+from faultinject.conformance.faketime import faster
 from faultinject.conformance.process import READY, Process
 from faultinject.conformance.serving import serving
 from faultinject.conformance.silence import fallen_silent
@@ -64,8 +65,8 @@ class Run:
         name: the client's.
         title: what the client calls itself, or None.
         outcomes: one a request.
-        windows: one a call, what its caller saw.
-        until: when the run ended, on the journal's monotonic clock, seconds.
+        windows: one a call, what its caller saw; by the client's clock.
+        until: when the run ended, likewise, seconds.
         seconds: how long it took.
         late: 19 of 20 calls were asked for at most so long after their time, seconds: how busy the machine was.
         judgement: what is to be said of the client.
@@ -160,6 +161,7 @@ def run(
     watch: Callable[[int], None] | None = None,
     certificate: Certificate | None = None,
     ready: float = READY,
+    speed: float = 1.0,
 ) -> Run:
     """Run the plan against a client and judge it.
 
@@ -180,19 +182,21 @@ def run(
         watch: called with the number of calls that have ended, whenever one does.
         certificate: what the store speaks TLS with, or None; a command gets the variables by which clients trust it.
         ready: seconds in which a command has to be ready.
+        speed: how many times as fast a command's clocks run, by libfaketime. It is judged by its own clock;
+            `faultinject.conformance.speed.check_reach` says whether that can be.
 
     A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so. A
     request without a key, such as one for a token or for an address to upload to, belongs to no call and is not judged.
 
     Raises:
-        ConfigurationError: the client could not be started, there is no such profile or check.
+        ConfigurationError: the client could not be started, there is no such profile or check, or no libfaketime.
     """
     codes = plan.CODES[vendor]
     phases = plan.chosen(codes, aws=aws) if phases is None else phases
     calls = Calls(watch)
-    trust = {} if certificate is None else certificate.trust
+    more = {**faster(speed), **({} if certificate is None else certificate.trust)}
     with serving(codes, phases, journal=journal, certificate=certificate) as served:
-        opened = _open(client, served.url, [each.name for each in phases], calls, trust, ready)
+        opened = _open(client, served.url, [each.name for each in phases], calls, more, ready)
         began = time.monotonic()
         late: list[float] = []
         try:
@@ -214,7 +218,7 @@ def run(
         if profile is None and not configured:
             agents = Counter(each.user_agent for each in attempts)
             profile = profiles.detect(max(agents, key=agents.__getitem__, default=None))
-        driven = DrivenRun(os.getpid(), windows, until, _known(profile), failure)
+        driven = DrivenRun(os.getpid(), windows, until, _known(profile), failure, speed)
         judgement = judge_run(attempts, driven, profile=profile, require=require)
         if journal is not None:
             with suppress(OSError):  # its lines could not be written either, which the log has said
@@ -223,8 +227,8 @@ def run(
         name,
         opened.title,
         outcomes,
-        windows,
-        until,
+        driven.calls_by_client(),
+        driven.by_client(until),
         until - began,
         _p95(late),
         judgement,
@@ -255,12 +259,12 @@ def _open(
     url: str,
     names: Sequence[str],
     calls: Calls,
-    trust: Mapping[str, str],
+    more: Mapping[str, str],
     ready: float,
 ) -> Client:
     if callable(client):
         return InThreads(client, url, plan.BUCKET, names, calls.end)
-    return Process(client, url, names, calls.end, calls.wake, trust, ready)
+    return Process(client, url, names, calls.end, calls.wake, more, ready)
 
 
 def _p95(numbers: Sequence[float]) -> float:

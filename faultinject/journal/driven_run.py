@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct, to_builtins
 from msgspec.json import decode
+from msgspec.structs import replace
 
 from faultinject.exceptions import ReportError
 from faultinject.journal.call_window import CallWindow
@@ -24,6 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from io import BufferedReader
+
+    from faultinject.journal.attempts import Attempt
 
 NAME = "driven"
 """The field that such a line has."""
@@ -56,12 +59,14 @@ class RunFacts(Struct):
         profile: The profile that the run was judged by; null: by the user agent, or a file's.
         failure: How the client broke the contract; empty where it did not.
         calls: The calls that the driver made.
+        speed: How many times as fast as the journal's clock the client's clock ran.
     """
 
     until: float
     profile: str | None
     failure: str
     calls: list[DrivenCall]
+    speed: float = 1.0
 
 
 class RunLine(Struct):
@@ -94,6 +99,7 @@ class DrivenRun:
         until: when the run ended.
         profile: the name of what is promised for the client; None: found by its user agent.
         failure: what it did against the driver's contract, in one line; empty where that is nothing.
+        speed: how many times as fast as that clock the client's own ran.
     """
 
     pid: int
@@ -101,13 +107,39 @@ class DrivenRun:
     until: float
     profile: str | None = None
     failure: str = ""
+    speed: float = 1.0
+
+    def by_client(self, moment: float) -> float:
+        """A time of the journal by the client's clock, which has shown the same when the first call began."""
+        since = self.calls[0].began if self.calls else moment
+        return moment + (self.speed - 1) * (moment - since)
+
+    def calls_by_client(self) -> list[CallWindow]:
+        """The calls with the times of the client's clock."""
+        return [
+            replace(
+                each,
+                began=self.by_client(each.began),
+                ended=None if each.ended is None else self.by_client(each.ended),
+            )
+            for each in self.calls
+        ]
+
+    def attempt_by_client(self, attempt: Attempt) -> Attempt:
+        """A request with the times of the client's clock."""
+        arrived, answered = attempt.arrived, attempt.answered
+        return replace(
+            attempt,
+            arrived=self.by_client(arrived),
+            answered=None if answered is None else self.by_client(answered),
+        )
 
     def write(self, path: str) -> None:
         """Append it to the run's journal, if that is still there and can be written."""
         calls = [
             DrivenCall(each.key, each.name, each.began, each.ended, each.returned) for each in self.calls
         ]
-        driven = to_builtins(RunFacts(self.until, self.profile, self.failure, calls))
+        driven = to_builtins(RunFacts(self.until, self.profile, self.failure, calls, self.speed))
         line = line_without_request(time=time.time(), arrived=self.until, pid=self.pid, driven=driven)
         file = os.open(path, TO_APPEND)
         try:
@@ -141,4 +173,4 @@ def _read(line: bytes) -> DrivenRun | None:
         return None
     run = found.driven
     calls = [CallWindow(each.name, each.began, each.ended, each.returned, key=each.key) for each in run.calls]
-    return DrivenRun(found.pid, calls, run.until, run.profile, run.failure)
+    return DrivenRun(found.pid, calls, run.until, run.profile, run.failure, run.speed)

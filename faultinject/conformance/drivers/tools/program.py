@@ -28,7 +28,8 @@ USERS_OWN = (
 """What variables begin with, in small letters, that the user has set for his own storage."""
 TRUST = "CURL_CA_BUNDLE"
 """Whom curl trusts. AWS_CA_BUNDLE is not among it: rclone cannot begin with it."""
-
+CLOCK = "FAKETIME"
+"""`+0 x20` where the clocks of this process and its programs run 20 times as fast; a start does not become shorter."""
 LATEST = 10
 """How many times as long as on a machine with nothing else to do a start is waited for."""
 
@@ -63,7 +64,7 @@ class Program:
             if name in ours or not name.lower().startswith(USERS_OWN)
         }
         self._environment = kept | {"HOME": str(self.home)} | variables
-        self._start = start
+        self._start = start * float(os.environ.get(CLOCK, "x1").partition("x")[2])
         self._running: set[subprocess.Popen[bytes]] = set()
 
     def run(self, *words: str) -> None:

@@ -1,0 +1,58 @@
+"""A client whose clock runs faster than the journal's: it is judged by its own, on which the machine is slower."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.journals import FINE, SLOW_DOWN, call, calls, finding
+
+from .rows import FAIL, INCONCLUSIVE, PASS
+
+ASKED = {"hint": 3.0, "hint_form": "seconds"}
+SPEED = 20.0
+
+
+def found(check, *groups, **how):
+    return finding(check, *groups, driven=True, **how)
+
+
+@pytest.mark.parametrize(("speed", "expected"), [(1.0, FAIL), (SPEED, PASS)])
+def test_what_it_was_asked_to_wait_for_passes_by_its_own_clock(speed, expected):
+    """A twentieth of three seconds is three seconds of a clock that runs twenty times as fast."""
+    asked = calls(5, 0.152, last=FINE, every=[ASKED], apart=1.0)
+    usual = calls(5, 0.052, last=FINE, at=20.0, apart=1.0)
+    assert found("retry-after", asked, usual, speed=speed).verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("gap", "fast", "expected"),
+    [
+        # Twice the turn-around's p95 by the machine's clock is no wait for sure, and by the client's it may be one.
+        (0.0009, (0.0003, 0.001), FAIL),
+        (0.0011, (0.0003, 0.001), INCONCLUSIVE),
+        (0.021, (0.0003, 0.001), PASS),
+        # Where it is not measured half a second of the machine's is what the machine may do.
+        (0.0011, None, INCONCLUSIVE),
+        (0.49, None, INCONCLUSIVE),
+        (0.51, None, PASS),
+        # A turn-around as slow as this is still one.
+        (0.1, (0.03, 0.04), PASS),
+        (0.079, (0.03, 0.04), INCONCLUSIVE),
+    ],
+)
+def test_how_late_the_machine_may_be_counts_so_many_times(gap, fast, expected):
+    """No verdict rests on what the machine may have done."""
+    assert found("backoff", calls(10, gap, gap, apart=5.0), fast=fast, speed=SPEED).verdict == expected
+
+
+@pytest.mark.parametrize(("apart", "expected"), [(0.002, INCONCLUSIVE), (1.0, PASS)])
+def test_its_work_for_other_requests_counts_so_many_times(apart, expected):
+    """A hundred requests in a wait take half a second of the machine."""
+    crowd = calls(101, 0.3, 0.3, apart=apart)
+    assert found("backoff", crowd, fast=(0.002, 0.006), speed=SPEED).verdict == expected
+
+
+def test_a_call_without_an_end_has_none():
+    """By no clock."""
+    open_ = call(0.05, kind=SLOW_DOWN, ended=False, every=[{}, {"took": None}])
+    assert found("retries", calls(5, 0.05, last=FINE), [open_], speed=SPEED).verdict == PASS
