@@ -174,6 +174,20 @@ def test_versions(photos, gcs):
     assert not photos.exists()
 
 
+def test_a_bucket_with_versioning_is_refused(gcs):
+    """Made without it, it would lose what its client takes for kept. Without versioning by request it is made."""
+    from google.api_core.exceptions import BadRequest
+
+    bucket = gcs.bucket("kept")
+    bucket.versioning_enabled = True
+    with pytest.raises(BadRequest, match="the embedded store does not support versioning"):
+        bucket.create()
+    assert not bucket.exists()
+    bucket.versioning_enabled = False
+    bucket.create()
+    assert bucket.exists()
+
+
 def test_what_the_store_has_not_is_refused_in_words(photos, gcs, tmp_path):
     """Nothing is done in its place."""
     from google.api_core.exceptions import BadRequest

@@ -26,10 +26,16 @@ def list_buckets(call: GcsCall) -> Answer:
 
 
 def insert_bucket(call: GcsCall) -> Answer:
-    """buckets.insert."""
+    """buckets.insert.
+
+    Raises:
+        StoreError: `required`, without a name; `not_implemented`, with versioning; `bucket_exists`, `bucket_name`.
+    """
     name = call.document.get("name")
     if not isinstance(name, str):
         raise StoreError("required")
+    if call.document.get("versioning") not in (None, {}, {"enabled": False}):
+        raise StoreError("not_implemented", "the embedded store does not support versioning")
     call.service.buckets.create(name, call.now)
     return call.json(200, bucket_resource(call.service.buckets.find(name), call.request.root_url))
 
