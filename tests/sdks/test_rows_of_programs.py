@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,8 +21,6 @@ pytestmark = pytest.mark.slow
 
 def run(home, *words, **variables):
     """What a program writes to its standard error; the user's own settings are not its."""
-    if not shutil.which(words[0]):
-        pytest.skip(f"{words[0]} is not installed")
     done = subprocess.run(
         words,
         env={"PATH": os.environ["PATH"], "HOME": str(home), **variables},
@@ -29,22 +29,27 @@ def run(home, *words, **variables):
         check=False,
         timeout=120,
     )
-    assert done.returncode == 1
+    assert done.returncode in (1, 4)  # rclone has a code of its own for what is not found
     return done.stderr
 
 
 # rclone, which is AWS's SDK for Go
 
-NO_AMZ_HEADER = ("r2", "gcs-xml", "cos", "oss")
-"""Their ids are in other headers than the one that it reads."""
+RCLONE = Path(sys.executable).with_name("rclone")
+"""That of PyPI: Debian's has an older SDK, whose errors read otherwise."""
+
+NO_AMZ_HEADER = ("r2", "gcs-xml")
+"""Their ids are in other headers than the one that it reads, and not in the body."""
 
 
 def rclone(server, home, *words):
     """What it says of each object, by the object's name."""
+    if not RCLONE.exists():
+        pytest.skip("rclone is not installed: it is of the extra conformance-native")
     once = ("--retries=1", "--low-level-retries=1", "--transfers=16", "--no-traverse", "--use-json-log")
     text = run(
         home,
-        "rclone",
+        str(RCLONE),
         "copy",
         *once,
         f"--files-from={home}/keys",
@@ -59,36 +64,45 @@ def rclone(server, home, *words):
     return {line["object"]: line["msg"] for line in lines if "object" in line}
 
 
+def own_words(row):
+    """What it says of an object that it cannot read, instead of the row."""
+    if row.code == "InvalidObjectState":
+        return "GLACIER"
+    return "object not found" if row.status in (404, 405) else ""
+
+
 def by_rclone(text):
     """A line for code and message, and one for status and ids."""
     found = re.fullmatch(
-        r"Failed to copy: (?:failed to open source object: )?(.*?): (.*)\n\tstatus code: (\d+), request id: (\S*), host id: .*",
+        r"Failed to copy: .*?https response error StatusCode: (\d+), RequestID: (\S*), HostID: .*?, (?:api error )?(.*?): (.*)",
         text,
         re.DOTALL,
     )
-    return Told(int(found[3]), found[1], found[2], found[4] or None) if found else Told()
+    if not found:
+        return Told()
+    message = "" if found[4] == "UnknownError" else found[4]  # its words for an empty one
+    return Told(int(found[1]), found[3], message, found[2] or None)
 
 
 @pytest.mark.parametrize("vendor", S3_LIKE)
 def test_rclone_writes(vendor, server, tmp_path):
-    """Every row, in one process; of a page, which is no XML, it says only that."""
+    """Every row, in one process; of a page, which is no XML, it says the status alone."""
     rows = s3_rows(vendor)
     prepare(tmp_path, rows)
     use_all(server, rows)
     options = ("--no-check-dest", "--s3-no-head", "--s3-no-check-bucket")
     said = rclone(server, tmp_path, *options, str(tmp_path / "files"), f":s3:{BUCKET}")
-    told = {key: by_rclone(said.get(key, "")) for key in rows}
+    told = {key: by_rclone(said.get(key, "")).without(*page_hides(row)) for key, row in rows.items()}
 
     def hides(row):
-        return EVERYTHING if page_hides(row) else hidden_ids(vendor)
+        return (*page_hides(row), *hidden_ids(vendor))
 
     assert wrong(told, sent(server, rows), rows, hides) == []
-    assert all("XML syntax error" in said[key] for key, row in rows.items() if page_hides(row))
 
 
 @pytest.mark.parametrize("vendor", S3_LIKE)
 def test_rclone_reads(vendor, server, tmp_path):
-    """Every row but those after which MinIO asks for a minute; of an archived object it has words of its own."""
+    """Every row but those after which MinIO asks for a minute; of a missing or archived object it has words of its own."""
     rows = {
         key: row for key, row in s3_rows(vendor).items() if vendor != "minio" or row.status not in (429, 503)
     }
@@ -98,10 +112,10 @@ def test_rclone_reads(vendor, server, tmp_path):
     told = {key: by_rclone(said.get(key, "")).without(*page_hides(row)) for key, row in rows.items()}
 
     def hides(row):
-        return EVERYTHING if row.code == "InvalidObjectState" else (*page_hides(row), *hidden_ids(vendor))
+        return EVERYTHING if own_words(row) else (*page_hides(row), *hidden_ids(vendor))
 
     assert wrong(told, sent(server, rows), rows, hides) == []
-    assert all("GLACIER" in said[key] for key, row in rows.items() if row.code == "InvalidObjectState")
+    assert all(own_words(row) in said[key] for key, row in rows.items())
 
 
 def prepare(folder, rows):
@@ -129,6 +143,8 @@ RESTIC_ON_HEAD = {
 
 def restic(server, home, key, *words):
     """What it says in the end."""
+    if not shutil.which("restic"):
+        pytest.skip("restic is not installed")
     text = run(
         home,
         "restic",

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from threading import BoundedSemaphore
 
+from faultinject.conformance.homes import search_path
+
 TAIL = 2000
 """Bytes that are kept of what a program writes."""
 USERS_OWN = (
@@ -63,7 +65,7 @@ class Program:
             for name, value in os.environ.items()
             if name in ours or not name.lower().startswith(USERS_OWN)
         }
-        self._environment = kept | {"HOME": str(self.home)} | variables
+        self._environment = kept | {"PATH": search_path(), "HOME": str(self.home)} | variables
         self._start = start * float(os.environ.get(CLOCK, "x1").partition("x")[2])
         self._running: set[subprocess.Popen[bytes]] = set()
 
