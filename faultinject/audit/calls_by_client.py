@@ -15,9 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
-    from faultinject.audit.evidence import Turnaround
     from faultinject.audit.habits import Habits
     from faultinject.audit.profiles import Profile
+    from faultinject.audit.turnaround import Turnaround
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from faultinject.audit.statistics import grouped
+from faultinject.audit.turnaround import Turnaround
 from faultinject.audit.waits import KINDS, Group, waits_of
 
 TYPE_CHECKING = False
@@ -18,42 +19,10 @@ if TYPE_CHECKING:
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
 
-SHORTEST, UNMEASURED = 0.02, 0.5
-"""Seconds below which no machine tells a wait from none, and by which a wait may be late where nobody has measured it."""
-WORK = 0.005
-"""Seconds that a client takes at most to make one request (Python's urllib: 1.4 ms; boto3: 4 ms)."""
 OUTAGE = 100
 """Calls of one name, all of which failed, that make an outage."""
 FEWEST, RARE = 3, 0.1
 """Things that a client got which it takes to say that it does not ask for them again, and the share of exceptions."""
-
-
-@dataclass(frozen=True)
-class Turnaround:
-    """How fast this client sends its next request when it does not wait, in seconds.
-
-    Attributes:
-        median: the middle one; None where too few were seen.
-        p95: 19 of 20 were no longer than this; None likewise.
-        n: how many were seen.
-        speed: how many times as fast as the machine's clock that of the times is: what the machine does, and how late it is,
-            takes so many times as long by it.
-    """
-
-    median: float | None = None
-    p95: float | None = None
-    n: int = 0
-    speed: float = 1.0
-
-    @property
-    def zero(self) -> float:
-        """A shorter wait is none, seconds."""
-        return max(SHORTEST * self.speed, 2 * (self.p95 or 0))
-
-    @property
-    def noise(self) -> float:
-        """By how much the machine may make a wait longer, seconds: twice the p95, and 0.5 where it was not measured."""
-        return UNMEASURED * self.speed if self.p95 is None else self.zero
 
 
 @dataclass(frozen=True)
@@ -120,7 +89,7 @@ class Evidence:
     calls: Sequence[Call]
     open: Sequence[Call] = ()
     clean: int = 0
-    turnaround: Turnaround = Turnaround()
+    turnaround: Turnaround = field(default_factory=Turnaround)
     driven: bool = False
     profile: Profile | None = None
     detected: bool = False
@@ -170,5 +139,4 @@ class Evidence:
 
     def group(self, waits: Sequence[Wait]) -> Group:
         """Some of its waits, at least one, that are judged together."""
-        work = WORK * self.turnaround.speed
-        return Group(waits, min(work, self.turnaround.p95 or work), self._arrivals)
+        return Group(waits, self.turnaround, self._arrivals)

@@ -12,12 +12,12 @@ from faultinject.audit.calls_by_client import CallsByClient
 from faultinject.audit.check_names import names
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import NOT_GIVEN, conclude, know
-from faultinject.audit.evidence import Silence, Turnaround
+from faultinject.audit.evidence import Silence
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
 from faultinject.audit.grouping import joined, seen
 from faultinject.audit.habits import Habits
 from faultinject.audit.report import FaultsOfRule, Report, ReportedTurnaround
-from faultinject.audit.turnaround import turnarounds
+from faultinject.audit.turnaround import Turnaround, turnarounds
 from faultinject.journal.lines import TORN
 
 TYPE_CHECKING = False

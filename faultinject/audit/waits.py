@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from faultinject.audit.turnaround import Turnaround
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
 
@@ -45,13 +46,13 @@ class Group:
 
     Args:
         waits: at least one.
-        pace: seconds that their client takes for one request.
+        turnaround: how fast their client is.
         arrivals: when the requests of its calls came, ascending.
     """
 
-    def __init__(self, waits: Sequence[Wait], pace: float, arrivals: Sequence[float]) -> None:
+    def __init__(self, waits: Sequence[Wait], turnaround: Turnaround, arrivals: Sequence[float]) -> None:
         self.waits = waits
-        self._pace = pace
+        self.turnaround = turnaround
         self._arrivals = arrivals
 
     def __len__(self) -> int:
@@ -75,7 +76,21 @@ class Group:
             end = wait.call.attempts[wait.retry].arrived
             return bisect_left(self._arrivals, end) - bisect_right(self._arrivals, end - wait.seconds)
 
-        return self._pace * median(list(map(requests, self.waits)))
+        return self.turnaround.work * median(list(map(requests, self.waits)))
+
+    @property
+    def doubt(self) -> float:
+        """Seconds after which a client that does not wait may send the next request: by the machine's noise, or its own work.
+
+        By both where the noise was not measured: twice the p95 has room for either.
+        """
+        noise = self.turnaround.noise
+        return noise + self.work if self.turnaround.p95 is None else max(noise, self.work)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether the client's other requests make most of the doubt."""
+        return self.work > self.turnaround.noise
 
     @property
     def calls(self) -> list[Call]:

@@ -10,9 +10,8 @@ from operator import attrgetter
 
 import msgspec
 
-from faultinject.audit.evidence import UNMEASURED
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS
-from faultinject.audit.turnaround import turnarounds
+from faultinject.audit.turnaround import UNMEASURED, turnarounds
 from faultinject.conformance import plan
 from faultinject.conformance.cases import Answer, Case
 from faultinject.conformance.driving import Calls

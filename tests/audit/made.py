@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from itertools import count
 
-from faultinject.audit.evidence import Evidence, Turnaround
+from faultinject.audit.evidence import Evidence
 from faultinject.audit.profiles import get
+from faultinject.audit.turnaround import Turnaround
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import SDK_ID, Call
 

@@ -33,6 +33,8 @@ BACKOFF = rows(
         for number, fast, expected in ((101, (0.002, 0.006), INCONCLUSIVE), (101, (0.0003, 0.001), PASS), (11, (0.002, 0.006), PASS))
     ),
     to(FAIL, calls(101, 0.001, 0.011, apart=0.002), fast=(0.002, 0.006)),
+    # Where nothing is known of the machine, it may be late by both.
+    *(to(expected, calls(100, 0.56, apart=each), **UNKNOWN) for each, expected in ((0.002, INCONCLUSIVE), (0.6, PASS))),
 )  # fmt: skip
 
 
@@ -66,6 +68,8 @@ OVERLAP = rows(
         to(expected, flood(1, 0.01, after), driven=True, **fast)
         for fast, after, expected in (({}, 0.019, FAIL), ({}, 0.021, PASS), (UNKNOWN, 0.019, FAIL), (UNKNOWN, 0.021, INCONCLUSIVE), (UNKNOWN, 0.49, INCONCLUSIVE))
     ),
+    # In a crowd its requests for others come between.
+    *(to(expected, flood(20, apart, 0.05), driven=True, fast=(0.002, 0.006)) for apart, expected in ((0.01, PASS), (0.001, INCONCLUSIVE))),
 )  # fmt: skip
 
 
@@ -119,7 +123,10 @@ def test_a_client_on_a_busy_machine(name):
     found = recorded(name, "aws-2026")
     assert FAIL not in found.values()
     assert found["backoff bound"] == INCONCLUSIVE
-    assert (found["jitter"], found["full jitter"], found["thundering herd"]) == (PASS, PASS, PASS)
+    assert found["full jitter"] == PASS
+    assert {found["jitter"], found["thundering herd"]} == {
+        PASS if name.startswith("uneven") else INCONCLUSIVE
+    }
 
 
 def test_half_the_promise_is_seen_to_be_broken(tmp_path):

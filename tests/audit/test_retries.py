@@ -229,7 +229,8 @@ GIVES_UP = rows(
     # Who waits for a change of what is refused ends when it comes.
     to(INCONCLUSIVE, refused(3, *[1.5] * 30, by=None), n=0),
     # Where nobody can tell which requests are of one call, what is left shows nothing; where one request became many, it says so.
-    to(WARN, storm(8), says="8 objects were asked for up to 15 times within 10.0 s, several requests at a time"),
+    to(WARN, storm(8), says="up to 15 requests within 10.0 s for each of 8 objects, several at a time"),
+    to(WARN, storm(1), calls(3, *[0.1] * 14, at=90), says="up to 15 attempts per call"),
     to(INCONCLUSIVE, storm(2), calls(3, 0.5, at=90)),
     to(INCONCLUSIVE, storm(8, depth=2)),
     to(INCONCLUSIVE, storm(8), [call(at=20 * thing, path=f"/bucket/storm-{thing}", by=None, connection=9999) for thing in range(8)]),
@@ -280,6 +281,8 @@ RETRY_AFTER = rows(
     # A client that waits as long anyhow shows nothing, nor one whose usual wait nobody has seen; early is early.
     to(PASS, asked(3, 3.01), calls(5, 1.49, at=300)),
     to(INCONCLUSIVE, asked(3, 3.01), calls(5, 1.51, at=300)),
+    *(to(expected, asked(3, 1.01, hint=1.0), calls(5, usual, at=300), fast=None, says=said) for usual, expected, said in ((0.44, PASS, "1.01 s"), (0.46, INCONCLUSIVE, "Ask for more than 1.01 s."))),
+    to(INCONCLUSIVE, asked(3, 0.011, hint=0.05), calls(5, 0.001, at=300), says="Ask for more than 71 ms."),
     to(INCONCLUSIVE, asked(3, 3.01), says="seconds: 0 of 3 retried too early, perhaps not because of Retry-After"),
     to(INCONCLUSIVE, asked(3, 3.01), calls(5, 0.3, kind=INTERNAL)),
     to(FAIL, asked(3, 2.0)),

@@ -114,7 +114,7 @@ JITTER = rows(
     to(INCONCLUSIVE, spaced(8, 0.14, spread=0), **NOISY),
     to(FAIL, spaced(8, 0.16, spread=0), **NOISY),
     # Where nothing is known of the machine it makes no wait rigid, but delays the median by half a second perhaps.
-    *(to(expected, spaced(8, 1.0, spread=spread), **UNKNOWN) for spread, expected in ((0.01, FAIL), (0.1, INCONCLUSIVE), (0.8, INCONCLUSIVE), (0.9, PASS))),
+    *(to(expected, spaced(8, 1.0, spread=spread), **UNKNOWN) for spread, expected in ((0.01, FAIL), (0.1, INCONCLUSIVE), (0.8, INCONCLUSIVE), (1.0, PASS))),
     # Of many waits the shortest three in four are compared.
     to(FAIL, [call(1.0 + (0.5 if each % 20 == 0 else 0.001), at=each) for each in range(100)]),
     # Most of the retries decide; kinds are not mixed.
@@ -199,6 +199,9 @@ GROWS = rows(
     # Kinds are judged one by one, and the worst is told.
     to(WARN, calls(3, 1.0, 2.0), calls(3, 1.0, 1.0, kind=INTERNAL)),
     to(PASS, calls(3, 1.0, 2.0), drawn(6, 1.0, 2.0, kind=INTERNAL)),
+    # Not by what a machine may add to the later ones.
+    *(to(expected, apart(3, 0.1, 0.1 + more), **UNKNOWN) for more, expected in ((0.49, INCONCLUSIVE), (0.51, PASS))),
+    *(to(expected, apart(3, 0.1, 0.1 + more), fast=(0.002, 0.02)) for more, expected in ((0.039, INCONCLUSIVE), (0.041, PASS))),
     # The saw-tooth of two layers is none that does not grow.
     to(INCONCLUSIVE, calls(6, *LAYERED, by=MARK), says="nested retries mix the w"),
     to(WARN, calls(8, 1.2, 0.4, 0.3, by=MARK)),
@@ -314,9 +317,9 @@ NESTED = rows(
         for number, gaps, expected in (
             (5, (1, 2, 0.1, 1, 2, 0.1, 1, 2), WARN), (4, (1, 2, 0.1, 1, 2, 0.1, 1, 2), INCONCLUSIVE),
             (5, (0.0, 0.4, 0.8, 1, 0.0, 0.4, 0.8, 1, 0.0, 0.4, 0.8), WARN),  # the outer layer waits as well
-            (7, FALLS, PASS), (8, FALLS, WARN), (8, (1, 0.49, 1), WARN), (8, (1, 0.51, 1), PASS), (8, (1, 0.6, 1), PASS),
+            (7, FALLS, INCONCLUSIVE), (8, FALLS, WARN), (8, (1, 0.49, 1), WARN), (8, (1, 0.51, 1), PASS), (8, (1, 0.6, 1), PASS),
             (8, (1, 0.1, 1, 1, 0.1, 1, 1, 0.1, 1), PASS),  # 10 attempts are no row of threes
-            (6, (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8), PASS), (6, (0.0009, 0.0001, 0.0009), PASS),
+            (6, (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8), PASS), (8, (0.0009, 0.0001, 0.0009), PASS),
             (6, (1, 0.1, 1, 0.1, 1, 0.1), PASS),  # 7 is no product
             (8, (1.2, 0.4, 0.3), PASS), (8, (1.2, 0.4, 0.61), WARN),  # what falls and does not rise again waits the wrong way round
             (12, (0.012, 0.025, 0.005, 0.012, 0.025), PASS), (12, (0.12, 0.25, 0.05, 0.12, 0.25), WARN),  # a tight loop has no layers
@@ -447,7 +450,8 @@ BOUND = rows(
     to(INCONCLUSIVE, calls(30, 1.9, method="HEAD"), **NEW, n=0),
     # A slow client has more time; where nothing is known of it, it may be slow.
     *(to(expected, longer(20, by), **NEW, fast=(0.01, 0.049)) for by, expected in ((0.097, PASS), (0.099, FAIL))),
-    *(to(expected, longer(20, by), **NEW, **UNKNOWN) for by, expected in ((0.49, PASS), (0.51, FAIL))),
+    *(to(expected, longer(20, by), **NEW, **UNKNOWN) for by, expected in ((0.019, PASS), (0.021, INCONCLUSIVE), (0.49, INCONCLUSIVE), (0.51, FAIL))),
+    to(INCONCLUSIVE, calls(20, 0.09, kind=INTERNAL), **NEW, fast=(0.01, 0.03), says="20 of 20 waits are within the bounds of aws-2026, if a busy machine has added up to 60 ms"),
     # A promise not to wait is not judged: QingStor's first retry comes at once.
     to(INCONCLUSIVE, calls(20, 0.3), profile="qingstor", n=0),
     to(FAIL, calls(20, 0.3, 4.0), profile="qingstor", n=20),

@@ -9,6 +9,7 @@ from faultinject.audit.checks.questions import UNSAFE, pause, should_be_tried_ag
 from faultinject.audit.checks.retries import FEWEST, LAYER
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
+    MEASURE,
     NAME_THEM,
     NO_OUTAGE,
     counted,
@@ -19,7 +20,7 @@ from faultinject.audit.checks.words import (
 from faultinject.audit.grouping import POLL
 from faultinject.audit.matching import fingerprint, thing_of
 from faultinject.audit.statistics import grouped, median
-from faultinject.audit.waits import KINDS
+from faultinject.audit.waits import KINDS, Wait
 from faultinject.journal.calls import SDK_ID, TOLD
 
 TYPE_CHECKING = False
@@ -145,7 +146,8 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     else WARN; one object alone is not judged. Where the other call succeeded: FAIL where a driver made them, or where it
     came within a second and the client does not repeat successful calls. Without ids: calls in which the wait falls at
     the beginning of each part of p attempts and rises again in it, in the median to less than half and to more than 1.5
-    times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN).
+    times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls or more, without ids as many as
+    would show 8 such cases.
     """
     ended = [
         call
@@ -178,6 +180,9 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
         told = f"{counted(len(again), 'SDK call')} failed and were soon repeated"
         soon = all((call.again or 0) < POLL for call in again)
         yield _layers(evidence, n, told, again, unknown, proves=soon)
+    elif n - len(blind := _too_few_to_tell(ended)) < EXHAUSTED:
+        told = f"{counted(len(blind), 'call')} of {len(blind[0].attempts)} attempts would not show a second layer"
+        yield unknown(n, told, blind)
     else:
         yield passed(n, f"no second retry layer in {n} failed calls", ended)
 
@@ -233,6 +238,16 @@ def _chains(evidence: Evidence) -> list[list[Call]]:
         longest = max(rows, key=len)
         if len(longest) > 1:
             found.append(longest)
+    return found
+
+
+def _too_few_to_tell(calls: Sequence[Call]) -> list[Call]:
+    """The calls without an id in which the wait would fall too seldom, if two layers made them."""
+    found = []
+    for attempts, same in grouped(calls, lambda call: len(call.attempts)).items():
+        outer = next((each for each in range(2, attempts // 2 + 1) if attempts % each == 0), 1)
+        seldom = 0 < len(same) * (outer - 1) < DROPS
+        found += [call for call in same if seldom and call.signal != SDK_ID]
     return found
 
 
@@ -292,8 +307,8 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
     """A slow request is not sent a second time before it is answered.
 
     Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer.
-    FAIL: any. A single copy of a GET or HEAD is a hedge and counts as PASS, if it comes later than the machine's noise (the
-    median of all such copies). WARN: the client left three requests or more before they were answered, and then sent them
+    FAIL: any. A single copy of a GET or HEAD is a hedge and counts as PASS, if it comes later than the machine's noise, and the
+    client's work for its other requests, explain (the median of all such copies). WARN: the client left three requests or more before they were answered, and then sent them
     again. Judged only where a driver or a test says which requests belong together.
     """
     given_up = _given_up(evidence)
@@ -309,34 +324,43 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
     if not told_calls and not evidence.driven:
         yield unknown(0, "copies of a request look like other calls", action=NAME_THEM)
         return
-    attempts = grouped((each for call in told_calls for each in call.attempts), fingerprint)
-    slow = [(call, each) for call in told_calls for each in call.attempts if _is_slow(each)]
+    requests = [(each, call, number) for call in told_calls for number, each in enumerate(call.attempts)]
+    alike = grouped(sorted(requests, key=lambda each: each[0].arrived), lambda each: fingerprint(each[0]))
+    slow = [(each, call) for each, call, _ in requests if _is_slow(each)]
     n = len(slow)
     if n < FEWEST:
-        yield too_few(n, FEWEST, "slow request", [call for call, _ in slow])
+        yield too_few(n, FEWEST, "slow request", [call for _, call in slow])
         return
-    copied = [
-        (call, each, copies) for call, each in slow if (copies := _copies(each, attempts[fingerprint(each)]))
-    ]
-    calls = [call for call, _, _ in sorted(copied, key=lambda each: each[1].method in READS)]
+    copied: list[Wait] = []
+    calls: list[Call] = []
+    reads, writes = True, 0
+    for each, call in slow:
+        answered = each.answered or 0.0
+        copies = [other for other in alike[fingerprint(each)] if each.arrived < other[0].arrived < answered]
+        if copies:
+            copy, of, number = copies[0]
+            copied.append(Wait(of, each, number, copy.arrived - each.arrived))
+            is_read = each.method in READS
+            calls.insert(len(calls) if is_read else 0, call)
+            reads = reads and is_read and len(copies) == 1
+            writes += not is_read
     if not copied:
-        yield passed(n, f"0 of {n} slow requests were sent twice", [call for call, _ in slow])
+        yield passed(n, f"0 of {n} slow requests were sent twice", [call for _, call in slow])
         return
     # Of a read whose copy comes at once now and then, the middle decides.
-    after = median([copies[0].arrived - each.arrived for _, each, copies in copied])
-    reads = all(each.method in READS and len(copies) == 1 for _, each, copies in copied)
+    group = evidence.group(copied)
+    after = group.median
     told = (
         f"a second copy of {len(copied)} of {n} slow requests came {seconds(after)} (median) after the first,"
     )
     told += " before the answer"
-    if writes := sum(each.method not in READS for _, each, _ in copied):
+    if writes:
         told += f"; {counted(writes, 'write')} among them"
     if not reads or after < evidence.turnaround.zero:
         how = "Send a copy of reads only, one of each, and only when the answer takes longer than nearly all do."
         yield failed(n, told, calls, action=how)
-    elif after < evidence.turnaround.noise:
-        how = "Add 20 successful requests one after the other, which show how fast the client is."
-        yield unknown(n, f"{told}: too soon to tell a hedge from a copy at once", calls, action=how)
+    elif after < group.doubt:
+        yield unknown(n, f"{told}: too soon to tell a hedge from a copy at once", calls, action=MEASURE)
     else:
         yield passed(n, f"{told}: these reads are hedged", calls)
 
@@ -352,13 +376,6 @@ def _given_up(evidence: Evidence) -> list[tuple[Call, float]]:
         for before, after in pairwise(call.attempts)
         if before.left and before.answered is not None and after.arrived >= before.answered
     ]
-
-
-def _copies(attempt: Attempt, others: Sequence[Attempt]) -> list[Attempt]:
-    """The requests like it that came before it was answered, in order."""
-    answered = attempt.answered or 0.0
-    found = [each for each in others if attempt.arrived < each.arrived < answered]
-    return sorted(found, key=lambda each: each.arrived)
 
 
 def _is_slow(attempt: Attempt) -> bool:

@@ -6,7 +6,7 @@ from math import ceil, exp, log
 
 from faultinject.audit.checks.amplification import nested_retries
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
-from faultinject.audit.checks.words import FEWER, MORE_FAILURES, few, ordinal, percent, seconds
+from faultinject.audit.checks.words import FEWER, MEASURE, MORE_FAILURES, few, ordinal, percent, seconds
 from faultinject.audit.findings import INCONCLUSIVE, PASS, WARN
 from faultinject.audit.statistics import median, most_in_beat, most_within, slope
 from faultinject.audit.waits import calls_of
@@ -45,7 +45,6 @@ GROUPS, GROWN = 2, 6
 """Retries, and waits before them, that it takes to say whether waits grow."""
 SURE = 2.6
 """Standard errors to both sides that hold the truth in 99 of 100 cases."""
-MEASURE = "Add 20 successful requests one after the other, which show how fast the client is."
 MORE_OF_BOTH = (
     "Let more calls fail, for example http:503, and add 20 successful requests one after the other."
 )
@@ -64,7 +63,7 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
 
     The median of all waits from the second on. FAIL: below 20 ms, or twice the turnaround's p95 (a machine only makes
     waits longer). WARN: there is only one retry, in 5 failed calls or more, and its wait is as short. PASS: longer than
-    the machine's noise, and than the client's work for its other requests.
+    the machine's noise, and than the client's work for its other requests; than both together where the noise was not measured.
     """
     later = [wait for wait in evidence.waits if wait.retry >= 2]
     last = [
@@ -87,10 +86,9 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
     # Where the clock runs faster than the machine, only a wait that is short by the machine's clock too is none for sure.
     if middle < evidence.turnaround.zero / evidence.turnaround.speed:
         yield which(n, f"no backoff: {told}", calls, action="Wait before each retry, longer each time.")
-    elif middle <= group.work:
-        yield unknown(n, f"{told}, which its other requests alone may take", calls, action=FEWER)
-    elif middle < evidence.turnaround.noise:
-        yield unknown(n, f"{told}, which a busy machine alone may take", calls, action=MEASURE)
+    elif middle < group.doubt:
+        told += ", which a busy machine and the client's other requests alone may take"
+        yield unknown(n, told, calls, action=_without_doubt([group], MEASURE))
     else:
         yield passed(n, told, calls)
 
@@ -109,7 +107,7 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
     the shortest wait is below the median by more than the machine's noise, and the client's work for its other requests. FAIL: more than half are rigid. PASS: more than half
     have jitter and none is rigid.
     """
-    zero, noise = evidence.turnaround.zero, evidence.turnaround.noise
+    zero = evidence.turnaround.zero
     groups = [
         group
         for group in evidence.waits_by_number.values()
@@ -132,7 +130,7 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
         shares.append(spread / middle)
         if spread < max(zero / 2, RIGID * middle):
             rigid.append((spread, group))
-        elif spread > RANDOM * middle and middle - ordered[0] > max(RIGID * middle, noise, group.work):
+        elif spread > RANDOM * middle and middle - ordered[0] > max(RIGID * middle, group.doubt):
             loose.append(group)
     if len(rigid) > len(groups) / 2:
         spread, group = max(rigid, key=lambda each: len(each[1]))
@@ -146,8 +144,7 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
     if len(loose) > len(groups) / 2 and not rigid:
         yield passed(n, told, calls)
     else:
-        crowded = any(group.work > noise for group in groups)
-        yield unknown(n, told, calls, action=FEWER if crowded else MORE_OF_BOTH)
+        yield unknown(n, told, calls, action=_without_doubt(groups, MORE_OF_BOTH))
 
 
 @check(
@@ -184,18 +181,23 @@ def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
             yield unknown(n, "the first waits are too short to judge", action=LET_WAIT)
         return
     share, group = max(groups, key=lambda each: each[0])
-    n, tenth, noise, calls = len(group), group.median / 10, evidence.turnaround.noise, group.calls
+    n, tenth, calls = len(group), group.median / 10, group.calls
     [of_jitter] = jitter(evidence)
     told = f"if all calls fail together, {percent(share)} of them retry within the same {seconds(tenth)}"
     if share > MANY_TOGETHER:
         found = (failed if share >= MOST_TOGETHER else warned)(n, told, calls, action=ADD_JITTER)
         found.said_by = "jitter" if of_jitter.wrong else None
         yield found
-    elif of_jitter.verdict == PASS or tenth >= 2 * max(noise, group.work):
+    elif of_jitter.verdict == PASS or tenth >= 2 * group.doubt:
         yield passed(n, told, calls)
     else:
-        how = FEWER if group.work > noise else MEASURE
-        yield unknown(n, f"{told}; a busy machine may have spread them", calls, action=how)
+        told += "; a busy machine may have spread them"
+        yield unknown(n, told, calls, action=_without_doubt([group], MEASURE))
+
+
+def _without_doubt(groups: Sequence[Group], otherwise: str) -> str:
+    """What to do where waits are too short to be told from none."""
+    return FEWER if any(group.is_crowded for group in groups) else otherwise
 
 
 def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
@@ -231,7 +233,8 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
     """The backoff becomes longer from retry to retry.
 
     The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors on both
-    sides. WARN: certainly a factor below 1.25 per retry. PASS: certainly above 1.15. Not judged where retries are nested,
+    sides. WARN: certainly a factor below 1.25 per retry. PASS: certainly above 1.15, and the median grows by more than the machine's
+    noise from the first of them to the last. Not judged where retries are nested,
     nor where the client may need as long for its other requests.
     """
     if any(each.wrong for each in nested_retries(evidence)):
@@ -248,7 +251,7 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
             else:
                 kinds.setdefault(kind, []).append(group)
     found = [
-        _growth(kind, [wait for group in groups for wait in group.waits])
+        _growth(kind, groups)
         for kind, groups in kinds.items()
         if len(groups) >= GROUPS and sum(map(len, groups)) >= GROWN
     ]
@@ -264,8 +267,9 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
         yield unknown(n, told)
 
 
-def _growth(kind: str, found: Sequence[Wait]) -> Finding:
-    """Whether the waits after one kind of failure grow."""
+def _growth(kind: str, groups: Sequence[Group]) -> Finding:
+    """Whether the waits after one kind of failure grow, by retry."""
+    found = [wait for group in groups for wait in group.waits]
     by, error = slope([(wait.retry, log(max(wait.seconds, 1e-4))) for wait in found])
     margin = SURE * max(error, 0.01)
     low, high = exp(by - margin), exp(by + margin)
@@ -275,6 +279,10 @@ def _growth(kind: str, found: Sequence[Wait]) -> Finding:
         return warned(
             n, f"the waits do not grow: {told}", calls, action="Double the wait from retry to retry."
         )
+    first, *_, last = groups
+    if low > GROWING and last.median - first.median < last.doubt:
+        told += f", by {seconds(last.median - first.median)} in all, which a busy machine alone may add"
+        return unknown(n, f"the waits grow {told}", calls, action=_without_doubt(groups, MEASURE))
     if low > GROWING:
         return passed(n, f"the waits grow {told}", calls)
     return unknown(n, f"the waits grow {told}", calls, action="Add calls, or attempts per call.")

@@ -392,18 +392,18 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
         allowed = "" if profile is None or limit == TOO_MANY else f"; {profile.name} allows {limit}"
         told = f"up to {most} attempts per call{allowed}"
         yield failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)), action=END)
+    elif n >= FEWEST and most > MANY:
+        yield warned(n, f"up to {most} attempts per call", longest, action=END)
     elif crowded := _crowded(evidence):
         most = max(map(_most_in_a_burst, crowded.values()))
-        told = f"{counted(len(crowded), 'object')} were asked for up to {counted(most, 'time')} within {seconds(BURST)}, several"
-        told += " requests at a time; which of them belong to one call is not known"
+        told = f"up to {counted(most, 'request')} within {seconds(BURST)} for each of {counted(len(crowded), 'object')}, several"
+        told += " at a time; which of them belong to one call is not known"
         # Retries that start others make as many for each object; independent callers do not.
         alike = len(crowded) >= FEWEST and len(set(map(len, crowded.values()))) == 1
         many = alike and most > MANY and all(map(_multiplies, crowded.values()))
         yield (warned if many else unknown)(len(crowded), told, evidence.shared, action=NAME_THEM)
     elif n < FEWEST:
         yield too_few(n, FEWEST, "failed call", ended)
-    elif most > MANY:
-        yield warned(n, f"up to {most} attempts per call", longest, action=END)
     else:
         took = max(call.last.arrived - call.first.arrived for call in ended)
         yield passed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinject conformance`."
 """What decides which requests belong together."""
 FEWER = "Run fewer calls at once."
+MEASURE = "Add 20 successful requests one after the other, which show how fast the client is."
 MORE_FAILURES = "Let more calls fail, for example http:503."
 NO_OUTAGE = "Not enough data: no outage of 100 calls by one client"
 CAUSE_OUTAGE = "Run `faultinject conformance`, which causes an outage."
