@@ -190,9 +190,9 @@ def test_too_many_at_once_are_refused_by_wsgi(servers, make_injector):
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_too_many_at_once_are_refused_by_asgi(servers, make_injector, backend):
+def test_too_many_at_once_are_refused_by_asgi(servers, make_injector, clock, backend):
     """The same under ASGI."""
-    injector = make_injector("http:503,times=3,delay=40ms", FAULTINJECT_MAX_ACTIVE="2")
+    injector = make_injector("http:503,times=3,delay=40ms", waits=clock, FAULTINJECT_MAX_ACTIVE="2")
     statuses = []
 
     async def app(scope, receive, send):
@@ -213,7 +213,7 @@ def test_too_many_at_once_are_refused_by_asgi(servers, make_injector, backend):
             for _ in range(3):
                 tasks.start_soon(one)
 
-    anyio.run(scenario, backend=backend)
+    clock.run(scenario, backend=backend)
     assert statuses == [200, 503, 503]
     assert injector.counts() == {"rule-1": {"matched": 3, "injected": 2}}
 

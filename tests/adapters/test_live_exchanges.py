@@ -15,6 +15,7 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, Rule, WSGIFaultMiddleware
 from tests.pairs import pairs
+from tests.virtual_time import RealTime
 
 from . import live
 
@@ -338,15 +339,39 @@ def test_a_wait_does_not_keep_uvicorn_from_its_end(rule):
     assert statuses == ["200" if rule.startswith("latency") else "503"]
 
 
-def test_a_client_that_stalls_holds_werkzeug_no_longer_than_the_bound(monkeypatch):
+class Stalled(RealTime):
+    """The stream of a request's body; the time for it is over when a second piece is asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self._asked = threading.Semaphore(0)
+
+    def __call__(self, stream):
+        self._stream = stream
+        return self
+
+    def read1(self, size):
+        self._asked.release()
+        return self._stream.read1(size)
+
+    read = read1
+
+    def wait(self, seconds, sleep):
+        assert seconds == 10
+        for _ in range(2):
+            assert self._asked.acquire(timeout=30)
+
+
+def test_a_client_that_stalls_holds_werkzeug_no_longer_than_the_bound():
     """Half a body and then nothing: the fault is given when the bound is reached."""
-    wait = threading.Event.wait
-    # Who waits for ten seconds waits one: longer than a busy machine keeps the thread from reading what is there.
-    monkeypatch.setattr(
-        threading.Event, "wait", lambda self, timeout=None: wait(self, timeout and min(timeout, 1.0))
-    )
-    injector = Injector("http:503", seed=1, environ={})
-    with werkzeug_server(injector) as port:
+    stalled = Stalled()
+    injector = Injector("http:503", seed=1, environ={}, waits=stalled)
+    faulty = WSGIFaultMiddleware(wsgi_app, injector=injector)
+
+    def app(environ, start_response):
+        return faulty(environ | {"wsgi.input": stalled(environ["wsgi.input"])}, start_response)
+
+    with live.werkzeug_server(app) as port:
         client = Connection(port)
         status, _, _ = client.ask(b"PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf")
         client.close()
