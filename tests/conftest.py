@@ -189,11 +189,11 @@ def pytest_make_collect_report(collector):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """What is slow, starts something real or has a real connection (`wire`) is `live`; all workers have one order."""
-    items.sort(key=lambda item: item.path)
+    items.sort(key=lambda item: str(item.path))
+    live = {path: not LIVE.isdisjoint(path.relative_to(ROOT).parts) for path in {each.path for each in items}}
     for item in items:
-        folder = item.path.relative_to(ROOT).parts
         connects = "wire" in getattr(item, "fixturenames", ())
-        if connects or not LIVE.isdisjoint(folder) or item.get_closest_marker("slow"):
+        if connects or live[item.path] or item.get_closest_marker("slow"):
             item.add_marker("live")
 
 
