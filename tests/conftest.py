@@ -44,6 +44,10 @@ os.environ["COLUMNS"] = "120"
 for variable in ("FORCE_COLOR", "PY_COLORS", "CLICOLOR_FORCE", "NO_COLOR"):
     os.environ.pop(variable, None)
 
+# What each worker and each process that a test starts would compile anew otherwise takes a third of the whole run.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # With awscrt, which one of the clients here is, botocore signs by it: not as most users have it, and past the tests' eyes.
 os.environ["BOTO_DISABLE_CRT"] = "true"
 
@@ -170,12 +174,26 @@ def pytest_ignore_collect(collection_path, config):
     return None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Each worker begins with another part of a folder: what one has rewritten for its assertions the others need only load."""
+    report = yield
+    given = getattr(collector.config, "workerinput", None)
+    if given is not None and isinstance(collector, pytest.Dir):
+        parts, own = given["workercount"], int(given["workerid"].removeprefix("gw"))
+        first = len(report.result) * own // parts
+        report.result = report.result[first:] + report.result[:first]
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What is slow, starts something real or has a real connection (`wire`) is `live`."""
+    """What is slow, starts something real or has a real connection (`wire`) is `live`; all workers have one order."""
+    items.sort(key=lambda item: str(item.path))
+    live = {path: not LIVE.isdisjoint(path.relative_to(ROOT).parts) for path in {each.path for each in items}}
     for item in items:
-        folder = item.path.relative_to(ROOT).parts
         connects = "wire" in getattr(item, "fixturenames", ())
-        if connects or not LIVE.isdisjoint(folder) or item.get_closest_marker("slow"):
+        if connects or live[item.path] or item.get_closest_marker("slow"):
             item.add_marker("live")
 
 

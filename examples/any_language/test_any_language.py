@@ -42,6 +42,7 @@ def test_what_is_found_is_what_the_page_shows() -> None:
     assert without_times(done.stdout) == without_times(PRINTED)
 
 
+@pytest.mark.slow
 def test_the_repaired_script_passes() -> None:
     """No fault at no request breaks it."""
     done = explored(REPAIRED)

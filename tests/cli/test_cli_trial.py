@@ -52,6 +52,20 @@ def test_wrong():
     ask("PUT", "/wrong/cat")
     ask("PUT", "/wrong/dog", tries=1)
 """
+JOB = """
+cases = []
+for name, test in [*globals().items()]:
+    if name.startswith("test_"):
+        try:
+            test()
+            said = ""
+        except Exception as error:
+            said = f"<failure>{error}</failure>"
+        cases.append(f"<testcase name='{name}'>{said}</testcase>")
+Path("out.xml").write_text(f"<testsuite>{''.join(cases)}</testsuite>")
+"""
+"""A runner that starts in a tenth of pytest's time, for what is the same with each."""
+LISTENED = ("--junit", "out.xml")
 
 
 @pytest.fixture
@@ -59,12 +73,21 @@ def suite(tmp_path, monkeypatch):
     """Write a file; gives its name. Commands run in its folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    monkeypatch.setenv(
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"
+    )  # the plugins take longer than all the rest of a run
 
     def write(*parts, name="test_it.py"):
         (tmp_path / name).write_text(CLIENT + "".join(parts))
         return name
 
     return write
+
+
+@pytest.fixture
+def job(suite):
+    """Write a suite of functions; gives the command that runs it."""
+    return lambda *parts: ("--", sys.executable, suite(*parts, JOB, name="job.py"))
 
 
 def trial(run, *words):
@@ -121,22 +144,20 @@ def test_a_wrong_client(run, suite):
     assert found["broken"][0]["confirmed"] is True
 
 
-def test_the_suite_fails_without_faults(run, suite):
+def test_the_suite_fails_without_faults(run, job):
     """Exit code 3: at once where no test passes, else after all."""
-    name = suite("def test_before():\n    ask('PUT', '/before')\n    assert 0\n")
-    code, found = trial(run, "-r", "s3:SlowDown", "--", *PYTEST, name)
+    before = "def test_before():\n    ask('PUT', '/before')\n    assert 0, 'broken'\n"
+    code, found = trial(run, *LISTENED, "-r", "s3:SlowDown", *job(before))
     assert (code, found["faults"]) == (3, [])
-    assert found["broken_before"] == {"test_it.py::test_before": "assert 0"}
-    code, found = trial(
-        run, "-r", "s3:SlowDown", "--", *PYTEST, suite(RIGHT, "def test_before():\n    assert 0\n")
-    )
+    assert found["broken_before"] == {"test_before": "broken"}
+    code, found = trial(run, *LISTENED, "-r", "s3:SlowDown", *job(RIGHT, before))
     assert (code, len(found["faults"])) == (3, 1)
 
 
-def test_many_are_cut_short(run, suite):
+def test_many_are_cut_short(run, job):
     """Of the tests that fail without faults ten are listed; with -v all."""
-    many = "import pytest\n@pytest.mark.parametrize('n', range(12))\ndef test_before(n):\n    ask('PUT', '/before')\n    assert 0\n"
-    words = ["-r", "s3:SlowDown", "--", *PYTEST, suite(many)]
+    many = "".join(f"def test_{n}():\n    ask('PUT', '/before')\n    assert 0\n" for n in range(12))
+    words = [*LISTENED, "-r", "s3:SlowDown", *job(many)]
     code, out, _ = run("trial", *words)
     assert (code, out.count("broken before: ")) == (3, 10)
     assert out.endswith("\n  … and 2 more (-v)\n")
@@ -218,17 +239,17 @@ def test_rules_of_the_user():
     assert hidden == []
 
 
-def test_without_a_rule_the_vendor_is_that_of_the_suite(run, suite):
+def test_without_a_rule_the_vendor_is_that_of_the_suite(run, job):
     """A vendor's whole set; what none of its requests meets is no failure, and a rule of -r that comes nowhere is."""
-    command = [*PYTEST, suite("def test_it():\n    ask('PUT', '/account/photos?restype=container')\n")]
-    code, found = trial(run, "--vendor", "azure-blob", "--", *command)
+    command = job("def test_it():\n    ask('PUT', '/account/photos?restype=container')\n")
+    code, found = trial(run, *LISTENED, "--vendor", "azure-blob", *command)
     numbers = [each["injected"] for each in found["faults"]]
     assert (code, numbers) == (1, [1, 1, 0, 1, 1, 1, 1, 1, 0])
     # Its client asks again for what was done, and takes the conflict for a failure.
     assert [each["rules"] for each in found["broken"]] == [
         ["reset,vendor=azure-blob,when=after,times=1,per=call"]
     ]
-    code, found = trial(run, "-r", "azure-blob:ServerBusy,method=DELETE", "--", *command)
+    code, found = trial(run, *LISTENED, "-r", "azure-blob:ServerBusy,method=DELETE", *command)
     assert (code, found["faults"][0]["injected"]) == (1, 0)
 
 
@@ -397,7 +418,8 @@ def test_an_app_of_the_suite(run, suite):
 @pytest.mark.slow
 def test_tests_side_by_side(run, suite):
     """With pytest-xdist a test's requests are those of its time, and faults come once in the whole run."""
-    code, found = trial(run, "-r", "s3:SlowDown", "--", *PYTEST, "-n", "2", suite(RIGHT, WRONG))
+    words = ["-r", "s3:SlowDown", "--", *PYTEST, "-p", "xdist", "-n", "2", suite(RIGHT, WRONG)]
+    code, found = trial(run, *words)
     assert (code, [each["test"] for each in found["broken"]]) == (1, ["test_it.py::test_wrong"])
     assert [each for each in found["broken"][0]["requests"] if each.endswith("/dog  <- s3:SlowDown")]
 
@@ -428,13 +450,13 @@ def test_a_test_broken_without_a_fault_of_its_own(run, suite):
     assert "✕ test_it.py::test_second: assert not [1]\n  only with: s3:SlowDown,times=1,per=call (" in out
 
 
-def test_interrupted(start, suite):
+def test_interrupted(start, job):
     """What ran is judged: here the first of two faults; before that there is nothing to judge."""
-    name = suite(
+    command = job(
         WRONG,
         "import signal\ndef test_stops():\n    if run_number() == 4:\n        os.kill(os.getppid(), signal.SIGINT)\n        signal.pause()\n",
     )
-    process = start("trial", "-r", "s3:SlowDown", "-r", "reset", "--", *PYTEST, name)
+    process = start("trial", *LISTENED, "-r", "s3:SlowDown", "-r", "reset", *command)
     code, lines = process.ended()
     assert code == 130
     assert lines[-4:] == [
@@ -445,22 +467,16 @@ def test_interrupted(start, suite):
     ]
 
 
-def test_interrupted_at_the_beginning(start, suite):
+def test_interrupted_at_the_beginning(start, job):
     """There is nothing to judge."""
-    process = start(
-        "trial",
-        "--",
-        *PYTEST,
-        suite(
-            "import signal\ndef test_stops():\n    os.kill(os.getppid(), signal.SIGINT)\n    signal.pause()\n"
-        ),
-    )
+    stops = "import signal\ndef test_stops():\n    os.kill(os.getppid(), signal.SIGINT)\n    signal.pause()\n"
+    process = start("trial", *LISTENED, *job(stops))
     assert process.ended() == (130, ["", "faultinject: interrupted"])
 
 
-def test_progress(run, suite, terminal):
+def test_progress(run, job, terminal):
     """On a terminal standard error says how far it is, and how long it takes."""
-    _, _, errors = run("trial", "-r", "s3:SlowDown", "--", *PYTEST, suite(RIGHT))
+    _, _, errors = run("trial", *LISTENED, "-r", "s3:SlowDown", *job(RIGHT))
     assert errors.startswith("\rrun without faults \r")
     assert re.search(r"\rrun without faults, about \d+ s left \r", errors)
 

@@ -189,13 +189,14 @@ def test_explore(run, tmp_path):
 
 
 @pytest.mark.live
-def test_trial(run, tmp_path):
+def test_trial(run, tmp_path, monkeypatch):
     """With a test that a fault breaks, and one that is broken before."""
     (tmp_path / "test_it.py").write_text(
         "import os, urllib.request as u\n"
         "def test_put():\n    u.urlopen(u.Request(os.environ['ENDPOINT'] + '/photos', method='PUT'))\n"
         "def test_before():\n    assert 0\n"
     )
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     command = (sys.executable, "-m", "pytest", str(tmp_path), "-p", "no:cacheprovider")
     code, out, _ = run("trial", "-r", "s3:SlowDown", "--json", "--", *command)
     found = json.loads(out)

@@ -64,7 +64,7 @@ def read_of(client, key):
     return client.get_object(Bucket="photos", Key=key)["Body"].read()
 
 
-@pytest.mark.parametrize("mode", ["standard", "legacy", "adaptive"])
+@pytest.mark.parametrize("mode", ["standard", "legacy", pytest.param("adaptive", marks=pytest.mark.slow)])
 def test_slow_down_is_retried(make, no_waiting, mode):
     """Two injected answers, a third attempt, and the code sees nothing of it."""
     client = make(mode=mode)

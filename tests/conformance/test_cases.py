@@ -96,6 +96,7 @@ def test_a_flaw_fails_the_case_that_shows_it(monkeypatch, flaw, case, message):
     assert message in said
 
 
+@pytest.mark.slow
 def test_a_longer_backoff_fails():
     """The client of before 2026 waits twenty times as long, and pays less for a retry."""
     [(verdict, said)] = verdicts("Old", RETRIED)

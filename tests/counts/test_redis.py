@@ -344,6 +344,7 @@ def test_a_server_that_takes_no_writes(start_redis):
         place(counts)
 
 
+@pytest.mark.slow
 def test_a_node_of_a_cluster(start_redis, redis_server, free_ports):
     """The one that has the keys counts; another one says which that is."""
     if redis_server.client().info("server")["redis_version"] < "7":

@@ -12,6 +12,7 @@ import pytest
 from faultinject import Injector
 from faultinject.adapters.asgi_wait import Ends, pause
 from faultinject.adapters.wsgi_wait import wait
+from faultinject.counts import redis_store
 from faultinject.injector import watching
 
 # Python 3.12 and later warn of a fork in a process that had threads.
@@ -22,6 +23,13 @@ pytestmark = [
 
 HOUR = 3600.0
 RULES = "http:503,delay=1h"
+
+
+@pytest.fixture(autouse=True)
+def looked_at_often(monkeypatch):
+    """A hundred times a second, instead of four times, or once on a server."""
+    monkeypatch.setattr(watching, "TICK", 0.01)
+    monkeypatch.setattr(redis_store, "PAUSE", 0.01)
 
 
 @pytest.fixture
@@ -133,9 +141,8 @@ def test_a_wait_in_another_process(shared):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_nothing_runs_while_nothing_waits(shared, monkeypatch):
+def test_nothing_runs_while_nothing_waits(shared):
     """The thread ends with the last wait, and comes again with the next; many waits have one."""
-    monkeypatch.setattr(watching, "TICK", 0.01)
 
     def watchers():
         return sum(each.name == "faultinject watch" for each in threading.enumerate())
@@ -165,7 +172,6 @@ def test_nothing_runs_while_nothing_waits(shared, monkeypatch):
 
 def test_a_system_without_room_for_a_thread(shared, monkeypatch):
     """The wait goes on, and the next request sees what has changed."""
-    monkeypatch.setattr(watching, "TICK", 0.01)
     one, other = make(shared), make(shared)
     for each in threading.enumerate():
         if each.name == "faultinject watch":  # of an earlier test, which needs no other one
@@ -190,7 +196,6 @@ def test_a_system_without_room_for_a_thread(shared, monkeypatch):
 
 def test_a_watch_goes_on_whatever_goes_wrong(shared, monkeypatch):
     """What cannot be looked at now can be later."""
-    monkeypatch.setattr(watching, "TICK", 0.01)
     one, other = make(shared), make(shared)
     real, failed = other.catch_up, []
 

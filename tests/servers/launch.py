@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -104,7 +105,7 @@ class Kind:
         self.tls = tls
         self.unix = unix
 
-    @property
+    @cached_property
     def missing(self):
         """Why the server cannot be started here; empty when it can."""
         if self.module == "uwsgi":
