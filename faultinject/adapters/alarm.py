@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 
 SLICE = 0.05
 """Seconds after which a wait looks around where nothing can wake it: without a pipe, or in a greenlet."""
-LONGEST = 3600.0
-"""Seconds of one system call."""
-EXPIRY_SLICE = 5.0
-"""Seconds after which the unix time is looked at again, which may be set, where it ends faults."""
-
 WORKER_SLICE = 0.5
 """Seconds after which a worker of gunicorn is looked at: what it does at SIGTERM wakes nobody, so one thread looks for all."""
 
@@ -148,14 +143,6 @@ class Alarm:
         poll.register(file, select.POLLIN)
         poll.poll(seconds * 1000)
         return False
-
-
-def until_expiry(plan: Plan) -> float:
-    """Seconds after which a wait must look again, whether the time is over in which anything is injected."""
-    services = plan.services
-    if services.expires is None:
-        return LONGEST
-    return min(EXPIRY_SLICE, max(0.0, services.deadline - services.monotonic()))
 
 
 def program_ends() -> bool:

@@ -99,9 +99,9 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
         plan = injector.plan
         own = app
         if plan.special and isinstance(plan, Plan):
-            from faultinject.adapters.asgi_special import prepare
+            from faultinject.adapters.special import prepare_asgi
 
-            own, send, asked = prepare(app, scope, send, plan)
+            own, send, asked = prepare_asgi(app, scope, send, plan)
             if asked is not None:
                 await exchange(own, scope, receive, send, *asked)
                 return

@@ -90,7 +90,6 @@ async def pause(plan: Plan, seconds: float, ends: Ends, connection: Connection |
     """
     if seconds <= 0:
         return
-    from faultinject.adapters.alarm import until_expiry
     from faultinject.adapters.loop_watch import Wait
 
     clock = plan.services.monotonic
@@ -99,7 +98,7 @@ async def pause(plan: Plan, seconds: float, ends: Ends, connection: Connection |
         while (left := end - clock()) > 0 and not plan.over(endings) and not ends.over:
             if connection is not None and connection.left(0):
                 return
-            await wait.sleep(min(left, until_expiry(plan)))
+            await wait.sleep(min(left, plan.until_expiry))
 
 
 def has_left(receive: Receive, send: Send) -> bool:

@@ -86,9 +86,9 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
         plan = injector.plan
         own = app
         if plan.special and isinstance(plan, Plan):
-            from faultinject.adapters.wsgi_special import prepare
+            from faultinject.adapters.special import prepare_wsgi
 
-            own, start_response, asked = prepare(app, environ, start_response, plan)
+            own, start_response, asked = prepare_wsgi(app, environ, start_response, plan)
             if asked is not None:
                 return exchange(own, environ, start_response, *asked)
         try:

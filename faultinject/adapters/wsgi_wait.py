@@ -368,13 +368,13 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, re
         reads_on: whether a client that has only ended its own side is waited with, as one that still reads.
     """
     if seconds > 0:
-        from faultinject.adapters.alarm import Alarm, program_ends, until_expiry
+        from faultinject.adapters.alarm import Alarm, program_ends
 
         clock = plan.services.monotonic
         end, endings = clock() + seconds, plan.endings
         with Alarm(plan) as alarm:
             while (left := end - clock()) > 0 and not plan.over(endings) and not program_ends():
-                seconds = min(left, until_expiry(plan))
+                seconds = min(left, plan.until_expiry)
                 if alarm.sleep(seconds, connection, reads_on=reads_on):
                     return False
     return connection is None or not (connection.gone if reads_on else connection.left)(0)
