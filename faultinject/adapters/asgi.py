@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.engine.actions import Action
-    from faultinject.engine.body_digest import SeenBody
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.steps import Step, Steps
     from faultinject.engine.types import Body
@@ -99,9 +98,9 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
         plan = injector.plan
         own = app
         if plan.special and isinstance(plan, Plan):
-            from faultinject.adapters.asgi_special import prepare
+            from faultinject.adapters.special import prepare_asgi
 
-            own, send, asked = prepare(app, scope, send, plan)
+            own, send, asked = prepare_asgi(app, scope, send, plan)
             if asked is not None:
                 await exchange(own, scope, receive, send, *asked)
                 return
@@ -190,26 +189,10 @@ async def exchange(
     assert entry is not None
     steps = steps_of(plan, request, entry, action)
     if entry.seen is not None:
-        receive = _overheard(receive, entry.seen, entry)
+        from faultinject.adapters.asgi_body import overheard
+
+        receive = overheard(receive, entry.seen, entry)
     await Driver(app, scope, receive, send, plan, request, entry, steps).run(listens=listens(action))
-
-
-def _overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:
-    """`receive` with the request's body noted as the app reads it, and a client that breaks off its upload."""
-
-    async def overhear() -> Message:
-        message = await receive()
-        if message["type"] == "http.request":
-            seen.feed(message.get("body", b""))
-            if not message.get("more_body"):
-                seen.feed(b"")
-        elif seen.body is None and entry.answered is None:
-            entry.left = True
-        return message
-
-    # Who watches the exchange for its end looks at the server's object behind `receive`.
-    vars(overhear)["__self__"] = getattr(receive, "__self__", None)
-    return overhear
 
 
 class Driver:
@@ -318,7 +301,7 @@ class Driver:
             hidden = {name.encode() for name in step.alteration.hidden}
             scope = {**scope, "headers": [each for each in scope["headers"] if each[0] not in hidden]}
         elif (pause := step.pause) is not None:
-            from faultinject.adapters.asgi_middle import PausedBody, in_place_of
+            from faultinject.adapters.asgi_body import PausedBody, in_place_of
 
             body = PausedBody(
                 receive,
@@ -430,8 +413,8 @@ class Driver:
 
         ends = self._listener or Ends(self._receive)
         return Delivery(
-            self, self._scope, self._receive, self._app_receive, self._send, self._plan, self._request,
-            self._entry.rule or "", ends,
+            self.advance, self.throw, self._scope, self._receive, self._app_receive, self._send, self._plan,
+            self._request, self._entry.rule or "", ends,
         )  # fmt: skip
 
     async def _wait(self, step: Wait) -> bool:
@@ -460,7 +443,7 @@ class Driver:
             raise
 
     async def _read_body(self, step: ReadBody) -> Body:
-        from faultinject.adapters.asgi_wait import drain
+        from faultinject.adapters.asgi_body import drain
 
         receive, request = self._receive, self._request
         if step.up_to is None:
@@ -468,7 +451,7 @@ class Driver:
         kept: list[bytes] | None = [] if request.content_length is None else None
         body = await drain(receive, self._plan, request, step.listing, step.up_to, kept)
         if kept is not None and body[2]:
-            from faultinject.adapters.asgi_middle import again
+            from faultinject.adapters.asgi_body import again
 
             self._receive_again = again(receive, b"".join(kept))
         return body

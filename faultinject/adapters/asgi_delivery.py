@@ -11,8 +11,9 @@ from contextlib import suppress
 import anyio
 from anyio.lowlevel import checkpoint
 
+from faultinject.adapters.asgi_body import noticed
 from faultinject.adapters.asgi_ending import Ending
-from faultinject.adapters.asgi_wait import delivered, noticed, pause, send_all
+from faultinject.adapters.asgi_wait import delivered, pause, send_all
 from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.connection import of_send
 from faultinject.adapters.lingering import end
@@ -22,7 +23,9 @@ from faultinject.http.wire import FLUSH, Framing, can_be_written, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.adapters.asgi import Driver
+    from collections.abc import Awaitable, Callable
+    from typing import Any
+
     from faultinject.adapters.asgi_wait import Ends
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
@@ -44,7 +47,8 @@ class Delivery:
     """One answer that the server alone cannot give, or the end of the connection instead.
 
     Args:
-        driver: carries out what is neither of the app nor to be sent.
+        advance: carries out what is neither of the app nor to be sent, with what came of the step before.
+        throw: tells that the app has ended, or the client has left.
         scope: of the request.
         receive: the server's.
         app_receive: what the app receives by.
@@ -61,7 +65,8 @@ class Delivery:
 
     def __init__(
         self,
-        driver: Driver,
+        advance: Callable[[Any], Awaitable[RunApp | NextPiece | None]],
+        throw: Callable[[Exception], Awaitable[None]],
         scope: Scope,
         receive: Receive,
         app_receive: Receive,
@@ -71,7 +76,8 @@ class Delivery:
         rule: str,
         ends: Ends,
     ) -> None:
-        self._driver = driver
+        self._advance = advance
+        self._throw = throw
         self._scope = scope
         self._server_receive = receive
         self._receive = app_receive
@@ -99,13 +105,13 @@ class Delivery:
         try:
             await app(scope, self._receive, self._hand_on)
         except anyio.get_cancelled_exc_class():
-            await self._driver.throw(ClientGone())
+            await self._throw(ClientGone())
             raise
         finally:
             if self._start is not None and not self._begun:
                 await self._server(self._start)
         if isinstance(self._step, NextPiece):
-            await self._driver.advance(None)
+            await self._advance(None)
 
     async def finish(self) -> None:
         """All has gone out: let the server and the client see the end of the connection."""
@@ -224,7 +230,7 @@ class Delivery:
             headers = message["headers"] = list(message.get("headers", ()))
             decoded = [(name.decode("latin-1"), text.decode("latin-1")) for name, text in headers]
             self._start = message
-            self._step = await self._driver.advance(AppAnswer(message["status"], decoded))
+            self._step = await self._advance(AppAnswer(message["status"], decoded))
             if self._step is None and not self._begun:
                 self._begun = self._untouched = True
                 await self._server(message)
@@ -234,7 +240,7 @@ class Delivery:
         elif kind == "http.response.body":
             piece, more = message.get("body", b""), bool(message.get("more_body"))
             if piece or not more:
-                self._step = await self._driver.advance((piece, more))
+                self._step = await self._advance((piece, more))
         elif self._framing is None:
             await self._server(message)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from faultinject.adapters.asgi_wait import Hearing, in_tasks
+from faultinject.adapters.asgi_body import Hearing
+from faultinject.adapters.asgi_wait import in_tasks
 from faultinject.adapters.closing import in_sync_asgi, tell_asgi
 from faultinject.adapters.connection import of_send
 from faultinject.adapters.lingering import linger

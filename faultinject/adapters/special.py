@@ -1,16 +1,20 @@
-"""What both adapters do for few scenarios: note the app's own failures, and find the rules that a request asks for."""
+"""What few scenarios ask for before a request is decided: to note the app's own failures, and to read the request's own rules."""
 
 from __future__ import annotations
 
 from faultinject.engine.answers import MARKS
+from faultinject.engine.facets import ENVIRON, SCOPE
+from faultinject.engine.request import environ_key, header_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
     from typing import Any
 
+    from faultinject.adapters.types import ASGIApp, Environ, Message, Receive, Scope, Send, Start, WSGIApp
     from faultinject.engine.facets import Interface
     from faultinject.engine.plan import Plan
+    from faultinject.http.types import Headers
     from faultinject.injector.failure_watch import FailureWatch
 
 HEADER = "x-faultinject-rules"
@@ -98,3 +102,135 @@ def _injected(headers: Iterable[tuple[Any, Any]]) -> bool:
     """Whether another injector, nearer to the app, has made the answer."""
     names = (name.decode("latin-1") if isinstance(name, bytes) else name for name, _ in headers)
     return any(name.lower() == MARKS[0] for name in names)
+
+
+def prepare_wsgi(
+    app: WSGIApp, environ: Environ, start_response: Start, plan: Plan
+) -> tuple[WSGIApp, Start, tuple[Plan, Sequence[int]] | None]:
+    """The app and `start_response` as the request is to have them, and the plan and candidates that it asks for itself."""
+    own = app if plan.watch is None else watched_wsgi(app, plan.watch)
+    text = None if plan.asked is None else environ.get(environ_key(HEADER))
+    if text is None:
+        return own, start_response, None
+    asked, why = asked_by(plan, text, ENVIRON, environ)
+    if why:
+        start_response = _refusing_wsgi(start_response, why)
+    return own, start_response, asked
+
+
+def _refusing_wsgi(start_response: Start, why: str) -> Start:
+    """`start_response` that says in the answer what is wrong with the rules that were asked for."""
+
+    def start(status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
+        return start_response(status, [*headers, (REFUSED, why)], *more, **named)
+
+    return start
+
+
+def watched_wsgi(app: WSGIApp, watch: FailureWatch) -> WSGIApp:
+    """The app, each answer of which is noted when it begins, and when it breaks off."""
+
+    def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:
+        seen = Seen(environ, watch)
+
+        def start(status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
+            write = start_response(status, headers, *more, **named)
+            seen.answer(headers, failed=status[:1] == "5")
+            return write
+
+        try:
+            result = app(environ, start)
+        except Exception as error:
+            seen.fail(error)
+            raise
+        return WatchedAnswer(result, seen) if _runs(result, environ) or not seen.begun else result
+
+    return serve
+
+
+def _runs(result: Iterable[bytes], environ: Environ) -> bool:
+    """Whether the app goes on while its answer is read: neither a list, nor a file, which the server may send by itself."""
+    wrapper = environ.get("wsgi.file_wrapper")
+    if isinstance(wrapper, type) and isinstance(result, wrapper):
+        return False
+    return hasattr(result, "__iter__") and not hasattr(result, "__len__")
+
+
+class WatchedAnswer:
+    """What an app returned that may still raise: before its answer begins, as a generator does, or in its middle."""
+
+    def __init__(self, result: Iterable[bytes], seen: Seen) -> None:
+        self._result = result
+        self._seen = seen
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._result
+        except Exception as error:
+            self._seen.fail(error)
+            raise
+
+    def close(self) -> None:
+        """End what the app returned."""
+        getattr(self._result, "close", _nothing)()
+
+
+def _nothing() -> None:
+    """There is nothing to end."""
+
+
+def prepare_asgi(
+    app: ASGIApp, scope: Scope, send: Send, plan: Plan
+) -> tuple[ASGIApp, Send, tuple[Plan, Sequence[int]] | None]:
+    """The app and `send` as the request is to have them, and the plan and candidates that it asks for itself."""
+    own = app if plan.watch is None else watched_asgi(app, plan.watch)
+    text = None if plan.asked is None else _text(scope)
+    if text is None:
+        return own, send, None
+    asked, why = asked_by(plan, text, SCOPE, scope)
+    if why:
+        send = _refusing_asgi(send, why)
+    return own, send, asked
+
+
+def _text(scope: Scope) -> str | None:
+    """The header, as a WSGI server would give it."""
+    found = [value.decode("latin-1") for name, value in scope["headers"] if header_name(name) == HEADER]
+    return ",".join(found) if found else None
+
+
+def _refusing_asgi(send: Send, why: str) -> Send:
+    """`send` that says in the answer what is wrong with the rules that were asked for."""
+    told = (REFUSED.encode(), why.encode())
+
+    async def refuse(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), told]}
+        await send(message)
+
+    return refuse
+
+
+def watched_asgi(app: ASGIApp, watch: FailureWatch) -> ASGIApp:
+    """The app, each answer of which is noted when it begins."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        seen = Seen(scope, watch)
+
+        async def note(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message.get("headers", ())
+                # What can be looked at once only is the server's.
+                known = headers if isinstance(headers, list | tuple) else ()
+                seen.answer(known, failed=message["status"] >= 500)
+            await send(message)
+
+        # An app that knows its client's own `send` need send it no more than the start.
+        vars(note)["passes_to"] = send
+        try:
+            await app(scope, receive, note)
+        except Exception as error:
+            seen.fail(error)
+            raise
+
+    return serve

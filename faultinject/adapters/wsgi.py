@@ -86,9 +86,9 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
         plan = injector.plan
         own = app
         if plan.special and isinstance(plan, Plan):
-            from faultinject.adapters.wsgi_special import prepare
+            from faultinject.adapters.special import prepare_wsgi
 
-            own, start_response, asked = prepare(app, environ, start_response, plan)
+            own, start_response, asked = prepare_wsgi(app, environ, start_response, plan)
             if asked is not None:
                 return exchange(own, environ, start_response, *asked)
         try:
@@ -194,7 +194,7 @@ class Driver:
         if isinstance(step, RunApp):
             seen, source = self._entry.seen, self._environ.get("wsgi.input")
             if seen is not None and source is not None:
-                from faultinject.adapters.wsgi_wait import Overheard
+                from faultinject.adapters.wsgi_body import Overheard
 
                 self._environ["wsgi.input"] = Overheard(source, self._request.content_length, seen.feed)
             if step.transform is not None:
@@ -232,7 +232,7 @@ class Driver:
             environ = {name: each for name, each in environ.items() if name not in hidden}
             environ[STORE] = step.alteration
         elif pause is not None:
-            from faultinject.adapters.wsgi_middle import PausedBody
+            from faultinject.adapters.wsgi_body import PausedBody
 
             environ["wsgi.input"] = PausedBody(
                 environ["wsgi.input"],
@@ -257,7 +257,9 @@ class Driver:
         from faultinject.adapters.wsgi_delivery import Delivery
 
         answer = Delivery(
-            self,
+            self.advance,
+            self.throw,
+            self._steps.close,
             self._environ,
             self._start_response,
             self._plan,
@@ -284,10 +286,6 @@ class Driver:
                 raise LostPatience(error) from error
             raise
 
-    def close(self) -> None:
-        """The server asks for no more of the answer."""
-        self._steps.close()
-
     def throw(self, error: Exception) -> None:
         """The app has ended, or the client has left."""
         self.advance(error, self._steps.throw)
@@ -313,7 +311,7 @@ class Driver:
                     if isinstance(step, Send):
                         self._result = self._send(step)
                     elif isinstance(step, ReadBody):
-                        from faultinject.adapters.wsgi_wait import drain
+                        from faultinject.adapters.wsgi_body import drain
 
                         given = drain(self._environ, self._plan, self._request, step.listing, step.up_to)
                     elif isinstance(step, Wait):

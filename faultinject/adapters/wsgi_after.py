@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 
-from faultinject.adapters.wsgi_wait import Overheard
+from faultinject.adapters.wsgi_body import Overheard
 from faultinject.engine.body_digest import LONGEST, MOST
 from faultinject.engine.steps import AppAnswer
 

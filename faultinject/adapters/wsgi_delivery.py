@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import Environ, Start, WSGIApp
-    from faultinject.adapters.wsgi import Driver
     from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import WSGIRequest
@@ -49,7 +48,9 @@ class Delivery:
     The server reads it where it sends the answer itself.
 
     Args:
-        driver: carries out what is neither of the app nor to be sent.
+        advance: carries out what is neither of the app nor to be sent, with what came of the step before.
+        throw: tells that the app has ended, or the client has left.
+        stop: tells that the server asks for no more of the answer.
         environ: of the request.
         start_response: the server's.
         plan: the plan that decided.
@@ -64,7 +65,9 @@ class Delivery:
 
     def __init__(
         self,
-        driver: Driver,
+        advance: Callable[[Any], Step | None],
+        throw: Callable[[Exception], None],
+        stop: Callable[[], None],
         environ: Environ,
         start_response: Start,
         plan: Plan,
@@ -72,7 +75,9 @@ class Delivery:
         rule: str,
         transform: BodyTransform | None,
     ) -> None:
-        self._driver = driver
+        self._advance = advance
+        self._throw = throw
+        self._stop = stop
         self._environ = environ
         self._start_response = start_response
         self._plan = plan
@@ -144,7 +149,7 @@ class Delivery:
 
     def go_on(self) -> None:
         """The connection is held, and nothing happens on it for a while: what is left of the exchange is done past the server."""
-        self._aside(partial(self._driver.advance, Reach.CONNECTION), detaches=True)
+        self._aside(partial(self._advance, Reach.CONNECTION), detaches=True)
 
     def write(self, step: Write) -> None:
         """Write a whole answer on the connection, and end it."""
@@ -174,7 +179,7 @@ class Delivery:
                     yield from _NOTHING
                 self._cut(self._step)
         except GeneratorExit:
-            self._driver.close()
+            self._stop()
             raise
         except BaseException:
             self._fail()
@@ -183,7 +188,7 @@ class Delivery:
     def close(self) -> None:
         """Close the app's answer, and let go of the connection."""
         # What has not come to its end by now was not asked for to its end.
-        self._driver.close()
+        self._stop()
         result, self._result = self._result, ()
         try:
             close = getattr(result, "close", None)
@@ -269,9 +274,9 @@ class Delivery:
         """The app's answer begins, with that piece."""
         if not self._status_line:
             raise AssertionError("the app has not called start_response")
-        self._step = self._driver.advance(AppAnswer(int(self._status_line[:3]), self._headers))
+        self._step = self._advance(AppAnswer(int(self._status_line[:3]), self._headers))
         if isinstance(self._step, NextPiece) and not self.begun:
-            self._step = self._driver.advance((piece, bool(piece)))
+            self._step = self._advance((piece, bool(piece)))
         else:
             self._first = piece
         if not self.begun:
@@ -299,12 +304,12 @@ class Delivery:
             if isinstance(self._step, Part):
                 if self._step.data:
                     yield self._step.data
-                self._step = self._driver.advance(None)
+                self._step = self._advance(None)
             elif written and self._first is None:
                 return
             else:
                 piece = self._next()
-                self._step = self._driver.advance((piece, bool(piece)))
+                self._step = self._advance((piece, bool(piece)))
 
     def _write_past_server(self) -> None:
         """Write the answer on the connection itself, and end that."""
@@ -320,10 +325,10 @@ class Delivery:
         if not isinstance(step, Cut):
             self._end_past(unread=self._unread)
         elif step.resets and delivered(connection, self._plan):
-            self._driver.advance(self.end(step))
+            self._advance(self.end(step))
         else:
             self._end_past(unread=self._unread)
-            self._driver.advance("closed")
+            self._advance("closed")
         self.close()
 
     def _end_past(self, *, unread: bool) -> None:
@@ -368,7 +373,7 @@ class Delivery:
             raise ClientGone from error
 
     def _fail(self) -> None:
-        self._driver.throw(AppEnded())
+        self._throw(AppEnded())
         if self._framing is not None and self.connection is not None:
             self.connection.close()
         self.close()
@@ -376,7 +381,7 @@ class Delivery:
     def _cut(self, step: Cut) -> None:
         """End the connection behind what the server has sent."""
         if self._inside:
-            self._driver.advance("raised")
+            self._advance("raised")
             raise cut_of(step, self._rule)
         # Also a request that it has read already is not for this connection any more.
         tell_wsgi(self._environ, self._start_response)
@@ -387,9 +392,9 @@ class Delivery:
             self.connection.gone(FLUSH) or delivered(self.connection, self._plan)
         ):
             # All servers close the connection then, though most of them log it.
-            self._driver.advance("closed")
+            self._advance("closed")
             raise ConnectionAbortedError("answer cut by faultinject")
-        self._driver.advance(self.connection.reset() if step.resets else self.connection.close())
+        self._advance(self.connection.reset() if step.resets else self.connection.close())
 
 
 def empty_response(environ: Environ, start_response: Start) -> Iterable[bytes]:

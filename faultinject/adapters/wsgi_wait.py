@@ -1,333 +1,40 @@
-"""Waiting under WSGI: for the request's body, for a delay; over as soon as nobody waits any more."""
+"""Waiting under WSGI: never shorter than asked, over as soon as nobody waits any more.
+
+All waits of one scenario share one pipe. A thread waits for it and for its client's connection in one system call,
+so 500 of them cost nothing until something happens. What is written into the pipe is never read: it wakes them all.
+"""
 
 from __future__ import annotations
 
+import os
+import select
+import signal
+import sys
+import threading
+import time
 from contextlib import nullcontext, suppress
-from threading import Lock
 
 from faultinject.adapters.backlog import until_delivered
-from faultinject.adapters.closing import is_at_hand
-from faultinject.adapters.connection import of_environ, threads_run
-from faultinject.adapters.servers import OUR_SERVER, in_process
-from faultinject.engine.body_digest import LONGEST, MOST, PIECE
-from faultinject.engine.steps import ClientGone
+from faultinject.adapters.connection import gevent_sleep, native_poll, of_environ
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from socket import socket
-    from typing import Any, Protocol
+    from typing import Any, Self
 
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import Environ
     from faultinject.engine.plan import Plan
-    from faultinject.engine.request import WSGIRequest
-    from faultinject.engine.types import Body
 
-    class Reader(Protocol):
-        """What gets each piece of a body."""
+SLICE = 0.05
+"""Seconds after which a wait looks around where nothing can wake it: without a pipe, or in a greenlet."""
+WORKER_SLICE = 0.5
+"""Seconds after which a worker of gunicorn is looked at: what it does at SIGTERM wakes nobody, so one thread looks for all."""
 
-        def feed(self, piece: bytes) -> object:
-            """One more."""
-
-
-_AT_ONCE = 0.001
-
-
-def drain(
-    environ: Environ,
-    plan: Plan,
-    request: WSGIRequest,
-    listing: Reader | None = None,
-    upto: int | None = None,
-) -> Body | None:
-    """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
-
-    A body without a length that ends before `upto` is put back, for the app to read.
-
-    Args:
-        environ: of the request.
-        plan: the plan that decided.
-        request: the view of the request.
-        listing: gets each piece.
-        upto: so many bytes of it are read, and not more; None: all.
-
-    Returns:
-        Bytes read, their digest, whether that was all; None when the body has no end that a server shows.
-
-    Raises:
-        ClientGone: the body ends too early, or the server cannot read it.
-    """
-    length = request.content_length
-    if length is None and not environ.get("wsgi.input_terminated"):
-        return None
-    reading = BodyReading(environ, plan, request, listing, upto)
-    if in_process(environ) or is_at_hand(environ) or not threads_run():
-        reading.run()
-    elif OUR_SERVER in environ and (stream := getattr(environ["wsgi.input"], "raw", None)) is not None:
-        stream.allow(LONGEST)  # shutting its socket would end the answer as well
-        try:
-            reading.run()
-        finally:
-            stream.allow(None)
-    elif (connection := of_environ(environ)) is not None:
-        with connection, Cutoff(environ, plan, connection, reading):
-            reading.run()
-    else:
-        reading.run_aside()
-    body = reading.body
-    if reading.kept is not None and body[2]:
-        from io import BytesIO
-
-        environ["wsgi.input"] = BytesIO(b"".join(reading.kept))
-    return body
-
-
-class BodyReading:
-    """The reading of one request body.
-
-    A server's `read` waits for the whole piece that it was asked for, however slowly that comes: who reads is stopped
-    from outside when the time is over.
-
-    Args:
-        environ: of the request.
-        plan: the plan that decided.
-        request: the view of the request; without a Content-Length the server marks the end.
-        listing: gets each piece.
-        upto: so many bytes of it are read, and not more; None: all.
-
-    Attributes:
-        cut: whether the time is over; what comes after that does not count.
-        kept: what was read, where the body may turn out to be shorter than `upto`; else None.
-    """
-
-    def __init__(
-        self,
-        environ: Environ,
-        plan: Plan,
-        request: WSGIRequest,
-        listing: Reader | None,
-        upto: int | None = None,
-    ) -> None:
-        length = request.content_length
-        self.cut = False
-        self.kept: list[bytes] | None = [] if upto is not None and length is None else None
-        self._source = source = environ["wsgi.input"]
-        # What has come so far, where the server can say.
-        self._read = getattr(source, "read1", source.read)
-        self._length = length
-        self._upto = upto
-        self._listing = listing
-        self._clock = plan.services.monotonic
-        self._rest = plan.services.rest
-        self._digest = request.body_digest(plan.origin[2])
-        self._whole = False
-        self._lock = Lock()
-
-    @property
-    def body(self) -> Body:
-        """Bytes read, their digest, whether that was all."""
-        with self._lock:
-            return self._digest.size, self._digest.hexdigest(), self._whole and not self.cut
-
-    def stop(self) -> None:
-        """The time is over."""
-        with self._lock:
-            self.cut = True
-
-    def run(self) -> None:
-        """Read to the end, or to a bound.
-
-        Raises:
-            ClientGone: the body ends too early, or the server cannot read it.
-        """
-        length, digest = self._length, self._digest
-        wanted = length if self._upto is None else self._upto
-        end = self._clock() + LONGEST
-        while wanted is None or digest.size < wanted:
-            if digest.size >= MOST or self.cut or self._clock() >= end:
-                return
-            try:
-                piece = self._read(PIECE if wanted is None else min(PIECE, wanted - digest.size))
-            except TimeoutError:
-                self.stop()
-                return
-            except Exception as error:
-                if self.cut:
-                    return
-                raise ClientGone from error
-            with self._lock:
-                if self.cut:
-                    return
-                if not piece:
-                    break
-                digest.update(piece)
-            if self._listing is not None:
-                self._listing.feed(piece)
-            if self.kept is not None:
-                self.kept.append(piece)
-        if length is not None and digest.size < (wanted or 0):
-            raise ClientGone
-        # Of a body without a length as much as was wanted says nothing of its end.
-        self._whole = digest.size == length if self._upto is not None and digest.size == wanted else True
-
-    def run_aside(self) -> None:
-        """As `run`, by a thread that is left alone when the time is over: nothing shows whose connection it waits for."""
-        from threading import Thread
-
-        raised: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                self.run()
-            except BaseException as error:
-                raised.append(error)
-
-        reader = Thread(target=run, name="faultinject reader", daemon=True)
-        try:
-            reader.start()
-        except RuntimeError:  # no more threads
-            self.run()
-            return
-        self._rest(LONGEST, reader.join)
-        if reader.is_alive():
-            self.stop()
-        elif raised:
-            raise raised[0]
-
-
-class Cutoff:
-    """Ends the reading of a request body in time: a thread shuts the client's side of the connection.
-
-    Under TLS an end that nobody has announced would keep the answer from being sent as well, so there, where the server
-    shows its socket, the thread takes its patience away instead.
-
-    Args:
-        environ: of the request.
-        plan: the plan that decided.
-        connection: the request's.
-        reading: stopped then.
-    """
-
-    def __init__(self, environ: Environ, plan: Plan, connection: Connection, reading: BodyReading) -> None:
-        from threading import Event
-
-        self._rest = plan.services.rest
-        self._connection = connection
-        self._reading = reading
-        self._over = Event()
-        self._lock = Lock()
-        shown = environ.get("werkzeug.socket") or environ.get("gunicorn.socket") or _below(environ)
-        self._handle: socket | None = shown if connection.encrypted else None
-        self._patience: float | None = None
-
-    def __enter__(self) -> None:
-        from threading import Thread
-
-        if self._handle is not None:
-            self._patience = self._handle.gettimeout()
-            self._handle.settimeout(LONGEST)
-        # No more threads: then a slow client holds the worker for as long as its server lets it.
-        with suppress(RuntimeError):
-            Thread(target=self._run, name="faultinject cutoff", daemon=True).start()
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._over.set()
-            if self._handle is not None:
-                self._handle.settimeout(self._patience)
-
-    def _run(self) -> None:
-        self._rest(LONGEST, self._over.wait)
-        with self._lock:  # the connection is ours as long as this is held
-            if not self._over.is_set():
-                self._reading.stop()
-                if self._handle is None:
-                    self._connection.shut_reading()
-                else:
-                    self._handle.settimeout(_AT_ONCE)
-
-
-def _below(environ: Environ) -> socket | None:
-    """The socket that cheroot's input reads from."""
-    stream = getattr(environ["wsgi.input"], "rfile", None)
-    found: socket | None = getattr(getattr(stream, "raw", None), "_sock", None)
-    return found
-
-
-ALL: tuple[tuple[int | None, ...], ...] = ((), (-1,), (None,))
-"""What `read` is given when it is to read all."""
-
-
-class Overheard:
-    """A request's body as the app reads it, counted.
-
-    Args:
-        source: the server's `wsgi.input`.
-        length: the Content-Length; None: the server marks the end.
-        listeners: each called with every piece that is read, and with nothing once at the end.
-
-    Attributes:
-        size: bytes that the app has read.
-        whole: whether that is all of them.
-    """
-
-    def __init__(self, source: Any, length: int | None, *listeners: Callable[[bytes], object]) -> None:
-        self._source = source
-        self._length = length
-        self._listeners = listeners
-        self.size = 0
-        self.whole = False
-
-    def read(self, *size: int) -> bytes:
-        """As the server's."""
-        # Asked for any number of bytes a stream gives all, and nothing only at its end.
-        piece = self._source.read(*size)
-        return self._told(piece, at_end=size in ALL or (not piece and size != (0,)))
-
-    def readline(self, *size: int) -> bytes:
-        """As the server's."""
-        return self._line(self._source.readline(*size), size)
-
-    def readlines(self, *hint: int) -> list[bytes]:
-        """As the server's."""
-        lines = [self._told(line) for line in self._source.readlines(*hint)]
-        self._told(b"", at_end=hint in ALL or not lines)
-        return lines
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield from map(self._told, self._source)
-        self._told(b"", at_end=True)
-
-    def __getattr__(self, name: str) -> Any:
-        """What a server may have beyond PEP 3333, and does not have to."""
-        found = getattr(self._source, name)
-        if name == "read1":
-            return lambda *size: self._line(found(*size), size)
-        return self._filling(found) if name == "readinto" else found
-
-    def _filling(self, readinto: Callable[[Any], int | None]) -> Callable[[Any], int | None]:
-        def fill(buffer: Any) -> int | None:
-            size = readinto(buffer)
-            if size is not None:
-                self._told(bytes(memoryview(buffer)[:size]), at_end=not size and len(buffer) > 0)
-            return size
-
-        return fill
-
-    def _line(self, piece: bytes, size: tuple[int, ...]) -> bytes:
-        return self._told(piece, at_end=not piece and size != (0,))
-
-    def _told(self, piece: bytes, *, at_end: bool = False) -> bytes:
-        self.size += len(piece)
-        if piece:
-            for listen in self._listeners:
-                listen(piece)
-        if not self.whole and (at_end or self.size == self._length):
-            self.whole = True
-            for listen in self._listeners:
-                listen(b"")
-        return piece
+# A signal may come, and end a scenario, while its own thread holds it.
+_lock = threading.RLock()
+_bells: dict[Plan, Bell] = {}
+_registered = _watched = False
+_program_ends = False
 
 
 def delivered(connection: Connection, plan: Plan) -> bool:
@@ -368,13 +75,195 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, re
         reads_on: whether a client that has only ended its own side is waited with, as one that still reads.
     """
     if seconds > 0:
-        from faultinject.adapters.alarm import Alarm, program_ends, until_expiry
-
         clock = plan.services.monotonic
         end, endings = clock() + seconds, plan.endings
         with Alarm(plan) as alarm:
             while (left := end - clock()) > 0 and not plan.over(endings) and not program_ends():
-                seconds = min(left, until_expiry(plan))
+                seconds = min(left, plan.until_expiry)
                 if alarm.sleep(seconds, connection, reads_on=reads_on):
                     return False
     return connection is None or not (connection.gone if reads_on else connection.left)(0)
+
+
+class Bell:
+    """The pipe that the waits of one scenario share until it has rung.
+
+    Attributes:
+        file: readable once it has rung; -1 where no pipe could be had.
+        users: how many wait.
+        rung: whether it has; a later wait needs another one.
+    """
+
+    def __init__(self) -> None:
+        self.users = 0
+        self.rung = False
+        self.file = self._end = -1
+        self._process = os.getpid()
+        if hasattr(select, "poll"):  # pragma: no branch - Windows has none
+            with suppress(OSError):  # too many files are open
+                self.file, self._end = os.pipe()
+
+    def ring(self) -> None:
+        """Wake all that wait, once and for all; a child of their process does not."""
+        if self._process != os.getpid():
+            return
+        with _lock:
+            if not self.rung and self._end >= 0:
+                os.write(self._end, b"\0")
+            self.rung = True
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        for each in (self.file, self._end):
+            if each >= 0:
+                os.close(each)
+        self.file = self._end = -1
+
+
+class Alarm:
+    """The wait of one thread; a context manager.
+
+    Args:
+        plan: wakes it when it ends.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        _ring_at_end()
+        self._bell = self._enter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
+
+    def _enter(self) -> Bell:
+        """Wait by the bell that has not rung."""
+        plan = self._plan
+        with _lock:
+            bell = _bells.get(plan)
+            if bell is None or bell.rung:
+                bell = _bells[plan] = Bell()
+            plan.wait(bell.ring)
+            bell.users += 1
+            _watch_worker()
+        return bell
+
+    def _leave(self) -> None:
+        plan, bell = self._plan, self._bell
+        with _lock:
+            bell.users -= 1
+            if not bell.users:
+                plan.waiting.discard(bell.ring)
+                if _bells.get(plan) is bell:
+                    del _bells[plan]
+                bell.close()
+
+    def sleep(self, seconds: float, connection: Connection | None = None, *, reads_on: bool = False) -> bool:
+        """Sleep at most so long, and less when it rings or the client leaves; yes when that has left.
+
+        Args:
+            seconds: how long.
+            connection: shows when the client leaves.
+            reads_on: whether a client that has only ended its own side has not left.
+        """
+        if self._bell.rung:
+            # It rang for all to look whether their time is over; where it is not, another bell tells of the next time.
+            self._leave()
+            self._bell = self._enter()
+            return False
+
+        def sleep(seconds: float) -> bool:
+            return self._sleep(seconds, connection, reads_on=reads_on)
+
+        return bool(self._plan.services.rest(seconds, sleep))
+
+    def _sleep(self, seconds: float, connection: Connection | None, *, reads_on: bool) -> bool:
+        file = self._bell.file
+        in_greenlet = gevent_sleep() is not None
+        if file < 0 or in_greenlet:
+            seconds = min(seconds, SLICE)
+        if connection is not None:
+            return (connection.gone if reads_on else connection.left)(seconds, file)
+        if file < 0 or in_greenlet:
+            time.sleep(seconds)
+            return False
+        poll = native_poll()
+        poll.register(file, select.POLLIN)
+        poll.poll(seconds * 1000)
+        return False
+
+
+def program_ends() -> bool:
+    """Whether the program has begun to end, so that nothing is waited for any more."""
+    if _program_ends or not threading.main_thread().is_alive():
+        return True
+    worker = _worker()
+    return worker is not None and not worker.alive
+
+
+def _worker() -> Any:
+    """Gunicorn's worker that this process is, told by its handler of SIGTERM; None elsewhere."""
+    base = sys.modules.get("gunicorn.workers.base")
+    worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return worker if base is not None and isinstance(worker, base.Worker) else None
+
+
+def _watch_worker() -> None:
+    """Wake all that wait when gunicorn has told its worker to end."""
+    global _watched  # noqa: PLW0603
+    if _watched or _worker() is None:
+        return
+
+    def watch() -> None:
+        global _watched  # noqa: PLW0603
+        while _watched:
+            time.sleep(WORKER_SLICE)
+            with _lock:
+                ended = program_ends()
+                if ended:
+                    _ring_all()
+                _watched = bool(_bells) and not ended
+
+    _watched = True
+    threading.Thread(target=watch, name="faultinject worker watch", daemon=True).start()
+
+
+def _ring_at_end() -> None:
+    """From the first wait on the end of the program wakes them all: a thread that waits would keep it from ending."""
+    global _registered  # noqa: PLW0603
+    if _registered:
+        return
+    _registered = True
+    try:
+        # What `concurrent.futures` uses: called before threads are waited for, the last registered first.
+        threading._register_atexit(_end)  # type: ignore[attr-defined]  # noqa: SLF001
+    except RuntimeError:  # it has begun to end
+        _end()
+
+
+def _end() -> None:
+    global _program_ends  # noqa: PLW0603
+    _program_ends = True
+    _ring_all()
+
+
+def _ring_all() -> None:
+    for each in list(_bells.values()):
+        each.ring()
+
+
+def _after_fork() -> None:
+    """In the child nobody waits."""
+    global _lock, _watched  # noqa: PLW0603
+    _lock = threading.RLock()
+    _watched = False
+    for plan, bell in _bells.items():
+        plan.waiting.discard(bell.ring)
+        bell.close()
+    _bells.clear()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(after_in_child=_after_fork)

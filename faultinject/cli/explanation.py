@@ -13,7 +13,7 @@ from faultinject.cli.descriptions import bound, percent, sentence
 from faultinject.cli.environment import Settings
 from faultinject.engine.journal_entry import quoted
 from faultinject.engine.request import environ_key
-from faultinject.engine.snapshot import shown_path, shown_target, without_userinfo
+from faultinject.engine.shown import shown_path, shown_target, without_userinfo
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector import trials
 from faultinject.rules.scenario import Scenario

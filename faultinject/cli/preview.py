@@ -37,7 +37,7 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     """
     from faultinject.cli.descriptions import effects_on_request
     from faultinject.engine.actions import Respond
-    from faultinject.engine.snapshot import shown_target
+    from faultinject.engine.shown import shown_target
     from faultinject.exceptions import ConfigurationError
     from faultinject.injector import trials
     from faultinject.rules.values import visible

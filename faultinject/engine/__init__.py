@@ -10,6 +10,6 @@ __getattr__, __all__ = face(
     locked="counting",
     meets="decision",
     reads="decision",
-    shown_target="snapshot",
+    shown_target="shown",
     view="decision",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from faultinject.vendors.multi_delete import Listing
 
 
+@dataclass(slots=True)
 class Pass:
     """The app answers.
 
@@ -23,17 +26,15 @@ class Pass:
         did: `passed`; `refused` when too many faults are under way; `failed` after an error of ours.
     """
 
-    __slots__ = ("did", "entry")
-
-    def __init__(self, entry: Entry | None, did: str = "passed") -> None:
-        self.entry = entry
-        self.did = did
+    entry: Entry | None
+    did: str = "passed"
 
 
 PASSED = Pass(None)
 """The app answers, and the journal has its line."""
 
 
+@dataclass(slots=True)
 class Respond:
     """Answer instead of the app, before it has run or after.
 
@@ -47,16 +48,13 @@ class Respond:
         listing: what the request's body is handed to, since the answer depends on it, or None.
     """
 
-    __slots__ = ("answer", "body", "delay", "entry", "headers", "listing", "transform")
-
-    def __init__(self, entry: Entry, answer: Answer, headers: Headers, body: bytes, delay: float) -> None:
-        self.entry = entry
-        self.answer = answer
-        self.headers = headers
-        self.body = body
-        self.delay = delay
-        self.transform: BodyTransform | None = None
-        self.listing: Listing | None = None
+    entry: Entry
+    answer: Answer
+    headers: Headers
+    body: bytes
+    delay: float
+    transform: BodyTransform | None = None
+    listing: Listing | None = None
 
     def answer_keys(self) -> bool:
         """Answer each key of the request's body by itself; no where the body is none that names keys.
@@ -78,6 +76,7 @@ class Respond:
         return True
 
 
+@dataclass(slots=True, kw_only=True)
 class Forward:
     """Let the app answer, and change how its answer travels.
 
@@ -91,24 +90,12 @@ class Forward:
         alteration: what is done to the exchange besides its bodies, or None.
     """
 
-    __slots__ = ("after", "alteration", "delay", "entry", "transform", "upload")
-
-    def __init__(
-        self,
-        entry: Entry,
-        *,
-        after: bool,
-        delay: float,
-        transform: BodyTransform | None = None,
-        upload: int | None = None,
-        alteration: Alteration | None = None,
-    ) -> None:
-        self.entry = entry
-        self.after = after
-        self.delay = delay
-        self.transform = transform
-        self.upload = upload
-        self.alteration = alteration
+    entry: Entry = field(kw_only=False)
+    after: bool
+    delay: float
+    transform: BodyTransform | None = None
+    upload: int | None = None
+    alteration: Alteration | None = None
 
     @property
     def did(self) -> str:
@@ -117,6 +104,7 @@ class Forward:
         return "delayed" if change is None else change.did
 
 
+@dataclass(slots=True)
 class Disconnect:
     """End the connection without an answer.
 
@@ -127,13 +115,10 @@ class Disconnect:
         held: seconds in which nothing happens first; None: it ends at once.
     """
 
-    __slots__ = ("entry", "held", "how", "instead")
-
-    def __init__(self, entry: Entry, instead: Respond, how: str, held: float | None) -> None:
-        self.entry = entry
-        self.instead = instead
-        self.how = how
-        self.held = held
+    entry: Entry
+    instead: Respond
+    how: str
+    held: float | None
 
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from faultinject.engine.counting import SharedNotes
+    from faultinject.engine.plan import Services
     from faultinject.engine.request import Request
-    from faultinject.engine.services import Services
     from faultinject.rules.rule import Rule
     from faultinject.vendors.addressing import Addressing
 

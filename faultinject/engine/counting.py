@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from _thread import allocate_lock
+from dataclasses import dataclass
 from itertools import count
 
 TYPE_CHECKING = False
@@ -18,23 +19,21 @@ if TYPE_CHECKING:
     Number = tuple[int, int, bool]
 
 
+@dataclass(slots=True)
 class Take:
     """What a rule asks before it injects once more; it does so never more than `times` in its scope.
 
-    Args:
+    Attributes:
         rule: the rule's number.
         scope: the scope's name, empty for the rule as a whole.
         times: how many may be out.
         beside: whether nobody waits until it is given back: an event loop must go on.
     """
 
-    __slots__ = ("beside", "rule", "scope", "times")
-
-    def __init__(self, rule: int, scope: str, times: int, *, beside: bool = False) -> None:
-        self.rule = rule
-        self.scope = scope
-        self.times = times
-        self.beside = beside
+    rule: int
+    scope: str
+    times: int
+    beside: bool = False
 
 
 if TYPE_CHECKING:

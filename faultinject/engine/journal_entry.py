@@ -1,11 +1,15 @@
-"""What happened to one request, noted on its way and worked out when somebody reads it."""
+"""What happened to one request, noted on its way: never an Authorization header, a cookie, a signature or a token."""
 
 from __future__ import annotations
 
+from binascii import a2b_base64, crc32
 from itertools import count
 from operator import attrgetter
 
+from faultinject.engine.shown import shown_path, shown_query
 from faultinject.http.wire import whole
+from faultinject.vendors.credentials import expires_at, key_id, query_key_id, signed_at, signed_for
+from faultinject.vendors.operations import S3_PREFIXES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -264,6 +268,184 @@ _COPIED = tuple(
     name for name in Entry.__slots__ if name not in ("place", "operation", "read_by", "named_by", "take")
 )
 _all_of = attrgetter(*_COPIED)
+
+
+LONGEST_TEXT = 2048
+"""Characters that a text field keeps."""
+LONGEST_DATE = 40
+"""Characters that are kept of the time of a signature."""
+
+GUARDS = frozenset(
+    "idempotency-key if-match if-none-match if-modified-since if-unmodified-since x-cos-forbid-overwrite"
+    " x-oss-forbid-overwrite x-tos-forbid-overwrite x-goog-if-generation-match x-goog-if-metageneration-match"
+    " x-ms-if-tags x-ms-if-sequence-number-eq x-ms-if-sequence-number-le x-ms-if-sequence-number-lt"
+    " x-ms-blob-condition-appendpos x-ms-blob-condition-maxsize".split()
+)
+"""Headers that make a repeated write safe."""
+QUERY_GUARDS = ("ifGenerationMatch=", "ifMetagenerationMatch=", "position=")
+"""Query parameters that do so."""
+PRECONDITIONS = GUARDS - {"idempotency-key"}
+"""Those that say what the target has to be like."""
+
+PARTS = ("content-range", "range", "x-ms-range")
+"""Headers that say which part of a body is sent or asked for."""
+RECORDED_HEADERS = (
+    "amz-sdk-invocation-id",
+    "amz-sdk-request",
+    *PARTS,
+    "x-cos-sdk-retry",
+    "x-goog-api-client",
+    "x-goog-gcs-idempotency-token",
+    "x-sdk-retry-count",
+    *sorted(GUARDS),
+    "if-range",
+    # What the vendors' tables tell operations by.
+    *(f"{prefix}copy-source" for prefix in S3_PREFIXES),
+    "x-amz-request-route",
+    "x-bz-file-name",
+    "x-bz-part-number",
+    "x-copy-from",
+    "x-cos-rename-source",
+    "x-goog-resumable",
+    "x-ms-blob-content-length",
+    "x-ms-blob-type",
+    "x-ms-copy-source",
+    "x-ms-lease-action",
+    "x-ms-page-write",
+    "x-ms-previous-snapshot-url",
+    "x-ms-requires-sync",
+    "x-ms-sequence-number-action",
+    "x-object-manifest",
+    "x-oss-access-point-name",
+    "x-qs-fetch-source",
+    "x-qs-move-source",
+    "x-auth-token",
+    "x-auth-user",
+    "x-storage-user",
+)
+"""The headers that few requests have and that a fact is read from."""
+RECORDED_AS = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in RECORDED_HEADERS}
+"""What WSGI calls them."""
+RECORDED_KEYS = {key: name for name, key in RECORDED_AS.items()}
+VALUED = frozenset(
+    "amz-sdk-invocation-id amz-sdk-request idempotency-key x-bz-file-name x-bz-part-number x-cos-sdk-retry"
+    " x-goog-api-client x-goog-gcs-idempotency-token x-goog-resumable x-ms-blob-type x-ms-lease-action x-ms-page-write"
+    " x-ms-requires-sync x-sdk-retry-count".split()
+).union(PARTS)
+"""Those whose value a fact is read from."""
+VERSIONS = ("if-match", "if-range")
+"""Those that say which version of an object is meant; a checksum is kept of them."""
+SILENT = {*RECORDED_HEADERS}.difference(VALUED, VERSIONS)
+"""Those of which only is kept that they were there; the source of a copy may end in a signature."""
+
+NONE_RECORDED: Mapping[str, str] = {}
+
+BODILESS = frozenset(("GET", "HEAD", "DELETE"))
+"""Methods whose requests have no body where none is announced, whatever the version of HTTP."""
+
+
+def describe(
+    entry: Entry,
+    request: Request,
+    client: str | None,
+    port: object,
+    authorization: str | None,
+    date: str | None,
+    user_agent: str | None,
+    content_length: str | None,
+    recorded: Mapping[str, str],
+) -> None:
+    """Note in an entry what is kept of its request, worked out no further than the secrets in it demand."""
+    method, path, host, query = request.method, request.path, request.host, request.query
+    key = credential = precondition = region = None
+    if authorization:
+        key, credential = told_by(authorization)
+        date, region = date or signed_at(authorization), signed_for(authorization)
+    if recorded:
+        if key is None and credential is None and "x-auth-token" in recorded:
+            credential = crc32(recorded["x-auth-token"].encode("latin-1", "replace"))
+        if not PRECONDITIONS.isdisjoint(recorded):
+            precondition = checksum_of_preconditions(recorded)
+    if query:
+        if not authorization:
+            key, region = query_key_id(query), signed_for(query)
+            date = signed_at(query) or expires_at(query)
+        query = shown_query(query)
+    if "?" in path:
+        path = shown_path(path)
+    if len(method) + len(path) + len(host) + len(query) + len(user_agent or "") > LONGEST_TEXT:
+        method, path, host, query = method[:64], _cut(path), _cut(host), _cut(query)
+        user_agent = _cut(user_agent) if user_agent else user_agent
+    if recorded:
+        versions = {name: checksum_of_version(recorded[name]) for name in VERSIONS if name in recorded}
+        recorded = {
+            name: "" if name in SILENT else _cut(value) for name, value in recorded.items()
+        } | versions
+    entry.method = method
+    entry.path = path
+    entry.mount = len(request.mount)
+    entry.query = query
+    entry.host = host
+    entry.client = client
+    entry.port = port
+    entry.key_id = key
+    entry.credential = credential
+    entry.precondition = precondition
+    entry.user_agent = user_agent
+    entry.signed_at = date and date[:LONGEST_DATE]
+    entry.region = None if region is None else crc32(region.encode("utf-8", "replace"))
+    entry.headers = recorded
+    entry.content_length = content_length[:20] if content_length else None
+    entry.read_by = entry.named_by = None
+
+
+def told_by(authorization: str) -> tuple[str | None, int | None]:
+    """What is kept of an Authorization header: its access-key id, or a checksum where it has none."""
+    key = key_id(authorization)
+    return (key, None) if key is not None else (None, checksum_of_credential(authorization))
+
+
+def _cut(text: str) -> str:
+    return text[:LONGEST_TEXT]
+
+
+def checksum_of_credential(authorization: str) -> int:
+    """A checksum of what stays the same in an Authorization header from request to request, until it is replaced.
+
+    Of Basic it is the user's name, so that nobody can try passwords against it; of Digest the server's nonce, as the
+    rest changes with each request; of every other scheme the token.
+
+    >>> checksum_of_credential("Bearer one") == checksum_of_credential("Bearer two")
+    False
+    >>> checksum_of_credential("Basic Y2F0OjE=") == checksum_of_credential("Basic Y2F0OjI=")  # cat:1, cat:2
+    True
+    """
+    scheme, _, rest = authorization.partition(" ")
+    scheme = scheme.lower()
+    if scheme == "basic":
+        rest = _user_of(rest)
+    elif scheme == "digest":
+        rest = rest.partition('nonce="')[2].partition('"')[0]
+    return crc32(f"{scheme} {rest}".encode("utf-8", "replace"))
+
+
+def _user_of(credentials: str) -> str:
+    """The user's name in the credentials of the scheme Basic."""
+    try:
+        return a2b_base64(credentials.encode()).partition(b":")[0].decode("latin-1")
+    except ValueError:
+        return ""
+
+
+def checksum_of_preconditions(recorded: Mapping[str, str]) -> int:
+    """A checksum of the values of the precondition headers."""
+    found = [f"{name}:{value}" for name, value in recorded.items() if name in PRECONDITIONS]
+    return crc32("\n".join(sorted(found)).encode("utf-8", "replace"))
+
+
+def checksum_of_version(etag: str) -> str:
+    """A checksum of an ETag, or of a date, in decimal digits."""
+    return str(crc32(etag.encode("utf-8", "replace")))
 
 
 def quoted(text: str) -> str:

@@ -7,7 +7,7 @@ match, and works a field out when it is first asked for.
 from __future__ import annotations
 
 from faultinject.engine.body_digest import BodyDigest, ChunkedBodyDigest
-from faultinject.engine.snapshot import (
+from faultinject.engine.journal_entry import (
     BODILESS,
     NONE_RECORDED,
     RECORDED_AS,
@@ -15,8 +15,8 @@ from faultinject.engine.snapshot import (
     RECORDED_KEYS,
     SILENT,
     describe,
-    without_userinfo,
 )
+from faultinject.engine.shown import without_userinfo
 from faultinject.http.target import decode_form, decode_name, encode, leaves_http, read_target, utf8
 from faultinject.http.wire import whole
 from faultinject.vendors.addressing import HOSTS, split_mount, without_port

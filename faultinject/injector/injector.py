@@ -9,8 +9,7 @@ from threading import Lock
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.processes import restarter, several_processes
-from faultinject.engine.plan import Plan
-from faultinject.engine.services import Services
+from faultinject.engine.plan import Plan, Services
 from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, Problem, StoreUnavailable
 from faultinject.injector import instances as registry
 from faultinject.injector.count_storage import CountStorage
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from faultinject.engine.counting import Counts
-    from faultinject.engine.services import Waits
+    from faultinject.engine.plan import Waits
     from faultinject.injector.asked import Asked
     from faultinject.injector.failure_watch import FailureWatch
     from faultinject.injector.rule_file import RuleFile

@@ -6,7 +6,7 @@ import os
 from functools import lru_cache
 from hashlib import blake2b
 
-from faultinject.engine.snapshot import GUARDS, LONGEST_TEXT, PARTS, QUERY_GUARDS, checksum_of_version
+from faultinject.engine.journal_entry import GUARDS, LONGEST_TEXT, PARTS, QUERY_GUARDS, checksum_of_version
 from faultinject.http.wire import moment_of, whole
 from faultinject.journal.outcome import AttemptHint, Outcome
 

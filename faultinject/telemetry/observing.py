@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from faultinject.engine.journal_entry import Entry
-    from faultinject.engine.services import Services
+    from faultinject.engine.plan import Services
     from faultinject.injector.injector import Injector
 
     class Observer(Protocol):

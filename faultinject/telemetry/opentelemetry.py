@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from faultinject.engine.journal_entry import Entry
-    from faultinject.engine.services import Services
+    from faultinject.engine.plan import Services
     from faultinject.injector.injector import Injector
 
 INJECTED_EVENT = "faultinject.injected"

@@ -20,7 +20,7 @@ except ImportError:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.engine.journal_entry import Entry
-    from faultinject.engine.services import Services
+    from faultinject.engine.plan import Services
     from faultinject.injector.injector import Injector
 
 MOST_SERIES = 500

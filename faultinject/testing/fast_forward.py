@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
-    from faultinject.engine.services import Services
+    from faultinject.engine.plan import Services
     from faultinject.journal.calls import Call
 
 LOOK = 0.01

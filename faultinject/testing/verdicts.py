@@ -7,7 +7,7 @@ import time
 import warnings
 from contextvars import ContextVar
 
-from faultinject.engine.snapshot import LONGEST_TEXT
+from faultinject.engine.journal_entry import LONGEST_TEXT
 from faultinject.exceptions import RetryAssertionError, RuleNotMatched
 
 TYPE_CHECKING = False

@@ -8,7 +8,7 @@ from collections import Counter
 
 from faultinject.audit.nearest import Remembered
 from faultinject.engine.alterations import PARTIAL
-from faultinject.engine.snapshot import LONGEST_TEXT
+from faultinject.engine.journal_entry import LONGEST_TEXT
 from faultinject.http.patterns import STARS, check_pattern
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.rule import Rule

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from faultinject.audit.reports import FORMATS, format_of
-from faultinject.engine.journal_entry import quoted
-from faultinject.engine.snapshot import LONGEST_TEXT
+from faultinject.engine.journal_entry import LONGEST_TEXT, quoted
 from faultinject.exceptions import FaultInjectError
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.writing import JournalFile

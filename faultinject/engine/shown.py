@@ -1,0 +1,148 @@
+"""How targets are shown: with the documented values of documented storage parameters, and without any secret."""
+
+from __future__ import annotations
+
+from binascii import crc32
+from functools import cache
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+LONGEST_QUERY = 8192
+"""Characters of a query that are looked at."""
+LONGEST_NAME = 40
+"""Characters of an unknown parameter's name that is shown; what is longer may itself be a token."""
+LONGEST_WORD = 12
+"""Small letters of an unknown parameter without a value that are shown; tokens are longer, or have digits and capitals."""
+FLAGS = frozenset(("", "0", "1", "false", "no", "true", "yes"))
+_ENDS = (";", "?", "&", "=", "#", "@", "%23", "%25", "%26", "%3b", "%3d", "%3f", "%40")
+"""Signs that end a name or an id, as they are and encoded: behind them another parameter may stand, such as a signature."""
+_URLS = ("://", "%3a//", "%3a%2f%2f")
+
+
+def shown_query(query: str) -> str:
+    """The query with the documented values of documented storage parameters; the others are written `…`.
+
+    Of a name or an id that goes on as another parameter would, the beginning is shown. Sixteen bits of a checksum tell
+    two of them apart: too few to try guesses against.
+
+    >>> shown_query("partNumber=3&X-Amz-Signature=abc")
+    'partNumber=3&X-Amz-Signature=…'
+    >>> shown_query("session=abc&prefix=photos/;sig=abc")
+    'session=…&prefix=photos/…1797'
+    """
+    kinds = _kinds()
+    return "&".join([_shown(pair, kinds) for pair in query[:LONGEST_QUERY].split("&")])
+
+
+def shown_path(path: str) -> str:
+    """A path that holds a question mark: without what looks like the query of a presigned URL.
+
+    >>> shown_path("/photos/why?.jpg"), shown_path("/photos/cat.jpg?X-Amz-Signature=abc")
+    ('/photos/why?.jpg', '/photos/cat.jpg?…1947')
+    """
+    kept, _, rest = path.partition("?")
+    return f"{kept}?{_apart(rest)}" if "=" in rest or "%3D" in rest or "%3d" in rest else path
+
+
+def shown_target(target: str) -> str:
+    """Path and query of a request as it was sent, shown as the journal shows them.
+
+    >>> shown_target("/photos/cat.jpg?partNumber=1&X-Amz-Signature=abc"), shown_target("/why%3F")
+    ('/photos/cat.jpg?partNumber=1&X-Amz-Signature=…', '/why%3F')
+    >>> shown_target("/a%3Fsig%3Dabc")
+    '/a?…232c'
+    """
+    path, mark, query = target.partition("?")
+    encoded = path.lower().find("%3f")
+    if encoded >= 0:
+        decoded = f"{path[:encoded]}?{path[encoded + 3 :]}"
+        without = shown_path(decoded)
+        path = path if without == decoded else without
+    return f"{path}{mark}{shown_query(query)}"
+
+
+def without_userinfo(target: str) -> str:
+    """A target in absolute form without name and password: they are not part of the resource (RFC 9110, 4.2.4).
+
+    >>> without_userinfo("http://cat:secret@storage.example/photos"), without_userinfo("/a@b")
+    ('http://storage.example/photos', '/a@b')
+    >>> without_userinfo("/see?from=http://cat:secret@storage.example")
+    '/see?from=http://cat:secret@storage.example'
+    """
+    scheme, mark, rest = target.partition("://")
+    if not mark or "/" in scheme:
+        return target
+    end = min((at for each in "/?#" if (at := rest.find(each)) >= 0), default=len(rest))
+    return f"{scheme}{mark}{rest[:end].rpartition('@')[2]}{rest[end:]}"
+
+
+def _shown(pair: str, kinds: Mapping[str, str | frozenset[str]]) -> str:
+    name, equals, value = pair.partition("=")
+    kind = kinds.get(name)
+    if kind is None:
+        if not pair:
+            return pair
+        # A token may be all that the query is, with the signs at the end that fill up its base64.
+        if value.strip("="):
+            return f"{name}=…" if _is_name(name) else _apart(pair)
+        return pair if _is_word(pair) else _apart(pair)
+    if kind == "text":
+        return f"{name}{equals}{_beginning(value)}"
+    return pair if _is_documented(value, kind) else f"{name}=…"
+
+
+def _is_documented(value: str, kind: str | frozenset[str]) -> bool:
+    if kind == "hexadecimal":
+        # QingStor's ids of uploads are; with one of Google's, which are not, anybody may write.
+        return not value.strip("0123456789abcdef")
+    if kind == "number":
+        return len(value) <= 64 and not value.removeprefix("-").strip("0123456789")
+    if kind == "time":
+        return len(value) <= 40 and not value.replace("%3A", ":").replace("%3a", ":").strip(
+            "0123456789TZ:.+-"
+        )
+    return all(each in kind for each in value.replace("%2C", ",").replace("%2c", ",").split(","))
+
+
+def _is_name(name: str) -> bool:
+    plain = name.replace("-", "").replace("_", "").replace(".", "")
+    return len(name) <= LONGEST_NAME and plain.isalnum() and plain.isascii()
+
+
+def _is_word(name: str) -> bool:
+    """Whether a parameter without a value is a word of the app's own, such as `download`."""
+    letters = name.replace("-", "").replace("_", "")
+    return len(name) <= LONGEST_WORD and letters.isascii() and letters.isalpha() and letters.islower()
+
+
+def _beginning(value: str) -> str:
+    """A name or an id up to the first sign that ends one; those that fill up base64 do not."""
+    folded = value.lower()
+    if any(each in folded for each in _URLS):
+        return _apart(value)
+    while folded.endswith(("=", "%3d")):
+        folded = folded.removesuffix("=").removesuffix("%3d")
+    end = min((at for each in _ENDS if (at := folded.find(each)) >= 0), default=None)
+    return value if end is None else value[:end] + _apart(value[end:])
+
+
+def _apart(text: str) -> str:
+    return f"…{crc32(text.encode('utf-8', 'replace')) & 0xFFFF:04x}"
+
+
+@cache
+def _kinds() -> Mapping[str, str | frozenset[str]]:
+    from faultinject.vendors.vendor import read
+
+    found: dict[str, str | frozenset[str]] = {}
+    for line in read("faultinject.vendors", "storage-parameters.txt").decode().splitlines():
+        if line and line[0] != "#":
+            name, _, kind = line.partition(" ")
+            if kind not in ("hexadecimal", "number", "text", "time"):
+                found[name] = frozenset(("", *kind.split())) if kind else FLAGS
+            else:
+                found[name] = kind
+    return found
