@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faultinject.cli.layout import CONTEXT
+from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 CASES_CLIENT = "boto3"
 """Whom `--cases` asks if no client is named."""
-SLOWEST, FASTEST = 5, 50
-"""What `--speed` may be: at less a client's jitter could pass for a wait that did not become shorter, and at more a client's
-own work, which does not become shorter, is longer than most waits."""
 STALLED = 10.0
 """Seconds more than twice the time in which a client has retried, after which it is waited for no longer at a speed."""
 INTERRUPTED = 130
@@ -507,8 +504,8 @@ def _check_reach(
     """
     from faultinject.cli.progress import Progress
     from faultinject.conformance.driving import run
-    from faultinject.conformance.faketime import faster
     from faultinject.conformance.speed import PROBE, check_reach, first_waits
+    from faultinject.processes import faster
 
     faster(speed)
     limit = deadline
