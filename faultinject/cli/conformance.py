@@ -346,11 +346,11 @@ def _check_phases(names: Sequence[str], speed: float | None) -> None:
         raise click.UsageError(f"--phase: {real[0]} needs real time; leave out --speed")
 
 
-def _phases(sdk: Sdk, names: Sequence[str]) -> list[Phase]:
-    """Those of these names that the SDK makes calls of."""
+def _phases(sdk: Sdk, names: Sequence[str], spread: float = 1.0) -> list[Phase]:
+    """Those of these names that the SDK makes calls of, so many times as far apart."""
     from faultinject.conformance.plan import CODES, chosen
 
-    return chosen(CODES[sdk.vendor], aws=sdk.aws, names=names)
+    return chosen(CODES[sdk.vendor], aws=sdk.aws, names=names, spread=spread)
 
 
 def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str]) -> None:
@@ -462,12 +462,12 @@ def _run(
     from faultinject.cli.progress import Progress
     from faultinject.conformance.driving import run
     from faultinject.conformance.results import measured
-    from faultinject.conformance.speed import REAL_TIME
+    from faultinject.conformance.speed import REAL_TIME, SPREAD
 
     phases = _phases(sdk, names)
     if speed is not None:
         _check_reach(sdk, speed, deadline, certificate, quiet=quiet)
-        phases = [each for each in phases if each.name not in REAL_TIME]
+        phases = [each for each in _phases(sdk, names, SPREAD) if each.name not in REAL_TIME]
     number = sum(1 for each in phases for _ in each.asked())
     ended = 0
 

@@ -248,7 +248,7 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
             else:
                 kinds.setdefault(kind, []).append(group)
     found = [
-        _growth(kind, [wait for group in groups for wait in group.waits])
+        _growth(kind, [wait for group in groups for wait in group.waits], exact=evidence.turnaround.exact)
         for kind, groups in kinds.items()
         if len(groups) >= GROUPS and sum(map(len, groups)) >= GROWN
     ]
@@ -264,14 +264,14 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
         yield unknown(n, told)
 
 
-def _growth(kind: str, found: Sequence[Wait]) -> Finding:
+def _growth(kind: str, found: Sequence[Wait], *, exact: bool) -> Finding:
     """Whether the waits after one kind of failure grow."""
     by, error = slope([(wait.retry, log(max(wait.seconds, 1e-4))) for wait in found])
     margin = SURE * max(error, 0.01)
     low, high = exp(by - margin), exp(by + margin)
     n, calls = len(found), calls_of(found)
     told = f"by a factor of {exp(by):.2f} per retry [{low:.2f}, {high:.2f}] after {kind} failures"
-    if high < STANDING:
+    if high < STANDING and exact:
         return warned(
             n, f"the waits do not grow: {told}", calls, action="Double the wait from retry to retry."
         )
