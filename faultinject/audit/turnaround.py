@@ -41,6 +41,11 @@ class Turnaround:
     speed: float = 1.0
 
     @property
+    def exact(self) -> bool:
+        """Whether long waits are the client's own: by a faster clock its work is long, and calls come back at the same time."""
+        return self.speed == 1
+
+    @property
     def zero(self) -> float:
         """A shorter wait is none, seconds."""
         return max(SHORTEST * self.speed, 2 * (self.p95 or 0))

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from faultinject.exceptions import ConfigurationError
+from faultinject.processes import faster
 from faultinject.testing.exploration.programs import Program, ProgramFailed, ended_by
 
 if TYPE_CHECKING:
@@ -44,6 +45,13 @@ class Command:
         service: what it sends its requests to.
         recover: a shell command that runs when the command was killed; None: the command itself.
         again: a shell command that runs when the command has told an error; None: nothing does.
+        speed: how many times as fast their clocks run, that of `reset` excepted.
+
+    Attributes:
+        was_fast: whether the last run was at that speed. The first is in real time, and so is one behind `doubts`.
+
+    Raises:
+        ConfigurationError: libfaketime is not installed.
     """
 
     def __init__(
@@ -53,11 +61,15 @@ class Command:
         service: Service,
         recover: str | None = None,
         again: str | None = None,
+        speed: float = 1.0,
     ) -> None:
-        environ = dict(os.environ)
+        environ: dict[str, str] = {}
         self._environ = environ
+        self._real_time = dict(os.environ)
+        self._faster = faster(speed)
+        self.was_fast = self._fast = False
         self._program = Program(command, environ)
-        self._reset = None if reset is None else Program(reset, environ)
+        self._reset = None if reset is None else Program(reset, self._real_time)
         self._recover = None if recover is None else Program(recover, environ)
         self._again = None if again is None else Program(again, environ)
         self._service = service
@@ -68,7 +80,7 @@ class Command:
         return self._service.requests
 
     def __enter__(self) -> None:
-        self._environ["ENDPOINT"] = self._service.start()
+        self._real_time["ENDPOINT"] = self._service.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -93,6 +105,9 @@ class Command:
         Raises:
             ProgramFailed: the last one ended with another exit code than 0, or was ended.
         """
+        self.was_fast, self._fast = self._fast, bool(self._faster)
+        self._environ.clear()
+        self._environ.update(self._real_time, **(self._faster if self.was_fast else {}))
         if faults.crashes:
             second = self._recover or self._program
             faults.kill_and_restart(self._program, second, self._service.holds, twice=True)
@@ -104,6 +119,11 @@ class Command:
                 raise
             again = self._again
             faults.run_again(lambda: again.check(faults.patience))
+
+    def doubts(self) -> bool:
+        """Whether the speed may be why the last run failed; then the next one is in real time."""
+        self._fast = self._fast and not self.was_fast
+        return self.was_fast
 
     def end(self, why: str) -> None:
         """End what runs, with everything that it has started."""

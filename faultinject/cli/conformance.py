@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faultinject.cli.layout import CONTEXT
+from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 CASES_CLIENT = "boto3"
 """Whom `--cases` asks if no client is named."""
-SLOWEST, FASTEST = 5, 50
-"""What `--speed` may be: at less a client's jitter could pass for a wait that did not become shorter, and at more a client's
-own work, which does not become shorter, is longer than most waits."""
 STALLED = 10.0
 """Seconds more than twice the time in which a client has retried, after which it is waited for no longer at a speed."""
 INTERRUPTED = 130
@@ -349,11 +346,11 @@ def _check_phases(names: Sequence[str], speed: float | None) -> None:
         raise click.UsageError(f"--phase: {real[0]} needs real time; leave out --speed")
 
 
-def _phases(sdk: Sdk, names: Sequence[str]) -> list[Phase]:
-    """Those of these names that the SDK makes calls of."""
+def _phases(sdk: Sdk, names: Sequence[str], spread: float = 1.0) -> list[Phase]:
+    """Those of these names that the SDK makes calls of, so many times as far apart."""
     from faultinject.conformance.plan import CODES, chosen
 
-    return chosen(CODES[sdk.vendor], aws=sdk.aws, names=names)
+    return chosen(CODES[sdk.vendor], aws=sdk.aws, names=names, spread=spread)
 
 
 def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str]) -> None:
@@ -465,12 +462,12 @@ def _run(
     from faultinject.cli.progress import Progress
     from faultinject.conformance.driving import run
     from faultinject.conformance.results import measured
-    from faultinject.conformance.speed import REAL_TIME
+    from faultinject.conformance.speed import REAL_TIME, SPREAD
 
     phases = _phases(sdk, names)
     if speed is not None:
         _check_reach(sdk, speed, deadline, certificate, quiet=quiet)
-        phases = [each for each in phases if each.name not in REAL_TIME]
+        phases = [each for each in _phases(sdk, names, SPREAD) if each.name not in REAL_TIME]
     number = sum(1 for each in phases for _ in each.asked())
     ended = 0
 
@@ -507,8 +504,8 @@ def _check_reach(
     """
     from faultinject.cli.progress import Progress
     from faultinject.conformance.driving import run
-    from faultinject.conformance.faketime import faster
     from faultinject.conformance.speed import PROBE, check_reach, first_waits
+    from faultinject.processes import faster
 
     faster(speed)
     limit = deadline

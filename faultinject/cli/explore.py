@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faultinject.cli.layout import CONTEXT
+from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST
 
 if TYPE_CHECKING:
     from faultinject.cli.commands import Command
@@ -24,6 +24,8 @@ NOTHING = (
     " variable ENDPOINT"
 )
 """Why nothing was explored where the command works and makes no request."""
+TOO_FAST = "That run was made with --speed, and the one before in real time: leave out --speed, or give less"
+"""What else may be why, where two runs without faults differ."""
 
 
 @click.command(
@@ -83,6 +85,12 @@ NOTHING = (
     help="Seconds that a run may take.  [default: 10 × the time of a run without faults, and 5 min; with --crash 30 s]",
 )
 @click.option(
+    "--speed",
+    type=click.FloatRange(SLOWEST, FASTEST),
+    metavar="N",
+    help="Let the clocks and waits of COMMAND run N times as fast, by libfaketime. A run that fails is repeated in real time.",
+)
+@click.option(
     "--replay",
     metavar="RULES",
     help="Make only the run with these rules, as a report prints them.",
@@ -124,6 +132,7 @@ def explore(
     recover: str | None,
     run_again: str | None,
     within: float | None,
+    speed: float | None,
     replay: str | None,
     reset: str | None,
     ignore: tuple[str, ...],
@@ -235,7 +244,7 @@ def explore(
     same += ["--max-runs", str(max_runs)] if max_runs != MAX_RUNS else []
     listening.heed_interrupts()
     listening.install_sigterm_handler()  # else the command would go on
-    running = Command(command, reset, service, recover, run_again)
+    running = Command(command, reset, service, recover, run_again, speed or 1.0)
     dialect = vendors.get(vendor) if vendor else None
     exploration = Exploration(
         rules,
@@ -265,6 +274,7 @@ def explore(
         holds=holds,
     )
     exploration.sweep.left_out += left_out
+    exploration.sweep.doubts = running.doubts
     found = partial(_print, exploration, writers, as_json=as_json)
     with running:
         try:
@@ -337,10 +347,12 @@ def _explore(exploration: Exploration, running: Command) -> None:
             under_way = "; ".join(map(str, rules))
             exploration.sweep.stopped = f"it was interrupted in the run with {under_way}"
         raise
-    except ExplorationFailed:
-        if running.requests:
-            raise
-        raise ExplorationFailed(NOTHING) from None
+    except ExplorationFailed as error:
+        if not running.requests:
+            raise ExplorationFailed(NOTHING) from None
+        if running.was_fast and not exploration.runs:
+            raise ExplorationFailed(f"{error}. {TOO_FAST}") from None
+        raise
 
 
 def _vendor_of(rules: Sequence[str]) -> str:

@@ -12,6 +12,9 @@ from click.core import ParameterSource
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """Said of each command: click remembers the help option of one that is first called on its own."""
+SLOWEST, FASTEST = 5, 50
+"""What `--speed` may be: at less a client's jitter could pass for a wait that did not become shorter, and at more a client's
+own work, which does not become shorter, is longer than most waits."""
 
 
 def again(context: click.Context) -> str:

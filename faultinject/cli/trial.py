@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faultinject.cli.layout import CONTEXT
+from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST
 from faultinject.engine.journal_entry import quoted
 
 if TYPE_CHECKING:
@@ -49,6 +49,12 @@ SHOWN = 10
     type=click.FloatRange(0, min_open=True),
     help="Seconds that a run may take.  [default: 10 × the time of a run without faults, and 5 min]",
 )
+@click.option(
+    "--speed",
+    type=click.FloatRange(SLOWEST, FASTEST),
+    metavar="N",
+    help="Let the clocks and waits of COMMAND run N times as fast, by libfaketime. A run in which tests fail is repeated in real time.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("-v", "--verbose", is_flag=True, help="List all tests, and the requests of each.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND…")
@@ -61,6 +67,7 @@ def trial(
     junit: str | None,
     only: str | None,
     within: float | None,
+    speed: float | None,
     as_json: bool,
     verbose: bool,
     command: tuple[str, ...],
@@ -88,6 +95,7 @@ def trial(
     from faultinject.cli import rules as reading
     from faultinject.cli.commands import program_of
     from faultinject.cli.progress import Progress
+    from faultinject.processes import faster
     from faultinject.testing.trial import Suite, Trial, faults_of, report_of
 
     if not command:
@@ -99,6 +107,7 @@ def trial(
     given = rules or (vendor or "s3",)
     vendor = vendor or _vendor_of(given)
     found = faults_of(given, vendor)
+    variables = faster(speed or 1.0)
     same = ["faultinject", "trial", "--vendor", vendor, *(["--app"] if app else [])]
     same += [*(["--port", str(port)] if port else []), *(["--junit", junit] if junit else [])]
 
@@ -109,7 +118,7 @@ def trial(
     listening.install_sigterm_handler()  # else the command would go on
     sock = None if app else listening.listen("127.0.0.1", port)
     began, stopped = time.monotonic(), ""
-    with Suite(command, vendor, settings.endpoints, sock=sock, junit=junit) as suite:
+    with Suite(command, vendor, settings.endpoints, sock=sock, junit=junit, faster=variables) as suite:
         trying = Trial(suite, found, only=only, within=within)
         try:
             with Progress(trying.how_far) as progress:

@@ -15,13 +15,13 @@ from faultinject.audit.judging import judge_run
 from faultinject.conformance import plan
 from faultinject.conformance.answering import InThreads
 from faultinject.conformance.breach import breach
-from faultinject.conformance.faketime import faster
 from faultinject.conformance.process import READY, Process
 from faultinject.conformance.serving import serving
 from faultinject.conformance.silence import fallen_silent
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.driven_run import DrivenRun
 from faultinject.journal.reading import of_outcomes
+from faultinject.processes import faster
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

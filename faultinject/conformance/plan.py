@@ -236,7 +236,7 @@ CODES: Mapping[str, Codes] = _Catalogue()
 """By the vendor's id: its faults. Asking for one that is none raises `ConfigurationError`, which names the nearest."""
 
 
-def chosen(codes: Codes, *, aws: bool = False, names: Sequence[str] = ()) -> list[Phase]:
+def chosen(codes: Codes, *, aws: bool = False, names: Sequence[str] = (), spread: float = 1.0) -> list[Phase]:
     """The phases for a client of that service, each with its beginning.
 
     Phases begin one after the other: what one phase does to the machine is no part of what another one measures. A
@@ -247,6 +247,7 @@ def chosen(codes: Codes, *, aws: bool = False, names: Sequence[str] = ()) -> lis
         aws: whether the client's documentation has the header by which AWS asks its own SDKs to wait; others are not asked
             that way.
         names: only these; empty: all.
+        spread: how many times as far apart calls begin.
     """
     hints = {"", *codes.hints, AWS_HINT} if aws else {"", *codes.hints} - {AWS_HINT}
     found: list[Phase] = []
@@ -258,8 +259,8 @@ def chosen(codes: Codes, *, aws: bool = False, names: Sequence[str] = ()) -> lis
             found.append(each)
             continue
         begin += SETTLED if found and each.name == OUTAGE else 0.0
-        found.append(replace(each, begin=begin))
-        begin += each.lasts + PAUSE
+        found.append(replace(each, begin=begin, every=each.every * spread))
+        begin += found[-1].lasts + PAUSE
     return found
 
 

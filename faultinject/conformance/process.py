@@ -13,7 +13,6 @@ from types import MappingProxyType
 from faultinject import processes
 from faultinject.conformance import plan
 from faultinject.conformance.answering import LONGEST_ERROR
-from faultinject.conformance.faketime import forget
 from faultinject.engine.journal_entry import quoted
 from faultinject.exceptions import ConfigurationError
 
@@ -189,7 +188,6 @@ class Process:
         processes.kill_group(self._process)
         processes.kill_marked(LEFT, self._process, self._mark)
         self._process.wait()
-        forget(self._process.pid)
         self._dead.set()
         for each in self._readers:
             if each.is_alive():  # an interrupt may have come before it was started

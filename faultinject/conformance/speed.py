@@ -18,6 +18,8 @@ PROBE = ("ra", "one")
 REAL_TIME = ("rad", "slow")
 """The phases that need real time: a date is read by the client's clock, which is ahead of the server's, and an answer takes as
 long to come as the server makes it."""
+SPREAD = 2.0
+"""How many times as far apart calls begin: what waits in real time come back at once at a speed, and would wait for each other."""
 SHORTEST = 0.2
 """Seconds; what is shorter cannot be told from a client's own work at a speed."""
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.journals import FINE, SLOW_DOWN, call, calls, finding
 
-from .rows import FAIL, INCONCLUSIVE, PASS
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
 ASKED = {"hint": 3.0, "hint_form": "seconds"}
 SPEED = 20.0
@@ -50,6 +50,38 @@ def test_its_work_for_other_requests_counts_so_many_times(apart, expected):
     """A hundred requests in a wait take half a second of the machine."""
     crowd = calls(101, 0.3, 0.3, apart=apart)
     assert found("backoff", crowd, fast=(0.002, 0.006), speed=SPEED).verdict == expected
+
+
+AT_BOUND = calls(20, 0.05, apart=5.0)
+"""Waits of a second by the client's clock, as long as AWS promises."""
+
+
+@pytest.mark.parametrize(
+    ("groups", "speed", "expected"),
+    [
+        ((AT_BOUND,), SPEED, PASS),
+        # Longer by more than the machine's noise in real time: perhaps by its noise at that speed.
+        ((calls(20, 0.06, apart=5.0),), SPEED, INCONCLUSIVE),
+        ((calls(20, 1.2, apart=5.0),), 1.0, FAIL),
+    ],
+)
+def test_a_wait_that_is_too_long_is_told_in_real_time_alone(groups, speed, expected):
+    """At a speed it may be the client's work; one that is short enough is so all the more."""
+    assert found("backoff bound", *groups, profile="aws-2026", speed=speed).verdict == expected
+
+
+@pytest.mark.parametrize(("speed", "expected"), [(1.0, FAIL), (SPEED, INCONCLUSIVE)])
+def test_waits_that_are_not_evenly_drawn_are_told_in_real_time_alone(speed, expected):
+    """All of them at their bound."""
+    made = calls(40, 1.0 / speed, apart=5.0)
+    assert found("full jitter", made, profile="aws-2026", speed=speed).verdict == expected
+
+
+@pytest.mark.parametrize(("speed", "expected"), [(1.0, WARN), (SPEED, INCONCLUSIVE)])
+def test_waits_that_do_not_grow_are_told_in_real_time_alone(speed, expected):
+    """The client's work is part of each, and makes them alike."""
+    wait = 2.0 / speed
+    assert found("backoff grows", calls(10, wait, wait, wait, apart=5.0), speed=speed).verdict == expected
 
 
 def test_a_call_without_an_end_has_none():

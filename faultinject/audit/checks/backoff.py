@@ -275,7 +275,7 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
     low, high = exp(by - margin), exp(by + margin)
     n, calls = len(found), calls_of(found)
     told = f"by a factor of {exp(by):.2f} per retry [{low:.2f}, {high:.2f}] after {kind} failures"
-    if high < STANDING:
+    if high < STANDING and groups[0].turnaround.exact:
         return warned(
             n, f"the waits do not grow: {told}", calls, action="Double the wait from retry to retry."
         )

@@ -120,7 +120,7 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
     if n < BOUNDED:
         yield too_few(n, BOUNDED, "wait")
         return
-    noise = evidence.turnaround.noise
+    noise = evidence.turnaround.noise / evidence.turnaround.speed
     late = [(wait, most) for wait, most in held if wait.seconds > most + noise]
     often = [
         group
@@ -142,7 +142,7 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
     wait, most = max(late, key=lambda each: each[0].seconds - each[1])
     told = f"{len(late)} of {n} waits are longer than their bound, by up to {seconds(wait.seconds - most)}:"
     told += f" {seconds(wait.seconds)} before the retry after a {wait.kind} failure"
-    if often:
+    if often and evidence.turnaround.exact:
         bound = f"at most {seconds(most)} there"
         yield _broken(evidence, profile, n, told, calls_of(wait for wait, _ in late), bound, "its waits")
     else:
@@ -187,7 +187,7 @@ def full_jitter(evidence: Evidence) -> Iterator[Finding]:
         yield passed(n, f"{told} in {percent(probability)} of all cases", calls_of(wait for wait, _ in held))
         return
     told += f" once in {round(1 / max(probability, NEVER)):,} cases"
-    if probability < UNLIKELY and max(short, late) > FAR:
+    if probability < UNLIKELY and max(short, late) > FAR and evidence.turnaround.exact:
         yield _broken(
             evidence, profile, n, told, calls_of(wait for wait, _ in held), "full jitter", "its waits"
         )

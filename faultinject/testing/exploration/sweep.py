@@ -72,6 +72,7 @@ class Sweep:
         pruned: how many runs were not made because of faults that are left out.
         not_run: how many scenarios `max_runs` cut off at depth 2.
         stopped: why it was stopped before its end; empty while it was not.
+        doubts: whether the run that has failed is made again, since its fault may not be why.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Sweep:
         self.pruned = 0
         self.not_run = 0
         self.stopped = ""
+        self.doubts: Callable[[], bool] = bool
         self._endpoints = endpoints
         vendors = (each.rule.vendor for each in choices)
         self.reading = Addressing(next((each for each in vendors if each is not None), vendor), endpoints)
@@ -210,7 +212,7 @@ class Sweep:
         if planned is None:
             return self._record_without(result)
         finished = self.run.finished(planned, result)
-        if self._is_to_be_tried_again(finished):
+        if (finished.failed and self.doubts()) or self._is_to_be_tried_again(finished):
             return finished
         if finished.reached and len(finished.points) == 1 and not (finished.failed or finished.alone):
             self._grow(finished)

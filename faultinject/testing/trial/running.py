@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from faultinject.exceptions import ConfigurationError, InjectionFailed
@@ -53,6 +54,7 @@ class Suite:
         endpoints: the user's own host suffixes.
         sock: where the store listens; None: faults come in the apps that the suite starts.
         junit: the file of JUnit XML that the command writes; None: its runner is heard in another way.
+        faster: the variables by which its clocks run faster, where they may.
     """
 
     def __init__(
@@ -63,10 +65,12 @@ class Suite:
         *,
         sock: socket.socket | None,
         junit: str | None = None,
+        faster: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         from faultinject import vendors
 
         self.command = command
+        self.faster = faster
         self.has_store = sock is not None
         self._junit = junit
         self._reading = Addressing(vendors.get(vendor), endpoints)
@@ -104,7 +108,12 @@ class Suite:
             self._session.close()
 
     def run(
-        self, rules: tuple[Rule, ...] = (), *, only: str | None = None, within: float | None = None
+        self,
+        rules: tuple[Rule, ...] = (),
+        *,
+        only: str | None = None,
+        within: float | None = None,
+        fast: bool = False,
     ) -> SuiteRun:
         """Run it once.
 
@@ -112,6 +121,7 @@ class Suite:
             rules: the faults; none: no fault.
             only: the one test that is wanted, which pytest runs alone.
             within: seconds after which it is ended.
+            fast: whether its clocks run faster, where they may.
 
         Raises:
             ConfigurationError: it cannot be started, or no runner was heard.
@@ -142,7 +152,9 @@ class Suite:
             self._faults.injector.journal.reading = self._reading
 
         heard: list[Result] = []
-        environ = {**self._environ, **({} if only is None else {"TRIED_TEST": only})}
+        environ = {**self._environ, **(self.faster if fast else {})}
+        if only is not None:
+            environ["TRIED_TEST"] = only
         began = time.monotonic()
         begin(None)
         try:
@@ -232,8 +244,10 @@ class Trial:
             ConfigurationError: nothing could be judged; the message says why.
         """
         bare = []
-        for _ in range(2):
-            bare.append(self._run((), self._within))
+        within = self._within
+        for fast in (False, True):
+            bare.append(self._run((), within, fast=fast))
+            within = self._within or TIMES * max(each.seconds for each in bare) + LEEWAY
             yield bare[-1]
             if not bare[0].outcomes:
                 raise ConfigurationError(NO_REQUEST if self._suite.has_store else NO_REQUEST_OF_APP)
@@ -242,10 +256,11 @@ class Trial:
         if not comparison.judged:
             return
         self._left = len(self._faults)
-        within = self._within or TIMES * max(each.seconds for each in bare) + LEEWAY
         for number, rules in enumerate(self._faults, 1):
             self.doing = f"fault {number} of {len(self._faults)} ({spelled(rules)})"
-            run = self._run(rules, within)
+            run = self._run(rules, within, fast=True)
+            if self._suite.faster and (comparison.broken_in(run) or comparison.missing_in(run)):
+                run = self._run(rules, within)  # the speed may be why
             comparison.runs.append(run)
             self._left -= 1
             yield run
@@ -263,8 +278,10 @@ class Trial:
                     break
             self._left -= 1
 
-    def _run(self, rules: tuple[Rule, ...], within: float | None, only: str | None = None) -> SuiteRun:
+    def _run(
+        self, rules: tuple[Rule, ...], within: float | None, only: str | None = None, *, fast: bool = False
+    ) -> SuiteRun:
         self._began = time.monotonic()
-        run = self._suite.run(rules, only=only or self._only, within=within)
+        run = self._suite.run(rules, only=only or self._only, within=within, fast=fast)
         self._took.append(run.seconds)
         return run

@@ -1,0 +1,64 @@
+"""`faultinject explore --speed`: a command whose clocks run faster, and what fails only because of that."""
+
+from __future__ import annotations
+
+import glob
+import json
+
+import pytest
+
+from .test_cli_explore import program as program  # a fixture
+
+pytestmark = pytest.mark.live
+
+FAST = "'FAKETIME' in os.environ"
+TWO = "ask('PUT', '/photos'); ask('PUT', '/photos/cat')"
+ONLY_WHEN_FAST = f"ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1 if {FAST} else 3)"
+EACH_TIME = "ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1)"
+
+
+@pytest.fixture(autouse=True)
+def library(monkeypatch):
+    """libfaketime is said to be where it is not: the linker says so and goes on, and the variables are there."""
+    monkeypatch.setattr(
+        glob, "glob", lambda place: ["/none/libfaketimeMT.so.1"] if "/local/" in place else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "fast"),
+    [
+        (TWO, 0, "0111"),  # in real time, then faster
+        (
+            ONLY_WHEN_FAST,
+            0,
+            "01110",
+        ),  # the run with a fault at the second request fails, and is made again in real time
+        (EACH_TIME, 1, "01110"),
+    ],
+)
+def test_what_fails_only_because_of_the_speed_is_no_failure(run, program, tmp_path, source, code, fast):
+    """A run that fails is made again in real time, and that one counts."""
+    noted = f"print(int({FAST}), end='', file=open({str(tmp_path / 'runs')!r}, 'a')); "
+    exit_code, output, _ = run(
+        "explore", "-r", "cos:SlowDown", "--speed", "20", "--json", "--", *program(noted + source)
+    )
+    assert (exit_code, json.loads(output)["runs"]) == (code, 2)
+    assert (tmp_path / "runs").read_text() == fast
+
+
+def test_a_command_that_fails_at_the_speed_without_faults(run, program):
+    """Nothing is explored, and it is said what to do."""
+    words = program(f"ask('PUT', '/photos'); sys.exit(int({FAST}))")
+    code, _, errors = run("explore", "-r", "cos:SlowDown", "--speed", "20", "--", *words)
+    assert code == 2
+    assert "the second run without faults fails (exit code 1)" in errors
+    assert "leave out --speed, or give less" in errors
+
+
+def test_libfaketime_is_missing(run, program, monkeypatch):
+    """What installs it is said; nothing is run."""
+    monkeypatch.setattr(glob, "glob", lambda _: [])
+    code, output, errors = run("explore", "-r", "cos:SlowDown", "--speed", "20", "--", *program(TWO))
+    assert (code, output) == (2, "")
+    assert "--speed needs libfaketime: apt-get install faketime" in errors

@@ -1,0 +1,88 @@
+"""`faultinject trial --speed`: a suite whose clocks run faster, and what fails only because of that."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+import pytest
+
+from .test_cli_trial import PYTEST, RIGHT, WRONG, trial
+from .test_cli_trial import suite as suite  # a fixture
+
+pytestmark = pytest.mark.live
+
+NOTED = """
+with Path(__file__).with_name("runs").open("a") as runs:
+    runs.write(str(int("FAKETIME" in os.environ)))
+"""
+ONLY_WHEN_FAST = """
+def test_only_when_fast():
+    ask("PUT", "/films")
+    ask("PUT", "/films/cat", tries=1 if "FAKETIME" in os.environ else 3)
+"""
+NEVER_FAST = """
+def test_never_fast():
+    ask("PUT", "/never")
+    assert "FAKETIME" not in os.environ
+"""
+
+
+@pytest.mark.parametrize(
+    ("tests", "code", "broken", "fast"),
+    [
+        ((RIGHT, NEVER_FAST), 0, [], "011"),  # in real time, then faster
+        ((RIGHT, ONLY_WHEN_FAST), 0, [], "0110"),
+        (
+            (RIGHT, WRONG),
+            1,
+            ["test_it.py::test_wrong"],
+            "01100",
+        ),  # the last is the run with the smallest rule
+    ],
+)
+def test_what_fails_only_because_of_the_speed_is_not_broken(
+    run, suite, tmp_path, monkeypatch, tests, code, broken, fast
+):
+    """A run with a fault in which a test breaks is repeated in real time; what ends in another way without is not judged."""
+    monkeypatch.setattr(
+        glob, "glob", lambda place: ["/none/libfaketimeMT.so.1"] if "/local/" in place else []
+    )
+    found, report = trial(run, "-r", "s3:SlowDown", "--speed", "20", "--", *PYTEST, suite(NOTED, *tests))
+    assert (found, [each["test"] for each in report["broken"]]) == (code, broken)
+    assert report["flaky"] == (["test_it.py::test_never_fast"] if NEVER_FAST in tests else [])
+    assert (tmp_path / "runs").read_text() == fast
+
+
+def test_libfaketime_is_missing(run, suite, monkeypatch):
+    """What installs it is said; nothing is run."""
+    monkeypatch.setattr(glob, "glob", lambda _: [])
+    code, output, errors = run("trial", "--speed", "20", "--", *PYTEST, suite(RIGHT))
+    assert (code, output) == (2, "")
+    assert "--speed needs libfaketime: apt-get install faketime" in errors
+
+
+WAITING = """
+import time
+
+def test_waiting():
+    ask("PUT", "/films")
+    try:
+        ask("PUT", "/films/cat", tries=1)
+    except RuntimeError:
+        time.sleep(600)
+        ask("PUT", "/films/cat", tries=1)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not any(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")),
+    reason="libfaketime is not installed: apt-get install faketime",
+)
+def test_libfaketime(run, suite):
+    """pytest is heard under it, and its client does not keep anybody waiting."""
+    rule = "s3:SlowDown,operation=PutObject"
+    code, report = trial(run, "-r", rule, "--speed", "50", "--", *PYTEST, suite(RIGHT, WAITING))
+    assert (code, report["broken"], report["flaky"]) == (0, [], [])
+    assert report["seconds"] < 600
