@@ -81,7 +81,7 @@ def trial(
     moto.
 
     The exit code is 0 when every test ends as without faults, 1 when a fault broke one, a test did not run or a fault of
-    -r came in no run, and 3 when only tests fail that fail without faults, too. Ctrl-C judges the runs that are over.
+    -r came in no run, and 3 when only tests fail that fail without faults, too, or none passes twice. Ctrl-C judges the runs that are over.
 
     \b
     Examples:
@@ -140,7 +140,7 @@ def trial(
     silent = rules and not all(each.injected for each in report.faults)
     if report.broken or silent or any(each.missing for each in report.faults):
         return 1
-    return 3 if report.broken_before else 0
+    return 3 if report.broken_before or not report.faults else 0
 
 
 def _vendor_of(rules: Sequence[str]) -> str:
@@ -174,14 +174,15 @@ def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
         yield from map(quoted, aligned([heads, *numbers]))
     for run in report.faults:
         if run.missing:
-            ended = quoted(run.ended or "exit code 0")
-            yield f"did not run with {quoted(run.rule)} ({ended}): {_some(run.missing, most)}"
+            yield _listed(f"did not run with {run.rule} ({run.ended or 'exit code 0'})", run.missing, most)
     before = [f"broken before: {quoted(f'{test}: {error}')}" for test, error in report.broken_before.items()]
     yield from before[:most]
     if before[len(before) if most is None else most :]:
         yield f"  … and {len(before) - SHOWN} more (-v)"
     if report.flaky:
-        yield f"flaky: {_some(report.flaky, most)}"
+        yield _listed("flaky", report.flaky, most)
+    if not report.faults and not report.stopped:
+        yield "no fault was tried: none of the tests passes in both runs without faults"
     if report.stopped:
         yield f"incomplete: {quoted(report.stopped)}"
 
@@ -195,14 +196,17 @@ def _broken(first: BrokenTest, alike: Sequence[str], most: int | None) -> Iterat
         yield f"  only with: {first.smallest} (one such request alone did not break it)"
     yield f"  replay: {quoted(first.replay)}"
     if first.rules[1:]:
-        yield f"  also broken by: {_some(first.rules[1:], most)}"
+        yield _listed("  also broken by", first.rules[1:], most)
     if alike:
-        yield f"  and {_count(len(alike), 'test')} alike: {_some(alike, most)}"
+        yield _listed(f"  and {_count(len(alike), 'test')} alike", alike, most)
 
 
-def _some(texts: Sequence[str], most: int | None) -> str:
+def _listed(head: str, texts: Sequence[str], most: int | None) -> str:
+    """A few in the line of their head; all of many with a line each."""
+    if most is None and len(texts) > SHOWN:
+        return "\n    ".join(map(quoted, [f"{head}:", *texts]))
     more = "" if most is None or len(texts) <= most else f" … and {len(texts) - most} more (-v)"
-    return quoted(", ".join(texts[:most])) + more
+    return quoted(f"{head}: {', '.join(texts[:most])}") + more
 
 
 def _count(number: int, thing: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from threading import Condition
 
 from faultinject.store.buckets import Bucket, Stored, Upload, header_cost
 from faultinject.store.budget import ENTRY
-from faultinject.store.wsgi import ObjectStore
+from faultinject.store.wsgi import MAX_BYTES, ObjectStore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,16 +77,16 @@ class ResettableStore:
     Args:
         vendor: as for `ObjectStore`.
         endpoints: as for `ObjectStore`.
+        max_bytes: as for `ObjectStore`.
 
     Attributes:
         kept: what `reset` puts back; empty at first.
     """
 
-    def __init__(self, vendor: str, *, endpoints: Sequence[str] = ()) -> None:
+    def __init__(self, vendor: str, *, endpoints: Sequence[str] = (), max_bytes: int = MAX_BYTES) -> None:
         self.kept: Contents = {}
-        self._vendor = vendor
-        self._endpoints = endpoints
-        self._store = ObjectStore(vendor, endpoints=endpoints)
+        self._empty = partial(ObjectStore, vendor, endpoints=endpoints, max_bytes=max_bytes)
+        self._store = self._empty()
         self._under_way = 0
         self._ended = Condition()
 
@@ -101,7 +102,7 @@ class ResettableStore:
 
     def hold(self, contents: Contents) -> None:
         """Hold these contents and nothing else."""
-        store = ObjectStore(self._vendor, endpoints=self._endpoints)
+        store = self._empty()
         put_into(store, contents)
         self._store = store
 

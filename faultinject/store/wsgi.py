@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 OTHERS = bytes(each ^ 1 for each in range(256))
 """Each byte as another writer has it."""
 
+MAX_BYTES = 256 * 1024 * 1024
+"""What a store holds, unless it is told otherwise."""
+
 
 class ObjectStore:
     """A small object store in memory, as a WSGI application; safe to call from many threads.
@@ -50,7 +53,7 @@ class ObjectStore:
         self,
         vendor: str = "cos",
         *,
-        max_bytes: int = 256 * 1024 * 1024,
+        max_bytes: int = MAX_BYTES,
         min_part_bytes: int = 0,
         endpoints: Sequence[str] = (),
         clock: Callable[[], float] = time.time,

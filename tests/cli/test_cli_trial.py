@@ -160,7 +160,9 @@ def test_many_are_cut_short(run, job):
     words = [*LISTENED, "-r", "s3:SlowDown", *job(many)]
     code, out, _ = run("trial", *words)
     assert (code, out.count("broken before: ")) == (3, 10)
-    assert out.endswith("\n  … and 2 more (-v)\n")
+    assert out.endswith(
+        "\n  … and 2 more (-v)\nno fault was tried: none of the tests passes in both runs without faults\n"
+    )
     _, out, _ = run("trial", "-v", *words)
     assert (out.count("broken before: "), "-v" in out) == (12, False)
 
@@ -172,6 +174,36 @@ def test_flaky_tests_and_files_that_cannot_be_loaded(run, suite):
     code, found = trial(run, "-r", "s3:SlowDown", "--", *PYTEST, "--continue-on-collection-errors")
     assert (code, found["flaky"]) == (3, ["test_it.py::test_flaky"])
     assert found["broken_before"] == {"test_not_loaded.py": "E   assert 0"}
+
+
+def test_nothing_can_be_judged(run, suite):
+    """Where no test passes twice nothing is known, so the exit code is 3. With -v each of many tests has a line."""
+    flaky = "import pytest\n@pytest.mark.parametrize('n', range(11))\ndef test_flaky(n):\n    ask('PUT', f'/flaky{n}')\n"
+    name = suite(flaky, "    assert run_number() < 12\n")
+    code, out, _ = run("trial", "-v", "--", *PYTEST, name)
+    assert code == 3
+    assert "\nflaky:\n    test_it.py::test_flaky[0]\n    test_it.py::test_flaky[1]\n" in out
+    assert out.endswith("\nno fault was tried: none of the tests passes in both runs without faults\n")
+
+
+LARGE = """
+def send(path, **more):
+    connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=30)
+    connection.request("PUT", path, **more)
+    assert connection.getresponse().status == 200
+
+def test_large():
+    send("/large")
+    send("/large/0", body=bytes(2**25))
+    for number in range(1, 10):
+        send(f"/large/{number}", headers={"x-amz-copy-source": "/large/0"})
+"""
+
+
+def test_a_suite_that_stores_much(run, suite):
+    """More than a store of the fixture or of `serve` holds."""
+    _, found = trial(run, "-r", "s3:SlowDown,operation=GetObject", "--", *PYTEST, suite(LARGE))
+    assert (found["broken_before"], found["requests"]) == ({}, 11)
 
 
 def test_what_ends_early(run, suite):
@@ -268,7 +300,7 @@ function once(method, path) {
   });
 }
 const ask = (method, path) => once(method, path).catch(() => once(method, path));
-test.describe('photos', () => {
+test.describe(`photos ${Date.now()}`, () => {
   test.it('right', () => ask('PUT', '/right'));
   test.it('wrong', () => once('PUT', '/wrong'));
   test.it.skip('skipped', () => once('PUT', '/wrong'));
@@ -281,12 +313,15 @@ test('whole', async (t) => {
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 def test_node(run, suite, tmp_path):
-    """Its test runner is heard by itself: names as far as they nest, and the requests of each test."""
+    """Its test runner is heard by itself: names as far as they nest, and the requests of each test.
+
+    A name that is another in each run is that of one test.
+    """
     (tmp_path / "photos.test.js").write_text(NODE)
     code, found = trial(run, "-r", "s3:SlowDown", "--", "node", "--test")
     assert (code, found["tests"]) == (1, 5)
     assert [each["test"] for each in found["broken"]] == [
-        "photos.test.js > photos > wrong",
+        "photos.test.js > photos ~ > wrong",
         "photos.test.js > whole > part",
     ]
     assert found["broken"][0]["error"] == "503 for /wrong"
@@ -311,10 +346,10 @@ print(lines.replace('"Action":"WRONG"', f'"Action":"{wrong}"'))
 RECORDED = r"""{"Time":"2026-11-01T10:00:00.1Z","Action":"start","Package":"example.com/photos"}
 {"Time":"2026-11-01T10:00:00.2Z","Action":"run","Package":"example.com/photos","Test":"TestPut"}
 {"Time":"2026-11-01T10:00:00.2Z","Action":"output","Package":"example.com/photos","Test":"TestPut","Output":"=== RUN   TestPut\n"}
-{"Time":"2026-11-01T10:00:00.2Z","Action":"run","Package":"example.com/photos","Test":"TestPut/dog"}
-{"Time":"2026-11-01T10:00:00.3Z","Action":"output","Package":"example.com/photos","Test":"TestPut/dog","Output":"    put_test.go:9: 503 Slow Down\n"}
-{"Time":"2026-11-01T10:00:00.3Z","Action":"output","Package":"example.com/photos","Test":"TestPut/dog","Output":"--- FAIL: TestPut/dog (0.10s)\n"}
-{"Time":"2026-11-01T10:00:00.3Z","Action":"WRONG","Package":"example.com/photos","Test":"TestPut/dog","Elapsed":0.1}
+{"Time":"2026-11-01T10:00:00.2Z","Action":"run","Package":"example.com/photos","Test":"TestPut/dog-1795000000000"}
+{"Time":"2026-11-01T10:00:00.3Z","Action":"output","Package":"example.com/photos","Test":"TestPut/dog-1795000000000","Output":"    put_test.go:9: 503 Slow Down\n"}
+{"Time":"2026-11-01T10:00:00.3Z","Action":"output","Package":"example.com/photos","Test":"TestPut/dog-1795000000000","Output":"--- FAIL: TestPut/dog-1795000000000 (0.10s)\n"}
+{"Time":"2026-11-01T10:00:00.3Z","Action":"WRONG","Package":"example.com/photos","Test":"TestPut/dog-1795000000000","Elapsed":0.1}
 {"Time":"2026-11-01T10:00:00.3Z","Action":"WRONG","Package":"example.com/photos","Test":"TestPut","Elapsed":0.1}
 {"Time":"2026-11-01T10:00:00.4Z","Action":"skip","Package":"example.com/photos","Test":"TestLong","Elapsed":0}
 {"Time":"2026-11-01T10:00:00.4Z","Action":"WRONG","Package":"example.com/photos","Elapsed":0.3}
@@ -330,12 +365,14 @@ def test_go(run, suite, tmp_path):
     code, found = trial(run, "-r", "s3:SlowDown", "--", sys.executable, name)
     assert code == 1
     assert [(each["test"], each["error"]) for each in found["broken"]] == [
-        ("example.com/photos.TestPut/dog", "put_test.go:9: 503 Slow Down")
+        ("example.com/photos.TestPut/dog-~", "put_test.go:9: 503 Slow Down")
     ]
     assert found["broken_before"] == {"example.com/broken": "photos.go:3: undefined: x"}
 
 
 JUNIT = r"""
+import time
+now = time.time_ns()
 ask("PUT", "/right")
 try:
     ask("PUT", "/wrong", tries=1)
@@ -344,7 +381,7 @@ except RuntimeError as error:
     wrong = f"<failure>\n{error}\nmore</failure>"
 Path("out.xml").write_text(
     "<testsuites><testsuite><testcase classname='Photos' name='right'/><testcase name='no'><skipped/></testcase>"
-    f"<testcase classname='Photos' name='wrong'>{wrong}</testcase><testcase classname='Photos' name='wrong'/>"
+    f"<testcase classname='Photos' name='wrong {now}'>{wrong}</testcase><testcase classname='Photos' name='wrong {now}'/>"
     "<testcase classname='Photos' name='before'><error message='it is broken'/></testcase></testsuite></testsuites>"
 )
 """
@@ -364,7 +401,7 @@ def test_junit(run, suite, tmp_path):
     code, out, _ = run("trial", *words)
     assert code == 1
     assert (
-        "✕ Photos.wrong: gave up on PUT /wrong\n    1 CreateBucket  503 PUT /right  <- s3:SlowDown\n" in out
+        "✕ Photos.wrong ~: gave up on PUT /wrong\n    1 CreateBucket  503 PUT /right  <- s3:SlowDown\n" in out
     )
     assert (
         "  smallest: s3:SlowDown,operation=CreateBucket,times=1,skip=1\n  replay: faultinject trial --vendor s3 --junit out.xml --only"

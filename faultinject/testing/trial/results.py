@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from faultinject.exceptions import ConfigurationError
+from faultinject.vendors.addressing import with_placeholders
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 BETWEEN = " > "
@@ -22,7 +23,8 @@ class Result:
     """How one test ended.
 
     Attributes:
-        test: its id, as its runner takes or shows it.
+        test: its id, as its runner takes or shows it; but for pytest with `~` for what another run may name otherwise, such
+            as a time or a UUID.
         outcome: `passed`, `failed` or `skipped`.
         said: what its error says; empty if there is none.
         began: when it began, unix seconds; None: its runner does not say.
@@ -46,7 +48,7 @@ def of_go(output: Iterable[bytes]) -> Iterator[Result]:
         if event is None or "Action" not in event or "Package" not in event:
             continue
         package, name, action = event["Package"], event.get("Test"), event["Action"]
-        test = package if name is None else f"{package}.{name}"
+        test = package if name is None else f"{package}.{with_placeholders(name)}"
         if action == "output":
             said.setdefault(test, []).append(event.get("Output", "").strip())
         outcome = {"pass": PASSED, "fail": FAILED, "skip": SKIPPED}.get(action)
@@ -87,7 +89,7 @@ def of_junit(path: str) -> Iterator[Result]:
     except (OSError, ET.ParseError) as error:
         raise ConfigurationError(f"--junit: {path}: the command wrote no JUnit XML there: {error}") from None
     for case in root.iter("testcase"):
-        test = ".".join(filter(None, (case.get("classname"), case.get("name"))))
+        test = with_placeholders(".".join(filter(None, (case.get("classname"), case.get("name")))))
         wrong = next((each for each in case if each.tag in ("failure", "error")), None)
         if wrong is not None:
             first = (wrong.get("message") or (wrong.text or "").strip()).partition("\n")[0]

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 LEEWAY, TIMES = 300.0, 10
 """A run may take so many seconds, and so many times the longest without faults."""
 SEED = "0"
+MAX_BYTES = 1024**3
+"""What the store holds: some suites leave what they wrote to the last."""
 TRIES = 4
 """How many requests are tried as the one that breaks a test."""
 NO_TESTS = (
@@ -90,7 +92,7 @@ class Suite:
         from faultinject.store import stores
         from faultinject.store.contents import ResettableStore
 
-        self._store = ResettableStore(vendor, endpoints=endpoints)
+        self._store = ResettableStore(vendor, endpoints=endpoints, max_bytes=MAX_BYTES)
         self._server = Server(wrap(self._store, OwnInjector([], environ={})), sock=sock)
         self._environ |= stores.find(vendor).environment(*sock.getsockname()[:2])
 
@@ -230,7 +232,7 @@ class Trial:
         if not self._took:
             return self.doing
         done = time.monotonic() - self._began
-        left = max(0.0, self._left * sum(self._took) / len(self._took) - done)
+        left = self._left * max(done, sum(self._took) / len(self._took)) - done
         return (
             f"{self.doing}, about {left / 60:.0f} min left"
             if left > 90

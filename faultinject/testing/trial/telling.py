@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from faultinject.testing.trial.results import Result
+from faultinject.vendors.addressing import with_placeholders
 
 BESIDE = Path(__file__).with_name("beside")
 """The folder of the plugins."""
@@ -62,8 +63,9 @@ class Teller:
             if "test" not in said:
                 self._began[test] = now
                 return
-            ended = said.get("ended", now)
-            began = ended - said["seconds"] if "seconds" in said else self._began.get(test)
+            ended, began = said.get("ended", now), self._began.get(test)
+            if "seconds" in said:  # it is Node's
+                test, began = with_placeholders(test), ended - said["seconds"]
             self.results.append(Result(test, said["outcome"], said["said"], began, ended))
 
     def __enter__(self) -> Teller:
