@@ -301,7 +301,7 @@ def test_every_reason_to_leave_a_call_out_is_explained() -> None:
 def test_every_outcome_that_this_version_has_is_explained() -> None:
     """What `did` may say, injected and not, is what the code may write."""
     journal = PAGES["docs/reference/journal.md"]
-    [row] = [line for line in journal.splitlines() if line.startswith("| `did` |")]
+    [row] = [each for each in journal.splitlines() if each.startswith("| `did` |")]
     done, _, passed = row.partition("injected")
     told = set(re.findall(r"`(\w+)`", done)) - {"did"}
     passed_on = set(re.findall(r"`(\w+)`", passed))

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from faultinject.conformance.sdks import Sdk
     from faultinject.server.certificates import Certificate
 
-CASES_CLIENT = "boto3"
-"""Whom `--cases` asks if no client is named."""
 STALLED = 10.0
 """Seconds more than twice the time in which a client has retried, after which it is waited for no longer at a speed."""
 INTERRUPTED = 130
@@ -74,8 +72,8 @@ INTERRUPTED = 130
 @click.option(
     "--cases",
     metavar="NAME",
-    help="Play the cases of a specification instead of the plan: aws-standard-2.0 or aws-standard-2.1."
-    "  [without --client: of boto3]",
+    help="Play the cases of a specification instead of the plan: aws-standard-2.0, aws-standard-2.1,"
+    " azure-core or google-storage.  [without --client: the service's SDK for Python]",
 )
 @click.option(
     "-o",
@@ -268,6 +266,7 @@ def _play(name: str, clients: Sequence[str], vendor: str | None, deadline: str |
     from faultinject.cli.progress import Progress
     from faultinject.conformance.cases import specification
     from faultinject.conformance.playing import CASE_DEADLINE, ClientCases, play
+    from faultinject.exceptions import ConfigurationError
 
     cases = specification(name)
     seconds = None if deadline is None else _seconds(deadline)
@@ -285,7 +284,9 @@ def _play(name: str, clients: Sequence[str], vendor: str | None, deadline: str |
         return f"{name_of}: {ended} of {len(cases.case)} cases"
 
     interrupted = False
-    asked = _chosen(clients or (CASES_CLIENT,), vendor or "s3")
+    asked = _chosen(clients or (cases.client,), vendor or cases.vendor)
+    if others := [each.name for each in asked if each.vendor != cases.vendor]:
+        raise ConfigurationError(f"--cases {name} is for clients of {cases.vendor}, which {others[0]} is not")
     for sdk in asked:
         ended = 0
         name_of = sdk.name

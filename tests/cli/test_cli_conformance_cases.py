@@ -80,6 +80,9 @@ def test_wrong_use(run):
     code, _, errors = run("conformance", "--cases", "aws-standard-3", "--client", "standard_retries:Client")
     assert code == 2
     assert "there is no 'aws-standard-3'; did you mean aws-standard-2.1?" in errors
+    code, _, errors = run("conformance", "--cases", "google-storage", "--client", "boto3")
+    assert code == 2
+    assert "--cases google-storage is for clients of gcs, which boto3 is not" in errors
 
 
 @pytest.mark.usefixtures("clients")

@@ -406,7 +406,7 @@ def test_html_without_jinja(run, journal, monkeypatch):
 
 
 def test_a_journal_of_a_real_server(run, start, tmp_path):
-    """What `serve` writes is what `report` reads; whether a client waits is judged where journals have exact times."""
+    """What `serve` writes is what `report` reads; whether a client waits is judged, on a busy machine too."""
     journal = tmp_path / "journal.jsonl"
     serving = start("serve", "--port", "0", "-r", "cos:SlowDown,path=photos/", "--journal", str(journal))
     url = serving.until("Ctrl-C")[0].rpartition(" on ")[2]
@@ -416,10 +416,9 @@ def test_a_journal_of_a_real_server(run, start, tmp_path):
             for _ in range(6):
                 assert session.get(f"{url}/photos/{number}", timeout=300).status_code == 503
     assert serving.interrupt()[0] == 0
-    code, out, err = run("report", journal, "--format", "json")
+    _, out, err = run("report", journal, "--format", "json")
     found = json.loads(out)
     assert (err, found["client"], found["attempts"], found["calls"]) == ("", "eager/1.0", 36, 6)
-    assert code in (0, 1, 3)  # a busy machine makes it wait
     assert "backoff" in verdicts(out)
 
 

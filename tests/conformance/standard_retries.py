@@ -73,3 +73,46 @@ class Old(Client):
     """As it was before 2026."""
 
     base, cost = 1.0, 5
+
+
+class Google(Client):
+    """What Google's cases ask for: reads are retried after 503 and resets, uploads without a precondition never."""
+
+    def get(self, key: str) -> None:
+        self.try_again(
+            "GET", f"/download/storage/v1/b/{self.bucket}/o/{key}?alt=media", 1 if FLAW == "shy" else 3
+        )
+
+    def put(self, key: str) -> None:
+        self.try_again(
+            "POST", f"/upload/storage/v1/b/{key}/o?uploadType=media&name=x", 3 if FLAW == "bold" else 1
+        )
+
+    def try_again(self, method: str, path: str, most: int) -> None:
+        for _ in range(most):
+            status, asked = self.ask(method, path)
+            if status == 200:
+                return
+            if status not in (0, 408, 429, 500, 502, 503, 504):
+                break
+            time.sleep(0 if FLAW == "hasty" else float(asked))
+        raise ValueError(f"{status} for {path}")
+
+    def ask(self, method: str, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(self.address, timeout=30)
+        try:
+            connection.request(method, path, b"" if method == "POST" else None)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, answer.headers.get("retry-after", "0")
+        except OSError:
+            return 0, "0"
+        finally:
+            connection.close()
+
+
+class Azure(Google):
+    """What azure-core does: three retries, no sooner than the answer asks."""
+
+    def get(self, key: str) -> None:
+        self.try_again("GET", f"/account/{self.bucket}/{key}", 1 if FLAW == "shy" else 4)

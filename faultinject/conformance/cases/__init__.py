@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
+from math import inf
 from typing import Any
 
 import msgspec
@@ -20,18 +21,20 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One answer of the server.
 
     Attributes:
-        status: 200 is the store's own answer.
+        status: 200 is the store's own answer; 0 is none: the connection is reset.
         code: the code of the error; empty: `InternalError`.
-        asked: the x-amz-retry-after, in milliseconds, or something that is none; empty: there is none.
+        asked: the value of the header that asks the client to wait; empty: the answer has none.
+        header: the name of that header.
         least: the client waits at least so long before its next attempt, seconds.
-        wait: and at most so long; None: there is no next attempt.
+        wait: and at most so long; `inf`: that is not looked at.
     """
 
     status: int
     code: str = "InternalError"
     asked: str = ""
+    header: str = "x-amz-retry-after"
     least: float = 0.0
-    wait: float | None = None
+    wait: float = inf
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,6 +42,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         name: what it is about, in words.
+        do: what the calls are: `get` reads an object, `put` writes one.
         calls: by call, the answers in order; the client makes as many attempts. It reports success exactly if the last
             status is 200.
         attempts: the attempts that the client is told to make at most (`AWS_MAX_ATTEMPTS`).
@@ -48,6 +52,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     name: str
+    do: str = "get"
     calls: tuple[tuple[Answer, ...], ...] = ()
     attempts: int = STANDARD_ATTEMPTS
     tokens: int | None = None
@@ -61,16 +66,20 @@ class Specification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         title: whose they are.
         source: where their facts are from, an address.
-        capacity: the retry tokens of a new client.
-        cost: what a retry after a 5xx costs.
         case: the cases.
+        vendor: whose clients they are for.
+        client: who plays them if nobody is named.
+        capacity: the retry tokens of a new client; 0: it has none.
+        cost: what a retry after a 5xx costs.
     """
 
     title: str
     source: str
-    capacity: int
-    cost: int
     case: tuple[Case, ...]
+    vendor: str = "s3"
+    client: str = "boto3"
+    capacity: int = 0
+    cost: int = 1
 
 
 def specifications() -> list[str]:
