@@ -100,7 +100,7 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._notice = notice
-        self._started = self._over = self._left = False
+        self._started = self._left = False
         # Why the request could not go on.
         self._stuck: Broken | None = None
 
@@ -145,9 +145,8 @@ class _Exchange:
             self._stuck = broken
             self._upstream.leave()
         else:
-            if not self._over:
-                self._left = True
-                self._upstream.leave()
+            self._left = True
+            self._upstream.leave()
 
     async def _answer(self) -> None:
         front, send = self._front, self._send
@@ -160,7 +159,6 @@ class _Exchange:
                 await send({"type": "http.response.body", "body": bytes(event.data), "more_body": True})
             else:
                 assert isinstance(event, h11.EndOfMessage)
-                self._over = True
                 front.answer_trailers = event.headers.raw_items()
                 await send({"type": "http.response.body", "body": b""})
 

@@ -184,8 +184,6 @@ class Front(asyncio.StreamReaderProtocol):
         except asyncio.CancelledError:
             # The proxy has waited long enough. Its client sees that this was not all.
             self.abort()
-        except ConnectionAbortedError:  # of a fault that ends the connection
-            pass
         finally:
             self.transport.close()
 
