@@ -17,7 +17,7 @@ from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
 from faultinject.audit.judging import ANSWERS
 from faultinject.audit.report import RESULTS, Report
 from faultinject.conformance import plan
-from faultinject.conformance.numbers import Numbers, Outage, numbers_of, outage
+from faultinject.conformance.numbers import KINDS, Numbers, Outage, numbers_of, outage
 from faultinject.conformance.sdks import SDKS
 from faultinject.conformance.serving import SEED
 from faultinject.exceptions import ConfigurationError
@@ -221,9 +221,12 @@ def measured(sdk: Sdk, run: Run) -> Measured:
 def facts_of(judgement: Judgement) -> Facts:
     """What a client does, in short."""
     calls = [each for each in judgement.evidence.calls if not each.succeeded]
-    thr, srv, out = ([each for each in calls if each.name == name] for name in ("thr", "srv", plan.OUTAGE))
-    numbers = [len(each.attempts) for each in (*thr, *srv)]
-    return Facts((min(numbers), max(numbers)) if numbers else None, _waits(thr), _waits(srv), outage(out))
+    throttled, broken, out = (
+        [each for each in calls if each.name == name] for name in (*KINDS.values(), plan.OUTAGE)
+    )
+    numbers = [len(each.attempts) for each in (*throttled, *broken)]
+    waits = _waits(throttled), _waits(broken)
+    return Facts((min(numbers), max(numbers)) if numbers else None, *waits, outage(out))
 
 
 def _waits(calls: Sequence[Call]) -> list[float]:

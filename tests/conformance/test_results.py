@@ -45,14 +45,14 @@ def changes(old, new):
 def test_facts_of_a_client():
     """Attempts of calls that always fail, medians of the waits that most of them have, retries in the outage."""
     assert measurements(
-        call("thr", 1.0, 2.0),
-        call("thr", 1.2, 2.2),
-        call("thr", 1.1, None),
-        call("srv", 0.1),
+        call("throttled", 1.0, 2.0),
+        call("throttled", 1.2, 2.2),
+        call("throttled", 1.1, None),
+        call("server-error", 0.1),
         call("out", 0.5),
         call("out"),
         call("one", 9.0),
-        call("thr", 9.0, succeeded=True),
+        call("throttled", 9.0, succeeded=True),
     ) == {
         "attempts": (2, 3),
         "throttled": [1.1, 2.1],
@@ -63,7 +63,9 @@ def test_facts_of_a_client():
 
 def test_a_wait_that_few_calls_have_is_none():
     """Where attempts differ, the last retries are left out."""
-    assert measurements(call("srv", 1.0, 2.0), call("srv", 1.0), call("srv", 1.0))["failed"] == [1.0]
+    assert measurements(call("server-error", 1.0, 2.0), call("server-error", 1.0), call("server-error", 1.0))[
+        "failed"
+    ] == [1.0]
 
 
 def test_facts_of_a_client_that_was_not_asked():
@@ -291,7 +293,7 @@ def test_the_verdict_of_a_check_is_its_worst(said, sign):
 
 def test_the_page_says_who_was_judged_and_how():
     """One of some clients names them and what they met; one of all has the contract for others."""
-    contract = '{"key": "thr-003", "ok": true}'
+    contract = '{"key": "throttled-003", "ok": true}'
     head = markdown(OLD | {"command": "faultinject conformance --client acme"}).partition("## In short")[0]
     assert head.startswith(
         "# What ACME's SDK 1.0 did about faults\n\nMade on 2026-10-01 by `faultinject conformance --client acme` ("
