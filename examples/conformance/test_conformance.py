@@ -44,7 +44,7 @@ def test_the_league_has_every_sdk_and_every_check() -> None:
 def test_a_client_in_the_shell() -> None:
     """curl tries again after a 503 and a 429, and not after a 403."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
-    words = "conformance --client ./curl.sh --vendor obs --phase den --phase t429 --phase vthr --json"
+    words = "conformance --client ./curl.sh --vendor obs --phase denied --phase too-many-requests --phase throttled-read --json"
     done = subprocess.run(
         [sys.executable, "-m", "faultinject", *words.split()],
         cwd=FOLDER, env=environ, capture_output=True, text=True, timeout=100, check=False,

@@ -37,10 +37,7 @@ if TYPE_CHECKING:
 _PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 
 TO_THE_END = "faultinject.to_the_end"
-"""A key of the message that begins an answer whose end is that of the connection, by which nobody can tell a cut.
-
-Its value is a function that has it framed.
-"""
+"""A key of the message that begins an answer whose end is that of the connection, by which nobody can tell a cut."""
 
 
 class Delivery:
@@ -177,8 +174,8 @@ class Delivery:
                 )
                 await self._push(self._framing.head)
                 return Reach.CONNECTION
-            if transform.cuts and (frame := start.get(TO_THE_END)) is not None:
-                frame()
+            if transform.cuts:
+                start.pop(TO_THE_END, None)
         await self._send(start)
         if self._inside:
             return Reach.IN_PROCESS

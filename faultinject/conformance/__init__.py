@@ -30,6 +30,5 @@ __getattr__, __all__ = face(
     numbers_of="numbers",
     changes="results",
     Results="results",
-    facts_of="results",
     markdown="page",
 )

@@ -245,7 +245,7 @@ def _known(profile: Profile | str | None) -> str | None:
 
 
 def _open_calls(calls: Sequence[CallWindow]) -> str:
-    """Which calls had not ended: `; 2 calls had not ended: thr-001 (thr), nf-002 (nf)`; nothing where all had."""
+    """Which calls had not ended: `; 2 calls had not ended: throttled-001 (throttled), not-found-002 (not-found)`; nothing where all had."""
     if not calls:
         return ""
     named = ", ".join(f"{each.key} of phase {each.name}" for each in calls[:NAMED])

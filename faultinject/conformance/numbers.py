@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from faultinject.journal.call_window import CallWindow
     from faultinject.journal.calls import Call
 
-KINDS = {"throttle": "thr", "server": "srv"}
+KINDS = {"throttle": "throttled", "server": "server-error"}
 """The kinds of failure that never end in one phase each, and that phase: whose waits are the backoff curve."""
 SHORT = 0.05
 """Seconds; how shorter waits vary is the machine's doing."""

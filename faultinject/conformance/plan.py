@@ -174,30 +174,30 @@ class Phase:
             return ""
         if fault.partition(",")[0] == "":
             return None
-        return f"{fault},path=**/{self.name}-*/**,name={self.name}"
+        return f"{fault},path=**/{self.name}-???/**,name={self.name}"
 
 
 ONCE = "times=1,per=call"
 WAIT = f"{{throttled}},{ONCE},retry_after=3s,hint="
 PHASES = (
     Phase(CALIBRATION, "", (("get", 25),), "no fault: how fast the client is"),
-    Phase("thr", "{writing}{brief}", (("put", 20),), "every attempt gets a throttle error"),
-    Phase("srv", "{broken}", (("put", 12),), "every attempt gets a server error"),
+    Phase("throttled", "{writing}{brief}", (("put", 20),), "every attempt gets a throttle error"),
+    Phase("server-error", "{broken}", (("put", 12),), "every attempt gets a server error"),
     Phase("one", f"{{writing}}{{brief}},{ONCE}", (("put", 10),), "one throttle error", every=0.02),
-    Phase("rst", f"reset,{ONCE}", (("get", 6),), "one connection reset"),
-    Phase("den", "{denied}", (("get", 3),), "forbidden"),
-    Phase("nf", "{missing}", (("get", 3),), "not found"),
+    Phase("reset", f"reset,{ONCE}", (("get", 6),), "one connection reset"),
+    Phase("denied", "{denied}", (("get", 3),), "forbidden"),
+    Phase("not-found", "{missing}", (("get", 3),), "not found"),
     Phase("bad", "{bad}", (("get", 3),), "invalid request"),
-    Phase("t429", f"{{limited}}{{brief}},{ONCE}", (("get", 4),), "one 429"),
-    Phase("vthr", f"{{own}}{{brief}},{ONCE}", (("get", 4),), "one throttle error, at a read"),
-    Phase("ra", f"{WAIT}seconds", (("get", 5),), "one Retry-After of 3 s", hint="seconds"),
-    Phase("rad", f"{WAIT}date", (("get", 3),), "one Retry-After with a date", hint="date"),
-    Phase("raz", f"{WAIT}{AWS_HINT}", (("get", 5),), f"one {AWS_HINT}", hint=AWS_HINT),
-    Phase("rax", f"{WAIT}x-ms-retry-after-ms", (("get", 3),), "one x-ms-retry-after-ms", hint="x-ms-retry-after-ms"),
-    Phase("ram", f"{WAIT}retry-after-ms", (("get", 3),), "one retry-after-ms", hint="retry-after-ms"),
+    Phase("too-many-requests", f"{{limited}}{{brief}},{ONCE}", (("get", 4),), "one 429"),
+    Phase("throttled-read", f"{{own}}{{brief}},{ONCE}", (("get", 4),), "one throttle error, at a read"),
+    Phase("retry-after", f"{WAIT}seconds", (("get", 5),), "one Retry-After of 3 s", hint="seconds"),
+    Phase("retry-after-date", f"{WAIT}date", (("get", 3),), "one Retry-After with a date", hint="date"),
+    Phase("x-amz-retry-after", f"{WAIT}{AWS_HINT}", (("get", 5),), f"one {AWS_HINT}", hint=AWS_HINT),
+    Phase("x-ms-retry-after-ms", f"{WAIT}x-ms-retry-after-ms", (("get", 3),), "one x-ms-retry-after-ms", hint="x-ms-retry-after-ms"),
+    Phase("retry-after-ms", f"{WAIT}retry-after-ms", (("get", 3),), "one retry-after-ms", hint="retry-after-ms"),
     Phase("junk", f"{{throttled}},{ONCE},set.{{header}}=soon", (("get", 3),), "one malformed Retry-After"),
     Phase("lost", f"reset,when=after,{ONCE}", (("put", 4), ("post", 4)), "one lost answer: the store has done it"),
-    Phase("okerr", f"{{hidden}},{ONCE}", (("complete", 6),), "one error in a 200"),
+    Phase("error-in-200", f"{{hidden}},{ONCE}", (("complete", 6),), "one error in a 200"),
     Phase("slow", f"latency,delay=400ms,{ONCE}", (("get", 6), ("put", 6)), "one slow answer"),
     Phase(OUTAGE, "{broken}", (("get", 120),), "an outage of the whole service", every=0.02),
 )  # fmt: skip

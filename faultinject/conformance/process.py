@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CONTRACT = r"""
 faultinject starts the command once, and writes one line to its standard input:
 
-    {"v": 1, "endpoint": "http://127.0.0.1:40001", "bucket": "conformance-1250000000", "etag": "\"…\"", "clients": ["cal", "thr", …]}
+    {"v": 1, "endpoint": "http://127.0.0.1:40001", "bucket": "conformance-1250000000", "etag": "\"…\"", "clients": ["cal", "throttled", …]}
 
 The command makes one client for each name in `clients`, because clients keep retry budgets. Then it writes to its
 standard output that it is ready. `kinds` are the calls that it can make, by default all four; `client` is its name and
@@ -37,20 +37,20 @@ version:
 After that, faultinject writes a line for each call at the moment when the call must begin. Other calls may still be
 running then:
 
-    {"key": "thr-003", "do": "put", "client": "thr"}
+    {"key": "throttled-003", "do": "put", "client": "throttled"}
 
 - `get` reads the object of that key in the bucket.
 - `put` writes an object of a few hundred bytes.
 - `post` begins a multipart upload.
 - `complete` ends the multipart upload of the object of that key. faultinject has begun this upload: its id is the key
   too, and its one part has the number 1 and the ETag of the first line. In S3's API:
-  `POST /BUCKET/okerr-001?uploadId=okerr-001`.
+  `POST /BUCKET/error-in-200-001?uploadId=error-in-200-001`.
 
 A client that cannot do a call leaves its kind out of `kinds`. The key must be a whole segment in the path of each
 request of its call, and in no other request. When a call ends, the command writes what the caller got:
 
-    {"key": "thr-003", "ok": true}
-    {"key": "thr-003", "ok": false, "error": "503 SlowDown"}
+    {"key": "throttled-003", "ok": true}
+    {"key": "throttled-003", "ok": false, "error": "503 SlowDown"}
 
 At the end of its input the command may exit. At the deadline faultinject ends it, with all processes that it has
 started. The client fails if the command exits before that, writes another line, answers a call that is not running,

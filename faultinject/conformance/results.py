@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct
@@ -16,8 +15,7 @@ from faultinject.audit.conclusion import Conclusion
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
 from faultinject.audit.judging import ANSWERS
 from faultinject.audit.report import RESULTS, Report
-from faultinject.conformance import plan
-from faultinject.conformance.numbers import Numbers, Outage, numbers_of, outage
+from faultinject.conformance.numbers import NOTHING, Attempts, Numbers, Outage, numbers_of
 from faultinject.conformance.sdks import SDKS
 from faultinject.conformance.serving import SEED
 from faultinject.exceptions import ConfigurationError
@@ -27,26 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from faultinject.audit.judging import Judgement
     from faultinject.conformance.driving import Run
     from faultinject.conformance.sdks import Sdk
-    from faultinject.journal.calls import Call
-
-
-class Facts(Struct):
-    """What a client does, in short. Waits are in seconds.
-
-    Attributes:
-        attempts: Attempts of a call that always fails: the fewest and the most.
-        throttled: By number of retry the median wait after a throttle error.
-        failed: The same when the server fails.
-        outage: The requests while nothing works.
-    """
-
-    attempts: tuple[int, int] | None
-    throttled: list[float]
-    failed: list[float]
-    outage: Outage
 
 
 class ClientResult(Struct):
@@ -63,7 +43,6 @@ class ClientResult(Struct):
         deadline: How long it could have taken.
         late: How late calls began: how busy the machine was.
         failure: What the client did against the contract; null for nothing.
-        facts: What was measured, in short.
         numbers: Everything that was measured.
         report: The verdict, as `faultinject report` prints it.
     """
@@ -78,7 +57,6 @@ class ClientResult(Struct):
     deadline: float
     late: float
     failure: str | None
-    facts: Facts
     numbers: Numbers
     report: Report
 
@@ -211,31 +189,10 @@ def measured(sdk: Sdk, run: Run) -> Measured:
         deadline=run.deadline,
         late=round(run.late, 3),
         failure=run.failure or None,
-        facts=facts_of(run.judgement),
         numbers=numbers_of(run),
         report=run.judgement.reported(),
     )
     return Measured(result, replace(run, judgement=replace(run.judgement, title=result.called)))
-
-
-def facts_of(judgement: Judgement) -> Facts:
-    """What a client does, in short."""
-    calls = [each for each in judgement.evidence.calls if not each.succeeded]
-    thr, srv, out = ([each for each in calls if each.name == name] for name in ("thr", "srv", plan.OUTAGE))
-    numbers = [len(each.attempts) for each in (*thr, *srv)]
-    return Facts((min(numbers), max(numbers)) if numbers else None, _waits(thr), _waits(srv), outage(out))
-
-
-def _waits(calls: Sequence[Call]) -> list[float]:
-    """By number of retry the median wait, for as long as half of the calls have one."""
-    found: list[list[float]] = []
-    for call in calls:
-        for number, gap in enumerate(call.gaps):
-            if gap is not None:
-                if number == len(found):
-                    found.append([])
-                found[number].append(gap)
-    return [round(median(each), 3) for each in found if 2 * len(each) >= len(calls)]
 
 
 BUSY = 0.03
@@ -385,31 +342,29 @@ def _facts(name: str, old: ClientResult, new: ClientResult) -> Iterator[Change]:
 
 def _both_vary(old: ClientResult, new: ClientResult) -> bool:
     """Whether chance decides how many attempts a call makes, before and now, and some numbers are the same."""
-    before, now = old.facts.attempts, new.facts.attempts
-    if before is None or now is None or before[0] == before[1] or now[0] == now[1]:
+    before, now = old.numbers.attempts, new.numbers.attempts
+    if before is None or now is None or before.fewest == before.most or now.fewest == now.most:
         return False
-    return max(before[0], now[0]) <= min(before[1], now[1])
+    return max(before.fewest, now.fewest) <= min(before.most, now.most)
 
 
 def _in_words(client: ClientResult) -> dict[str, str]:
     """The measurements that are the same in every run of one version, in words."""
-    waits = client.facts.failed
+    numbers = client.numbers
+    waits = [each.median for each in numbers.backoff["server"]]
     return {
         "version": client.version or "",
-        "attempts": between(*(client.facts.attempts or (None, None))),
-        "retries in the outage": _outage(client.facts.outage),
-        "waits": "at once" if waits and max(waits) < AT_ONCE else "waits" if waits else "",
+        "attempts": between(numbers.attempts),
+        "retries in the outage": _outage(numbers.budget),
+        "waits": "at once" if waits and max(waits) < NOTHING else "waits" if waits else "",
     }
 
 
-AT_ONCE = 0.02
-"""Seconds; a shorter gap is not a wait."""
-
-
-def between(fewest: int | None, most: int | None) -> str:
+def between(attempts: Attempts | None) -> str:
     """`3`, `9 to 12`, or nothing."""
-    if fewest is None:
+    if attempts is None:
         return ""
+    fewest, most = attempts.fewest, attempts.most
     return f"{fewest}" if fewest == most else f"{fewest} to {most}"
 
 

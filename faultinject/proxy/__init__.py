@@ -2,8 +2,8 @@
 
 What the rest needs of it is named here: `proxy_server` serves a `Proxy` in front of a `Target`, within `LIMITS`.
 
-`front` is uvicorn's side of one client's connection, `client_transport` what belongs to that connection on both sides, `upstream` the
-connection to the server behind, `app` the ASGI app between them, which faults are put around as around any other.
+`front` is one client's connection, `upstream` that to the server behind, both read by h11; `app` is the ASGI app between them, which
+faults are put around as around any other. uvicorn listens.
 """
 
 from __future__ import annotations

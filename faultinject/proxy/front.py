@@ -1,200 +1,357 @@
-"""The client's side: uvicorn's protocol, which keeps each request as it was sent and spells answers as they came."""
+"""The client's side: one connection, whose requests h11 reads, and whose answers are spelled as they came."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections import deque
+from contextlib import suppress
 from http import HTTPStatus
+from socket import SO_LINGER, SOL_SOCKET
+from struct import pack
+from urllib.parse import unquote_to_bytes
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import h11
 
+from faultinject.adapters.asgi_delivery import TO_THE_END
+from faultinject.http.wire import reason
 from faultinject.journal import log
-from faultinject.proxy.client_transport import KEY, ClientTransport, ProxiedRequest
-from faultinject.server.heads import LONGEST_HEAD, Parser, without_upgrade
+from faultinject.proxy.limits import LIMITS
+from faultinject.proxy.upstream import PIECE, without_quotes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterable, Sequence
 
-    from uvicorn._types import ASGI3Application
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+    from uvicorn import Config
+    from uvicorn.server import ServerState
 
+    from faultinject.adapters.types import Message, Scope
     from faultinject.proxy.target import Target
+    from faultinject.proxy.upstream import Upstream
 
-_TOO_LONG = f"a request's line and headers have at most {LONGEST_HEAD} bytes here"
+    RawHeaders = Sequence[tuple[bytes, bytes]]
+
+KEY = "faultinject.front"
+"""Where a scope has its `Front`."""
+SPELLING = "faultinject.spelling"
+"""A key of the message that begins the server's answer: its reason phrase, and the names of its headers in their case."""
+_BODILESS = (204, 304)
+_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+_TOO_LONG = f"a request's line and headers have at most {LIMITS.head} bytes here"
 _NO_HTTP = "what was sent is no request of HTTP/1.1"
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
 _NO_FORWARD = "this proxy goes to {} only"
 
 
-class Front(HttpToolsProtocol):
-    """One connection of a client.
+class Front(asyncio.StreamReaderProtocol):
+    """One connection of a client, and the request that is under way on it: one after the other.
+
+    uvicorn makes one for each client, and ends it.
+
+    Args:
+        target: the server behind.
+        config: of uvicorn; the app is in it.
+        server_state: what is open and under way.
 
     Attributes:
-        refused: whether nothing that still comes is a request.
+        transport: of the client's connection.
+        upstream: made when a request first goes on. Each client's connection has one of its own, as it would have without us.
+        request: as it was sent, but for its target, which is the path where the client sent a URL.
+        trailers: of the request; whole when its body is.
+        answer_trailers: of the server's answer, for its end.
+        waiting_for_100_continue: whether the client waits before it sends its body.
+        more_body: whether something of the body has not been read yet.
+        keep_alive: whether another request may come.
     """
 
-    target: Target
-    to_client: ClientTransport
-    proxied: ProxiedRequest
-    refused = False
-    _refusal = b""
-    _silent = 0
-    _cycles: deque[RequestResponseCycle]
+    transport: asyncio.Transport
+    request: h11.Request
+
+    def __init__(self, target: Target, *, config: Config, server_state: ServerState, **_: object) -> None:
+        self._reader = asyncio.StreamReader(PIECE)
+        super().__init__(self._reader)
+        self.target = target
+        self.upstream: Upstream | None = None
+        self.trailers: RawHeaders = ()
+        self.answer_trailers: RawHeaders = ()
+        self.waiting_for_100_continue = self.more_body = False
+        self.keep_alive = True
+        self._app = config.loaded_app
+        self._server = server_state
+        self._http = h11.Connection(h11.SERVER, LIMITS.head)
+        self._reading = asyncio.Lock()
+        self._lost = asyncio.Event()
+        # What was read and not handed on yet.
+        self._heard: h11.Event | None = None
+        # Why what came is not for the server behind, and the status that says so.
+        self._refusal: tuple[int, str] | None = None
+        self._idle = True
+        self._ends = self._started = self._complete = self._bodiless = self._chunked = self._bare = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
-        self.to_client = ClientTransport(transport)
-        self._cycles = deque()
-        self.parser = Parser(self)  # type: ignore[assignment]
-        self.app = _ending_with(self.app)
-        super().connection_made(self.to_client)
+        super().connection_made(transport)
+        self.transport = transport
+        self._writer = asyncio.StreamWriter(transport, self, self._reader, asyncio.get_running_loop())
+        self._server.connections.add(self)  # type: ignore[arg-type]
+        task = asyncio.create_task(self._serve())
+        self._server.tasks.add(task)
+        task.add_done_callback(self._server.tasks.discard)
+
+    def eof_received(self) -> bool:
+        """A client that ends its half of the connection has left."""
+        super().eof_received()
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has left: so do we on the other side."""
         super().connection_lost(exc)
-        # uvicorn tells the newest request only; one before it may be under way.
-        for cycle in self._cycles:
-            if not cycle.response_complete:
-                cycle.disconnected = True
-                cycle.message_event.set()
-        self.to_client.lost()
+        self._server.connections.discard(self)
+        self._lost.set()
+        if self.upstream is not None:
+            self.upstream.leave()
 
     def shutdown(self) -> None:
-        """The proxy ends."""
-        self.to_client.end()
-        super().shutdown()
+        """The proxy ends: nobody is waited for but who has a request under way."""
+        self._ends, self.keep_alive = True, False
+        if self._idle and self.transport.can_write_eof():
+            self.transport.close()
+        elif self._idle:
+            self.transport.abort()  # a client of TLS need not answer that it has heard of the end
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes of the client; behind what was refused nothing is a request."""
-        if self.to_client.drops(len(data)) or self.refused:
-            return
-        self._silent += len(data)
-        super().data_received(data)
-        # httptools keeps a header until it has all of it.
-        if self._silent > LONGEST_HEAD:
-            self._refuse(431, _TOO_LONG)
+    def end_between(self) -> None:
+        """The server behind has ended its connection: so do we, unless a request has begun, which goes by another one."""
+        if self._idle and not self._http.trailing_data[0]:
+            self.transport.close()
 
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        super().on_message_begin()
-        self.to_client.unread, self._silent = True, 0
-        self.proxied = self.to_client.proxied = ProxiedRequest(self.to_client)
-        self.scope[KEY] = self.proxied  # type: ignore[literal-required]  # what a server adds of its own
+    def abort(self) -> None:
+        """End the connection with an RST."""
+        with suppress(OSError, ValueError):  # one that has ended has no descriptor
+            self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, pack("ii", 1, 0))
+        self.transport.abort()
 
-    def on_url(self, url: bytes) -> None:
-        """A part of its target."""
-        if self._has_room(len(url)):
-            super().on_url(url)
+    async def receive(self) -> Message:
+        """What the app receives: of the body, or that the client has left."""
+        if self.waiting_for_100_continue:
+            self.waiting_for_100_continue = False
+            self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await self.body_comes()
+        heard = self._heard
+        if isinstance(heard, h11.Data):
+            self._heard = None
+            return {"type": "http.request", "body": bytes(heard.data), "more_body": True}
+        if isinstance(heard, h11.EndOfMessage):
+            self.trailers, self._heard = heard.headers.raw_items(), h11.ConnectionClosed()
+            return {"type": "http.request", "body": b"", "more_body": False}
+        if self._refusal is None:
+            await self._lost.wait()
+        return {"type": "http.disconnect"}
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header, or behind the body one more."""
-        if not self._has_room(len(name) + len(value)):
-            return
-        if self.proxied.whole:
-            self.proxied.trailers.append((name, value))
-            return
-        self.proxied.headers.append((name, value))
-        super().on_header(name, value)
+    async def body_comes(self) -> None:
+        """Wait until something of the body is there, though nobody has asked the client for it, or the client has left."""
+        async with self._reading:
+            if self._heard is None:
+                self._heard = await self._next() or h11.ConnectionClosed()
+            self.waiting_for_100_continue = False
+            self.more_body = isinstance(self._heard, h11.Data)
 
-    def on_headers_complete(self) -> None:
-        """All headers are there."""
-        proxied = self.proxied
-        if self.parser.get_http_version() != "1.1":
-            self._refuse(400, _NO_HTTP)
-        elif self.parser.get_method() == b"CONNECT":
-            self._refuse(405, _NO_TUNNEL)
-        elif self.url[:1] not in (b"/", b"*"):
-            # As a client asks its HTTP_PROXY: the server behind is asked by the path.
-            rest = self.url.partition(b"://")[2]
-            authority = re.split(rb"[/?#]", rest, maxsplit=1)[0]
-            if not self.target.serves(authority.decode("latin-1")):
-                self._refuse(421, _NO_FORWARD.format(self.target.url))
-            path = rest[len(authority) :]
-            self.url = path if path[:1] == b"/" else b"/" + path
-        if not self.refused and not self.parser.should_upgrade():
-            proxied.whole, proxied.target = True, self.url
-            super().on_headers_complete()
-            proxied.cycle = self.cycle
-            while self._cycles and self._cycles[0].response_complete:
-                self._cycles.popleft()
-            self._cycles.append(self.cycle)
-
-    def head(self) -> bytes:
-        """That of the request which offers an upgrade, without the offer."""
-        lines = b"".join(b"%b: %b\r\n" % each for each in without_upgrade(self.proxied.headers))
-        return b"%b %b HTTP/1.1\r\n%b\r\n" % (self.parser.get_method(), self.url, lines)
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of its body."""
-        if not self.refused:
-            self._silent = 0
-            self.proxied.let_body_come()
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """All of it is there."""
-        if not self.refused and self.proxied.whole:
-            self.to_client.unread, self._silent = False, 0
-            self.proxied.let_body_come()
-            super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        """An answer is written; behind the last one may stand what was refused."""
-        super().on_response_complete()
-        if self._refusal and self.cycle.response_complete:
-            self._say_refusal()
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        """What came is no request."""
-        self._refuse(400, _NO_HTTP)
-
-    def _has_room(self, size: int) -> bool:
-        self._silent = 0
-        self.proxied.size += size
-        if self.proxied.size > LONGEST_HEAD:
-            self._refuse(431, _TOO_LONG)
-        return not self.refused
-
-    def _refuse(self, status: int, why: str) -> None:
-        """Say why, and end the connection: what comes by it is no request of ours."""
-        if self.refused:
-            return
-        log.no_answer(why)
-        self.refused = self.to_client.unread = True
-        text = f"faultinject: {why}\n".encode()
-        head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: text/plain\r\n"
-        self._refusal = f"{head}Content-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode() + text
-        if self.cycle is None or self.cycle.response_complete:
-            self._say_refusal()
-        elif self.cycle is self.proxied.cycle:
-            # In the middle of a request that goes on already.
-            if self.cycle.response_started or self.pipeline:
-                self.to_client.abort()
-            else:
-                self.proxied.give_up()
-                self._say_refusal()
-
-    def _say_refusal(self) -> None:
-        self.to_client.refuse(self._refusal)
-
-
-def _ending_with(app: ASGI3Application) -> ASGI3Application:
-    """The app, whose requests end with the proxy: uvicorn would say 500, which nobody has said."""
-
-    async def ending(scope: Any, receive: Any, send: Any) -> None:
+    async def _next(self) -> h11.Event | None:
+        """What the client sends next; None where that is refused, or it leaves in the middle."""
         try:
-            await app(scope, receive, send)
+            while (event := self._http.next_event()) is h11.NEED_DATA:
+                self._http.receive_data(await self._read())
+        except h11.RemoteProtocolError as error:
+            if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+                self._refusal = 431, _TOO_LONG
+            elif not self._http.trailing_data[1]:  # else it has left
+                self._refusal = 400, f"the request cannot go on: {without_quotes(error)}"
+            return None
+        assert isinstance(event, h11.Event)
+        return event
+
+    async def _read(self) -> bytes:
+        try:
+            return await self._reader.read(PIECE)
+        except OSError:
+            return b""
+
+    async def _serve(self) -> None:
+        try:
+            while await self._begin():
+                await self._app(self._scope(), self.receive, self.send)
+                if not await self._over():
+                    break
         except asyncio.CancelledError:
             # The proxy has waited long enough. Its client sees that this was not all.
-            proxied: ProxiedRequest = scope[KEY]
-            proxied.to_client.abort()
-            proxied.give_up()
+            self.abort()
+        finally:
+            self.transport.close()
 
-    return ending
+    async def _begin(self) -> bool:
+        """Read the head of a request; no where there is none for the server behind."""
+        self._idle = True
+        event = await self._next()
+        self._idle = False
+        if isinstance(event, h11.Request):
+            self.request = event
+            self._refusal = self._unfit(event)
+        if self._refusal is not None:
+            await self._refuse(*self._refusal)
+        if self._refusal is not None or not isinstance(event, h11.Request):
+            return False
+        self.waiting_for_100_continue = self._http.they_are_waiting_for_100_continue
+        self.keep_alive = self.keep_alive and not _closes(event.headers)
+        self._started = self._complete = False
+        self.more_body = not _FRAMING.isdisjoint(name for name, _ in event.headers)
+        self.trailers, self.answer_trailers, self._heard = (), (), None
+        return True
+
+    def _unfit(self, request: h11.Request) -> tuple[int, str] | None:
+        """Why a request cannot go on, and the status that says so; a URL as clients send it to their HTTP_PROXY becomes its path."""
+        names = [name for name, _ in request.headers]
+        if request.http_version != b"1.1" or {*names} >= _FRAMING:
+            return 400, _NO_HTTP
+        if request.method == b"CONNECT":
+            return 405, _NO_TUNNEL
+        if request.target[:1] in (b"/", b"*"):
+            return None
+        rest = request.target.partition(b"://")[2]
+        authority = re.split(rb"[/?#]", rest, maxsplit=1)[0]
+        if not self.target.serves(authority.decode()):
+            return 421, _NO_FORWARD.format(self.target.url)
+        path = rest[len(authority) :]
+        target = path if path[:1] == b"/" else b"/" + path
+        headers = request.headers.raw_items()
+        self.request = h11.Request(method=request.method, target=target, headers=headers)
+        return None
+
+    def _scope(self) -> Scope:
+        path, _, query = self.request.target.partition(b"?")
+        transport = self.transport
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": self.request.method.decode(),
+            "scheme": "http" if transport.get_extra_info("sslcontext") is None else "https",
+            "path": unquote_to_bytes(path).decode(errors="replace"),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": list(self.request.headers),
+            "client": transport.get_extra_info("peername")[:2],
+            "server": transport.get_extra_info("sockname")[:2],
+            KEY: self,
+        }
+
+    async def send(self, message: Message) -> None:
+        """Write what an app says, and wait until the client takes more."""
+        if message["type"] == "http.response.start":
+            self._write(self._head(message))
+        else:
+            piece, more = message.get("body", b""), message.get("more_body", False)
+            if self._chunked:
+                piece = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+                piece += b"" if more else b"0\r\n%b\r\n" % _lines(self.answer_trailers)
+            self._write(b"" if self._bodiless else piece)
+            self._complete = not more
+        await self.drain()
+
+    async def send_informational(self, status: int, phrase: bytes, headers: RawHeaders) -> None:
+        """Write a head with a status of 1xx, behind which the answer comes."""
+        if status == HTTPStatus.CONTINUE:
+            self.waiting_for_100_continue = False
+        self._write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, _lines(headers)))
+        await self.drain()
+
+    async def drain(self) -> None:
+        """Wait until the client takes more, or has left."""
+        with suppress(ConnectionError):
+            await self._writer.drain()
+
+    def _write(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            self._writer.write(data)
+
+    def _head(self, message: Message) -> bytes:
+        """The head of an answer. That of the server behind is spelled as it came, with what a fault has changed in it."""
+        status, headers = message["status"], list(message["headers"])
+        phrase, spelling = message.get(SPELLING, (reason(status).encode(), ()))
+        self._started = True
+        self._bodiless = self.request.method == b"HEAD" or status in _BODILESS
+        names = {name for name, _ in headers}
+        self._bare = TO_THE_END in message
+        if not (self._bodiless or self._bare or _FRAMING & names):
+            headers.append((b"transfer-encoding", b"chunked"))
+        self._chunked = any(name == b"transfer-encoding" for name, _ in headers)
+        if self._bare or _closes(headers):
+            self.keep_alive = False
+        elif not self.keep_alive:
+            headers.append((b"connection", b"close"))
+        if not spelling:
+            self.answer_trailers = ()
+        spelled = list(spelling)
+        for at, (name, value) in enumerate(headers):
+            found = next((each for each in spelled if each.lower() == name), name)
+            if found in spelled:
+                spelled.remove(found)
+            headers[at] = found, value
+        return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, _lines(headers))
+
+    async def _over(self) -> bool:
+        """An app has done its part; whether another request can come."""
+        if self._refusal is not None and self._started:
+            self.abort()
+        elif self._refusal is not None:
+            await self._refuse(*self._refusal)
+        elif self._complete and self.keep_alive:
+            self.waiting_for_100_continue = False
+            while not isinstance(self._heard, h11.ConnectionClosed):
+                await self.receive()
+            self._http.send(h11.Response(status_code=200, headers=[(b"content-length", b"0")]))
+            self._http.send(h11.EndOfMessage())
+            if self._http.their_state is h11.DONE:
+                self._http.start_next_cycle()
+                return True
+        elif self.more_body:
+            await self._linger()
+        return False
+
+    async def _refuse(self, status: int, why: str) -> None:
+        """Say why, and end the connection: what comes by it is no request of ours."""
+        log.no_answer(why)
+        text = f"faultinject: {why}\n".encode()
+        head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: text/plain\r\n"
+        self._write(f"{head}Content-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode() + text)
+        await self._linger()
+
+    async def _linger(self) -> None:
+        """Read what a client still sends, and drop it.
+
+        Bytes that nobody reads would reset the connection, and the reset may destroy an answer that the client has not read yet
+        (https://www.rfc-editor.org/rfc/rfc9112#section-9.6). TLS has no half of a connection to end: the client has to be through
+        with an answer that has a length, or to be quiet where its end is that of the connection.
+        """
+        if self._ends or self.transport.is_closing():
+            return
+        self._idle, dropped, halves = True, 0, self.transport.can_write_eof()
+        if halves:
+            self.transport.write_eof()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LIMITS.lingers):
+                while dropped <= LIMITS.dropped:
+                    async with asyncio.timeout(LIMITS.quiet if self._bare and not halves else None):
+                        piece = await self._read()
+                    dropped += len(piece)
+                    if not piece:
+                        break
 
 
-def front_of(target: Target) -> type[Front]:
-    """The protocol of the connections to a proxy in front of that server."""
-    return type("Front", (Front,), {"target": target})
+def _closes(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether the connection ends behind a message with these; their names are in small letters."""
+    values = b",".join(value for name, value in headers if name == b"connection")
+    return b"close" in map(bytes.strip, values.lower().split(b","))
+
+
+def _lines(headers: RawHeaders) -> bytes:
+    return b"".join(b"%b: %b\r\n" % each for each in headers)

@@ -15,7 +15,7 @@ class Limits:
         lingers: seconds in which a client that is still sending may read its answer, before the connection ends.
         quiet: seconds without a byte of it, behind which one that waits for the end of the connection gets it where TLS has no half of one.
         dropped: bytes that are taken from it meanwhile, and dropped.
-        unanswered: seconds in which a client of TLS may answer that the connection ends, once it has everything.
+        head: bytes of a head, of a request or an answer.
     """
 
     connect: float = 10.0
@@ -23,7 +23,7 @@ class Limits:
     lingers: float = 10.0
     quiet: float = 1.0
     dropped: int = 128 * 1024 * 1024
-    unanswered: float = 0.25
+    head: int = 262_144
 
 
 LIMITS = Limits()

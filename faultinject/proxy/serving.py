@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from uvicorn import Config, Server
 
-from faultinject.proxy.front import front_of
+from faultinject.proxy.front import Front
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,9 +14,6 @@ if TYPE_CHECKING:
 
     from faultinject.proxy.target import Target
     from faultinject.server.certificates import Certificate
-
-IDLE = 600
-"""Seconds of a connection without a request: it lasts as long as the server behind keeps its own."""
 
 
 def proxy_server(
@@ -32,16 +31,16 @@ def proxy_server(
     return Server(
         Config(
             app,
-            http=front_of(target),
+            http=partial(Front, target),  # type: ignore[arg-type]  # what makes a protocol
             # uvloop cannot end encrypted connections that their client keeps: https://github.com/MagicStack/uvloop/issues/471
             loop="auto" if certificate is None else "asyncio",
             ws="none",
+            lifespan="off",
             proxy_headers=False,
             server_header=False,
             date_header=False,
             log_level="warning",
             timeout_graceful_shutdown=within,
-            timeout_keep_alive=IDLE,
             ssl_certfile=None if certificate is None else certificate.chain,
             ssl_keyfile=None if certificate is None else certificate.key,
         )

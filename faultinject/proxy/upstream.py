@@ -14,19 +14,18 @@ from faultinject.proxy.limits import LIMITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from faultinject.proxy.target import Target
 
-_PIECE = 65_536
-_LONGEST_HEAD = 262_144
+PIECE = 65_536
 
 
 class Broken(Exception):
     """There is no answer, or no more of it.
 
     Attributes:
-        status: of the answer that says so, where none has begun: 400, 502 or 504.
+        status: of the answer that says so, where none has begun: 502 or 504.
         reset: whether the server has ended the connection by an RST; None: it has not ended it.
     """
 
@@ -68,7 +67,7 @@ class Upstream:
                     target.port,
                     ssl=context,
                     server_hostname=target.host if context else None,
-                    limit=_PIECE,
+                    limit=PIECE,
                 )
         except TimeoutError:
             raise Broken(f"{target.url} took no connection within {LIMITS.connect:g} s", 504) from None
@@ -93,27 +92,19 @@ class Upstream:
             or self._connection.our_state is not h11.IDLE
         )
 
-    async def send_head(self, target: bytes, method: str, headers: list[tuple[bytes, bytes]]) -> None:
-        """Send a request's line and headers, byte for byte.
-
-        Raises:
-            Broken: it is no request, or the server has gone.
-        """
+    async def send_head(self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        """Send a request's line and headers, in their order."""
         await self._stop_watching()
-        try:
-            # For its own bookkeeping: it would send the Host first. A blank at the end is none of the value.
-            kept = [(name, value.strip(b" \t")) for name, value in headers]
-            self._connection.send(h11.Request(method=method, target=target, headers=kept))
-        except h11.LocalProtocolError as error:
-            raise Broken(f"the request cannot go on: {_without_quotes(error)}", 400) from None
+        # h11 would send the Host first; what it makes is dropped.
+        self._connection.send(h11.Request(method=method, target=target, headers=headers))
         lines = b"".join(b"%b: %b\r\n" % each for each in headers)
-        await self._write(b"%b %b HTTP/1.1\r\n%b\r\n" % (method.encode(), target, lines))
+        await self._write(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, lines))
 
     async def send_body(self, piece: bytes) -> None:
         """Send a piece of its body."""
         await self._write(self._connection.send(h11.Data(data=piece)) or b"")
 
-    async def send_end(self, trailers: list[tuple[bytes, bytes]]) -> None:
+    async def send_end(self, trailers: Sequence[tuple[bytes, bytes]]) -> None:
         """Send what ends a body; trailers only behind chunks, byte for byte."""
         last = self._connection.send(h11.EndOfMessage()) or b""
         if trailers:
@@ -121,7 +112,7 @@ class Upstream:
         await self._write(last)
 
     async def _write(self, data: bytes) -> None:
-        if self._writer.is_closing():
+        if not data or self._writer.is_closing():
             return
         try:
             async with asyncio.timeout(LIMITS.silent):
@@ -160,7 +151,7 @@ class Upstream:
         while data is None:
             try:
                 async with asyncio.timeout(LIMITS.silent):
-                    data = await self._reader.read(_PIECE)
+                    data = await self._reader.read(PIECE)
             except TimeoutError:
                 # It may wait for the rest of a long request, and has nothing to say until then.
                 if self._connection.our_state is not h11.SEND_BODY and self._taken == taken:
@@ -216,22 +207,22 @@ class Upstream:
 
 
 def _state() -> h11.Connection:
-    return h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
+    return h11.Connection(h11.CLIENT, max_incomplete_event_size=LIMITS.head)
 
 
 def _unreadable(url: str, error: h11.RemoteProtocolError) -> str:
     """Why what the server says cannot go on: it is no HTTP, or more than is done here."""
-    why = _without_quotes(error)
+    why = without_quotes(error)
     if error.error_status_hint == HTTPStatus.NOT_IMPLEMENTED:
         return f"the answer of {url} has another Transfer-Encoding than chunked, which does not go through this proxy"
     if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
-        return f"the answer of {url} has a head of more than {_LONGEST_HEAD:,} bytes, which are the most here"
+        return f"the answer of {url} has a head of more than {LIMITS.head:,} bytes, which are the most here"
     if "_SWITCH_UPGRADE" in why:
         return f"{url} goes on with another protocol (101), which nobody has asked for"
     return f"what {url} says is no answer: {why}"
 
 
-def _without_quotes(error: h11.ProtocolError) -> str:
+def without_quotes(error: h11.ProtocolError) -> str:
     """What h11 says, without the bytes that it quotes: they may be a cookie, a token or a body."""
     return re.sub(r"(bytearray\()?\bb['\"].*", "…", str(error), flags=re.DOTALL)
 

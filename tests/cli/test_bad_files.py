@@ -36,7 +36,7 @@ WRITERS = {
     "serve": ["serve", "--journal", "{}"],
     "run": ["run", "-r", "http:503", "--journal", "{}", "--", "true"],
     "report": ["report", str(JOURNAL), "--finished", "--output", "{}"],
-    "conformance": ["conformance", "--client", "requests", "--phase", "den", "--output", "{}"],
+    "conformance": ["conformance", "--client", "requests", "--phase", "denied", "--output", "{}"],
 }
 ROOM = 400 << 20
 

@@ -61,7 +61,7 @@ class Client:
         raise last
 """
 """A client that says it is MinIO's, and makes three attempts instead of six."""
-SHORT = ("--phase", "den", "--phase", "vthr", "--phase", "rst")
+SHORT = ("--phase", "denied", "--phase", "throttled-read", "--phase", "reset")
 OWN = (sys.executable, "-P", "-m", "faultinject.conformance", "good_client:Client")
 
 
@@ -86,7 +86,7 @@ def test_one_client(run):
     code, out, err = run("conformance", "--client", "bad_client:Client", *SHORT)
     assert (code, without_busy(err)) == (1, "")
     assert re.search(r"^✕ FAIL  permanent: ", out, re.MULTILINE)
-    assert "den-001" in out
+    assert "denied-001" in out
 
 
 @pytest.mark.slow
@@ -113,7 +113,7 @@ def test_several_clients(run):
 def test_more_clients_than_a_screen_has_room_for(run):
     """Each has a row, with the number of its verdicts."""
     crowd = ("--client", "bad_client:Client") * 7
-    out = run("conformance", *crowd, "--phase", "den")[1].splitlines()
+    out = run("conformance", *crowd, "--phase", "denied")[1].splitlines()
     assert out[2].split() == ["client", "version", "verdicts"]
     assert [
         each for each in out if each.split()[:2] == ["bad_client:Client", "own"] and "✕ 1" in each
@@ -175,7 +175,7 @@ def test_a_report_is_written(run, tmp_path):
     assert run("conformance", *two[2:], *SHORT, "-o", "one.html")[0] == 1
     # Of one client the page is the report on its journal.
     assert "<td>bad_client" not in (tmp_path / "one.html").read_text(encoding="utf-8")
-    assert "den-001" in (tmp_path / "one.html").read_text(encoding="utf-8")
+    assert "denied-001" in (tmp_path / "one.html").read_text(encoding="utf-8")
 
 
 def test_a_page_without_jinja2(run, monkeypatch):
@@ -222,7 +222,7 @@ def test_journals_are_kept(run, tmp_path):
     """Each client's is a file of its own, named for it, which `faultinject report` reads."""
     assert run("conformance", "--client", "good_client:Client", *SHORT, "--journal", "kept/here")[0] == 0
     path = tmp_path / "kept/here/good_client-Client.jsonl"
-    assert {each.rule for each in read([str(path)], skipped={})} == {"den", "vthr", "rst"}
+    assert {each.rule for each in read([str(path)], skipped={})} == {"denied", "throttled-read", "reset"}
 
 
 def judged(report):
@@ -272,7 +272,7 @@ def test_a_report_knows_of_a_client_that_broke_the_contract(run, silent, tmp_pat
 def test_a_profile_can_be_given(run):
     """What is promised for a client is the user's to say."""
     _, out, _ = run(
-        "conformance", "--client", "good_client:Client", "--phase", "den", "--profile", "sre", "--json"
+        "conformance", "--client", "good_client:Client", "--phase", "denied", "--profile", "sre", "--json"
     )
     assert json.loads(out)["clients"][0]["report"]["profile"] == "sre"
 
@@ -280,7 +280,7 @@ def test_a_profile_can_be_given(run):
 def test_progress_on_a_terminal(run, monkeypatch):
     """Where standard error is a terminal, calls are counted on it, and the line is taken away at the end."""
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
-    arguments = ("conformance", "--client", "good_client:Client", "--phase", "den")
+    arguments = ("conformance", "--client", "good_client:Client", "--phase", "denied")
     err = run(*arguments)[2]
     assert re.search(r"\rgood_client:Client: \d of 3 calls +\r", err)
     assert "calls" not in without_busy(run(*arguments, "--json")[2])
@@ -330,7 +330,7 @@ def test_an_sdk_that_is_not_installed(run, sdks):
     assert (code, install.endswith("pip install acme-no-such-sdk")) == (0, True)
     code, _, err = run("conformance", "--client", "acme")
     assert (code, err) == (2, f"faultinject: ACME's SDK is not installed: {install}\n")
-    _, _, err = run("conformance", "--all", "--phase", "den")
+    _, _, err = run("conformance", "--all", "--phase", "denied")
     assert f"acme: skipped, ACME's SDK is not installed: {install}\n" in err
 
 
@@ -339,7 +339,7 @@ def test_a_patient_client_has_the_time_that_it_needs(run, sdks):
     """Unless the user gives all clients a time."""
     sdks(one={"words": OWN}, two={"words": OWN, "deadline": 77.0})
     for more, deadlines in (((), [30.0, 30.0, 77.0]), (("--deadline", "20s"), [20.0] * 3)):
-        _, out, _ = run("conformance", "--phase", "den", "--json", *more)
+        _, out, _ = run("conformance", "--phase", "denied", "--json", *more)
         found = json.loads(out)
         assert [found["deadline"], *(each["deadline"] for each in found["clients"])] == deadlines
 
@@ -357,7 +357,7 @@ def test_the_contract_is_shown(run):
         (("--deadline", "10ms"), "--deadline: less than a second"),
         (("--vendor", "azure"), "--vendor: 'azure' is not a vendor; did you mean azure-blob?"),
         (("--vendor", "gateway"), "--vendor: gateway is no storage service; there are azure-blob, b2, bos"),
-        (("--phase", "x"), "--phase: 'x' is none of cal, thr"),
+        (("--phase", "x"), "--phase: 'x' is none of cal, throttled"),
         (("--client", "boto"), "did you mean boto3?"),
         (("-o", "report.pdf"), "--output: report.pdf is none of FILE.html, FILE.md, FILE.json, FILE.xml"),
         (("--compare", "none.json"), "none.json: No such file or directory"),
@@ -386,7 +386,7 @@ def test_a_profile_of_the_clients_own(run, sdks):
     """A client that is told from others by no user agent says whose promises it has; --profile overrides it."""
     sdks(own={"words": OWN, "profile": "sre"})
     for more, profile in (((), "sre"), (("--profile", "rfc"), "rfc")):
-        _, out, _ = run("conformance", "--client", "own", "--phase", "den", "--json", *more)
+        _, out, _ = run("conformance", "--client", "own", "--phase", "denied", "--json", *more)
         assert json.loads(out)["clients"][0]["report"]["profile"] == profile
 
 
@@ -398,7 +398,7 @@ def test_a_driver_without_a_note_is_known_not_to_be_configured(run, sdks, tmp_pa
     sdks(plain={"words": words}, noted={"words": words, "note": "3 attempts"})
     asked = {"plain": "FAIL", "noted": "INCONCLUSIVE", "agent_client:Client": "INCONCLUSIVE"}
     words = [word for each in asked for word in ("--client", each)]
-    code, out, _ = run("conformance", *words, "--phase", "thr", "--json")
+    code, out, _ = run("conformance", *words, "--phase", "throttled", "--json")
     found = {
         each["client"]: one["verdict"]
         for each in json.loads(out)["clients"]
@@ -427,7 +427,7 @@ def test_nothing_is_installed(run, sdks):
 def test_all_that_is_installed_is_driven(run, sdks):
     """Without a client, every SDK that is there."""
     sdks(one={"words": OWN})
-    _, out, _ = run("conformance", "--phase", "den", "--json")
+    _, out, _ = run("conformance", "--phase", "denied", "--json")
     assert [each["client"] for each in json.loads(out)["clients"]] == ["one"]
 
 
@@ -463,7 +463,9 @@ def test_a_client_that_stops_answering(run, silent, how, deadline, says):
     code, out, err = run("conformance", "--client", silent(how), "--deadline", deadline, *SHORT)
     assert (code, out.startswith("FAIL: answers: ")) == (1, True)
     shown = " ".join(out.split())  # whose lines end where the path of an interpreter has them end
-    assert re.search(r"✕ FAIL answers: .*calls? had not ended: (rst|den)-001 of phase (rst|den)", shown)
+    assert re.search(
+        r"✕ FAIL answers: .*calls? had not ended: (reset|denied)-001 of phase (reset|denied)", shown
+    )
     assert says in shown
     assert says in err
     assert without_busy(err).endswith("\n  stuck \\x1b[31m\n")
@@ -509,10 +511,10 @@ def test_what_is_required(run):
 @pytest.mark.parametrize(
     ("attempts", "phases", "says"),
     [
-        (1, ("--phase", "den"), "PASS: all 2 clients pass"),
+        (1, ("--phase", "denied"), "PASS: all 2 clients pass"),
         (1, SHORT, "WARN: 2 of 2 clients warn: a_client:Client, b_client:Client"),
         (1, ("--phase", "cal"), "Not decided: 2 of 2 clients: a_client:Client: Nothing could be judged"),
-        (3, ("--phase", "den"), "FAIL: 2 of 2 clients fail: a_client:Client, b_client:Client"),
+        (3, ("--phase", "denied"), "FAIL: 2 of 2 clients fail: a_client:Client, b_client:Client"),
     ],
 )
 def test_the_result_of_several_clients(run, tmp_path, attempts, phases, says):
@@ -531,7 +533,7 @@ class Client:
         self.whom = os.getppid()
 
     def get(self, key):
-        if key == "vthr-001":
+        if key == "throttled-read-001":
             os.kill(self.whom, signal.SIGSTOP)
             time.sleep(1)
             os.kill(self.whom, signal.SIGCONT)
@@ -541,7 +543,7 @@ class Client:
 def test_a_busy_machine_is_said(run, tmp_path):
     """Where calls began late, waits may look longer than they are: here the client stops us for a second."""
     (tmp_path / "stops_client.py").write_text(STOPS)
-    _, _, err = run("conformance", "--client", "stops_client:Client", "--phase", "vthr")
+    _, _, err = run("conformance", "--client", "stops_client:Client", "--phase", "throttled-read")
     assert re.search(
         r"^stops_client:Client: the machine was busy \(calls began up to .* late\): waits may look longer$",
         err,
@@ -551,17 +553,19 @@ def test_a_busy_machine_is_said(run, tmp_path):
 
 def test_phases_without_a_call(run):
     """Nothing would be measured: a sentence says why, and no client is started."""
-    code, out, err = run("conformance", "--client", "boto3", "--phase", "rax", "--phase", "rad")
-    why = "--phase rax, rad: boto3 makes no call of it: s3 has no such fault; name another phase as well"
+    code, out, err = run(
+        "conformance", "--client", "boto3", "--phase", "x-ms-retry-after-ms", "--phase", "retry-after-date"
+    )
+    why = "--phase x-ms-retry-after-ms, retry-after-date: boto3 makes no call of it: s3 has no such fault; name another phase as well"
     assert (code, out, err) == (2, "", f"faultinject: {why}\n")
 
 
 def test_one_client_without_a_call(run):
     """The others are measured, and it is told which is not."""
-    clients = ("--client", "boto3", "--client", "bad_client:Client", "--vendor", "gcs", "--phase", "t429", "--json")  # fmt: skip
+    clients = ("--client", "boto3", "--client", "bad_client:Client", "--vendor", "gcs", "--phase", "too-many-requests", "--json")  # fmt: skip
     code, out, err = run("conformance", *clients)
     assert code == 3, err
-    assert "faultinject: --phase t429: boto3 makes no call of it: s3 has no such fault\n" in err
+    assert "faultinject: --phase too-many-requests: boto3 makes no call of it: s3 has no such fault\n" in err
     numbers = {each["client"]: each["numbers"]["retried"] for each in json.loads(out)["clients"]}
     [answered] = numbers.pop("bad_client:Client")
     assert (answered["calls"], answered["retried"]) == (4, 4)

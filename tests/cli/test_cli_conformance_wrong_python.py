@@ -39,7 +39,7 @@ def test_a_client_that_is_wrong_is_caught(run, tmp_path, monkeypatch):
     """It asks again for what is forbidden, does not wait as it is told, and takes an error in a 200 for success."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "wrong_storage.py").write_text(WRONG, encoding="utf-8")
-    phases = [word for name in ("cal", "den", "ra", "okerr") for word in ("--phase", name)]
+    phases = [word for name in ("cal", "denied", "retry-after", "error-in-200") for word in ("--phase", name)]
     code, out, _ = run("conformance", "--client", "wrong_storage:Client", *phases, "--json")
     [client] = json.loads(out)["clients"]
     failed = {each["check"] for each in client["report"]["findings"] if each["verdict"] == "FAIL"}

@@ -31,7 +31,7 @@ class Client:
 """
 # Says who it is, and is never ready.
 STUCK = "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(600)"
-SHORT = ("--phase", "cal", "--phase", "den")
+SHORT = ("--phase", "cal", "--phase", "denied")
 
 
 OWN = (sys.executable, "-P", "-m", "faultinject.conformance", "own_client:Client")

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -175,8 +176,10 @@ def test_it_ends_while_a_fault_keeps_a_request(start, rule, asked):
             client.sendall(asked)
             process.until(f"{asked[:6].decode()} -> ")
             code, said = process.interrupt()
-            with pytest.raises(ConnectionResetError):
-                client.recv(1000)
+            # A hang is over when the proxy ends, and closes the connection where there is time.
+            hangs = rule.startswith("hang")
+            with suppress(ConnectionResetError) if hangs else pytest.raises(ConnectionResetError):
+                assert client.recv(1000) == b""
     assert code == 0
     assert not [each for each in said if "Traceback" in each or "Exception" in each]
 

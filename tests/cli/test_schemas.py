@@ -239,7 +239,7 @@ def results(tmp_path_factory):
     (place / "small_client.py").write_text(CLIENT)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        words = ("--client", "small_client:Client", "--phase", "den", "--json", "--journal", "kept")
+        words = ("--client", "small_client:Client", "--phase", "denied", "--json", "--journal", "kept")
         found = json.loads(command("conformance", *words).stdout)
     [path] = (place / "kept").iterdir()
     return found, [json.loads(each) for each in path.read_text().splitlines()]

@@ -38,7 +38,7 @@ from .table import page
 
 PROGRAMS_IN = "programs"
 """The folder of their journals."""
-OUTAGE, THROTTLED = "out", "thr"
+OUTAGE, THROTTLED = "out", "throttled"
 TOLD = ("name", "began", "ended", "returned", "error", "key")
 LATER = 60.0
 """Seconds after its end that a foreign journal is read, so that all of its calls are over."""

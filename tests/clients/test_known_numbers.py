@@ -38,16 +38,16 @@ def test_budget_of_boto3():
 
 def test_waits_of_cos():
     """The COS SDK waits one second, two, three."""
-    calls = calls_of("cos-python-sdk-v5", "thr")
+    calls = calls_of("cos-python-sdk-v5", "throttled")
     assert [round(median(waits(calls, number))) for number in (1, 2, 3)] == [1, 2, 3]
 
 
 def test_minio_waits_as_long_as_it_is_asked_to():
     """urllib3 below it reads Retry-After."""
-    assert min(waits(calls_of("minio", "ra"), 1)) > 2.95
+    assert min(waits(calls_of("minio", "retry-after"), 1)) > 2.95
 
 
 def test_boto3_does_not():
     """boto3 waits at most its own second, whatever Retry-After says; the header of its own it knows."""
-    assert min(waits(calls_of("boto3 standard", "ra"), 1)) < 2
-    assert min(waits(calls_of("boto3 standard", "raz"), 1)) > 2.95
+    assert min(waits(calls_of("boto3 standard", "retry-after"), 1)) < 2
+    assert min(waits(calls_of("boto3 standard", "x-amz-retry-after"), 1)) > 2.95

@@ -44,17 +44,17 @@ class Silent(Direct):
     [
         (
             Noticing,
-            "the call complete okerr-001 asked for an upload that is not there (POST /conformance-1250000000/okerr-001?uploadId=own:"
-            " 404): the id of the upload is okerr-001, and so is the key of its object",
+            "the call complete error-in-200-001 asked for an upload that is not there (POST /conformance-1250000000/error-in-200-001?uploadId=own:"
+            " 404): the id of the upload is error-in-200-001, and so is the key of its object",
         ),
         (
             Elsewhere,
-            "it sent no request for its complete calls, such as the call complete okerr-001, although it says that it can do"
-            " complete; it answered 'ValueError: 404 for own-okerr-001?uploadId=own-okerr-001'",
+            "it sent no request for its complete calls, such as the call complete error-in-200-001, although it says that it can do"
+            " complete; it answered 'ValueError: 404 for own-error-in-200-001?uploadId=own-error-in-200-001'",
         ),
         (
             Unknowing,
-            "it sent no request for its complete calls, such as the call complete okerr-001, although it says that it can do"
+            "it sent no request for its complete calls, such as the call complete error-in-200-001, although it says that it can do"
             " complete; it answered 'NotImplementedError: unknown call: complete'",
         ),
         (
@@ -65,7 +65,7 @@ class Silent(Direct):
 )  # fmt: skip
 def test_a_client_that_does_something_else(client, says):
     """The finding is the first one, and the result is FAIL."""
-    done = run(client, name="strange", phases=short("cal", "lost", "okerr"))
+    done = run(client, name="strange", phases=short("cal", "lost", "error-in-200"))
     assert done.failure == says
     finding = done.judgement.findings[0]
     assert (finding.name, finding.verdict, finding.message) == ("answers", "FAIL", says)
@@ -87,7 +87,7 @@ def test_an_upload_that_a_second_attempt_finds_ended():
             with pytest.raises(ValueError, match="404"):
                 super().complete(key)
 
-    done = run(Thrice, name="thrice", phases=short("okerr"))
+    done = run(Thrice, name="thrice", phases=short("error-in-200"))
     assert [(each.status, each.injected) for each in done.outcomes] == [
         (200, True),
         (200, False),
@@ -103,4 +103,4 @@ def test_a_client_whose_requests_never_arrive():
         def get(self, key):
             raise OSError("no route")
 
-    assert run(Lost, name="lost", phases=short("cal", "den")).failure == ""
+    assert run(Lost, name="lost", phases=short("cal", "denied")).failure == ""

@@ -18,34 +18,34 @@ from .conftest import Direct, Stubborn, short
 
 DONE = {
     "cal": {(200, "passed", None)},
-    "thr": {(503, "answered", None)},
-    "srv": {(500, "answered", None)},
+    "throttled": {(503, "answered", None)},
+    "server-error": {(500, "answered", None)},
     "one": {(503, "answered", None)},
-    "rst": {(None, "reset", None)},
-    "den": {(403, "answered", None)},
-    "nf": {(404, "answered", None)},
+    "reset": {(None, "reset", None)},
+    "denied": {(403, "answered", None)},
+    "not-found": {(404, "answered", None)},
     "bad": {(400, "answered", None)},
-    "vthr": {(503, "answered", None)},
-    "ra": {(503, "answered", "seconds")},
-    "rad": {(503, "answered", "date")},
-    "raz": {(503, "answered", "x-amz-retry-after")},
-    "rax": {(503, "answered", "x-ms-retry-after-ms")},
-    "ram": {(503, "answered", "retry-after-ms")},
+    "throttled-read": {(503, "answered", None)},
+    "retry-after": {(503, "answered", "seconds")},
+    "retry-after-date": {(503, "answered", "date")},
+    "x-amz-retry-after": {(503, "answered", "x-amz-retry-after")},
+    "x-ms-retry-after-ms": {(503, "answered", "x-ms-retry-after-ms")},
+    "retry-after-ms": {(503, "answered", "retry-after-ms")},
     "junk": {(503, "answered", "unreadable")},
     "lost": {(None, "reset", None)},
-    "okerr": {(200, "answered", None)},
+    "error-in-200": {(200, "answered", None)},
     "slow": {(200, "delayed", None)},
     "out": {(500, "answered", None)},
 }
 
 
 def phase_of(outcome):
-    return outcome.path.rpartition("/")[2].partition("-")[0]
+    return outcome.path.rpartition("/")[2].rpartition("-")[0]
 
 
 def test_every_phase_does_what_it_says():
     """Each call meets the fault of its phase, and of no other."""
-    done = run(Direct, name="direct", phases=[each for each in short() if each.name != "t429"])
+    done = run(Direct, name="direct", phases=[each for each in short() if each.name != "too-many-requests"])
     seen = {}
     for each in done.outcomes:
         seen.setdefault(phase_of(each), set()).add((each.status, each.did, each.hint_form))
@@ -57,7 +57,14 @@ def test_every_phase_does_what_it_says():
 def test_every_service_answers_with_its_own_errors(vendor):
     """Whatever service is played, each phase injects what the vendor documents."""
     there = {each.name for each in chosen(CODES[vendor])}
-    names = there & {"thr", "srv", "den", "vthr", "t429", "okerr"}
+    names = there & {
+        "throttled",
+        "server-error",
+        "denied",
+        "throttled-read",
+        "too-many-requests",
+        "error-in-200",
+    }
     done = run(Direct, name="direct", vendor=vendor, phases=short(*names))
     assert {(each.rule, each.did) for each in done.outcomes} == {(name, "answered") for name in names}
     assert {each.fault.partition(":")[0] for each in done.outcomes} == {vendor}
@@ -112,16 +119,18 @@ def document():
 @pytest.mark.parametrize(("client", "expected"), [(Fresh, "PASS"), (Swallowing, "FAIL")])
 def test_an_sdk_that_asks_again_under_another_id_after_an_error_in_a_200(client, expected):
     """That is a retry, though the SDK's own ids say that these are two calls."""
-    done = run(client, name="fresh", vendor="s3", phases=[each for each in PHASES if each.name == "okerr"])
+    done = run(
+        client, name="fresh", vendor="s3", phases=[each for each in PHASES if each.name == "error-in-200"]
+    )
     assert [each.verdict for each in done.judgement.findings if each.check == "error in 200"] == [expected]
 
 
 def test_what_the_caller_saw_is_kept():
     """A call that raises is told with the error in one line, one that returns without."""
-    done = run(Direct, name="direct", phases=short("cal", "den"))
+    done = run(Direct, name="direct", phases=short("cal", "denied"))
     assert [(each.name, each.key, each.returned, each.error) for each in done.windows] == [
         ("cal", "cal-001", True, None),
-        ("den", "den-001", False, "ValueError: 403 for den-001"),
+        ("denied", "denied-001", False, "ValueError: 403 for denied-001"),
     ]
     assert all(each.began <= each.ended <= done.until for each in done.windows)
 
@@ -134,7 +143,7 @@ def test_every_phase_has_a_client_of_its_own():
         made.append(Direct(endpoint, bucket))
         return made[-1]
 
-    run(factory, name="direct", phases=short("cal", "den", "nf"))
+    run(factory, name="direct", phases=short("cal", "denied", "not-found"))
     assert [each.closed for each in made] == [True] * 3
 
 
@@ -145,16 +154,16 @@ def test_a_client_need_not_do_everything():
         def __init__(self, endpoint, bucket):
             self.get = Direct(endpoint, bucket).get
 
-    done = run(Reader, name="reader", phases=short("lost", "okerr", "nf"))
-    assert [each.key for each in done.windows] == ["nf-001"]
+    done = run(Reader, name="reader", phases=short("lost", "error-in-200", "not-found"))
+    assert [each.key for each in done.windows] == ["not-found-001"]
 
 
 def test_calibration_comes_first_and_alone():
     """Its calls are made one after the other, and all others after the last of them."""
     calls = (("get", 5),)
-    done = run(Direct, name="direct", phases=short("cal", "den", calls=calls))
+    done = run(Direct, name="direct", phases=short("cal", "denied", calls=calls))
     windows = [(each.began, each.ended) for each in done.windows]
-    assert [each.name for each in done.windows] == ["cal"] * 5 + ["den"] * 5
+    assert [each.name for each in done.windows] == ["cal"] * 5 + ["denied"] * 5
     assert all(before[1] <= after[0] for before, after in pairwise(windows[:6]))
 
 
@@ -165,19 +174,19 @@ def test_what_is_not_over_at_the_deadline_stays_open():
 
     class Stuck(Direct):
         def get(self, key):
-            if key.startswith("nf"):
+            if key.startswith("not-found"):
                 free.wait(60)
             super().get(key)
 
     began = time.monotonic()
     try:
-        done = run(Stuck, name="stuck", phases=short("den", "nf"), deadline=5.0)
+        done = run(Stuck, name="stuck", phases=short("denied", "not-found"), deadline=5.0)
     finally:
         free.set()
     assert time.monotonic() - began < 30
     assert {each.name: (each.ended is None, each.returned) for each in done.windows} == {
-        "den": (False, False),
-        "nf": (True, None),
+        "denied": (False, False),
+        "not-found": (True, None),
     }
 
 
@@ -190,7 +199,7 @@ def test_a_calibration_without_end_ends_at_the_deadline():
             free.wait(60)
 
     try:
-        done = run(Stuck, name="stuck", phases=short("cal", "den"), deadline=0.5)
+        done = run(Stuck, name="stuck", phases=short("cal", "denied"), deadline=0.5)
     finally:
         free.set()
     assert [(each.name, each.ended) for each in done.windows] == [("cal", None)]
@@ -205,7 +214,7 @@ def test_the_deadline_cuts_calls_that_were_not_begun():
 
 def test_the_verdict_is_that_of_the_client():
     """A client that sends forbidden requests again fails, one that does not passes."""
-    phases = short("cal", "den", calls=(("get", 3),))
+    phases = short("cal", "denied", calls=(("get", 3),))
 
     def verdicts(factory):
         judgement = run(factory, name="client", phases=phases).judgement
@@ -217,14 +226,14 @@ def test_the_verdict_is_that_of_the_client():
 def test_the_journal_can_be_kept(tmp_path):
     """Every request is in the file as well, for `faultinject report`."""
     path = tmp_path / "journal.jsonl"
-    done = run(Direct, name="direct", phases=short("cal", "den"), journal=str(path))
+    done = run(Direct, name="direct", phases=short("cal", "denied"), journal=str(path))
     assert [each.path for each in read([str(path)], skipped={})] == [each.path for each in done.outcomes]
 
 
 def test_progress_is_told():
     """Whoever watches hears of every call that ends."""
     seen = []
-    run(Direct, name="direct", phases=short("cal", "den", "nf"), watch=seen.append)
+    run(Direct, name="direct", phases=short("cal", "denied", "not-found"), watch=seen.append)
     assert sorted(seen) == [1, 2, 3]
 
 

@@ -42,8 +42,8 @@ def test_nothing_was_measured():
 
 def test_the_backoff_curve():
     """By kind of failure and retry: the median, where half of the waits are, and all of them."""
-    throttled = [call(each, 2 * each, about={"name": "thr"}) for each in (1.0, 1.2, 1.4, 1.6, 5.0)]
-    found = measured(throttled, named("srv", 1, 0.2, kind=INTERNAL))
+    throttled = [call(each, 2 * each, about={"name": "throttled"}) for each in (1.0, 1.2, 1.4, 1.6, 5.0)]
+    found = measured(throttled, named("server-error", 1, 0.2, kind=INTERNAL))
     first, second = found["backoff"]["throttle"]
     assert first == {
         "retry": 1, "n": 5, "median": 1.4, "low": 1.2, "high": 1.6, "waits": [1.0, 1.2, 1.4, 1.6, 5.0],
@@ -58,7 +58,7 @@ def test_the_backoff_curve():
 
 def test_an_attempt_before_the_answer_is_no_wait():
     """It overlaps."""
-    found = measured(named("thr", 3, -0.0005, 1.0))
+    found = measured(named("throttled", 3, -0.0005, 1.0))
     assert [each["retry"] for each in found["backoff"]["throttle"]] == [2]
     assert found["overlap"] == {"calls": 3, "overlapping": 3}
 
@@ -118,10 +118,10 @@ def test_bodies():
 def test_until_it_gives_up():
     """What its caller waited for; calls that have not ended, or succeeded, have no such time."""
     windows = [
-        CallWindow("thr", 0.0, 3.0, False, key="thr-001"),
-        CallWindow("thr", 0.0, 5.0, False, key="thr-002"),
-        CallWindow("thr", 0.0, None, key="thr-003"),
-        CallWindow("srv", 0.0, 1.0, True, key="srv-001"),
+        CallWindow("throttled", 0.0, 3.0, False, key="throttled-001"),
+        CallWindow("throttled", 0.0, 5.0, False, key="throttled-002"),
+        CallWindow("throttled", 0.0, None, key="throttled-003"),
+        CallWindow("server-error", 0.0, 1.0, True, key="server-error-001"),
     ]
     assert measured(windows=windows)["gives_up"] == {
         "throttle": {"n": 2, "median": 4.0, "low": 3.5, "high": 4.5},

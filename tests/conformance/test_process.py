@@ -44,13 +44,13 @@ READY = HEAD + 'say(ready=True)\nfor line in sys.stdin: call = json.loads(line)[
 
 def test_a_command_makes_the_calls(program):
     """It is told where the store is and each call in its turn, and says what its caller got."""
-    done = run(program(ASKING), name="asking", phases=short("cal", "nf", "lost"))
+    done = run(program(ASKING), name="asking", phases=short("cal", "not-found", "lost"))
     assert done.title == "asking 1.0"
     assert [(each.key, each.returned, each.error) for each in done.windows] == [
         ("cal-001", True, None),
-        ("nf-001", False, "no: HTTP Error 404: Not Found"),
+        ("not-found-001", False, "no: HTTP Error 404: Not Found"),
     ]
-    assert [(each.key, each.status) for each in done.outcomes] == [("cal-001", 200), ("nf-001", 404)]
+    assert [(each.key, each.status) for each in done.outcomes] == [("cal-001", 200), ("not-found-001", 404)]
 
 
 def test_the_first_line_says_what_a_client_needs(program):
@@ -65,7 +65,7 @@ def test_the_first_line_says_what_a_client_needs(program):
 def test_no_proxy_stands_before_the_store(program, monkeypatch):
     """A proxy of the environment is not asked for what is on loopback."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    done = run(program(ASKING), name="asking", phases=short("nf"))
+    done = run(program(ASKING), name="asking", phases=short("not-found"))
     assert [each.status for each in done.outcomes] == [404]
 
 
@@ -94,7 +94,7 @@ def test_no_proxy_stands_before_the_store(program, monkeypatch):
 def test_a_command_that_is_never_ready_is_an_error(program, text, message):
     """Nothing could be asked of it: the error says what was wrong and what stands in standard error."""
     with pytest.raises(ConfigurationError) as caught:
-        run(program(text), name="broken", phases=short("cal", "den"))
+        run(program(text), name="broken", phases=short("cal", "denied"))
     assert str(caught.value).startswith(sys.executable)
     assert message in str(caught.value)
 
@@ -120,7 +120,7 @@ CLOSED = "os.close(1)\ntime.sleep(60)"
 )  # fmt: skip
 def test_a_command_that_breaks_the_contract_fails(program, text, message):
     """The run ends at once; the first finding says what was wrong and which call went on, and the rest was judged."""
-    done = run(program(READY + text), name="broken", phases=short("cal", "den"))
+    done = run(program(READY + text), name="broken", phases=short("cal", "denied"))
     assert done.failure.startswith(sys.executable)
     assert message in done.failure
     assert "; `faultinject conformance --contract` says what a command has to do; " in done.failure
@@ -165,7 +165,7 @@ def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, environme
 def test_a_command_that_stops_answering(program):
     """It is alive and silent: a failure, with the call that it is about."""
     text = READY + "sys.stderr.write('stuck\\n'); sys.stderr.flush(); time.sleep(600)"
-    done = run(program(text), name="silent", phases=short("cal", "den"), deadline=5.0)
+    done = run(program(text), name="silent", phases=short("cal", "denied"), deadline=5.0)
     assert done.failure.startswith("it stopped answering: no answer for ")
     assert done.failure.endswith(" s; 1 call had not ended: cal-001 of phase cal")
     assert done.judgement.conclusion.exit_code == 1
@@ -226,7 +226,7 @@ def test_a_command_that_answers_twice(program):
 def test_a_client_says_half_a_character(program):
     """JSON can spell it, and no file can have it."""
     text = ASKING.replace('"asking 1.0"', '"1.0 \\ud800\\n beta"').replace('"no: "', '"\\ud800 "')
-    done = run(program(text), name="odd", phases=short("nf"))
+    done = run(program(text), name="odd", phases=short("not-found"))
     assert done.title == "1.0 \\ud800 beta"
     assert [each.error for each in done.windows] == ["\\ud800 HTTP Error 404: Not Found"]
 
@@ -272,16 +272,19 @@ def test_a_factory_is_named_by_module_and_name(tmp_path, monkeypatch):
     (tmp_path / "own_storage.py").write_text(text)
     monkeypatch.chdir(tmp_path)
     words = [sys.executable, "-m", "faultinject.conformance", "own_storage:Client"]
-    done = run(words, name="own", phases=short("cal", "nf"))
-    assert [(each.key, each.returned) for each in done.windows] == [("cal-001", True), ("nf-001", True)]
+    done = run(words, name="own", phases=short("cal", "not-found"))
+    assert [(each.key, each.returned) for each in done.windows] == [
+        ("cal-001", True),
+        ("not-found-001", True),
+    ]
 
 
 def test_a_factory_of_python_keeps_the_contract(tmp_path):
     """`python -m faultinject.conformance` does for a factory what a command has to do; an address that is none is said."""
     (tmp_path / "own_storage.py").write_text(REFUSING)
     questions = (
-        {"v": 1, "endpoint": "http://127.0.0.1:9", "bucket": "b", "etag": "", "clients": ["den"]},
-        {"key": "den-001", "do": "get", "client": "den"},
+        {"v": 1, "endpoint": "http://127.0.0.1:9", "bucket": "b", "etag": "", "clients": ["denied"]},
+        {"key": "denied-001", "do": "get", "client": "denied"},
     )
     words = [sys.executable, "-m", "faultinject.conformance", "own_storage:Client"]
     with subprocess.Popen(
@@ -294,7 +297,7 @@ def test_a_factory_of_python_keeps_the_contract(tmp_path):
             said.append(json.loads(process.stdout.readline()))
     assert said == [
         {"ready": True, "kinds": ["get"], "client": "refusing 2.0"},
-        {"key": "den-001", "ok": False, "error": "ValueError: no"},
+        {"key": "denied-001", "ok": False, "error": "ValueError: no"},
     ]
     words[-1] = "storage"
     done = subprocess.run(words, capture_output=True, text=True)

@@ -6,12 +6,12 @@ import json
 import re
 from copy import deepcopy
 from pathlib import Path
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 
 import pytest
-from msgspec import convert, to_builtins
+from msgspec import convert
 
-from faultinject.conformance import Results, facts_of
+from faultinject.conformance import Results
 from faultinject.conformance import changes as changes_of
 from faultinject.conformance import markdown as markdown_of
 
@@ -19,12 +19,12 @@ NUMBERS = json.loads(Path(__file__).with_name("numbers.json").read_text())
 """What was measured of several clients."""
 
 
-def call(name, *gaps, succeeded=False):
-    return SimpleNamespace(name=name, succeeded=succeeded, gaps=gaps, attempts=[None] * (len(gaps) + 1))
-
-
-def measurements(*calls):
-    return to_builtins(facts_of(SimpleNamespace(evidence=SimpleNamespace(calls=calls))))
+def waits(*medians):
+    """Before each retry, as they are measured."""
+    return [
+        {"retry": number, "n": 3, "median": each, "low": each, "high": each, "waits": [each] * 3}
+        for number, each in enumerate(medians, 1)
+    ]
 
 
 def results(document):
@@ -40,40 +40,6 @@ def markdown(document):
 def changes(old, new):
     """What changed between the results of two files."""
     return changes_of(results(old), results(new))
-
-
-def test_facts_of_a_client():
-    """Attempts of calls that always fail, medians of the waits that most of them have, retries in the outage."""
-    assert measurements(
-        call("thr", 1.0, 2.0),
-        call("thr", 1.2, 2.2),
-        call("thr", 1.1, None),
-        call("srv", 0.1),
-        call("out", 0.5),
-        call("out"),
-        call("one", 9.0),
-        call("thr", 9.0, succeeded=True),
-    ) == {
-        "attempts": (2, 3),
-        "throttled": [1.1, 2.1],
-        "failed": [0.1],
-        "outage": {"calls": 2, "requests": 3, "retries": 1},
-    }
-
-
-def test_a_wait_that_few_calls_have_is_none():
-    """Where attempts differ, the last retries are left out."""
-    assert measurements(call("srv", 1.0, 2.0), call("srv", 1.0), call("srv", 1.0))["failed"] == [1.0]
-
-
-def test_facts_of_a_client_that_was_not_asked():
-    """Nothing is made up."""
-    assert measurements() == {
-        "attempts": None,
-        "throttled": [],
-        "failed": [],
-        "outage": {"calls": 0, "requests": 0, "retries": 0},
-    }
 
 
 def finding(check, verdict, subject=None, message="measured", n=3):
@@ -110,13 +76,11 @@ OLD = {
             "deadline": 30.0,
             "late": 0.001,
             "failure": None,
-            "facts": {
-                "attempts": [3, 3],
-                "throttled": [1.0, 2.0],
-                "failed": [0.001, 0.05],
-                "outage": {"calls": 120, "requests": 360, "retries": 240},
+            "numbers": {
+                **NUMBERS["old"],
+                "backoff": {"throttle": waits(1.0, 2.0), "server": waits(0.001, 0.05)},
+                "budget": {"calls": 120, "requests": 360, "retries": 240},
             },
-            "numbers": NUMBERS["old"],
             "report": {
                 "v": 1,
                 "result": "fail",
@@ -198,10 +162,10 @@ def test_facts_that_changed():
     """Version, attempts, a budget, and whether it waits at all."""
     new, client = changed()
     client["version"] = "2.0"
-    client["facts"] |= {
-        "attempts": [2, 4],
-        "failed": [0.001, 0.001],
-        "outage": {"calls": 120, "requests": 155, "retries": 35},
+    client["numbers"] |= {
+        "attempts": {"fewest": 2, "most": 4},
+        "backoff": {"throttle": [], "server": waits(0.001, 0.001)},
+        "budget": {"calls": 120, "requests": 155, "retries": 35},
     }
     assert told(OLD, new) == [
         ("acme", "version", "1.0", "2.0", "", False),
@@ -215,7 +179,11 @@ def test_facts_that_are_not_there():
     """A client that was asked for less says less."""
     new, client = changed()
     client["version"] = None
-    client["facts"] = measurements()
+    client["numbers"] |= {
+        "attempts": None,
+        "backoff": {"throttle": [], "server": []},
+        "budget": {"calls": 0, "requests": 0, "retries": 0},
+    }
     assert [(each.what, each.after) for each in changes(OLD, new)] == [
         ("version", ""),
         ("attempts", ""),
@@ -248,7 +216,8 @@ def test_attempts_that_chance_decides():
     old = deepcopy(OLD)
     found = []
     for before, after in (([4, 7], [5, 6]), ([4, 5], [6, 7]), ([4, 4], [4, 5])):
-        old["clients"][0]["facts"]["attempts"], client["facts"]["attempts"] = before, after
+        for one, (fewest, most) in ((old["clients"][0], before), (client, after)):
+            one["numbers"]["attempts"] = {"fewest": fewest, "most": most}
         found.append([each.what for each in changes(old, new)])
     assert found == [[], ["attempts"], ["attempts"]]
 
@@ -256,7 +225,7 @@ def test_attempts_that_chance_decides():
 def test_the_page_says_what_was_found():
     """Facts, signs of all verdicts, findings with their reasons, and what can be done with it."""
     text = markdown(OLD)
-    row = "| ACME's SDK 1.0 | Python | cos | 3 | 1.00 (1.00–1.00), 2.00 (2.00–2.00) |  | 0.00 |"
+    row = "| ACME's SDK 1.0 | Python | cos | 3 | 1.00 (1.00–1.00), 2.00 (2.00–2.00) | 0 (0–0), 0.05 (0.05–0.05) | 0.00 |"
     assert row in text
     assert "- **jitter**: Standard deviation by mean" in text
     assert "| 403 AccessDenied | not stated | 0 of 2 |" in text
@@ -291,7 +260,7 @@ def test_the_verdict_of_a_check_is_its_worst(said, sign):
 
 def test_the_page_says_who_was_judged_and_how():
     """One of some clients names them and what they met; one of all has the contract for others."""
-    contract = '{"key": "thr-003", "ok": true}'
+    contract = '{"key": "throttled-003", "ok": true}'
     head = markdown(OLD | {"command": "faultinject conformance --client acme"}).partition("## In short")[0]
     assert head.startswith(
         "# What ACME's SDK 1.0 did about faults\n\nMade on 2026-10-01 by `faultinject conformance --client acme` ("

@@ -14,7 +14,7 @@ from tests.slowly import others_slowly
 from .conftest import short
 
 ALL = ("get", "put", "post", "complete")
-CALLS = [*short("cal", calls=tuple((kind, 1) for kind in ALL)), *short("den", calls=(("get", 1),))]
+CALLS = [*short("cal", calls=tuple((kind, 1) for kind in ALL)), *short("denied", calls=(("get", 1),))]
 KINDS = {
     **dict.fromkeys(
         "b2 obstore opendal opendal-retry pyarrow qiniu swift qiniu-js rclone s3cmd".split(),
@@ -26,13 +26,13 @@ KINDS = {
 }
 """What a client can do that cannot do all."""
 REQUESTS = {
-    "bos": {"den-001": 2},
+    "bos": {"denied-001": 2},
     "pyarrow": {"cal-001": 2},
     "rclone": {"cal-002": 3},
     "restic": {"cal-002": 3},
     "s3cmd": {"cal-001": 2},
-    "stamina": {"den-001": 3},
-    "tenacity": {"den-001": 3},
+    "stamina": {"denied-001": 3},
+    "tenacity": {"denied-001": 3},
 }
 """Of calls with more than one: who reads a file asks for its size first, and some ask again for what is forbidden."""
 REFUSED = ("403", "denied", "forbidden", "not authorized", "sse-c")
@@ -80,8 +80,8 @@ def check_calls(sdk, done):
         (each, True, None) for each in keys
     ]
     if "get" in KINDS.get(sdk.name, ALL):
-        keys.append("den-001")
-        assert (done.windows[-1].key, done.windows[-1].returned) == ("den-001", False)
+        keys.append("denied-001")
+        assert (done.windows[-1].key, done.windows[-1].returned) == ("denied-001", False)
         assert any(each in done.windows[-1].error.lower() for each in REFUSED)
     found = [[key for key in keys if key in each.path.split("/")] for each in done.outcomes]
     if sdk.name in BESIDE:

@@ -14,7 +14,7 @@ from faultinject.conformance import CODES, SDKS, chosen, run
 pytestmark = pytest.mark.live
 DRIVERS = Path(faultinject.__file__).with_name("conformance") / "drivers"
 WRONG = Path(__file__).parent / "wrong"
-NAMES = ("cal", "thr", "den", "nf", "bad", "ra")
+NAMES = ("cal", "throttled", "denied", "not-found", "bad", "retry-after")
 REFUSED = {"permanent", "retry-after"}
 LANGUAGES = ("JavaScript", "shell", "Java", "C", "C++", "Rust", "Go")
 

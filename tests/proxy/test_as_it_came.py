@@ -27,7 +27,8 @@ REQUESTS = {
     "connection": b"GET /k HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, x-a\r\nKeep-Alive: timeout=9\r\nX-A: 1\r\nTE: trailers\r\n\r\n",
     "a body to delete": b"DELETE /k HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc",
     "another method": b"PROPFIND /k HTTP/1.1\r\nHost: h\r\nDepth: 1\r\n\r\n",
-    "blanks": b"GET /k HTTP/1.1\r\nHost: h\r\nX-A: a  \r\nX-B: b\t\r\nX-C: a  b\r\n\r\n",
+    "blanks": b"GET /k HTTP/1.1\r\nHost: h\r\nX-A: a\t b\r\nX-C: a  b\r\n\r\n",
+    "a method of its own": b"MEOW /k HTTP/1.1\r\nHost: h\r\n\r\n",
     "two of one": b"GET /k HTTP/1.1\r\nHost: h\r\nCookie: a\r\nCookie: b\r\n\r\n",
 }
 
@@ -45,6 +46,14 @@ def test_a_request(behind, front, exchange, name):
     got, _ = exchange(front(server.url), REQUESTS[name], reads=len(ANSWER))
     assert bytes(server.sent[0]) == REQUESTS[name]
     assert got == ANSWER
+
+
+def test_blanks_around_a_value(behind, front, exchange):
+    """They are none of it: one stands before it, none behind."""
+    server = behind(answers)
+    request = b"GET /k HTTP/1.1\r\nHost: h\r\nX-A:%ba  b%b\r\n\r\n"
+    assert exchange(front(server.url), request % (b"  \t", b" \t"), reads=len(ANSWER)) == (ANSWER, "FIN")
+    assert bytes(server.sent[0]) == request % (b" ", b"")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +88,7 @@ def test_an_answer(behind, front, exchange, answer):
     assert exchange(front(server.url), REQUESTS["plain"], reads=len(answer)) == (answer, "FIN")
 
 
-@pytest.mark.parametrize("trailers", [b"X-Sum: 1\r\n", b"x-suM: a  b \t\r\nX-Sum: \xe4\r\nx-sum: \r\n", b""])
+@pytest.mark.parametrize("trailers", [b"X-Sum: 1\r\n", b"x-suM: a  b\r\nX-Sum: \xe4\r\nx-sum: \r\n", b""])
 def test_chunks_and_trailers_go_on(behind, front, exchange, trailers):
     """A body of unknown length stays one, and what stands behind it is as it came."""
     ends = b"\r\n0\r\n" + trailers + b"\r\n"

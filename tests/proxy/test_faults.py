@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from .conftest import some
+
 pytestmark = pytest.mark.live
 
 GET = b"GET /photos/cat HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -124,6 +126,18 @@ def test_an_upload_breaks_in_its_middle(behind, front, exchange):
     """So many bytes were read, and the server was asked for nothing."""
     server = behind(answers)
     assert exchange(front(server.url, "reset,after_bytes=2"), PUT) == (b"", "RST")
+    assert server.sent == []
+
+
+def test_an_upload_breaks_in_its_middle_that_waits_to_be_asked_for(behind, front):
+    """The proxy asks for it itself: the server must not see the request."""
+    server = behind(answers)
+    with front(server.url, "reset,after_bytes=2").connect() as client:
+        client.sendall(PUT.replace(b"Host: h", b"Host: h\r\nExpect: 100-continue").removesuffix(b"meow"))
+        assert some(client, 25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"meow")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
     assert server.sent == []
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 
@@ -61,14 +60,6 @@ def up_to(client, end):
         assert piece, got
         got += piece
     return got
-
-
-@contextmanager
-def others_bytes(client):
-    """What comes over the wire, as it is."""
-    with socket.socket(fileno=os.dup(client.fileno())) as wire:
-        wire.settimeout(30)
-        yield wire
 
 
 @pytest.mark.parametrize("head", [HEAD + b"Content-Length: 5\r\n\r\n", HEAD + b"\r\n"], ids=["length", "end"])
@@ -134,8 +125,8 @@ def test_a_cut_answer_that_ends_with_its_connection(behind, secure):
     assert injector.counts()["rule-1"]["injected"] == 1
 
 
-def test_a_client_that_does_not_answer_the_end(behind, secure):
-    """The server has ended its idle connection: so does the proxy at once, and keeps no descriptor."""
+def test_it_ends_a_connection_without_a_request(behind, secure):
+    """The server has ended its idle connection: so does the proxy."""
 
     def play(talk):
         talk.request()
@@ -145,10 +136,7 @@ def test_a_client_that_does_not_answer_the_end(behind, secure):
     connect, _ = secure(behind(play).url)
     with connect() as client:
         client.sendall(GET)
-        up_to(client, b"\r\n\r\nok")
-        with others_bytes(client) as wire:
-            while wire.recv(65_536):
-                pass
+        assert some(client, None).endswith(b"\r\n\r\nok")
 
 
 @pytest.mark.slow

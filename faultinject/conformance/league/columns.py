@@ -62,8 +62,7 @@ def _first_wait(client: Client, kind: str) -> float | None:
 
 
 def _attempts(client: Client) -> str:
-    made = client.numbers.attempts
-    return "" if made is None else between(made.fewest, made.most)
+    return between(client.numbers.attempts)
 
 
 def _most_attempts(client: Client) -> float | None:
