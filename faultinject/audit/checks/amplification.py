@@ -331,32 +331,28 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
     if n < FEWEST:
         yield too_few(n, FEWEST, "slow request", [call for _, call in slow])
         return
-    copied: list[Wait] = []
-    calls: list[Call] = []
-    reads, writes = True, 0
-    for each, call in slow:
-        answered = each.answered or 0.0
-        copies = [other for other in alike[fingerprint(each)] if each.arrived < other[0].arrived < answered]
-        if copies:
-            copy, of, number = copies[0]
-            copied.append(Wait(of, each, number, copy.arrived - each.arrived))
-            is_read = each.method in READS
-            calls.insert(len(calls) if is_read else 0, call)
-            reads = reads and is_read and len(copies) == 1
-            writes += not is_read
+    copied = [
+        (each, call, copies)
+        for each, call in slow
+        if (copies := [other for other in alike[fingerprint(each)] if _is_between(each, other[0])])
+    ]
     if not copied:
         yield passed(n, f"0 of {n} slow requests were sent twice", [call for _, call in slow])
         return
     # Of a read whose copy comes at once now and then, the middle decides.
-    group = evidence.group(copied)
+    group = evidence.group(
+        [Wait(of, each, number, copy.arrived - each.arrived) for each, _, [(copy, of, number), *_] in copied]
+    )
     after = group.median
+    writes = [each for each, _, _ in copied if each.method not in READS]
+    calls = [call for _, call, _ in sorted(copied, key=lambda found: found[0].method in READS)]
     told = (
         f"a second copy of {len(copied)} of {n} slow requests came {seconds(after)} (median) after the first,"
     )
     told += " before the answer"
     if writes:
-        told += f"; {counted(writes, 'write')} among them"
-    if not reads or after < evidence.turnaround.zero:
+        told += f"; {counted(len(writes), 'write')} among them"
+    if writes or any(len(copies) > 1 for _, _, copies in copied) or after < evidence.turnaround.zero:
         how = "Send a copy of reads only, one of each, and only when the answer takes longer than nearly all do."
         yield failed(n, told, calls, action=how)
     elif after < group.doubt:
@@ -376,6 +372,11 @@ def _given_up(evidence: Evidence) -> list[tuple[Call, float]]:
         for before, after in pairwise(call.attempts)
         if before.left and before.answered is not None and after.arrived >= before.answered
     ]
+
+
+def _is_between(attempt: Attempt, other: Attempt) -> bool:
+    """Whether another request came after this one and before its answer."""
+    return attempt.arrived < other.arrived < (attempt.answered or 0.0)
 
 
 def _is_slow(attempt: Attempt) -> bool:

@@ -287,25 +287,20 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     answers = ", ".join(sorted({quoted(call.first.answer) for call in again or above or polling or calls}))
     proven = [call for call in again if evidence.driven or not call.inferred]
     things = set(map(thing_of, again or above or polling))
-    others = "or several callers sent the request"
     if proven:
         yield failed(n, f"{len(proven)} of {n} calls retried after {answers}", proven, action=STOP)
-    elif again:
-        told = f"{len(again)} of {n} calls retried after {answers}"
-        if len(things) < FEWEST:
-            yield unknown(n, f"{told}, {others}", again, action=NAME_THEM)
-        elif all(call.alone for call in again):
-            yield failed(n, told, again, action=STOP)
+    elif again or above:
+        enough = len(things) >= FEWEST
+        sure = enough and all(call.alone for call in again) if again else evidence.driven
+        retried = f"a layer above the SDK retried {counted(len(above), 'call')}"
+        told = f"{f'{len(again)} of {n} calls retried' if again else retried} after {answers}"
+        if sure:
+            yield failed(n, told, again or above, action=STOP)
         else:
-            yield warned(n, f"{told}, {others}", again, action=STOP)
-    elif above:
-        told = f"a layer above the SDK retried {counted(len(above), 'call')} after {answers}"
-        if evidence.driven:
-            yield failed(n, told, above, action=STOP)
-        elif len(things) >= FEWEST:
-            yield warned(n, f"{told}, {others}", above, action=STOP)
-        else:
-            yield unknown(n, f"{told}, {others}", above, action=NAME_THEM)
+            told += ", or several callers sent the request"
+            yield (warned if enough else unknown)(
+                n, told, again or above, action=STOP if enough else NAME_THEM
+            )
     elif polling:
         most = max(call.retries for call in polling)
         told = f"after {answers} the same request came again up to {counted(most, 'time')}, a second or more later, for {len(things)} of"

@@ -10,13 +10,13 @@ from botocore.exceptions import ClientError
 from .loops import too_much_to_do
 from .program import STORE, program
 from .sdks import s3_client
-from .sending import in_threads
+from .sending import WARM, in_threads
 
 DOWN = "s3:SlowDown,method=GET"
 
 
 def read(endpoint, mode, *, busy=False, later=0.0):
-    """Read by boto3, which fails to the end; add so many seconds to each of its waits."""
+    """Write by boto3, and read, which fails to the end; add so many seconds to each of its waits."""
     with s3_client(endpoint, retries={"mode": mode, "total_max_attempts": 3}, max_pool_connections=20) as s3:
         if later:
             s3.meta.events.register_first(
@@ -27,6 +27,8 @@ def read(endpoint, mode, *, busy=False, later=0.0):
             with suppress(ClientError):
                 s3.get_object(Bucket="photos", Key=f"cat-{number}.jpg")
 
+        for number in range(WARM):
+            s3.put_object(Bucket="photos", Key=f"cat-{number}.jpg", Body=b"meow")
         if busy:
             with too_much_to_do():
                 in_threads(get, range(12), 12)
@@ -58,6 +60,7 @@ def busy_boto3(endpoint):
     app=STORE,
     either={"attempts", "full jitter", "backoff grows"},
     caught={"backoff bound"},
+    profile="aws-2026",
     timed=True,
 )
 def late_boto3(endpoint):
@@ -71,6 +74,7 @@ def late_boto3(endpoint):
     app=STORE,
     either={"attempts", "full jitter", "backoff grows"},
     true={"backoff bound"},
+    profile="aws-2026",
     timed=True,
 )
 def busy_late_boto3(endpoint):

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import httpx
 
 from .program import program
-from .sending import call
+from .sending import WARM, call
 
 SLOW = "latency,delay=500ms,times=1,per=call,unless.path=/documents/warm"
 NAMES = [f"/documents/{number}" for number in range(5)]
@@ -43,6 +43,8 @@ def read(endpoint, paths, *, method="GET", copies=1, after=0.15, named=True):
                 with call("slow", path.rpartition("/")[2]) if named else nullcontext():
                     await send(client, path)
 
+            for _ in range(WARM):
+                await client.get("/documents/warm")
             await asyncio.gather(*(client.get("/documents/warm") for _ in range(2 * len(paths))))
             await asyncio.gather(*map(one, paths))
 

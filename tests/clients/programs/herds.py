@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 
 from .program import program
-from .sending import PASSING, Sender, full_jitter, in_threads
+from .sending import PASSING, WARM, Sender, full_jitter, in_threads
 
 DOWN = "http:503,path=/documents/*,times=1,per=call"
 
 
 def come_back(endpoint, wait):
-    """Forty calls that begin one after the other; each is retried once."""
+    """A few writes, and forty calls that begin one after the other; each is retried once."""
     client = Sender(endpoint, "herd")
+    for number in range(WARM):
+        client.put(f"/objects/{number}", b"meow")
 
     def read(number):
         time.sleep(0.05 * number)

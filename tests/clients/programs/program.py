@@ -29,6 +29,7 @@ class Program:
         passes: what must PASS, for enough was there.
         either: of what nothing is expected.
         named: whether the program says of each call where it begins and ends, as tests do by `faults.call()`.
+        profile: what `--profile` is given; None: nothing.
         timed: whether what is true of it is only seen by the clock; its journals differ from run to run.
     """
 
@@ -43,6 +44,7 @@ class Program:
     passes: Collection[str] = ()
     either: Collection[str] = ()
     named: bool = False
+    profile: str | None = None
     timed: bool = False
 
     @property

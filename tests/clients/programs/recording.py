@@ -36,7 +36,13 @@ def record(program, path, **more):
         done = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, check=True, timeout=LONGEST)
         seconds = time.monotonic() - began
     told = json.loads(done.stdout)
-    kept = {**more, "program": program.name, "seconds": round(seconds, 1), "told": told}
+    kept = {
+        **more,
+        "program": program.name,
+        "profile": program.profile,
+        "seconds": round(seconds, 1),
+        "told": told,
+    }
     path.with_suffix(".json").write_text(json.dumps(kept), encoding="utf-8")
 
 
@@ -70,5 +76,6 @@ def judged(path):
     kept = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     calls = [CallWindow(**each) for each in kept.pop("told")]
     attempts = list(read([str(path)]))
-    judgement = judge(attempts, told=calls, until=attempts[-1].arrived + LATER)
+    profile = kept.pop("profile", None)
+    judgement = judge(attempts, profile=profile, told=calls, until=attempts[-1].arrived + LATER)
     return kept | {"findings": [each.to_dict() for each in judgement.findings]}

@@ -72,6 +72,10 @@ def at_once(number):
     return [0.0] * number
 
 
+WARM = 21
+"""Successes one after the other that show how fast a client is."""
+
+
 def in_threads(function, items, threads=20):
     """Call it with each item, many at a time."""
     with ThreadPoolExecutor(threads) as pool:
