@@ -127,8 +127,8 @@ def modules():
     return found
 
 
-def imports(sources, *, lazy):
-    """Who imports whom, imports for types included; with `lazy` also those inside of functions."""
+def imports(sources, *, lazy, types=True):
+    """Who imports whom; with `lazy` also inside of functions, with `types` also what only a type checker reads."""
     arrows = {name: set() for name in sources}
     for name, text in sources.items():
         tree = ast.parse(text)
@@ -136,6 +136,10 @@ def imports(sources, *, lazy):
         if not lazy:
             for node in ast.walk(tree):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    inside |= {id(each) for each in ast.walk(node)}
+        if not types:
+            for node in ast.walk(tree):
+                if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
                     inside |= {id(each) for each in ast.walk(node)}
         for node in ast.walk(tree):
             if id(node) in inside:
@@ -195,8 +199,12 @@ def main():
     print(f"{'circles of imports, with types':34}{len(found):8}")
     for group in found:
         print(f"    {' '.join(each.removeprefix('faultinject.') for each in group)}")
-    found = circles(imports(sources, lazy=True))
-    print(f"{'circles, late imports included':34}{len(found):8}")
+    for what, lazy, types in (
+        ("circles at run time", False, False),
+        ("at run time, with late imports", True, False),
+        ("with late imports and types", True, True),
+    ):
+        print(f"{what:34}{len(circles(imports(sources, lazy=lazy, types=types))):8}")
     for kind, interface in (("WSGI", wsgi), ("ASGI", asgi)):
         for what, path, rule in (
             ("injected", "/photos/cat.jpg", RULE),

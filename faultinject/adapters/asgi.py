@@ -409,12 +409,12 @@ class Driver:
 
     def _deliver(self) -> Delivery:
         from faultinject.adapters.asgi_delivery import Delivery
-        from faultinject.adapters.asgi_wait import Ends
+        from faultinject.adapters.asgi_wait import ExchangeEnd
 
-        ends = self._listener or Ends(self._receive)
+        end = self._listener or ExchangeEnd(self._receive)
         return Delivery(
             self.advance, self.throw, self._scope, self._receive, self._app_receive, self._send, self._plan,
-            self._request, self._entry.rule or "", ends,
+            self._request, self._entry.rule or "", end,
         )  # fmt: skip
 
     async def _wait(self, step: Wait) -> bool:
@@ -425,12 +425,12 @@ class Driver:
         if listener is None:
             from contextlib import nullcontext
 
-            from faultinject.adapters.asgi_wait import Ends, pause
+            from faultinject.adapters.asgi_wait import ExchangeEnd, pause
             from faultinject.adapters.connection import of_send
 
             # The app may be listening for the client itself: here only its connection tells.
             with of_send(self._send) or nullcontext() as connection:
-                await pause(self._plan, step.seconds, Ends(self._receive), connection)
+                await pause(self._plan, step.seconds, ExchangeEnd(self._receive), connection)
             return True
         if not step.seconds:
             return not listener.gone

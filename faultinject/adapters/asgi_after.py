@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.asgi_wait import Listener
     from faultinject.adapters.types import ASGIApp, Message, Scope, Send
-    from faultinject.http.types import Headers
     from faultinject.vendors.multi_delete import Listing
 
     Give = Callable[[AppAnswer], Awaitable[object]]
@@ -39,19 +38,22 @@ class Dropped:
         self._listing = listing
         self._give = give
         self._has_body = has_body
-        self._dropped = self._status = 0
-        self._headers: Headers = []
+        self._dropped = 0
+        self._found = AppAnswer(0, [])
         self._started = anyio.Event()
         self._listening: set[anyio.CancelScope] = set()
-        self._given = self._failed = False
+        self._given = False
         self.timer = anyio.CancelScope()
         """Cancelled when the app's answer is no longer waited for."""
-        self.cut = False
+
+    @property
+    def cut(self) -> bool:
         """Whether the app was told that the client left."""
+        return self._found.cut
 
     async def send(self, message: Message) -> None:
         """Stands in for the server's `send`."""
-        if self._failed:
+        if self._found.failed:
             await self._send(message)
             return
         if self.cut:
@@ -60,11 +62,12 @@ class Dropped:
             return
         kind = message["type"]
         if kind == "http.response.start":
-            self._status = message["status"]
+            self._found.status = message["status"]
             headers = message.get("headers", ())
-            self._headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-            if self._status >= 500:
-                self._failed = True
+            self._found.headers = [
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in headers
+            ]
+            if self._found.failed:
                 await self.give()
                 await self._send(message)
             else:
@@ -100,12 +103,12 @@ class Dropped:
         with self.timer:
             await self._started.wait()
             await anyio.sleep(LONGEST)
-        if not (self.timer.cancelled_caught or self._failed or self._given):
+        if not (self.timer.cancelled_caught or self._given):
             await self.cut_off()
 
     async def cut_off(self) -> None:
         """The app takes too long or says too much: tell it that the client left, and give the fault."""
-        self.cut = True
+        self._found.cut = True
         for scope in self._listening:
             scope.cancel()
         await self.give()
@@ -114,8 +117,8 @@ class Dropped:
         """Give the fault, once."""
         self._given = True
         self.timer.cancel()
-        unread = self._has_body and not self._listener.whole
-        await self._give(AppAnswer(self._status, self._headers, self.cut, unread))
+        self._found.unread = self._has_body and not self._listener.whole
+        await self._give(self._found)
 
 
 async def run_dropped(

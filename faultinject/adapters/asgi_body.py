@@ -31,7 +31,7 @@ _SLICE = 0.05
 _NOTICED = 1.0
 
 
-class Hearing:
+class BodyReader:
     """What a server says by `receive`, one message after the other.
 
     A `receive` need not block: middleware that replays a body answers at once, every time. So others run before each
@@ -101,20 +101,20 @@ async def drain(
         ClientGone: it left, or the server cannot read its body.
     """
     digest = request.body_digest(plan.origin[2])
-    hearing = Hearing(receive)
+    reader = BodyReader(receive)
     length = request.content_length
     # Where no length is told, a first byte shows that there is a body.
     most = MOST if upto is None else min(MOST, upto if length is not None else max(upto, 1))
     left = False
     with anyio.move_on_after(LONGEST):
-        while digest.size < most and not (hearing.whole or left):
+        while digest.size < most and not (reader.whole or left):
             try:
-                message = await hearing.next()
+                message = await reader.next()
             except Exception as error:
                 raise ClientGone from error
             if message is None:
                 break
-            if hearing.gone:
+            if reader.gone:
                 raise ClientGone
             piece = message.get("body", b"")
             if upto is not None and len(piece) > upto - digest.size:
@@ -125,7 +125,7 @@ async def drain(
                 listing.feed(piece)
             if kept is not None:
                 kept.append(piece)
-    whole = (hearing.whole and not left) or (upto is not None and digest.size == length)
+    whole = (reader.whole and not left) or (upto is not None and digest.size == length)
     return digest.size, digest.hexdigest(), whole
 
 
@@ -137,9 +137,9 @@ async def noticed(receive: Receive, *, unread: bool = False) -> None:
         unread: what is left of the request's body is read until then, which may take longer.
     """
     with suppress(Exception), anyio.move_on_after(LONGEST if unread else _NOTICED):
-        hearing = Hearing(receive)
-        await hearing.until_gone()
-        if not hearing.gone:  # nobody tells: the server has had its turns, and gets one more
+        reader = BodyReader(receive)
+        await reader.until_gone()
+        if not reader.gone:  # nobody tells: the server has had its turns, and gets one more
             await anyio.sleep(_SLICE)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Any
 
-    from faultinject.adapters.asgi_wait import Ends
+    from faultinject.adapters.asgi_wait import ExchangeEnd
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
     from faultinject.engine.plan import Plan
@@ -53,7 +53,7 @@ class Delivery:
         plan: the plan that decided.
         request: the view of the request.
         rule: what the rule is called.
-        ends: sees the exchange's end.
+        exchange_end: sees the exchange's end.
 
     Attributes:
         changes: whether the body is changed on its way.
@@ -71,7 +71,7 @@ class Delivery:
         plan: Plan,
         request: ASGIRequest,
         rule: str,
-        ends: Ends,
+        exchange_end: ExchangeEnd,
     ) -> None:
         self._advance = advance
         self._throw = throw
@@ -81,7 +81,7 @@ class Delivery:
         self._server = self._send = send
         self._plan = plan
         self._request = request
-        self._ends = ends
+        self._exchange_end = exchange_end
         self._inside = in_process_scope(scope)
         self._rule = rule
         self.changes = False
@@ -194,8 +194,8 @@ class Delivery:
 
     async def wait(self, seconds: float) -> bool:
         """Wait while the client does; no when it has left."""
-        await pause(self._plan, seconds, self._ends, self.connection)
-        return not (self._ends.gone or (self.connection is not None and self.connection.left(0)))
+        await pause(self._plan, seconds, self._exchange_end, self.connection)
+        return not (self._exchange_end.gone or (self.connection is not None and self.connection.left(0)))
 
     async def cut(self, step: Cut) -> str:
         """End the connection behind what has been let through."""

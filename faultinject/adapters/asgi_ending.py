@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from faultinject.adapters.asgi_body import Hearing
+from faultinject.adapters.asgi_body import BodyReader
 from faultinject.adapters.asgi_wait import in_tasks
 from faultinject.adapters.closing import in_sync_asgi, tell_asgi
 from faultinject.adapters.connection import of_send
@@ -107,4 +107,4 @@ class Ending:
     async def _hear(self) -> None:
         """Receive what is left, and drop it."""
         with suppress(Exception):
-            await Hearing(self._receive).until_gone()
+            await BodyReader(self._receive).until_gone()

@@ -14,7 +14,7 @@ from contextlib import nullcontext, suppress
 import anyio
 from anyio.lowlevel import checkpoint
 
-from faultinject.adapters.asgi_body import Hearing
+from faultinject.adapters.asgi_body import BodyReader
 from faultinject.adapters.backlog import PATIENCE, until_delivered
 
 TYPE_CHECKING = False
@@ -36,21 +36,23 @@ _STEPS = 10
 """Steps of the event loop within which a server that has heard of the client's end tells of it."""
 
 
-async def pause(plan: Plan, seconds: float, ends: Ends, connection: Connection | None = None) -> None:
+async def pause(
+    plan: Plan, seconds: float, exchange: ExchangeEnd, connection: Connection | None = None
+) -> None:
     """Sleep, checking the deadline again (uvloop wakes early); the plan's end and the exchange's end it.
 
     Args:
         plan: the plan that decided.
         seconds: how long.
-        ends: sees the exchange's end.
+        exchange: sees its end.
         connection: shows when the client leaves, where nobody listens for that.
     """
     if seconds <= 0:
         return
     clock = plan.services.monotonic
     end, endings = clock() + seconds, plan.endings
-    with Wait(plan, ends, connection) as wait:
-        while (left := end - clock()) > 0 and not plan.over(endings) and not ends.over:
+    with Wait(plan, exchange, connection) as wait:
+        while (left := end - clock()) > 0 and not plan.over(endings) and not exchange.over:
             if connection is not None and connection.left(0):
                 return
             await wait.sleep(min(left, plan.until_expiry))
@@ -67,7 +69,7 @@ def has_left(receive: Receive, send: Send) -> bool:
         return connection is not None and connection.left(0)
 
 
-class Ends:
+class ExchangeEnd:
     """Sees from its beginning when an exchange is over before its answer is.
 
     uvicorn waits without limit for what is under way when it shuts down, and does not tell it; but it lets go of the
@@ -80,7 +82,7 @@ class Ends:
     Attributes:
         gone: whether the client has left; only a `Listener` hears that.
         wakes: called when it has.
-        silent: whether it has another end, which nobody is told of.
+        must_be_polled: whether it has another end, which nobody is told of.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -89,7 +91,7 @@ class Ends:
         self._exchange = exchange = getattr(receive, "__self__", None)
         self._worker = getattr(getattr(exchange, "protocol", None), "worker", None)
         self._kept = self._keeps()
-        self.silent = self._kept != (None, None)
+        self.must_be_polled = self._kept != (None, None)
 
     @property
     def over(self) -> bool:
@@ -100,13 +102,7 @@ class Ends:
         return getattr(self._exchange, "keep_alive", None), getattr(self._worker, "alive", None)
 
 
-def ends_of(receive: Receive) -> Ends:
-    """What sees the end of that exchange: the listener that hands on what it heard, or a new one."""
-    owner = getattr(receive, "__self__", None)
-    return owner if isinstance(owner, Ends) else Ends(receive)
-
-
-class Listener(Ends):
+class Listener(ExchangeEnd):
     """Hears when the client leaves, and hands on to the app what it heard before.
 
     A receive that has begun goes on until the exchange is over: gunicorn takes one that is cancelled for a client
@@ -120,7 +116,7 @@ class Listener(Ends):
     def __init__(self, receive: Receive, tasks: TaskGroup) -> None:
         super().__init__(receive)
         self._receive = receive
-        self._hearing = Hearing(receive)
+        self._reader = BodyReader(receive)
         self._tasks = tasks
         self._heard: Message | None = None
         self._news = anyio.Event()
@@ -130,7 +126,7 @@ class Listener(Ends):
     @property
     def whole(self) -> bool:
         """Whether the request's body was heard to its end."""
-        return self._hearing.whole
+        return self._reader.whole
 
     async def receive(self) -> Message:
         """What the app receives: first what was heard, then the rest."""
@@ -173,7 +169,7 @@ class Listener(Ends):
         while self._listens:
             whole = self.whole
             try:
-                message = await self._hearing.next()
+                message = await self._reader.next()
             except Exception:  # the app will meet it, if it asks
                 message = None
             if message is None:
@@ -188,8 +184,8 @@ class Listener(Ends):
             news.set()
 
     def _note(self, message: Message) -> None:
-        self._hearing.note(message)
-        if self._hearing.gone and not self.gone:
+        self._reader.note(message)
+        if self._reader.gone and not self.gone:
             self.gone = True
             for wake in list(self.wakes):
                 wake()
@@ -237,14 +233,14 @@ class Wait:
 
     Args:
         plan: wakes it when it ends.
-        exchange: wakes it by what stands in its `wakes`; where that is `silent`, `over` is looked at now and then.
+        exchange: wakes it by what stands in its `wakes`; where it `must_be_polled`, `over` is looked at now and then.
         connection: wakes it when the client leaves.
 
     Attributes:
         file: the descriptor by which its connection is watched, or -1.
     """
 
-    def __init__(self, plan: Plan, exchange: Ends, connection: Connection | None) -> None:
+    def __init__(self, plan: Plan, exchange: ExchangeEnd, connection: Connection | None) -> None:
         self.exchange = exchange
         self.connection = connection
         self.file = -1
@@ -266,7 +262,7 @@ class Wait:
     @property
     def is_looked_at(self) -> bool:
         """Whether something may end it that tells nobody."""
-        return self.exchange.silent or (self.connection is not None and self.file < 0)
+        return self.exchange.must_be_polled or (self.connection is not None and self.file < 0)
 
     def wake(self) -> None:
         """End the sleep; of its own loop."""
@@ -321,7 +317,7 @@ class Watch:
         """Wake what is over and tells nobody."""
         for wait in list(self._waits):
             left = wait.connection is not None and wait.file < 0 and wait.connection.left(0)
-            if left or (wait.exchange.silent and wait.exchange.over):
+            if left or (wait.exchange.must_be_polled and wait.exchange.over):
                 wait.wake()
 
 

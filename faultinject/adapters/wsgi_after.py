@@ -28,21 +28,13 @@ class Dropped:
         self._clock = plan.services.monotonic
         self._end: float | None = None
         self._dropped = 0
-        self.status = 0
-        self.headers: Headers = []
-        self.cut = False
-        """Whether the app was told that the client left."""
-
-    @property
-    def failed(self) -> bool:
-        """Whether the app's answer is a failure of its own, which goes out."""
-        return self.status >= 500
+        self.found = AppAnswer(0, [])
+        """What the app has said so far."""
 
     def start(self, status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
         """Stands in for the server's `start_response`."""
-        self.status = int(status[:3])
-        self.headers = headers
-        if self.failed:
+        self.found.status, self.found.headers = int(status[:3]), headers
+        if self.found.failed:
             return self._start_response(status, headers, *more, **named)
         if self._end is None:
             self._end = self._clock() + LONGEST
@@ -59,8 +51,8 @@ class Dropped:
         if self._end is None:  # an app may say nothing, again and again, before it starts its answer
             self._end = self._clock() + LONGEST
         if self._dropped > MOST or self._clock() > self._end:
-            self.cut = True
-        return not self.cut
+            self.found.cut = True
+        return not self.found.cut
 
 
 def run_dropped(
@@ -80,12 +72,12 @@ def run_dropped(
     failed: Iterable[bytes] | None = None
     try:
         result = app(environ, answer.start)
-        failed = result if answer.failed else _drop(result, answer, environ)
+        failed = result if answer.found.failed else _drop(result, answer, environ)
     except Exception:
-        if not answer.cut:
+        if not answer.found.cut:
             raise
-    unread = body is not None and not body.whole
-    return AppAnswer(answer.status, answer.headers, answer.cut, unread), failed
+    answer.found.unread = body is not None and not body.whole
+    return answer.found, failed
 
 
 def _drop(result: Iterable[bytes], answer: Dropped, environ: Environ) -> Iterable[bytes] | None:
@@ -94,15 +86,15 @@ def _drop(result: Iterable[bytes], answer: Dropped, environ: Environ) -> Iterabl
     wrapper = environ.get("wsgi.file_wrapper")
     failed: Iterable[bytes] | None = None
     try:
-        if not (answer.status and isinstance(wrapper, type) and isinstance(result, wrapper)):
+        if not (answer.found.status and isinstance(wrapper, type) and isinstance(result, wrapper)):
             pieces = iter(result)
             for piece in pieces:
-                if answer.failed:
+                if answer.found.failed:
                     failed = _Rest(piece, pieces, close)
                     break
                 if not answer.drop(piece):
                     break
-            if failed is None and answer.failed:
+            if failed is None and answer.found.failed:
                 failed = _Rest(b"", iter(()), close)
     finally:
         if failed is None and close is not None:

@@ -48,23 +48,47 @@ class Answer:
         status_line: the status with the reason phrase, for servers that send ours.
         after: the app runs first and its answer is dropped.
         drain: whether the request body is read before answering.
-        upto: how many bytes of it are read instead, or None.
+        read_at_most: how many bytes of it are read instead, or None.
         cors: whether a browser's script may read the answer.
         closes: whether the rule asks for the end of the connection behind the answer.
-        dated: seconds from the answer's start that an HTTP-date in Retry-After asks to wait, or None.
+        retry_date: seconds from the answer's start that an HTTP-date in Retry-After asks to wait, or None.
         exact: how the vendor's own head is written, or None where the server words it.
-        late: the head is sent at once, and the body after the delay: a status below 300 with an error inside.
-        lists: from a request and its digest to what answers it key by key, or None; None where that never is.
+        error_after_head: the head is sent at once, and the body after the delay: a status below 300 with an error inside.
+        multi_delete: from a request and its digest to what answers it key by key, or None; None where that never is.
         needs_socket: it is exact or late, or its body is changed on its way.
-        beyond: no HTTP knows its status; uvicorn has no line for it, so it is written as an exact one is.
+        nonstandard_status: no HTTP knows its status; uvicorn has no line for it, so it is written as an exact one is.
         hint: the wait that the answer asks for in seconds, or None.
         hint_form: how it does so: `seconds`, `date`, a vendor's header or `unreadable`; None where it does not.
     """
 
     __slots__ = (
-        "_bare_head", "_bodyless", "_delay", "_delays", "_first", "_hints_in_headers", "_id_headers", "_last", "_left_out", "_set",
-        "after", "beyond", "closes", "cors", "dated", "drain", "exact", "fault", "hint", "hint_form", "late", "lists", "needs_socket",
-        "status", "status_line", "upto", "when",
+        "_bare_head",
+        "_bodyless",
+        "_delay",
+        "_delays",
+        "_first",
+        "_hints_in_headers",
+        "_id_headers",
+        "_last",
+        "_left_out",
+        "_set",
+        "after",
+        "closes",
+        "cors",
+        "drain",
+        "error_after_head",
+        "exact",
+        "fault",
+        "hint",
+        "hint_form",
+        "multi_delete",
+        "needs_socket",
+        "nonstandard_status",
+        "read_at_most",
+        "retry_date",
+        "status",
+        "status_line",
+        "when",
     )  # fmt: skip
 
     def __init__(
@@ -94,21 +118,23 @@ class Answer:
         self._id_headers = id_headers
         self._bare_head = bare_head
         self.cors: bool = value("cors")
-        self.upto: int | None = value("after_bytes")
-        self.drain: bool = value("drain") and self.upto is None
+        self.read_at_most: int | None = value("after_bytes")
+        self.drain: bool = value("drain") and self.read_at_most is None
         self.exact: Head | None = None
-        self.lists: Lister | None = None
+        self.multi_delete: Lister | None = None
         low, high = rule.rule.value("delay")
         self._delay: float | None = low if low == high else None
         self._delays = low, high
         cut_or_slowed = value("of") is not None
-        self.late = status < 300 and not self._bodyless and value("delay")[1] > 0 and not cut_or_slowed
-        self.needs_socket: bool = self.late or value("exact") or cut_or_slowed
-        self.beyond = status > 599
+        self.error_after_head = (
+            status < 300 and not self._bodyless and value("delay")[1] > 0 and not cut_or_slowed
+        )
+        self.needs_socket: bool = self.error_after_head or value("exact") or cut_or_slowed
+        self.nonstandard_status = status > 599
         self._set = rule.rule.set_headers
         self.closes = any(name == "connection" for name, _ in self._set)
         self._last: Headers = []
-        self.dated: float | None = None
+        self.retry_date: float | None = None
         self.hint: float | None
         given = dict(self._set)
         wait: float | None = value("retry_after")
@@ -118,7 +144,7 @@ class Answer:
             self.hint_form: str | None = form
             self._last.append((name, text))
             if form == "date":
-                self.dated = wait
+                self.retry_date = wait
         else:
             self.hint, self.hint_form = read_hint(given if given.keys() & HEADERS else constants)
         self._hints_in_headers = not given.keys() & HEADERS and wait is None and self.hint_form is not None
@@ -166,7 +192,7 @@ class Answer:
                 [*NOTHING_OF_A_BODY] if self._bare_head else [*headers, ("Content-Length", str(len(body)))]
             )
             body = b""
-        elif not self.late:
+        elif not self.error_after_head:
             headers.append(("Content-Length", str(len(body))))
         for name, which in self._id_headers:
             headers.append((name, ids[which]))
@@ -206,7 +232,7 @@ def documented(rule: CompiledRule, vendor: Vendor, rows: Sequence[DocumentedErro
             rule, row.address, status, made.content_type, vendor, made.reason, made.constants, made.id_headers,
             bare_head=made.bare_head,
         )  # fmt: skip
-        if value("exact") or answer.beyond:
+        if value("exact") or answer.nonstandard_status:
             answer.exact = Head(answer.status_line, vendor.head, vendor.server)
         if (
             status == 200
@@ -214,7 +240,7 @@ def documented(rule: CompiledRule, vendor: Vendor, rows: Sequence[DocumentedErro
             and made.content_type == vendor.content_type
             and answer.drain
         ):
-            answer.lists = _lister(rule, vendor, row)
+            answer.multi_delete = _lister(rule, vendor, row)
         found = prepared[index, asked] = answer, made
         return found
 
@@ -233,8 +259,8 @@ def documented(rule: CompiledRule, vendor: Vendor, rows: Sequence[DocumentedErro
             named = resource_of(bucket, key, request.raw_path)
         body, more = made.render(request, reading, named, ids, entry.time)
         action = answer.give(request, entry, digest, body, ids, more)
-        if answer.lists is not None:
-            action.listing = answer.lists(request, digest)
+        if answer.multi_delete is not None:
+            action.listing = answer.multi_delete(request, digest)
         return action
 
     return act
@@ -301,7 +327,7 @@ def _with(headers: Headers, more: Headers) -> Headers:
 
 def at_its_start(action: Respond, now: float) -> Headers:
     """The headers of an answer that starts now, unix time: an HTTP-date to wait for counts from here."""
-    wait = action.answer.dated
+    wait = action.answer.retry_date
     if wait is None:
         return action.headers
     return [

@@ -49,7 +49,7 @@ class CompiledRule:
         undone: how many of these were not carried out.
         failed: how often an error of ours kept it from doing what it had decided on.
         times: how often it injects in its scope; None for no limit.
-        enough: after how many takes none of its decisions depends on a number: 0 for a rule that always or never fires, and
+        lock_free_after: takes after which it no longer needs the shared counts: 0 for a rule that always or never fires, and
             draws nothing but ids; None: one always does.
         act: what the fault does to a request that the rule fires for.
         matches: whether all conditions hold for a request, and no `unless` does.
@@ -64,9 +64,9 @@ class CompiledRule:
         "act",
         "always_fires",
         "drawn",
-        "enough",
         "failed",
         "fired",
+        "lock_free_after",
         "matches",
         "name",
         "number",
@@ -113,11 +113,11 @@ class CompiledRule:
         self.always_fires = limit >= ONE
         label = f"{rule.label}#{duplicate + 1}" if duplicate else rule.label
         self.drawn = drawer(key, label, limit) if limit else _never
-        self.enough = self._enough(limit)
+        self.lock_free_after = self._lock_free_after(limit)
         self.act = rule.resolved.prepare(self)
         self.matches = rule.compile(self.reading, seed)
 
-    def _enough(self, limit: int) -> int | None:
+    def _lock_free_after(self, limit: int) -> int | None:
         if not limit or self.times == 0:
             return 0
         counted = self.skips is not None or self.above is not None or not self.always_fires

@@ -147,7 +147,7 @@ def decide(plan: Plan, place: Mapping[str, Any]) -> Decision:
             headers=tuple(action.headers),
             body=action.body,
             head=None if answer.exact is None else answer.exact.write(action.headers, plan.services.clock()),
-            late=answer.late,
+            late=answer.error_after_head,
             needs_socket=answer.needs_socket,
         )
     return about if shape is None else replace(about, shape=shape.did, rate=shape.rate)

@@ -212,7 +212,7 @@ def listens(action: Action) -> bool:
     """Whether the client's end is to be heard before the fault is given, or the connection is needed."""
     if isinstance(action, Respond):
         answer = action.answer
-        return answer.after or answer.needs_socket or answer.beyond or action.delay > 0
+        return answer.after or answer.needs_socket or answer.nonstandard_status or action.delay > 0
     if isinstance(action, Forward):
         return action.delay > 0 and action.upload is None and not action.after
     return isinstance(action, Disconnect)
@@ -252,7 +252,7 @@ def _before(
         entry, answer = action.entry, action.answer
         did = "answered" if end is None else end.how
         body: Body | None = None
-        has_body, up_to = request.has_body, answer.upto
+        has_body, up_to = request.has_body, answer.read_at_most
         delay = delay_before(action, end)
         drains = has_body and (up_to is not None or (answer.drain and not request.expects_continue))
         stays, too_short = True, False
@@ -417,13 +417,13 @@ def _give(
             plan, request, action, action.transform, injection, headers, body, unread=unread
         )
         return
-    elif answer.late and action.body:
+    elif answer.error_after_head and action.body:
         injection.give(did, body)
         yield Begin(None, headers, action, unread, body is not None)
         yield from _come_late(plan, request, action)
         return
     elif answer.exact is not None and (answer.needs_socket or request.server_words_status):
-        past = not (answer.late or request.http2)
+        past = not (answer.error_after_head or request.http2)
         if past and (yield Hold(plain=True)) is Reach.CONNECTION:
             injection.give(did, body)
             yield Write(answer.exact.write(headers, plan.services.clock()) + action.body, unread)
@@ -478,7 +478,7 @@ def delay_before(action: Respond, end: Disconnect | None) -> float:
 
     A late answer waits behind its head, and a hang is one wait from its beginning to its end.
     """
-    if action.answer.late or (end is not None and end.held is not None):
+    if action.answer.error_after_head or (end is not None and end.held is not None):
         return 0.0
     return action.delay
 

@@ -250,13 +250,13 @@ class Plan:
             return None
         counts = self.counts
         hold = False
-        enough: list[int] | None = None
+        lock_free_after: list[int] | None = None
         if self._holds:
             hold = not all(rule.times is None for rule in matched)
-            enough = [rule.enough for rule in matched if rule.enough is not None]
-            if len(enough) < len(matched):
-                enough = None
-        numbers = counts.match(keys, now, hold, enough)
+            lock_free_after = [rule.lock_free_after for rule in matched if rule.lock_free_after is not None]
+            if len(lock_free_after) < len(matched):
+                lock_free_after = None
+        numbers = counts.match(keys, now, hold, lock_free_after)
         held = hold and numbers[0][1] >= 0
         taken: Take | None = None
         try:
@@ -284,7 +284,7 @@ class Plan:
     def asks(self, request: Request, candidates: Sequence[int]) -> bool:
         """Whether deciding this request asks a server for a count, so that an event loop would wait for it."""
         matched, _ = self._matching(request, candidates, *self._now())
-        return any(rule.enough != 0 for rule in matched)
+        return any(rule.lock_free_after != 0 for rule in matched)
 
     def _inject(
         self,

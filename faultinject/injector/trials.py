@@ -152,7 +152,7 @@ def head_of(answer: Respond, now: float) -> bytes:
     headers = at_its_start(answer, now)
     common = answer.answer
     # Where only the status asks for it, most servers write the head themselves.
-    if common.exact is not None and common.needs_socket and not common.late:
+    if common.exact is not None and common.needs_socket and not common.error_after_head:
         return common.exact.write(headers, now)
     return head(common.status_line, headers)
 
@@ -177,7 +177,7 @@ def sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
     """
     body, transform = action.body, action.transform
     wait = descriptions.wait(rule) if rule.value("delay")[1] else ""
-    if action.answer.late:
+    if action.answer.error_after_head:
         if not body:
             return body, []
         start = late_start(body)

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from faultinject import Injector
-from faultinject.adapters.asgi_wait import Ends, pause
+from faultinject.adapters.asgi_wait import ExchangeEnd, pause
 from faultinject.adapters.wsgi_wait import wait
 from faultinject.counts import redis_store
 from faultinject.injector import watching
@@ -64,7 +64,7 @@ def by_thread(plan):
 
 
 def by_task(plan):
-    anyio.run(pause, plan, HOUR, Ends(None))
+    anyio.run(pause, plan, HOUR, ExchangeEnd(None))
 
 
 def begun(plan, how):
