@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.journals import FINE, SLOW_DOWN, call, calls, finding
+from tests.journals import FINE, ID, SLOW_DOWN, call, calls, finding
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
@@ -82,6 +82,13 @@ def test_waits_that_do_not_grow_are_told_in_real_time_alone(speed, expected):
     """The client's work is part of each, and makes them alike."""
     wait = 2.0 / speed
     assert found("backoff grows", calls(10, wait, wait, wait, apart=5.0), speed=speed).verdict == expected
+
+
+@pytest.mark.parametrize(("by", "expected"), [(ID, PASS), (None, INCONCLUSIVE)])
+def test_layers_are_told_by_ids_and_not_by_waits(by, expected):
+    """The client's work makes waits that fall and rise."""
+    made = calls(10, 0.1, 0.2, 0.1, 0.2, apart=5.0, by=by)
+    assert found("nested retries", made, speed=SPEED).verdict == expected
 
 
 def test_a_call_without_an_end_has_none():

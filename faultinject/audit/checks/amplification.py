@@ -161,11 +161,15 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     chains = _chains(evidence)
     again = _asked_for_again(ended)
     zero = evidence.turnaround.zero
-    pattern = _pattern([call for call in ended if call.signal != SDK_ID], zero)
+    told_by_waits = [call for call in ended if call.signal != SDK_ID]
+    pattern = _pattern(told_by_waits, zero)
     if len(chains) > 1:
         shown = max(chains, key=len)
         told = f"{len(chains)} objects were requested by up to {len(shown)} SDK calls in a row"
         yield _layers(evidence, n, told, shown, warned)
+    elif told_by_waits and not evidence.turnaround.exact:
+        told = "by a faster clock nobody can tell whether the waits of a call fall and rise again"
+        yield unknown(n, told, told_by_waits, action="Judge it in real time.")
     elif pattern is not None:
         attempts, part, falls, calls = pattern
         told = f"{attempts} attempts = {attempts // part} × {part}"
