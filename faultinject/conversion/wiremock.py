@@ -69,12 +69,9 @@ def convert(node: Node, rules: Rules) -> None:
     stubs = [_Stub(each) for each in given]
     stubs.sort(key=lambda each: each.priority)
     _Scenarios(stubs).number()
-    faults, spares = _Faults(), list[bool]()
-    for each in reversed(stubs):
-        spares.append(faults.are_spared_by(each))
-        faults.add(each)
-    for each, spared in zip(stubs, reversed(spares), strict=True):
-        each.convert(rules, spares=spared)
+    for number, each in enumerate(stubs):
+        later = (other for other in stubs[number:] if other.is_fault)
+        each.convert(rules, spares=not each.is_fault and any(map(each.spares, later)))
 
 
 class _Stub:
@@ -167,26 +164,6 @@ class _Stub:
     def _leave(self) -> None:
         for key in self._table:
             self._table.take(key)
-
-
-class _Faults:
-    """Stubs that are faults, by the path of their requests; None: any, or one that is not compared."""
-
-    def __init__(self) -> None:
-        self._by_path: dict[str | None, list[_Stub]] = {}
-
-    def add(self, stub: _Stub) -> None:
-        """One more."""
-        if stub.is_fault:
-            self._by_path.setdefault(stub.meant.path, []).append(stub)
-
-    def are_spared_by(self, stub: _Stub) -> bool:
-        """Whether it is none, and may be for requests that would get one of theirs."""
-        path = stub.meant.path
-        places = self._by_path if path is None else (path, None)
-        return not stub.is_fault and any(
-            stub.spares(each) for place in places for each in self._by_path.get(place, ())
-        )
 
 
 class _Scenarios:

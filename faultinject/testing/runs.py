@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from faultinject.testing.exploration.bounds import Bounds
     from faultinject.testing.exploration.causes import FinishedRun
     from faultinject.testing.exploration.programs import Program
-    from faultinject.testing.exploration.results import Aftermath
+    from faultinject.testing.exploration.results import Aftermath, RunResult
     from faultinject.testing.exploration.store_comparison import StoreContents
     from faultinject.testing.exploration.sweep import Sweep
     from faultinject.testing.exploration.wording import Wording
@@ -104,6 +104,12 @@ class RunFaults(Faults):
             self.aftermath.after = self._holds()
             if not self.aftermath.failed:
                 self.aftermath.between = self.aftermath.after
+
+    def result(self, error: BaseException | None, seconds: float) -> RunResult:
+        """What came of it; `error` is what the code under test raised, `seconds` how long it took."""
+        from faultinject.testing.exploration.results import RunResult
+
+        return RunResult(self.names, self.outcomes, error, seconds, self.windows, self.aftermath)
 
     def _run(self, program: Program, again: Program, store: Storage | None) -> None:
         from faultinject.testing.exploration.store_comparison import contents_of
@@ -310,17 +316,11 @@ class Exploration:
             holds=self._holds,
         )
 
-    def record(
-        self,
-        faults: RunFaults,
-        outcomes: Sequence[Outcome],
-        error: BaseException | None,
-        seconds: float,
-    ) -> FinishedRun:
+    def record(self, faults: RunFaults, error: BaseException | None, seconds: float) -> FinishedRun:
         """Record the result of a run."""
         self.met |= faults.met
         self.seconds = time.monotonic() - self._began
-        return self.sweep.record(faults.names, outcomes, error, seconds, faults.windows, faults.aftermath)
+        return self.sweep.record(faults.result(error, seconds))
 
     def is_inconclusive(self) -> bool:
         """Whether the run that has just ended is inconclusive, and must be repeated.
@@ -385,6 +385,6 @@ class Run:
             return False
         if self._exploration.is_inconclusive():
             return True
-        self._exploration.record(self.faults, self.requests, error, seconds)
+        self._exploration.record(self.faults, error, seconds)
         # A run without faults that fails is a plain failure.
         return error is None or bool(self.scenario.rules)

@@ -26,7 +26,6 @@ from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
 from faultinject.testing.exploration.choices import Choice, choices_of
 from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at, starts_with
-from faultinject.testing.exploration.results import RunResult
 from faultinject.testing.exploration.strategies import KilledAndRestarted, Once
 from faultinject.vendors.addressing import Addressing
 
@@ -34,9 +33,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from faultinject.journal.call_window import CallWindow
     from faultinject.journal.outcome import Outcome
-    from faultinject.testing.exploration.results import Aftermath
+    from faultinject.testing.exploration.results import RunResult
     from faultinject.vendors.vendor import Vendor
 
 TRIES = 3
@@ -185,29 +183,12 @@ class Sweep:
             self._tries = 0
         return self._current.scenario
 
-    def record(
-        self,
-        names: Sequence[str],
-        outcomes: Sequence[Outcome],
-        error: BaseException | None,
-        seconds: float,
-        windows: Sequence[CallWindow] = (),
-        aftermath: Aftermath | None = None,
-    ) -> FinishedRun:
-        """What came of the run that `next` asked for.
-
-        Args:
-            names: what the rules of its scenario are called in the outcomes.
-            outcomes: its requests, in order.
-            error: what the code under test raised, or None.
-            seconds: how long it took.
-            windows: the calls that it named.
-            aftermath: what a store held, and what came of a program that was killed and run again; None: nobody can tell.
+    def record(self, result: RunResult) -> FinishedRun:
+        """Take what came of the run that `next` asked for.
 
         Raises:
             ExplorationFailed: the second run without faults failed, so that runs are not independent.
         """
-        result = RunResult(names, outcomes, error, seconds, windows, aftermath)
         planned = self._current
         if planned is None:
             return self._record_without(result)

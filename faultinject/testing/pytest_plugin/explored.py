@@ -80,10 +80,7 @@ class ExploredRun:
     def end(self) -> FinishedRun:
         """Tell what came of it."""
         assert self._faults is not None
-        faults = self._faults
-        return self._sweep.record(
-            faults.names, faults.outcomes, self.error, self.seconds, faults.windows, faults.aftermath
-        )
+        return self._sweep.record(self._faults.result(self.error, self.seconds))
 
 
 def _held(config: pytest.Config) -> StoreContents:

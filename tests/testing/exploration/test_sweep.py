@@ -177,7 +177,7 @@ def test_names_new_in_each_run_at_depth_2():
 
 def test_shares_cover_everything_once():
     """Three shares together make every run, and each of them once."""
-    from faultinject.testing.exploration import Sweep, choices_of
+    from faultinject.testing.exploration import RunResult, Sweep, choices_of
 
     def texts(share):
         sweep = Sweep(choices_of(["reset", "http:500"]), share=share)
@@ -190,7 +190,7 @@ def test_shares_cover_everything_once():
             ):
                 for each in UPLOAD:
                     assert call(*each.split(" ", 1))
-            finished = sweep.record(["rule-1"] * len(scenario.rules), faults.outcomes, None, 0.0)
+            finished = sweep.record(RunResult(["rule-1"] * len(scenario.rules), faults.outcomes, None, 0.0))
             found += [finished.text] if scenario.rules else []
         return found
 
@@ -417,7 +417,7 @@ def test_faults_beside(monkeypatch):
 
 def test_a_scenario_for_the_first_runs():
     """Scenarios that failed last time come first."""
-    from faultinject.testing.exploration import Sweep, choices_of
+    from faultinject.testing.exploration import RunResult, Sweep, choices_of
 
     last = f"http:500,{part(2)}"
     sweep = Sweep(choices_of(["reset", "http:500"]), first=[last, "gone,by=now"])
@@ -430,7 +430,7 @@ def test_a_scenario_for_the_first_runs():
         ):
             for each in UPLOAD:
                 call(*each.split(" ", 1))
-        sweep.record(["rule-1"] * len(scenario.rules), faults.outcomes, None, 0.0)
+        sweep.record(RunResult(["rule-1"] * len(scenario.rules), faults.outcomes, None, 0.0))
         order += [str(each) for each in scenario.rules]
     assert order[0] == last
     assert len(order) == len(set(order)) == 10
