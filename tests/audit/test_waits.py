@@ -579,7 +579,7 @@ def test_an_even_draw_is_never_said_to_be_another_nor_to_have_a_beat():
                     call(*(draw.uniform(0, 1) for _ in range(attempts - 1)), at=i, by=MARK)
                     for i in range(number)
                 ]
-                teeth += verdict("nested retries", waits, fast=None) != PASS
+                teeth += verdict("nested retries", waits, fast=None) == WARN
     assert teeth <= 5
 
 

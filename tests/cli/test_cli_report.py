@@ -416,9 +416,10 @@ def test_a_journal_of_a_real_server(run, start, tmp_path):
             for _ in range(6):
                 assert session.get(f"{url}/photos/{number}", timeout=300).status_code == 503
     assert serving.interrupt()[0] == 0
-    _, out, err = run("report", journal, "--format", "json")
+    code, out, err = run("report", journal, "--format", "json")
     found = json.loads(out)
     assert (err, found["client"], found["attempts"], found["calls"]) == ("", "eager/1.0", 36, 6)
+    assert (code == 1) == ("FAIL" in verdicts(out).values())
     assert "backoff" in verdicts(out)
 
 
