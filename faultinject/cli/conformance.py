@@ -106,7 +106,7 @@ INTERRUPTED = 130
     type=click.FloatRange(SLOWEST, FASTEST),
     metavar="N",
     help="Let the client's clocks and waits run N times as fast, by libfaketime, and judge it by its own clock. Leaves out the"
-    " phases rad and slow, which need real time.",
+    " phases retry-after-date and slow, which need real time.",
 )
 @click.option("--strict", is_flag=True, help="A warning is a failure.")
 @click.option(

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from faultinject.conformance.driving import Run
 
-PROBE = ("ra", "one")
+PROBE = ("retry-after", "one")
 """The phases in which the wait is measured: the first waits of both, the longer of which decides."""
-REAL_TIME = ("rad", "slow")
+REAL_TIME = ("retry-after-date", "slow")
 """The phases that need real time: a date is read by the client's clock, which is ahead of the server's, and an answer takes as
 long to come as the server makes it."""
 SPREAD = 2.0

@@ -64,7 +64,10 @@ def library(monkeypatch):
     [
         (("--speed", "4"), "4.0 is not in the range 5<=x<=50"),
         (("--speed", "51"), "51.0 is not in the range 5<=x<=50"),
-        (("--speed", "20", "--phase", "rad"), "--phase: rad needs real time; leave out --speed"),
+        (
+            ("--speed", "20", "--phase", "retry-after-date"),
+            "--phase: retry-after-date needs real time; leave out --speed",
+        ),
         (
             ("--speed", "20", "--cases", "aws-standard-2.1"),
             "--cases plays no plan, so --speed has no meaning",
@@ -90,7 +93,18 @@ def test_libfaketime_is_missing(run, client, library):
 def test_a_client_is_judged_by_its_own_clock(run, client, library):
     """It waits for a twentieth of the three seconds that it was asked for, and obeys; a report of its journal says the same."""
     library("/none/libfaketimeMT.so.1")
-    asked = ("--phase", "cal", "--phase", "vthr", "--phase", "ra", "--speed", "20", "--journal", "kept")
+    asked = (
+        "--phase",
+        "cal",
+        "--phase",
+        "throttled-read",
+        "--phase",
+        "retry-after",
+        "--speed",
+        "20",
+        "--journal",
+        "kept",
+    )
     _, out, err = run("conformance", "--client", client(BY_ITSELF), *asked, "--json")
     assert "speed" not in err
     [found] = json.loads(out)["clients"]
@@ -115,7 +129,7 @@ def test_a_client_is_judged_by_its_own_clock(run, client, library):
 def test_a_client_that_is_not_reached_is_refused(run, client, library, wait, message):
     """The same wait is measured at both speeds; one that did not become shorter, or ends never, is no ground for a verdict."""
     library("/none/libfaketimeMT.so.1")
-    code, out, err = run("conformance", "--client", client(wait), "--phase", "den", "--speed", "20")
+    code, out, err = run("conformance", "--client", client(wait), "--phase", "denied", "--speed", "20")
     assert (code, out) == (2, "")
     assert "--speed 20: the client waits" in err
     assert message in err
@@ -126,7 +140,7 @@ def test_a_client_that_is_not_reached_is_refused(run, client, library, wait, mes
 def test_libfaketime(run, client, tmp_path):
     """It reaches a sleep, and nothing of it is left in memory of a client that is killed."""
     code = f"import os; print(os.getpid(), file=open({str(tmp_path / 'pids')!r}, 'a')); time.sleep(asked)"
-    asked = ("--phase", "cal", "--phase", "ra", "--speed", "20", "--json")
+    asked = ("--phase", "cal", "--phase", "retry-after", "--speed", "20", "--json")
     _, out, err = run("conformance", "--client", client(code), *asked)
     assert "speed" not in err
     [found] = json.loads(out)["clients"]
