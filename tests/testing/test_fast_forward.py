@@ -52,10 +52,27 @@ async def put_later():
     put()
 
 
+@pytest.fixture(autouse=True)
+def begin():
+    """Each test notes when it began."""
+    About.begun = REAL()
+
+
+class About(float):
+    """So many seconds, give or take a half, and what the test has taken for real: a machine may stand still meanwhile."""
+
+    begun = 0.0
+
+    def __eq__(self, other):
+        return self - 0.5 <= other <= self + 0.5 + REAL() - self.begun
+
+    __hash__ = None
+
+
 def gaps(faults):
-    """What the record says of the time between an answer and the next request, whole seconds."""
+    """What the record says of the time between an answer and the next request."""
     seen = faults.outcomes
-    return [round(after.arrived - before.answered) for before, after in pairwise(seen) if before.injected]
+    return [after.arrived - before.answered for before, after in pairwise(seen) if before.injected]
 
 
 @pytest.fixture
@@ -129,7 +146,7 @@ def test_from_the_beginning_of_the_block():
                 put()
             time.sleep(HOUR)
             put()
-            assert gaps(faults) == [HOUR]
+            assert gaps(faults) == [About(HOUR)]
 
 
 def test_threads(hurried):
@@ -138,14 +155,14 @@ def test_threads(hurried):
 
     def wait(seconds):
         time.sleep(seconds)
-        order.append((seconds, round(time.monotonic() - began)))
+        order.append((seconds, time.monotonic() - began))
 
     threads = [threading.Thread(target=wait, args=(each,)) for each in (30, 10, 20)]
     for each in threads:
         each.start()
     for each in threads:
         each.join()
-    assert order == [(10, 10), (20, 20), (30, 30)]
+    assert order == [(10, About(10)), (20, About(20)), (30, About(30))]
 
 
 def test_timed_waits(hurried):
@@ -160,7 +177,7 @@ def test_timed_waits(hurried):
         box.get(timeout=10)
     with pytest.raises(queue.Empty):
         box.get(timeout=0)
-    assert round(time.monotonic() - began) == 30
+    assert time.monotonic() - began == About(30)
     done = threading.Event()
     threading.Thread(target=done.set).start()
     assert done.wait()
@@ -195,13 +212,14 @@ def test_event_loop(hurried):
         began = time.monotonic()
 
         async def one(seconds):
-            return (await asyncio.sleep(seconds, "slept"), round(time.monotonic() - began))
+            return (await asyncio.sleep(seconds, "slept"), time.monotonic() - began)
 
-        assert await asyncio.gather(one(30), one(10), one(0)) == [("slept", 30), ("slept", 10), ("slept", 0)]
+        slept = [("slept", About(each)) for each in (30, 10, 0)]
+        assert await asyncio.gather(one(30), one(10), one(0)) == slept
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(5):
                 await asyncio.sleep(HOUR)
-        assert round(time.monotonic() - began) == 35
+        assert time.monotonic() - began == About(35)
 
     asyncio.run(main())
 
@@ -233,7 +251,7 @@ def test_trio(hurried):
         with trio.move_on_after(5) as scope:
             await trio.sleep(HOUR)
         assert scope.cancelled_caught
-        assert round(trio.current_time() - began) == 25
+        assert trio.current_time() - began == About(25)
 
     trio.run(main)
 
@@ -319,20 +337,20 @@ def test_marker(faults):
             put()
         time.sleep(60)
     put()
-    assert gaps(faults) == [60, 60]
+    assert gaps(faults) == [About(60), About(60)]
 
 
 def test_tenacity(hurried):
     """Its exponential waits."""
     tenacity.retry(wait=tenacity.wait_exponential(min=16), stop=tenacity.stop_after_attempt(4))(put)()
-    assert gaps(hurried) == [16, 16]
+    assert gaps(hurried) == [About(16), About(16)]
 
 
 def test_tenacity_in_an_event_loop(hurried):
     """The same for coroutines."""
     again = tenacity.retry(wait=tenacity.wait_fixed(20), stop=tenacity.stop_after_attempt(4))
     asyncio.run(again(put_later)())
-    assert gaps(hurried) == [20, 20]
+    assert gaps(hurried) == [About(20), About(20)]
 
 
 def test_stamina(hurried):
@@ -340,14 +358,14 @@ def test_stamina(hurried):
     again = stamina.retry(on=OSError, wait_initial=20, wait_max=20, wait_jitter=0, timeout=100)
     again(put)()
     trio.run(again(put_later))
-    assert gaps(hurried) == [20, 20]
+    assert gaps(hurried) == [About(20), About(20)]
 
 
 def test_backoff(hurried):
     """A constant wait."""
     backoff.on_exception(backoff.constant, OSError, interval=20, jitter=None)(put)()
     asyncio.run(backoff.on_exception(backoff.constant, OSError, interval=20, jitter=None)(put_later)())
-    assert gaps(hurried) == [20, 20]
+    assert gaps(hurried) == [About(20), About(20)]
 
 
 @pytest.fixture
@@ -362,7 +380,7 @@ def test_urllib3(s3, faults):
     retry = urllib3.Retry(4, status_forcelist=[503], backoff_factor=10, allowed_methods=None)
     with urllib3.PoolManager(retries=retry) as pool:
         assert pool.request("GET", f"{s3.url}/photos/cat.jpg").status == 404
-        assert gaps(faults) == [0, 20, 40]
+        assert gaps(faults) == [About(0), About(20), About(40)]
         faults.clear()
         faults.add("s3:SlowDown", times=1, retry_after="60s", hint="date", bucket="later")
         pool.request("GET", f"{s3.url}/later/cat.jpg")
@@ -402,4 +420,4 @@ def test_azure_core(faultinject_store, faults):
     service = BlobServiceClient(**faultinject_store("azure-blob").client_kwargs, retry_policy=retry)
     with service:
         service.create_container("photos")
-    assert gaps(faults) == [21, 21]
+    assert gaps(faults) == [About(21), About(21)]
