@@ -184,7 +184,7 @@ def _broken(first: BrokenTest, alike: Sequence[str], most: int | None) -> Iterat
     if first.confirmed:
         yield f"  smallest: {first.smallest}"
     else:
-        yield f"  only with: {first.smallest} (one such request alone did not break it)"
+        yield f"  only with: {first.smallest} (no request of its own alone broke it)"
     yield f"  replay: {quoted(first.replay)}"
     if first.rules[1:]:
         yield _listed("  also broken by", first.rules[1:], most)
