@@ -190,10 +190,10 @@ def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
 def _broken(first: BrokenTest, alike: Sequence[str], most: int | None) -> Iterator[str]:
     yield quoted(f"✕ {first.test}: {first.error}")
     yield from (f"    {each}" for each in first.requests)
-    if first.confirmed:
-        yield f"  smallest: {first.smallest}"
+    if first.confirmed is not False:
+        yield f"  smallest: {first.smallest}{'' if first.confirmed else ' (not tried)'}"
     else:
-        yield f"  only with: {first.smallest} (one such request alone did not break it)"
+        yield f"  only with: {first.smallest} (no request of its own alone broke it)"
     yield f"  replay: {quoted(first.replay)}"
     if first.rules[1:]:
         yield _listed("  also broken by", first.rules[1:], most)

@@ -74,7 +74,7 @@ class XmlDocuments:
             ("Name", page.bucket),
             ("EncodingType", "url" if page.encoded else None),
             ("Prefix", name(page.prefix)),
-            ("StartAfter" if second else "Marker", name(page.marker)),
+            ("StartAfter", name(page.marker) or None) if second else ("Marker", name(page.marker)),
             ("ContinuationToken", page.token if second and page.token else None),
             ("KeyCount", count if second else None),
             ("MaxKeys", page.limit),

@@ -496,6 +496,7 @@ def test_interrupted(start, job):
     process = start("trial", *LISTENED, "-r", "s3:SlowDown", "-r", "reset", *command)
     code, lines = process.ended()
     assert code == 130
+    assert "  smallest: s3:SlowDown,operation=PutObject,times=1,skip=1 (not tried)" in lines
     assert lines[-4:] == [
         "s3:SlowDown,times=1,per=call  3         1",
         "incomplete: interrupted in fault 2 of 2 (reset,times=1,per=call)",

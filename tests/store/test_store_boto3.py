@@ -92,6 +92,8 @@ def test_listings_by_paginator(client):
         assert len(pages) == 4
     second = client.list_objects_v2(Bucket="photos", StartAfter="b", MaxKeys=1)
     assert (second["KeyCount"], second["Contents"][0]["Key"], second["IsTruncated"]) == (1, "c/1", True)
+    assert second["StartAfter"] == "b"
+    assert "StartAfter" not in client.list_objects_v2(Bucket="photos")  # only if it was sent
 
 
 def test_buckets(client):
