@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Schema = dict[str, Any]
-FIELD = re.compile(r"^ +(\w+): (.*(?:\n {9,}.*)*)", re.MULTILINE)
-"""A field in a docstring's list of attributes, and what is said of it."""
+FIELD = re.compile(r"^( +)(\w+): (.*(?:\n\1 +.*)*)", re.MULTILINE)
+"""A field in a docstring's list of attributes, and what is said of it; since 3.13 Python removes the list's indentation."""
 
 
 def schemas_of(printed: Sequence[Any], ref_template: str) -> tuple[Sequence[Schema], dict[str, Schema]]:
@@ -29,7 +29,7 @@ def schemas_of(printed: Sequence[Any], ref_template: str) -> tuple[Sequence[Sche
     for each in parts.values():
         said, _, fields = each.pop("description", "").partition("Attributes:\n")
         each["description"] = " ".join(said.split())
-        for field, meaning in FIELD.findall(fields):
+        for _, field, meaning in FIELD.findall(fields):
             text = " ".join(meaning.split())
             each["properties"][field]["description"] = f"{text[:1].upper()}{text[1:]}"
     return forms, parts
