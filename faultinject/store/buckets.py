@@ -123,11 +123,13 @@ class Buckets:
         with self.lock:
             return [self._buckets[name] for name in sorted(self._buckets)]
 
-    def create(self, name: str, now: float, headers: Headers = ()) -> None:
-        """Make an empty bucket."""
+    def create(self, name: str, now: float, headers: Headers = (), *, again: bool = False) -> None:
+        """Make an empty bucket; `again`: one that is there stays as it is, and is no mistake."""
         self.check_name(name)
         with self.lock:
             if name in self._buckets:
+                if again:
+                    return
                 raise StoreError("bucket_exists")
             self.budget.take(ENTRY + header_cost(headers))
             self._buckets[name] = Bucket(name, now, now, headers)

@@ -26,6 +26,8 @@ class Dialect:
         bucket_pages: the parameters by which a page of buckets begins and ends.
         empty_version: whether an empty version is none; its SDK sends it.
         absent: headers of its own that would make a put another one, which the store has not.
+        first_region: whether a bucket that is there is made again with success, as S3 does in us-east-1
+            (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html); with a configuration it is for another region.
     """
 
     documents: Documents
@@ -41,3 +43,4 @@ class Dialect:
     bucket_pages: tuple[str, str] = ("continuation-token", "max-buckets")
     empty_version: bool = False
     absent: tuple[str, ...] = ("write-offset-bytes",)
+    first_region: bool = False

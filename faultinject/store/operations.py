@@ -54,9 +54,10 @@ def list_buckets(call: Call) -> Answer:
 
 
 def create_bucket(call: Call) -> Answer:
-    """CreateBucket; a configuration in the body is read and has no effect."""
+    """CreateBucket; a configuration in the body has no effect, but says that it is not for S3's first region."""
+    again = call.dialect.first_region and not call.request.content_length
     drain(call.request)
-    call.service.buckets.create(call.bucket, call.now)
+    call.service.buckets.create(call.bucket, call.now, again=again)
     return call.answer(call.dialect.created)
 
 

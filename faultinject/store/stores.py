@@ -238,7 +238,13 @@ STORES: Mapping[str, VendorStore] = {
     ),
     "s3": VendorStore(
         {**_S3, **_VERSIONS, "key_length": "KeyTooLongError"},
-        Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",), self_copy="InvalidRequest/10", amz_checksums=True),
+        Dialect(
+            XmlDocuments(S3_NAMESPACE),
+            ("x-amz-",),
+            self_copy="InvalidRequest/10",
+            amz_checksums=True,
+            first_region=True,
+        ),
         "boto3.client",
         sdk_clients.boto3,
     ),

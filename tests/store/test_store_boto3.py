@@ -324,3 +324,23 @@ def test_a_copy_onto_itself_has_to_change_something(serve, boto, vendor):
     client.copy_object(**copy, MetadataDirective="REPLACE", Metadata={"mood": "awake"})
     client.copy_object(**{**copy, "Key": "other"})
     assert client.head_object(Bucket="photos", Key="k")["Metadata"] == {"mood": "awake"}
+
+
+@pytest.mark.parametrize(("vendor", "code"), [("s3", None), ("minio", "BucketAlreadyOwnedByYou")])
+def test_a_bucket_is_made_again(serve, boto, vendor, code):
+    """S3 in us-east-1 answers as to a new one, and keeps what is in it; in other regions, and elsewhere, it is a 409."""
+    client = boto(serve(vendor))
+
+    def make(**configuration):
+        try:
+            client.create_bucket(Bucket="photos", **configuration)
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+        return None
+
+    assert make() is None
+    client.put_object(Bucket="photos", Key="cat", Body=b"meow")
+    assert make() == code
+    assert client.get_object(Bucket="photos", Key="cat")["Body"].read() == b"meow"
+    elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
+    assert make(**elsewhere) == "BucketAlreadyOwnedByYou"
