@@ -198,6 +198,12 @@ def calls(number, *gaps, apart=0.04, at=0.0, **more):
     return [call(*gaps, at=at + apart * each, **more) for each in range(number)]
 
 
+def layered(number, *gaps, **more):
+    """Calls that a layer above the SDK tries again: the SDK sends each attempt under another id, and says that it makes one."""
+    hints = [{"invocation": f"{each}-one", "attempt": 1, "max": 1} for each in range(len(gaps) + 1)]
+    return calls(number, *gaps, every=[{"attempt_hint": each} for each in hints], **more)
+
+
 def successes(number, again=0, *, at=-500.0, method="PUT", wait=0.5, **more):
     """Things that were asked for once and are well, some of them asked for again `wait` seconds later all the same."""
     found = [call(kind=FINE, at=at + each, method=method, by=None, **more) for each in range(number)]

@@ -7,8 +7,8 @@ From top to bottom:
    id of an SDK, or else those of one fingerprint, which is who asks for what. By an id an attempt goes on with the call of
    that id. By fingerprint it goes on with a failed call of the same principal and with the same body, unless its client has
    changed something in between. If it may be of several calls, they are `shared`.
-3. What only the whole journal tells is added: which calls follow one another, who takes turns on connections, what a test
-   says of a call, and which are over.
+3. What only the whole journal tells is added: which calls of an SDK are one call of a driver, which follow one another,
+   who takes turns on connections, what a test says of a call, and which are over.
 
 All attempts are held, about 1 KB for each.
 """
@@ -35,7 +35,7 @@ from faultinject.journal.calls import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Cal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.call_window import CallWindow
@@ -168,6 +168,8 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
             found.add(request)
         if own is None and retry is not None:
             found.signal = RETRY_MARK
+    if driven:
+        calls = _framed(calls)
     _link_ids(calls)
     _find_crossing(calls, requests)
     return _told(calls, until)
@@ -452,27 +454,60 @@ def _follow(attempt: Attempt, here: list[OpenCall]) -> str | None:
     return follows
 
 
-def _link_ids(calls: Sequence[OpenCall]) -> None:
-    """Note where a call that failed may go on under another id: another key of the caller's own, or of an SDK."""
+def _followed_by_ids(calls: Sequence[OpenCall]) -> Iterator[tuple[OpenCall, OpenCall, float]]:
+    """The calls that failed, the one that asked for the same next under another id, and the seconds between, less the hint."""
     begun: dict[Hashable, OpenCall] = {}
     for call in calls:
         if call.thing.signal != SDK_ID:
             continue
-        first, own = call.requests[0], has_own_key(call.first)
-        before = begun.get((first.looks, own))
-        begun[first.looks, own] = call
+        looks = call.requests[0].looks, has_own_key(call.first)
+        before = begun.get(looks)
+        begun[looks] = call
         if before is None or not before.last.failed or before.in_flight(FOR_EVER):
             continue
-        last, since = before.requests[-1], call.first.arrived - before.over
-        wait = since - (last.attempt.hint or 0.0)
-        if since < 0 or wait > SOON or not alike(last.attempt, call.first):
+        since = call.first.arrived - before.over
+        if since >= 0 and alike(before.last, call.first):
+            yield before, call, since - (before.last.hint or 0.0)
+
+
+def _asks_again(before: OpenCall, call: OpenCall) -> bool:
+    """Whether what failed is asked for again under another id, and nothing has changed."""
+    last, first = before.requests[-1], call.requests[0]
+    return not changed(last.attempt, first.attempt) and not (
+        last.attempt.kind == "client" and may_succeed_now(last, first)
+    )
+
+
+def _link_ids(calls: Sequence[OpenCall]) -> None:
+    """Note where a call that failed may go on under another id: another key of the caller's own, or of an SDK."""
+    for before, call, wait in _followed_by_ids(calls):
+        if wait > SOON:
             continue
-        if own:
+        if has_own_key(call.first):
             before.followed = call.follows = OTHER_KEY
-        elif not changed(last.attempt, call.first) and not (
-            last.attempt.kind == "client" and may_succeed_now(last, first)
-        ):
+        elif _asks_again(before, call):
             before.again = wait
+
+
+def _framed(calls: list[OpenCall]) -> list[OpenCall]:
+    """The calls of a driver: what its SDK sent once under each of several ids is one, which a layer above it tries again.
+
+    Where the SDK tries again as well, each id is a call of its own, which shows both layers.
+    """
+    rows: dict[int, list[OpenCall]] = {}
+    for before, call, _ in _followed_by_ids(calls):
+        one_caller = is_named(call.windows) and call.windows == before.windows
+        if one_caller and not has_own_key(call.first) and _asks_again(before, call):
+            rows[id(call)] = [*rows.pop(id(before), [before]), call]
+    retries: set[int] = set()
+    for first, *rest in rows.values():
+        if any(len(each.requests) > 1 for each in (first, *rest)):
+            continue
+        first.signal = TOLD
+        for each in rest:
+            first.add(each.requests[0])
+            retries.add(id(each))
+    return [each for each in calls if id(each) not in retries]
 
 
 def _find_crossing(calls: Sequence[OpenCall], requests: Sequence[Request]) -> None:

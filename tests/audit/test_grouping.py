@@ -239,6 +239,26 @@ BY_DRIVER = [
     g([r(0, "503", path="/b/k")], "thr: 503 [open]", told=[w("thr", 0, None, key="k")], **DRIVEN),
 ]  # fmt: skip
 
+KEYED = {"path": "/b/k"}
+FRAME = {"told": [w("one", 0, 9, key="k"), w("two", 100, 109, key="k")], **DRIVEN}
+ONCE = {"number": 1, **KEYED}
+LAYERS = [
+    # What an SDK sends once under each of its ids in one call of a driver is that call: a layer above the SDK tries again, however late.
+    g([r(1, "503", id="a-1", **ONCE), r(1.5, "503", id="b-1", **ONCE), r(30, id="c-1", **ONCE)], "one: 503 503 200", **FRAME),
+    g([r(1, "reset", id="a-1", **ONCE), r(2, method="HEAD", id="b-1", **KEYED), r(3, id="c-1", number=2, **KEYED)], "one: reset 200", "one: 200 [SDK id]", **FRAME),
+    # Where the SDK tries again as well, there are two layers; an Idempotency-Key is the caller's.
+    g([r(1, "503", id="a-1", **KEYED), r(2, "503", id="b-1", **KEYED), r(3, id="b-1", **KEYED)], "one: 503 [SDK id]", "one: 503 200 [SDK id]", **FRAME),
+    g([r(at, "503", id=key, **KEYED) for at, key in ((1, "0123456789abcdef"), (2, "fedcba9876543210"))], "one: 503 [SDK id]", "one: 503 [SDK id]", **FRAME),
+    # Of another call, at the same time, after a success, with another body, and after a write it is none; nor where a test has a name for it.
+    g([r(1, "503", id="a-1", **KEYED), r(101, id="b-1", **KEYED)], "one: 503 [SDK id]", "two: 200 [SDK id]", **FRAME),
+    g([r(1, "503", took=1, id="a-1", **KEYED), r(1.5, id="b-1", **KEYED)], "one: 503 [SDK id]", "one: 200 [SDK id]", **FRAME),
+    g([r(1, id="a-1", **KEYED), r(2, "503", id="b-1", **KEYED)], "one: 200 [SDK id]", "one: 503 [SDK id]", **FRAME),
+    g([r(1, "503", id="a-1", body="a", **KEYED), r(2, "503", id="b-1", body="b", **KEYED)], "one: 503 [SDK id]", "one: 503 [SDK id]", **FRAME),
+    g([r(1, "absent", id="a-1", method="HEAD", **KEYED), r(2, id="b-1", **KEYED), r(3, id="c-1", method="HEAD", **KEYED)], "one: 404 [SDK id]", "one: 200 [SDK id]", "one: 200 [SDK id]", **FRAME),
+    g([r(1, "503", id="a-1"), r(2, id="b-1")], "upload: 503 [SDK id]", "upload: 200 [SDK id]", told=[w("upload", 0, 9)]),
+    g([r(1, "503", id="a-1"), r(2, id="b-1")], "503 [SDK id]", "200 [SDK id]", **DRIVEN),
+]  # fmt: skip
+
 UPLOAD = [w("upload", 0, 9)]
 TWO = [*UPLOAD, w("upload", -1, 8)]
 SLOW = [r(0, "slow", took=0.5), r(0.15), r(0.2)]
@@ -320,7 +340,7 @@ CHANGES = [
 
 @pytest.mark.parametrize(
     ("requests", "expected", "how"),
-    [*LOOKS, *SHARED, *BY_WORD, *ENDS, *PARTS, *BY_DRIVER, *BY_TEST, *CHANGES],
+    [*LOOKS, *SHARED, *BY_WORD, *ENDS, *PARTS, *BY_DRIVER, *LAYERS, *BY_TEST, *CHANGES],
 )
 def test_calls(requests, expected, how):
     """By their beginning."""

@@ -15,6 +15,7 @@ from tests.journals import (
     calls,
     fault,
     judged,
+    layered,
     line,
 )
 
@@ -87,6 +88,8 @@ TABLE = rows(
     to(PASS, calls(3, -0.5, kind=FINE, last=FINE | {"left": True}, every=[{"took": 1.0}])),
     to(PASS, lost(3, 0.1, method="POST", operation="CreateMultipartUpload")),
     to(PASS, lost(3, 0.1, method="POST", guarded=True, attempt_hint=KEY)),
+    to(PASS, layered(3, 0.1, kind=LOST, last=FINE), driven=True, says="3 of 3 lost writes were repeated without harm"),
+    to({CONFLICT: FAIL}, layered(3, 0.1, kind=LOST, last=REFUSED, guarded=True), driven=True, n=3, says="its retry got 412"),
     # It took its own write for another's, whatever the write was.
     to({CONFLICT: FAIL}, lost(5, 0.1, last=REFUSED, guarded=True), n=5, says="5 of 5 writes were carried out and then reported to the caller as refused: the answer was lost, and its retry got 412 Read the object"),
     *(to({CONFLICT: FAIL}, lost(1, 0.1, last=FINE | {"status": status}, method=method)) for method, status in (("PUT", 409), ("DELETE", 404), ("POST", 404), ("POST", 409))),

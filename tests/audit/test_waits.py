@@ -21,6 +21,7 @@ from tests.journals import (
     fault,
     finding,
     findings,
+    layered,
     successes,
     verdict,
 )  # fmt: skip
@@ -296,6 +297,8 @@ NESTED = rows(
     to(WARN, in_a_row(3, 3), says="3 objects were requested by up to 3 SDK calls in a row: a layer above the SDK retries, or the caller repeats its call"),
     to(WARN, in_a_row(3, 3), successes(3, 1)),
     to(FAIL, in_a_row(3, 3), successes(41), says="as of 41 successful requests the client repeated none"),
+    # A layer above an SDK that does not try again is the only one.
+    to(PASS, layered(5, 0.5, 0.7), driven=True, says="no second retry layer in 5 failed calls"),
     # A HEAD is what different calls begin with: one behind the other, they are no repeat.
     to(INCONCLUSIVE, in_a_row(3, 3, method="HEAD"), driven=True, n=0),
     to(PASS, in_a_row(3, 3, method="HEAD"), in_a_row(5, 1, at=90), driven=True, n=5),
@@ -408,6 +411,8 @@ ATTEMPTS = rows(
     to(PASS, calls(3, 1, 2, 3, **AGENT), profile=None),
     to(FAIL, calls(3, 1, 1, 1, 1, every=[{}, {"attempt_hint": {"max": 3}}], **AGENT), profile=None, says="5 attempts in 3 of 3 calls; the client itself says 3"),
     to(PASS, calls(3, 1, 1, every=[{}, {"attempt_hint": {"max": 3}}], **AGENT), profile=None),
+    # What an SDK says of one id is no promise of the layer above it, which retries under several.
+    to(PASS, layered(3, 1, 2, 3), **COS, driven=True, says="4 attempts in 3 of 3 calls"),
     # Fewer may be a quota that ran dry, but not in the first ten calls; more are always too many.
     to(INCONCLUSIVE, calls(5, 1, 1), calls(5, 1, at=100), **NEW),
     to(FAIL, calls(12, 1), **NEW),

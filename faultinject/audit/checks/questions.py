@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from faultinject.audit.grouping import POLL
-from faultinject.audit.matching import has_own_key
+from faultinject.audit.matching import has_own_key, invocation
 from faultinject.audit.waits import KINDS
 
 TYPE_CHECKING = False
@@ -183,6 +183,11 @@ def pause(one: Call, other: Call) -> float:
 
 
 def own_limit(call: Call) -> int | None:
-    """How many attempts the client itself says that it makes at most (`amz-sdk-request: max=3`); None: it does not."""
+    """How many attempts the client itself says that it makes at most (`amz-sdk-request: max=3`); None: it does not.
+
+    An SDK says so of what has one id: of a call that a layer above it made under several it says nothing.
+    """
+    if len(set(map(invocation, call.attempts))) > 1:
+        return None
     limits = [(each.attempt_hint or {}).get("max") for each in call.attempts]
     return max((each for each in limits if isinstance(each, int)), default=None)
