@@ -149,9 +149,11 @@ def test_no_request():
 
 def test_the_rule_is_named():
     """As it is written."""
+    wrapped = WSGIFaultMiddleware(app, "http:418,times=0")  # or nothing could see a request, says `inject`
     with (
         inject(Rule("http:503", method="PUT", name="put")) as faults,
         pytest.raises(AssertionError) as caught,
     ):
         faults.assert_all_fired()
+    del wrapped
     assert str(caught.value) == "put (http:503,method=PUT,name=put) injected nothing: no request was seen"
