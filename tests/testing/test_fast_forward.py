@@ -313,8 +313,35 @@ def test_compiled_waits():
             put()
         lock = threading.Lock()
         lock.acquire()
-        lock.acquire(timeout=0.55)
+        for _ in range(15):  # a machine that stands still loses one of them
+            lock.acquire(timeout=0.13)
         put()
+
+
+def test_a_machine_that_stands_still(monkeypatch):
+    """Nobody waited where the clock went on by 5 s at once."""
+    lost = [0]
+    monkeypatch.setattr(time, "monotonic", lambda: REAL() + lost[0])
+    with inject("cos:SlowDown", times=1) as faults:
+        faults.fast_forward()
+        with pytest.raises(OSError, match="503"):
+            put()
+        lost[0] = 5
+        put()
+        assert gaps(faults) == [About(5)]
+
+
+def test_a_client_that_computes():
+    """What it computes between an answer and the next attempt is no wait."""
+    with inject("cos:SlowDown", times=1) as faults:
+        faults.fast_forward()
+        with pytest.raises(OSError, match="503"):
+            put()
+        end = time.process_time() + 0.8
+        while time.process_time() < end:
+            pass
+        put()
+        assert gaps(faults)[0] >= 0.8
 
 
 def test_findings_judge_what_was_asked_for():
