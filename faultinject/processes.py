@@ -79,7 +79,7 @@ def faster(speed: float) -> dict[str, str]:
         return {}
     found = [each for place in LIBFAKETIME for each in glob.glob(place)]  # noqa: PTH207 - they are whole paths
     if not found:
-        raise ConfigurationError("--speed needs libfaketime: apt-get install faketime")
+        raise ConfigurationError("--speed needs libfaketime (Linux; Debian: apt-get install faketime)")
     others = os.environ.get("LD_PRELOAD", "")
     return {
         "LD_PRELOAD": f"{found[0]} {others}".rstrip(),

@@ -506,6 +506,7 @@ def _check_reach(
     from faultinject.cli.progress import Progress
     from faultinject.conformance.driving import run
     from faultinject.conformance.speed import PROBE, check_reach, first_waits
+    from faultinject.exceptions import ConfigurationError
     from faultinject.processes import faster
 
     faster(speed)
@@ -523,9 +524,10 @@ def _check_reach(
             certificate=certificate,
             speed=at,
         )
-        limit = min(
-            deadline, 2 * done.seconds + STALLED
-        )  # what never ends is not waited for as long as it may be
+        if at == 1 and done.failure:
+            raise ConfigurationError(f"--speed {speed:g}: the client fails in real time, too: {done.failure}")
+        # What never ends is not waited for as long as it may be.
+        limit = min(deadline, 2 * done.seconds + STALLED)
         return first_waits(done)
 
     with Progress(lambda: f"{sdk.name}: a wait at 1 and {speed:g} times the speed", quiet=quiet):

@@ -76,11 +76,13 @@ class FastForward:
             self._names[sleep_until] = self._sleep_in_trio(sleep_until)
         _replace(self._names)
         self._hold(threading.Condition, "wait", self._wait_on_condition(threading.Condition.wait))
-        threading.Thread(target=self._watch, name="faultinject fast_forward", daemon=True).start()
+        self._watcher = threading.Thread(target=self._watch, name="faultinject fast_forward", daemon=True)
+        self._watcher.start()
 
     def end(self) -> None:
         """The clocks are the system's again."""
         self._over.set()
+        self._watcher.join()
         self._services.clock, self._services.monotonic = self._clocks
         for owner, name, real in self._held:
             setattr(owner, name, real)

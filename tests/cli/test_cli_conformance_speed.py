@@ -86,7 +86,7 @@ def test_libfaketime_is_missing(run, client, library):
     library()
     code, out, err = run("conformance", "--client", client(BY_ITSELF), "--speed", "20")
     assert (code, out) == (2, "")
-    assert "--speed needs libfaketime: apt-get install faketime" in err
+    assert "--speed needs libfaketime (Linux; Debian: apt-get install faketime)" in err
 
 
 @pytest.mark.slow
@@ -124,6 +124,7 @@ def test_a_client_is_judged_by_its_own_clock(run, client, library):
         ("time.sleep(asked)", "before it retries, and by its own clock"),
         ("", "waits for less than 0.2 s before it retries, or does not retry"),
         ("time.sleep(asked if 'FAKETIME' not in os.environ else 60)", "without an end at this speed"),
+        ("os._exit(3)", "ended with exit code 3"),
     ],
 )
 def test_a_client_that_is_not_reached_is_refused(run, client, library, wait, message):
@@ -131,7 +132,7 @@ def test_a_client_that_is_not_reached_is_refused(run, client, library, wait, mes
     library("/none/libfaketimeMT.so.1")
     code, out, err = run("conformance", "--client", client(wait), "--phase", "denied", "--speed", "20")
     assert (code, out) == (2, "")
-    assert "--speed 20: the client waits" in err
+    assert "--speed 20: the client " in err
     assert message in err
 
 

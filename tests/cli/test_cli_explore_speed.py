@@ -61,4 +61,4 @@ def test_libfaketime_is_missing(run, program, monkeypatch):
     monkeypatch.setattr(glob, "glob", lambda _: [])
     code, output, errors = run("explore", "-r", "cos:SlowDown", "--speed", "20", "--", *program(TWO))
     assert (code, output) == (2, "")
-    assert "--speed needs libfaketime: apt-get install faketime" in errors
+    assert "--speed needs libfaketime (Linux; Debian: apt-get install faketime)" in errors

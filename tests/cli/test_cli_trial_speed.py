@@ -59,7 +59,7 @@ def test_libfaketime_is_missing(run, suite, monkeypatch):
     monkeypatch.setattr(glob, "glob", lambda _: [])
     code, output, errors = run("trial", "--speed", "20", "--", *PYTEST, suite(RIGHT))
     assert (code, output) == (2, "")
-    assert "--speed needs libfaketime: apt-get install faketime" in errors
+    assert "--speed needs libfaketime (Linux; Debian: apt-get install faketime)" in errors
 
 
 WAITING = """

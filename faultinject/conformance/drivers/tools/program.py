@@ -66,7 +66,7 @@ class Program:
             if name in ours or not name.lower().startswith(USERS_OWN)
         }
         self._environment = kept | {"PATH": search_path(), "HOME": str(self.home)} | variables
-        self._start = start * float(os.environ.get(CLOCK, "x1").partition("x")[2])
+        self._start = start * float(os.environ.get(CLOCK, "").partition("x")[2] or 1)
         self._running: set[subprocess.Popen[bytes]] = set()
 
     def run(self, *words: str) -> None:
