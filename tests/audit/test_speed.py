@@ -52,6 +52,16 @@ def test_its_work_for_other_requests_counts_so_many_times(apart, expected):
     assert found("backoff", crowd, fast=(0.002, 0.006), speed=SPEED).verdict == expected
 
 
+@pytest.mark.parametrize(
+    ("wait", "speed", "expected"),
+    [(0.006, SPEED, INCONCLUSIVE), (0.09, SPEED, INCONCLUSIVE), (0.11, SPEED, FAIL), (0.11, 1.0, FAIL)],
+)
+def test_retries_at_once_are_no_herd_by_a_faster_clock(wait, speed, expected):
+    """A loop that waits for nothing takes 6 ms here: 0.12 s by the client's clock."""
+    made = [call(wait + 0.000_025 * (each - 12), at=each) for each in range(24)]
+    assert found("thundering herd", made, speed=speed).verdict == expected
+
+
 AT_BOUND = calls(20, 0.05, apart=5.0)
 """Waits of a second by the client's clock, as long as AWS promises."""
 

@@ -168,10 +168,12 @@ def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
         yield (failed if share >= MOST_TOGETHER else warned)(len(waits), told, calls_of(waits), action=how)
         return
     first = [group for (_, retry), group in evidence.waits_by_number.items() if retry == 1]
+    # Calls whose answers come at once are at work together for longer by a faster clock.
+    long_enough = LONG_ENOUGH if evidence.turnaround.exact else 5 * evidence.turnaround.zero
     groups = [
         (most_within(group.seconds, group.median / 10) / len(group), group)
         for group in first
-        if len(group) >= HERD and group.median >= LONG_ENOUGH
+        if len(group) >= HERD and group.median >= long_enough
     ]
     if not groups:
         n = max(map(len, first), default=0)
