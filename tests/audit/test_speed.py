@@ -62,6 +62,16 @@ def test_retries_at_once_are_no_herd_by_a_faster_clock(wait, speed, expected):
     assert found("thundering herd", made, speed=speed).verdict == expected
 
 
+@pytest.mark.parametrize(
+    ("spread", "speed", "expected"),
+    [(0.18, SPEED, INCONCLUSIVE), (0.09, SPEED, FAIL), (0.18, 1.0, INCONCLUSIVE), (0.09, 1.0, FAIL)],
+)
+def test_jitter_that_is_undecided_in_real_time_is_not_rigid_by_a_faster_clock(spread, speed, expected):
+    """Waits of 2.0 to 2.18 s: what the machine adds spreads them, and makes none of them alike."""
+    made = [call((2.0 + spread * min(each, 6) / 6) / speed, at=each) for each in range(8)]
+    assert found("jitter", made, speed=speed).verdict == expected
+
+
 AT_BOUND = calls(20, 0.05, apart=5.0)
 """Waits of a second by the client's clock, as long as AWS promises."""
 

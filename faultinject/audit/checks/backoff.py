@@ -128,7 +128,7 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
         compared = ordered[: ceil(MOST * len(ordered))] if len(ordered) >= MANY else ordered[:-1]
         spread = (compared[-1] - compared[0]) / part
         shares.append(spread / middle)
-        if spread < max(zero / 2, RIGID * middle):
+        if spread < max(zero / evidence.turnaround.speed / 2, RIGID * middle):
             rigid.append((spread, group))
         elif spread > RANDOM * middle and middle - ordered[0] > max(RIGID * middle, group.doubt):
             loose.append(group)
