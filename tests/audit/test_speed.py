@@ -111,6 +111,25 @@ def test_layers_are_told_by_ids_and_not_by_waits(by, expected):
     assert found("nested retries", made, speed=SPEED).verdict == expected
 
 
+def repeated(number, **more):
+    """Failed SDK calls, after each of which the same is asked for again with success."""
+    first = calls(number, 0.1, apart=30.0, **more)
+    return [
+        *first,
+        *(
+            call(kind=FINE, at=each.lines[-1]["answered"] + 0.05, path=each.lines[0]["path"])
+            for each in first
+        ),
+    ]
+
+
+@pytest.mark.parametrize("speed", [1.0, SPEED])
+def test_a_layer_that_ids_prove_is_told_at_any_speed(speed):
+    """Also beside a failed call that has none, whose waits nobody can tell."""
+    without = calls(1, 0.1, 0.1, at=900.0, by=None)
+    assert found("nested retries", repeated(6), without, speed=speed).verdict == FAIL
+
+
 def test_a_call_without_an_end_has_none():
     """By no clock."""
     open_ = call(0.05, kind=SLOW_DOWN, ended=False, every=[{}, {"took": None}])

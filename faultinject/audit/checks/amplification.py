@@ -163,14 +163,11 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     again = _asked_for_again(ended)
     zero = evidence.turnaround.zero
     told_by_waits = [call for call in ended if call.signal != SDK_ID]
-    pattern = _pattern(told_by_waits, zero)
+    pattern = _pattern(told_by_waits, zero) if evidence.turnaround.exact else None
     if len(chains) > 1:
         shown = max(chains, key=len)
         told = f"{len(chains)} objects were requested by up to {len(shown)} SDK calls in a row"
         yield _layers(evidence, n, told, shown, warned)
-    elif told_by_waits and not evidence.turnaround.exact:
-        told = "by a faster clock nobody can tell whether the waits of a call fall and rise again"
-        yield unknown(n, told, told_by_waits, action="Judge it in real time.")
     elif pattern is not None:
         attempts, part, falls, calls = pattern
         told = f"{attempts} attempts = {attempts // part} × {part}"
@@ -185,6 +182,9 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
         told = f"{counted(len(again), 'SDK call')} failed and were soon repeated"
         soon = all((call.again or 0) < POLL for call in again)
         yield _layers(evidence, n, told, again, unknown, proves=soon)
+    elif told_by_waits and not evidence.turnaround.exact:
+        told = "by a faster clock nobody can tell whether the waits of a call fall and rise again"
+        yield unknown(n, told, told_by_waits, action="Judge it in real time.")
     elif n - len(blind := _too_few_to_tell(ended, zero)) < EXHAUSTED:
         seen = any(_tells(call, zero) for call in blind)
         why = "too few to show" if seen else "they have no waits of their own that would show"
