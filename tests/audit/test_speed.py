@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.journals import FINE, ID, SLOW_DOWN, call, calls, finding
+from tests.journals import FINE, ID, INTERNAL, SLOW_DOWN, call, calls, finding
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
@@ -128,6 +128,43 @@ def test_a_layer_that_ids_prove_is_told_at_any_speed(speed):
     """Also beside a failed call that has none, whose waits nobody can tell."""
     without = calls(1, 0.1, 0.1, at=900.0, by=None)
     assert found("nested retries", repeated(6), without, speed=speed).verdict == FAIL
+
+
+LESS, REAL = "Leave out `--speed`, or give less.", "Leave out `--speed`."
+STANDING = calls(10, 0.1, 0.1, 0.1, apart=5.0)
+SERVER_ERRORS = {"kind": INTERNAL, "apart": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("check", "groups", "action"),
+    [
+        ("backoff", [calls(10, 0.0011, 0.0011, apart=5.0)], LESS),
+        ("jitter", [calls(8, 0.09, apart=5.0)], LESS),
+        ("jitter", [[call(0.1 + 0.002 * each, at=each) for each in range(8)]], LESS),
+        ("thundering herd", [calls(20, 0.09, apart=5.0)], LESS),
+        ("thundering herd", [[call(0.095 + 0.0015 * each, at=each) for each in range(20)]], LESS),
+        ("backoff bound", [calls(20, 0.0025, **SERVER_ERRORS)], LESS),
+        ("backoff bound", [calls(20, 0.1, **SERVER_ERRORS)], REAL),
+        ("backoff grows", [STANDING], REAL),
+        ("backoff grows", [calls(10, 0.1, 0.115, at=3.0, apart=5.0)], REAL),
+        ("backoff grows", [calls(10, 0.06, 0.075, apart=5.0)], LESS),
+        ("backoff grows", [calls(10, 0.02, 0.02, apart=5.0)], LESS),
+        ("backoff grows", [], "Let calls fail three times or more, for example http:503."),
+        ("full jitter", [calls(40, 0.05, apart=5.0)], REAL),
+        ("nested retries", [calls(10, 0.1, 0.2, 0.1, apart=5.0, by=None)], REAL),
+    ],
+)
+def test_the_advice_helps(check, groups, action):
+    """More calls, a client that is measured once more and an idle machine do not."""
+    said = found(check, *groups, profile="aws-2026", speed=SPEED)
+    assert (said.verdict, said.action) == (INCONCLUSIVE, action), said
+
+
+def test_waits_that_do_not_grow_are_not_said_to_grow():
+    """They change by a factor of one."""
+    said = found("backoff grows", STANDING, speed=SPEED).message
+    assert said.startswith("the waits change by a factor of 1.00 per retry [")
+    assert said.endswith("after throttle failures; at this speed that may be the client's work")
 
 
 def test_a_call_without_an_end_has_none():

@@ -9,13 +9,14 @@ from faultinject.audit.checks.questions import UNSAFE, pause, should_be_tried_ag
 from faultinject.audit.checks.retries import FEWEST, LAYER
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
-    MEASURE,
     NAME_THEM,
     NO_OUTAGE,
+    REAL_TIME,
     counted,
     ordinal,
     plain,
     seconds,
+    without_doubt,
 )
 from faultinject.audit.grouping import POLL
 from faultinject.audit.matching import fingerprint, thing_of
@@ -184,7 +185,7 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
         yield _layers(evidence, n, told, again, unknown, proves=soon)
     elif told_by_waits and not evidence.turnaround.exact:
         told = "by a faster clock nobody can tell whether the waits of a call fall and rise again"
-        yield unknown(n, told, told_by_waits, action="Judge it in real time.")
+        yield unknown(n, told, told_by_waits, action=REAL_TIME)
     elif n - len(blind := _too_few_to_tell(ended, zero)) < EXHAUSTED:
         seen = any(_tells(call, zero) for call in blind)
         why = "too few to show" if seen else "they have no waits of their own that would show"
@@ -374,7 +375,9 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
         how = "Send a copy of reads only, one of each, and only when the answer takes longer than nearly all do."
         yield failed(n, told, calls, action=how)
     elif after < group.doubt:
-        yield unknown(n, f"{told}: too soon to tell a hedge from a copy at once", calls, action=MEASURE)
+        yield unknown(
+            n, f"{told}: too soon to tell a hedge from a copy at once", calls, action=without_doubt([group])
+        )
     else:
         yield passed(n, f"{told}: these reads are hedged", calls)
 

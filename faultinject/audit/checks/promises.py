@@ -11,9 +11,11 @@ from faultinject.audit.checks.questions import UNSAFE, own_limit
 from faultinject.audit.checks.retries import FEWEST, JUDGED
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
-    MEASURE,
+    IDLE,
     MORE_FAILURES,
     NO_OUTAGE,
+    REAL_TIME,
+    against_noise,
     counted,
     percent,
     seconds,
@@ -47,7 +49,6 @@ LIKELY, UNLIKELY, NEVER = 0.01, 1e-4, 1e-9
 """Probabilities that waits as uneven as these were drawn evenly; the last is the smallest that is told."""
 BODILESS = "HEAD"
 """The method whose answer has no body: its client cannot see the code of an error, which the bound may depend on."""
-IDLE = "Repeat it on an idle machine."
 
 
 @check(
@@ -137,7 +138,7 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
             yield passed(n, told, calls)
         else:
             told += f", if a busy machine has added up to {seconds(noise)}"
-            yield unknown(n, told, calls, action=MEASURE)
+            yield unknown(n, told, calls, action=against_noise(evidence.turnaround))
         return
     wait, most = max(late, key=lambda each: each[0].seconds - each[1])
     told = f"{len(late)} of {n} waits are longer than their bound, by up to {seconds(wait.seconds - most)}:"
@@ -147,7 +148,8 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
         yield _broken(evidence, profile, n, told, calls_of(wait for wait, _ in late), bound, "its waits")
     else:
         told += f", where {profile.name} has at most {seconds(most)}; a busy machine may be late as often"
-        yield unknown(n, told, calls_of(wait for wait, _ in late), action=IDLE)
+        how = IDLE if evidence.turnaround.exact else REAL_TIME
+        yield unknown(n, told, calls_of(wait for wait, _ in late), action=how)
 
 
 @check(
@@ -192,7 +194,8 @@ def full_jitter(evidence: Evidence) -> Iterator[Finding]:
             evidence, profile, n, told, calls_of(wait for wait, _ in held), "full jitter", "its waits"
         )
     else:
-        yield unknown(n, told, calls_of(wait for wait, _ in held))
+        how = "" if evidence.turnaround.exact else REAL_TIME
+        yield unknown(n, told, calls_of(wait for wait, _ in held), action=how)
 
 
 @check("retry quota", reference=PROFILE, minimum="an outage of 100 calls", more=CAUSE_OUTAGE)
