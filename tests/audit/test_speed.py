@@ -151,6 +151,11 @@ SERVER_ERRORS = {"kind": INTERNAL, "apart": 5.0}
         ("backoff grows", [calls(10, 0.02, 0.02, apart=5.0)], LESS),
         ("backoff grows", [], "Let calls fail three times or more, for example http:503."),
         ("full jitter", [calls(40, 0.05, apart=5.0)], REAL),
+        (
+            "full jitter",
+            [calls(40, 0.002, **SERVER_ERRORS)],
+            "Let more calls fail, in the way that has the longer waits.",
+        ),
         ("nested retries", [calls(10, 0.1, 0.2, 0.1, apart=5.0, by=None)], REAL),
     ],
 )
@@ -158,6 +163,15 @@ def test_the_advice_helps(check, groups, action):
     """More calls, a client that is measured once more and an idle machine do not."""
     said = found(check, *groups, profile="aws-2026", speed=SPEED)
     assert (said.verdict, said.action) == (INCONCLUSIVE, action), said
+
+
+def test_waits_that_the_noise_hides_at_that_speed_are_seen_at_a_lower_one():
+    """40 with a bound of a second, of which the machine's noise is half."""
+    said = found(
+        "full jitter", calls(40, 0.03, apart=5.0), profile="aws-2026", fast=(0.001, 0.013), speed=SPEED
+    )
+    assert said.message == "Not enough data: 0 of 30 waits with a bound of 1.04 s or more"
+    assert said.action == LESS
 
 
 def test_waits_that_do_not_grow_are_not_said_to_grow():
