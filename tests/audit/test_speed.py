@@ -10,6 +10,7 @@ from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
 ASKED = {"hint": 3.0, "hint_form": "seconds"}
 SPEED = 20.0
+LESS, REAL = "Leave out `--speed`, or give less.", "Leave out `--speed`."
 
 
 def found(check, *groups, **how):
@@ -22,6 +23,15 @@ def test_what_it_was_asked_to_wait_for_passes_by_its_own_clock(speed, expected):
     asked = calls(5, 0.152, last=FINE, every=[ASKED], apart=1.0)
     usual = calls(5, 0.052, last=FINE, at=20.0, apart=1.0)
     assert found("retry-after", asked, usual, speed=speed).verdict == expected
+
+
+def test_what_the_noise_hides_of_retry_after_is_not_said_of_the_client():
+    """It was asked for a second, and half of that is the machine's noise."""
+    asked = calls(5, 0.052, last=FINE, every=[ASKED | {"hint": 1.0}], apart=1.0)
+    usual = calls(5, 0.0025, last=FINE, at=20.0, apart=1.0)
+    said = found("retry-after", asked, usual, fast=(0.001, 0.025), speed=SPEED)
+    assert said.message.startswith("seconds: a busy machine may make a wait without Retry-After 1.10 s long")
+    assert said.action == LESS
 
 
 @pytest.mark.parametrize(
@@ -130,7 +140,6 @@ def test_a_layer_that_ids_prove_is_told_at_any_speed(speed):
     assert found("nested retries", repeated(6), without, speed=speed).verdict == FAIL
 
 
-LESS, REAL = "Leave out `--speed`, or give less.", "Leave out `--speed`."
 STANDING = calls(10, 0.1, 0.1, 0.1, apart=5.0)
 SERVER_ERRORS = {"kind": INTERNAL, "apart": 5.0}
 
