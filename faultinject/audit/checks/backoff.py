@@ -124,10 +124,10 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
     if not groups:
         seen = max(map(len, evidence.waits_by_number.values()), default=0)
         if seen < ALIKE:
-            yield unknown(n, few(seen, ALIKE, "wait before the same retry"))
+            yield too_few(seen, ALIKE, "wait before the same retry")
         else:
             how = in_real_time(evidence.turnaround, LET_WAIT)
-            yield unknown(n, "the waits are too short to measure their jitter", action=how)
+            yield unknown(seen, "the waits are too short to measure their jitter", action=how)
         return
     rigid, loose, shares = [], [], []
     for group in groups:
@@ -270,8 +270,8 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
         groups = max(kinds.values(), key=len, default=[])
         n = sum(map(len, groups))
         told = f"{few(n, GROWN, 'wait')} of {seconds(long_enough)} or more, before {len(groups)} of {GROUPS} retries"
-        short = any(group.median < long_enough for group in evidence.waits_by_number.values())
-        yield unknown(n, told, action=in_real_time(evidence.turnaround, "") if short else "")
+        short = sum(len(each) for each in evidence.waits_by_number.values() if each.median < long_enough)
+        yield unknown(n + short, told, action=in_real_time(evidence.turnaround, "") if short else "")
 
 
 def _growth(kind: str, groups: Sequence[Group]) -> Finding:

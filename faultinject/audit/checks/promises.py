@@ -182,7 +182,7 @@ def full_jitter(evidence: Evidence) -> Iterator[Finding]:
     if n < DRAWN:
         how = against_noise(evidence.turnaround) if n < len(bounded) else ""
         told = f"{few(n, DRAWN, 'wait')} with a bound of {seconds(least)} or more"
-        yield unknown(n, told, action=how)
+        yield unknown(len(bounded), told, action=how)
         return
     shares = [(wait.seconds - usual - low) / (high - low) for wait, low, high in held]
     shorter = [(wait.seconds - noise - low) / (high - low) for wait, low, high in held]
