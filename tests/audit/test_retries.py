@@ -285,9 +285,9 @@ RETRY_AFTER = rows(
     to(FAIL, asked(3, 2.949), USUAL),
     # A client that waits as long anyhow shows nothing, nor one whose usual wait nobody has seen; early is early.
     to(PASS, asked(3, 3.01), calls(5, 1.49, at=300)),
-    to(INCONCLUSIVE, asked(3, 3.01), calls(5, 1.51, at=300)),
-    *(to(expected, asked(3, 1.01, hint=1.0), calls(5, usual, at=300), fast=None, says=said) for usual, expected, said in ((0.44, PASS, "1.01 s"), (0.46, INCONCLUSIVE, "Ask for more than 1.01 s."))),
-    to(INCONCLUSIVE, asked(3, 0.011, hint=0.05), calls(5, 0.001, at=300), says="Ask for more than 71 ms."),
+    to(INCONCLUSIVE, asked(3, 3.01), calls(5, 1.51, at=300), says="seconds: the client waits 1.51 s without Retry-After too Ask for more than 3.02 s."),
+    *(to(expected, asked(3, 1.01, hint=1.0), calls(5, usual, at=300), fast=None, says=said) for usual, expected, said in ((0.44, PASS, "1.01 s"), (0.46, INCONCLUSIVE, "seconds: a busy machine may make a wait without Retry-After 1.01 s long, and Retry-After asked for no more than that Add 20 successful requests"))),
+    to(INCONCLUSIVE, asked(3, 0.011, hint=0.05), calls(5, 0.001, at=300), says="seconds: a busy machine may make a wait without Retry-After 71 ms long, and Retry-After asked for no more than that Ask for more than 71 ms."),
     to(INCONCLUSIVE, asked(3, 3.01), says="seconds: 0 of 3 retried too early, perhaps not because of Retry-After"),
     to(INCONCLUSIVE, asked(3, 3.01), calls(5, 0.3, kind=INTERNAL)),
     to(FAIL, asked(3, 2.0)),

@@ -9,13 +9,14 @@ from faultinject.audit.checks.questions import UNSAFE, pause, should_be_tried_ag
 from faultinject.audit.checks.retries import FEWEST, LAYER
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
-    MEASURE,
     NAME_THEM,
     NO_OUTAGE,
+    REAL_TIME,
     counted,
     ordinal,
     plain,
     seconds,
+    without_doubt,
 )
 from faultinject.audit.grouping import POLL
 from faultinject.audit.matching import fingerprint, thing_of
@@ -50,6 +51,7 @@ SPENT, NEVER_AGAIN = 3, 10
 """Calls with a retry, and those without any behind them, that show a budget which is not refilled; and calls without a
 request that show a breaker which does not close."""
 ONE_LAYER = "Let one layer retry: switch the others off."
+MORE_ALONE = "Let more calls fail on every attempt, without Retry-After, or run `faultinject conformance`."
 SLOW = 0.3
 """Seconds after which an answer counts as slow."""
 SAVED, WASTED = 1.1, 0.7
@@ -147,7 +149,7 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     came within a second and the client does not repeat successful calls. Without ids: calls in which the wait falls at
     the beginning of each part of p attempts and rises again in it, in the median to less than half and to more than 1.5
     times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls or more, without ids as many as
-    would show 8 such cases.
+    would show 8 such cases, by waits that no answer asked for.
     """
     ended = [
         call
@@ -162,14 +164,11 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     again = _asked_for_again(ended)
     zero = evidence.turnaround.zero
     told_by_waits = [call for call in ended if call.signal != SDK_ID]
-    pattern = _pattern(told_by_waits, zero)
+    pattern = _pattern(told_by_waits, zero) if evidence.turnaround.exact else None
     if len(chains) > 1:
         shown = max(chains, key=len)
         told = f"{len(chains)} objects were requested by up to {len(shown)} SDK calls in a row"
         yield _layers(evidence, n, told, shown, warned)
-    elif told_by_waits and not evidence.turnaround.exact:
-        told = "by a faster clock nobody can tell whether the waits of a call fall and rise again"
-        yield unknown(n, told, told_by_waits, action="Judge it in real time.")
     elif pattern is not None:
         attempts, part, falls, calls = pattern
         told = f"{attempts} attempts = {attempts // part} × {part}"
@@ -184,9 +183,14 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
         told = f"{counted(len(again), 'SDK call')} failed and were soon repeated"
         soon = all((call.again or 0) < POLL for call in again)
         yield _layers(evidence, n, told, again, unknown, proves=soon)
-    elif n - len(blind := _too_few_to_tell(ended)) < EXHAUSTED:
-        told = f"{counted(len(blind), 'call')} of {len(blind[0].attempts)} attempts would not show a second layer"
-        yield unknown(n, told, blind)
+    elif told_by_waits and not evidence.turnaround.exact:
+        told = "by a faster clock nobody can tell whether the waits of a call fall and rise again"
+        yield unknown(n, told, told_by_waits, action=REAL_TIME)
+    elif n - len(blind := _too_few_to_tell(ended, zero)) < EXHAUSTED:
+        seen = any(_tells(call, zero) for call in blind)
+        why = "too few to show" if seen else "they have no waits of their own that would show"
+        told = f"{counted(len(blind), 'failed call')} without an id: {why} a second layer"
+        yield unknown(n, told, blind, action=MORE_ALONE)
     else:
         yield passed(n, f"no second retry layer in {n} failed calls", ended)
 
@@ -245,26 +249,37 @@ def _chains(evidence: Evidence) -> list[list[Call]]:
     return found
 
 
-def _too_few_to_tell(calls: Sequence[Call]) -> list[Call]:
-    """The calls without an id in which the wait would fall too seldom, if two layers made them."""
+def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
+    """The calls without an id in which the wait would not be seen to fall, or too seldom, if two layers made them."""
     found = []
-    for attempts, same in grouped(calls, lambda call: len(call.attempts)).items():
+    told_by_waits = (call for call in calls if call.signal != SDK_ID)
+    for (attempts, tell), same in grouped(
+        told_by_waits, lambda call: (len(call.attempts), _tells(call, zero))
+    ).items():
         outer = next((each for each in range(2, attempts // 2 + 1) if attempts % each == 0), 1)
-        seldom = 0 < len(same) * (outer - 1) < DROPS
-        found += [call for call in same if seldom and call.signal != SDK_ID]
+        if outer > 1 and (not tell or len(same) * (outer - 1) < DROPS):
+            found += same
     return found
 
 
-def _pattern(calls: Sequence[Call], zero: float) -> tuple[int, int, float, list[Call]] | None:
-    """The number of attempts, of those in one part, by what the wait falls where a part begins, and the calls.
+def _tells(call: Call, zero: float) -> bool:
+    """Whether the waits of a call would show a second layer."""
+    return max(_own_gaps(call, zero), default=0.0) > zero
 
-    Waits that cannot be told from none are as good as equal.
-    """
+
+def _own_gaps(call: Call, zero: float) -> list[float]:
+    """The waits of a call, if all are known and no answer asked for one; such as cannot be told from none are as good as equal."""
+    gaps = [max(gap, zero) for gap in call.gaps if gap is not None]
+    own = len(gaps) == call.retries and not any(each.hint_form for each in call.attempts)
+    return gaps if own else []
+
+
+def _pattern(calls: Sequence[Call], zero: float) -> tuple[int, int, float, list[Call]] | None:
+    """The number of attempts, of those in one part, by what the wait falls where a part begins, and the calls."""
     by_length: dict[int, list[list[float]]] = {}
     whose: dict[int, list[Call]] = {}
     for call in calls:
-        gaps = [max(gap, zero) for gap in call.gaps if gap is not None]
-        if len(gaps) == call.retries and not any(each.hint_form for each in call.attempts):
+        if gaps := _own_gaps(call, zero):
             by_length.setdefault(len(call.attempts), []).append(gaps)
             whose.setdefault(len(call.attempts), []).append(call)
     best = None
@@ -360,7 +375,9 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
         how = "Send a copy of reads only, one of each, and only when the answer takes longer than nearly all do."
         yield failed(n, told, calls, action=how)
     elif after < group.doubt:
-        yield unknown(n, f"{told}: too soon to tell a hedge from a copy at once", calls, action=MEASURE)
+        yield unknown(
+            n, f"{told}: too soon to tell a hedge from a copy at once", calls, action=without_doubt([group])
+        )
     else:
         yield passed(n, f"{told}: these reads are hedged", calls)
 

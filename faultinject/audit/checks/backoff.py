@@ -6,7 +6,17 @@ from math import ceil, exp, log
 
 from faultinject.audit.checks.amplification import nested_retries
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
-from faultinject.audit.checks.words import FEWER, MEASURE, MORE_FAILURES, few, ordinal, percent, seconds
+from faultinject.audit.checks.words import (
+    FEWER,
+    MORE_FAILURES,
+    REAL_TIME,
+    few,
+    in_real_time,
+    ordinal,
+    percent,
+    seconds,
+    without_doubt,
+)
 from faultinject.audit.findings import INCONCLUSIVE, PASS, WARN
 from faultinject.audit.statistics import median, most_in_beat, most_within, slope
 from faultinject.audit.waits import calls_of
@@ -45,9 +55,6 @@ GROUPS, GROWN = 2, 6
 """Retries, and waits before them, that it takes to say whether waits grow."""
 SURE = 2.6
 """Standard errors to both sides that hold the truth in 99 of 100 cases."""
-MORE_OF_BOTH = (
-    "Let more calls fail, for example http:503, and add 20 successful requests one after the other."
-)
 LET_WAIT = "Configure waits of 100 ms or more, or run it on an idle machine."
 ADD_JITTER = "Add a random part to each wait."
 
@@ -88,7 +95,7 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
         yield which(n, f"no backoff: {told}", calls, action="Wait before each retry, longer each time.")
     elif middle < group.doubt:
         told += ", which a busy machine and the client's other requests alone may take"
-        yield unknown(n, told, calls, action=_without_doubt([group], MEASURE))
+        yield unknown(n, told, calls, action=without_doubt([group]))
     else:
         yield passed(n, told, calls)
 
@@ -117,9 +124,10 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
     if not groups:
         seen = max(map(len, evidence.waits_by_number.values()), default=0)
         if seen < ALIKE:
-            yield unknown(n, few(seen, ALIKE, "wait before the same retry"))
+            yield too_few(seen, ALIKE, "wait before the same retry")
         else:
-            yield unknown(n, "the waits are too short to measure their jitter", action=LET_WAIT)
+            how = in_real_time(evidence.turnaround, LET_WAIT)
+            yield unknown(seen, "the waits are too short to measure their jitter", action=how)
         return
     rigid, loose, shares = [], [], []
     for group in groups:
@@ -128,7 +136,7 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
         compared = ordered[: ceil(MOST * len(ordered))] if len(ordered) >= MANY else ordered[:-1]
         spread = (compared[-1] - compared[0]) / part
         shares.append(spread / middle)
-        if spread < max(zero / 2, RIGID * middle):
+        if spread < max(zero / evidence.turnaround.speed / 2, RIGID * middle):
             rigid.append((spread, group))
         elif spread > RANDOM * middle and middle - ordered[0] > max(RIGID * middle, group.doubt):
             loose.append(group)
@@ -144,7 +152,7 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
     if len(loose) > len(groups) / 2 and not rigid:
         yield passed(n, told, calls)
     else:
-        yield unknown(n, told, calls, action=_without_doubt(groups, MORE_OF_BOTH))
+        yield unknown(n, told, calls, action=without_doubt(groups, MORE_FAILURES))
 
 
 @check(
@@ -168,17 +176,20 @@ def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
         yield (failed if share >= MOST_TOGETHER else warned)(len(waits), told, calls_of(waits), action=how)
         return
     first = [group for (_, retry), group in evidence.waits_by_number.items() if retry == 1]
+    # Calls whose answers come at once are at work together for longer by a faster clock.
+    long_enough = LONG_ENOUGH if evidence.turnaround.exact else 5 * evidence.turnaround.zero
     groups = [
         (most_within(group.seconds, group.median / 10) / len(group), group)
         for group in first
-        if len(group) >= HERD and group.median >= LONG_ENOUGH
+        if len(group) >= HERD and group.median >= long_enough
     ]
     if not groups:
         n = max(map(len, first), default=0)
         if n < HERD:
             yield too_few(n, HERD, "first wait")
         else:
-            yield unknown(n, "the first waits are too short to judge", action=LET_WAIT)
+            how = in_real_time(evidence.turnaround, LET_WAIT)
+            yield unknown(n, "the first waits are too short to judge", action=how)
         return
     share, group = max(groups, key=lambda each: each[0])
     n, tenth, calls = len(group), group.median / 10, group.calls
@@ -192,12 +203,7 @@ def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
         yield passed(n, told, calls)
     else:
         told += "; a busy machine may have spread them"
-        yield unknown(n, told, calls, action=_without_doubt([group], MEASURE))
-
-
-def _without_doubt(groups: Sequence[Group], otherwise: str) -> str:
-    """What to do where waits are too short to be told from none."""
-    return FEWER if any(group.is_crowded for group in groups) else otherwise
+        yield unknown(n, told, calls, action=without_doubt([group]))
 
 
 def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
@@ -263,8 +269,9 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
     else:
         groups = max(kinds.values(), key=len, default=[])
         n = sum(map(len, groups))
-        told = f"{few(n, GROWN, 'wait')} of 50 ms or more, before {len(groups)} of {GROUPS} retries"
-        yield unknown(n, told)
+        told = f"{few(n, GROWN, 'wait')} of {seconds(long_enough)} or more, before {len(groups)} of {GROUPS} retries"
+        short = sum(len(each) for each in evidence.waits_by_number.values() if each.median < long_enough)
+        yield unknown(n + short, told, action=in_real_time(evidence.turnaround, "") if short else "")
 
 
 def _growth(kind: str, groups: Sequence[Group]) -> Finding:
@@ -279,10 +286,13 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
         return warned(
             n, f"the waits do not grow: {told}", calls, action="Double the wait from retry to retry."
         )
+    if high < STANDING:
+        told += "; at this speed that may be the client's work"
+        return unknown(n, f"the waits change {told}", calls, action=REAL_TIME)
     first, *_, last = groups
     if low > GROWING and last.median - first.median < last.doubt:
         told += f", by {seconds(last.median - first.median)} in all, which a busy machine alone may add"
-        return unknown(n, f"the waits grow {told}", calls, action=_without_doubt(groups, MEASURE))
+        return unknown(n, f"the waits grow {told}", calls, action=without_doubt(groups))
     if low > GROWING:
         return passed(n, f"the waits grow {told}", calls)
     return unknown(n, f"the waits grow {told}", calls, action="Add calls, or attempts per call.")

@@ -11,10 +11,13 @@ from faultinject.audit.checks.questions import UNSAFE, own_limit
 from faultinject.audit.checks.retries import FEWEST, JUDGED
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
-    MEASURE,
+    IDLE,
     MORE_FAILURES,
     NO_OUTAGE,
+    REAL_TIME,
+    against_noise,
     counted,
+    few,
     percent,
     seconds,
 )
@@ -47,7 +50,6 @@ LIKELY, UNLIKELY, NEVER = 0.01, 1e-4, 1e-9
 """Probabilities that waits as uneven as these were drawn evenly; the last is the smallest that is told."""
 BODILESS = "HEAD"
 """The method whose answer has no body: its client cannot see the code of an error, which the bound may depend on."""
-IDLE = "Repeat it on an idle machine."
 
 
 @check(
@@ -137,7 +139,7 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
             yield passed(n, told, calls)
         else:
             told += f", if a busy machine has added up to {seconds(noise)}"
-            yield unknown(n, told, calls, action=MEASURE)
+            yield unknown(n, told, calls, action=against_noise(evidence.turnaround))
         return
     wait, most = max(late, key=lambda each: each[0].seconds - each[1])
     told = f"{len(late)} of {n} waits are longer than their bound, by up to {seconds(wait.seconds - most)}:"
@@ -147,13 +149,14 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
         yield _broken(evidence, profile, n, told, calls_of(wait for wait, _ in late), bound, "its waits")
     else:
         told += f", where {profile.name} has at most {seconds(most)}; a busy machine may be late as often"
-        yield unknown(n, told, calls_of(wait for wait, _ in late), action=IDLE)
+        how = IDLE if evidence.turnaround.exact else REAL_TIME
+        yield unknown(n, told, calls_of(wait for wait, _ in late), action=how)
 
 
 @check(
     "full jitter",
     reference=PROFILE,
-    minimum="30 waits with a bound of 0.5 s or more",
+    minimum="30 waits with a bound of 0.5 s or more, and of twice the machine's noise",
     more="Let more calls fail, in the way that has the longer waits.",
 )
 def full_jitter(evidence: Evidence) -> Iterator[Finding]:
@@ -167,32 +170,34 @@ def full_jitter(evidence: Evidence) -> Iterator[Finding]:
     if profile is None or profile.distribution is None:
         return
     usual, noise = evidence.turnaround.median or 0, evidence.turnaround.noise
-    held: list[tuple[Wait, float]] = []
-    shares: list[float] = []
-    shorter: list[float] = []
-    for wait in evidence.waits:
-        low, high = profile.bounds(wait.kind, wait.retry) or (0.0, 0.0)
-        if high >= max(LONG, 2 * noise) and high > low and wait.call.first.method != BODILESS:
-            held.append((wait, high))
-            shares.append((wait.seconds - usual - low) / (high - low))
-            shorter.append((wait.seconds - noise - low) / (high - low))
-    n = len(held)
+    bounded = [
+        (wait, low, high)
+        for wait in evidence.waits
+        for low, high in [profile.bounds(wait.kind, wait.retry) or (0.0, 0.0)]
+        if high >= LONG and high > low and wait.call.first.method != BODILESS
+    ]
+    least = max(LONG, 2 * noise)
+    held = [each for each in bounded if each[2] >= least]
+    n, calls = len(held), calls_of(wait for wait, _, _ in held)
     if n < DRAWN:
-        yield too_few(n, DRAWN, "wait")
+        how = against_noise(evidence.turnaround) if n < len(bounded) else ""
+        told = f"{few(n, DRAWN, 'wait')} with a bound of {seconds(least)} or more"
+        yield unknown(len(bounded), told, action=how)
         return
+    shares = [(wait.seconds - usual - low) / (high - low) for wait, low, high in held]
+    shorter = [(wait.seconds - noise - low) / (high - low) for wait, low, high in held]
     (short, long), (_, late) = uneven(shares), uneven(shorter)
     probability = chance(n, max(short, long))
     told = f"half of {n} waits are below {percent(median(shares))} of their bound; evenly drawn ones are so"
     if probability > LIKELY:
-        yield passed(n, f"{told} in {percent(probability)} of all cases", calls_of(wait for wait, _ in held))
+        yield passed(n, f"{told} in {percent(probability)} of all cases", calls)
         return
     told += f" once in {round(1 / max(probability, NEVER)):,} cases"
     if probability < UNLIKELY and max(short, late) > FAR and evidence.turnaround.exact:
-        yield _broken(
-            evidence, profile, n, told, calls_of(wait for wait, _ in held), "full jitter", "its waits"
-        )
+        yield _broken(evidence, profile, n, told, calls, "full jitter", "its waits")
     else:
-        yield unknown(n, told, calls_of(wait for wait, _ in held))
+        how = "" if evidence.turnaround.exact else REAL_TIME
+        yield unknown(n, told, calls, action=how)
 
 
 @check("retry quota", reference=PROFILE, minimum="an outage of 100 calls", more=CAUSE_OUTAGE)

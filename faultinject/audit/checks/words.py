@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from faultinject.audit.turnaround import Turnaround
+    from faultinject.audit.waits import Group
+
 NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinject conformance`."
 """What decides which requests belong together."""
 FEWER = "Run fewer calls at once."
 MEASURE = "Add 20 successful requests one after the other, which show how fast the client is."
+IDLE = "Repeat it on an idle machine."
+REAL_TIME = "Leave out `--speed`."
+SLOWER = "Leave out `--speed`, or give less."
 MORE_FAILURES = "Let more calls fail, for example http:503."
 NO_OUTAGE = "Not enough data: no outage of 100 calls by one client"
 CAUSE_OUTAGE = "Run `faultinject conformance`, which causes an outage."
 """What to do where there is too little."""
+
+
+def in_real_time(turnaround: Turnaround, how: str) -> str:
+    """What to do where waits are too short: at a speed, give less of it."""
+    return how if turnaround.exact else SLOWER
+
+
+def against_noise(turnaround: Turnaround, otherwise: str = IDLE) -> str:
+    """What to do where the machine's noise hides the answer: by default what makes it less, once it is measured."""
+    return in_real_time(turnaround, MEASURE if turnaround.p95 is None else otherwise)
+
+
+def without_doubt(groups: Sequence[Group], otherwise: str = IDLE) -> str:
+    """What to do where waits are too short to be told from none."""
+    crowded = any(group.is_crowded for group in groups)
+    return FEWER if crowded else against_noise(groups[0].turnaround, otherwise)
 
 
 def seconds(number: float) -> str:
