@@ -484,7 +484,59 @@ def test_a_test_broken_without_a_fault_of_its_own(run, suite):
     )
     code, out, _ = run("trial", "-r", "s3:SlowDown", "--", *PYTEST, name)
     assert code == 1
-    assert "✕ test_it.py::test_second: assert not [1]\n  only with: s3:SlowDown,times=1,per=call (" in out
+    assert (
+        "✕ test_it.py::test_second: assert not [1]\n"
+        "  only with: s3:SlowDown,times=1,per=call (no request of its own got the fault)\n"
+    ) in out
+
+
+def of_two(number):
+    """A test that bears one lost answer, and makes that many requests."""
+    return (
+        "def test_of_two():\n    lost = 0\n"
+        f"    for number in range({number}):\n"
+        "        try:\n            ask('PUT', f'/photos{number}', tries=1)\n"
+        "        except RuntimeError:\n            lost += 1\n"
+        "    assert lost < 2, 'lost too many'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "confirmed", "tried", "says"),
+    [
+        (2, False, 2, "no request of its own alone broke it"),
+        (6, None, 4, "4 requests alone did not break it; not all were tried"),
+    ],
+)
+def test_a_test_that_no_request_alone_breaks(run, job, number, confirmed, tried, says):
+    """The rule of the whole run stays; where not all requests were tried, that is said."""
+    words = [*LISTENED, "-r", "s3:SlowDown", *job(of_two(number))]
+    code, out, _ = run("trial", *words)
+    assert (code, f"  only with: s3:SlowDown,times=1,per=call ({says})\n" in out) == (1, True)
+    [test] = trial(run, *words)[1]["broken"]
+    assert (test["smallest"], test["confirmed"], test["tried"]) == (
+        "s3:SlowDown,times=1,per=call",
+        confirmed,
+        tried,
+    )
+
+
+@pytest.mark.parametrize(
+    ("stops", "says"),
+    [
+        (4, "  smallest: s3:SlowDown,operation=CreateBucket,times=1,skip=2 (not tried)"),
+        (
+            5,
+            "  only with: s3:SlowDown,times=1,per=call (1 request alone did not break it; not all were tried)",
+        ),
+    ],
+)
+def test_interrupted_while_the_smallest_rule_is_looked_for(start, job, stops, says):
+    """Nothing is said of requests that were not tried."""
+    stop = f"import signal\nif run_number() == {stops}:\n    os.kill(os.getppid(), signal.SIGINT)\n    signal.pause()\n"
+    process = start("trial", *LISTENED, "-r", "s3:SlowDown", *job(stop, of_two(3)))
+    code, lines = process.ended()
+    assert (code, says in lines) == (130, True), lines
 
 
 def test_interrupted(start, job):

@@ -90,9 +90,10 @@ class Breakage:
         key, value = ("operation", cause.operation) if cause.operation else ("method", cause.method)
         named = any(each.test is not None for each in self.run.outcomes)
         all_ = self.requests if named else self.run.outcomes
+        lost = {id(each) for each in _lost(all_)}
         # A request with a fault, which was asked again, would not have been there twice.
         skip = sum(
-            (each.operation or each.method) == value and not each.injected
+            (each.operation or each.method) == value and (not each.injected or id(each) in lost)
             for each in all_[: all_.index(cause)]
         )
         options = {name: text for name, text in options.items() if name not in ("per", "skip")}
@@ -107,17 +108,22 @@ def _said(result: Result) -> str:
 def breakage(run: SuiteRun, test: str) -> Breakage:
     """What became of a test in a run that broke it."""
     requests = run.of(test)
-    hit = [each for each in requests if each.injected]
-    lost = [each for at, each in enumerate(requests) if each.injected and not _done(each, requests[at + 1 :])]
-    causes = [*reversed(lost), *(each for each in reversed(hit) if each not in lost)]
+    lost = _lost(requests)
+    causes = [*lost, *(each for each in reversed(requests) if each.injected and each not in lost)]
     return Breakage(run, test, run.results[test], requests, causes)
 
 
-def _done(outcome: Outcome, later: Sequence[Outcome]) -> bool:
-    """Whether the client asked again, and got an answer."""
-    return any(
-        (each.method, each.path) == (outcome.method, outcome.path) and not each.injected for each in later
-    )
+def _lost(requests: Sequence[Outcome]) -> list[Outcome]:
+    """The requests with a fault whose client did not ask again, or got no answer then; the last first."""
+    answered: set[tuple[str, str]] = set()
+    found = []
+    for each in reversed(requests):
+        call = each.method, each.path
+        if not each.injected:
+            answered.add(call)
+        elif call not in answered:
+            found.append(each)
+    return found
 
 
 class Comparison:
@@ -205,13 +211,19 @@ class BrokenTest(Struct):
     like: Annotated[Text, Meta(description="The first test of the same cause; of its own the test itself.")]
     error: Annotated[Text, Meta(description="How it ended with the first of them.")]
     requests: Annotated[list[str], Meta(description="Its requests there, a line each.")]
-    smallest: Annotated[Text, Meta(description="The smallest rule that breaks it.")]
+    smallest: Annotated[
+        Text,
+        Meta(
+            description="The smallest rule that breaks it; where `tried` is 0, and one of its requests got a fault, the one to try."
+        ),
+    ]
     confirmed: Annotated[
         bool | None,
         Meta(
-            description="Whether a run with it did; null: that of another test of the same cause was tried."
+            description="Whether a fault at one of its requests alone breaks it, as `smallest` has it; null: not known, as not all were tried."
         ),
     ]
+    tried: Annotated[Count, Meta(description="How many of its requests got a fault alone, a run each.")]
     replay: Annotated[Text, Meta(description="The command that shows it again.")]
 
 
@@ -236,7 +248,8 @@ def report_of(
     comparison: Comparison,
     seconds: float,
     replay: Callable[[str, str], str],
-    smallest: Mapping[str, tuple[str, bool]],
+    smallest: Mapping[str, Rule],
+    tried: Mapping[str, int],
     stopped: str = "",
 ) -> TrialReport:
     """All of it as data.
@@ -245,7 +258,8 @@ def report_of(
         comparison: the runs.
         seconds: how long all took.
         replay: from a test and a rule to the command that shows it again.
-        smallest: by test, the smallest rule and whether a run with it broke the test; for one test of each group.
+        smallest: by test, the rule at one request alone that breaks it, where one was found; for one test of each group.
+        tried: by test, how many such rules were tried.
         stopped: why not all faults were tried.
     """
     return TrialReport(
@@ -265,7 +279,7 @@ def report_of(
             )
             for run in comparison.runs
         ],
-        broken=list(_broken(comparison, replay, smallest)),
+        broken=list(_broken(comparison, replay, smallest, tried)),
         broken_before={each: _said(comparison.bare[0].results[each]) for each in comparison.broken_before},
         flaky=comparison.flaky,
         stopped=stopped,
@@ -273,14 +287,24 @@ def report_of(
 
 
 def _broken(
-    comparison: Comparison, replay: Callable[[str, str], str], smallest: Mapping[str, tuple[str, bool]]
+    comparison: Comparison,
+    replay: Callable[[str, str], str],
+    smallest: Mapping[str, Rule],
+    tried: Mapping[str, int],
 ) -> Iterator[BrokenTest]:
     from faultinject.testing.exploration import rows
 
     like = {each.test: group[0].test for group in comparison.groups for each in group}
     for test, found in comparison.broken.items():
         first = found[0]
-        rule, confirmed = smallest.get(test, (str((first.smaller or first.run.rules)[0]), None))
+        number, smaller = tried.get(test, 0), first.smaller
+        confirmed = True if test in smallest else False if number == len(smaller) else None
+        if test in smallest:
+            rule = str(smallest[test])
+        else:
+            rule = spelled(first.run.rules if number or not smaller else smaller[:1])
         rules = [spelled(each.run.rules) for each in found]
         lines = [each.strip() for each in rows(first.requests)]
-        yield BrokenTest(test, rules, like[test], first.said, lines, rule, confirmed, replay(test, rule))
+        yield BrokenTest(
+            test, rules, like[test], first.said, lines, rule, confirmed, number, replay(test, rule)
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
@@ -204,7 +205,8 @@ class Trial:
 
     Attributes:
         comparison: what is known; None before the runs without faults are over.
-        smallest: by test, for one test of each cause, the smallest rule that breaks it, and whether a run with it did.
+        smallest: by test, for one test of each cause, the smallest rule that breaks it, where one was found.
+        tried: by test, with how many of its requests alone a run was made.
         doing: what is done now.
     """
 
@@ -217,7 +219,8 @@ class Trial:
         within: float | None = None,
     ) -> None:
         self.comparison: Comparison | None = None
-        self.smallest: dict[str, tuple[str, bool]] = {}
+        self.smallest: dict[str, Rule] = {}
+        self.tried = Counter[str]()
         self.doing = "run without faults"
         self._suite = suite
         self._faults = faults
@@ -271,12 +274,12 @@ class Trial:
         self._left = len(groups)
         for number, (first, *_) in enumerate(groups, 1):
             self.doing = f"smallest rule {number} of {len(groups)}"
-            self.smallest[first.test] = spelled(first.run.rules), False
             for rule in first.smaller[:TRIES]:
                 run = self._run((rule,), within, only=first.test)
                 yield run
+                self.tried[first.test] += 1
                 if first.test in {each.test for each in comparison.broken_in(run)}:
-                    self.smallest[first.test] = str(rule), True
+                    self.smallest[first.test] = rule
                     break
             self._left -= 1
 
