@@ -131,7 +131,13 @@ def trial(
             stopped = f"interrupted in {trying.doing}"
     assert trying.comparison is not None
     report = report_of(
-        trying.comparison, time.monotonic() - began, replay, trying.smallest, trying.tried, stopped
+        trying.comparison,
+        time.monotonic() - began,
+        replay,
+        trying.smallest,
+        trying.tried,
+        trying.too_fast,
+        stopped,
     )
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
@@ -183,6 +189,8 @@ def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
         yield f"  … and {len(before) - SHOWN} more (-v)"
     if report.flaky:
         yield _listed("flaky", report.flaky, most)
+    if report.too_fast:
+        yield _listed("flaky, or too fast (give a smaller --speed)", report.too_fast, most)
     if not report.faults and not report.stopped:
         yield "no fault was tried: none of the tests passes in both runs without faults"
     if report.stopped:

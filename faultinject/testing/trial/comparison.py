@@ -241,6 +241,12 @@ class TrialReport(Struct):
         dict[str, str], Meta(description="By test that fails without faults, too: how it ended.")
     ]
     flaky: Annotated[list[str], Meta(description="The tests that end in two ways without faults.")]
+    too_fast: Annotated[
+        list[str],
+        Meta(
+            description="The tests that end in another way without faults at `--speed`; each fault was tried in real time, too."
+        ),
+    ]
     stopped: Annotated[str, Meta(description="Why not all faults were tried; empty: all were.")]
 
 
@@ -250,6 +256,7 @@ def report_of(
     replay: Callable[[str, str], str],
     smallest: Mapping[str, Rule],
     tried: Mapping[str, int],
+    too_fast: list[str],
     stopped: str = "",
 ) -> TrialReport:
     """All of it as data.
@@ -260,6 +267,7 @@ def report_of(
         replay: from a test and a rule to the command that shows it again.
         smallest: by test, the rule at one request alone that breaks it, where one was found; for one test of each group.
         tried: by test, how many such rules were tried.
+        too_fast: the tests that end in another way without faults when clocks run faster.
         stopped: why not all faults were tried.
     """
     return TrialReport(
@@ -282,6 +290,7 @@ def report_of(
         broken=list(_broken(comparison, replay, smallest, tried)),
         broken_before={each: _said(comparison.bare[0].results[each]) for each in comparison.broken_before},
         flaky=comparison.flaky,
+        too_fast=too_fast,
         stopped=stopped,
     )
 
