@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -331,7 +332,7 @@ def test_node(run, suite, tmp_path):
 
 
 GO = """
-import sys
+import sys, time
 ask("PUT", "/right")
 try:
     ask("PUT", "/wrong", tries=1)
@@ -340,7 +341,7 @@ except RuntimeError:
     wrong = "fail"
 print("{ no line of a test")
 print('["neither"]')
-lines = Path("go.jsonl").read_text()
+lines = Path("go.jsonl").read_text().replace("1795000000000", str(time.time_ns()))
 print(lines.replace('"Action":"WRONG"', f'"Action":"{wrong}"'))
 """
 RECORDED = r"""{"Time":"2026-11-01T10:00:00.1Z","Action":"start","Package":"example.com/photos"}
@@ -368,6 +369,7 @@ def test_go(run, suite, tmp_path):
         ("example.com/photos.TestPut/dog-~", "put_test.go:9: 503 Slow Down")
     ]
     assert found["broken_before"] == {"example.com/broken": "photos.go:3: undefined: x"}
+    assert found["faults"][0]["missing"] == []
 
 
 JUNIT = r"""
@@ -411,6 +413,52 @@ def test_junit(run, suite, tmp_path):
     code, _, err = run("trial", "--junit", "other.xml", *words[2:])
     assert code == 2
     assert err.startswith("faultinject: --junit: other.xml: the command wrote no JUnit XML there: ")
+
+
+SIZES = r"""
+now = time.time_ns()
+try:
+    ask("PUT", "/wrong", tries=1)
+    wrong = ""
+except RuntimeError as error:
+    wrong = f"<failure>{error}</failure>"
+Path("out.xml").write_text(
+    "<testsuite><testcase name='size 10737418240'><failure>too large</failure></testcase>"
+    f"<testcase name='size 21474836480'>{wrong}</testcase><testcase name='at {now}'>{wrong}</testcase></testsuite>"
+)
+"""
+
+
+@pytest.mark.parametrize(
+    ("only", "broken", "before"),
+    [
+        ((), ["size 21474836480", "at ~"], {"size 10737418240": "too large"}),
+        (("--only", "size 21474836480"), ["size 21474836480"], {}),
+        (("--only", "at 1700000000000000000"), ["at ~"], {}),  # as the runner has shown it
+        (("--only", "at ~"), ["at ~"], {}),
+    ],
+)
+def test_numbers_in_the_names_of_tests(run, suite, only, broken, before):
+    """Tests that are named alike in each run stay apart, however long their numbers are."""
+    command = ["--", sys.executable, suite("import time\n", SIZES, name="job.py")]
+    code, found = trial(run, *LISTENED, *only, "-r", "s3:SlowDown", *command)
+    assert (code, [each["test"] for each in found["broken"]]) == (1, broken)
+    assert (found["broken_before"], found["flaky"]) == (before, [])
+
+
+def test_only_a_test_that_is_not_there(run, suite, job):
+    """It is said at once, with the name that was meant; pytest runs none for it."""
+    words = ["-r", "s3:SlowDown", *job(RIGHT)]
+    code, out, err = run("trial", *LISTENED, "--only", "test_rihgt", *words)
+    assert (code, out) == (2, "")
+    assert err.startswith(
+        "faultinject: --only test_rihgt: the suite has no such test; did you mean test_right?"
+    )
+    name = suite(RIGHT, "def test_counts():\n    run_number()\n")
+    code, out, err = run("trial", "--only", "test_it.py::test_rihgt", "--", *PYTEST, name)
+    assert (code, out) == (2, "")
+    assert "the suite has no such test; did you mean test_it.py::test_right?" in err
+    assert not Path("runs").exists()
 
 
 APP = """

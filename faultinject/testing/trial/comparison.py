@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
 from faultinject.rules.rule import Rule
-from faultinject.testing.trial.results import FAILED, PASSED, Result
+from faultinject.testing.trial.results import FAILED, PARTLY, PASSED, Result, by_test
+from faultinject.vendors.addressing import with_placeholders
 
 if TYPE_CHECKING:
     from faultinject.journal.outcome import Outcome
@@ -131,9 +132,10 @@ class Comparison:
 
     Args:
         bare: the two runs without faults.
-        only: the one test that is judged; None: all.
+        only: the one test that is judged, as its runner or a report names it; None: all.
 
     Attributes:
+        bare: the two runs without faults.
         runs: the runs with faults so far.
         broken_before: the tests that fail in both runs without faults.
         flaky: the tests that two runs without faults do not agree about.
@@ -141,20 +143,29 @@ class Comparison:
     """
 
     def __init__(self, bare: Sequence[SuiteRun], only: str | None = None) -> None:
-        first, second = (each.results for each in bare)
-        tests = [each for each in dict.fromkeys([*first, *second]) if only in (None, each)]
-        outcomes = {each: (_outcome(first, each), _outcome(second, each)) for each in tests}
-        self.bare = bare
+        self._names = {each for each in bare[0].results if each in bare[1].results}
+        self.bare = [self.named(each) for each in bare]
+        first, second = (each.results for each in self.bare)
+        tests = dict.fromkeys([*first, *second])
+        if only is not None:
+            wanted = only if only in tests else with_placeholders(only)
+            tests = dict.fromkeys({wanted}.intersection(tests))
+        found = {each: (_outcome(first, each), _outcome(second, each)) for each in tests}
+        outcomes = {each: pair for each, pair in found.items() if PARTLY not in pair}
         self.runs: list[SuiteRun] = []
-        self.tests = len(tests)
+        self.tests = len(outcomes)
         self.broken_before = [each for each, found in outcomes.items() if found == (FAILED, FAILED)]
         self.flaky = [each for each, (one, other) in outcomes.items() if one != other]
         self.judged = [each for each, found in outcomes.items() if found == (PASSED, PASSED)]
 
+    def named(self, run: SuiteRun) -> SuiteRun:
+        """A run with `~` in the ids of tests that the runs without faults name otherwise."""
+        return replace(run, results=by_test(run.results.values(), self._names))
+
     def broken_in(self, run: SuiteRun) -> list[Breakage]:
         """The tests that pass without faults and do not pass in a run."""
         ran = [each for each in self.judged if each in run.results]
-        return [breakage(run, each) for each in ran if run.results[each].outcome != PASSED]
+        return [breakage(run, each) for each in ran if run.results[each].outcome not in (PASSED, PARTLY)]
 
     def missing_in(self, run: SuiteRun) -> list[str]:
         """The tests that pass without faults and did not run at all."""

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from faultinject.exceptions import ConfigurationError, InjectionFailed
 from faultinject.rules.scenario import Scenario
+from faultinject.rules.values import nearest
 from faultinject.testing.exploration import Program, ProgramFailed, ended_by
 from faultinject.testing.inject import Faults
 from faultinject.testing.trial.comparison import Comparison, SuiteRun, spelled
 from faultinject.testing.trial.results import Result, by_test, of_go, of_junit
 from faultinject.testing.trial.telling import BESIDE, Teller
-from faultinject.vendors.addressing import Addressing
+from faultinject.vendors.addressing import Addressing, with_placeholders
 
 if TYPE_CHECKING:
     import socket
@@ -248,13 +249,14 @@ class Trial:
         """Make one run after the other.
 
         Raises:
-            ConfigurationError: nothing could be judged; the message says why.
+            ConfigurationError: nothing could be judged, or there is no test of that name; the message says why.
         """
         bare = []
         within = self._within
         for fast in (False, True):
             bare.append(self._run((), within, fast=fast))
             within = self._within or TIMES * max(each.seconds for each in bare) + LEEWAY
+            self._refuse_only(bare[0])
             yield bare[-1]
             if not bare[0].outcomes:
                 raise ConfigurationError(NO_REQUEST if self._suite.has_store else NO_REQUEST_OF_APP)
@@ -298,4 +300,13 @@ class Trial:
         self._began = time.monotonic()
         run = self._suite.run(rules, only=only or self._only, within=within, fast=fast)
         self._took.append(run.seconds)
-        return run
+        return run if self.comparison is None else self.comparison.named(run)
+
+    def _refuse_only(self, run: SuiteRun) -> None:
+        found = run.results
+        if self._only is None or self._only in found:
+            return
+        if with_placeholders(self._only) not in {each.alike for each in found.values()}:
+            raise ConfigurationError(
+                f"--only {self._only}: the suite has no such test{nearest(self._only, found)}"
+            )
