@@ -130,7 +130,15 @@ def trial(
                 raise
             stopped = f"interrupted in {trying.doing}"
     assert trying.comparison is not None
-    report = report_of(trying.comparison, time.monotonic() - began, replay, trying.smallest, stopped)
+    report = report_of(
+        trying.comparison,
+        time.monotonic() - began,
+        replay,
+        trying.smallest,
+        trying.tried,
+        trying.too_fast,
+        stopped,
+    )
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:
@@ -181,6 +189,8 @@ def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
         yield f"  … and {len(before) - SHOWN} more (-v)"
     if report.flaky:
         yield _listed("flaky", report.flaky, most)
+    if report.too_fast:
+        yield _listed("flaky, or too fast (give a smaller --speed)", report.too_fast, most)
     if not report.faults and not report.stopped:
         yield "no fault was tried: none of the tests passes in both runs without faults"
     if report.stopped:
@@ -190,15 +200,25 @@ def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
 def _broken(first: BrokenTest, alike: Sequence[str], most: int | None) -> Iterator[str]:
     yield quoted(f"✕ {first.test}: {first.error}")
     yield from (f"    {each}" for each in first.requests)
-    if first.confirmed is not False:
-        yield f"  smallest: {first.smallest}{'' if first.confirmed else ' (not tried)'}"
+    if first.confirmed:
+        yield f"  smallest: {first.smallest}"
+    elif first.confirmed is None and not first.tried:
+        yield f"  smallest: {first.smallest} (not tried)"
     else:
-        yield f"  only with: {first.smallest} (no request of its own alone broke it)"
+        yield f"  only with: {first.smallest} ({_why_no_smaller(first)})"
     yield f"  replay: {quoted(first.replay)}"
     if first.rules[1:]:
         yield _listed("  also broken by", first.rules[1:], most)
     if alike:
         yield _listed(f"  and {_count(len(alike), 'test')} alike", alike, most)
+
+
+def _why_no_smaller(test: BrokenTest) -> str:
+    if not test.tried:
+        return "no request of its own got the fault"
+    if test.confirmed is None:
+        return f"{_count(test.tried, 'request')} alone did not break it; not all were tried"
+    return "no request of its own alone broke it"
 
 
 def _listed(head: str, texts: Sequence[str], most: int | None) -> str:

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -331,7 +332,7 @@ def test_node(run, suite, tmp_path):
 
 
 GO = """
-import sys
+import sys, time
 ask("PUT", "/right")
 try:
     ask("PUT", "/wrong", tries=1)
@@ -340,7 +341,7 @@ except RuntimeError:
     wrong = "fail"
 print("{ no line of a test")
 print('["neither"]')
-lines = Path("go.jsonl").read_text()
+lines = Path("go.jsonl").read_text().replace("1795000000000", str(time.time_ns()))
 print(lines.replace('"Action":"WRONG"', f'"Action":"{wrong}"'))
 """
 RECORDED = r"""{"Time":"2026-11-01T10:00:00.1Z","Action":"start","Package":"example.com/photos"}
@@ -368,6 +369,7 @@ def test_go(run, suite, tmp_path):
         ("example.com/photos.TestPut/dog-~", "put_test.go:9: 503 Slow Down")
     ]
     assert found["broken_before"] == {"example.com/broken": "photos.go:3: undefined: x"}
+    assert found["faults"][0]["missing"] == []
 
 
 JUNIT = r"""
@@ -411,6 +413,52 @@ def test_junit(run, suite, tmp_path):
     code, _, err = run("trial", "--junit", "other.xml", *words[2:])
     assert code == 2
     assert err.startswith("faultinject: --junit: other.xml: the command wrote no JUnit XML there: ")
+
+
+SIZES = r"""
+now = time.time_ns()
+try:
+    ask("PUT", "/wrong", tries=1)
+    wrong = ""
+except RuntimeError as error:
+    wrong = f"<failure>{error}</failure>"
+Path("out.xml").write_text(
+    "<testsuite><testcase name='size 10737418240'><failure>too large</failure></testcase>"
+    f"<testcase name='size 21474836480'>{wrong}</testcase><testcase name='at {now}'>{wrong}</testcase></testsuite>"
+)
+"""
+
+
+@pytest.mark.parametrize(
+    ("only", "broken", "before"),
+    [
+        ((), ["size 21474836480", "at ~"], {"size 10737418240": "too large"}),
+        (("--only", "size 21474836480"), ["size 21474836480"], {}),
+        (("--only", "at 1700000000000000000"), ["at ~"], {}),  # as the runner has shown it
+        (("--only", "at ~"), ["at ~"], {}),
+    ],
+)
+def test_numbers_in_the_names_of_tests(run, suite, only, broken, before):
+    """Tests that are named alike in each run stay apart, however long their numbers are."""
+    command = ["--", sys.executable, suite("import time\n", SIZES, name="job.py")]
+    code, found = trial(run, *LISTENED, *only, "-r", "s3:SlowDown", *command)
+    assert (code, [each["test"] for each in found["broken"]]) == (1, broken)
+    assert (found["broken_before"], found["flaky"]) == (before, [])
+
+
+def test_only_a_test_that_is_not_there(run, suite, job):
+    """It is said at once, with the name that was meant; pytest runs none for it."""
+    words = ["-r", "s3:SlowDown", *job(RIGHT)]
+    code, out, err = run("trial", *LISTENED, "--only", "test_rihgt", *words)
+    assert (code, out) == (2, "")
+    assert err.startswith(
+        "faultinject: --only test_rihgt: the suite has no such test; did you mean test_right?"
+    )
+    name = suite(RIGHT, "def test_counts():\n    run_number()\n")
+    code, out, err = run("trial", "--only", "test_it.py::test_rihgt", "--", *PYTEST, name)
+    assert (code, out) == (2, "")
+    assert "the suite has no such test; did you mean test_it.py::test_right?" in err
+    assert not Path("runs").exists()
 
 
 APP = """
@@ -484,7 +532,59 @@ def test_a_test_broken_without_a_fault_of_its_own(run, suite):
     )
     code, out, _ = run("trial", "-r", "s3:SlowDown", "--", *PYTEST, name)
     assert code == 1
-    assert "✕ test_it.py::test_second: assert not [1]\n  only with: s3:SlowDown,times=1,per=call (" in out
+    assert (
+        "✕ test_it.py::test_second: assert not [1]\n"
+        "  only with: s3:SlowDown,times=1,per=call (no request of its own got the fault)\n"
+    ) in out
+
+
+def of_two(number):
+    """A test that bears one lost answer, and makes that many requests."""
+    return (
+        "def test_of_two():\n    lost = 0\n"
+        f"    for number in range({number}):\n"
+        "        try:\n            ask('PUT', f'/photos{number}', tries=1)\n"
+        "        except RuntimeError:\n            lost += 1\n"
+        "    assert lost < 2, 'lost too many'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "confirmed", "tried", "says"),
+    [
+        (2, False, 2, "no request of its own alone broke it"),
+        (6, None, 4, "4 requests alone did not break it; not all were tried"),
+    ],
+)
+def test_a_test_that_no_request_alone_breaks(run, job, number, confirmed, tried, says):
+    """The rule of the whole run stays; where not all requests were tried, that is said."""
+    words = [*LISTENED, "-r", "s3:SlowDown", *job(of_two(number))]
+    code, out, _ = run("trial", *words)
+    assert (code, f"  only with: s3:SlowDown,times=1,per=call ({says})\n" in out) == (1, True)
+    [test] = trial(run, *words)[1]["broken"]
+    assert (test["smallest"], test["confirmed"], test["tried"]) == (
+        "s3:SlowDown,times=1,per=call",
+        confirmed,
+        tried,
+    )
+
+
+@pytest.mark.parametrize(
+    ("stops", "says"),
+    [
+        (4, "  smallest: s3:SlowDown,operation=CreateBucket,times=1,skip=2 (not tried)"),
+        (
+            5,
+            "  only with: s3:SlowDown,times=1,per=call (1 request alone did not break it; not all were tried)",
+        ),
+    ],
+)
+def test_interrupted_while_the_smallest_rule_is_looked_for(start, job, stops, says):
+    """Nothing is said of requests that were not tried."""
+    stop = f"import signal\nif run_number() == {stops}:\n    os.kill(os.getppid(), signal.SIGINT)\n    signal.pause()\n"
+    process = start("trial", *LISTENED, "-r", "s3:SlowDown", *job(stop, of_two(3)))
+    code, lines = process.ended()
+    assert (code, says in lines) == (130, True), lines
 
 
 def test_interrupted(start, job):

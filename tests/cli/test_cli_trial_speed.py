@@ -28,10 +28,27 @@ def test_never_fast():
 """
 
 
+WRONG_AND_NEVER_FAST = NEVER_FAST.replace('"/never"', '"/never", tries=1')
+
+
+@pytest.fixture
+def libfaketime(monkeypatch):
+    """A library that is found; it is not there, so nothing is faster."""
+    monkeypatch.setattr(
+        glob, "glob", lambda place: ["/none/libfaketimeMT.so.1"] if "/local/" in place else []
+    )
+
+
 @pytest.mark.parametrize(
     ("tests", "code", "broken", "fast"),
     [
-        ((RIGHT, NEVER_FAST), 0, [], "011"),  # in real time, then faster
+        (
+            (RIGHT, NEVER_FAST),
+            0,
+            [],
+            "01010",
+        ),  # in real time, then faster; that differs, so in real time again
+        ((RIGHT, WRONG_AND_NEVER_FAST), 1, ["test_it.py::test_never_fast"], "010100"),
         ((RIGHT, ONLY_WHEN_FAST), 0, [], "0110"),
         (
             (RIGHT, WRONG),
@@ -42,16 +59,30 @@ def test_never_fast():
     ],
 )
 def test_what_fails_only_because_of_the_speed_is_not_broken(
-    run, suite, tmp_path, monkeypatch, tests, code, broken, fast
+    run, suite, tmp_path, libfaketime, tests, code, broken, fast
 ):
-    """A run with a fault in which a test breaks is repeated in real time; what ends in another way without is not judged."""
-    monkeypatch.setattr(
-        glob, "glob", lambda place: ["/none/libfaketimeMT.so.1"] if "/local/" in place else []
-    )
+    """A run with a fault in which a test breaks is repeated in real time; what ends in another way without faults is told."""
     found, report = trial(run, "-r", "s3:SlowDown", "--speed", "20", "--", *PYTEST, suite(NOTED, *tests))
     assert (found, [each["test"] for each in report["broken"]]) == (code, broken)
-    assert report["flaky"] == (["test_it.py::test_never_fast"] if NEVER_FAST in tests else [])
+    never = ["test_it.py::test_never_fast"] if "test_never_fast" in tests[1] else []
+    assert (report["too_fast"], report["flaky"]) == (never, [])
     assert (tmp_path / "runs").read_text() == fast
+
+
+def test_what_fails_at_the_speed_is_said(run, suite, libfaketime):
+    """What ends in two ways in real time, too, is flaky."""
+    words = ["-r", "s3:SlowDown", "--speed", "20", "--", *PYTEST]
+    _, out, _ = run("trial", *words, suite(NEVER_FAST))
+    assert out.endswith("\nflaky, or too fast (give a smaller --speed): test_it.py::test_never_fast\n")
+    flaky = "def test_flaky():\n    ask('PUT', '/flaky')\n    assert run_number() < 2\n"
+    code, out, _ = run("trial", *words, suite(flaky))
+    assert (code, out.splitlines()[1:]) == (
+        3,
+        [
+            "flaky: test_it.py::test_flaky",
+            "no fault was tried: none of the tests passes in both runs without faults",
+        ],
+    )
 
 
 def test_libfaketime_is_missing(run, suite, monkeypatch):

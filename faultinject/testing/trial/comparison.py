@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
 from faultinject.rules.rule import Rule
-from faultinject.testing.trial.results import FAILED, PASSED, Result
+from faultinject.testing.trial.results import FAILED, PARTLY, PASSED, Result, by_test
+from faultinject.vendors.addressing import with_placeholders
 
 if TYPE_CHECKING:
     from faultinject.journal.outcome import Outcome
@@ -90,9 +91,10 @@ class Breakage:
         key, value = ("operation", cause.operation) if cause.operation else ("method", cause.method)
         named = any(each.test is not None for each in self.run.outcomes)
         all_ = self.requests if named else self.run.outcomes
+        lost = {id(each) for each in _lost(all_)}
         # A request with a fault, which was asked again, would not have been there twice.
         skip = sum(
-            (each.operation or each.method) == value and not each.injected
+            (each.operation or each.method) == value and (not each.injected or id(each) in lost)
             for each in all_[: all_.index(cause)]
         )
         options = {name: text for name, text in options.items() if name not in ("per", "skip")}
@@ -107,17 +109,22 @@ def _said(result: Result) -> str:
 def breakage(run: SuiteRun, test: str) -> Breakage:
     """What became of a test in a run that broke it."""
     requests = run.of(test)
-    hit = [each for each in requests if each.injected]
-    lost = [each for at, each in enumerate(requests) if each.injected and not _done(each, requests[at + 1 :])]
-    causes = [*reversed(lost), *(each for each in reversed(hit) if each not in lost)]
+    lost = _lost(requests)
+    causes = [*lost, *(each for each in reversed(requests) if each.injected and each not in lost)]
     return Breakage(run, test, run.results[test], requests, causes)
 
 
-def _done(outcome: Outcome, later: Sequence[Outcome]) -> bool:
-    """Whether the client asked again, and got an answer."""
-    return any(
-        (each.method, each.path) == (outcome.method, outcome.path) and not each.injected for each in later
-    )
+def _lost(requests: Sequence[Outcome]) -> list[Outcome]:
+    """The requests with a fault whose client did not ask again, or got no answer then; the last first."""
+    answered: set[tuple[str, str]] = set()
+    found = []
+    for each in reversed(requests):
+        call = each.method, each.path
+        if not each.injected:
+            answered.add(call)
+        elif call not in answered:
+            found.append(each)
+    return found
 
 
 class Comparison:
@@ -125,9 +132,10 @@ class Comparison:
 
     Args:
         bare: the two runs without faults.
-        only: the one test that is judged; None: all.
+        only: the one test that is judged, as its runner or a report names it; None: all.
 
     Attributes:
+        bare: the two runs without faults.
         runs: the runs with faults so far.
         broken_before: the tests that fail in both runs without faults.
         flaky: the tests that two runs without faults do not agree about.
@@ -135,20 +143,29 @@ class Comparison:
     """
 
     def __init__(self, bare: Sequence[SuiteRun], only: str | None = None) -> None:
-        first, second = (each.results for each in bare)
-        tests = [each for each in dict.fromkeys([*first, *second]) if only in (None, each)]
-        outcomes = {each: (_outcome(first, each), _outcome(second, each)) for each in tests}
-        self.bare = bare
+        self._names = {each for each in bare[0].results if each in bare[1].results}
+        self.bare = [self.named(each) for each in bare]
+        first, second = (each.results for each in self.bare)
+        tests = dict.fromkeys([*first, *second])
+        if only is not None:
+            wanted = only if only in tests else with_placeholders(only)
+            tests = dict.fromkeys({wanted}.intersection(tests))
+        found = {each: (_outcome(first, each), _outcome(second, each)) for each in tests}
+        outcomes = {each: pair for each, pair in found.items() if PARTLY not in pair}
         self.runs: list[SuiteRun] = []
-        self.tests = len(tests)
+        self.tests = len(outcomes)
         self.broken_before = [each for each, found in outcomes.items() if found == (FAILED, FAILED)]
         self.flaky = [each for each, (one, other) in outcomes.items() if one != other]
         self.judged = [each for each, found in outcomes.items() if found == (PASSED, PASSED)]
 
+    def named(self, run: SuiteRun) -> SuiteRun:
+        """A run with `~` in the ids of tests that the runs without faults name otherwise."""
+        return replace(run, results=by_test(run.results.values(), self._names))
+
     def broken_in(self, run: SuiteRun) -> list[Breakage]:
         """The tests that pass without faults and do not pass in a run."""
         ran = [each for each in self.judged if each in run.results]
-        return [breakage(run, each) for each in ran if run.results[each].outcome != PASSED]
+        return [breakage(run, each) for each in ran if run.results[each].outcome not in (PASSED, PARTLY)]
 
     def missing_in(self, run: SuiteRun) -> list[str]:
         """The tests that pass without faults and did not run at all."""
@@ -205,13 +222,19 @@ class BrokenTest(Struct):
     like: Annotated[Text, Meta(description="The first test of the same cause; of its own the test itself.")]
     error: Annotated[Text, Meta(description="How it ended with the first of them.")]
     requests: Annotated[list[str], Meta(description="Its requests there, a line each.")]
-    smallest: Annotated[Text, Meta(description="The smallest rule that breaks it.")]
+    smallest: Annotated[
+        Text,
+        Meta(
+            description="The smallest rule that breaks it; where `tried` is 0, and one of its requests got a fault, the one to try."
+        ),
+    ]
     confirmed: Annotated[
         bool | None,
         Meta(
-            description="Whether a run with it did; null: that of another test of the same cause was tried."
+            description="Whether a fault at one of its requests alone breaks it, as `smallest` has it; null: not known, as not all were tried."
         ),
     ]
+    tried: Annotated[Count, Meta(description="How many of its requests got a fault alone, a run each.")]
     replay: Annotated[Text, Meta(description="The command that shows it again.")]
 
 
@@ -229,6 +252,12 @@ class TrialReport(Struct):
         dict[str, str], Meta(description="By test that fails without faults, too: how it ended.")
     ]
     flaky: Annotated[list[str], Meta(description="The tests that end in two ways without faults.")]
+    too_fast: Annotated[
+        list[str],
+        Meta(
+            description="The tests that end in another way without faults at `--speed`; each fault was tried in real time, too."
+        ),
+    ]
     stopped: Annotated[str, Meta(description="Why not all faults were tried; empty: all were.")]
 
 
@@ -236,7 +265,9 @@ def report_of(
     comparison: Comparison,
     seconds: float,
     replay: Callable[[str, str], str],
-    smallest: Mapping[str, tuple[str, bool]],
+    smallest: Mapping[str, Rule],
+    tried: Mapping[str, int],
+    too_fast: list[str],
     stopped: str = "",
 ) -> TrialReport:
     """All of it as data.
@@ -245,7 +276,9 @@ def report_of(
         comparison: the runs.
         seconds: how long all took.
         replay: from a test and a rule to the command that shows it again.
-        smallest: by test, the smallest rule and whether a run with it broke the test; for one test of each group.
+        smallest: by test, the rule at one request alone that breaks it, where one was found; for one test of each group.
+        tried: by test, how many such rules were tried.
+        too_fast: the tests that end in another way without faults when clocks run faster.
         stopped: why not all faults were tried.
     """
     return TrialReport(
@@ -265,22 +298,33 @@ def report_of(
             )
             for run in comparison.runs
         ],
-        broken=list(_broken(comparison, replay, smallest)),
+        broken=list(_broken(comparison, replay, smallest, tried)),
         broken_before={each: _said(comparison.bare[0].results[each]) for each in comparison.broken_before},
         flaky=comparison.flaky,
+        too_fast=too_fast,
         stopped=stopped,
     )
 
 
 def _broken(
-    comparison: Comparison, replay: Callable[[str, str], str], smallest: Mapping[str, tuple[str, bool]]
+    comparison: Comparison,
+    replay: Callable[[str, str], str],
+    smallest: Mapping[str, Rule],
+    tried: Mapping[str, int],
 ) -> Iterator[BrokenTest]:
     from faultinject.testing.exploration import rows
 
     like = {each.test: group[0].test for group in comparison.groups for each in group}
     for test, found in comparison.broken.items():
         first = found[0]
-        rule, confirmed = smallest.get(test, (str((first.smaller or first.run.rules)[0]), None))
+        number, smaller = tried.get(test, 0), first.smaller
+        confirmed = True if test in smallest else False if number == len(smaller) else None
+        if test in smallest:
+            rule = str(smallest[test])
+        else:
+            rule = spelled(first.run.rules if number or not smaller else smaller[:1])
         rules = [spelled(each.run.rules) for each in found]
         lines = [each.strip() for each in rows(first.requests)]
-        yield BrokenTest(test, rules, like[test], first.said, lines, rule, confirmed, replay(test, rule))
+        yield BrokenTest(
+            test, rules, like[test], first.said, lines, rule, confirmed, number, replay(test, rule)
+        )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.vendors.addressing import with_placeholders
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+PARTLY = "failed in a part"
+"""Of a test that failed only because a part of it did, which is a test of its own."""
 BETWEEN = " > "
 """Between the names of a test of Node and its parents."""
 
@@ -23,12 +25,12 @@ class Result:
     """How one test ended.
 
     Attributes:
-        test: its id, as its runner takes or shows it; but for pytest with `~` for what another run may name otherwise, such
-            as a time or a UUID.
-        outcome: `passed`, `failed` or `skipped`.
+        test: its id, as its runner takes or shows it.
+        outcome: `passed`, `failed`, `skipped` or `failed in a part`.
         said: what its error says; empty if there is none.
         began: when it began, unix seconds; None: its runner does not say.
         ended: when it ended, likewise.
+        exact: whether its runner takes this id alone, so that no other may stand for it.
     """
 
     test: str
@@ -36,6 +38,12 @@ class Result:
     said: str = ""
     began: float | None = None
     ended: float | None = None
+    exact: bool = False
+
+    @property
+    def alike(self) -> str:
+        """Its id with `~` for what another run may name otherwise, such as a time or a UUID."""
+        return self.test if self.exact else with_placeholders(self.test)
 
 
 def of_go(output: Iterable[bytes]) -> Iterator[Result]:
@@ -48,7 +56,7 @@ def of_go(output: Iterable[bytes]) -> Iterator[Result]:
         if event is None or "Action" not in event or "Package" not in event:
             continue
         package, name, action = event["Package"], event.get("Test"), event["Action"]
-        test = package if name is None else f"{package}.{with_placeholders(name)}"
+        test = package if name is None else f"{package}.{name}"
         if action == "output":
             said.setdefault(test, []).append(event.get("Output", "").strip())
         outcome = {"pass": PASSED, "fail": FAILED, "skip": SKIPPED}.get(action)
@@ -89,7 +97,7 @@ def of_junit(path: str) -> Iterator[Result]:
     except (OSError, ET.ParseError) as error:
         raise ConfigurationError(f"--junit: {path}: the command wrote no JUnit XML there: {error}") from None
     for case in root.iter("testcase"):
-        test = with_placeholders(".".join(filter(None, (case.get("classname"), case.get("name")))))
+        test = ".".join(filter(None, (case.get("classname"), case.get("name"))))
         wrong = next((each for each in case if each.tag in ("failure", "error")), None)
         if wrong is not None:
             first = (wrong.get("message") or (wrong.text or "").strip()).partition("\n")[0]
@@ -98,14 +106,20 @@ def of_junit(path: str) -> Iterator[Result]:
             yield Result(test, PASSED if case.find("skipped") is None else SKIPPED)
 
 
-def by_test(results: Iterable[Result]) -> dict[str, Result]:
-    """The results by their test; of several with one id the worst, and no test that failed only because a part of it did."""
-    found: dict[str, Result] = {}
-    for each in results:
-        if each.test not in found or found[each.test].outcome != FAILED:
-            found[each.test] = each
-    failed = [each.test for each in found.values() if each.outcome == FAILED]
-    parents = {
+def by_test(results: Collection[Result], names: Container[str] | None = None) -> dict[str, Result]:
+    """The results by their test; of several with one id the worst.
+
+    Args:
+        results: in the order in which the tests ended.
+        names: the ids that are the same in each run, and stay; None: all stay.
+    """
+    failed = {each.test for each in results if each.outcome == FAILED}
+    whole = {
         test for test in failed if any(other.startswith((f"{test}{BETWEEN}", f"{test}/")) for other in failed)
     }
-    return {test: each for test, each in found.items() if test not in parents}
+    found: dict[str, Result] = {}
+    for each in results:
+        test = each.test if names is None or each.test in names else each.alike
+        if test not in found or found[test].outcome != FAILED:
+            found[test] = replace(each, outcome=PARTLY) if each.test in whole else each
+    return found

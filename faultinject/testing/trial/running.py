@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from faultinject.exceptions import ConfigurationError, InjectionFailed
 from faultinject.rules.scenario import Scenario
+from faultinject.rules.values import nearest
 from faultinject.testing.exploration import Program, ProgramFailed, ended_by
 from faultinject.testing.inject import Faults
 from faultinject.testing.trial.comparison import Comparison, SuiteRun, spelled
 from faultinject.testing.trial.results import Result, by_test, of_go, of_junit
 from faultinject.testing.trial.telling import BESIDE, Teller
-from faultinject.vendors.addressing import Addressing
+from faultinject.vendors.addressing import Addressing, with_placeholders
 
 if TYPE_CHECKING:
     import socket
@@ -194,7 +196,7 @@ def _heard(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class Trial:
-    """All runs: two without faults, one for each fault, one for each cause that was found.
+    """All runs: two without faults (three where the second was faster and ended in another way), one for each fault, one for each cause that was found.
 
     Args:
         suite: what is run.
@@ -204,7 +206,9 @@ class Trial:
 
     Attributes:
         comparison: what is known; None before the runs without faults are over.
-        smallest: by test, for one test of each cause, the smallest rule that breaks it, and whether a run with it did.
+        smallest: by test, for one test of each cause, the smallest rule that breaks it, where one was found.
+        tried: by test, with how many of its requests alone a run was made.
+        too_fast: the tests that end in another way without faults when clocks run faster; they may be flaky, too.
         doing: what is done now.
     """
 
@@ -217,7 +221,9 @@ class Trial:
         within: float | None = None,
     ) -> None:
         self.comparison: Comparison | None = None
-        self.smallest: dict[str, tuple[str, bool]] = {}
+        self.smallest: dict[str, Rule] = {}
+        self.tried = Counter[str]()
+        self.too_fast: list[str] = []
         self.doing = "run without faults"
         self._suite = suite
         self._faults = faults
@@ -243,18 +249,26 @@ class Trial:
         """Make one run after the other.
 
         Raises:
-            ConfigurationError: nothing could be judged; the message says why.
+            ConfigurationError: nothing could be judged, or there is no test of that name; the message says why.
         """
         bare = []
         within = self._within
         for fast in (False, True):
             bare.append(self._run((), within, fast=fast))
             within = self._within or TIMES * max(each.seconds for each in bare) + LEEWAY
+            self._refuse_only(bare[0])
             yield bare[-1]
             if not bare[0].outcomes:
                 raise ConfigurationError(NO_REQUEST if self._suite.has_store else NO_REQUEST_OF_APP)
             self._left -= 1
-        self.comparison = comparison = Comparison(bare, self._only)
+        comparison = Comparison(bare, self._only)
+        if self._suite.faster and comparison.flaky:
+            differ = comparison.flaky
+            bare[1] = self._run((), within)  # the speed may be why
+            yield bare[1]
+            comparison = Comparison(bare, self._only)
+            self.too_fast = [each for each in differ if each not in comparison.flaky]
+        self.comparison = comparison
         if not comparison.judged:
             return
         self._left = len(self._faults)
@@ -271,12 +285,12 @@ class Trial:
         self._left = len(groups)
         for number, (first, *_) in enumerate(groups, 1):
             self.doing = f"smallest rule {number} of {len(groups)}"
-            self.smallest[first.test] = spelled(first.run.rules), False
             for rule in first.smaller[:TRIES]:
                 run = self._run((rule,), within, only=first.test)
                 yield run
+                self.tried[first.test] += 1
                 if first.test in {each.test for each in comparison.broken_in(run)}:
-                    self.smallest[first.test] = str(rule), True
+                    self.smallest[first.test] = rule
                     break
             self._left -= 1
 
@@ -286,4 +300,13 @@ class Trial:
         self._began = time.monotonic()
         run = self._suite.run(rules, only=only or self._only, within=within, fast=fast)
         self._took.append(run.seconds)
-        return run
+        return run if self.comparison is None else self.comparison.named(run)
+
+    def _refuse_only(self, run: SuiteRun) -> None:
+        found = run.results
+        if self._only is None or self._only in found:
+            return
+        if with_placeholders(self._only) not in {each.alike for each in found.values()}:
+            raise ConfigurationError(
+                f"--only {self._only}: the suite has no such test{nearest(self._only, found)}"
+            )

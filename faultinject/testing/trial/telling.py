@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Any
 
 from faultinject.testing.trial.results import Result
-from faultinject.vendors.addressing import with_placeholders
 
 BESIDE = Path(__file__).with_name("beside")
 """The folder of the plugins."""
@@ -65,8 +64,9 @@ class Teller:
                 return
             ended, began = said.get("ended", now), self._began.get(test)
             if "seconds" in said:  # it is Node's
-                test, began = with_placeholders(test), ended - said["seconds"]
-            self.results.append(Result(test, said["outcome"], said["said"], began, ended))
+                began = ended - said["seconds"]
+            exact = "seconds" not in said
+            self.results.append(Result(test, said["outcome"], said["said"], began, ended, exact))
 
     def __enter__(self) -> Teller:
         self._thread.start()

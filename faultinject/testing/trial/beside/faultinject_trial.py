@@ -38,9 +38,13 @@ class Trial:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Leave the one test that is wanted."""
-        if self._only is not None:
-            items[:] = [each for each in items if each.nodeid == self._only]
+        """Leave the one test that is wanted; if it is not there, name those that are."""
+        if self._only is None:
+            return
+        wanted = [each for each in items if each.nodeid == self._only]
+        for each in [] if wanted else items:
+            self.tell(test=each.nodeid, outcome="skipped", said="")
+        items[:] = wanted
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A file that cannot be loaded is a test that fails."""
