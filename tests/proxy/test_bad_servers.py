@@ -258,6 +258,41 @@ def test_an_answer_while_the_client_sends(behind, front, down, target, more, sta
     assert b"onnection: close\r\n" in got
 
 
+@pytest.mark.parametrize("pieces", [1, 2])
+@pytest.mark.parametrize("loop", ["asyncio", "auto"])
+def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, front, caplog, loop, pieces):
+    """The loop has read neither when the next piece goes on: the answer arrives, though what is sent meets a reset."""
+    told, ended = threading.Event(), threading.Event()
+
+    def play(talk):
+        talk.until(b"\r\n\r\n")
+        assert told.wait(30)
+        talk.say(EARLY)
+        talk.connection.close()
+        ended.set()
+
+    async def busy(proxy, scope, receive, send):
+        left = pieces
+
+        async def held():
+            nonlocal left
+            message = await receive()
+            left -= message["type"] == "http.request"
+            if not left and not ended.is_set():
+                told.set()
+                assert ended.wait(30)  # in the loop's own thread
+            return message
+
+        await proxy(scope, held if scope["type"] == "http" else receive, send)
+
+    server = behind(play)
+    with front(server.url, around=busy, loop=loop).connect() as client:
+        client.sendall(UPLOAD + b"x" * 200_000)
+        got = some(client, None)
+    assert got == EARLY
+    assert caplog.messages == []
+
+
 def test_what_is_refused_is_logged(front, exchange, caplog):
     """With the words that the client gets: who has set HTTPS_PROXY sees why nothing works."""
     proxy = front("http://127.0.0.1:9")
