@@ -61,7 +61,7 @@ class Front(asyncio.StreamReaderProtocol):
         answer_trailers: of the server's answer, for its end.
         waiting_for_100_continue: whether the client waits before it sends its body.
         more_body: whether something of the body has not been read yet.
-        keep_alive: whether another request may come.
+        keep_alive: whether another request may come, as the client and the proxy's own end have it.
     """
 
     transport: asyncio.Transport
@@ -86,7 +86,9 @@ class Front(asyncio.StreamReaderProtocol):
         # Why what came is not for the server behind, and the status that says so.
         self._refusal: tuple[int, str] | None = None
         self._idle = True
-        self._ends = self._started = self._complete = self._bodiless = self._chunked = self._bare = False
+        self._ends = self._started = self._complete = self._bodiless = self._chunked = self._bare = (
+            self._last
+        ) = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
@@ -284,9 +286,8 @@ class Front(asyncio.StreamReaderProtocol):
         if not (self._bodiless or self._bare or _FRAMING & names):
             headers.append((b"transfer-encoding", b"chunked"))
         self._chunked = any(name == b"transfer-encoding" for name, _ in headers)
-        if self._bare or _closes(headers):
-            self.keep_alive = False
-        elif not self.keep_alive:
+        self._last = self._bare or _closes(headers)
+        if not (self._last or self.keep_alive):
             headers.append((b"connection", b"close"))
         if not spelling:
             self.answer_trailers = ()
@@ -304,7 +305,7 @@ class Front(asyncio.StreamReaderProtocol):
             self.abort()
         elif self._refusal is not None:
             await self._refuse(*self._refusal)
-        elif self._complete and self.keep_alive:
+        elif self._complete and self.keep_alive and not self._last:
             self.waiting_for_100_continue = False
             while not isinstance(self._heard, h11.ConnectionClosed):
                 await self.receive()
