@@ -6,6 +6,7 @@ import asyncio
 import re
 from contextlib import suppress
 from http import HTTPStatus
+from logging import getLogger
 from socket import SO_LINGER, SOL_SOCKET
 from struct import pack
 from urllib.parse import unquote_to_bytes
@@ -41,6 +42,7 @@ _TOO_LONG = f"a request's line and headers have at most {LIMITS.head} bytes here
 _NO_HTTP = "what was sent is no request of HTTP/1.1"
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
 _NO_FORWARD = "this proxy goes to {} only"
+_FAILED = "an error in front of the server: the proxy's log has it"
 
 
 class Front(asyncio.StreamReaderProtocol):
@@ -94,6 +96,10 @@ class Front(asyncio.StreamReaderProtocol):
         """A client has come."""
         super().connection_made(transport)
         self.transport = transport
+        # One that has left by a reset has none under uvloop.
+        self._client, self._address = (
+            (transport.get_extra_info(name) or ("", 0))[:2] for name in ("peername", "sockname")
+        )
         self._writer = asyncio.StreamWriter(transport, self, self._reader, asyncio.get_running_loop())
         self._server.connections.add(self)  # type: ignore[arg-type]
         task = asyncio.create_task(self._serve())
@@ -186,12 +192,17 @@ class Front(asyncio.StreamReaderProtocol):
         except asyncio.CancelledError:
             # The proxy has waited long enough. Its client sees that this was not all.
             self.abort()
+        except Exception:
+            # As uvicorn's own protocols do it.
+            getLogger("uvicorn.error").exception("Exception in ASGI application\n")
+            if not self._started:
+                await self._refuse(500, _FAILED)
         finally:
             self.transport.close()
 
     async def _begin(self) -> bool:
         """Read the head of a request; no where there is none for the server behind."""
-        self._idle = True
+        self._idle, self._started = True, False
         event = await self._next()
         self._idle = False
         if isinstance(event, h11.Request):
@@ -203,7 +214,7 @@ class Front(asyncio.StreamReaderProtocol):
             return False
         self.waiting_for_100_continue = self._http.they_are_waiting_for_100_continue
         self.keep_alive = self.keep_alive and not _closes(event.headers)
-        self._started = self._complete = False
+        self._complete = False
         self.more_body = not _FRAMING.isdisjoint(name for name, _ in event.headers)
         self.trailers, self.answer_trailers, self._heard = (), (), None
         return True
@@ -229,20 +240,19 @@ class Front(asyncio.StreamReaderProtocol):
 
     def _scope(self) -> Scope:
         path, _, query = self.request.target.partition(b"?")
-        transport = self.transport
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
             "method": self.request.method.decode(),
-            "scheme": "http" if transport.get_extra_info("sslcontext") is None else "https",
+            "scheme": "http" if self.transport.get_extra_info("sslcontext") is None else "https",
             "path": unquote_to_bytes(path).decode(errors="replace"),
             "raw_path": path,
             "query_string": query,
             "root_path": "",
             "headers": list(self.request.headers),
-            "client": transport.get_extra_info("peername")[:2],
-            "server": transport.get_extra_info("sockname")[:2],
+            "client": self._client,
+            "server": self._address,
             KEY: self,
         }
 
@@ -268,7 +278,7 @@ class Front(asyncio.StreamReaderProtocol):
 
     async def drain(self) -> None:
         """Wait until the client takes more, or has left."""
-        with suppress(ConnectionError):
+        with suppress(OSError):
             await self._writer.drain()
 
     def _write(self, data: bytes) -> None:
