@@ -297,8 +297,11 @@ class Front(asyncio.StreamReaderProtocol):
             headers.append((b"transfer-encoding", b"chunked"))
         self._chunked = any(name == b"transfer-encoding" for name, _ in headers)
         self._last = self._bare or _closes(headers)
-        if not (self._last or self.keep_alive):
+        # Nobody knows whether one that waits to be asked for its body sends it then: https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+        if not self._last and (self.waiting_for_100_continue or not self.keep_alive):
             headers.append((b"connection", b"close"))
+            self._last = True
+        self.waiting_for_100_continue = False
         if not spelling:
             self.answer_trailers = ()
         spelled = list(spelling)
@@ -316,7 +319,6 @@ class Front(asyncio.StreamReaderProtocol):
         elif self._refusal is not None:
             await self._refuse(*self._refusal)
         elif self._complete and self.keep_alive and not self._last:
-            self.waiting_for_100_continue = False
             while not isinstance(self._heard, h11.ConnectionClosed):
                 await self.receive()
             self._http.send(h11.Response(status_code=200, headers=[(b"content-length", b"0")]))
