@@ -167,7 +167,7 @@ class Front(asyncio.StreamReaderProtocol):
         """What the client sends next; None where that is refused, or it leaves in the middle."""
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
-                self._http.receive_data(await self._read())
+                self._hear(await self._read())
         except h11.RemoteProtocolError as error:
             if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
                 self._refusal = 431, _TOO_LONG
@@ -176,6 +176,14 @@ class Front(asyncio.StreamReaderProtocol):
             return None
         assert isinstance(event, h11.Event)
         return event
+
+    def _hear(self, data: bytes) -> None:
+        """Hand it to h11, without empty lines ahead of a request (https://www.rfc-editor.org/rfc/rfc9112#section-2.2)."""
+        if data and self._http.their_state is h11.IDLE and not self._http.trailing_data[0]:
+            data = data.lstrip(b"\r\n")
+            if not data:
+                return
+        self._http.receive_data(data)
 
     async def _read(self) -> bytes:
         try:
@@ -324,7 +332,10 @@ class Front(asyncio.StreamReaderProtocol):
             self._http.send(h11.Response(status_code=200, headers=[(b"content-length", b"0")]))
             self._http.send(h11.EndOfMessage())
             if self._http.their_state is h11.DONE:
-                self._http.start_next_cycle()
+                more = self._http.trailing_data[0]
+                self._http = h11.Connection(h11.SERVER, LIMITS.head)
+                if more:
+                    self._hear(more)
                 return True
         elif self.more_body:
             await self._linger()
