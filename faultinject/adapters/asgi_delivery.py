@@ -176,7 +176,7 @@ class Delivery:
                 return Reach.CONNECTION
             if transform.cuts:
                 start.pop(TO_THE_END, None)
-        await self._send(start)
+        await self._exchange_end.begin(self._send, start)
         if self._inside:
             return Reach.IN_PROCESS
         return Reach.SERVER if self.connection is None else Reach.CONNECTION

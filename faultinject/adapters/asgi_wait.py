@@ -98,6 +98,13 @@ class ExchangeEnd:
         """Whether nobody waits for the answer any more, or the server is about to end."""
         return self.gone or self._keeps() != self._kept
 
+    async def begin(self, send: Send, start: Message) -> None:
+        """Send the head of the answer. It may say that the connection ends behind it: that is not the exchange's end yet."""
+        over = self.over
+        await send(start)
+        if not over:
+            self._kept = self._keeps()
+
     def _keeps(self) -> tuple[object, object]:
         return getattr(self._exchange, "keep_alive", None), getattr(self._worker, "alive", None)
 

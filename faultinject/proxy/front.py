@@ -6,6 +6,7 @@ import asyncio
 import re
 from contextlib import suppress
 from http import HTTPStatus
+from logging import getLogger
 from socket import SO_LINGER, SOL_SOCKET
 from struct import pack
 from urllib.parse import unquote_to_bytes
@@ -41,6 +42,7 @@ _TOO_LONG = f"a request's line and headers have at most {LIMITS.head} bytes here
 _NO_HTTP = "what was sent is no request of HTTP/1.1"
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
 _NO_FORWARD = "this proxy goes to {} only"
+_FAILED = "an error in front of the server: the proxy's log has it"
 
 
 class Front(asyncio.StreamReaderProtocol):
@@ -61,7 +63,7 @@ class Front(asyncio.StreamReaderProtocol):
         answer_trailers: of the server's answer, for its end.
         waiting_for_100_continue: whether the client waits before it sends its body.
         more_body: whether something of the body has not been read yet.
-        keep_alive: whether another request may come.
+        keep_alive: whether another request may come, as the client and the proxy's own end have it.
     """
 
     transport: asyncio.Transport
@@ -86,12 +88,18 @@ class Front(asyncio.StreamReaderProtocol):
         # Why what came is not for the server behind, and the status that says so.
         self._refusal: tuple[int, str] | None = None
         self._idle = True
-        self._ends = self._started = self._complete = self._bodiless = self._chunked = self._bare = False
+        self._ends = self._started = self._complete = self._bodiless = self._chunked = self._bare = (
+            self._last
+        ) = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
         super().connection_made(transport)
         self.transport = transport
+        # One that has left by a reset has none under uvloop.
+        self._client, self._address = (
+            (transport.get_extra_info(name) or ("", 0))[:2] for name in ("peername", "sockname")
+        )
         self._writer = asyncio.StreamWriter(transport, self, self._reader, asyncio.get_running_loop())
         self._server.connections.add(self)  # type: ignore[arg-type]
         task = asyncio.create_task(self._serve())
@@ -159,7 +167,7 @@ class Front(asyncio.StreamReaderProtocol):
         """What the client sends next; None where that is refused, or it leaves in the middle."""
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
-                self._http.receive_data(await self._read())
+                self._hear(await self._read())
         except h11.RemoteProtocolError as error:
             if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
                 self._refusal = 431, _TOO_LONG
@@ -168,6 +176,14 @@ class Front(asyncio.StreamReaderProtocol):
             return None
         assert isinstance(event, h11.Event)
         return event
+
+    def _hear(self, data: bytes) -> None:
+        """Hand it to h11, without empty lines ahead of a request (https://www.rfc-editor.org/rfc/rfc9112#section-2.2)."""
+        if data and self._http.their_state is h11.IDLE and not self._http.trailing_data[0]:
+            data = data.lstrip(b"\r\n")
+            if not data:
+                return
+        self._http.receive_data(data)
 
     async def _read(self) -> bytes:
         try:
@@ -184,12 +200,17 @@ class Front(asyncio.StreamReaderProtocol):
         except asyncio.CancelledError:
             # The proxy has waited long enough. Its client sees that this was not all.
             self.abort()
+        except Exception:
+            # As uvicorn's own protocols do it.
+            getLogger("uvicorn.error").exception("Exception in ASGI application\n")
+            if not self._started:
+                await self._refuse(500, _FAILED)
         finally:
             self.transport.close()
 
     async def _begin(self) -> bool:
         """Read the head of a request; no where there is none for the server behind."""
-        self._idle = True
+        self._idle, self._started = True, False
         event = await self._next()
         self._idle = False
         if isinstance(event, h11.Request):
@@ -201,7 +222,7 @@ class Front(asyncio.StreamReaderProtocol):
             return False
         self.waiting_for_100_continue = self._http.they_are_waiting_for_100_continue
         self.keep_alive = self.keep_alive and not _closes(event.headers)
-        self._started = self._complete = False
+        self._complete = False
         self.more_body = not _FRAMING.isdisjoint(name for name, _ in event.headers)
         self.trailers, self.answer_trailers, self._heard = (), (), None
         return True
@@ -227,20 +248,19 @@ class Front(asyncio.StreamReaderProtocol):
 
     def _scope(self) -> Scope:
         path, _, query = self.request.target.partition(b"?")
-        transport = self.transport
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
             "method": self.request.method.decode(),
-            "scheme": "http" if transport.get_extra_info("sslcontext") is None else "https",
+            "scheme": "http" if self.transport.get_extra_info("sslcontext") is None else "https",
             "path": unquote_to_bytes(path).decode(errors="replace"),
             "raw_path": path,
             "query_string": query,
             "root_path": "",
             "headers": list(self.request.headers),
-            "client": transport.get_extra_info("peername")[:2],
-            "server": transport.get_extra_info("sockname")[:2],
+            "client": self._client,
+            "server": self._address,
             KEY: self,
         }
 
@@ -266,7 +286,7 @@ class Front(asyncio.StreamReaderProtocol):
 
     async def drain(self) -> None:
         """Wait until the client takes more, or has left."""
-        with suppress(ConnectionError):
+        with suppress(OSError):
             await self._writer.drain()
 
     def _write(self, data: bytes) -> None:
@@ -284,10 +304,12 @@ class Front(asyncio.StreamReaderProtocol):
         if not (self._bodiless or self._bare or _FRAMING & names):
             headers.append((b"transfer-encoding", b"chunked"))
         self._chunked = any(name == b"transfer-encoding" for name, _ in headers)
-        if self._bare or _closes(headers):
-            self.keep_alive = False
-        elif not self.keep_alive:
+        self._last = self._bare or _closes(headers)
+        # Nobody knows whether one that waits to be asked for its body sends it then: https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+        if not self._last and (self.waiting_for_100_continue or not self.keep_alive):
             headers.append((b"connection", b"close"))
+            self._last = True
+        self.waiting_for_100_continue = False
         if not spelling:
             self.answer_trailers = ()
         spelled = list(spelling)
@@ -304,14 +326,16 @@ class Front(asyncio.StreamReaderProtocol):
             self.abort()
         elif self._refusal is not None:
             await self._refuse(*self._refusal)
-        elif self._complete and self.keep_alive:
-            self.waiting_for_100_continue = False
+        elif self._complete and self.keep_alive and not self._last:
             while not isinstance(self._heard, h11.ConnectionClosed):
                 await self.receive()
             self._http.send(h11.Response(status_code=200, headers=[(b"content-length", b"0")]))
             self._http.send(h11.EndOfMessage())
             if self._http.their_state is h11.DONE:
-                self._http.start_next_cycle()
+                more = self._http.trailing_data[0]
+                self._http = h11.Connection(h11.SERVER, LIMITS.head)
+                if more:
+                    self._hear(more)
                 return True
         elif self.more_body:
             await self._linger()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+import select
 import ssl
 from contextlib import suppress
 from http import HTTPStatus
 
 import h11
 
+from faultinject.adapters.connection import native_poll
 from faultinject.proxy.limits import LIMITS
 
 TYPE_CHECKING = False
@@ -52,6 +54,8 @@ class Upstream:
         self._idle: asyncio.Task[None] | None = None
         self._left = False
         self._taken = 0  # bytes, by the server
+        # How it has ended, behind what it has said before.
+        self._broken: Broken | None = None
 
     @classmethod
     async def open(cls, target: Target, context: ssl.SSLContext | None) -> Upstream:
@@ -114,6 +118,13 @@ class Upstream:
     async def _write(self, data: bytes) -> None:
         if not data or self._writer.is_closing():
             return
+        poll = native_poll()
+        poll.register(self._writer.get_extra_info("socket"), select.POLLIN)
+        if poll.poll(0):
+            # It has said something, or ended. A write that fails makes the loop drop what it has not read, so it reads first: it
+            # sees that in its next turn, behind this task.
+            for _ in range(2):
+                await asyncio.sleep(0)
         try:
             async with asyncio.timeout(LIMITS.silent):
                 self._writer.write(data)
@@ -158,7 +169,12 @@ class Upstream:
                     raise Broken(f"{self._target.url} said nothing for {LIMITS.silent:g} s", 504) from None
                 taken = self._taken
             except OSError as error:
-                raise Broken(f"{self._target.url} broke the connection: {_why(error)}", reset=True) from None
+                self._broken = Broken(f"{self._target.url} broke the connection: {_why(error)}", reset=True)
+                # Else the reader would raise that before it has handed out what came before.
+                self._reader.set_exception(None)  # type: ignore[arg-type]
+                self._reader.feed_eof()
+        if not data and self._broken is not None:
+            raise self._broken
         if not data and self._connection.their_state is h11.SEND_RESPONSE:
             raise Broken(f"{self._target.url} ended the connection without an answer", reset=False)
         return data

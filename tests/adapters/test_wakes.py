@@ -310,6 +310,40 @@ def test_a_fork_tells_the_loop_of_its_parent_nothing(servers, backend):
     assert sent[0] == pytest.approx(60)
 
 
+class Closing(Exchange):
+    """uvicorn's: it will not keep the connection behind an answer that says so."""
+
+    keep_alive = True
+
+    async def send(self, message):
+        if (b"connection", b"close") in message.get("headers", ()):
+            self.keep_alive = False
+        await super().send(message)
+
+
+@pytest.mark.parametrize("ends", [None, 4, 30])
+@pytest.mark.parametrize("rule", ["drip,rate=1", "stall,duration=10s,when=after,after_bytes=5"])
+def test_an_answer_that_says_that_the_connection_ends(servers, rule, ends):
+    """That is not the end of the exchange: a fault of its body lasts as long as for any other. The server's own end is, before."""
+    time = Time()
+    injector = Injector(rule, store="memory:", environ={}, waits=time)
+
+    async def app(scope, receive, send):
+        headers = [(b"content-length", b"10"), (b"connection", b"close")]
+        if ends == 4:
+            await anyio.sleep(5)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"0123456789"})
+
+    wrapped = ASGIFaultMiddleware(app, injector=injector)
+    with loopback() as (_, server):
+        exchange = Closing(server, "GET")
+        if ends is not None:
+            time.at(ends, lambda: setattr(exchange, "keep_alive", False))
+        time.run(exchange.run, wrapped, servers.scope())
+    assert time.now == pytest.approx(5 if ends == 4 else 10, abs=1)
+
+
 def test_a_wait_that_tells_its_own_end_keeps_no_loop_awake(servers):
     """Only where the server tells nobody of its end it is looked at, and no longer than that."""
     time = Time()

@@ -124,10 +124,14 @@ def behind():
 
 
 @contextmanager
-def running(app, target, certificate=None, *, on=("127.0.0.1", 0), within=2, **more):
-    """The server of the app, and its port; `within`: seconds after which it complains of what is under way at its end."""
+def running(app, target, certificate=None, *, on=("127.0.0.1", 0), within=2, loop=None, **more):
+    """The server of the app, and its port.
+
+    `within`: seconds after which it complains of what is under way at its end; `loop`: as uvicorn calls it, in place of the usual one.
+    """
     with socket.create_server(on, **more) as sock:
         server = proxy_server(app, target, certificate, within=within)
+        server.config.loop = loop or server.config.loop
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
         thread.start()
         try:
@@ -170,7 +174,7 @@ def front():
     """`front(url, rules)`: the proxy to that server with faults; `around` makes another app of it."""
     with ExitStack() as stack:
 
-        def make(url, rules="", *, around=None, within=2, **more):
+        def make(url, rules="", *, around=None, within=2, loop=None, **more):
             target = Target(url)
             app = Proxy(target, **more)
             if rules:
@@ -178,7 +182,7 @@ def front():
             injector = get_injector(app)
             if around:
                 app = wrapped(around, app)
-            server, port = stack.enter_context(running(app, target, within=within))
+            server, port = stack.enter_context(running(app, target, within=within, loop=loop))
             return Front(port, injector, server)
 
         make.ends = stack.close

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import threading
 
@@ -150,6 +151,24 @@ def test_an_answer_to_head(behind, front, exchange):
     assert bytes(server.sent[0]) == head * 3
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_empty_lines_around_requests(behind, front, caplog, at_once):
+    """Old clients send one behind a body. It is part of no request, and none begins by it."""
+    server = behind(answers)
+    said = (b"\r\n" + REQUESTS["sized"], b"\r", b"\n\r\n", REQUESTS["plain"], b"\r\n")
+    with front(server.url).connect() as client:
+        for piece in [b"".join(said)] if at_once else said:
+            client.sendall(piece)
+            if b"HTTP" in piece and not at_once:
+                assert some(client, len(ANSWER)) == ANSWER
+        if at_once:
+            assert some(client, 2 * len(ANSWER)) == ANSWER * 2
+        hears_nothing(client)
+    front.ends()
+    assert list(map(bytes, server.sent)) == [REQUESTS["sized"] + REQUESTS["plain"]]
+    assert caplog.messages == []
+
+
 def test_a_connection_is_kept_on_both_sides(behind, front):
     """Each client's by one of its own."""
     server = behind(answers)
@@ -222,17 +241,55 @@ def test_nobody_says_that_it_may_go_on(behind, front):
     assert bytes(server.sent[0]) == EXPECTING + b"abc"
 
 
-def test_a_refusal_before_the_body(behind, front):
-    """The final answer instead of `100 Continue`: the client leaves its body out, and its connection goes on."""
-    refusal = b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"
-    server = behind(lambda talk: (talk.until(b"\r\n\r\n"), talk.say(refusal)))
+@pytest.mark.parametrize("rule", ["", "http:403"])
+def test_a_refusal_before_the_body(behind, front, rule):
+    """The final answer instead of `100 Continue`: it says that the connection ends, as nobody knows whether a body follows."""
+    server = behind(
+        lambda talk: (talk.until(b"\r\n\r\n"), talk.say(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"))
+    )
+    with front(server.url, rule).connect() as client:
+        client.settimeout(30)
+        client.sendall(EXPECTING)
+        got = some(client, None)  # to the end of the connection
+        client.sendall(REQUESTS["plain"])  # no body of that
+    if rule:
+        assert got.startswith(b"HTTP/1.1 403 Forbidden\r\n")
+        assert b"\r\nconnection: close\r\n" in got
+        assert server.sent == []
+    else:
+        assert got == b"HTTP/1.1 403 No\r\nContent-Length: 0\r\nconnection: close\r\n\r\n"
+        assert list(map(bytes, server.sent)) == [EXPECTING]
+
+
+def test_an_answer_instead_of_the_word_to_go_on(behind, front):
+    """To a client that has sent its body meanwhile: its connection goes on."""
+    server = behind(lambda talk: [(talk.until(b"abc"), talk.say(ANSWER)) for _ in range(2)])
     with front(server.url).connect() as client:
         for _ in range(2):
-            client.sendall(EXPECTING)
-            got = some(client, len(refusal))
-            assert got == refusal
-            client.sendall(b"abc")  # as the length says that it would
-    assert len(server.sent) == 2
+            client.sendall(EXPECTING + b"abc")
+            assert some(client, len(ANSWER)) == ANSWER
+    assert list(map(bytes, server.sent)) == [(EXPECTING + b"abc") * 2]
+
+
+def test_nobody_is_told_to_go_on_in_an_answer(front, capsys):
+    """An app around it may answer first, and read then."""
+
+    async def hasty(proxy, scope, receive, send):
+        headers = [(b"content-length", b"4")]
+        await send({"type": "http.response.start", "status": 403, "headers": headers})
+        reading = asyncio.create_task(receive())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": b"meow"})
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+    with front("http://127.0.0.1:9", around=hasty, within=15).connect() as client:
+        client.sendall(EXPECTING)
+        got = some(client, None)
+    front.ends()
+    assert capsys.readouterr().err == ""
+    assert got == b"HTTP/1.1 403 Forbidden\r\ncontent-length: 4\r\nconnection: close\r\n\r\nmeow"
 
 
 def test_the_client_leaves_while_it_waits(behind, front, caplog):

@@ -258,6 +258,41 @@ def test_an_answer_while_the_client_sends(behind, front, down, target, more, sta
     assert b"onnection: close\r\n" in got
 
 
+@pytest.mark.parametrize("pieces", [1, 2])
+@pytest.mark.parametrize("loop", ["asyncio", "auto"])
+def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, front, caplog, loop, pieces):
+    """The loop has read neither when the next piece goes on: the answer arrives, though what is sent meets a reset."""
+    told, ended = threading.Event(), threading.Event()
+
+    def play(talk):
+        talk.until(b"\r\n\r\n")
+        assert told.wait(30)
+        talk.say(EARLY)
+        talk.connection.close()
+        ended.set()
+
+    async def busy(proxy, scope, receive, send):
+        left = pieces
+
+        async def held():
+            nonlocal left
+            message = await receive()
+            left -= message["type"] == "http.request"
+            if not left and not ended.is_set():
+                told.set()
+                assert ended.wait(30)  # in the loop's own thread
+            return message
+
+        await proxy(scope, held if scope["type"] == "http" else receive, send)
+
+    server = behind(play)
+    with front(server.url, around=busy, loop=loop).connect() as client:
+        client.sendall(UPLOAD + b"x" * 200_000)
+        got = some(client, None)
+    assert got == EARLY
+    assert caplog.messages == []
+
+
 def test_what_is_refused_is_logged(front, exchange, caplog):
     """With the words that the client gets: who has set HTTPS_PROXY sees why nothing works."""
     proxy = front("http://127.0.0.1:9")
@@ -350,6 +385,34 @@ def test_the_client_leaves(behind, front):
         assert asked.wait(30)
     assert server.left.acquire(timeout=300)
     assert server.ended == ["FIN"]
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "auto"])
+def test_the_client_leaves_before_the_proxy_has_looked(behind, front, caplog, loop):
+    """With a request, and by a reset, which leaves the connection without an address."""
+    busy_now, left, asked = threading.Event(), threading.Event(), threading.Event()
+
+    async def busy(proxy, scope, receive, send):
+        if scope.get("path") == "/busy":
+            busy_now.set()
+            assert left.wait(30)  # in the loop's own thread
+        elif scope["type"] == "http":
+            asked.set()
+        await proxy(scope, receive, send)
+
+    server = behind(lambda talk: (talk.request(), talk.say(ANSWERED)))
+    proxy = front(server.url, around=busy, loop=loop)
+    with proxy.connect() as client:
+        client.sendall(REQUEST.replace(b"/k", b"/busy"))
+        assert busy_now.wait(30)
+        with proxy.connect() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            other.sendall(REQUEST)
+        left.set()
+        assert some(client, len(ANSWERED)) == ANSWERED
+    assert asked.wait(30)
+    front.ends()
+    assert caplog.messages == []
 
 
 def test_the_client_leaves_before_there_is_a_connection(behind, front, monkeypatch):
@@ -481,6 +544,34 @@ def test_an_app_around_it_waits_no_longer(behind, front, exchange):
 
     got, end = exchange(front(behind(saying()).url, around=patient), REQUEST)
     assert (got.partition(b"\r\n")[0], end) == (b"HTTP/1.1 504 Gateway Timeout", "FIN")
+
+
+@pytest.mark.parametrize("fails", ["before", "between"])
+def test_an_app_around_it_fails(behind, front, exchange, capsys, fails):
+    """The log has its error, and the client an answer that says so, unless another one has begun."""
+
+    async def failing(proxy, scope, receive, send):
+        async def fail(message):
+            await send(message)
+            raise LookupError("mine")
+
+        if scope["type"] == "http" and fails == "before":
+            raise LookupError("mine")
+        await proxy(scope, receive, fail)
+
+    server = behind(saying(ANSWERED))
+    got, end = exchange(front(server.url, around=failing, within=15), REQUEST + REQUEST)
+    front.ends()
+    told = capsys.readouterr().err
+    assert told.count("LookupError: mine") == 1
+    assert "never retrieved" not in told
+    assert end == "FIN"
+    if fails == "between":
+        assert ANSWERED.startswith(got)
+    else:
+        assert got.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+        assert b"\r\nConnection: close\r\n" in got
+        assert got.endswith(b"\r\n\r\nfaultinject: an error in front of the server: the proxy's log has it\n")
 
 
 def test_an_app_around_it_does_more_with_each_message(behind, front, exchange):

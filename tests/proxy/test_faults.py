@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from .conftest import some
+from .conftest import hears_nothing, some
 
 pytestmark = pytest.mark.live
 
@@ -108,6 +108,30 @@ def test_an_answer_is_cut(behind, front, exchange, answer):
     head, _, body = got.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert 0 < len(re.findall(rb"\d", body.partition(b"\r\n")[2] if answer == CHUNKED else body)) < 10
+
+
+@pytest.mark.parametrize(
+    "head", [b"Connection: close\r\nContent-Length: 10\r\n", b""], ids=["sized", "to the end"]
+)
+def test_an_answer_stalls_behind_which_the_connection_ends(behind, front, head):
+    """As any other; and the proxy's end ends it."""
+
+    def play(talk):
+        talk.request()
+        talk.say(b"HTTP/1.1 200 OK\r\n%b\r\n0123456789" % head)
+        raise EOFError
+
+    with front(
+        behind(play).url, "stall,duration=1h,when=after,after_bytes=5", within=300
+    ).connect() as client:
+        client.sendall(GET)
+        got = b""
+        while not got.endswith(b"\r\n\r\n"):
+            got += some(client, 1) or pytest.fail("it ends")
+        assert some(client, 5) == b"01234"
+        hears_nothing(client)
+        front.ends()
+        assert some(client, None) == b"56789"
 
 
 def test_an_answer_is_marked(behind, front, exchange):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
+import threading
 import time
 from contextlib import ExitStack
 
@@ -12,7 +14,7 @@ import pytest
 from faultinject import get_injector, install
 from faultinject.proxy import LIMITS, Proxy, Target
 from faultinject.server import certificate
-from tests.proxy.conftest import served, some
+from tests.proxy.conftest import served, some, wrapped
 
 pytestmark = pytest.mark.live
 pytest.importorskip("trustme")
@@ -180,3 +182,28 @@ def test_the_proxy_ends(behind, made, monkeypatch, capsys, sends):
             client.sendall(UPLOAD if sends else GET)
             up_to(client, b"\r\n\r\nlarge")
         assert capsys.readouterr().err == ""
+
+
+def test_a_client_breaks_its_encryption(behind, made, capsys):
+    """It has left, whatever an app says then; nothing has gone wrong."""
+    asked, said = threading.Event(), threading.Event()
+
+    async def late(proxy, scope, receive, send):
+        if scope["type"] == "http":
+            asked.set()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body"})
+            said.set()
+
+    found, context = made
+    target = Target(behind(lambda talk: None).url)
+    with served(wrapped(late, Proxy(target)), target, found, within=15) as port:
+        plain = socket.create_connection(("127.0.0.1", port), timeout=300)
+        with context.wrap_socket(plain, server_hostname="localhost") as client:
+            client.sendall(GET)
+            assert asked.wait(30)
+            os.write(client.fileno(), b"x" * 100)
+            assert said.wait(30)
+    assert capsys.readouterr().err == ""
