@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import select
 import ssl
@@ -56,6 +57,8 @@ class Upstream:
         self._taken = 0  # bytes, by the server
         # How it has ended, behind what it has said before.
         self._broken: Broken | None = None
+        # The reader would raise that before it has handed out what came before.
+        reader.set_exception = self._break  # type: ignore[method-assign]
 
     @classmethod
     async def open(cls, target: Target, context: ssl.SSLContext | None) -> Upstream:
@@ -136,6 +139,15 @@ class Upstream:
             return
         self._taken += len(data)
 
+    def _break(self, exc: Exception) -> None:
+        """The connection is broken. The loop closes its socket next, with what it has not read: it stops reading when a write fails."""
+        if self._writer.get_extra_info("sslcontext") is None:
+            with suppress(OSError):
+                while piece := os.read(self._writer.get_extra_info("socket").fileno(), PIECE):
+                    self._reader.feed_data(piece)
+        self._broken = Broken(f"{self._target.url} broke the connection: {_why(exc)}", reset=True)
+        self._reader.feed_eof()
+
     async def events(self) -> AsyncIterator[h11.Event]:
         """What the server says, until the end of its answer.
 
@@ -168,11 +180,6 @@ class Upstream:
                 if self._connection.our_state is not h11.SEND_BODY and self._taken == taken:
                     raise Broken(f"{self._target.url} said nothing for {LIMITS.silent:g} s", 504) from None
                 taken = self._taken
-            except OSError as error:
-                self._broken = Broken(f"{self._target.url} broke the connection: {_why(error)}", reset=True)
-                # Else the reader would raise that before it has handed out what came before.
-                self._reader.set_exception(None)  # type: ignore[arg-type]
-                self._reader.feed_eof()
         if not data and self._broken is not None:
             raise self._broken
         if not data and self._connection.their_state is h11.SEND_RESPONSE:
@@ -196,8 +203,7 @@ class Upstream:
 
     async def _watch(self, on_end: Callable[[], None]) -> None:
         """What comes before the next request is no answer: the connection is of no more use."""
-        with suppress(OSError):
-            await self._reader.read(1)
+        await self._reader.read(1)
         self.leave()
         on_end()
 
@@ -243,7 +249,7 @@ def without_quotes(error: h11.ProtocolError) -> str:
     return re.sub(r"(bytearray\()?\bb['\"].*", "…", str(error), flags=re.DOTALL)
 
 
-def _why(error: OSError | UnicodeError) -> str:
+def _why(error: Exception) -> str:
     """In few words, without the numbers of the system."""
     if isinstance(error, ConnectionRefusedError):
         return "it refuses connections"

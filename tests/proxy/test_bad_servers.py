@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import threading
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import pytest
 
@@ -260,9 +262,18 @@ def test_an_answer_while_the_client_sends(behind, front, down, target, more, sta
 
 @pytest.mark.parametrize("pieces", [1, 2])
 @pytest.mark.parametrize("loop", ["asyncio", "auto"])
-def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, front, caplog, loop, pieces):
-    """The loop has read neither when the next piece goes on: the answer arrives, though what is sent meets a reset."""
+@pytest.mark.parametrize("seen", [True, False])
+def test_an_answer_and_the_end_come_while_the_proxy_is_busy(
+    behind, front, caplog, monkeypatch, loop, pieces, seen
+):
+    """The loop has read neither when the next piece goes on: the answer arrives, though what is sent meets a reset.
+
+    So it does where both come between a look for them and the write.
+    """
     told, ended = threading.Event(), threading.Event()
+    if not seen:
+        nothing = SimpleNamespace(register=lambda *_: None, poll=lambda *_: [])
+        monkeypatch.setattr(select, "poll", lambda: nothing)
 
     def play(talk):
         talk.until(b"\r\n\r\n")

@@ -207,3 +207,40 @@ def test_a_client_breaks_its_encryption(behind, made, capsys):
             os.write(client.fileno(), b"x" * 100)
             assert said.wait(30)
     assert capsys.readouterr().err == ""
+
+
+def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, made, monkeypatch, caplog):
+    """Also by TLS to the server the loop reads before the next piece goes on."""
+    told, ended = threading.Event(), threading.Event()
+    found, _ = made
+    monkeypatch.setenv("SSL_CERT_FILE", str(found.authority))
+    answer = HEAD + b"Content-Length: 0\r\n\r\n"
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(found.chain, found.key)
+
+    def play(talk):
+        with context.wrap_socket(talk.connection, server_side=True) as secured:
+            got = b""
+            while b"\r\n\r\n" not in got:
+                got += secured.recv(65_536)
+            assert told.wait(30)
+            secured.sendall(answer)
+        ended.set()
+
+    async def busy(proxy, scope, receive, send):
+        async def held():
+            message = await receive()
+            told.set()
+            assert ended.wait(30)  # in the loop's own thread
+            return message
+
+        await proxy(scope, held, send)
+
+    target = Target(f"https://localhost:{behind(play).port}")
+    with (
+        served(wrapped(busy, Proxy(target)), target, loop="asyncio") as port,
+        socket.create_connection(("127.0.0.1", port), timeout=300) as client,
+    ):
+        client.sendall(UPLOAD + b"x" * 200_000)
+        assert some(client, None) == answer
+    assert caplog.messages == []
