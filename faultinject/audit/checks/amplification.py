@@ -184,7 +184,7 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
         soon = all((call.again or 0) < POLL for call in again)
         yield _layers(evidence, n, told, again, unknown, proves=soon)
     elif told_by_waits and not evidence.turnaround.exact:
-        told = "by a faster clock nobody can tell whether the waits of a call fall and rise again"
+        told = "by a faster clock it is not known whether the waits of a call fall and rise again"
         yield unknown(n, told, told_by_waits, action=REAL_TIME)
     elif n - len(blind := _too_few_to_tell(ended, zero)) < EXHAUSTED:
         seen = any(_tells(call, zero) for call in blind)
