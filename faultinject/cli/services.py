@@ -155,9 +155,6 @@ class Proxied:
         """The app; whoever waits learns when all is noted of its requests."""
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != "http":
-                await app(scope, receive, send)
-                return
             with self._ended:
                 self._under_way += 1
             try:
@@ -170,8 +167,7 @@ class Proxied:
         return counted
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            self.requests += 1
+        self.requests += 1
         await self._proxy(scope, receive, send)
 
 
