@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -50,9 +51,15 @@ def serve_until_ended(
     from faultinject.cli import listening
 
     injector = get_injector(served)
-    listening.heed_interrupts()
-    listening.install_sigterm_handler()
     interrupted = False
+
+    def end(_number: int, _frame: object) -> None:
+        nonlocal interrupted
+        interrupted = server.should_exit = True
+
+    # No KeyboardInterrupt: Python drops one that comes in a weak reference's callback, of which an import has many.
+    signal.signal(signal.SIGINT, end)
+    listening.install_sigterm_handler()
     try:
         _announce(title, listening.url_of(sock, "http" if certificate is None else "https"), injector, vendor)
         if certificate is not None:
@@ -61,12 +68,11 @@ def serve_until_ended(
         if injector is not None:
             injector.journal.follow(FaultPrinter().tell)
         server.run(sockets=[sock])
-    except KeyboardInterrupt:
-        interrupted = True
     except SystemExit:  # uvicorn's way to say that the app did not start
         pass
     finally:
         sock.close()
+        listening.heed_interrupts()
     if not server.started and not interrupted:
         click.echo("faultinject: the app did not start", err=True)
         return 2

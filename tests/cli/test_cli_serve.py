@@ -317,6 +317,34 @@ def test_it_is_told_to_end(here, start, app, number):
     )
 
 
+HELD_BACK = """
+import signal, sys, weakref
+import uvicorn
+from faultinject.cli import main
+
+run = uvicorn.Server.run
+
+def run_later(server, *given, **named):
+    # As while modules are loaded: Python prints what such a function raises, and goes on.
+    held = set()
+    watched = weakref.ref(held, lambda _: signal.raise_signal(signal.SIGINT))
+    del held
+    run(server, *given, **named)
+
+uvicorn.Server.run = run_later
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("command", [("serve",), ("proxy", "--to", "http://127.0.0.1:1")])
+def test_it_is_told_to_end_while_it_begins(command):
+    """Ctrl-C right behind the line that offers it ends the program, wherever in its start it comes."""
+    asked = [sys.executable, "-c", HELD_BACK, *command, "--port", "0"]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Ctrl-C ends it." in done.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("app", ["shop:web", "shop:installed", "shop:api"])
 @pytest.mark.parametrize("on", ["", "1"])
