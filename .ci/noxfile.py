@@ -104,7 +104,7 @@ def lock(session: nox.Session) -> None:
     session.chdir(ROOT)
     session.install("uv")
     for wanted, path in (
-        (("--extra", "dev", "pyproject.toml"), "requirements"),
+        (("--extra", "test", "--group", "dev", "pyproject.toml"), "requirements"),
         (("--group", "release"), "release"),
     ):
         session.run(

@@ -69,8 +69,8 @@ def test_the_site_is_built_with_locked_tools():
     body = SCRIPT.partition("\ndocs() {\n")[2].partition("\n}\n")[0]
     assert body.index("locked\n") < body.index(".venv/bin/sphinx-build -q -W")
     assert "-m slow tests/test_site.py" in body
-    named = {canonicalize_name(each.name) for each in wanted("docs")}
-    assert named <= {canonicalize_name(each.name) for each in wanted("dev")}
+    named = {canonicalize_name(each.name) for each in grouped("docs")}
+    assert named <= {canonicalize_name(each.name) for each in grouped("dev")}
     source = (ROOT / "docs" / "conf.py").read_text(encoding="utf-8")
     assert {"furo", "myst-parser", "sphinx-copybutton"} <= named
     assert all(each.replace("-", "_") in source for each in named - {"sphinx"})
@@ -110,7 +110,7 @@ def test_pythons_are_those_of_the_classifiers():
 
 def test_nox_takes_them_from_there():
     """nox has a session of tests for the same Pythons."""
-    pytest.importorskip("nox", reason="of the extra dev")
+    pytest.importorskip("nox", reason="of the group dev")
     assert runpy.run_path(str(ROOT / ".ci" / "noxfile.py"))["PYTHONS"] == PYTHONS
 
 
@@ -155,9 +155,22 @@ def wanted(extra):
             yield requirement
 
 
+def grouped(group):
+    """The requirements of a dependency group, those of the groups that it includes too."""
+    for each in PROJECT["dependency-groups"][group]:
+        if isinstance(each, str):
+            yield Requirement(each)
+        else:
+            yield from grouped(each["include-group"])
+
+
 REQUIREMENTS = {
-    "requirements.txt": [*map(Requirement, PROJECT["project"]["dependencies"]), *wanted("dev")],
-    "release.txt": [*map(Requirement, PROJECT["dependency-groups"]["release"])],
+    "requirements.txt": [
+        *map(Requirement, PROJECT["project"]["dependencies"]),
+        *wanted("test"),
+        *grouped("dev"),
+    ],
+    "release.txt": [*grouped("release")],
 }
 
 

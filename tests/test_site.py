@@ -41,7 +41,7 @@ CONTRAST = """(() => {
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The folder of the built site; a warning is an error."""
-    pytest.importorskip("sphinx", reason="of the extra docs")
+    pytest.importorskip("sphinx", reason="of the group docs")
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", str(folder / "doctrees"), str(DOCS), str(folder / "html")],
