@@ -6,10 +6,9 @@ from faultinject.rules.abort import read_bound
 from faultinject.rules.diagnosis import MOST, owner
 from faultinject.rules.files import parse_toml, read_bytes
 from faultinject.rules.printed_json import json_text
-from faultinject.rules.rule import Rule, entries_of, place_of
+from faultinject.rules.rule import Rule, place_of, read_table
 from faultinject.rules.spelling import bare
 from faultinject.rules.values import Mistake, nearest, number_text, seed_text, shown
-from faultinject.rules.vocabulary import combine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,22 +65,16 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
 def _rule(index: int, table: Mapping[str, object], locate: Locate, diagnosis: Diagnosis) -> Rule | None:
     keys = dict(table)
     fault = keys.pop("fault", None)
-    entries, wrong = entries_of(keys, strict=True)
-    parts = None
-    if isinstance(fault, str):
-        found: list[tuple[int, Mistake]] = []
-        parts = combine(fault, [each for _, each in entries], found)
-        wrong += [(entries[at][0] if at >= 0 else "fault", mistake) for at, mistake in found]
-    elif fault is None:
-        wrong.append(("", Mistake('there is no fault; a rule needs one, such as fault = "cos:SlowDown"')))
-    else:
-        wrong.append(("fault", Mistake(f"{shown(repr(fault))} is not a fault: give it as text")))
+    parts, wrong = read_table(fault, keys, strict=True)
+    if fault is None:
+        wrong[-1] = "", Mistake('there is no fault; a rule needs one, such as fault = "cos:SlowDown"')
     for key, mistake in wrong[:MOST]:
         place = place_of(key, mistake)
         inside = f"rules[{index}].{place}" if place else f"rules[{index}]"
         diagnosis.note(mistake, ": ".join(filter(None, (locate(index, key), inside))))
-    if parts is None or wrong or not isinstance(fault, str):
+    if parts is None:
         return None
+    assert isinstance(fault, str)
     rule = Rule.of_parts(fault, parts)
     if rule.name is not None:
         inside, where = f"rules[{index}]", locate(index, "name")
