@@ -116,10 +116,6 @@ def to_json(rules: Sequence[Rule], seed: str | None, abort: str | None = None) -
     return json_text({**data, "rules": [each.to_dict() for each in rules]}, 2) + "\n"
 
 
-# Strings, comments, and what arrays and tables are made of.
-TOKENS = r'''"""(?:\\.|[^\\])*?"""|\'{3}.*?\'{3}|"(?:\\.|[^"\\])*"|'[^']*'|#[^\n]*|[][{},\n]'''
-
-
 def read_toml(text: str, where: str, diagnosis: Diagnosis) -> Found:
     """Rules, seed and `abort` of a TOML text; mistakes go into `diagnosis`, with file and line.
 
@@ -188,34 +184,11 @@ class Lines:
                     table = header.partition(".")[2]
                     self._known.setdefault((index, table), number)
             elif "=" in text:
-                name, _, value = text.partition("=")
-                key = ".".join(filter(None, (table, _key(name))))
+                key = ".".join(filter(None, (table, _key(text.partition("=")[0]))))
                 self._known.setdefault((index, key), number)
-                if (index, key) == (None, "rules") and value.strip()[:1] == "[":
-                    self._look_into(number)
             for quotes in ('"""', "'''"):
                 if text.count(quotes) % 2:
                     inside = quotes
-
-    def _look_into(self, number: int) -> None:
-        """Find where each table begins of an array that begins in this line."""
-        from re import DOTALL, finditer
-
-        start = sum(len(line) + 1 for line in self.text.split("\n")[: number - 1])
-        index = depth = 0
-        for match in finditer(TOKENS, self.text[start:], DOTALL):  # pragma: no branch - it ends
-            sign = match[0]
-            if sign in "[{":
-                if depth == 1:
-                    self._known[index, ""] = number
-                depth += 1
-            elif sign in "]}":
-                depth -= 1
-                if not depth:
-                    return
-            elif sign == ",":
-                index += depth == 1
-            number += sign.count("\n")
 
 
 def _key(text: str) -> str:
