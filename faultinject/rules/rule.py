@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 from faultinject.rules import faults, spelling
@@ -31,7 +30,6 @@ _PYTHON = {"from_": "from"}
 _SINGLE = (str, int, float)
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Rule:
     """Which requests get which fault, and how often.
 
@@ -55,6 +53,8 @@ class Rule:
     >>> print(Rule("cos:SlowDown", probability=0.3, method=["PUT", "POST"], path="photos/", retry_after=2))
     cos:SlowDown,method=PUT,method=POST,path=photos/,probability=0.3,retry_after=2s
     """
+
+    __slots__ = ("conditions", "fault", "name", "options", "unless")
 
     fault: str
     name: str | None
@@ -180,8 +180,22 @@ class Rule:
     def __repr__(self) -> str:
         return f"<Rule {self}>"
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Rule):
+            return NotImplemented
+        return (self.fault, *self.parts) == (other.fault, *other.parts)
+
     def __hash__(self) -> int:
         return hash(str(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Rule.of_parts, (self.fault, self.parts)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Rule cannot be changed: {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Rule cannot be changed: {name}")
 
 
 @lru_cache(4096)

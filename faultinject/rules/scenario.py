@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.abort import read_bound
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from faultinject.rules.rule_keys import RuleKeys
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Scenario:
     """The rules and the seed of an injector.
 
@@ -53,10 +51,12 @@ class Scenario:
     <BLANKLINE>
     """
 
+    __slots__ = ("abort", "display_names", "rules", "seed")
+
     rules: tuple[Rule, ...]
     seed: str | None
     abort: str | None
-    display_names: tuple[str, ...] = field(compare=False)
+    display_names: tuple[str, ...]
 
     def __init__(
         self,
@@ -158,6 +158,23 @@ class Scenario:
     def __repr__(self) -> str:
         abort = "" if self.abort is None else f", abort={self.abort!r}"
         return f"Scenario({str(self)!r}, seed={self.seed!r}{abort})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Scenario):
+            return NotImplemented
+        return (self.rules, self.seed, self.abort) == (other.rules, other.seed, other.abort)
+
+    def __hash__(self) -> int:
+        return hash((self.rules, self.seed, self.abort))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Scenario.of_rules, (self.rules, self.seed, self.abort)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Scenario cannot be changed: {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Scenario cannot be changed: {name}")
 
 
 Rules = str | Rule | Sequence[str | Rule] | Scenario
