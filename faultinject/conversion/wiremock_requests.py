@@ -6,7 +6,6 @@ https://wiremock.org/docs/request-matching/
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
 from faultinject.conversion.made import literal, literal_path
@@ -71,41 +70,6 @@ def conditions(node: Node) -> Conditions:
     if table.rest(CANNOT):
         raise Unsayable
     return found | ({"unless": unless} if unless else {})
-
-
-@dataclass(frozen=True)
-class Meant:
-    """The requests that a stub is for, as far as stubs are compared.
-
-    Attributes:
-        method: in capital letters; None: any, or several.
-        path: decoded; None: any, or all of a pattern.
-        query: names and values; None: any.
-    """
-
-    method: str | None
-    path: str | None
-    query: frozenset[tuple[str, str]] | None
-
-    def may_be_for(self, rule: Meant) -> bool:
-        """Whether a rule that is made of another stub may be for one of them; it lets further parameters pass."""
-        methods, paths = {self.method, rule.method}, {self.path, rule.path}
-        if any(len(each - {None}) > 1 for each in (methods, paths)):
-            return False
-        return self.query is None or rule.query is None or rule.query <= self.query
-
-
-def meant(request: object) -> Meant:
-    """What a `request` of any form says of them."""
-    said = request if isinstance(request, dict) else {}
-    method, url, path = (
-        found if isinstance(found := said.get(key), str) else None for key in ("method", "url", "urlPath")
-    )
-    method = None if method is None or method.upper() == "ANY" else method.upper()
-    if url is None:
-        return Meant(method, None if path is None else unquote(path), None)
-    path, _, query = url.partition("?")
-    return Meant(method, unquote(path), frozenset(parse_qsl(query, keep_blank_values=True)))
 
 
 def _url(table: Table, found: Conditions) -> None:
