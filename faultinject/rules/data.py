@@ -232,15 +232,14 @@ def _string(text: str) -> str:
     return f'"{escaped}"'
 
 
-def read_file(path: str | PathLike[str], diagnosis: Diagnosis) -> Found:
-    """Rules, seed and `abort` of a TOML file, or of a JSON file whose name ends in `.json`."""
-    where = str(path)
+def read_file(path: str | PathLike[str], diagnosis: Diagnosis, where: str = "") -> Found:
+    """Rules, seed and `abort` of a TOML file, or of a JSON file whose name ends in `.json`; `where` names it in messages."""
+    where = where or str(path)
     text = _text(path, where, diagnosis)
     if text is None:
         return [], None, None
-    if where.lower().endswith(".json"):
-        return read_json(text, where, diagnosis)
-    return read_toml(text, where, diagnosis)
+    read = read_json if str(path).lower().endswith(".json") else read_toml
+    return read(text, where, diagnosis)
 
 
 def _text(path: str | PathLike[str], where: str, diagnosis: Diagnosis) -> str | None:

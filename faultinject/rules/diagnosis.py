@@ -62,14 +62,6 @@ class Diagnosis:
         else:
             self._owners[name] = owner
 
-    def absorb(self, other: Diagnosis, where: str) -> None:
-        """Note all that another one holds, of a configuration that stands at `where`."""
-        for each in other._problems:
-            place = f"{where}: {each.where}" if each.where else where
-            self._problems.append(Problem(each.message, where=place, excerpt=each.excerpt))
-        self._sorts |= other._sorts
-        self._owners |= other._owners
-
     def close(self) -> None:
         """Raise all mistakes as one error, of their own sort when they have one sort."""
         if self._problems:

@@ -90,11 +90,6 @@ class Rule:
         return Rule.of_parts(self.fault, (name, *self.parts[1:]))
 
     @property
-    def given(self) -> str | None:
-        """The given name: `name`."""
-        return self.name
-
-    @property
     def resolved(self) -> faults.Fault:
         """The fault with its documented errors."""
         return faults.get(self.fault)
