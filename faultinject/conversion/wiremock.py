@@ -5,11 +5,8 @@ https://wiremock.org/docs/simulating-faults/, https://wiremock.org/docs/stubbing
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import math
-from http import HTTPStatus
 from urllib.parse import unquote
 
 from faultinject.conversion import wiremock_requests
@@ -39,7 +36,6 @@ LABELS = ("id", "uuid", "persistent", "metadata", "insertionIndex")
 USUAL_PRIORITY = 5
 STARTED = "Started"
 DELAYS = ("fixedDelayMilliseconds", "delayDistribution", "chunkedDribbleDelay")
-BODIES = ("body", "jsonBody", "base64Body")
 LEAST, MOST = 400, 599
 """The statuses of a plain answer."""
 NINETY = 1.6449
@@ -131,17 +127,14 @@ class _Stub:
         try:
             found = {} if request is None else wiremock_requests.conditions(request)
         except Unsayable:
-            self._leave()
             return
         if self.scenario is not None and self.triggers is None:
             self.node.leave_out(
                 "its scenario is no row of answers to the same requests, and without it the fault would come more often"
             )
-            self._leave()
             return
         if self.scenario is None and self.state is not None:
             self.node.leave_out("its requiredScenarioState is of no scenario: there is no scenarioName")
-            self._leave()
             return
         table.rest("no part of a stub that is a fault")
         if not self.is_fault:
@@ -156,10 +149,6 @@ class _Stub:
         if made is not None:
             triggers = {key: value for key, value in (self.triggers or {}).items() if value}
             rules.add(self.node, made[0], self._name, **found, **triggers, **made[1])
-
-    def _leave(self) -> None:
-        for key in self._table:
-            self._table.take(key)
 
 
 def _plainly_asked(request: object) -> dict[str, str]:
@@ -221,13 +210,13 @@ class _Response:
             return fault, {**keys, "delay": delay}
         if not LEAST <= number <= MOST:
             return self._late(number, delay)
-        return f"http:{number}", {"delay": delay, **self._said(number)}
+        return f"http:{number}", {"delay": delay, **self._said()}
 
     def _late(self, number: int, delay: str | None) -> tuple[str, dict[str, Any]] | None:
         """An ordinary answer: the app has its own."""
         if self._table.take("proxyBaseUrl") is None:
             self.node.change(f"the app's own answer instead of a {number} made up")
-        for key in (*BODIES, "statusMessage", "headers"):
+        for key in ("body", "jsonBody", "base64Body", "statusMessage", "headers"):
             self._table.take(key)
         self._rest("no part of a late answer")
         return None if delay is None else ("latency", {"delay": delay})
@@ -254,28 +243,17 @@ class _Response:
         said.rest("no part of a distribution")
         return f"{milliseconds(self.node, wait + low)}..{milliseconds(self.node, wait + high)}"
 
-    def _body(self) -> str | None:
-        table = self._table
-        plain, structured, encoded = (table.take(key) for key in BODIES)
+    def _body(self) -> str:
+        plain, structured = self._table.take("body"), self._table.take("jsonBody")
         if structured is not None:
             return json.dumps(structured.value)
-        if encoded is not None:
-            try:
-                return base64.b64decode(encoded.text(), validate=True).decode()
-            except (ValueError, binascii.Error):
-                encoded.leave_out("no text: a body of other bytes cannot be said")
-                return None
-        return None if plain is None else plain.text()
+        return "" if plain is None else plain.text()
 
-    def _said(self, number: int) -> dict[str, Any]:
+    def _said(self) -> dict[str, Any]:
         """The keys of a plain answer: body and headers."""
         table = self._table
         keys: dict[str, Any] = {"message": self._body()}
-        if keys["message"] is None:
-            keys["message"] = ""
-        phrase = table.take("statusMessage")
-        if phrase is not None and phrase.text() != _phrase(number):
-            phrase.leave_out("the reason phrase is the standard one")
+        table.unused("statusMessage")
         headers = table.take("headers")
         given = None if headers is None else headers.table()
         for name in given or ():
@@ -302,7 +280,3 @@ class _Response:
         if dribble is not None:
             dribble.leave_out("how long a body takes depends on its length, which a rule does not know")
         self._table.rest(why)
-
-
-def _phrase(number: int) -> str:
-    return HTTPStatus(number).phrase if number in {*HTTPStatus} else ""

@@ -55,18 +55,15 @@ def conditions(node: Node) -> Conditions:
         matchers = None if given is None else given.table()
         for name in matchers or ():
             assert matchers is not None
-            _match(matchers.need(name), word, name, found, unless)
+            pattern, negated = _matched(matchers.need(name))
+            (unless if negated else found).setdefault(word, {})[name] = pattern
     for key, word in (("host", "host"), ("clientIp", "client")):
         given = table.take(key)
         if given is not None:
-            matcher = given.table()
-            equal = matcher.take("equalTo")
-            matcher.take("caseInsensitive")
-            if matcher.rest(CANNOT):
-                raise Unsayable
-            if equal is None:
+            pattern, negated = _matched(given)
+            if negated or not pattern:
                 _cannot(given)
-            found[word] = literal(equal.text())
+            found[word] = pattern
     if table.rest(CANNOT):
         raise Unsayable
     return found | ({"unless": unless} if unless else {})
@@ -98,15 +95,13 @@ def _url(table: Table, found: Conditions) -> None:
                     )
         elif key == "urlPathTemplate":
             if {*"*?"} & {*text} or text.endswith("/"):
-                given.leave_out(REGEX)
-                raise Unsayable
+                _cannot(given, REGEX)
             found["path"] = re.sub(r"\{[^{}/]*\}", "*", text)
             given.change("a * stands for an empty segment too")
         else:
             pattern = path_pattern(text)
             if pattern is None:
-                given.leave_out(REGEX)
-                raise Unsayable
+                _cannot(given, REGEX)
             if pattern:
                 found["path"] = pattern
             if key == "urlPattern" and not text.endswith(".*"):
@@ -137,39 +132,36 @@ def _plain(regex: str) -> str | None:
     return _ESCAPED.sub(r"\1", regex)
 
 
-def _match(node: Node, word: str, name: str, found: Conditions, unless: Conditions) -> None:
-    """One matcher of a header or a parameter."""
+def _matched(node: Node) -> tuple[str, bool]:
+    """The pattern of a matcher, empty for any value; and whether the value must have another form."""
     table = node.table()
     any_case = table.take("caseInsensitive")
     if any_case is not None and any_case.flag():
-        any_case.leave_out(
-            "values are compared as they are written, and the fault would come to other requests"
+        _cannot(
+            any_case, "values are compared as they are written, and the fault would come to other requests"
         )
+    [(key, value)] = _matchers(table)
+    if table.rest(CANNOT):
         raise Unsayable
-    place, pattern = found, None
-    for key, value in _matchers(table):
-        negated = key.startswith("doesNot")
-        place = unless if negated or (key == "absent" and value.flag()) else found
-        if key == "absent":
-            pattern = ""
-        elif key == "equalTo":
-            pattern = _exactly(value.text())
-        elif key in ("contains", "doesNotContain"):
-            pattern = None if "*" in value.text() else f"*{value.text()}*"
-        else:
-            pattern = value_pattern(value.text())
-    if pattern is None or table.rest(CANNOT):
-        node.leave_out(REGEX if pattern is None else CANNOT)
-        raise Unsayable
-    place.setdefault(word, {})[name] = pattern
+    if key == "absent":
+        return "", value.flag()
+    pattern: str | None
+    if key == "equalTo":
+        pattern = _exactly(value.text())
+    elif key in ("contains", "doesNotContain"):
+        pattern = None if "*" in value.text() else f"*{value.text()}*"
+    else:
+        pattern = value_pattern(value.text())
+    if pattern is None:
+        _cannot(node, REGEX)
+    return pattern, key.startswith("doesNot")
 
 
 def _matchers(table: Table) -> list[tuple[str, Node]]:
     words = ("absent", "equalTo", "contains", "doesNotContain", "matches", "doesNotMatch")
     found = [(key, value) for key in words if key in table and (value := table.take(key)) is not None]
     if len(found) != 1:
-        table.node.leave_out(CANNOT)
-        raise Unsayable
+        _cannot(table.node)
     return found
 
 
