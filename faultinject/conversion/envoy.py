@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.conversion.formats import Place
-    from faultinject.conversion.operations import RequestCondition
-    from faultinject.conversion.proxy_rules import Answer, ProxyRule
+    from faultinject.conversion.proxy_rules import Answer, ProxyRule, RequestCondition
     from faultinject.conversion.remarks import Remarks
     from faultinject.rules.scenario import Scenario
 
@@ -42,12 +41,10 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
     filters: list[dict[str, Any]] = []
     mappers: list[dict[str, Any]] = []
     for each in translate(scenario, CAN, remarks):
-        for at, tests in enumerate(each.alternatives, 1):
-            matchers = [_matcher(test) for test in tests]
-            name = each.name if len(each.alternatives) == 1 else f"{each.name}-{at}"
-            filters.append(_filter(each, name, matchers, remarks))
-            if each.answer is not None:
-                mappers.append(_mapper(each.answer, matchers))
+        matchers = [_matcher(test) for test in each.tests]
+        filters.append(_filter(each, matchers, remarks))
+        if each.answer is not None:
+            mappers.append(_mapper(each.answer, matchers))
     filters.append({"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER}})
     manager: dict[str, Any] = {
         "@type": _MANAGER,
@@ -98,7 +95,7 @@ def _address(text: str) -> dict[str, Any]:
     return {"socket_address": {"address": host.strip("[]"), "port_value": int(port)}}
 
 
-def _filter(rule: ProxyRule, name: str, matchers: list[dict[str, Any]], remarks: Remarks) -> dict[str, Any]:
+def _filter(rule: ProxyRule, matchers: list[dict[str, Any]], remarks: Remarks) -> dict[str, Any]:
     share = {"numerator": parts_of(rule, CAN.title, remarks), "denominator": "MILLION"}
     config: dict[str, Any] = {"@type": _FAULT}
     if rule.answer is not None:
@@ -113,7 +110,7 @@ def _filter(rule: ProxyRule, name: str, matchers: list[dict[str, Any]], remarks:
         config["delay"] = {"fixed_delay": f"{seconds:.3f}s", "percentage": share}
     if matchers:
         config["headers"] = matchers
-    return {"name": f"faultinject.{name}", "typed_config": config}
+    return {"name": f"faultinject.{rule.name}", "typed_config": config}
 
 
 def _mapper(answer: Answer, matchers: list[dict[str, Any]]) -> dict[str, Any]:

@@ -14,8 +14,6 @@ SEGMENT, ANYTHING, FOLDERS = "[^/]*", ".*", "(?:/[^/]*)*"
 _HEX = "[0-9A-Fa-f]"
 ONE = f"(?:[^/%]|%[0-7]{_HEX}|%[CDcd]{_HEX}%{_HEX}{_HEX}|%[Ee]{_HEX}(?:%{_HEX}{_HEX}){{2}}|%[Ff]{_HEX}(?:%{_HEX}{_HEX}){{3}})"
 """One character as it is sent: itself, or the bytes of its UTF-8."""
-SOME_KEY = "\0"
-"""Stands for a key of any name."""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-~/=&!@%:;,'\"<> ")
 
 
@@ -82,14 +80,10 @@ def _segment(pattern: str) -> str:
 
 
 def of_address(bucket: str | None, key: str | None) -> str:
-    """The expression of paths `/bucket/key` as they are sent; None is any, and an empty key that there is none."""
+    """The expression of paths `/bucket/key` as they are sent; None is any."""
     head = "/[^/]+" if bucket is None else f"/{of_value(bucket, raw=True, anything='[^/]*')}"
-    if key == "":
-        return f"{head}/?"
     if key is None:
         return f"{head}(?:/{ANYTHING})?"
-    if key == SOME_KEY:
-        return f"{head}/.+"
     return head + (f"/{text(key[1:], raw=True)}" if key[:1] == "=" else _rooted(f"/{key}"))
 
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from faultinject.conversion import expressions
-from faultinject.conversion.operations import RequestCondition, alternatives
 from faultinject.engine.actions import Respond
 from faultinject.injector import trials
-from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.faults.answering import Documented, Http
 from faultinject.rules.triggers import TRIGGERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from typing import NoReturn
 
     from faultinject.conversion.remarks import Remarks
@@ -34,8 +32,26 @@ MOMENT = 1_800_000_000.0
 """What the time is in answers, unix seconds."""
 SLIGHT = 1e-11
 """What a chance may differ by that is the same."""
+ADDRESS = ("bucket", "key")
 _WAYS = ("drain", "exact")
 """Effects that are a matter of how a server does it."""
+
+
+@dataclass(frozen=True)
+class RequestCondition:
+    """A condition on a request.
+
+    Attributes:
+        what: `method`, `path`, `host`, `header` or `query`.
+        expression: the regular expression of the whole value; of a path as it is sent; of a query of one parameter with its value.
+        name: of the header.
+        negated: it must not hold.
+    """
+
+    what: str
+    expression: str
+    name: str = ""
+    negated: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +81,6 @@ class Capabilities:
         tests: the kinds of tests.
         negated: those of which it can be told that they must not hold.
         delayed: the faults that can come late.
-        once: the kinds of tests of which a request can be asked one alone.
     """
 
     title: str
@@ -73,7 +88,6 @@ class Capabilities:
     tests: frozenset[str]
     negated: frozenset[str]
     delayed: frozenset[str] = frozenset()
-    once: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -82,8 +96,8 @@ class ProxyRule:
 
     Attributes:
         rule: the rule.
-        name: what it is called; of a group with the error.
-        alternatives: it is for a request of which all tests of one of these hold.
+        name: what it is called.
+        tests: it is for a request of which all of these hold.
         probability: the chance of each of those that no earlier rule has answered.
         fault: `ANSWER`, or the fault's own word.
         answer: what it says.
@@ -92,7 +106,7 @@ class ProxyRule:
 
     rule: Rule
     name: str
-    alternatives: tuple[tuple[RequestCondition, ...], ...]
+    tests: tuple[RequestCondition, ...]
     probability: float
     fault: str
     answer: Answer | None = None
@@ -137,7 +151,7 @@ def translate(scenario: Scenario, can: Capabilities, remarks: Remarks) -> list[P
     found: list[ProxyRule] = []
     for rule, name in zip(scenario.rules, scenario.display_names, strict=True):
         try:
-            found += _Translation(rule, name, can, remarks).proxy_rules()
+            found.append(_Translation(rule, name, can, remarks).proxy_rule())
         except _LeftOut:
             continue
     return found
@@ -153,8 +167,8 @@ class _Translation:
         self.remarks = remarks
         self.fault = ANSWER if isinstance(rule.resolved, Documented | Http) else rule.fault
 
-    def proxy_rules(self) -> Iterator[ProxyRule]:
-        """It, or one for each error of its group."""
+    def proxy_rule(self) -> ProxyRule:
+        """It, as the proxy is told of it."""
         rule, title = self.rule, self.can.title
         if self.fault not in self.can.faults:
             self.leave(rule.fault, f"{title} cannot do it")
@@ -168,30 +182,17 @@ class _Translation:
                 self.leave(key, f"{title} does not look into bodies")
         if "of" in rule.options:
             self.leave("of", f"{title} slows no answers of its own")
+        if len(rule.resolved.rows) > 1:
+            self.leave(rule.fault, f"{title} draws no error of a group; name one of them")
         for key in _WAYS:
             if key in rule.options:
                 self.remarks.leave_out(self.at(key), f"{title} has its own way")
-        tests = self.tests()
-        delay = self.delay()
         probability = rule.value("probability")
-        rows = self.rows()
-        if not round(probability / len(rows) * MILLION):
+        if not round(probability * MILLION):
             self.leave("probability", f"{title} rounds it to 0 %")
-        if self.fault != ANSWER:
-            yield ProxyRule(rule, self.name, tests, probability, self.fault, delay=delay)
-            return
-        for at, (label, single) in enumerate(rows):
-            chance = probability / len(rows)
-            left = 1 - chance * at
-            yield ProxyRule(
-                rule,
-                f"{self.name}-{label}" if label else self.name,
-                tests,
-                min(1.0, chance / left) if left > 0 else 0.0,
-                ANSWER,
-                self.answer(single),
-                delay,
-            )
+        tests, delay = self.tests(), self.delay()
+        answer = self.answer() if self.fault == ANSWER else None
+        return ProxyRule(rule, self.name, tests, probability, self.fault, answer, delay)
 
     def at(self, key: str) -> str:
         """The place of a key."""
@@ -214,20 +215,10 @@ class _Translation:
             self.remarks.change(self.at("delay"), "always the middle of the range")
         return float(low + high) / 2
 
-    def rows(self) -> list[tuple[str, Rule]]:
-        """The rule, or for a group one rule for each of its errors."""
-        resolved = self.rule.resolved
-        if not isinstance(resolved, Documented) or len(resolved.rows) == 1:
-            return [("", self.rule)]
-        parts = self.rule.parts
-        return [
-            (row.label.replace("/", "-"), type(self.rule).of_parts(row.address, parts))
-            for row in resolved.rows
-        ]
-
-    def answer(self, rule: Rule) -> Answer:
+    def answer(self) -> Answer:
         """What it says, to a request that is like those that are meant."""
-        always = trials.unconditional(trials.replace_options(rule, **dict.fromkeys((*TRIGGERS, "delay"))))
+        without = dict.fromkeys((*TRIGGERS, "delay"))
+        always = trials.unconditional(trials.replace_options(self.rule, **without))
         first, second = (
             _answered(always.named(self.name), target, n) for n, target in enumerate(("/", "/b/k"))
         )
@@ -237,59 +228,44 @@ class _Translation:
             )
         return first
 
-    def tests(self) -> tuple[tuple[RequestCondition, ...], ...]:
-        """Of a request, by alternatives."""
+    def tests(self) -> tuple[RequestCondition, ...]:
+        """Of a request, all of which hold."""
         rule = self.rule
         found = [
             self.test(key, values, negated=negated)
             for conditions, negated in ((rule.conditions, False), (rule.unless, True))
             for key, values in conditions.items()
-            if key not in ("operation", "bucket", "key")
+            if negated or key not in ADDRESS
         ]
-        addressed = [
-            (key, negated)
-            for conditions, negated in ((rule.conditions, False), (rule.unless, True))
-            for key in conditions
-            if key in ("operation", "bucket", "key")
-        ]
-        if not addressed:
-            return (tuple(found),)
-        key = addressed[0][0]
-        if any(negated for _, negated in addressed):
-            self.leave(f"unless.{key}", f"{self.can.title} knows neither buckets nor operations; {SPARED}")
-        vendor = rule.vendor
-        if vendor is not None and vendor.addressing not in ("s3", None):
-            self.leave(key, f"{vendor.id} does not have buckets as S3 has them; {SPARED}")
+        addressed = [key for key in ADDRESS if key in rule.conditions]
+        if addressed:
+            key = addressed[0]
+            if "path" in rule.conditions:
+                self.leave(key, f"{self.can.title} is told it by the path, and the rule has one; {SPARED}")
+            found.append(self.address(key))
+        return tuple(found)
+
+    def address(self, key: str) -> RequestCondition:
+        """Bucket and key as a test of the path."""
+        rule = self.rule
+        if rule.vendor is not None and rule.vendor.addressing not in ("s3", None):
+            self.leave(key, f"{rule.vendor.id} does not have buckets as S3 has them; {SPARED}")
         self.remarks.change(
             self.at(key),
             "told by the path, /bucket/key; requests with the bucket in their host are read wrongly",
         )
-        rows = alternatives(rule, vendor)
-        if rows is None:
-            self.leave(key, f"an operation cannot be told by method, path, query and headers; {SPARED}")
-        for row in rows:
-            for each in row:
-                self.check(each.what, key, negated=each.negated)
-                if each.what in self.can.once and each.what in [other.what for other in found]:
-                    self.leave(
-                        key,
-                        f"{self.can.title} tests one {each.what} of a request, and the rule has another; {SPARED}",
-                    )
-        return tuple((*found, *row) for row in rows)
+        buckets, keys = (rule.conditions.get(each, (None,)) for each in ADDRESS)
+        both = (expressions.of_address(bucket, each) for bucket in buckets for each in keys)
+        return RequestCondition("path", expressions.any_of(both))
 
     def test(self, key: str, values: Sequence[str], *, negated: bool) -> RequestCondition:
-        """One condition."""
+        """One condition; the rule is left out if there is no such test."""
         word, _, name = key.partition(".")
-        self.check(word, f"unless.{key}" if negated else key, negated=negated)
+        if word not in (self.can.negated if negated else self.can.tests):
+            self.leave(f"unless.{key}" if negated else key, f"{self.can.title} has no such test; {SPARED}")
         return RequestCondition(
             word, _expression(word, name, values), name if word == "header" else "", negated
         )
-
-    def check(self, what: str, key: str, *, negated: bool) -> None:
-        """Leave the rule out if there is no such test."""
-        assert what in CONDITIONS
-        if what not in self.can.tests or (negated and what not in self.can.negated):
-            self.leave(key, f"{self.can.title} has no such test; {SPARED}")
 
 
 def _expression(word: str, name: str, values: Sequence[str]) -> str:

@@ -5,10 +5,8 @@ https://github.com/Shopify/toxiproxy#toxics; what each toxic does is in its fold
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from faultinject.conversion.made import HOUR, milliseconds
-from faultinject.rules.values import listed, number_text
+from faultinject.rules.values import number_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,12 +16,10 @@ if TYPE_CHECKING:
     from faultinject.conversion.document import Node, Table
     from faultinject.conversion.made import Rules
 
-    Made = tuple[str, dict[str, Any], tuple[float, float]] | None
-    """The fault, its keys, and its shortest and longest wait; None: what it says was left out, or is nothing."""
+    Made = tuple[str, dict[str, Any]] | None
+    """The fault and its keys; None: what it says was left out, or is nothing."""
 
 DOWNSTREAM, UPSTREAM = "downstream", "upstream"
-AT_ONCE = (0.0, 0.0)
-KILO = 1000
 EACH_REQUEST = "the chance is of each request; there it is of each connection"
 
 
@@ -71,41 +67,17 @@ def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
     elif upstream is not None:
         node.remarks.unused(upstream.where)
     found = [made for each in toxic_rows if (made := _toxic(each)) is not None]
-    written = _combined(found)
-    if len(written) > 1:
+    if len(found) > 1:
         node.change(
             "a request gets one of the faults, the first that fires; there a connection gets all of them"
         )
-    for toxic in written:
-        delay = _delay(toxic.node, *toxic.wait)
-        chance = None if toxic.probability == 1 else toxic.probability
-        rules.add(
-            toxic.node, toxic.fault, f"{called}-{toxic.name}", probability=chance, delay=delay, **toxic.keys
-        )
+    # Behind one that comes always none would ever fire.
+    for toxic, fault, toxic_name, keys in sorted(found, key=lambda each: "probability" not in each[3]):
+        rules.add(toxic, fault, f"{called}-{toxic_name}", **keys)
 
 
-@dataclass(frozen=True)
-class _Toxic:
-    """What a toxic is as a rule.
-
-    Attributes:
-        node: the toxic.
-        name: what it is called.
-        probability: its chance.
-        fault: the fault.
-        keys: those of the fault, without its wait.
-        wait: the shortest and the longest, milliseconds.
-    """
-
-    node: Node
-    name: str
-    probability: float
-    fault: str
-    keys: dict[str, Any]
-    wait: tuple[float, float]
-
-
-def _toxic(node: Node) -> _Toxic | None:
+def _toxic(node: Node) -> tuple[Node, str, str, dict[str, Any]] | None:
+    """The toxic with the fault, name and keys of its rule; None: it is none, which is told."""
     table = node.table()
     kind = table.need("type").text(TOXICS)
     name, given, chance = table.take("name"), table.take("stream"), table.take("toxicity")
@@ -123,51 +95,11 @@ def _toxic(node: Node) -> _Toxic | None:
     if chance is not None and not probability:
         node.remarks.unused(chance.where, "it never comes")
         return None
+    fault, keys = made
     if chance is not None and probability < 1:
         chance.change(EACH_REQUEST)
-    return _Toxic(node, f"{kind}_{stream}" if name is None else name.text(), probability, *made)
-
-
-def _combined(toxics: list[_Toxic]) -> list[_Toxic]:
-    """One for each rule: those that come by chance, and behind them one for all that come always, for no request gets past it.
-
-    The waits that come always are in each of them. Of two rates the lower one holds; what else there is more of is left out.
-    """
-    always = [each for each in toxics if each.probability == 1]
-    waits = [each for each in always if each.fault == "latency"]
-    rates = sorted((each for each in always if each.fault == "drip"), key=_rate)
-    ends = [each for each in always if each.fault not in ("latency", "drip")]
-    first = next(iter((*ends, *rates, *waits)), None)
-    for each in rates[1:]:
-        each.node.remarks.unused(each.node.where, f"{rates[0].name} is slower, or as slow")
-    for each in (*ends[1:], *(rates[:1] if ends else ())):
-        each.node.leave_out(f"a request gets one fault, and {ends[0].name} comes to every request")
-    written = [each for each in toxics if each.probability < 1] + ([] if first is None else [first])
-    for wait in waits:
-        others = [each.name for each in written if each is not wait]
-        if others:
-            wait.node.change(f"it is part of the delay of {listed(others, 'and')}")
-    return [
-        replace(each, wait=_sum(each.wait, *(wait.wait for wait in waits if wait is not each)))
-        for each in written
-    ]
-
-
-def _sum(*waits: tuple[float, float]) -> tuple[float, float]:
-    return sum(low for low, _ in waits), sum(high for _, high in waits)
-
-
-def _rate(toxic: _Toxic) -> int:
-    text = toxic.keys["rate"]
-    return int(text.removesuffix("KB")) * (KILO if text.endswith("KB") else 1)
-
-
-def _delay(node: Node, low: float, high: float) -> str | None:
-    if not high:
-        return None
-    return (
-        milliseconds(node, low) if low == high else f"{milliseconds(node, low)}..{milliseconds(node, high)}"
-    )
+        keys = {**keys, "probability": probability}
+    return node, fault, f"{kind}_{stream}" if name is None else name.text(), keys
 
 
 def _number(values: Table, key: str) -> float:
@@ -185,11 +117,11 @@ def _latency(node: Node, values: Table, stream: str) -> Made:
     low, high = max(0.0, latency - jitter), max(0.0, latency + jitter)
     if not high:
         return None
+    wait = milliseconds(node, high)
     if jitter > 0:
         node.change("one wait is drawn for a request; there one for each piece of data")
-    else:
-        high = low
-    return "latency", {"when": _when(stream)}, (low, high)
+        wait = f"{milliseconds(node, low)}..{wait}"
+    return "latency", {"when": _when(stream), "delay": wait}
 
 
 def _bandwidth(node: Node, values: Table, stream: str) -> Made:
@@ -200,7 +132,7 @@ def _bandwidth(node: Node, values: Table, stream: str) -> Made:
     if rate <= 0:
         node.leave_out("a rate of 0 lets nothing through, ever; hang,when=after waits at most an hour")
         return None
-    return "drip", {"rate": f"{rate}KB"}, AT_ONCE
+    return "drip", {"rate": f"{rate}KB"}
 
 
 def _slow_close(node: Node, values: Table, stream: str) -> Made:
@@ -214,12 +146,12 @@ def _timeout(node: Node, values: Table, stream: str) -> Made:
     if wait <= 0 or wait > HOUR * 1000:
         node.change("a rule waits an hour at most, and closes the connection then")
         wait = HOUR * 1000
-    return "hang", {"duration": milliseconds(node, wait), "when": _when(stream)}, AT_ONCE
+    return "hang", {"duration": milliseconds(node, wait), "when": _when(stream)}
 
 
 def _reset_peer(node: Node, values: Table, stream: str) -> Made:
     wait = max(0.0, _number(values, "timeout"))
-    return "reset", {"when": _when(stream)}, (wait, wait)
+    return "reset", {"when": _when(stream), "delay": milliseconds(node, wait) if wait else None}
 
 
 def _slicer(node: Node, values: Table, stream: str) -> Made:
@@ -230,17 +162,17 @@ def _slicer(node: Node, values: Table, stream: str) -> Made:
         return None
     rate = max(1, round(min(size * 1_000_000 / delay, 1e18)))
     node.change(f"the same speed, {number_text(rate)} bytes a second, without its pieces")
-    return "drip", {"rate": str(rate)}, AT_ONCE
+    return "drip", {"rate": str(rate)}
 
 
 def _limit_data(node: Node, values: Table, stream: str) -> Made:
     size = max(0, int(_number(values, "bytes")))
     if not size:
-        return "close", {"when": _when(stream)}, AT_ONCE
+        return "close", {"when": _when(stream)}
     node.change("the bytes of one body are counted; there all of a connection, heads too")
     if stream == UPSTREAM:
-        return "close", {"after_bytes": str(size)}, AT_ONCE
-    return "truncate", {"keep_bytes": str(size)}, AT_ONCE
+        return "close", {"after_bytes": str(size)}
+    return "truncate", {"keep_bytes": str(size)}
 
 
 TOXICS: dict[str, Callable[[Node, Table, str], Made]] = {

@@ -5,12 +5,9 @@ https://wiremock.org/docs/simulating-faults/, https://wiremock.org/docs/stubbing
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import math
-from functools import cached_property
-from http import HTTPStatus
+from urllib.parse import unquote
 
 from faultinject.conversion import wiremock_requests
 from faultinject.conversion.made import milliseconds
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
 
     from faultinject.conversion.document import Node, Table
     from faultinject.conversion.made import Rules
-    from faultinject.conversion.wiremock_requests import Meant
 
 FAULTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "EMPTY_RESPONSE": ("close", {}, ""),
@@ -101,7 +97,7 @@ class _Stub:
         """What it asks of requests, for comparison."""
         return json.dumps(self.node.value.get("request"), sort_keys=True)
 
-    @cached_property
+    @property
     def is_fault(self) -> bool:
         """Whether it is anything but an ordinary answer."""
         response = self.node.value.get("response")
@@ -110,16 +106,12 @@ class _Stub:
         broken_or_late = any(said.get(key) for key in ("fault", *DELAYS))
         return broken_or_late or not (isinstance(status, int) and status < LEAST)
 
-    @cached_property
-    def meant(self) -> Meant:
-        """The requests that it is for, as far as stubs are compared."""
-        return wiremock_requests.meant(self.node.value.get("request"))
-
     def spares(self, later: _Stub) -> bool:
         """Whether its requests may be such that would get the fault of a later stub."""
         if self.scenario is not None and self.scenario == later.scenario:
             return False  # each is for requests of its own number
-        return self.meant.may_be_for(later.meant)
+        mine, others = (_plainly_asked(each.node.value.get("request")) for each in (self, later))
+        return all(mine[key] == others[key] for key in mine.keys() & others.keys())
 
     def convert(self, rules: Rules, *, spares: bool) -> None:
         """Its rule, if it is a fault.
@@ -135,23 +127,20 @@ class _Stub:
         try:
             found = {} if request is None else wiremock_requests.conditions(request)
         except Unsayable:
-            self._leave()
             return
         if self.scenario is not None and self.triggers is None:
             self.node.leave_out(
                 "its scenario is no row of answers to the same requests, and without it the fault would come more often"
             )
-            self._leave()
             return
         if self.scenario is None and self.state is not None:
             self.node.leave_out("its requiredScenarioState is of no scenario: there is no scenarioName")
-            self._leave()
             return
         table.rest("no part of a stub that is a fault")
         if not self.is_fault:
             if spares:
                 response.leave_out(
-                    "the app answers it, as it should; but the rule of a later stub is for its requests too"
+                    "the app answers it, as it should; but the rule of a later stub may be for its requests too"
                 )
             else:
                 response.remarks.unused(response.where)
@@ -161,9 +150,16 @@ class _Stub:
             triggers = {key: value for key, value in (self.triggers or {}).items() if value}
             rules.add(self.node, made[0], self._name, **found, **triggers, **made[1])
 
-    def _leave(self) -> None:
-        for key in self._table:
-            self._table.take(key)
+
+def _plainly_asked(request: object) -> dict[str, str]:
+    """Method and path, as far as a `request` says them in plain text: patterns are not compared."""
+    said = request if isinstance(request, dict) else {}
+    found = {}
+    if isinstance(method := said.get("method"), str) and method.upper() != "ANY":
+        found["method"] = method.upper()
+    if isinstance(path := said.get("url", said.get("urlPath")), str):
+        found["path"] = unquote(path.partition("?")[0])
+    return found
 
 
 class _Scenarios:
@@ -202,7 +198,6 @@ class _Response:
         """The fault with its keys; None: it is none, which is told."""
         table = self._table
         delay = self._delay()
-        dribble = table.take("chunkedDribbleDelay")
         given = table.take("fault")
         status = table.take("status")
         number = 200 if status is None else int(status.number(100, 999))
@@ -212,40 +207,19 @@ class _Response:
             if other:
                 given.change(other)
             self._rest("a connection that breaks carries no answer")
-            if dribble is not None:
-                dribble.leave_out("a connection that breaks carries no answer")
             return fault, {**keys, "delay": delay}
         if not LEAST <= number <= MOST:
-            return self._late(number, delay, dribble)
-        if dribble is not None:
-            dribble.leave_out("only the app's own answer and documented errors are slowed")
-        return f"http:{number}", {"delay": delay, **self._said(number)}
+            return self._late(number, delay)
+        return f"http:{number}", {"delay": delay, **self._said()}
 
-    def _late(
-        self, number: int, delay: str | None, dribble: Node | None
-    ) -> tuple[str, dict[str, Any]] | None:
+    def _late(self, number: int, delay: str | None) -> tuple[str, dict[str, Any]] | None:
         """An ordinary answer: the app has its own."""
-        proxied = self._table.take("proxyBaseUrl")
-        if proxied is None:
+        if self._table.take("proxyBaseUrl") is None:
             self.node.change(f"the app's own answer instead of a {number} made up")
-        body = self._body()
-        for key in ("statusMessage", "headers"):
+        for key in ("body", "jsonBody", "base64Body", "statusMessage", "headers"):
             self._table.take(key)
-        self._table.rest("no part of a late answer")
-        if dribble is None:
-            return "latency", {"delay": delay}
-        said = dribble.table()
-        total = said.need("totalDuration").number(1)
-        said.need("numberOfChunks").number(1)
-        said.rest("no part of a dribble")
-        if not body:
-            dribble.leave_out(
-                "how long a body takes depends on its length, and that of the app's is not known"
-            )
-            return None if delay is None else ("latency", {"delay": delay})
-        rate = max(1, round(len(body) * 1000 / total))
-        dribble.change(f"{rate} bytes a second, of a body of any length, without its pieces")
-        return "drip", {"rate": str(rate), "delay": delay}
+        self._rest("no part of a late answer")
+        return None if delay is None else ("latency", {"delay": delay})
 
     def _delay(self) -> str | None:
         fixed, drawn = self._table.take("fixedDelayMilliseconds"), self._table.take("delayDistribution")
@@ -269,28 +243,17 @@ class _Response:
         said.rest("no part of a distribution")
         return f"{milliseconds(self.node, wait + low)}..{milliseconds(self.node, wait + high)}"
 
-    def _body(self) -> str | None:
-        table = self._table
-        plain, structured, encoded = table.take("body"), table.take("jsonBody"), table.take("base64Body")
+    def _body(self) -> str:
+        plain, structured = self._table.take("body"), self._table.take("jsonBody")
         if structured is not None:
             return json.dumps(structured.value)
-        if encoded is not None:
-            try:
-                return base64.b64decode(encoded.text(), validate=True).decode()
-            except (ValueError, binascii.Error):
-                encoded.leave_out("no text: a body of other bytes cannot be said")
-                return None
-        return None if plain is None else plain.text()
+        return "" if plain is None else plain.text()
 
-    def _said(self, number: int) -> dict[str, Any]:
+    def _said(self) -> dict[str, Any]:
         """The keys of a plain answer: body and headers."""
         table = self._table
         keys: dict[str, Any] = {"message": self._body()}
-        if keys["message"] is None:
-            keys["message"] = ""
-        phrase = table.take("statusMessage")
-        if phrase is not None and phrase.text() != _phrase(number):
-            phrase.leave_out("the reason phrase is the standard one")
+        table.unused("statusMessage")
         headers = table.take("headers")
         given = None if headers is None else headers.table()
         for name in given or ():
@@ -313,8 +276,7 @@ class _Response:
             keys.setdefault("set", {})[name] = value.text()
 
     def _rest(self, why: str) -> None:
+        dribble = self._table.take("chunkedDribbleDelay")
+        if dribble is not None:
+            dribble.leave_out("how long a body takes depends on its length, which a rule does not know")
         self._table.rest(why)
-
-
-def _phrase(number: int) -> str:
-    return HTTPStatus(number).phrase if number in {*HTTPStatus} else ""

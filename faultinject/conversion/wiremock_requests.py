@@ -6,7 +6,6 @@ https://wiremock.org/docs/request-matching/
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
 from faultinject.conversion.made import literal, literal_path
@@ -56,56 +55,18 @@ def conditions(node: Node) -> Conditions:
         matchers = None if given is None else given.table()
         for name in matchers or ():
             assert matchers is not None
-            _match(matchers.need(name), word, name, found, unless)
+            pattern, negated = _matched(matchers.need(name))
+            (unless if negated else found).setdefault(word, {})[name] = pattern
     for key, word in (("host", "host"), ("clientIp", "client")):
         given = table.take(key)
         if given is not None:
-            matcher = given.table()
-            equal = matcher.take("equalTo")
-            matcher.take("caseInsensitive")
-            if matcher.rest(CANNOT):
-                raise Unsayable
-            if equal is None:
+            pattern, negated = _matched(given)
+            if negated or not pattern:
                 _cannot(given)
-            found[word] = literal(equal.text())
+            found[word] = pattern
     if table.rest(CANNOT):
         raise Unsayable
     return found | ({"unless": unless} if unless else {})
-
-
-@dataclass(frozen=True)
-class Meant:
-    """The requests that a stub is for, as far as stubs are compared.
-
-    Attributes:
-        method: in capital letters; None: any, or several.
-        path: decoded; None: any, or all of a pattern.
-        query: names and values; None: any.
-    """
-
-    method: str | None
-    path: str | None
-    query: frozenset[tuple[str, str]] | None
-
-    def may_be_for(self, rule: Meant) -> bool:
-        """Whether a rule that is made of another stub may be for one of them; it lets further parameters pass."""
-        methods, paths = {self.method, rule.method}, {self.path, rule.path}
-        if any(len(each - {None}) > 1 for each in (methods, paths)):
-            return False
-        return self.query is None or rule.query is None or rule.query <= self.query
-
-
-def meant(request: object) -> Meant:
-    """What a `request` of any form says of them."""
-    said = request if isinstance(request, dict) else {}
-    method, url, path = (
-        found if isinstance(found := said.get(key), str) else None for key in ("method", "url", "urlPath")
-    )
-    method = None if method is None or method.upper() == "ANY" else method.upper()
-    if url is None:
-        return Meant(method, None if path is None else unquote(path), None)
-    path, _, query = url.partition("?")
-    return Meant(method, unquote(path), frozenset(parse_qsl(query, keep_blank_values=True)))
 
 
 def _url(table: Table, found: Conditions) -> None:
@@ -134,15 +95,13 @@ def _url(table: Table, found: Conditions) -> None:
                     )
         elif key == "urlPathTemplate":
             if {*"*?"} & {*text} or text.endswith("/"):
-                given.leave_out(REGEX)
-                raise Unsayable
+                _cannot(given, REGEX)
             found["path"] = re.sub(r"\{[^{}/]*\}", "*", text)
             given.change("a * stands for an empty segment too")
         else:
             pattern = path_pattern(text)
             if pattern is None:
-                given.leave_out(REGEX)
-                raise Unsayable
+                _cannot(given, REGEX)
             if pattern:
                 found["path"] = pattern
             if key == "urlPattern" and not text.endswith(".*"):
@@ -173,39 +132,36 @@ def _plain(regex: str) -> str | None:
     return _ESCAPED.sub(r"\1", regex)
 
 
-def _match(node: Node, word: str, name: str, found: Conditions, unless: Conditions) -> None:
-    """One matcher of a header or a parameter."""
+def _matched(node: Node) -> tuple[str, bool]:
+    """The pattern of a matcher, empty for any value; and whether the value must have another form."""
     table = node.table()
     any_case = table.take("caseInsensitive")
     if any_case is not None and any_case.flag():
-        any_case.leave_out(
-            "values are compared as they are written, and the fault would come to other requests"
+        _cannot(
+            any_case, "values are compared as they are written, and the fault would come to other requests"
         )
+    [(key, value)] = _matchers(table)
+    if table.rest(CANNOT):
         raise Unsayable
-    place, pattern = found, None
-    for key, value in _matchers(table):
-        negated = key.startswith("doesNot")
-        place = unless if negated or (key == "absent" and value.flag()) else found
-        if key == "absent":
-            pattern = ""
-        elif key == "equalTo":
-            pattern = _exactly(value.text())
-        elif key in ("contains", "doesNotContain"):
-            pattern = None if "*" in value.text() else f"*{value.text()}*"
-        else:
-            pattern = value_pattern(value.text())
-    if pattern is None or table.rest(CANNOT):
-        node.leave_out(REGEX if pattern is None else CANNOT)
-        raise Unsayable
-    place.setdefault(word, {})[name] = pattern
+    if key == "absent":
+        return "", value.flag()
+    pattern: str | None
+    if key == "equalTo":
+        pattern = _exactly(value.text())
+    elif key in ("contains", "doesNotContain"):
+        pattern = None if "*" in value.text() else f"*{value.text()}*"
+    else:
+        pattern = value_pattern(value.text())
+    if pattern is None:
+        _cannot(node, REGEX)
+    return pattern, key.startswith("doesNot")
 
 
 def _matchers(table: Table) -> list[tuple[str, Node]]:
     words = ("absent", "equalTo", "contains", "doesNotContain", "matches", "doesNotMatch")
     found = [(key, value) for key in words if key in table and (value := table.take(key)) is not None]
     if len(found) != 1:
-        table.node.leave_out(CANNOT)
-        raise Unsayable
+        _cannot(table.node)
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from datetime import UTC, datetime
+from datetime import datetime
 
 from faultinject.learning.record import Record
 
@@ -16,15 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.learning.operations import OperationNames
 
-MONTHS = {
-    each: number for number, each in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
-}
 LATEST = 253_402_300_799.0
 """The last second of the year 9999: behind it no time can be written."""
-_TIME = (
-    r"\[(?P<day>\d\d)/(?P<month>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
-    r" (?P<zone>[+-]\d{4})\]"
-)
+_TIME = r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]"
 # What is quoted ends at a quote with a blank or nothing behind it: not every service escapes those that a client sends.
 _TEXT = r'"(?:[^"\\]|\\.|"(?! |$))*"'
 _REQUEST = (
@@ -325,17 +319,4 @@ def _place(bucket: str, key: str, target: str) -> str:
 
 
 def _time(found: re.Match[str]) -> float:
-    zone = found["zone"]
-    if int(zone[1:3]) > 23 or int(zone[3:]) > 59:
-        raise ValueError(zone)
-    seconds = (int(zone[1:3]) * 3600 + int(zone[3:]) * 60) * (-1 if zone[0] == "-" else 1)
-    moment = datetime(
-        int(found["year"]),
-        MONTHS.get(found["month"], 0),
-        int(found["day"]),
-        int(found["hour"]),
-        int(found["minute"]),
-        min(59, int(found["second"])),  # a leap second
-        tzinfo=UTC,
-    )
-    return moment.timestamp() - seconds
+    return datetime.strptime(found["time"], "%d/%b/%Y:%H:%M:%S %z").timestamp()

@@ -6,7 +6,7 @@ from math import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 BINS = 400
 """Pieces of time that a cut may stand between."""
@@ -65,37 +65,6 @@ def _needed(sums: Sequence[tuple[int, int]], found: list[int], bound: float) -> 
             break
         del found[gains.index(least)]
     return found
-
-
-def to_the_second(
-    requests: Mapping[int, int], errors: Mapping[int, int], piece: tuple[int, int], near: tuple[int, int]
-) -> int:
-    """The second at which a piece of time is best cut in two.
-
-    Args:
-        requests: how many there were in each second.
-        errors: how many of them failed.
-        piece: its first second, and the one behind its last.
-        near: likewise, of where the cut is looked for.
-    """
-    start, end = piece
-    whole = _sums(requests, errors, start, end)
-    n, k = _sums(requests, errors, start, near[0])
-    best = (_fit(n, k) + _fit(whole[0] - n, whole[1] - k), near[0])
-    # The gain changes behind a second with requests, and nowhere else: a log may have years without any.
-    for second in sorted(each for each in requests if near[0] <= each < near[1] - 1):
-        n, k = n + requests[second], k + errors.get(second, 0)
-        gain = _fit(n, k) + _fit(whole[0] - n, whole[1] - k)
-        if gain > best[0]:
-            best = (gain, second + 1)
-    return best[1]
-
-
-def _sums(requests: Mapping[int, int], errors: Mapping[int, int], start: int, end: int) -> tuple[int, int]:
-    n, k = (
-        sum(count for second, count in some.items() if start <= second < end) for some in (requests, errors)
-    )
-    return n, k
 
 
 def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float, int]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from faultinject import vendors
 from faultinject.audit.reports.sentences import counted
 from faultinject.learning.tallies import BEGUN_AS_A_SUCCESS, Broken
-from faultinject.learning.windows import BINS, cuts, interval, to_the_second
+from faultinject.learning.windows import BINS, cuts, interval
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 
@@ -144,15 +144,14 @@ def _of_kind(
     width: int,
     end: int,
 ) -> Iterator[Learned]:
-    changes: set[int] = set()
-    bins = -(-(end - start) // width)
-    counts = _binned(requests, start, width, bins)
-    for seconds in errors.values():
-        changes |= _changes(requests, seconds, start, end, width, counts)
-    for begin, until in pairwise([start, *sorted(changes), end]):
-        n = rest = _within(requests, begin, until)
-        for error, seconds in errors.items():
-            k = _within(seconds, begin, until)
+    counts = _binned(requests, start, width, end)
+    failed = {error: _binned(seconds, start, width, end) for error, seconds in errors.items()}
+    changes = {at for each in failed.values() for at in cuts(counts, each)}
+    for first, last in pairwise([0, *sorted(changes), len(counts)]):
+        begin, until = start + first * width, min(end, start + last * width)
+        n = rest = sum(counts[first:last])
+        for error, each in failed.items():
+            k = sum(each[first:last])
             if not k:
                 continue
             keys: RuleKeys = {**asked}
@@ -167,29 +166,8 @@ def _of_kind(
             yield Learned(_rule(vendor, error, keys), k, n, low, high, begin, until)
 
 
-def _changes(
-    requests: Counter[int], errors: Counter[int], start: int, end: int, width: int, asked: Sequence[int]
-) -> set[int]:
-    """The seconds at which the share of an error changes."""
-    found = [start + at * width for at in cuts(asked, _binned(errors, start, width, len(asked)))]
-    edges = [start, *found, end]
-    return {
-        to_the_second(
-            requests,
-            errors,
-            (before, after),
-            (max(before + 1, at - 2 * width), min(after, at + 2 * width)),
-        )
-        for before, at, after in zip(edges, found, edges[2:], strict=False)
-    }
-
-
-def _within(seconds: Counter[int], begin: int, until: int) -> int:
-    return sum(count for second, count in seconds.items() if begin <= second < until)
-
-
-def _binned(seconds: Counter[int], start: int, width: int, bins: int) -> list[int]:
-    found = [0] * bins
+def _binned(seconds: Counter[int], start: int, width: int, end: int) -> list[int]:
+    found = [0] * -(-(end - start) // width)
     for second, count in seconds.items():
         found[(second - start) // width] += count
     return found

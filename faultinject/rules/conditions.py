@@ -124,10 +124,6 @@ class Header(Condition):
     named = True
     header = True
 
-    def parse(self, text: str) -> str:
-        """A value, a pattern of one, or nothing."""
-        return super().parse(text) if text else text
-
     def check_name(self, name: str) -> None:
         """Raise `Mistake` when no header can have that name."""
         if not is_token(name):
@@ -155,10 +151,6 @@ class Query(Condition):
 
     key = "query"
     named = True
-
-    def parse(self, text: str) -> str:
-        """A value, a pattern of one, or nothing."""
-        return super().parse(text) if text else text
 
     def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
@@ -321,7 +313,7 @@ def _within(client: str, networks: Iterable[Network], literal: frozenset[str]) -
 
 
 def all_of(conditions: Sequence[Check], unless: Sequence[Check]) -> Check:
-    """One test for all conditions of a rule; the common small numbers without a loop.
+    """One test for all conditions of a rule.
 
     Args:
         conditions: tests that all hold.
@@ -331,13 +323,8 @@ def all_of(conditions: Sequence[Check], unless: Sequence[Check]) -> Check:
         return lambda request: (
             all(holds(request) for holds in conditions) and not any(holds(request) for holds in unless)
         )
-    if not conditions:
-        return lambda _: True
     if len(conditions) == 1:
         return conditions[0]
-    if len(conditions) == 2:
-        first, second = conditions
-        return lambda request: first(request) and second(request)
     return lambda request: all(holds(request) for holds in conditions)
 
 

@@ -6,10 +6,9 @@ from faultinject.rules.abort import read_bound
 from faultinject.rules.diagnosis import MOST, owner
 from faultinject.rules.files import parse_toml, read_bytes
 from faultinject.rules.printed_json import json_text
-from faultinject.rules.rule import Rule, entries_of, place_of
+from faultinject.rules.rule import Rule, place_of, read_table
 from faultinject.rules.spelling import bare
 from faultinject.rules.values import Mistake, nearest, number_text, seed_text, shown
-from faultinject.rules.vocabulary import combine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,22 +65,16 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
 def _rule(index: int, table: Mapping[str, object], locate: Locate, diagnosis: Diagnosis) -> Rule | None:
     keys = dict(table)
     fault = keys.pop("fault", None)
-    entries, wrong = entries_of(keys, strict=True)
-    parts = None
-    if isinstance(fault, str):
-        found: list[tuple[int, Mistake]] = []
-        parts = combine(fault, [each for _, each in entries], found)
-        wrong += [(entries[at][0] if at >= 0 else "fault", mistake) for at, mistake in found]
-    elif fault is None:
-        wrong.append(("", Mistake('there is no fault; a rule needs one, such as fault = "cos:SlowDown"')))
-    else:
-        wrong.append(("fault", Mistake(f"{shown(repr(fault))} is not a fault: give it as text")))
+    parts, wrong = read_table(fault, keys, strict=True)
+    if fault is None:
+        wrong[-1] = "", Mistake('there is no fault; a rule needs one, such as fault = "cos:SlowDown"')
     for key, mistake in wrong[:MOST]:
         place = place_of(key, mistake)
         inside = f"rules[{index}].{place}" if place else f"rules[{index}]"
         diagnosis.note(mistake, ": ".join(filter(None, (locate(index, key), inside))))
-    if parts is None or wrong or not isinstance(fault, str):
+    if parts is None:
         return None
+    assert isinstance(fault, str)
     rule = Rule.of_parts(fault, parts)
     if rule.name is not None:
         inside, where = f"rules[{index}]", locate(index, "name")
@@ -121,10 +114,6 @@ def to_json(rules: Sequence[Rule], seed: str | None, abort: str | None = None) -
     if abort is not None:
         data["abort"] = abort
     return json_text({**data, "rules": [each.to_dict() for each in rules]}, 2) + "\n"
-
-
-# Strings, comments, and what arrays and tables are made of.
-TOKENS = r'''"""(?:\\.|[^\\])*?"""|\'{3}.*?\'{3}|"(?:\\.|[^"\\])*"|'[^']*'|#[^\n]*|[][{},\n]'''
 
 
 def read_toml(text: str, where: str, diagnosis: Diagnosis) -> Found:
@@ -195,34 +184,11 @@ class Lines:
                     table = header.partition(".")[2]
                     self._known.setdefault((index, table), number)
             elif "=" in text:
-                name, _, value = text.partition("=")
-                key = ".".join(filter(None, (table, _key(name))))
+                key = ".".join(filter(None, (table, _key(text.partition("=")[0]))))
                 self._known.setdefault((index, key), number)
-                if (index, key) == (None, "rules") and value.strip()[:1] == "[":
-                    self._look_into(number)
             for quotes in ('"""', "'''"):
                 if text.count(quotes) % 2:
                     inside = quotes
-
-    def _look_into(self, number: int) -> None:
-        """Find where each table begins of an array that begins in this line."""
-        from re import DOTALL, finditer
-
-        start = sum(len(line) + 1 for line in self.text.split("\n")[: number - 1])
-        index = depth = 0
-        for match in finditer(TOKENS, self.text[start:], DOTALL):  # pragma: no branch - it ends
-            sign = match[0]
-            if sign in "[{":
-                if depth == 1:
-                    self._known[index, ""] = number
-                depth += 1
-            elif sign in "]}":
-                depth -= 1
-                if not depth:
-                    return
-            elif sign == ",":
-                index += depth == 1
-            number += sign.count("\n")
 
 
 def _key(text: str) -> str:
@@ -266,15 +232,14 @@ def _string(text: str) -> str:
     return f'"{escaped}"'
 
 
-def read_file(path: str | PathLike[str], diagnosis: Diagnosis) -> Found:
-    """Rules, seed and `abort` of a TOML file, or of a JSON file whose name ends in `.json`."""
-    where = str(path)
+def read_file(path: str | PathLike[str], diagnosis: Diagnosis, where: str = "") -> Found:
+    """Rules, seed and `abort` of a TOML file, or of a JSON file whose name ends in `.json`; `where` names it in messages."""
+    where = where or str(path)
     text = _text(path, where, diagnosis)
     if text is None:
         return [], None, None
-    if where.lower().endswith(".json"):
-        return read_json(text, where, diagnosis)
-    return read_toml(text, where, diagnosis)
+    read = read_json if str(path).lower().endswith(".json") else read_toml
+    return read(text, where, diagnosis)
 
 
 def _text(path: str | PathLike[str], where: str, diagnosis: Diagnosis) -> str | None:

@@ -7,8 +7,6 @@ from faultinject.rules.values import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from faultinject.rules.values import Mistake
 
 BEFORE, AFTER = 60, 40
@@ -63,18 +61,6 @@ class Diagnosis:
             self.add(f"{name} is already the name of {first}; names must be unique", where, excerpt)
         else:
             self._owners[name] = owner
-
-    def may_claim(self, names: Iterable[str]) -> bool:
-        """Whether no rule has any of these names."""
-        return self._owners.keys().isdisjoint(names)
-
-    def absorb(self, other: Diagnosis, where: str) -> None:
-        """Note all that another one holds, of a configuration that stands at `where`."""
-        for each in other._problems:
-            place = f"{where}: {each.where}" if each.where else where
-            self._problems.append(Problem(each.message, where=place, excerpt=each.excerpt))
-        self._sorts |= other._sorts
-        self._owners |= other._owners
 
     def close(self) -> None:
         """Raise all mistakes as one error, of their own sort when they have one sort."""

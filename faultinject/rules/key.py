@@ -98,8 +98,8 @@ class Condition(Key):
     """A key whose values are matched against a request."""
 
     def parse(self, text: str) -> str:
-        """The pattern; raises `Mistake` when it is empty or too big."""
-        if not text:
+        """The pattern; raises `Mistake` when it is too big, or empty though the key has no NAME."""
+        if not text and not self.named:
             raise Mistake("needs a value")
         if (problem := patterns.check_pattern(text)) is not None:
             raise Mistake(problem)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from math import inf
 
-from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.rules import faults, spelling
 from faultinject.rules.conditions import CONDITIONS, all_of, doubt_of_method
-from faultinject.rules.diagnosis import MOST
+from faultinject.rules.diagnosis import MOST, Diagnosis
 from faultinject.rules.values import Mistake, number_text, shown
 from faultinject.rules.vocabulary import KEYS, combine, entry, reads_as, split_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from typing import Any, NoReturn, Unpack
+    from collections.abc import Iterator
+    from typing import Any, Unpack
 
     from faultinject.rules.key import Check
     from faultinject.rules.rule_keys import RuleKeys
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
 
     Split = tuple[bool, str, str | None]
 
-# Entries of keys and texts: many rules have the same.
-_entries: dict[tuple[str, str], Entry] = {}
-_REMEMBERED = 512
 # A key that is a word of Python's own.
 _PYTHON = {"from_": "from"}
 # What stands for one value; all else is looked at for what it holds.
@@ -70,17 +65,15 @@ class Rule:
     def __init__(self, fault: str, /, **keys: Unpack[RuleKeys]) -> None:
         if keys.get("name", "") is None:
             del keys["name"]
-        entries, wrong = entries_of(keys)
         where = shown(fault) if isinstance(fault, str) and fault else "rule"
-        parts = None
-        found: list[tuple[int, Mistake]] = []
-        if isinstance(fault, str):
-            parts = combine(fault, [each for _, each in entries], found)
-        else:
-            wrong.append(("", Mistake(f"{shown(repr(fault))} is not a fault: give it as text")))
-        if parts is None or wrong:
-            wrong += [(entries[index][0] if index >= 0 else "", mistake) for index, mistake in found]
-            refuse((place, mistake, where) for place, mistake in wrong)
+        diagnosis = Diagnosis()
+        parts, wrong = read_table(fault, keys)
+        for place, mistake in wrong:
+            inside = place_of(place, mistake) if place != "fault" else ""
+            head = f"{where}: {inside}" if inside else ("" if where in mistake.message else where)
+            diagnosis.note(mistake, head)
+        diagnosis.close()
+        assert parts is not None
         _fill(self, fault, parts)
 
     @classmethod
@@ -95,11 +88,6 @@ class Rule:
         if self.name is not None:
             return self
         return Rule.of_parts(self.fault, (name, *self.parts[1:]))
-
-    @property
-    def given(self) -> str | None:
-        """The given name: `name`."""
-        return self.name
 
     @property
     def resolved(self) -> faults.Fault:
@@ -257,49 +245,66 @@ def _plain(key: str, text: str) -> object:
     return text
 
 
-def entries_of(
-    keys: Mapping[str, object], *, strict: bool = False
-) -> tuple[list[tuple[str, EntryOrWord]], list[tuple[str, Mistake]]]:
-    """The entries of Python, TOML or JSON values, each with the place it came from, and all mistakes.
+def read_table(
+    fault: object, keys: Mapping[str, object], *, strict: bool = False
+) -> tuple[Parts | None, list[tuple[str, Mistake]]]:
+    """The parts of a rule of Python, TOML or JSON values, and each mistake with the place of its key.
 
     Args:
+        fault: as given.
         keys: as in `Rule` or in a table of TOML.
-        strict: numbers are no durations (TOML and JSON), and the first mistakes are enough.
+        strict: numbers are no durations (TOML and JSON).
+
+    Returns:
+        the parts, or None when anything is wrong.
     """
+    entries, wrong = _entries(keys, strict=strict)
+    if not isinstance(fault, str):
+        return None, [*wrong, ("fault", Mistake(f"{shown(repr(fault))} is not a fault: give it as text"))]
+    found: list[tuple[int, Mistake]] = []
+    parts = combine(fault, [each for _, each in entries], found)
+    wrong += [(entries[index][0] if index >= 0 else "fault", mistake) for index, mistake in found]
+    return None if wrong else parts, wrong
+
+
+def _entries(
+    keys: Mapping[str, object], *, strict: bool
+) -> tuple[list[tuple[str, EntryOrWord]], list[tuple[str, Mistake]]]:
+    """The entries of these keys, each with the place it came from, and the mistakes; looking ends with the last that is told."""
     entries: list[tuple[str, EntryOrWord]] = []
     wrong: list[tuple[str, Mistake]] = []
-    most: float = MOST if strict else inf
     for raw, given in keys.items():
-        if len(wrong) >= most:  # no further one is told
-            entries.append(("", ""))
-            break
-        if type(given) is str and (known := _entries.get((raw, given))) is not None:
-            entries.append((raw, known))
-            continue
-        singles: Iterable[tuple[str, Split, object]]
         try:
-            parts = split_key(_PYTHON.get(raw, raw))
-            singles = (
-                ((raw, parts, given),) if isinstance(given, _SINGLE) else list(_spread(raw, parts, given))
-            )
+            key = split_key(_PYTHON.get(raw, raw))
+            singles = [(raw, key, given)] if isinstance(given, _SINGLE) else [*_spread(raw, key, given)]
         except Mistake as mistake:
             wrong.append((raw, mistake))
             continue
         for place, parts, value in singles:
-            if len(wrong) >= most:
-                break
-            each: EntryOrWord = parts[1]
+            if len(wrong) >= MOST:
+                return [*entries, ("", "")], wrong
             try:
-                key = KEYS.get(parts[1])
-                each = made = entry(*parts, key.write(value, strict=strict) if key is not None else "")
-                if type(given) is str:
-                    if len(_entries) >= _REMEMBERED:
-                        _entries.clear()
-                    _entries[raw, given] = made
+                entries.append(
+                    (
+                        place,
+                        _entry(parts, value) if type(value) is str else _written(parts, value, strict=strict),
+                    )
+                )
             except Mistake as mistake:
                 wrong.append((place, mistake))
-            entries.append((place, each))
+                entries.append((place, parts[1]))
     return entries, wrong
+
+
+@lru_cache(512)
+def _entry(key: Split, text: str) -> Entry:
+    """Many rules have the same."""
+    return entry(*key, text)
+
+
+def _written(key: Split, value: object, *, strict: bool) -> Entry:
+    known = KEYS.get(key[1])
+    return entry(*key, known.write(value, strict=strict) if known is not None else "")
 
 
 def _spread(place: str, key: Split, given: object) -> Iterator[tuple[str, Split, object]]:
@@ -322,15 +327,3 @@ def _spread(place: str, key: Split, given: object) -> Iterator[tuple[str, Split,
 def place_of(place: str, mistake: Mistake) -> str:
     """Where a mistake stands within its rule: at its key, unless the message is about the key itself."""
     return "" if mistake.at_key else place
-
-
-def refuse(wrong: Iterator[tuple[str, Mistake, str]] | Sequence[tuple[str, Mistake, str]]) -> NoReturn:
-    """Raise one error for all mistakes, each with its place and the rule it is in."""
-    problems = []
-    sorts = set()
-    for place, mistake, where in wrong:
-        inside = place_of(place, mistake)
-        head = f"{where}: {inside}" if inside else ("" if where in mistake.message else where)
-        problems.append(Problem(mistake.message, where=head))
-        sorts.add(mistake.error)
-    raise (sorts.pop() if len(sorts) == 1 else ConfigurationError)(problems)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 
 from faultinject.exceptions import ConfigurationError
+from faultinject.rules import data
 from faultinject.rules.abort import read_bound
 from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.rule import Rule
 from faultinject.rules.text import read_rules
 from faultinject.rules.values import Mistake, seed_text, shown
+from faultinject.rules.variables import read_variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,29 +107,21 @@ class Scenario:
         Raises:
             ConfigurationError: the file cannot be read, or has mistakes, each with its line.
         """
-        from faultinject.rules.data import read_file
-
-        return cls._read(read_file, path)
+        return cls._read(data.read_file, path)
 
     @classmethod
     def from_toml(cls, text: str, *, where: str = "") -> Scenario:
         """The scenario of a TOML text."""
-        from faultinject.rules.data import read_toml
-
-        return cls._read(read_toml, text, where)
+        return cls._read(data.read_toml, text, where)
 
     @classmethod
     def from_json(cls, text: str, *, where: str = "") -> Scenario:
         """The scenario of a JSON text."""
-        from faultinject.rules.data import read_json
-
-        return cls._read(read_json, text, where)
+        return cls._read(data.read_json, text, where)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Scenario:
         """The scenario of `FAULTINJECT_FILE`, `_RULES`, `_RULE_<NAME>` and `_SEED`, switched on or not."""
-        from faultinject.rules.variables import read_variables
-
         return cls._read(read_variables, environ)
 
     @classmethod
@@ -141,15 +136,11 @@ class Scenario:
 
     def to_toml(self) -> str:
         """The scenario as TOML."""
-        from faultinject.rules.data import to_toml
-
-        return to_toml(self.rules, self.seed, self.abort)
+        return data.to_toml(self.rules, self.seed, self.abort)
 
     def to_json(self) -> str:
         """The scenario as JSON."""
-        from faultinject.rules.data import to_json
-
-        return to_json(self.rules, self.seed, self.abort)
+        return data.to_json(self.rules, self.seed, self.abort)
 
     def __str__(self) -> str:
         """The rules as text, without seed and `abort`."""
@@ -249,11 +240,8 @@ def _display_names(rules: tuple[Rule, ...]) -> tuple[str, ...]:
     names = []
     for number, rule in enumerate(rules, 1):
         name = rule.name or f"rule-{number}"
-        extra = 1
-        while rule.name is None and name in taken:
-            extra += 1
-            name = f"rule-{number}-{extra}"
-        if rule.name is None and extra > 1:
+        if rule.name is None and name in taken:
+            name = next(each for extra in count(2) if (each := f"rule-{number}-{extra}") not in taken)
             taken.add(name)
         names.append(name)
     return tuple(names)

@@ -6,7 +6,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BLANKS = " \t"
 SEPARATORS = " \t\r\n;"
 _NEED_QUOTES = frozenset(' \t\r\n,;"')
 

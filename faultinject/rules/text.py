@@ -9,36 +9,42 @@ reader knows the place of everything.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from typing import NamedTuple
 
 from faultinject.rules.diagnosis import MOST, Diagnosis, excerpt, owner
 from faultinject.rules.rule import Rule, place_of
-from faultinject.rules.spelling import BLANKS, SEPARATORS
+from faultinject.rules.spelling import SEPARATORS
 from faultinject.rules.values import Mistake, shown
 from faultinject.rules.vocabulary import combine, entry, split_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from faultinject.rules.vocabulary import Entry, EntryOrWord
 
     Span = tuple[int, int]
     Draft = tuple[str | None, Span, list["Item"], list["Misplaced"]]
 
 MISQUOTED = "quotes must enclose a whole value or name"
+BETWEEN = re.compile("[ \t\r\n;]*")
+BLANKS = re.compile("[ \t]*")
+KEY = re.compile('[^"=, \t\r\n;]*')
+WORD = re.compile('[^", \t\r\n;]*')
+REST = re.compile("[^, \t\r\n;]*")
+QUOTED = re.compile(r'"((?:\\[\\"]|[^"])*+)"')
+ESCAPED = re.compile(r'\\([\\"])')
 
 
 def read_rules(text: str, where: str, diagnosis: Diagnosis) -> list[Rule]:
     """The rules of a text that are right; mistakes go into `diagnosis`."""
-    if '"' not in text:
+    if (
+        '"' not in text and "name=" not in text
+    ):  # of a name that stands twice the slower reader knows the place
         try:
-            rules = _quick(text)
+            return _quick(text)
         except Mistake:
             pass
-        else:
-            if _claim(rules, where, diagnosis):
-                return rules
     return Reader(text).rules(where, diagnosis)
 
 
@@ -61,16 +67,6 @@ def _quick(text: str) -> list[Rule]:
     return rules
 
 
-def _claim(rules: Sequence[Rule], where: str, diagnosis: Diagnosis) -> bool:
-    """Note the names that rules are given; nothing is noted when one stands twice."""
-    named = {rule.name: number for number, rule in enumerate(rules, 1) if rule.name is not None}
-    if len(named) < sum(rule.name is not None for rule in rules) or not diagnosis.may_claim(named):
-        return False
-    for name, number in named.items():
-        diagnosis.claim(name, owner(f"rule {number}" if len(rules) > 1 else "", where), "")
-    return True
-
-
 @lru_cache(1024)
 def _read(item: str) -> Entry:
     key, equals, value = item.partition("=")
@@ -79,16 +75,13 @@ def _read(item: str) -> Entry:
     return entry(*split_key(key), value)
 
 
-class Item:
+class Item(NamedTuple):
     """One `key=value` and where its two halves stand."""
 
-    __slots__ = ("key", "key_at", "value", "value_at")
-
-    def __init__(self, key: str, key_at: Span, value: str, value_at: Span) -> None:
-        self.key = key
-        self.key_at = key_at
-        self.value = value
-        self.value_at = value_at
+    key: str
+    key_at: Span
+    value: str
+    value_at: Span
 
 
 class Misplaced(Exception):
@@ -163,7 +156,7 @@ class Reader:
         return Rule.of_parts(fault, parts)
 
     def _more(self) -> bool:
-        self._skip(SEPARATORS)
+        self._take(BETWEEN)
         return self.at < len(self.text)
 
     def _rule(self) -> Draft:
@@ -175,17 +168,17 @@ class Reader:
             fault = self._word()
         except Misplaced as misplaced:
             broken.append(misplaced)
-            self._recover()
+            self._take(REST)
         fault_at = start, self.at
-        while self.text[self.at : self.at + 1] == ",":
+        while self._next == ",":
             comma = self.at
             self.at += 1
-            self._skip(BLANKS)
+            self._take(BLANKS)
             try:
                 items.append(self._item(comma))
             except Misplaced as misplaced:
                 broken.append(misplaced)
-                self._recover()
+                self._take(REST)
                 if len(broken) >= MOST:  # no further one is told
                     self.at = len(self.text)
         return fault, fault_at, items, broken
@@ -194,10 +187,10 @@ class Reader:
         start = self.at
         key = self._key()
         key_at = start, self.at
-        if self.text[self.at : self.at + 1] != "=":
+        if self._next != "=":
             if key.startswith("drop."):
                 return Item(key, key_at, "", key_at)
-            if not key and self.text[self.at : self.at + 1] != ",":
+            if not key and self._next != ",":
                 raise Misplaced("a rule cannot end with a comma", comma, comma + 1)
             if not key:
                 raise Misplaced("there is nothing between two commas", comma, self.at + 1)
@@ -206,52 +199,44 @@ class Reader:
             raise Misplaced("there is no key before the equals sign", start, start + 1)
         self.at += 1
         start = self.at
-        value = self._quoted() if self.text[start : start + 1] == '"' else self._word()
+        value = self._quoted() if self._next == '"' else self._word()
         return Item(key, key_at, value, (start, self.at))
 
     def _key(self) -> str:
         start = self.at
-        while self.at < len(self.text) and (each := self.text[self.at]) not in f"=,{SEPARATORS}":
-            if each == '"' and self.text[self.at - 1] == ".":
-                self._quoted(ends="=,")
-            elif each == '"':
+        self._take(KEY)
+        if self._next == '"':
+            if self.text[self.at - 1] != ".":
                 raise Misplaced(MISQUOTED, self.at, self.at + 1)
-            else:
-                self.at += 1
+            self._quoted(ends="=,")
         return self.text[start : self.at]
 
     def _word(self) -> str:
-        start = self.at
-        while self.at < len(self.text) and (each := self.text[self.at]) not in f",{SEPARATORS}":
-            if each == '"':
-                raise Misplaced(MISQUOTED, self.at, self.at + 1)
-            self.at += 1
-        return self.text[start : self.at]
+        word = self._take(WORD)
+        if self._next == '"':
+            raise Misplaced(MISQUOTED, self.at, self.at + 1)
+        return word
 
     def _quoted(self, ends: str = ",") -> str:
         """The text in quotes; what follows it must be an end."""
         start = self.at
-        found = []
-        self.at += 1
-        while (each := self.text[self.at : self.at + 1]) != '"':
-            if not each:
-                raise Misplaced("the quote is not closed", start, start + 1)
-            if each == "\\" and self.text[self.at + 1 : self.at + 2] in ("\\", '"'):
-                self.at += 1
-                each = self.text[self.at]
-            found.append(each)
-            self.at += 1
-        self.at += 1
-        follows = self.text[self.at : self.at + 1]
-        if follows and follows not in f"{ends}{SEPARATORS}":
+        found = QUOTED.match(self.text, start)
+        if found is None:
+            self.at = len(self.text)
+            raise Misplaced("the quote is not closed", start, start + 1)
+        self.at = found.end()
+        if self._next not in f"{ends}{SEPARATORS}":
             raise Misplaced(MISQUOTED, self.at - 1, self.at)
-        return "".join(found)
+        return ESCAPED.sub(r"\1", found[1])
 
-    def _recover(self) -> None:
-        """Go on at the next comma or end of the rule."""
-        while self.at < len(self.text) and self.text[self.at] not in f",{SEPARATORS}":
-            self.at += 1
+    @property
+    def _next(self) -> str:
+        """The next character; empty at the end."""
+        return self.text[self.at : self.at + 1]
 
-    def _skip(self, what: str) -> None:
-        while self.at < len(self.text) and self.text[self.at] in what:
-            self.at += 1
+    def _take(self, pattern: re.Pattern[str]) -> str:
+        """What matches here, and may be nothing; reading goes on behind it."""
+        found = pattern.match(self.text, self.at)
+        assert found is not None
+        self.at = found.end()
+        return found[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.rules.abort import canonical
-from faultinject.rules.diagnosis import Diagnosis
+from faultinject.rules.data import read_file
 from faultinject.rules.names import PREFIX, RULE, VARIABLES, is_of_kubernetes, is_rule
 from faultinject.rules.text import read_rules
 from faultinject.rules.values import Mistake, is_name, most_like, shown
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from faultinject.rules.data import Found
+    from faultinject.rules.diagnosis import Diagnosis
     from faultinject.rules.rule import Rule
 
 
@@ -43,11 +44,8 @@ def read_variables(environ: Mapping[str, str], diagnosis: Diagnosis) -> Found:
     seed = abort = None
     path = value_of(environ, "FAULTINJECT_FILE")
     if path is not None:
-        from faultinject.rules.data import read_file
-
-        found, seed, abort = read_file(path, inner := Diagnosis())
+        found, seed, abort = read_file(path, diagnosis, f"FAULTINJECT_FILE: {path}")
         rules += found
-        diagnosis.absorb(inner, "FAULTINJECT_FILE")
     text = value_of(environ, "FAULTINJECT_RULES")
     if text is not None:
         rules += read_rules(text, "FAULTINJECT_RULES", diagnosis)

@@ -183,8 +183,6 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
     unless: Conditions = {}
     options: dict[str, str] = {}
     repeated: dict[tuple[int, str], list[str]] = {}
-    last_condition = last_option = -1
-    sorted_ = True
     for index, each in enumerate(entries):
         if isinstance(each, str):
             continue
@@ -196,9 +194,6 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
             else:
                 # A tuple a value would take its time where there are thousands.
                 repeated.setdefault((rank, key), []).append(value)
-            if rank <= last_condition:
-                sorted_ = False
-            last_condition = rank
             continue
         if key in options or (rank == NAME_RANK and given is not None):
             wrong.append((index, Mistake(f"{key} is given twice", at_key=True)))
@@ -212,9 +207,6 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
                     f"{fault.text} takes no {key.partition('.')[0]}; it takes {listed(fault.takes, 'and')}"
                 )
                 wrong.append((index, Mistake(message, at_key=True)))
-            if rank <= last_option:
-                sorted_ = False
-            last_option = rank
     for (rank, key), values in repeated.items():
         place = conditions if rank < NAME_RANK else unless
         place[key] += tuple(values)
@@ -226,7 +218,8 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
             _check_operations(fault, options, entries, wrong)
     if wrong:
         return None
-    if not sorted_:
+    order = [each[:2] for each in entries if not isinstance(each, str)]
+    if order != sorted(order):
         conditions, unless, options = _sorted(conditions), _sorted(unless), _sorted(options)
     return given, conditions, unless, options
 

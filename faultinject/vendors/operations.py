@@ -6,6 +6,7 @@ others. The sources are S3's own service model, Azure's generated client, and Go
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from faultinject.http import patterns
@@ -26,12 +27,12 @@ S3_TABLES = ("s3/operations.csv",)
 """What a fault of no storage vendor goes by, and a relative of S3 that has no table of its own."""
 S3_PREFIXES = tuple(f"x-{each}-" for each in "amz cos qs jss qiniu oss obs tos bce goog".split())
 """What the relatives of S3 begin their own headers with; a fault of no storage vendor goes by all of them."""
-COLUMNS = ("operation", "method", "level", "query", "header", "host")
 
 # Texts of conditions that are remembered.
 _KNOWN = 1024
 
 
+@dataclass(frozen=True, slots=True)
 class Row:
     """One form of an operation.
 
@@ -44,20 +45,12 @@ class Row:
         host: a pattern of the Host; empty for any.
     """
 
-    __slots__ = COLUMNS
-
     operation: str
     method: str
     level: str
     query: tuple[str, ...]
     header: tuple[str, ...]
     host: str
-
-    def __init__(self, cells: dict[str, str]) -> None:
-        self.operation, self.method, self.level = cells["operation"], cells["method"], cells["level"]
-        self.query = tuple(cells.get("query", "").split())
-        self.header = tuple(cells.get("header", "").split())
-        self.host = cells.get("host", "")
 
     @property
     def shape(self) -> tuple[object, ...]:
@@ -270,7 +263,13 @@ def _read(file: str) -> list[Row]:
     package, _, name = file.rpartition(":")
     lines = reader(read(package or "faultinject.vendors", name).decode().splitlines())
     columns = next(lines)
-    return [Row(dict(zip(columns, cells, strict=True))) for cells in lines]
+    return [_row(**dict(zip(columns, cells, strict=True))) for cells in lines]
+
+
+def _row(
+    operation: str, method: str, level: str, query: str = "", header: str = "", host: str = "", **_: str
+) -> Row:
+    return Row(operation, method, level, tuple(query.split()), tuple(header.split()), host)
 
 
 def _wanted(words: Iterable[str]) -> Wanted:

@@ -6,6 +6,8 @@ One function each; `compile_value` makes one of an `extras.csv` cell such as `qu
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from faultinject.http.wire import http_date, iso, iso_ms, whole
 from faultinject.vendors.credentials import key_id, query_key_id
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+@dataclass(slots=True)
 class RenderContext:
     """What the values of one answer are taken from.
 
@@ -37,36 +40,17 @@ class RenderContext:
         body: the whole body; empty until it is made.
     """
 
-    __slots__ = (
-        "body", "code", "ids", "message", "now", "reading", "reason", "request", "resource", "said",
-        "size",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        request: StorageRequest,
-        reading: Addressing,
-        *,
-        code: str,
-        message: str,
-        reason: str,
-        resource: str,
-        ids: Mapping[str, str],
-        now: float,
-        said: str | None = None,
-        size: int | None = None,
-    ) -> None:
-        self.request = request
-        self.reading = reading
-        self.code = code
-        self.message = message
-        self.reason = reason
-        self.resource = resource
-        self.ids = ids
-        self.now = now
-        self.said = said
-        self.size = size
-        self.body = b""
+    request: StorageRequest
+    reading: Addressing
+    code: str
+    message: str
+    reason: str
+    resource: str
+    ids: Mapping[str, str]
+    now: float
+    said: str | None = None
+    size: int | None = None
+    body: bytes = b""
 
 
 def compile_value(text: str) -> Source:

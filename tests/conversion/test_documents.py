@@ -14,8 +14,6 @@ from tests.console import command
     [
         ('{"a": 1,\n "b" 2}', (), "given.json:2:6: no JSON: Expecting ':' delimiter"),
         ("", (), "given.json:1:1: no JSON: Expecting value"),
-        ('{"a": 1, "a": 2}', (), "given.json: a is given twice"),
-        ('{"a": NaN}', (), "given.json: NaN is no number of JSON"),
         ("[" * 100_000, (), "given.json: nested too deeply"),
         ("[" + "9" * 5000 + "]", (), "given.json: no JSON: Exceeds the limit"),
         ('{"a": 1}', (), "given.json: this is of no format that is known: wiremock (stub mappings of"),
@@ -23,8 +21,8 @@ from tests.console import command
         ("[]", (), "this is of no format that is known"),
         ('{"request": {}, "response": {}, "priority": true}', (), "priority: true is not a number"),
         ('{"request": {}, "response": {}, "priority": "x"}', (), 'priority: "x" is not a number'),
+        ('{"request": {}, "response": {}, "priority": NaN}', (), "priority: NaN is not 0 or more"),
         ('{"request": {}, "response": {}, "priority": ' + "9" * 400 + "}", (), "given.json: priority: 9999"),
-        ('{"request": {}, "response": {}, "priority": -' + "9" * 400 + "}", (), "is too large a number"),
         ('{"request": {}, "response": {}, "priority": -1}', (), "priority: -1 is not 0 or more"),
         ('{"mappings": [{"request": [], "response": {}}]}', (), "mappings[0].request: [] is not an object"),
         ('{"upstream": "a", "name": 1}', (), "given.json: name: 1 is not a text"),

@@ -344,7 +344,7 @@ def test_a_name_of_the_file_and_of_a_variable(tmp_path, monkeypatch):
     with pytest.raises(ConfigurationError) as caught:
         read_environment({**ON, "FAULTINJECT_FILE": "rules.toml", "FAULTINJECT_RULE_X": "http:504"}, now=NOW)
     assert str(caught.value) == (
-        "FAULTINJECT_RULE_X: x is already the name of rules[0] (rules.toml:3); names must be unique"
+        "FAULTINJECT_RULE_X: x is already the name of rules[0] (FAULTINJECT_FILE: rules.toml:3); names must be unique"
     )
 
 

@@ -58,7 +58,7 @@ def named(key: str) -> str:
 def members(keys: Iterable[Any]) -> Iterator[str]:
     """The lines of each key, in the canonical order."""
     for key in keys:
-        yield f'    {named(key.key)}: {type_of(key)}\n    """{key.meaning}"""\n'
+        yield f"    {named(key.key)}: {type_of(key)}\n"
 
 
 def text() -> str:
@@ -72,8 +72,7 @@ def text() -> str:
     rule = CLASS.format(
         "RuleKeys",
         "What `Rule`, `inject()`, `Faults.add` and the marker take: conditions, triggers and effects.",
-        '    unless: Conditions\n    """The conditions that keep the rule away."""\n'
-        + "".join(members(rest)),
+        "    unless: Conditions\n" + "".join(members(rest)),
     ).replace("(TypedDict,", "(Conditions,")
     return f"{HEAD}{conditions}{rule}"
 

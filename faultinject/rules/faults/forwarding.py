@@ -25,7 +25,39 @@ if TYPE_CHECKING:
     from faultinject.rules.rule import Rule
 
 
-class Latency(Fault):
+class OwnAnswer(Fault):
+    """The app's own answer, later or otherwise than it gave it."""
+
+    def forward(
+        self,
+        rule: CompiledRule,
+        text: str = "",
+        *,
+        after: bool = False,
+        alter: Callable[[Request], Edited | Moved | None] = lambda _: None,
+    ) -> Act:
+        """Let the app answer.
+
+        Args:
+            rule: the rule, whose delay comes first.
+            text: the fault as outcomes have it; by default as the rule names it.
+            after: the delay is of the answer, not of the request.
+            alter: from the request to what is done to it and to the answer's head.
+        """
+        delay = delays(*rule.rule.value("delay"))
+
+        def act(request: Request, entry: Entry, digest: bytes) -> Action:
+            entry.fault, entry.when = text or self.text, "after" if after else "before"
+            return Forward(entry, after=after, delay=delay(digest), alteration=alter(request))
+
+        return act
+
+    def fails(self, rule: Rule) -> bool:
+        """No: an answer that is late, or of which only a careful client can tell that it is wrong, is an answer."""
+        return False
+
+
+class Latency(OwnAnswer):
     """The app's own answer, late: `delay` before the app, or `when=after` before its answer goes out.
 
     >>> print(Rule("latency", delay="2s", path="photos/"))
@@ -43,14 +75,7 @@ class Latency(Fault):
 
     def prepare(self, rule: CompiledRule) -> Act:
         """Let the app answer, later."""
-        delay = delays(*rule.rule.value("delay"))
-        when = rule.rule.value("when")
-
-        def act(request: Request, entry: Entry, digest: bytes) -> Action:
-            entry.fault, entry.when = self.text, when
-            return Forward(entry, after=when == "after", delay=delay(digest))
-
-        return act
+        return self.forward(rule, after=rule.rule.value("when") == "after")
 
     def in_words(self, rule: Rule) -> str:
         """How late."""
@@ -60,12 +85,8 @@ class Latency(Fault):
         """Nothing more."""
         return ""
 
-    def fails(self, rule: Rule) -> bool:
-        """No: a late answer is an answer."""
-        return False
 
-
-class Stall(Fault):
+class Stall(OwnAnswer):
     """Nothing for `duration`, then on as if nothing had happened; with `after_bytes` in the middle of a body.
 
     >>> print(Rule("stall", duration="30s", after_bytes="256KiB", method="PUT"))
@@ -102,10 +123,6 @@ class Stall(Fault):
         if "after_bytes" in rule.options:
             return f"the app's own answer with a pause of {pause}"
         return f"nothing for {pause}, and then the app's own answer"
-
-    def fails(self, rule: Rule) -> bool:
-        """No: whoever has the patience gets the answer."""
-        return False
 
 
 class Shaped(Fault):
@@ -244,7 +261,7 @@ class Corrupt(Shaped):
         return False
 
 
-class Edit(Fault):
+class Edit(OwnAnswer):
     """The app's own answer with headers set or dropped, or with another range than the client asked for.
 
     >>> print(Rule("edit", set={"etag": "W/1"}, drop={"content-range": ""}))
@@ -265,31 +282,22 @@ class Edit(Fault):
 
     def prepare(self, rule: CompiledRule) -> Act:
         """Let the app answer, and change its headers."""
-        delay = delays(*rule.rule.value("delay"))
         given = list(rule.rule.set_headers)
         dropped = [key.removeprefix("drop.") for key in rule.rule.options if key.startswith("drop.")]
         ranged = rule.rule.value("range")
 
-        text = f"{self.text},range={ranged}" if ranged else self.text
-
-        def act(request: Request, entry: Entry, digest: bytes) -> Action:
-            entry.fault, entry.when = text, "before"
+        def edited(request: Request) -> Edited:
             ignored = ranged == "ignore" and any(map(request.header, RANGES))
-            edited = Edited(given, dropped, shifted=ranged == "shift", ignored=ignored)
-            return Forward(entry, after=False, delay=delay(digest), alteration=edited)
+            return Edited(given, dropped, shifted=ranged == "shift", ignored=ignored)
 
-        return act
+        return self.forward(rule, f"{self.text},range={ranged}" if ranged else "", alter=edited)
 
     def in_words(self, rule: Rule) -> str:
         """Whose answer it is; the effects say what of it is changed."""
         return "the app's own answer"
 
-    def fails(self, rule: Rule) -> bool:
-        """No: only a client that looks at these headers can tell."""
-        return False
 
-
-class OfStore(Fault):
+class OfStore(OwnAnswer):
     """What the embedded store does before it answers; the answer is its own, and right for what it holds then."""
 
     takes = ("delay",)
@@ -299,21 +307,11 @@ class OfStore(Fault):
 
     def prepare(self, rule: CompiledRule) -> Act:
         """Let the store do it, and answer."""
-        delay = delays(*rule.rule.value("delay"))
-
-        def act(request: Request, entry: Entry, digest: bytes) -> Action:
-            entry.fault, entry.when = self.text, "before"
-            return Forward(entry, after=False, delay=delay(digest), alteration=Moved(self.did))
-
-        return act
+        return self.forward(rule, alter=lambda _: Moved(self.did))
 
     def in_words(self, rule: Rule) -> str:
         """What it does."""
         return self.words
-
-    def fails(self, rule: Rule) -> bool:
-        """No: it is an answer that a client may get."""
-        return False
 
 
 class Overwrite(OfStore):
