@@ -144,7 +144,7 @@ def test_no_thread_is_left(servers, make_injector, monkeypatch):
 def test_an_error_of_ours_on_a_thread_of_its_own(wire, make_injector, monkeypatch, caplog):
     """It is told once, and the place is given back."""
     monkeypatch.setattr("faultinject.adapters.wsgi.wait", None)
-    monkeypatch.setattr("faultinject.adapters.asgi_delivery.of_send", None)
+    monkeypatch.setattr("faultinject.adapters.asgi.of_send", None)
     injector = make_injector("hang", FAULTINJECT_MAX_ACTIVE="1")
     wire(injector)
     if wire.kind == "wsgi":
