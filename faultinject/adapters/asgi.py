@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
+from functools import partial
 from typing import assert_never
 
 import anyio
 from anyio.lowlevel import checkpoint
 
-from faultinject.adapters.asgi_after import run_dropped
 from faultinject.adapters.asgi_body import PausedBody, again, drain, in_place_of, noticed, overheard
 from faultinject.adapters.asgi_ending import Ending
 from faultinject.adapters.asgi_wait import (
@@ -26,6 +26,7 @@ from faultinject.adapters.lingering import end
 from faultinject.adapters.mounting import mounted
 from faultinject.adapters.servers import in_process_scope
 from faultinject.engine.actions import PASSED, Pass
+from faultinject.engine.body_digest import LONGEST
 from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
@@ -37,6 +38,7 @@ from faultinject.engine.steps import (
     ClientGone,
     Cut,
     EditHead,
+    EndApp,
     Fail,
     Hold,
     Look,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from anyio import CancelScope
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.connection import Connection
@@ -71,6 +74,7 @@ if TYPE_CHECKING:
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
+    from faultinject.vendors.multi_delete import Listing
 
 
 def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middleware works
@@ -247,7 +251,9 @@ class Driver:
     _error: Exception | None = None
     _next_step: RunApp | NextPiece | None = None
     _start: Message | None = None
-    _begun = _changes = _untouched = _unread = _broken = False
+    _clock: CancelScope | None = None
+    _tasks: TaskGroup | None = None
+    _begun = _changes = _untouched = _unread = _broken = _cut_off = False
 
     def __init__(
         self,
@@ -268,6 +274,7 @@ class Driver:
         self._request = request
         self._entry = entry
         self._steps = steps
+        self._listening: set[CancelScope] = set()
 
     async def run(self, *, listens: bool) -> None:
         """Do all of it.
@@ -347,6 +354,8 @@ class Driver:
                         given = has_left(self._receive, self._server)
                     elif isinstance(step, EditHead):
                         self._edit = step.edit
+                    elif isinstance(step, EndApp):
+                        given = self._end_app(step)
                     elif isinstance(step, Part):
                         await self._part(step)
                     elif isinstance(step, Begin):
@@ -448,16 +457,7 @@ class Driver:
             await app(scope, receive, server)
             return
         if step.dropped:
-            assert self._listener is not None
-            await run_dropped(
-                app,
-                scope,
-                server,
-                self._listener,
-                step.listing,
-                self._advance,
-                has_body=self._request.has_body,
-            )
+            await self._run_dropped(step)
             return
         if step.transform is not None:
             await self._run_changed(step)
@@ -526,19 +526,80 @@ class Driver:
         elif kind == "http.response.start":
             headers = message["headers"] = list(message.get("headers", ()))
             self._start = message
-            self._next_step = await self._advance(AppAnswer(message["status"], _decoded(headers)))
+            await self._go_on(AppAnswer(message["status"], _decoded(headers)))
             if self._next_step is None and not self._begun:
                 self._begun = self._untouched = True
                 await self._server(message)
+            elif self._tasks is not None:
+                self._tasks.start_soon(self._watch_clock)
         elif self._next_step is None:
+            if self._cut_off:
+                raise OSError("the client has left")
             # An app that goes on without end is to hear from others that nobody listens any more.
             await checkpoint()
-        elif kind == "http.response.body":
+        elif kind == "http.response.body" or (self._tasks is not None and kind in _PAST_US):
             piece, more = message.get("body", b""), bool(message.get("more_body"))
             if piece or not more:
-                self._next_step = await self._advance((piece, more))
-        elif self._framing is None:
+                await self._go_on((piece, more))
+            if self._tasks is not None:
+                # An app that waits for nothing leaves no time to others, nor to the clock that ends it.
+                await checkpoint()
+        elif self._framing is None and self._tasks is None:
             await self._server(message)
+
+    async def _go_on(self, given: AppAnswer | tuple[bytes, bool] | None) -> None:
+        """Go on with what the app has said; what it says meanwhile is not asked for."""
+        self._next_step = None
+        self._next_step = await self._advance(given)
+
+    # An app whose answer is dropped
+
+    async def _run_dropped(self, step: RunApp) -> None:
+        """Run it, and end it when it takes too long."""
+        self._next_step, self._clock = step, anyio.CancelScope()
+        raised: BaseException | None = None
+        async with anyio.create_task_group() as self._tasks:
+            try:
+                await self._app(self._scope, partial(self._receive_until_cut, step.listing), self._hand_on)
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as error:
+                raised = error
+            self._clock.cancel()
+        if raised is not None and not (self._cut_off and isinstance(raised, Exception)):
+            raise raised
+
+    async def _receive_until_cut(self, listing: Listing | None) -> Message:
+        """Stands in for the server's `receive`."""
+        message: Message = {"type": "http.disconnect"}
+        if self._cut_off:
+            return message
+        with anyio.CancelScope() as scope:
+            self._listening.add(scope)
+            try:
+                message = await self._app_receive()
+            finally:
+                self._listening.discard(scope)
+        if listing is not None and message["type"] == "http.request":
+            listing.feed(message.get("body", b""))
+        return message
+
+    async def _watch_clock(self) -> None:
+        assert self._clock is not None
+        with self._clock:
+            await anyio.sleep(LONGEST)
+        if isinstance(self._next_step, NextPiece) and not self._clock.cancelled_caught:
+            await self._go_on(None)
+
+    def _end_app(self, step: EndApp) -> bool:
+        """Ask for nothing more of its answer; whether something of the request's body is left."""
+        assert self._clock is not None
+        self._clock.cancel()
+        self._cut_off = step.cut
+        if step.cut:
+            for scope in self._listening:
+                scope.cancel()
+        return self._request.has_body and not (self._listener is not None and self._listener.whole)
 
     # An answer that goes out part by part, and the connection itself
 

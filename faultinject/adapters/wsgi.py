@@ -16,7 +16,6 @@ from faultinject.adapters.connection import of_environ
 from faultinject.adapters.lingering import end
 from faultinject.adapters.mounting import mounted
 from faultinject.adapters.servers import in_process
-from faultinject.adapters.wsgi_after import run_dropped
 from faultinject.adapters.wsgi_body import Overheard, PausedBody, drain
 from faultinject.adapters.wsgi_ending import Ending, fail
 from faultinject.adapters.wsgi_wait import delivered, wait
@@ -33,6 +32,7 @@ from faultinject.engine.steps import (
     ClientGone,
     Cut,
     EditHead,
+    EndApp,
     Fail,
     Hold,
     Look,
@@ -57,12 +57,14 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import Environ, Start, WSGIApp
-    from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.steps import Step, Steps
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
+
+    # What an answer of the app's goes on with, or stands still at.
+    NextStep = RunApp | NextPiece | EndApp | Part | Cut | None
 
 
 def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every framework's way of adding works
@@ -182,7 +184,8 @@ class Driver:
     _framing: Framing | None = None
     _ending: Ending | None = None
     _write_on: Callable[[bytes], object] | None = None
-    _next_step: RunApp | NextPiece | Part | Cut | None = None
+    _next_step: NextStep = None
+    _body: Overheard | None = None
     _status_line = ""
     _headers: Headers = []  # noqa: RUF012 - replaced, never changed
     _pieces: Iterator[bytes] = iter(())
@@ -211,31 +214,23 @@ class Driver:
         """What the server gets to send."""
         step = self._advance(None)
         if isinstance(step, RunApp):
-            seen, source = self._entry.seen, self._environ.get("wsgi.input")
-            if seen is not None and source is not None:
-                self._environ["wsgi.input"] = Overheard(source, self._request.content_length, seen.feed)
-            if step.transform is not None:
-                step = self._run_changed(step.transform)
+            source = self._environ.get("wsgi.input")
+            readers = [each.feed for each in (self._entry.seen, step.listing) if each is not None]
+            if source is not None and self._request.has_body and (readers or step.dropped):
+                self._body = Overheard(source, self._request.content_length, *readers)
+                self._environ["wsgi.input"] = self._body
+            if step.transform is not None or step.dropped:
+                step = self._run_apart(step)
             else:
                 try:
-                    if not step.dropped:
-                        start = self._start_response if step.untouched else self._start
-                        result = self._app(self._environ_for(step), start)
-                        if step.noted and not self._entry.written:
-                            self._advance(None)
-                        return result
-                    found, self._result = run_dropped(
-                        self._app,
-                        self._environ,
-                        self._start_response,
-                        self._plan,
-                        self._request,
-                        step.listing,
-                    )
-                    step = self._advance(found)
+                    start = self._start_response if step.untouched else self._start
+                    result = self._app(self._environ_for(step), start)
+                    if step.noted and not self._entry.written:
+                        self._advance(None)
                 except BaseException:
                     self._throw(AppEnded())
                     raise
+                return result
         self._next_step = step
         if self._framing is not None:
             self._aside(self._write_past_server, detaches=self._slow)
@@ -269,24 +264,25 @@ class Driver:
         """Close the app's answer, and let go of the connection."""
         # What has not come to its end by now was not asked for to its end.
         self._steps.close()
-        result, self._result = self._result, ()
         try:
-            close = getattr(result, "close", None)
-            if close is not None:
-                self._call(close)
+            self._close_app()
         finally:
             if self._connection is not None:
                 self._connection.release()
             if self._ending is not None:
                 self._ending.close()
 
+    def _close_app(self) -> None:
+        result, self._result = self._result, None
+        close = getattr(result, "close", None)
+        if close is not None:
+            self._call(close)
+
     def _throw(self, error: Exception) -> None:
         """The app has ended."""
         self._advance(error, self._steps.throw)
 
-    def _advance(
-        self, given: Any, advance: Callable[[Any], Step] | None = None
-    ) -> RunApp | NextPiece | Part | Cut | None:
+    def _advance(self, given: Any, advance: Callable[[Any], Step] | None = None) -> NextStep:
         """Carry out what comes before the app is to run, or its answer to go on, or all that is left; then None.
 
         Args:
@@ -300,7 +296,7 @@ class Driver:
                 step = advance(given)
                 advance, given = steps.send, None
                 try:
-                    if isinstance(step, RunApp | NextPiece):
+                    if isinstance(step, RunApp | NextPiece | EndApp):
                         return step
                     if isinstance(step, Send):
                         self._result = self._send(step)
@@ -404,33 +400,54 @@ class Driver:
             headers = self._edit(number, headers)
         return self._start_response(status, headers, *more, **named)
 
-    # An answer that goes out part by part
+    # An answer that goes out part by part, or not at all
 
-    def _run_changed(self, transform: BodyTransform) -> RunApp | NextPiece | Part | Cut | None:
-        """Run the app: what comes next of its answer, whose body is to be changed."""
-        if transform.slow and not in_process(self._environ):
+    def _run_apart(self, step: RunApp) -> NextStep:
+        """Run the app: what comes next of its answer, or in its place."""
+        self._next_step, transform = step, step.transform
+        if transform is not None and transform.slow and not in_process(self._environ):
             # The app goes on in another thread, in the context in which it began.
             self._context = copy_context()
         try:
-            self._result = result = self._call(self._app, self._environ, self._start_changed)
-            self._pieces = iter(result)
-            first = self._next_piece()
-            if not self._begun:
-                self._app_begins(first)
-            else:
-                self._first = first
+            try:
+                self._result = result = self._call(self._app, self._environ, self._start_apart)
+                if step.dropped and self._status_line and self._next_step is step:
+                    self._answer_begins()
+                    if self._next_step is None:
+                        # A failure of the app's own passes as it is.
+                        self._start_response(self._status_line, self._headers)
+                        return None
+                self._pieces = iter(() if step.dropped and self._is_file(result) else result)
+                if self._next_step is step:
+                    self._app_begins(self._next_piece())
+                elif not step.dropped:
+                    self._first = self._next_piece()
+                if step.dropped and not self._untouched:
+                    # What goes out instead does so when all of it is dropped.
+                    while isinstance(self._next_step, NextPiece):
+                        piece = next(self._pieces, None)
+                        self._next_step = self._advance((piece or b"", piece is not None))
+                    self._close_app()
+            except Exception:
+                if not (isinstance(self._next_step, EndApp) and self._next_step.cut):
+                    raise
+            if isinstance(self._next_step, EndApp):
+                self._next_step = self._advance(self._body is not None and not self._body.whole)
         except BaseException:
             self._fail()
             raise
         return self._next_step
 
+    def _is_file(self, result: Iterable[bytes]) -> bool:
+        """Whether the server may send it by itself."""
+        wrapper = self._environ.get("wsgi.file_wrapper")
+        return isinstance(wrapper, type) and isinstance(result, wrapper)
+
     def _call(self, work: Callable[..., Any], *given: Any) -> Any:
         """Call what is the app's."""
         return work(*given) if self._context is None else self._context.run(work, *given)
 
-    def _start_changed(
-        self, status: str, headers: Headers, exc_info: Any = None
-    ) -> Callable[[bytes], object]:
+    def _start_apart(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
         """Stands in for the server's `start_response`, which is called when it is known what goes out."""
         if exc_info and self._begun:
             raise exc_info[1].with_traceback(exc_info[2])
@@ -441,7 +458,7 @@ class Driver:
         """Stands in for the server's `write`, which only old apps use."""
         if not piece:
             return
-        if not self._begun:
+        if isinstance(self._next_step, RunApp):
             self._app_begins(piece)
         else:
             self._first = piece
@@ -451,19 +468,22 @@ class Driver:
         if self._untouched:
             assert self._write_on is not None
             self._write_on(self._next())
-        elif self._next_step is None:
+        elif self._next_step is None or isinstance(self._next_step, EndApp):
             raise BrokenPipeError("the client has left")
+
+    def _answer_begins(self) -> None:
+        self._next_step = self._advance(AppAnswer(int(self._status_line[:3]), self._headers))
 
     def _app_begins(self, piece: bytes) -> None:
         """The app's answer begins, with that piece."""
         if not self._status_line:
             raise AssertionError("the app has not called start_response")
-        self._next_step = self._advance(AppAnswer(int(self._status_line[:3]), self._headers))
+        self._answer_begins()
         if isinstance(self._next_step, NextPiece) and not self._begun:
             self._next_step = self._advance((piece, bool(piece)))
         else:
             self._first = piece
-        if not self._begun:
+        if self._next_step is None and not self._begun:
             self._begun = self._untouched = True
             self._write_on = self._start_response(self._status_line, self._headers)
 
