@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import nullcontext, suppress
+from functools import partial
 from typing import assert_never
 
+import anyio
+from anyio.lowlevel import checkpoint
+
+from faultinject.adapters.asgi_body import PausedBody, again, drain, in_place_of, noticed, overheard
+from faultinject.adapters.asgi_ending import Ending
+from faultinject.adapters.asgi_wait import (
+    ExchangeEnd,
+    Listener,
+    delivered,
+    has_left,
+    in_tasks,
+    pause,
+    send_all,
+)
+from faultinject.adapters.client_errors import cut_of
+from faultinject.adapters.connection import of_send
+from faultinject.adapters.lingering import end
 from faultinject.adapters.mounting import mounted
+from faultinject.adapters.servers import in_process_scope
 from faultinject.engine.actions import PASSED, Pass
+from faultinject.engine.body_digest import LONGEST
 from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
@@ -18,6 +38,7 @@ from faultinject.engine.steps import (
     ClientGone,
     Cut,
     EditHead,
+    EndApp,
     Fail,
     Hold,
     Look,
@@ -32,17 +53,18 @@ from faultinject.engine.steps import (
     Write,
 )
 from faultinject.exceptions import FaultInjectError
+from faultinject.http.wire import FLUSH, Framing, can_be_written, reason
 from faultinject.injector.lookup import injector_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from anyio import CancelScope
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.asgi_delivery import Delivery
-    from faultinject.adapters.asgi_wait import Listener
+    from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.engine.actions import Action
@@ -52,6 +74,7 @@ if TYPE_CHECKING:
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
+    from faultinject.vendors.multi_delete import Listing
 
 
 def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middleware works
@@ -189,14 +212,22 @@ async def exchange(
     assert entry is not None
     steps = steps_of(plan, request, entry, action)
     if entry.seen is not None:
-        from faultinject.adapters.asgi_body import overheard
-
         receive = overheard(receive, entry.seen, entry)
     await Driver(app, scope, receive, send, plan, request, entry, steps).run(listens=listens(action))
 
 
+TO_THE_END = "faultinject.to_the_end"
+"""A key of the message that begins an answer whose end is that of the connection, by which nobody can tell a cut."""
+
+# A body that the server reads from a file by itself could not be changed.
+_PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
+
+
 class Driver:
     """Carries the steps of one exchange out, by awaiting.
+
+    A cut goes past the server, on the connection itself: there it is exact whatever the server buffers. Where that cannot
+    be, the server sends what is let through.
 
     Args:
         app: the app.
@@ -209,20 +240,20 @@ class Driver:
         steps: what is to be done.
     """
 
-    __slots__ = (
-        "_app",
-        "_delivery",
-        "_edit",
-        "_entry",
-        "_listener",
-        "_plan",
-        "_receive",
-        "_receive_again",
-        "_request",
-        "_scope",
-        "_send",
-        "_steps",
-    )  # fmt: skip
+    # What few exchanges need; an answer that is sent at once sets none of it.
+    _receive_again: Receive | None = None
+    _edit: Callable[[int, Headers], Headers] | None = None
+    _listener: Listener | None = None
+    _exchange_end: ExchangeEnd | None = None
+    _connection: Connection | None = None
+    _framing: Framing | None = None
+    _ending: Ending | None = None
+    _error: Exception | None = None
+    _next_step: RunApp | NextPiece | None = None
+    _start: Message | None = None
+    _clock: CancelScope | None = None
+    _tasks: TaskGroup | None = None
+    _begun = _changes = _untouched = _unread = _broken = _cut_off = False
 
     def __init__(
         self,
@@ -238,15 +269,12 @@ class Driver:
         self._app = app
         self._scope = scope
         self._receive = receive
-        self._send = send
+        self._server = self._send = send
         self._plan = plan
         self._request = request
         self._entry = entry
         self._steps = steps
-        self._receive_again: Receive | None = None
-        self._edit: Callable[[int, Headers], Headers] | None = None
-        self._listener: Listener | None = None
-        self._delivery: Delivery | None = None
+        self._listening: set[CancelScope] = set()
 
     async def run(self, *, listens: bool) -> None:
         """Do all of it.
@@ -256,94 +284,45 @@ class Driver:
         """
         try:
             if listens:
-                from faultinject.adapters.asgi_wait import Listener, in_tasks
 
                 async def listening(tasks: TaskGroup) -> None:
-                    self._listener = Listener(self._receive, tasks)
+                    self._listener = self._exchange_end = Listener(self._receive, tasks)
                     await self._run()
 
                 await in_tasks(listening)
             else:
                 await self._run()
-            if self._delivery is not None:
-                await self._delivery.finish()
+            if self._error is not None:
+                raise self._error
+            self._release()
+            if self._broken:
+                # Let the server and the client see the end of the connection.
+                await noticed(self._receive, unread=self._unread)
         finally:
-            if self._delivery is not None:
-                self._delivery.close()
+            self._release()
 
     async def _run(self) -> None:
-        if isinstance(step := await self.advance(None), RunApp):
+        if isinstance(step := await self._advance(None), RunApp):
             try:
                 await self._run_app(step)
             finally:
                 if not (step.noted and self._entry.written):
-                    await self.throw(AppEnded())
+                    await self._throw(AppEnded())
 
-    async def _run_app(self, step: RunApp) -> None:
-        app, scope, send = self._app, self._scope, self._send
-        receive = self._receive_again or self._app_receive
-        if step.untouched:
-            await app(scope, receive, send)
-            return
-        if step.dropped:
-            from faultinject.adapters.asgi_after import run_dropped
+    def _release(self) -> None:
+        """Let go of the connection; again is nothing."""
+        if self._connection is not None:
+            if self._framing is not None:
+                self._close()
+            self._connection.release()
+        if self._ending is not None:
+            self._ending.close()
 
-            assert self._listener is not None
-            await run_dropped(
-                app, scope, send, self._listener, step.listing, self.advance, has_body=self._request.has_body
-            )
-            return
-        if step.transform is not None:
-            self._delivery = self._deliver()
-            await self._delivery.run(app, step)
-            return
-        if step.alteration is not None:
-            hidden = {name.encode() for name in step.alteration.hidden}
-            scope = {**scope, "headers": [each for each in scope["headers"] if each[0] not in hidden]}
-        elif (pause := step.pause) is not None:
-            from faultinject.adapters.asgi_body import PausedBody, in_place_of
-
-            body = PausedBody(
-                receive,
-                pause,
-                lambda: self._wait(Wait(pause.seconds)),
-                sized=self._request.content_length is not None,
-            )
-            receive = in_place_of(receive, body.receive)
-
-        async def hand_on(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                if step.noted:
-                    headers = message.get("headers", ())
-                    # What can be looked at once only is the server's.
-                    known: Any = headers if isinstance(headers, list | tuple) else ()
-                    await self.advance(AppAnswer(message["status"], known))
-                else:
-                    message = await self._begin(message)
-            await send(message)
-
-        # An app that knows its client's own `send` need send it no more than the start.
-        vars(hand_on)["passes_to"] = send
-        # Who looks for the connection finds it by the server's object behind `send`.
-        vars(hand_on)["__self__"] = getattr(send, "__self__", None)
-        await app(scope, receive, hand_on)
-
-    async def _begin(self, message: Message) -> Message:
-        """What begins the app's answer, as it goes out."""
-        status, given = message["status"], list(message.get("headers", ()))
-        headers = [(name.decode("latin-1"), text.decode("latin-1")) for name, text in given]
-        await self.advance(AppAnswer(status, headers))
-        if self._edit is None:
-            return {**message, "headers": given}
-        headers = self._edit(status, headers)
-        encoded = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
-        return {**message, "headers": encoded}
-
-    async def throw(self, error: Exception) -> None:
+    async def _throw(self, error: Exception) -> None:
         """The app has ended, or the client has left."""
-        await self.advance(error, self._steps.throw)
+        await self._advance(error, self._steps.throw)
 
-    async def advance(
+    async def _advance(
         self, given: Any, advance: Callable[[Any], Step] | None = None
     ) -> RunApp | NextPiece | None:
         """Carry out what comes before the app is to run, or its answer to go on, or all that is left; then None.
@@ -362,39 +341,37 @@ class Driver:
                     if isinstance(step, RunApp | NextPiece):
                         return step
                     if isinstance(step, Send):
-                        await self._respond(step)
+                        action, unread = step.action, self._leaves_unread(step)
+                        await self._answer(
+                            action.answer.status, step.headers, action.body,
+                            unread=unread, broken=step.broken, closes=action.answer.closes,
+                        )  # fmt: skip
                     elif isinstance(step, ReadBody):
                         given = await self._read_body(step)
                     elif isinstance(step, Wait):
                         given = await self._wait(step)
                     elif isinstance(step, Look):
-                        from faultinject.adapters.asgi_wait import has_left
-
-                        given = has_left(self._receive, self._send)
+                        given = has_left(self._receive, self._server)
                     elif isinstance(step, EditHead):
                         self._edit = step.edit
+                    elif isinstance(step, EndApp):
+                        given = self._end_app(step)
                     elif isinstance(step, Part):
-                        assert self._delivery is not None
-                        await self._delivery.part(step)
+                        await self._part(step)
                     elif isinstance(step, Begin):
-                        self._delivery = self._delivery or self._deliver()
-                        given = await self._delivery.begin(replace(step, unread=self._leaves_unread(step)))
+                        given = await self._begin(step)
                     elif isinstance(step, Cut):
-                        assert self._delivery is not None
-                        given = await self._delivery.cut(step)
+                        given = await self._cut(step)
                     elif isinstance(step, Hold):
-                        self._delivery = self._deliver()
-                        given = self._delivery.hold(step)
-                        if given is Reach.SERVER:
-                            self._delivery = None
+                        given = self._hold(step)
                     elif isinstance(step, Write):
-                        assert self._delivery is not None
-                        await self._delivery.write(replace(step, unread=self._leaves_unread(step)))
+                        self._unread = self._leaves_unread(step)
+                        with suppress(ClientGone):
+                            await self._push(step.data)
+                        self._close()
                     elif isinstance(step, Fail):
                         if not step.left:
-                            from faultinject.adapters.asgi_ending import fail
-
-                            await fail(self._scope, self._receive, self._send, self._request)
+                            await self._answer(500, _FAILED, b"", unread=True, broken=True, closes=False)
                     else:
                         assert_never(step)
                 except BaseException as error:
@@ -402,57 +379,20 @@ class Driver:
         except (StopIteration, AppEnded, ClientGone):
             return None
 
+    # The request's body, and the client that waits
+
     @property
     def _app_receive(self) -> Receive:
         """What the app receives by."""
         return self._receive if self._listener is None else self._listener.receive
 
-    def _deliver(self) -> Delivery:
-        from faultinject.adapters.asgi_delivery import Delivery
-        from faultinject.adapters.asgi_wait import ExchangeEnd
-
-        end = self._listener or ExchangeEnd(self._receive)
-        return Delivery(
-            self.advance, self.throw, self._scope, self._receive, self._app_receive, self._send, self._plan,
-            self._request, self._entry.rule or "", end,
-        )  # fmt: skip
-
-    async def _wait(self, step: Wait) -> bool:
-        delivery = self._delivery
-        if delivery is not None and delivery.changes:
-            return await delivery.wait(step.seconds)
-        listener = self._listener
-        if listener is None:
-            from contextlib import nullcontext
-
-            from faultinject.adapters.asgi_wait import ExchangeEnd, pause
-            from faultinject.adapters.connection import of_send
-
-            # The app may be listening for the client itself: here only its connection tells.
-            with of_send(self._send) or nullcontext() as connection:
-                await pause(self._plan, step.seconds, ExchangeEnd(self._receive), connection)
-            return True
-        if not step.seconds:
-            return not listener.gone
-        try:
-            connection = None if delivery is None else delivery.connection
-            return await listener.wait(self._plan, step.seconds, listens=step.listens, connection=connection)
-        except BaseException as error:
-            if step.is_fault and _is_impatient(error, self._scope):
-                raise LostPatience(error) from error
-            raise
-
     async def _read_body(self, step: ReadBody) -> Body:
-        from faultinject.adapters.asgi_body import drain
-
         receive, request = self._receive, self._request
         if step.up_to is None:
             return await drain(self._app_receive, self._plan, request, step.listing)
         kept: list[bytes] | None = [] if request.content_length is None else None
         body = await drain(receive, self._plan, request, step.listing, step.up_to, kept)
         if kept is not None and body[2]:
-            from faultinject.adapters.asgi_body import again
-
             self._receive_again = again(receive, b"".join(kept))
         return body
 
@@ -460,31 +400,304 @@ class Driver:
         """Whether something of the request's body is left: more of it may have come while the client was waited with."""
         return step.unread and not (self._listener is not None and self._listener.whole)
 
-    async def _respond(self, step: Send) -> None:
-        closes, unread = step.action.answer.closes, self._leaves_unread(step)
-        if not (unread or closes):
-            await respond(self._send, step)
+    async def _wait(self, step: Wait) -> bool:
+        listener, connection = self._listener, self._connection
+        if self._changes:
+            await pause(self._plan, step.seconds, self._end_of_exchange(), connection)
+            return not (self._end_of_exchange().gone or (connection is not None and connection.left(0)))
+        if listener is None:
+            # The app may be listening for the client itself: here only its connection tells.
+            with of_send(self._server) or nullcontext() as connection:
+                await pause(self._plan, step.seconds, ExchangeEnd(self._receive), connection)
+            return True
+        if not step.seconds:
+            return not listener.gone
+        try:
+            return await listener.wait(self._plan, step.seconds, listens=step.listens, connection=connection)
+        except BaseException as error:
+            # A client of this process has ended the wait by its own time-out; a server that cancels is about to end itself.
+            ended = isinstance(error, anyio.get_cancelled_exc_class()) and in_process_scope(self._scope)
+            if step.is_fault and ended:
+                raise LostPatience(error) from error
+            raise
+
+    def _end_of_exchange(self) -> ExchangeEnd:
+        if self._exchange_end is None:
+            self._exchange_end = ExchangeEnd(self._receive)
+        return self._exchange_end
+
+    # An answer of ours
+
+    def _ends_behind(self, *, unread: bool, broken: bool, closes: bool) -> ServerSend:
+        """What an answer goes out by, behind which the connection ends where it has to."""
+        self._ending = Ending(
+            self._scope, self._receive, self._server, self._request,
+            unread=unread, broken=broken, closes=closes,
+        )  # fmt: skip
+        return self._ending.send
+
+    async def _answer(
+        self, status: int, headers: Headers, body: bytes, *, unread: bool, broken: bool, closes: bool
+    ) -> None:
+        send = self._server
+        if unread or closes:
+            send = self._ends_behind(unread=unread, broken=broken, closes=closes)
+        await send({"type": "http.response.start", "status": status, "headers": _encoded(headers)})
+        await send({"type": "http.response.body", "body": body})
+        if self._ending is not None:
+            # An app that has run before may go on for long.
+            self._ending.close()
+
+    # The app's own answer
+
+    async def _run_app(self, step: RunApp) -> None:
+        app, scope, server = self._app, self._scope, self._server
+        receive = self._receive_again or self._app_receive
+        if step.untouched:
+            await app(scope, receive, server)
             return
-        from faultinject.adapters.asgi_ending import Ending
+        if step.dropped:
+            await self._run_dropped(step)
+            return
+        if step.transform is not None:
+            await self._run_changed(step)
+            return
+        if step.alteration is not None:
+            hidden = {name.encode() for name in step.alteration.hidden}
+            scope = {**scope, "headers": [each for each in scope["headers"] if each[0] not in hidden]}
+        elif (pause := step.pause) is not None:
+            body = PausedBody(
+                receive,
+                pause,
+                lambda: self._wait(Wait(pause.seconds)),
+                sized=self._request.content_length is not None,
+            )
+            receive = in_place_of(receive, body.receive)
 
-        with Ending(
-            self._scope, self._receive, self._send, self._request,
-            unread=unread, broken=step.broken, closes=closes,
-        ) as ending:  # fmt: skip
-            await respond(ending.send, step)
+        async def hand_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                if step.noted:
+                    headers = message.get("headers", ())
+                    # What can be looked at once only is the server's.
+                    known: Any = headers if isinstance(headers, list | tuple) else ()
+                    await self._advance(AppAnswer(message["status"], known))
+                else:
+                    message = await self._edited(message)
+            await server(message)
+
+        # An app that knows its client's own `send` need send it no more than the start.
+        vars(hand_on)["passes_to"] = server
+        # Who looks for the connection finds it by the server's object behind `send`.
+        vars(hand_on)["__self__"] = getattr(server, "__self__", None)
+        await app(scope, receive, hand_on)
+
+    async def _edited(self, message: Message) -> Message:
+        """What begins the app's answer, as it goes out."""
+        status, given = message["status"], list(message.get("headers", ()))
+        headers = _decoded(given)
+        await self._advance(AppAnswer(status, headers))
+        if self._edit is None:
+            return {**message, "headers": given}
+        return {**message, "headers": _encoded(self._edit(status, headers))}
+
+    async def _run_changed(self, step: RunApp) -> None:
+        """Run an app whose answer goes out part by part."""
+        self._next_step, scope = step, self._scope
+        self._end_of_exchange()
+        if not _PAST_US.isdisjoint(scope.get("extensions") or ()):
+            kept = {name: each for name, each in scope["extensions"].items() if name not in _PAST_US}
+            scope = {**scope, "extensions": kept}
+        try:
+            await self._app(scope, self._app_receive, self._hand_on)
+        except anyio.get_cancelled_exc_class():
+            await self._throw(ClientGone())
+            raise
+        finally:
+            if self._start is not None and not self._begun:
+                await self._server(self._start)
+        if isinstance(self._next_step, NextPiece):
+            await self._advance(None)
+
+    async def _hand_on(self, message: Message) -> None:
+        """Stands in for the server's `send`."""
+        kind = message["type"]
+        if self._untouched:
+            await self._server(message)
+        elif kind == "http.response.start":
+            headers = message["headers"] = list(message.get("headers", ()))
+            self._start = message
+            await self._go_on(AppAnswer(message["status"], _decoded(headers)))
+            if self._next_step is None and not self._begun:
+                self._begun = self._untouched = True
+                await self._server(message)
+            elif self._tasks is not None:
+                self._tasks.start_soon(self._watch_clock)
+        elif self._next_step is None:
+            if self._cut_off:
+                raise OSError("the client has left")
+            # An app that goes on without end is to hear from others that nobody listens any more.
+            await checkpoint()
+        elif kind == "http.response.body" or (self._tasks is not None and kind in _PAST_US):
+            piece, more = message.get("body", b""), bool(message.get("more_body"))
+            if piece or not more:
+                await self._go_on((piece, more))
+            if self._tasks is not None:
+                # An app that waits for nothing leaves no time to others, nor to the clock that ends it.
+                await checkpoint()
+        elif self._framing is None and self._tasks is None:
+            await self._server(message)
+
+    async def _go_on(self, given: AppAnswer | tuple[bytes, bool] | None) -> None:
+        """Go on with what the app has said; what it says meanwhile is not asked for."""
+        self._next_step = None
+        self._next_step = await self._advance(given)
+
+    # An app whose answer is dropped
+
+    async def _run_dropped(self, step: RunApp) -> None:
+        """Run it, and end it when it takes too long."""
+        self._next_step, self._clock = step, anyio.CancelScope()
+        raised: BaseException | None = None
+        async with anyio.create_task_group() as self._tasks:
+            try:
+                await self._app(self._scope, partial(self._receive_until_cut, step.listing), self._hand_on)
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as error:
+                raised = error
+            self._clock.cancel()
+        if raised is not None and not (self._cut_off and isinstance(raised, Exception)):
+            raise raised
+
+    async def _receive_until_cut(self, listing: Listing | None) -> Message:
+        """Stands in for the server's `receive`."""
+        message: Message = {"type": "http.disconnect"}
+        if self._cut_off:
+            return message
+        with anyio.CancelScope() as scope:
+            self._listening.add(scope)
+            try:
+                message = await self._app_receive()
+            finally:
+                self._listening.discard(scope)
+        if listing is not None and message["type"] == "http.request":
+            listing.feed(message.get("body", b""))
+        return message
+
+    async def _watch_clock(self) -> None:
+        assert self._clock is not None
+        with self._clock:
+            await anyio.sleep(LONGEST)
+        if isinstance(self._next_step, NextPiece) and not self._clock.cancelled_caught:
+            await self._go_on(None)
+
+    def _end_app(self, step: EndApp) -> bool:
+        """Ask for nothing more of its answer; whether something of the request's body is left."""
+        assert self._clock is not None
+        self._clock.cancel()
+        self._cut_off = step.cut
+        if step.cut:
+            for scope in self._listening:
+                scope.cancel()
+        return self._request.has_body and not (self._listener is not None and self._listener.whole)
+
+    # An answer that goes out part by part, and the connection itself
+
+    async def _begin(self, step: Begin) -> Reach:
+        """Begin it, through the server or past it."""
+        self._begun, inside, exchange_end = True, in_process_scope(self._scope), self._end_of_exchange()
+        transform, start = step.transform, self._start
+        self._changes, self._unread = transform is not None, self._leaves_unread(step)
+        if step.own is not None:
+            self._send = self._ends_behind(
+                unread=self._unread, broken=step.broken, closes=step.own.answer.closes
+            )
+            start = {"type": "http.response.start", "status": step.own.answer.status}
+        assert start is not None
+        start = {**start, "headers": _encoded(step.headers)}
+        if transform is not None and (transform.cuts or transform.slow) and not inside:
+            self._connection = found = of_send(self._server)
+            plain = found is not None and not found.encrypted and not self._request.http2
+            if transform.cuts and plain and can_be_written("", step.headers):
+                self._framing = Framing(
+                    f"{start['status']} {reason(start['status'])}",
+                    step.headers,
+                    now=self._plan.services.clock(),
+                    server="",
+                    chunks=self._scope.get("http_version") != "1.0",
+                )
+                await self._push(self._framing.head)
+                return Reach.CONNECTION
+            if transform.cuts:
+                start.pop(TO_THE_END, None)
+        await exchange_end.begin(self._send, start)
+        if inside:
+            return Reach.IN_PROCESS
+        return Reach.SERVER if self._connection is None else Reach.CONNECTION
+
+    async def _part(self, step: Part) -> None:
+        """Send a part of the body."""
+        if self._framing is None:
+            await self._send({"type": "http.response.body", "body": step.data, "more_body": step.more})
+            return
+        if step.data:
+            await self._push(self._framing.frame(step.data))
+        if not step.more:
+            await self._push(self._framing.end)
+            self._close()
+
+    def _hold(self, step: Hold) -> Reach:
+        """Get hold of the client's connection, before an answer."""
+        if in_process_scope(self._scope):
+            return Reach.IN_PROCESS
+        found = of_send(self._server)
+        if found is not None and step.plain and found.encrypted:
+            found.release()
+            found = None
+        self._connection = found
+        return Reach.SERVER if found is None else Reach.CONNECTION
+
+    async def _cut(self, step: Cut) -> str:
+        """End the connection behind what has been let through."""
+        if in_process_scope(self._scope):
+            self._error = cut_of(step, self._entry.rule or "")
+            return "raised"
+        found = self._connection
+        if not self._begun and found is not None:
+            self._broken = True
+            return found.reset() if step.resets else found.close()
+        if self._framing is None:
+            await anyio.sleep(FLUSH)
+            if found is None or not await delivered(found, self._plan):
+                # Most servers close the connection then, though they log it.
+                self._error = ConnectionAbortedError("answer cut by faultinject")
+                return "closed"
+        if step.resets and found is not None and await delivered(found, self._plan):
+            self._broken = True
+            return found.reset()
+        self._close()
+        return "closed"
+
+    async def _push(self, data: bytes) -> None:
+        assert self._connection is not None
+        try:
+            await send_all(self._connection, data)
+        except OSError as error:
+            raise ClientGone from error
+
+    def _close(self) -> None:
+        if not self._broken and self._connection is not None:
+            self._broken = True
+            end(self._connection, unread=self._unread)
 
 
-async def respond(send: ServerSend, step: Send) -> None:
-    """Send an injected answer."""
-    encoded = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in step.headers]
-    await send({"type": "http.response.start", "status": step.action.answer.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": step.action.body})
+_FAILED: Headers = [("content-length", "0"), ("x-faultinject", "error")]
 
 
-def _is_impatient(error: BaseException, scope: Scope) -> bool:
-    """Whether a client of this process has ended a wait by its own time-out; a server that cancels is about to end itself."""
-    from anyio import get_cancelled_exc_class
+def _encoded(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI has them."""
+    return [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
 
-    from faultinject.adapters.servers import in_process_scope
 
-    return isinstance(error, get_cancelled_exc_class()) and in_process_scope(scope)
+def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    return [(name.decode("latin-1"), text.decode("latin-1")) for name, text in headers]

@@ -13,8 +13,6 @@ from faultinject.adapters.servers import Told, asgi_server, in_process_scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Self
-
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.connection import Connection
@@ -22,14 +20,6 @@ if TYPE_CHECKING:
     from faultinject.engine.request import ASGIRequest
 
 _CONNECTION = b"connection"
-
-
-async def fail(scope: Scope, receive: Receive, send: Send, request: ASGIRequest) -> None:
-    """Say that there was an error inside faultinject, when the request's body was touched."""
-    headers = [(b"content-length", b"0"), (b"x-faultinject", b"error")]
-    with Ending(scope, receive, send, request, unread=True, broken=True, closes=False) as ending:
-        await ending.send({"type": "http.response.start", "status": 500, "headers": headers})
-        await ending.send({"type": "http.response.body"})
 
 
 class Ending:
@@ -67,12 +57,6 @@ class Ending:
         )
         server, _ = asgi_server(send)
         self._wants_receive = unread and server is not None and server.wants_receive
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """The answer has gone out, or nothing more of it will."""

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext, suppress
+from contextvars import copy_context
+from functools import partial
 from sys import modules
+from threading import Thread
 from typing import assert_never
 
+from faultinject.adapters.backlog import PATIENCE
+from faultinject.adapters.client_errors import cut_of
+from faultinject.adapters.closing import tell_wsgi
+from faultinject.adapters.connection import of_environ
+from faultinject.adapters.lingering import end
 from faultinject.adapters.mounting import mounted
+from faultinject.adapters.servers import in_process
+from faultinject.adapters.wsgi_body import Overheard, PausedBody, drain
+from faultinject.adapters.wsgi_ending import Ending, fail
+from faultinject.adapters.wsgi_wait import delivered, wait
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.alterations import STORE
 from faultinject.engine.exchange import DECIDED, first_to_note, skipped
@@ -16,8 +29,10 @@ from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
     Begin,
+    ClientGone,
     Cut,
     EditHead,
+    EndApp,
     Fail,
     Hold,
     Look,
@@ -31,22 +46,25 @@ from faultinject.engine.steps import (
     Wait,
     Write,
 )
-from faultinject.http.wire import whole
+from faultinject.http.wire import FLUSH, Framing, can_be_written, whole
 from faultinject.injector.lookup import injector_for, refuse_eventlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextvars import Context
     from typing import Any
 
+    from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import Environ, Start, WSGIApp
-    from faultinject.adapters.wsgi_delivery import Delivery
-    from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.steps import Step, Steps
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
+
+    # What an answer of the app's goes on with, or stands still at.
+    NextStep = RunApp | NextPiece | EndApp | Part | Cut | None
 
 
 def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every framework's way of adding works
@@ -144,6 +162,10 @@ def exchange(
 class Driver:
     """Carries the steps of one exchange out, by blocking.
 
+    Where an answer goes out part by part, the driver is what the server reads. A cut and a slow body go past the server, on
+    the connection itself: there the cut is exact whatever the server buffers, and a slow body holds none of its workers.
+    Where that cannot be, the server sends what is let through.
+
     Args:
         app: the app.
         environ: of the request.
@@ -154,18 +176,21 @@ class Driver:
         steps: what is to be done.
     """
 
-    __slots__ = (
-        "_app",
-        "_delivery",
-        "_edit",
-        "_entry",
-        "_environ",
-        "_plan",
-        "_request",
-        "_result",
-        "_start_response",
-        "_steps",
-    )  # fmt: skip
+    # What few exchanges need; an answer that is sent at once sets only the result.
+    _result: Iterable[bytes] | None = None
+    _edit: Callable[[int, Headers], Headers] | None = None
+    _connection: Connection | None = None
+    _context: Context | None = None
+    _framing: Framing | None = None
+    _ending: Ending | None = None
+    _write_on: Callable[[bytes], object] | None = None
+    _next_step: NextStep = None
+    _body: Overheard | None = None
+    _status_line = ""
+    _headers: Headers = []  # noqa: RUF012 - replaced, never changed
+    _pieces: Iterator[bytes] = iter(())
+    _first: bytes | None = None
+    _begun = _untouched = _unread = _slow = False
 
     def __init__(
         self,
@@ -184,115 +209,80 @@ class Driver:
         self._request = request
         self._entry = entry
         self._steps = steps
-        self._result: Iterable[bytes] | None = None
-        self._edit: Callable[[int, Headers], Headers] | None = None
-        self._delivery: Delivery | None = None
 
     def run(self) -> Iterable[bytes]:
         """What the server gets to send."""
-        step = self.advance(None)
+        step = self._advance(None)
         if isinstance(step, RunApp):
-            seen, source = self._entry.seen, self._environ.get("wsgi.input")
-            if seen is not None and source is not None:
-                from faultinject.adapters.wsgi_body import Overheard
-
-                self._environ["wsgi.input"] = Overheard(source, self._request.content_length, seen.feed)
-            if step.transform is not None:
-                return self._deliver(step.transform).run(self._app)
-            try:
-                if not step.dropped:
+            source = self._environ.get("wsgi.input")
+            readers = [each.feed for each in (self._entry.seen, step.listing) if each is not None]
+            if source is not None and self._request.has_body and (readers or step.dropped):
+                self._body = Overheard(source, self._request.content_length, *readers)
+                self._environ["wsgi.input"] = self._body
+            if step.transform is not None or step.dropped:
+                step = self._run_apart(step)
+            else:
+                try:
                     start = self._start_response if step.untouched else self._start
                     result = self._app(self._environ_for(step), start)
                     if step.noted and not self._entry.written:
-                        self.advance(None)
-                    return result
-                from faultinject.adapters.wsgi_after import run_dropped
+                        self._advance(None)
+                except BaseException:
+                    self._throw(AppEnded())
+                    raise
+                return result
+        self._next_step = step
+        if self._framing is not None:
+            self._aside(self._write_past_server, detaches=self._slow)
+        elif self._begun:
+            return self
+        elif self._result is not None:
+            return self._result
+        # The server has lost the client; what it has read of further requests is left alone.
+        tell_wsgi(self._environ, self._start_response)
+        self._start_response("502 Bad Gateway", [("Content-Length", "0")])
+        return []
 
-                found, self._result = run_dropped(
-                    self._app, self._environ, self._start_response, self._plan, self._request, step.listing
-                )
-                step = self.advance(found)
-            except BaseException:
-                self.throw(AppEnded())
-                raise
-        given, self._result = self._result, None
-        if self._delivery is not None:
-            return self._delivery.send(step)
-        if given is None:
-            from faultinject.adapters.wsgi_delivery import empty_response
-
-            return empty_response(self._environ, self._start_response)
-        return given
-
-    def _environ_for(self, step: RunApp) -> Environ:
-        """What the app gets to see of the request."""
-        environ, pause = self._environ, step.pause
-        if step.alteration is not None:
-            hidden = {f"HTTP_{name.upper().replace('-', '_')}" for name in step.alteration.hidden}
-            environ = {name: each for name, each in environ.items() if name not in hidden}
-            environ[STORE] = step.alteration
-        elif pause is not None:
-            from faultinject.adapters.wsgi_body import PausedBody
-
-            environ["wsgi.input"] = PausedBody(
-                environ["wsgi.input"],
-                pause,
-                lambda: self._wait(Wait(pause.seconds)),
-                sized=self._request.content_length is not None,
-            )
-        return environ
-
-    def _start(self, status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
-        """Stands in for the server's `start_response`."""
-        number = whole(status[:3]) or 0
-        # Begun anew, the answer meets steps that are over.
-        self.advance(AppAnswer(number, headers))
-        if self._edit is not None:
-            headers = self._edit(number, headers)
-        return self._start_response(status, headers, *more, **named)
-
-    def _deliver(self, transform: BodyTransform | None) -> Delivery:
-        from weakref import proxy
-
-        from faultinject.adapters.wsgi_delivery import Delivery
-
-        answer = Delivery(
-            self.advance,
-            self.throw,
-            self._steps.close,
-            self._environ,
-            self._start_response,
-            self._plan,
-            self._request,
-            self._entry.rule or "",
-            transform,
-        )
-        # A server that drops it unasked ends the app at once: nothing may hold it in a circle.
-        self._delivery = proxy(answer)
-        return answer
-
-    def _wait(self, step: Wait) -> bool:
-        if self._delivery is not None:
-            return self._delivery.wait(step.seconds)
-        from faultinject.adapters.servers import in_process
-        from faultinject.adapters.wsgi_wait import wait_for_client
-
+    def __iter__(self) -> Iterator[bytes]:
         try:
-            return wait_for_client(self._environ, self._plan, step.seconds)
-        except (KeyboardInterrupt, SystemExit):
+            yield from self._parts()
+            while self._untouched and (piece := self._next()):
+                yield piece
+            if isinstance(self._next_step, Cut):
+                if self._connection is None and not in_process(self._environ):
+                    # What a server still has in a queue it may drop when the app fails.
+                    yield from _NOTHING
+                self._cut(self._next_step)
+        except GeneratorExit:
+            self._steps.close()
             raise
-        except BaseException as error:
-            if step.is_fault and in_process(self._environ):
-                raise LostPatience(error) from error
+        except BaseException:
+            self._fail()
             raise
 
-    def throw(self, error: Exception) -> None:
-        """The app has ended, or the client has left."""
-        self.advance(error, self._steps.throw)
+    def close(self) -> None:
+        """Close the app's answer, and let go of the connection."""
+        # What has not come to its end by now was not asked for to its end.
+        self._steps.close()
+        try:
+            self._close_app()
+        finally:
+            if self._connection is not None:
+                self._connection.release()
+            if self._ending is not None:
+                self._ending.close()
 
-    def advance(
-        self, given: Any, advance: Callable[[Any], Step] | None = None
-    ) -> RunApp | NextPiece | Part | Cut | None:
+    def _close_app(self) -> None:
+        result, self._result = self._result, None
+        close = getattr(result, "close", None)
+        if close is not None:
+            self._call(close)
+
+    def _throw(self, error: Exception) -> None:
+        """The app has ended."""
+        self._advance(error, self._steps.throw)
+
+    def _advance(self, given: Any, advance: Callable[[Any], Step] | None = None) -> NextStep:
         """Carry out what comes before the app is to run, or its answer to go on, or all that is left; then None.
 
         Args:
@@ -306,56 +296,45 @@ class Driver:
                 step = advance(given)
                 advance, given = steps.send, None
                 try:
-                    if isinstance(step, RunApp | NextPiece):
+                    if isinstance(step, RunApp | NextPiece | EndApp):
                         return step
                     if isinstance(step, Send):
                         self._result = self._send(step)
                     elif isinstance(step, ReadBody):
-                        from faultinject.adapters.wsgi_body import drain
-
                         given = drain(self._environ, self._plan, self._request, step.listing, step.up_to)
                     elif isinstance(step, Wait):
                         given = self._wait(step)
                     elif isinstance(step, Look):
-                        from faultinject.adapters.wsgi_wait import has_left
-
-                        given = has_left(self._environ)
+                        with of_environ(self._environ) or nullcontext() as connection:
+                            given = connection is not None and connection.left(0)
                     elif isinstance(step, EditHead):
                         self._edit = step.edit
                     elif isinstance(step, Cut):
-                        if self._delivery is None:
-                            from faultinject.adapters.client_errors import cut_of
-
+                        if self._begun:
+                            return step
+                        if self._connection is None:
                             raise cut_of(step, self._entry.rule or "")
-                        if self._delivery.begun:
-                            return step
-                        given = self._delivery.end(step)
+                        given = self._end(self._connection, step)
                     elif isinstance(step, Part):
-                        assert self._delivery is not None
-                        if not self._delivery.passes_server:
+                        if self._framing is None:
                             return step
-                        self._delivery.send_past(step)
+                        if step.data:
+                            self._push(self._framing.frame(step.data))
+                        if not step.more:
+                            self._push(self._framing.end)
                     elif isinstance(step, Begin):
-                        if self._delivery is None:
-                            self._result = self._deliver(step.transform)
-                        assert self._delivery is not None
-                        given = self._delivery.begin(step)
+                        given = self._begin(step)
                     elif isinstance(step, Hold):
-                        delivery = self._deliver(None)
-                        given = delivery.hold(step)
-                        if given is not Reach.CONNECTION:
-                            self._delivery = None
-                            continue
-                        self._result = delivery
-                        if step.hangs:
-                            delivery.go_on()
+                        given = self._hold(step)
+                        if step.hangs and given is Reach.CONNECTION:
+                            # Nothing happens for a while: what is left of the exchange is done past the server.
+                            self._aside(partial(self._advance, given), detaches=True)
                             return None
                     elif isinstance(step, Write):
-                        assert self._delivery is not None
-                        self._delivery.write(step)
+                        with suppress(ClientGone):
+                            self._push(step.data)
+                        self._end_past(unread=step.unread)
                     elif isinstance(step, Fail):
-                        from faultinject.adapters.wsgi_ending import fail
-
                         self._result = fail(self._environ, self._start_response, self._request)
                     else:
                         assert_never(step)
@@ -364,11 +343,11 @@ class Driver:
         except (StopIteration, AppEnded):
             return None
 
+    # An answer of ours
+
     def _send(self, step: Send) -> Iterable[bytes]:
         answer, body = step.action.answer, step.action.body
         if step.unread or answer.closes:
-            from faultinject.adapters.wsgi_ending import Ending
-
             ending = Ending(
                 self._environ, self._start_response, self._request,
                 unread=step.unread, broken=step.broken, closes=answer.closes,
@@ -377,3 +356,306 @@ class Driver:
             return ending.behind([body] if body else [])
         self._start_response(answer.status_line, step.headers)
         return [body] if body else []
+
+    def _wait(self, step: Wait) -> bool:
+        if self._begun or self._connection is not None:
+            # Of an answer that has begun it shows when something is sent whether one that has ended its side is still there.
+            return wait(self._plan, step.seconds, self._connection, reads_on=self._begun)
+        if not step.seconds:
+            return True
+        try:
+            with of_environ(self._environ) or nullcontext() as connection:
+                return wait(self._plan, step.seconds, connection)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            if step.is_fault and in_process(self._environ):
+                raise LostPatience(error) from error
+            raise
+
+    # The app's own answer, as it is
+
+    def _environ_for(self, step: RunApp) -> Environ:
+        """What the app gets to see of the request."""
+        environ, pause = self._environ, step.pause
+        if step.alteration is not None:
+            hidden = {f"HTTP_{name.upper().replace('-', '_')}" for name in step.alteration.hidden}
+            environ = {name: each for name, each in environ.items() if name not in hidden}
+            environ[STORE] = step.alteration
+        elif pause is not None:
+            environ["wsgi.input"] = PausedBody(
+                environ["wsgi.input"],
+                pause,
+                lambda: self._wait(Wait(pause.seconds)),
+                sized=self._request.content_length is not None,
+            )
+        return environ
+
+    def _start(self, status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
+        """Stands in for the server's `start_response`."""
+        number = whole(status[:3]) or 0
+        # Begun anew, the answer meets steps that are over.
+        self._advance(AppAnswer(number, headers))
+        if self._edit is not None:
+            headers = self._edit(number, headers)
+        return self._start_response(status, headers, *more, **named)
+
+    # An answer that goes out part by part, or not at all
+
+    def _run_apart(self, step: RunApp) -> NextStep:
+        """Run the app: what comes next of its answer, or in its place."""
+        self._next_step, transform = step, step.transform
+        if transform is not None and transform.slow and not in_process(self._environ):
+            # The app goes on in another thread, in the context in which it began.
+            self._context = copy_context()
+        try:
+            try:
+                self._result = result = self._call(self._app, self._environ, self._start_apart)
+                if step.dropped and self._status_line and self._next_step is step:
+                    self._answer_begins()
+                    if self._next_step is None:
+                        # A failure of the app's own passes as it is.
+                        self._start_response(self._status_line, self._headers)
+                        return None
+                self._pieces = iter(() if step.dropped and self._is_file(result) else result)
+                if self._next_step is step:
+                    self._app_begins(self._next_piece())
+                elif not step.dropped:
+                    self._first = self._next_piece()
+                if step.dropped and not self._untouched:
+                    # What goes out instead does so when all of it is dropped.
+                    while isinstance(self._next_step, NextPiece):
+                        piece = next(self._pieces, None)
+                        self._next_step = self._advance((piece or b"", piece is not None))
+                    self._close_app()
+            except Exception:
+                if not (isinstance(self._next_step, EndApp) and self._next_step.cut):
+                    raise
+            if isinstance(self._next_step, EndApp):
+                self._next_step = self._advance(self._body is not None and not self._body.whole)
+        except BaseException:
+            self._fail()
+            raise
+        return self._next_step
+
+    def _is_file(self, result: Iterable[bytes]) -> bool:
+        """Whether the server may send it by itself."""
+        wrapper = self._environ.get("wsgi.file_wrapper")
+        return isinstance(wrapper, type) and isinstance(result, wrapper)
+
+    def _call(self, work: Callable[..., Any], *given: Any) -> Any:
+        """Call what is the app's."""
+        return work(*given) if self._context is None else self._context.run(work, *given)
+
+    def _start_apart(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
+        """Stands in for the server's `start_response`, which is called when it is known what goes out."""
+        if exc_info and self._begun:
+            raise exc_info[1].with_traceback(exc_info[2])
+        self._status_line, self._headers = status, headers
+        return self._write
+
+    def _write(self, piece: bytes) -> None:
+        """Stands in for the server's `write`, which only old apps use."""
+        if not piece:
+            return
+        if isinstance(self._next_step, RunApp):
+            self._app_begins(piece)
+        else:
+            self._first = piece
+        for part in self._parts(written=True):
+            assert self._write_on is not None
+            self._write_on(part)
+        if self._untouched:
+            assert self._write_on is not None
+            self._write_on(self._next())
+        elif self._next_step is None or isinstance(self._next_step, EndApp):
+            raise BrokenPipeError("the client has left")
+
+    def _answer_begins(self) -> None:
+        self._next_step = self._advance(AppAnswer(int(self._status_line[:3]), self._headers))
+
+    def _app_begins(self, piece: bytes) -> None:
+        """The app's answer begins, with that piece."""
+        if not self._status_line:
+            raise AssertionError("the app has not called start_response")
+        self._answer_begins()
+        if isinstance(self._next_step, NextPiece) and not self._begun:
+            self._next_step = self._advance((piece, bool(piece)))
+        else:
+            self._first = piece
+        if self._next_step is None and not self._begun:
+            self._begun = self._untouched = True
+            self._write_on = self._start_response(self._status_line, self._headers)
+
+    def _next_piece(self) -> bytes:
+        """The next piece of the app's answer that is not empty; empty at its end."""
+        piece: bytes | None = b""
+        while piece == b"":
+            piece = self._call(next, self._pieces, None)
+        return piece or b""
+
+    def _next(self) -> bytes:
+        first, self._first = self._first, None
+        return self._next_piece() if first is None else first
+
+    def _parts(self, *, written: bool = False) -> Iterator[bytes]:
+        """What the server gets of the body, each part when it is due.
+
+        Args:
+            written: only what the app has written is at hand.
+        """
+        while isinstance(self._next_step, Part | NextPiece):
+            if isinstance(self._next_step, Part):
+                if self._next_step.data:
+                    yield self._next_step.data
+                self._next_step = self._advance(None)
+            elif written and self._first is None:
+                return
+            else:
+                piece = self._next()
+                self._next_step = self._advance((piece, bool(piece)))
+
+    def _begin(self, step: Begin) -> Reach:
+        """Begin it, through the server or past it."""
+        self._begun = True
+        headers, transform, inside = step.headers, step.transform, in_process(self._environ)
+        status_line = self._status_line if step.own is None else step.own.answer.status_line
+        if transform is not None and (transform.cuts or transform.slow) and not inside:
+            self._connection = found = of_environ(self._environ)
+            plain = found is not None and not found.encrypted and not self._request.http2
+            if plain and can_be_written(status_line, headers):
+                self._slow, self._unread = transform.slow, step.unread
+                self._framing = Framing(
+                    status_line,
+                    headers,
+                    now=self._plan.services.clock(),
+                    server=self._environ.get("SERVER_SOFTWARE", ""),
+                    chunks=self._environ.get("SERVER_PROTOCOL") != "HTTP/1.0",
+                )
+                self._push(self._framing.head)
+                return Reach.CONNECTION
+        start = self._start_response
+        if transform is None or step.unread:
+            # Behind an answer that is changed it is not read: the connection ends.
+            changed, closes = transform is not None, step.own is not None and step.own.answer.closes
+            self._ending = Ending(
+                self._environ, start, self._request,
+                unread=step.unread, broken=step.broken or changed, closes=closes and not changed,
+            )  # fmt: skip
+            start = self._ending.start_response
+        self._write_on = start(status_line, headers)
+        if inside:
+            return Reach.IN_PROCESS
+        return Reach.SERVER if self._connection is None else Reach.CONNECTION
+
+    # The connection itself
+
+    def _hold(self, step: Hold) -> Reach:
+        """Get hold of the client's connection, before an answer."""
+        if in_process(self._environ):
+            return Reach.IN_PROCESS
+        found = of_environ(self._environ)
+        if found is not None and step.plain and found.encrypted:
+            found.release()
+            found = None
+        self._connection = found
+        return Reach.SERVER if found is None else Reach.CONNECTION
+
+    def _aside(self, work: Callable[[], object], *, detaches: bool) -> None:
+        """Do the rest past the server, on a thread of its own: its worker is free, the client does not see that."""
+        assert self._connection is not None
+        connection = self._connection
+
+        def run() -> None:
+            try:
+                with connection:
+                    work()
+            except Exception as error:
+                self._plan.services.failed(error, self._entry.rule or "")
+
+        if not (detaches and connection.detach_from_server()):
+            with connection:
+                work()
+            return
+        try:
+            Thread(target=run, name="faultinject", daemon=True).start()
+        except RuntimeError:  # no more threads
+            run()
+
+    def _write_past_server(self) -> None:
+        """Write the answer on the connection itself, and end that."""
+        try:
+            # Each part goes out on the connection, so that none is left for the server.
+            next(self._parts(), None)
+        except Exception:
+            # Only the app can fail here; the server below must not answer behind what has gone out.
+            self._fail()
+            return
+        step, connection = self._next_step, self._connection
+        assert connection is not None
+        if not isinstance(step, Cut):
+            self._end_past(unread=self._unread)
+        elif step.resets and delivered(connection, self._plan):
+            self._advance(self._end(connection, step))
+        else:
+            self._end_past(unread=self._unread)
+            self._advance("closed")
+        self.close()
+
+    def _end_past(self, *, unread: bool) -> None:
+        """End a connection on which an answer was written past its server; of an unread body the server sees nothing more."""
+        assert self._connection is not None
+        with self._connection as connection:
+            if unread:
+                connection.detach_from_server()
+            end(connection, unread=unread)
+
+    def _end(self, held: Connection, step: Cut) -> str:
+        """End a connection on which the server has not answered."""
+        with held as connection:
+            if step.resets:
+                # What is left to the server is a socket whose other end has closed: one that was reset is an error
+                # that servers log.
+                connection.detach_from_server()
+                return connection.reset()
+            return connection.close()
+
+    def _push(self, data: bytes) -> None:
+        assert self._connection is not None
+        rest = memoryview(data)
+        try:
+            while rest:
+                sent = self._connection.push(rest)
+                rest = rest[sent:]
+                if not sent and not self._connection.wait_writable(PATIENCE):
+                    raise ClientGone
+        except OSError as error:
+            raise ClientGone from error
+
+    def _fail(self) -> None:
+        self._throw(AppEnded())
+        if self._framing is not None and self._connection is not None:
+            self._connection.close()
+        self.close()
+
+    def _cut(self, step: Cut) -> None:
+        """End the connection behind what the server has sent."""
+        if in_process(self._environ):
+            self._advance("raised")
+            raise cut_of(step, self._entry.rule or "")
+        # Also a request that it has read already is not for this connection any more.
+        tell_wsgi(self._environ, self._start_response)
+        if self._connection is None:
+            # What it has not sent by then it may drop, the head included.
+            wait(self._plan, FLUSH)
+        if self._connection is None or not (
+            self._connection.gone(FLUSH) or delivered(self._connection, self._plan)
+        ):
+            # All servers close the connection then, though most of them log it.
+            self._advance("closed")
+            raise ConnectionAbortedError("answer cut by faultinject")
+        self._advance(self._connection.reset() if step.resets else self._connection.close())
+
+
+# granian queues four pieces: when it has asked for six more, the first of these has left the queue, too.
+_NOTHING = (b"",) * 6

@@ -12,17 +12,16 @@ import signal
 import sys
 import threading
 import time
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 
 from faultinject.adapters.backlog import until_delivered
-from faultinject.adapters.connection import gevent_sleep, native_poll, of_environ
+from faultinject.adapters.connection import gevent_sleep, native_poll
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Self
 
     from faultinject.adapters.connection import Connection
-    from faultinject.adapters.types import Environ
     from faultinject.engine.plan import Plan
 
 SLICE = 0.05
@@ -47,20 +46,6 @@ def delivered(connection: Connection, plan: Plan) -> bool:
         except StopIteration as end:
             return bool(end.value)
         services.rest(seconds, connection.gone)
-
-
-def wait_for_client(environ: Environ, plan: Plan, seconds: float) -> bool:
-    """As `wait`, with the request's own connection where the server shows it."""
-    if not seconds:
-        return True
-    with of_environ(environ) or nullcontext() as connection:
-        return wait(plan, seconds, connection)
-
-
-def has_left(environ: Environ) -> bool:
-    """Whether the client has left, where the server shows its connection."""
-    with of_environ(environ) or nullcontext() as connection:
-        return connection is not None and connection.left(0)
 
 
 def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, reads_on: bool = False) -> bool:

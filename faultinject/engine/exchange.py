@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
 from faultinject.engine.answers import at_its_start, marked, taken_over
-from faultinject.engine.body_digest import SeenBody
+from faultinject.engine.body_digest import LONGEST, MOST, SeenBody
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -16,10 +16,12 @@ from faultinject.engine.steps import (
     ClientGone,
     Cut,
     EditHead,
+    EndApp,
     Fail,
     Hold,
     Look,
     LostPatience,
+    NextPiece,
     Part,
     Pause,
     Reach,
@@ -302,18 +304,34 @@ def _after(
         if found.failed:
             injection.undo("app_failed", status=found.status)
             return
+        cut = yield from _drop(plan)
+        unread = yield EndApp(cut)
         injection.otherwise = "failed"
         action.entry.app_status = found.status or None
         action.answer_keys()
         if not (yield Wait(delay_before(action, end))):
             injection.undo("failed", left=True)
             return
-        if found.cut and end is None:
+        if cut and end is None:
             did = "app_cut"
         headers = at_its_start(action, plan.services.clock())
         if action.answer.cors:
             headers = taken_over(headers, found.headers)
-        yield from _give(plan, request, action, end, injection, did, headers, None, unread=found.unread)
+        yield from _give(plan, request, action, end, injection, did, headers, None, unread=unread)
+
+
+def _drop(plan: Plan) -> Generator[Step, Any, bool]:
+    """Drop the app's answer piece by piece; yes where it takes too long or says too much."""
+    clock = plan.services.monotonic
+    size, until = 0, clock() + LONGEST
+    while (piece := (yield NextPiece())) is not None:
+        data, more = piece
+        size += len(data)
+        if not more:
+            return False
+        if size > MOST or clock() > until:
+            break
+    return True
 
 
 def _forward(plan: Plan, request: Request, action: Forward, injection: Injection) -> Steps:

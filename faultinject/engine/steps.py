@@ -100,8 +100,8 @@ class RunApp:
         untouched: its answer goes out by the server's own means, and none is given.
         noted: it goes out as it is, and is given each time that it begins, with the headers as the interface has them;
             None is given where a WSGI app has returned before.
-        dropped: the answer is read and dropped within bounds of bytes and seconds, and given at its end; one that is a failure
-            of the app's own goes on to the client all the same, and is given at its beginning.
+        dropped: the answer does not go on unless it is a failure of the app's own: `NextPiece` gets what is dropped, until
+            `EndApp`. `NextPiece` gives None as well where nothing comes for as long as an answer is read.
         listing: gets each piece of the request's body that the app reads, or None.
         transform: what is to be done to the body of its answer, or None; `Begin` and `Part` send that.
         alteration: what is done to the exchange besides its bodies, or None.
@@ -122,16 +122,12 @@ class AppAnswer:
     """What the app has said.
 
     Attributes:
-        status: of its answer; 0 where that is no number, or where it was cut off before it began one.
+        status: of its answer; 0 where that is no number.
         headers: its headers.
-        cut: whether the app was told that the client left, since it took too long or said too much.
-        unread: whether the app has left something of the request's body unread.
     """
 
     status: int
     headers: Headers
-    cut: bool = False
-    unread: bool = False
 
     @property
     def failed(self) -> bool:
@@ -190,6 +186,19 @@ class NextPiece:
     Gives the piece and whether more follows; None where the app has ended without an end of its answer. Raises
     `AppEnded`.
     """
+
+
+@dataclass(slots=True)
+class EndApp:
+    """Ask for nothing more of an answer that is dropped.
+
+    Gives whether the app has left something of the request's body unread.
+
+    Attributes:
+        cut: it takes too long or says too much: the app is told that the client has left.
+    """
+
+    cut: bool
 
 
 @dataclass(slots=True)
@@ -287,6 +296,7 @@ if TYPE_CHECKING:
         | EditHead
         | Begin
         | NextPiece
+        | EndApp
         | Part
         | Hold
         | Write

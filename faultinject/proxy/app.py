@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from faultinject.adapters.asgi_delivery import TO_THE_END
+from faultinject.adapters.asgi import TO_THE_END
 from faultinject.journal import log
 from faultinject.proxy.front import KEY, SPELLING
 from faultinject.proxy.upstream import Broken, Upstream

@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 import h11
 
-from faultinject.adapters.asgi_delivery import TO_THE_END
+from faultinject.adapters.asgi import TO_THE_END
 from faultinject.http.wire import reason
 from faultinject.journal import log
 from faultinject.proxy.limits import LIMITS

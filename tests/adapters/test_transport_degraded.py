@@ -115,7 +115,7 @@ def test_what_cannot_be_taken_over_holds_its_thread(wire, make_injector, monkeyp
 
 def test_a_client_that_reads_nothing(servers, make_injector, monkeypatch):
     """It is given up where what is written past the server has no room for a while."""
-    monkeypatch.setattr("faultinject.adapters.wsgi_delivery.PATIENCE", 0.05)
+    monkeypatch.setattr("faultinject.adapters.wsgi.PATIENCE", 0.05)
     injector = make_injector("truncate,keep=0.9")
     with loopback() as (client, server):
         environ = servers.environ(**{"werkzeug.socket": server})
@@ -143,8 +143,8 @@ def test_no_thread_is_left(servers, make_injector, monkeypatch):
 
 def test_an_error_of_ours_on_a_thread_of_its_own(wire, make_injector, monkeypatch, caplog):
     """It is told once, and the place is given back."""
-    monkeypatch.setattr("faultinject.adapters.wsgi_delivery.wait", None)
-    monkeypatch.setattr("faultinject.adapters.asgi_delivery.of_send", None)
+    monkeypatch.setattr("faultinject.adapters.wsgi.wait", None)
+    monkeypatch.setattr("faultinject.adapters.asgi.of_send", None)
     injector = make_injector("hang", FAULTINJECT_MAX_ACTIVE="1")
     wire(injector)
     if wire.kind == "wsgi":
