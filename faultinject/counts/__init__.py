@@ -5,7 +5,7 @@ from faultinject.faces import face
 __getattr__, __all__ = face(
     __name__,
     FileLock="filelock",
-    Guarded="guarded",
+    SharedCounts="shared_counts",
     Take="stores",
     forget_background="background_sender",
     clean_up_dead_owners="private",

@@ -11,6 +11,7 @@ from threading import local
 
 from faultinject.counts.redis_scripts import MATCH, TAKE
 from faultinject.counts.redis_statistics import Statistics
+from faultinject.counts.shared_counts import SharedCounts
 from faultinject.exceptions import StoreUnavailable
 
 TYPE_CHECKING = False
@@ -29,7 +30,7 @@ def keys_of(prefix: str, identity: str) -> tuple[str, ...]:
     return tuple(f"{prefix}:{kind}:{identity}" for kind in _KINDS)
 
 
-class RedisCounts:
+class RedisCounts(SharedCounts):
     """The counts of one scenario for all processes that know its id.
 
     Args:
@@ -40,12 +41,12 @@ class RedisCounts:
     """
 
     waits = True
-    """A match and a take wait for a server."""
 
     def __init__(self, link: Link, prefix: str, identity: str, *, lost: Callable[[], None]) -> None:
+        super().__init__()
         self._link = link
         self._keys = keys_of(prefix, identity)
-        self._match, self._take = link.script(MATCH), link.script(TAKE)
+        self._match_all, self._take_one = link.script(MATCH), link.script(TAKE)
         self._statistics = Statistics(link, self._keys)
         self._process = (0, 0)
         # How often the counts were used, as far as this process knows.
@@ -53,17 +54,7 @@ class RedisCounts:
         self._lost = lost
         self._request = _Request()
 
-    def match(self, keys: Sequence[MatchKey], now: float, hold: bool = False) -> list[Number]:  # noqa: ARG002 - of counts that have a lock
-        """Count one request against each of these rules, all in one step.
-
-        Args:
-            keys: rule, scope (empty for the rule as a whole), identity and rate of each.
-            now: the injector's clock in seconds, for rates.
-            hold: of no interest: the server does one thing after another.
-
-        Raises:
-            StoreUnavailable: the server did not answer, which it may have counted before.
-        """
+    def _match(self, keys: Sequence[MatchKey], now: float, hold: bool) -> list[Number]:  # noqa: ARG002 - the server does one thing after another
         if not keys:
             return []
         asked: list[Argument] = [repr(now)]
@@ -71,7 +62,7 @@ class RedisCounts:
             asked += (rule, _key(rule, scope) if scope else b"", _key(rule, identity))
             asked += ("", "") if above is None else (repr(above[0]), repr(above[1]))
         self._statistics.before_an_ask()
-        used, *found = self._match(self._keys, *asked)
+        used, *found = self._match_all(self._keys, *asked)
         if used == 1 and self._used:
             self._lost()
         self._used = used
@@ -83,63 +74,35 @@ class RedisCounts:
             request.out[rule, scope] = out
         return numbers
 
-    def take(self, ask: Take, held: bool = False) -> bool:  # noqa: ARG002 - of counts that have a lock
-        """Whether the rule may inject once more in this scope.
-
-        Raises:
-            StoreUnavailable: the server did not answer, which it may have counted as a take before.
-        """
+    def _take(self, ask: Take, held: bool) -> bool:  # noqa: ARG002 - of counts that have a lock
         request = self._request
         if request.out.get((ask.rule, ask.scope), 0) >= ask.times:
             return False
         self._statistics.before_an_ask()
-        return bool(self._take(self._keys, *_place(ask), ask.times))
+        return bool(self._take_one(self._keys, *_place(ask), ask.times))
 
-    def give_back(self, ask: Take) -> None:
-        """Undo a take; in the background where nobody is to wait for it.
-
-        Raises:
-            StoreUnavailable: the server did not answer; the take may stay.
-        """
+    def _give_back(self, ask: Take) -> None:
+        # In the background where nobody is to wait for it.
         if ask.beside:
             self._statistics.give_back(_place(ask))
         else:
-            self._take(self._keys, *_place(ask))
-
-    def release(self) -> None:
-        """Nothing is held here."""
+            self._take_one(self._keys, *_place(ask))
 
     def match_without_lock(self, keys: Sequence[MatchKey], enough: Sequence[int]) -> list[Number] | None:
-        """Note one request for each of these rules where no decision depends on its numbers; None where one does.
-
-        Returns:
-            Numbers of which the second is below 0: no identity was counted, it only tells this process from others.
-        """
+        """See `SharedCounts.match_without_lock`."""
         if any(enough):
             return None
         for rule, _, _, _ in keys:
             self._statistics.add(f"{_NOTED}{rule}")
         return [(0, self._own_number(), True)] * len(keys)
 
-    def note_injected(self, rule: int) -> None:
-        """A request got the rule's fault."""
-        self._statistics.add(f"{_INJECTED}{rule}")
-
-    def note_undone(self, rule: int) -> None:
-        """A request that was noted as injected did not get the fault after all."""
-        self._statistics.add(f"{_INJECTED}{rule}", -1)
+    def note_injected(self, rule: int, by: int = 1) -> None:
+        """A request got the rule's fault; with -1 one that was noted did not get it after all."""
+        self._statistics.add(f"{_INJECTED}{rule}", by)
 
     def note_failed(self, rule: int) -> None:
         """A request that met the rule's conditions could not be decided."""
         self._statistics.add(f"{_FAILED}{rule}")
-
-    def matched(self, rule: int) -> int:
-        """How many requests a rule's conditions met, in all processes."""
-        return self.totals([rule])[0][0]
-
-    def injected(self, rule: int) -> int:
-        """How many requests got the rule's fault, in all processes."""
-        return self.totals([rule])[0][1]
 
     def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
         """For each rule how many requests met its conditions, got its fault, and could not be decided.

@@ -160,7 +160,9 @@ class CountStorage:
             if isinstance(error, StoreUnavailable) and store.rests(error):
                 # Who counted alone in the meantime would make more faults than `times`.
                 self._begin_late, self._again, self.missing = begin, monotonic() + self._pause, str(error)
-                return own, _unavailable(error)
+                from faultinject.counts.shared_counts import UnavailableCounts
+
+                return own, UnavailableCounts(str(error))
             if self._named:
                 raise
             self._give_up(error)
@@ -305,14 +307,3 @@ class CountStorage:
         self.store = None
         self.why = str(error)
         self.salt, self._salted = os.urandom(16), os.getpid()
-
-
-def _unavailable(error: Exception) -> Counts:
-    """Counts that cannot be had; the log says so."""
-    from faultinject.counts.guarded import Guarded
-    from faultinject.counts.unavailable_counts import UnavailableCounts
-
-    counts = Guarded(UnavailableCounts(str(error)))
-    with suppress(StoreUnavailable):
-        counts.match([], 0.0)
-    return counts
