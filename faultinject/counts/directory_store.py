@@ -6,8 +6,8 @@ import os
 from hashlib import blake2b
 
 from faultinject.counts.directory import StoreDirectory
+from faultinject.counts.private import ServerNote
 from faultinject.counts.processes import server_process
-from faultinject.counts.server_note import ServerNote
 from faultinject.counts.store import SharedStore
 from faultinject.counts.table import MOST_RULES
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreBusy, StoreUnavailable

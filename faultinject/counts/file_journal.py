@@ -9,14 +9,13 @@ import os
 from threading import Lock
 from time import time
 
-from faultinject.counts.contents import EVENTS
+from faultinject.counts.files import EVENTS, FLAGS, remove_file
 from faultinject.counts.lines import outcomes
-from faultinject.counts.opening import FLAGS, remove_file
 from faultinject.engine.counting import Counter
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
 from faultinject.journal.line_fields import outcome_of
-from faultinject.rules.files import close_own, identity
+from faultinject.rules.files import TO_APPEND, OwnFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,22 +34,14 @@ _PIECE = 1 << 20
 _FROM_START = (-1, 0, 0)
 
 
-class _Segment:
+class _Segment(OwnFile):
     """One of the files, open to append to; closed with the last reference to it, whatever other threads do."""
-
-    def __init__(self, name: str, directory: int) -> None:
-        self.file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | FLAGS, 0o600, dir_fd=directory)
-        self._known = identity(self.file)
 
     @property
     def full(self) -> bool:
         """Whether the next one is due, or this one was removed."""
-        found = os.fstat(self.file)
+        found = os.fstat(self.number)
         return found.st_size >= LARGEST or not found.st_nlink
-
-    def __del__(self) -> None:
-        if hasattr(self, "_known"):
-            close_own(self.file, self._known)
 
 
 class FileJournal:
@@ -79,7 +70,7 @@ class FileJournal:
                 segment = self._segment = self._next(segment)
             if self._lost.value != self._told:
                 self._tell(segment)
-            if os.write(segment.file, data) != len(data):
+            if os.write(segment.number, data) != len(data):
                 self._lose("no space left")
         except (OSError, StoreUnavailable) as error:
             self._lose(getattr(error, "strerror", None) or str(error))
@@ -146,14 +137,17 @@ class FileJournal:
         try:
             there = self._numbers()
             newest = there[-1] if there else 0
-            segment = _Segment(f"{EVENTS}{newest}", self._directory)
+            segment = self._open(newest)
             if segment.full:
-                segment = _Segment(f"{EVENTS}{newest + self._count(newest)}", self._directory)
+                segment = self._open(newest + self._count(newest))
                 for each in there[:-1]:
                     remove_file(f"{EVENTS}{each}", self._directory)
             return segment
         finally:
             self._store.lock.release()
+
+    def _open(self, number: int) -> _Segment:
+        return _Segment(os.open(f"{EVENTS}{number}", TO_APPEND | os.O_CREAT, 0o600, dir_fd=self._directory))
 
     def _count(self, number: int) -> int:
         """How many lines a file has."""
@@ -173,7 +167,7 @@ class FileJournal:
             return
         try:
             lost = self._lost.value
-            os.write(segment.file, b'{"v":1,"lost":%d}\n' % (lost - self._told))
+            os.write(segment.number, b'{"v":1,"lost":%d}\n' % (lost - self._told))
             log.events_back(lost - self._told)
             self._told = lost
         finally:

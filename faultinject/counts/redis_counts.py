@@ -6,11 +6,14 @@ A match tells how many takes are out, too: a rule that is used up is not asked a
 from __future__ import annotations
 
 import os
+from collections import deque
+from contextlib import suppress
 from hashlib import blake2b
-from threading import local
+from threading import Lock, local
 
-from faultinject.counts.redis_scripts import MATCH, TAKE
-from faultinject.counts.redis_statistics import Statistics
+from faultinject.counts.per_process import PerProcess
+from faultinject.counts.redis_link import Unanswered
+from faultinject.counts.redis_scripts import MATCH, NOTE, TAKE
 from faultinject.counts.shared_counts import SharedCounts
 from faultinject.exceptions import StoreUnavailable
 
@@ -47,7 +50,7 @@ class RedisCounts(SharedCounts):
         self._link = link
         self._keys = keys_of(prefix, identity)
         self._match_all, self._take_one = link.script(MATCH), link.script(TAKE)
-        self._statistics = Statistics(link, self._keys)
+        self._statistics = _Statistics(link, self._keys)
         self._process = (0, 0)
         # How often the counts were used, as far as this process knows.
         self._used = 0
@@ -128,6 +131,76 @@ class RedisCounts(SharedCounts):
             number = -1 - int.from_bytes(os.urandom(4))
             self._process = os.getpid(), number
         return number
+
+
+class _Statistics(PerProcess):
+    """What a process tells the server in the background: matches that no number depends on, injections, failures, returned takes.
+
+    It is added to the fields of a hash, and kept as long as it cannot be sent.
+
+    What was sent and not answered counts as told: a match that is told twice would be one too many.
+
+    Args:
+        link: the server.
+        keys: those of scripts on counts, of which the first is the hash.
+    """
+
+    def __init__(self, link: Link, keys: Sequence[str]) -> None:
+        self._sender = link.sender
+        self._keys = keys
+        self._note, self._take = link.script(NOTE), link.script(TAKE)
+        self._here()
+
+    def add(self, field: str, count: int = 1) -> None:
+        """Add to a field, soon."""
+        self._here()  # what stands here before is the parent's
+        with self._lock:
+            self._kept[field] = self._kept.get(field, 0) + count
+        self._sender.do(self._send)
+
+    def give_back(self, take: Sequence[Argument]) -> None:
+        """Undo a take, soon, and before this process asks for another; where the server is away it stays."""
+        self._here()
+        self._back.append(take)
+        self._sender.do(self._send)
+
+    def before_an_ask(self) -> None:
+        """Let what was given back here be known to the server."""
+        if self._back:
+            with suppress(StoreUnavailable):
+                self._send()
+
+    def totals(self) -> dict[str, int]:
+        """What the server has not been told, after a try to."""
+        self._here()
+        with suppress(StoreUnavailable):
+            self._send()
+        with self._lock:
+            return dict(self._kept)
+
+    def _begin(self) -> None:
+        # One for what is kept, one for who sends it.
+        self._lock, self._sending = Lock(), Lock()
+        self._back: deque[Sequence[Argument]] = deque()
+        self._kept: dict[str, int] = {}
+
+    def _send(self) -> None:
+        with self._sending:
+            while self._back:
+                self._take(self._keys, *self._back.popleft())
+            with self._lock:
+                kept, self._kept = self._kept, {}
+            if not kept:
+                return
+            try:
+                self._note(self._keys[:1], *[each for pair in kept.items() for each in pair])
+            except Unanswered:
+                raise
+            except StoreUnavailable:
+                with self._lock:
+                    for field, count in kept.items():
+                        self._kept[field] = self._kept.get(field, 0) + count
+                raise
 
 
 class _Request(local):

@@ -10,7 +10,7 @@ from stat import S_ISREG
 from threading import RLock
 from time import sleep
 
-from faultinject.counts.server_note import ServerNote
+from faultinject.counts.private import ServerNote
 from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, Problem, StoreUnavailable
 from faultinject.journal import log
 from faultinject.rules.diagnosis import excerpt
