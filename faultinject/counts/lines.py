@@ -18,7 +18,7 @@ def whole_lines(data: bytes) -> tuple[list[dict[str, Any]], int]:
     return lines, len(whole) + 1
 
 
-def outcomes(data: bytes, limit: int) -> tuple[list[Outcome], int, int, int]:
+def outcomes(data: bytes, limit: int) -> tuple[list[Outcome], int, int]:
     """What whole lines of a journal say.
 
     Args:
@@ -26,23 +26,19 @@ def outcomes(data: bytes, limit: int) -> tuple[list[Outcome], int, int, int]:
         limit: the maximum number of outcomes.
 
     Returns:
-        The outcomes; how many more there would be if they could have been written; how many lines and bytes that is.
+        The outcomes; how many lines and bytes that is.
     """
     found: list[Outcome] = []
-    lost = count = length = 0
+    count = length = 0
     whole = data[: data.rfind(b"\n") + 1]
     while len(found) < limit and length < len(whole):
         end = whole.index(b"\n", length)
         line = parsed(whole[length:end])
         count += 1
         length = end + 1
-        if line is None:
-            continue
-        if "lost" in line:
-            lost += line["lost"]
-        else:
+        if line is not None:
             found.append(Outcome.of(line))
-    return found, lost, count, length
+    return found, count, length
 
 
 def parsed(text: bytes) -> dict[str, Any] | None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds in which a store is left alone after its first failure, and at most."""
+BUSY_TOLD_EVERY = 10.0
+"""Seconds between two lines of the log on requests that got no decision because another process had the lock."""
 
 
 class SharedCounts(ABC):
@@ -42,7 +44,10 @@ class SharedCounts(ABC):
     def __init__(self) -> None:
         self._missed = Counter()
         self._told = 0
-        self._busy = log.Busy(monotonic)
+        # How many requests passed because another process had the lock, of how many the log knows, and when it may be told again.
+        self._busy = Counter()
+        self._busy_told = 0
+        self._tell_busy = 0.0
         # How long the store is left alone since its last failure, 0 where it is there, and until when.
         self._pause = self._until = 0.0
 
@@ -136,7 +141,7 @@ class SharedCounts(ABC):
             for rule, _, _, _ in keys:
                 self.note_failed(rule)
             raise self._failed(pause, error) from error
-        if pause or self._busy.unsaid:
+        if pause:
             self._answered(pause)
         return found
 
@@ -192,9 +197,7 @@ class SharedCounts(ABC):
 
     def _answered(self, pause: float) -> None:
         """The store answered somebody who began to ask when it was left alone for so long."""
-        if self._busy.unsaid:
-            self._busy.say()
-        if pause and self._pause == pause:
+        if self._pause == pause:
             self._pause = 0.0
             self._tell_back()
 
@@ -207,7 +210,12 @@ class SharedCounts(ABC):
         """Note a failure, of which each that is seen by several threads is one: for them the pause was the same."""
         self._missed.next()
         if isinstance(error, StoreBusy):
-            self._busy.note()
+            self._busy.next()
+            now = monotonic()
+            if now >= self._tell_busy:
+                self._tell_busy = now + BUSY_TOLD_EVERY
+                told, self._busy_told = self._busy_told, self._busy.value
+                log.store_busy(self._busy_told - told)
             return StoreBusy(str(error))
         if not isinstance(error, _LeftAlone) and self._pause == pause:
             self._pause = min(2 * pause, LONGEST_PAUSE) or FIRST_PAUSE

@@ -11,10 +11,8 @@ from threading import RLock
 from time import sleep
 
 from faultinject.counts.private import ServerNote
-from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, Problem, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, StoreUnavailable
 from faultinject.journal import log
-from faultinject.rules.diagnosis import excerpt
-from faultinject.rules.files import read_bytes
 from faultinject.rules.names import PREFIX
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.variables import value_of
@@ -108,17 +106,16 @@ class RuleFile:
             # Who writes a file in its place empties it first.
             injector.own_plan.services.rest(SETTLES_WITHIN, sleep)
             signature = self._signature()
-        found, wrong = None, None
+        found: Scenario | ConfigurationError
         try:
             found = Scenario.from_env(self._environ)
         except ConfigurationError as error:
-            wrong = _with_lines(error, self.path)
+            found = error
         if self._signature() != signature:
             return False
         self._looked = signature
-        if found is None:
-            assert wrong is not None
-            log.rules_kept(wrong)
+        if isinstance(found, ConfigurationError):
+            log.rules_kept(found)
             self._stay(injector)
             return True
         try:
@@ -217,27 +214,3 @@ def is_watchable(environ: Mapping[str, str]) -> bool:
         return True
     except (OSError, ValueError):
         return False
-
-
-def _with_lines(error: ConfigurationError, path: str) -> ConfigurationError:
-    """The error with the lines of the file that it names, and carets below what is wrong in them."""
-    try:
-        text = read_bytes(path).decode("utf-8-sig", "replace").replace("\r\n", "\n")
-    except OSError:
-        return error
-    starts = [0]
-    for line in text.split("\n"):
-        starts.append(starts[-1] + len(line) + 1)
-    return ConfigurationError([_with_line(each, path, text, starts) for each in error.problems])
-
-
-def _with_line(problem: Problem, path: str, text: str, starts: list[int]) -> Problem:
-    number = problem.where.partition(f"{path}:")[2].partition(":")[0]
-    if problem.excerpt or not number.isdecimal() or not 0 < int(number) < len(starts):
-        return problem
-    start, end = starts[int(number) - 1], starts[int(number)] - 1
-    line = text[start:end]
-    # What is wrong is most likely the value.
-    value = line.partition("=")[2].strip() or line.strip()
-    at = start + line.rfind(value)
-    return Problem(problem.message, where=problem.where, excerpt=excerpt(text, at, at + len(value)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from threading import Lock
 
 from faultinject.engine.counting import Counter
 from faultinject.engine.journal_entry import quoted
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 DEBUG = 10
 _ERRORS_KEPT = 100
-_SAID_EVERY = 10.0
 _DOUBTS_KEPT = 1_000
 _doubted: set[tuple[str, str]] = set()
 _expired: dict[tuple[int, float], object] = {}
@@ -212,11 +210,6 @@ def events_lost(place: str, why: str) -> None:
     )
 
 
-def events_back(lost: int) -> None:
-    """Other processes get the outcomes again."""
-    _warn("faultinject: the shared journal can be written to again; %s lines were dropped", lost)
-
-
 def store_busy(number: int) -> None:
     """Requests got no decision because another process had the lock of the store."""
     _warn(
@@ -224,45 +217,6 @@ def store_busy(number: int) -> None:
         number,
         "request" if number == 1 else "requests",
     )
-
-
-class Busy:
-    """The requests that got no decision because another process had the lock of the store; told now and then.
-
-    Args:
-        monotonic: the clock.
-
-    Attributes:
-        unsaid: whether the log does not know of all of them.
-    """
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self.unsaid = False
-        self._monotonic = monotonic
-        self._number = Counter()
-        self._said = 0
-        self._again = 0.0
-        self._saying = Lock()
-
-    def note(self) -> None:
-        """One more."""
-        self._number.next()
-        self.unsaid = True
-        self.say()
-
-    def say(self) -> None:
-        """Tell the log how many there were since it was told last, if that is some time ago."""
-        if not self._saying.acquire(blocking=False):
-            return
-        try:
-            now = self._monotonic()
-            if now >= self._again:
-                self._again = now + _SAID_EVERY
-                self.unsaid = False
-                said, self._said = self._said, self._number.value
-                store_busy(self._said - said)
-        finally:
-            self._saying.release()
 
 
 def store_away(error: Exception) -> None:
