@@ -51,7 +51,6 @@ class RedisCounts(SharedCounts):
         self._keys = keys_of(prefix, identity)
         self._match_all, self._take_one = link.script(MATCH), link.script(TAKE)
         self._statistics = _Statistics(link, self._keys)
-        self._process = (0, 0)
         # How often the counts were used, as far as this process knows.
         self._used = 0
         self._lost = lost
@@ -97,7 +96,7 @@ class RedisCounts(SharedCounts):
             return None
         for rule, _, _, _ in keys:
             self._statistics.add(f"{_NOTED}{rule}")
-        return [(0, self._own_number(), True)] * len(keys)
+        return [(0, self._statistics.number, True)] * len(keys)
 
     def note_injected(self, rule: int, by: int = 1) -> None:
         """A request got the rule's fault; with -1 one that was noted did not get it after all."""
@@ -123,14 +122,6 @@ class RedisCounts(SharedCounts):
         )
         four = zip(values, values, values, values)  # noqa: B905 - four each
         return [(places + noted, injected, failed) for places, noted, injected, failed in four]
-
-    def _own_number(self) -> int:
-        """A number below 0 that processes of other hosts have hardly ever."""
-        pid, number = self._process
-        if pid != os.getpid():
-            number = -1 - int.from_bytes(os.urandom(4))
-            self._process = os.getpid(), number
-        return number
 
 
 class _Statistics(PerProcess):
@@ -183,6 +174,8 @@ class _Statistics(PerProcess):
         self._lock, self._sending = Lock(), Lock()
         self._back: deque[Sequence[Argument]] = deque()
         self._kept: dict[str, int] = {}
+        # Below 0, and hardly ever that of a process of another host.
+        self.number = -1 - int.from_bytes(os.urandom(4))
 
     def _send(self) -> None:
         with self._sending:

@@ -60,7 +60,6 @@ class RuleFile:
         self._scenario: Scenario | None = None
         # What is put in force asks whether there is something new.
         self._lock = RLock()
-        self._looking = False
         self._seed: str | int | None = None
         # Whether nobody was told yet that the store cannot be asked.
         self._unsaid = True
@@ -83,19 +82,13 @@ class RuleFile:
         """Put in force what the file has now, if that is another scenario; a wrong one changes nothing."""
         injector = None if self._injector is None else self._injector()
         with self._lock:
-            if injector is None or self._looking:
-                return
-            self._looking = True
-            try:
-                for _ in range(TRIES):
-                    if not self.changed or self._take_over(injector):
-                        return
-            finally:
-                self._looking = False
+            for _ in range(TRIES):
+                if injector is None or not self.changed or self._take_over(injector):
+                    return
 
     def after_fork(self) -> None:
         """In a child nobody holds the lock or watches, and the file may have changed since its parent read it, which a master does once."""
-        self._lock, self._looking, self.watched = RLock(), False, False
+        self._lock, self.watched = RLock(), False
         self._note = _note(self._environ)
         self.look()
 

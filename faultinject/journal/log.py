@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 DEBUG = 10
 _ERRORS_KEPT = 100
-_DOUBTS_KEPT = 1_000
 _doubted: set[tuple[str, str]] = set()
 _expired: dict[tuple[int, float], object] = {}
 _injections: Logger | None = None
@@ -50,9 +49,8 @@ def asking() -> None:
 def doubtful(rules: Sequence[Rule], names: Sequence[str]) -> None:
     """Rules come into force after the start: what hardly any request can match is said, of each rule once a process."""
     doubts = [each for each in _doubts(rules, names) if each not in _doubted]
-    if doubts and len(_doubted) < _DOUBTS_KEPT:
-        _doubted.update(doubts)
-        _warn_of(doubts)
+    _doubted.update(doubts)
+    _warn_of(doubts)
 
 
 def _doubts(rules: Sequence[Rule], names: Sequence[str]) -> list[tuple[str, str]]:

@@ -288,22 +288,6 @@ def test_a_file_that_never_rests(file, monkeypatch, make):
 
 
 @apart
-def test_a_look_within_a_look(file, monkeypatch, watching):
-    """A first request asks whether there is something new: the look that goes on sees to it."""
-    injector = watching(file("http:503"))
-    real, looks = Scenario.from_env, []
-
-    def again(environ):
-        looks.append(get(injector))
-        return real(environ)
-
-    file("http:500")
-    monkeypatch.setattr(Scenario, "from_env", again)
-    look()
-    assert (get(injector), looks) == (500, [503])
-
-
-@apart
 def test_what_stands_beside_the_file_stays(file, make):
     """The other variables with rules, and a seed that was given in code; else the file's holds."""
     injector = make(file("http:503,times=1", seed=1), seed=7, FAULTINJECT_RULE_LAST="http:429")
