@@ -28,7 +28,6 @@ from faultinject.counts.files import (
     remove_file,
     write_file,
 )
-from faultinject.counts.lines import whole_lines
 from faultinject.counts.table import MOST_RULES, make_table
 from faultinject.exceptions import ConfigurationError, Conflict, StoreInUse, StoreUnavailable
 from faultinject.rules.files import OwnFile
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.counts.file_journal import FileJournal
+    from faultinject.journal.outcome import Outcome
 
 
 LAYOUT = b"4\n"
@@ -190,15 +190,16 @@ class StoreDirectory:
             except (OSError, ValueError, TypeError, KeyError) as error:
                 raise StoreUnavailable(f"{path} cannot be read: {error}") from error
 
-    def new_lines(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """The journal's lines from an offset on, and the offset to go on from; a line half written waits.
+    def new_outcomes(self, offset: int = 0) -> tuple[list[Outcome], int]:
+        """What the journal says from an offset on, and the offset to go on from; a line half written waits.
 
         Raises:
             OSError: the journal cannot be read.
         """
-        data = read_file("journal", self._directory, offset) or b""
-        lines, length = whole_lines(data)
-        return lines, offset + length
+        from faultinject.counts.lines import outcomes
+
+        found, _, length = outcomes(read_file("journal", self._directory, offset) or b"")
+        return found, offset + length
 
     def events(self) -> FileJournal:
         """What happens in all processes that say so there."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from faultinject.journal.outcome import Outcome
 
 TYPE_CHECKING = False
@@ -9,16 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def whole_lines(data: bytes) -> tuple[list[dict[str, Any]], int]:
-    """The lines that are whole, and how many bytes they and their ends take; the last may be half written."""
-    whole, end, _ = data.rpartition(b"\n")
-    if not end:
-        return [], 0
-    lines = [line for text in whole.split(b"\n") if (line := parsed(text)) is not None]
-    return lines, len(whole) + 1
-
-
-def outcomes(data: bytes, limit: int) -> tuple[list[Outcome], int, int]:
+def outcomes(data: bytes, limit: float = inf) -> tuple[list[Outcome], int, int]:
     """What whole lines of a journal say.
 
     Args:

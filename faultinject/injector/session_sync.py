@@ -197,18 +197,15 @@ class Session:
 
     def outcomes(self, generations: set[int]) -> list[Outcome]:
         """What happened in the other processes while these were in force."""
-        from faultinject.journal.outcome import Outcome
-
-        lines, self._read = self._directory.new_lines(self._read)
-        for line in lines:
-            found = Outcome.of(line)
-            self._outcomes[found.pid, found.seq] = found
+        new, self._read = self._directory.new_outcomes(self._read)
+        for each in new:
+            self._outcomes[each.pid, each.seq] = each
         kept = (each for each in self._outcomes.values() if each.generation in generations)
         return sorted(kept, key=lambda each: each.arrived)
 
     def forget(self) -> None:
         """Drop what was read so far: another test begins."""
-        _, self._read = self._directory.new_lines(self._read)
+        _, self._read = self._directory.new_outcomes(self._read)
         self._outcomes.clear()
 
     def close(self) -> None:
