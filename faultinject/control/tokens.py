@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from secrets import token_urlsafe
 
-from faultinject.counts.opening import open_directory
+from faultinject.counts.files import open_directory
 from faultinject.counts.private import clean_up_dead_owners, private_parent, private_path
 from faultinject.counts.processes import common_process, several_processes
 from faultinject.exceptions import ConfigurationError

@@ -7,7 +7,7 @@ counts-N     see `counts.table`
 journal      JSON lines of a session
 journal-N    see `counts.file_journal`
 attached     there since another process took part in a session
-users        locked by every process that has the store open, see `counts.users`
+users        locked by every process that has the store open, see `counts.filelock`
 """
 
 from __future__ import annotations
@@ -15,15 +15,22 @@ from __future__ import annotations
 import errno
 import os
 
-from faultinject.counts.contents import COUNTS, SCENARIO, is_ours, remove_directory
 from faultinject.counts.file_counts import FileCounts
-from faultinject.counts.filelock import AVAILABLE, CUT, FileLock
-from faultinject.counts.lines import whole_lines
-from faultinject.counts.opening import open_directory, read_file, refuse, remove_file, write_file
+from faultinject.counts.filelock import AVAILABLE, CUT, FileLock, Users
+from faultinject.counts.files import (
+    COUNTS,
+    SCENARIO,
+    is_ours,
+    open_directory,
+    read_file,
+    refuse,
+    remove_directory,
+    remove_file,
+    write_file,
+)
 from faultinject.counts.table import MOST_RULES, make_table
-from faultinject.counts.users import Users
 from faultinject.exceptions import ConfigurationError, Conflict, StoreInUse, StoreUnavailable
-from faultinject.rules.files import close_own, identity
+from faultinject.rules.files import OwnFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.counts.file_journal import FileJournal
+    from faultinject.journal.outcome import Outcome
 
 
 LAYOUT = b"4\n"
@@ -60,14 +68,13 @@ class StoreDirectory:
     token: str
 
     def __init__(self, path: str, *, make: bool = True) -> None:
-        self._directory = -1
         if not AVAILABLE:  # pragma: no cover - Windows
             raise ConfigurationError("the store `file:` needs a system with flock; use `memory:` here")
         self.path = path = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
         self.journal = f"{path}/journal"
         try:
-            self._directory = open_directory(path, make=make)
-            self._known = identity(self._directory)
+            self._own = OwnFile(open_directory(path, make=make))
+            self._directory = self._own.number
             self._check()
             self.lock = FileLock.open(f"{path}/lock", directory=self._directory)
             self.lock.acquire(PATIENCE)
@@ -183,15 +190,16 @@ class StoreDirectory:
             except (OSError, ValueError, TypeError, KeyError) as error:
                 raise StoreUnavailable(f"{path} cannot be read: {error}") from error
 
-    def new_lines(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """The journal's lines from an offset on, and the offset to go on from; a line half written waits.
+    def new_outcomes(self, offset: int = 0) -> tuple[list[Outcome], int]:
+        """What the journal says from an offset on, and the offset to go on from; a line half written waits.
 
         Raises:
             OSError: the journal cannot be read.
         """
-        data = read_file("journal", self._directory, offset) or b""
-        lines, length = whole_lines(data)
-        return lines, offset + length
+        from faultinject.counts.lines import outcomes
+
+        found, _, length = outcomes(read_file("journal", self._directory, offset) or b"")
+        return found, offset + length
 
     def events(self) -> FileJournal:
         """What happens in all processes that say so there."""
@@ -294,10 +302,6 @@ class StoreDirectory:
             raise FileNotFoundError
         found = loads(content)
         return {name: found[name] for name in ("counts", "data")}
-
-    def __del__(self) -> None:
-        if self._directory >= 0:
-            close_own(self._directory, self._known)
 
 
 def _is_counts(name: str) -> bool:

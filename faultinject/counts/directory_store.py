@@ -6,9 +6,8 @@ import os
 from hashlib import blake2b
 
 from faultinject.counts.directory import StoreDirectory
-from faultinject.counts.guarded import Guarded
+from faultinject.counts.private import ServerNote
 from faultinject.counts.processes import server_process
-from faultinject.counts.server_note import ServerNote
 from faultinject.counts.store import SharedStore
 from faultinject.counts.table import MOST_RULES
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreBusy, StoreUnavailable
@@ -51,7 +50,6 @@ class DirectoryStore(SharedStore):
         # Where this server began with one that is gone, another one must not take its place.
         self._directory = None if self._began() else StoreDirectory(path)
         self._counts: FileCounts | None = None
-        self._guarded: Guarded | None = None
 
     @property
     def directory(self) -> StoreDirectory:
@@ -133,7 +131,7 @@ class DirectoryStore(SharedStore):
             )
         self.directory.publish(data, rules=_places(data), keep_counts=not anew, after=after)
 
-    def counts(self) -> tuple[int, dict[str, Any], Guarded]:
+    def counts(self) -> tuple[int, dict[str, Any], FileCounts]:
         """What is in force: its generation, itself and its counts.
 
         Raises:
@@ -142,9 +140,8 @@ class DirectoryStore(SharedStore):
         generation, data, counts = self.directory.join(self._counts)
         if counts is None:
             raise StoreUnavailable(f"{self.shown} has lost its scenario")
-        if counts is not self._counts or self._guarded is None:
-            self._counts, self._guarded = counts, Guarded(counts)
-        return generation, data, self._guarded
+        self._counts = counts
+        return generation, data, counts
 
     def events(self) -> FileJournal:
         """What happens in all processes that say so there."""

@@ -10,6 +10,7 @@ from sys import byteorder
 
 from faultinject.counts.memory import next_free
 from faultinject.counts.process_counters import FAILED, INJECTED, MATCHED, ProcessCounters
+from faultinject.counts.shared_counts import SharedCounts
 from faultinject.counts.table import ASKED, HEADER, IDENTITIES, NUMBER, ROW, SCOPES, Buckets, Table, rule_row
 from faultinject.exceptions import StoreUnavailable
 
@@ -31,7 +32,7 @@ _NOW_AND_THEN = 16
 """Of the matches of a process every sixteenth looks whether the store is still where others find it."""
 
 
-class FileCounts:
+class FileCounts(SharedCounts):
     """The counts of one scenario for all processes that open its file.
 
     Args:
@@ -42,7 +43,6 @@ class FileCounts:
     Attributes:
         path: the file.
         lock: the lock.
-        release: the end of a hold that `match` began.
 
     Raises:
         StoreUnavailable: the file is not one of ours.
@@ -50,9 +50,9 @@ class FileCounts:
     """
 
     def __init__(self, path: str, lock: FileLock, *, directory: int | None = None) -> None:
+        super().__init__()
         self.path, self.lock = path, lock
         self._acquire = lock.acquire
-        self.release = lock.release
         self._table = table = Table(path, directory=directory)
         self._identities, self._scopes = Buckets(table, IDENTITIES), Buckets(table, SCOPES)
         self._counters = ProcessCounters(table, lock)
@@ -60,19 +60,11 @@ class FileCounts:
         # Where the entry of a scope was; it may be another's by now.
         self._places: dict[tuple[int, str], tuple[bytes, int]] = {}
 
-    def match(self, keys: Sequence[MatchKey], now: float, hold: bool = False) -> list[Number]:
-        """Count one request against each of these rules, all in one step.
+    def release(self) -> None:
+        """The end of a hold that `match` began."""
+        self.lock.release()
 
-        Args:
-            keys: rule, scope (empty for the rule as a whole), identity and rate of each.
-            now: the injector's clock in seconds, for rates.
-            hold: keep the lock for the takes of the same request, until `release`.
-
-        Raises:
-            StoreBusy: another process held the lock.
-            StoreUnavailable: the lock cannot be had.
-            OSError: no space left.
-        """
+    def _match(self, keys: Sequence[MatchKey], now: float, hold: bool) -> list[Number]:
         known = [(key, _key(key[0], key[2]), _key(key[0], key[1]) if key[1] else b"") for key in keys]
         self._acquire()
         try:
@@ -87,18 +79,8 @@ class FileCounts:
             self.release()
         return numbers
 
-    def take(self, ask: Take, held: bool = False) -> bool:
-        """Whether the rule may inject once more in this scope; a `no` once and for all is read without the lock.
-
-        Args:
-            ask: rule, scope and how often.
-            held: whether this thread has the lock, from `match`.
-
-        Raises:
-            StoreBusy: another process held the lock.
-            StoreUnavailable: the lock cannot be had.
-            OSError: no space left.
-        """
+    def _take(self, ask: Take, held: bool) -> bool:
+        # A `no` once and for all is read without the lock.
         if self._is_spent(ask.rule, ask.scope, ask.times):
             return False
         if not held:
@@ -109,36 +91,17 @@ class FileCounts:
             if not held:
                 self.release()
 
-    def give_back(self, ask: Take) -> None:
-        """Undo a take.
-
-        Raises:
-            StoreBusy: another process held the lock; the take stays.
-            StoreUnavailable: the lock cannot be had; the take stays.
-            OSError: no space left.
-        """
+    def _give_back(self, ask: Take) -> None:
         with self.lock:
             self._add(ask, -1)
 
-    def note_injected(self, rule: int) -> None:
-        """A request got the rule's fault."""
-        self._counters.add(rule, INJECTED)
-
-    def note_undone(self, rule: int) -> None:
-        """A request that was noted as injected did not get the fault after all."""
-        self._counters.add(rule, INJECTED, -1)
+    def note_injected(self, rule: int, by: int = 1) -> None:
+        """A request got the rule's fault; with -1 one that was noted did not get it after all."""
+        self._counters.add(rule, INJECTED, by)
 
     def note_failed(self, rule: int) -> None:
         """A request that met the rule's conditions could not be decided."""
         self._counters.add(rule, FAILED)
-
-    def matched(self, rule: int) -> int:
-        """How many requests a rule's conditions met, in all processes."""
-        return self.totals([rule])[0][0]
-
-    def injected(self, rule: int) -> int:
-        """How many requests got the rule's fault, in all processes."""
-        return self.totals([rule])[0][1]
 
     def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
         """For each rule how many requests met its conditions, got its fault, and could not be decided.
@@ -158,18 +121,7 @@ class FileCounts:
         return found
 
     def match_without_lock(self, keys: Sequence[MatchKey], enough: Sequence[int]) -> list[Number] | None:
-        """Note one request for each of these rules where no decision depends on its numbers; None where one does.
-
-        Args:
-            keys: as for `match`.
-            enough: for each rule, after how many takes none of its decisions depends on a number.
-
-        Returns:
-            Numbers of which the second is below 0: no identity was counted, it only tells this process from others.
-
-        Raises:
-            StoreUnavailable: the file was cut.
-        """
+        """See `SharedCounts.match_without_lock`."""
         for (rule, scope, _, _), most in zip(keys, enough):  # noqa: B905 - one each
             if most and not self._is_spent(rule, scope, most):
                 return None

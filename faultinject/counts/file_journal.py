@@ -6,17 +6,14 @@ A file is called `journal-N`, where N is how many lines there were before its fi
 from __future__ import annotations
 
 import os
-from threading import Lock
 from time import time
 
-from faultinject.counts.contents import EVENTS
+from faultinject.counts.files import EVENTS, FLAGS, remove_file
 from faultinject.counts.lines import outcomes
-from faultinject.counts.opening import FLAGS, remove_file
-from faultinject.engine.counting import Counter
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
 from faultinject.journal.line_fields import outcome_of
-from faultinject.rules.files import close_own, identity
+from faultinject.rules.files import TO_APPEND, OwnFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,22 +32,14 @@ _PIECE = 1 << 20
 _FROM_START = (-1, 0, 0)
 
 
-class _Segment:
+class _Segment(OwnFile):
     """One of the files, open to append to; closed with the last reference to it, whatever other threads do."""
-
-    def __init__(self, name: str, directory: int) -> None:
-        self.file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | FLAGS, 0o600, dir_fd=directory)
-        self._known = identity(self.file)
 
     @property
     def full(self) -> bool:
         """Whether the next one is due, or this one was removed."""
-        found = os.fstat(self.file)
+        found = os.fstat(self.number)
         return found.st_size >= LARGEST or not found.st_nlink
-
-    def __del__(self) -> None:
-        if hasattr(self, "_known"):
-            close_own(self.file, self._known)
 
 
 class FileJournal:
@@ -65,24 +54,22 @@ class FileJournal:
         self._store = store
         self._directory = directory
         self._segment: _Segment | None = None
-        self._lost = Counter()
-        # How many of the lines that could not be written the file tells of.
-        self._told = 0
-        self._telling = Lock()
+        # Whether the log knows that lines are lost.
+        self._loses = False
 
     def add(self, line: Entry, reading: Addressing | None) -> None:
-        """Append a line; one that cannot be written is counted, and told with the next one that can."""
+        """Append a line; one that cannot be written is lost, as the log says of the first."""
         data = outcome_of(line, reading).to_line()
         try:
             segment = self._segment
             if segment is None or segment.full:
                 segment = self._segment = self._next(segment)
-            if self._lost.value != self._told:
-                self._tell(segment)
-            if os.write(segment.file, data) != len(data):
-                self._lose("no space left")
+            why = "" if os.write(segment.number, data) == len(data) else "no space left"
         except (OSError, StoreUnavailable) as error:
-            self._lose(getattr(error, "strerror", None) or str(error))
+            why = getattr(error, "strerror", None) or str(error)
+        if why and not self._loses:
+            log.events_lost(self._store.path, why)
+        self._loses = bool(why)
 
     def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
         """As `Journal.events`, for all processes.
@@ -108,9 +95,8 @@ class FileJournal:
             first, offset, seen = there[0], 0, 0
         found: list[Outcome] = []
         while there:
-            lines, lost, count, length, settled = self._lines(first, offset, limit - len(found))
+            lines, count, length, settled = self._lines(first, offset, limit - len(found))
             found += lines
-            dropped += lost
             offset += length
             seen += count
             later = [each for each in there if each > first]
@@ -122,18 +108,17 @@ class FileJournal:
         cursor = f"{self._store.token}.{first}.{offset}.{seen}" if there else after
         return found, cursor, dropped
 
-    def _lines(self, first: int, offset: int, limit: int) -> tuple[list[Outcome], int, int, int, bool]:
-        """Outcomes of a file from an offset on; how many lines nobody could write; of how many lines and bytes; whether no more comes."""
+    def _lines(self, first: int, offset: int, limit: int) -> tuple[list[Outcome], int, int, bool]:
+        """Outcomes of a file from an offset on; of how many lines and bytes; whether no more comes."""
         try:
             file = os.open(f"{EVENTS}{first}", os.O_RDONLY | FLAGS, dir_fd=self._directory)
         except FileNotFoundError:  # removed since
-            return [], 0, 0, 0, True
+            return [], 0, 0, True
         with os.fdopen(file, "rb") as opened:
             opened.seek(offset)
             data = opened.read(_PIECE)
             settled = time() - os.fstat(file).st_mtime >= SETTLED
-        found, lost, count, length = outcomes(data, limit)
-        return found, lost, count, length, settled
+        return *outcomes(data, limit), settled
 
     def _next(self, full: _Segment | None) -> _Segment:
         """The file that takes the next lines; where the lock cannot be had, the full one takes a few more."""
@@ -146,14 +131,17 @@ class FileJournal:
         try:
             there = self._numbers()
             newest = there[-1] if there else 0
-            segment = _Segment(f"{EVENTS}{newest}", self._directory)
+            segment = self._open(newest)
             if segment.full:
-                segment = _Segment(f"{EVENTS}{newest + self._count(newest)}", self._directory)
+                segment = self._open(newest + self._count(newest))
                 for each in there[:-1]:
                     remove_file(f"{EVENTS}{each}", self._directory)
             return segment
         finally:
             self._store.lock.release()
+
+    def _open(self, number: int) -> _Segment:
+        return _Segment(os.open(f"{EVENTS}{number}", TO_APPEND | os.O_CREAT, 0o600, dir_fd=self._directory))
 
     def _count(self, number: int) -> int:
         """How many lines a file has."""
@@ -166,19 +154,3 @@ class FileJournal:
         names = os.listdir(self._directory)  # noqa: PTH208 - by its descriptor
         found = (each.removeprefix(EVENTS) for each in names if each.startswith(EVENTS))
         return sorted(int(each) for each in found if each.isdecimal())
-
-    def _tell(self, segment: _Segment) -> None:
-        """Say how many lines are missing here."""
-        if not self._telling.acquire(blocking=False):
-            return
-        try:
-            lost = self._lost.value
-            os.write(segment.file, b'{"v":1,"lost":%d}\n' % (lost - self._told))
-            log.events_back(lost - self._told)
-            self._told = lost
-        finally:
-            self._telling.release()
-
-    def _lose(self, why: str) -> None:
-        if self._lost.next() == self._told:
-            log.events_lost(self._store.path, why)

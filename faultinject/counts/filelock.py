@@ -19,19 +19,17 @@ from weakref import WeakValueDictionary
 
 from faultinject.counts.patience import monotonic, sleep, waiting
 from faultinject.exceptions import StoreBusy, StoreUnavailable
-from faultinject.rules.files import close_own, identity
+from faultinject.rules.files import OwnFile, close_own, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultinject.counts.users import Users
-
     # Descriptor and operation to 0, or to something else when it fails.
     Flock = Callable[[int, int], int]
 
 try:
-    from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
+    from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock
 except ImportError:  # pragma: no cover - Windows
     AVAILABLE = False
 else:
@@ -45,6 +43,9 @@ _SHORTEST, _LONGEST = 0.00005, 0.001
 CUT = -1
 """What is read where the file was cut short under a running process."""
 _NONE = -1
+
+USERS = "users"
+"""A file on which each process that uses a store keeps a shared `flock`, which the system gives up however it ends."""
 
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | _NO_LINKS
@@ -235,6 +236,31 @@ class FileLock:
 
     def __del__(self) -> None:
         close_own(self._file, self._identity)
+
+
+class Users:
+    """The use of a store by one process, and by those that it forks.
+
+    Args:
+        directory: a descriptor of the store's directory.
+
+    Raises:
+        OSError: the file cannot be opened, or somebody else has locked it.
+    """
+
+    def __init__(self, directory: int) -> None:
+        self._own = OwnFile(os.open(USERS, _FLAGS | os.O_CREAT, 0o600, dir_fd=directory))
+        flock(self._own.number, LOCK_SH | LOCK_NB)
+
+    def others(self) -> bool:
+        """Whether other processes use the store; under its lock."""
+        try:
+            flock(self._own.number, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            flock(self._own.number, LOCK_SH | LOCK_NB)
+        return False
 
 
 def _reach() -> Flock:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from faultinject.journal.outcome import Outcome
 
 TYPE_CHECKING = False
@@ -9,16 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def whole_lines(data: bytes) -> tuple[list[dict[str, Any]], int]:
-    """The lines that are whole, and how many bytes they and their ends take; the last may be half written."""
-    whole, end, _ = data.rpartition(b"\n")
-    if not end:
-        return [], 0
-    lines = [line for text in whole.split(b"\n") if (line := parsed(text)) is not None]
-    return lines, len(whole) + 1
-
-
-def outcomes(data: bytes, limit: int) -> tuple[list[Outcome], int, int, int]:
+def outcomes(data: bytes, limit: float = inf) -> tuple[list[Outcome], int, int]:
     """What whole lines of a journal say.
 
     Args:
@@ -26,23 +19,19 @@ def outcomes(data: bytes, limit: int) -> tuple[list[Outcome], int, int, int]:
         limit: the maximum number of outcomes.
 
     Returns:
-        The outcomes; how many more there would be if they could have been written; how many lines and bytes that is.
+        The outcomes; how many lines and bytes that is.
     """
     found: list[Outcome] = []
-    lost = count = length = 0
+    count = length = 0
     whole = data[: data.rfind(b"\n") + 1]
     while len(found) < limit and length < len(whole):
         end = whole.index(b"\n", length)
         line = parsed(whole[length:end])
         count += 1
         length = end + 1
-        if line is None:
-            continue
-        if "lost" in line:
-            lost += line["lost"]
-        else:
+        if line is not None:
             found.append(Outcome.of(line))
-    return found, lost, count, length
+    return found, count, length
 
 
 def parsed(text: bytes) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Directories that the processes of one server find by themselves, and that nobody has to remove."""
+"""Directories and notes that the processes of one server find by themselves, and that nobody has to remove."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import suppress
 from hashlib import blake2b
 from stat import S_ISREG
 
-from faultinject.counts.contents import remove_directory
-from faultinject.counts.opening import open_directory
+from faultinject.counts.files import open_directory, read_file, remove_directory, write_file
 from faultinject.counts.owner import boot, described, gone
-from faultinject.exceptions import ConfigurationError
+from faultinject.counts.processes import server_process
+from faultinject.exceptions import ConfigurationError, FaultInjectError
 
 
 def private_parent() -> str:
@@ -91,3 +91,44 @@ def _is_left(name: str) -> bool:
         return gone(owner)
     except ValueError:
         return False
+
+
+class ServerNote:
+    """What the processes of one server note for its later workers, which its master or reloader starts in the place of others.
+
+    Who begins at zero where others have counted injects too much; and a file of rules may be another one by then, or wrong. It is in
+    the private directory of this user; a later start of any server removes it once this one has ended.
+
+    Args:
+        subject: what it is about.
+    """
+
+    def __init__(self, subject: str) -> None:
+        server = server_process()
+        self._has_workers = server != os.getpid()
+        digest = blake2b(subject.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        self._name = f"{described(server)}-{digest}"
+
+    def read(self) -> bytes:
+        """What was noted; nothing where this process is the first of the server, or the only one."""
+        if self._has_workers:
+            with suppress(FaultInjectError, OSError):
+                parent = open_directory(private_parent(), make=False)
+                try:
+                    return read_file(self._name, parent) or b""
+                finally:
+                    os.close(parent)
+        return b""
+
+    def write(self, content: bytes) -> None:
+        """Let later workers know, whole or not at all, if there are any and there is a place for that."""
+        if self._has_workers and self.read() != content:
+            with suppress(FaultInjectError, OSError):
+                clean_up_dead_owners()
+                parent = open_directory(private_parent())
+                try:
+                    new = f"{self._name}.{os.getpid()}"
+                    write_file(new, parent, content)
+                    os.rename(new, self._name, src_dir_fd=parent, dst_dir_fd=parent)
+                finally:
+                    os.close(parent)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from operator import add
 from struct import Struct
 from threading import Lock
-from weakref import WeakSet
 
+from faultinject.counts.per_process import PerProcess
 from faultinject.counts.table import ASKED, COUNTED, COUNTER, COUNTERS, HEADER, MOST_COUNTERS, NUMBER, Table
 from faultinject.exceptions import StoreUnavailable
 
@@ -21,10 +20,8 @@ _VALUES = Struct("=qqq")
 _COUNTED = HEADER + ASKED.size
 _NOTHING = (0, 0, 0)
 
-_all: WeakSet[ProcessCounters] = WeakSet()
 
-
-class ProcessCounters:
+class ProcessCounters(PerProcess):
     """The counters of this process, and the sums of all.
 
     A row is begun under the lock, which is waited for as a request does. While that cannot be had, what is counted is known
@@ -38,16 +35,16 @@ class ProcessCounters:
     def __init__(self, table: Table, lock: FileLock) -> None:
         self._table = table
         self._lock = lock
-        self._begin()
-        _all.add(self)
+        self._here()
 
     @property
     def process(self) -> int:
         """What tells this process from all others that ever used the store: 1 for the first that counted something."""
-        return self._number or self._process
+        return self._number or self._pid
 
     def add(self, rule: int, which: int, by: int = 1) -> None:
         """Count one request more, or with -1 one less."""
+        self._here()  # what stands here before is the parent's
         with self._threads:
             own = self._own.setdefault(rule, [0, 0, 0])
             own[which] += by
@@ -61,6 +58,7 @@ class ProcessCounters:
     def sums(self) -> dict[int, list[int]]:
         """By rule how many requests all processes matched, injected and failed, with what only this one knows."""
         table = self._table
+        self._here()
         with self._threads:
             found = {rule: [*own] for rule, own in self._own.items()}
             try:
@@ -74,13 +72,7 @@ class ProcessCounters:
                     found[number - 1] = [*map(add, found.get(number - 1, _NOTHING), values)]
         return found
 
-    def after_fork(self) -> None:
-        """In a child: what is counted there is its parent's."""
-        if self._process != os.getpid():
-            self._begin()
-
     def _begin(self) -> None:
-        self._process = os.getpid()
         self._threads = Lock()
         self._number = 0
         # By rule: what this process has counted, and where that stands.
@@ -103,13 +95,3 @@ class ProcessCounters:
             table.write(COUNTED.pack(max(processes, self._number), counters + 1), _COUNTED)
         self._rows[rule] = row
         return row
-
-
-def after_fork() -> None:
-    """In a child, before it counts anything: runs by itself, and does nothing the second time."""
-    for each in list(_all):
-        each.after_fork()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(after_in_child=after_fork)

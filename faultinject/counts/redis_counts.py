@@ -6,11 +6,15 @@ A match tells how many takes are out, too: a rule that is used up is not asked a
 from __future__ import annotations
 
 import os
+from collections import deque
+from contextlib import suppress
 from hashlib import blake2b
-from threading import local
+from threading import Lock, local
 
-from faultinject.counts.redis_scripts import MATCH, TAKE
-from faultinject.counts.redis_statistics import Statistics
+from faultinject.counts.per_process import PerProcess
+from faultinject.counts.redis_link import Unanswered
+from faultinject.counts.redis_scripts import MATCH, NOTE, TAKE
+from faultinject.counts.shared_counts import SharedCounts
 from faultinject.exceptions import StoreUnavailable
 
 TYPE_CHECKING = False
@@ -29,7 +33,7 @@ def keys_of(prefix: str, identity: str) -> tuple[str, ...]:
     return tuple(f"{prefix}:{kind}:{identity}" for kind in _KINDS)
 
 
-class RedisCounts:
+class RedisCounts(SharedCounts):
     """The counts of one scenario for all processes that know its id.
 
     Args:
@@ -40,30 +44,19 @@ class RedisCounts:
     """
 
     waits = True
-    """A match and a take wait for a server."""
 
     def __init__(self, link: Link, prefix: str, identity: str, *, lost: Callable[[], None]) -> None:
+        super().__init__()
         self._link = link
         self._keys = keys_of(prefix, identity)
-        self._match, self._take = link.script(MATCH), link.script(TAKE)
-        self._statistics = Statistics(link, self._keys)
-        self._process = (0, 0)
+        self._match_all, self._take_one = link.script(MATCH), link.script(TAKE)
+        self._statistics = _Statistics(link, self._keys)
         # How often the counts were used, as far as this process knows.
         self._used = 0
         self._lost = lost
         self._request = _Request()
 
-    def match(self, keys: Sequence[MatchKey], now: float, hold: bool = False) -> list[Number]:  # noqa: ARG002 - of counts that have a lock
-        """Count one request against each of these rules, all in one step.
-
-        Args:
-            keys: rule, scope (empty for the rule as a whole), identity and rate of each.
-            now: the injector's clock in seconds, for rates.
-            hold: of no interest: the server does one thing after another.
-
-        Raises:
-            StoreUnavailable: the server did not answer, which it may have counted before.
-        """
+    def _match(self, keys: Sequence[MatchKey], now: float, hold: bool) -> list[Number]:  # noqa: ARG002 - the server does one thing after another
         if not keys:
             return []
         asked: list[Argument] = [repr(now)]
@@ -71,7 +64,7 @@ class RedisCounts:
             asked += (rule, _key(rule, scope) if scope else b"", _key(rule, identity))
             asked += ("", "") if above is None else (repr(above[0]), repr(above[1]))
         self._statistics.before_an_ask()
-        used, *found = self._match(self._keys, *asked)
+        used, *found = self._match_all(self._keys, *asked)
         if used == 1 and self._used:
             self._lost()
         self._used = used
@@ -83,63 +76,35 @@ class RedisCounts:
             request.out[rule, scope] = out
         return numbers
 
-    def take(self, ask: Take, held: bool = False) -> bool:  # noqa: ARG002 - of counts that have a lock
-        """Whether the rule may inject once more in this scope.
-
-        Raises:
-            StoreUnavailable: the server did not answer, which it may have counted as a take before.
-        """
+    def _take(self, ask: Take, held: bool) -> bool:  # noqa: ARG002 - of counts that have a lock
         request = self._request
         if request.out.get((ask.rule, ask.scope), 0) >= ask.times:
             return False
         self._statistics.before_an_ask()
-        return bool(self._take(self._keys, *_place(ask), ask.times))
+        return bool(self._take_one(self._keys, *_place(ask), ask.times))
 
-    def give_back(self, ask: Take) -> None:
-        """Undo a take; in the background where nobody is to wait for it.
-
-        Raises:
-            StoreUnavailable: the server did not answer; the take may stay.
-        """
+    def _give_back(self, ask: Take) -> None:
+        # In the background where nobody is to wait for it.
         if ask.beside:
             self._statistics.give_back(_place(ask))
         else:
-            self._take(self._keys, *_place(ask))
-
-    def release(self) -> None:
-        """Nothing is held here."""
+            self._take_one(self._keys, *_place(ask))
 
     def match_without_lock(self, keys: Sequence[MatchKey], enough: Sequence[int]) -> list[Number] | None:
-        """Note one request for each of these rules where no decision depends on its numbers; None where one does.
-
-        Returns:
-            Numbers of which the second is below 0: no identity was counted, it only tells this process from others.
-        """
+        """See `SharedCounts.match_without_lock`."""
         if any(enough):
             return None
         for rule, _, _, _ in keys:
             self._statistics.add(f"{_NOTED}{rule}")
-        return [(0, self._own_number(), True)] * len(keys)
+        return [(0, self._statistics.number, True)] * len(keys)
 
-    def note_injected(self, rule: int) -> None:
-        """A request got the rule's fault."""
-        self._statistics.add(f"{_INJECTED}{rule}")
-
-    def note_undone(self, rule: int) -> None:
-        """A request that was noted as injected did not get the fault after all."""
-        self._statistics.add(f"{_INJECTED}{rule}", -1)
+    def note_injected(self, rule: int, by: int = 1) -> None:
+        """A request got the rule's fault; with -1 one that was noted did not get it after all."""
+        self._statistics.add(f"{_INJECTED}{rule}", by)
 
     def note_failed(self, rule: int) -> None:
         """A request that met the rule's conditions could not be decided."""
         self._statistics.add(f"{_FAILED}{rule}")
-
-    def matched(self, rule: int) -> int:
-        """How many requests a rule's conditions met, in all processes."""
-        return self.totals([rule])[0][0]
-
-    def injected(self, rule: int) -> int:
-        """How many requests got the rule's fault, in all processes."""
-        return self.totals([rule])[0][1]
 
     def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
         """For each rule how many requests met its conditions, got its fault, and could not be decided.
@@ -158,13 +123,77 @@ class RedisCounts:
         four = zip(values, values, values, values)  # noqa: B905 - four each
         return [(places + noted, injected, failed) for places, noted, injected, failed in four]
 
-    def _own_number(self) -> int:
-        """A number below 0 that processes of other hosts have hardly ever."""
-        pid, number = self._process
-        if pid != os.getpid():
-            number = -1 - int.from_bytes(os.urandom(4))
-            self._process = os.getpid(), number
-        return number
+
+class _Statistics(PerProcess):
+    """What a process tells the server in the background: matches that no number depends on, injections, failures, returned takes.
+
+    It is added to the fields of a hash, and kept as long as it cannot be sent.
+
+    What was sent and not answered counts as told: a match that is told twice would be one too many.
+
+    Args:
+        link: the server.
+        keys: those of scripts on counts, of which the first is the hash.
+    """
+
+    def __init__(self, link: Link, keys: Sequence[str]) -> None:
+        self._sender = link.sender
+        self._keys = keys
+        self._note, self._take = link.script(NOTE), link.script(TAKE)
+        self._here()
+
+    def add(self, field: str, count: int = 1) -> None:
+        """Add to a field, soon."""
+        self._here()  # what stands here before is the parent's
+        with self._lock:
+            self._kept[field] = self._kept.get(field, 0) + count
+        self._sender.do(self._send)
+
+    def give_back(self, take: Sequence[Argument]) -> None:
+        """Undo a take, soon, and before this process asks for another; where the server is away it stays."""
+        self._here()
+        self._back.append(take)
+        self._sender.do(self._send)
+
+    def before_an_ask(self) -> None:
+        """Let what was given back here be known to the server."""
+        if self._back:
+            with suppress(StoreUnavailable):
+                self._send()
+
+    def totals(self) -> dict[str, int]:
+        """What the server has not been told, after a try to."""
+        self._here()
+        with suppress(StoreUnavailable):
+            self._send()
+        with self._lock:
+            return dict(self._kept)
+
+    def _begin(self) -> None:
+        # One for what is kept, one for who sends it.
+        self._lock, self._sending = Lock(), Lock()
+        self._back: deque[Sequence[Argument]] = deque()
+        self._kept: dict[str, int] = {}
+        # Below 0, and hardly ever that of a process of another host.
+        self.number = -1 - int.from_bytes(os.urandom(4))
+
+    def _send(self) -> None:
+        with self._sending:
+            while self._back:
+                self._take(self._keys, *self._back.popleft())
+            with self._lock:
+                kept, self._kept = self._kept, {}
+            if not kept:
+                return
+            try:
+                self._note(self._keys[:1], *[each for pair in kept.items() for each in pair])
+            except Unanswered:
+                raise
+            except StoreUnavailable:
+                with self._lock:
+                    for field, count in kept.items():
+                        self._kept[field] = self._kept.get(field, 0) + count
+                raise
 
 
 class _Request(local):

@@ -11,7 +11,6 @@ from faultinject.counts.lines import parsed
 from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_link import Unanswered
 from faultinject.counts.redis_scripts import PUSH
-from faultinject.engine.counting import Counter
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
 from faultinject.journal.line_fields import outcome_of
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from faultinject.vendors.addressing import Addressing
 
 KEPT = 10_000
-"""Lines that wait for the server; older ones are dropped and counted."""
+"""Lines that wait for the server; older ones are dropped."""
 _BATCH = 200
 
 
@@ -40,6 +39,9 @@ class RedisJournal(PerProcess):
         shown: the store, for the log.
     """
 
+    _loses = False
+    """Whether the log knows that lines are lost."""
+
     def __init__(self, link: Link, prefix: str, shown: str) -> None:
         self._link = link
         self._keys = (f"{prefix}:journal",)
@@ -50,7 +52,8 @@ class RedisJournal(PerProcess):
     def add(self, line: Entry, reading: Addressing | None) -> None:
         """One more line of this process; nobody waits for it."""
         self._here()
-        if len(self._lines) == KEPT and self._lost.next() == 0:
+        if len(self._lines) == KEPT and not self._loses:
+            self._loses = True
             log.events_lost(self._shown, f"more than {KEPT:,} wait for it")
         self._lines.append((line, reading))
         self._link.sender.do(self._send)
@@ -79,16 +82,13 @@ class RedisJournal(PerProcess):
             dropped += place[1] - 1 - (seen if place[0] == stream else 0)
             stream, seen = place
             line = parsed(fields[b"line"])
-            if line is not None and "lost" in line:
-                dropped += line["lost"]
-            elif line is not None:
+            if line is not None:
                 found.append(Outcome.of(line))
         return found, after, dropped
 
     def _begin(self) -> None:
         self._sending = Lock()
         self._lines: deque[tuple[Entry, Addressing | None]] = deque(maxlen=KEPT)
-        self._lost = Counter()
         # What goes next, as long as the server is away.
         self._texts: list[bytes] = []
 
@@ -96,12 +96,6 @@ class RedisJournal(PerProcess):
         with self._sending:
             texts = self._texts
             while self._lines or texts:
-                if not texts and self._lost.value:
-                    # At once: another thread may lose one meanwhile.
-                    gone, self._lost = self._lost, Counter()
-                    lost = gone.value
-                    texts.append(b'{"v":1,"lost":%d}' % lost)
-                    log.events_back(lost)
                 while self._lines and len(texts) < _BATCH:
                     texts.append(outcome_of(*self._lines.popleft()).to_line())
                 try:
@@ -110,6 +104,7 @@ class RedisJournal(PerProcess):
                     texts.clear()
                     raise
                 texts.clear()
+                self._loses = False
 
     def _entries(self, first: str, limit: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
         found: list[tuple[bytes, dict[bytes, bytes]]] = self._link.ask(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from hashlib import blake2b
 
-from faultinject.counts.guarded import Guarded
 from faultinject.counts.patience import monotonic
 from faultinject.counts.redis_counts import RedisCounts, keys_of
 from faultinject.counts.redis_link import Link
@@ -50,7 +49,7 @@ class RedisStore(SharedStore):
         self._began = ""
         # Generation, id of the counts, scenario, seed and the rest, as the server had them when it was asked last; nothing at first.
         self._told: Sequence[Any] = ()
-        self._counts: Guarded | None = None
+        self._counts: RedisCounts | None = None
         self._counts_id = b""
         # When it is asked again, and how long after that the next time.
         self._look = 0.0
@@ -154,7 +153,7 @@ class RedisStore(SharedStore):
 
         return RedisJournal(self._link, self._prefix, self.shown)
 
-    def counts(self) -> tuple[int, dict[str, Any], Guarded]:
+    def counts(self) -> tuple[int, dict[str, Any], RedisCounts]:
         """What was in force when the server was asked last: its generation, itself and its counts.
 
         Raises:
@@ -172,8 +171,8 @@ class RedisStore(SharedStore):
         except (ValueError, TypeError) as error:
             raise StoreUnavailable(f"{self.shown} has rules that cannot be read: {error}") from error
         if self._counts is None or self._counts_id != identity:
-            counts = RedisCounts(self._link, self._prefix, identity.decode(), lost=self._tell_lost)
-            self._counts, self._counts_id = Guarded(counts), identity
+            self._counts = RedisCounts(self._link, self._prefix, identity.decode(), lost=self._tell_lost)
+            self._counts_id = identity
         return int(generation), data, self._counts
 
     def _run(self, script: Callable[..., Any], *arguments: Argument) -> Any:

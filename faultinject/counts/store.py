@@ -1,6 +1,11 @@
-"""What processes share: a scenario with a version, and its counts."""
+"""What processes share, a scenario with a version and its counts: what a store does, and any store by its text."""
 
 from __future__ import annotations
+
+from faultinject.counts.memory import MemoryCounts
+from faultinject.engine.counting import Take as Take
+from faultinject.rules.redis_url import is_redis, read_redis
+from faultinject.rules.store import FILE, MEMORY, read_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,26 +68,12 @@ if TYPE_CHECKING:
         def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
             """As `Journal.events`, for all processes."""
 
-    class OpenStore(Store, Protocol):
-        """A store of ours, or another package's in a `ForeignStore`: what it says besides, a `SharedStore` has."""
-
-        place: str
-        shown: str
-        by: int
-        sender: BackgroundSender | None
-
-        def rests(self, error: FaultInjectError, /) -> bool:
-            """Whether a process that could not begin injects nothing until it can."""
-
-        def refresh(self) -> None:
-            """Let `version` know of what was put in force just now."""
-
-        def events(self) -> SharedJournal | None:
-            """What happens in all processes that say so there."""
+else:
+    Store = object
 
 
-class SharedStore:
-    """What a store may say of itself besides.
+class SharedStore(Store):
+    """A store of ours, or another package's in a `ForeignStore`, with what the injector asks of it besides.
 
     Attributes:
         place: the store as a log may have it, without its password.
@@ -109,3 +100,43 @@ class SharedStore:
     def events(self) -> SharedJournal | None:
         """What happens in all processes that say so there."""
         return None
+
+
+def open_store(text: str) -> SharedStore:
+    """A store that processes share: `file:DIRECTORY`, `redis://…`, or one of another package's scheme.
+
+    Raises:
+        ConfigurationError: it cannot be used.
+        StoreUnavailable: its lock is held by others.
+    """
+    if text.startswith(FILE):
+        from faultinject.counts.directory_store import DirectoryStore
+
+        path, replaces = read_directory(text)
+        return DirectoryStore(path, replaces=replaces)
+    if is_redis(text):
+        from faultinject.counts.redis_store import RedisStore
+
+        return RedisStore(read_redis(text))
+    from faultinject.counts.foreign_store import ForeignStore
+
+    return ForeignStore(text)
+
+
+def open_counts(url: str, scenario: str = "{}", seed: str = "1") -> Counts:
+    """The counts of a scenario; all who open the same one count together.
+
+    Args:
+        url: `memory:`, whose counts are nobody else's, or a store that processes share.
+        scenario: its rules, as JSON.
+        seed: what it draws with.
+
+    Raises:
+        ConfigurationError: the store cannot be used, or others count there by another scenario.
+        StoreUnavailable: it does not answer.
+    """
+    if url == MEMORY:
+        return MemoryCounts()
+    store = open_store(url)
+    store.begin({"scenario": scenario, "seed": seed, "next_place": 1}, chosen=False)
+    return store.counts()[2]

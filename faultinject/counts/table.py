@@ -20,7 +20,7 @@ from struct import Struct
 from time import time_ns
 
 from faultinject.exceptions import StoreUnavailable
-from faultinject.rules.files import close_own, identity
+from faultinject.rules.files import OwnFile
 
 MOST_RULES = 65_536
 MOST_COUNTERS = 262_144
@@ -68,10 +68,9 @@ class Table:
     """
 
     def __init__(self, path: str, *, directory: int | None = None) -> None:
-        self.file = -1
         self._path = path
-        self.file = os.open(_name(path, directory), _FLAGS, dir_fd=directory)
-        self._known = identity(self.file)
+        self._own = OwnFile(os.open(_name(path, directory), _FLAGS, dir_fd=directory))
+        self.file = self._own.number
         self.check()
 
     def check(self) -> None:
@@ -104,10 +103,6 @@ class Table:
     def _lost(self) -> StoreUnavailable:
         short = os.fstat(self.file).st_size < SIZE
         return StoreUnavailable(f"{self._path} {'was cut short' if short else 'is damaged'}")
-
-    def __del__(self) -> None:
-        if self.file >= 0:
-            close_own(self.file, self._known)
 
 
 class Buckets:

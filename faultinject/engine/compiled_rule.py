@@ -59,7 +59,7 @@ class CompiledRule:
     """
 
     __slots__ = (
-        "_untold",
+        "_note_injected",
         "above",
         "act",
         "always_fires",
@@ -108,7 +108,7 @@ class CompiledRule:
         self.fired = Counter()
         self.undone = Counter()
         self.failed = Counter()
-        self._untold = None if shared is None else shared.note_undone
+        self._note_injected = None if shared is None else shared.note_injected
         limit = threshold(rule.value("probability"))
         self.always_fires = limit >= ONE
         label = f"{rule.label}#{duplicate + 1}" if duplicate else rule.label
@@ -128,8 +128,8 @@ class CompiledRule:
     def take_back(self) -> None:
         """A fault that was decided on is not carried out."""
         self.undone.next()
-        if self._untold is not None:
-            self._untold(self.number)
+        if self._note_injected is not None:
+            self._note_injected(self.number, -1)
 
 
 def asks_for_options(rule: Rule, reading: Addressing) -> bool:

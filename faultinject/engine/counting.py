@@ -82,11 +82,8 @@ if TYPE_CHECKING:
         def replaced(self) -> None:
             """Other counts answer in place of these."""
 
-        def note_injected(self, rule: int) -> None:
-            """A fault of the rule was decided on."""
-
-        def note_undone(self, rule: int) -> None:
-            """It was not carried out."""
+        def note_injected(self, rule: int, by: int = 1) -> None:
+            """A fault of the rule was decided on; with -1 it was not carried out."""
 
         def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
             """For each rule how many requests met its conditions, got its fault, and could not be decided."""

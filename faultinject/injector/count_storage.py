@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.patience import monotonic
-from faultinject.counts.stores import open_store
+from faultinject.counts.store import open_store
 from faultinject.exceptions import FaultInjectError, StoreBusy, StoreUnavailable
 from faultinject.injector.state import SWITCH, read_state
 from faultinject.rules.store import MEMORY
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from faultinject.counts.background_sender import BackgroundSender
-    from faultinject.counts.store import OpenStore, SharedJournal
+    from faultinject.counts.store import SharedJournal, SharedStore
     from faultinject.engine.counting import Counts
     from faultinject.engine.journal_entry import Entry
     from faultinject.injector.state import State
@@ -72,9 +72,9 @@ class CountStorage:
         self._alone = alone
         self._make = make or MemoryCounts
         self._named = store is not None
-        self.store: OpenStore | None = None if store is None or store == MEMORY else open_store(store)
+        self.store: SharedStore | None = None if store is None or store == MEMORY else open_store(store)
         self.watched: SharedJournal | None = None
-        self._watched_at: OpenStore | None = None
+        self._watched_at: SharedStore | None = None
 
     @property
     def settled(self) -> bool:
@@ -160,7 +160,9 @@ class CountStorage:
             if isinstance(error, StoreUnavailable) and store.rests(error):
                 # Who counted alone in the meantime would make more faults than `times`.
                 self._begin_late, self._again, self.missing = begin, monotonic() + self._pause, str(error)
-                return own, _unavailable(error)
+                from faultinject.counts.shared_counts import UnavailableCounts
+
+                return own, UnavailableCounts(str(error))
             if self._named:
                 raise
             self._give_up(error)
@@ -272,7 +274,7 @@ class CountStorage:
         elif self.salt:
             log.detach(self.why)
 
-    def _follow(self, store: OpenStore, known: State) -> tuple[State, Counts]:
+    def _follow(self, store: SharedStore, known: State) -> tuple[State, Counts]:
         # Before the rest: what is put in force meanwhile is another one.
         version = store.version
         generation, data, counts = store.counts()
@@ -305,14 +307,3 @@ class CountStorage:
         self.store = None
         self.why = str(error)
         self.salt, self._salted = os.urandom(16), os.getpid()
-
-
-def _unavailable(error: Exception) -> Counts:
-    """Counts that cannot be had; the log says so."""
-    from faultinject.counts.guarded import Guarded
-    from faultinject.counts.unavailable_counts import UnavailableCounts
-
-    counts = Guarded(UnavailableCounts(str(error)))
-    with suppress(StoreUnavailable):
-        counts.match([], 0.0)
-    return counts

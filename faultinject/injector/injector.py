@@ -321,7 +321,7 @@ class Injector:
             self._injected += sum(injected for place, (_, injected, _) in totals if place not in kept)
             if counts is old.counts:
                 plan.go_on_from(old)
-        with registry.changes:
+        with registry.changes():
             self._state, self.scenario = state, state.scenario
             if plan is not None:
                 self._own = plan
@@ -747,7 +747,7 @@ class Injector:
 
     def pause(self, by: int = 1) -> None:
         """Let new requests pass untouched and unrecorded until `pause(-1)`; running requests go on."""
-        with registry.changes:
+        with registry.changes():
             self._paused += by
 
     @property

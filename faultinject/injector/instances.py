@@ -6,12 +6,13 @@ import os
 import sys
 from _thread import RLock
 from _weakrefset import WeakSet  # what weakref hands out, at half the start-up time
+from contextlib import contextmanager, suppress
 
 from faultinject.counts.processes import forks_alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Iterator
     from typing import Any
 
     from faultinject.injector.injector import Injector
@@ -30,24 +31,16 @@ _lock = RLock()
 _follower: Follower | None = None
 
 
-class Changes:
-    """`with changes:` what is in force changes; at its end every injector knows."""
-
-    def __enter__(self) -> None:
-        _lock.acquire()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+@contextmanager
+def changes() -> Iterator[None]:
+    """What is in force changes, and at the end every injector knows."""
+    with _lock:
         try:
+            yield
+        finally:
             first = _overrides[-1] if _overrides else None
             for each in living:
                 each.settle(first)
-        finally:
-            _lock.release()
-
-
-changes = Changes()
 
 
 def enter(injector: Injector) -> None:
@@ -84,16 +77,14 @@ def lay_bare(injector: Injector) -> None:
 
 def put_first(injector: Injector) -> None:
     """Let an injector's plan stand in the place of every other's."""
-    with changes:
+    with changes():
         _bare.add(injector)
         _overrides.append(injector)
 
 
 def take_away(injector: Injector) -> None:
     """Its end; nothing where a fork has ended it already."""
-    from contextlib import suppress
-
-    with changes, suppress(ValueError):
+    with changes(), suppress(ValueError):
         _overrides.remove(injector)
 
 
@@ -118,7 +109,7 @@ def follow(found: Follower, *, alone: bool = False) -> None:
     global _follower  # noqa: PLW0603
     _follower = found
     if alone:
-        with changes:
+        with changes():
             _overrides.clear()
 
 
@@ -149,8 +140,7 @@ def _after_fork() -> None:
     global _lock  # noqa: PLW0603
     _lock = RLock()
     # Before any lock of a store is used, if one is loaded.
-    stores = map(sys.modules.get, ("faultinject.counts.filelock", "faultinject.counts.process_counters"))
-    for each in (*stores, _follower):
+    for each in (sys.modules.get("faultinject.counts.filelock"), _follower):
         if each is not None:
             each.after_fork()
     alone = forks_alone(sys._getframe().f_back)  # noqa: SLF001 - as above

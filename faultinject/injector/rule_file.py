@@ -10,11 +10,9 @@ from stat import S_ISREG
 from threading import RLock
 from time import sleep
 
-from faultinject.counts.server_note import ServerNote
-from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, Problem, StoreUnavailable
+from faultinject.counts.private import ServerNote
+from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, StoreUnavailable
 from faultinject.journal import log
-from faultinject.rules.diagnosis import excerpt
-from faultinject.rules.files import read_bytes
 from faultinject.rules.names import PREFIX
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.variables import value_of
@@ -62,7 +60,6 @@ class RuleFile:
         self._scenario: Scenario | None = None
         # What is put in force asks whether there is something new.
         self._lock = RLock()
-        self._looking = False
         self._seed: str | int | None = None
         # Whether nobody was told yet that the store cannot be asked.
         self._unsaid = True
@@ -85,19 +82,13 @@ class RuleFile:
         """Put in force what the file has now, if that is another scenario; a wrong one changes nothing."""
         injector = None if self._injector is None else self._injector()
         with self._lock:
-            if injector is None or self._looking:
-                return
-            self._looking = True
-            try:
-                for _ in range(TRIES):
-                    if not self.changed or self._take_over(injector):
-                        return
-            finally:
-                self._looking = False
+            for _ in range(TRIES):
+                if injector is None or not self.changed or self._take_over(injector):
+                    return
 
     def after_fork(self) -> None:
         """In a child nobody holds the lock or watches, and the file may have changed since its parent read it, which a master does once."""
-        self._lock, self._looking, self.watched = RLock(), False, False
+        self._lock, self.watched = RLock(), False
         self._note = _note(self._environ)
         self.look()
 
@@ -108,17 +99,16 @@ class RuleFile:
             # Who writes a file in its place empties it first.
             injector.own_plan.services.rest(SETTLES_WITHIN, sleep)
             signature = self._signature()
-        found, wrong = None, None
+        found: Scenario | ConfigurationError
         try:
             found = Scenario.from_env(self._environ)
         except ConfigurationError as error:
-            wrong = _with_lines(error, self.path)
+            found = error
         if self._signature() != signature:
             return False
         self._looked = signature
-        if found is None:
-            assert wrong is not None
-            log.rules_kept(wrong)
+        if isinstance(found, ConfigurationError):
+            log.rules_kept(found)
             self._stay(injector)
             return True
         try:
@@ -217,27 +207,3 @@ def is_watchable(environ: Mapping[str, str]) -> bool:
         return True
     except (OSError, ValueError):
         return False
-
-
-def _with_lines(error: ConfigurationError, path: str) -> ConfigurationError:
-    """The error with the lines of the file that it names, and carets below what is wrong in them."""
-    try:
-        text = read_bytes(path).decode("utf-8-sig", "replace").replace("\r\n", "\n")
-    except OSError:
-        return error
-    starts = [0]
-    for line in text.split("\n"):
-        starts.append(starts[-1] + len(line) + 1)
-    return ConfigurationError([_with_line(each, path, text, starts) for each in error.problems])
-
-
-def _with_line(problem: Problem, path: str, text: str, starts: list[int]) -> Problem:
-    number = problem.where.partition(f"{path}:")[2].partition(":")[0]
-    if problem.excerpt or not number.isdecimal() or not 0 < int(number) < len(starts):
-        return problem
-    start, end = starts[int(number) - 1], starts[int(number)] - 1
-    line = text[start:end]
-    # What is wrong is most likely the value.
-    value = line.partition("=")[2].strip() or line.strip()
-    at = start + line.rfind(value)
-    return Problem(problem.message, where=problem.where, excerpt=excerpt(text, at, at + len(value)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from threading import Lock
 
-from faultinject.counts.guarded import Guarded
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector import instances as registry
 from faultinject.injector.injector import Injector
@@ -92,7 +91,7 @@ class Follower:
         made = Injector(
             Scenario.from_json(data["scenario"]),
             seed=data["seed"],
-            counts=lambda: Guarded(counts),
+            counts=lambda: counts,
             generation=generation,
             journal=self._directory.journal if record else None,
             ends=not record,
@@ -192,25 +191,21 @@ class Session:
         """Whether another process has ever taken part."""
         return self._directory.attached
 
-    def counts(self) -> Guarded | None:
+    def counts(self) -> FileCounts | None:
         """The counts of what was published last, shared by all processes."""
-        counts = self._directory.join()[2]
-        return None if counts is None else Guarded(counts)
+        return self._directory.join()[2]
 
     def outcomes(self, generations: set[int]) -> list[Outcome]:
         """What happened in the other processes while these were in force."""
-        from faultinject.journal.outcome import Outcome
-
-        lines, self._read = self._directory.new_lines(self._read)
-        for line in lines:
-            found = Outcome.of(line)
-            self._outcomes[found.pid, found.seq] = found
+        new, self._read = self._directory.new_outcomes(self._read)
+        for each in new:
+            self._outcomes[each.pid, each.seq] = each
         kept = (each for each in self._outcomes.values() if each.generation in generations)
         return sorted(kept, key=lambda each: each.arrived)
 
     def forget(self) -> None:
         """Drop what was read so far: another test begins."""
-        _, self._read = self._directory.new_lines(self._read)
+        _, self._read = self._directory.new_outcomes(self._read)
         self._outcomes.clear()
 
     def close(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from threading import Lock
 
 from faultinject.engine.counting import Counter
 from faultinject.engine.journal_entry import quoted
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 DEBUG = 10
 _ERRORS_KEPT = 100
-_SAID_EVERY = 10.0
-_DOUBTS_KEPT = 1_000
 _doubted: set[tuple[str, str]] = set()
 _expired: dict[tuple[int, float], object] = {}
 _injections: Logger | None = None
@@ -52,9 +49,8 @@ def asking() -> None:
 def doubtful(rules: Sequence[Rule], names: Sequence[str]) -> None:
     """Rules come into force after the start: what hardly any request can match is said, of each rule once a process."""
     doubts = [each for each in _doubts(rules, names) if each not in _doubted]
-    if doubts and len(_doubted) < _DOUBTS_KEPT:
-        _doubted.update(doubts)
-        _warn_of(doubts)
+    _doubted.update(doubts)
+    _warn_of(doubts)
 
 
 def _doubts(rules: Sequence[Rule], names: Sequence[str]) -> list[tuple[str, str]]:
@@ -212,11 +208,6 @@ def events_lost(place: str, why: str) -> None:
     )
 
 
-def events_back(lost: int) -> None:
-    """Other processes get the outcomes again."""
-    _warn("faultinject: the shared journal can be written to again; %s lines were dropped", lost)
-
-
 def store_busy(number: int) -> None:
     """Requests got no decision because another process had the lock of the store."""
     _warn(
@@ -224,45 +215,6 @@ def store_busy(number: int) -> None:
         number,
         "request" if number == 1 else "requests",
     )
-
-
-class Busy:
-    """The requests that got no decision because another process had the lock of the store; told now and then.
-
-    Args:
-        monotonic: the clock.
-
-    Attributes:
-        unsaid: whether the log does not know of all of them.
-    """
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self.unsaid = False
-        self._monotonic = monotonic
-        self._number = Counter()
-        self._said = 0
-        self._again = 0.0
-        self._saying = Lock()
-
-    def note(self) -> None:
-        """One more."""
-        self._number.next()
-        self.unsaid = True
-        self.say()
-
-    def say(self) -> None:
-        """Tell the log how many there were since it was told last, if that is some time ago."""
-        if not self._saying.acquire(blocking=False):
-            return
-        try:
-            now = self._monotonic()
-            if now >= self._again:
-                self._again = now + _SAID_EVERY
-                self.unsaid = False
-                said, self._said = self._said, self._number.value
-                store_busy(self._said - said)
-        finally:
-            self._saying.release()
 
 
 def store_away(error: Exception) -> None:

@@ -79,8 +79,6 @@ class Journal:
             self._begun.next()
             if self.count is not None:
                 self.count(self._begun.value)
-        if self.share is not None:
-            self._let_others_have(line, self.share)
         file = self._file
         # The first line of a fault, or a later one of a fault that was not carried out.
         told = False
@@ -90,9 +88,11 @@ class Journal:
             if wanted is None:
                 wanted = self._tells_injections = log.injections_told()
             told = wanted(log.DEBUG) and (line.final is None) is (line.did in INJECTED)
-        if file is None and not self._followers and not told:
-            return
         try:
+            if self.share is not None:
+                self.share(line, self.reading)
+            if file is None and not self._followers and not told:
+                return
             outcome = self._outcome(line)
             if told:
                 log.injection(outcome)
@@ -169,12 +169,6 @@ class Journal:
         self._lines.clear()
         self._taken = Counter()
         self._begun = Counter()
-
-    def _let_others_have(self, line: Entry, share: Callable[[Entry, Addressing | None], None]) -> None:
-        try:
-            share(line, self.reading)
-        except Exception as error:
-            log.failed(error, line.rule or "")
 
     def __len__(self) -> int:
         return len(self._lines)

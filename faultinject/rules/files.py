@@ -106,6 +106,21 @@ def identity(file: int) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
+class OwnFile:
+    """An open file that is closed with the last reference to it, unless somebody else has closed it: see `close_own`.
+
+    Args:
+        number: its descriptor.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._known = identity(number)
+
+    def __del__(self) -> None:
+        close_own(self.number, self._known)
+
+
 def close_own(file: int, known: tuple[int, int]) -> None:
     """Close a file, unless somebody has: a program that becomes a daemon closes all, and the number may be another file's by now.
 

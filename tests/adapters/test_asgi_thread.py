@@ -12,8 +12,7 @@ import anyio.lowlevel
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
-from faultinject.counts import waiting
-from faultinject.counts.guarded import Guarded
+from faultinject.counts import SharedCounts, waiting
 from faultinject.counts.redis_counts import RedisCounts
 
 pytestmark = pytest.mark.live
@@ -74,7 +73,7 @@ def url(redis_server, redis_prefix):
 def threads(monkeypatch):
     """On which threads the server was asked for a match or a take."""
     found = []
-    for name in ("match", "take"):
+    for name in ("_match", "_take"):
         real = getattr(RedisCounts, name)
 
         def noted(*given, real=real):
@@ -169,7 +168,7 @@ def test_a_client_that_leaves_before_its_request_passes(url, monkeypatch):
     """There is nothing to undo."""
     injector = Injector("http:503,skip=1", store=url, environ={})
     asked, leave = threading.Event(), threading.Event()
-    real = Guarded.match
+    real = SharedCounts.match
 
     def match(*given):
         asked.set()
@@ -178,7 +177,7 @@ def test_a_client_that_leaves_before_its_request_passes(url, monkeypatch):
 
     async def run():
         wrapped = ASGIFaultMiddleware(app, injector=injector)
-        monkeypatch.setattr(Guarded, "match", match)
+        monkeypatch.setattr(SharedCounts, "match", match)
         task = asyncio.ensure_future(ask(wrapped, "/"))
         while not asked.is_set():
             await asyncio.sleep(0.001)
@@ -199,7 +198,7 @@ def test_a_client_that_leaves_takes_nothing(url, monkeypatch, when):
     """Its server cancels the task: the take goes back, and nothing stays under way."""
     injector = Injector("http:503,times=1", store=url, environ={})
     asked, leave = threading.Event(), threading.Event()
-    real = Guarded.match
+    real = SharedCounts.match
 
     def match(*given):
         found = real(*given)
@@ -209,7 +208,7 @@ def test_a_client_that_leaves_takes_nothing(url, monkeypatch, when):
 
     async def run():
         wrapped = ASGIFaultMiddleware(app, injector=injector)
-        monkeypatch.setattr(Guarded, "match", match)
+        monkeypatch.setattr(SharedCounts, "match", match)
         task = asyncio.ensure_future(ask(wrapped, "/"))
         while not asked.is_set():
             await asyncio.sleep(0.001)
@@ -224,7 +223,7 @@ def test_a_client_that_leaves_takes_nothing(url, monkeypatch, when):
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-        monkeypatch.setattr(Guarded, "match", real)
+        monkeypatch.setattr(SharedCounts, "match", real)
         end = time.monotonic() + 30
         while (
             not any(each.did == "failed" for each in injector.journal.outcomes)

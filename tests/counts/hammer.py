@@ -71,7 +71,7 @@ def main():
         found += told
     for each in processes:
         each.join()
-    print(json.dumps({"found": found, "matched": counts.matched(0), "injected": counts.injected(0)}))
+    print(json.dumps({"found": found, "matched": counts.matched(0), "injected": counts.totals([0])[0][1]}))
 
 
 if __name__ == "__main__":

@@ -157,7 +157,7 @@ def test_what_is_noted_while_others_have_the_lock(url, elsewhere, now):
         assert now[0] > began
         for _ in range(2):
             counts.note_injected(0)
-        counts.note_undone(0)
+        counts.note_injected(0, -1)
         counts.note_failed(0)
         assert counts.match([(0, "", "/a", None)], 0.0, True, [0]) == [(0, -os.getpid(), True)]
         assert counts.totals([0, 1]) == [(1, 2, 1), (0, 0, 0)]
@@ -355,7 +355,7 @@ def test_a_page_that_finds_no_place(url, now, monkeypatch):
     real = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda file, data, at: real(file, data[:5], at))
     counts.note_injected(1)
-    assert (counts.injected(1), other.injected(1)) == (1, 0)
+    assert (counts.totals([1])[0][1], other.totals([1])[0][1]) == (1, 0)
     with pytest.raises(StoreUnavailable, match="no space left"):
         n_of(counts)
     with pytest.raises(StoreUnavailable, match="no space left"):
@@ -363,7 +363,7 @@ def test_a_page_that_finds_no_place(url, now, monkeypatch):
     monkeypatch.setattr(os, "pwrite", real)
     counts.note_injected(1)
     now[0] += 2
-    assert (other.injected(1), n_of(counts)) == (2, 0)
+    assert (other.totals([1])[0][1], n_of(counts)) == (2, 0)
 
 
 def run(*words):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.counts import guarded, redis_store, waiting
-from faultinject.injector import count_storage
+from faultinject.counts import waiting
 
 pytestmark = pytest.mark.live
 RULE = "http:503,times=5"
@@ -33,9 +32,7 @@ def get(injector):
 def now(monkeypatch):
     """The clock of what is tried again, a list of one number; what requests do not wait for is done with them."""
     found = [1000.0]
-    for each in (count_storage, redis_store):
-        monkeypatch.setattr(each, "monotonic", lambda: found[0])
-    monkeypatch.setattr(guarded.Guarded.__init__, "__kwdefaults__", {"monotonic": lambda: found[0]})
+    monkeypatch.setattr(waiting, "clock", lambda: found[0])
     monkeypatch.setattr(waiting, "at_once", True)
     return found
 

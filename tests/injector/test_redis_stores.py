@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.counts import redis_store, waiting
+from faultinject.counts import waiting
 from faultinject.counts.background_sender import BackgroundSender
 from faultinject.exceptions import StoreInUse, StoreUnavailable
-from faultinject.injector import count_storage
 
 pytestmark = pytest.mark.live
 RULES = "http:503,times=2 http:429,probability=0.5"
@@ -49,8 +48,7 @@ def make(url, rules=RULES, **how):
 def clock(monkeypatch):
     """The clock of the pauses; a list of one number."""
     moment = [1000.0]
-    for each in (count_storage, redis_store):
-        monkeypatch.setattr(each, "monotonic", lambda: moment[0])
+    monkeypatch.setattr(waiting, "clock", lambda: moment[0])
     return moment
 
 

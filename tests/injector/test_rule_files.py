@@ -177,7 +177,7 @@ def test_what_is_in_force_already_goes_on(file, make):
 
 @apart
 def test_a_wrong_file_keeps_the_rules_and_says_why(file, caplog, make):
-    """Each mistake with its line and a caret below it; once, until the file is another one."""
+    """Each mistake with its line; once, until the file is another one."""
     path = file("http:503")
     injector = make(path)
     path.write_text('seed = 1\n[[rules]]\nfault = "cos:SlowDwn"\nprobability = 1.5  # too much\n[[')
@@ -193,12 +193,8 @@ def test_a_wrong_file_keeps_the_rules_and_says_why(file, caplog, make):
     assert told == (
         "faultinject: the file of rules has changed, the previous rules stay in force: "
         f"FAULTINJECT_FILE: {path}:3: rules[0].probability: 1.5 is not between 0 and 1\n"
-        "  probability = 1.5\n"
-        "                ^^^\n"
         f"FAULTINJECT_FILE: {path}:2: rules[0].fault: cos:SlowDwn is not a documented error of cos; "
-        "did you mean cos:SlowDown?\n"
-        '  fault = "cos:SlowDwn"\n'
-        "          ^^^^^^^^^^^^^"
+        "did you mean cos:SlowDown?"
     )
     path.unlink()
     caplog.clear()
@@ -289,22 +285,6 @@ def test_a_file_that_never_rests(file, monkeypatch, make):
     look()
     assert get(injector) == 503
     assert 10 < len(times) < 100
-
-
-@apart
-def test_a_look_within_a_look(file, monkeypatch, watching):
-    """A first request asks whether there is something new: the look that goes on sees to it."""
-    injector = watching(file("http:503"))
-    real, looks = Scenario.from_env, []
-
-    def again(environ):
-        looks.append(get(injector))
-        return real(environ)
-
-    file("http:500")
-    monkeypatch.setattr(Scenario, "from_env", again)
-    look()
-    assert (get(injector), looks) == (500, [503])
 
 
 @apart

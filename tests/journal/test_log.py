@@ -70,18 +70,6 @@ def test_rules_that_come_later_are_doubted_too(caplog):
     del app
 
 
-def test_not_more_is_remembered_than_needed():
-    """Rules that a program makes without end fill neither memory nor log."""
-    script = """
-import faultinject
-injector = faultinject.Injector("http:503", seed=1)
-for number in range(1_020):
-    injector.use(f"http:503,method=PUTT{number}")
-"""
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert len(ran.stderr.splitlines()) == 1_000
-
-
 @pytest.mark.parametrize("imported", ["", "import logging\n"])
 def test_it_is_said_whether_or_not_logging_is_loaded(imported):
     """Where nobody has loaded logging, standard error gets the very line that logging would write."""

@@ -1,8 +1,9 @@
-"""Opening what only this user may touch: no link is followed, nothing of others is trusted."""
+"""Files that only this user may touch, where no link is followed, nothing of others is trusted; and those of a store's directory."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from stat import S_ISLNK
 
 from faultinject.exceptions import ConfigurationError, Problem
@@ -11,6 +12,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+FILES = ("version", "journal", "lock", "attached", "users")
+SCENARIO, COUNTS, EVENTS = "scenario-", "counts-", "journal-"
+"""Which files a store's directory holds: these, and those whose names begin so. Nothing else in it is ever touched."""
 FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -80,10 +84,22 @@ def write_file(name: str, directory: int, content: bytes) -> None:
 
 def remove_file(name: str, directory: int) -> None:
     """Remove a file, if it is there."""
-    from contextlib import suppress
-
     with suppress(FileNotFoundError):
         os.unlink(name, dir_fd=directory)
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file of that name belongs to a store."""
+    return name in FILES or name.startswith((SCENARIO, COUNTS, EVENTS))
+
+
+def remove_directory(directory: int, path: str) -> None:
+    """Remove a store by its descriptor and path; what is not ours stays, and so does then the directory."""
+    with suppress(OSError):
+        for name in os.listdir(directory):
+            if is_ours(name):
+                remove_file(name, directory)
+        os.rmdir(path)  # noqa: PTH106 - pathlib takes its time to load
 
 
 def refuse(path: str, why: str, cure: str, error: type[ConfigurationError] = ConfigurationError) -> NoReturn:

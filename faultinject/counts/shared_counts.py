@@ -1,0 +1,260 @@
+"""Counts of a store, which may fail: after each failure it is left alone for a while, so that requests do not wait for it.
+
+A lock that another process has for too long is no failure: one request goes on without, and the next one asks again.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import suppress
+
+from faultinject.counts.patience import monotonic
+from faultinject.engine.counting import Counter
+from faultinject.exceptions import StoreBusy, StoreUnavailable
+from faultinject.journal import log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn, Self
+
+    from faultinject.engine.counting import MatchKey, Number, Take
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds in which a store is left alone after its first failure, and at most."""
+BUSY_TOLD_EVERY = 10.0
+"""Seconds between two lines of the log on requests that got no decision because another process had the lock."""
+
+
+class SharedCounts(ABC):
+    """Counts of several processes.
+
+    A store's own class asks it in `_match`, `_take` and `_give_back`, which may raise `StoreUnavailable` or `OSError`; its other
+    methods fail at worst in silence.
+
+    Attributes:
+        waits: whether a match and a take wait for a server, so that an event loop is to go on meanwhile.
+        missed: how many asks got no answer.
+    """
+
+    holds = True
+    """Whether a request may keep them from others for its takes."""
+    waits = False
+
+    def __init__(self) -> None:
+        self._missed = Counter()
+        self._told = 0
+        # How many requests passed because another process had the lock, of how many the log knows, and when it may be told again.
+        self._busy = Counter()
+        self._busy_told = 0
+        self._tell_busy = 0.0
+        # How long the store is left alone since its last failure, 0 where it is there, and until when.
+        self._pause = self._until = 0.0
+
+    @abstractmethod
+    def _match(self, keys: Sequence[MatchKey], now: float, hold: bool) -> list[Number]:
+        """Count a request against these rules."""
+
+    @abstractmethod
+    def _take(self, ask: Take, held: bool) -> bool:
+        """Whether the rule may inject once more."""
+
+    @abstractmethod
+    def _give_back(self, ask: Take) -> None:
+        """Undo a take."""
+
+    @abstractmethod
+    def match_without_lock(self, keys: Sequence[MatchKey], enough: Sequence[int]) -> list[Number] | None:
+        """Note one request for each of these rules where no decision depends on its numbers; None where one does.
+
+        Args:
+            keys: as for `match`.
+            enough: for each rule, after how many takes none of its decisions depends on a number.
+
+        Returns:
+            Numbers of which the second is below 0: no identity was counted, it only tells this process from others.
+
+        Raises:
+            StoreUnavailable: the store failed.
+        """
+
+    def release(self) -> None:  # noqa: B027 - most keep nothing
+        """Let others have what `match` has kept from them; nothing where it keeps nothing."""
+
+    @abstractmethod
+    def note_injected(self, rule: int, by: int = 1) -> None:
+        """A request got the rule's fault; with -1 one that was noted did not get it after all."""
+
+    @abstractmethod
+    def note_failed(self, rule: int) -> None:
+        """A request that met the rule's conditions could not be decided."""
+
+    @abstractmethod
+    def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
+        """For each rule how many requests met its conditions, got its fault, and could not be decided, in all processes.
+
+        Where the store does not say so, what this process alone knows.
+        """
+
+    def matched(self, rule: int) -> int:
+        """How many requests a rule's conditions met, in all processes."""
+        return self.totals([rule])[0][0]
+
+    @property
+    def shared(self) -> Self:
+        """Other processes may count here, too."""
+        return self
+
+    @property
+    def missed(self) -> int:
+        """How many asks got no answer."""
+        return self._missed.value
+
+    @property
+    def away(self) -> bool:
+        """Whether the store failed and has not been heard of since."""
+        return self._pause > 0
+
+    def match(
+        self, keys: Sequence[MatchKey], now: float, hold: bool = False, enough: Sequence[int] | None = None
+    ) -> list[Number]:
+        """Count one request against each of these rules, all in one step.
+
+        Args:
+            keys: rule, scope (empty for the rule as a whole), identity and rate of each.
+            now: the injector's clock in seconds, for rates.
+            hold: keep the store for the takes of the same request, until `release`.
+            enough: as for `match_without_lock`, which is asked first; None: each decision depends on a number.
+
+        Raises:
+            StoreBusy: another process has the lock.
+            StoreUnavailable: the store failed, or is being left alone.
+        """
+        pause = self._pause
+        try:
+            if enough is not None and (found := self.match_without_lock(keys, enough)) is not None:
+                return found
+            if pause:
+                self._ask_again()
+            found = self._match(keys, now, hold)
+        except (StoreUnavailable, OSError) as error:
+            for rule, _, _, _ in keys:
+                self.note_failed(rule)
+            raise self._failed(pause, error) from error
+        if pause:
+            self._answered(pause)
+        return found
+
+    def take(self, ask: Take, held: bool = False) -> bool:
+        """Whether the rule may inject once more in this scope.
+
+        Args:
+            ask: rule, scope and how often.
+            held: whether this thread keeps the store, from `match`.
+
+        Raises:
+            StoreBusy: another process has the lock.
+            StoreUnavailable: the store failed, or is being left alone; it may have counted a take before.
+        """
+        pause = self._pause
+        try:
+            if pause:
+                self._ask_again()
+            taken = self._take(ask, held)
+        except (StoreUnavailable, OSError) as error:
+            self.note_failed(ask.rule)
+            raise self._failed(pause, error) from error
+        if pause:
+            self._answered(pause)
+        return taken
+
+    def give_back(self, ask: Take) -> None:
+        """Undo a take; what cannot be given back counts as taken."""
+        pause = self._pause
+        try:
+            if pause:
+                self._ask_again()
+            self._give_back(ask)
+        except (StoreUnavailable, OSError) as error:
+            self._failed(pause, error)
+            return
+        if pause:
+            self._answered(pause)
+
+    def replaced(self) -> None:
+        """Other counts answer in place of these: where these did not, the store is available again."""
+        if self.away:
+            self._tell_back()
+
+    def _ask_again(self) -> None:
+        """When the pause is over one tries, and the others wait for what it finds."""
+        now = monotonic()
+        if now < self._until:
+            raise _LeftAlone(
+                "the store failed a moment ago; faultinject pauses before it uses the store again"
+            )
+        self._until = now + self._pause
+
+    def _answered(self, pause: float) -> None:
+        """The store answered somebody who began to ask when it was left alone for so long."""
+        if self._pause == pause:
+            self._pause = 0.0
+            self._tell_back()
+
+    def _tell_back(self) -> None:
+        missed = self.missed
+        log.store_back(missed - self._told)
+        self._told = missed
+
+    def _failed(self, pause: float, error: Exception) -> StoreUnavailable:
+        """Note a failure, of which each that is seen by several threads is one: for them the pause was the same."""
+        self._missed.next()
+        if isinstance(error, StoreBusy):
+            self._busy.next()
+            now = monotonic()
+            if now >= self._tell_busy:
+                self._tell_busy = now + BUSY_TOLD_EVERY
+                told, self._busy_told = self._busy_told, self._busy.value
+                log.store_busy(self._busy_told - told)
+            return StoreBusy(str(error))
+        if not isinstance(error, _LeftAlone) and self._pause == pause:
+            self._pause = min(2 * pause, LONGEST_PAUSE) or FIRST_PAUSE
+            self._until = monotonic() + self._pause
+            if not pause:
+                log.store_away(error)
+        return StoreUnavailable(str(error))
+
+
+class _LeftAlone(StoreUnavailable):
+    """Nobody has asked."""
+
+
+class UnavailableCounts(SharedCounts):
+    """Counts of a store that did not answer when this process began: nothing is decided, and what fails is counted.
+
+    Args:
+        why: what the log says of it.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__()
+        self._why = why
+        self._undecided: dict[int, Counter] = {}
+        with suppress(StoreUnavailable):
+            self.match([], 0.0)  # which the log then says
+
+    def _answer(self, *_: Any, **__: Any) -> NoReturn:
+        raise StoreUnavailable(self._why)
+
+    match_without_lock = _match = _take = _give_back = _answer
+
+    def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
+        """For each rule how many requests could not be decided."""
+        return [(0, 0, self._undecided[rule].value if rule in self._undecided else 0) for rule in rules]
+
+    def note_injected(self, rule: int, by: int = 1) -> None:
+        """Nothing is injected."""
+
+    def note_failed(self, rule: int) -> None:
+        """A request that met the rule's conditions could not be decided."""
+        self._undecided.setdefault(rule, Counter()).next()
