@@ -27,6 +27,8 @@ CONTENT = b"what the plan stores" * 50
 """The content of every object that a call reads, and of the one part of every upload that a call completes."""
 ETAG = f'"{md5(CONTENT, usedforsecurity=False).hexdigest()}"'
 """The ETag of that content."""
+BODY = b"written by the client"
+"""What the drivers write."""
 
 KINDS = ("get", "put", "post", "complete")
 """What a call may be: read an object, write one, begin a multipart upload, end one."""
