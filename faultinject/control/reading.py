@@ -53,7 +53,7 @@ def get_rules(call: Call) -> Answer:
 def get_rule(call: Call) -> Answer:
     """Show one rule with its counts."""
     in_force = call.injector.state
-    index = place_of(call, in_force.scenario)
+    index = place_of(call, in_force)
     counts = call.injector.counts().get(call.name, {})
     found = rule_state(
         call.name, in_force.scenario.rules[index], enabled=call.name not in in_force.disabled, counts=counts
