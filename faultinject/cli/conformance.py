@@ -228,7 +228,7 @@ def conformance(
         whole=whole or not clients,
         skipped=[results.SkippedClient(each.name, each.title, each.install) for each in missing],
         failed=failed,
-        command=layout.again(click.get_current_context()),
+        command=f"faultinject {layout.again(click.get_current_context())}",
     )
     # Before anything is shown: who reads only the first lines of that has the files all the same.
     for write in writers:

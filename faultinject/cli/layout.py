@@ -18,8 +18,8 @@ own work, which does not become shorter, is longer than most waits."""
 
 
 def again(context: click.Context) -> str:
-    """The command line of a command, with the options that were given: what does the same again."""
-    words = ["faultinject", context.info_name or ""]
+    """The command, and the options that were given: what does the same again, behind the program's name."""
+    words = [context.info_name or ""]
     for each in context.command.params:
         name = each.name or ""
         if (
