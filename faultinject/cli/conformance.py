@@ -234,7 +234,7 @@ def conformance(
     for write in writers:
         write(found, new)
     if as_json:
-        show.json(new)
+        layout.print_json(new)
     elif len(found) == 1:
         show.one(found[0], verbose=verbose)
     else:

@@ -40,11 +40,6 @@ def sdks() -> None:
     layout.show(("client", "what it is", "version"), rows)
 
 
-def json(document: Results) -> None:
-    """The results for programs."""
-    click.echo(json_text(to_builtins(document), 2))
-
-
 def one(result: Measured, *, verbose: bool = False) -> None:
     """The whole verdict on one client."""
     from faultinject.cli import verdict
@@ -81,13 +76,12 @@ def several(results: Sequence[Measured], document: Results) -> None:
 
 def cases(name: str, cases: Specification, clients: Sequence[ClientCases], *, as_json: bool) -> None:
     """What came of the cases of a specification: the result, the cases that failed, all others, and what to do."""
-    from msgspec import json
-
+    from faultinject.cli.layout import print_json
     from faultinject.conformance.playing import CasesResult, Played
     from faultinject.engine.journal_entry import quoted
 
     if as_json:
-        click.echo(json.format(json.encode(CasesResult(name, cases.source, list(clients))), indent=2))
+        print_json(CasesResult(name, cases.source, list(clients)))
         return
 
     def last_if_good(played: Played) -> int:

@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from faultinject.control.api import LARGEST as MOST_SENT
 from faultinject.exceptions import ConfigurationError, Conflict, Problem
@@ -112,10 +112,6 @@ class ControlClient:
             Conflict: something else is in force.
         """
         return self._call(method, path, STATE, body, generation)
-
-    def rule(self, name: str, what: str = "") -> str:
-        """The path of a rule."""
-        return f"/rules/{quote(name, safe='')}{what}"
 
     def _call(
         self, method: str, path: str, has: frozenset[str], body: object = None, generation: int | None = None

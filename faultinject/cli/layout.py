@@ -69,6 +69,11 @@ def _show_rich(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     return True
 
 
+def print_json(data: object) -> None:
+    """Write structs or plain data as JSON."""
+    click.echo(printed_json(data))
+
+
 def printed_json(data: object) -> str:
     """Structs or plain data as JSON, in lines that a terminal shows as they stand; a rule has its keys."""
     from msgspec import to_builtins

@@ -29,15 +29,6 @@ NEWEST = 1000
 _SAID_BELOW = "faultinject is on", "faultinject: FAULTINJECT_ON_REQUEST"
 
 
-@contextmanager
-def certificate_for(host: str) -> Iterator[Certificate]:
-    """A certificate for this host and for this machine; its files are gone after the block."""
-    from faultinject.server.certificates import certificate
-
-    with certificate(host) as made:
-        yield made
-
-
 def serve_until_ended(
     served: Any,
     server: uvicorn.Server,

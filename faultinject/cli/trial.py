@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST
+from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST, aligned, print_json
 from faultinject.engine.journal_entry import quoted
 
 if TYPE_CHECKING:
@@ -89,8 +89,6 @@ def trial(
       faultinject trial --vendor gcs -- npm test
       faultinject trial -r s3:SlowDown -r reset,when=after --junit out.xml -- ./gradlew test
     """  # noqa: D301 - click reads this mark
-    import msgspec
-
     from faultinject.cli import listening
     from faultinject.cli import rules as reading
     from faultinject.cli.commands import program_of
@@ -140,7 +138,7 @@ def trial(
         stopped,
     )
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+        print_json(report)
     else:
         click.echo("\n".join(_lines(report, verbose=verbose)))
     if stopped:
@@ -161,8 +159,6 @@ def _vendor_of(rules: Sequence[str]) -> str:
 
 def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
     """The result in words: numbers, each cause with one test, the faults, the tests that are not judged."""
-    from faultinject.cli.layout import aligned
-
     most = None if verbose else SHOWN
     yield (
         f"{_count(report.tests, 'test')} with {_count(report.requests, 'request')}, {_count(len(report.faults), 'fault')}"
