@@ -169,7 +169,7 @@ def run(
         client: makes a client of this process, given the endpoint and the bucket; or the words of a command that keeps to the
             contract in `faultinject.conformance.process`.
         name: what the client is called.
-        vendor: which service is played: a key of `plan.CODES`.
+        vendor: which service is played: one of `plan.services()`.
         aws: whether its documentation has the header by which AWS asks its own SDKs to wait.
         deadline: seconds after which nobody waits any more; calls that go on are then undecided, unless the client
             has fallen silent.
@@ -191,7 +191,7 @@ def run(
     Raises:
         ConfigurationError: the client could not be started, there is no such profile or check, or no libfaketime.
     """
-    codes = plan.CODES[vendor]
+    codes = plan.codes_of(vendor)
     phases = plan.chosen(codes, aws=aws) if phases is None else phases
     calls = Calls(watch)
     more = {**faster(speed), **({} if certificate is None else certificate.trust)}

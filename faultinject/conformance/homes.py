@@ -22,13 +22,12 @@ if TYPE_CHECKING:
         def version(self, package: str) -> str | None:
             """The version that is here, or None."""
 
-        def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+        def command(self, folder: str, driver: str) -> tuple[str, ...]:
             """The words of the command that drives it.
 
             Args:
                 folder: of the driver, beside this file in `drivers`.
                 driver: as `clients.toml` has it.
-                package: likewise.
             """
 
         def install(self, packages: str) -> str:
@@ -62,9 +61,8 @@ class Pip:
         except metadata.PackageNotFoundError:
             return None
 
-    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+    def command(self, folder: str, driver: str) -> tuple[str, ...]:
         """A process of this Python, with the factory."""
-        del package
         return python(f"faultinject.conformance.drivers.{folder}.{driver}")
 
     def install(self, packages: str) -> str:
@@ -87,9 +85,8 @@ class Npm:
         version = said.get("version") if isinstance(said, dict) else None
         return version if isinstance(version, str) else None
 
-    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+    def command(self, folder: str, driver: str) -> tuple[str, ...]:
         """Node, with the driver."""
-        del package
         return ("node", str(DRIVERS / folder / driver))
 
     def install(self, packages: str) -> str:
@@ -106,9 +103,8 @@ class Program:
         path = shutil.which(package, path=search_path())
         return None if path is None else _said(path)
 
-    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+    def command(self, folder: str, driver: str) -> tuple[str, ...]:
         """A process of this Python, with the factory that starts the program."""
-        del package
         return python(f"faultinject.conformance.drivers.{folder}.{driver}")
 
     def install(self, packages: str) -> str:
@@ -136,9 +132,8 @@ class Jar:
         found = (named.fullmatch(each.name) for each in sorted(Path(folder).glob("*.jar")))
         return next((each[1] for each in found if each is not None), None)
 
-    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+    def command(self, folder: str, driver: str) -> tuple[str, ...]:
         """Java, with the file that compiles the driver and speaks for it."""
-        del package
         jars = os.path.join(os.environ.get(JAVA, ""), "*")  # noqa: PTH118 - Java's own pattern
         return ("java", "-cp", jars, str(DRIVERS / folder / "Contract.java"), str(DRIVERS / folder / driver))
 
