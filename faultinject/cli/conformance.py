@@ -160,7 +160,7 @@ def conformance(
     from faultinject.audit import profiles
     from faultinject.audit.conclusion import know
     from faultinject.cli import conformance_output as show
-    from faultinject.cli import layout, listening
+    from faultinject.cli import layout, listening, verdict
     from faultinject.conformance import plan, results, sdks
     from faultinject.server.certificates import certificate
 
@@ -244,7 +244,7 @@ def conformance(
     if as_json:
         layout.print_json(new)
     elif len(found) == 1:
-        show.one(found[0], verbose=verbose)
+        verdict.show(found[0].run.judgement, verbose=verbose)
     else:
         show.several(found, new)
     show.failures(found)

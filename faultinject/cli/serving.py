@@ -54,7 +54,9 @@ def serve_until_ended(
     try:
         _announce(title, listening.url_of(sock, "http" if certificate is None else "https"), injector, vendor)
         if certificate is not None:
-            _tell_trust(certificate)
+            click.echo(f"  certificate to trust: {certificate.authority}")
+            for variable in certificate.trust:
+                click.echo(f"    export {variable}={certificate.authority}")
         click.echo("Ctrl-C ends it.")
         if injector is not None:
             injector.journal.follow(FaultPrinter().tell)
@@ -155,12 +157,6 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
         click.echo("  x-faultinject-rules: a request may ask for faults of its own by this header")
     if injector is not None and injector.journal.path is not None:
         click.echo(f"  journal: {visible(injector.journal.path)}")
-
-
-def _tell_trust(certificate: Certificate) -> None:
-    click.echo(f"  certificate to trust: {certificate.authority}")
-    for variable in certificate.trust:
-        click.echo(f"    export {variable}={certificate.authority}")
 
 
 def _example(vendor: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from faultinject.audit.checks.words import counted
 from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST, aligned, print_json
 from faultinject.engine.journal_entry import quoted
 
@@ -161,7 +162,7 @@ def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
     """The result in words: numbers, each cause with one test, the faults, the tests that are not judged."""
     most = None if verbose else SHOWN
     yield (
-        f"{_count(report.tests, 'test')} with {_count(report.requests, 'request')}, {_count(len(report.faults), 'fault')}"
+        f"{counted(report.tests, 'test')} with {counted(report.requests, 'request')}, {counted(len(report.faults), 'fault')}"
         f" in {_duration(report.seconds)} (the suite alone: {_duration(report.suite)}): {len(report.broken)} broken by a"
         f" fault, {len(report.broken_before)} broken before, {len(report.flaky)} flaky"
     )
@@ -206,14 +207,14 @@ def _broken(first: BrokenTest, alike: Sequence[str], most: int | None) -> Iterat
     if first.rules[1:]:
         yield _listed("  also broken by", first.rules[1:], most)
     if alike:
-        yield _listed(f"  and {_count(len(alike), 'test')} alike", alike, most)
+        yield _listed(f"  and {counted(len(alike), 'test')} alike", alike, most)
 
 
 def _why_no_smaller(test: BrokenTest) -> str:
     if not test.tried:
         return "no request of its own got the fault"
     if test.confirmed is None:
-        return f"{_count(test.tried, 'request')} alone did not break it; not all were tried"
+        return f"{counted(test.tried, 'request')} alone did not break it; not all were tried"
     return "no request of its own alone broke it"
 
 
@@ -223,10 +224,6 @@ def _listed(head: str, texts: Sequence[str], most: int | None) -> str:
         return "\n    ".join(map(quoted, [f"{head}:", *texts]))
     more = "" if most is None or len(texts) <= most else f" … and {len(texts) - most} more (-v)"
     return quoted(f"{head}: {', '.join(texts[:most])}") + more
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _duration(seconds: float) -> str:

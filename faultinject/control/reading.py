@@ -12,7 +12,7 @@ from faultinject.rules.values import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from faultinject.control.call import Call
@@ -90,21 +90,14 @@ def preview(call: Call) -> Answer:
     """Show the answer that a rule would give to a request, byte for byte; nothing is carried out."""
     from faultinject.engine.actions import Respond
     from faultinject.injector import trials
-    from faultinject.rules.triggers import TRIGGERS
 
     given = call.keys(("text", "rule", "method", "path", "host"))
     asked = {key: _word(given, key) for key in ("method", "path", "host")}
     rule = one_rule({key: given[key] for key in ("text", "rule") if key in given})
     path = asked["path"] or "/bucket/key"
-    method = asked["method"] or _method_of(rule.conditions.get("method", ()))
+    method = asked["method"] or trials.default_method(rule)
     request = trials.environ(method, path if path[:1] == "/" else f"/{path}", asked["host"] or "127.0.0.1")
-    always = trials.replace_options(rule, **dict.fromkeys(TRIGGERS))
-    trial = trials.Trial([always], call.injector.state.seed, guarded=True)
-    action = trial.ask(request)
-    matches = action is not None
-    if action is None:
-        trial = trials.Trial([trials.unconditional(always)], call.injector.state.seed, guarded=True)
-        action = trial.ask(request)
+    trial, action, matches = trials.previewed(rule, request, call.injector.state.seed, guarded=True)
     says = rule.resolved.in_words(rule)
     found: dict[str, Any] = {"text": str(rule), "rule": rule.to_dict(), "matches": matches, "says": says}
     if not isinstance(action, Respond):
@@ -122,10 +115,6 @@ def preview(call: Call) -> Answer:
         "raw": b64encode(trials.head_of(action, now) + body).decode(),
     }
     return Answer.of_data(found)
-
-
-def _method_of(named: Iterable[str]) -> str:
-    return next((each.upper() for each in named if each.isalpha()), "GET")
 
 
 def _word(given: Mapping[str, object], key: str) -> str:
