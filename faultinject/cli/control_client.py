@@ -5,8 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
-import ssl
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -166,16 +164,12 @@ class ControlClient:
             )
         except TimeoutError:
             why = f"{self.url} did not answer within {self._patience:.0f} s"
-        except (socket.gaierror, UnicodeError) as error:
-            why = f"{visible(self._host)} cannot be found: {getattr(error, 'strerror', error)}"
-        except ssl.SSLError as error:
-            why = f"{self.url} cannot be reached over TLS: {error.reason or error}"
         except http.client.IncompleteRead:
             why = f"{self.url} broke off its answer"
         except http.client.HTTPException:
             why = f"{self.url} does not answer as HTTP does: name the address of a control API with --url"
-        except OSError as error:
-            why = f"{self.url} cannot be reached: {error.strerror or error}"
+        except (OSError, UnicodeError) as error:  # of a host's name that cannot be one
+            why = f"{self.url} cannot be reached: {getattr(error, 'strerror', None) or error}"
         finally:
             connection.close()
         raise ConfigurationError(why)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from faultinject.engine.journal_entry import quoted
+
 if TYPE_CHECKING:
     from socket import socket
 
@@ -182,23 +184,17 @@ class FaultPrinter:
             if outcome.seq in self._newest:
                 return
             self._newest.append(outcome.seq)
-        _tell(outcome)
-
-
-def _tell(outcome: Outcome) -> None:
-    from faultinject.engine.journal_entry import quoted
-
-    what = outcome.fault or ""
-    if outcome.status is not None and not what.startswith("http:"):
-        what = f"{what} ({outcome.status})"
-    line = f"{quoted(outcome.method)} {quoted(outcome.path)} -> {what} by {outcome.rule}"
-    if outcome.final:
-        line = f"{line} was not carried out: {outcome.did}"
-    try:
-        click.echo(line)
-    except OSError:
-        # Nobody reads any more; the server goes on.
-        sys.stdout = sys.stderr
+        what = outcome.fault or ""
+        if outcome.status is not None and not what.startswith("http:"):
+            what = f"{what} ({outcome.status})"
+        line = f"{quoted(outcome.method)} {quoted(outcome.path)} -> {what} by {outcome.rule}"
+        if outcome.final:
+            line = f"{line} was not carried out: {outcome.did}"
+        try:
+            click.echo(line)
+        except OSError:
+            # Nobody reads any more; the server goes on.
+            sys.stdout = sys.stderr
 
 
 def _sum_up(injector: Injector | None) -> None:

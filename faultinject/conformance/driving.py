@@ -25,7 +25,7 @@ from faultinject.processes import faster
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from typing import Protocol
 
     from faultinject.audit.judging import Judgement
@@ -196,7 +196,12 @@ def run(
     calls = Calls(watch)
     more = {**faster(speed), **({} if certificate is None else certificate.trust)}
     with serving(codes, phases, journal=journal, certificate=certificate) as served:
-        opened = _open(client, served.url, [each.name for each in phases], calls, more, ready)
+        names = [each.name for each in phases]
+        opened: Client = (
+            InThreads(client, served.url, plan.BUCKET, names, calls.end)
+            if callable(client)
+            else Process(client, served.url, names, calls.end, calls.wake, more, ready)
+        )
         began = time.monotonic()
         late: list[float] = []
         try:
@@ -230,7 +235,7 @@ def run(
         driven.calls_by_client(),
         driven.by_client(until),
         until - began,
-        _p95(late),
+        sorted(late)[len(late) * 19 // 20] if late else 0.0,
         judgement,
         failure,
         opened.said,
@@ -252,23 +257,6 @@ def _open_calls(calls: Sequence[CallWindow]) -> str:
     more = f" and {len(calls) - NAMED} more" if len(calls) > NAMED else ""
     what = "1 call" if len(calls) == 1 else f"{len(calls)} calls"
     return f"; {what} had not ended: {named}{more}"
-
-
-def _open(
-    client: Factory | Sequence[str],
-    url: str,
-    names: Sequence[str],
-    calls: Calls,
-    more: Mapping[str, str],
-    ready: float,
-) -> Client:
-    if callable(client):
-        return InThreads(client, url, plan.BUCKET, names, calls.end)
-    return Process(client, url, names, calls.end, calls.wake, more, ready)
-
-
-def _p95(numbers: Sequence[float]) -> float:
-    return sorted(numbers)[len(numbers) * 19 // 20] if numbers else 0.0
 
 
 def _ask(phases: Sequence[Phase], client: Client, calls: Calls, until: float, late: list[float]) -> None:
