@@ -26,7 +26,6 @@ from faultinject.processes import faster
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from typing import Protocol
 
     from faultinject.audit.judging import Judgement
     from faultinject.audit.profiles import Profile
@@ -35,23 +34,8 @@ if TYPE_CHECKING:
     from faultinject.journal.outcome import Outcome
     from faultinject.server.certificates import Certificate
 
-    class Client(Protocol):
-        """Whoever makes the calls: threads of this process, or another process."""
-
-        @property
-        def kinds(self) -> Sequence[str]:
-            """What it can do."""
-
-        title: str | None
-        failure: str
-        said: str
-
-        def start(self, asked: PlannedCall) -> None:
-            """Begin a call."""
-
-        def close(self) -> None:
-            """End."""
-
+    Client = InThreads | Process
+    """Whoever makes the calls: threads of this process, or another process."""
 
 NAMED = 3
 """Calls that a failure names."""

@@ -7,7 +7,6 @@ from base64 import b64encode
 from faultinject.control.answers import Answer, Refusal
 from faultinject.control.changes import one_rule, place_of
 from faultinject.control.state import rule_state, state
-from faultinject.journal.outcome import Outcome
 from faultinject.rules.values import shown
 
 TYPE_CHECKING = False
@@ -64,26 +63,12 @@ def get_rule(call: Call) -> Answer:
 def get_journal(call: Call) -> Answer:
     """Show the outcomes of requests after a cursor."""
     limit = call.number("limit", default=USUAL_OUTCOMES, least=1, most=MOST_OUTCOMES)
-    outcomes, cursor, dropped = call.injector.events(cursor_of(call.query.get("after", "")), limit)
-    return Answer.of_data(
-        {"outcomes": [outcome_data(each) for each in outcomes], "cursor": cursor, "dropped": dropped}
-    )
-
-
-def cursor_of(text: str) -> str:
-    """A cursor as an earlier answer gave it.
-
-    Raises:
-        Refusal: it cannot be one.
-    """
-    if len(text) > 200 or not (text.isascii() and text.isprintable()):
-        raise Refusal(400, f"after: {shown(text)} is not the cursor of an earlier answer")
-    return text
-
-
-def outcome_data(outcome: Outcome) -> dict[str, Any]:
-    """The fields of a journal line, and whether there was a fault."""
-    return {**outcome.to_dict(), "injected": outcome.injected}
+    after = call.query.get("after", "")
+    if len(after) > 200 or not (after.isascii() and after.isprintable()):
+        raise Refusal(400, f"after: {shown(after)} is not the cursor of an earlier answer")
+    found, cursor, dropped = call.injector.events(after, limit)
+    outcomes = [{**each.to_dict(), "injected": each.injected} for each in found]
+    return Answer.of_data({"outcomes": outcomes, "cursor": cursor, "dropped": dropped})
 
 
 def preview(call: Call) -> Answer:

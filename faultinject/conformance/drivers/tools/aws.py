@@ -9,8 +9,6 @@ from faultinject.conformance import plan
 
 from .program import Program
 
-START = 1.0
-
 
 class Client(Program):
     """aws, path style.
@@ -24,7 +22,7 @@ class Client(Program):
         self._endpoint = endpoint
         self._bucket = bucket
         super().__init__(
-            START,
+            1.0,
             AWS_ACCESS_KEY_ID="id",
             AWS_SECRET_ACCESS_KEY="key",  # noqa: S106 - nobody checks signatures here
             AWS_DEFAULT_REGION="us-east-1",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from .program import Program
 
-START = 0.2
-
 
 class Client(Program):
     """rclone, path style. It asks for an object's head before it reads it, and before and after it writes it.
@@ -17,7 +15,7 @@ class Client(Program):
 
     def __init__(self, endpoint: str, bucket: str) -> None:
         super().__init__(
-            START,
+            0.2,
             RCLONE_CONFIG="",
             RCLONE_S3_PROVIDER="Other",
             RCLONE_S3_ENDPOINT=endpoint,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from .program import Program
 
-START = 1.0
-
 
 class Client(Program):
     """restic, path style. A call makes a repository, whose path is the key: a look for an earlier one and two uploads.
@@ -18,7 +16,7 @@ class Client(Program):
     def __init__(self, endpoint: str, bucket: str) -> None:
         self._url = f"s3:{endpoint}/{bucket}"
         super().__init__(
-            START,
+            1.0,
             RESTIC_PASSWORD="password",  # noqa: S106 - of a repository that nobody reads
             AWS_ACCESS_KEY_ID="id",
             AWS_SECRET_ACCESS_KEY="key",  # noqa: S106 - nobody checks signatures here

@@ -7,8 +7,6 @@ from urllib.parse import urlsplit
 
 from .program import Program
 
-START = 0.3
-
 
 class Client(Program):
     """s3cmd, path style. It asks for the bucket's location before each call, and for an object's head before it reads it.
@@ -20,7 +18,7 @@ class Client(Program):
 
     def __init__(self, endpoint: str, bucket: str) -> None:
         host = urlsplit(endpoint).netloc
-        super().__init__(START)
+        super().__init__(0.3)
         own = ("--config", os.devnull, "--access_key=id", "--secret_key=key", "--no-progress", "--quiet")
         tls = (
             ("--ssl", f"--ca-certs={os.environ['SSL_CERT_FILE']}")
