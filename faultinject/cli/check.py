@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from faultinject.cli.layout import CONTEXT
+from faultinject.cli.layout import CONTEXT, print_json
 
 
 class RuleCommand(click.Command):
@@ -79,15 +79,15 @@ def check(
     try:
         scenario = reading.read_rules_of(rules, file)
         if scenario is None:
-            settings = environment.read(os.environ, time.time())
+            settings = environment.ServerOutlook(os.environ, time.time())
             scenario = settings.scenario
     except ConfigurationError as error:
         if as_json:
-            explanation.print_json(explanation.mistakes(error))
+            print_json(explanation.mistakes(error))
         raise
     found = explanation.Explanation(scenario, asked, seed=seed if seed is not None else scenario.seed)
     if as_json:
-        explanation.print_json(found.printed(None if settings is None else settings.printed()))
+        print_json(found.printed(None if settings is None else settings.printed()))
     else:
         if settings is not None:
             settings.show()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +11,7 @@ import click
 from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from faultinject.audit.profiles import Profile
     from faultinject.conformance.plan import Phase
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 STALLED = 10.0
 """Seconds more than twice the time in which a client has retried, after which it is waited for no longer at a speed."""
+UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+"""What of a client's name does not stand in the name of its journal."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
@@ -152,11 +154,15 @@ def conformance(
       faultinject conformance --client 'node driver.js' --vendor s3 -o results.xml
       faultinject conformance --client boto3 --cases aws-standard-2.1
     """  # noqa: D301 - click reads this mark
+    from datetime import UTC, datetime
+
+    from faultinject import __version__
     from faultinject.audit import profiles
     from faultinject.audit.conclusion import know
     from faultinject.cli import conformance_output as show
-    from faultinject.cli import layout, listening
+    from faultinject.cli import layout, listening, verdict
     from faultinject.conformance import plan, results, sdks
+    from faultinject.server.certificates import certificate
 
     if contract:
         from faultinject.conformance.process import CONTRACT
@@ -194,7 +200,9 @@ def conformance(
     missing = sdks.missing() if whole else []
     show.skipped(missing)
 
-    with _certificate() if tls else nullcontext() as certificate:
+    with certificate() if tls else nullcontext() as trusted:
+        if trusted is not None:
+            click.echo(f"certificate to trust: {trusted.authority}", err=True)
 
         def one(sdk: Sdk) -> Measured:
             return _run(
@@ -206,7 +214,7 @@ def conformance(
                 require,
                 quiet=as_json,
                 strict=strict,
-                certificate=certificate,
+                certificate=trusted,
                 speed=speed,
             )
 
@@ -221,22 +229,22 @@ def conformance(
         return 2 if failed else INTERRUPTED
     new = results.results_of(
         found,
-        day=_today(),
-        version=_version(),
+        day=datetime.now(UTC).date().isoformat(),
+        version=__version__,
         deadline=plan.DEADLINE if seconds is None else seconds,
         complete=complete,
         whole=whole or not clients,
         skipped=[results.SkippedClient(each.name, each.title, each.install) for each in missing],
         failed=failed,
-        command=layout.again(click.get_current_context()),
+        command=f"faultinject {layout.again(click.get_current_context())}",
     )
     # Before anything is shown: who reads only the first lines of that has the files all the same.
     for write in writers:
         write(found, new)
     if as_json:
-        show.json(new)
+        layout.print_json(new)
     elif len(found) == 1:
-        show.one(found[0], verbose=verbose)
+        verdict.show(found[0].run.judgement, verbose=verbose)
     else:
         show.several(found, new)
     show.failures(found)
@@ -273,37 +281,29 @@ def _play(name: str, clients: Sequence[str], vendor: str | None, deadline: str |
     listening.heed_interrupts()
     listening.install_sigterm_handler()  # else the clients would go on
     done: list[ClientCases] = []
-    ended = 0
-
-    def watch(now: int) -> None:
-        nonlocal ended
-        ended = now
-        progress.show()
-
-    def told() -> str:
-        return f"{name_of}: {ended} of {len(cases.case)} cases"
-
     interrupted = False
     asked = _chosen(clients or (cases.client,), vendor or cases.vendor)
     if others := [each.name for each in asked if each.vendor != cases.vendor]:
         raise ConfigurationError(f"--cases {name} is for clients of {cases.vendor}, which {others[0]} is not")
-    for sdk in asked:
-        ended = 0
-        name_of = sdk.name
-        with Progress(told, quiet=quiet) as progress:
-            try:
-                played = play(
-                    sdk.command,
-                    cases,
-                    vendor=sdk.vendor,
-                    keeps_tokens=sdk.home != "program",
-                    deadline=seconds or CASE_DEADLINE,
-                    watch=watch,
-                )
-            except KeyboardInterrupt:
-                interrupted = True
-                break
-        done.append(ClientCases(sdk.name, sdk.version, played))
+
+    def one(sdk: Sdk) -> ClientCases:
+        progress = Progress(lambda: f"{sdk.name}: {progress.done} of {len(cases.case)} cases", quiet=quiet)
+        with progress:
+            played = play(
+                sdk.command,
+                cases,
+                vendor=sdk.vendor,
+                keeps_tokens=sdk.home != "program",
+                deadline=seconds or CASE_DEADLINE,
+                watch=progress.at,
+            )
+        return ClientCases(sdk.name, sdk.version, played)
+
+    try:
+        for each in asked:
+            done.append(one(each))  # noqa: PERF401 - Ctrl-C leaves those before it
+    except KeyboardInterrupt:
+        interrupted = True
     if done:
         show.cases(name, cases, done, as_json=quiet)
     if interrupted:
@@ -349,9 +349,9 @@ def _check_phases(names: Sequence[str], speed: float | None) -> None:
 
 def _phases(sdk: Sdk, names: Sequence[str], spread: float = 1.0) -> list[Phase]:
     """Those of these names that the SDK makes calls of, so many times as far apart."""
-    from faultinject.conformance.plan import CODES, chosen
+    from faultinject.conformance.plan import chosen, codes_of
 
-    return chosen(CODES[sdk.vendor], aws=sdk.aws, names=names, spread=spread)
+    return chosen(codes_of(sdk.vendor), aws=sdk.aws, names=names, spread=spread)
 
 
 def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str]) -> None:
@@ -382,38 +382,18 @@ def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
         ConfigurationError: there is no such vendor.
     """
     from faultinject.conformance import sdks
-    from faultinject.exceptions import MissingExtra
+    from faultinject.conformance.plan import codes_of
+    from faultinject.exceptions import ConfigurationError, MissingExtra
 
-    _check_vendor(vendor)
+    try:
+        codes_of(vendor)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--vendor: {error}") from None
     if not clients and not (clients := tuple(each.name for each in sdks.installed())):
         from faultinject.installation import install_extra
 
         raise MissingExtra(f"no SDK is installed: {install_extra('conformance')}")
     return [sdks.of(each, vendor) for each in clients]
-
-
-def _check_vendor(id: str) -> None:  # noqa: A002
-    """Look whether there is such a service.
-
-    Raises:
-        ConfigurationError: there is not; the message names the nearest vendor.
-    """
-    from faultinject.conformance.plan import CODES
-    from faultinject.exceptions import ConfigurationError
-
-    try:
-        CODES[id]
-    except ConfigurationError as error:
-        raise ConfigurationError(f"--vendor: {error}") from None
-
-
-@contextmanager
-def _certificate() -> Iterator[Certificate]:
-    from faultinject.server.certificates import certificate
-
-    with certificate() as made:
-        click.echo(f"certificate to trust: {made.authority}", err=True)
-        yield made
 
 
 def _run_all(
@@ -470,14 +450,8 @@ def _run(
         _check_reach(sdk, speed, deadline, certificate, quiet=quiet)
         phases = [each for each in _phases(sdk, names, SPREAD) if each.name not in REAL_TIME]
     number = sum(1 for each in phases for _ in each.asked())
-    ended = 0
-
-    def watch(now: int) -> None:
-        nonlocal ended
-        ended = now
-        progress.show()
-
-    with Progress(lambda: f"{sdk.name}: {ended} of {number} calls", quiet=quiet) as progress:
+    progress = Progress(lambda: f"{sdk.name}: {progress.done} of {number} calls", quiet=quiet)
+    with progress:
         done = run(
             sdk.command,
             name=sdk.name,
@@ -487,8 +461,8 @@ def _run(
             configured=not sdk.home or bool(sdk.note),
             require=require,
             phases=phases,
-            journal=None if journal is None else str(Path(journal, f"{_plain(sdk.name)}.jsonl")),
-            watch=watch,
+            journal=None if journal is None else str(Path(journal, f"{UNFIT.sub('-', sdk.name)}.jsonl")),
+            watch=progress.at,
             certificate=certificate,
             speed=speed or 1.0,
         )
@@ -532,19 +506,3 @@ def _check_reach(
 
     with Progress(lambda: f"{sdk.name}: a wait at 1 and {speed:g} times the speed", quiet=quiet):
         check_reach(measure, speed)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
-
-
-def _today() -> str:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC).date().isoformat()
-
-
-def _version() -> str:
-    from faultinject import __version__
-
-    return __version__

@@ -40,18 +40,6 @@ def sdks() -> None:
     layout.show(("client", "what it is", "version"), rows)
 
 
-def json(document: Results) -> None:
-    """The results for programs."""
-    click.echo(json_text(to_builtins(document), 2))
-
-
-def one(result: Measured, *, verbose: bool = False) -> None:
-    """The whole verdict on one client."""
-    from faultinject.cli import verdict
-
-    verdict.show(result.run.judgement, verbose=verbose)
-
-
 def several(results: Sequence[Measured], document: Results) -> None:
     """What it comes to, a table of verdicts, check by client, and below what is wrong with each.
 
@@ -81,13 +69,12 @@ def several(results: Sequence[Measured], document: Results) -> None:
 
 def cases(name: str, cases: Specification, clients: Sequence[ClientCases], *, as_json: bool) -> None:
     """What came of the cases of a specification: the result, the cases that failed, all others, and what to do."""
-    from msgspec import json
-
+    from faultinject.cli.layout import print_json
     from faultinject.conformance.playing import CasesResult, Played
     from faultinject.engine.journal_entry import quoted
 
     if as_json:
-        click.echo(json.format(json.encode(CasesResult(name, cases.source, list(clients))), indent=2))
+        print_json(CasesResult(name, cases.source, list(clients)))
         return
 
     def last_if_good(played: Played) -> int:
@@ -172,23 +159,19 @@ def writer(path: str) -> Write:
         MissingExtra: HTML without jinja2.
         OSError: there is no such folder.
     """
+    from faultinject.conformance.page import markdown
+
     if path.lower().endswith(".html"):
         from faultinject.audit.reports.html import require_jinja
 
         require_jinja()  # now, not when all is done
     formats: dict[str, Callable[[Sequence[Measured], Results], str]] = {
         ".html": _html,
-        ".md": _page,
+        ".md": lambda _results, document: markdown(document),
         ".json": lambda _results, document: json_text(to_builtins(document), 1) + "\n",
         ".xml": _junit,
     }
     return writing_out.writer(path, formats)
-
-
-def _page(_results: Sequence[Measured], document: Results) -> str:
-    from faultinject.conformance.page import markdown
-
-    return markdown(document)
 
 
 def _html(results: Sequence[Measured], document: Results) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 import click
 from msgspec import Struct
@@ -87,7 +88,7 @@ def status(*, url: str | None, as_json: bool) -> int:
 def rules(*, url: str | None, as_json: bool, as_toml: bool) -> int:
     """Show the rules in force with their counts; with --json or --toml as `set --file` takes them."""
     from faultinject.cli import control_output as output
-    from faultinject.cli.explanation import print_json
+    from faultinject.cli.layout import print_json
 
     client = _client(url)
     if as_toml:
@@ -111,9 +112,7 @@ def set_rules(
     *,
     file: str | None,
     seed: str | None,
-    url: str | None,
-    as_json: bool,
-    generation: int | None,
+    **asked: Any,
 ) -> int:
     """Replace all rules with these; counts begin at zero.
 
@@ -123,7 +122,6 @@ def set_rules(
 
     from faultinject.cli.rules import read_rules_of
 
-    client = _client(url)
     body: dict[str, Any]
     if file is None:
         if not rules:
@@ -136,71 +134,61 @@ def set_rules(
         body = json.loads(found.to_json())
     if seed is not None:
         body["seed"] = seed
-    return _show(client, client.change("PUT", "/rules", body, generation), as_json=as_json)
+    return _change("PUT", "/rules", body, **asked)
 
 
 @control.command(context_settings=CONTEXT, short_help="Add one rule after those in force.")
 @click.argument("rule")
 @_changing
-def add(rule: str, *, url: str | None, as_json: bool, generation: int | None) -> int:
+def add(rule: str, **asked: Any) -> int:
     """Add one rule after those in force; these keep their counts."""
-    client = _client(url)
-    return _show(client, client.change("POST", "/rules", {"text": rule}, generation), as_json=as_json)
+    return _change("POST", "/rules", {"text": rule}, **asked)
 
 
 @control.command(context_settings=CONTEXT, short_help="Take one rule away.")
 @click.argument("name")
 @_changing
-def remove(name: str, *, url: str | None, as_json: bool, generation: int | None) -> int:
+def remove(name: str, **asked: Any) -> int:
     """Remove one rule; the others keep their counts."""
-    client = _client(url)
-    return _show(client, client.change("DELETE", client.rule(name), None, generation), as_json=as_json)
+    return _change("DELETE", _rule(name), **asked)
 
 
 @control.command(context_settings=CONTEXT, short_help="Switch one rule on again.")
 @click.argument("name")
 @_changing
-def enable(name: str, *, url: str | None, as_json: bool, generation: int | None) -> int:
+def enable(name: str, **asked: Any) -> int:
     """Switch one rule on again; it keeps its counts."""
-    client = _client(url)
-    path = client.rule(name, "/enable")
-    return _show(client, client.change("POST", path, None, generation), as_json=as_json)
+    return _change("POST", f"{_rule(name)}/enable", **asked)
 
 
 @control.command(context_settings=CONTEXT, short_help="Switch one rule off.")
 @click.argument("name")
 @_changing
-def disable(name: str, *, url: str | None, as_json: bool, generation: int | None) -> int:
+def disable(name: str, **asked: Any) -> int:
     """Switch one rule off; its counts stay."""
-    client = _client(url)
-    path = client.rule(name, "/disable")
-    return _show(client, client.change("POST", path, None, generation), as_json=as_json)
+    return _change("POST", f"{_rule(name)}/disable", **asked)
 
 
 @control.command(context_settings=CONTEXT, short_help="Switch faults on, permanently or for a time.")
 @click.option("--for", "duration", metavar="10m", help="Switch off again after this time.")
 @_changing
-def on(*, duration: str | None, url: str | None, as_json: bool, generation: int | None) -> int:
+def on(*, duration: str | None, **asked: Any) -> int:
     """Switch faults on, in all processes of the store."""
-    client = _client(url)
-    body = {} if duration is None else {"for": duration}
-    return _show(client, client.change("POST", "/on", body, generation), as_json=as_json)
+    return _change("POST", "/on", {} if duration is None else {"for": duration}, **asked)
 
 
 @control.command(context_settings=CONTEXT, short_help="Switch faults off.")
 @_changing
-def off(*, url: str | None, as_json: bool, generation: int | None) -> int:
+def off(**asked: Any) -> int:
     """Switch faults off, in all processes of the store; waits end, rules and counts stay."""
-    client = _client(url)
-    return _show(client, client.change("POST", "/off", None, generation), as_json=as_json)
+    return _change("POST", "/off", **asked)
 
 
 @control.command(context_settings=CONTEXT, short_help="Set all counts to zero.")
 @_changing
-def reset(*, url: str | None, as_json: bool, generation: int | None) -> int:
+def reset(**asked: Any) -> int:
     """Set the counts of all rules to zero."""
-    client = _client(url)
-    return _show(client, client.change("POST", "/reset", None, generation), as_json=as_json)
+    return _change("POST", "/reset", **asked)
 
 
 @control.command(context_settings=CONTEXT, short_help="Show what happened to requests.")
@@ -220,7 +208,7 @@ def journal(*, follows: bool, limit: int, url: str | None, as_json: bool) -> int
     With --follow --json, each is one line.
     """
     from faultinject.cli import control_output as output
-    from faultinject.cli.explanation import print_json
+    from faultinject.cli.layout import print_json
 
     client = _client(url)
     outcomes, cursor, dropped = _latest(client, limit)
@@ -239,9 +227,22 @@ def _client(url: str | None) -> ControlClient:
     return ControlClient(url)
 
 
+def _rule(name: str) -> str:
+    """The path of a rule."""
+    return f"/rules/{quote(name, safe='')}"
+
+
+def _change(
+    method: str, path: str, body: object = None, *, url: str | None, as_json: bool, generation: int | None
+) -> int:
+    """Change something, and show the new state."""
+    client = _client(url)
+    return _show(client, client.change(method, path, body, generation), as_json=as_json)
+
+
 def _show(client: ControlClient, state: dict[str, Any], *, as_json: bool) -> int:
     from faultinject.cli import control_output as output
-    from faultinject.cli.explanation import print_json
+    from faultinject.cli.layout import print_json
 
     if as_json:
         print_json(state)

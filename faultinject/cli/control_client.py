@@ -5,11 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
-import ssl
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from faultinject.control.api import LARGEST as MOST_SENT
 from faultinject.exceptions import ConfigurationError, Conflict, Problem
@@ -113,10 +111,6 @@ class ControlClient:
         """
         return self._call(method, path, STATE, body, generation)
 
-    def rule(self, name: str, what: str = "") -> str:
-        """The path of a rule."""
-        return f"/rules/{quote(name, safe='')}{what}"
-
     def _call(
         self, method: str, path: str, has: frozenset[str], body: object = None, generation: int | None = None
     ) -> dict[str, Any]:
@@ -170,16 +164,12 @@ class ControlClient:
             )
         except TimeoutError:
             why = f"{self.url} did not answer within {self._patience:.0f} s"
-        except (socket.gaierror, UnicodeError) as error:
-            why = f"{visible(self._host)} cannot be found: {getattr(error, 'strerror', error)}"
-        except ssl.SSLError as error:
-            why = f"{self.url} cannot be reached over TLS: {error.reason or error}"
         except http.client.IncompleteRead:
             why = f"{self.url} broke off its answer"
         except http.client.HTTPException:
             why = f"{self.url} does not answer as HTTP does: name the address of a control API with --url"
-        except OSError as error:
-            why = f"{self.url} cannot be reached: {error.strerror or error}"
+        except (OSError, UnicodeError) as error:  # of a host's name that cannot be one
+            why = f"{self.url} cannot be reached: {getattr(error, 'strerror', None) or error}"
         finally:
             connection.close()
         raise ConfigurationError(why)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import queue
-import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
+from faultinject.cli import layout
 from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
@@ -118,7 +119,9 @@ def demo(
     verdict.show(found, verbose=verbose)
     program = own_command()
     click.echo(f"\nNext, every check:  {program} {NEXT}")
-    click.echo(f"The same again:     {program} {arguments_of(context, injector.seed)}")
+    context.params["seed"] = injector.seed
+    context.set_parameter_source("seed", ParameterSource.COMMANDLINE)
+    click.echo(f"The same again:     {program} {layout.again(context)}")
     return 0
 
 
@@ -157,18 +160,6 @@ def lost_calls(probability: float) -> list[Any]:
     from faultinject.rules.rule import Rule
 
     return [Rule("cos:ServiceUnavailable", key=[*map(key_of, LOST)])] if probability else []
-
-
-def arguments_of(context: click.Context, seed: str) -> str:
-    """The arguments that give the same run again: the seed, and every option that is not its default."""
-    words = ["demo", "--seed", seed]
-    for option in context.command.params:
-        value = context.params.get(option.name or "")
-        if isinstance(value, bool):
-            words += [option.opts[-1]] if value else []
-        elif option.name != "seed" and value != option.default:
-            words += [option.opts[0], str(value)]
-    return shlex.join(words)
 
 
 def demo_rules(probability: float) -> list[Any]:

@@ -56,7 +56,14 @@ class Settings(Struct):
 
 
 class ServerOutlook:
-    """What a server would make of its environment.
+    """What a server that is started now would make of its environment.
+
+    Args:
+        environ: the environment.
+        now: unix seconds.
+
+    Raises:
+        ConfigurationError: a server would refuse to start, or would when faults were switched on.
 
     Attributes:
         enabled: whether `install()` would put faults around an app.
@@ -145,15 +152,6 @@ class ServerOutlook:
         if len(self.variables):
             return "off: FAULTINJECT_ENABLED is not set, so install() does nothing; with 1 the following would apply"
         return "off: FAULTINJECT_ENABLED is not set, so install() does nothing"
-
-
-def read(environ: Mapping[str, str], now: float) -> ServerOutlook:
-    """What a server started now would make of this environment.
-
-    Raises:
-        ConfigurationError: a server would refuse to start, or would when faults were switched on.
-    """
-    return ServerOutlook(environ, now)
 
 
 def _without_secrets(name: str, text: str, value: str) -> str:

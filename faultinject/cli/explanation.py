@@ -284,11 +284,6 @@ class Explanation:
         layout.show(("n", "chance"), [(str(n), percent(each)) for n, each in enumerate(self.all_fail, 1)])
 
 
-def print_json(data: object) -> None:
-    """Write plain data as JSON."""
-    click.echo(layout.printed_json(data))
-
-
 def mistakes(error: ConfigurationError) -> Mistakes:
     """The mistakes of an error as they are printed in JSON."""
     return Mistakes(False, [ShownProblem(each.where, each.message, each.excerpt) for each in error.problems])

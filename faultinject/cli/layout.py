@@ -18,8 +18,8 @@ own work, which does not become shorter, is longer than most waits."""
 
 
 def again(context: click.Context) -> str:
-    """The command line of a command, with the options that were given: what does the same again."""
-    words = ["faultinject", context.info_name or ""]
+    """The command, and the options that were given: what does the same again, behind the program's name."""
+    words = [context.info_name or ""]
     for each in context.command.params:
         name = each.name or ""
         if (
@@ -67,6 +67,11 @@ def _show_rich(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
         table.add_row(*map(Text, row))
     Console().print(table)
     return True
+
+
+def print_json(data: object) -> None:
+    """Write structs or plain data as JSON."""
+    click.echo(printed_json(data))
 
 
 def printed_json(data: object) -> str:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from faultinject.cli.layout import CONTEXT
-from faultinject.rules.triggers import TRIGGERS
 
 if TYPE_CHECKING:
     from faultinject.rules.rule import Rule
@@ -44,19 +43,15 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     from faultinject.rules.variables import value_of
 
     shown = one_rule(rule)
-    always = trials.replace_options(shown, **dict.fromkeys(TRIGGERS))
-    method = method or default_method(shown)
+    method = method or trials.default_method(shown)
     sent = b"" if body is None else body_of(body)
     request = trials.environ(method, path if path[:1] == "/" else f"/{path}", host, sent)
     seed = seed if seed is not None else value_of(os.environ, "FAULTINJECT_SEED") or "0"
-    trial = trials.Trial([always], seed)
-    action = trial.ask(request)
-    if action is None:
+    trial, action, matches = trials.previewed(shown, request, seed)
+    if not matches:
         _tell(
             f"{visible(method)} {visible(shown_target(path))} does not meet the rule's conditions; its fault is shown anyway"
         )
-        trial = trials.Trial([trials.unconditional(always)], seed)
-        action = trial.ask(request)
     if action is None:
         raise ConfigurationError(f"a {visible(method)} request never gets a fault")
     if not isinstance(action, Respond):
@@ -105,9 +100,3 @@ def one_rule(text: str) -> Rule:
     if len(rules) != 1:
         raise click.UsageError(f"preview shows one rule, and {len(rules) or 'none'} were given")
     return rules[0]
-
-
-def default_method(rule: Rule) -> str:
-    """The first method that the rule names outright, else GET."""
-    named = (each.upper() for each in rule.conditions.get("method", ()))
-    return next((each for each in named if each.isalpha()), "GET")

@@ -19,6 +19,9 @@ REDRAWN = 0.2
 class Progress:
     """Says for its block how far a command is.
 
+    Attributes:
+        done: how many parts of it are, as `at` was told last.
+
     Args:
         say: how far it is.
         quiet: whether nothing is drawn on a terminal.
@@ -34,6 +37,7 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[Event, float], bool] = Event.wait,
     ) -> None:
+        self.done = 0
         self._say = say
         self._clock = clock
         self._wait = wait
@@ -58,6 +62,11 @@ class Progress:
             self._thread.join()
         if self._draws:
             click.echo(f"\r{'':{self._wide}}\r", nl=False, err=True)
+
+    def at(self, done: int) -> None:
+        """Note that so many parts are done, and show it."""
+        self.done = done
+        self.show()
 
     def show(self) -> None:
         """Draw it on a terminal, if it has not just been drawn."""

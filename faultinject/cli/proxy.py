@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from faultinject.cli.layout import CONTEXT
-from faultinject.cli.serving import (
-    JOURNAL,
-    certificate_for,
-    control_at,
-    named_to_apps,
-    serve_until_ended,
-    with_faults,
-)
+from faultinject.cli.serving import JOURNAL, control_at, named_to_apps, serve_until_ended, with_faults
 from faultinject.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -84,6 +77,7 @@ def proxy(
     from faultinject.proxy.target import Target
     from faultinject.rules.scenario import Scenario
     from faultinject.rules.vocabulary import reading_as
+    from faultinject.server.certificates import certificate
 
     target = Target(url)
     settings = reading.services()
@@ -98,18 +92,18 @@ def proxy(
         with (
             control_at(control),
             named_to_apps(JOURNAL, path),
-            certificate_for(host) if tls else nullcontext() as certificate,
+            certificate(host) if tls else nullcontext() as trusted,
         ):
             records = (
                 path is not None or control is not None or settings.control is not None or settings.on_request
             )
             served = with_faults(Proxy(target, rewrite_host=rewrite_host), scenario, seed, records=records)
-            server = proxy_server(served, target, certificate)
+            server = proxy_server(served, target, trusted)
             sock = listening.listen(host, port)
             with sock:
                 _refuse_itself(target, sock.getsockname()[:2])
                 return serve_until_ended(
-                    served, server, sock, f"in front of {target.url}", dialect or "s3", certificate
+                    served, server, sock, f"in front of {target.url}", dialect or "s3", trusted
                 )
 
 

@@ -18,11 +18,8 @@ def schema(name: str, *, lists: bool, output: str | None) -> int:
     catalogue or report. The schema of rules has the keys, values, documented errors and operations of this version and
     of the installed vendors and faults. A TOML file names it in its first line: #:schema ./faultinject.schema.json
     """
-    from pathlib import Path
-
     from faultinject.cli import layout, schemas
-    from faultinject.rules.files import open_to_write
-    from faultinject.rules.printed_json import json_text
+    from faultinject.cli.writing_out import write_out
 
     if lists:
         rows = [(each, schemas.schema(each)["$id"], what) for each, what in schemas.NAMES.items()]
@@ -34,10 +31,5 @@ def schema(name: str, *, lists: bool, output: str | None) -> int:
 
         meant = nearest(name, schemas.NAMES) or f"; there are {', '.join(schemas.NAMES)}"
         raise ConfigurationError(f"{name!r} is not the name of a schema{meant}")
-    text = json_text(schemas.schema(name), 2)
-    if output is None or output == "-":
-        click.echo(text)
-    else:
-        with open_to_write(Path(output)) as file:
-            file.write(f"{text}\n")
+    write_out(f"{layout.printed_json(schemas.schema(name))}\n", output)
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,15 +12,11 @@ from faultinject.cli.layout import CONTEXT
 from faultinject.cli.serving import (
     JOURNAL,
     announced_below,
-    certificate_for,
     control_at,
     named_to_apps,
     serve_until_ended,
     with_faults,
 )
-
-if TYPE_CHECKING:
-    from faultinject.rules.environment import Environment
 
 
 @click.command(context_settings=CONTEXT)
@@ -64,68 +60,36 @@ def serve(
     it runs: by HTTP, on a page, and with `faultinject control`. With --tls clients must trust the authority of its
     certificate: most read one of the printed variables. The certificate's files are removed at the end.
     """
+    from faultinject import vendors
+    from faultinject.cli import listening, loading
+    from faultinject.cli import rules as reading
+    from faultinject.rules.scenario import Scenario
+    from faultinject.server.certificates import certificate
+    from faultinject.store import ObjectStore
+
     if app is not None and vendor is not None:
         raise click.UsageError("--vendor is for the embedded store; an app is served as it is")
     with control_at(control):
-        return _serve_what_is_asked_for(
-            app=app,
-            vendor=vendor,
-            rules=rules,
-            file=file,
-            seed=seed,
-            host=host,
-            port=port,
-            journal=journal,
-            tls=tls,
-        )
-
-
-def _serve_what_is_asked_for(
-    *,
-    app: str | None,
-    vendor: str | None,
-    rules: tuple[str, ...],
-    file: str | None,
-    seed: str | None,
-    host: str,
-    port: int,
-    journal: str | None,
-    tls: bool,
-) -> int:
-    from faultinject.cli import listening
-    from faultinject.cli import rules as reading
-    from faultinject.rules.scenario import Scenario
-
-    settings = reading.services()
-    reading.refuse_production(settings)
-    scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
-    if app is not None:
-        reading.refuse_faults_of_store(scenario.rules, app)
-    if scenario.rules or journal is not None:
-        reading.refuse_switched_off(settings)
-    path = reading.journal(journal, settings)
-    with named_to_apps(JOURNAL, path), certificate_for(host) if tls else nullcontext() as certificate:
-        if app is None:
-            served, kind, title = _store(vendor or "cos", settings)
-        else:
-            served, kind, title = _app(app)
-        records = path is not None or settings.control is not None or settings.on_request
-        served = with_faults(served, scenario, seed, records=records)
-        server = listening.uvicorn_server(served, kind, certificate)
-        sock = listening.listen(host, port)
-        return serve_until_ended(served, server, sock, title, vendor or "cos", certificate)
-
-
-def _app(address: str) -> tuple[Any, str, str]:
-    from faultinject.cli import loading
-
-    with announced_below():
-        return *loading.load(address), address
-
-
-def _store(vendor: str, settings: Environment) -> tuple[Any, str, str]:
-    from faultinject import vendors
-    from faultinject.store import ObjectStore
-
-    store = ObjectStore(vendor, endpoints=settings.endpoints)
-    return store, "wsgi", f"the embedded object store ({vendors.get(vendor).title})"
+        settings = reading.services()
+        reading.refuse_production(settings)
+        scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
+        if app is not None:
+            reading.refuse_faults_of_store(scenario.rules, app)
+        if scenario.rules or journal is not None:
+            reading.refuse_switched_off(settings)
+        path = reading.journal(journal, settings)
+        with named_to_apps(JOURNAL, path), certificate(host) if tls else nullcontext() as trusted:
+            served: Any
+            if app is None:
+                vendor = vendor or "cos"
+                served, kind = ObjectStore(vendor, endpoints=settings.endpoints), "wsgi"
+                title = f"the embedded object store ({vendors.get(vendor).title})"
+            else:
+                title = app
+                with announced_below():
+                    served, kind = loading.load(app)
+            records = path is not None or settings.control is not None or settings.on_request
+            served = with_faults(served, scenario, seed, records=records)
+            server = listening.uvicorn_server(served, kind, trusted)
+            sock = listening.listen(host, port)
+            return serve_until_ended(served, server, sock, title, vendor or "cos", trusted)

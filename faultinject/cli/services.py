@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
@@ -17,37 +17,15 @@ SETTLED = 30.0
 """Seconds that requests which a killed client has left may be under way: a server that is asked too much goes on with them."""
 
 
-class Service(Protocol):
-    """What is at the address in ENDPOINT.
-
-    Attributes:
-        requests: how many have come.
-    """
-
-    requests: int
-
-    def start(self) -> str:
-        """Serve; gives the URL."""
-
-    def empty(self) -> None:
-        """Make it as it was at the start, where that can be done."""
-
-    def holds(self) -> StoreContents | None:
-        """What is in it once no request is under way, by `/bucket/key`; None where that cannot be seen."""
-
-    def broken(self) -> str:
-        """Why a request since the last call had no whole answer, where that is no fault of ours; empty where all had."""
-
-    def stop(self) -> None:
-        """Serve no more."""
-
-
 class EmbeddedStore:
     """The embedded object store, which is empty before each run.
 
     Args:
         vendor: the vendor whose API it speaks.
         endpoints: the user's own host suffixes.
+
+    Attributes:
+        requests: how many have come.
 
     Raises:
         ConfigurationError: it does not speak that dialect.
@@ -100,6 +78,9 @@ class Proxied:
     Args:
         target: the service.
         rewrite_host: whether it gets its own Host.
+
+    Attributes:
+        requests: how many have come.
     """
 
     def __init__(self, target: Target, *, rewrite_host: bool) -> None:
@@ -169,6 +150,10 @@ class Proxied:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.requests += 1
         await self._proxy(scope, receive, send)
+
+
+Service = EmbeddedStore | Proxied
+"""What is at the address in ENDPOINT."""
 
 
 def dialect_of(vendor: str | None, target: Target) -> str | None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from faultinject.engine.journal_entry import quoted
+
 if TYPE_CHECKING:
     from socket import socket
 
@@ -27,15 +29,6 @@ CONTROL = "FAULTINJECT_CONTROL"
 NEWEST = 1000
 """Requests of which it is known what was told of them."""
 _SAID_BELOW = "faultinject is on", "faultinject: FAULTINJECT_ON_REQUEST"
-
-
-@contextmanager
-def certificate_for(host: str) -> Iterator[Certificate]:
-    """A certificate for this host and for this machine; its files are gone after the block."""
-    from faultinject.server.certificates import certificate
-
-    with certificate(host) as made:
-        yield made
 
 
 def serve_until_ended(
@@ -63,7 +56,9 @@ def serve_until_ended(
     try:
         _announce(title, listening.url_of(sock, "http" if certificate is None else "https"), injector, vendor)
         if certificate is not None:
-            _tell_trust(certificate)
+            click.echo(f"  certificate to trust: {certificate.authority}")
+            for variable in certificate.trust:
+                click.echo(f"    export {variable}={certificate.authority}")
         click.echo("Ctrl-C ends it.")
         if injector is not None:
             injector.journal.follow(FaultPrinter().tell)
@@ -166,12 +161,6 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
         click.echo(f"  journal: {visible(injector.journal.path)}")
 
 
-def _tell_trust(certificate: Certificate) -> None:
-    click.echo(f"  certificate to trust: {certificate.authority}")
-    for variable in certificate.trust:
-        click.echo(f"    export {variable}={certificate.authority}")
-
-
 def _example(vendor: str) -> str:
     """An error by which the vendor asks clients to slow down."""
     from faultinject import vendors
@@ -195,23 +184,17 @@ class FaultPrinter:
             if outcome.seq in self._newest:
                 return
             self._newest.append(outcome.seq)
-        _tell(outcome)
-
-
-def _tell(outcome: Outcome) -> None:
-    from faultinject.engine.journal_entry import quoted
-
-    what = outcome.fault or ""
-    if outcome.status is not None and not what.startswith("http:"):
-        what = f"{what} ({outcome.status})"
-    line = f"{quoted(outcome.method)} {quoted(outcome.path)} -> {what} by {outcome.rule}"
-    if outcome.final:
-        line = f"{line} was not carried out: {outcome.did}"
-    try:
-        click.echo(line)
-    except OSError:
-        # Nobody reads any more; the server goes on.
-        sys.stdout = sys.stderr
+        what = outcome.fault or ""
+        if outcome.status is not None and not what.startswith("http:"):
+            what = f"{what} ({outcome.status})"
+        line = f"{quoted(outcome.method)} {quoted(outcome.path)} -> {what} by {outcome.rule}"
+        if outcome.final:
+            line = f"{line} was not carried out: {outcome.did}"
+        try:
+            click.echo(line)
+        except OSError:
+            # Nobody reads any more; the server goes on.
+            sys.stdout = sys.stderr
 
 
 def _sum_up(injector: Injector | None) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST
+from faultinject.audit.checks.words import counted
+from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST, aligned, print_json
 from faultinject.engine.journal_entry import quoted
 
 if TYPE_CHECKING:
@@ -89,8 +90,6 @@ def trial(
       faultinject trial --vendor gcs -- npm test
       faultinject trial -r s3:SlowDown -r reset,when=after --junit out.xml -- ./gradlew test
     """  # noqa: D301 - click reads this mark
-    import msgspec
-
     from faultinject.cli import listening
     from faultinject.cli import rules as reading
     from faultinject.cli.commands import program_of
@@ -140,7 +139,7 @@ def trial(
         stopped,
     )
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+        print_json(report)
     else:
         click.echo("\n".join(_lines(report, verbose=verbose)))
     if stopped:
@@ -161,11 +160,9 @@ def _vendor_of(rules: Sequence[str]) -> str:
 
 def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
     """The result in words: numbers, each cause with one test, the faults, the tests that are not judged."""
-    from faultinject.cli.layout import aligned
-
     most = None if verbose else SHOWN
     yield (
-        f"{_count(report.tests, 'test')} with {_count(report.requests, 'request')}, {_count(len(report.faults), 'fault')}"
+        f"{counted(report.tests, 'test')} with {counted(report.requests, 'request')}, {counted(len(report.faults), 'fault')}"
         f" in {_duration(report.seconds)} (the suite alone: {_duration(report.suite)}): {len(report.broken)} broken by a"
         f" fault, {len(report.broken_before)} broken before, {len(report.flaky)} flaky"
     )
@@ -210,14 +207,14 @@ def _broken(first: BrokenTest, alike: Sequence[str], most: int | None) -> Iterat
     if first.rules[1:]:
         yield _listed("  also broken by", first.rules[1:], most)
     if alike:
-        yield _listed(f"  and {_count(len(alike), 'test')} alike", alike, most)
+        yield _listed(f"  and {counted(len(alike), 'test')} alike", alike, most)
 
 
 def _why_no_smaller(test: BrokenTest) -> str:
     if not test.tried:
         return "no request of its own got the fault"
     if test.confirmed is None:
-        return f"{_count(test.tried, 'request')} alone did not break it; not all were tried"
+        return f"{counted(test.tried, 'request')} alone did not break it; not all were tried"
     return "no request of its own alone broke it"
 
 
@@ -227,10 +224,6 @@ def _listed(head: str, texts: Sequence[str], most: int | None) -> str:
         return "\n    ".join(map(quoted, [f"{head}:", *texts]))
     more = "" if most is None or len(texts) <= most else f" … and {len(texts) - most} more (-v)"
     return quoted(f"{head}: {', '.join(texts[:most])}") + more
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _duration(seconds: float) -> str:

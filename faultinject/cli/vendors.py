@@ -53,7 +53,7 @@ def vendors(address: str | None, operations: bool, as_json: bool) -> int:
     that operation=NAME takes in a rule of that vendor, with the method and the form of each.
     """
     from faultinject import vendors as catalogue
-    from faultinject.cli.explanation import print_json
+    from faultinject.cli.layout import print_json
 
     # Codes with blanks are shown as they are sent, and named without.
     vendor_id, colon, label = (address or "").replace(" ", "_").partition(":")
@@ -122,7 +122,7 @@ def _message(row: DocumentedError) -> str:
 
 def _show_operations(chosen: Sequence[Vendor], *, as_json: bool) -> None:
     from faultinject.cli import layout
-    from faultinject.cli.explanation import print_json
+    from faultinject.cli.layout import print_json
     from faultinject.vendors.operations import operations_of
 
     # One without an addressing has no operations of its own.

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from faultinject.exceptions import MissingExtra
@@ -17,7 +18,17 @@ if TYPE_CHECKING:
 
 BUCKET = "demo-1250000000"
 REGION = "ap-guangzhou"
-OPERATIONS = ("PutObject", "GetObject", "HeadObject", "CopyObject", "DeleteObject")
+PERFORM: dict[str, Callable[[Any, str], object]] = {
+    "PutObject": lambda client, key: client.put_object(BUCKET, b"a new photo", key),
+    "GetObject": lambda client, key: client.get_object(BUCKET, key)["Body"].get_raw_stream().read(),
+    "HeadObject": lambda client, key: client.head_object(BUCKET, key),
+    "CopyObject": lambda client, key: client.copy_object(
+        BUCKET, key, {"Bucket": BUCKET, "Key": "source.jpg", "Region": REGION}
+    ),
+    "DeleteObject": lambda client, key: client.delete_object(BUCKET, key),
+}
+"""By operation, one call of the SDK."""
+OPERATIONS = tuple(PERFORM)
 WORKERS = 12
 BEGIN_FOR = 10.0
 """Seconds in which calls are begun: the SDK may wait 1 + 2 + 3 s in each."""
@@ -131,23 +142,9 @@ class Workload:
             window = CallWindow(operation, time.monotonic(), None, key=key)
             self.windows.append(window)
             try:
-                perform(client, operation, key)
+                PERFORM[operation](client, key)
             except failures:
                 window.returned = False
             else:
                 window.returned = True
             window.ended = time.monotonic()
-
-
-def perform(client: Any, operation: str, key: str) -> None:
-    """One call of the SDK."""
-    if operation == "PutObject":
-        client.put_object(BUCKET, b"a new photo", key)
-    elif operation == "GetObject":
-        client.get_object(BUCKET, key)["Body"].get_raw_stream().read()
-    elif operation == "HeadObject":
-        client.head_object(BUCKET, key)
-    elif operation == "CopyObject":
-        client.copy_object(BUCKET, key, {"Bucket": BUCKET, "Key": "source.jpg", "Region": REGION})
-    else:
-        client.delete_object(BUCKET, key)

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 __getattr__, __all__ = face(
     __name__,
     BUCKET="plan",
-    CODES="plan",
     Codes="plan",
     ETAG="plan",
     PHASES="plan",
     chosen="plan",
+    codes_of="plan",
+    services="plan",
     Run="driving",
     run="driving",
     fallen_silent="silence",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from faultinject.conformance.silence import requests_by_key
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,10 +25,7 @@ def breach(phases: Iterable[Phase], windows: Sequence[CallWindow], attempts: Seq
     """
     kinds = {asked.key: asked.kind for phase in phases for asked in phase.asked()}
     calls = {each.key: each for each in windows if each.key is not None}
-    made: dict[str, list[Attempt]] = {each: [] for each in calls}
-    for attempt in attempts:
-        for segment in calls.keys() & {*attempt.path.split("/")}:
-            made[segment].append(attempt)
+    made = requests_by_key(windows, attempts)
     for key, call in calls.items():
         if call.returned and not made[key]:
             return (

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import sys
+import warnings
 from importlib import import_module
 from threading import Lock
 
@@ -24,12 +27,29 @@ DRIVERS = f"{__package__}.drivers."
 def main() -> None:
     """Serve the factory that the first argument names, such as `shop.storage:Client`, until the input ends.
 
-    Only a user's own factory is looked for in the current folder too.
+    Only a user's own factory is looked for in the current folder too, and has its logs and the user's settings.
     """
-    if not sys.argv[1].startswith(DRIVERS):
+    if sys.argv[1].startswith(DRIVERS):
+        forget_aws_settings()
+        logging.disable()  # the SDKs' logs tell of every failure, of which there are hundreds
+        warnings.simplefilter("ignore")  # of their source
+    else:
         sys.path.insert(0, "")
     answers, sys.stdout = sys.stdout, sys.stderr  # what an SDK prints is no answer
     serve(load(sys.argv[1]), sys.stdin, answers)
+
+
+def forget_aws_settings() -> None:
+    """Forget what the user has set for buckets of his own, such as AWS_MAX_ATTEMPTS: it is not what a client does by itself.
+
+    What `CONFORMANCE_SETTINGS` names stays: the cases of a specification set it.
+    """
+    kept = os.environ.get("CONFORMANCE_SETTINGS", "").split()
+    for name in [each for each in os.environ if each.startswith("AWS_") and each not in kept]:
+        del os.environ[name]
+    os.environ.update(
+        AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true"
+    )
 
 
 def load(address: str) -> Factory:

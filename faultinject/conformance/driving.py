@@ -25,8 +25,7 @@ from faultinject.processes import faster
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from typing import Protocol
+    from collections.abc import Collection, Sequence
 
     from faultinject.audit.judging import Judgement
     from faultinject.audit.profiles import Profile
@@ -35,23 +34,8 @@ if TYPE_CHECKING:
     from faultinject.journal.outcome import Outcome
     from faultinject.server.certificates import Certificate
 
-    class Client(Protocol):
-        """Whoever makes the calls: threads of this process, or another process."""
-
-        @property
-        def kinds(self) -> Sequence[str]:
-            """What it can do."""
-
-        title: str | None
-        failure: str
-        said: str
-
-        def start(self, asked: PlannedCall) -> None:
-            """Begin a call."""
-
-        def close(self) -> None:
-            """End."""
-
+    Client = InThreads | Process
+    """Whoever makes the calls: threads of this process, or another process."""
 
 NAMED = 3
 """Calls that a failure names."""
@@ -169,7 +153,7 @@ def run(
         client: makes a client of this process, given the endpoint and the bucket; or the words of a command that keeps to the
             contract in `faultinject.conformance.process`.
         name: what the client is called.
-        vendor: which service is played: a key of `plan.CODES`.
+        vendor: which service is played: one of `plan.services()`.
         aws: whether its documentation has the header by which AWS asks its own SDKs to wait.
         deadline: seconds after which nobody waits any more; calls that go on are then undecided, unless the client
             has fallen silent.
@@ -191,12 +175,17 @@ def run(
     Raises:
         ConfigurationError: the client could not be started, there is no such profile or check, or no libfaketime.
     """
-    codes = plan.CODES[vendor]
+    codes = plan.codes_of(vendor)
     phases = plan.chosen(codes, aws=aws) if phases is None else phases
     calls = Calls(watch)
     more = {**faster(speed), **({} if certificate is None else certificate.trust)}
     with serving(codes, phases, journal=journal, certificate=certificate) as served:
-        opened = _open(client, served.url, [each.name for each in phases], calls, more, ready)
+        names = [each.name for each in phases]
+        opened: Client = (
+            InThreads(client, served.url, plan.BUCKET, names, calls.end)
+            if callable(client)
+            else Process(client, served.url, names, calls.end, calls.wake, more, ready)
+        )
         began = time.monotonic()
         late: list[float] = []
         try:
@@ -230,7 +219,7 @@ def run(
         driven.calls_by_client(),
         driven.by_client(until),
         until - began,
-        _p95(late),
+        sorted(late)[len(late) * 19 // 20] if late else 0.0,
         judgement,
         failure,
         opened.said,
@@ -252,23 +241,6 @@ def _open_calls(calls: Sequence[CallWindow]) -> str:
     more = f" and {len(calls) - NAMED} more" if len(calls) > NAMED else ""
     what = "1 call" if len(calls) == 1 else f"{len(calls)} calls"
     return f"; {what} had not ended: {named}{more}"
-
-
-def _open(
-    client: Factory | Sequence[str],
-    url: str,
-    names: Sequence[str],
-    calls: Calls,
-    more: Mapping[str, str],
-    ready: float,
-) -> Client:
-    if callable(client):
-        return InThreads(client, url, plan.BUCKET, names, calls.end)
-    return Process(client, url, names, calls.end, calls.wake, more, ready)
-
-
-def _p95(numbers: Sequence[float]) -> float:
-    return sorted(numbers)[len(numbers) * 19 // 20] if numbers else 0.0
 
 
 def _ask(phases: Sequence[Phase], client: Client, calls: Calls, until: float, late: list[float]) -> None:

@@ -12,33 +12,6 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Protocol
-
-    class Home(Protocol):
-        """Where SDKs of one kind are."""
-
-        def version(self, package: str) -> str | None:
-            """The version that is here, or None."""
-
-        def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
-            """The words of the command that drives it.
-
-            Args:
-                folder: of the driver, beside this file in `drivers`.
-                driver: as `clients.toml` has it.
-                package: likewise.
-            """
-
-        def install(self, packages: str) -> str:
-            """The commands that make it be here, for a shell.
-
-            Args:
-                packages: what is installed, by the names that it has where it is installed from; a space between two.
-            """
-
-
 DRIVERS = Path(__file__).parent / "drivers"
 JAVASCRIPT = "JAVASCRIPT_SDKS"
 """Names the folder whose `node_modules` has the SDKs for JavaScript."""
@@ -56,19 +29,27 @@ class Pip:
     """Distributions of this Python's environment."""
 
     def version(self, package: str) -> str | None:
-        """The version of the distribution."""
+        """The version of the distribution that is here, or None."""
         try:
             return metadata.version(package)
         except metadata.PackageNotFoundError:
             return None
 
-    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
-        """A process of this Python, with the factory."""
-        del package
+    def command(self, folder: str, driver: str) -> tuple[str, ...]:
+        """The words of the command that drives it: a process of this Python, with the factory.
+
+        Args:
+            folder: of the driver, beside this file in `drivers`.
+            driver: as `clients.toml` has it.
+        """
         return python(f"faultinject.conformance.drivers.{folder}.{driver}")
 
     def install(self, packages: str) -> str:
-        """By pip."""
+        """The commands that make it be here, for a shell: by pip.
+
+        Args:
+            packages: what is installed, by the names that it has where it is installed from; a space between two.
+        """
         return f"pip install {packages}"
 
 
@@ -87,9 +68,8 @@ class Npm:
         version = said.get("version") if isinstance(said, dict) else None
         return version if isinstance(version, str) else None
 
-    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+    def command(self, folder: str, driver: str) -> tuple[str, ...]:
         """Node, with the driver."""
-        del package
         return ("node", str(DRIVERS / folder / driver))
 
     def install(self, packages: str) -> str:
@@ -106,9 +86,8 @@ class Program:
         path = shutil.which(package, path=search_path())
         return None if path is None else _said(path)
 
-    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+    def command(self, folder: str, driver: str) -> tuple[str, ...]:
         """A process of this Python, with the factory that starts the program."""
-        del package
         return python(f"faultinject.conformance.drivers.{folder}.{driver}")
 
     def install(self, packages: str) -> str:
@@ -136,9 +115,8 @@ class Jar:
         found = (named.fullmatch(each.name) for each in sorted(Path(folder).glob("*.jar")))
         return next((each[1] for each in found if each is not None), None)
 
-    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+    def command(self, folder: str, driver: str) -> tuple[str, ...]:
         """Java, with the file that compiles the driver and speaks for it."""
-        del package
         jars = os.path.join(os.environ.get(JAVA, ""), "*")  # noqa: PTH118 - Java's own pattern
         return ("java", "-cp", jars, str(DRIVERS / folder / "Contract.java"), str(DRIVERS / folder / driver))
 
@@ -152,7 +130,13 @@ class Jar:
         return put if shutil.which("java") else f"install a JDK {JDK} or newer, then {put}"
 
 
-HOMES: dict[str, Home] = {"pip": Pip(), "npm": Npm(), "program": Program(), "script": Script(), "jar": Jar()}
+HOMES: dict[str, Pip | Npm | Program | Jar] = {
+    "pip": Pip(),
+    "npm": Npm(),
+    "program": Program(),
+    "script": Script(),
+    "jar": Jar(),
+}
 """By the name that `clients.toml` has."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median, quantiles
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from faultinject.audit.checks.retry_after import SLACK
 from faultinject.audit.statistics import variation
@@ -43,23 +44,19 @@ class Spread(Struct):
     high: float
 
 
-class WaitsBeforeRetry(Struct):
+class WaitsBeforeRetry(Spread):
     """The waits before a retry, in seconds.
 
     Attributes:
-        retry: The number of the retry.
         n: How many.
         median: Seconds.
         low: A quarter of them are shorter.
         high: A quarter of them are longer.
+        retry: The number of the retry.
         waits: Every wait before it, the shortest first.
     """
 
     retry: int
-    n: int
-    median: float
-    low: float
-    high: float
     waits: list[float]
 
 
@@ -229,14 +226,7 @@ def _backoff(calls: Sequence[Call]) -> list[WaitsBeforeRetry]:
             if gap is not None and gap >= 0:
                 found[number].append(gap)
     return [
-        WaitsBeforeRetry(
-            number,
-            spread.n,
-            spread.median,
-            spread.low,
-            spread.high,
-            [round(each, 4) for each in sorted(waits)],
-        )
+        WaitsBeforeRetry(**asdict(spread), retry=number, waits=[round(each, 4) for each in sorted(waits)])
         for number, waits in enumerate(found, 1)
         if (spread := _spread(waits)) is not None
     ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import md5
 from typing import NamedTuple
 
@@ -27,6 +28,8 @@ CONTENT = b"what the plan stores" * 50
 """The content of every object that a call reads, and of the one part of every upload that a call completes."""
 ETAG = f'"{md5(CONTENT, usedforsecurity=False).hexdigest()}"'
 """The ETag of that content."""
+BODY = b"written by the client"
+"""What the drivers write."""
 
 KINDS = ("get", "put", "post", "complete")
 """What a call may be: read an object, write one, begin a multipart upload, end one."""
@@ -208,32 +211,22 @@ SETTLED = 2.0
 """Seconds before the outage, which is more than two cores do at once: waits that began before it are over by then."""
 
 
-class _Catalogue(Mapping[str, Codes]):
-    """By vendor what its own catalogue says, those of other packages among them; read when it is asked for."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, Codes] = {}
-
-    def __getitem__(self, id: str) -> Codes:  # noqa: A002
-        if id not in self._known:
-            vendor = vendors.get(id)
-            if vendor.addressing is None:
-                raise ConfigurationError(f"{id} is no storage service; there are {', '.join(self)}")
-            self._known[id] = Codes.of(vendor)
-        return self._known[id]
-
-    def __contains__(self, id: object) -> bool:  # noqa: A002
-        return isinstance(id, str) and vendors.known(id) and vendors.get(id).addressing is not None
-
-    def __iter__(self) -> Iterator[str]:
-        return (each for each in vendors.names() if vendors.get(each).addressing is not None)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
+def services() -> list[str]:
+    """The vendors that are storage services, those of other packages among them."""
+    return [each for each in vendors.names() if vendors.get(each).addressing is not None]
 
 
-CODES: Mapping[str, Codes] = _Catalogue()
-"""By the vendor's id: its faults. Asking for one that is none raises `ConfigurationError`, which names the nearest."""
+@cache
+def codes_of(vendor: str) -> Codes:
+    """The faults of a service, by what its own catalogue says.
+
+    Raises:
+        ConfigurationError: there is none of that name, which the message corrects, or it is no storage service.
+    """
+    found = vendors.get(vendor)
+    if found.addressing is None:
+        raise ConfigurationError(f"{vendor} is no storage service; there are {', '.join(services())}")
+    return Codes.of(found)
 
 
 def chosen(codes: Codes, *, aws: bool = False, names: Sequence[str] = (), spread: float = 1.0) -> list[Phase]:

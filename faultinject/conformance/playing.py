@@ -19,6 +19,7 @@ from faultinject.conformance.driving import Calls
 from faultinject.conformance.plan import PlannedCall
 from faultinject.conformance.process import READY, Process
 from faultinject.conformance.serving import serving
+from faultinject.conformance.silence import requests_by_key
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.reading import of_outcomes
 
@@ -217,7 +218,7 @@ def _play(
     ready: float,
 ) -> Iterator[Played]:
     """The cases that want the same number of attempts: one process of the client plays them."""
-    codes = plan.CODES[vendor]
+    codes = plan.codes_of(vendor)
     scripts = {
         case.name: _scripts(cases, case, number, keeps_tokens=keeps_tokens)
         for number, case in enumerate(group, 1)
@@ -328,11 +329,7 @@ class _Judge:
         self._case = scripts[0].case
         self._late = late
         self._windows = {each.key: each for each in calls.windows}
-        self._requests: dict[str, list[Attempt]] = {}
-        for each in attempts:
-            for part in each.path.split("/"):
-                if part in self._windows:
-                    self._requests.setdefault(part, []).append(each)
+        self._requests = requests_by_key(calls.windows, attempts)
 
     def verdict(self) -> tuple[str, str]:
         """The verdict, and what it rests on."""
@@ -343,7 +340,7 @@ class _Judge:
 
     def _unheard(self) -> str:
         """Why nothing can be said: the client says that it makes another number of attempts than it was told to."""
-        hints = [each.attempt_hint or {} for key in self._keys(0) for each in self._requests.get(key, ())]
+        hints = [each.attempt_hint or {} for key in self._keys(0) for each in self._requests[key]]
         said = {hint["max"] for hint in hints if "max" in hint} - {self._case.attempts}
         if not said:
             return ""
@@ -357,7 +354,7 @@ class _Judge:
 
     def _wrong_attempts(self) -> Iterator[str]:
         for number, answers in enumerate(self._case.calls):
-            made = sorted(len(self._requests.get(key, ())) for key in self._keys(number))
+            made = sorted(len(self._requests[key]) for key in self._keys(number))
             call = f"call {number + 1}: " if len(self._case.calls) > 1 else ""
             if set(made) != {len(answers)}:
                 yield f"{call}{_numbers(made)} instead of {len(answers)}"
@@ -369,9 +366,7 @@ class _Judge:
         """By answer, the third shortest wait after it; of one client alone it is the only one."""
         waits: list[tuple[Answer, list[float]]] = [(answer, []) for answer in self._case.calls[0][:-1]]
         for key in self._keys(0):
-            for (_, found), (before, after) in zip(
-                waits, pairwise(self._requests.get(key, ())), strict=False
-            ):
+            for (_, found), (before, after) in zip(waits, pairwise(self._requests[key]), strict=False):
                 if before.answered is not None:
                     found.append(after.arrived - before.answered)
         return [(answer, sorted(found)[: THIRD + 1][-1]) for answer, found in waits if found]
@@ -394,7 +389,7 @@ class _Judge:
                 yield f"{retries} retries in an outage instead of {tokens // cost}, which is what {tokens} tokens allow"
 
     def _retries(self, what: str, number: int) -> int:
-        requests = (self._requests.get(key, ()) for key in self._scripts[0].keys(what, number))
+        requests = (self._requests[key] for key in self._scripts[0].keys(what, number))
         return sum(max(0, len(each) - 1) for each in requests)
 
     def _seen(self) -> str:

@@ -23,7 +23,7 @@ from faultinject.rules.files import read_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from faultinject.conformance.driving import Run
     from faultinject.conformance.sdks import Sdk
@@ -204,7 +204,8 @@ def conclusion(results: Sequence[Measured]) -> Conclusion:
     if len(results) == 1:
         return results[0].run.judgement.conclusion
     found = {each.result.client: each.run.judgement.conclusion for each in results}
-    worst = next(each for each in ("fail", "undecided", "warn", "pass") if each in _results(found.values()))
+    results_found = {each.result for each in found.values()}
+    worst = next(each for each in ("fail", "undecided", "warn", "pass") if each in results_found)
     named = [name for name, each in found.items() if each.result == worst]
     some = f"{len(named)} of {len(found)} clients"
     if worst == "undecided":
@@ -214,10 +215,6 @@ def conclusion(results: Sequence[Measured]) -> Conclusion:
         return Conclusion(worst, PASS, f"all {len(found)} clients pass")
     head, verb = (FAIL, "fail") if worst == "fail" else (WARN, "warn")
     return Conclusion(worst, head, f"{some} {verb}{'s' if len(named) == 1 else ''}: {', '.join(named)}")
-
-
-def _results(conclusions: Iterable[Conclusion]) -> set[str]:
-    return {each.result for each in conclusions}
 
 
 def results_of(

@@ -15,10 +15,6 @@ from faultinject.conformance.homes import DRIVERS, HOMES, python
 from faultinject.exceptions import ConfigurationError, MissingExtra
 from faultinject.rules.values import Mistake, duration
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True, slots=True)
 class Sdk:
@@ -64,7 +60,7 @@ class Sdk:
     @property
     def command(self) -> tuple[str, ...]:
         """The words of the command that drives it."""
-        return self.words or HOMES[self.home].command(self.folder, self.driver, self.package)
+        return self.words or HOMES[self.home].command(self.folder, self.driver)
 
     @property
     def install(self) -> str:

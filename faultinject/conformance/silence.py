@@ -50,8 +50,8 @@ def fallen_silent(
     signs = [each.began if each.ended is None else each.ended for each in windows]
     signs += [each.arrived if each.answered is None else each.answered for each in attempts]
     quiet = until - max(signs)
-    by_key = _by_key(windows, attempts)
-    idle = [each for each in left if not (seen := by_key.get(each.key)) or not seen[-1].failed]
+    by_key = requests_by_key(windows, attempts)
+    idle = [each for each in left if not (seen := by_key.get(each.key or "")) or not seen[-1].failed]
     waits = [
         after.arrived - before.answered
         for seen in by_key.values()
@@ -69,11 +69,10 @@ def fallen_silent(
     return Silence(left, quiet) if quiet >= needed else None
 
 
-def _by_key(windows: Sequence[CallWindow], attempts: Sequence[Attempt]) -> dict[str | None, list[Attempt]]:
-    """The requests of each call."""
-    found: dict[str | None, list[Attempt]] = {each.key: [] for each in windows}
+def requests_by_key(windows: Sequence[CallWindow], attempts: Sequence[Attempt]) -> dict[str, list[Attempt]]:
+    """The requests of each call: those whose path has its key as a segment."""
+    found: dict[str, list[Attempt]] = {each.key: [] for each in windows if each.key is not None}
     for attempt in attempts:
-        for segment in attempt.path.split("/"):
-            if segment in found:
-                found[segment].append(attempt)
+        for segment in found.keys() & {*attempt.path.split("/")}:
+            found[segment].append(attempt)
     return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
 from msgspec import to_builtins
 
 from faultinject.exceptions import (
@@ -24,33 +27,26 @@ JSON = "application/json"
 RETRY_SECONDS = 1
 
 
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What goes back to the client.
 
     Attributes:
-        status: of HTTP.
         body: its bytes.
+        status: of HTTP.
         content_type: of these.
         headers: further ones.
     """
 
-    __slots__ = ("body", "content_type", "headers", "status")
-
-    def __init__(
-        self,
-        body: bytes,
-        *,
-        status: int = 200,
-        content_type: str = JSON,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        self.status = status
-        self.body = body
-        self.content_type = content_type
-        self.headers = dict(headers or {})
+    body: bytes
+    status: int = 200
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of_data(cls, data: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    def of_data(
+        cls, data: object, *, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Answer:
         """Structs or plain data as JSON; what others wrote into it is escaped where it does not print."""
         # Half a surrogate pair has no UTF-8.
         return cls(json_text(to_builtins(data)).encode("utf-8", "replace"), status=status, headers=headers)
@@ -72,12 +68,12 @@ class Refusal(FaultInjectError):
         message: str,
         *,
         problems: Iterable[Problem] = (),
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(plain(message))
         self.status = status
         self.problems = tuple(problems)
-        self.headers = dict(headers or {})
+        self.headers = headers
 
     @property
     def answer(self) -> Answer:

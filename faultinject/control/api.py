@@ -173,15 +173,6 @@ def check_parameters(given: Iterable[str], known: tuple[str, ...]) -> None:
             raise Refusal(400, f"{visible(name)[:200]} is not a parameter of this call{hint}")
 
 
-def not_allowed(method: str, allowed: Iterable[str]) -> Refusal:
-    """The refusal of a method that a path does not have."""
-    known = sorted({*allowed, *(("HEAD",) if "GET" in allowed else ())})
-    names = ", ".join(known)
-    return Refusal(
-        405, f"{visible(method)[:50]} does nothing here; there are {names}", headers={"Allow": names}
-    )
-
-
 def _openapi(call: Call) -> Answer:
     """Show the OpenAPI document."""
     return Answer.of_data(document(call.mount))
@@ -232,5 +223,8 @@ def _find(method: str, path: str) -> tuple[Entry, str]:
         near = nearest(path, [*_paths()]) or f"; there are {', '.join(filter(None, _paths()))}"
         raise Refusal(404, f"{visible(path)[:200]} is no path of the control API{near}")
     if method not in entries:
-        raise not_allowed(method, entries)
+        known = sorted({*entries, *(("HEAD",) if "GET" in entries else ())})
+        names = ", ".join(known)
+        told = f"{visible(method)[:50]} does nothing here; there are {names}"
+        raise Refusal(405, told, headers={"Allow": names})
     return entries[method], name

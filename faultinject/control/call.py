@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from faultinject.control.answers import Refusal
 from faultinject.rules.values import nearest, shown, visible
@@ -21,6 +22,7 @@ DEEPEST = 32
 DEEP = f"the body is nested too deeply: more than {DEEPEST} lists and objects within each other"
 
 
+@dataclass(frozen=True, slots=True)
 class Call:
     """What a client asks for.
 
@@ -35,28 +37,14 @@ class Call:
         mount: the path below which the API is.
     """
 
-    __slots__ = ("access", "body", "client", "headers", "injector", "mount", "name", "query")
-
-    def __init__(
-        self,
-        injector: Injector,
-        access: Access,
-        *,
-        client: str = "",
-        name: str = "",
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
-        mount: str = "",
-    ) -> None:
-        self.injector = injector
-        self.access = access
-        self.client = client
-        self.name = name
-        self.query = query or {}
-        self.headers = headers or {}
-        self.body = body
-        self.mount = mount
+    injector: Injector
+    access: Access
+    client: str
+    name: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    mount: str
 
     @property
     def text(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from time import gmtime, strftime
 
 from faultinject.control.answers import RETRY_SECONDS, Answer, Refusal
@@ -15,7 +14,7 @@ from faultinject.rules.foreign import check_foreign
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
-from faultinject.rules.values import Mistake, nearest, shown
+from faultinject.rules.values import Mistake, shown
 from faultinject.rules.vocabulary import KEYS, split_key
 
 TYPE_CHECKING = False
@@ -26,13 +25,8 @@ if TYPE_CHECKING:
     from faultinject.control.call import Call
     from faultinject.injector.state import State
 
-    Prepared = tuple[str, Callable[..., State]]
-    """What the log says of a change, and what makes it when it is told the generation that it is `expected` to change."""
-
 MOST_RULES = 10_000
 """In force by the API."""
-TRIES = 20
-"""How often a change is made anew from what another one has put in force meanwhile."""
 
 
 def switch_on(call: Call) -> Answer:
@@ -81,21 +75,18 @@ def reset(call: Call) -> Answer:
 
 def put_rules(call: Call) -> Answer:
     """Put a whole scenario in force; counts begin at zero. Without `seed` or `abort` the current ones stay."""
-    given, names_abort = _scenario(call), "abort" in call.data()
+    given = _scenario(call)
     _check_armable(call)
-
-    def change(in_force: State) -> Prepared:
-        check_foreign(given, known=in_force.scenario.rules)
-        before, scenario = in_force.scenario.abort, given
-        if not names_abort:
-            scenario = Scenario(given.rules, seed=given.seed, abort=before)
-        what = f"put {_number(len(scenario.rules))} in force: {scenario}"
-        if scenario.abort != before:
-            bound = f"set abort to {scenario.abort}" if scenario.abort else "removed abort"
-            what = f"{bound} and {what}"
-        return what, partial(call.injector.use, scenario)
-
-    return _changed(call, *_carry_out(call, change))
+    in_force = call.injector.state.scenario
+    check_foreign(given, known=in_force.rules)
+    if "abort" not in call.data():
+        given = Scenario(given.rules, seed=given.seed, abort=in_force.abort)
+    made = call.injector.use(given, expected=call.expected)
+    what = f"put {_number(len(given.rules))} in force: {given}"
+    if given.abort != in_force.abort:
+        bound = f"set abort to {given.abort}" if given.abort else "removed abort"
+        what = f"{bound} and {what}"
+    return _changed(call, what, made)
 
 
 def add_rule(call: Call) -> Answer:
@@ -104,30 +95,30 @@ def add_rule(call: Call) -> Answer:
     rule = one_rule(given if "text" in given else {"rule": given})
     check_foreign(Scenario([rule]))
     _check_armable(call)
-
-    def change(in_force: State) -> Prepared:
-        _check_number(len(in_force.scenario.rules) + 1)
-        if rule.name is not None and rule.name in in_force.scenario.display_names:
-            raise ConfigurationError(
-                [f"{rule.name} is already the name of another rule; names must be unique"]
-            )
-        return f"added the rule {rule}", partial(call.injector.add, [rule])
-
-    return _changed(call, *_carry_out(call, change), status=201)
+    _check_number(len(call.injector.state.scenario.rules) + 1)
+    made = call.injector.add([rule], expected=call.expected)
+    return _changed(call, f"added the rule {rule}", made, status=201)
 
 
 def patch_rule(call: Call) -> Answer:
     """Change keys of one rule; null removes a key. Its counts begin at zero, the others keep theirs."""
     given = call.data()
-
-    def change(in_force: State) -> Prepared:
-        old = in_force.scenario.rules[place_of(call, in_force.scenario)]
+    while True:
+        in_force = call.injector.state
+        old = in_force.scenario.rules[place_of(call, in_force)]
         rule = one_rule(given) if "text" in given else _rule(_patched(old.to_dict(), given))
         check_foreign(Scenario([rule]), known=[old])
         _check_armable(call)
-        return f"changed the rule {call.name} to {rule}", partial(call.injector.replace, call.name, rule)
-
-    return _changed(call, *_carry_out(call, change))
+        seen = call.expected
+        try:
+            made = call.injector.replace(
+                call.name, rule, expected=in_force.generation if seen is None else seen
+            )
+        except Conflict:
+            if seen is not None:
+                raise
+            continue  # it is made from what somebody else has put in force meanwhile, of which nothing is lost
+        return _changed(call, f"changed the rule {call.name} to {rule}", made)
 
 
 def delete_rule(call: Call) -> Answer:
@@ -145,17 +136,16 @@ def disable_rule(call: Call) -> Answer:
     return _change_one(call, call.injector.disable_rule, "disabled", arms=False)
 
 
-def place_of(call: Call, scenario: Scenario) -> int:
+def place_of(call: Call, in_force: State) -> int:
     """Where the rule stands that the path names.
 
     Raises:
         Refusal: there is none of that name.
     """
-    names = scenario.display_names
-    if call.name in names:
-        return names.index(call.name)
-    there = nearest(call.name, names) if names else "; there is none"
-    raise Refusal(404, f"{shown(call.name)} is not the name of a rule{there}")
+    try:
+        return in_force.find(call.name)
+    except ConfigurationError as error:
+        raise Refusal(404, str(error)) from None
 
 
 def one_rule(given: Mapping[str, Any]) -> Rule:
@@ -303,42 +293,13 @@ def _number(number: int) -> str:
 
 def _change_one(call: Call, does: Callable[..., State], said: str, *, arms: bool = True) -> Answer:
     call.keys(())
-
-    def change(in_force: State) -> Prepared:
-        rule = in_force.scenario.rules[place_of(call, in_force.scenario)]
-        if arms:
-            _check_armable(call)
-        # A name by position says little when the rules have changed again.
-        return f"{said} the rule {call.name}, {rule}", partial(does, call.name)
-
-    return _changed(call, *_carry_out(call, change))
-
-
-def _carry_out(call: Call, change: Callable[[State], Prepared]) -> tuple[str, State]:
-    """Make a change from what is in force; nothing of what another one puts in force meanwhile is lost.
-
-    Args:
-        call: what is asked for.
-        change: from what is in force to the change of it, which is right but for If-Match.
-
-    Returns:
-        What the log says of it, and what is in force by it.
-
-    Raises:
-        Conflict: If-Match names another generation than the one in force.
-    """
-    for _ in range(TRIES):
-        in_force = call.injector.state
-        what, do = change(in_force)
-        expected = call.expected
-        try:
-            return what, do(expected=in_force.generation if expected is None else expected)
-        except Conflict:
-            if expected is not None:
-                raise
-    # What is in force cannot be read, and is replaced whatever it is; or there is no end of others.
-    what, do = change(call.injector.state)
-    return what, do(expected=None)
+    in_force = call.injector.state
+    rule = in_force.scenario.rules[place_of(call, in_force)]
+    if arms:
+        _check_armable(call)
+    made = does(call.name, expected=call.expected)
+    # A name by position says little when the rules have changed again.
+    return _changed(call, f"{said} the rule {call.name}, {rule}", made)
 
 
 def _changed(call: Call, what: str, made: State, *, status: int = 200) -> Answer:

@@ -7,12 +7,11 @@ from base64 import b64encode
 from faultinject.control.answers import Answer, Refusal
 from faultinject.control.changes import one_rule, place_of
 from faultinject.control.state import rule_state, state
-from faultinject.journal.outcome import Outcome
 from faultinject.rules.values import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from faultinject.control.call import Call
@@ -53,7 +52,7 @@ def get_rules(call: Call) -> Answer:
 def get_rule(call: Call) -> Answer:
     """Show one rule with its counts."""
     in_force = call.injector.state
-    index = place_of(call, in_force.scenario)
+    index = place_of(call, in_force)
     counts = call.injector.counts().get(call.name, {})
     found = rule_state(
         call.name, in_force.scenario.rules[index], enabled=call.name not in in_force.disabled, counts=counts
@@ -64,47 +63,26 @@ def get_rule(call: Call) -> Answer:
 def get_journal(call: Call) -> Answer:
     """Show the outcomes of requests after a cursor."""
     limit = call.number("limit", default=USUAL_OUTCOMES, least=1, most=MOST_OUTCOMES)
-    outcomes, cursor, dropped = call.injector.events(cursor_of(call.query.get("after", "")), limit)
-    return Answer.of_data(
-        {"outcomes": [outcome_data(each) for each in outcomes], "cursor": cursor, "dropped": dropped}
-    )
-
-
-def cursor_of(text: str) -> str:
-    """A cursor as an earlier answer gave it.
-
-    Raises:
-        Refusal: it cannot be one.
-    """
-    if len(text) > 200 or not (text.isascii() and text.isprintable()):
-        raise Refusal(400, f"after: {shown(text)} is not the cursor of an earlier answer")
-    return text
-
-
-def outcome_data(outcome: Outcome) -> dict[str, Any]:
-    """The fields of a journal line, and whether there was a fault."""
-    return {**outcome.to_dict(), "injected": outcome.injected}
+    after = call.query.get("after", "")
+    if len(after) > 200 or not (after.isascii() and after.isprintable()):
+        raise Refusal(400, f"after: {shown(after)} is not the cursor of an earlier answer")
+    found, cursor, dropped = call.injector.events(after, limit)
+    outcomes = [{**each.to_dict(), "injected": each.injected} for each in found]
+    return Answer.of_data({"outcomes": outcomes, "cursor": cursor, "dropped": dropped})
 
 
 def preview(call: Call) -> Answer:
     """Show the answer that a rule would give to a request, byte for byte; nothing is carried out."""
     from faultinject.engine.actions import Respond
     from faultinject.injector import trials
-    from faultinject.rules.triggers import TRIGGERS
 
     given = call.keys(("text", "rule", "method", "path", "host"))
     asked = {key: _word(given, key) for key in ("method", "path", "host")}
     rule = one_rule({key: given[key] for key in ("text", "rule") if key in given})
     path = asked["path"] or "/bucket/key"
-    method = asked["method"] or _method_of(rule.conditions.get("method", ()))
+    method = asked["method"] or trials.default_method(rule)
     request = trials.environ(method, path if path[:1] == "/" else f"/{path}", asked["host"] or "127.0.0.1")
-    always = trials.replace_options(rule, **dict.fromkeys(TRIGGERS))
-    trial = trials.Trial([always], call.injector.state.seed, guarded=True)
-    action = trial.ask(request)
-    matches = action is not None
-    if action is None:
-        trial = trials.Trial([trials.unconditional(always)], call.injector.state.seed, guarded=True)
-        action = trial.ask(request)
+    trial, action, matches = trials.previewed(rule, request, call.injector.state.seed, guarded=True)
     says = rule.resolved.in_words(rule)
     found: dict[str, Any] = {"text": str(rule), "rule": rule.to_dict(), "matches": matches, "says": says}
     if not isinstance(action, Respond):
@@ -122,10 +100,6 @@ def preview(call: Call) -> Answer:
         "raw": b64encode(trials.head_of(action, now) + body).decode(),
     }
     return Answer.of_data(found)
-
-
-def _method_of(named: Iterable[str]) -> str:
-    return next((each.upper() for each in named if each.isalpha()), "GET")
 
 
 def _word(given: Mapping[str, object], key: str) -> str:

@@ -14,7 +14,6 @@ from errno import EADDRINUSE
 
 from faultinject.control.access import Access
 from faultinject.control.api import ControlApi
-from faultinject.control.limits import LIMITS
 from faultinject.control.mount import wsgi
 from faultinject.control.tokens import random_token
 from faultinject.counts.processes import common_process, is_reloaded
@@ -82,10 +81,13 @@ class Server:
     Attributes:
         url: where it answers; empty while another process has the address.
         access: who may ask; by the same token in each process of the server.
+        again: seconds after which an address that another process has is tried again.
 
     Raises:
         ConfigurationError: they cannot agree on a random token.
     """
+
+    again = 1.0
 
     def __init__(self, injector: Injector) -> None:
         assert injector.control is not None
@@ -136,7 +138,7 @@ class Server:
                         OSError(f"FAULTINJECT_CONTROL: {self.settings.place}: {error.strerror or error}")
                     )
                     return
-                ended.wait(LIMITS.again)
+                ended.wait(self.again)
                 continue
             self._serve(listening, ended)
             return
@@ -147,7 +149,7 @@ class Server:
         with OwnServer(wsgi(self._api), sock=listening) as served:
             log.control(f"{served.url}/", self.access.token if self.settings.token is None else None)
             self.url = served.url
-            while not ended.wait(LIMITS.again) and not _supervises():
+            while not ended.wait(self.again) and not _supervises():
                 pass
         self.url = ""
         self.let_go()

@@ -17,6 +17,7 @@ from faultinject.injector.injector import Injector
 from faultinject.rules import descriptions
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
+from faultinject.rules.triggers import TRIGGERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,6 +119,27 @@ class Trial:
             return None
         plan.services.finish()
         return action
+
+
+def previewed(
+    rule: Rule, request: dict[str, Any], seed: str, *, guarded: bool = False
+) -> tuple[Trial, Respond | Forward | Disconnect | None, bool]:
+    """What a rule does to a request whatever its triggers say: the trial, what is done, and whether its conditions hold.
+
+    Where they do not, it is what the rule would do without them.
+    """
+    always = replace_options(rule, **dict.fromkeys(TRIGGERS))
+    trial = Trial([always], seed, guarded=guarded)
+    if (action := trial.ask(request)) is not None:
+        return trial, action, True
+    trial = Trial([unconditional(always)], seed, guarded=guarded)
+    return trial, trial.ask(request), False
+
+
+def default_method(rule: Rule) -> str:
+    """The first method that a rule names outright, else GET."""
+    named = (each.upper() for each in rule.conditions.get("method", ()))
+    return next((each for each in named if each.isalpha()), "GET")
 
 
 def decided_again(

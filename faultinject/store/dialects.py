@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from faultinject.store.documents import Documents
+from faultinject.store.json import QingStorDocuments
+from faultinject.store.xml import XmlDocuments
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Dialect:
             (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html); with a configuration it is for another region.
     """
 
-    documents: Documents
+    documents: XmlDocuments | QingStorDocuments
     prefixes: tuple[str, ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
     created: int = 200

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
 from faultinject.store.buckets import Bucket, Part, Stored, Upload
 from faultinject.store.listing import Name
@@ -98,56 +97,6 @@ class Failure:
     version: str | None
     code: str
     message: str
-
-
-class Documents(Protocol):
-    """The documents of one dialect."""
-
-    content_type: str
-
-    def buckets(self, page: BucketsPage) -> bytes:
-        """The list of buckets."""
-
-    def location(self) -> bytes:
-        """Where a bucket is."""
-
-    def never_versioned(self) -> bytes:
-        """The versioning of a bucket that was given none."""
-
-    def objects(self, page: ObjectsPage) -> bytes:
-        """A page of objects."""
-
-    def uploads(self, page: UploadsPage) -> bytes:
-        """A page of multipart uploads."""
-
-    def parts(self, page: PartsPage) -> bytes:
-        """A page of parts."""
-
-    def started(self, bucket: str, upload: Upload) -> bytes:
-        """The answer to a multipart upload's beginning."""
-
-    def finished(self, bucket: str, stored: Stored, location: str) -> bytes:
-        """The answer to a multipart upload's end; empty where it has no document."""
-
-    def copied(self, etag: str, modified: float, *, part: bool) -> bytes:
-        """The answer to a copy, to an object or to a part; empty where it has no document."""
-
-    def deleted(self, keys: list[str], failures: list[Failure], asked: Deletion) -> bytes:
-        """The answer to deleting several objects."""
-
-    def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
-        """Numbers and ETags out of the request that ends a multipart upload.
-
-        Raises:
-            StoreError: `malformed`.
-        """
-
-    def read_keys(self, document: bytes) -> Deletion:
-        """What a request to delete several objects asks for.
-
-        Raises:
-            StoreError: `malformed`.
-        """
 
 
 def iso(moment: float) -> str:

@@ -11,7 +11,8 @@ from urllib.parse import quote, unquote_to_bytes
 from werkzeug.wrappers import Request, Response
 
 from faultinject.engine.request import WSGIRequest
-from faultinject.store.buckets import Buckets
+from faultinject.store.bodies import cut
+from faultinject.store.buckets import Buckets, Stored
 from faultinject.store.refusal import StoreError
 from faultinject.store.uploads import Uploads
 from faultinject.vendors import rendering
@@ -124,6 +125,19 @@ class Exchange:
         for name, value in headers:
             answer.headers[name] = value
         return answer
+
+    def content(
+        self, stored: Stored, wanted: tuple[int, int] | None, headers: Iterable[tuple[str, str]]
+    ) -> Answer:
+        """An object's content, or of it what is wanted: from the first place up to the second."""
+        if wanted is None:
+            return self.answer(200, stored.blocks, headers=[*headers, ("Content-Length", str(stored.size))])
+        start, stop = wanted
+        part = [
+            ("Content-Range", f"bytes {start}-{stop - 1}/{stored.size}"),
+            ("Content-Length", str(stop - start)),
+        ]
+        return self.answer(206, cut(stored.blocks, start, stop), headers=[*headers, *part])
 
     def refusal(self, error: StoreError) -> Answer:
         """The vendor's documented error for a mistake."""

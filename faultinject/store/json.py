@@ -146,6 +146,7 @@ def read_object(document: bytes) -> dict[str, Any]:
     """
     try:
         loaded = json.loads(document)
+        json.dumps(loaded, ensure_ascii=False).encode()  # half a surrogate pair can stand in no answer
     except (ValueError, RecursionError) as error:
         raise StoreError("malformed") from error
     if not isinstance(loaded, dict):
@@ -182,8 +183,6 @@ def objects_in(document: dict[str, Any], rows: str, key: str, version: str, quie
         StoreError: `malformed`.
     """
     named: list[tuple[Any, Any]] = [(row.get(key), row.get(version) or None) for row in _rows(document, rows)]
-    try:
-        "".join(text for each in named for text in (each[0], each[1] or "")).encode()
-    except (TypeError, UnicodeEncodeError) as error:
-        raise StoreError("malformed") from error
+    if not all(isinstance(key, str) and isinstance(version, str | None) for key, version in named):
+        raise StoreError("malformed")
     return Deletion([NamedObject(key, version) for key, version in named], document.get(quiet) is True)

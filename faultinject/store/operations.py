@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, unquote
 
 from werkzeug.http import http_date
 
-from faultinject.store.bodies import cut, drain, read_document, receive
+from faultinject.store.bodies import drain, read_document, receive
 from faultinject.store.buckets import Stored, entry_cost
 from faultinject.store.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, Call, is_set
 from faultinject.store.documents import BucketsPage, Failure, NamedObject, ObjectsPage
@@ -190,15 +190,9 @@ def get_object(call: Call) -> Answer:
         return call.answer(304, headers=headers)
     headers += [*stored.headers, ("Accept-Ranges", "bytes"), *_overrides(call)]
     wanted = read_range(get("range"), stored.size) if range_applies(get("if-range"), stored) else None
-    if wanted is None:
-        if (call.header("checksum-mode") or "").upper() == "ENABLED":
-            headers += stored.checksums
-        headers.append(("Content-Length", str(stored.size)))
-        return call.answer(200, stored.blocks, headers=headers)
-    start, stop = wanted
-    headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{stored.size}"))
-    headers.append(("Content-Length", str(stop - start)))
-    return call.answer(206, cut(stored.blocks, start, stop), headers=headers)
+    if wanted is None and (call.header("checksum-mode") or "").upper() == "ENABLED":
+        headers += stored.checksums
+    return call.content(stored, wanted, headers)
 
 
 def delete_object(call: Call) -> Answer:

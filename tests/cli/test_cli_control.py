@@ -402,7 +402,7 @@ def test_where_nothing_answers(run, port):
     talks.start()
     other = f"127.0.0.1:{garbage.getsockname()[1]}"
     assert "does not answer as HTTP does" in run("control", "status", "--url", other, env=ENV)[2]
-    assert "cannot be reached over TLS" in run("control", "status", "--url", f"https://{other}", env=ENV)[2]
+    assert "cannot be reached: [SSL" in run("control", "status", "--url", f"https://{other}", env=ENV)[2]
     talks.join()
     garbage.close()
     said = run("control", "status", "--url", f"{url}/", env=ENV)
@@ -415,7 +415,7 @@ def test_where_nothing_answers(run, port):
     said = run("control", "status", env={**ENV, "FAULTINJECT_CONTROL": f"127.0.0.1:{port}"})
     assert f"nothing listens on 127.0.0.1:{port}" in said[2]
     for host in ("no-such-host.invalid", "a..b"):
-        assert "cannot be found" in run("control", "status", "--url", f"http://{host}", env=ENV)[2]
+        assert "cannot be reached: " in run("control", "status", "--url", f"http://{host}", env=ENV)[2]
     assert "cannot be reached" in run("control", "status", "--url", "http://255.255.255.255", env=ENV)[2]
 
 

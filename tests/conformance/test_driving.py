@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from faultinject.conformance import BUCKET, CODES, ETAG, PHASES, chosen, run
+from faultinject.conformance import BUCKET, ETAG, PHASES, chosen, codes_of, run, services
 from faultinject.journal import read
 
 from .conftest import Direct, Stubborn, short
@@ -53,10 +53,10 @@ def test_every_phase_does_what_it_says():
     assert all(each.rule == phase_of(each) for each in done.outcomes if each.injected)
 
 
-@pytest.mark.parametrize("vendor", CODES)
+@pytest.mark.parametrize("vendor", services())
 def test_every_service_answers_with_its_own_errors(vendor):
     """Whatever service is played, each phase injects what the vendor documents."""
-    there = {each.name for each in chosen(CODES[vendor])}
+    there = {each.name for each in chosen(codes_of(vendor))}
     names = there & {
         "throttled",
         "server-error",

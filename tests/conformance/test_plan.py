@@ -9,14 +9,14 @@ from itertools import pairwise
 import pytest
 
 from faultinject import Scenario, Vendor, vendors
-from faultinject.conformance import CODES, PHASES, Codes, chosen
+from faultinject.conformance import PHASES, Codes, chosen, codes_of, services
 from faultinject.exceptions import ConfigurationError
 
 
-@pytest.mark.parametrize("vendor", CODES)
+@pytest.mark.parametrize("vendor", services())
 def test_every_service_has_rules_that_can_be_read(vendor):
     """The rules of a service are named for their phases, which go from the calibration to the outage."""
-    codes = CODES[vendor]
+    codes = codes_of(vendor)
     phases = chosen(codes, aws=True)
     rules = Scenario.of("\n".join(filter(None, (each.rule(codes) for each in phases)))).rules
     assert [each.name for each in rules] == [each.name for each in phases if each.name != "cal"]
@@ -34,10 +34,10 @@ def test_every_service_has_rules_that_can_be_read(vendor):
     } <= {each.name for each in phases}
 
 
-@pytest.mark.parametrize("vendor", CODES)
+@pytest.mark.parametrize("vendor", services())
 def test_a_service_is_asked_for_what_it_documents(vendor):
     """Each error is a row of the vendor's own, of its kind, and for every request that the plan makes."""
-    codes = CODES[vendor]
+    codes = codes_of(vendor)
     rows = {
         each: vendors.find(getattr(codes, each))
         for each in ("throttled", "own", "writing", "broken", "denied", "missing", "bad", "limited")
@@ -52,12 +52,12 @@ def test_a_service_is_asked_for_what_it_documents(vendor):
     assert "limited" not in rows or rows["limited"].status == 429
 
 
-@pytest.mark.parametrize("vendor", CODES)
+@pytest.mark.parametrize("vendor", services())
 def test_an_error_in_a_200_is_only_for_the_end_of_an_upload(vendor):
     """Where the vendor documents one there, and never for a plain read or write."""
-    phases = {each.name: each for each in chosen(CODES[vendor])}
+    phases = {each.name: each for each in chosen(codes_of(vendor))}
     documented = "CompleteMultipartUpload" in vendors.get(vendor).errors_in_200
-    assert ("error-in-200" in phases, CODES[vendor].hidden.endswith(",status=200")) == (
+    assert ("error-in-200" in phases, codes_of(vendor).hidden.endswith(",status=200")) == (
         documented,
         documented,
     )
@@ -75,15 +75,15 @@ def test_an_error_in_a_200_is_only_for_the_end_of_an_upload(vendor):
 )
 def test_a_service_asks_to_wait_in_its_own_way(vendor, expected):
     """Retry-After, or headers of its own; a malformed hint stands in the one that clients read."""
-    phases = chosen(CODES[vendor], aws=vendor == "s3")
+    phases = chosen(codes_of(vendor), aws=vendor == "s3")
     assert [each.name for each in phases if each.hint] == expected
-    [junk] = (each.rule(CODES[vendor]) for each in phases if each.name == "junk")
+    [junk] = (each.rule(codes_of(vendor)) for each in phases if each.name == "junk")
     assert ("set.x-amz-retry-after=soon" in junk) == (vendor == "s3")
 
 
 def test_what_a_vendor_names_stands_above_what_its_table_suggests():
     """MinIO tells readers and writers apart; QingStor's 429 is for fetches alone, so no reader is asked about it."""
-    minio, qingstor = CODES["minio"], CODES["qingstor"]
+    minio, qingstor = codes_of("minio"), codes_of("qingstor")
     assert (minio.throttled, minio.writing) == ("minio:SlowDownRead", "minio:SlowDownWrite")
     rules = {each.name: each.rule(minio) for each in chosen(minio)}
     assert (rules["throttled"][:19], rules["throttled-read"][:18]) == (
@@ -95,7 +95,7 @@ def test_what_a_vendor_names_stands_above_what_its_table_suggests():
 
 def test_a_service_that_always_asks_to_wait_asks_for_a_second():
     """MinIO's own 60 seconds are longer than a plan; where a phase is about the wait, that stands; B2's second stays."""
-    minio, b2 = CODES["minio"], CODES["b2"]
+    minio, b2 = codes_of("minio"), codes_of("b2")
     rules = {each.name: each.rule(minio) for each in chosen(minio)}
     short = {name for name, rule in rules.items() if "retry_after=1s" in rule}
     assert short == {"throttled", "one", "too-many-requests", "throttled-read"}
@@ -114,11 +114,10 @@ def test_a_service_that_always_asks_to_wait_asks_for_a_second():
 def test_what_is_no_storage_service_is_said(name, message):
     """With the nearest, or all that there are; nor is it among them."""
     with pytest.raises(ConfigurationError) as caught:
-        CODES[name]
+        codes_of(name)
     assert str(caught.value).startswith(message)
-    assert name not in CODES
-    assert None not in CODES
-    assert len(CODES) == len(vendors.names()) - 1
+    assert name not in services()
+    assert len(services()) == len(vendors.names()) - 1
 
 
 def test_no_two_calls_have_a_key_in_common():
@@ -139,7 +138,7 @@ def test_the_numbers_of_calls_are_those_that_the_checks_need():
 
 def test_phases_begin_one_after_the_other():
     """No call of a phase begins among those of another, and the outage comes when the others have settled."""
-    phases = chosen(CODES["minio"])[1:]
+    phases = chosen(codes_of("minio"))[1:]
     asked = [[each.at for each in phase.asked()] for phase in phases]
     gaps = [later[0] - earlier[-1] for earlier, later in pairwise(asked)]
     assert [round(each, 2) for each in gaps] == [0.3] * (len(gaps) - 1) + [2.3]
@@ -152,8 +151,8 @@ def test_phases_begin_one_after_the_other():
 
 def test_phases_that_a_client_cannot_know_are_left_out():
     """Only clients whose documentation has AWS's header are asked in it to wait, whoever's service is played."""
-    cos = CODES["cos"]
-    assert "x-amz-retry-after" not in {each.name for each in chosen(CODES["s3"])}
+    cos = codes_of("cos")
+    assert "x-amz-retry-after" not in {each.name for each in chosen(codes_of("s3"))}
     assert {each.name for each in chosen(cos, aws=True)} - {each.name for each in chosen(cos)} == {
         "x-amz-retry-after"
     }

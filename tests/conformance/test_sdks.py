@@ -90,6 +90,18 @@ def check_calls(sdk, done):
     assert sorted(found) == [[key] for key, number in wanted.items() for _ in range(number)]
 
 
+@pytest.mark.slow
+def test_what_the_user_has_set_for_aws_is_not_the_clients(monkeypatch):
+    """It is judged by what it does by itself: a call that gets one error is made again."""
+    sdk = SDKS["boto3"]
+    if sdk.version is None:
+        pytest.skip(f"{sdk.package} is not installed")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, phases=short("one", calls=(("put", 1),)))
+    assert [(each.key, each.returned) for each in done.windows] == [("one-001", True)]
+    assert len(done.outcomes) == 2
+
+
 MINUTE = 60.0
 """Seconds; clients that need longer are not waited for here."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import faultinject
-from faultinject.conformance import CODES, SDKS, chosen, run
+from faultinject.conformance import SDKS, chosen, codes_of, run
 
 pytestmark = pytest.mark.live
 DRIVERS = Path(faultinject.__file__).with_name("conformance") / "drivers"
@@ -48,7 +48,7 @@ def test_a_client_that_is_wrong_is_caught(needed, command, failed, tmp_path):
     """It asks again for what is refused; the one in JavaScript asks at once and as often as it can."""
     if shutil.which(needed) is None:
         pytest.skip(f"{needed} is not here")
-    phases = chosen(CODES["cos"], names=NAMES)
+    phases = chosen(codes_of("cos"), names=NAMES)
     done = run(command(tmp_path), name="wrong", phases=phases)
     found = {each.name.partition(":")[0] for each in done.judgement.findings if each.verdict == "FAIL"}
     assert (done.failure, done.judgement.conclusion.exit_code) == ("", 1)

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from faultinject.control import LIMITS, Server
+from faultinject.control import Server
 from tests.hooks.launch import HEALTHCHECK
 
 from .conftest import PATIENCE, TOKEN, Client, make_injector, until
@@ -291,7 +291,7 @@ def workers(program, port, without=None):
 
 def test_an_address_that_another_program_has(monkeypatch):
     """The app serves on; the API comes when the address is free."""
-    monkeypatch.setattr(LIMITS, "again", 0.02)
+    monkeypatch.setattr(Server, "again", 0.02)
     tried, real = [], socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda *asked: tried.append(asked) or real(*asked))
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -308,7 +308,7 @@ def test_an_address_that_another_program_has(monkeypatch):
 
 def test_a_server_that_is_stopped_while_it_waits(monkeypatch):
     """Does not come when the address is free."""
-    monkeypatch.setattr(LIMITS, "again", 0.02)
+    monkeypatch.setattr(Server, "again", 0.02)
     with socket.create_server(("127.0.0.1", 0)) as other:
         server = Server(make_injector(FAULTINJECT_CONTROL=f"127.0.0.1:{other.getsockname()[1]}"))
         server.start()

@@ -13,6 +13,7 @@ from faultinject.store.buckets import Stored
 from faultinject.store.exchange import Answer, Exchange, Service
 from faultinject.store.gcs import paths
 from faultinject.store.gcs.resources import BUCKET_METAGENERATION, generations, object_resource
+from faultinject.store.json import read_object
 from faultinject.store.refusal import StoreError
 
 TYPE_CHECKING = False
@@ -174,11 +175,4 @@ def read_json(document: bytes) -> dict[str, Any]:
     """
     if len(document) > DOCUMENT_BYTES:
         raise StoreError("document")
-    try:
-        loaded = json.loads(document)
-        json.dumps(loaded, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        raise StoreError("malformed") from None
-    if not isinstance(loaded, dict):
-        raise StoreError("malformed")
-    return loaded
+    return read_object(document)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from faultinject.store.bodies import cut
 from faultinject.store.buckets import Stored, entry_cost
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
@@ -28,12 +27,7 @@ def get_object(call: GcsCall) -> Answer:
         return call.json(200, call.resource_of(call.bucket, stored), ETag=stored.etag)
     headers = [("ETag", stored.etag), *resources.sent(stored), ("Accept-Ranges", "bytes")]
     wanted = read_range(call.request.headers.get("range"), stored.size)
-    if wanted is None:
-        return call.answer(200, stored.blocks, headers=[*headers, ("Content-Length", str(stored.size))])
-    start, stop = wanted
-    headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{stored.size}"))
-    headers.append(("Content-Length", str(stop - start)))
-    return call.answer(206, cut(stored.blocks, start, stop), headers=headers)
+    return call.content(stored, wanted, headers)
 
 
 def delete_object(call: GcsCall) -> Answer:

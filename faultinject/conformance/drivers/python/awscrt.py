@@ -10,15 +10,12 @@ from awscrt.http import HttpHeaders, HttpRequest
 from awscrt.io import ClientBootstrap, DefaultHostResolver, EventLoopGroup
 from awscrt.s3 import S3Client, S3RequestTlsMode, S3RequestType, S3ResponseError
 
+from faultinject.conformance.drivers.python import Refused
 from faultinject.conformance.drivers.python.path_style import PathStyle
 
 GROUP = EventLoopGroup(1)
 BOOTSTRAP = ClientBootstrap(GROUP, DefaultHostResolver(GROUP))
 TYPES = {"GET": S3RequestType.GET_OBJECT, "PUT": S3RequestType.PUT_OBJECT}
-
-
-class Refused(Exception):
-    """An answer that is an error: its status is beside the text of what awscrt raises."""
 
 
 class Client(PathStyle):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-import logging
 from typing import Any
 
 from azure.storage.blob import BlobBlock, BlobServiceClient
 
-logging.getLogger("urllib3").setLevel(logging.ERROR)  # more calls at once than connections kept
+from faultinject.conformance import plan
 
-BODY = b"written by azure-storage-blob"
 BLOCK = "\0\0\0"
 """The id of the block that the plan prepares, which the SDK sends as Base64."""
 CREDENTIAL = {"account_name": "account", "account_key": base64.b64encode(b"key").decode()}
@@ -36,7 +34,7 @@ class Client:
 
     def put(self, key: str) -> None:
         """Put Blob."""
-        self._container.upload_blob(key, BODY, overwrite=True)
+        self._container.upload_blob(key, plan.BODY, overwrite=True)
 
     def complete(self, key: str) -> None:
         """Put Block List."""

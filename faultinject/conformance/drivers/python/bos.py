@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
-from faultinject.conformance import plan
+from baidubce.auth.bce_credentials import BceCredentials
+from baidubce.bce_client_configuration import BceClientConfiguration
+from baidubce.exception import BceHttpClientError
+from baidubce.protocol import HTTP
+from baidubce.services.bos.bos_client import BosClient
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from baidubce.auth.bce_credentials import BceCredentials
-    from baidubce.bce_client_configuration import BceClientConfiguration
-    from baidubce.exception import BceHttpClientError
-    from baidubce.protocol import HTTP
-    from baidubce.services.bos.bos_client import BosClient
+from faultinject.conformance import plan
+from faultinject.conformance.drivers.python import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-BODY = "written by bce-python-sdk"
 
 
 class Client:
@@ -46,7 +42,7 @@ class Client:
 
     def put(self, key: str) -> None:
         """PutObject."""
-        done(self._bos.put_object_from_string, self._name, key, BODY)
+        done(self._bos.put_object_from_string, self._name, key, plan.BODY.decode())
 
     def post(self, key: str) -> None:
         """InitiateMultipartUpload."""
@@ -56,10 +52,6 @@ class Client:
         """CompleteMultipartUpload."""
         parts = [{"partNumber": 1, "eTag": plan.ETAG.strip('"')}]
         done(self._bos.complete_multipart_upload, self._name, key, key, parts)
-
-
-class Refused(Exception):
-    """An error, without the traces of all attempts that the SDK puts into its text."""
 
 
 def done(call: Callable[..., Any], *arguments: Any) -> None:

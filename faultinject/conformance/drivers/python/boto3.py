@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from typing import Any
 
+import boto3
+from botocore.config import Config
+
 from faultinject.conformance import plan
-from faultinject.conformance.drivers.python import without_aws_settings
-
-without_aws_settings()
-
-import boto3  # noqa: E402 - it reads the environment as it is loaded
-from botocore.config import Config  # noqa: E402 - likewise
-
-BODY = b"written by boto3"
 
 
 class Client:
@@ -31,7 +25,6 @@ class Client:
         session = boto3.Session("id", "key", region_name="us-east-1")
         config = Config(s3={"addressing_style": "path"}, retries={"mode": mode})
         self._s3: Any = session.client("s3", endpoint_url=endpoint, config=config)
-        logging.getLogger("urllib3").setLevel(logging.ERROR)  # more calls at once than connections kept
 
     def get(self, key: str) -> None:
         """GetObject."""
@@ -39,7 +32,7 @@ class Client:
 
     def put(self, key: str) -> None:
         """PutObject."""
-        self._s3.put_object(Bucket=self._name, Key=key, Body=BODY)
+        self._s3.put_object(Bucket=self._name, Key=key, Body=plan.BODY)
 
     def post(self, key: str) -> None:
         """CreateMultipartUpload."""

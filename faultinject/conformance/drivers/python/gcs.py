@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import Any
 
@@ -13,13 +12,11 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-BODY = b"written by google-cloud-storage"
+from faultinject.conformance import plan
+
 TIMEOUT = 12.0
 """Seconds after which it gives up; by default 120, which is more than a plan waits."""
-ANONYMOUS: Any = AnonymousCredentials  # it has no types
 RETRY = DEFAULT_RETRY.with_timeout(TIMEOUT)
-
-logging.getLogger("urllib3").setLevel(logging.ERROR)  # more calls at once than connections kept
 
 
 class Client:
@@ -43,7 +40,7 @@ class Client:
 
     def put(self, key: str) -> None:
         """objects.insert: a POST without a precondition, as by default."""
-        self._storage.bucket(key).blob(key).upload_from_string(BODY, retry=RETRY)
+        self._storage.bucket(key).blob(key).upload_from_string(plan.BODY, retry=RETRY)
 
     def post(self, key: str) -> None:
         """objects.insert that begins a resumable upload."""

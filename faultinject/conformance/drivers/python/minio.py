@@ -11,8 +11,6 @@ from minio.datatypes import Part
 
 from faultinject.conformance import plan
 
-BODY = b"written by minio"
-
 
 class Client:
     """minio's client. It has no public method for one request of a multipart upload, so its own steps are called.
@@ -44,7 +42,7 @@ class Client:
     def put(self, key: str) -> None:
         """PutObject."""
         self._minio.put_object(
-            bucket_name=self._name, object_name=key, data=io.BytesIO(BODY), length=len(BODY)
+            bucket_name=self._name, object_name=key, data=io.BytesIO(plan.BODY), length=len(plan.BODY)
         )
 
     def post(self, key: str) -> None:

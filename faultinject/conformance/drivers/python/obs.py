@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
+from obs import CompleteMultipartUploadRequest, CompletePart, ObsClient
+
 from faultinject.conformance import plan
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from obs import CompleteMultipartUploadRequest, CompletePart, ObsClient
-
-BODY = "written by esdk-obs-python"
-
-
-class Refused(Exception):
-    """An answer that is an error: this SDK hands it to its caller as the result."""
+from faultinject.conformance.drivers.python import Refused
 
 
 class Client:
@@ -38,7 +30,7 @@ class Client:
 
     def put(self, key: str) -> None:
         """PutObject."""
-        accepted(self._obs.putContent(self._name, key, BODY))
+        accepted(self._obs.putContent(self._name, key, plan.BODY.decode()))
 
     def post(self, key: str) -> None:
         """InitiateMultipartUpload."""

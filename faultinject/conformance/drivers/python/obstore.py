@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from faultinject.conformance.drivers.python import without_aws_settings
+import obstore
+from obstore.store import S3Store
 
-without_aws_settings()
-
-import obstore  # noqa: E402 - it reads the environment
-from obstore.store import S3Store  # noqa: E402 - likewise
-
-BODY = b"written by obstore"
+from faultinject.conformance import plan
 
 
 class Client:
@@ -39,4 +35,4 @@ class Client:
 
     def put(self, key: str) -> None:
         """PutObject."""
-        obstore.put(self._store, key, BODY)
+        obstore.put(self._store, key, plan.BODY)

@@ -5,14 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from faultinject.conformance.drivers.python import without_aws_settings
+import opendal
+from opendal.layers import RetryLayer
 
-without_aws_settings()
-
-import opendal  # noqa: E402 - it reads the environment
-from opendal.layers import RetryLayer  # noqa: E402 - likewise
-
-BODY = b"written by opendal"
+from faultinject.conformance import plan
 
 
 class Client:
@@ -43,7 +39,7 @@ class Client:
 
     def put(self, key: str) -> None:
         """PutObject."""
-        self._operator.write(key, BODY)
+        self._operator.write(key, plan.BODY)
 
 
 retrying = partial(Client, retrying=True)

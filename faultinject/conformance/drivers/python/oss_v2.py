@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-
 import alibabacloud_oss_v2 as oss
 
 from faultinject.conformance import plan
-
-logging.getLogger("urllib3").setLevel(logging.ERROR)  # more calls at once than connections kept
-
-BODY = b"written by alibabacloud-oss-v2"
 
 
 class Client:
@@ -37,7 +31,7 @@ class Client:
 
     def put(self, key: str) -> None:
         """PutObject."""
-        self._oss.put_object(oss.PutObjectRequest(bucket=self._name, key=key, body=BODY))
+        self._oss.put_object(oss.PutObjectRequest(bucket=self._name, key=key, body=plan.BODY))
 
     def post(self, key: str) -> None:
         """InitiateMultipartUpload."""

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
             """The path begins with a slash and has the query."""
 
 
-BODY = b"written by a plain HTTP client"
 PART = f"<Part><PartNumber>1</PartNumber><ETag>{plan.ETAG}</ETag></Part>"
 DOCUMENT = f"<CompleteMultipartUpload>{PART}</CompleteMultipartUpload>".encode()
 
@@ -38,7 +37,7 @@ class PathStyle:
 
     def put(self, key: str) -> None:
         """PUT."""
-        self._ask("PUT", f"/{self._bucket}/{key}", BODY)
+        self._ask("PUT", f"/{self._bucket}/{key}", plan.BODY)
 
     def post(self, key: str) -> None:
         """POST that begins a multipart upload."""

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from faultinject.conformance.drivers.python import without_aws_settings
+from pyarrow import fs
 
-without_aws_settings()
-
-from pyarrow import fs  # noqa: E402 - it reads the environment
-
-BODY = b"written by pyarrow"
+from faultinject.conformance import plan
 
 
 class Client:
@@ -40,4 +36,4 @@ class Client:
     def put(self, key: str) -> None:
         """Write a small file: PutObject."""
         with self._files.open_output_stream(f"{self._name}/{key}") as file:
-            file.write(BODY)
+            file.write(plan.BODY)

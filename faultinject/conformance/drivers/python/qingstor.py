@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 from urllib.parse import urlsplit
 
+from qingstor.sdk.config import Config
+from qingstor.sdk.service.qingstor import QingStor
+
 from faultinject.conformance import plan
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from qingstor.sdk.config import Config
-    from qingstor.sdk.service.qingstor import QingStor
-
-BODY = b"written by qingstor-sdk"
-
-
-class Refused(Exception):
-    """An answer that is an error: this SDK leaves it to its caller to look at the status."""
+from faultinject.conformance.drivers.python import Refused
 
 
 class Client:
@@ -44,7 +36,7 @@ class Client:
 
     def put(self, key: str) -> None:
         """Put Object."""
-        accepted(self._bucket.put_object(key, body=BODY))
+        accepted(self._bucket.put_object(key, body=plan.BODY))
 
     def post(self, key: str) -> None:
         """Initiate Multipart Upload."""

@@ -10,11 +10,8 @@ from qiniu.http.default_client import qn_http_client
 from qiniu.http.endpoint import Endpoint
 from qiniu.http.region import Region, ServiceName
 
-BODY = b"written by qiniu"
-
-
-class Failed(Exception):
-    """An answer that is an error: this SDK hands it to its caller beside the result."""
+from faultinject.conformance import plan
+from faultinject.conformance.drivers.python import Refused
 
 
 class Client:
@@ -42,8 +39,8 @@ class Client:
         hosts: Any = [Endpoint(f"{self._host}/{key}", self._scheme) for _ in range(2)]
         region = Region("z0", services={ServiceName.UP: hosts})
         token = self._auth.upload_token(self._name, key)
-        result, info = qiniu.put_data(token, key, BODY, regions=[region])
+        result, info = qiniu.put_data(token, key, plan.BODY, regions=[region])
         if result is None:
-            raise Failed(f"{info.status_code} {info.error}")
+            raise Refused(f"{info.status_code} {info.error}")
 
     get = put

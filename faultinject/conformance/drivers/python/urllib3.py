@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import urllib3
 
+from faultinject.conformance.drivers.python import Refused
 from faultinject.conformance.drivers.python.path_style import PathStyle
-
-
-class Refused(Exception):
-    """An answer that is an error: urllib3 leaves it to its caller to look at the status."""
 
 
 class Client(PathStyle):

@@ -9,10 +9,8 @@ from faultinject.conformance import plan
 
 from .program import Program
 
-START = 1.0
 
-
-class Client:
+class Client(Program):
     """aws, path style.
 
     Args:
@@ -23,8 +21,8 @@ class Client:
     def __init__(self, endpoint: str, bucket: str) -> None:
         self._endpoint = endpoint
         self._bucket = bucket
-        self._aws = Program(
-            START,
+        super().__init__(
+            1.0,
             AWS_ACCESS_KEY_ID="id",
             AWS_SECRET_ACCESS_KEY="key",  # noqa: S106 - nobody checks signatures here
             AWS_DEFAULT_REGION="us-east-1",
@@ -37,7 +35,7 @@ class Client:
 
     def put(self, key: str) -> None:
         """PutObject."""
-        self._call("put-object", key, "--body", str(self._aws.body))
+        self._call("put-object", key, "--body", str(self.body))
 
     def post(self, key: str) -> None:
         """CreateMultipartUpload."""
@@ -48,10 +46,6 @@ class Client:
         parts = json.dumps({"Parts": [{"ETag": plan.ETAG, "PartNumber": 1}]})
         self._call("complete-multipart-upload", key, "--upload-id", key, "--multipart-upload", parts)
 
-    def close(self) -> None:
-        """End what goes on."""
-        self._aws.close()
-
     def _call(self, operation: str, key: str, *more: str) -> None:
         where = ("--endpoint-url", self._endpoint, "--bucket", self._bucket, "--key", key)
-        self._aws.run("aws", "s3api", operation, *where, *more)
+        self.run("aws", "s3api", operation, *where, *more)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from faultinject.conformance import plan
+from faultinject.conformance.drivers.python.path_style import DOCUMENT
 
 from .program import Program
 
@@ -15,7 +15,7 @@ WGET = ("wget", "--no-verbose", "--tries", "4", "--output-document", os.devnull)
 WGET_BODY = ("--method", "--body-file", "")
 
 
-class Client:
+class Client(Program):
     """A program for plain HTTP, path style.
 
     Args:
@@ -28,21 +28,20 @@ class Client:
     def __init__(
         self, endpoint: str, bucket: str, words: tuple[str, ...], body: tuple[str, str, str]
     ) -> None:
+        super().__init__()
         self._url = f"{endpoint}/{bucket}"
         self._words = words
-        self._body = body
-        self._program = Program()
-        part = f"<Part><PartNumber>1</PartNumber><ETag>{plan.ETAG}</ETag></Part>"
-        self._document = self._program.home / "document"
-        self._document.write_text(f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>")
+        self._sending = body
+        self._document = self.home / "document"
+        self._document.write_bytes(DOCUMENT)
 
     def get(self, key: str) -> None:
         """GET."""
-        self._program.run(*self._words, f"{self._url}/{key}")
+        self.run(*self._words, f"{self._url}/{key}")
 
     def put(self, key: str) -> None:
         """PUT."""
-        self._send("PUT", str(self._program.body), key)
+        self._send("PUT", str(self.body), key)
 
     def post(self, key: str) -> None:
         """POST that begins a multipart upload."""
@@ -52,13 +51,9 @@ class Client:
         """POST that ends it."""
         self._send("POST", str(self._document), f"{key}?uploadId={key}")
 
-    def close(self) -> None:
-        """End what goes on."""
-        self._program.close()
-
     def _send(self, method: str, file: str, target: str) -> None:
-        by, body, before = self._body
-        self._program.run(*self._words, by, method, body, before + file, f"{self._url}/{target}")
+        by, body, before = self._sending
+        self.run(*self._words, by, method, body, before + file, f"{self._url}/{target}")
 
 
 curl = partial(Client, words=CURL, body=CURL_BODY)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import BoundedSemaphore
 
+from faultinject.conformance import plan
 from faultinject.conformance.homes import search_path
 
 TAIL = 2000
@@ -58,7 +59,7 @@ class Program:
     def __init__(self, start: float = 0.0, **variables: str) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="faultinject-"))
         self.body = self.home / "body"
-        self.body.write_bytes(b"written by a program")
+        self.body.write_bytes(plan.BODY)
         ours = (TRUST, *os.environ.get("CONFORMANCE_SETTINGS", "").split())
         kept = {
             name: value

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from .program import Program
 
-START = 0.2
 
-
-class Client:
+class Client(Program):
     """rclone, path style. It asks for an object's head before it reads it, and before and after it writes it.
 
     Args:
@@ -16,8 +14,8 @@ class Client:
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:
-        self._rclone = Program(
-            START,
+        super().__init__(
+            0.2,
             RCLONE_CONFIG="",
             RCLONE_S3_PROVIDER="Other",
             RCLONE_S3_ENDPOINT=endpoint,
@@ -29,14 +27,10 @@ class Client:
     def get(self, key: str) -> None:
         """Read an object."""
         # Given a path, it takes an object whose head it may not have for an empty folder, and says nothing.
-        wanted = self._rclone.home / key
+        wanted = self.home / key
         wanted.write_text(key)
-        self._rclone.run("rclone", "cat", "--files-from", str(wanted), self._url)
+        self.run("rclone", "cat", "--files-from", str(wanted), self._url)
 
     def put(self, key: str) -> None:
         """Write one."""
-        self._rclone.run("rclone", "copyto", str(self._rclone.body), f"{self._url}/{key}")
-
-    def close(self) -> None:
-        """End what goes on."""
-        self._rclone.close()
+        self.run("rclone", "copyto", str(self.body), f"{self._url}/{key}")

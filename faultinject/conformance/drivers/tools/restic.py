@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from .program import Program
 
-START = 1.0
 
-
-class Client:
+class Client(Program):
     """restic, path style. A call makes a repository, whose path is the key: a look for an earlier one and two uploads.
 
     Args:
@@ -17,8 +15,8 @@ class Client:
 
     def __init__(self, endpoint: str, bucket: str) -> None:
         self._url = f"s3:{endpoint}/{bucket}"
-        self._restic = Program(
-            START,
+        super().__init__(
+            1.0,
             RESTIC_PASSWORD="password",  # noqa: S106 - of a repository that nobody reads
             AWS_ACCESS_KEY_ID="id",
             AWS_SECRET_ACCESS_KEY="key",  # noqa: S106 - nobody checks signatures here
@@ -27,8 +25,4 @@ class Client:
 
     def put(self, key: str) -> None:
         """Make a repository."""
-        self._restic.run("restic", "--no-cache", "-r", f"{self._url}/{key}", "init")
-
-    def close(self) -> None:
-        """End what goes on."""
-        self._restic.close()
+        self.run("restic", "--no-cache", "-r", f"{self._url}/{key}", "init")

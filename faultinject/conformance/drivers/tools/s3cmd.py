@@ -7,10 +7,8 @@ from urllib.parse import urlsplit
 
 from .program import Program
 
-START = 0.3
 
-
-class Client:
+class Client(Program):
     """s3cmd, path style. It asks for the bucket's location before each call, and for an object's head before it reads it.
 
     Args:
@@ -20,7 +18,7 @@ class Client:
 
     def __init__(self, endpoint: str, bucket: str) -> None:
         host = urlsplit(endpoint).netloc
-        self._s3cmd = Program(START)
+        super().__init__(0.3)
         own = ("--config", os.devnull, "--access_key=id", "--secret_key=key", "--no-progress", "--quiet")
         tls = (
             ("--ssl", f"--ca-certs={os.environ['SSL_CERT_FILE']}")
@@ -32,12 +30,8 @@ class Client:
 
     def get(self, key: str) -> None:
         """Read an object."""
-        self._s3cmd.run(*self._words, "get", f"{self._url}/{key}", str(self._s3cmd.home / key))
+        self.run(*self._words, "get", f"{self._url}/{key}", str(self.home / key))
 
     def put(self, key: str) -> None:
         """Write one."""
-        self._s3cmd.run(*self._words, "put", str(self._s3cmd.body), f"{self._url}/{key}")
-
-    def close(self) -> None:
-        """End what goes on."""
-        self._s3cmd.close()
+        self.run(*self._words, "put", str(self.body), f"{self._url}/{key}")
