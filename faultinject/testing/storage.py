@@ -11,6 +11,7 @@ from faultinject.injector.own import OwnInjector
 from faultinject.rules.environment import read_environment
 from faultinject.rules.scenario import Scenario
 from faultinject.server.connections import Server
+from faultinject.store.buckets import Stored
 from faultinject.store.contents import ResettableStore
 from faultinject.store.stores import find
 
@@ -18,6 +19,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
+
+    from faultinject.testing.exploration.store_comparison import StoreContents
+
+SETTLES = 5.0
+"""Seconds in which a request of a client that is dead comes to its end."""
+
+
+def contents_of(store: ResettableStore) -> StoreContents:
+    """What an embedded store holds; a request that a killed client has left under way ends first."""
+    store.settle(SETTLES)
+    return {
+        f"/{bucket}/{key}": b"".join(each.blocks)
+        for (bucket, _, key), each in store.contents.items()
+        if isinstance(each, Stored)
+    }
 
 
 class Storage:

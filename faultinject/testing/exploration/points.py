@@ -5,29 +5,25 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
 
 from faultinject.audit.nearest import Remembered
 from faultinject.engine.alterations import PARTIAL
 from faultinject.engine.journal_entry import LONGEST_TEXT
 from faultinject.http.patterns import STARS, check_pattern
+from faultinject.journal.outcome import Outcome
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.rule import Rule
 from faultinject.testing.exploration.bounds import LeftOut
-from faultinject.vendors.addressing import volatile_parameters, with_placeholders
+from faultinject.testing.exploration.choices import Choice
+from faultinject.vendors.addressing import Addressing, volatile_parameters, with_placeholders
 from faultinject.vendors.operations import operations_of
+from faultinject.vendors.vendor import Vendor
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
-
-    from faultinject.journal.outcome import Outcome
-    from faultinject.testing.exploration.choices import Choice
-    from faultinject.vendors.addressing import Addressing
-    from faultinject.vendors.vendor import Vendor
-
-    Conditions = dict[str, str]
-    Level = Callable[[Outcome], Conditions | None]
+Conditions = dict[str, str]
 
 # What tells two runs of the same code apart: UUIDs, long hexadecimal runs, long numbers.
 _CHANGING = re.compile(
@@ -45,6 +41,7 @@ _ONCE = ("differs between two runs without faults: only one makes it; make them 
 _LONG = (f"its address has more than the {LONGEST_TEXT:,} characters that the journal keeps; shorten it",)
 
 
+@dataclass(eq=False)
 class Point:
     """One recorded request at which a fault can come.
 
@@ -56,14 +53,11 @@ class Point:
         goes_on: whether it reads more of an object that the run has read from before, and that another writer may replace.
     """
 
-    def __init__(
-        self, number: int, outcome: Outcome, conditions: Conditions, skip: int, *, goes_on: bool
-    ) -> None:
-        self.number = number
-        self.outcome = outcome
-        self.conditions = conditions
-        self.skip = skip
-        self.goes_on = goes_on
+    number: int
+    outcome: Outcome
+    conditions: Conditions
+    skip: int
+    goes_on: bool
 
     @property
     def name(self) -> str:
@@ -74,9 +68,6 @@ class Point:
     def operation(self) -> str:
         """The storage operation; else method and nothing more."""
         return self.outcome.operation or self.outcome.method
-
-    def __repr__(self) -> str:
-        return f"<Point {self.number} {self.name}>"
 
 
 class Points:
@@ -156,18 +147,11 @@ class Trace:
         self._reading = reading
         self._requests = [Remembered(each, reading) for each in outcomes]
         self._places: dict[str, list[int]] = {}
-        self._met: dict[tuple[tuple[str, str], ...], list[int]] = {}
         for number, each in enumerate(outcomes):
             self._places.setdefault(each.path, []).append(number)
 
     def meeting(self, conditions: Conditions) -> list[int]:
         """The places, from 0, of the requests that meet all of the conditions, in order."""
-        key = tuple(conditions.items())
-        if key not in self._met:
-            self._met[key] = self._meeting(conditions)
-        return self._met[key]
-
-    def _meeting(self, conditions: Conditions) -> list[int]:
         holds = test(conditions, self._reading)
         path = conditions.get("path", "*")
         literally = path[1:] if path[:1] == "=" else None if "*" in path else path
@@ -238,7 +222,7 @@ def by_operation(outcome: Outcome) -> Conditions | None:
     return None if outcome.operation is None else {"operation": outcome.operation}
 
 
-LEVELS: tuple[Level, ...] = (exact, masked, by_operation)
+LEVELS: tuple[Callable[[Outcome], Conditions | None], ...] = (exact, masked, by_operation)
 """The finest that two runs agree on is taken."""
 
 
@@ -258,8 +242,6 @@ def test(conditions: Conditions, reading: Addressing) -> Callable[[Any], bool]:
 
 
 def _conditions(outcome: Outcome, spelled: Callable[[str], str]) -> Conditions:
-    from urllib.parse import parse_qsl
-
     found = {"method": outcome.method}
     if outcome.path:
         found["path"] = spelled(outcome.path)

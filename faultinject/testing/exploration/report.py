@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from msgspec import Struct
 
-from faultinject.audit.findings import SIGNS, WARN
+from faultinject.audit.findings import SIGNS, WARN, Finding
 from faultinject.engine.journal_entry import quoted
 from faultinject.journal.attempts import BROKEN
+from faultinject.journal.outcome import Outcome
 from faultinject.rules import spelling
 from faultinject.rules.descriptions import count
+from faultinject.rules.rule import Rule
+from faultinject.testing import unwrapped
 from faultinject.testing.exploration.bounds import in_one_line
+from faultinject.testing.exploration.causes import FinishedRun
 from faultinject.testing.exploration.choices import READS
 from faultinject.testing.exploration.points import name_of
 from faultinject.testing.exploration.programs import ProgramFailed
-from faultinject.testing.exploration.wording import PYTHON
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from faultinject.audit.findings import Finding
-    from faultinject.audit.nearest import Comparison
-    from faultinject.journal.outcome import Outcome
-    from faultinject.rules.rule import Rule
-    from faultinject.testing.exploration.causes import FinishedRun
     from faultinject.testing.exploration.sweep import Sweep
-    from faultinject.testing.exploration.wording import Wording
 
 
+def marker(rules: Sequence[Rule]) -> str:
+    """A scenario as a marker to paste."""
+    # What JSON escapes, and what is escaped of the rest, is the same in Python.
+    texts = (quoted(json.dumps(str(each), ensure_ascii=False)) for each in rules)
+    return f"@pytest.mark.faultinject({', '.join(texts)})"
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a report of one way to explore spells what its reader is to write.
+
+    Attributes:
+        replay: from a run to what shows it again; None: a marker.
+        exhaustive: the argument by which nothing is left out that can be tried.
+        unseen: what to do where no request was seen.
+    """
+
+    replay: Callable[[FinishedRun], str] | None = None
+    exhaustive: str = "exhaustive=True"
+    unseen: Callable[[], str] = unwrapped.advice
+
+
+PYTHON = Wording()
+"""Of the marker, the loop and the fixture."""
 BREAKING = ("reset", "close", "hang")
 
 
@@ -291,14 +313,12 @@ def _what(rule: Rule, method: str) -> str:
 
 
 def _nearest(rule: Rule, outcomes: Sequence[Outcome], sweep: Sweep) -> str:
-    found = min((sweep.compare(rule, each) for each in outcomes), key=_distance, default=None)
+    found = min(
+        (sweep.compare(rule, each) for each in outcomes), key=lambda each: each.distance, default=None
+    )
     if found is None:
         return " (no request was seen)"
     return quoted(f" (nearest: {found.outcome.method} {found.outcome.path})")
-
-
-def _distance(comparison: Comparison) -> tuple[int, int]:
-    return comparison.distance
 
 
 def _backoff(sweep: Sweep) -> float:

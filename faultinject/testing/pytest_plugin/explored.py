@@ -13,9 +13,8 @@ from _pytest.runner import runtestprotocol
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.rules.values import listed
 from faultinject.testing.exploration.bounds import Bounds, whole
-from faultinject.testing.exploration.report import groups, incomplete, report, summary, warned
+from faultinject.testing.exploration.report import groups, incomplete, marker, report, summary, warned
 from faultinject.testing.exploration.sweep import Sweep, sweep_of
-from faultinject.testing.exploration.wording import marker
 from faultinject.testing.pytest_plugin.marks import EXPLORE
 from faultinject.testing.pytest_plugin.options import SHARD, SUMMARY
 from faultinject.testing.runs import RunFaults
@@ -85,8 +84,8 @@ class ExploredRun:
 
 def _held(config: pytest.Config) -> StoreContents:
     """What the stores of `faultinject_store` hold."""
-    from faultinject.testing.exploration.store_comparison import contents_of
     from faultinject.testing.pytest_plugin import stored
+    from faultinject.testing.storage import contents_of
 
     return {
         path: content
