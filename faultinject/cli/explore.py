@@ -267,7 +267,6 @@ def explore(
                 else _replay(found.scenario.rules, again, command)
             ),
             "--exhaustive",
-            lambda: "Let the command send its requests to the address in the variable ENDPOINT.",
         ),
         vendor=dialect if read_as or crash else None,
         inconclusive=service.broken,

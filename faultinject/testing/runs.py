@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from types import TracebackType
 
 from msgspec import to_builtins
@@ -14,7 +15,7 @@ from faultinject.journal.outcome import Outcome
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
-from faultinject.testing.exploration.bounds import Bounds
+from faultinject.testing.exploration.bounds import Allowed, Bounds
 from faultinject.testing.exploration.causes import SECOND, Aftermath, FinishedRun, RunResult
 from faultinject.testing.exploration.choices import CRASH
 from faultinject.testing.exploration.programs import Program, ProgramFailed
@@ -217,6 +218,7 @@ class Exploration:
         holds: as for `RunFaults`.
 
     Attributes:
+        faults: from the scenario of a run to its faults.
         seconds: how long it took so far.
         wording: how it spells what the reader is to write.
         begun: whether a run has begun.
@@ -239,17 +241,23 @@ class Exploration:
         holds: Contents | None = None,
     ) -> None:
         self.wording = wording or PYTHON
-        self.sweep = sweep_of(faults, bounds, unseen=self.wording.unseen, vendor=vendor)
+        self.sweep = sweep_of(faults, bounds, vendor=vendor)
+        beside = beside or Scenario([])
+        self.faults: Callable[[Scenario], RunFaults] = partial(
+            RunFaults,
+            self.sweep,
+            beside=beside,
+            seed=beside.seed,
+            test=test,
+            session=session,
+            end=end,
+            holds=holds,
+        )
         self._inconclusive = inconclusive
-        self._holds = holds
         self._again = 0
         self.seconds = 0.0
         self.begun = self.over = False
         self.met: set[int] = set()
-        self._beside = beside or Scenario([])
-        self._test = test
-        self._session = session
-        self._end = end
         self._began = time.monotonic()
 
     @property
@@ -277,19 +285,6 @@ class Exploration:
         failures = groups(self.sweep.finished)
         if failures or incomplete(self.sweep):
             raise ExplorationFailed(self.report()) from (failures[0].smallest.error if failures else None)
-
-    def faults(self, scenario: Scenario) -> RunFaults:
-        """The faults of one run."""
-        return RunFaults(
-            self.sweep,
-            scenario,
-            self._beside,
-            seed=self._beside.seed,
-            test=self._test,
-            session=self._session,
-            end=self._end,
-            holds=self._holds,
-        )
 
     def record(self, faults: RunFaults, error: BaseException | None, seconds: float) -> FinishedRun:
         """Record the result of a run."""
@@ -349,3 +344,52 @@ class Run:
         self._exploration.record(self.faults, error, seconds)
         # A run without faults that fails is a plain failure.
         return error is None or bool(self.scenario.rules)
+
+
+def explore(
+    *faults: str | Rule,
+    depth: int = 1,
+    max_runs: int = 500,
+    allow: Allowed = (),
+    ignore: str | Collection[str] = (),
+    exhaustive: bool = False,
+    without: str | Collection[str] = (),
+    crash: bool = False,
+    replay: str = "",
+    within: float | None = None,
+) -> Exploration:
+    """Run code twice without faults, and then once for every request that it makes and every fault.
+
+    Args:
+        faults: rules, whose conditions say where; a vendor id stands for its standard set, a group for each member.
+        depth: 2: also a second fault in the code's reaction to the first.
+        max_runs: the maximum number of runs with faults; needing more is an error.
+        allow: exceptions with which the code may give up; such a run has not failed.
+        ignore: what is not judged: checks of the requests (`same bytes`, `error in 200`, `non-idempotent retry`,
+            `lost answer`, `uploads left open`, `mixed versions`) and of the store (`object lost`, `half written` and so on); and patterns of
+            objects, such as `/bucket/*.log`.
+        exhaustive: whether to try also the cases that are left out by default, which the report names.
+        without: faults of a standard set or a group that are not injected, such as `s3:SlowDown` or `hang`.
+        crash: the program that `faults.run()` runs is killed at each request and run again, where the faults come.
+        replay: the text of the only scenario to run, as a report prints it.
+        within: seconds that a run of the program of `faults.run()` may take; by default ten times the time without
+            faults, and 5 min, with `crash` 30 s.
+
+    Raises:
+        ConfigurationError: a rule is wrong, or has a trigger that says when it fires.
+
+    >>> for run in explore("cos:SlowDown", "reset,when=after"):  # doctest: +SKIP
+    ...     with run:
+    ...         upload(client)
+    """
+    bounds = Bounds(
+        depth, max_runs, allow, ignore, exhaustive, without, crash=crash, replay=replay, within=within
+    )
+    return Exploration(faults, bounds)
+
+
+def record(code: Callable[[], object]) -> list[Outcome]:
+    """The requests of one run without faults, for `strategies.scenarios`."""
+    with Faults(Scenario([])) as faults:
+        code()
+    return faults.outcomes

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from typing import Any
 
 from faultinject.adapters.wsgi import wrap
 from faultinject.exceptions import ConfigurationError, FaultInjectError
@@ -14,13 +16,7 @@ from faultinject.server.connections import Server
 from faultinject.store.buckets import Stored
 from faultinject.store.contents import ResettableStore
 from faultinject.store.stores import find
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
-    from faultinject.testing.exploration.store_comparison import StoreContents
+from faultinject.testing.exploration.store_comparison import StoreContents
 
 SETTLES = 5.0
 """Seconds in which a request of a client that is dead comes to its end."""

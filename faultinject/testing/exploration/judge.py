@@ -149,14 +149,11 @@ class Judge:
             found: what is wrong with the store now.
             known: what was wrong with it when the first run was over.
         """
-        lost = [
-            (number, each)
-            for number, each in enumerate(of_outcomes(outcomes), 1)
-            if each.rule in names and is_lost(each)
-        ]
-        if not lost:
+        numbered = enumerate(of_outcomes(outcomes), 1)
+        lost = next((each for each in numbered if each[1].rule in names and is_lost(each[1])), None)
+        if lost is None:
             return list(found)
-        [(number, write), *_] = lost
+        number, write = lost
         before = {each.message for each in known}
         return self.counted(
             finding(

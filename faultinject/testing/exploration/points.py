@@ -291,19 +291,17 @@ def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
         choice: what.
         vendor: whose way of reading requests the point's operation is of.
     """
-    keys: dict[str, Any] = {}
     conditions, its_own = point.conditions, choice.rule.vendor
     operation = conditions.get("operation")
     if operation is not None and its_own is not None and operation not in operations_of(its_own).names:
         # The fault's vendor has other words than the one that the requests were read as.
         conditions = masked(point.outcome) or exact(point.outcome)
-    for full, text in conditions.items():
-        _put(keys, full, text)
+    # The name of a parameter may hold anything, also quotes.
+    query = {full[6:]: text for full, text in conditions.items() if full[:6] == "query."}
+    plain = {full: text for full, text in conditions.items() if full[:6] != "query."}
+    keys: dict[str, Any] = {"times": "1", **plain, "query": query, **choice.options_at(point.outcome)}
     if point.skip:
         keys["skip"] = point.skip
-    for full, text in choice.options_at(point.outcome).items():
-        _put(keys, full, text)
-    keys.setdefault("times", "1")
     if choice.name is not None:
         keys["name"] = choice.name
     if "operation" in keys and vendor is not None and choice.rule.vendor is None:
@@ -324,14 +322,6 @@ def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
 def starts_with(rule: Rule, first: Rule) -> bool:
     """Whether a rule of a scenario of two is the first one, or what it was folded into."""
     return rule.value("skip") == first.value("skip") and _without_counts(rule) == _without_counts(first)
-
-
-def _put(keys: dict[str, Any], full: str, text: str) -> None:
-    key, dot, name = full.partition(".")
-    if dot:
-        keys.setdefault(key, {})[name] = text
-    else:
-        keys[key] = text
 
 
 def _without_counts(rule: Rule) -> tuple[object, ...]:

@@ -57,6 +57,11 @@ class Once:
         self._judge = judge
         self._store = StoreComparison(self._without, [each for each in bounds.ignore if each[:1] == "/"])
 
+    def leave_out(self, found: LeftOut) -> None:
+        """Say once that it is not tried, or not judged."""
+        if found not in self.left_out:
+            self.left_out.append(found)
+
     def subject(self, requests: str) -> str:
         """What is tried, for the first line of the report."""
         return f"{requests} without faults, {count(len(self.choices), 'fault')}"
@@ -143,7 +148,6 @@ class KilledAndRestarted(Once):
         sources = dict.fromkeys(each.source for each in faults)
         self._given = "".join(f"{quoted(json.dumps(each, ensure_ascii=False))}, " for each in sources)
         self._usual_failure = ""
-        self._unkept = False
 
     def subject(self, requests: str) -> str:
         """What is tried, for the first line of the report."""
@@ -170,7 +174,7 @@ class KilledAndRestarted(Once):
         if aftermath.again is not None and not self._usual_failure:
             self._usual_failure = str(aftermath.again)
             why = f"the program also {_present(self._usual_failure)} when it is simply run twice"
-            self.left_out.append(LeftOut("exit code of the restart", why, head="not judged"))
+            self.leave_out(LeftOut("exit code of the restart", why, head="not judged"))
 
     def finished(self, planned: PlannedRun, result: RunResult) -> FinishedRun:
         """What came of a run, and what is wrong with it.
@@ -191,11 +195,9 @@ class KilledAndRestarted(Once):
         gave_up = error is not None and planned.may_end(error, self._bounds)
         if not aftermath.killed:
             return FinishedRun(planned, result, gave_up=gave_up)
-        if aftermath.before is None and not self._unkept:
-            self._unkept = True
-            self.left_out.append(
-                LeftOut("what the store holds", "only the embedded store shows it: the program alone judges")
-            )
+        if aftermath.before is None:
+            why = "only the embedded store shows it: the program alone judges"
+            self.leave_out(LeftOut("what the store holds", why))
         wrong = self._in_store(aftermath, aftermath.after)
         wrong += self._judge.findings(
             result.outcomes[aftermath.first :],

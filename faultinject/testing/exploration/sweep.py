@@ -51,7 +51,6 @@ class Sweep:
         endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`).
         first: the texts of scenarios that come first, such as those that failed last time.
         share: (which, of how many): only every n-th scenario is run, beginning with that one.
-        unseen: what to do where no request was seen.
         vendor: whose way of reading requests is taken where no choice has a vendor; None: plain HTTP.
 
     Raises:
@@ -66,6 +65,8 @@ class Sweep:
         pruned: how many runs were not made because of faults that are left out.
         not_run: how many scenarios `max_runs` cut off at depth 2.
         stopped: why it was stopped before its end; empty while it was not.
+        covered: the choices of which nobody has to ask whether they came anywhere: they were injected, or the same by
+            another; or another share has them; or one scenario alone is wanted.
         doubts: whether the run that has failed is made again, since its fault may not be why.
     """
 
@@ -77,7 +78,6 @@ class Sweep:
         endpoints: tuple[str, ...] = (),
         first: Iterable[str] = (),
         share: tuple[int, int] = (0, 1),
-        unseen: Callable[[], str] = unwrapped.advice,
         vendor: Vendor | None = None,
     ) -> None:
         self.bounds = bounds or Bounds()
@@ -95,11 +95,9 @@ class Sweep:
         self._reading_of = cache(lambda vendor: Addressing(vendor, endpoints))
         self._first = list(first)
         self._share = share
-        self._unseen = unseen
         self._only = self.bounds.replay
+        self.covered = set(self.run.asked_for if self._only else ())
         self._wanted = Scenario.parse(self._only).rules if self._only else ()
-        self._planned_anywhere: set[Choice] = set()
-        self._covered_by_equal_rule: set[Choice] = set()
         self._plain: list[FinishedRun] = []
         self._queue: list[PlannedRun] = []
         self._known: set[tuple[Rule, ...]] = set()
@@ -178,6 +176,8 @@ class Sweep:
             return finished
         if finished.reached and len(finished.points) == 1 and not (finished.failed or finished.alone):
             self._grow(finished)
+        if finished.reached:
+            self.covered.update(finished.chosen)
         self._keep(finished)
         self._current = None
         return finished
@@ -211,7 +211,7 @@ class Sweep:
             if chosen.moves:  # nobody asked for it, and where one is refused, all are
                 self._queue = [each for each in self._queue if not each.chosen[-1].moves]
             else:
-                self._leave_out(
+                self.run.leave_out(
                     LeftOut(f"{chosen.rule.fault} at {finished.points[-1].name}", chosen.unable(undone))
                 )
             self._current = None
@@ -224,19 +224,6 @@ class Sweep:
         if self.bounds.within is not None or not self._plain:
             return self.bounds.within
         return PATIENCE * max(each.seconds for each in self._plain) + self.run.leeway
-
-    def covers(self, choice: Choice) -> bool:
-        """Whether a choice was injected, or the same by another; in a share: whether any share has it to inject.
-
-        Where one scenario alone is wanted, nobody asks for more.
-        """
-        if (
-            self._only
-            or choice in self._covered_by_equal_rule
-            or any(choice in each.chosen for each in self.finished if each.reached)
-        ):
-            return True
-        return self._share[1] > 1 and choice in self._planned_anywhere
 
     def compare(self, rule: Rule, outcome: Outcome) -> Comparison:
         """A rule's conditions, held against a request as the rule reads it."""
@@ -252,7 +239,7 @@ class Sweep:
             kept_back = (
                 f"the journal does not record what {listed(unknown, 'and')} asks about; use another condition"
             )
-            self._leave_out(LeftOut(f"{choice.rule.fault} at {point.name}", kept_back))
+            self.run.leave_out(LeftOut(f"{choice.rule.fault} at {point.name}", kept_back))
             return False
         if (choice.needs_checksum and not outcome.checksum) or (choice.moves and not point.goes_on):
             return False
@@ -260,11 +247,11 @@ class Sweep:
             outcome.response_bytes == 0 or has_no_body(outcome.method, outcome.status or 200, ())
         ):
             if not choice.standard:  # the set has it for answers with a body alone
-                self._leave_out(LeftOut(f"{choice.rule.fault} at {point.name}", "its answer has no body"))
+                self.run.leave_out(LeftOut(f"{choice.rule.fault} at {point.name}", "its answer has no body"))
             return False
         if choice.uploaded is not None and (outcome.request_bytes or 0) < choice.uploaded:
             if not choice.standard:  # the set has it for uploads alone
-                self._leave_out(LeftOut(f"{choice.rule.fault} at {point.name}", "its body ends before"))
+                self.run.leave_out(LeftOut(f"{choice.rule.fault} at {point.name}", "its body ends before"))
             return False
         if choice.hangs:
             first = point.operation not in self._hung
@@ -274,7 +261,7 @@ class Sweep:
             return self._match(point, choice) >= int(choice.rule.options[FOR_GOOD])
         useless = None if self.bounds.exhaustive else choice.useless_at(outcome)
         if useless is not None:
-            self._leave_out(useless)
+            self.run.leave_out(useless)
             self.pruned += 1
         return useless is None
 
@@ -314,7 +301,7 @@ class Sweep:
     def _plan(self, first: Sequence[Outcome], second: Sequence[Outcome]) -> None:
         if not first:
             raise ExplorationFailed(
-                f"no middleware saw a request, so there is nothing to explore. {self._unseen()}"
+                f"no middleware saw a request, so there is nothing to explore. {unwrapped.advice()}"
             )
         if len(first) >= KEPT:
             raise ExplorationFailed(f"a run makes {KEPT} requests or more: let the code make fewer of them")
@@ -323,8 +310,9 @@ class Sweep:
         planned = list(self._depth_1(found.points))
         if len(planned) > self.bounds.max_runs:
             raise ExplorationFailed(_too_many(len(planned), found.points, self))
-        self._planned_anywhere.update(*(each.chosen for each in planned))
         which, of = self._share
+        if of > 1:
+            self.covered.update(*(each.chosen for each in planned))
         self._queue = [each for each in planned[which::of] if self._is_it(each) or self._leads_to_it(each)]
         places = {text: number for number, text in enumerate(self._first)}
         self._queue.sort(key=lambda each: places.get(each.text, len(places)))
@@ -347,14 +335,10 @@ class Sweep:
                         if self._new(choice, rule):
                             yield PlannedRun(Scenario.of_rules((rule,), "0"), (point,), (choice,))
 
-    def _leave_out(self, found: LeftOut) -> None:
-        if found not in self.left_out:
-            self.left_out.append(found)
-
     def _new(self, choice: Choice, *rules: Rule) -> bool:
         """Whether no run has these very rules: one shows all there is to see, also of the choice that led to them again."""
         if rules in self._known:
-            self._covered_by_equal_rule.add(choice)
+            self.covered.add(choice)
             return False
         self._known.add(rules)
         return True
@@ -410,7 +394,7 @@ class Sweep:
             return False
         self.pruned += len(way) * faults
         why = "another one makes the same requests, and has them"
-        self._leave_out(LeftOut("faults in a second run", why, "tries them"))
+        self.run.leave_out(LeftOut("faults in a second run", why, "tries them"))
         return True
 
 
@@ -442,7 +426,6 @@ def sweep_of(
     *,
     first: Iterable[str] = (),
     share: tuple[int, int] = (0, 1),
-    unseen: Callable[[], str] = unwrapped.advice,
     vendor: Vendor | None = None,
 ) -> Sweep:
     """The sweep of these faults in this environment.
@@ -452,7 +435,6 @@ def sweep_of(
         bounds: how far it goes.
         first: as for `Sweep`.
         share: as for `Sweep`.
-        unseen: as for `Sweep`.
         vendor: as whom faults read requests that say nothing of it; and as for `Sweep`.
 
     Raises:
@@ -477,7 +459,6 @@ def sweep_of(
         endpoints=settings.endpoints,
         first=first,
         share=share,
-        unseen=unseen,
         vendor=vendor,
     )
 
