@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sysconfig
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import TracebackType
@@ -194,8 +194,14 @@ class FinishedRun(PlannedRun):
 
     def forget(self) -> None:
         """Let go of what tracebacks keep alive: the variables of the code under test, and all its data."""
-        for each in _chain(self.error, set()):
-            each.__traceback__ = None
+        left, seen = [self.error], set()
+        while left:
+            error = left.pop()
+            if error is not None and id(error) not in seen:
+                seen.add(id(error))
+                error.__traceback__ = None
+                left += [error.__cause__, error.__context__]
+                left += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
 
 
 def last_line(trace: TracebackType | None) -> tuple[str, int] | None:
@@ -224,15 +230,3 @@ def _said(error: BaseException) -> str:
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
     kind = type(error).__name__
     return f"{kind}: {text}" if text else kind
-
-
-def _chain(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
-    """An error, and all that led to it or is in it."""
-    if error is None or id(error) in seen:
-        return
-    seen.add(id(error))
-    yield error
-    yield from _chain(error.__cause__, seen)
-    yield from _chain(error.__context__, seen)
-    for each in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
-        yield from _chain(each, seen)

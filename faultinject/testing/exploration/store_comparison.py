@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.exceptions import ConfigurationError
@@ -42,7 +43,6 @@ class StoreComparison:
         self._without = without
         self._ignored = [compile_path(each) for each in ignore]
         self._runs: list[Sequence[StoreContents]] = []
-        self._seen: set[str] = set()
         self._same: set[str] = set()
         self._names: list[set[str]] = []
         self._shapes: dict[str, Shape] = {}
@@ -58,7 +58,6 @@ class StoreComparison:
         paths = {*before, *(path for each in ends for path in each)}
         self._same = self._same & paths if self._runs else paths
         self._runs.append(ends)
-        self._seen.update(*ends)
         names = {_name(path) for each in ends for path in each}
         for other in self._names:
             for shape in shapes(names - other, other - names):
@@ -88,7 +87,7 @@ class StoreComparison:
 
     def _of_fixed(self, before: StoreContents, after: StoreContents) -> Iterator[Finding]:
         """Of the objects whose names are the same in every run."""
-        for path in sorted(self._seen | before.keys() | after.keys()):
+        for path in sorted({*before, *after, *chain.from_iterable(self._ends)}):
             if self._counted_as(path) is not None:
                 continue
             allowed = [each.get(path) for each in self._ends]
