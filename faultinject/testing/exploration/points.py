@@ -147,11 +147,18 @@ class Trace:
         self._reading = reading
         self._requests = [Remembered(each, reading) for each in outcomes]
         self._places: dict[str, list[int]] = {}
+        self._met: dict[tuple[tuple[str, str], ...], list[int]] = {}
         for number, each in enumerate(outcomes):
             self._places.setdefault(each.path, []).append(number)
 
     def meeting(self, conditions: Conditions) -> list[int]:
-        """The places, from 0, of the requests that meet all of the conditions, in order."""
+        """The places, from 0, of the requests that meet all of the conditions, in order; requests alike ask once."""
+        key = tuple(conditions.items())
+        if key not in self._met:
+            self._met[key] = self._meeting(conditions)
+        return self._met[key]
+
+    def _meeting(self, conditions: Conditions) -> list[int]:
         holds = test(conditions, self._reading)
         path = conditions.get("path", "*")
         literally = path[1:] if path[:1] == "=" else None if "*" in path else path
