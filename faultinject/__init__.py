@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from faultinject.rules.rule_keys import RuleKeys as RuleKeys
     from faultinject.rules.scenario import Rules as Rules
     from faultinject.rules.scenario import Scenario as Scenario
-    from faultinject.testing.explore import explore as explore
-    from faultinject.testing.explore import record as record
     from faultinject.testing.inject import Faults as Faults
     from faultinject.testing.inject import Pause as Pause
     from faultinject.testing.inject import inject as inject
     from faultinject.testing.runs import Exploration as Exploration
     from faultinject.testing.runs import Run as Run
+    from faultinject.testing.runs import explore as explore
+    from faultinject.testing.runs import record as record
     from faultinject.testing.storage import Storage as Storage
     from faultinject.testing.storage import StorageFactory as StorageFactory
     from faultinject.testing.verdicts import NamedCall as NamedCall
@@ -112,11 +112,11 @@ _PLACES = {
     "StorageFactory": "testing.storage",
     "Vendor": "vendors.vendor",
     "WSGIFaultMiddleware": "adapters.wsgi",
-    "explore": "testing.explore",
+    "explore": "testing.runs",
     "get_injector": "injector.lookup",
     "inject": "testing.inject",
     "install": "adapters.install",
-    "record": "testing.explore",
+    "record": "testing.runs",
 }
 
 

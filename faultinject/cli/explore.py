@@ -169,7 +169,7 @@ def explore(
     from faultinject.cli.services import EmbeddedStore, Proxied, dialect_of, reach
     from faultinject.exceptions import ExplorationFailed
     from faultinject.testing.exploration.bounds import MAX_RUNS, Bounds, LeftOut
-    from faultinject.testing.exploration.wording import Wording
+    from faultinject.testing.exploration.report import Wording
     from faultinject.testing.runs import Exploration
 
     if rewrite_host and url is None:
@@ -267,7 +267,6 @@ def explore(
                 else _replay(found.scenario.rules, again, command)
             ),
             "--exhaustive",
-            lambda: "Let the command send its requests to the address in the variable ENDPOINT.",
         ),
         vendor=dialect if read_as or crash else None,
         inconclusive=service.broken,

@@ -55,7 +55,7 @@ class EmbeddedStore:
 
     def holds(self) -> StoreContents:
         """The objects; a request that a killed client has left under way ends first."""
-        from faultinject.testing.exploration.store_comparison import contents_of
+        from faultinject.testing.storage import contents_of
 
         return contents_of(self._store)
 

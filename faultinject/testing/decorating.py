@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from contextlib import ExitStack, aclosing
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from contextlib import AbstractContextManager, ExitStack, aclosing
+from types import FunctionType
+from typing import Any
 
 from faultinject.exceptions import ConfigurationError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Generator
-    from contextlib import AbstractContextManager
-    from typing import Any
-
-    Block = Callable[[], AbstractContextManager[object]]
+Block = Callable[[], AbstractContextManager[object]]
 
 TESTS = "test"
 """What the names of a class's test methods begin with."""
@@ -38,18 +35,16 @@ def decorate(decorated: Any, block: Block) -> Any:
     if not inspect.isclass(decorated):
         return _around(decorated, block)
     tests = {
-        name: inspect.getattr_static(decorated, name) for name in dir(decorated) if name.startswith(TESTS)
+        name: test
+        for name in dir(decorated)
+        if name.startswith(TESTS)
+        and isinstance(
+            test := inspect.getattr_static(decorated, name), FunctionType | staticmethod | classmethod
+        )
     }
-    found = False
     for name, test in tests.items():
-        if isinstance(test, staticmethod | classmethod):
-            setattr(decorated, name, type(test)(_around(test.__func__, block)))
-        elif inspect.isfunction(test):
-            setattr(decorated, name, _around(test, block))
-        else:
-            continue
-        found = True
-    if not found:
+        setattr(decorated, name, decorate(test, block))
+    if not tests:
         raise ConfigurationError(
             f"inject() decorates functions, and the methods of a class whose names begin with {TESTS!r}:"
             f" {decorated.__qualname__} has none"

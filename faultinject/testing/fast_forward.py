@@ -11,19 +11,15 @@ import datetime as dt
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from faultinject.engine.plan import Services
 from faultinject.exceptions import ConfigurationError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import Any
-
-    from faultinject.engine.plan import Services
-    from faultinject.journal.calls import Call
+from faultinject.journal.calls import Call
 
 LOOK = 0.01
 """Seconds of each wait that pass for real: other threads and connections may end it."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from faultinject.injector.injector import Injector
 from faultinject.rules.scenario import Scenario
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from faultinject.injector.injector import Injector
 
 
 class RunAway(BaseException):

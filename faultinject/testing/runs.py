@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from types import TracebackType
+
+from msgspec import to_builtins
 
 from faultinject.exceptions import ConfigurationError, ExplorationFailed
+from faultinject.injector.session_sync import Session
+from faultinject.journal.outcome import Outcome
+from faultinject.rules.printed_json import json_text
+from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
+from faultinject.testing.exploration.bounds import Allowed, Bounds
+from faultinject.testing.exploration.causes import SECOND, Aftermath, FinishedRun, RunResult
+from faultinject.testing.exploration.choices import CRASH
+from faultinject.testing.exploration.programs import Program, ProgramFailed
+from faultinject.testing.exploration.report import PYTHON, Wording, groups, incomplete, printed, report
+from faultinject.testing.exploration.store_comparison import StoreContents
+from faultinject.testing.exploration.sweep import Sweep, sweep_of
 from faultinject.testing.inject import Faults
 from faultinject.testing.runaway import Watch, is_of_the_code
+from faultinject.vendors.vendor import Vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
-
-    from faultinject.injector.session_sync import Session
-    from faultinject.journal.call_window import CallWindow
-    from faultinject.journal.outcome import Outcome
-    from faultinject.rules.rule import Rule
-    from faultinject.testing.exploration.bounds import Bounds
-    from faultinject.testing.exploration.causes import FinishedRun
-    from faultinject.testing.exploration.programs import Program
-    from faultinject.testing.exploration.results import Aftermath, RunResult
-    from faultinject.testing.exploration.store_comparison import StoreContents
-    from faultinject.testing.exploration.sweep import Sweep
-    from faultinject.testing.exploration.wording import Wording
     from faultinject.testing.storage import Storage
-    from faultinject.vendors.vendor import Vendor
 
-    # What the store holds now, once nothing is under way; None: nobody can tell.
-    Contents = Callable[[], StoreContents | None]
+# What the store holds now, once nothing is under way; None: nobody can tell.
+Contents = Callable[[], StoreContents | None]
 
 
 class RunFaults(Faults):
@@ -50,8 +52,7 @@ class RunFaults(Faults):
         patience: seconds that a program may run; None: as long as it likes.
         names: what the scenario's rules are called in the outcomes.
         met: the places of those rules beside it whose conditions a request met; known afterwards.
-        aftermath: what the store held, and what came of the program that the run has killed and run again; or None.
-        crashes: whether it kills one.
+        crashes: whether it kills a program.
     """
 
     def __init__(
@@ -68,9 +69,9 @@ class RunFaults(Faults):
     ) -> None:
         if session is not None and not session.attached:
             session = None  # nobody to tell: thousands of runs need not do it
-        self.aftermath: Aftermath | None = None
         self.patience = sweep.patience
         self.crashes = sweep.run.kills
+        self._aftermath = Aftermath()
         self._holds = None if self.crashes else holds
         self._later: tuple[Rule, ...] = ()
         self._always = beside.rules
@@ -89,32 +90,27 @@ class RunFaults(Faults):
             self.injector.journal.count = Watch(self.injector, sweep.limit, end)
 
     def __enter__(self) -> Faults:
-        if self._holds is not None and self.aftermath is None:
-            from faultinject.testing.exploration.results import Aftermath
-
-            self.aftermath = Aftermath()
-            self.aftermath.before = self._holds()
+        if self._holds is not None:
+            self._aftermath.before = self._holds()
         return super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, trace)
-        if self._holds is not None and self.aftermath is not None:
-            self.aftermath.after = self._holds()
-            if not self.aftermath.failed:
-                self.aftermath.between = self.aftermath.after
+        if self._holds is not None:
+            self._aftermath.after = self._holds() or {}
+            if self._aftermath.first is None:
+                self._aftermath.between = self._aftermath.after
 
     def result(self, error: BaseException | None, seconds: float) -> RunResult:
         """What came of it; `error` is what the code under test raised, `seconds` how long it took."""
-        from faultinject.testing.exploration.results import RunResult
-
-        return RunResult(self.names, self.outcomes, error, seconds, self.windows, self.aftermath)
+        return RunResult(self.names, self.outcomes, error, seconds, self._verdicts.windows, self._aftermath)
 
     def _run(self, program: Program, again: Program, store: Storage | None) -> None:
-        from faultinject.testing.exploration.store_comparison import contents_of
-
         if self.crashes:
+            from faultinject.testing.storage import contents_of
+
             self.kill_and_restart(program, again, lambda: None if store is None else contents_of(store.app))
         else:
             program.check(self.patience)
@@ -134,17 +130,12 @@ class RunFaults(Faults):
             ProgramFailed: the first run fails by itself, or the second one after a crash.
             ConfigurationError: the program cannot be started, or another one has been run.
         """
-        from faultinject.testing.exploration.choices import CRASH
-        from faultinject.testing.exploration.programs import ProgramFailed
-        from faultinject.testing.exploration.results import SECOND, Aftermath
-
-        if self.aftermath is not None:
+        found = self._aftermath
+        if found.first is not None:
             raise ConfigurationError(
                 "a crash needs a test that runs one program: faults.run() is called once in it"
             )
-        self.aftermath = found = Aftermath()
         found.before = holds()
-
         crashes: list[Outcome] = []
 
         def kill(outcome: Outcome) -> None:
@@ -158,7 +149,7 @@ class RunFaults(Faults):
             first.check(self.patience)
         finally:
             found.killed, found.alive = first.killed, first.survives
-            found.between = found.after = holds()
+            found.between = found.after = holds() or {}
             found.first = len(self.outcomes)
         if not found.killed and not twice:
             return
@@ -172,7 +163,7 @@ class RunFaults(Faults):
                 ) from None
             found.again = ProgramFailed(f"{SECOND}{error}", error.output)
         finally:
-            found.after = holds()
+            found.after = holds() or {}
         if found.killed and found.again is not None:
             raise found.again
 
@@ -182,12 +173,10 @@ class RunFaults(Faults):
         Raises:
             ProgramFailed: it is a program, and fails, too. What else it raises passes.
         """
-        from faultinject.testing.exploration.programs import ProgramFailed
-        from faultinject.testing.exploration.results import SECOND, Aftermath
-
-        found = self.aftermath = self.aftermath or Aftermath()
-        found.failed, found.first = True, len(self.outcomes)
-        found.between = None if self._holds is None else self._holds()
+        found = self._aftermath
+        found.first = len(self.outcomes)
+        if self._holds is not None:
+            found.between = self._holds() or {}
         self._begin_second_run()
         try:
             job()
@@ -200,11 +189,6 @@ class RunFaults(Faults):
         if rules := [*self._later, *self._always]:
             self.add(Scenario.of_rules(rules, None))
         self.names = [*self.names, *self.injector.scenario.display_names[: len(self._later)]]
-
-    @property
-    def windows(self) -> Sequence[CallWindow]:
-        """The windows in which calls were made."""
-        return self._verdicts.windows
 
     @property
     def met(self) -> set[int]:
@@ -234,6 +218,7 @@ class Exploration:
         holds: as for `RunFaults`.
 
     Attributes:
+        faults: from the scenario of a run to its faults.
         seconds: how long it took so far.
         wording: how it spells what the reader is to write.
         begun: whether a run has begun.
@@ -255,22 +240,24 @@ class Exploration:
         inconclusive: Callable[[], str] | None = None,
         holds: Contents | None = None,
     ) -> None:
-        from faultinject.testing.exploration.sweep import sweep_of
-        from faultinject.testing.exploration.wording import PYTHON
-
-        wording = wording or PYTHON
-        self.sweep = sweep_of(faults, bounds, unseen=wording.unseen, vendor=vendor)
+        self.wording = wording or PYTHON
+        self.sweep = sweep_of(faults, bounds, vendor=vendor)
+        beside = beside or Scenario([])
+        self.faults: Callable[[Scenario], RunFaults] = partial(
+            RunFaults,
+            self.sweep,
+            beside=beside,
+            seed=beside.seed,
+            test=test,
+            session=session,
+            end=end,
+            holds=holds,
+        )
         self._inconclusive = inconclusive
-        self._holds = holds
         self._again = 0
         self.seconds = 0.0
         self.begun = self.over = False
         self.met: set[int] = set()
-        self._beside = beside or Scenario([])
-        self._test = test
-        self._session = session
-        self._end = end
-        self.wording = wording
         self._began = time.monotonic()
 
     @property
@@ -280,20 +267,14 @@ class Exploration:
 
     def report(self) -> str:
         """The findings, in words."""
-        from faultinject.testing.exploration.report import report
-
         return report(self.sweep, self.seconds, self.wording)
 
     def to_json(self) -> str:
         """The findings, as JSON."""
-        from msgspec import to_builtins
-
-        from faultinject.rules.printed_json import json_text
-        from faultinject.testing.exploration.report import printed
-
         return json_text(to_builtins(printed(self.sweep, self.seconds, self.wording)), 2)
 
     def __iter__(self) -> Iterator[Run]:
+        """Make one run after the other, and fail at the end where one has failed, or the sweep is incomplete."""
         self.begun = True
         while (scenario := self.sweep.next()) is not None:
             run = Run(self, scenario)
@@ -301,20 +282,9 @@ class Exploration:
             if not run.left:
                 raise ExplorationFailed("the loop's body did not enter its run: write `with run:`")
         self.over = True
-        self.judge()
-
-    def faults(self, scenario: Scenario) -> RunFaults:
-        """The faults of one run."""
-        return RunFaults(
-            self.sweep,
-            scenario,
-            self._beside,
-            seed=self._beside.seed,
-            test=self._test,
-            session=self._session,
-            end=self._end,
-            holds=self._holds,
-        )
+        failures = groups(self.sweep.finished)
+        if failures or incomplete(self.sweep):
+            raise ExplorationFailed(self.report()) from (failures[0].smallest.error if failures else None)
 
     def record(self, faults: RunFaults, error: BaseException | None, seconds: float) -> FinishedRun:
         """Record the result of a run."""
@@ -333,20 +303,6 @@ class Exploration:
         if self._again == TRIES:
             raise ExplorationFailed(f"{why}, in {TRIES} runs one after the other") from None
         return bool(why)
-
-    def judge(self) -> None:
-        """The verdict at the end.
-
-        Raises:
-            ExplorationFailed: a run failed, or the sweep is incomplete.
-        """
-        from faultinject.testing.exploration.report import groups, incomplete
-
-        found = groups(self.sweep.finished)
-        if found:
-            raise ExplorationFailed(self.report()) from found[0].smallest.error
-        if incomplete(self.sweep):
-            raise ExplorationFailed(self.report())
 
 
 class Run:
@@ -388,3 +344,52 @@ class Run:
         self._exploration.record(self.faults, error, seconds)
         # A run without faults that fails is a plain failure.
         return error is None or bool(self.scenario.rules)
+
+
+def explore(
+    *faults: str | Rule,
+    depth: int = 1,
+    max_runs: int = 500,
+    allow: Allowed = (),
+    ignore: str | Collection[str] = (),
+    exhaustive: bool = False,
+    without: str | Collection[str] = (),
+    crash: bool = False,
+    replay: str = "",
+    within: float | None = None,
+) -> Exploration:
+    """Run code twice without faults, and then once for every request that it makes and every fault.
+
+    Args:
+        faults: rules, whose conditions say where; a vendor id stands for its standard set, a group for each member.
+        depth: 2: also a second fault in the code's reaction to the first.
+        max_runs: the maximum number of runs with faults; needing more is an error.
+        allow: exceptions with which the code may give up; such a run has not failed.
+        ignore: what is not judged: checks of the requests (`same bytes`, `error in 200`, `non-idempotent retry`,
+            `lost answer`, `uploads left open`, `mixed versions`) and of the store (`object lost`, `half written` and so on); and patterns of
+            objects, such as `/bucket/*.log`.
+        exhaustive: whether to try also the cases that are left out by default, which the report names.
+        without: faults of a standard set or a group that are not injected, such as `s3:SlowDown` or `hang`.
+        crash: the program that `faults.run()` runs is killed at each request and run again, where the faults come.
+        replay: the text of the only scenario to run, as a report prints it.
+        within: seconds that a run of the program of `faults.run()` may take; by default ten times the time without
+            faults, and 5 min, with `crash` 30 s.
+
+    Raises:
+        ConfigurationError: a rule is wrong, or has a trigger that says when it fires.
+
+    >>> for run in explore("cos:SlowDown", "reset,when=after"):  # doctest: +SKIP
+    ...     with run:
+    ...         upload(client)
+    """
+    bounds = Bounds(
+        depth, max_runs, allow, ignore, exhaustive, without, crash=crash, replay=replay, within=within
+    )
+    return Exploration(faults, bounds)
+
+
+def record(code: Callable[[], object]) -> list[Outcome]:
+    """The requests of one run without faults, for `strategies.scenarios`."""
+    with Faults(Scenario([])) as faults:
+        code()
+    return faults.outcomes

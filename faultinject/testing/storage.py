@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from typing import Any
 
 from faultinject.adapters.wsgi import wrap
 from faultinject.exceptions import ConfigurationError, FaultInjectError
@@ -11,13 +13,23 @@ from faultinject.injector.own import OwnInjector
 from faultinject.rules.environment import read_environment
 from faultinject.rules.scenario import Scenario
 from faultinject.server.connections import Server
+from faultinject.store.buckets import Stored
 from faultinject.store.contents import ResettableStore
 from faultinject.store.stores import find
+from faultinject.testing.exploration.store_comparison import StoreContents
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+SETTLES = 5.0
+"""Seconds in which a request of a client that is dead comes to its end."""
+
+
+def contents_of(store: ResettableStore) -> StoreContents:
+    """What an embedded store holds; a request that a killed client has left under way ends first."""
+    store.settle(SETTLES)
+    return {
+        f"/{bucket}/{key}": b"".join(each.blocks)
+        for (bucket, _, key), each in store.contents.items()
+        if isinstance(each, Stored)
+    }
 
 
 class Storage:

@@ -7,42 +7,24 @@ import time
 import warnings
 from contextvars import ContextVar
 
-from faultinject.engine.journal_entry import LONGEST_TEXT
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, SIGNS, WARN, Finding
+from faultinject.audit.grouping import group
+from faultinject.audit.nearest import nearest_request
+from faultinject.engine.journal_entry import LONGEST_TEXT, quoted
 from faultinject.exceptions import RetryAssertionError, RuleNotMatched
+from faultinject.journal.call_window import CallWindow
+from faultinject.journal.calls import Call
+from faultinject.journal.outcome import Outcome
+from faultinject.journal.reading import of_outcomes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from types import TracebackType
-    from typing import Protocol
 
-    from faultinject.audit.findings import Finding
     from faultinject.audit.judging import Judgement
     from faultinject.audit.profiles import Profile
-    from faultinject.injector.injector import Injector
-    from faultinject.journal.call_window import CallWindow
-    from faultinject.journal.calls import Call
-    from faultinject.journal.outcome import Outcome
-    from faultinject.rules.rule import Rule
-
-    class Block(Protocol):
-        """What is judged: the faults of one block."""
-
-        @property
-        def injector(self) -> Injector:
-            """The injector behind it."""
-
-        @property
-        def rules(self) -> tuple[Rule, ...]:
-            """The rules in force."""
-
-        @property
-        def outcomes(self) -> list[Outcome]:
-            """What happened to each request, in order."""
-
-        def matched(self, rule: int) -> int:
-            """How many requests met a rule's conditions, by its position among the rules."""
-
+    from faultinject.testing.inject import Faults
 
 LONGEST = 200
 """Characters of an error's text that are kept."""
@@ -57,14 +39,14 @@ REQUIRE = "To make the test fail instead, say what has to be decided, for exampl
 _within: ContextVar[tuple[float, ...]] = ContextVar("faultinject_within", default=())
 """When the named calls began that this thread or task is in, the outermost first."""
 
-ended: list[Callable[[Block, Sequence[CallWindow]], None]] = []
+ended: list[Callable[[Faults, Sequence[CallWindow]], None]] = []
 """Told of every block of this process when it is over, with its windows."""
 
 
 class Verdicts:
     """The verdicts on one block, for the object `faults` of it."""
 
-    def __init__(self, faults: Block) -> None:
+    def __init__(self, faults: Faults) -> None:
         self._faults = faults
         self._named: list[CallWindow] = []
         self._blocks: list[CallWindow] = []
@@ -94,9 +76,6 @@ class Verdicts:
     @property
     def calls(self) -> list[Call]:
         """The calls so far, by their first attempt."""
-        from faultinject.audit.grouping import group
-        from faultinject.journal.reading import of_outcomes
-
         found = group(of_outcomes(self._faults.outcomes), told=self.windows, until=time.monotonic())
         return sorted(found, key=lambda each: each.first.arrived)
 
@@ -108,7 +87,6 @@ class Verdicts:
     ) -> Judgement:
         """The judgement of the calls so far."""
         from faultinject.audit.judging import judge
-        from faultinject.journal.reading import of_outcomes
 
         dropped = self._faults.injector.journal.dropped
         return judge(
@@ -131,7 +109,6 @@ class Verdicts:
         """Fail where a check says FAIL, or one that is required is not decided; warn of a WARN; `strict`: fail at it too."""
         __tracebackhide__ = True
         from faultinject.audit.conclusion import undecided
-        from faultinject.audit.findings import FAIL, WARN
 
         judgement = self.judgement(profile, ignore, require)
         if not judgement.attempts:
@@ -164,8 +141,6 @@ class Verdicts:
         Raises:
             RuleNotMatched: an AssertionError that names each rule, and says whether requests met its conditions.
         """
-        from faultinject.audit.nearest import nearest_request
-
         faults, outcomes = self._faults, self._faults.outcomes
         silent: list[str] = []
         counts = faults.injector.counts()
@@ -183,8 +158,6 @@ class Verdicts:
 
     def _under_way(self) -> list[CallWindow]:
         """The block up to now, as a window; none where it has not begun, or is over."""
-        from faultinject.journal.call_window import CallWindow
-
         if self._began is None:
             return []
         return [CallWindow(None, self._began, time.monotonic(), test=self._test)]
@@ -224,8 +197,6 @@ class NamedCall:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        from faultinject.journal.call_window import CallWindow
-
         ended = time.monotonic()
         _within.set(self._within)
         self.returned = error is None
@@ -254,7 +225,6 @@ class NamedCall:
 
 def _said(wrong: Sequence[Finding], judgement: Judgement, outcomes: Sequence[Outcome]) -> Iterator[str]:
     """What is so, the requests that show it by their numbers in the order of arrival, and what to do; the worst finding first."""
-    from faultinject.audit.findings import SIGNS
     from faultinject.audit.reports import sentences
     from faultinject.audit.reports.content import merged, told
 
@@ -272,9 +242,7 @@ def _said(wrong: Sequence[Finding], judgement: Judgement, outcomes: Sequence[Out
 
 def _unanswered(missing: Mapping[str, Finding | None]) -> Iterator[str]:
     """The checks that were required and not decided, and what would decide them."""
-    from faultinject.audit.findings import INCONCLUSIVE, SIGNS
     from faultinject.audit.reports.content import undecided
-    from faultinject.engine.journal_entry import quoted
 
     yield f"required but not decided: {quoted(', '.join(missing))}"
     for reason in undecided([each for each in missing.values() if each is not None]):

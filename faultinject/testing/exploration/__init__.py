@@ -12,7 +12,7 @@ __getattr__, __all__ = face(
     __name__,
     Program="programs",
     ProgramFailed="programs",
-    RunResult="results",
+    RunResult="causes",
     StoreComparison="store_comparison",
     Sweep="sweep",
     choices_of="choices",

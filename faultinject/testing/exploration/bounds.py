@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from faultinject.exceptions import ConfigurationError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    Allowed = type[BaseException] | tuple[type[BaseException], ...]
+Allowed = type[BaseException] | tuple[type[BaseException], ...]
 
 
 MAX_RUNS = 500
 """Runs with faults that are made at most, where nobody says otherwise."""
 
 
+@dataclass
 class Bounds:
     """The numbers of an exploration.
 
@@ -36,40 +35,35 @@ class Bounds:
         ConfigurationError: one of them cannot be meant.
     """
 
-    def __init__(
-        self,
-        depth: int = 1,
-        max_runs: int = MAX_RUNS,
-        allow: Allowed = (),
-        ignore: str | Collection[str] = (),
-        exhaustive: bool = False,
-        without: str | Collection[str] = (),
-        again: bool = False,
-        crash: bool = False,
-        replay: str = "",
-        within: float | None = None,
-    ) -> None:
-        if depth not in (1, 2) or isinstance(depth, bool):
-            raise ConfigurationError(f"depth is 1 or 2, not {depth!r}")
-        self.depth = depth
-        self.max_runs = whole(max_runs, "max_runs")
-        self.ignore = (ignore,) if isinstance(ignore, str) else tuple(ignore)
-        self.without = (without,) if isinstance(without, str) else tuple(without)
-        for name, given in (("exhaustive", exhaustive), ("again", again), ("crash", crash)):
-            if not isinstance(given, bool):
+    depth: int = 1
+    max_runs: int = MAX_RUNS
+    allow: Allowed = ()
+    ignore: str | Collection[str] = ()
+    exhaustive: bool = False
+    without: str | Collection[str] = ()
+    again: bool = False
+    crash: bool = False
+    replay: str = ""
+    within: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.depth not in (1, 2) or isinstance(self.depth, bool):
+            raise ConfigurationError(f"depth is 1 or 2, not {self.depth!r}")
+        whole(self.max_runs, "max_runs")
+        for name in ("exhaustive", "again", "crash"):
+            if not isinstance(given := getattr(self, name), bool):
                 raise ConfigurationError(f"{name} is True or False, not {given!r}")
-        self.exhaustive = exhaustive
-        self.again = again
-        self.crash = crash
-        if not isinstance(replay, str):
-            raise ConfigurationError(f"replay is the text of a scenario, not {replay!r}")
-        self.replay = replay
-        if within is not None and (
-            isinstance(within, bool) or not isinstance(within, int | float) or not 0 < within < math.inf
+        if not isinstance(self.replay, str):
+            raise ConfigurationError(f"replay is the text of a scenario, not {self.replay!r}")
+        if self.within is not None and (
+            isinstance(self.within, bool)
+            or not isinstance(self.within, int | float)
+            or not 0 < self.within < math.inf
         ):
-            raise ConfigurationError(f"within is a number of seconds above 0, not {within!r}")
-        self.within = within
-        self.allow = allow if isinstance(allow, tuple) else (allow,)
+            raise ConfigurationError(f"within is a number of seconds above 0, not {self.within!r}")
+        self.ignore = (self.ignore,) if isinstance(self.ignore, str) else tuple(self.ignore)
+        self.without = (self.without,) if isinstance(self.without, str) else tuple(self.without)
+        self.allow = self.allow if isinstance(self.allow, tuple) else (self.allow,)
         for each in self.allow:
             if not isinstance(each, type) or not issubclass(each, BaseException):
                 raise ConfigurationError(f"allow takes types of exceptions, not {each!r}")
@@ -96,6 +90,7 @@ NAMED = 3
 """How many things that are left out for one reason a single line names."""
 
 
+@dataclass(frozen=True)
 class LeftOut:
     """Something that is not tried.
 
@@ -106,11 +101,10 @@ class LeftOut:
         head: what a line about it begins with.
     """
 
-    def __init__(self, what: str, why: str, back: str = "", *, head: str = "left out") -> None:
-        self.what = what
-        self.why = why
-        self.back = back
-        self.head = head
+    what: str
+    why: str
+    back: str = ""
+    head: str = "left out"
 
     def reason(self, exhaustive: str) -> str:
         """Why, and what brings it back: the argument, as the reader writes it."""

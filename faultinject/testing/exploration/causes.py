@@ -3,29 +3,80 @@
 from __future__ import annotations
 
 import sysconfig
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
+from types import TracebackType
 
-from faultinject.audit.findings import FAIL
+from faultinject.audit.findings import FAIL, Finding
+from faultinject.journal.call_window import CallWindow
+from faultinject.journal.outcome import Outcome
+from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
+from faultinject.testing.exploration.bounds import Bounds
+from faultinject.testing.exploration.choices import Choice
+from faultinject.testing.exploration.points import Point
 from faultinject.testing.exploration.programs import ProgramFailed
+from faultinject.testing.exploration.store_comparison import StoreContents
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from types import TracebackType
-
-    from faultinject.audit.findings import Finding
-    from faultinject.journal.outcome import Outcome
-    from faultinject.rules.rule import Rule
-    from faultinject.rules.scenario import Scenario
-    from faultinject.testing.exploration.bounds import Bounds
-    from faultinject.testing.exploration.choices import Choice
-    from faultinject.testing.exploration.points import Point
-
+SECOND = "the second run: "
+"""What the failure of a second run begins with."""
 LONGEST = 200
 """Characters of an error's message that are shown."""
 _OURS = ("faultinject", "_pytest", "pluggy")
 
 
+@dataclass
+class Aftermath:
+    """What came of a program that was run again, or ended, and what a store held meanwhile.
+
+    Attributes:
+        first: how many of the run's requests are of the first run of the program; None: it was not run again, nor killed.
+        killed: whether the first was killed.
+        alive: whether something of it went on all the same.
+        before: what the store held when the program was started; None: nobody can tell.
+        between: when the first run was over.
+        after: when the second was; as `between` where there was none.
+        again: how the second run failed, or None.
+    """
+
+    first: int | None = None
+    killed: bool = False
+    alive: bool = False
+    before: StoreContents | None = None
+    between: StoreContents = field(default_factory=dict)
+    after: StoreContents = field(default_factory=dict)
+    again: ProgramFailed | None = None
+
+
+@dataclass
+class RunResult:
+    """What came of one run, before anybody judges it.
+
+    Attributes:
+        names: what its rules are called in the outcomes.
+        outcomes: its requests, in order.
+        error: what the code under test raised, or None.
+        seconds: how long it took.
+        windows: the calls that it named.
+        aftermath: what a store held, and what came of a program that was run again.
+    """
+
+    names: Sequence[str]
+    outcomes: Sequence[Outcome]
+    error: BaseException | None
+    seconds: float
+    windows: Sequence[CallWindow] = ()
+    aftermath: Aftermath = field(default_factory=Aftermath)
+
+    def told_an_error(self, passing: Collection[int]) -> bool:
+        """Whether the caller of a named call was told that it did not go well, or a client of the app under test, by such a status."""
+        return any(each.returned is False for each in self.windows) or any(
+            not each.injected and each.status in passing for each in self.outcomes
+        )
+
+
+@dataclass(eq=False)
 class PlannedRun:
     """A run to be made.
 
@@ -35,10 +86,9 @@ class PlannedRun:
         chosen: what was chosen for each of them.
     """
 
-    def __init__(self, scenario: Scenario, points: tuple[Point, ...], chosen: tuple[Choice, ...]) -> None:
-        self.scenario = scenario
-        self.points = points
-        self.chosen = chosen
+    scenario: Scenario
+    points: tuple[Point, ...]
+    chosen: tuple[Choice, ...]
 
     @property
     def lasts(self) -> bool:
@@ -63,49 +113,56 @@ class PlannedRun:
 
 
 class FinishedRun(PlannedRun):
-    """One run that was made.
+    """One run that was made, and what is wrong with it.
+
+    Args:
+        planned: what was to be made.
+        result: what came of it.
+        gave_up: whether its error is one that the code may give up with.
+        findings: what its requests, and what a store held, show by themselves.
+        first: how many of the requests came before the program was run again; None: it was not.
 
     Attributes:
         names: what its rules are called in the outcomes.
         outcomes: the requests, in order; empty when they can tell nothing any more.
         error: what the code under test raised, or None.
         failed: whether the code under test did not cope.
-        gave_up: the error is one that the code may give up with, and nothing else is wrong.
+        gave_up: whether it gave up as it may, and nothing else is wrong.
         seconds: how long it took.
         backoff: seconds in which nothing happened between a fault and the request that followed it.
         missed: the rules that injected nothing.
         cause: failures of the same cause are alike.
         said: the error in one line, or the finding that makes it a failure.
-        findings: what its requests show by themselves.
-        first: how many of the requests came before the program was run again; None: it was not.
+        findings: the worst first.
     """
 
     def __init__(
         self,
         planned: PlannedRun,
-        names: Sequence[str],
-        outcomes: Sequence[Outcome],
-        error: BaseException | None,
-        seconds: float,
+        result: RunResult,
         *,
         gave_up: bool = False,
         findings: Sequence[Finding] = (),
         first: int | None = None,
     ) -> None:
         super().__init__(planned.scenario, planned.points, planned.chosen)
-        self.names = names
-        self.outcomes = outcomes
-        self.error = error
-        self.findings = findings
+        self.outcomes = result.outcomes
+        self.error = result.error
+        self.seconds = result.seconds
         self.first = first
-        wrong = next((each for each in findings if each.verdict == FAIL), None)
+        # The rules of a second run that was never made were not in force.
+        self.names = [*result.names, *[""] * (len(self.scenario.rules) - len(result.names))]
+        self.findings = sorted(findings, key=lambda each: each.verdict != FAIL)
+        wrong = next((each for each in self.findings if each.verdict == FAIL), None)
         self.gave_up = gave_up and wrong is None
-        self.seconds = seconds
-        self.backoff = _backoff(outcomes[:first]) + (0.0 if first is None else _backoff(outcomes[first:]))
-        hit = {each.rule for each in outcomes if each.injected}
-        self.missed = tuple(
-            rule for rule, name in zip(self.scenario.rules, names, strict=True) if name not in hit
+        self.backoff = _backoff(self.outcomes[:first]) + (
+            0.0 if first is None else _backoff(self.outcomes[first:])
         )
+        hit = {each.rule for each in self.outcomes if each.injected}
+        self.missed = tuple(
+            rule for rule, name in zip(self.scenario.rules, self.names, strict=True) if name not in hit
+        )
+        error = result.error
         self.failed = wrong is not None or (error is not None and not gave_up)
         self.cause: tuple[object, ...] = ()
         self.said = ""
@@ -137,8 +194,14 @@ class FinishedRun(PlannedRun):
 
     def forget(self) -> None:
         """Let go of what tracebacks keep alive: the variables of the code under test, and all its data."""
-        for each in _chain(self.error, set()):
-            each.__traceback__ = None
+        left, seen = [self.error], set()
+        while left:
+            error = left.pop()
+            if error is not None and id(error) not in seen:
+                seen.add(id(error))
+                error.__traceback__ = None
+                left += [error.__cause__, error.__context__]
+                left += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
 
 
 def last_line(trace: TracebackType | None) -> tuple[str, int] | None:
@@ -167,15 +230,3 @@ def _said(error: BaseException) -> str:
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
     kind = type(error).__name__
     return f"{kind}: {text}" if text else kind
-
-
-def _chain(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
-    """An error, and all that led to it or is in it."""
-    if error is None or id(error) in seen:
-        return
-    seen.add(id(error))
-    yield error
-    yield from _chain(error.__cause__, seen)
-    yield from _chain(error.__context__, seen)
-    for each in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
-        yield from _chain(each, seen)

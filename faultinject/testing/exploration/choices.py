@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError, Problem
+from faultinject.journal.outcome import Outcome
 from faultinject.rules import spelling
 from faultinject.rules.faults import OWN
 from faultinject.rules.rule import Rule
@@ -12,17 +17,10 @@ from faultinject.rules.triggers import FOR_GOOD, TRIGGERS
 from faultinject.rules.values import listed, nearest
 from faultinject.testing.exploration.bounds import LeftOut
 from faultinject.testing.exploration.programs import ProgramFailed
+from faultinject.vendors.documented import DocumentedError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-    from typing import Any
-
-    from faultinject.journal.outcome import Outcome
-    from faultinject.vendors.documented import DocumentedError
-
-    # A fault, and the rules whose conditions say where its document has it; none: everywhere.
-    Placed = tuple[Rule, tuple[Rule, ...]]
+# A fault, and the rules whose conditions say where its document has it; none: everywhere.
+Placed = tuple[Rule, tuple[Rule, ...]]
 
 # Where the code is hit is the exploration's business; these say it otherwise.
 _DECIDED = tuple(key for key in TRIGGERS if key not in ("times", FOR_GOOD))
@@ -37,6 +35,7 @@ _CUTTING = (*_SHAPING, "reset", "close", "hang", "stall")
 _TELLING_VALUES = ("code", "body.base64")
 
 
+@dataclass(eq=False)
 class Choice:
     """One fault with its effects, and the conditions that say where it may be.
 
@@ -49,22 +48,12 @@ class Choice:
         name: what its rules are called; None: as they stand.
     """
 
+    rule: Rule
+    source: str
+    where: tuple[Rule, ...] = ()
+    standard: bool = False
+    within: Rule | None = None
     name: str | None = None
-
-    def __init__(
-        self,
-        rule: Rule,
-        source: str,
-        where: tuple[Rule, ...] = (),
-        *,
-        standard: bool = False,
-        within: Rule | None = None,
-    ) -> None:
-        self.rule = rule
-        self.source = source
-        self.where = where
-        self.standard = standard
-        self.within = within
 
     @property
     def hangs(self) -> bool:
@@ -160,9 +149,6 @@ class Choice:
             for each in extras
         )
 
-    def __repr__(self) -> str:
-        return f"<Choice {self.rule}>"
-
 
 CRASH = "crash"
 """What the rule is called by which a program is killed."""
@@ -176,10 +162,8 @@ class Crash(Choice):
         keys: of the rule.
     """
 
-    name = CRASH
-
     def __init__(self, said: str, **keys: Any) -> None:
-        super().__init__(Rule("reset", name=CRASH, **keys), CRASH, standard=True)
+        super().__init__(Rule("reset", name=CRASH, **keys), CRASH, standard=True, name=CRASH)
         self.said = said
 
     def told(self, rule: Rule) -> str:
@@ -205,7 +189,7 @@ MIDDLE = Crash("half of its body has come", after_bytes=LEAST)
 
 
 def choices_of(
-    faults: Sequence[str | Rule], *, exhaustive: bool = False, without: Sequence[str] = ()
+    faults: Sequence[str | Rule], *, exhaustive: bool = False, without: Collection[str] = ()
 ) -> list[Choice]:
     """Every fault that is meant: a vendor id stands for its standard set, a group for each of its members.
 

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import inf
 
+from faultinject.audit.check_names import in_quotes, instead_of
+from faultinject.audit.checks.lost_answers import CONFLICT, ERROR, TWICE, UNDID, Requests, is_lost, reaction
+from faultinject.audit.checks.questions import (
+    UNSAFE,
+    is_cleared,
+    is_storage_call,
+    lost_write,
+    sent_nothing,
+    took_effect,
+)
+from faultinject.audit.checks.versions import IGNORED, MOVED, SHIFTED, foreign, mixed
 from faultinject.audit.findings import FAIL, WARN, Finding
+from faultinject.audit.grouping import group
 from faultinject.engine.journal_entry import quoted
 from faultinject.exceptions import ConfigurationError
-from faultinject.testing.exploration import store_comparison
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.call_window import CallWindow
+from faultinject.journal.calls import Call
+from faultinject.journal.outcome import Outcome
+from faultinject.journal.reading import of_outcomes
+from faultinject.testing.exploration.store_comparison import CHECKS as STORE_CHECKS
+from faultinject.testing.exploration.store_comparison import LEFT_BEHIND, WRITTEN_TWICE, finding, in_bytes
 from faultinject.vendors.addressing import with_placeholders
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-
-    from faultinject.audit.checks.lost_answers import Requests
-    from faultinject.journal.attempts import Attempt
-    from faultinject.journal.call_window import CallWindow
-    from faultinject.journal.calls import Call
-    from faultinject.journal.outcome import Outcome
-
-    # A method, a path, the bytes of a body.
-    Body = tuple[str, str, int | None]
+# A method, a path, the bytes of a body.
+Body = tuple[str, str, int | None]
 
 SAME_BYTES, ERROR_IN_200, NON_IDEMPOTENT_RETRY, LOST_ANSWER, OPEN_UPLOADS, MIXED_VERSIONS = CHECKS = (
     "same bytes",
@@ -36,7 +46,7 @@ REPEATABLE = frozenset(
     "CompleteMultipartUpload CreateMultipartUpload DeleteObjects RestoreObject SelectObjectContent".split()
 )
 """Operations by POST that do no harm when they are repeated, or that the check of uploads looks at."""
-DOUBLED = (store_comparison.WRITTEN_TWICE, store_comparison.LEFT_BEHIND)
+DOUBLED = (WRITTEN_TWICE, LEFT_BEHIND)
 """What a store shows where a job stands twice: a piece of an object, or an object more."""
 BEGINS, ENDS = "CreateMultipartUpload", ("CompleteMultipartUpload", "AbortMultipartUpload")
 
@@ -52,11 +62,9 @@ class Judge:
     """
 
     def __init__(self, ignore: Collection[str] = ()) -> None:
-        from faultinject.audit.check_names import in_quotes, instead_of
-
         self._ignore = [each for each in ignore if each[:1] != "/"]
         for each in self._ignore:
-            if each not in (known := (*CHECKS, *store_comparison.CHECKS)):
+            if each not in (known := (*CHECKS, *STORE_CHECKS)):
                 raise ConfigurationError(f"ignore: {in_quotes(each)} is not a check{instead_of(each, known)}")
         self._usual: Counter[Body] = Counter()
         self._digests: dict[Body, list[set[str | None]]] = {}
@@ -98,26 +106,27 @@ class Judge:
             stored: the objects that a store holds, `/bucket/key`, where all are as they are without faults.
             amiss: whether they are not: then a retry that is one by fingerprint alone did harm, as where the code broke down.
         """
-        from faultinject.audit.checks.lost_answers import Requests
-        from faultinject.audit.grouping import group
-        from faultinject.journal.reading import of_outcomes
-
         numbers = {(each.pid, each.seq): number for number, each in enumerate(outcomes, 1)}
         attempts = list(of_outcomes(outcomes))
         calls = [
-            _Hit(each, numbers, names, stored, sure=failed or amiss)
+            _Hit(each, numbers, names, stored, harmed=failed or amiss)
             for each in group(attempts, told=windows)
             if any(one.injected and one.rule in names for one in each.attempts)
         ]
-        found = list(self._of_calls(calls, outcomes, passed=passed))
         more = Counter(map(_body, outcomes)) - self._usual
+        found: list[Finding] = []
+        for each in calls:
+            found += self._same_bytes(each, more, outcomes, passed=passed)
+            found += self._non_idempotent_retry(each, more)
+            if passed:
+                found += self._error_in_200(each, outcomes)
         requests = Requests(attempts, soon=inf, more=lambda each: more[_body(each)] > 0)
         for each in calls:
             found += self._lost_answer(each, requests, found, passed=passed)
         if not failed:
             found += self._of_uploads([*beside, *outcomes])
         if passed or asserted:
-            found += _of_versions(outcomes, names)
+            found += _of_versions(attempts, outcomes, names, numbers)
             found += _of_bytes(attempts, names, numbers, taken=asserted or amiss)
         return self.counted(found)
 
@@ -140,40 +149,23 @@ class Judge:
             found: what is wrong with the store now.
             known: what was wrong with it when the first run was over.
         """
-        from faultinject.audit.checks.lost_answers import TWICE, is_lost
-        from faultinject.journal.reading import of_outcomes
-
-        lost = [
-            (number, each)
-            for number, each in enumerate(of_outcomes(outcomes), 1)
-            if each.rule in names and is_lost(each)
-        ]
-        if not lost:
+        numbered = enumerate(of_outcomes(outcomes), 1)
+        lost = next((each for each in numbered if each[1].rule in names and is_lost(each[1])), None)
+        if lost is None:
             return list(found)
-        [(number, write), *_] = lost
+        number, write = lost
         before = {each.message for each in known}
         return self.counted(
-            _finding(
+            finding(
                 LOST_ANSWER,
-                FAIL,
                 f"{TWICE}: request {number} ({write.method}) was carried out and its answer lost; the job told an error and ran"
                 f" again: {each.message}",
-                TWICE,
+                subject=TWICE,
             )
             if each.check in DOUBLED and each.message not in before
             else each
             for each in found
         )
-
-    def _of_calls(
-        self, calls: Sequence[_Hit], outcomes: Sequence[Outcome], *, passed: bool
-    ) -> Iterator[Finding]:
-        more = Counter(map(_body, outcomes)) - self._usual
-        for each in calls:
-            yield from self._same_bytes(each, more, outcomes, passed=passed)
-            yield from self._non_idempotent_retry(each, more)
-            if passed:
-                yield from self._error_in_200(each, outcomes)
 
     def _same_bytes(
         self, hit: _Hit, more: Counter[Body], outcomes: Sequence[Outcome], *, passed: bool
@@ -181,8 +173,6 @@ class Judge:
         call = hit.call
         if call.other_bytes is None:
             return
-        from faultinject.audit.checks.questions import is_cleared, sent_nothing
-
         one, other = call.other_bytes
         gave_up = not passed and not (hit.sure and sent_nothing(call))
         if other is call.last and (is_cleared(call) or (call.inferred and call.succeeded and gave_up)):
@@ -192,16 +182,14 @@ class Judge:
         ):
             return  # the object is right in the end; or the code sends this one as often without faults
         sent, again = one.request_bytes or 0, other.request_bytes or 0
-        yield _finding(
+        yield finding(
             SAME_BYTES,
+            f"request {hit.number(one)} sent {in_bytes(sent)}, request {hit.number(other)}, which retries it,"
+            f" {in_bytes(again) if again != sent else 'different bytes'}",
             FAIL if hit.sure else WARN,
-            f"request {hit.number(one)} sent {store_comparison.in_bytes(sent)}, request {hit.number(other)}, which retries it,"
-            f" {store_comparison.in_bytes(again) if again != sent else 'different bytes'}",
         )
 
     def _non_idempotent_retry(self, hit: _Hit, more: Counter[Body]) -> Iterator[Finding]:
-        from faultinject.audit.checks.questions import is_storage_call, lost_write, took_effect
-
         lost = lost_write(hit.call)
         if lost is None or lost.rule not in hit.names or lost.operation in REPEATABLE or hit.alike:
             return
@@ -215,20 +203,17 @@ class Judge:
         known = (
             "; each run sends different bytes: the retry is safe if the server recognises them" if own else ""
         )
-        yield _finding(
+        yield finding(
             NON_IDEMPOTENT_RETRY,
-            FAIL if hit.sure and not own and not is_storage_call(lost) else WARN,
             f"request {hit.number(lost)} ({lost.method}) was carried out and its answer lost; request {hit.number(again)} retried"
             f" it without an Idempotency-Key, and took effect twice{known}",
+            FAIL if hit.sure and not own and not is_storage_call(lost) else WARN,
         )
 
     def _lost_answer(
         self, hit: _Hit, requests: Requests, others: Sequence[Finding], *, passed: bool
     ) -> Iterator[Finding]:
         """What the code made of a write that was carried out, and whose answer was lost, where that is not right."""
-        from faultinject.audit.checks.lost_answers import CONFLICT, ERROR, TWICE, UNDID, reaction
-        from faultinject.audit.checks.questions import UNSAFE
-
         found = reaction(hit.call, requests, heard=passed)
         if found is None or found.lost.rule not in hit.names:
             return
@@ -250,10 +235,10 @@ class Judge:
             ERROR: f"the code was told an error by request {hit.number(last)}, and the write stands",
         }.get(found.answer)
         if said is not None:
-            yield _finding(
+            yield finding(
                 LOST_ANSWER,
-                WARN if found.answer == ERROR else FAIL,
                 f"{found.answer}: request {hit.number(lost)} ({lost.method}) was carried out and its answer lost; {said}",
+                WARN if found.answer == ERROR else FAIL,
                 found.answer,
             )
 
@@ -284,36 +269,31 @@ class Judge:
             message = (
                 f"request {hit.number(last)} got {last.answer}, an error in spite of its status, and {what}"
             )
-            yield _finding(ERROR_IN_200, FAIL if call.returned else WARN, message)
+            yield finding(ERROR_IN_200, message, FAIL if call.returned else WARN)
 
     def _of_uploads(self, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
         for target, count in (_left_open(outcomes) - self._open).items():
             uploads = "an upload is" if count == 1 else f"{count} uploads are"
-            yield _finding(
+            yield finding(
                 OPEN_UPLOADS,
-                WARN,
                 f"{BEGINS} {target}: {uploads} neither completed nor aborted, and keeps its parts",
+                WARN,
             )
 
 
-def _of_versions(outcomes: Sequence[Outcome], names: Collection[str]) -> Iterator[Finding]:
+def _of_versions(
+    attempts: Sequence[Attempt],
+    outcomes: Sequence[Outcome],
+    names: Collection[str],
+    numbers: Mapping[tuple[int, int], int],
+) -> Iterator[Finding]:
     """What was read of an object that the run's own faults have replaced, or shown as another version."""
-    from faultinject.audit.checks.versions import MOVED, mixed
-    from faultinject.journal.reading import of_outcomes
-
     moved = any(each.did in MOVED and each.rule in names for each in outcomes)
-    found = mixed(of_outcomes(outcomes)) if moved else None
+    found = mixed(attempts) if moved else None
     if found is not None:
-        one, other = (
-            next(
-                number
-                for number, each in enumerate(outcomes, 1)
-                if (each.pid, each.seq) == (half.pid, half.seq)
-            )
-            for half in found
-        )
+        one, other = (numbers[half.pid, half.seq] for half in found)
         message = f"requests {one} and {other} read two versions of {found[0].path}, which the code took for one object"
-        yield _finding(MIXED_VERSIONS, FAIL, message)
+        yield finding(MIXED_VERSIONS, message)
 
 
 def _of_bytes(
@@ -324,8 +304,6 @@ def _of_bytes(
     taken: bool,
 ) -> Iterator[Finding]:
     """What was read of an object that is not its own, where the answer says so, or where it is known that something wrong was taken."""
-    from faultinject.audit.checks.versions import IGNORED, SHIFTED, foreign
-
     found = foreign(attempts, taken=taken)
     if found is None or found.rule not in names:
         return
@@ -337,37 +315,40 @@ def _of_bytes(
         found.fault or "",
         f"got bytes of {found.path} that do not have the answer's checksum, and the code took them",
     )
-    yield _finding(MIXED_VERSIONS, FAIL, f"request {numbers[found.pid, found.seq]} {said}")
+    yield finding(MIXED_VERSIONS, f"request {numbers[found.pid, found.seq]} {said}")
 
 
+@dataclass
 class _Hit:
     """A call that got a fault of the run's own scenario.
 
     Attributes:
         call: the call.
+        numbers: the place of each request in the run, from 1, by process and number.
         names: what the rules of the scenario are called.
-        sure: whether it is known that its requests are retries, or that they did harm.
-        alike: whether a store holds its object as it does without faults.
+        stored: the objects that a store holds as it does without faults.
+        harmed: whether it is known that its retries did harm.
     """
 
-    def __init__(
-        self,
-        call: Call,
-        numbers: dict[tuple[int, int], int],
-        names: Collection[str],
-        stored: Collection[str],
-        *,
-        sure: bool,
-    ) -> None:
-        self.call = call
-        self.sure = sure or not call.inferred
-        self.alike = f"/{call.first.bucket}/{call.first.key}" in stored
-        self.names = names
-        self._numbers = numbers
+    call: Call
+    numbers: Mapping[tuple[int, int], int]
+    names: Collection[str]
+    stored: Collection[str]
+    harmed: bool
+
+    @property
+    def sure(self) -> bool:
+        """Whether it is known that its requests are retries, or that they did harm."""
+        return self.harmed or not self.call.inferred
+
+    @property
+    def alike(self) -> bool:
+        """Whether a store holds its object as it does without faults."""
+        return f"/{self.call.first.bucket}/{self.call.first.key}" in self.stored
 
     def number(self, attempt: Attempt) -> int:
         """The place of a request in the run, from 1."""
-        return self._numbers[attempt.pid, attempt.seq]
+        return self.numbers[attempt.pid, attempt.seq]
 
 
 def _left_open(outcomes: Sequence[Outcome]) -> Counter[str]:
@@ -410,7 +391,3 @@ def _comes_later(one: Attempt, outcomes: Sequence[Outcome]) -> bool:
         and (each.status or 500) < 400
         for each in outcomes
     )
-
-
-def _finding(check: str, verdict: str, message: str, subject: str | None = None) -> Finding:
-    return Finding(check=check, verdict=verdict, n=1, message=message, subject=subject)

@@ -5,29 +5,25 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
 
 from faultinject.audit.nearest import Remembered
 from faultinject.engine.alterations import PARTIAL
 from faultinject.engine.journal_entry import LONGEST_TEXT
 from faultinject.http.patterns import STARS, check_pattern
+from faultinject.journal.outcome import Outcome
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.rule import Rule
 from faultinject.testing.exploration.bounds import LeftOut
-from faultinject.vendors.addressing import volatile_parameters, with_placeholders
+from faultinject.testing.exploration.choices import Choice
+from faultinject.vendors.addressing import Addressing, volatile_parameters, with_placeholders
 from faultinject.vendors.operations import operations_of
+from faultinject.vendors.vendor import Vendor
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
-
-    from faultinject.journal.outcome import Outcome
-    from faultinject.testing.exploration.choices import Choice
-    from faultinject.vendors.addressing import Addressing
-    from faultinject.vendors.vendor import Vendor
-
-    Conditions = dict[str, str]
-    Level = Callable[[Outcome], Conditions | None]
+Conditions = dict[str, str]
 
 # What tells two runs of the same code apart: UUIDs, long hexadecimal runs, long numbers.
 _CHANGING = re.compile(
@@ -45,6 +41,7 @@ _ONCE = ("differs between two runs without faults: only one makes it; make them 
 _LONG = (f"its address has more than the {LONGEST_TEXT:,} characters that the journal keeps; shorten it",)
 
 
+@dataclass(eq=False)
 class Point:
     """One recorded request at which a fault can come.
 
@@ -56,14 +53,11 @@ class Point:
         goes_on: whether it reads more of an object that the run has read from before, and that another writer may replace.
     """
 
-    def __init__(
-        self, number: int, outcome: Outcome, conditions: Conditions, skip: int, *, goes_on: bool
-    ) -> None:
-        self.number = number
-        self.outcome = outcome
-        self.conditions = conditions
-        self.skip = skip
-        self.goes_on = goes_on
+    number: int
+    outcome: Outcome
+    conditions: Conditions
+    skip: int
+    goes_on: bool
 
     @property
     def name(self) -> str:
@@ -74,9 +68,6 @@ class Point:
     def operation(self) -> str:
         """The storage operation; else method and nothing more."""
         return self.outcome.operation or self.outcome.method
-
-    def __repr__(self) -> str:
-        return f"<Point {self.number} {self.name}>"
 
 
 class Points:
@@ -161,7 +152,7 @@ class Trace:
             self._places.setdefault(each.path, []).append(number)
 
     def meeting(self, conditions: Conditions) -> list[int]:
-        """The places, from 0, of the requests that meet all of the conditions, in order."""
+        """The places, from 0, of the requests that meet all of the conditions, in order; requests alike ask once."""
         key = tuple(conditions.items())
         if key not in self._met:
             self._met[key] = self._meeting(conditions)
@@ -238,7 +229,7 @@ def by_operation(outcome: Outcome) -> Conditions | None:
     return None if outcome.operation is None else {"operation": outcome.operation}
 
 
-LEVELS: tuple[Level, ...] = (exact, masked, by_operation)
+LEVELS: tuple[Callable[[Outcome], Conditions | None], ...] = (exact, masked, by_operation)
 """The finest that two runs agree on is taken."""
 
 
@@ -258,8 +249,6 @@ def test(conditions: Conditions, reading: Addressing) -> Callable[[Any], bool]:
 
 
 def _conditions(outcome: Outcome, spelled: Callable[[str], str]) -> Conditions:
-    from urllib.parse import parse_qsl
-
     found = {"method": outcome.method}
     if outcome.path:
         found["path"] = spelled(outcome.path)
@@ -309,19 +298,17 @@ def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
         choice: what.
         vendor: whose way of reading requests the point's operation is of.
     """
-    keys: dict[str, Any] = {}
     conditions, its_own = point.conditions, choice.rule.vendor
     operation = conditions.get("operation")
     if operation is not None and its_own is not None and operation not in operations_of(its_own).names:
         # The fault's vendor has other words than the one that the requests were read as.
         conditions = masked(point.outcome) or exact(point.outcome)
-    for full, text in conditions.items():
-        _put(keys, full, text)
+    # The name of a parameter may hold anything, also quotes.
+    query = {full[6:]: text for full, text in conditions.items() if full[:6] == "query."}
+    plain = {full: text for full, text in conditions.items() if full[:6] != "query."}
+    keys: dict[str, Any] = {"times": "1", **plain, "query": query, **choice.options_at(point.outcome)}
     if point.skip:
         keys["skip"] = point.skip
-    for full, text in choice.options_at(point.outcome).items():
-        _put(keys, full, text)
-    keys.setdefault("times", "1")
     if choice.name is not None:
         keys["name"] = choice.name
     if "operation" in keys and vendor is not None and choice.rule.vendor is None:
@@ -342,14 +329,6 @@ def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
 def starts_with(rule: Rule, first: Rule) -> bool:
     """Whether a rule of a scenario of two is the first one, or what it was folded into."""
     return rule.value("skip") == first.value("skip") and _without_counts(rule) == _without_counts(first)
-
-
-def _put(keys: dict[str, Any], full: str, text: str) -> None:
-    key, dot, name = full.partition(".")
-    if dot:
-        keys.setdefault(key, {})[name] = text
-    else:
-        keys[key] = text
 
 
 def _without_counts(rule: Rule) -> tuple[object, ...]:

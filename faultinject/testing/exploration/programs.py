@@ -6,18 +6,15 @@ import os
 import signal
 import subprocess
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 from threading import Event, Lock
+from typing import IO
 
 from faultinject import processes
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.descriptions import seconds
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import IO
 
 LINES, BYTES = 20, 65_536
 """How much of a program's output is shown: its last lines, of its last bytes."""

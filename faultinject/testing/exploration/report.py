@@ -2,34 +2,55 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
 
 from msgspec import Struct
 
-from faultinject.audit.findings import SIGNS, WARN
+from faultinject.audit.findings import SIGNS, WARN, Finding
 from faultinject.engine.journal_entry import quoted
 from faultinject.journal.attempts import BROKEN
+from faultinject.journal.outcome import Outcome
 from faultinject.rules import spelling
 from faultinject.rules.descriptions import count
+from faultinject.rules.rule import Rule
 from faultinject.testing.exploration.bounds import in_one_line
+from faultinject.testing.exploration.causes import FinishedRun
 from faultinject.testing.exploration.choices import READS
 from faultinject.testing.exploration.points import name_of
 from faultinject.testing.exploration.programs import ProgramFailed
-from faultinject.testing.exploration.wording import PYTHON
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from faultinject.audit.findings import Finding
-    from faultinject.audit.nearest import Comparison
-    from faultinject.journal.outcome import Outcome
-    from faultinject.rules.rule import Rule
-    from faultinject.testing.exploration.causes import FinishedRun
     from faultinject.testing.exploration.sweep import Sweep
-    from faultinject.testing.exploration.wording import Wording
 
 
+def marker(rules: Sequence[Rule]) -> str:
+    """A scenario as a marker to paste."""
+    # What JSON escapes, and what is escaped of the rest, is the same in Python.
+    texts = (quoted(json.dumps(str(each), ensure_ascii=False)) for each in rules)
+    return f"@pytest.mark.faultinject({', '.join(texts)})"
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a report of one way to explore spells what its reader is to write.
+
+    Attributes:
+        replay: from a run to what shows it again; None: a marker.
+        exhaustive: the argument by which nothing is left out that can be tried.
+    """
+
+    replay: Callable[[FinishedRun], str] | None = None
+    exhaustive: str = "exhaustive=True"
+
+
+PYTHON = Wording()
+"""Of the marker, the loop and the fixture."""
 BREAKING = ("reset", "close", "hang")
 
 
@@ -119,7 +140,7 @@ def incomplete(sweep: Sweep) -> list[str]:
         )
     for source in dict.fromkeys(each.source for each in sweep.run.asked_for):
         mine = [each for each in sweep.run.asked_for if each.source == source]
-        if not any(map(sweep.covers, mine)):
+        if sweep.covered.isdisjoint(mine):
             asked = mine[0].within or mine[0].rule
             found.append(f"{source} was injected in no run{_nearest(asked, sweep.requests, sweep)}")
     return found
@@ -291,14 +312,12 @@ def _what(rule: Rule, method: str) -> str:
 
 
 def _nearest(rule: Rule, outcomes: Sequence[Outcome], sweep: Sweep) -> str:
-    found = min((sweep.compare(rule, each) for each in outcomes), key=_distance, default=None)
+    found = min(
+        (sweep.compare(rule, each) for each in outcomes), key=lambda each: each.distance, default=None
+    )
     if found is None:
         return " (no request was seen)"
     return quoted(f" (nearest: {found.outcome.method} {found.outcome.path})")
-
-
-def _distance(comparison: Comparison) -> tuple[int, int]:
-    return comparison.distance
 
 
 def _backoff(sweep: Sweep) -> float:
@@ -315,28 +334,26 @@ ENDS, AROUND = 8, 4
 """Rows that are shown of a long run: at its beginning and end, and before and after each fault."""
 
 
-class _Row:
-    """Requests that follow each other and are alike."""
+class _Said(NamedTuple):
+    """What is said of a request; of those that follow each other and are alike there is one row."""
 
-    def __init__(self, number: int, outcome: Outcome, *, killed: bool = False) -> None:
-        self.first = self.last = number
-        self.operation = outcome.operation or "-"
-        line = f"{outcome.method} {outcome.path}{'?' if outcome.query else ''}{outcome.query}"
-        asks = [f"Range: {outcome.range}"] if outcome.range else []
-        asks += ["If-Range"] if outcome.if_range else []
-        asks += ["If-Match"] if outcome.if_match else []
-        self._asked = line, outcome.status, asks
-        line = _LONG.sub(lambda found: f"{found[0][:8]}…", line)
-        line = quoted(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…")
-        line = f"{line} ({quoted(', '.join(asks))})" if asks else line
-        self.request = f"{outcome.status} {line}" if outcome.status else line
-        self.mark = ""
-        if outcome.injected:
-            self.mark = f"  <- {'killed' if killed else outcome.fault}{_after(outcome, killed=killed)}"
+    operation: str
+    line: str
+    status: int | None
+    asks: tuple[str, ...]
+    mark: str
 
-    def same(self, other: _Row) -> bool:
-        """Whether the other one says the same."""
-        return (self.operation, self._asked, self.mark) == (other.operation, other._asked, other.mark)
+
+def _said(outcome: Outcome, *, killed: bool) -> _Said:
+    line = f"{outcome.method} {outcome.path}{'?' if outcome.query else ''}{outcome.query}"
+    asks = (
+        outcome.range and f"Range: {outcome.range}",
+        outcome.if_range and "If-Range",
+        outcome.if_match and "If-Match",
+    )
+    fault = "killed" if killed else outcome.fault
+    mark = f"  <- {fault}{_after(outcome, killed=killed)}" if outcome.injected else ""
+    return _Said(outcome.operation or "-", line, outcome.status, tuple(filter(None, asks)), mark)
 
 
 def _after(outcome: Outcome, *, killed: bool) -> str:
@@ -353,37 +370,31 @@ def rows(outcomes: Sequence[Outcome], *, killed: bool = False) -> Iterator[str]:
         outcomes: the requests.
         killed: whether what was injected is that the program was killed.
     """
-    found = _folded(outcomes, killed=killed)
+    alike = groupby(enumerate(outcomes, 1), key=lambda each: _said(each[1], killed=killed))
+    found = [(row, [number for number, _ in same]) for row, same in alike]
+    marked = [bool(row.mark) for row, _ in found]
     width = len(str(len(outcomes)))
-    names = max((len(each.operation) for each in found), default=0)
+    names = max((len(row.operation) for row, _ in found), default=0)
     left_out = 0
-    for place, row in enumerate(found):
-        if not _shown(found, place):
+    for place, (row, numbers) in enumerate(found):
+        if not _shown(marked, place):
             left_out += 1
             continue
         if left_out:
             yield f"    … {left_out} more …"
             left_out = 0
-        again = row.last - row.first
-        more = f"  and {_times(again)} more, to {row.last}" if again else ""
-        yield f"    {row.first:>{width}} {row.operation:<{names}}  {row.request}{row.mark}{more}"
+        line = _LONG.sub(lambda found: f"{found[0][:8]}…", row.line)
+        line = quoted(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…")
+        status = f"{row.status} " if row.status else ""
+        asks = f" ({quoted(', '.join(row.asks))})" if row.asks else ""
+        more = f"  and {_times(len(numbers) - 1)} more, to {numbers[-1]}" if numbers[1:] else ""
+        yield f"    {numbers[0]:>{width}} {row.operation:<{names}}  {status}{line}{asks}{row.mark}{more}"
 
 
-def _folded(outcomes: Sequence[Outcome], *, killed: bool) -> list[_Row]:
-    found: list[_Row] = []
-    for number, outcome in enumerate(outcomes, 1):
-        row = _Row(number, outcome, killed=killed)
-        if found and found[-1].same(row):
-            found[-1].last = number
-        else:
-            found.append(row)
-    return found
-
-
-def _shown(found: Sequence[_Row], place: int) -> bool:
-    if len(found) <= 2 * ENDS + AROUND or place < ENDS or place >= len(found) - ENDS:
+def _shown(marked: Sequence[bool], place: int) -> bool:
+    if len(marked) <= 2 * ENDS + AROUND or place < ENDS or place >= len(marked) - ENDS:
         return True
-    return any(each.mark for each in found[place - AROUND : place + AROUND + 1])
+    return any(marked[place - AROUND : place + AROUND + 1])
 
 
 def _times(number: int) -> str:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.exceptions import ConfigurationError
 from faultinject.http.patterns import check_pattern, compile_path
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
-
-    from faultinject.store.contents import ResettableStore
 
 # Each object's content, by `/bucket/key`.
 StoreContents = dict[str, bytes]
@@ -28,22 +24,6 @@ LOST, HALF_WRITTEN, WRITTEN_TWICE, OTHER_CONTENT, NOT_REMOVED, LEFT_BEHIND = CHE
 )
 BY_NAME = (LOST, NOT_REMOVED)
 """What is wrong whatever the objects hold, as where another writer has replaced one of them."""
-
-
-SETTLES = 5.0
-"""Seconds in which a request of a client that is dead comes to its end."""
-
-
-def contents_of(store: ResettableStore) -> StoreContents:
-    """What an embedded store holds; a request that a killed client has left under way ends first."""
-    from faultinject.store.buckets import Stored
-
-    store.settle(SETTLES)
-    return {
-        f"/{bucket}/{key}": b"".join(each.blocks)
-        for (bucket, _, key), each in store.contents.items()
-        if isinstance(each, Stored)
-    }
 
 
 class StoreComparison:
@@ -63,7 +43,6 @@ class StoreComparison:
         self._without = without
         self._ignored = [compile_path(each) for each in ignore]
         self._runs: list[Sequence[StoreContents]] = []
-        self._seen: set[str] = set()
         self._same: set[str] = set()
         self._names: list[set[str]] = []
         self._shapes: dict[str, Shape] = {}
@@ -79,7 +58,6 @@ class StoreComparison:
         paths = {*before, *(path for each in ends for path in each)}
         self._same = self._same & paths if self._runs else paths
         self._runs.append(ends)
-        self._seen.update(*ends)
         names = {_name(path) for each in ends for path in each}
         for other in self._names:
             for shape in shapes(names - other, other - names):
@@ -109,7 +87,7 @@ class StoreComparison:
 
     def _of_fixed(self, before: StoreContents, after: StoreContents) -> Iterator[Finding]:
         """Of the objects whose names are the same in every run."""
-        for path in sorted(self._seen | before.keys() | after.keys()):
+        for path in sorted({*before, *after, *chain.from_iterable(self._ends)}):
             if self._counted_as(path) is not None:
                 continue
             allowed = [each.get(path) for each in self._ends]
@@ -118,15 +96,15 @@ class StoreComparison:
             if found in allowed:
                 continue
             if found is None:
-                yield _finding(
+                yield finding(
                     LOST, f"{path} is not there; without {self._without} it has {in_bytes(len(usual[0]))}"
                 )
             elif usual:
                 yield from self._of_content(path, found)
             elif path in before:
-                yield _finding(NOT_REMOVED, f"{path} is still there; without {self._without} it is removed")
+                yield finding(NOT_REMOVED, f"{path} is still there; without {self._without} it is removed")
             else:
-                yield _finding(
+                yield finding(
                     LEFT_BEHIND,
                     f"{path} ({in_bytes(len(found))}) is there, and not without {self._without}",
                     WARN,
@@ -144,16 +122,16 @@ class StoreComparison:
         sizes = " or ".join(f"{size:,}" for size in sorted({len(each) for each in usual}))
         said = f"{path} has {in_bytes(len(found))}; without {self._without} it has {sizes} {'byte' if sizes == '1' else 'bytes'}"
         if any(len(found) < len(each) and each.startswith(found) for each in usual):
-            yield _finding(HALF_WRITTEN, said)
+            yield finding(HALF_WRITTEN, said)
         elif any(_has_a_piece_twice(found, each) for each in usual):
-            yield _finding(WRITTEN_TWICE, said)
+            yield finding(WRITTEN_TWICE, said)
         elif same := [_common(found, each) for each in usual if len(each) == len(found)]:
-            yield _finding(
+            yield finding(
                 OTHER_CONTENT,
                 f"{path} differs from what it is without {self._without}, from byte {max(same)} on",
             )
         else:
-            yield _finding(OTHER_CONTENT, said)
+            yield finding(OTHER_CONTENT, said)
 
     def _of_changing(self, before: StoreContents, after: StoreContents) -> Iterator[Finding]:
         """Of those whose names hold what is new in each run: how many there are."""
@@ -163,11 +141,11 @@ class StoreComparison:
             number = found[name]
             least, most = (wanted(count[name] for count in counts) for wanted in (min, max))
             if number < least:
-                yield _finding(LOST, self._there(number, name, least, most))
+                yield finding(LOST, self._there(number, name, least, most))
             elif number > most and held[name] > most:
-                yield _finding(NOT_REMOVED, self._there(number, name, least, most))
+                yield finding(NOT_REMOVED, self._there(number, name, least, most))
             elif number > most:
-                yield _finding(
+                yield finding(
                     LEFT_BEHIND,
                     self._there(number, name, least, most),
                     WARN,
@@ -308,5 +286,6 @@ def in_bytes(number: int) -> str:
     return "1 byte" if number == 1 else f"{number:,} bytes"
 
 
-def _finding(check: str, message: str, verdict: str = FAIL) -> Finding:
-    return Finding(check=check, verdict=verdict, n=1, message=message)
+def finding(check: str, message: str, verdict: str = FAIL, subject: str | None = None) -> Finding:
+    """A finding of one run."""
+    return Finding(check=check, verdict=verdict, n=1, message=message, subject=subject)

@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 
 from faultinject.audit.checks.lost_answers import ERROR
 from faultinject.audit.checks.questions import PASSING
-from faultinject.audit.findings import FAIL
+from faultinject.audit.findings import Finding
 from faultinject.engine.journal_entry import quoted
 from faultinject.exceptions import ConfigurationError, ExplorationFailed
 from faultinject.rules.descriptions import count
+from faultinject.rules.rule import Rule
 from faultinject.rules.triggers import FOR_GOOD
-from faultinject.testing.exploration.bounds import MAX_RUNS, LeftOut
-from faultinject.testing.exploration.causes import FinishedRun
-from faultinject.testing.exploration.choices import AFTER, BEFORE, MIDDLE
-from faultinject.testing.exploration.results import SECOND
-from faultinject.testing.exploration.store_comparison import BY_NAME, StoreComparison
-from faultinject.testing.exploration.wording import marker
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from faultinject.audit.findings import Finding
-    from faultinject.rules.rule import Rule
-    from faultinject.testing.exploration.bounds import Bounds
-    from faultinject.testing.exploration.causes import PlannedRun
-    from faultinject.testing.exploration.choices import Choice
-    from faultinject.testing.exploration.judge import Judge
-    from faultinject.testing.exploration.results import Aftermath, RunResult
-    from faultinject.testing.exploration.store_comparison import StoreContents
+from faultinject.testing.exploration.bounds import MAX_RUNS, Bounds, LeftOut
+from faultinject.testing.exploration.causes import SECOND, Aftermath, FinishedRun, PlannedRun, RunResult
+from faultinject.testing.exploration.choices import AFTER, BEFORE, MIDDLE, Choice
+from faultinject.testing.exploration.judge import Judge
+from faultinject.testing.exploration.report import marker
+from faultinject.testing.exploration.store_comparison import BY_NAME, StoreComparison, StoreContents
 
 OVERWRITTEN = "overwritten"
 """What `did` says where another writer has replaced an object: what is made of it is another thing, too."""
@@ -67,6 +57,11 @@ class Once:
         self._judge = judge
         self._store = StoreComparison(self._without, [each for each in bounds.ignore if each[:1] == "/"])
 
+    def leave_out(self, found: LeftOut) -> None:
+        """Say once that it is not tried, or not judged."""
+        if found not in self.left_out:
+            self.left_out.append(found)
+
     def subject(self, requests: str) -> str:
         """What is tried, for the first line of the report."""
         return f"{requests} without faults, {count(len(self.choices), 'fault')}"
@@ -75,54 +70,48 @@ class Once:
         """What shows a scenario again under pytest, to paste."""
         return marker(rules)
 
-    def learn(self, aftermath: Aftermath | None) -> None:
+    def learn(self, aftermath: Aftermath) -> None:
         """Take what a store holds after a run without faults for right."""
-        if aftermath is None or aftermath.before is None:
-            return
-        assert aftermath.between is not None
-        assert aftermath.after is not None
-        self._store.learn(aftermath.before, [aftermath.between, aftermath.after])
+        if aftermath.before is not None:
+            self._store.learn(aftermath.before, [aftermath.between, aftermath.after])
 
     def finished(self, planned: PlannedRun, result: RunResult) -> FinishedRun:
         """What came of a run, and what is wrong with it."""
         names, outcomes, error, aftermath = result.names, result.outcomes, result.error, result.aftermath
-        again = aftermath if aftermath is not None and aftermath.failed else None
-        first = None if again is None else again.first
+        first = aftermath.first
+        again = first is not None
         # Who makes all right when he runs again had given up cleanly.
-        gave_up = (
-            error is None if again is not None else error is not None and planned.may_end(error, self._bounds)
-        )
+        gave_up = error is None if again else error is not None and planned.may_end(error, self._bounds)
         wrong: list[Finding] = []
         stored: StoreContents = {}
         hit = {each.rule for each in outcomes if each.injected}
         if error is None and hit.issuperset(names) and not result.told_an_error(PASSING):
-            wrong = self._in_store(aftermath)
+            wrong = self._in_store(aftermath, aftermath.after)
             if any(each.did == OVERWRITTEN for each in outcomes):
                 wrong = [each for each in wrong if each.check in BY_NAME]
-            stored = {} if wrong or aftermath is None else aftermath.after or {}
-        if again is not None:
-            known = self._in_store(again, between=True)
+            stored = {} if wrong else aftermath.after
+        if again:
+            known = self._in_store(aftermath, aftermath.between)
             wrong = self._judge.run_again(outcomes[:first], names, wrong, known)
         requests = self._judge.findings(
             outcomes[:first],
             names,
-            passed=error is None and again is None,
+            passed=error is None and not again,
             # What it has begun it cannot end either while the fault stays.
             failed=planned.lasts or (error is not None and not gave_up),
             asserted=isinstance(error, AssertionError),
             windows=result.windows,
-            beside=() if first is None else outcomes[first:],
+            beside=outcomes[first:] if again else (),
             stored=stored,
             amiss=bool(wrong),
         )
         # Whether it is wrong to tell an error, the second run has shown.
-        wrong += [each for each in requests if not (gave_up and again is not None and each.subject == ERROR)]
-        return _finished(planned, result, error, wrong, gave_up=gave_up, first=first)
+        wrong += [each for each in requests if not (gave_up and again and each.subject == ERROR)]
+        return FinishedRun(planned, result, gave_up=gave_up, findings=wrong, first=first)
 
-    def _in_store(self, aftermath: Aftermath | None, *, between: bool = False) -> list[Finding]:
+    def _in_store(self, aftermath: Aftermath, held: StoreContents) -> list[Finding]:
         """What is wrong with what a store holds in the end, or when the first of two runs of the program is over."""
-        held = None if aftermath is None else aftermath.between if between else aftermath.after
-        if aftermath is None or aftermath.before is None or held is None:
+        if aftermath.before is None:
             return []
         return self._judge.counted(self._store.findings(aftermath.before, held))
 
@@ -159,7 +148,6 @@ class KilledAndRestarted(Once):
         sources = dict.fromkeys(each.source for each in faults)
         self._given = "".join(f"{quoted(json.dumps(each, ensure_ascii=False))}, " for each in sources)
         self._usual_failure = ""
-        self._unkept = False
 
     def subject(self, requests: str) -> str:
         """What is tried, for the first line of the report."""
@@ -176,9 +164,9 @@ class KilledAndRestarted(Once):
         more += "" if bounds.within is None else f", within={bounds.within!r}"
         return f"@pytest.mark.faultinject_explore({self._given}crash=True{more}, replay={text})"
 
-    def learn(self, aftermath: Aftermath | None) -> None:
+    def learn(self, aftermath: Aftermath) -> None:
         """Take a run without a crash for what is right, also how the second run fails."""
-        if aftermath is None:
+        if aftermath.first is None:
             raise ExplorationFailed(
                 "crash=True kills a program, and the test runs none: run it with faults.run()"
             )
@@ -186,7 +174,7 @@ class KilledAndRestarted(Once):
         if aftermath.again is not None and not self._usual_failure:
             self._usual_failure = str(aftermath.again)
             why = f"the program also {_present(self._usual_failure)} when it is simply run twice"
-            self.left_out.append(LeftOut("exit code of the restart", why, head="not judged"))
+            self.leave_out(LeftOut("exit code of the restart", why, head="not judged"))
 
     def finished(self, planned: PlannedRun, result: RunResult) -> FinishedRun:
         """What came of a run, and what is wrong with it.
@@ -195,7 +183,7 @@ class KilledAndRestarted(Once):
             ExplorationFailed: the crash was none of the program's, or cannot kill it.
         """
         error, aftermath = result.error, result.aftermath
-        if aftermath is None:
+        if aftermath.first is None:
             raise ExplorationFailed(
                 "a crash came before faults.run(): what the test itself asks belongs into `with faults.pause():`"
             ) from error
@@ -203,16 +191,14 @@ class KilledAndRestarted(Once):
             raise ExplorationFailed("something of the program cannot be killed: its runs would mix")
         if aftermath.again is not None and str(aftermath.again) == self._usual_failure:
             error = None  # it fails like that where nothing was killed
+            result = replace(result, error=None)
         gave_up = error is not None and planned.may_end(error, self._bounds)
         if not aftermath.killed:
-            # The rules of the second run were never in force.
-            return _finished(planned, result, error, [], gave_up=gave_up)
-        if aftermath.before is None and not self._unkept:
-            self._unkept = True
-            self.left_out.append(
-                LeftOut("what the store holds", "only the embedded store shows it: the program alone judges")
-            )
-        wrong = self._in_store(aftermath)
+            return FinishedRun(planned, result, gave_up=gave_up)
+        if aftermath.before is None:
+            why = "only the embedded store shows it: the program alone judges"
+            self.leave_out(LeftOut("what the store holds", why))
+        wrong = self._in_store(aftermath, aftermath.after)
         wrong += self._judge.findings(
             result.outcomes[aftermath.first :],
             result.names[1:],
@@ -222,24 +208,7 @@ class KilledAndRestarted(Once):
             beside=result.outcomes[: aftermath.first],
             amiss=bool(wrong),
         )
-        return _finished(planned, result, error, wrong, gave_up=gave_up, first=aftermath.first)
-
-
-def _finished(
-    planned: PlannedRun,
-    result: RunResult,
-    error: BaseException | None,
-    wrong: list[Finding],
-    *,
-    gave_up: bool,
-    first: int | None = None,
-) -> FinishedRun:
-    """A run with what is wrong, the worst first."""
-    wrong.sort(key=lambda each: each.verdict != FAIL)
-    names = [*result.names, *[""] * (len(planned.scenario.rules) - len(result.names))]
-    return FinishedRun(
-        planned, names, result.outcomes, error, result.seconds, gave_up=gave_up, findings=wrong, first=first
-    )
+        return FinishedRun(planned, result, gave_up=gave_up, findings=wrong, first=aftermath.first)
 
 
 def _present(failure: str) -> str:

@@ -6,11 +6,14 @@ import os
 import re
 import time
 from collections import Counter
-from heapq import heapify, heappop, heappush
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cache
 
 from faultinject.audit.nearest import Comparison
 from faultinject.exceptions import ConfigurationError, ExplorationFailed, ProductionRefused
 from faultinject.http.wire import has_no_body
+from faultinject.journal.outcome import Outcome
 from faultinject.journal.writing import KEPT
 from faultinject.rules import descriptions
 from faultinject.rules.environment import read_environment
@@ -22,20 +25,13 @@ from faultinject.rules.values import listed
 from faultinject.rules.vocabulary import reading_as
 from faultinject.testing import unwrapped
 from faultinject.testing.exploration.bounds import Bounds, LeftOut, in_one_line
-from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
+from faultinject.testing.exploration.causes import FinishedRun, PlannedRun, RunResult
 from faultinject.testing.exploration.choices import Choice, choices_of
 from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at, starts_with
 from faultinject.testing.exploration.strategies import KilledAndRestarted, Once
 from faultinject.vendors.addressing import Addressing
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from faultinject.journal.outcome import Outcome
-    from faultinject.testing.exploration.results import RunResult
-    from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Vendor
 
 TRIES = 3
 """How often a run is tried whose fault reached no request."""
@@ -55,7 +51,6 @@ class Sweep:
         endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`).
         first: the texts of scenarios that come first, such as those that failed last time.
         share: (which, of how many): only every n-th scenario is run, beginning with that one.
-        unseen: what to do where no request was seen.
         vendor: whose way of reading requests is taken where no choice has a vendor; None: plain HTTP.
 
     Raises:
@@ -70,6 +65,8 @@ class Sweep:
         pruned: how many runs were not made because of faults that are left out.
         not_run: how many scenarios `max_runs` cut off at depth 2.
         stopped: why it was stopped before its end; empty while it was not.
+        covered: the choices of which nobody has to ask whether they came anywhere: they were injected, or the same by
+            another; or another share has them; or one scenario alone is wanted.
         doubts: whether the run that has failed is made again, since its fault may not be why.
     """
 
@@ -81,7 +78,6 @@ class Sweep:
         endpoints: tuple[str, ...] = (),
         first: Iterable[str] = (),
         share: tuple[int, int] = (0, 1),
-        unseen: Callable[[], str] = unwrapped.advice,
         vendor: Vendor | None = None,
     ) -> None:
         self.bounds = bounds or Bounds()
@@ -94,25 +90,20 @@ class Sweep:
         self.not_run = 0
         self.stopped = ""
         self.doubts: Callable[[], bool] = bool
-        self._endpoints = endpoints
         vendors = (each.rule.vendor for each in choices)
         self.reading = Addressing(next((each for each in vendors if each is not None), vendor), endpoints)
-        self._learned = 0.0
+        self._reading_of = cache(lambda vendor: Addressing(vendor, endpoints))
         self._first = list(first)
         self._share = share
-        self._unseen = unseen
         self._only = self.bounds.replay
-        self._longest = 0.0
+        self.covered = set(self.run.asked_for if self._only else ())
         self._wanted = Scenario.parse(self._only).rules if self._only else ()
-        self._planned_anywhere: set[Choice] = set()
-        self._covered_by_equal_rule: set[Choice] = set()
         self._plain: list[FinishedRun] = []
-        self._queue: list[tuple[int, PlannedRun]] = []
+        self._queue: list[PlannedRun] = []
         self._known: set[tuple[Rule, ...]] = set()
         self._current: PlannedRun | None = None
         self._tries = 0
         self._second: list[PlannedRun] = []
-        self._readings: dict[Vendor | None, Addressing] = {}
         self._hung: set[str] = set()
         self._ways: set[tuple[str, ...]] = set()
 
@@ -142,34 +133,6 @@ class Sweep:
         Raises:
             ExplorationFailed: there is nothing to explore, or too much; or no run has the one scenario that is wanted.
         """
-        if len(self._plain) == 1:
-            _another_second(self._learned)
-        found = self._next()
-        while self._only and self._current is not None and not self._is_wanted(self._current):
-            self._current = None
-            found = self._next()
-        if self._only and found is None and self._share[1] == 1 and not any(map(self._is_it, self.finished)):
-            raise ExplorationFailed(self._missing())
-        return found
-
-    def _is_it(self, planned: PlannedRun) -> bool:
-        """Whether it is the one scenario that is wanted."""
-        return _anywhere(planned.text) == _anywhere(self._only)
-
-    def _is_wanted(self, planned: PlannedRun) -> bool:
-        """Whether it is that, or the one that it comes from."""
-        if self._is_it(planned):
-            return True
-        if len(planned.points) > 1 or not (self._wanted[1:] or self.run.second):
-            return False
-        return starts_with(self._wanted[0], planned.scenario.rules[0])
-
-    def _missing(self) -> str:
-        """Why there was no such run."""
-        left_out = f" (left out: {in_one_line(self.left_out, 'an exhaustive one')})" if self.left_out else ""
-        return f"no run of this exploration is {self._only}; copy a scenario from its report{left_out}"
-
-    def _next(self) -> Scenario | None:
         if len(self._plain) < 2:  # two runs without faults: what they agree on can be addressed
             return _WITHOUT.scenario
         if self.points is None:
@@ -177,11 +140,27 @@ class Sweep:
         if self._current is None:
             if not self._queue:
                 self._deepen()
-            if not self._queue:
-                return None
-            self._current = heappop(self._queue)[1]
-            self._tries = 0
-        return self._current.scenario
+            if self._queue:
+                self._current = self._queue.pop(0)
+                self._tries = 0
+            elif self._only and self._share[1] == 1 and not any(map(self._is_it, self.finished)):
+                raise ExplorationFailed(self._missing())
+        return None if self._current is None else self._current.scenario
+
+    def _is_it(self, planned: PlannedRun) -> bool:
+        """Whether it is the one scenario that is wanted; where nobody wants one alone, each is."""
+        return not self._only or _anywhere(planned.text) == _anywhere(self._only)
+
+    def _leads_to_it(self, planned: PlannedRun) -> bool:
+        """Whether the one scenario that is wanted may come from this one, by a second fault."""
+        return bool(self._wanted[1:] or self.run.second) and starts_with(
+            self._wanted[0], planned.scenario.rules[0]
+        )
+
+    def _missing(self) -> str:
+        """Why there was no such run."""
+        left_out = f" (left out: {in_one_line(self.left_out, 'an exhaustive one')})" if self.left_out else ""
+        return f"no run of this exploration is {self._only}; copy a scenario from its report{left_out}"
 
     def record(self, result: RunResult) -> FinishedRun:
         """Take what came of the run that `next` asked for.
@@ -197,26 +176,28 @@ class Sweep:
             return finished
         if finished.reached and len(finished.points) == 1 and not (finished.failed or finished.alone):
             self._grow(finished)
+        if finished.reached:
+            self.covered.update(finished.chosen)
         self._keep(finished)
         self._current = None
         return finished
 
     def _record_without(self, result: RunResult) -> FinishedRun:
         """What came of a run without faults."""
-        aftermath, error = result.aftermath, result.error
-        outcomes = result.outcomes[: None if aftermath is None else aftermath.first]
-        finished = FinishedRun(_WITHOUT, (), outcomes, error, result.seconds)
+        aftermath = result.aftermath
+        result = replace(result, outcomes=result.outcomes[: aftermath.first])
+        finished = FinishedRun(_WITHOUT, result)
         if self._plain and finished.failed:
             raise ExplorationFailed(
                 f"the second run without faults fails ({finished.said}), the first did not: the runs are not"
                 " independent; reset what they share"
-            ) from error
+            ) from result.error
         if not finished.failed:
             self.run.learn(aftermath)
             self._plain.append(finished)
-            self._longest = max(self._longest, result.seconds)
-            self._judge.learn(outcomes)
-            self._learned = time.time() if aftermath is not None else 0.0
+            self._judge.learn(result.outcomes)
+            if len(self._plain) == 1 and (aftermath.before is not None or aftermath.first is not None):
+                _let_the_second_pass()
         return finished
 
     def _is_to_be_tried_again(self, finished: FinishedRun) -> bool:
@@ -228,10 +209,11 @@ class Sweep:
         undone = {each.did for each in finished.outcomes if each.rule in finished.names}
         if "nothing_to_cut" in undone or ("refused" in undone and chosen.rule.resolved.of_store):
             if chosen.moves:  # nobody asked for it, and where one is refused, all are
-                self._queue = [each for each in self._queue if not each[1].chosen[-1].moves]
-                heapify(self._queue)
+                self._queue = [each for each in self._queue if not each.chosen[-1].moves]
             else:
-                self._leave_out(f"{chosen.rule.fault} at {finished.points[-1].name}", chosen.unable(undone))
+                self.run.leave_out(
+                    LeftOut(f"{chosen.rule.fault} at {finished.points[-1].name}", chosen.unable(undone))
+                )
             self._current = None
             return True
         return self._tries < TRIES
@@ -241,27 +223,11 @@ class Sweep:
         """Seconds that a run of a program may take; None while that is not known."""
         if self.bounds.within is not None or not self._plain:
             return self.bounds.within
-        return PATIENCE * self._longest + self.run.leeway
-
-    def covers(self, choice: Choice) -> bool:
-        """Whether a choice was injected, or the same by another; in a share: whether any share has it to inject.
-
-        Where one scenario alone is wanted, nobody asks for more.
-        """
-        if (
-            self._only
-            or choice in self._covered_by_equal_rule
-            or any(choice in each.chosen for each in self.finished if each.reached)
-        ):
-            return True
-        return self._share[1] > 1 and choice in self._planned_anywhere
+        return PATIENCE * max(each.seconds for each in self._plain) + self.run.leeway
 
     def compare(self, rule: Rule, outcome: Outcome) -> Comparison:
         """A rule's conditions, held against a request as the rule reads it."""
-        vendor = rule.vendor
-        if vendor not in self._readings:
-            self._readings[vendor] = Addressing(vendor, self._endpoints)
-        return Comparison(rule, outcome, self._readings[vendor])
+        return Comparison(rule, outcome, self._reading_of(rule.vendor))
 
     def applies(self, choice: Choice, point: Point) -> bool:
         """Whether a fault can come at a point, and says something there that a client can tell."""
@@ -273,7 +239,7 @@ class Sweep:
             kept_back = (
                 f"the journal does not record what {listed(unknown, 'and')} asks about; use another condition"
             )
-            self._leave_out(f"{choice.rule.fault} at {point.name}", kept_back)
+            self.run.leave_out(LeftOut(f"{choice.rule.fault} at {point.name}", kept_back))
             return False
         if (choice.needs_checksum and not outcome.checksum) or (choice.moves and not point.goes_on):
             return False
@@ -281,11 +247,11 @@ class Sweep:
             outcome.response_bytes == 0 or has_no_body(outcome.method, outcome.status or 200, ())
         ):
             if not choice.standard:  # the set has it for answers with a body alone
-                self._leave_out(f"{choice.rule.fault} at {point.name}", "its answer has no body")
+                self.run.leave_out(LeftOut(f"{choice.rule.fault} at {point.name}", "its answer has no body"))
             return False
         if choice.uploaded is not None and (outcome.request_bytes or 0) < choice.uploaded:
             if not choice.standard:  # the set has it for uploads alone
-                self._leave_out(f"{choice.rule.fault} at {point.name}", "its body ends before")
+                self.run.leave_out(LeftOut(f"{choice.rule.fault} at {point.name}", "its body ends before"))
             return False
         if choice.hangs:
             first = point.operation not in self._hung
@@ -295,7 +261,7 @@ class Sweep:
             return self._match(point, choice) >= int(choice.rule.options[FOR_GOOD])
         useless = None if self.bounds.exhaustive else choice.useless_at(outcome)
         if useless is not None:
-            self._leave_out(useless.what, useless.why, useless.back)
+            self.run.leave_out(useless)
             self.pruned += 1
         return useless is None
 
@@ -335,7 +301,7 @@ class Sweep:
     def _plan(self, first: Sequence[Outcome], second: Sequence[Outcome]) -> None:
         if not first:
             raise ExplorationFailed(
-                f"no middleware saw a request, so there is nothing to explore. {self._unseen()}"
+                f"no middleware saw a request, so there is nothing to explore. {unwrapped.advice()}"
             )
         if len(first) >= KEPT:
             raise ExplorationFailed(f"a run makes {KEPT} requests or more: let the code make fewer of them")
@@ -344,13 +310,12 @@ class Sweep:
         planned = list(self._depth_1(found.points))
         if len(planned) > self.bounds.max_runs:
             raise ExplorationFailed(_too_many(len(planned), found.points, self))
-        for number, each in enumerate(planned):
-            self._planned_anywhere.update(each.chosen)
-            if number % self._share[1] == self._share[0]:
-                order = (
-                    self._first.index(each.text) if each.text in self._first else len(self._first) + number
-                )
-                heappush(self._queue, (order, each))
+        which, of = self._share
+        if of > 1:
+            self.covered.update(*(each.chosen for each in planned))
+        self._queue = [each for each in planned[which::of] if self._is_it(each) or self._leads_to_it(each)]
+        places = {text: number for number, text in enumerate(self._first)}
+        self._queue.sort(key=lambda each: places.get(each.text, len(places)))
 
     def _depth_1(self, points: Sequence[Point]) -> Iterable[PlannedRun]:
         """Each operation's first request with every fault, then its last, then those between."""
@@ -370,14 +335,10 @@ class Sweep:
                         if self._new(choice, rule):
                             yield PlannedRun(Scenario.of_rules((rule,), "0"), (point,), (choice,))
 
-    def _leave_out(self, what: str, why: str, back: str = "") -> None:
-        if all((each.what, each.why) != (what, why) for each in self.left_out):
-            self.left_out.append(LeftOut(what, why, back))
-
     def _new(self, choice: Choice, *rules: Rule) -> bool:
         """Whether no run has these very rules: one shows all there is to see, also of the choice that led to them again."""
         if rules in self._known:
-            self._covered_by_equal_rule.add(choice)
+            self.covered.add(choice)
             return False
         self._known.add(rules)
         return True
@@ -387,8 +348,7 @@ class Sweep:
         second, self._second = self._second, []
         left = max(0, self.bounds.max_runs - len(self.finished))
         self.not_run += max(0, len(second) - left)
-        for number, each in enumerate(second[:left]):
-            heappush(self._queue, (number, each))
+        self._queue = second[:left]
 
     def _grow(self, finished: FinishedRun) -> None:
         """A second fault in what the code did because of the first, until it is back on the way without faults.
@@ -422,8 +382,8 @@ class Sweep:
                 if self.applies(choice, point):
                     rules = folded(rule, self.rule_at(point, choice))
                     if self._new(choice, *rules):
-                        scenario = Scenario.of_rules(rules, "0")
-                        self._second.append(PlannedRun(scenario, (first, point), (chosen, choice)))
+                        planned = PlannedRun(Scenario.of_rules(rules, "0"), (first, point), (chosen, choice))
+                        self._second += [planned] if self._is_it(planned) else []
 
     def _is_made_already(self, trace: Trace, faults: int) -> bool:
         """Whether another second run of the program makes the same requests, and has the faults."""
@@ -433,16 +393,15 @@ class Sweep:
             self._ways.add(way)
             return False
         self.pruned += len(way) * faults
-        self._leave_out(
-            "faults in a second run", "another one makes the same requests, and has them", "tries them"
-        )
+        why = "another one makes the same requests, and has them"
+        self.run.leave_out(LeftOut("faults in a second run", why, "tries them"))
         return True
 
 
-def _another_second(since: float) -> None:
+def _let_the_second_pass() -> None:
     """Wait until the clock says another second: what a program takes from it is then another thing in the next run."""
-    if int(now := time.time()) == int(since):
-        time.sleep(int(now) + 1.001 - now)
+    now = time.time()
+    time.sleep(int(now) + 1.001 - now)
 
 
 def _too_many(needed: int, points: Sequence[Point], sweep: Sweep) -> str:
@@ -467,7 +426,6 @@ def sweep_of(
     *,
     first: Iterable[str] = (),
     share: tuple[int, int] = (0, 1),
-    unseen: Callable[[], str] = unwrapped.advice,
     vendor: Vendor | None = None,
 ) -> Sweep:
     """The sweep of these faults in this environment.
@@ -477,7 +435,6 @@ def sweep_of(
         bounds: how far it goes.
         first: as for `Sweep`.
         share: as for `Sweep`.
-        unseen: as for `Sweep`.
         vendor: as whom faults read requests that say nothing of it; and as for `Sweep`.
 
     Raises:
@@ -502,7 +459,6 @@ def sweep_of(
         endpoints=settings.endpoints,
         first=first,
         share=share,
-        unseen=unseen,
         vendor=vendor,
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from faultinject.testing import unwrapped
-from faultinject.testing.pytest_plugin.options import SEED, SHARD, SUMMARY, configure, pytest_addoption
+from faultinject.testing.pytest_plugin.options import SEED, SHARD, SUMMARY, configure, patch, pytest_addoption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,23 +22,14 @@ __all__ = ["pytest_addoption"]
 def pytest_configure(config: pytest.Config) -> None:
     """Make the markers known and choose the session's seed."""
     configure(config)
-    _reach(config)
+    # A block of `inject()` reaches unwrapped apps whichever tests are selected, as a marked test does.
+    reach = partial(patch, config)
+    unwrapped.patch_frameworks_hooks.append(reach)
+    config.add_cleanup(lambda: unwrapped.patch_frameworks_hooks.remove(reach))
     if config.getoption("faultinject_report") is not None and not config.option.collectonly:
         from faultinject.testing.pytest_plugin.reported import collect
 
         collect(config)
-
-
-def _reach(config: pytest.Config) -> None:
-    """A block of `inject()` reaches unwrapped apps whichever tests are selected, as a marked test does."""
-
-    def reach() -> None:
-        from faultinject.testing.pytest_plugin.patched import patch
-
-        patch(config)
-
-    unwrapped.patch_frameworks_hooks.append(reach)
-    config.add_cleanup(lambda: unwrapped.patch_frameworks_hooks.remove(reach))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -52,7 +45,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Get ready for the tests that need faults, if there are any."""
-    if _needs_faults(session.items) and not session.config.option.collectonly:
+    if needs_faults(session.items) and not session.config.option.collectonly:
         from faultinject.testing.pytest_plugin.marked import begin
 
         begin(session.config).expect(session.items)
@@ -87,10 +80,9 @@ def pytest_terminal_summary(terminalreporter: object) -> None:
 @pytest.fixture
 def faultinject_shard(request: pytest.FixtureRequest) -> int:
     """Which share of an explored test's runs this is."""
-    number: int = (
+    return int(
         request.param
     )  # pragma: no cover - nobody asks for it: a parameter needs a fixture of its name
-    return number  # pragma: no cover
 
 
 @pytest.fixture
@@ -123,7 +115,7 @@ def faultinject_store(request: pytest.FixtureRequest) -> Iterator[StorageFactory
     factory.close()
 
 
-def _needs_faults(items: Iterable[pytest.Item]) -> bool:
+def needs_faults(items: Iterable[pytest.Item]) -> bool:
     """Whether a test uses the fixture, or it, its class or its module is marked; each node is looked at once."""
     seen = set()
     for item in items:

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
+from typing import Any, Literal
 
 import pytest
 from _pytest.runner import runtestprotocol
 
 from faultinject.exceptions import ConfigurationError, FaultInjectError
+from faultinject.injector.session_sync import Session
+from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import listed
 from faultinject.testing.exploration.bounds import Bounds, whole
-from faultinject.testing.exploration.report import groups, incomplete, report, summary, warned
+from faultinject.testing.exploration.causes import FinishedRun
+from faultinject.testing.exploration.report import groups, incomplete, marker, report, summary, warned
+from faultinject.testing.exploration.store_comparison import StoreContents
 from faultinject.testing.exploration.sweep import Sweep, sweep_of
-from faultinject.testing.exploration.wording import marker
-from faultinject.testing.pytest_plugin.marks import EXPLORE
+from faultinject.testing.pytest_plugin.marks import EXPLORED, explored
 from faultinject.testing.pytest_plugin.options import SHARD, SUMMARY
 from faultinject.testing.runs import RunFaults
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
-    from typing import Any, Literal
-
-    from faultinject.injector.session_sync import Session
-    from faultinject.rules.scenario import Scenario
-    from faultinject.testing.exploration.causes import FinishedRun
-    from faultinject.testing.exploration.store_comparison import StoreContents
 
 QUIET, EVERY = 2.0, 0.5
 """Seconds after which a terminal shows how far it is, and between two such lines."""
@@ -38,26 +34,27 @@ _SECTION = "faultinject: what was injected"
 _KEYS = tuple("depth max_runs allow ignore exhaustive without again shards crash replay within".split())
 
 
+@dataclass
 class ExploredRun:
     """One run of an explored test, between its set-up and its tear-down.
 
     Attributes:
+        sweep: what it is a run of.
         scenario: what is injected; no rules in the runs without faults.
         error: what the test raised, or None.
         seconds: how long the test itself took.
     """
 
-    def __init__(self, sweep: Sweep, scenario: Scenario) -> None:
-        self.scenario = scenario
-        self.error: BaseException | None = None
-        self.seconds = 0.0
-        self._sweep = sweep
-        self._faults: RunFaults | None = None
+    sweep: Sweep
+    scenario: Scenario
+    error: BaseException | None = None
+    seconds: float = 0.0
+    _faults: RunFaults | None = None
 
     def begin(self, given: Scenario, seed: str, item: pytest.Item, session: Session | None) -> RunFaults:
         """The faults of this run: its scenario's, then those of the test's own markers."""
         self._faults = RunFaults(
-            self._sweep,
+            self.sweep,
             self.scenario,
             given,
             seed=seed,
@@ -72,7 +69,7 @@ class ExploredRun:
     def run_again(self, item: pytest.Item, error: Exception) -> bool:
         """Run a test that has raised an error again, without faults; False: nobody does, as where an assertion says that it was well."""
         assert self._faults is not None
-        if isinstance(error, AssertionError) or not (self._sweep.bounds.again and self.scenario.rules):
+        if isinstance(error, AssertionError) or not (self.sweep.bounds.again and self.scenario.rules):
             return False
         self._faults.run_again(item.runtest)
         return True
@@ -80,28 +77,19 @@ class ExploredRun:
     def end(self) -> FinishedRun:
         """Tell what came of it."""
         assert self._faults is not None
-        return self._sweep.record(self._faults.result(self.error, self.seconds))
+        return self.sweep.record(self._faults.result(self.error, self.seconds))
 
 
 def _held(config: pytest.Config) -> StoreContents:
     """What the stores of `faultinject_store` hold."""
-    from faultinject.testing.exploration.store_comparison import contents_of
     from faultinject.testing.pytest_plugin import stored
+    from faultinject.testing.storage import contents_of
 
     return {
         path: content
         for each in stored.begin(config).factory
         for path, content in contents_of(each.app).items()
     }
-
-
-EXPLORED = pytest.StashKey[ExploredRun]()
-
-
-def explored(item: pytest.Item) -> pytest.Mark | None:
-    """The innermost marker of an explored test."""
-    mark: pytest.Mark | None = item.get_closest_marker(EXPLORE)
-    return mark
 
 
 class ExploredTests:
@@ -143,6 +131,7 @@ class _Exploring:
         self._item = item
         self._mark = mark
         self._says = says
+        self._cache = getattr(item.config, "cache", None)
         self._failures: dict[tuple[object, ...], tuple[FinishedRun, pytest.TestReport]] = {}
         self._began = self._shown = time.monotonic()
         self._showing = False
@@ -264,14 +253,11 @@ class _Exploring:
         return f"faultinject/explored/{blake2b(self._item.nodeid.encode(), digest_size=16).hexdigest()}"
 
     def _remembered(self) -> list[str]:
-        cache = getattr(self._item.config, "cache", None)
-        return [] if cache is None else list(cache.get(self._place, []))
+        return [] if self._cache is None else list(self._cache.get(self._place, []))
 
     def _remember(self, texts: list[str]) -> None:
-        if texts != self._remembered():
-            cache = getattr(self._item.config, "cache", None)
-            if cache is not None:
-                cache.set(self._place, texts)
+        if self._cache is not None and texts != self._remembered():
+            self._cache.set(self._place, texts)
 
     def _failed(self, text: str) -> pytest.TestReport:
         return self._report(lambda: pytest.fail(text, pytrace=False), "call")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import os
 import unittest
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -16,17 +18,12 @@ from faultinject.rules.environment import is_switched_on
 from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
 from faultinject.testing import unwrapped
+from faultinject.testing.decorating import decorate
 from faultinject.testing.inject import Faults
-from faultinject.testing.pytest_plugin.explored import EXPLORED, ExploredTests, explored
-from faultinject.testing.pytest_plugin.marks import MarkedRules, markers
-from faultinject.testing.pytest_plugin.options import SEED
-from faultinject.testing.pytest_plugin.patched import patch
+from faultinject.testing.pytest_plugin import needs_faults
+from faultinject.testing.pytest_plugin.marks import EXPLORED, MarkedRules, explored
+from faultinject.testing.pytest_plugin.options import SEED, patch
 from faultinject.testing.pytest_plugin.record import record, replay
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
-    from typing import Any
 
 NAME = "faultinject-marked"
 
@@ -71,16 +68,14 @@ class MarkedTest:
         if not self.faults.injector.enabled:
             self.faults.injector.announce()
 
-    def call(self, test: Callable[[], object]) -> object:
-        """Run the test itself, with its faults in force."""
-        __tracebackhide__ = True
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """For its block, the test itself, its faults are in force; behind it, fail or warn about rules that no request met."""
         with self.faults:
-            result = test()
-        self.judge()
-        return result
+            yield
+        self._judge()
 
-    def judge(self) -> None:
-        """Fail or warn about rules that no request met."""
+    def _judge(self) -> None:
         if self.faults.unfinished:
             pytest.fail("faults.explore(): the loop was left before its end", pytrace=False)
         says = self.item.config.getini("faultinject_unmatched")
@@ -135,6 +130,7 @@ class MarkedTests:
     """The hooks around every test of a session in which some test needs faults."""
 
     def __init__(self, config: pytest.Config) -> None:
+        self._config = config
         self._seed = config.stash[SEED]
         try:
             self._off = "--faultinject-off" if config.getoption("faultinject_off") else _off()
@@ -149,15 +145,17 @@ class MarkedTests:
             for name, value in self._session.variables.items():
                 self._environ[name] = os.environ.get(name)
                 os.environ[name] = value
-        if not self._off and self._only is None:
-            config.pluginmanager.register(ExploredTests(config), f"{NAME}-explored")
 
-    def expect(self, items: Iterable[pytest.Item]) -> None:
-        """Where faults are off, skip the tests that need them."""
+    def expect(self, items: Sequence[pytest.Item]) -> None:
+        """Get ready to explore; where faults are off, skip the tests that need them."""
         if self._off:
             for item in items:
-                if _needs_faults(item):
+                if needs_faults([item]):
                     item.add_marker(pytest.mark.skip(reason=f"faultinject is off: {self._off}"))
+        elif self._only is None and any(map(explored, items)):
+            from faultinject.testing.pytest_plugin.explored import ExploredTests
+
+            self._config.pluginmanager.register(ExploredTests(self._config), f"{NAME}-explored")
 
     def faults(self, request: pytest.FixtureRequest) -> Faults:
         """What the fixture gives."""
@@ -183,7 +181,7 @@ class MarkedTests:
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Read the markers before the first fixture is set up."""
-        if not self._off and _needs_faults(item):
+        if not self._off and needs_faults([item]):
             self._prepare(item)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -194,18 +192,16 @@ class MarkedTests:
             return (yield)
         if isinstance(getattr(item, "instance", None), unittest.TestCase):
             # Its call phase holds setUp and tearDown as well, and keeps errors to itself.
-            with _Method(item, marked):
+            with _around_method(item, marked):
                 return (yield)
         run = item.stash.get(EXPLORED, None)
-        with marked.faults:
-            result = None
+        with marked.in_force():
             try:
-                result = yield
+                return (yield)
             except Exception as error:
                 if run is None or not run.run_again(item, error):
                     raise
-        marked.judge()
-        return result
+        return None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -235,43 +231,20 @@ class MarkedTests:
             self._session.close()
 
 
-class _Method:
+@contextmanager
+def _around_method(item: Any, marked: MarkedTest) -> Iterator[None]:
     """For its block, the method of a unittest.TestCase runs with its faults in force."""
-
-    def __init__(self, item: Any, marked: MarkedTest) -> None:
-        self._item = item
-        self._method = method = item.obj
-
-        @functools.wraps(method)
-        def plain(*args: object) -> object:
-            __tracebackhide__ = True
-            return marked.call(lambda: method(*args))
-
-        @functools.wraps(method)
-        async def awaited(*args: object) -> object:
-            __tracebackhide__ = True
-            with marked.faults:
-                result = await method(*args)
-            marked.judge()
-            return result
-
-        self._asks = inspect.iscoroutinefunction(method)
-        self._wrapped = awaited if self._asks else plain
-
-    def __enter__(self) -> None:
-        self._item.obj = self._wrapped
-        if self._asks:
-            # pytest puts a plain method on the instance itself.
-            setattr(self._item.instance, self._item.name, self._wrapped)
-
-    def __exit__(self, *_: object) -> None:
-        self._item.obj = self._method
-        if self._asks:
-            delattr(self._item.instance, self._item.name)
-
-
-def _needs_faults(item: pytest.Item) -> bool:
-    return "faults" in getattr(item, "fixturenames", ()) or bool(markers(item)) or explored(item) is not None
+    method, asks = item.obj, inspect.iscoroutinefunction(item.obj)
+    item.obj = decorate(method, marked.in_force)
+    if asks:
+        # pytest puts a plain method on the instance itself.
+        setattr(item.instance, item.name, item.obj)
+    try:
+        yield
+    finally:
+        item.obj = method
+        if asks:
+            delattr(item.instance, item.name)
 
 
 def _session() -> Session | None:

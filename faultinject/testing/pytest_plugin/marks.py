@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from _pytest.nodes import Node
 
     from faultinject.rules.rule import Rule
+    from faultinject.testing.pytest_plugin.explored import ExploredRun
 
 NAME = "faultinject"
 EXPLORE = "faultinject_explore"
 FAST_FORWARD = "fast_forward"
+EXPLORED: pytest.StashKey[ExploredRun] = pytest.StashKey()
+"""The run of an explored test that is under way."""
 
 
 class MarkedRules:
@@ -61,6 +64,12 @@ class MarkedRules:
 def markers(item: pytest.Item) -> list[tuple[Node, pytest.Mark]]:
     """The markers of a test and where they stand: module, base class, class, function, parameter."""
     return [(node, each) for node in item.listchain() for each in _in_order(node) if each.name == NAME]
+
+
+def explored(item: pytest.Item) -> pytest.Mark | None:
+    """The innermost marker of an explored test."""
+    mark: pytest.Mark | None = item.get_closest_marker(EXPLORE)
+    return mark
 
 
 def _read(mark: pytest.Mark) -> Scenario:

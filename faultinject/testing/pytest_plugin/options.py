@@ -6,6 +6,10 @@ import os
 
 import pytest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.adapters.patch import Patch
+
 MARKER = (
     "faultinject(rule, /, *rules, seed=None, fast_forward=False, **keys): inject these faults while the test itself runs, not its"
     " fixtures. As faultinject.inject(): rules as text or Rule, or a Scenario; keys, those of faultinject.RuleKeys,"
@@ -21,14 +25,18 @@ EXPLORE = (
     " exhaustive=True also tries what the summary says is left out; without takes faults from a set; again=True runs a test again"
     " that has raised an error, without faults; shards collects the test n times, for xdist."
 )
-INCOMPLETE = ("error", "warn")
-UNMATCHED = ("error", "warn", "ignore")
+SAYS = {
+    "faultinject_incomplete": ("error", "warn"),
+    "faultinject_unmatched": ("error", "warn", "ignore"),
+}
+"""What the keys of the ini file may say."""
 
 SHARD = "faultinject_shard"
 """The hidden parameter of an explored test that is collected once for each of its shards."""
 SUMMARY = "faultinject_explore"
 """The property of a report that holds an exploration's summary: it survives xdist and lands in junit files."""
 SEED = pytest.StashKey[str]()
+PATCH: pytest.StashKey[Patch] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -81,12 +89,9 @@ def configure(config: pytest.Config) -> None:
     """
     config.addinivalue_line("markers", MARKER)
     config.addinivalue_line("markers", EXPLORE)
-    says = config.getini("faultinject_incomplete")
-    if says not in INCOMPLETE:
-        raise pytest.UsageError(f"faultinject_incomplete: {says!r} is not one of {', '.join(INCOMPLETE)}")
-    says = config.getini("faultinject_unmatched")
-    if says not in UNMATCHED:
-        raise pytest.UsageError(f"faultinject_unmatched: {says!r} is not one of {', '.join(UNMATCHED)}")
+    for name, known in SAYS.items():
+        if (says := config.getini(name)) not in known:
+            raise pytest.UsageError(f"{name}: {says!r} is not one of {', '.join(known)}")
     if config.getoption("faultinject_report_fail") and config.getoption("faultinject_report") is None:
         raise pytest.UsageError(
             "--faultinject-report-fail: there is no report; add --faultinject-report=FILE"
@@ -102,3 +107,12 @@ def _seed(config: pytest.Config) -> str:
     if not given.isprintable():
         raise pytest.UsageError(f"--faultinject-seed: {given!r} is not printable text")
     return given
+
+
+def patch(config: pytest.Config) -> None:
+    """Patch the frameworks' own apps, if that was not done yet, until the session ends."""
+    if PATCH not in config.stash:
+        from faultinject.adapters.patch import Patch
+
+        config.stash[PATCH] = found = Patch()
+        config.add_cleanup(found.undo)

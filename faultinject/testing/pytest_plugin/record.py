@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-import string
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
 
 from faultinject.engine.journal_entry import quoted
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    import pytest
-
-    from faultinject.journal.outcome import Outcome
-    from faultinject.testing.inject import Faults
+from faultinject.journal.outcome import Outcome
+from faultinject.testing.inject import Faults
 
 SHOWN = 20
 """Requests shown at the beginning, and again at the end."""
@@ -45,18 +41,16 @@ def replay(item: pytest.Item, session_seed: str) -> str:
     here = config.invocation_params.dir
     path, _, rest = item.nodeid.partition("::")
     node = f"{_relative(config.rootpath / path, here)}::{rest}"
-    command = f"pytest {_shell(node)} --faultinject-seed={_shell(session_seed, bare=True)}"
+    node = node.replace("'", "'\"'\"'")  # in quotes in any case: it may be edited
+    command = f"pytest '{node}' --faultinject-seed={shlex.quote(session_seed)}"
     if config.inipath is None or config.getoption("rootdir"):
         # Without an ini file the node id, which the seed is made of, depends on what is asked for.
-        command += f" --rootdir={_shell(_relative(config.rootpath, here), bare=True)}"
+        command += f" --rootdir={shlex.quote(_relative(config.rootpath, here))}"
     return f"replay: {command}"
 
 
 def _relative(path: Path, to: Path) -> str:
-    try:
-        return os.path.relpath(path, to).replace(os.sep, "/")
-    except ValueError:  # pragma: no cover - Windows, where another drive has no relative path
-        return str(path)
+    return os.path.relpath(path, to).replace(os.sep, "/")
 
 
 def _rows(outcomes: Sequence[Outcome]) -> Iterator[Row]:
@@ -98,9 +92,3 @@ def _table(rows: Sequence[Row]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-
-
-def _shell(text: str, *, bare: bool = False) -> str:
-    if bare and not text.strip(string.ascii_letters + string.digits + "-_./"):
-        return text
-    return "'" + text.replace("'", "'\"'\"'") + "'"

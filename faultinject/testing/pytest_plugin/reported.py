@@ -6,29 +6,27 @@ started reads them all.
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
+from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
+from faultinject.audit.judging import Judgement
 from faultinject.audit.reports import FORMATS, format_of
 from faultinject.engine.journal_entry import LONGEST_TEXT, quoted
 from faultinject.exceptions import FaultInjectError
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.writing import JournalFile
 from faultinject.testing import verdicts
+from faultinject.testing.inject import Faults
 from faultinject.testing.verdicts import DROPPED
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
-    from faultinject.audit.judging import Judgement
-    from faultinject.testing.verdicts import Block
 
 FOLDER = "faultinject_report"
 """What xdist's workers are told: where they write."""
@@ -46,42 +44,28 @@ def collect(config: pytest.Config) -> None:
         report = SessionReport(config)
         config.pluginmanager.register(report, "faultinject-report")
         folder = report.folder
-    blocks = Blocks(Path(folder))
-    verdicts.ended.append(blocks.note)
-    config.add_cleanup(lambda: verdicts.ended.remove(blocks.note))
+    write = partial(note, Path(folder))
+    verdicts.ended.append(write)
+    config.add_cleanup(lambda: verdicts.ended.remove(write))
 
 
-class Blocks:
-    """The blocks with faults of one process, appended to its files.
-
-    Args:
-        folder: where they are.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def note(self, faults: Block, windows: Sequence[CallWindow]) -> None:
-        """Write what happened in a block that is over."""
-        outcomes = faults.outcomes
-        if not outcomes:
-            return
-        # A block of `inject()` knows of no test; pytest does.
-        running = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0][:LONGEST_TEXT] or None
-        journal = JournalFile(str(self._path(JOURNAL)))
-        for outcome in outcomes:
-            outcome.test = outcome.test or running
-            journal.append(outcome)
-        journal.close()
-        with self._path(TOLD).open("a", encoding="utf-8") as file:
-            for each in windows:
-                fields = [each.name, each.began, each.ended, each.returned, each.error]
-                file.write(f"{json.dumps([*fields, each.test or running, each.within])}\n")
-            if dropped := faults.injector.journal.dropped:
-                file.write(f"{dropped}\n")
-
-    def _path(self, ending: str) -> Path:
-        return self._folder / f"{os.getpid()}{ending}"
+def note(folder: Path, faults: Faults, windows: Sequence[CallWindow]) -> None:
+    """Write what happened in a block that is over, to the files of this process."""
+    outcomes = faults.outcomes
+    if not outcomes:
+        return
+    # A block of `inject()` knows of no test; pytest does.
+    running = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0][:LONGEST_TEXT] or None
+    journal = JournalFile(str(folder / f"{os.getpid()}{JOURNAL}"))
+    for outcome in outcomes:
+        outcome.test = outcome.test or running
+        journal.append(outcome)
+    journal.close()
+    with (folder / f"{os.getpid()}{TOLD}").open("ab") as file:
+        for each in windows:
+            file.write(msgspec.json.encode(replace(each, test=each.test or running)) + b"\n")
+        if dropped := faults.injector.journal.dropped:
+            file.write(b"%d\n" % dropped)
 
 
 class SessionReport:
@@ -164,12 +148,9 @@ def judge_folder(folder: Path) -> Judgement | None:
     windows = []
     skipped: dict[str, int] = {}
     for path in folder.glob(f"*{TOLD}"):
-        for found in map(json.loads, path.read_text("utf-8").splitlines()):
-            if isinstance(found, int):
+        for line in path.read_bytes().splitlines():
+            if isinstance(found := msgspec.json.decode(line, type=CallWindow | int), int):
                 skipped[DROPPED] = skipped.get(DROPPED, 0) + found
-                continue
-            name, began, ended, returned, error, test, within = found
-            windows.append(
-                CallWindow(name, began, ended, returned=returned, error=error, test=test, within=within)
-            )
+            else:
+                windows.append(found)
     return judge(read(paths, skipped=skipped, one_machine=True), told=windows, skipped=skipped)

@@ -5,18 +5,13 @@ Only where a test uses `faultinject_store` is this module imported.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import Any
+
 import pytest
 
-from faultinject.store.contents import change
-from faultinject.testing.storage import StorageFactory
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Generator
-    from typing import Any
-
-    from faultinject.store.contents import Contents
-    from faultinject.testing.storage import Storage
+from faultinject.store.contents import Contents, change
+from faultinject.testing.storage import Storage, StorageFactory
 
 NAME = "faultinject-stored"
 FIXTURE = "faultinject_store"
@@ -64,13 +59,28 @@ class StoredByTests:
             return (yield)
         if fixturedef.argname == FIXTURE:
             return (yield)
-        stored = _StoredByFixture(self.factory)
+        before: dict[Storage, Contents] = {each: each.app.contents for each in self.factory}
+        after: dict[Storage, Contents] = {}
+
+        def undo() -> None:
+            """The fixture has ended: nothing of it stays."""
+            for each, then in after.items():
+                contents, was = each.app.contents, before.get(each, {})
+                change(contents, then, was)
+                change(each.app.kept, then, was)
+                each.app.hold(contents)
+
         # Of a fixture's finalizers the first that was added runs last: behind its own clean-up.
-        fixturedef.addfinalizer(stored.undo)
+        fixturedef.addfinalizer(undo)
         try:
             return (yield)
         finally:
-            stored.note()
+            # What a test is to find at its end is there as well.
+            for each in self.factory:
+                was, now = before.get(each, {}), each.app.contents
+                if now != was:
+                    after[each] = now
+                    change(each.app.kept, was, now)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
@@ -91,28 +101,3 @@ class StoredByTests:
         self._in_test = False
         for each in self.factory:
             each.reset()
-
-
-class _StoredByFixture:
-    """What the set-up of one fixture stores."""
-
-    def __init__(self, factory: StorageFactory) -> None:
-        self._factory = factory
-        self._before: dict[Storage, Contents] = {each: each.app.contents for each in factory}
-        self._after: dict[Storage, Contents] = {}
-
-    def note(self) -> None:
-        """Its set-up is over. What a test is to find at its end is there as well."""
-        for each in self._factory:
-            before, after = self._before.get(each, {}), each.app.contents
-            if after != before:
-                self._after[each] = after
-                change(each.app.kept, before, after)
-
-    def undo(self) -> None:
-        """It has ended: nothing of it stays."""
-        for each, after in self._after.items():
-            contents, before = each.app.contents, self._before.get(each, {})
-            change(contents, after, before)
-            change(each.app.kept, after, before)
-            each.app.hold(contents)

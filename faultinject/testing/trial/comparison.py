@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from faultinject.journal.outcome import Outcome
 from faultinject.rules.rule import Rule
 from faultinject.testing.trial.results import FAILED, PARTLY, PASSED, Result, by_test
 from faultinject.vendors.addressing import with_placeholders
-
-if TYPE_CHECKING:
-    from faultinject.journal.outcome import Outcome
 
 LEAVES = 0.05
 """Seconds by which a request may be noted outside of its test: two processes read the clock."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from faultinject import vendors
 from faultinject.rules.faults import OWN
@@ -12,10 +11,8 @@ from faultinject.rules.scenario import Scenario
 from faultinject.rules.triggers import TRIGGERS
 from faultinject.rules.vocabulary import reading_as
 from faultinject.testing.exploration import choices_of
+from faultinject.testing.exploration.choices import Choice
 from faultinject.vendors.operations import operations_of
-
-if TYPE_CHECKING:
-    from faultinject.testing.exploration.choices import Choice
 
 ONCE = {"times": "1", "per": "call"}
 """Of every call the first request fails, and a retry succeeds."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from types import MappingProxyType
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager, suppress
+from types import MappingProxyType, TracebackType
 
+from faultinject import vendors
 from faultinject.exceptions import ConfigurationError, InjectionFailed
+from faultinject.injector.session_sync import Session
+from faultinject.journal.outcome import Outcome
+from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import nearest
 from faultinject.testing.exploration import Program, ProgramFailed, ended_by
@@ -19,14 +23,6 @@ from faultinject.testing.trial.comparison import Comparison, SuiteRun, spelled
 from faultinject.testing.trial.results import Result, by_test, of_go, of_junit
 from faultinject.testing.trial.telling import BESIDE, Teller
 from faultinject.vendors.addressing import Addressing, with_placeholders
-
-if TYPE_CHECKING:
-    import socket
-    from types import TracebackType
-
-    from faultinject.injector.session_sync import Session
-    from faultinject.journal.outcome import Outcome
-    from faultinject.rules.rule import Rule
 
 LEEWAY, TIMES = 300.0, 10
 """A run may take so many seconds, and so many times the longest without faults."""
@@ -71,19 +67,14 @@ class Suite:
         junit: str | None = None,
         faster: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        from faultinject import vendors
-
         self.command = command
         self.faster = faster
         self.has_store = sock is not None
         self._junit = junit
         self._reading = Addressing(vendors.get(vendor), endpoints)
         self._session: Session | None = None
-        self._faults: Faults | None = None
         self._environ = {**os.environ, **_heard(os.environ)}
         if sock is None:
-            from faultinject.injector.session_sync import Session
-
             self._session = Session()
             self._environ |= self._session.variables
             self._environ["PYTHONPATH"] += os.pathsep + str(BESIDE)
@@ -138,40 +129,37 @@ class Suite:
         outcomes: list[Outcome] = []
         injected: list[int] = []
 
-        def end() -> None:
-            faults, self._faults = self._faults, None
-            if faults is None:
-                return
-            with suppress(InjectionFailed):  # a request without its fault breaks no test
-                faults.__exit__(None, None, None)
+        @contextmanager
+        def in_force(test: str | None) -> Iterator[None]:
+            faults = Faults(Scenario.of_rules(rules, SEED), test=lambda: test, session=self._session)
+            with suppress(InjectionFailed), faults:  # a request without its fault breaks no test
+                faults.injector.journal.reading = self._reading
+                yield
             outcomes.extend(faults.outcomes)
             injected.append(faults.injected)
             if self._session is not None:
                 self._session.forget()
 
+        block = ExitStack()
+
         def begin(test: str | None) -> None:
-            end()
-            self._faults = Faults(Scenario.of_rules(rules, SEED), test=lambda: test, session=self._session)
-            self._faults.__enter__()
-            self._faults.injector.journal.reading = self._reading
+            block.close()
+            block.enter_context(in_force(test))
 
         heard: list[Result] = []
         environ = {**self._environ, **(self.faster if fast else {})}
         if only is not None:
             environ["TRIED_TEST"] = only
         began = time.monotonic()
-        begin(None)
-        try:
-            with Teller(begin) as teller:
-                environ |= teller.variables
-                program = Program(self.command, environ)
-                try:
-                    code, output = program.run(within, read=lambda file: heard.extend(of_go(file)))
-                    ended = ended_by(code) if code else ""
-                except ProgramFailed as error:
-                    output, ended = error.output, str(error)
-        finally:
-            end()
+        with block, Teller(begin) as teller:
+            begin(None)
+            environ |= teller.variables
+            program = Program(self.command, environ)
+            try:
+                code, output = program.run(within, read=lambda file: heard.extend(of_go(file)))
+                ended = ended_by(code) if code else ""
+            except ProgramFailed as error:
+                output, ended = error.output, str(error)
         seconds = time.monotonic() - began
         heard += teller.results
         if self._junit is not None:

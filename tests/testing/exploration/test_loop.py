@@ -136,17 +136,6 @@ def test_record():
     ]
 
 
-def test_values_show_themselves():
-    """In a debugger a point and a choice say what they are."""
-    exploration = faultinject.explore("http:500")
-    for run in exploration:
-        with run:
-            call("PUT", "/b/k")
-    [finished] = exploration.runs
-    assert repr(finished.points) == "(<Point 1 PutObject /b/k>,)"
-    assert repr(finished.chosen) == "(<Choice http:500>,)"
-
-
 def test_endpoints_of_ones_own(monkeypatch):
     """Bucket and key of a condition are read below one's own host, as everywhere."""
     monkeypatch.setenv("FAULTINJECT_ENDPOINT", "storage.example")
