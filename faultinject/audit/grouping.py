@@ -3,19 +3,18 @@
 From top to bottom:
 
 1. `seen` puts beside each attempt what else is to be known of it: its call windows, and what its client did before.
-2. `joined` goes through them in order of arrival. Attempts for one `Thing` may be of one call: those that carry the same
-   id of an SDK, or else those of one fingerprint, which is who asks for what. By an id an attempt goes on with the call of
-   that id. By fingerprint it goes on with a failed call of the same principal and with the same body, unless its client has
-   changed something in between. If it may be of several calls, they are `shared`.
+2. `joined` groups them by what they ask for: those that carry the same id of an SDK or were made in one window of a
+   driver, or else those of one fingerprint, which is who asks for what. By an id (`_in_a_row`) an attempt goes on with
+   the call before it. By fingerprint (`Lookalikes`) it goes on with a failed call of the same principal and with the
+   same body, unless its client has changed something in between. If it may be of several calls, they are `shared`.
 3. What only the whole journal tells is added: which calls of an SDK are one call of a driver, which follow one another,
-   who takes turns on connections, what a test says of a call, and which are over.
+   what a test says of a call, and which are over.
 
 All attempts are held, about 1 KB for each.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -27,8 +26,9 @@ from faultinject.audit.matching import (
     has_own_key,
     invocation,
     marked,
-    shorter,
+    sends_nothing,
 )
+from faultinject.audit.statistics import grouped
 from faultinject.journal.attempts import BROKEN
 from faultinject.journal.call_window import CallWindows
 from faultinject.journal.calls import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Call
@@ -50,12 +50,10 @@ SOON = 10.0
 """Seconds after a failure, or after the wait that it asked for, within which a like request may try it again."""
 POLL = 1.0
 """Seconds from which on a client that asks again for what was refused may as well be waiting for it to change."""
-AT_ONCE = 0.02
-"""Seconds within which a request on another connection makes one ask whether it is of the same call."""
 COPIES = 10
 """Attempts of a call that may be copies of one that is slow."""
 CROWD = 300
-"""Calls for one thing at a time above which nothing is said of any."""
+"""Calls for one thing at a time that are looked at: nothing is said of one that goes on when so many others have begun."""
 
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 """Methods that change nothing."""
@@ -140,126 +138,108 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     """
     latest = max((each.attempt.arrived for each in requests), default=0.0)
     until = latest if until is None else max(until, latest)
-    marking: set[str] = set()
-    things: dict[Hashable, Thing] = {}
-    calls: list[OpenCall] = []
-    for request in requests:
+    marking: dict[str, float] = {}
+    for each in requests:
+        if marked(each.attempt) and invocation(each.attempt) is None:
+            marking.setdefault(client_of(each.attempt.user_agent), each.attempt.arrived)
+
+    def one_call(request: Request) -> tuple[str, Hashable]:
         attempt = request.attempt
-        own, retry = invocation(attempt), marked(attempt)
-        key = (
-            request.looks if own is None else (own, attempt.test, attempt.method, attempt.path, attempt.query)
-        )
-        thing = things.get(key)
-        if thing is None:
-            thing = things[key] = Thing(FINGERPRINT if own is None else SDK_ID, own=driven or own is not None)
-        if own is None:
-            agent = client_of(attempt.user_agent)
-            if retry:
-                marking.add(agent)
-            elif retry is None and agent in marking:
-                retry = False  # who marks its retries would have marked this one
-        by_key = driven and bool(request.windows or attempt.key is not None)
-        found, follows = thing.find(request, retry, by_key=by_key)
-        if found is None:
-            found = OpenCall(request, thing, cut=retry is True, follows=follows)
-            thing.open.append(found)
-            calls.append(found)
+        own = invocation(attempt)
+        if own is not None:
+            return SDK_ID, (own, attempt.test, attempt.method, attempt.path, attempt.query)
+        if driven and (request.windows or attempt.key is not None):
+            return TOLD, (request.looks, request.windows)
+        return FINGERPRINT, request.looks
+
+    calls: list[OpenCall] = []
+    for (by, _), same in grouped(requests, one_call).items():
+        if by == FINGERPRINT:
+            since = marking.get(client_of(same[0].attempt.user_agent), FOR_EVER)
+            calls += Lookalikes(marks_since=since, alone=driven).calls(same)
         else:
-            found.add(request)
-        if own is None and retry is not None:
-            found.signal = RETRY_MARK
+            calls += _in_a_row(same, SDK_ID if by == SDK_ID else FINGERPRINT)
+    calls.sort(key=lambda each: each.first.arrived)
     if driven:
         calls = _framed(calls)
     _link_ids(calls)
-    _find_crossing(calls, requests)
     return _told(calls, until)
 
 
-class Thing:
-    """What is asked for: by requests with one fingerprint, or with one id.
+def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
+    """The calls of requests that have one id, or were made in one call of a driver: one after the other."""
+    calls: list[OpenCall] = []
+    for request in requests:
+        if calls and calls[-1].may_go_on(request.attempt.arrived):
+            calls[-1].add(request)
+        else:
+            calls.append(OpenCall(request, signal, own=True))
+    return calls
 
-    Attributes:
-        signal: what joins its requests.
-        own: whether it is of one caller for sure.
-        open: calls that may go on.
-        mixed: one request of each body of which calls went on at once, so that nobody can tell which is whose.
-        crossing: one request of each body of which calls may have been joined that were made on two connections in turn.
-        crowded: whether there were too many calls at a time to say anything at all.
-        guesses: first attempts, each with a shorter one that was held to be of its call.
+
+class Lookalikes:
+    """Requests with one fingerprint: whose each is must be told by principal, body and time.
+
+    Args:
+        marks_since: when their client first marked a retry: what comes later and has no mark is none.
+        alone: whether they are of one caller for sure.
     """
 
-    __slots__ = ("crossing", "crowded", "guesses", "mixed", "open", "own", "signal")
+    def __init__(self, *, marks_since: float, alone: bool) -> None:
+        self._marks_since = marks_since
+        self._alone = alone
+        self._open: list[OpenCall] = []
+        self._mixed: set[Hashable] = set()
 
-    def __init__(self, signal: str, *, own: bool) -> None:
-        self.signal = signal
-        self.own = own
-        self.open: list[OpenCall] = []
-        self.mixed: list[Attempt] = []
-        self.crossing: list[Attempt] = []
-        self.crowded = False
-        self.guesses: list[tuple[Attempt, Attempt]] = []
+    def calls(self, requests: Iterable[Request]) -> list[OpenCall]:
+        """The calls that they belong to; those that nobody can tell apart are shared."""
+        calls: list[OpenCall] = []
+        for request in requests:
+            retry = marked(request.attempt)
+            if retry is None and request.attempt.arrived > self._marks_since:
+                retry = False  # it would have been marked
+            found, follows = self._find(request, retry)
+            if found is None:
+                found = OpenCall(request, FINGERPRINT, own=self._alone, follows=follows)
+                self._open.append(found)
+                calls.append(found)
+            else:
+                found.add(request)
+            if retry is not None:
+                found.signal = RETRY_MARK
+        for call in calls:
+            call.shared = call.shared or (not self._alone and _body(call.first) in self._mixed)
+        return calls
 
-    def mixes(self, attempt: Attempt) -> bool:
-        """Whether calls with this request's body went on at once."""
-        return self.crowded or _is_one_of(self.mixed, attempt)
-
-    def share(self, attempt: Attempt) -> None:
-        """Nothing is sure of the calls with this request's body, unless there is one caller."""
-        if not self.own and not self.mixes(attempt):
-            self.mixed.append(attempt)
-
-    def find(
-        self, request: Request, retry: bool | None, *, by_key: bool
-    ) -> tuple[OpenCall | None, str | None]:
+    def _find(self, request: Request, retry: bool | None) -> tuple[OpenCall | None, str | None]:
         """The call that a request goes on with.
 
         Args:
             request: the request.
             retry: whether it says that it is a retry, or that it is none.
-            by_key: whether a driver has given each call its own key.
 
         Returns:
             The call, or why one before it may go on with it, as `Call.follows` has it; or neither.
         """
-        if not self.open and not self.guesses:
-            return None, None
-        now = request.attempt.arrived
-        self.open = [each for each in self.open if each.may_go_on(now)]
-        if self.signal == SDK_ID:
-            return (self.open[-1] if self.open else None), None
-        here = [each for each in self.open if each.may_be(request.windows)]
-        if by_key:
-            return (here[-1] if here else None), None
-        if len(here) > CROWD or len(self.mixed) > CROWD:
-            self.crowded, self.open = True, []
-            return None, None
-        return self._by_looks(request, here, retry)
-
-    def _by_looks(
-        self, request: Request, here: list[OpenCall], retry: bool | None
-    ) -> tuple[OpenCall | None, str | None]:
-        """The same by principal, body and time; finds out what is shared.
-
-        Args:
-            request: the request.
-            here: the calls that it may be of.
-            retry: whether it says that it is a retry, or that it is none.
-        """
         attempt, now, windows = request.attempt, request.attempt.arrived, request.windows
+        self._open = [each for each in self._open if each.may_go_on(now)]
+        for each in self._open[:-CROWD]:
+            each.shared = not self._alone
+        self._open = self._open[-CROWD:]
+        here = [each for each in self._open if each.may_be(windows)]
         same = [each for each in here if each.carries(attempt)]
         waiting = [each for each in same if each.waits(now)]
         running = [each for each in same if each.in_flight(now)]
         named = is_named(windows)
         if (running or len(waiting) > 1) and not (named and all(each.windows == windows for each in same)):
-            self.share(attempt)
+            self._mixed.add(_body(attempt))
         if retry is False:
             return None, None
         if named and running:
             # A test says that there is one call: then this is a copy of what is slow.
             return running[-1], None
-        found = None if same else self._with_other_bytes(request, here)
+        found = None if same else _with_other_bytes(request, here, is_marked=retry is True)
         if found is None:
-            self._doubt_guesses(attempt, whole=bool(same))
             if not waiting:
                 return None, _follow(attempt, here)
             found = next((each for each in waiting if _share_connection(each.last, attempt)), waiting[0])
@@ -273,94 +253,46 @@ class Thing:
             return None, OTHER_CREDENTIAL
         return found, None
 
-    def _with_other_bytes(self, request: Request, here: list[OpenCall]) -> OpenCall | None:
-        """The one failed call that goes on with a request though it sends other bytes."""
-        attempt = request.attempt
-        failed = [each for each in here if each.waits(attempt.arrived)]
-        if len(failed) != 1:
-            return None
-        found = failed[0]
-        named = is_named(request.windows) and found.windows == request.windows
-        # After a failure that may pass it is a retry with another body; after a refusal it is corrected.
-        if named and found.last.kind != "client" and _may_be_one_caller(found.last, attempt):
-            return found
-        if not shorter(attempt, found.first):
-            return None
-        if self.mixes(attempt):  # that body has been another call's
-            self.share(found.first)
-        else:
-            self.guesses.append((found.first, attempt))
-        return found
-
-    def _doubt_guesses(self, attempt: Attempt, *, whole: bool) -> None:
-        """Take back what was held to be a body that was not rewound, where it may be another call's.
-
-        Who sends one more body may have sent the others for other calls; who sends the whole one again rewinds, unless
-        the shorter one was empty: what was read to its end leaves nothing.
-
-        Args:
-            attempt: the request that has come.
-            whole: whether it has the body of a call that is under way.
-        """
-        for pair in self.guesses[:]:
-            first, second = pair
-            if not whole or (second.request_bytes and alike(first, attempt) and not alike(second, attempt)):
-                self.guesses.remove(pair)
-                self.share(first)
-                self.share(second)
-
 
 class OpenCall:
     """A call that may go on.
+
+    Args:
+        request: its first request.
+        signal: what joins its requests.
+        own: whether they are of one caller for sure.
+        follows: why it may be of the call before.
 
     Attributes:
         requests: so far, in order of arrival.
         first: its first attempt.
         last: its last attempt so far.
-        thing: what it asks for.
-        signal: what joins its requests.
         windows: the call windows that it may be.
-        cut: whether its beginning is missing.
+        shared: whether nobody can tell which of its attempts are another call's.
         followed: why a like request right after it was not held to be of it, as `Call` has it.
-        follows: why it may be of the call before.
         again: as `Call` has it.
         ended: whether what came after it cannot be of it.
-        copied: when the last answer was given to an attempt that had copies sent after it.
+        answered: when the last answer came to any of its attempts; minus infinity: none has come.
     """
 
-    __slots__ = (
-        "again",
-        "copied",
-        "cut",
-        "ended",
-        "first",
-        "followed",
-        "follows",
-        "last",
-        "requests",
-        "signal",
-        "thing",
-        "windows",
-    )
-
-    def __init__(self, request: Request, thing: Thing, *, cut: bool, follows: str | None) -> None:
+    def __init__(self, request: Request, signal: str, *, own: bool, follows: str | None = None) -> None:
         self.requests = [request]
         self.first = self.last = request.attempt
-        self.thing = thing
-        self.signal = thing.signal
+        self.signal = signal
+        self.own = own
         self.windows = request.windows
-        self.cut = cut
+        self.shared = False
         self.followed: str | None = None
         self.follows = follows
         self.again: float | None = None
         self.ended = False
-        self.copied = -FOR_EVER
+        self.answered = _answered(self.first)
 
     def add(self, request: Request) -> None:
         """Add an attempt."""
-        self.copied = max(self.copied, self.last.answered or -FOR_EVER)
         self.requests.append(request)
         self.last = request.attempt
+        self.answered = max(self.answered, _answered(self.last))
         if self.windows:
             self.windows = tuple(each for each in self.windows if each in request.windows)
 
@@ -372,8 +304,7 @@ class OpenCall:
     @property
     def over(self) -> float:
         """When the last answer was given, or the last request came."""
-        last = self.last
-        return max(last.arrived if last.answered is None else last.answered, self.copied)
+        return self.answered if self.last.answered is not None else max(self.answered, self.last.arrived)
 
     def in_flight(self, now: float) -> bool:
         """Whether the last attempt has no answer yet, or one that it is a copy of."""
@@ -383,7 +314,7 @@ class OpenCall:
         if last.answered is None:
             # Who hangs is not answered, and goes on when it likes; of what passes the answer may not be on record.
             return last.did not in BROKEN and last.injected
-        return last.answered > now or self.copied > now
+        return self.answered > now
 
     def may_go_on(self, now: float) -> bool:
         """Whether a request that comes now may be of it, or a copy."""
@@ -393,8 +324,7 @@ class OpenCall:
         if last.answered is not None and self.in_flight(now):
             return True
         # A client may try again though it got an answer: something was done to it, or it is not on record.
-        by_id = self.thing.signal == SDK_ID
-        touched = last.failed or last.injected or (last.status is None and by_id)
+        touched = last.failed or last.injected or (last.status is None and self.signal == SDK_ID)
         return touched and now - self.over <= self.patience
 
     def waits(self, now: float) -> bool:
@@ -405,7 +335,7 @@ class OpenCall:
     @property
     def patience(self) -> float:
         """Seconds after which a like request is not of it."""
-        if self.thing.own and not has_own_key(self.first):  # some callers send one key with everything
+        if self.own and not has_own_key(self.first):  # some callers send one key with everything
             return LONGEST
         return max(WINDOW, 2 * (self.last.hint or 0.0))
 
@@ -440,6 +370,28 @@ def is_named(windows: tuple[CallWindow, ...]) -> bool:
     return len(windows) == 1 and windows[0].name is not None
 
 
+def _with_other_bytes(request: Request, here: Sequence[OpenCall], *, is_marked: bool) -> OpenCall | None:
+    """The one failed call that goes on with a request though it sends other bytes.
+
+    By its looks alone only with one that has none: a body that was read to its end leaves nothing.
+
+    Args:
+        request: the request.
+        here: the calls that it may be of.
+        is_marked: whether it says that it is a retry.
+    """
+    attempt = request.attempt
+    failed = [each for each in here if each.waits(attempt.arrived)]
+    if len(failed) != 1 or not _may_be_one_caller(failed[0].last, attempt):
+        return None
+    [found] = failed
+    # After a failure that may pass it is a retry with another body; after a refusal it is corrected.
+    is_told = is_marked or (is_named(request.windows) and found.windows == request.windows)
+    if is_told and found.last.kind != "client":
+        return found
+    return found if sends_nothing(attempt, found.first) else None
+
+
 def _follow(attempt: Attempt, here: list[OpenCall]) -> str | None:
     """Note where calls that have just failed may go on with a request that carries another body."""
     follows = None
@@ -458,7 +410,7 @@ def _followed_by_ids(calls: Sequence[OpenCall]) -> Iterator[tuple[OpenCall, Open
     """The calls that failed, the one that asked for the same next under another id, and the seconds between, less the hint."""
     begun: dict[Hashable, OpenCall] = {}
     for call in calls:
-        if call.thing.signal != SDK_ID:
+        if call.signal != SDK_ID:
             continue
         looks = call.requests[0].looks, has_own_key(call.first)
         before = begun.get(looks)
@@ -510,42 +462,6 @@ def _framed(calls: list[OpenCall]) -> list[OpenCall]:
     return [each for each in calls if id(each) not in retries]
 
 
-def _find_crossing(calls: Sequence[OpenCall], requests: Sequence[Request]) -> None:
-    """Note whose attempts came at once on another connection while theirs was used on: there were two callers."""
-    uses: dict[Hashable, list[float]] = {}
-    for each in requests:
-        uses.setdefault((each.attempt.client, each.attempt.connection), []).append(each.attempt.arrived)
-    for call in calls:
-        if call.thing.own or is_named(call.windows):
-            continue
-        for one, other in pairwise(call.requests):
-            before, after = one.attempt, other.attempt
-            if (
-                before.answered is None
-                or after.arrived - before.answered >= AT_ONCE
-                or before.did in BROKEN
-                or None in (before.connection, after.connection)
-                or before.connection == after.connection
-            ):
-                continue
-            times = uses[before.client, before.connection]
-            place = bisect_right(times, after.arrived)
-            if place < len(times) and times[place] - before.arrived <= WINDOW:
-                call.thing.crossing.append(before)
-
-
-def _takes_turns(requests: Sequence[Request]) -> bool:
-    """Whether requests of several connections took turns, as those of several callers do."""
-    turns = [requests[0].attempt.connection]
-    for each in requests[1:]:
-        connection = each.attempt.connection
-        if connection != turns[-1]:
-            if connection in turns and None not in turns:
-                return True
-            turns.append(connection)
-    return False
-
-
 def _told(calls: Sequence[OpenCall], until: float) -> list[Joined]:
     """The calls as they are when a journal is read, with what a test or a driver says of them."""
     longest: dict[str, float] = {}
@@ -554,9 +470,8 @@ def _told(calls: Sequence[OpenCall], until: float) -> list[Joined]:
         agent = client_of(call.first.user_agent)
         for one, other in pairwise(call.requests):
             before = one.attempt
-            if (
-                before.answered is not None and before.kind != "client"
-            ):  # who waits for a change may do so for long
+            # Who waits for a change may do so for long.
+            if before.answered is not None and before.kind != "client":
                 longest[agent] = max(other.attempt.arrived - before.answered, longest.get(agent, 0.0))
         if len(call.windows) == 1:
             last = last_of.setdefault(call.windows[0], call)
@@ -576,7 +491,7 @@ def _told_one(
         longest: the longest wait of each client.
         last_of: the last call in each call window: of it the result is known.
     """
-    thing, windows = call.thing, call.windows
+    windows = call.windows
     wait = longest.get(client_of(call.first.user_agent))
     if call.in_flight(FOR_EVER):
         over = FOR_EVER
@@ -590,14 +505,12 @@ def _told_one(
         # A test that is over closes its calls; one that a test or a driver has a name for is over with that.
         ended = all(each.ended is not None for each in windows)
         closed = ended or (closed and all(each.name is None for each in windows))
-    mixed = thing.mixes(call.first)
-    crossing = not mixed and _is_one_of(thing.crossing, call.first)
     made = Call(
         [each.attempt for each in call.requests],
         call.signal,
         closed=closed,
-        shared=mixed or crossing,
-        cut=call.cut,
+        shared=call.shared,
+        cut=marked(call.first) is True,
         alone=call.alone,
         followed=call.followed,
         follows=call.follows,
@@ -610,12 +523,16 @@ def _told_one(
             made.signal = SDK_ID if made.signal == SDK_ID else TOLD
         if last_of[windows[0]] is call:
             made.returned, made.error = windows[0].returned, windows[0].error
-    made.crossed = crossing or (not mixed and made.inferred and _takes_turns(call.requests))
     return Joined(made, over)
 
 
-def _is_one_of(bodies: Collection[Attempt], attempt: Attempt) -> bool:
-    return bool(bodies) and any(alike(each, attempt) for each in bodies)
+def _answered(attempt: Attempt) -> float:
+    return -FOR_EVER if attempt.answered is None else attempt.answered
+
+
+def _body(attempt: Attempt) -> Hashable:
+    """What calls of one fingerprint differ in: whose they are, and how long their body is."""
+    return attempt.principal, attempt.request_bytes
 
 
 def _share_connection(before: Attempt, attempt: Attempt) -> bool:

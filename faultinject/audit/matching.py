@@ -152,13 +152,11 @@ def has_own_key(attempt: Attempt) -> bool:
     return found is not None and len(found) == KEY_DIGITS and found.isalnum()
 
 
-def shorter(attempt: Attempt, first: Attempt) -> bool:
-    """Whether it is of the same principal and carries fewer bytes, as a body does that was not rewound."""
+def sends_nothing(attempt: Attempt, first: Attempt) -> bool:
+    """Whether it carries no byte of the body that the first attempt had, as one does that was read and not rewound."""
     return (
-        (attempt.principal == first.principal or attempt.seed != first.seed)
-        and attempt.request_bytes is not None
+        bool(first.request_bytes)
+        and attempt.request_bytes == 0
         and attempt.body_complete is not False
-        and first.request_bytes is not None
-        and attempt.request_bytes < first.request_bytes
         and attempt.part == first.part
     )

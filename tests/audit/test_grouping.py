@@ -30,7 +30,6 @@ from tests.journals import (
     judged,
     line,
     parsed,
-    successes,
     text,
     threads,
 )  # fmt: skip
@@ -112,17 +111,11 @@ LOOKS = [
     g(both(BODY, answer="200", body="123456"), "503", "200"),
     g(both(BODY, answer="200", request_bytes=None), "503 200"),
     g(both({"request_bytes": 3, "request_digest": "part", "body_complete": False}, answer="200", body="12345", request_bytes=5), "503 200"),
-    # A body that was not rewound: shorter, with one call waiting there, and no reason to doubt it.
+    # A body that was not rewound leaves nothing, where one call waits; a shorter one may be another call's.
     g([r(0, "503", **BODY), r(1, "503"), r(2, "503", **BODY)], "503 503 503"),
     g([r(0, "503", **BODY), r(0.1, "503", body="123456"), r(1, "503")], "503", "503", "503"),
-    g([r(0, "503", **BODY), r(0.1, body="1234")], "503 200"),
-    g([r(0, "503", **BODY), r(0.1, body="1234"), r(1, **BODY)], "503 200 [shared]", "200 [shared]"),
-    g([r(0, "503", **BODY), r(0.1, "503", body="1234"), r(1, **BODY)], "503 503 200 [shared]"),
-    g([r(0, "503", **BODY), r(0.1, "503", body="123"), r(0.2, "503", body="1234567"), r(1, body="1234567")], "503 503 [shared]", "503 200"),
-    g(
-        [r(0, "503", body="123456"), r(0.1, "503", body="1234"), r(1, body="123456"), r(2, "503", **BODY), r(2.1, body="1234")],
-        "503 503 200 [shared]", "503 200 [shared]",
-    ),
+    g([r(0, "503", **BODY), r(0.1, body="1234")], "503", "200"),
+    g([r(0, "503", **BODY), r(0.1, body="1234", retry=True)], "503 200 [retry mark]"),
     # No retry comes after a minute, nor after an answer that nobody saw; after any failure one may.
     g(both({}, at=60), "503 503"),
     g(both({}, at=60.2), "503", "503"),
@@ -139,16 +132,8 @@ SHARED = [
     g([r(0, "slow", took=None), r(0.2)], "200 [shared, open]", "200 [shared]"),
     # Two failed calls that wait at once, here by a mark that begins the second.
     g([*MARKED, r(0, "503"), r(0.1, "503"), r(1, retry=True)], "503 200 [retry mark, shared]", "503 200 [retry mark, shared]", "503 [retry mark, shared]"),
-    # At once on another connection, when the first lives on; which is learnt after the call was told.
-    g([r(0, "503", connection=1), r(0.01, connection=2), r(0.3, connection=2, path="/2")], "503 200", "200"),
-    g([r(0, "503", connection=1), r(0.01, connection=2), r(0.4, connection=1, path="/3")], "503 200 [shared]", "200"),
-    g([r(0, "503", connection=1), r(0.01, connection=2), r(61, connection=1)], "503 200", "200"),
-    *(
-        g([r(**{"at": 0, "answer": "503", **first}), r(**{"at": 0.01, "connection": 2, **second}), r(1, path="/2")], f"{first.get('answer', '503')} 200{signal}", "200")
-        for first, second, signal in (
-            ({}, {"connection": 40_000}, ""), ({"answer": "reset"}, {}, ""), ({}, {"at": 0.05}, ""), ({"connection": None}, {}, ""), ({"id": "1-2"}, {"id": "1-2"}, " [SDK id]"),
-        )
-    ),
+    # A retry takes any connection: that says nothing of whose it is.
+    g([r(0, "503", connection=1), r(0.01, connection=2), r(0.4, connection=1, path="/3")], "503 200", "200"),
     # A shared key stays shared, before and after.
     g([r(0, "503"), r(0.1), r(0.3, took=0.2), r(0.4), r(300, "503"), r(301)], "503 200 [shared]", "200 [shared]", "200 [shared]", "503 200 [shared]"),
     # Different bodies on one key share nothing; of each body what is known of it counts.
@@ -436,10 +421,9 @@ def pooled(reached):
 
 
 def test_a_pool_of_connections_is_no_crowd_of_callers():
-    """A retry takes any connection that is free, where what succeeds is not asked for again; where nothing does nobody can tell."""
-    assert left_out(pooled(6)) == {}
+    """A retry takes any connection that is free."""
+    assert left_out(pooled(6)) == left_out(pooled(0)) == {}
     assert by_name(pooled(6))["gives up"] == PASS
-    assert left_out(pooled(0))["shared"] >= 3
     turns = [
         call(
             0.3,
@@ -451,8 +435,7 @@ def test_a_pool_of_connections_is_no_crowd_of_callers():
         )
         for thing in range(3)
     ]
-    assert left_out(turns) == {"shared": 3}
-    assert left_out(turns, successes(5)) == {}
+    assert left_out(turns) == {}
 
 
 def busy_threads(number, keys, seed, share):

@@ -284,46 +284,37 @@ def test_waits_by_kind_and_number():
         attempt(1, 0.0, "reset", None, did="reset", answered=None), attempt(2, 6.0, "http:500", 500)
     )
     found = shown(*calls, broken, unknown, tried(7.0, fault="hang", status=None, did="closed"))
-    assert found.rows("The waits as numbers") == [
-        ["wait", "retry", "n", "shortest", "median", "longest", "limit"],
+    assert found.rows("Wait before each retry") == [
+        ["wait", "retry", "n", "shortest", "median", "longest", "documented limit"],
         ["after a throttle error", "1", "1", "1.00 s", "1.00 s", "1.00 s", "–"],
         ["after a server error", "1", "3", "0.10 s", "0.10 s", "0.30 s", "–"],
         ["after a server error", "2", "1", "0.20 s", "0.20 s", "0.20 s", "–"],
         ["after a broken connection", "1", "1", "0.40 s", "0.40 s", "0.40 s", "–"],
     ]
-    picture = found.picture("Wait before each retry")
-    assert "cannot be told from no wait" in picture
-    assert re.findall(r">([\d.]+ m?s)<", picture) == ["10 ms", "100 ms", "1 s"]
 
 
 def test_documented_limits():
-    """A profile's longest waits are bars over the clouds, and stand in the table."""
+    """A profile's longest waits stand in the table."""
     found = shown(tried(0.03, 0.05), tried(0.6, fault="cos:SlowDown", status=503), profile="aws-2026")
-    assert [row[-1] for row in found.rows("The waits as numbers")] == ["limit", "1.00 s", "50 ms", "0.10 s"]
-    assert found.picture("Wait before each retry").count('class="bound"') == 3
-    assert "documented limit (aws-2026)" in found.text
-    far = shown(tried(0.00001), profile="sre")
-    assert far.picture("Wait before each retry").count('class="bound"') == 0
+    assert [row[-1] for row in found.rows("Wait before each retry")] == [
+        "documented limit",
+        "1.00 s",
+        "50 ms",
+        "0.10 s",
+    ]
 
 
-def test_late_retries_share_a_column():
-    """The ninth and further retries are drawn together, so that a client without end has a picture too."""
-    rows = shown(tried(*[0.1] * 70)).rows("The waits as numbers")
+def test_late_retries_share_a_row():
+    """The ninth and further retries are counted together, so that a client without end has a table too."""
+    rows = shown(tried(*[0.1] * 70)).rows("Wait before each retry")
     assert [row[1:3] for row in rows[8:]] == [["8", "1"], ["9+", "62"]]
 
 
-def test_many_waits():
-    """Of very many waits as many are drawn, of all lengths."""
-    for number in (59, 61, 600):
-        found = shown(*(tried(0.1 + each / 1000, start=each) for each in range(number)))
-        assert found.picture("Wait before each retry").count("h.01") == min(number, 60)
-
-
 def test_no_waits():
-    """Where no call was tried again, a sentence stands for the picture."""
+    """Where no call was tried again, a sentence stands for the table."""
     found = shown(call(attempt(1, 0.0)))
     assert "The client made no backoff of its own" in found.text
-    assert "Wait before each retry</title>" not in found.source
+    assert "table" not in found.tags
 
 
 def test_times_far_apart():
@@ -333,7 +324,7 @@ def test_times_far_apart():
     )
     found = shown(tried(0.1), tried(0.1, start=9, time=1e11), absurd)
     assert found.picture("Single calls").count("<g>") == 3
-    assert [row[2] for row in found.rows("The waits as numbers")] == ["n", "2"]
+    assert [row[2] for row in found.rows("Wait before each retry")] == ["n", "2"]
 
 
 def test_other_clients_of_the_journal():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from faultinject.audit.grouping import POLL
-from faultinject.audit.matching import has_own_key, invocation
+from faultinject.audit.matching import has_own_key, invocation, sends_nothing
 from faultinject.audit.waits import KINDS
 
 TYPE_CHECKING = False
@@ -164,11 +164,7 @@ def has_body(call: Call) -> bool:
 
 def sent_nothing(call: Call) -> bool:
     """Whether a later attempt of a call that had a body at first carried none."""
-    later = [each for each in call.attempts[1:] if each.body_complete is not False]
-    first = call.first
-    return bool(first.request_bytes) and any(
-        each.request_bytes == 0 and each.part == first.part for each in later
-    )
+    return any(sends_nothing(each, call.first) for each in call.attempts[1:])
 
 
 def is_cleared(call: Call) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
@@ -23,7 +22,7 @@ from faultinject.audit.checks.questions import (
 )
 from faultinject.audit.checks.words import NAME_THEM, counted, seconds
 from faultinject.audit.grouping import COPIES, POLL
-from faultinject.audit.matching import changed, fingerprint, thing_of
+from faultinject.audit.matching import changed, thing_of
 from faultinject.audit.statistics import grouped
 from faultinject.audit.waits import KINDS
 from faultinject.engine.journal_entry import quoted
@@ -31,7 +30,7 @@ from faultinject.journal.calls import SDK_ID, TOLD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from faultinject.audit.evidence import Evidence
     from faultinject.audit.findings import Finding
@@ -54,8 +53,6 @@ BY_STATE = frozenset((404, 409, 410, 412, 416))
 """Answers of an app that depend on what is stored, so that a retry need not be their reason."""
 LAYER = 10.0
 """Seconds within which a call on the same thing is taken for one of a layer above."""
-BURST = 10.0
-"""Seconds within which requests for one thing may be retries of each other."""
 STOP = "Do not retry this answer."
 END = "End a call after a few attempts, or after some seconds."
 MANY, TOO_MANY = 10, 20
@@ -369,9 +366,8 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
     """A call that never succeeds gives up after a few attempts.
 
     The most attempts of a call. FAIL: more than the profile allows (one that was found by the user agent alone allows 20), or
-    than 20. WARN: more than 10; or three objects
-    or more for each of which as many requests, more than 10, failed within 10 s, several at a time but one at first, as
-    where each failure starts two retries. A call with more than 20 is judged before it ends.
+    than 20. WARN: more than 10. A call with more than 20 is judged before it ends. Not decided where failed calls for one
+    object ran at the same time.
     """
     ended = [call for call in evidence.calls if _failed_to_the_end(call) and not may_poll(call, evidence)]
     endless = [
@@ -389,14 +385,9 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
         yield failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)), action=END)
     elif n >= FEWEST and most > MANY:
         yield warned(n, f"up to {most} attempts per call", longest, action=END)
-    elif crowded := _crowded(evidence):
-        most = max(map(_most_in_a_burst, crowded.values()))
-        told = f"up to {counted(most, 'request')} within {seconds(BURST)} for each of {counted(len(crowded), 'object')}, several"
-        told += " at a time; which of them belong to one call is not known"
-        # Retries that start others make as many for each object; independent callers do not.
-        alike = len(crowded) >= FEWEST and len(set(map(len, crowded.values()))) == 1
-        many = alike and most > MANY and all(map(_multiplies, crowded.values()))
-        yield (warned if many else unknown)(len(crowded), told, evidence.shared, action=NAME_THEM)
+    elif crowded := [call for call in evidence.shared if call.last.kind in KINDS]:
+        told = f"{counted(len(crowded), 'failed call')} ran at the same time as others for the same objects: which requests"
+        yield unknown(len(crowded), f"{told} are of one call is not known", crowded, action=NAME_THEM)
     elif n < FEWEST:
         yield too_few(n, FEWEST, "failed call", ended)
     else:
@@ -406,26 +397,6 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
             f"each of {n} failed calls ended after at most {counted(most, 'attempt')}, within {seconds(took)}",
             longest,
         )
-
-
-def _crowded(evidence: Evidence) -> dict[Hashable, list[Attempt]]:
-    """The failed requests for each thing that was asked for several times at once, in order of arrival."""
-    failed = (each for call in evidence.shared for each in call.attempts if each.kind in KINDS)
-    found = grouped(failed, fingerprint)
-    return {
-        thing: sorted(some, key=lambda each: each.arrived) for thing, some in found.items() if len(some) > 1
-    }
-
-
-def _most_in_a_burst(requests: Sequence[Attempt]) -> int:
-    times = [each.arrived for each in requests]
-    return max(number - bisect_left(times, at - BURST) for number, at in enumerate(times, 1))
-
-
-def _multiplies(requests: Sequence[Attempt]) -> bool:
-    """Whether there was one request at first, and no more later than two behind each failure."""
-    failures = sorted(each.arrived if each.answered is None else each.answered for each in requests)
-    return all(number <= 2 * bisect_right(failures, each.arrived) for number, each in enumerate(requests))
 
 
 def _failed_to_the_end(call: Call) -> bool:

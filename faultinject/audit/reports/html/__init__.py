@@ -67,13 +67,11 @@ class Pictures:
 
     def __init__(self, name: str | None, evidence: Evidence, telling: Collection[int]) -> None:
         from faultinject.audit.reports.html.timeline import Timeline
-        from faultinject.audit.reports.html.waits import Waits, clouds
+        from faultinject.audit.reports.html.waits import waits
 
         self.name = name and sentences.shortened(quoted(name))
         self.timeline = Timeline(evidence.calls, telling, named=not evidence.driven)
-        found = clouds(evidence)
-        self.waits = Waits(found, evidence.turnaround.zero) if found else None
-        self.profile = evidence.profile
+        self.waits = waits(evidence)
 
 
 def template(name: str) -> Template:

@@ -46,7 +46,7 @@ class Timeline:
         found = sorts(calls, telling, named=named)
         self.drawn = sum(len(each.drawn) for each in found)
         self.calls = len(calls)
-        self.axis = Scale(0, _last(found), 8, WIDTH - 130)
+        self.axis = Scale(_last(found), 8, WIDTH - 130)
         self.ticks = steps(self.axis.high, 6)
         self.rows: list[tuple[float, str, str, list[DrawnCall]]] = []
         y = ROW - 3
