@@ -19,8 +19,9 @@ PYTHONS = [
     if re.fullmatch(r"3\.\d+", version := each.rpartition(" :: ")[2])
 ]
 SCRIPT = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-WHOLE, PIECES = (
-    re.search(rf"^{name}=\((.+)\)$", SCRIPT, re.MULTILINE)[1].split() for name in ("whole", "pieces")
+WHOLE, PIECES, BESIDE = (
+    re.search(rf"^{name}=\((.+)\)$", SCRIPT, re.MULTILINE)[1].split()
+    for name in ("whole", "pieces", "beside")
 )
 WORKFLOWS = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -62,6 +63,12 @@ def test_every_part_is_a_function():
     functions = re.findall(r"^([a-z]+)\(\) \{$", SCRIPT, re.MULTILINE)
     assert {*WHOLE, *PIECES} <= set(functions)
     assert len({*WHOLE, *PIECES}) == len(WHOLE) + len(PIECES)
+
+
+def test_nothing_is_left_out_where_parts_run_beside_the_slow_tests():
+    """Without an argument each part runs once: the tests before them, and last what needs all that came before."""
+    [last] = re.findall(r"^    set -- (.+)$", SCRIPT, re.MULTILINE)
+    assert sorted(["tests", *BESIDE, *last.split()]) == sorted(WHOLE)
 
 
 def test_the_site_is_built_with_locked_tools():

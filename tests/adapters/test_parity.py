@@ -195,6 +195,7 @@ for vendor in vendors.names():
 """
 
 
+@pytest.mark.slow
 def test_ids_do_not_depend_on_the_adapter():
     """The ids of the nth answer of a process are drawn from digest and number alone, so they are the same under both."""
     wsgi, asgi = (

@@ -12,7 +12,7 @@ from .browser import Browser, command
 from .judged import attempt, call, finding, judgement
 from .rows import FAIL, WARN
 
-pytestmark = [pytest.mark.live, pytest.mark.skipif(command() is None, reason="no Chromium is installed")]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(command() is None, reason="no Chromium is installed")]
 
 LOOKS = {
     "light": {},

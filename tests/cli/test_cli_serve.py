@@ -418,9 +418,13 @@ def test_callers_and_the_turn_around_can_be_told(start, run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "app", others_slowly([(), ("shop:web",), ("shop:api",)], lambda app: app == ("shop:api",))
+    ("app", "rules"),
+    [
+        pytest.param((), ("-r", "http:503,path=/e"), marks=pytest.mark.slow),
+        pytest.param(("shop:web",), (), marks=pytest.mark.slow),
+        (("shop:api",), ("-r", "http:503,path=/e")),
+    ],
 )
-@pytest.mark.parametrize("rules", [("-r", "http:503,path=/e"), ()])
 def test_a_journal(here, start, run, app, rules):
     """Every request is in it, rules or none, and its end; it overrides the variable, and is told."""
     env = {**os.environ, "FAULTINJECT_JOURNAL": str(here / "other")}

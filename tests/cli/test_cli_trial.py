@@ -111,6 +111,7 @@ def test_a_right_client(run, suite):
     )
 
 
+@pytest.mark.slow
 def test_a_wrong_client(run, suite):
     """The test that a fault breaks, with the smallest rule, its requests, and the command that shows it again."""
     others = WRONG.replace("wrong", "also") + WRONG.replace("wrong", "third")
@@ -168,6 +169,7 @@ def test_many_are_cut_short(run, job):
     assert (out.count("broken before: "), "-v" in out) == (12, False)
 
 
+@pytest.mark.slow
 def test_flaky_tests_and_files_that_cannot_be_loaded(run, suite):
     """They are named, and not judged."""
     suite("assert 0\n", name="test_not_loaded.py")
@@ -201,12 +203,14 @@ def test_large():
 """
 
 
+@pytest.mark.slow
 def test_a_suite_that_stores_much(run, suite):
     """More than a store of the fixture or of `serve` holds."""
     _, found = trial(run, "-r", "s3:SlowDown,operation=GetObject", "--", *PYTEST, suite(LARGE))
     assert (found["broken_before"], found["requests"]) == ({}, 11)
 
 
+@pytest.mark.slow
 def test_what_ends_early(run, suite):
     """Tests that did not run are named, with how the command ended; many are counted."""
     many = "".join(f"def test_{number}(): pass\n" for number in range(12))
@@ -272,6 +276,7 @@ def test_rules_of_the_user():
     assert hidden == []
 
 
+@pytest.mark.slow
 def test_without_a_rule_the_vendor_is_that_of_the_suite(run, job):
     """A vendor's whole set; what none of its requests meets is no failure, and a rule of -r that comes nowhere is."""
     command = job("def test_it():\n    ask('PUT', '/account/photos?restype=container')\n")
@@ -312,6 +317,7 @@ test('whole', async (t) => {
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 def test_node(run, suite, tmp_path):
     """Its test runner is heard by itself: names as far as they nest, and the requests of each test.
@@ -485,6 +491,7 @@ def server():
 """
 
 
+@pytest.mark.slow
 def test_an_app_of_the_suite(run, suite):
     """Faults come in the app that the suite starts, anew in each test."""
     same = WRONG.replace("test_wrong", "test_again")
@@ -523,6 +530,7 @@ def test_a_suite_that_hangs(run, suite):
     )
 
 
+@pytest.mark.slow
 def test_a_test_broken_without_a_fault_of_its_own(run, suite):
     """What another test did with the fault breaks it: only all faults together do."""
     name = suite(
@@ -549,6 +557,7 @@ def of_two(number):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "confirmed", "tried", "says"),
     [
@@ -569,6 +578,7 @@ def test_a_test_that_no_request_alone_breaks(run, job, number, confirmed, tried,
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stops", "says"),
     [

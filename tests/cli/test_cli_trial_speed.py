@@ -42,20 +42,18 @@ def libfaketime(monkeypatch):
 @pytest.mark.parametrize(
     ("tests", "code", "broken", "fast"),
     [
-        (
-            (RIGHT, NEVER_FAST),
-            0,
-            [],
-            "01010",
-        ),  # in real time, then faster; that differs, so in real time again
-        ((RIGHT, WRONG_AND_NEVER_FAST), 1, ["test_it.py::test_never_fast"], "010100"),
-        ((RIGHT, ONLY_WHEN_FAST), 0, [], "0110"),
-        (
-            (RIGHT, WRONG),
+        # In real time, then faster; that differs, so in real time again.
+        pytest.param((RIGHT, NEVER_FAST), 0, [], "01010", marks=pytest.mark.slow),
+        pytest.param(
+            (RIGHT, WRONG_AND_NEVER_FAST),
             1,
-            ["test_it.py::test_wrong"],
-            "01100",
-        ),  # the last is the run with the smallest rule
+            ["test_it.py::test_never_fast"],
+            "010100",
+            marks=pytest.mark.slow,
+        ),
+        ((RIGHT, ONLY_WHEN_FAST), 0, [], "0110"),
+        # The last is the run with the smallest rule.
+        pytest.param((RIGHT, WRONG), 1, ["test_it.py::test_wrong"], "01100", marks=pytest.mark.slow),
     ],
 )
 def test_what_fails_only_because_of_the_speed_is_not_broken(
@@ -69,6 +67,7 @@ def test_what_fails_only_because_of_the_speed_is_not_broken(
     assert (tmp_path / "runs").read_text() == fast
 
 
+@pytest.mark.slow
 def test_what_fails_at_the_speed_is_said(run, suite, libfaketime):
     """What ends in two ways in real time, too, is flaky."""
     words = ["-r", "s3:SlowDown", "--speed", "20", "--", *PYTEST]

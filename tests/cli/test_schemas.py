@@ -188,6 +188,7 @@ def test_explore(run, tmp_path):
     assert wrong("explore", found) == []
 
 
+@pytest.mark.slow
 @pytest.mark.live
 def test_trial(run, tmp_path, monkeypatch):
     """With a test that a fault breaks, and one that is broken before."""

@@ -91,7 +91,7 @@ def head(title):
     return f"[...document.querySelectorAll('table.league thead th button')].find(each => each.textContent.startsWith({title!r}))"
 
 
-@pytest.mark.live
+@pytest.mark.slow
 @pytest.mark.parametrize("look", [{"width": 1600}, {"width": 1600, "dark": True}, {"width": 400}])
 def test_sorting_in_a_browser(browser, tmp_path, look):
     """By number and by text, up and down, by keyboard too; who has no value comes last; the console is silent."""
@@ -123,7 +123,7 @@ def test_sorting_in_a_browser(browser, tmp_path, look):
     assert browser.complaints == []
 
 
-@pytest.mark.live
+@pytest.mark.slow
 def test_texts_that_mean_harm_in_a_browser(browser, tmp_path):
     """They are shown, and nothing else."""
     pytest.importorskip("jinja2")

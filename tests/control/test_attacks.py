@@ -235,6 +235,7 @@ def test_a_small_body_in_chunks(client):
     assert [each["text"] for each in answer.data["rules"]] == ["http:504"]
 
 
+@pytest.mark.slow
 def test_too_many_rules(api):
     """As a list, as text, and one more beside those that there are."""
     answer = api.call("PUT", "/rules", {"rules": [{"fault": "reset"}] * 10_001})

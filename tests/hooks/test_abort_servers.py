@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.pairs import in_turn
+
 from .launch import GRANIAN, GUNICORN, UVICORN, Way
 
 WSGI, ASGI = "served_failing:wsgi", "served_failing:asgi"
@@ -79,7 +81,7 @@ def wait_until_armed(server, workers):
     server.until(armed)
 
 
-@pytest.fixture(params=["private", "file", "redis"])
+@pytest.fixture
 def store(request, tmp_path):
     """None is named, a directory, and a server."""
     if request.param == "private":
@@ -91,7 +93,7 @@ def store(request, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize(("name", "store"), in_turn(WAYS, ["private", "file", "redis"]), indirect=["store"])
 def test_one_worker_disarms_all(name, store, start):
     """Of those, too, that have seen no failure; who takes the place of a killed one does not arm again; a hand does."""
     way = WAYS[name]

@@ -1,14 +1,11 @@
-"""Servers that end: their journal says so, whatever serves and however it is told, and `report` waits for nothing."""
+"""Servers that end, or lose a worker: their journal says so, and `report` waits for nothing; of every way says so `test_run_ways`."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,13 +15,6 @@ from tests.console import command
 from .launch import WAYS
 
 RULE = "cos:SlowDown,times=3,path=photos/"
-QUICK = ("gunicorn -w 2, Flask",)
-"""One that ends as Python does, one that Ctrl-C ends."""
-# They do not heed SIGTERM, or die of it right behind a shutdown that the app hears nothing of.
-CTRL_C = (
-    "flask run", "flask run, factory", "flask run --reload", "app.run()", "uvicorn --interface wsgi, Flask", "waitress",
-    "waitress.serve()", "cheroot", "wsgiref", "werkzeug", "Django, uvicorn", "Django, runserver",
-)  # fmt: skip
 
 
 def ended(path):
@@ -33,47 +23,9 @@ def ended(path):
     return [each["pid"] for each in lines if each.get("ended")]
 
 
-def writers(path):
-    """Which processes have written of a request."""
-    lines = map(json.loads, Path(path).read_text().splitlines())
-    return {each["pid"] for each in lines if not each.get("ended")}
-
-
 def waits(path):
     """What a report says of a journal whose last requests may still be tried again: nothing where nobody can write any more."""
     return command("report", path).stderr
-
-
-def rests(group):
-    """Whether no process of a group has anything to do."""
-    states = set()
-    for each in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            state, _, its, *_ = each.read_text().rpartition(")")[2].split()
-            if int(its) == group:
-                states.add(state)
-    return "R" not in states
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(each, marks=() if each in QUICK else pytest.mark.slow) for each in WAYS]
-)
-def test_the_end_is_said(name, start):
-    """By every process that has written, once, behind its last line; then their master is gone too."""
-    if WAYS[name].missing:
-        pytest.skip(WAYS[name].missing)
-    server = start(WAYS[name], RULE)
-    assert server.statuses("/photos/cat", 8) == [503] * 3 + [200] * 5
-    path = str(server.folder / "journal")
-    # uWSGI leaves out what Python does at its end where a request is not quite over.
-    server.until(lambda: rests(server.process.pid))
-    if name in CTRL_C:
-        os.killpg(server.process.pid, signal.SIGINT)
-    else:
-        server.process.terminate()
-    server.process.wait(30)
-    assert waits(path) == "", server.log
-    assert sorted(ended(path)) == sorted(writers(path))
 
 
 @pytest.mark.slow

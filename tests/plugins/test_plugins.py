@@ -118,6 +118,7 @@ print([each.operation for each in injector.journal.outcomes], "secret" in str([e
     assert told == "['CopyObject', 'CopyObject'] False\n"
 
 
+@pytest.mark.slow
 def test_the_value_of_a_header_tells_an_operation(python: Python) -> None:
     """A package's own table may ask for it, or for the header alone."""
     package = python.folder / "faultinject_acme"
@@ -577,6 +578,7 @@ ask("PUT", "/photos/cat", b"meow")
 """
 
 
+@pytest.mark.slow
 def test_everybody_who_needs_a_store_knows_theirs(python: Python) -> None:
     """`Storage`, `explore` and `conformance` ask the same table as `serve`; its client is that of the row."""
     python.add("acme-store 1.0", "embedded_stores", "acme = acme_store:STORE", acme_store=ROW)

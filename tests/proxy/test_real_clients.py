@@ -19,7 +19,7 @@ from .tap import Tap, messages
 pytestmark = pytest.mark.live
 
 CALLS = [
-    Phase("cal", "", tuple((kind, 2) for kind in plan.KINDS), "nothing is done"),
+    Phase("cal", "", tuple((kind, 1) for kind in plan.KINDS), "nothing is done"),
     Phase("slo", "{throttled}", (("get", 1), ("put", 1)), "the first attempts are throttled"),
 ]
 AS_HTTP_PROXY = {"cos-js": "http://myqcloud.com"}

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from tests.pairs import in_turn, pairs
+from tests.pairs import pairs
 
 from .launch import SENT_AWAY, SERVERS
 from .table import BUFFERS
@@ -33,17 +33,22 @@ def go_on(server, name, rule, size, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "size"), in_turn(SERVERS, SIZES))
-def test_boto3(pool, name, size, tmp_path):
-    """A stock `put_object` of 1, 5,000 or 200,000 bytes is stored at the second attempt, on every server."""
-    go_on(started(pool, name), "boto3", "once", size, tmp_path)
+@pytest.mark.parametrize(
+    ("name", "rule", "size"),
+    pairs(
+        name=SERVERS,
+        rule=["once", "once-late"],
+        size=[*SIZES, 5_000_000],
+        allowed=lambda name, rule, size: size in ((200_000, 5_000_000) if rule == "once-late" else SIZES),
+        alike={"name": lambda name: (SERVERS[name].interface, name in BUFFERS)},
+    ),
+)
+def test_boto3(pool, name, rule, size, tmp_path):
+    """A stock `put_object` of whatever size is stored at the second attempt, on every server.
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "size"), in_turn(SERVERS, (200_000, 5_000_000)))
-def test_boto3_that_gets_impatient(pool, name, size, tmp_path):
-    """The error comes late, and boto3 has sent its body by then, although nobody has asked for it."""
-    go_on(started(pool, name), "boto3", "once-late", size, tmp_path)
+    Where the error comes late, boto3 has sent its body by then, although nobody has asked for it.
+    """
+    go_on(started(pool, name), "boto3", rule, size, tmp_path)
 
 
 @pytest.mark.slow
@@ -54,7 +59,7 @@ def test_boto3_that_gets_impatient(pool, name, size, tmp_path):
         client=[each for each in CLIENTS if each != "boto3"],
         rule=["once", "once-undrained"],
         size=SIZES,
-        alike={"name": lambda name: None},
+        alike={"name": lambda name: None, "size": lambda size: None},
     ),
 )
 def test_clients(pool, name, client, rule, size, tmp_path):
@@ -77,7 +82,7 @@ def can_be(name, client):
         client=CLIENTS,
         allowed=can_be,
         alike={
-            "name": lambda name: (SERVERS[name].interface, name in BUFFERS),
+            "name": lambda name: SERVERS[name].interface,
             "client": lambda client: client.endswith(", Expect") or client in ("boto3", "AWS CLI"),
         },
     ),

@@ -100,7 +100,7 @@ def ask_from_all_threads(server, order):
         if path.split("/")[1] in order and "first" not in path
     )
     assert settled(server, before) <= before
-    assert idle(server)
+    assert idle(server) == [server]
     return seen, did
 
 
@@ -122,20 +122,20 @@ def settled(server, most=None):
     return last
 
 
-def idle(server):
-    """Whether the server uses next to no processor time.
+def idle(*servers):
+    """Which of the servers use next to no processor time.
 
     Over five seconds: what it has still to do for its first requests, and what a busy machine charges for now and then,
     is little in all of them; what polls or spins does so in each.
     """
 
-    def used():
+    def used(server):
         stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in server.pids()]
         return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
 
-    before = used()
+    before = {server: used(server) for server in servers}
     time.sleep(5)
-    return used() - before < 5 * 0.15
+    return [server for server in servers if used(server) - before[server] < 5 * 0.15]
 
 
 BROKEN, SLOW = (
@@ -196,17 +196,27 @@ def test_slow_short_and_wrong_answers(name, tmp_path):
     }
 
 
-@pytest.mark.parametrize("name", SERVERS)
-def test_waits_cost_nothing_and_end_with_the_server(name, tmp_path):
-    """Hanging and dripping connections use no processor time, and do not keep the server from its end."""
-    with running(name, tmp_path, WAITING) as server, ExitStack() as stack:
-        clients = []
-        for path in "/long/a/photos/9", "/slow/a/photos/900", "/long/b/photos/9", "/slow/b/photos/900":
-            clients.append(stack.enter_context(server.connect()))
-            clients[-1].send(request("GET", path))
-            server.outcome(path)
-        assert idle(server)
-        server.leave()
-        server.process.wait(8)
-        assert [client.end()[0] for client in clients] == ["FIN"] * len(clients)
-        assert f"{os.sep}faultinject{os.sep}adapters" not in server.log
+def test_waits_cost_nothing_and_end_with_the_server(tmp_path_factory):
+    """Hanging and dripping connections use no processor time, and do not keep the server from its end.
+
+    All servers are there together, so that they are watched for the same seconds.
+    """
+    with ExitStack() as stack:
+        clients = {
+            stack.enter_context(running(name, tmp_path_factory.mktemp("waits"), WAITING)): []
+            for name, kind in SERVERS.items()
+            if not kind.missing
+        }
+        for server, its in clients.items():
+            for path in "/long/a/photos/9", "/slow/a/photos/900", "/long/b/photos/9", "/slow/b/photos/900":
+                client = stack.enter_context(server.connect())
+                client.send(request("GET", path))
+                server.outcome(path)
+                its.append(client)
+        assert idle(*clients) == [*clients]
+        for server in clients:
+            server.leave()
+        for server, its in clients.items():
+            server.process.wait(30)
+            assert (server.name, [each.end()[0] for each in its]) == (server.name, ["FIN"] * len(its))
+            assert f"{os.sep}faultinject{os.sep}adapters" not in server.log
