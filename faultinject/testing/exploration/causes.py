@@ -31,7 +31,7 @@ class Aftermath:
     """What came of a program that was run again, or ended, and what a store held meanwhile.
 
     Attributes:
-        first: how many of the run's requests are of the first run of the program; None: it was not run again, nor killed.
+        first: how many of the run's requests are of the first run of a program; None: nothing was run again, nor to be.
         killed: whether the first was killed.
         alive: whether something of it went on all the same.
         before: what the store held when the program was started; None: nobody can tell.

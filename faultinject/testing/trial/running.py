@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from types import MappingProxyType, TracebackType
 
 from faultinject import vendors
@@ -97,9 +98,9 @@ class Suite:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.has_store:
+        if self._session is None:
             self._server.stop()
-        if self._session is not None:
+        else:
             self._session.close()
 
     def run(
@@ -124,8 +125,7 @@ class Suite:
         if self.has_store:
             self._store.reset()
         if self._junit is not None:
-            with suppress(FileNotFoundError):
-                os.unlink(self._junit)  # noqa: PTH108
+            Path(self._junit).unlink(missing_ok=True)
         outcomes: list[Outcome] = []
         injected: list[int] = []
 
