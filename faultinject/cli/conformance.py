@@ -160,7 +160,7 @@ def conformance(
     from faultinject.audit import profiles
     from faultinject.audit.conclusion import know
     from faultinject.cli import conformance_output as show
-    from faultinject.cli import layout, listening, verdict
+    from faultinject.cli import layout, listening, rules, verdict
     from faultinject.conformance import plan, results, sdks
     from faultinject.server.certificates import certificate
 
@@ -174,7 +174,7 @@ def conformance(
         return 0
     if whole and clients:
         raise click.UsageError("--all is every SDK; leave out --client")
-    _refuse_switched_off()
+    rules.refuse_switched_off()
     if cases is not None:
         given = {
             "--all": whole, "--profile": profile, "--phase": phases, "-o": outputs, "--compare": compare,
@@ -312,17 +312,6 @@ def _play(name: str, clients: Sequence[str], vendor: str | None, deadline: str |
     if any(each.failed for each in done):
         return 1
     return 0 if all(each.passed for each in done) else 3
-
-
-def _refuse_switched_off() -> None:
-    import os
-    import time
-
-    from faultinject.cli import rules
-    from faultinject.rules.environment import read_environment
-
-    switch = {"FAULTINJECT_ENABLED": os.environ.get("FAULTINJECT_ENABLED", "")}
-    rules.refuse_switched_off(read_environment(switch, now=time.time(), rules_given=True))
 
 
 def _seconds(text: str) -> float:

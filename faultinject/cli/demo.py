@@ -57,7 +57,6 @@ def demo(
     Everything is on loopback and in memory. The demo ends within 20 seconds on an idle machine. FAULTINJECT_ENABLED=0 stops it; it
     ignores all other variables, and also runs in a production environment, because only its own store gets faults.
     """
-    import os
     from importlib.metadata import version
 
     from faultinject.adapters.wsgi import wrap
@@ -69,12 +68,10 @@ def demo(
     from faultinject.injector.own import OwnInjector
     from faultinject.installation import own_command
     from faultinject.journal.reading import of_outcomes
-    from faultinject.rules.environment import read_environment
     from faultinject.store import ObjectStore
 
     sdk = load_sdk()
-    switch = {"FAULTINJECT_ENABLED": os.environ.get("FAULTINJECT_ENABLED", "")}
-    reading.refuse_switched_off(read_environment(switch, now=time.time(), rules_given=True))
+    reading.refuse_switched_off()
     injector = OwnInjector(
         [*lost_calls(probability), *demo_rules(probability)], seed=seed, environ={}, record_all=True
     )

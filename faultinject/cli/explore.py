@@ -198,7 +198,7 @@ def explore(
         raise click.UsageError("a command is missing, as in: faultinject explore -r cos -- ./upload.sh")
     writers = [writer(each) for each in outputs]
     settings = reading.services()
-    reading.refuse_switched_off(settings)
+    reading.refuse_switched_off()
     reading.refuse_production(settings)
     program_of(command[0])
     service: Service

@@ -87,7 +87,7 @@ def proxy(
         scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
         reading.refuse_faults_of_store(scenario.rules, target.url)
         if scenario.rules or journal is not None:
-            reading.refuse_switched_off(settings)
+            reading.refuse_switched_off()
         path = reading.journal(journal, settings)
         with (
             control_at(control),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from faultinject.exceptions import ConfigurationError, ProductionRefused
 from faultinject.rules.data import read_file
 from faultinject.rules.diagnosis import Diagnosis
-from faultinject.rules.environment import Environment, read_environment
+from faultinject.rules.environment import Environment, is_switched_on, read_environment
 from faultinject.rules.production import production_reason
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
@@ -59,13 +59,13 @@ def refuse_production(settings: Environment) -> None:
         raise ProductionRefused(reason)
 
 
-def refuse_switched_off(settings: Environment) -> None:
+def refuse_switched_off() -> None:
     """Stop where the environment's kill switch keeps every fault away.
 
     Raises:
         ConfigurationError: it does.
     """
-    if settings.enabled is False:
+    if is_switched_on(os.environ) is False:
         raise ConfigurationError(f"{SWITCHED_OFF}; unset it")
 
 

@@ -72,7 +72,7 @@ def run(
     program = program_of(command[0])
     why = _why_off(settings, scenario)
     if why and strict:
-        reading.refuse_switched_off(settings)
+        reading.refuse_switched_off()
         raise ConfigurationError(why)
     if why:
         click.echo(f"faultinject: {command[0]} runs untouched, without faults: {why}", err=True)

@@ -76,7 +76,7 @@ def serve(
         if app is not None:
             reading.refuse_faults_of_store(scenario.rules, app)
         if scenario.rules or journal is not None:
-            reading.refuse_switched_off(settings)
+            reading.refuse_switched_off()
         path = reading.journal(journal, settings)
         with named_to_apps(JOURNAL, path), certificate(host) if tls else nullcontext() as trusted:
             served: Any

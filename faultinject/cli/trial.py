@@ -100,7 +100,7 @@ def trial(
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject trial -- pytest tests")
     settings = reading.services()
-    reading.refuse_switched_off(settings)
+    reading.refuse_switched_off()
     reading.refuse_production(settings)
     program_of(command[0])
     given = rules or (vendor or "s3",)

@@ -6,6 +6,7 @@ import hmac
 from hashlib import blake2b
 
 from faultinject.control.answers import Refusal
+from faultinject.control.tokens import random_token
 from faultinject.rules.control import HOSTS, REMOTE, TOKEN, is_loopback
 from faultinject.rules.values import visible
 
@@ -32,15 +33,18 @@ class Access:
 
     Args:
         settings: of the environment.
-        token: what each call must bring.
 
     Attributes:
-        token: what each call must bring.
+        token: what each call must bring: the environment's, else a random one on which the workers of a server agree.
+        own: whether this process has made it up.
         place: where the API is, for messages.
+
+    Raises:
+        ConfigurationError: the workers cannot agree on a random token.
     """
 
-    def __init__(self, settings: ControlSettings, token: str) -> None:
-        self.token = token
+    def __init__(self, settings: ControlSettings) -> None:
+        self.token, self.own = (settings.token, False) if settings.token else random_token(settings.place)
         self.place = settings.place
         self._remote = settings.remote
         self._digest = _digest(self.token)

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from faultinject.adapters.mounting import is_below
 from faultinject.control.access import Access
 from faultinject.control.api import LARGEST, ControlApi, cut
-from faultinject.control.tokens import random_token
 from faultinject.exceptions import MissingExtra
 from faultinject.installation import install_extra
 from faultinject.journal import log
@@ -46,7 +45,10 @@ def mount(app: Any, injector: Injector, kind: str) -> Any:
 
         server.serve(injector)
         return app
-    api = ControlApi(injector, _access(settings))
+    access = Access(settings)
+    if settings.token is not None or access.own:
+        log.control(settings.place, access.token if access.own else None)
+    api = ControlApi(injector, access)
     outer = wsgi(api, app, settings.path) if kind == "wsgi" else asgi(api, app, settings.path)
 
     def use_injector(other: Injector) -> None:
@@ -56,15 +58,6 @@ def mount(app: Any, injector: Injector, kind: str) -> Any:
 
     vars(outer).update(vars(app), app=app, use_injector=use_injector)
     return outer
-
-
-def _access(settings: ControlSettings) -> Access:
-    token, own = settings.token, False
-    if token is None:
-        token, own = random_token(settings.place)
-    if settings.token is not None or own:
-        log.control(settings.place, token if own else None)
-    return Access(settings, token)
 
 
 def check_installed(settings: ControlSettings) -> None:

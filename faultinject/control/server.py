@@ -15,7 +15,6 @@ from errno import EADDRINUSE
 from faultinject.control.access import Access
 from faultinject.control.api import ControlApi
 from faultinject.control.mount import wsgi
-from faultinject.control.tokens import random_token
 from faultinject.counts.processes import common_process, is_reloaded
 from faultinject.journal import log
 
@@ -93,8 +92,7 @@ class Server:
         assert injector.control is not None
         self.settings = injector.control
         self.url = ""
-        token = self.settings.token or random_token(self.settings.place)[0]
-        self.access = Access(self.settings, token)
+        self.access = Access(self.settings)
         self._api = ControlApi(injector, self.access)
         self._ended = threading.Event()
         self._listening: socket.socket | None = None

@@ -37,7 +37,7 @@ class Client(PathStyle):
 
         return RetryClient(client_session=session, retry_options=ExponentialRetry(attempts=3))
 
-    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    def _request(self, method: str, path: str, body: bytes | None) -> bytes:
         return wait_for(self._exchange(method, path, body))
 
     async def _exchange(self, method: str, path: str, body: bytes | None) -> bytes:

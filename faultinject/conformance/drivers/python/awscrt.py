@@ -36,7 +36,7 @@ class Client(PathStyle):
             credential_provider=AwsCredentialsProvider.new_static("id", "key"),
         )
 
-    def _request(self, method: str, path: str, body: bytes | None = None) -> None:
+    def _request(self, method: str, path: str, body: bytes | None) -> None:
         headers = HttpHeaders([("Host", self._host), ("Content-Length", str(len(body or b"")))])
         request = HttpRequest(method, path, headers, BytesIO(body or b""))
         name = "CreateMultipartUpload" if path.endswith("?uploads") else "CompleteMultipartUpload"

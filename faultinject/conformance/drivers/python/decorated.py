@@ -31,7 +31,7 @@ class Client(PathStyle):
         """Close its connections."""
         self._httpx.close()
 
-    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    def _request(self, method: str, path: str, body: bytes | None) -> bytes:
         return self._httpx.request(method, path, content=body).raise_for_status().content
 
 

@@ -6,14 +6,11 @@ from faultinject.conformance import plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from collections.abc import Callable
 
-    class Ask(Protocol):
-        """Makes a request and reads the answer; raises what the caller gets for an error."""
-
-        def __call__(self, method: str, path: str, body: bytes | None = None, /) -> object:
-            """The path begins with a slash and has the query."""
-
+    # Makes a request by its method, its path, which begins with a slash and has the query, and its body, and reads the
+    # answer; raises what the caller gets for an error.
+    Ask = Callable[[str, str, bytes | None], object]
 
 PART = f"<Part><PartNumber>1</PartNumber><ETag>{plan.ETAG}</ETag></Part>"
 DOCUMENT = f"<CompleteMultipartUpload>{PART}</CompleteMultipartUpload>".encode()
@@ -33,7 +30,7 @@ class PathStyle:
 
     def get(self, key: str) -> None:
         """GET."""
-        self._ask("GET", f"/{self._bucket}/{key}")
+        self._ask("GET", f"/{self._bucket}/{key}", None)
 
     def put(self, key: str) -> None:
         """PUT."""
@@ -41,7 +38,7 @@ class PathStyle:
 
     def post(self, key: str) -> None:
         """POST that begins a multipart upload."""
-        self._ask("POST", f"/{self._bucket}/{key}?uploads")
+        self._ask("POST", f"/{self._bucket}/{key}?uploads", None)
 
     def complete(self, key: str) -> None:
         """POST that ends it."""

@@ -33,5 +33,5 @@ class Client(PathStyle):
         """Close its connections."""
         self._session.close()
 
-    def _request(self, method: str, path: str, body: bytes | None = None) -> None:
+    def _request(self, method: str, path: str, body: bytes | None) -> None:
         self._session.request(method, self._endpoint + path, data=body).raise_for_status()

@@ -25,7 +25,7 @@ class Client(PathStyle):
         """Close its connections."""
         self._pools.clear()
 
-    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    def _request(self, method: str, path: str, body: bytes | None) -> bytes:
         answer = self._pools.request(method, self._endpoint + path, body=body)
         if answer.status >= 400:
             raise Refused(f"{answer.status} {answer.reason}")
