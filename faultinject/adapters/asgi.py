@@ -68,9 +68,9 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.engine.actions import Action
+    from faultinject.engine.body_digest import Body
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.steps import Step, Steps
-    from faultinject.engine.types import Body
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
@@ -253,6 +253,7 @@ class Driver:
     _start: Message | None = None
     _clock: CancelScope | None = None
     _tasks: TaskGroup | None = None
+    _listening: set[CancelScope]
     _begun = _changes = _untouched = _unread = _broken = _cut_off = False
 
     def __init__(
@@ -274,7 +275,6 @@ class Driver:
         self._request = request
         self._entry = entry
         self._steps = steps
-        self._listening: set[CancelScope] = set()
 
     async def run(self, *, listens: bool) -> None:
         """Do all of it.
@@ -556,7 +556,7 @@ class Driver:
 
     async def _run_dropped(self, step: RunApp) -> None:
         """Run it, and end it when it takes too long."""
-        self._next_step, self._clock = step, anyio.CancelScope()
+        self._next_step, self._clock, self._listening = step, anyio.CancelScope(), set()
         raised: BaseException | None = None
         async with anyio.create_task_group() as self._tasks:
             try:

@@ -9,13 +9,11 @@ from sys import modules
 from threading import Thread
 from typing import assert_never
 
-from faultinject.adapters.backlog import PATIENCE
 from faultinject.adapters.client_errors import cut_of
-from faultinject.adapters.closing import tell_wsgi
-from faultinject.adapters.connection import of_environ
+from faultinject.adapters.connection import PATIENCE, of_environ
 from faultinject.adapters.lingering import end
 from faultinject.adapters.mounting import mounted
-from faultinject.adapters.servers import in_process
+from faultinject.adapters.servers import in_process, tell_wsgi
 from faultinject.adapters.wsgi_body import Overheard, PausedBody, drain
 from faultinject.adapters.wsgi_ending import Ending, fail
 from faultinject.adapters.wsgi_wait import delivered, wait

@@ -6,10 +6,9 @@ import threading
 from contextlib import suppress
 from time import monotonic
 
-from faultinject.adapters.closing import in_sync_wsgi, say_behind, tell_wsgi
 from faultinject.adapters.connection import of_environ, threads_run
 from faultinject.adapters.lingering import linger
-from faultinject.adapters.servers import Told, in_process, wsgi_server
+from faultinject.adapters.servers import Told, in_process, in_sync_wsgi, say_behind, tell_wsgi, wsgi_server
 from faultinject.engine.body_digest import LONGEST, MOST, PIECE
 from faultinject.http.wire import CLOSE, length_of, without_connection
 

@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 
     from faultinject.engine.actions import Action
     from faultinject.engine.alterations import Alteration
+    from faultinject.engine.body_digest import Body
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Request
     from faultinject.engine.steps import Step, Steps
-    from faultinject.engine.types import Body
     from faultinject.http.types import Headers
 
 DECIDED = "faultinject.decided"
