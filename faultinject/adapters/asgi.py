@@ -27,7 +27,7 @@ from faultinject.adapters.mounting import mounted
 from faultinject.adapters.servers import in_process_scope
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.body_digest import LONGEST
-from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
+from faultinject.engine.exchange import DECIDED, FAILED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import ASGIRequest
@@ -371,7 +371,7 @@ class Driver:
                         self._close()
                     elif isinstance(step, Fail):
                         if not step.left:
-                            await self._answer(500, _FAILED, b"", unread=True, broken=True, closes=False)
+                            await self._answer(500, FAILED, b"", unread=True, broken=True, closes=False)
                     else:
                         assert_never(step)
                 except BaseException as error:
@@ -437,7 +437,14 @@ class Driver:
         return self._ending.send
 
     async def _answer(
-        self, status: int, headers: Headers, body: bytes, *, unread: bool, broken: bool, closes: bool
+        self,
+        status: int,
+        headers: Iterable[tuple[str, str]],
+        body: bytes,
+        *,
+        unread: bool,
+        broken: bool,
+        closes: bool,
     ) -> None:
         send = self._server
         if unread or closes:
@@ -691,10 +698,7 @@ class Driver:
             end(self._connection, unread=self._unread)
 
 
-_FAILED: Headers = [("content-length", "0"), ("x-faultinject", "error")]
-
-
-def _encoded(headers: Headers) -> list[tuple[bytes, bytes]]:
+def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     """Headers as ASGI has them."""
     return [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
 

@@ -22,16 +22,6 @@ if TYPE_CHECKING:
     from faultinject.engine.request import Request
     from faultinject.http.types import Headers
 
-ERROR: Headers = [("Content-Length", "0"), ("x-faultinject", "error")]
-"""The headers of an answer after an error inside faultinject."""
-
-
-def fail(environ: Environ, start_response: Start, request: Request) -> Iterable[bytes]:
-    """Say that there was an error inside faultinject, when the request's body was touched."""
-    ending = Ending(environ, start_response, request, unread=request.has_body, broken=True, closes=False)
-    ending.start_response("500 Internal Server Error", ERROR)
-    return ending.behind([])
-
 
 class Ending:
     """An answer behind which the connection ends, where the server would not stay in step or the rule asks for it.

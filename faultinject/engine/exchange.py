@@ -53,6 +53,8 @@ NOTED = "faultinject.noted"
 """In environ or scope: the journals that have noted this request though no rule matched."""
 SOONEST = 0.05
 """Seconds within which no client loses its patience."""
+FAILED = (("Content-Length", "0"), ("x-faultinject", "error"))
+"""The headers of an answer after an error inside faultinject."""
 UNTOUCHED = RunApp(untouched=True)
 NOTED_ONLY = RunApp(noted=True)
 
