@@ -27,7 +27,7 @@ from faultinject.adapters.mounting import mounted
 from faultinject.adapters.servers import in_process_scope
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.body_digest import LONGEST
-from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
+from faultinject.engine.exchange import DECIDED, FAILED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import ASGIRequest
@@ -68,9 +68,9 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.engine.actions import Action
+    from faultinject.engine.body_digest import Body
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.steps import Step, Steps
-    from faultinject.engine.types import Body
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
@@ -253,6 +253,7 @@ class Driver:
     _start: Message | None = None
     _clock: CancelScope | None = None
     _tasks: TaskGroup | None = None
+    _listening: set[CancelScope]
     _begun = _changes = _untouched = _unread = _broken = _cut_off = False
 
     def __init__(
@@ -274,7 +275,6 @@ class Driver:
         self._request = request
         self._entry = entry
         self._steps = steps
-        self._listening: set[CancelScope] = set()
 
     async def run(self, *, listens: bool) -> None:
         """Do all of it.
@@ -371,7 +371,7 @@ class Driver:
                         self._close()
                     elif isinstance(step, Fail):
                         if not step.left:
-                            await self._answer(500, _FAILED, b"", unread=True, broken=True, closes=False)
+                            await self._answer(500, FAILED, b"", unread=True, broken=True, closes=False)
                     else:
                         assert_never(step)
                 except BaseException as error:
@@ -437,7 +437,14 @@ class Driver:
         return self._ending.send
 
     async def _answer(
-        self, status: int, headers: Headers, body: bytes, *, unread: bool, broken: bool, closes: bool
+        self,
+        status: int,
+        headers: Iterable[tuple[str, str]],
+        body: bytes,
+        *,
+        unread: bool,
+        broken: bool,
+        closes: bool,
     ) -> None:
         send = self._server
         if unread or closes:
@@ -556,7 +563,7 @@ class Driver:
 
     async def _run_dropped(self, step: RunApp) -> None:
         """Run it, and end it when it takes too long."""
-        self._next_step, self._clock = step, anyio.CancelScope()
+        self._next_step, self._clock, self._listening = step, anyio.CancelScope(), set()
         raised: BaseException | None = None
         async with anyio.create_task_group() as self._tasks:
             try:
@@ -691,10 +698,7 @@ class Driver:
             end(self._connection, unread=self._unread)
 
 
-_FAILED: Headers = [("content-length", "0"), ("x-faultinject", "error")]
-
-
-def _encoded(headers: Headers) -> list[tuple[bytes, bytes]]:
+def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     """Headers as ASGI has them."""
     return [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
 

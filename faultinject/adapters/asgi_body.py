@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from faultinject.adapters.types import Message, Receive
-    from faultinject.engine.body_digest import SeenBody
+    from faultinject.engine.body_digest import Body, SeenBody
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
     from faultinject.engine.steps import Pause
-    from faultinject.engine.types import Body
     from faultinject.vendors.multi_delete import Listing
 
 MOST_MESSAGES = 1_000_000

@@ -6,10 +6,9 @@ from contextlib import suppress
 
 from faultinject.adapters.asgi_body import BodyReader
 from faultinject.adapters.asgi_wait import in_tasks
-from faultinject.adapters.closing import in_sync_asgi, tell_asgi
 from faultinject.adapters.connection import of_send
 from faultinject.adapters.lingering import linger
-from faultinject.adapters.servers import Told, asgi_server, in_process_scope
+from faultinject.adapters.servers import Told, asgi_server, in_process_scope, in_sync_asgi, tell_asgi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.asgi_body import BodyReader
-from faultinject.adapters.backlog import PATIENCE, until_delivered
+from faultinject.adapters.connection import PATIENCE, of_send, until_delivered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,8 +60,6 @@ async def pause(
 
 def has_left(receive: Receive, send: Send) -> bool:
     """Whether the client has left, as its server has noticed or its connection shows."""
-    from faultinject.adapters.connection import of_send
-
     # https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `RequestResponseCycle`
     if getattr(getattr(receive, "__self__", None), "disconnected", False):
         return True

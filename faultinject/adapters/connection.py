@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+# The bare C module: gevent's own `socket.socket` makes every descriptor that it is given non-blocking.
 import _socket
 import os
 import select
+import stat
 import sys
 from array import array
 from contextlib import suppress
@@ -13,12 +15,11 @@ from struct import pack
 from time import monotonic, sleep
 from weakref import WeakSet
 
-from faultinject.adapters.descriptors import INTERNET, hold, is_connected, number_of, put_dead
 from faultinject.adapters.servers import asgi_server, shown, wsgi_server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
     from typing import Any, Self
 
     from faultinject.adapters.types import Environ
@@ -38,6 +39,11 @@ _NO_THREADS = {
     "enable-threads": ("false", "off", "no", "0"),
     "threads": ("0", "1"),
 }  # as uWSGI reads its options
+INTERNET = (_socket.AF_INET, _socket.AF_INET6)
+PATIENCE = 10.0
+"""Seconds without a byte of progress after which a client that reads nothing is given up."""
+_FIRST_LOOK = 0.002
+_LAST_LOOK = 0.02
 
 _ours: WeakSet[Connection] = WeakSet()
 
@@ -360,6 +366,31 @@ def _made(handle: Any, *, encrypted: bool) -> Connection | None:
     return None if sock is None else Connection(sock, number, encrypted=encrypted)
 
 
+def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> Generator[float, None, bool]:
+    """Wait until a client has all that was sent to it.
+
+    Args:
+        connection: the client's.
+        monotonic: the clock, in seconds.
+
+    Yields:
+        Seconds after which to go on.
+
+    Returns:
+        Whether it has; no when it has taken nothing for `PATIENCE` seconds.
+    """
+    least, until = None, monotonic() + PATIENCE
+    pause = _FIRST_LOOK
+    while (rest := connection.backlog()) and not connection.gone(0):
+        if least is None or rest < least:
+            least, until = rest, monotonic() + PATIENCE
+        elif monotonic() >= until:
+            return False
+        yield pause
+        pause = min(2 * pause, _LAST_LOOK)
+    return True
+
+
 def threads_run() -> bool:
     """Whether a thread goes on between two requests: not in uWSGI, unless it was told so."""
     uwsgi = sys.modules.get("uwsgi")
@@ -373,3 +404,56 @@ def _runs_threads(options: Mapping[Any, Any]) -> bool:
         if (value.decode() if isinstance(value, bytes) else str(value)).lower() not in no:
             return True
     return False
+
+
+def number_of(handle: Any) -> int:
+    """The descriptor of what a server shows; -1 when it is in memory, or closed."""
+    try:
+        return int(handle if isinstance(handle, int) else handle.fileno())
+    except Exception:
+        return -1
+
+
+def hold(number: int) -> _socket.socket | None:
+    """A duplicate of a descriptor, if it is a socket's; asked first, and its blocking flag left as it is."""
+    try:
+        if number < 0 or not stat.S_ISSOCK(os.fstat(number).st_mode):
+            return None
+        ours = os.dup(number)
+    except OSError:
+        return None
+    try:
+        blocking = os.get_blocking(ours)
+        # Called non-blocking, it never changes the descriptor's flag to fit socket.setdefaulttimeout().
+        kind = _socket.SOCK_STREAM | getattr(_socket, "SOCK_NONBLOCK", 0)
+        sock = _socket.socket(-1, kind, -1, ours)
+    except OSError:
+        os.close(ours)
+        return None
+    if sock.gettimeout():
+        sock.settimeout(0)
+        os.set_blocking(ours, blocking)
+    return sock
+
+
+def is_connected(sock: _socket.socket) -> bool:
+    """Whether a socket still has another end."""
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+def put_dead(number: int) -> None:
+    """Let this number be a socket whose other end has gone.
+
+    Raises:
+        OSError: there is no descriptor left to make it of; nothing was changed.
+    """
+    dead, other = _socket.socketpair()
+    other.close()
+    try:
+        os.dup2(dead.fileno(), number, inheritable=False)
+    finally:
+        dead.close()

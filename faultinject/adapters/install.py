@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 _looked = False
 """Whether the names of the environment have been looked at in this process."""
 
-_TAKES_ARGS = 0x04
-_IS_COROUTINE = 0x80
-
 
 def install(
     app: App,
@@ -182,55 +179,22 @@ def _interface(app: Any, interface: str | None = None) -> str:
 
             raise ConfigurationError(f"interface {interface!r} is neither wsgi nor asgi")
         return interface
-    if not isinstance(app, type) and callable(app):
-        call, bound = _function(app)
-        code = getattr(call, "__code__", None)
-        if code is None:
-            return _interface_by_signature(app)
-        if code.co_flags & _IS_COROUTINE:
-            return "asgi"
-        count = code.co_argcount - bound
-        needed = count - len(call.__defaults__ or ())
-        if needed <= 2 <= count or (needed <= 2 and code.co_flags & _TAKES_ARGS):
-            return "wsgi" if not needed <= 3 <= count or needed == 2 else "asgi"
-        if needed <= 3 <= count:
-            return "asgi"
-    raise TypeError(_factory(app))
-
-
-def _function(app: Any) -> tuple[Any, int]:
-    """The function behind a callable, and how many of its arguments are filled already."""
-    bound = 0
-    while True:
-        if type(app).__name__ == "partial" and hasattr(app, "func"):
-            bound += len(app.args)
-            app = app.func
-        elif hasattr(app, "__func__"):
-            bound += 1
-            app = app.__func__
-        elif hasattr(app, "__code__"):
-            return app, bound
-        else:
-            call = type(app).__call__
-            return (call, bound + 1) if hasattr(call, "__code__") else (app, bound)
-
-
-def _interface_by_signature(app: Any) -> str:
+    if isinstance(app, type) or not callable(app):
+        raise TypeError(_factory(app))
     import inspect
 
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__):
+        return "asgi"
     try:
-        parameters = inspect.signature(app).parameters.values()
+        parameters = inspect.signature(app, follow_wrapped=False).parameters.values()
     except (TypeError, ValueError):
-        parameters = None
-    if parameters is not None:
-        positional = [
-            each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
-        ]
-        needed = sum(each.default is each.empty for each in positional)
-        if needed == 2 or any(each.kind is each.VAR_POSITIONAL for each in parameters):
-            return "wsgi"
-        if needed == 3:
-            return "asgi"
+        raise TypeError(_factory(app)) from None
+    taken = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    needed = sum(each.default is each.empty for each in taken)
+    if needed != 2 and needed <= 3 <= len(taken):
+        return "asgi"
+    if needed <= 2 and (len(taken) >= 2 or any(each.kind is each.VAR_POSITIONAL for each in parameters)):
+        return "wsgi"
     raise TypeError(_factory(app))
 
 

@@ -9,19 +9,17 @@ from sys import modules
 from threading import Thread
 from typing import assert_never
 
-from faultinject.adapters.backlog import PATIENCE
 from faultinject.adapters.client_errors import cut_of
-from faultinject.adapters.closing import tell_wsgi
-from faultinject.adapters.connection import of_environ
+from faultinject.adapters.connection import PATIENCE, of_environ
 from faultinject.adapters.lingering import end
 from faultinject.adapters.mounting import mounted
-from faultinject.adapters.servers import in_process
+from faultinject.adapters.servers import in_process, tell_wsgi
 from faultinject.adapters.wsgi_body import Overheard, PausedBody, drain
-from faultinject.adapters.wsgi_ending import Ending, fail
+from faultinject.adapters.wsgi_ending import Ending
 from faultinject.adapters.wsgi_wait import delivered, wait
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.alterations import STORE
-from faultinject.engine.exchange import DECIDED, first_to_note, skipped
+from faultinject.engine.exchange import DECIDED, FAILED, first_to_note, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import WSGIRequest
@@ -299,7 +297,11 @@ class Driver:
                     if isinstance(step, RunApp | NextPiece | EndApp):
                         return step
                     if isinstance(step, Send):
-                        self._result = self._send(step)
+                        action, answer = step.action, step.action.answer
+                        self._result = self._answer(
+                            answer.status_line, step.headers, action.body,
+                            unread=step.unread, broken=step.broken, closes=answer.closes,
+                        )  # fmt: skip
                     elif isinstance(step, ReadBody):
                         given = drain(self._environ, self._plan, self._request, step.listing, step.up_to)
                     elif isinstance(step, Wait):
@@ -335,7 +337,10 @@ class Driver:
                             self._push(step.data)
                         self._end_past(unread=step.unread)
                     elif isinstance(step, Fail):
-                        self._result = fail(self._environ, self._start_response, self._request)
+                        self._result = self._answer(
+                            "500 Internal Server Error", [*FAILED], b"",
+                            unread=self._request.has_body, broken=True, closes=False,
+                        )  # fmt: skip
                     else:
                         assert_never(step)
                 except BaseException as error:
@@ -345,17 +350,18 @@ class Driver:
 
     # An answer of ours
 
-    def _send(self, step: Send) -> Iterable[bytes]:
-        answer, body = step.action.answer, step.action.body
-        if step.unread or answer.closes:
-            ending = Ending(
-                self._environ, self._start_response, self._request,
-                unread=step.unread, broken=step.broken, closes=answer.closes,
-            )  # fmt: skip
-            ending.start_response(answer.status_line, step.headers)
-            return ending.behind([body] if body else [])
-        self._start_response(answer.status_line, step.headers)
-        return [body] if body else []
+    def _answer(
+        self, status_line: str, headers: Headers, body: bytes, *, unread: bool, broken: bool, closes: bool
+    ) -> Iterable[bytes]:
+        result = [body] if body else []
+        if not (unread or closes):
+            self._start_response(status_line, headers)
+            return result
+        ending = Ending(
+            self._environ, self._start_response, self._request, unread=unread, broken=broken, closes=closes
+        )
+        ending.start_response(status_line, headers)
+        return ending.behind(result)
 
     def _wait(self, step: Wait) -> bool:
         if self._begun or self._connection is not None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from threading import Lock
 
-from faultinject.adapters.closing import is_at_hand
 from faultinject.adapters.connection import of_environ, threads_run
-from faultinject.adapters.servers import OUR_SERVER, in_process
+from faultinject.adapters.servers import OUR_SERVER, in_process, is_at_hand
 from faultinject.engine.body_digest import LONGEST, MOST, PIECE
 from faultinject.engine.steps import ClientGone
 
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import Environ
+    from faultinject.engine.body_digest import Body
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import WSGIRequest
     from faultinject.engine.steps import Pause
-    from faultinject.engine.types import Body
 
     class Reader(Protocol):
         """What gets each piece of a body."""

@@ -6,10 +6,9 @@ import threading
 from contextlib import suppress
 from time import monotonic
 
-from faultinject.adapters.closing import in_sync_wsgi, say_behind, tell_wsgi
 from faultinject.adapters.connection import of_environ, threads_run
 from faultinject.adapters.lingering import linger
-from faultinject.adapters.servers import Told, in_process, wsgi_server
+from faultinject.adapters.servers import Told, in_process, in_sync_wsgi, say_behind, tell_wsgi, wsgi_server
 from faultinject.engine.body_digest import LONGEST, MOST, PIECE
 from faultinject.http.wire import CLOSE, length_of, without_connection
 
@@ -22,16 +21,6 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import Environ, Start
     from faultinject.engine.request import Request
     from faultinject.http.types import Headers
-
-ERROR: Headers = [("Content-Length", "0"), ("x-faultinject", "error")]
-"""The headers of an answer after an error inside faultinject."""
-
-
-def fail(environ: Environ, start_response: Start, request: Request) -> Iterable[bytes]:
-    """Say that there was an error inside faultinject, when the request's body was touched."""
-    ending = Ending(environ, start_response, request, unread=request.has_body, broken=True, closes=False)
-    ending.start_response("500 Internal Server Error", ERROR)
-    return ending.behind([])
 
 
 class Ending:

@@ -14,8 +14,7 @@ import threading
 import time
 from contextlib import suppress
 
-from faultinject.adapters.backlog import until_delivered
-from faultinject.adapters.connection import gevent_sleep, native_poll
+from faultinject.adapters.connection import gevent_sleep, native_poll, until_delivered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

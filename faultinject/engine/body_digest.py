@@ -6,7 +6,8 @@ from hashlib import blake2b
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.engine.types import Body
+    # Bytes read of a request's body, their digest, whether that was all.
+    Body = tuple[int, str, bool]
 
 PIECE = 64 * 1024
 """Bytes read from a request body at a time."""

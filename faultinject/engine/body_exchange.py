@@ -22,12 +22,12 @@ from faultinject.http.wire import has_no_body, length_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.engine.actions import Forward, Respond
+    from faultinject.engine.body_digest import Body
     from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.exchange import Injection
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Request
     from faultinject.engine.steps import Steps
-    from faultinject.engine.types import Body
     from faultinject.http.types import Headers
 
 

@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 
     from faultinject.engine.actions import Action
     from faultinject.engine.alterations import Alteration
+    from faultinject.engine.body_digest import Body
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Request
     from faultinject.engine.steps import Step, Steps
-    from faultinject.engine.types import Body
     from faultinject.http.types import Headers
 
 DECIDED = "faultinject.decided"
@@ -53,6 +53,8 @@ NOTED = "faultinject.noted"
 """In environ or scope: the journals that have noted this request though no rule matched."""
 SOONEST = 0.05
 """Seconds within which no client loses its patience."""
+FAILED = (("Content-Length", "0"), ("x-faultinject", "error"))
+"""The headers of an answer after an error inside faultinject."""
 UNTOUCHED = RunApp(untouched=True)
 NOTED_ONLY = RunApp(noted=True)
 

@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from faultinject.engine.body_digest import SeenBody
+    from faultinject.engine.body_digest import Body, SeenBody
     from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.counting import Take
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Request
-    from faultinject.engine.types import Body
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.types import Target
 

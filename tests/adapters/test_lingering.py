@@ -11,8 +11,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from faultinject.adapters import connection, lingering
-from faultinject.adapters.connection import Connection
-from faultinject.adapters.descriptors import hold
+from faultinject.adapters.connection import Connection, hold
 
 from .transport import PATIENCE, loopback, read
 
