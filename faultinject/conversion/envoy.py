@@ -23,7 +23,6 @@ CAN = Capabilities(
     faults=frozenset((ANSWER, "latency", "drip")),
     tests=frozenset(("method", "path", "host", "header", "query")),
     negated=frozenset(("method", "path", "host", "header", "query")),
-    delayed=frozenset((ANSWER, "latency")),
 )
 KIB = 1024
 LARGEST = 10_000

@@ -22,7 +22,6 @@ CAN = Capabilities(
     faults=frozenset((ANSWER, "latency")),
     tests=frozenset(("method", "path", "host", "header")),
     negated=frozenset(("header",)),
-    delayed=frozenset((ANSWER, "latency")),
 )
 
 

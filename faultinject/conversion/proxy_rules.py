@@ -80,14 +80,12 @@ class Capabilities:
         faults: the faults, `ANSWER` for those that answer.
         tests: the kinds of tests.
         negated: those of which it can be told that they must not hold.
-        delayed: the faults that can come late.
     """
 
     title: str
     faults: frozenset[str]
     tests: frozenset[str]
     negated: frozenset[str]
-    delayed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -208,7 +206,7 @@ class _Translation:
         low, high = self.rule.value("delay")
         if not high:
             return 0.0
-        if self.fault not in self.can.delayed:
+        if self.fault not in (ANSWER, "latency"):
             self.remarks.leave_out(self.at("delay"), f"{self.can.title} does it at once")
             return 0.0
         if low < high:

@@ -58,6 +58,4 @@ class Remarks:
         return all(each.kind != LEFT_OUT for each in self.found)
 
     def _add(self, kind: str, where: str, why: str) -> None:
-        remark = Remark(kind, shown(where, LONGEST_PLACE), visible(why))
-        if remark not in self.found:
-            self.found.append(remark)
+        self.found.append(Remark(kind, shown(where, LONGEST_PLACE), visible(why)))

@@ -248,7 +248,7 @@ def reading_as(vendor: str | None) -> Iterator[None]:
         _default.remove(vendor)
 
 
-def _error_of(fault: faults.Fault, options: dict[str, str]) -> faults.Fault:
+def _error_of(fault: faults.Fault, options: Mapping[str, str]) -> faults.Fault:
     """What says as whom requests are read, if anything of it does: the documented error that is cut or slowed, or the fault."""
     return faults.get(options["of"]) if "of" in options and "of" in fault.takes else fault
 
@@ -311,8 +311,7 @@ def _check_operations(
 
 def reads_as(fault: faults.Fault, options: Mapping[str, str]) -> Vendor | None:
     """Whose way of reading bucket, key and operation holds for a rule; None: as an S3 request."""
-    if "of" in options:
-        fault = faults.get(options["of"])
+    fault = _error_of(fault, options)
     if fault.addressed:
         return fault.vendor
     if "vendor" not in options:

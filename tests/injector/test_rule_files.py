@@ -218,7 +218,7 @@ def test_what_is_wrong_beside_the_file_is_shown_there(file, caplog, make):
     look()
     assert caplog.messages == [
         "faultinject: the file of rules has changed, the previous rules stay in force: "
-        f"FAULTINJECT_RULES: name: a is already the name of rules[0] ({path}:3); names must be unique\n"
+        f"FAULTINJECT_RULES: name: a is already the name of rules[0] (FAULTINJECT_FILE: {path}:3); names must be unique\n"
         "  http:500,name=a\n"
         "                ^"
     ]
