@@ -12,9 +12,9 @@ import sys
 import threading
 from contextlib import suppress
 from importlib.util import find_spec
-from weakref import WeakSet
 
 from faultinject.exceptions import MissingExtra
+from faultinject.injector import instances as registry
 from faultinject.installation import install_extra
 from faultinject.journal import log
 
@@ -32,9 +32,6 @@ ENDS_WITHIN = 2.0
 TERMINAL = "/dev/tty"
 """The terminal that controls the process, if one does."""
 
-_files: WeakSet[RuleFile] = WeakSet()
-# A set is not read while another thread adds to it.
-_lock = threading.Lock()
 _previous: Any = None
 _heeded = False
 _has_terminal = False
@@ -55,8 +52,6 @@ def heed(file: RuleFile) -> None:
     if file.watch and not is_installed():
         raise MissingExtra(f"FAULTINJECT_WATCH=1 needs watchfiles: {install_extra('watch')}")
     file.heeded = True
-    with _lock:
-        _files.add(file)
     if _heeded or not hasattr(signal, "SIGHUP") or threading.current_thread() is not threading.main_thread():
         return
     _has_terminal = _terminal()
@@ -145,10 +140,9 @@ def _on_hangup(number: int, frame: Any) -> None:
 
 
 def _look_at_all() -> None:
-    with _lock:
-        files = [*_files]
-    for each in files:
-        _look(each)
+    for each in list(registry.living):
+        if each.rule_file is not None and each.rule_file.heeded:
+            _look(each.rule_file)
 
 
 def _look(file: RuleFile) -> None:
@@ -165,13 +159,3 @@ def _terminal() -> bool:
     except OSError:
         return False
     return True
-
-
-def _after_fork() -> None:
-    """A child has none of the threads."""
-    global _lock  # noqa: PLW0603
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(after_in_child=_after_fork)

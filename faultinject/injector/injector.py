@@ -86,7 +86,8 @@ class Injector:
 
     follows = False
     """Whether `catch_up` must be asked before `plan` is: other processes may put something in force here."""
-    _file: RuleFile | None = None
+    # FAULTINJECT_FILE, where it can be read again.
+    rule_file: RuleFile | None = None
     _unwatched: RuleFile | None = None
     _announced: tuple[Scenario, str, bool] | None = None
 
@@ -187,7 +188,7 @@ class Injector:
             registry.finish_first()
         self._heed()
         if file is not None and self.may_inject:
-            self._file = file
+            self.rule_file = file
             file.watch = settings.watch
             file.belongs_to(self, given, seed)
 
@@ -657,11 +658,11 @@ class Injector:
         Raises:
             MissingExtra: watching was requested, and the extra `watch` is not installed.
         """
-        if self._file is not None and self._file.watch is not False:
+        if self.rule_file is not None and self.rule_file.watch is not False:
             from faultinject.injector import file_watch
 
-            file_watch.heed(self._file)
-            self._unwatched = self._file
+            file_watch.heed(self.rule_file)
+            self._unwatched = self.rule_file
             self.follows = True
 
     def _watch_file(self) -> None:
@@ -724,9 +725,9 @@ class Injector:
             ):  # pragma: no branch - it goes on with the store that has a name
                 with self._change:
                     self._separate(alone=True)
-        if self._file is not None and self._file.heeded:
-            self._file.after_fork()
-            self._unwatched, self.follows = self._file, True
+        if self.rule_file is not None and self.rule_file.heeded:
+            self.rule_file.after_fork()
+            self._unwatched, self.follows = self.rule_file, True
 
     def put_in_force(self) -> None:
         """Let this injector's plan replace every other's, until `take_out_of_force`."""

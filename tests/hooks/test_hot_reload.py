@@ -21,7 +21,7 @@ WAYS = {
 WITHOUT = "import sys\nsys.modules['watchfiles'] = None\n"
 """The extra is not installed."""
 PATH = "/photos/cat"
-WRONG = 'fault = "http:5x3"\n          ^^^^^^^^^^'
+WRONG = "rules[0].fault: http:5x3 is not http:"
 
 
 def text(status):
