@@ -9,8 +9,9 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
+import typing
 from functools import cached_property
-from types import FunctionType, ModuleType
+from types import FunctionType, ModuleType, UnionType
 
 import faultinject
 from faultinject import exceptions, strategies, vendors
@@ -38,10 +39,26 @@ class Verbatim:
     """An annotation as the source has it."""
 
     def __init__(self, text: object) -> None:
-        self.text = text if isinstance(text, str) else getattr(text, "__name__", str(text))
+        self.text = text if isinstance(text, str) else in_words(text)
 
     def __repr__(self) -> str:
         return self.text
+
+
+def in_words(kind: object) -> str:
+    """A type as people write it: without modules, and without the bounds of its values."""
+    if typing.get_origin(kind) is typing.Annotated:
+        return in_words(typing.get_args(kind)[0])
+    if kind is Ellipsis:
+        return "..."
+    if isinstance(kind, type) and not typing.get_args(kind):
+        return kind.__name__
+    inner = [in_words(each) for each in typing.get_args(kind) if each is not type(None)]
+    if typing.get_origin(kind) in (typing.Union, UnionType):
+        return " | ".join([*inner, "None"] if type(None) in typing.get_args(kind) else inner)
+    if typing.get_origin(kind) is typing.Literal or not inner:
+        return re.sub(r"\b\w+\.", "", str(kind)).removeprefix("~")
+    return f"{in_words(typing.get_origin(kind))}[{', '.join(inner)}]"
 
 
 def page() -> str:

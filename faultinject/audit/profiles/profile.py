@@ -1,19 +1,25 @@
-"""What a client promises: how often it tries, how long it waits, what it saves."""
+"""What a client promises: how often it tries, how long it waits, what it saves. These types are also what a TOML file may say."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from msgspec import Meta, Struct, field
 
 ANY = "any"
 """Stands for every kind of failure that has no promise of its own."""
+Kind = Annotated[str, Meta(pattern="^(throttle|server|transport|timeout|any)$")]
+Number = Annotated[int, Meta(ge=1)]
 
 
-@dataclass(frozen=True)
-class Waits:
+class Seconds(float):
+    """A time; in a file a duration such as `1s`."""
+
+
+SeveralSeconds = Annotated[tuple[Seconds, ...], Meta(min_length=1)]
+
+
+class Waits(Struct, frozen=True, forbid_unknown_fields=True):
     """How long the waits after one kind of failure are, in seconds.
 
     Attributes:
@@ -24,11 +30,15 @@ class Waits:
         shortest: the shortest wait before each retry likewise; empty: none at all.
     """
 
-    base: float = 0.0
-    factor: float = 2.0
-    cap: float | None = None
-    longest: tuple[float, ...] = ()
-    shortest: tuple[float, ...] = ()
+    base: Seconds = Seconds()
+    factor: Annotated[float, Meta(ge=1, le=1000)] = 2.0
+    cap: Seconds | None = None
+    longest: SeveralSeconds = ()
+    shortest: SeveralSeconds = ()
+
+    def __post_init__(self) -> None:
+        if not self.base and not self.longest:
+            raise ValueError('it needs base = "1s", or longest = ["1s", "2s"]')
 
     def bounds(self, retry: int) -> tuple[float, float]:
         """The shortest and the longest wait before a retry, the first being 1."""
@@ -39,8 +49,7 @@ class Waits:
         return low, grown if self.cap is None else min(grown, self.cap)
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(Struct, frozen=True, forbid_unknown_fields=True):
     """How a client with this promise is known by its user agent.
 
     Attributes:
@@ -51,7 +60,7 @@ class Mark:
         begins: whether the user agent begins with it: `curl/` is in `libcurl/` too.
     """
 
-    text: str
+    text: Annotated[str, Meta(min_length=1)] = field(name="user-agent")
     since: str = ""
     below: str = ""
     beside: str = ""
@@ -71,8 +80,7 @@ class Mark:
         )
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """A client's promises about its retries.
 
     Attributes:
@@ -92,15 +100,15 @@ class Profile:
 
     name: str
     title: str
-    reference: str
-    attempts: int | None = None
-    most_attempts: int | None = None
-    waits: Mapping[str, Waits] = field(default_factory=dict)
-    distribution: str | None = None
+    reference: str = ""
+    attempts: Number | None = None
+    most_attempts: Number | None = None
+    waits: dict[Kind, Waits] = {}
+    distribution: Literal["uniform"] | None = None
     budget: bool = False
-    quota: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    hints: Mapping[str, float] = field(default_factory=dict)
-    marks: tuple[Mark, ...] = ()
+    quota: dict[Kind, Annotated[tuple[Number, ...], Meta(min_length=1)]] = {}
+    hints: dict[str, Seconds] = {}
+    marks: tuple[Mark, ...] = field(name="clients", default=())
 
     def bounds(self, kind: str, retry: int) -> tuple[float, float] | None:
         """The shortest and the longest wait in seconds before a retry (from 1) after a failure of that kind, or None."""
@@ -114,7 +122,7 @@ class Profile:
 
     def outage_retries(self, kind: str) -> tuple[int, ...]:
         """How many retries all calls of a client make together when everything fails in that way, ascending; empty: no promise."""
-        return self.quota.get(kind, self.quota.get(ANY, ()))
+        return tuple(sorted(self.quota.get(kind, self.quota.get(ANY, ()))))
 
     @property
     def most(self) -> int | None:
