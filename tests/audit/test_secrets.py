@@ -106,7 +106,7 @@ def ask_asgi(injector, target, headers):
     return "".join(said)
 
 
-@pytest.mark.parametrize("ask", [ask_wsgi, ask_asgi])
+@pytest.mark.parametrize("ask", [ask_wsgi, pytest.param(ask_asgi, marks=pytest.mark.slow)])
 def test_three_hundred_planted_secrets(ask, tmp_path, caplog):
     """None of them is in any output."""
     caplog.set_level(logging.DEBUG)

@@ -28,13 +28,11 @@ def library(monkeypatch):
 @pytest.mark.parametrize(
     ("source", "code", "fast"),
     [
-        (TWO, 0, "0111"),  # in real time, then faster
-        (
-            ONLY_WHEN_FAST,
-            0,
-            "01110",
-        ),  # the run with a fault at the second request fails, and is made again in real time
-        (EACH_TIME, 1, "01110"),
+        # In real time, then faster.
+        pytest.param(TWO, 0, "0111", marks=pytest.mark.slow),
+        # The run with a fault at the second request fails, and is made again in real time.
+        (ONLY_WHEN_FAST, 0, "01110"),
+        pytest.param(EACH_TIME, 1, "01110", marks=pytest.mark.slow),
     ],
 )
 def test_what_fails_only_because_of_the_speed_is_no_failure(run, program, tmp_path, source, code, fast):

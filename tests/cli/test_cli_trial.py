@@ -439,9 +439,9 @@ Path("out.xml").write_text(
     ("only", "broken", "before"),
     [
         ((), ["size 21474836480", "at ~"], {"size 10737418240": "too large"}),
-        (("--only", "size 21474836480"), ["size 21474836480"], {}),
+        pytest.param(("--only", "size 21474836480"), ["size 21474836480"], {}, marks=pytest.mark.slow),
         (("--only", "at 1700000000000000000"), ["at ~"], {}),  # as the runner has shown it
-        (("--only", "at ~"), ["at ~"], {}),
+        pytest.param(("--only", "at ~"), ["at ~"], {}, marks=pytest.mark.slow),
     ],
 )
 def test_numbers_in_the_names_of_tests(run, suite, only, broken, before):

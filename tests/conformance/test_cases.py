@@ -82,10 +82,10 @@ def test_a_client_that_keeps_to_them_passes():
     ("flaw", "case", "message"),
     [
         ("spendthrift", RETRIED, "retries in an outage instead of 34, which is what 486 tokens allow"),
-        ("spendthrift", EXHAUSTED, "3 attempts instead of 2"),
-        ("miser", FIVE, "call 1: "),
+        pytest.param("spendthrift", EXHAUSTED, "3 attempts instead of 2", marks=pytest.mark.slow),
+        pytest.param("miser", FIVE, "call 1: ", marks=pytest.mark.slow),
         ("hasty", ASKED, "s instead of at least 0.4 s"),
-        ("liar", EXHAUSTED, "the caller did not get an error"),
+        pytest.param("liar", EXHAUSTED, "the caller did not get an error", marks=pytest.mark.slow),
     ],
 )
 def test_a_flaw_fails_the_case_that_shows_it(monkeypatch, flaw, case, message):

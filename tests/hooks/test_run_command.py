@@ -355,7 +355,7 @@ def test_processes_of_processes_are_reached(run):
     assert (code, out) == (0, "['faultinject', 'wrapt']\n")
 
 
-@pytest.mark.parametrize("options", ["-I", "-Es"])
+@pytest.mark.parametrize("options", ["-I", pytest.param("-Es", marks=pytest.mark.slow)])
 def test_pythons_that_look_at_no_environment(run, options):
     """The path file is found without PYTHONPATH."""
     assert run("--", sys.executable, options, "-c", LOADED)[:2] == (0, REACHED)

@@ -101,7 +101,7 @@ def test_no_change_of_many_is_lost(store):
 STEPS = ("open", "pwrite", "ftruncate", "unlink", "fdopen", "listdir")
 
 
-@pytest.mark.parametrize("change", ["use", "add"])
+@pytest.mark.parametrize("change", ["use", pytest.param("add", marks=pytest.mark.slow)])
 def test_a_process_that_is_killed_while_it_publishes(tmp_path, change):
     """At whatever step: the others have the old rules or the new ones, whole, with their counts, and may change them."""
     store = f"file:{tmp_path / 'store'}"

@@ -18,6 +18,7 @@ import pytest
 from faultinject import install
 from faultinject.exceptions import MissingExtra
 from faultinject.server import Server, certificate
+from tests.slowly import others_slowly
 
 pytestmark = pytest.mark.live
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
@@ -134,7 +135,9 @@ def test_without_trustme(monkeypatch):
         pass
 
 
-@pytest.mark.parametrize("client", ["requests", "boto3", "curl", "node"])
+@pytest.mark.parametrize(
+    "client", others_slowly(["requests", "boto3", "curl", "node"], lambda client: client == "requests")
+)
 def test_the_variables_that_clients_read(served, made, client):
     """Real clients trust the certificate by their own variable alone."""
     server, _ = served
