@@ -26,7 +26,7 @@ from faultinject.audit.matching import (
     has_own_key,
     invocation,
     marked,
-    sends_nothing,
+    shorter,
 )
 from faultinject.audit.statistics import grouped
 from faultinject.journal.attempts import BROKEN
@@ -208,7 +208,12 @@ class Lookalikes:
             if retry is not None:
                 found.signal = RETRY_MARK
         for call in calls:
-            call.shared = call.shared or (not self._alone and _body(call.first) in self._mixed)
+            if call.guessed and (call is not calls[-1] or _body(call.last) == _body(call.first)):
+                # One more call begins, or the whole body comes again: the shorter one may have been another call's.
+                self._mixed.update(_body(each.attempt) for each in call.requests)
+        for call in calls:
+            mixed = any(_body(each.attempt) in self._mixed for each in call.requests)
+            call.shared = call.shared or (mixed and not self._alone)
         return calls
 
     def _find(self, request: Request, retry: bool | None) -> tuple[OpenCall | None, str | None]:
@@ -238,7 +243,7 @@ class Lookalikes:
         if named and running:
             # A test says that there is one call: then this is a copy of what is slow.
             return running[-1], None
-        found = None if same else _with_other_bytes(request, here, is_marked=retry is True)
+        found = None if same else self._with_other_bytes(request, here, is_marked=retry is True)
         if found is None:
             if not waiting:
                 return None, _follow(attempt, here)
@@ -252,6 +257,31 @@ class Lookalikes:
             found.ended, found.followed = True, OTHER_CREDENTIAL
             return None, OTHER_CREDENTIAL
         return found, None
+
+    @staticmethod
+    def _with_other_bytes(request: Request, here: Sequence[OpenCall], *, is_marked: bool) -> OpenCall | None:
+        """The one failed call that goes on with a request though it sends other bytes.
+
+        By its looks alone only with one that has fewer: what was read and not rewound leaves none, or a rest.
+
+        Args:
+            request: the request.
+            here: the calls that it may be of.
+            is_marked: whether it says that it is a retry.
+        """
+        attempt = request.attempt
+        failed = [each for each in here if each.waits(attempt.arrived)]
+        if len(failed) != 1 or not _may_be_one_caller(failed[0].last, attempt):
+            return None
+        [found] = failed
+        # After a failure that may pass it is a retry with another body; after a refusal it is corrected.
+        is_told = is_marked or (is_named(request.windows) and found.windows == request.windows)
+        if is_told and found.last.kind != "client":
+            return found
+        if not shorter(attempt, found.first):
+            return None
+        found.guessed = bool(attempt.request_bytes)
+        return found
 
 
 class OpenCall:
@@ -272,6 +302,7 @@ class OpenCall:
         followed: why a like request right after it was not held to be of it, as `Call` has it.
         again: as `Call` has it.
         ended: whether what came after it cannot be of it.
+        guessed: whether its looks alone joined a request that has a body, a shorter one.
         answered: when the last answer came to any of its attempts; minus infinity: none has come.
     """
 
@@ -285,7 +316,7 @@ class OpenCall:
         self.followed: str | None = None
         self.follows = follows
         self.again: float | None = None
-        self.ended = False
+        self.ended = self.guessed = False
         self.answered = _answered(self.first)
 
     def add(self, request: Request) -> None:
@@ -368,28 +399,6 @@ def may_succeed_now(before: Request, request: Request) -> bool:
 def is_named(windows: tuple[CallWindow, ...]) -> bool:
     """Whether a test says that there is one call."""
     return len(windows) == 1 and windows[0].name is not None
-
-
-def _with_other_bytes(request: Request, here: Sequence[OpenCall], *, is_marked: bool) -> OpenCall | None:
-    """The one failed call that goes on with a request though it sends other bytes.
-
-    By its looks alone only with one that has none: a body that was read to its end leaves nothing.
-
-    Args:
-        request: the request.
-        here: the calls that it may be of.
-        is_marked: whether it says that it is a retry.
-    """
-    attempt = request.attempt
-    failed = [each for each in here if each.waits(attempt.arrived)]
-    if len(failed) != 1 or not _may_be_one_caller(failed[0].last, attempt):
-        return None
-    [found] = failed
-    # After a failure that may pass it is a retry with another body; after a refusal it is corrected.
-    is_told = is_marked or (is_named(request.windows) and found.windows == request.windows)
-    if is_told and found.last.kind != "client":
-        return found
-    return found if sends_nothing(attempt, found.first) else None
 
 
 def _follow(attempt: Attempt, here: list[OpenCall]) -> str | None:

@@ -152,11 +152,9 @@ def has_own_key(attempt: Attempt) -> bool:
     return found is not None and len(found) == KEY_DIGITS and found.isalnum()
 
 
-def sends_nothing(attempt: Attempt, first: Attempt) -> bool:
-    """Whether it carries no byte of the body that the first attempt had, as one does that was read and not rewound."""
-    return (
-        bool(first.request_bytes)
-        and attempt.request_bytes == 0
-        and attempt.body_complete is not False
-        and attempt.part == first.part
-    )
+def shorter(attempt: Attempt, first: Attempt) -> bool:
+    """Whether it carries fewer bytes of the same part than the first attempt, as a body does that was read and not rewound."""
+    size, whole = attempt.request_bytes, first.request_bytes
+    if size is None or whole is None or attempt.body_complete is False:
+        return False
+    return size < whole and attempt.part == first.part

@@ -111,10 +111,17 @@ LOOKS = [
     g(both(BODY, answer="200", body="123456"), "503", "200"),
     g(both(BODY, answer="200", request_bytes=None), "503 200"),
     g(both({"request_bytes": 3, "request_digest": "part", "body_complete": False}, answer="200", body="12345", request_bytes=5), "503 200"),
-    # A body that was not rewound leaves nothing, where one call waits; a shorter one may be another call's.
+    # A body that was not rewound: shorter, with one call waiting there, and no reason to doubt it.
     g([r(0, "503", **BODY), r(1, "503"), r(2, "503", **BODY)], "503 503 503"),
     g([r(0, "503", **BODY), r(0.1, "503", body="123456"), r(1, "503")], "503", "503", "503"),
-    g([r(0, "503", **BODY), r(0.1, body="1234")], "503", "200"),
+    g([r(0, "503", **BODY), r(0.1, body="1234")], "503 200"),
+    g([r(0, "503", **BODY), r(0.1, body="1234"), r(1, **BODY)], "503 200 [shared]", "200 [shared]"),
+    g([r(0, "503", **BODY), r(0.1, "503", body="1234"), r(1, **BODY)], "503 503 200 [shared]"),
+    g([r(0, "503", **BODY), r(0.1, "503", body="123"), r(0.2, "503", body="1234567"), r(1, body="1234567")], "503 503 [shared]", "503 200"),
+    g(
+        [r(0, "503", body="123456"), r(0.1, "503", body="1234"), r(1, body="123456"), r(2, "503", **BODY), r(2.1, body="1234")],
+        "503 503 200 [shared]", "503 200 [shared]",
+    ),
     g([r(0, "503", **BODY), r(0.1, body="1234", retry=True)], "503 200 [retry mark]"),
     # No retry comes after a minute, nor after an answer that nobody saw; after any failure one may.
     g(both({}, at=60), "503 503"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from faultinject.audit.grouping import POLL
-from faultinject.audit.matching import has_own_key, invocation, sends_nothing
+from faultinject.audit.matching import has_own_key, invocation, shorter
 from faultinject.audit.waits import KINDS
 
 TYPE_CHECKING = False
@@ -164,7 +164,7 @@ def has_body(call: Call) -> bool:
 
 def sent_nothing(call: Call) -> bool:
     """Whether a later attempt of a call that had a body at first carried none."""
-    return any(sends_nothing(each, call.first) for each in call.attempts[1:])
+    return any(each.request_bytes == 0 and shorter(each, call.first) for each in call.attempts[1:])
 
 
 def is_cleared(call: Call) -> bool:
