@@ -216,7 +216,8 @@ def test_a_profile_of_ones_own(tmp_path):
     ("text", "expected"),
     [
         ("attempts = ", "not TOML: Invalid value (at end of document)"),
-        ("attempt = 2", "Object contains unknown field `attempt`"),
+        ("attempt = 2", "there is no key attempt; did you mean attempts?"),
+        ("name_of_it = 1", "there is no key name-of-it"),
         ("attempts = true", "Expected `int | null`, got `bool` - at `$.attempts`"),
         ("most_attempts = 0", "Expected `int` >= 1 - at `$.most-attempts`"),
         ('distribution = "normal"', "Invalid enum value 'normal' - at `$.distribution`"),

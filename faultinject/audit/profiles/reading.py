@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from msgspec import ValidationError, convert
+import re
 
-from faultinject.audit.profiles.profile import Profile, Seconds
+from msgspec import ValidationError, convert
+from msgspec.structs import fields
+
+from faultinject.audit.profiles.profile import Mark, Profile, Seconds, Waits
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.rules.files import parse_toml
-from faultinject.rules.values import Mistake, duration
+from faultinject.rules.values import Mistake, duration, nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+_UNKNOWN = re.compile("Object contains unknown field `([^`]*)`")
 
 
 def read_profile(text: str, name: str, where: str) -> Profile:
@@ -35,9 +40,18 @@ def read_profile(text: str, name: str, where: str) -> Profile:
             }
         return convert(data, Profile, dec_hook=_seconds)
     except ValidationError as error:
-        raise ConfigurationError([Problem(str(error), where=where)]) from None
+        raise ConfigurationError([Problem(_plain(str(error)), where=where)]) from None
     except (ValueError, RecursionError) as error:
         raise ConfigurationError([Problem(f"not TOML: {error}", where=where)]) from None
+
+
+def _plain(message: str) -> str:
+    """What msgspec says, with the nearest key where it knows none of that name."""
+    found = _UNKNOWN.match(message)
+    if found is None:
+        return message
+    keys = [each.encode_name for kind in (Profile, Waits, Mark) for each in fields(kind)]
+    return f"there is no key {found[1]}{nearest(found[1], keys)}{message[found.end() :]}"
 
 
 def _seconds(_type: type, value: Any) -> Seconds:
