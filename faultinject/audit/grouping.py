@@ -6,7 +6,7 @@ From top to bottom:
 2. `joined` groups them by what they ask for: those that carry the same id of an SDK or were made in one window of a
    driver, or else those of one fingerprint, which is who asks for what. By an id (`_in_a_row`) an attempt goes on with
    the call before it. By fingerprint (`Lookalikes`) it goes on with a failed call of the same principal and with the
-   same body, unless its client has changed something in between. If it may be of several calls, they are `shared`.
+   same body or a shorter one, unless its client has changed something in between. If it may be of several calls, they are `shared`.
 3. What only the whole journal tells is added: which calls of an SDK are one call of a driver, which follow one another,
    what a test says of a call, and which are over.
 
