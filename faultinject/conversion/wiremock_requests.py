@@ -60,7 +60,7 @@ def conditions(node: Node) -> Conditions:
     for key, word in (("host", "host"), ("clientIp", "client")):
         given = table.take(key)
         if given is not None:
-            pattern, negated = _matched(given)
+            pattern, negated = _matched(given, in_any_case=True)
             if negated or not pattern:
                 _cannot(given)
             found[word] = pattern
@@ -132,11 +132,16 @@ def _plain(regex: str) -> str | None:
     return _ESCAPED.sub(r"\1", regex)
 
 
-def _matched(node: Node) -> tuple[str, bool]:
-    """The pattern of a matcher, empty for any value; and whether the value must have another form."""
+def _matched(node: Node, *, in_any_case: bool = False) -> tuple[str, bool]:
+    """The pattern of a matcher, empty for any value; and whether the value must have another form.
+
+    Args:
+        node: the matcher.
+        in_any_case: whether rules compare such values in any case.
+    """
     table = node.table()
     any_case = table.take("caseInsensitive")
-    if any_case is not None and any_case.flag():
+    if any_case is not None and any_case.flag() and not in_any_case:
         _cannot(
             any_case, "values are compared as they are written, and the fault would come to other requests"
         )

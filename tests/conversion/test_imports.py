@@ -194,6 +194,7 @@ def test_wiremock_responses(convert, response, rule, left_out, changed):
         ({"queryParameters": {"a": {"matches": "=b"}}}, "query.a===b,", []),
         ({"host": {"equalTo": "a.example"}, "clientIp": {"equalTo": "10.0.0.1"}}, "host=a.example,client=10.0.0.1,", []),
         ({"host": {"matches": "a.*"}}, "host=a*,", []),
+        ({"host": {"equalTo": "A.example", "caseInsensitive": True}}, "host=a.example,", []),
     ],
 )  # fmt: skip
 def test_wiremock_requests(convert, request_, conditions, changed):
@@ -225,7 +226,7 @@ def test_wiremock_requests(convert, request_, conditions, changed):
         ({"headers": {"X": {"equalTo": "a", "more": True}}}, ".headers.X.more"),
         ({"host": {"equalTo": "a", "more": True}}, ".host.more"),
         ({"host": {"doesNotMatch": "a.*"}}, ".host"),
-        ({"clientIp": {"caseInsensitive": False}}, ".clientIp"),
+        ({"clientIp": {"caseInsensitive": True}}, ".clientIp"),
         ({"method": {"oneOf": ["GET", "PUT"]}}, ".method"),
         ({"urlPath": "/a%2Fb"}, ".urlPath"),
         ({"urlPathPattern": "/a%20b"}, ".urlPathPattern"),
