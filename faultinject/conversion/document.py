@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.rules.files import read_bytes, read_within
@@ -130,17 +131,20 @@ class Node:
         return self.value
 
     def number(self, low: float = 0, high: float = sys.float_info.max) -> float:
-        """A number within bounds.
+        """A number within bounds; one in a text is one too.
 
         Raises:
             ConfigurationError: it is none.
         """
         value = self.value
+        if isinstance(value, str):
+            with suppress(ValueError):
+                value = float(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            self.refuse(f"{shown(json.dumps(value))} is not a number")
+            self.refuse(f"{shown(json.dumps(self.value))} is not a number")
         if not low <= value <= high:
             bounds = f"{low:g} or more" if high == sys.float_info.max else f"from {low:g} to {high:g}"
-            self.refuse(f"{shown(json.dumps(value))} is not {bounds}")
+            self.refuse(f"{shown(json.dumps(self.value))} is not {bounds}")
         return value
 
     def flag(self) -> bool:

@@ -23,6 +23,7 @@ from tests.console import command
         ('{"request": {}, "response": {}, "priority": "x"}', (), 'priority: "x" is not a number'),
         ('{"request": {}, "response": {}, "priority": NaN}', (), "priority: NaN is not 0 or more"),
         ('{"request": {}, "response": {}, "priority": ' + "9" * 400 + "}", (), "given.json: priority: 9999"),
+        ('{"request": {}, "response": {}, "priority": "inf"}', (), 'priority: "inf" is not 0 or more'),
         ('{"request": {}, "response": {}, "priority": -1}', (), "priority: -1 is not 0 or more"),
         ('{"mappings": [{"request": [], "response": {}}]}', (), "mappings[0].request: [] is not an object"),
         ('{"upstream": "a", "name": 1}', (), "given.json: name: 1 is not a text"),

@@ -140,6 +140,7 @@ def stub(response, name=None, **more):
         ({"fault": "MALFORMED_RESPONSE_CHUNK"}, "truncate,path=/a,keep_bytes=0", [], [".fault"]),
         ({"fault": "RANDOM_DATA_THEN_CLOSE", "body": "x", "chunkedDribbleDelay": {}}, "close,path=/a", [".chunkedDribbleDelay", ".body"], [".fault"]),
         ({"status": 503}, "http:503,path=/a,message=", [], []),
+        ({"status": "503", "fixedDelayMilliseconds": "500"}, "http:503,path=/a,delay=0.5s,message=", [], []),
         ({"status": 503, "jsonBody": {"a": 1}, "headers": {"Content-Type": "application/json", "X-A": "b", "Date": "x", "X-B": ["c", "d"]}},
          'http:503,path=/a,message="{\\"a\\": 1}",content_type=application/json,set.x-a=b', [".headers.Date", ".headers.X-B"], []),
         ({"status": 500, "body": "hi", "statusMessage": "Oh"}, "http:500,path=/a,message=hi", [], []),
@@ -194,7 +195,7 @@ def test_wiremock_responses(convert, response, rule, left_out, changed):
         ({"queryParameters": {"a": {"matches": "=b"}}}, "query.a===b,", []),
         ({"host": {"equalTo": "a.example"}, "clientIp": {"equalTo": "10.0.0.1"}}, "host=a.example,client=10.0.0.1,", []),
         ({"host": {"matches": "a.*"}}, "host=a*,", []),
-        ({"host": {"equalTo": "A.example", "caseInsensitive": True}}, "host=a.example,", []),
+        ({"host": {"equalTo": "A.example", "caseInsensitive": True}}, "host=A.example,", []),
     ],
 )  # fmt: skip
 def test_wiremock_requests(convert, request_, conditions, changed):
