@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from http.client import responses
 from urllib.parse import unquote
 
 from faultinject.conversion import wiremock_requests
@@ -210,7 +211,7 @@ class _Response:
             return fault, {**keys, "delay": delay}
         if not LEAST <= number <= MOST:
             return self._late(number, delay)
-        return f"http:{number}", {"delay": delay, **self._said()}
+        return f"http:{number}", {"delay": delay, **self._said(number)}
 
     def _late(self, number: int, delay: str | None) -> tuple[str, dict[str, Any]] | None:
         """An ordinary answer: the app has its own."""
@@ -249,11 +250,13 @@ class _Response:
             return json.dumps(structured.value)
         return "" if plain is None else plain.text()
 
-    def _said(self) -> dict[str, Any]:
+    def _said(self, number: int) -> dict[str, Any]:
         """The keys of a plain answer: body and headers."""
         table = self._table
         keys: dict[str, Any] = {"message": self._body()}
-        table.unused("statusMessage")
+        phrase = table.take("statusMessage")
+        if phrase is not None and phrase.text() != responses.get(number):
+            phrase.leave_out("the reason phrase is the standard one")
         headers = table.take("headers")
         given = None if headers is None else headers.table()
         for name in given or ():
