@@ -5,6 +5,7 @@ https://wiremock.org/docs/simulating-faults/, https://wiremock.org/docs/stubbing
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from http.client import responses
@@ -245,9 +246,15 @@ class _Response:
         return f"{milliseconds(self.node, wait + low)}..{milliseconds(self.node, wait + high)}"
 
     def _body(self) -> str:
-        plain, structured = self._table.take("body"), self._table.take("jsonBody")
+        table = self._table
+        plain, structured, encoded = table.take("body"), table.take("jsonBody"), table.take("base64Body")
         if structured is not None:
             return json.dumps(structured.value)
+        if encoded is not None:
+            try:
+                return base64.b64decode(encoded.text(), validate=True).decode()
+            except ValueError:
+                encoded.leave_out("no text: a body of other bytes cannot be said")
         return "" if plain is None else plain.text()
 
     def _said(self, number: int) -> dict[str, Any]:

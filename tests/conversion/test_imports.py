@@ -146,6 +146,8 @@ def stub(response, name=None, **more):
         ({"status": 500, "body": "hi", "statusMessage": "Internal Server Error"}, "http:500,path=/a,message=hi", [], []),
         ({"status": 500, "body": "hi", "statusMessage": "Oh"}, "http:500,path=/a,message=hi", [".statusMessage"], []),
         ({"status": 555, "statusMessage": "Oh"}, "http:555,path=/a,message=", [".statusMessage"], []),
+        ({"status": 500, "base64Body": "aGk="}, "http:500,path=/a,message=hi", [], []),
+        ({"status": 500, "base64Body": "aGk"}, "http:500,path=/a,message=", [".base64Body"], []),
         ({"status": 500, "base64Body": "/w==", "transformers": []}, "http:500,path=/a,message=", [".base64Body", ".transformers"], []),
         ({"status": 555, "proxyBaseUrl": "http://x", "chunkedDribbleDelay": {}}, "http:555,path=/a,message=", [".chunkedDribbleDelay"], [""]),
         ({"status": 200, "fixedDelayMilliseconds": 1500, "body": "x", "headers": {}}, "latency,path=/a,delay=1.5s", [], [""]),
