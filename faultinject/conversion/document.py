@@ -42,8 +42,18 @@ def read_document(path: str, remarks: Remarks) -> Node:
 
 
 def _parse(text: str, where: str) -> object:
+    def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for name, value in pairs:
+            if name in found:
+                raise _wrong(where, f"{shown(name)} is given twice")
+            found[name] = value
+        return found
+
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=table)
+    except ConfigurationError:  # a ValueError too
+        raise
     except json.JSONDecodeError as error:
         raise _wrong(f"{where}:{error.lineno}:{error.colno}", f"no JSON: {error.msg}") from None
     except RecursionError:

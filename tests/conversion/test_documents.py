@@ -14,6 +14,8 @@ from tests.console import command
     [
         ('{"a": 1,\n "b" 2}', (), "given.json:2:6: no JSON: Expecting ':' delimiter"),
         ("", (), "given.json:1:1: no JSON: Expecting value"),
+        ('{"a": 1, "a": 2}', (), "given.json: a is given twice"),
+        ('[{"b": {"a": 1, "a": 1}}]', (), "given.json: a is given twice"),
         ("[" * 100_000, (), "given.json: nested too deeply"),
         ("[" + "9" * 5000 + "]", (), "given.json: no JSON: Exceeds the limit"),
         ('{"a": 1}', (), "given.json: this is of no format that is known: wiremock (stub mappings of"),
