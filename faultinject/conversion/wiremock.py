@@ -9,7 +9,7 @@ import base64
 import json
 import math
 from http.client import responses
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from faultinject.conversion import wiremock_requests
 from faultinject.conversion.made import milliseconds
@@ -113,7 +113,8 @@ class _Stub:
         if self.scenario is not None and self.scenario == later.scenario:
             return False  # each is for requests of its own number
         mine, others = (_plainly_asked(each.node.value.get("request")) for each in (self, later))
-        return all(mine[key] == others[key] for key in mine.keys() & others.keys())
+        # Each has one method and one path; a rule lets further parameters pass.
+        return all(others[key] <= mine[key] for key in mine.keys() & others.keys())
 
     def convert(self, rules: Rules, *, spares: bool) -> None:
         """Its rule, if it is a fault.
@@ -153,14 +154,17 @@ class _Stub:
             rules.add(self.node, made[0], self._name, **found, **triggers, **made[1])
 
 
-def _plainly_asked(request: object) -> dict[str, str]:
-    """Method and path, as far as a `request` says them in plain text: patterns are not compared."""
+def _plainly_asked(request: object) -> dict[str, set[Any]]:
+    """Method, path and parameters, as far as a `request` says them in plain text: patterns are not compared."""
     said = request if isinstance(request, dict) else {}
-    found = {}
+    found: dict[str, set[Any]] = {}
     if isinstance(method := said.get("method"), str) and method.upper() != "ANY":
-        found["method"] = method.upper()
-    if isinstance(path := said.get("url", said.get("urlPath")), str):
-        found["path"] = unquote(path.partition("?")[0])
+        found["method"] = {method.upper()}
+    if isinstance(url := said.get("url", said.get("urlPath")), str):
+        path, _, query = url.partition("?")
+        found["path"] = {unquote(path)}
+        if "url" in said:
+            found["parameters"] = {*parse_qsl(query, keep_blank_values=True)}
     return found
 
 

@@ -327,7 +327,11 @@ def test_wiremock_answers_that_keep_faults_away(convert):
 @pytest.mark.parametrize(
     ("ordinary", "fault", "in_the_way"),
     [
-        ({"url": "/a?x=1"}, {"url": "/a"}, True),  # parameters are not compared
+        ({"url": "/a?x=1"}, {"url": "/a"}, True),  # its rule is for requests with further parameters too
+        ({"url": "/a?x=1"}, {"url": "/a?x=2"}, False),
+        ({"url": "/a?x=1&y=2"}, {"url": "/a?y=2"}, True),
+        ({"url": "/a?x=1"}, {"url": "/a?y=2"}, False),
+        ({"url": "/a"}, {"url": "/a?y=2"}, False),
         ({"url": "/a?x=1"}, {"urlPath": "/a"}, True),
         ({"url": "/a?x=1"}, {"urlPath": "/b"}, False),
         ({"urlPath": "/a"}, {"url": "/a?y=2"}, True),
