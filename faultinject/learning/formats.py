@@ -319,4 +319,5 @@ def _place(bucket: str, key: str, target: str) -> str:
 
 
 def _time(found: re.Match[str]) -> float:
-    return datetime.strptime(found["time"], "%d/%b/%Y:%H:%M:%S %z").timestamp()
+    time = found["time"].replace(":60 ", ":59 ")  # a leap second
+    return datetime.strptime(time, "%d/%b/%Y:%H:%M:%S %z").timestamp()

@@ -77,7 +77,7 @@ def read(name, *lines, vendor=None):
         ("nginx", NGINX.format(503), (at(2019, 2, 6, 0, 0, 38), "PUT", "UploadPart", 503, "")),
         ("nginx", NGINX.format(503).split(' "-"')[0], (at(2019, 2, 6, 0, 0, 38), "PUT", "UploadPart", 503, "")),
         ("nginx", NGINX.format(503).replace("alice", "alice [x] b"), (at(2019, 2, 6, 0, 0, 38), "PUT", "UploadPart", 503, "")),
-        ("nginx", NGINX.format(503).replace("00:38 +0100", "00:59 -0530"), (at(2019, 2, 6, 6, 30, 59), "PUT", "UploadPart", 503, "")),
+        ("nginx", NGINX.format(503).replace("00:38 +0100", "00:60 -0530"), (at(2019, 2, 6, 6, 30, 59), "PUT", "UploadPart", 503, "")),
         ("nginx", NGINX.format(503).replace("/bucket/a%20b?", "bucket/a?"), (at(2019, 2, 6, 0, 0, 38), "PUT", "UploadPart", 503, "")),
         ("nginx", NGINX.format(503).replace(" HTTP/1.1", ""), (at(2019, 2, 6, 0, 0, 38), "PUT", "UploadPart", 503, "")),
         ("nginx", NGINX.format(503).replace("PUT ", "BREW "), (at(2019, 2, 6, 0, 0, 38), "BREW", None, 503, "")),
