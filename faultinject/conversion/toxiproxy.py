@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Made = tuple[str, dict[str, Any]] | None
     """The fault and its keys; None: what it says was left out, or is nothing."""
+    Toxic = tuple[Node, str, str, dict[str, Any]]
+    """A toxic with the fault, name and keys of its rule."""
 
 DOWNSTREAM, UPSTREAM = "downstream", "upstream"
 EACH_REQUEST = "the chance is of each request; there it is of each connection"
@@ -66,7 +68,7 @@ def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
         node.change(f"a rule knows no upstream: put these in front of {said} alone")
     elif upstream is not None:
         node.remarks.unused(upstream.where)
-    found = [made for each in toxic_rows if (made := _toxic(each)) is not None]
+    found = _with_the_wait([made for each in toxic_rows if (made := _toxic(each)) is not None])
     if len(found) > 1:
         node.change(
             "a request gets one of the faults, the first that fires; there a connection gets all of them"
@@ -76,8 +78,21 @@ def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
         rules.add(toxic, fault, f"{called}-{toxic_name}", **keys)
 
 
-def _toxic(node: Node) -> tuple[Node, str, str, dict[str, Any]] | None:
-    """The toxic with the fault, name and keys of its rule; None: it is none, which is told."""
+def _with_the_wait(found: list[Toxic]) -> list[Toxic]:
+    """A wait that comes always is the delay of the one other that comes always: no request would get past it."""
+    always = [each for each in found if "probability" not in each[3]]
+    waits = [each for each in always if each[1] == "latency"]
+    others = [each for each in always if each[1] != "latency"]
+    if len(waits) != 1 or len(others) != 1 or others[0][3].get("delay") is not None:
+        return found
+    [(node, _, _, wait)], [(_, _, other, keys)] = waits, others
+    node.change(f"it is the delay of {other}")
+    keys["delay"] = wait["delay"]
+    return [each for each in found if each[0] is not node]
+
+
+def _toxic(node: Node) -> Toxic | None:
+    """What its rule is made of; None: it is none, which is told."""
     table = node.table()
     kind = table.need("type").text(TOXICS)
     name, given, chance = table.take("name"), table.take("stream"), table.take("toxicity")

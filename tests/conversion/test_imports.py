@@ -83,7 +83,7 @@ NEVER = "it never fires: given.json: [0].toxics[0] answers every request that it
 def test_toxics_of_one_proxy(convert):
     """What comes by chance stands first, so that every rule can fire. What no request would get is named."""
     toxics = [
-        toxic("latency", latency=100),
+        toxic("timeout", timeout=2000),
         toxic("bandwidth", rate=10),
         toxic("reset_peer", timeout=10, toxicity=0.1),
         toxic("reset_peer", toxicity=0),
@@ -91,7 +91,7 @@ def test_toxics_of_one_proxy(convert):
     found = convert([{"name": "s3", "toxics": toxics}])
     assert found.rules == [
         "reset,probability=0.1,when=after,delay=10ms,name=s3-reset_peer_downstream",
-        "latency,when=after,delay=0.1s,name=s3-latency_downstream",
+        "hang,when=after,duration=2s,name=s3-timeout_downstream",
     ]
     assert found.code == 1
     assert found.remarks == [
@@ -108,6 +108,63 @@ def test_toxics_of_one_proxy(convert):
         ),
         ("left out", "[0].toxics[1]", NEVER),
     ]
+
+
+@pytest.mark.parametrize(
+    ("toxics", "rules", "remarks"),
+    [
+        pytest.param(
+            [toxic("latency", latency=100, jitter=20), toxic("bandwidth", rate=10)],
+            ["drip,delay=80ms..0.12s,rate=10KB,name=s3-bandwidth_downstream"],
+            ["changed: [0].toxics[0]", "changed: [0].toxics[0]"],
+            id="a wait and a rate",
+        ),
+        pytest.param(
+            [toxic("timeout", "upstream", timeout=2000), toxic("latency", latency=100)],
+            ["hang,delay=0.1s,duration=2s,name=s3-timeout_upstream"],
+            ["changed: [0].toxics[1]"],
+            id="in any order",
+        ),
+        pytest.param(
+            [toxic("latency", latency=100), toxic("bandwidth", rate=10), toxic("reset_peer", toxicity=0.1)],
+            ["reset,probability=0.1,when=after,name=s3-reset_peer_downstream",
+             "drip,delay=0.1s,rate=10KB,name=s3-bandwidth_downstream"],
+            ["changed: [0].toxics[2].toxicity", "changed: [0].toxics[0]", "changed: [0]"],
+            id="beside one that comes by chance",
+        ),
+        pytest.param(
+            [toxic("latency", latency=100), toxic("bandwidth", rate=10, toxicity=0.5)],
+            ["drip,probability=0.5,rate=10KB,name=s3-bandwidth_downstream",
+             "latency,when=after,delay=0.1s,name=s3-latency_downstream"],
+            ["changed: [0].toxics[1].toxicity", "changed: [0]"],
+            id="a rate that comes by chance",
+        ),
+        pytest.param(
+            [toxic("latency", latency=100), toxic("reset_peer", timeout=10)],
+            ["latency,when=after,delay=0.1s,name=s3-latency_downstream"],
+            ["changed: [0]", "left out: [0].toxics[1]"],
+            id="one that has a wait of its own",
+        ),
+        pytest.param(
+            [toxic("reset_peer", timeout=10), toxic("reset_peer", "upstream", timeout=10)],
+            ["reset,when=after,delay=10ms,name=s3-reset_peer_downstream"],
+            ["changed: [0]", "left out: [0].toxics[1]"],
+            id="two that have a wait of their own",
+        ),
+        pytest.param(
+            [toxic("latency", latency=100), toxic("bandwidth", rate=10), toxic("limit_data", bytes=0)],
+            ["latency,when=after,delay=0.1s,name=s3-latency_downstream"],
+            ["changed: [0]", "left out: [0].toxics[1]", "left out: [0].toxics[2]"],
+            id="three that come always",
+        ),
+    ],
+)  # fmt: skip
+def test_a_wait_of_every_connection(convert, toxics, rules, remarks):
+    """It is the delay of the one other toxic of every connection."""
+    found = convert([{"name": "s3", "toxics": toxics}])
+    assert found.rules == rules
+    assert [f"{kind}: {where}" for kind, where, _ in found.remarks] == remarks
+    assert found.code == int("left out" in str(remarks))
 
 
 def test_rules_that_would_never_fire(convert, export):
