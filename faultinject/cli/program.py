@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from io import StringIO
 from typing import Any
@@ -39,6 +40,19 @@ COMMANDS = {
 """What each command does, in the order of a newcomer's way. `faultinject.cli` has a module of that name with it."""
 
 
+class BrokenPipe(Exception):
+    """Nobody reads standard output any more, as behind `| head -1`. Click would exit, as an app may that is imported here."""
+
+
+@contextmanager
+def tell_broken_pipe() -> Iterator[None]:
+    """For its block, a closed pipe is `BrokenPipe`."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise BrokenPipe from None
+
+
 class Program(click.Group):
     """A group that loads the one command that is asked for; errors of every kind end as one message and the right exit code."""
 
@@ -54,12 +68,22 @@ class Program(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the arguments; help and version are written here."""
+        with tell_broken_pipe():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with tell_broken_pipe():
+            return super().invoke(ctx)
+
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run, and exit unless `standalone_mode` is off; then the code is returned."""
         try:
             run: Callable[..., Any] = super().main
             code = run(*args, standalone_mode=False, **extra) or 0
-        except SystemExit:  # click's, where nobody reads standard output any more, as behind `| head -1`
+        except BrokenPipe:
             abandon_output()
             code = 0
         except click.ClickException as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import gmtime, strftime
 
 from faultinject.control.answers import RETRY_SECONDS, Answer, Refusal
@@ -25,8 +26,13 @@ if TYPE_CHECKING:
     from faultinject.control.call import Call
     from faultinject.injector.state import State
 
+    Prepared = tuple[str, Callable[..., State]]
+    """What the log says of a change, and what makes it when it is told the generation that it is `expected` to change."""
+
 MOST_RULES = 10_000
 """In force by the API."""
+TRIES = 20
+"""How often a change is made anew from what another one has put in force meanwhile."""
 
 
 def switch_on(call: Call) -> Answer:
@@ -75,18 +81,21 @@ def reset(call: Call) -> Answer:
 
 def put_rules(call: Call) -> Answer:
     """Put a whole scenario in force; counts begin at zero. Without `seed` or `abort` the current ones stay."""
-    given = _scenario(call)
+    given, names_abort = _scenario(call), "abort" in call.data()
     _check_armable(call)
-    in_force = call.injector.state.scenario
-    check_foreign(given, known=in_force.rules)
-    if "abort" not in call.data():
-        given = Scenario(given.rules, seed=given.seed, abort=in_force.abort)
-    made = call.injector.use(given, expected=call.expected)
-    what = f"put {_number(len(given.rules))} in force: {given}"
-    if given.abort != in_force.abort:
-        bound = f"set abort to {given.abort}" if given.abort else "removed abort"
-        what = f"{bound} and {what}"
-    return _changed(call, what, made)
+
+    def change(in_force: State) -> Prepared:
+        check_foreign(given, known=in_force.scenario.rules)
+        before, scenario = in_force.scenario.abort, given
+        if not names_abort:
+            scenario = Scenario(given.rules, seed=given.seed, abort=before)
+        what = f"put {_number(len(scenario.rules))} in force: {scenario}"
+        if scenario.abort != before:
+            bound = f"set abort to {scenario.abort}" if scenario.abort else "removed abort"
+            what = f"{bound} and {what}"
+        return what, partial(call.injector.use, scenario)
+
+    return _changed(call, *_carry_out(call, change))
 
 
 def add_rule(call: Call) -> Answer:
@@ -95,30 +104,26 @@ def add_rule(call: Call) -> Answer:
     rule = one_rule(given if "text" in given else {"rule": given})
     check_foreign(Scenario([rule]))
     _check_armable(call)
-    _check_number(len(call.injector.state.scenario.rules) + 1)
-    made = call.injector.add([rule], expected=call.expected)
-    return _changed(call, f"added the rule {rule}", made, status=201)
+
+    def change(in_force: State) -> Prepared:
+        _check_number(len(in_force.scenario.rules) + 1)
+        return f"added the rule {rule}", partial(call.injector.add, [rule])
+
+    return _changed(call, *_carry_out(call, change), status=201)
 
 
 def patch_rule(call: Call) -> Answer:
     """Change keys of one rule; null removes a key. Its counts begin at zero, the others keep theirs."""
     given = call.data()
-    while True:
-        in_force = call.injector.state
+
+    def change(in_force: State) -> Prepared:
         old = in_force.scenario.rules[place_of(call, in_force)]
         rule = one_rule(given) if "text" in given else _rule(_patched(old.to_dict(), given))
         check_foreign(Scenario([rule]), known=[old])
         _check_armable(call)
-        seen = call.expected
-        try:
-            made = call.injector.replace(
-                call.name, rule, expected=in_force.generation if seen is None else seen
-            )
-        except Conflict:
-            if seen is not None:
-                raise
-            continue  # it is made from what somebody else has put in force meanwhile, of which nothing is lost
-        return _changed(call, f"changed the rule {call.name} to {rule}", made)
+        return f"changed the rule {call.name} to {rule}", partial(call.injector.replace, call.name, rule)
+
+    return _changed(call, *_carry_out(call, change))
 
 
 def delete_rule(call: Call) -> Answer:
@@ -293,13 +298,42 @@ def _number(number: int) -> str:
 
 def _change_one(call: Call, does: Callable[..., State], said: str, *, arms: bool = True) -> Answer:
     call.keys(())
-    in_force = call.injector.state
-    rule = in_force.scenario.rules[place_of(call, in_force)]
-    if arms:
-        _check_armable(call)
-    made = does(call.name, expected=call.expected)
-    # A name by position says little when the rules have changed again.
-    return _changed(call, f"{said} the rule {call.name}, {rule}", made)
+
+    def change(in_force: State) -> Prepared:
+        rule = in_force.scenario.rules[place_of(call, in_force)]
+        if arms:
+            _check_armable(call)
+        # A name by position says little when the rules have changed again.
+        return f"{said} the rule {call.name}, {rule}", partial(does, call.name)
+
+    return _changed(call, *_carry_out(call, change))
+
+
+def _carry_out(call: Call, change: Callable[[State], Prepared]) -> tuple[str, State]:
+    """Make a change from what is in force; nothing of what another one puts in force meanwhile is lost.
+
+    Args:
+        call: what is asked for.
+        change: from what is in force to the change of it, which is right but for If-Match.
+
+    Returns:
+        What the log says of it, and what is in force by it.
+
+    Raises:
+        Conflict: If-Match names another generation than the one in force.
+    """
+    for _ in range(TRIES):
+        in_force = call.injector.state
+        what, do = change(in_force)
+        expected = call.expected
+        try:
+            return what, do(expected=in_force.generation if expected is None else expected)
+        except Conflict:
+            if expected is not None:
+                raise
+    # What is in force cannot be read, and is replaced whatever it is; or there is no end of others.
+    what, do = change(call.injector.state)
+    return what, do(expected=None)
 
 
 def _changed(call: Call, what: str, made: State, *, status: int = 200) -> Answer:

@@ -250,8 +250,17 @@ class State:
         Args:
             rules: the rules.
             origins: for each the number that it has so far, or None where it is new.
+
+        Raises:
+            ConfigurationError: a new one has a name that is taken.
         """
-        scenario = Scenario(rules, seed=self.scenario.seed, abort=self.scenario.abort)
+        kept = {rule.name for rule, origin in zip(rules, origins, strict=True) if origin is not None}
+        for rule, origin in zip(rules, origins, strict=True):
+            if origin is None and rule.name is not None and rule.name in kept:
+                raise ConfigurationError(
+                    f"{rule.name} is already the name of another rule; names must be unique"
+                )
+        scenario = Scenario.of_rules(rules, self.scenario.seed, self.scenario.abort)
         fresh = iter(range(self.next_place, self.next_place + len(rules)))
         places = [next(fresh) if each is None else self.places[each] for each in origins]
         appended = origins[: len(self.places)] == list(range(len(self.places)))

@@ -78,11 +78,12 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "syntax.py").write_text("x = 1\ndef (\n")
     (tmp_path / "raises.py").write_text("\n\nraise ValueError('no\\nsettings')\n")
     (tmp_path / "lacks.py").write_text("import there_is_no_such_module\n")
+    (tmp_path / "exits.py").write_text("import sys\nsys.exit('DATABASE_URL is not set')\n")
     monkeypatch.chdir(tmp_path)
     path = [*sys.path]
     yield tmp_path
     sys.path[:] = path
-    for name in ("shop", "syntax", "raises", "lacks"):
+    for name in ("shop", "syntax", "raises", "lacks", "exits"):
         sys.modules.pop(name, None)
 
 
@@ -609,6 +610,11 @@ def test_what_is_no_app(here, run, address, message):
     code, out, err = run("serve", address)
     assert (code, out) == (2, "")
     assert err.replace(str(here) + "/./", str(here) + "/") == f"faultinject: {message.format(here=here)}\n"
+
+
+def test_an_app_that_exits_as_it_is_imported(here, run):
+    """What it says and its code are the program's: Python writes the text of `sys.exit`, and exits with 1."""
+    assert run("serve", "exits:app") == (1, "DATABASE_URL is not set\n", "")
 
 
 @pytest.mark.parametrize(

@@ -294,9 +294,14 @@ def test_one_more_rule(api):
         api.change("POST", "/rules", {"text": "http:505,path=d/"})["rules"][-1]["text"] == "http:505,path=d/"
     )
     assert api.ask_app("/c/1") == 504
-    answer = api.call("POST", "/rules", {"text": "http:505,name=slow"})
-    assert answer.status == 400
-    assert "slow is already the name of" in answer.message
+    taken = "slow is already the name of another rule; names must be unique"
+    for method, path, body in (
+        ("POST", "/rules", {"text": "http:505,name=slow"}),
+        ("POST", "/rules", {"fault": "http:505", "name": "slow"}),
+        ("PATCH", "/rules/rule-2", {"name": "slow"}),
+    ):
+        answer = api.call(method, path, body)
+        assert (answer.status, answer.message) == (400, taken)
     answer = api.call("POST", "/rules", {"text": "http:505 http:506"})
     assert answer.message == "one rule is asked for, and 2 were given"
     answer = api.call("POST", "/rules", {"text": "http:505", "times": 1})

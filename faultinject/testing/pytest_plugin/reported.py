@@ -6,6 +6,7 @@ started reads them all.
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -14,9 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from msgspec.structs import replace
+from msgspec import convert
+from msgspec.structs import asdict, replace
 
 from faultinject.audit.judging import Judgement
 from faultinject.audit.reports import FORMATS, format_of
@@ -24,6 +25,7 @@ from faultinject.engine.journal_entry import LONGEST_TEXT, quoted
 from faultinject.exceptions import FaultInjectError
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.writing import JournalFile
+from faultinject.rules.printed_json import json_text
 from faultinject.testing import verdicts
 from faultinject.testing.inject import Faults
 from faultinject.testing.verdicts import DROPPED
@@ -61,11 +63,12 @@ def note(folder: Path, faults: Faults, windows: Sequence[CallWindow]) -> None:
         outcome.test = outcome.test or running
         journal.append(outcome)
     journal.close()
-    with (folder / f"{os.getpid()}{TOLD}").open("ab") as file:
+    with (folder / f"{os.getpid()}{TOLD}").open("a", encoding="utf-8") as file:
         for each in windows:
-            file.write(msgspec.json.encode(replace(each, test=each.test or running)) + b"\n")
+            # Not by msgspec: the text of an error may have half of a surrogate pair, as a name of a file has.
+            file.write(f"{json_text(asdict(replace(each, test=each.test or running)))}\n")
         if dropped := faults.injector.journal.dropped:
-            file.write(b"%d\n" % dropped)
+            file.write(f"{dropped}\n")
 
 
 class SessionReport:
@@ -148,9 +151,9 @@ def judge_folder(folder: Path) -> Judgement | None:
     windows = []
     skipped: dict[str, int] = {}
     for path in folder.glob(f"*{TOLD}"):
-        for line in path.read_bytes().splitlines():
-            if isinstance(found := msgspec.json.decode(line, type=CallWindow | int), int):
+        for found in map(json.loads, path.read_text("utf-8").splitlines()):
+            if isinstance(found, int):
                 skipped[DROPPED] = skipped.get(DROPPED, 0) + found
             else:
-                windows.append(found)
+                windows.append(convert(found, CallWindow))
     return judge(read(paths, skipped=skipped, one_machine=True), told=windows, skipped=skipped)

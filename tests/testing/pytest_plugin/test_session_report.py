@@ -232,6 +232,32 @@ def test_a_report_that_cannot_be_written(run, project, failing, ret):
     result.stdout.fnmatch_lines(["report.json is not written: *"])
 
 
+@pytest.mark.parametrize("name", ["report.json", "report.txt", "report.html"])
+def test_texts_that_have_no_utf8(run, project, name):
+    """A name of a file that is no UTF-8, in an error's text or in a call's name, makes no test fail."""
+    source = """
+    import os
+    import pytest
+
+    @pytest.mark.faultinject("cos:AccessDenied")
+    @pytest.mark.parametrize("number", range(4))
+    def test_odd_names(client, faults, number):
+        name = os.fsdecode(b"cat-\\xff.jpg")
+        with pytest.raises(OSError):
+            with faults.call(f"upload {name}"):
+                for _ in range(2):
+                    client.put(f"/b/{number}")
+                raise OSError(f"cannot upload {name}")
+    """
+    result = run(source, f"--faultinject-report={name}")
+    result.assert_outcomes(passed=4)
+    assert result.ret == 0
+    written = (project.path / name).read_text("utf-8")
+    assert "permanent" in written
+    assert r"upload cat-\udcff.jpg" in written
+    assert r"cannot upload cat-\udcff.jpg" in written
+
+
 @pytest.mark.slow
 def test_more_requests_than_are_kept(report):
     """What the journal of a test no longer holds is counted and said."""
