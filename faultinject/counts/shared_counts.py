@@ -5,8 +5,10 @@ A lock that another process has for too long is no failure: one request goes on 
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from threading import Lock
 
 from faultinject.counts.patience import monotonic
 from faultinject.engine.counting import Counter
@@ -24,6 +26,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds in which a store is left alone after its first failure, and at most."""
 BUSY_TOLD_EVERY = 10.0
 """Seconds between two lines of the log on requests that got no decision because another process had the lock."""
+
+_changes = Lock()
+"""Held while what is known of a store changes, so that one thread notes what several find; not while the log is told, which may ask."""
 
 
 class SharedCounts(ABC):
@@ -189,16 +194,20 @@ class SharedCounts(ABC):
     def _ask_again(self) -> None:
         """When the pause is over one tries, and the others wait for what it finds."""
         now = monotonic()
-        if now < self._until:
-            raise _LeftAlone(
-                "the store failed a moment ago; faultinject pauses before it uses the store again"
-            )
-        self._until = now + self._pause
+        with _changes:
+            if now < self._until:
+                raise _LeftAlone(
+                    "the store failed a moment ago; faultinject pauses before it uses the store again"
+                )
+            self._until = now + self._pause
 
     def _answered(self, pause: float) -> None:
         """The store answered somebody who began to ask when it was left alone for so long."""
-        if self._pause == pause:
-            self._pause = 0.0
+        with _changes:
+            first = self._pause == pause
+            if first:
+                self._pause = 0.0
+        if first:
             self._tell_back()
 
     def _tell_back(self) -> None:
@@ -212,15 +221,21 @@ class SharedCounts(ABC):
         if isinstance(error, StoreBusy):
             self._busy.next()
             now = monotonic()
-            if now >= self._tell_busy:
-                self._tell_busy = now + BUSY_TOLD_EVERY
-                told, self._busy_told = self._busy_told, self._busy.value
-                log.store_busy(self._busy_told - told)
+            with _changes:
+                told, busy = self._busy_told, self._busy.value
+                first = now >= self._tell_busy
+                if first:
+                    self._tell_busy, self._busy_told = now + BUSY_TOLD_EVERY, busy
+            if first:
+                log.store_busy(busy - told)
             return StoreBusy(str(error))
-        if not isinstance(error, _LeftAlone) and self._pause == pause:
-            self._pause = min(2 * pause, LONGEST_PAUSE) or FIRST_PAUSE
-            self._until = monotonic() + self._pause
-            if not pause:
+        if not isinstance(error, _LeftAlone):
+            with _changes:
+                first = self._pause == pause
+                if first:
+                    self._pause = min(2 * pause, LONGEST_PAUSE) or FIRST_PAUSE
+                    self._until = monotonic() + self._pause
+            if first and not pause:
                 log.store_away(error)
         return StoreUnavailable(str(error))
 
@@ -258,3 +273,13 @@ class UnavailableCounts(SharedCounts):
     def note_failed(self, rule: int) -> None:
         """A request that met the rule's conditions could not be decided."""
         self._undecided.setdefault(rule, Counter()).next()
+
+
+def _after_fork() -> None:
+    """A thread of the parent may have held it."""
+    global _changes  # noqa: PLW0603
+    _changes = Lock()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(after_in_child=_after_fork)

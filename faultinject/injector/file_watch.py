@@ -140,7 +140,7 @@ def _on_hangup(number: int, frame: Any) -> None:
 
 
 def _look_at_all() -> None:
-    for each in list(registry.living):
+    for each in registry.everyone():
         if each.rule_file is not None and each.rule_file.heeded:
             _look(each.rule_file)
 

@@ -52,9 +52,15 @@ def enter(injector: Injector) -> None:
         injector.settle(_overrides[-1] if _overrides else None)
 
 
+def everyone() -> list[Any]:
+    """The injectors of this moment: another thread may add one while somebody goes through them."""
+    with _lock:
+        return list(living)
+
+
 def injected() -> int:
     """How many faults the injectors of this process have injected; one store of several of them counts once."""
-    by_place: dict[object, int] = {each.counted_in: each.injected for each in list(living)}
+    by_place: dict[object, int] = {each.counted_in: each.injected for each in everyone()}
     return sum(by_place.values())
 
 
@@ -90,12 +96,12 @@ def take_away(injector: Injector) -> None:
 
 def waiting() -> list[Any]:
     """The injectors that follow other processes, and in whose plan something waits."""
-    return [each for each in list(living) if each.follows and each.own_plan.waiting]
+    return [each for each in everyone() if each.follows and each.own_plan.waiting]
 
 
 def let_all_follow() -> None:
     """Let every injector of this process look, before each request, whether other processes have put something in force."""
-    for each in list(living):
+    for each in everyone():
         each.follows = True
 
 
@@ -125,14 +131,14 @@ def _finish() -> None:
     from time import monotonic, sleep
 
     last = monotonic() + PATIENCE
-    injectors = list(living)
+    injectors = everyone()
     while sum(max(0, each.finish()) for each in injectors) and monotonic() < last:
         sleep(0.01)
 
 
 def _before_fork() -> None:
     if not forks_alone(sys._getframe().f_back):  # noqa: SLF001 - nothing else says who forks
-        for each in list(living):
+        for each in everyone():
             each.before_fork()
 
 
@@ -144,7 +150,7 @@ def _after_fork() -> None:
         if each is not None:
             each.after_fork()
     alone = forks_alone(sys._getframe().f_back)  # noqa: SLF001 - as above
-    for each in list(living):
+    for each in everyone():
         each.after_fork(alone=alone)
 
 

@@ -7,6 +7,8 @@ from faultinject.rules.values import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from faultinject.rules.values import Mistake
 
 BEFORE, AFTER = 60, 40
@@ -61,6 +63,10 @@ class Diagnosis:
             self.add(f"{name} is already the name of {first}; names must be unique", where, excerpt)
         else:
             self._owners[name] = owner
+
+    def may_claim(self, names: Iterable[str]) -> bool:
+        """Whether no rule has any of these names."""
+        return self._owners.keys().isdisjoint(names)
 
     def close(self) -> None:
         """Raise all mistakes as one error, of their own sort when they have one sort."""

@@ -21,6 +21,8 @@ from faultinject.rules.vocabulary import combine, entry, split_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from faultinject.rules.vocabulary import Entry, EntryOrWord
 
     Span = tuple[int, int]
@@ -38,13 +40,14 @@ ESCAPED = re.compile(r'\\([\\"])')
 
 def read_rules(text: str, where: str, diagnosis: Diagnosis) -> list[Rule]:
     """The rules of a text that are right; mistakes go into `diagnosis`."""
-    if (
-        '"' not in text and "name=" not in text
-    ):  # of a name that stands twice the slower reader knows the place
+    if '"' not in text:
         try:
-            return _quick(text)
+            rules = _quick(text)
         except Mistake:
             pass
+        else:
+            if _claim(rules, where, diagnosis):
+                return rules
     return Reader(text).rules(where, diagnosis)
 
 
@@ -65,6 +68,17 @@ def _quick(text: str) -> list[Rule]:
             raise wrong[0][1]
         rules.append(Rule.of_parts(fault, parts))
     return rules
+
+
+def _claim(rules: Sequence[Rule], where: str, diagnosis: Diagnosis) -> bool:
+    """Note the names that rules are given; nothing is noted when one stands twice, whose place the slower reader knows."""
+    named = [(rule.name, number) for number, rule in enumerate(rules, 1) if rule.name is not None]
+    names = dict(named)
+    if len(names) < len(named) or not diagnosis.may_claim(names):
+        return False
+    for name, number in named:
+        diagnosis.claim(name, owner(f"rule {number}" if len(rules) > 1 else "", where), "")
+    return True
 
 
 @lru_cache(1024)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from itertools import count
+
 import pytest
 
 from faultinject.counts import SharedCounts, Take
@@ -9,6 +14,8 @@ from faultinject.exceptions import StoreBusy, StoreUnavailable
 
 AWAY = "faultinject: nothing is injected while the store is unavailable: "
 BUSY = "faultinject: another process held the store's lock for too long: {} passed without a decision"
+
+SOURCE = SharedCounts.match.__code__.co_filename
 
 
 class Counts(SharedCounts):
@@ -181,6 +188,57 @@ def test_one_tries_and_the_others_wait_for_what_it_finds(counts, now, caplog):
     assert inside
     assert len(caplog.messages) == 2
     assert not counts.away
+
+
+@pytest.mark.parametrize(
+    ("before", "error", "later", "told", "asked"),
+    [
+        pytest.param(None, OSError("broken"), 0, 1, 2, id="away"),
+        pytest.param(None, StoreBusy("held"), 0, 1, 2, id="busy"),
+        pytest.param(OSError("broken"), OSError("broken"), 0, 0, 2, id="one tries"),
+        pytest.param(OSError("broken"), None, 1, 1, 3, id="back"),
+    ],
+)
+def test_what_two_threads_find_at_once_is_told_once(now, caplog, before, error, later, told, asked):
+    """At whichever line of the one the other comes between, `later` by so many seconds."""
+
+    def ask():
+        with suppress(StoreUnavailable):
+            ASKS["match"](counts)
+
+    def trace(frame, event, _):
+        if event == "call":
+            return trace if frame.f_code.co_filename == SOURCE else None
+        if event == "line":
+            lines.append(frame.f_lineno)
+            if len(lines) == line:
+                now[0] += later
+                others.append(pool.submit(ask))
+                wait(others, 0.05)  # for a lock that the traced one has it waits on
+        return trace
+
+    with ThreadPoolExecutor(1) as pool:
+        for line in count(1):
+            counts, lines, others = Counts(), [], []
+            counts.error = before
+            if before is not None:
+                ask()
+                now[0] += 1
+            counts.error = error
+            caplog.clear()
+            traced = sys.gettrace()
+            sys.settrace(trace)
+            try:
+                ask()
+            finally:
+                sys.settrace(traced)
+            if not others:
+                break
+            others[0].result(30)
+            where = f"the other came before {SOURCE}:{lines[line - 1]}"
+            assert len(caplog.messages) == told, where
+            assert len(counts.asked) <= asked, where
+    assert line > 10
 
 
 def test_a_store_that_is_back_is_seen_by_whoever_asks_first(counts, now):

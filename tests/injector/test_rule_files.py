@@ -15,6 +15,7 @@ import time
 import traceback
 from pathlib import Path
 from types import SimpleNamespace
+from weakref import WeakSet
 
 import pytest
 
@@ -594,6 +595,29 @@ def test_a_hangup(file, watching):
     os.kill(os.getpid(), signal.SIGHUP)
     until(lambda: get(injector) == 500)
     assert heard == [signal.SIGHUP]
+
+
+@apart
+def test_an_injector_that_comes_during_a_look(file, make):
+    """All others are looked at all the same."""
+    path = file("http:503")
+    injectors = [make(path), make(path)]
+    file("http:500")
+    steps, comes = [], threading.Thread(target=lambda: injectors.append(make(path)))
+
+    def seen(frame, event, _):
+        if frame.f_code is WeakSet.__iter__.__code__ and threading.current_thread() is not comes:
+            steps.append(event)
+            if steps == ["call", "return", "call"]:
+                comes.start()
+                # It waits until the look has gone through all of them.
+                comes.join(0.2)
+
+    threading.setprofile(seen)
+    look()
+    threading.setprofile(None)
+    comes.join(WITHIN)
+    assert [get(each) for each in injectors] == [500, 500, 500]
 
 
 PROGRAM = """
