@@ -424,10 +424,12 @@ class Driver:
                         self._start_response(self._status_line, self._headers)
                         return None
                 self._pieces = iter(() if step.dropped and self._is_file(result) else result)
+                # The app may write before it gives its first piece.
+                first = self._next_piece() if self._next_step is step or not step.dropped else None
                 if self._next_step is step:
-                    self._app_begins(self._next_piece())
-                elif not step.dropped:
-                    self._first = self._next_piece()
+                    self._app_begins(first or b"")
+                else:
+                    self._first = first
                 if step.dropped and not self._untouched:
                     # What goes out instead does so when all of it is dropped.
                     while isinstance(self._next_step, NextPiece):
