@@ -445,10 +445,12 @@ class Driver:
                 self._pass_on()
                 return
         self._pieces = iter(() if self._is_file(result) and not self._untouched else result)
-        while isinstance(self._next_step, RunApp | NextPiece):
-            self._drop(next(self._pieces, None))
-        if not self._untouched:
-            self._close_app()
+        try:
+            while isinstance(self._next_step, RunApp | NextPiece):
+                self._drop(next(self._pieces, None))
+        finally:
+            if not self._untouched:
+                self._close_app()
 
     def _drop(self, piece: bytes | None) -> None:
         """Drop a piece of the app's answer, None at its end; behind what the app has said of its answer by then."""

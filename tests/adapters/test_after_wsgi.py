@@ -337,6 +337,25 @@ def test_too_long_is_cut(servers, clock, make_injector):
     assert only(injector).did == "app_cut"
 
 
+def test_an_answer_that_is_cut_as_it_is_written_is_closed(servers, make_injector):
+    """A debugger around an old app: `write()` raises while the first piece is asked for."""
+    log = []
+
+    def app(environ, start_response):
+        def pieces():
+            write = start_response("200 OK", [])
+            while True:
+                write(HALF)
+            yield
+
+        return Body(pieces(), log)
+
+    injector = make_injector(RULE)
+    assert run(servers, app, injector).status == 503
+    assert log == ["close"]
+    assert only(injector).did == "app_cut"
+
+
 @pytest.mark.parametrize("starts", [False, True])
 def test_an_app_that_only_shows_that_it_lives_is_cut(servers, clock, make_injector, starts):
     """Empty pieces, of which a server sends nothing, count for the ten seconds, whether the answer is started or not."""
