@@ -530,20 +530,20 @@ class Driver:
         kind = message["type"]
         if self._untouched:
             await self._server(message)
-        elif kind == "http.response.start":
-            headers = message["headers"] = list(message.get("headers", ()))
-            self._start = message
-            await self._go_on(AppAnswer(message["status"], _decoded(headers)))
-            if self._next_step is None and not self._begun:
-                self._begun = self._untouched = True
-                await self._server(message)
-            elif self._tasks is not None:
-                self._tasks.start_soon(self._watch_clock)
         elif self._next_step is None:
             if self._cut_off:
                 raise OSError("the client has left")
             # An app that goes on without end is to hear from others that nobody listens any more.
             await checkpoint()
+        elif kind == "http.response.start":
+            anew, headers = self._start is not None, list(message.get("headers", ()))
+            message["headers"], self._start = headers, message
+            await self._go_on(AppAnswer(message["status"], _decoded(headers)))
+            if self._next_step is None and not self._begun:
+                self._begun = self._untouched = True
+                await self._server(message)
+            elif self._tasks is not None and not anew:
+                self._tasks.start_soon(self._watch_clock)
         elif kind == "http.response.body" or (self._tasks is not None and kind in _PAST_US):
             piece, more = message.get("body", b""), bool(message.get("more_body"))
             if piece or not more:

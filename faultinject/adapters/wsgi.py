@@ -188,7 +188,7 @@ class Driver:
     _headers: Headers = []  # noqa: RUF012 - replaced, never changed
     _pieces: Iterator[bytes] = iter(())
     _first: bytes | None = None
-    _begun = _untouched = _unread = _slow = False
+    _begun = _untouched = _unread = _slow = _drops = _anew = False
 
     def __init__(
         self,
@@ -410,30 +410,23 @@ class Driver:
 
     def _run_apart(self, step: RunApp) -> NextStep:
         """Run the app: what comes next of its answer, or in its place."""
-        self._next_step, transform = step, step.transform
+        self._next_step, self._drops, transform = step, step.dropped, step.transform
         if transform is not None and transform.slow and not in_process(self._environ):
             # The app goes on in another thread, in the context in which it began.
             self._context = copy_context()
         try:
             try:
                 self._result = result = self._call(self._app, self._environ, self._start_apart)
-                if step.dropped and self._status_line and self._next_step is step:
-                    self._answer_begins()
-                    if self._next_step is None:
-                        # A failure of the app's own passes as it is.
-                        self._start_response(self._status_line, self._headers)
-                        return None
-                self._pieces = iter(() if step.dropped and self._is_file(result) else result)
-                if self._next_step is step:
-                    self._app_begins(self._next_piece())
-                elif not step.dropped:
-                    self._first = self._next_piece()
-                if step.dropped and not self._untouched:
-                    # What goes out instead does so when all of it is dropped.
-                    while isinstance(self._next_step, NextPiece):
-                        piece = next(self._pieces, None)
-                        self._next_step = self._advance((piece or b"", piece is not None))
-                    self._close_app()
+                if step.dropped:
+                    self._drop_all(result)
+                else:
+                    self._pieces = iter(result)
+                    # The app may write before it gives its first piece.
+                    first = self._next_piece()
+                    if self._next_step is step:
+                        self._app_begins(first)
+                    else:
+                        self._first = first
             except Exception:
                 if not (isinstance(self._next_step, EndApp) and self._next_step.cut):
                     raise
@@ -443,6 +436,40 @@ class Driver:
             self._fail()
             raise
         return self._next_step
+
+    def _drop_all(self, result: Iterable[bytes]) -> None:
+        """Drop the app's answer; what goes out instead does so behind it. A failure of the app's own goes out as it is."""
+        if self._anew and isinstance(self._next_step, RunApp | NextPiece):
+            self._answer_begins()
+            if self._next_step is None:
+                self._pass_on()
+                return
+        self._pieces = iter(() if self._is_file(result) and not self._untouched else result)
+        try:
+            while isinstance(self._next_step, RunApp | NextPiece):
+                self._drop(next(self._pieces, None))
+        finally:
+            if not self._untouched:
+                self._close_app()
+
+    def _drop(self, piece: bytes | None) -> None:
+        """Drop a piece of the app's answer, None at its end; behind what the app has said of its answer by then."""
+        if not self._status_line and piece != b"":
+            raise AssertionError("the app has not called start_response")
+        if isinstance(self._next_step, RunApp) or (self._anew and isinstance(self._next_step, NextPiece)):
+            self._answer_begins()
+        if isinstance(self._next_step, NextPiece):
+            self._next_step = self._advance((piece or b"", piece is not None))
+        elif self._next_step is None:
+            self._first = piece or None
+            if not self._begun:
+                self._begun = True
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        """The app's answer goes out as it is."""
+        self._untouched, self._drops = True, False
+        self._write_on = self._start_response(self._status_line, self._headers)
 
     def _is_file(self, result: Iterable[bytes]) -> bool:
         """Whether the server may send it by itself."""
@@ -457,14 +484,16 @@ class Driver:
         """Stands in for the server's `start_response`, which is called when it is known what goes out."""
         if exc_info and self._begun:
             raise exc_info[1].with_traceback(exc_info[2])
-        self._status_line, self._headers = status, headers
+        self._status_line, self._headers, self._anew = status, headers, True
         return self._write
 
     def _write(self, piece: bytes) -> None:
         """Stands in for the server's `write`, which only old apps use."""
         if not piece:
             return
-        if isinstance(self._next_step, RunApp):
+        if self._drops:
+            self._drop(piece)
+        elif isinstance(self._next_step, RunApp):
             self._app_begins(piece)
         else:
             self._first = piece
@@ -478,7 +507,8 @@ class Driver:
             raise BrokenPipeError("the client has left")
 
     def _answer_begins(self) -> None:
-        self._next_step = self._advance(AppAnswer(int(self._status_line[:3]), self._headers))
+        self._anew = False
+        self._next_step = self._advance(AppAnswer(int(self._status_line[:3] or 0), self._headers))
 
     def _app_begins(self, piece: bytes) -> None:
         """The app's answer begins, with that piece."""
@@ -490,8 +520,8 @@ class Driver:
         else:
             self._first = piece
         if self._next_step is None and not self._begun:
-            self._begun = self._untouched = True
-            self._write_on = self._start_response(self._status_line, self._headers)
+            self._begun = True
+            self._pass_on()
 
     def _next_piece(self) -> bytes:
         """The next piece of the app's answer that is not empty; empty at its end."""

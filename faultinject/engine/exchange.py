@@ -303,10 +303,10 @@ def _after(
         injection.begin(did)
         injection.run_app()
         found: AppAnswer = yield RunApp(dropped=True, listing=action.listing)
+        found, cut = yield from _drop(plan, found)
         if found.failed:
             injection.undo("app_failed", status=found.status)
             return
-        cut = yield from _drop(plan)
         unread = yield EndApp(cut)
         injection.otherwise = "failed"
         action.entry.app_status = found.status or None
@@ -322,18 +322,32 @@ def _after(
         yield from _give(plan, request, action, end, injection, did, headers, None, unread=unread)
 
 
-def _drop(plan: Plan) -> Generator[Step, Any, bool]:
-    """Drop the app's answer piece by piece; yes where it takes too long or says too much."""
+def _drop(plan: Plan, found: AppAnswer) -> Generator[Step, Any, tuple[AppAnswer, bool]]:
+    """Drop the app's answer piece by piece, up to a failure of its own.
+
+    Args:
+        plan: the plan that decided.
+        found: the answer as it began.
+
+    Returns:
+        The answer as it was begun last, and whether it takes too long or says too much.
+    """
     clock = plan.services.monotonic
     size, until = 0, clock() + LONGEST
-    while (piece := (yield NextPiece())) is not None:
-        data, more = piece
+    while not found.failed:
+        given = yield NextPiece()
+        if isinstance(given, AppAnswer):
+            found = given
+            continue
+        if given is None:
+            return found, True
+        data, more = given
         size += len(data)
         if not more:
-            return False
-        if size > MOST or clock() > until:
             break
-    return True
+        if size > MOST or clock() > until:
+            return found, True
+    return found, False
 
 
 def _forward(plan: Plan, request: Request, action: Forward, injection: Injection) -> Steps:

@@ -183,8 +183,8 @@ class Begin:
 class NextPiece:
     """Get the next piece of the app's answer.
 
-    Gives the piece and whether more follows; None where the app has ended without an end of its answer. Raises
-    `AppEnded`.
+    Gives the piece and whether more follows; None where the app has ended without an end of its answer; an `AppAnswer`
+    where the app begins an answer that is dropped anew. Raises `AppEnded`.
     """
 
 

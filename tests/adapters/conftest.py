@@ -112,6 +112,7 @@ def serve_wsgi(app, environ):
     def start_response(status, headers, exc_info=None):
         if exc_info and pieces:
             raise exc_info[1]
+        assert exc_info or not started
         started[:] = [(status, headers)]
         return pieces.append
 

@@ -166,6 +166,55 @@ def test_the_apps_own_failure_passes_unchanged(run, make_injector, then):
     assert [each.did for each in injector.journal.outcomes] == ["app_failed", "app_failed"]
 
 
+@pytest.mark.parametrize("status", [404, 500])
+def test_an_app_may_begin_anew(clock, run, make_injector, status):
+    """Nothing has gone out of what was dropped before: a failure passes unchanged, everything else is replaced."""
+
+    async def app(scope, receive, send):
+        await start(send)
+        await body(send, b"half", more=True)
+        await start(send, status)
+        await body(send, b"own words")
+
+    injector = make_injector(RULE)
+    sent, error = run(app, injector)
+    failed = status == 500
+    assert (statuses(sent), error) == ([500 if failed else 503], None)
+    assert (only(injector).did, only(injector).app_status) == (
+        ("app_failed", None) if failed else ("answered", 404)
+    )
+    assert (sent[-1]["body"] == b"own words") == failed
+
+
+def test_an_app_that_begins_anew_behind_its_end_is_not_heard(run, make_injector):
+    """The fault was the answer: a second one would be an error of ours to the server."""
+
+    async def app(scope, receive, send):
+        await start(send)
+        await body(send)
+        await start(send, 500)
+        await body(send, b"own words")
+
+    injector = make_injector(RULE)
+    sent, error = run(app, injector)
+    assert (statuses(sent), len(sent), error) == ([503], 2, None)
+    assert only(injector).did == "answered"
+
+
+def test_an_app_that_only_shows_that_it_lives_is_cut(clock, run, make_injector):
+    """Empty messages do not end the ten seconds of an answer that has begun."""
+
+    async def app(scope, receive, send):
+        await start(send)
+        while True:
+            await anyio.sleep(1)
+            await body(send, more=True)
+
+    injector = make_injector(RULE)
+    sent, error = run(app, injector)
+    assert (statuses(sent), error, only(injector).did) == ([503], None, "app_cut")
+
+
 @pytest.mark.parametrize("begins", [False, True])
 def test_an_app_without_an_end_has_failed(run, make_injector, begins):
     """An app that returns before it has answered: the server's own 500 is the answer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from wsgiref.util import FileWrapper
 
@@ -151,6 +152,103 @@ def test_a_failure_that_a_generator_tells_late_passes_unchanged(servers, make_in
         assert "close" not in log
 
 
+def anew(start_response, status="500 Internal Server Error"):
+    """Begin an answer anew, as long as nothing of it has gone out."""
+    try:
+        raise LookupError
+    except LookupError:
+        start_response(status, [("x-own", "1")], sys.exc_info())
+
+
+def as_pieces(environ, start_response, said):
+    start_response("200 OK", [])
+
+    def pieces():
+        yield from said
+        anew(start_response)
+        yield b""
+        yield b"own"
+        yield b" words"
+
+    return pieces()
+
+
+def as_end(environ, start_response, said):
+    start_response("200 OK", [])
+
+    def pieces():
+        yield from said
+        anew(start_response)
+
+    return pieces()
+
+
+def as_file(environ, start_response, said):
+    write = start_response("200 OK", [])
+    for piece in said:
+        write(piece)
+    anew(start_response)
+    return FileWrapper(io.BytesIO(b"own words"), 4)
+
+
+def by_write(environ, start_response, said):
+    write = start_response("200 OK", [])
+    for piece in said:
+        write(piece)
+    anew(start_response)
+    write(b"own")
+    return FileWrapper(io.BytesIO(b" words"), 4)
+
+
+def by_a_debugger(environ, start_response, said):
+    yield from by_write(environ, start_response, said)
+
+
+@pytest.mark.parametrize("said", [[], [b""], [b"", b"half"]], ids=len)
+@pytest.mark.parametrize(
+    ("app", "body"),
+    [
+        (as_pieces, b"own words"),
+        (as_end, b""),
+        (as_file, b"own words"),
+        (by_write, b"own words"),
+        (by_a_debugger, b"own words"),
+    ],
+)
+def test_an_answer_that_turns_into_a_failure_passes_unchanged(servers, make_injector, app, body, said):
+    """Nothing has gone out of what was dropped before: the app may begin anew until its answer is at its end."""
+    injector = make_injector(RULE)
+    answer = run(servers, lambda *each: app(*each, said), injector, **{"wsgi.file_wrapper": FileWrapper})
+    assert answer.wire == (500, [("x-own", "1")], body)
+    assert (only(injector).did, injector.counts()["rule-1"]["injected"]) == ("app_failed", 0)
+
+
+def test_an_answer_that_turns_into_another_is_replaced(servers, make_injector):
+    """The journal has the status that the app ended with."""
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+
+        def pieces():
+            yield b"half"
+            anew(start_response, "404 Not Found")
+            yield b"none"
+
+        return pieces()
+
+    injector = make_injector(RULE)
+    assert run(servers, app, injector).status == 503
+    assert (only(injector).did, only(injector).app_status) == ("answered", 404)
+
+
+def test_an_app_that_never_starts_its_answer_has_failed(servers, make_injector):
+    """Without start_response there is no answer: the server gets to know, and the take goes back."""
+    injector = make_injector(RULE)
+    with pytest.raises(AssertionError, match="start_response"):
+        run(servers, lambda *_: [b"", b"x"], injector)
+    assert (only(injector).did, injector.counts()["rule-1"]["injected"]) == ("app_failed", 0)
+
+
 def test_a_file_is_not_read(servers, make_injector):
     """A `file_wrapper` would have been sent by the kernel: it is closed, not read."""
 
@@ -193,9 +291,9 @@ def test_too_many_bytes_are_cut(servers, make_injector):
     assert (only(injector).did, only(injector).injected, only(injector).applied) == ("app_cut", True, True)
 
 
-@pytest.mark.parametrize("catches", [False, True])
+@pytest.mark.parametrize("catches", ["", "goes on", "fails"])
 def test_an_app_that_writes_is_told_that_the_client_left(servers, make_injector, catches):
-    """`write()` raises as it does when the client is gone; that is no failure of the app."""
+    """`write()` raises as it does when the client is gone; that, and what the app says then, is no failure of the app."""
     written = []
 
     def app(environ, start_response):
@@ -207,6 +305,10 @@ def test_an_app_that_writes_is_told_that_the_client_left(servers, make_injector,
         except OSError:
             if not catches:
                 raise
+            if catches == "fails":
+                anew(start_response)
+                with pytest.raises(OSError, match="left"):
+                    write(b"own words")
         return []
 
     injector = make_injector(RULE)
@@ -233,6 +335,42 @@ def test_too_long_is_cut(servers, clock, make_injector):
     assert run(servers, app, injector).status == 503
     assert clock.now == 72
     assert only(injector).did == "app_cut"
+
+
+def test_an_answer_that_is_cut_as_it_is_written_is_closed(servers, make_injector):
+    """A debugger around an old app: `write()` raises while the first piece is asked for."""
+    log = []
+
+    def app(environ, start_response):
+        def pieces():
+            write = start_response("200 OK", [])
+            while True:
+                write(HALF)
+            yield
+
+        return Body(pieces(), log)
+
+    injector = make_injector(RULE)
+    assert run(servers, app, injector).status == 503
+    assert log == ["close"]
+    assert only(injector).did == "app_cut"
+
+
+@pytest.mark.parametrize("starts", [False, True])
+def test_an_app_that_only_shows_that_it_lives_is_cut(servers, clock, make_injector, starts):
+    """Empty pieces, of which a server sends nothing, count for the ten seconds, whether the answer is started or not."""
+
+    def app(environ, start_response):
+        if starts:
+            start_response("200 OK", [])
+        while True:
+            clock.now += 3
+            yield b""
+
+    injector = make_injector(RULE, waits=clock)
+    assert run(servers, app, injector).status == 503
+    assert clock.now == 15
+    assert (only(injector).did, only(injector).app_status) == ("app_cut", 200 if starts else None)
 
 
 def test_a_worker_that_is_stopped_gives_the_take_back(servers, make_injector):

@@ -40,9 +40,10 @@ def check(seen, rule, injector, *, app_runs=1):
 
 @WAYS
 @SHAPES
+@pytest.mark.parametrize("late", [False, True], ids=["called", "asked"])
 @pytest.mark.parametrize("rest", [[], [b"", b"89"], [b"89"]], ids=len)
-def test_an_app_that_writes(wire, make_injector, rule, inside, rest):
-    """Old apps call what start_response returns; what they return comes behind that."""
+def test_an_app_that_writes(wire, make_injector, rule, inside, rest, late):
+    """Old apps call what start_response returns; what they return comes behind that. A debugger calls them for its first piece."""
 
     def app(environ, start_response):
         write = start_response("200 OK", list(SIZED))
@@ -50,8 +51,11 @@ def test_an_app_that_writes(wire, make_injector, rule, inside, rest):
             write(piece)
         return rest
 
+    def debugger(environ, start_response):
+        yield from app(environ, start_response)
+
     injector = make_injector(rule)
-    seen = wire(injector, app, inside=inside)
+    seen = wire(injector, debugger if late else app, inside=inside)
     check(seen, rule, injector)
     assert isinstance(seen.error, ConnectionError) == (inside and rule.startswith("truncate"))
 
