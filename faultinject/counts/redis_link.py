@@ -107,10 +107,19 @@ def _client(url: RedisURL, seconds: float) -> Any:
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
+    class NothingSent:
+        """A connection that could not be made in time has sent nothing of what was asked."""
+
+        def connect(self) -> None:
+            try:
+                super().connect()  # type: ignore[misc]
+            except redis.TimeoutError as error:
+                raise redis.ConnectionError(str(error)) from error
+
     how: dict[str, Any] = {"unix_socket_path": url.path} if url.path else {"host": url.host, "port": url.port}
     if url.tls:
         how |= {"ssl": True, "ssl_ca_certs": url.ca or None}
-    return redis.Redis(
+    client = redis.Redis(
         **how,
         db=url.db,
         username=url.username or None,
@@ -120,3 +129,6 @@ def _client(url: RedisURL, seconds: float) -> Any:
         socket_connect_timeout=seconds,
         retry=Retry(NoBackoff(), 0),
     )
+    pool: Any = client.connection_pool
+    pool.connection_class = type("Connection", (NothingSent, pool.connection_class), {})
+    return client

@@ -129,6 +129,27 @@ def test_what_was_not_answered_is_not_told_again(start_redis, monkeypatch):
     until(lambda: sorted(paths(injector.events()[0])) == ["/0", "/1", "/2"])
 
 
+def test_a_server_that_takes_a_connection_and_says_nothing(start_redis, monkeypatch):
+    """What was not sent to it is told when it goes on."""
+    server = start_redis()
+    monkeypatch.setattr(waiting, "answer", 0.5)
+    injector = make(server.url)
+    get(injector, "/0")
+    until(lambda: paths(injector.events()[0]) == ["/0"])
+    with server.client() as other:
+        other.client_kill_filter(_type="normal", skipme=True)
+    server.signal(signal.SIGSTOP)
+    try:
+        get(injector, "/1")
+        with pytest.raises(StoreUnavailable):
+            injector.events()
+    finally:
+        server.signal(signal.SIGCONT)
+    server.client().ping()
+    get(injector, "/2")
+    until(lambda: paths(injector.events()[0]) == ["/0", "/1", "/2"])
+
+
 def test_a_thread_that_cannot_be_had(url, monkeypatch):
     """What is left waits for the next time that something is to be done."""
 
