@@ -8,13 +8,14 @@ From top to bottom:
    the call before it. By fingerprint (`Lookalikes`) it goes on with a failed call of the same principal and with the
    same body or a shorter one, unless its client has changed something in between. If it may be of several calls, they are `shared`.
 3. What only the whole journal tells is added: which calls of an SDK are one call of a driver, which follow one another,
-   what a test says of a call, and which are over.
+   who takes turns on connections, what a test says of a call, and which are over.
 
 All attempts are held, about 1 KB for each.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ from faultinject.journal.calls import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Cal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.call_window import CallWindow
@@ -50,6 +51,8 @@ SOON = 10.0
 """Seconds after a failure, or after the wait that it asked for, within which a like request may try it again."""
 POLL = 1.0
 """Seconds from which on a client that asks again for what was refused may as well be waiting for it to change."""
+AT_ONCE = 0.02
+"""Seconds within which a request on another connection makes one ask whether it is of the same call."""
 COPIES = 10
 """Attempts of a call that may be copies of one that is slow."""
 CROWD = 300
@@ -152,11 +155,12 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
             return TOLD, (request.looks, request.windows)
         return FINGERPRINT, request.looks
 
+    uses = grouped(requests, _connection_of)
     calls: list[OpenCall] = []
     for (by, _), same in grouped(requests, one_call).items():
         if by == FINGERPRINT:
             since = marking.get(client_of(same[0].attempt.user_agent), FOR_EVER)
-            calls += Lookalikes(marks_since=since, alone=driven).calls(same)
+            calls += Lookalikes(uses, marks_since=since, alone=driven).calls(same)
         else:
             calls += _in_a_row(same, SDK_ID if by == SDK_ID else FINGERPRINT)
     calls.sort(key=lambda each: each.first.arrived)
@@ -181,11 +185,15 @@ class Lookalikes:
     """Requests with one fingerprint: whose each is must be told by principal, body and time.
 
     Args:
+        uses: all requests of the journal by client and connection.
         marks_since: when their client first marked a retry: what comes later and has no mark is none.
         alone: whether they are of one caller for sure.
     """
 
-    def __init__(self, *, marks_since: float, alone: bool) -> None:
+    def __init__(
+        self, uses: Mapping[Hashable, Sequence[Request]], *, marks_since: float, alone: bool
+    ) -> None:
+        self._uses = uses
         self._marks_since = marks_since
         self._alone = alone
         self._open: list[OpenCall] = []
@@ -214,7 +222,20 @@ class Lookalikes:
         for call in calls:
             mixed = any(_body(each.attempt) in self._mixed for each in call.requests)
             call.shared = call.shared or (mixed and not self._alone)
+        if not self._alone:
+            self._find_crossing(calls)
         return calls
+
+    def _find_crossing(self, calls: Iterable[OpenCall]) -> None:
+        """Note whose attempts came at once on another connection while theirs was used on: there were two callers."""
+        crossing: list[Attempt] = []
+        for call in calls:
+            for one, other in pairwise(call.requests):
+                crosses = _crosses(one.attempt, other.attempt, self._uses) and not is_named(call.windows)
+                if crosses and not _is_one_of(crossing, one.attempt):
+                    crossing.append(one.attempt)
+        for call in calls:
+            call.crossed = not call.shared and _is_one_of(crossing, call.first)
 
     def _find(self, request: Request, retry: bool | None) -> tuple[OpenCall | None, str | None]:
         """The call that a request goes on with.
@@ -299,6 +320,7 @@ class OpenCall:
         last: its last attempt so far.
         windows: the call windows that it may be.
         shared: whether nobody can tell which of its attempts are another call's.
+        crossed: whether its connections alone suggest that.
         followed: why a like request right after it was not held to be of it, as `Call` has it.
         again: as `Call` has it.
         ended: whether what came after it cannot be of it.
@@ -312,7 +334,7 @@ class OpenCall:
         self.signal = signal
         self.own = own
         self.windows = request.windows
-        self.shared = False
+        self.shared = self.crossed = False
         self.followed: str | None = None
         self.follows = follows
         self.again: float | None = None
@@ -471,6 +493,37 @@ def _framed(calls: list[OpenCall]) -> list[OpenCall]:
     return [each for each in calls if id(each) not in retries]
 
 
+def _connection_of(request: Request) -> Hashable:
+    return request.attempt.client, request.attempt.connection
+
+
+def _crosses(before: Attempt, after: Attempt, uses: Mapping[Hashable, Sequence[Request]]) -> bool:
+    """Whether a request came at once on another connection than the one before, which was used on."""
+    if (
+        before.answered is None
+        or after.arrived - before.answered >= AT_ONCE
+        or before.did in BROKEN
+        or None in (before.connection, after.connection)
+        or before.connection == after.connection
+    ):
+        return False
+    same = uses[before.client, before.connection]
+    place = bisect_right(same, after.arrived, key=lambda each: each.attempt.arrived)
+    return place < len(same) and same[place].attempt.arrived - before.arrived <= WINDOW
+
+
+def _takes_turns(requests: Sequence[Request]) -> bool:
+    """Whether requests of several connections took turns, as those of several callers do."""
+    turns = [requests[0].attempt.connection]
+    for each in requests[1:]:
+        connection = each.attempt.connection
+        if connection != turns[-1]:
+            if connection in turns and None not in turns:
+                return True
+            turns.append(connection)
+    return False
+
+
 def _told(calls: Sequence[OpenCall], until: float) -> list[Joined]:
     """The calls as they are when a journal is read, with what a test or a driver says of them."""
     longest: dict[str, float] = {}
@@ -518,7 +571,7 @@ def _told_one(
         [each.attempt for each in call.requests],
         call.signal,
         closed=closed,
-        shared=call.shared,
+        shared=call.shared or call.crossed,
         cut=marked(call.first) is True,
         alone=call.alone,
         followed=call.followed,
@@ -532,6 +585,7 @@ def _told_one(
             made.signal = SDK_ID if made.signal == SDK_ID else TOLD
         if last_of[windows[0]] is call:
             made.returned, made.error = windows[0].returned, windows[0].error
+    made.crossed = call.crossed or (not call.shared and made.inferred and _takes_turns(call.requests))
     return Joined(made, over)
 
 
@@ -542,6 +596,10 @@ def _answered(attempt: Attempt) -> float:
 def _body(attempt: Attempt) -> Hashable:
     """What calls of one fingerprint differ in: whose they are, and how long their body is."""
     return attempt.principal, attempt.request_bytes
+
+
+def _is_one_of(bodies: Iterable[Attempt], attempt: Attempt) -> bool:
+    return any(alike(each, attempt) for each in bodies)
 
 
 def _share_connection(before: Attempt, attempt: Attempt) -> bool:

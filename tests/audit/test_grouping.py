@@ -30,6 +30,7 @@ from tests.journals import (
     judged,
     line,
     parsed,
+    successes,
     text,
     threads,
 )  # fmt: skip
@@ -139,8 +140,16 @@ SHARED = [
     g([r(0, "slow", took=None), r(0.2)], "200 [shared, open]", "200 [shared]"),
     # Two failed calls that wait at once, here by a mark that begins the second.
     g([*MARKED, r(0, "503"), r(0.1, "503"), r(1, retry=True)], "503 200 [retry mark, shared]", "503 200 [retry mark, shared]", "503 [retry mark, shared]"),
-    # A retry takes any connection: that says nothing of whose it is.
-    g([r(0, "503", connection=1), r(0.01, connection=2), r(0.4, connection=1, path="/3")], "503 200", "200"),
+    # At once on another connection, when the first lives on; which is learnt after the call was told.
+    g([r(0, "503", connection=1), r(0.01, connection=2), r(0.3, connection=2, path="/2")], "503 200", "200"),
+    g([r(0, "503", connection=1), r(0.01, connection=2), r(0.4, connection=1, path="/3")], "503 200 [shared]", "200"),
+    g([r(0, "503", connection=1), r(0.01, connection=2), r(61, connection=1)], "503 200", "200"),
+    *(
+        g([r(**{"at": 0, "answer": "503", **first}), r(**{"at": 0.01, "connection": 2, **second}), r(1, path="/2")], f"{first.get('answer', '503')} 200{signal}", "200")
+        for first, second, signal in (
+            ({}, {"connection": 40_000}, ""), ({"answer": "reset"}, {}, ""), ({}, {"at": 0.05}, ""), ({"connection": None}, {}, ""), ({"id": "1-2"}, {"id": "1-2"}, " [SDK id]"),
+        )
+    ),
     # A shared key stays shared, before and after.
     g([r(0, "503"), r(0.1), r(0.3, took=0.2), r(0.4), r(300, "503"), r(301)], "503 200 [shared]", "200 [shared]", "200 [shared]", "503 200 [shared]"),
     # Different bodies on one key share nothing; of each body what is known of it counts.
@@ -428,9 +437,10 @@ def pooled(reached):
 
 
 def test_a_pool_of_connections_is_no_crowd_of_callers():
-    """A retry takes any connection that is free."""
-    assert left_out(pooled(6)) == left_out(pooled(0)) == {}
+    """A retry takes any connection that is free, where what succeeds is not asked for again; where nothing does nobody can tell."""
+    assert left_out(pooled(6)) == {}
     assert by_name(pooled(6))["gives up"] == PASS
+    assert left_out(pooled(0))["shared"] >= 3
     turns = [
         call(
             0.3,
@@ -442,7 +452,36 @@ def test_a_pool_of_connections_is_no_crowd_of_callers():
         )
         for thing in range(3)
     ]
-    assert left_out(turns) == {}
+    assert left_out(turns) == {"shared": 3}
+    assert left_out(turns, successes(5)) == {}
+
+
+def workers(number, keys, kind, **more):
+    """Workers with a connection each, of which none retries: all ask for the same things, one 8 ms after the other."""
+    return of(
+        *(
+            line(
+                0.2 * key + 0.008 * each,
+                kind,
+                path=f"/photos/{key}",
+                connection=1 + each,
+                method="GET",
+                **more,
+            )
+            for key in range(keys)
+            for each in range(number)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "keys", "kind"), [(2, 6, DENIED), (3, 12, SLOW_DOWN), (25, 12, SLOW_DOWN)]
+)
+def test_workers_that_ask_for_the_same_do_not_retry(number, keys, kind):
+    """Though their program asks for nothing else meanwhile: each goes on with its own connection."""
+    found = workers(number, keys, kind, user_agent="acme/1.0")
+    assert left_out(found)["shared"] >= keys - 1
+    assert FAIL not in by_name(found).values()
 
 
 def busy_threads(number, keys, seed, share):

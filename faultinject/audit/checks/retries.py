@@ -386,8 +386,9 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
     elif n >= FEWEST and most > MANY:
         yield warned(n, f"up to {most} attempts per call", longest, action=END)
     elif crowded := [call for call in evidence.shared if call.last.kind in KINDS]:
-        told = f"{counted(len(crowded), 'failed call')} ran at the same time as others for the same objects: which requests"
-        yield unknown(len(crowded), f"{told} are of one call is not known", crowded, action=NAME_THEM)
+        told = f"{counted(len(crowded), 'failed call')} ran at the same time as others for the same objects, or may have"
+        told += ": which requests are of one call is not known"
+        yield unknown(len(crowded), told, crowded, action=NAME_THEM)
     elif n < FEWEST:
         yield too_few(n, FEWEST, "failed call", ended)
     else:
