@@ -56,7 +56,7 @@ AT_ONCE = 0.02
 COPIES = 10
 """Attempts of a call that may be copies of one that is slow."""
 CROWD = 300
-"""Calls for one thing at a time that are looked at: nothing is said of one that goes on when so many others have begun."""
+"""Calls for one thing at a time above which nothing is said of any."""
 
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 """Methods that change nothing."""
@@ -197,7 +197,8 @@ class Lookalikes:
         self._marks_since = marks_since
         self._alone = alone
         self._open: list[OpenCall] = []
-        self._mixed: set[Hashable] = set()
+        self._mixed: list[Attempt] = []  # one of each body that nobody can tell whose it is
+        self._crowded = False
 
     def calls(self, requests: Iterable[Request]) -> list[OpenCall]:
         """The calls that they belong to; those that nobody can tell apart are shared."""
@@ -216,15 +217,22 @@ class Lookalikes:
             if retry is not None:
                 found.signal = RETRY_MARK
         for call in calls:
-            if call.guessed and (call is not calls[-1] or _body(call.last) == _body(call.first)):
+            guessed = any(each.request_bytes for each in call.shorter)
+            if guessed and (call is not calls[-1] or alike(call.first, call.last)):
                 # One more call begins, or the whole body comes again: the shorter one may have been another call's.
-                self._mixed.update(_body(each.attempt) for each in call.requests)
+                for each in (call.first, *call.shorter):
+                    self._share(each)
         for call in calls:
-            mixed = any(_body(each.attempt) in self._mixed for each in call.requests)
-            call.shared = call.shared or (mixed and not self._alone)
+            bodies = (call.first, *call.shorter)
+            call.shared = self._crowded or any(_is_one_of(self._mixed, each) for each in bodies)
         if not self._alone:
             self._find_crossing(calls)
         return calls
+
+    def _share(self, attempt: Attempt) -> None:
+        """Nothing is sure of the calls with this request's body, unless there is one caller."""
+        if not self._alone and not _is_one_of(self._mixed, attempt):
+            self._mixed.append(attempt)
 
     def _find_crossing(self, calls: Iterable[OpenCall]) -> None:
         """Note whose attempts came at once on another connection while theirs was used on: there were two callers."""
@@ -249,16 +257,16 @@ class Lookalikes:
         """
         attempt, now, windows = request.attempt, request.attempt.arrived, request.windows
         self._open = [each for each in self._open if each.may_go_on(now)]
-        for each in self._open[:-CROWD]:
-            each.shared = not self._alone
-        self._open = self._open[-CROWD:]
         here = [each for each in self._open if each.may_be(windows)]
+        if len(here) > CROWD or len(self._mixed) > CROWD:
+            self._crowded, self._open = True, []
+            return None, None
         same = [each for each in here if each.carries(attempt)]
         waiting = [each for each in same if each.waits(now)]
         running = [each for each in same if each.in_flight(now)]
         named = is_named(windows)
         if (running or len(waiting) > 1) and not (named and all(each.windows == windows for each in same)):
-            self._mixed.add(_body(attempt))
+            self._share(attempt)
         if retry is False:
             return None, None
         if named and running:
@@ -301,7 +309,7 @@ class Lookalikes:
             return found
         if not shorter(attempt, found.first):
             return None
-        found.guessed = bool(attempt.request_bytes)
+        found.shorter.append(attempt)
         return found
 
 
@@ -324,7 +332,7 @@ class OpenCall:
         followed: why a like request right after it was not held to be of it, as `Call` has it.
         again: as `Call` has it.
         ended: whether what came after it cannot be of it.
-        guessed: whether its looks alone joined a request that has a body, a shorter one.
+        shorter: its attempts that its looks alone joined though they carry fewer bytes.
         answered: when the last answer came to any of its attempts; minus infinity: none has come.
     """
 
@@ -338,7 +346,8 @@ class OpenCall:
         self.followed: str | None = None
         self.follows = follows
         self.again: float | None = None
-        self.ended = self.guessed = False
+        self.ended = False
+        self.shorter: list[Attempt] = []
         self.answered = _answered(self.first)
 
     def add(self, request: Request) -> None:
@@ -591,11 +600,6 @@ def _told_one(
 
 def _answered(attempt: Attempt) -> float:
     return -FOR_EVER if attempt.answered is None else attempt.answered
-
-
-def _body(attempt: Attempt) -> Hashable:
-    """What calls of one fingerprint differ in: whose they are, and how long their body is."""
-    return attempt.principal, attempt.request_bytes
 
 
 def _is_one_of(bodies: Iterable[Attempt], attempt: Attempt) -> bool:

@@ -484,6 +484,35 @@ def test_workers_that_ask_for_the_same_do_not_retry(number, keys, kind):
     assert FAIL not in by_name(found).values()
 
 
+def posts(number, apart=0.02, waits=(8.5, 17.1, 17.1), at=0.0):
+    """As many bodies of one length, each sent to one address again and again until it is taken."""
+    return [
+        line(
+            at + apart * each + sum(waits[:turn]) + 0.001 * turn,
+            FINE if turn == len(waits) else SLOW_DOWN,
+            path="/collect",
+            method="POST",
+            request_bytes=512,
+            request_digest=f"body {each}",
+        )
+        for each in range(number)
+        for turn in range(len(waits) + 1)
+    ]
+
+
+@pytest.mark.parametrize(("number", "shared"), [(300, False), (310, True)])
+def test_of_too_many_calls_at_a_time_nothing_is_said(number, shared):
+    """Of none of them, before and after, since what is left of one may look like a whole one."""
+    found = grouped([*posts(6, at=-900, apart=100), *posts(number), *posts(6, at=900, apart=100)])
+    assert {call.shared for call in found} == {shared}
+
+
+def test_a_body_that_is_sent_twice_at_once_is_no_doubt_of_others():
+    """Not even where all are of one length."""
+    twice = [line(at, SLOW_DOWN, path="/collect", method="POST", request_bytes=512, request_digest="twice", took=0.2) for at in (-30, -29.9)]  # fmt: skip
+    assert left_out(of(*posts(9, waits=(0.3, 0.4)), *twice)) == {"shared": 2}
+
+
 def busy_threads(number, keys, seed, share):
     """Threads with a connection each, that ask for any of a few keys."""
     draw = random.Random(seed)
