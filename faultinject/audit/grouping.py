@@ -198,6 +198,9 @@ class Lookalikes:
         self._alone = alone
         self._open: list[OpenCall] = []
         self._mixed: list[Attempt] = []  # one of each body that nobody can tell whose it is
+        self._guesses: list[
+            tuple[Attempt, Attempt]
+        ] = []  # first attempts, each with a shorter one joined to it
         self._crowded = False
 
     def calls(self, requests: Iterable[Request]) -> list[OpenCall]:
@@ -217,14 +220,7 @@ class Lookalikes:
             if retry is not None:
                 found.signal = RETRY_MARK
         for call in calls:
-            guessed = any(each.request_bytes for each in call.shorter)
-            if guessed and (call is not calls[-1] or alike(call.first, call.last)):
-                # One more call begins, or the whole body comes again: the shorter one may have been another call's.
-                for each in (call.first, *call.shorter):
-                    self._share(each)
-        for call in calls:
-            bodies = (call.first, *call.shorter)
-            call.shared = self._crowded or any(_is_one_of(self._mixed, each) for each in bodies)
+            call.shared = self._crowded or _is_one_of(self._mixed, call.first)
         if not self._alone:
             self._find_crossing(calls)
         return calls
@@ -272,8 +268,9 @@ class Lookalikes:
         if named and running:
             # A test says that there is one call: then this is a copy of what is slow.
             return running[-1], None
-        found = None if same else self._with_other_bytes(request, here, is_marked=retry is True)
+        found = None if same else self._with_other_bytes(request, here)
         if found is None:
+            self._doubt_guesses(attempt, whole=bool(same))
             if not waiting:
                 return None, _follow(attempt, here)
             found = next((each for each in waiting if _share_connection(each.last, attempt)), waiting[0])
@@ -287,8 +284,7 @@ class Lookalikes:
             return None, OTHER_CREDENTIAL
         return found, None
 
-    @staticmethod
-    def _with_other_bytes(request: Request, here: Sequence[OpenCall], *, is_marked: bool) -> OpenCall | None:
+    def _with_other_bytes(self, request: Request, here: Sequence[OpenCall]) -> OpenCall | None:
         """The one failed call that goes on with a request though it sends other bytes.
 
         By its looks alone only with one that has fewer: what was read and not rewound leaves none, or a rest.
@@ -296,7 +292,6 @@ class Lookalikes:
         Args:
             request: the request.
             here: the calls that it may be of.
-            is_marked: whether it says that it is a retry.
         """
         attempt = request.attempt
         failed = [each for each in here if each.waits(attempt.arrived)]
@@ -304,13 +299,33 @@ class Lookalikes:
             return None
         [found] = failed
         # After a failure that may pass it is a retry with another body; after a refusal it is corrected.
-        is_told = is_marked or (is_named(request.windows) and found.windows == request.windows)
+        is_told = is_named(request.windows) and found.windows == request.windows
         if is_told and found.last.kind != "client":
             return found
         if not shorter(attempt, found.first):
             return None
-        found.shorter.append(attempt)
+        if _is_one_of(self._mixed, attempt):  # that body has been another call's
+            self._share(found.first)
+        else:
+            self._guesses.append((found.first, attempt))
         return found
+
+    def _doubt_guesses(self, attempt: Attempt, *, whole: bool) -> None:
+        """Share calls that a shorter body was joined to, where it may be another call's.
+
+        Who sends one more body may have sent the others for other calls; who sends the whole one again rewinds, unless
+        the shorter one was empty: what was read to its end leaves nothing.
+
+        Args:
+            attempt: the request that has come.
+            whole: whether it has the body of a call that may go on.
+        """
+        for pair in self._guesses[:]:
+            first, second = pair
+            if not whole or (second.request_bytes and alike(first, attempt) and not alike(second, attempt)):
+                self._guesses.remove(pair)
+                self._share(first)
+                self._share(second)
 
 
 class OpenCall:
@@ -332,7 +347,6 @@ class OpenCall:
         followed: why a like request right after it was not held to be of it, as `Call` has it.
         again: as `Call` has it.
         ended: whether what came after it cannot be of it.
-        shorter: its attempts that its looks alone joined though they carry fewer bytes.
         answered: when the last answer came to any of its attempts; minus infinity: none has come.
     """
 
@@ -347,7 +361,6 @@ class OpenCall:
         self.follows = follows
         self.again: float | None = None
         self.ended = False
-        self.shorter: list[Attempt] = []
         self.answered = _answered(self.first)
 
     def add(self, request: Request) -> None:
