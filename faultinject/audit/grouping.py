@@ -79,6 +79,7 @@ class Request(NamedTuple):
         windows: the call windows that it may be of.
         own: all requests of its client, in order of arrival.
         number: its place among them.
+        retry: whether its client says that it is a retry, or that it is none; None: neither.
     """
 
     attempt: Attempt
@@ -86,6 +87,7 @@ class Request(NamedTuple):
     windows: tuple[CallWindow, ...]
     own: list[Attempt]
     number: int
+    retry: bool | None
 
 
 class Joined(NamedTuple):
@@ -123,10 +125,16 @@ def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list
     """
     windows = CallWindows(told)
     clients: dict[Hashable, list[Attempt]] = {}
+    marking: set[str] = set()
     found = []
     for each in attempts:
-        own = clients.setdefault((each.clock, each.client, client_of(each.user_agent)), [])
-        found.append(Request(each, fingerprint(each), windows.of(each), own, len(own)))
+        agent, retry = client_of(each.user_agent), marked(each)
+        if retry and invocation(each) is None:
+            marking.add(agent)
+        elif retry is None and agent in marking:
+            retry = False  # who marks its retries would have marked this one
+        own = clients.setdefault((each.clock, each.client, agent), [])
+        found.append(Request(each, fingerprint(each), windows.of(each), own, len(own), retry))
         own.append(each)
     return found
 
@@ -141,10 +149,6 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     """
     latest = max((each.attempt.arrived for each in requests), default=0.0)
     until = latest if until is None else max(until, latest)
-    marking: dict[str, float] = {}
-    for each in requests:
-        if marked(each.attempt) and invocation(each.attempt) is None:
-            marking.setdefault(client_of(each.attempt.user_agent), each.attempt.arrived)
 
     def one_call(request: Request) -> tuple[str, Hashable]:
         attempt = request.attempt
@@ -159,8 +163,7 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     calls: list[OpenCall] = []
     for (by, _), same in grouped(requests, one_call).items():
         if by == FINGERPRINT:
-            since = marking.get(client_of(same[0].attempt.user_agent), FOR_EVER)
-            calls += Lookalikes(uses, marks_since=since, alone=driven).calls(same)
+            calls += Lookalikes(uses, alone=driven).calls(same)
         else:
             calls += _in_a_row(same, SDK_ID if by == SDK_ID else FINGERPRINT)
     calls.sort(key=lambda each: each.first.arrived)
@@ -186,38 +189,30 @@ class Lookalikes:
 
     Args:
         uses: all requests of the journal by client and connection.
-        marks_since: when their client first marked a retry: what comes later and has no mark is none.
         alone: whether they are of one caller for sure.
     """
 
-    def __init__(
-        self, uses: Mapping[Hashable, Sequence[Request]], *, marks_since: float, alone: bool
-    ) -> None:
+    def __init__(self, uses: Mapping[Hashable, Sequence[Request]], *, alone: bool) -> None:
         self._uses = uses
-        self._marks_since = marks_since
         self._alone = alone
         self._open: list[OpenCall] = []
-        self._mixed: list[Attempt] = []  # one of each body that nobody can tell whose it is
-        self._guesses: list[
-            tuple[Attempt, Attempt]
-        ] = []  # first attempts, each with a shorter one joined to it
+        # One of each body of which nobody can tell whose it is; and first attempts, each with a shorter one joined to it.
+        self._mixed: list[Attempt] = []
+        self._guesses: list[tuple[Attempt, Attempt]] = []
         self._crowded = False
 
     def calls(self, requests: Iterable[Request]) -> list[OpenCall]:
         """The calls that they belong to; those that nobody can tell apart are shared."""
         calls: list[OpenCall] = []
         for request in requests:
-            retry = marked(request.attempt)
-            if retry is None and request.attempt.arrived > self._marks_since:
-                retry = False  # it would have been marked
-            found, follows = self._find(request, retry)
+            found, follows = self._find(request)
             if found is None:
                 found = OpenCall(request, FINGERPRINT, own=self._alone, follows=follows)
                 self._open.append(found)
                 calls.append(found)
             else:
                 found.add(request)
-            if retry is not None:
+            if request.retry is not None:
                 found.signal = RETRY_MARK
         for call in calls:
             call.shared = self._crowded or _is_one_of(self._mixed, call.first)
@@ -241,17 +236,17 @@ class Lookalikes:
         for call in calls:
             call.crossed = not call.shared and _is_one_of(crossing, call.first)
 
-    def _find(self, request: Request, retry: bool | None) -> tuple[OpenCall | None, str | None]:
+    def _find(self, request: Request) -> tuple[OpenCall | None, str | None]:
         """The call that a request goes on with.
 
         Args:
             request: the request.
-            retry: whether it says that it is a retry, or that it is none.
 
         Returns:
             The call, or why one before it may go on with it, as `Call.follows` has it; or neither.
         """
-        attempt, now, windows = request.attempt, request.attempt.arrived, request.windows
+        attempt, windows, retry = request.attempt, request.windows, request.retry
+        now = attempt.arrived
         self._open = [each for each in self._open if each.may_go_on(now)]
         here = [each for each in self._open if each.may_be(windows)]
         if len(here) > CROWD or len(self._mixed) > CROWD:

@@ -124,6 +124,8 @@ LOOKS = [
         "503 503 200 [shared]", "503 200 [shared]",
     ),
     g([r(0, "503", **BODY), r(0.1, body="1234", retry=True)], "503 200 [retry mark]"),
+    # Who marks its retries marks each, in the order of the journal: clocks of two machines cannot be compared.
+    g([r(0, "503"), r(1, retry=True), r(1, "503", path="/2"), r(2, path="/2")], "503 200 [retry mark]", "503 [retry mark]", "200 [retry mark]"),
     # No retry comes after a minute, nor after an answer that nobody saw; after any failure one may.
     g(both({}, at=60), "503 503"),
     g(both({}, at=60.2), "503", "503"),
