@@ -89,8 +89,10 @@ class CallsByClient:
         shared: list[Call] = []
         for call in found:
             excused = keeps_bytes and OTHER_BODY in (call.followed, call.follows)
+            # Whoever is seen not to ask again for what it got has failed where it asks again, on whatever connection.
+            unsure = not contrast.shows_retries(call.first.method) if call.crossed else call.shared
             into, reason = counted, ""
-            if call.shared:
+            if unsure:
                 into, reason = shared, "shared"
             elif call.cut or (call.follows and not excused):
                 into, reason = [], "begun earlier"

@@ -8,13 +8,14 @@ From top to bottom:
    the call before it. By fingerprint (`Lookalikes`) it goes on with a failed call of the same principal and with the
    same body or a shorter one, unless its client has changed something in between. If it may be of several calls, they are `shared`.
 3. What only the whole journal tells is added: which calls of an SDK are one call of a driver, which follow one another,
-   what a test says of a call, and which are over.
+   who takes turns on connections, what a test says of a call, and which are over.
 
 All attempts are held, about 1 KB for each.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ from faultinject.journal.calls import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Cal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.call_window import CallWindow
@@ -50,10 +51,12 @@ SOON = 10.0
 """Seconds after a failure, or after the wait that it asked for, within which a like request may try it again."""
 POLL = 1.0
 """Seconds from which on a client that asks again for what was refused may as well be waiting for it to change."""
+AT_ONCE = 0.02
+"""Seconds within which a request on another connection makes one ask whether it is of the same call."""
 COPIES = 10
 """Attempts of a call that may be copies of one that is slow."""
 CROWD = 300
-"""Calls for one thing at a time that are looked at: nothing is said of one that goes on when so many others have begun."""
+"""Calls for one thing at a time above which nothing is said of any."""
 
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 """Methods that change nothing."""
@@ -76,6 +79,7 @@ class Request(NamedTuple):
         windows: the call windows that it may be of.
         own: all requests of its client, in order of arrival.
         number: its place among them.
+        retry: whether its client says that it is a retry, or that it is none; None: neither.
     """
 
     attempt: Attempt
@@ -83,6 +87,7 @@ class Request(NamedTuple):
     windows: tuple[CallWindow, ...]
     own: list[Attempt]
     number: int
+    retry: bool | None
 
 
 class Joined(NamedTuple):
@@ -120,10 +125,16 @@ def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list
     """
     windows = CallWindows(told)
     clients: dict[Hashable, list[Attempt]] = {}
+    marking: set[str] = set()
     found = []
     for each in attempts:
-        own = clients.setdefault((each.clock, each.client, client_of(each.user_agent)), [])
-        found.append(Request(each, fingerprint(each), windows.of(each), own, len(own)))
+        agent, retry = client_of(each.user_agent), marked(each)
+        if retry and invocation(each) is None:
+            marking.add(agent)
+        elif retry is None and agent in marking:
+            retry = False  # who marks its retries would have marked this one
+        own = clients.setdefault((each.clock, each.client, agent), [])
+        found.append(Request(each, fingerprint(each), windows.of(each), own, len(own), retry))
         own.append(each)
     return found
 
@@ -138,10 +149,6 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     """
     latest = max((each.attempt.arrived for each in requests), default=0.0)
     until = latest if until is None else max(until, latest)
-    marking: dict[str, float] = {}
-    for each in requests:
-        if marked(each.attempt) and invocation(each.attempt) is None:
-            marking.setdefault(client_of(each.attempt.user_agent), each.attempt.arrived)
 
     def one_call(request: Request) -> tuple[str, Hashable]:
         attempt = request.attempt
@@ -152,11 +159,11 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
             return TOLD, (request.looks, request.windows)
         return FINGERPRINT, request.looks
 
+    uses = grouped(requests, _connection_of)
     calls: list[OpenCall] = []
     for (by, _), same in grouped(requests, one_call).items():
         if by == FINGERPRINT:
-            since = marking.get(client_of(same[0].attempt.user_agent), FOR_EVER)
-            calls += Lookalikes(marks_since=since, alone=driven).calls(same)
+            calls += Lookalikes(uses, alone=driven).calls(same)
         else:
             calls += _in_a_row(same, SDK_ID if by == SDK_ID else FINGERPRINT)
     calls.sort(key=lambda each: each.first.arrived)
@@ -181,70 +188,84 @@ class Lookalikes:
     """Requests with one fingerprint: whose each is must be told by principal, body and time.
 
     Args:
-        marks_since: when their client first marked a retry: what comes later and has no mark is none.
+        uses: all requests of the journal by client and connection.
         alone: whether they are of one caller for sure.
     """
 
-    def __init__(self, *, marks_since: float, alone: bool) -> None:
-        self._marks_since = marks_since
+    def __init__(self, uses: Mapping[Hashable, Sequence[Request]], *, alone: bool) -> None:
+        self._uses = uses
         self._alone = alone
         self._open: list[OpenCall] = []
-        self._mixed: set[Hashable] = set()
+        # One of each body of which nobody can tell whose it is; and first attempts, each with a shorter one joined to it.
+        self._mixed: list[Attempt] = []
+        self._guesses: list[tuple[Attempt, Attempt]] = []
+        self._crowded = False
 
     def calls(self, requests: Iterable[Request]) -> list[OpenCall]:
         """The calls that they belong to; those that nobody can tell apart are shared."""
         calls: list[OpenCall] = []
         for request in requests:
-            retry = marked(request.attempt)
-            if retry is None and request.attempt.arrived > self._marks_since:
-                retry = False  # it would have been marked
-            found, follows = self._find(request, retry)
+            found, follows = self._find(request)
             if found is None:
                 found = OpenCall(request, FINGERPRINT, own=self._alone, follows=follows)
                 self._open.append(found)
                 calls.append(found)
             else:
                 found.add(request)
-            if retry is not None:
+            if request.retry is not None:
                 found.signal = RETRY_MARK
         for call in calls:
-            if call.guessed and (call is not calls[-1] or _body(call.last) == _body(call.first)):
-                # One more call begins, or the whole body comes again: the shorter one may have been another call's.
-                self._mixed.update(_body(each.attempt) for each in call.requests)
-        for call in calls:
-            mixed = any(_body(each.attempt) in self._mixed for each in call.requests)
-            call.shared = call.shared or (mixed and not self._alone)
+            call.shared = self._crowded or _is_one_of(self._mixed, call.first)
+        if not self._alone:
+            self._find_crossing(calls)
         return calls
 
-    def _find(self, request: Request, retry: bool | None) -> tuple[OpenCall | None, str | None]:
+    def _share(self, attempt: Attempt) -> None:
+        """Nothing is sure of the calls with this request's body, unless there is one caller."""
+        if not self._alone and not _is_one_of(self._mixed, attempt):
+            self._mixed.append(attempt)
+
+    def _find_crossing(self, calls: Iterable[OpenCall]) -> None:
+        """Note whose attempts came at once on another connection while theirs was used on: there were two callers."""
+        crossing: list[Attempt] = []
+        for call in calls:
+            for one, other in pairwise(call.requests):
+                crosses = _crosses(one.attempt, other.attempt, self._uses) and not is_named(call.windows)
+                if crosses and not _is_one_of(crossing, one.attempt):
+                    crossing.append(one.attempt)
+        for call in calls:
+            call.crossed = not call.shared and _is_one_of(crossing, call.first)
+
+    def _find(self, request: Request) -> tuple[OpenCall | None, str | None]:
         """The call that a request goes on with.
 
         Args:
             request: the request.
-            retry: whether it says that it is a retry, or that it is none.
 
         Returns:
             The call, or why one before it may go on with it, as `Call.follows` has it; or neither.
         """
-        attempt, now, windows = request.attempt, request.attempt.arrived, request.windows
+        attempt, windows, retry = request.attempt, request.windows, request.retry
+        now = attempt.arrived
         self._open = [each for each in self._open if each.may_go_on(now)]
-        for each in self._open[:-CROWD]:
-            each.shared = not self._alone
-        self._open = self._open[-CROWD:]
         here = [each for each in self._open if each.may_be(windows)]
+        if len(here) > CROWD or len(self._mixed) > CROWD:
+            self._crowded, self._open = True, []
+            return None, None
         same = [each for each in here if each.carries(attempt)]
         waiting = [each for each in same if each.waits(now)]
         running = [each for each in same if each.in_flight(now)]
         named = is_named(windows)
         if (running or len(waiting) > 1) and not (named and all(each.windows == windows for each in same)):
-            self._mixed.add(_body(attempt))
+            self._share(attempt)
         if retry is False:
             return None, None
         if named and running:
             # A test says that there is one call: then this is a copy of what is slow.
             return running[-1], None
-        found = None if same else self._with_other_bytes(request, here, is_marked=retry is True)
+        found = None if same else self._with_other_bytes(request, here)
         if found is None:
+            self._doubt_guesses(attempt, whole=bool(same))
             if not waiting:
                 return None, _follow(attempt, here)
             found = next((each for each in waiting if _share_connection(each.last, attempt)), waiting[0])
@@ -258,8 +279,7 @@ class Lookalikes:
             return None, OTHER_CREDENTIAL
         return found, None
 
-    @staticmethod
-    def _with_other_bytes(request: Request, here: Sequence[OpenCall], *, is_marked: bool) -> OpenCall | None:
+    def _with_other_bytes(self, request: Request, here: Sequence[OpenCall]) -> OpenCall | None:
         """The one failed call that goes on with a request though it sends other bytes.
 
         By its looks alone only with one that has fewer: what was read and not rewound leaves none, or a rest.
@@ -267,7 +287,6 @@ class Lookalikes:
         Args:
             request: the request.
             here: the calls that it may be of.
-            is_marked: whether it says that it is a retry.
         """
         attempt = request.attempt
         failed = [each for each in here if each.waits(attempt.arrived)]
@@ -275,13 +294,33 @@ class Lookalikes:
             return None
         [found] = failed
         # After a failure that may pass it is a retry with another body; after a refusal it is corrected.
-        is_told = is_marked or (is_named(request.windows) and found.windows == request.windows)
+        is_told = is_named(request.windows) and found.windows == request.windows
         if is_told and found.last.kind != "client":
             return found
         if not shorter(attempt, found.first):
             return None
-        found.guessed = bool(attempt.request_bytes)
+        if _is_one_of(self._mixed, attempt):  # that body has been another call's
+            self._share(found.first)
+        else:
+            self._guesses.append((found.first, attempt))
         return found
+
+    def _doubt_guesses(self, attempt: Attempt, *, whole: bool) -> None:
+        """Share calls that a shorter body was joined to, where it may be another call's.
+
+        Who sends one more body may have sent the others for other calls; who sends the whole one again rewinds, unless
+        the shorter one was empty: what was read to its end leaves nothing.
+
+        Args:
+            attempt: the request that has come.
+            whole: whether it has the body of a call that may go on.
+        """
+        for pair in self._guesses[:]:
+            first, second = pair
+            if not whole or (second.request_bytes and alike(first, attempt) and not alike(second, attempt)):
+                self._guesses.remove(pair)
+                self._share(first)
+                self._share(second)
 
 
 class OpenCall:
@@ -299,10 +338,10 @@ class OpenCall:
         last: its last attempt so far.
         windows: the call windows that it may be.
         shared: whether nobody can tell which of its attempts are another call's.
+        crossed: whether its connections alone suggest that.
         followed: why a like request right after it was not held to be of it, as `Call` has it.
         again: as `Call` has it.
         ended: whether what came after it cannot be of it.
-        guessed: whether its looks alone joined a request that has a body, a shorter one.
         answered: when the last answer came to any of its attempts; minus infinity: none has come.
     """
 
@@ -312,11 +351,11 @@ class OpenCall:
         self.signal = signal
         self.own = own
         self.windows = request.windows
-        self.shared = False
+        self.shared = self.crossed = False
         self.followed: str | None = None
         self.follows = follows
         self.again: float | None = None
-        self.ended = self.guessed = False
+        self.ended = False
         self.answered = _answered(self.first)
 
     def add(self, request: Request) -> None:
@@ -471,6 +510,37 @@ def _framed(calls: list[OpenCall]) -> list[OpenCall]:
     return [each for each in calls if id(each) not in retries]
 
 
+def _connection_of(request: Request) -> Hashable:
+    return request.attempt.client, request.attempt.connection
+
+
+def _crosses(before: Attempt, after: Attempt, uses: Mapping[Hashable, Sequence[Request]]) -> bool:
+    """Whether a request came at once on another connection than the one before, which was used on."""
+    if (
+        before.answered is None
+        or after.arrived - before.answered >= AT_ONCE
+        or before.did in BROKEN
+        or None in (before.connection, after.connection)
+        or before.connection == after.connection
+    ):
+        return False
+    same = uses[before.client, before.connection]
+    place = bisect_right(same, after.arrived, key=lambda each: each.attempt.arrived)
+    return place < len(same) and same[place].attempt.arrived - before.arrived <= WINDOW
+
+
+def _takes_turns(requests: Sequence[Request]) -> bool:
+    """Whether requests of several connections took turns, as those of several callers do."""
+    turns = [requests[0].attempt.connection]
+    for each in requests[1:]:
+        connection = each.attempt.connection
+        if connection != turns[-1]:
+            if connection in turns and None not in turns:
+                return True
+            turns.append(connection)
+    return False
+
+
 def _told(calls: Sequence[OpenCall], until: float) -> list[Joined]:
     """The calls as they are when a journal is read, with what a test or a driver says of them."""
     longest: dict[str, float] = {}
@@ -518,7 +588,7 @@ def _told_one(
         [each.attempt for each in call.requests],
         call.signal,
         closed=closed,
-        shared=call.shared,
+        shared=call.shared or call.crossed,
         cut=marked(call.first) is True,
         alone=call.alone,
         followed=call.followed,
@@ -532,6 +602,7 @@ def _told_one(
             made.signal = SDK_ID if made.signal == SDK_ID else TOLD
         if last_of[windows[0]] is call:
             made.returned, made.error = windows[0].returned, windows[0].error
+    made.crossed = call.crossed or (not call.shared and made.inferred and _takes_turns(call.requests))
     return Joined(made, over)
 
 
@@ -539,9 +610,8 @@ def _answered(attempt: Attempt) -> float:
     return -FOR_EVER if attempt.answered is None else attempt.answered
 
 
-def _body(attempt: Attempt) -> Hashable:
-    """What calls of one fingerprint differ in: whose they are, and how long their body is."""
-    return attempt.principal, attempt.request_bytes
+def _is_one_of(bodies: Iterable[Attempt], attempt: Attempt) -> bool:
+    return any(alike(each, attempt) for each in bodies)
 
 
 def _share_connection(before: Attempt, attempt: Attempt) -> bool:

@@ -24,7 +24,8 @@ class Call:
         attempts: at least one.
         signal: what grouped them, one of the four words above.
         closed: whether it is over: no more attempts can come.
-        shared: whether other calls for the same object ran at the same time, which mixes their attempts.
+        shared: whether other calls for the same object ran at the same time, or may have, which mixes their attempts.
+        crossed: whether only its connections suggest that: one of them was used again later, as in a connection pool.
         cut: whether its beginning is missing: its first attempt is marked as a retry.
         name: the name from the test or the driver, or the phase of a plan; None if it has none.
         returned: whether its caller got a result (True) or an error (False); None if that is unknown.
@@ -50,6 +51,7 @@ class Call:
         *,
         closed: bool = True,
         shared: bool = False,
+        crossed: bool = False,
         cut: bool = False,
         name: str | None = None,
         returned: bool | None = None,
@@ -67,6 +69,7 @@ class Call:
         self.signal = signal
         self.closed = closed
         self.shared = shared
+        self.crossed = crossed
         self.cut = cut
         self.name = name
         self.returned = returned

@@ -30,6 +30,7 @@ from tests.journals import (
     judged,
     line,
     parsed,
+    successes,
     text,
     threads,
 )  # fmt: skip
@@ -123,6 +124,8 @@ LOOKS = [
         "503 503 200 [shared]", "503 200 [shared]",
     ),
     g([r(0, "503", **BODY), r(0.1, body="1234", retry=True)], "503 200 [retry mark]"),
+    # Who marks its retries marks each, in the order of the journal: clocks of two machines cannot be compared.
+    g([r(0, "503"), r(1, retry=True), r(1, "503", path="/2"), r(2, path="/2")], "503 200 [retry mark]", "503 [retry mark]", "200 [retry mark]"),
     # No retry comes after a minute, nor after an answer that nobody saw; after any failure one may.
     g(both({}, at=60), "503 503"),
     g(both({}, at=60.2), "503", "503"),
@@ -139,8 +142,16 @@ SHARED = [
     g([r(0, "slow", took=None), r(0.2)], "200 [shared, open]", "200 [shared]"),
     # Two failed calls that wait at once, here by a mark that begins the second.
     g([*MARKED, r(0, "503"), r(0.1, "503"), r(1, retry=True)], "503 200 [retry mark, shared]", "503 200 [retry mark, shared]", "503 [retry mark, shared]"),
-    # A retry takes any connection: that says nothing of whose it is.
-    g([r(0, "503", connection=1), r(0.01, connection=2), r(0.4, connection=1, path="/3")], "503 200", "200"),
+    # At once on another connection, when the first lives on; which is learnt after the call was told.
+    g([r(0, "503", connection=1), r(0.01, connection=2), r(0.3, connection=2, path="/2")], "503 200", "200"),
+    g([r(0, "503", connection=1), r(0.01, connection=2), r(0.4, connection=1, path="/3")], "503 200 [shared]", "200"),
+    g([r(0, "503", connection=1), r(0.01, connection=2), r(61, connection=1)], "503 200", "200"),
+    *(
+        g([r(**{"at": 0, "answer": "503", **first}), r(**{"at": 0.01, "connection": 2, **second}), r(1, path="/2")], f"{first.get('answer', '503')} 200{signal}", "200")
+        for first, second, signal in (
+            ({}, {"connection": 40_000}, ""), ({"answer": "reset"}, {}, ""), ({}, {"at": 0.05}, ""), ({"connection": None}, {}, ""), ({"id": "1-2"}, {"id": "1-2"}, " [SDK id]"),
+        )
+    ),
     # A shared key stays shared, before and after.
     g([r(0, "503"), r(0.1), r(0.3, took=0.2), r(0.4), r(300, "503"), r(301)], "503 200 [shared]", "200 [shared]", "200 [shared]", "503 200 [shared]"),
     # Different bodies on one key share nothing; of each body what is known of it counts.
@@ -428,9 +439,10 @@ def pooled(reached):
 
 
 def test_a_pool_of_connections_is_no_crowd_of_callers():
-    """A retry takes any connection that is free."""
-    assert left_out(pooled(6)) == left_out(pooled(0)) == {}
+    """A retry takes any connection that is free, where what succeeds is not asked for again; where nothing does nobody can tell."""
+    assert left_out(pooled(6)) == {}
     assert by_name(pooled(6))["gives up"] == PASS
+    assert left_out(pooled(0))["shared"] >= 3
     turns = [
         call(
             0.3,
@@ -442,7 +454,65 @@ def test_a_pool_of_connections_is_no_crowd_of_callers():
         )
         for thing in range(3)
     ]
-    assert left_out(turns) == {}
+    assert left_out(turns) == {"shared": 3}
+    assert left_out(turns, successes(5)) == {}
+
+
+def workers(number, keys, kind, **more):
+    """Workers with a connection each, of which none retries: all ask for the same things, one 8 ms after the other."""
+    return of(
+        *(
+            line(
+                0.2 * key + 0.008 * each,
+                kind,
+                path=f"/photos/{key}",
+                connection=1 + each,
+                method="GET",
+                **more,
+            )
+            for key in range(keys)
+            for each in range(number)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "keys", "kind"), [(2, 6, DENIED), (3, 12, SLOW_DOWN), (25, 12, SLOW_DOWN)]
+)
+def test_workers_that_ask_for_the_same_do_not_retry(number, keys, kind):
+    """Though their program asks for nothing else meanwhile: each goes on with its own connection."""
+    found = workers(number, keys, kind, user_agent="acme/1.0")
+    assert left_out(found)["shared"] >= keys - 1
+    assert FAIL not in by_name(found).values()
+
+
+def posts(number, apart=0.02, waits=(8.5, 17.1, 17.1), at=0.0):
+    """As many bodies of one length, each sent to one address again and again until it is taken."""
+    return [
+        line(
+            at + apart * each + sum(waits[:turn]) + 0.001 * turn,
+            FINE if turn == len(waits) else SLOW_DOWN,
+            path="/collect",
+            method="POST",
+            request_bytes=512,
+            request_digest=f"body {each}",
+        )
+        for each in range(number)
+        for turn in range(len(waits) + 1)
+    ]
+
+
+@pytest.mark.parametrize(("number", "shared"), [(300, False), (310, True)])
+def test_of_too_many_calls_at_a_time_nothing_is_said(number, shared):
+    """Of none of them, before and after, since what is left of one may look like a whole one."""
+    found = grouped([*posts(6, at=-900, apart=100), *posts(number), *posts(6, at=900, apart=100)])
+    assert {call.shared for call in found} == {shared}
+
+
+def test_a_body_that_is_sent_twice_at_once_is_no_doubt_of_others():
+    """Not even where all are of one length."""
+    twice = [line(at, SLOW_DOWN, path="/collect", method="POST", request_bytes=512, request_digest="twice", took=0.2) for at in (-30, -29.9)]  # fmt: skip
+    assert left_out(of(*posts(9, waits=(0.3, 0.4)), *twice)) == {"shared": 2}
 
 
 def busy_threads(number, keys, seed, share):

@@ -206,6 +206,9 @@ def test_a_profile_of_ones_own(tmp_path):
     assert [found.bound("throttle", each) for each in (1, 2, 3)] == [1, 3, 5]
     assert [found.bounds("server", each) for each in (1, 2, 3)] == [(0.1, 0.2), (0.1, 0.4), (0.1, 0.4)]
     assert (found.outage_retries("server"), found.hints, found.budget) == ((7,), {"seconds": 10.0}, True)
+    # A key may be written with `_` too.
+    (tmp_path / "again.toml").write_text(MINE.replace("user-agent", "user_agent"))
+    assert get(str(tmp_path / "again.toml")).marks == found.marks
     fits = found.marks[0].fits
     assert [fits(f"ours/{each}") for each in ("2.0.9", "2.1", "2.1rc1", "2.10", "3.0", "x")] == [
         False, True, True, True, False, False,
@@ -222,23 +225,29 @@ def test_a_profile_of_ones_own(tmp_path):
         ("most_attempts = 0", "Expected `int` >= 1 - at `$.most-attempts`"),
         ('distribution = "normal"', "Invalid enum value 'normal' - at `$.distribution`"),
         ("quota = 3", "Expected `object`, got `int` - at `$.quota`"),
-        ("quota.any = []", "Expected `array` of length >= 1 - at `$.quota[...]`"),
+        ("quota.any = []", "Expected `array` of length >= 1 - at `$.quota.any`"),
+        ("hints = {seconds = '1s', date = 1}", 'it must be a duration such as "1s" - at `$.hints.date`'),
         (
             'waits.serve.base = "1s"',
             "Expected `str` matching regex '^(throttle|server|transport|timeout|any)$' - at `key` in `$.waits`",
         ),
         (
             'waits.throttle.cap = "1s"',
-            'it needs base = "1s", or longest = ["1s", "2s"] - at `$.waits[...]`',
+            'it needs base = "1s", or longest = ["1s", "2s"] - at `$.waits.throttle`',
         ),
         (
             "waits.transport.base = 1",
-            'it must be a duration such as "1s" - at `$.waits[...].base`',
+            'it must be a duration such as "1s" - at `$.waits.transport.base`',
         ),
         (
             'waits.any.base = "1 parsec"',
-            "1 parsec is not a duration such as 200ms, 5s, 10m or 1h - at `$.waits[...].base`",
+            "1 parsec is not a duration such as 200ms, 5s, 10m or 1h - at `$.waits.any.base`",
         ),
+        (
+            'waits = {server = {base = "1s"}, throttle = {base = "1s", shortest = []}}',
+            "Expected `array` of length >= 1 - at `$.waits.throttle.shortest`",
+        ),
+        ("clients = [3]", "Expected `object`, got `int` - at `$.clients[0]`"),
         ("clients = 3", "Expected `array`, got `int` - at `$.clients`"),
         ('[[clients]]\nsince = "1"', "Object missing required field `user-agent` - at `$.clients[0]`"),
     ],

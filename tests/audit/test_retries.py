@@ -234,9 +234,11 @@ GIVES_UP = rows(
     # Who waits for a change of what is refused ends when it comes.
     to(INCONCLUSIVE, refused(3, *[1.5] * 30, by=None), n=0),
     # Where nobody can tell which requests are of one call, what is left shows nothing.
-    to(INCONCLUSIVE, storm(8), says="failed calls ran at the same time as others for the same objects"),
+    to(INCONCLUSIVE, storm(8), says="calls with failures ran at the same time as others for the same objects"),
     to(WARN, storm(1), calls(3, *[0.1] * 14, at=90), says="up to 15 attempts per call"),
     to(INCONCLUSIVE, storm(2), calls(3, 0.5, at=90)),
+    to(INCONCLUSIVE, storm(8, depth=2)),
+    to(INCONCLUSIVE, storm(8), [call(at=20 * thing, path=f"/bucket/storm-{thing}", by=None, connection=9999) for thing in range(8)]),
     to(FAIL, storm(2), calls(3, *[0.1] * 20, at=90)),
     # A call without end needs no end.
     to(FAIL, unread=calls(3, *[0.1] * 20)),

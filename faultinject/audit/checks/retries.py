@@ -385,9 +385,10 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
         yield failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)), action=END)
     elif n >= FEWEST and most > MANY:
         yield warned(n, f"up to {most} attempts per call", longest, action=END)
-    elif crowded := [call for call in evidence.shared if call.last.kind in KINDS]:
-        told = f"{counted(len(crowded), 'failed call')} ran at the same time as others for the same objects: which requests"
-        yield unknown(len(crowded), f"{told} are of one call is not known", crowded, action=NAME_THEM)
+    elif crowded := _crowded(evidence):
+        told = f"{counted(len(crowded), 'call')} with failures ran at the same time as others for the same objects, or may have"
+        told += ": which requests are of one call is not known"
+        yield unknown(len(crowded), told, crowded, action=NAME_THEM)
     elif n < FEWEST:
         yield too_few(n, FEWEST, "failed call", ended)
     else:
@@ -397,6 +398,16 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
             f"each of {n} failed calls ended after at most {counted(most, 'attempt')}, within {seconds(took)}",
             longest,
         )
+
+
+def _crowded(evidence: Evidence) -> list[Call]:
+    """The calls that failed at the same time as others for the same things: several requests failed there."""
+    found: list[Call] = []
+    for same in grouped(evidence.shared, thing_of).values():
+        failures = [sum(each.kind in KINDS for each in call.attempts) for call in same]
+        if sum(failures) > 1:
+            found += [call for call, number in zip(same, failures, strict=True) if number]
+    return found
 
 
 def _failed_to_the_end(call: Call) -> bool:
