@@ -5,8 +5,7 @@ A like request after a failure proves a retry only where none comes after a succ
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from math import inf
+from math import log2
 
 from faultinject.audit.matching import client_of, fingerprint
 from faultinject.audit.statistics import grouped
@@ -20,8 +19,10 @@ if TYPE_CHECKING:
 
 WINDOW = 60.0
 """Seconds after which a like request has nothing to do with the one before."""
-ROUGHLY = 3.0
-"""Intervals that differ by no more than this factor are as good as equal: what comes by chance is uneven."""
+SHORTEST = 1e-4
+"""Seconds; shorter intervals are as good as equal."""
+NEVER = 10**6
+"""The step of an interval that did not come to pass."""
 
 
 class Habits:
@@ -32,37 +33,39 @@ class Habits:
     """
 
     def __init__(self, requests: Iterable[Request]) -> None:
-        self._intervals: dict[Hashable, list[float]] = {}
-        self._soonest: dict[tuple[str, str], list[float]] = {}
-        for thing, same in grouped(requests, lambda each: _thing(each.attempt, each.looks)).items():
-            intervals = self._intervals[thing] = []
-            soonest = inf
+        things = grouped(requests, lambda each: _thing(each.attempt, each.looks))
+        self._intervals: dict[Hashable, set[int]] = {}
+        self._shortest: dict[tuple[str, str], list[int]] = {}
+        for thing, same in things.items():
+            shortest = NEVER
             for one, other in zip(same, [*same[1:], None], strict=True):
                 last = one.attempt
                 well = last.status is not None and not last.failed
                 if other is not None and _goes_on(one, other):
                     if well and last.answered is not None and last.answered <= other.attempt.arrived:
-                        intervals.append(other.attempt.arrived - last.answered)
-                        soonest = min(soonest, intervals[-1])
+                        step = _step(other.attempt.arrived - last.answered)
+                        shortest = min(shortest, step)
+                        self._intervals.setdefault(thing, set()).add(step)
                     continue
-                if well or soonest < inf:
-                    self._soonest.setdefault((client_of(last.user_agent), last.method), []).append(soonest)
-                soonest = inf
-            intervals.sort()
+                if well or shortest < NEVER:
+                    client = client_of(last.user_agent)
+                    self._shortest.setdefault((client, last.method), []).append(shortest)
+                shortest = NEVER
 
     def explains(self, attempt: Attempt, interval: float) -> bool:
-        """Whether it comes so long after a success as well, roughly."""
-        intervals = self._intervals[_thing(attempt, fingerprint(attempt))]
-        number = bisect_left(intervals, interval / ROUGHLY)
-        return number < len(intervals) and intervals[number] <= interval * ROUGHLY
+        """Whether it comes so long after a success as well: half as long to twice as long."""
+        if not self._intervals:
+            return False
+        steps = self._intervals.get(_thing(attempt, fingerprint(attempt)), set())
+        return not steps.isdisjoint(range(_step(interval) - 1, _step(interval) + 2))
 
     def contrast(self, client: str, method: str, within: float) -> tuple[int, int]:
         """Of the things that a client asked for by a method, and got: how many it asked for again, and of how many.
 
         Only what came again within so many seconds counts.
         """
-        found = self._soonest.get((client, method), [])
-        return sum(each <= within for each in found), len(found)
+        found = self._shortest.get((client, method), [])
+        return sum(step <= _step(within) for step in found), len(found)
 
 
 def _thing(attempt: Attempt, looks: Hashable) -> Hashable:
@@ -73,3 +76,8 @@ def _thing(attempt: Attempt, looks: Hashable) -> Hashable:
 def _goes_on(one: Request, other: Request) -> bool:
     """Whether a like request may have to do with the one before."""
     return other.attempt.arrived - one.attempt.arrived <= WINDOW and one.windows == other.windows
+
+
+def _step(seconds: float) -> int:
+    """The power of two that an interval is nearest to."""
+    return round(log2(max(seconds, SHORTEST) / SHORTEST))
