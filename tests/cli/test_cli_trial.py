@@ -623,10 +623,13 @@ def test_interrupted_at_the_beginning(start, job):
 
 
 def test_progress(run, job, terminal):
-    """On a terminal standard error says how far it is, and how long it takes."""
-    _, _, errors = run("trial", *LISTENED, "-r", "s3:SlowDown", *job(RIGHT))
+    """On a terminal standard error says how far it is, and how long it takes, which is never less than nothing."""
+    # A line is drawn anew after 0.2 s at the soonest.
+    longer = "import time\ntime.sleep(0.3)\n"
+    _, _, errors = run("trial", *LISTENED, "-r", "s3:SlowDown", *job(RIGHT, longer))
     assert errors.startswith("\rrun without faults \r")
     assert re.search(r"\rrun without faults, about \d+ s left \r", errors)
+    assert re.search(r"\rfault 1 of 1 \(.*\), about 0 s left \r", errors)
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ class Trial:
         if not self._took:
             return self.doing
         done = time.monotonic() - self._began
-        left = self._left * max(done, sum(self._took) / len(self._took)) - done
+        left = max(0.0, self._left * max(done, sum(self._took) / len(self._took)) - done)
         return (
             f"{self.doing}, about {left / 60:.0f} min left"
             if left > 90
@@ -288,6 +288,7 @@ class Trial:
         self._began = time.monotonic()
         run = self._suite.run(rules, only=only or self._only, within=within, fast=fast)
         self._took.append(run.seconds)
+        self._began = time.monotonic()  # of the next one, whose time is left
         return run if self.comparison is None else self.comparison.named(run)
 
     def _refuse_only(self, run: SuiteRun) -> None:
