@@ -26,6 +26,7 @@ RETIRED = {
     "the S3 way": "as an S3 request",
     "the take is given back": "the count is returned",
     "by looks": "by fingerprint",
+    "its looks": "its fingerprint",
     "told call": "named call",
     "seen, ": "Not enough data: 2 of 3 calls.",
     " decide: ": "Not enough data: 2 of 3 calls.",

@@ -5,7 +5,7 @@ From top to bottom:
 1. `seen` puts beside each attempt what else is to be known of it: its call windows, and what its client did before.
 2. `joined` groups them by what they ask for: those that carry the same id of an SDK or were made in one window of a
    driver, or else those of one fingerprint, which is who asks for what. By an id (`_in_a_row`) an attempt goes on with
-   the call before it. By fingerprint (`Lookalikes`) it goes on with a failed call of the same principal and with the
+   the call before it. By fingerprint (`ByFingerprint`) it goes on with a failed call of the same principal and with the
    same body or a shorter one, unless its client has changed something in between. If it may be of several calls, they are `shared`.
 3. What only the whole journal tells is added: which calls of an SDK are one call of a driver, which follow one another,
    who takes turns on connections, what a test says of a call, and which are over.
@@ -75,7 +75,7 @@ class Request(NamedTuple):
 
     Attributes:
         attempt: the attempt.
-        looks: its fingerprint.
+        fingerprint: who asks for what.
         windows: the call windows that it may be of.
         own: all requests of its client, in order of arrival.
         number: its place among them.
@@ -83,7 +83,7 @@ class Request(NamedTuple):
     """
 
     attempt: Attempt
-    looks: Hashable
+    fingerprint: Hashable
     windows: tuple[CallWindow, ...]
     own: list[Attempt]
     number: int
@@ -156,14 +156,14 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
         if own is not None:
             return SDK_ID, (own, attempt.test, attempt.method, attempt.path, attempt.query)
         if driven and (request.windows or attempt.key is not None):
-            return TOLD, (request.looks, request.windows)
-        return FINGERPRINT, request.looks
+            return TOLD, (request.fingerprint, request.windows)
+        return FINGERPRINT, request.fingerprint
 
     uses = grouped(requests, _connection_of)
     calls: list[OpenCall] = []
     for (by, _), same in grouped(requests, one_call).items():
         if by == FINGERPRINT:
-            calls += Lookalikes(uses, alone=driven).calls(same)
+            calls += ByFingerprint(uses, alone=driven).calls(same)
         else:
             calls += _in_a_row(same, SDK_ID if by == SDK_ID else FINGERPRINT)
     calls.sort(key=lambda each: each.first.arrived)
@@ -184,7 +184,7 @@ def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
     return calls
 
 
-class Lookalikes:
+class ByFingerprint:
     """Requests with one fingerprint: whose each is must be told by principal, body and time.
 
     Args:
@@ -282,7 +282,7 @@ class Lookalikes:
     def _with_other_bytes(self, request: Request, here: Sequence[OpenCall]) -> OpenCall | None:
         """The one failed call that goes on with a request though it sends other bytes.
 
-        By its looks alone only with one that has fewer: what was read and not rewound leaves none, or a rest.
+        By its fingerprint alone only with one that has fewer: what was read and not rewound leaves none, or a rest.
 
         Args:
             request: the request.
@@ -428,7 +428,7 @@ def may_succeed_now(before: Request, request: Request) -> bool:
         if each.method in READING:
             if refusal == STALE and each.path == attempt.path and not each.failed:
                 return True
-        elif fingerprint(each) != request.looks:
+        elif fingerprint(each) != request.fingerprint:
             logs_in = refusal in LOCKED_OUT and each.method == "POST" and not each.failed
             if logs_in or _related(each.path, attempt.path):
                 return True
@@ -460,9 +460,9 @@ def _followed_by_ids(calls: Sequence[OpenCall]) -> Iterator[tuple[OpenCall, Open
     for call in calls:
         if call.signal != SDK_ID:
             continue
-        looks = call.requests[0].looks, has_own_key(call.first)
-        before = begun.get(looks)
-        begun[looks] = call
+        asked = call.requests[0].fingerprint, has_own_key(call.first)
+        before = begun.get(asked)
+        begun[asked] = call
         if before is None or not before.last.failed or before.in_flight(FOR_EVER):
             continue
         since = call.first.arrived - before.over

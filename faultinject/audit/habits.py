@@ -33,7 +33,7 @@ class Habits:
     """
 
     def __init__(self, requests: Iterable[Request]) -> None:
-        things = grouped(requests, lambda each: _thing(each.attempt, each.looks))
+        things = grouped(requests, lambda each: _thing(each.attempt, each.fingerprint))
         self._intervals: dict[Hashable, set[int]] = {}
         self._shortest: dict[tuple[str, str], list[int]] = {}
         for thing, same in things.items():
@@ -68,9 +68,9 @@ class Habits:
         return sum(step <= _step(within) for step in found), len(found)
 
 
-def _thing(attempt: Attempt, looks: Hashable) -> Hashable:
+def _thing(attempt: Attempt, asked: Hashable) -> Hashable:
     """What is asked for: by its fingerprint, by whom, and with a body of what length."""
-    return looks, attempt.principal, attempt.request_bytes
+    return asked, attempt.principal, attempt.request_bytes
 
 
 def _goes_on(one: Request, other: Request) -> bool:

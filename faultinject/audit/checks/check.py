@@ -92,18 +92,18 @@ def downgrade_if_only_fingerprints(finding: Finding, evidence: Evidence) -> None
     callers. That is ruled out where the client does not ask again for what it got, or
     asked for nothing else in between, for three things or more.
     """
-    looks = [call for call in finding.calls if call.inferred and call.retries]
+    inferred = [call for call in finding.calls if call.inferred and call.retries]
     proven = [call for call in finding.calls if call.retries and not call.inferred]
-    if finding.verdict != FAIL or evidence.driven or not looks or len(proven) >= LIKELY:
+    if finding.verdict != FAIL or evidence.driven or not inferred or len(proven) >= LIKELY:
         return
-    methods = {call.first.method for call in looks}
-    things = set(map(thing_of, looks))
-    alone = len(things) >= LIKELY and all(call.alone for call in looks)
+    methods = {call.first.method for call in inferred}
+    things = set(map(thing_of, inferred))
+    alone = len(things) >= LIKELY and all(call.alone for call in inferred)
     if all(map(evidence.contrast.shows_retries, methods)):
         why = evidence.contrast.said(methods)
     elif alone:
         why = f"no other request came between those to {len(things)} objects"
-    elif 2 * sum(map(_is_uneven, looks)) >= len(looks):
+    elif 2 * sum(map(_is_uneven, inferred)) >= len(inferred):
         why = "the timing is as uneven as that of several callers"
         finding.verdict, finding.action = INCONCLUSIVE, NAME_THEM
     else:

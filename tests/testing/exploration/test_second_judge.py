@@ -247,7 +247,7 @@ def test_a_body_that_is_new_in_each_attempt_of_one_call():
 
 
 def test_a_body_that_is_new_in_each_attempt():
-    """Nobody can know that again; by its looks it may be an order of its own."""
+    """Nobody can know that again; by its fingerprint it may be an order of its own."""
     assert judged(ordering(lambda _: uuid.uuid4().hex.encode()), LOST) == ([], [])
 
 
