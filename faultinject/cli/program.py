@@ -41,11 +41,11 @@ COMMANDS = {
 
 
 class BrokenPipe(Exception):
-    """Nobody reads standard output any more, as behind `| head -1`. Click would exit, as an app may that is imported here."""
+    """Nobody reads standard output any more, as behind `| head -1`. Click would raise SystemExit, as an imported app may."""
 
 
 @contextmanager
-def tell_broken_pipe() -> Iterator[None]:
+def exit_on_broken_pipe() -> Iterator[None]:
     """For its block, a closed pipe is `BrokenPipe`."""
     try:
         yield
@@ -70,12 +70,12 @@ class Program(click.Group):
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Read the arguments; help and version are written here."""
-        with tell_broken_pipe():
+        with exit_on_broken_pipe():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        with tell_broken_pipe():
+        with exit_on_broken_pipe():
             return super().invoke(ctx)
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
