@@ -118,12 +118,11 @@ def trial(
     sock = None if app else listening.listen("127.0.0.1", port)
     began, stopped = time.monotonic(), ""
     with Suite(command, vendor, settings.endpoints, sock=sock, junit=junit, faster=variables) as suite:
-        trying = Trial(suite, found, only=only, within=within)
+        progress = Progress(lambda: trying.how_far())  # noqa: PLW0108 - it is made next
+        trying = Trial(suite, found, only=only, within=within, watch=progress.show)
         try:
-            with Progress(trying.how_far) as progress:
-                progress.show()
-                for _ in trying:
-                    progress.show()
+            with progress:
+                trying.carry_out()
         except KeyboardInterrupt:
             if trying.comparison is None:
                 raise

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -191,6 +191,7 @@ class Trial:
         faults: the rules of each run.
         only: the one test that is judged; None: all.
         within: seconds that a run may take; None: many times what one without faults takes.
+        watch: called when a run begins.
 
     Attributes:
         comparison: what is known; None before the runs without faults are over.
@@ -207,6 +208,7 @@ class Trial:
         *,
         only: str | None = None,
         within: float | None = None,
+        watch: Callable[[], object],
     ) -> None:
         self.comparison: Comparison | None = None
         self.smallest: dict[str, Rule] = {}
@@ -217,6 +219,7 @@ class Trial:
         self._faults = faults
         self._only = only
         self._within = within
+        self._watch = watch
         self._took: list[float] = []
         self._began = 0.0
         self._left = len(faults) + 2
@@ -233,7 +236,7 @@ class Trial:
             else f"{self.doing}, about {left:.0f} s left"
         )
 
-    def __iter__(self) -> Iterator[SuiteRun]:
+    def carry_out(self) -> None:
         """Make one run after the other.
 
         Raises:
@@ -245,7 +248,6 @@ class Trial:
             bare.append(self._run((), within, fast=fast))
             within = self._within or TIMES * max(each.seconds for each in bare) + LEEWAY
             self._refuse_only(bare[0])
-            yield bare[-1]
             if not bare[0].outcomes:
                 raise ConfigurationError(NO_REQUEST if self._suite.has_store else NO_REQUEST_OF_APP)
             self._left -= 1
@@ -253,7 +255,6 @@ class Trial:
         if self._suite.faster and comparison.flaky:
             differ = comparison.flaky
             bare[1] = self._run((), within)  # the speed may be why
-            yield bare[1]
             comparison = Comparison(bare, self._only)
             self.too_fast = [each for each in differ if each not in comparison.flaky]
         self.comparison = comparison
@@ -267,7 +268,6 @@ class Trial:
                 run = self._run(rules, within)  # the speed may be why
             comparison.runs.append(run)
             self._left -= 1
-            yield run
         groups = comparison.groups
         self._took.clear()
         self._left = len(groups)
@@ -275,7 +275,6 @@ class Trial:
             self.doing = f"smallest rule {number} of {len(groups)}"
             for rule in first.smaller[:TRIES]:
                 run = self._run((rule,), within, only=first.test)
-                yield run
                 self.tried[first.test] += 1
                 if first.test in {each.test for each in comparison.broken_in(run)}:
                     self.smallest[first.test] = rule
@@ -286,9 +285,9 @@ class Trial:
         self, rules: tuple[Rule, ...], within: float | None, only: str | None = None, *, fast: bool = False
     ) -> SuiteRun:
         self._began = time.monotonic()
+        self._watch()
         run = self._suite.run(rules, only=only or self._only, within=within, fast=fast)
         self._took.append(run.seconds)
-        self._began = time.monotonic()  # of the next one, whose time is left
         return run if self.comparison is None else self.comparison.named(run)
 
     def _refuse_only(self, run: SuiteRun) -> None:
