@@ -109,14 +109,8 @@ def test_it_is_bounded(start_redis, by_hand, caplog):
     assert "more than 10,000 wait for it" in logged
 
 
-def test_what_was_not_answered_is_not_told_again(start_redis, monkeypatch):
-    """A stopped server has it when it goes on."""
-    server = start_redis()
-    monkeypatch.setattr(waiting, "answer", 0.5)
-    monkeypatch.setattr(waiting, "opening", 0.5)
-    injector = make(server.url)
-    get(injector, "/0")
-    until(lambda: paths(injector.events()[0]) == ["/0"])
+def tell_while_stopped(server, injector):
+    """Have a line to tell while the server stands still, and another one when it goes on."""
     server.signal(signal.SIGSTOP)
     try:
         get(injector, "/1")
@@ -126,27 +120,33 @@ def test_what_was_not_answered_is_not_told_again(start_redis, monkeypatch):
         server.signal(signal.SIGCONT)
     server.client().ping()
     get(injector, "/2")
+
+
+@pytest.fixture
+def stopping(start_redis, monkeypatch):
+    """A server that is about to stop, and an injector that has told it a line."""
+    monkeypatch.setattr(waiting, "answer", 0.5)
+    monkeypatch.setattr(waiting, "opening", 0.5)
+    server = start_redis()
+    injector = make(server.url)
+    get(injector, "/0")
+    until(lambda: paths(injector.events()[0]) == ["/0"])
+    return server, injector
+
+
+def test_what_was_not_answered_is_not_told_again(stopping):
+    """A stopped server has it when it goes on."""
+    tell_while_stopped(*stopping)
+    _, injector = stopping
     until(lambda: sorted(paths(injector.events()[0])) == ["/0", "/1", "/2"])
 
 
-def test_a_server_that_takes_a_connection_and_says_nothing(start_redis, monkeypatch):
+def test_a_server_that_takes_a_connection_and_says_nothing(stopping):
     """What was not sent to it is told when it goes on."""
-    server = start_redis()
-    monkeypatch.setattr(waiting, "answer", 0.5)
-    injector = make(server.url)
-    get(injector, "/0")
-    until(lambda: paths(injector.events()[0]) == ["/0"])
+    server, injector = stopping
     with server.client() as other:
         other.client_kill_filter(_type="normal", skipme=True)
-    server.signal(signal.SIGSTOP)
-    try:
-        get(injector, "/1")
-        with pytest.raises(StoreUnavailable):
-            injector.events()
-    finally:
-        server.signal(signal.SIGCONT)
-    server.client().ping()
-    get(injector, "/2")
+    tell_while_stopped(server, injector)
     until(lambda: paths(injector.events()[0]) == ["/0", "/1", "/2"])
 
 
