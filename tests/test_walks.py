@@ -198,6 +198,17 @@ def test_page_can_be_followed(page: str, tmp_path: Path) -> None:
             walk.end()
 
 
+def test_no_block_escapes() -> None:
+    """What a reader would copy is written to a file or run; workflows of other services are only read."""
+    assert [
+        each.place
+        for each in BLOCKS
+        if each.page in PAGES
+        and each.language not in ("sh", "text", "yaml")
+        and "file=" not in (each.info or "")
+    ] == []
+
+
 def test_who_has_ended_and_is_not_reaped_does_not_live() -> None:
     """A page is over when its servers are, also where the first process of a container reaps nobody."""
     process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, start_new_session=True)
