@@ -1,5 +1,6 @@
-"""Waiting under ASGI, on any event loop: never shorter than asked, over as soon as nobody waits any more.
+"""Waiting under ASGI, for a time or for a request's body: never shorter than asked, over as soon as nobody waits.
 
+It runs on any event loop.
 One watch serves all waits of a loop. Their connections are in one `epoll`, which the loop hears. What only shows by an
 attribute of a server's object is looked at by one timer, as long as such a wait lasts.
 """
@@ -14,8 +15,9 @@ from contextlib import nullcontext, suppress
 import anyio
 from anyio.lowlevel import checkpoint
 
-from faultinject.adapters.asgi_body import BodyReader
-from faultinject.adapters.connection import PATIENCE, of_send, until_delivered
+from faultinject.adapters.servers import PATIENCE, of_send, until_delivered
+from faultinject.engine.body_digest import LONGEST, MOST
+from faultinject.engine.steps import ClientGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,15 +27,120 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.connection import Connection
+    from faultinject.adapters.servers import Connection
     from faultinject.adapters.types import Message, Receive, Send
+    from faultinject.engine.body_digest import Body
     from faultinject.engine.plan import Plan
+    from faultinject.engine.request import ASGIRequest
+    from faultinject.vendors.multi_delete import Listing
 
 TICK = 0.2
 """Seconds between two looks at what tells nobody that it changes."""
+MOST_MESSAGES = 1_000_000
+"""Messages after which a server is no longer listened to."""
+MOST_IDLE = 1_000
+"""Messages in a row that bring nothing, after which a server is no longer listened to."""
 _watches: dict[object, Watch] = {}
 _STEPS = 10
 """Steps of the event loop within which a server that has heard of the client's end tells of it."""
+
+
+class BodyReader:
+    """What a server says by `receive`, one message after the other.
+
+    A `receive` need not block: middleware that replays a body answers at once, every time. So others run before each
+    further message, and what brings nothing new is given up after a while. Nothing is kept.
+
+    Args:
+        receive: the server's, or what stands in for it.
+
+    Attributes:
+        gone: whether the client has left.
+        whole: whether the request's body was heard to its end.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self.gone = self.whole = False
+        self._receive = receive
+        self._heard = self._idle = 0
+
+    async def next(self) -> Message | None:
+        """The next message; None when there is none to wait for any more."""
+        if self._idle >= MOST_IDLE or self._heard >= MOST_MESSAGES:
+            return None
+        if self._heard:
+            await checkpoint()
+        message = await self._receive()
+        self._heard += 1
+        self._idle = self._idle + 1 if self.whole or not message.get("body") else 0
+        self.note(message)
+        return message
+
+    def note(self, message: Message) -> None:
+        """See what a message tells."""
+        kind = message["type"]
+        if kind == "http.disconnect":
+            self.gone = True
+        elif kind == "http.request" and not message.get("more_body"):
+            self.whole = True
+
+    async def until_gone(self) -> None:
+        """Hear the rest, and drop it."""
+        while not self.gone and await self.next() is not None:
+            pass
+
+
+async def drain(
+    receive: Receive,
+    plan: Plan,
+    request: ASGIRequest,
+    listing: Listing | None = None,
+    upto: int | None = None,
+    kept: list[bytes] | None = None,
+) -> Body:
+    """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
+
+    Args:
+        receive: the server's.
+        plan: the plan that decided.
+        request: the view of the request.
+        listing: gets each piece.
+        upto: so many bytes of it are read, and not more; None: all.
+        kept: gets each piece, for whom the body may turn out to be shorter than `upto`.
+
+    Returns:
+        Bytes read, their digest, whether that was all.
+
+    Raises:
+        ClientGone: it left, or the server cannot read its body.
+    """
+    digest = request.body_digest(plan.origin[2])
+    reader = BodyReader(receive)
+    length = request.content_length
+    # Where no length is told, a first byte shows that there is a body.
+    most = MOST if upto is None else min(MOST, upto if length is not None else max(upto, 1))
+    left = False
+    with anyio.move_on_after(LONGEST):
+        while digest.size < most and not (reader.whole or left):
+            try:
+                message = await reader.next()
+            except Exception as error:
+                raise ClientGone from error
+            if message is None:
+                break
+            if reader.gone:
+                raise ClientGone
+            piece = message.get("body", b"")
+            if upto is not None and len(piece) > upto - digest.size:
+                piece = piece[: upto - digest.size]
+                left = True
+            digest.update(piece)
+            if listing is not None:
+                listing.feed(piece)
+            if kept is not None:
+                kept.append(piece)
+    whole = (reader.whole and not left) or (upto is not None and digest.size == length)
+    return digest.size, digest.hexdigest(), whole
 
 
 async def pause(
