@@ -25,11 +25,10 @@ from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.mounting import mounted
 from faultinject.adapters.servers import Told, asgi_server, in_process_scope, in_sync_asgi, of_send, tell_asgi
 from faultinject.engine.actions import PASSED, Pass
-from faultinject.engine.body_digest import LONGEST
 from faultinject.engine.exchange import DECIDED, FAILED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import ASGIRequest
+from faultinject.engine.request import LONGEST, ASGIRequest
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -67,8 +66,8 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.engine.actions import Action
-    from faultinject.engine.body_digest import Body, SeenBody
     from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.request import Body, SeenBody
     from faultinject.engine.steps import Pause, Step, Steps
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector

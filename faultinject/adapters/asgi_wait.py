@@ -16,7 +16,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.servers import PATIENCE, of_send, until_delivered
-from faultinject.engine.body_digest import LONGEST, MOST
+from faultinject.engine.request import LONGEST, MOST
 from faultinject.engine.steps import ClientGone
 
 TYPE_CHECKING = False
@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.servers import Connection
     from faultinject.adapters.types import Message, Receive, Send
-    from faultinject.engine.body_digest import Body
     from faultinject.engine.plan import Plan
-    from faultinject.engine.request import ASGIRequest
+    from faultinject.engine.request import ASGIRequest, Body
     from faultinject.vendors.multi_delete import Listing
 
 TICK = 0.2

@@ -11,7 +11,7 @@ import threading
 from time import monotonic, sleep
 
 from faultinject.adapters.servers import threads_run
-from faultinject.engine.body_digest import LONGEST, MOST
+from faultinject.engine.request import LONGEST, MOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -28,11 +28,10 @@ from faultinject.adapters.wsgi_body import Overheard, PausedBody
 from faultinject.adapters.wsgi_wait import delivered, drain, wait
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.alterations import STORE
-from faultinject.engine.body_digest import LONGEST, MOST, PIECE
 from faultinject.engine.exchange import DECIDED, FAILED, first_to_note, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import WSGIRequest
+from faultinject.engine.request import LONGEST, MOST, PIECE, WSGIRequest
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,

@@ -24,26 +24,19 @@ from faultinject.adapters.servers import (
     threads_run,
     until_delivered,
 )
-from faultinject.engine.body_digest import LONGEST, MOST, PIECE
+from faultinject.engine.request import LONGEST, MOST, PIECE
 from faultinject.engine.steps import ClientGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from socket import socket
-    from typing import Any, Protocol, Self
+    from typing import Any, Self
 
     from faultinject.adapters.servers import Connection
     from faultinject.adapters.types import Environ
-    from faultinject.engine.body_digest import Body
     from faultinject.engine.plan import Plan
-    from faultinject.engine.request import WSGIRequest
-
-    class Reader(Protocol):
-        """What gets each piece of a body."""
-
-        def feed(self, piece: bytes) -> object:
-            """One more."""
-
+    from faultinject.engine.request import Body, WSGIRequest
+    from faultinject.vendors.multi_delete import Listing
 
 SLICE = 0.05
 """Seconds after which a wait looks around where nothing can wake it: without a pipe, or in a greenlet."""
@@ -63,7 +56,7 @@ def drain(
     environ: Environ,
     plan: Plan,
     request: WSGIRequest,
-    listing: Reader | None = None,
+    listing: Listing | None = None,
     upto: int | None = None,
 ) -> Body | None:
     """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
@@ -131,7 +124,7 @@ class BodyReading:
         environ: Environ,
         plan: Plan,
         request: WSGIRequest,
-        listing: Reader | None,
+        listing: Listing | None,
         upto: int | None = None,
     ) -> None:
         length = request.content_length
