@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -9,106 +11,28 @@ if TYPE_CHECKING:
 
     from faultinject.engine.steps import Pause
 
-ALL: tuple[tuple[int | None, ...], ...] = ((), (-1,), (None,))
-"""What `read` is given when it is to read all."""
 
-
-class Overheard:
-    """A request's body as the app reads it, counted.
+class AppBody:
+    """A request's body as the app reads it: by what PEP 3333 asks for, and by what its server has beyond that.
 
     Args:
         source: the server's `wsgi.input`.
-        length: the Content-Length; None: the server marks the end.
-        listeners: each called with every piece that is read, and with nothing once at the end.
-
-    Attributes:
-        size: bytes that the app has read.
-        whole: whether that is all of them.
     """
 
-    def __init__(self, source: Any, length: int | None, *listeners: Callable[[bytes], object]) -> None:
+    def __init__(self, source: Any) -> None:
         self._source = source
-        self._length = length
-        self._listeners = listeners
-        self.size = 0
-        self.whole = False
 
-    def read(self, *size: int) -> bytes:
-        """As the server's."""
-        # Asked for any number of bytes a stream gives all, and nothing only at its end.
-        piece = self._source.read(*size)
-        return self._told(piece, at_end=size in ALL or (not piece and size != (0,)))
-
-    def readline(self, *size: int) -> bytes:
-        """As the server's."""
-        return self._line(self._source.readline(*size), size)
-
-    def readlines(self, *hint: int) -> list[bytes]:
-        """As the server's."""
-        lines = [self._told(line) for line in self._source.readlines(*hint)]
-        self._told(b"", at_end=hint in ALL or not lines)
-        return lines
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield from map(self._told, self._source)
-        self._told(b"", at_end=True)
-
-    def __getattr__(self, name: str) -> Any:
-        """What a server may have beyond PEP 3333, and does not have to."""
-        found = getattr(self._source, name)
-        if name == "read1":
-            return lambda *size: self._line(found(*size), size)
-        return self._filling(found) if name == "readinto" else found
-
-    def _filling(self, readinto: Callable[[Any], int | None]) -> Callable[[Any], int | None]:
-        def fill(buffer: Any) -> int | None:
-            size = readinto(buffer)
-            if size is not None:
-                self._told(bytes(memoryview(buffer)[:size]), at_end=not size and len(buffer) > 0)
-            return size
-
-        return fill
-
-    def _line(self, piece: bytes, size: tuple[int, ...]) -> bytes:
-        return self._told(piece, at_end=not piece and size != (0,))
-
-    def _told(self, piece: bytes, *, at_end: bool = False) -> bytes:
-        self.size += len(piece)
-        if piece:
-            for listen in self._listeners:
-                listen(piece)
-        if not self.whole and (at_end or self.size == self._length):
-            self.whole = True
-            for listen in self._listeners:
-                listen(b"")
-        return piece
-
-
-class PausedBody:
-    """A request's body as the app reads it, with a pause in it.
-
-    Args:
-        source: the server's `wsgi.input`.
-        pause: where the wait is; told when it has been.
-        wait: waits.
-        sized: whether it is known that more follows; else a byte of it is looked at first.
-    """
-
-    def __init__(self, source: Any, pause: Pause, wait: Callable[[], object], *, sized: bool) -> None:
-        self._source = source
-        self._left = pause.after
-        self._pause = pause
-        self._wait = wait
-        self._sized = sized
-        self._ahead = b""
-
+    @abstractmethod
     def read(self, size: int | None = -1, /) -> bytes:
         """As the server's."""
-        return self._take(size, self._source.read)
 
+    @abstractmethod
     def readline(self, size: int | None = -1, /) -> bytes:
         """As the server's."""
-        return self._take(size, self._source.readline, by_line=True)
+
+    @abstractmethod
+    def _read1(self, read1: Callable[..., bytes], size: int) -> bytes:
+        """As the server's, where it has one."""
 
     def readlines(self, hint: int | None = -1, /) -> list[bytes]:
         """As the server's."""
@@ -129,7 +53,7 @@ class PausedBody:
         """What a server may have beyond PEP 3333, and does not have to."""
         found = getattr(self._source, name)
         if name == "read1":
-            return lambda size=-1: self._take(size, found, at_once=True)
+            return lambda size=-1: self._read1(found, size)
         return self._fill if name == "readinto" else found
 
     def _fill(self, buffer: Any) -> int:
@@ -137,8 +61,87 @@ class PausedBody:
         memoryview(buffer)[: len(piece)] = piece
         return len(piece)
 
+
+def some_of(read: Callable[..., bytes], size: int | None) -> bytes:
+    """So many bytes; all where none or a negative size is asked for, which not every server's `read` knows."""
+    return read() if size is None or size < 0 else read(size)
+
+
+class Overheard(AppBody):
+    """A request's body as the app reads it, counted.
+
+    Args:
+        source: the server's `wsgi.input`.
+        length: the Content-Length; None: the server marks the end.
+        listeners: each called with every piece that is read, and with nothing once at the end.
+
+    Attributes:
+        size: bytes that the app has read.
+        whole: whether that is all of them.
+    """
+
+    def __init__(self, source: Any, length: int | None, *listeners: Callable[[bytes], object]) -> None:
+        super().__init__(source)
+        self._length = length
+        self._listeners = listeners
+        self.size = 0
+        self.whole = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As the server's."""
+        # Asked for any number of bytes a stream gives all, and nothing only at its end.
+        return self._told(some_of(self._source.read, size), size, at_end=size is None or size < 0)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """As the server's."""
+        return self._told(some_of(self._source.readline, size), size)
+
+    def _read1(self, read1: Callable[..., bytes], size: int) -> bytes:
+        return self._told(some_of(read1, size), size)
+
+    def _told(self, piece: bytes, size: int | None, *, at_end: bool = False) -> bytes:
+        self.size += len(piece)
+        if piece:
+            for listen in self._listeners:
+                listen(piece)
+        if not self.whole and (at_end or self.size == self._length or not (piece or size == 0)):
+            self.whole = True
+            for listen in self._listeners:
+                listen(b"")
+        return piece
+
+
+class PausedBody(AppBody):
+    """A request's body as the app reads it, with a pause in it.
+
+    Args:
+        source: the server's `wsgi.input`.
+        pause: where the wait is; told when it has been.
+        wait: waits.
+        sized: whether it is known that more follows; else a byte of it is looked at first.
+    """
+
+    def __init__(self, source: Any, pause: Pause, wait: Callable[[], object], *, sized: bool) -> None:
+        super().__init__(source)
+        self._left = pause.after
+        self._pause = pause
+        self._wait = wait
+        self._sized = sized
+        self._ahead = b""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As the server's."""
+        return self._take(size, self._source.read)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """As the server's."""
+        return self._take(size, self._source.readline, by_line=True)
+
+    def _read1(self, read1: Callable[..., bytes], size: int) -> bytes:
+        return self._take(size, read1, at_once=True)
+
     def _take(
-        self, size: int | None, read: Callable[[int], bytes], *, by_line: bool = False, at_once: bool = False
+        self, size: int | None, read: Callable[..., bytes], *, by_line: bool = False, at_once: bool = False
     ) -> bytes:
         """So many bytes, a line, or what there is; with the pause where it belongs."""
         wanted = -1 if size is None or size < 0 else size
@@ -158,7 +161,7 @@ class PausedBody:
         before += ahead
         if len(before) == wanted or (by_line and before[-1:] == b"\n") or (ahead and at_once):
             return before
-        return before + (read(-1) if wanted < 0 else read(wanted - len(before)))
+        return before + some_of(read, wanted if wanted < 0 else wanted - len(before))
 
     def _come_to_it(self) -> None:
         self._pause.due = False
