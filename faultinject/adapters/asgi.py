@@ -9,28 +9,26 @@ from typing import assert_never
 import anyio
 from anyio.lowlevel import checkpoint
 
-from faultinject.adapters.asgi_body import PausedBody, again, drain, in_place_of, noticed, overheard
-from faultinject.adapters.asgi_ending import Ending
 from faultinject.adapters.asgi_wait import (
+    BodyReader,
     ExchangeEnd,
     Listener,
     delivered,
+    drain,
     has_left,
     in_tasks,
     pause,
     send_all,
 )
 from faultinject.adapters.client_errors import cut_of
-from faultinject.adapters.connection import of_send
-from faultinject.adapters.lingering import end
+from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.mounting import mounted
-from faultinject.adapters.servers import in_process_scope
+from faultinject.adapters.servers import Told, asgi_server, in_process_scope, in_sync_asgi, of_send, tell_asgi
 from faultinject.engine.actions import PASSED, Pass
-from faultinject.engine.body_digest import LONGEST
 from faultinject.engine.exchange import DECIDED, FAILED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import ASGIRequest
+from faultinject.engine.request import LONGEST, ASGIRequest
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -58,19 +56,19 @@ from faultinject.injector.lookup import injector_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from typing import Any
 
     from anyio import CancelScope
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.connection import Connection
+    from faultinject.adapters.servers import Connection
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.engine.actions import Action
-    from faultinject.engine.body_digest import Body
     from faultinject.engine.journal_entry import Entry
-    from faultinject.engine.steps import Step, Steps
+    from faultinject.engine.request import Body, SeenBody
+    from faultinject.engine.steps import Pause, Step, Steps
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
@@ -216,6 +214,9 @@ async def exchange(
     await Driver(app, scope, receive, send, plan, request, entry, steps).run(listens=listens(action))
 
 
+_CONNECTION = b"connection"
+_SLICE = 0.05
+_NOTICED = 1.0
 TO_THE_END = "faultinject.to_the_end"
 """A key of the message that begins an answer whose end is that of the connection, by which nobody can tell a cut."""
 
@@ -705,3 +706,176 @@ def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
 
 def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return [(name.decode("latin-1"), text.decode("latin-1")) for name, text in headers]
+
+
+class Ending:
+    """An answer behind which the connection ends, where the server would not stay in step or the rule asks for it.
+
+    Args:
+        scope: of the request.
+        receive: the server's.
+        send: the server's.
+        request: the view of the request.
+        unread: whether something of the request's body is left.
+        broken: whether reading it was given up in the middle.
+        closes: whether the rule asks for the end.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: ServerSend,
+        request: ASGIRequest,
+        *,
+        unread: bool,
+        broken: bool,
+        closes: bool,
+    ) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._connection: Connection | None = None
+        self._over = False
+        self._in_process = in_process_scope(scope)
+        self._ends = not (self._in_process or request.http2) and (
+            closes or (unread and not in_sync_asgi(scope, send, broken=broken))
+        )
+        server, _ = asgi_server(send)
+        self._wants_receive = unread and server is not None and server.wants_receive
+
+    def close(self) -> None:
+        """The answer has gone out, or nothing more of it will."""
+        connection, self._connection = self._connection, None
+        if connection is not None and self._over:
+            linger(connection)
+        elif connection is not None:
+            connection.release()
+
+    async def send(self, message: Message) -> None:
+        """Stands in for the server's `send`."""
+        if message["type"] == "http.response.start" and not self._in_process:
+            headers = [each for each in message["headers"] if each[0] != _CONNECTION]
+            if self._ends:
+                # Ours before the server lets go of it.
+                self._connection = of_send(self._send)
+                if tell_asgi(self._send) is Told.HEADER:
+                    headers.append((_CONNECTION, b"close"))
+            message = {**message, "headers": headers}
+        last = message["type"] == "http.response.body" and not message.get("more_body")
+        if last and self._wants_receive:
+
+            async def send(tasks: TaskGroup) -> None:
+                tasks.start_soon(self._hear)
+                await self._send(message)
+
+            await in_tasks(send)
+        else:
+            await self._send(message)
+        self._over = last
+
+    async def _hear(self) -> None:
+        """Receive what is left, and drop it."""
+        with suppress(Exception):
+            await BodyReader(self._receive).until_gone()
+
+
+async def noticed(receive: Receive, *, unread: bool = False) -> None:
+    """Wait until the server has noticed that its connection is broken; else it would miss an answer, and say so.
+
+    Args:
+        receive: the server's.
+        unread: what is left of the request's body is read until then, which may take longer.
+    """
+    with suppress(Exception), anyio.move_on_after(LONGEST if unread else _NOTICED):
+        reader = BodyReader(receive)
+        await reader.until_gone()
+        if not reader.gone:  # nobody tells: the server has had its turns, and gets one more
+            await anyio.sleep(_SLICE)
+
+
+def in_place_of(receive: Receive, other: Callable[[], Awaitable[Message]]) -> Receive:
+    """What stands in for the server's `receive`: who watches the exchange for its end looks at the object behind that."""
+
+    async def instead() -> Message:
+        return await other()
+
+    vars(instead)["__self__"] = getattr(receive, "__self__", None)
+    return instead
+
+
+def overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:
+    """`receive` with the request's body noted as the app reads it, and a client that breaks off its upload."""
+
+    async def overhear() -> Message:
+        message = await receive()
+        if message["type"] == "http.request":
+            seen.feed(message.get("body", b""))
+            if not message.get("more_body"):
+                seen.feed(b"")
+        elif seen.body is None and entry.answered is None:
+            entry.left = True
+        return message
+
+    return in_place_of(receive, overhear)
+
+
+def again(receive: Receive, body: bytes) -> Receive:
+    """`receive` of a request whose whole body was read before."""
+    told = False
+
+    async def heard_again() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return in_place_of(receive, heard_again)
+
+
+class PausedBody:
+    """A request's body as the app receives it, with a pause in it.
+
+    Args:
+        receive: the server's.
+        pause: where the wait is; told when it has been.
+        wait: waits.
+        sized: whether it is known that more follows.
+    """
+
+    def __init__(
+        self, receive: Receive, pause: Pause, wait: Callable[[], Awaitable[object]], *, sized: bool
+    ) -> None:
+        self._receive = receive
+        self._left = pause.after
+        self._pause = pause
+        self._wait = wait
+        self._sized = sized
+        self._behind: Message | None = None
+
+    async def receive(self) -> Message:
+        """Stands in for the server's `receive`."""
+        if self._pause.due and self._sized and not self._left:
+            await self._come_to_it()
+        message, self._behind = self._behind, None
+        if message is None:
+            message = await self._receive()
+        if not self._pause.due or message["type"] != "http.request":
+            return message
+        piece = message.get("body", b"")
+        if len(piece) <= self._left:
+            self._left -= len(piece)
+            return message
+        if not self._left:
+            await self._come_to_it()
+            return message
+        before, behind = piece[: self._left], piece[self._left :]
+        self._left = 0
+        self._behind = {**message, "body": behind}
+        return {**message, "body": before, "more_body": True}
+
+    async def _come_to_it(self) -> None:
+        self._pause.due = False
+        self._pause.done = True
+        await self._wait()

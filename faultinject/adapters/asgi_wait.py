@@ -1,7 +1,7 @@
-"""Waiting under ASGI, on any event loop: never shorter than asked, over as soon as nobody waits any more.
+"""Waiting under ASGI, for a time or for a request's body: never shorter than asked, over as soon as nobody waits.
 
 One watch serves all waits of a loop. Their connections are in one `epoll`, which the loop hears. What only shows by an
-attribute of a server's object is looked at by one timer, as long as such a wait lasts.
+attribute of a server's object is looked at by one timer, as long as such a wait lasts. On trio each wait looks for itself.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from contextlib import nullcontext, suppress
 import anyio
 from anyio.lowlevel import checkpoint
 
-from faultinject.adapters.asgi_body import BodyReader
-from faultinject.adapters.connection import PATIENCE, of_send, until_delivered
+from faultinject.adapters.servers import PATIENCE, of_send, until_delivered
+from faultinject.engine.request import LONGEST, MOST
+from faultinject.engine.steps import ClientGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,15 +26,119 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.connection import Connection
+    from faultinject.adapters.servers import Connection
     from faultinject.adapters.types import Message, Receive, Send
     from faultinject.engine.plan import Plan
+    from faultinject.engine.request import ASGIRequest, Body
+    from faultinject.vendors.multi_delete import Listing
 
 TICK = 0.2
 """Seconds between two looks at what tells nobody that it changes."""
-_watches: dict[object, Watch] = {}
+MOST_MESSAGES = 1_000_000
+"""Messages after which a server is no longer listened to."""
+MOST_IDLE = 1_000
+"""Messages in a row that bring nothing, after which a server is no longer listened to."""
+_watches: dict[AbstractEventLoop, Watch] = {}
 _STEPS = 10
 """Steps of the event loop within which a server that has heard of the client's end tells of it."""
+
+
+class BodyReader:
+    """What a server says by `receive`, one message after the other.
+
+    A `receive` need not block: middleware that replays a body answers at once, every time. So others run before each
+    further message, and what brings nothing new is given up after a while. Nothing is kept.
+
+    Args:
+        receive: the server's, or what stands in for it.
+
+    Attributes:
+        gone: whether the client has left.
+        whole: whether the request's body was heard to its end.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self.gone = self.whole = False
+        self._receive = receive
+        self._heard = self._idle = 0
+
+    async def next(self) -> Message | None:
+        """The next message; None when there is none to wait for any more."""
+        if self._idle >= MOST_IDLE or self._heard >= MOST_MESSAGES:
+            return None
+        if self._heard:
+            await checkpoint()
+        message = await self._receive()
+        self._heard += 1
+        self._idle = self._idle + 1 if self.whole or not message.get("body") else 0
+        self.note(message)
+        return message
+
+    def note(self, message: Message) -> None:
+        """See what a message tells."""
+        kind = message["type"]
+        if kind == "http.disconnect":
+            self.gone = True
+        elif kind == "http.request" and not message.get("more_body"):
+            self.whole = True
+
+    async def until_gone(self) -> None:
+        """Hear the rest, and drop it."""
+        while not self.gone and await self.next() is not None:
+            pass
+
+
+async def drain(
+    receive: Receive,
+    plan: Plan,
+    request: ASGIRequest,
+    listing: Listing | None = None,
+    upto: int | None = None,
+    kept: list[bytes] | None = None,
+) -> Body:
+    """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
+
+    Args:
+        receive: the server's.
+        plan: the plan that decided.
+        request: the view of the request.
+        listing: gets each piece.
+        upto: so many bytes of it are read, and not more; None: all.
+        kept: gets each piece, for whom the body may turn out to be shorter than `upto`.
+
+    Returns:
+        Bytes read, their digest, whether that was all.
+
+    Raises:
+        ClientGone: it left, or the server cannot read its body.
+    """
+    digest = request.body_digest(plan.origin[2])
+    reader = BodyReader(receive)
+    length = request.content_length
+    # Where no length is told, a first byte shows that there is a body.
+    most = MOST if upto is None else min(MOST, upto if length is not None else max(upto, 1))
+    left = False
+    with anyio.move_on_after(LONGEST):
+        while digest.size < most and not (reader.whole or left):
+            try:
+                message = await reader.next()
+            except Exception as error:
+                raise ClientGone from error
+            if message is None:
+                break
+            if reader.gone:
+                raise ClientGone
+            piece = message.get("body", b"")
+            if upto is not None and len(piece) > upto - digest.size:
+                piece = piece[: upto - digest.size]
+                left = True
+            digest.update(piece)
+            if listing is not None:
+                listing.feed(piece)
+            if kept is not None:
+                kept.append(piece)
+    whole = (reader.whole and not left) or (upto is not None and digest.size == length)
+    return digest.size, digest.hexdigest(), whole
 
 
 async def pause(
@@ -256,13 +361,15 @@ class Wait:
     def __enter__(self) -> Self:
         self._plan.wait(self._wake_soon)
         self.exchange.wakes.add(self.wake)
-        self._watch.add(self)
+        if self._watch is not None:
+            self._watch.add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._plan.waiting.discard(self._wake_soon)
         self.exchange.wakes.discard(self.wake)
-        self._watch.remove(self)
+        if self._watch is not None:
+            self._watch.remove(self)
 
     @property
     def is_looked_at(self) -> bool:
@@ -274,64 +381,23 @@ class Wait:
         self._woken.set()
 
     def _wake_soon(self) -> None:
-        self._watch.call_soon(self.wake)
+        if self._watch is not None:
+            self._watch.call_soon(self.wake)
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep at most so long, and less when it is woken."""
-        with anyio.move_on_after(seconds):
+        """Sleep at most so long, and less when it is woken; where nothing watches, no longer than until the next look."""
+        with anyio.move_on_after(seconds if self._watch is not None else min(seconds, TICK)):
             await self._woken.wait()
             self._woken = anyio.Event()
 
 
 class Watch:
-    """What watches for all waits of one loop.
-
-    Args:
-        key: what tells the loop from others.
-        call_soon: calls something on the loop, from whatever thread.
-    """
-
-    def __init__(self, key: object, call_soon: Callable[[Callable[[], None]], object]) -> None:
-        self._call_soon = call_soon
-        self._process = os.getpid()
-        self._key = key
-        self._waits: set[Wait] = set()
-        _watches[key] = self
-
-    def call_soon(self, work: Callable[[], None]) -> None:
-        """Call something on the loop, from whatever thread; not from a child of its process."""
-        if self._process == os.getpid():
-            with suppress(RuntimeError):  # it has ended
-                self._call_soon(work)
-
-    def add(self, wait: Wait) -> None:
-        """One more waits."""
-        self._waits.add(wait)
-
-    def remove(self, wait: Wait) -> None:
-        """It waits no more."""
-        self._waits.discard(wait)
-        if not self._waits:
-            _watches.pop(self._key, None)
-            self.close()
-
-    def close(self) -> None:
-        """Nobody waits."""
-
-    def look(self) -> None:
-        """Wake what is over and tells nobody."""
-        for wait in list(self._waits):
-            left = wait.connection is not None and wait.file < 0 and wait.connection.left(0)
-            if left or (wait.exchange.must_be_polled and wait.exchange.over):
-                wait.wake()
-
-
-class AsyncioWatch(Watch):
-    """A watch on asyncio, uvloop and the like."""
+    """What watches for all waits of one loop of asyncio, uvloop and the like."""
 
     def __init__(self, loop: AbstractEventLoop) -> None:
-        super().__init__(loop, loop.call_soon_threadsafe)
         self._loop = loop
+        self._process = os.getpid()
+        self._waits: set[Wait] = set()
         self._timer: TimerHandle | None = None
         self._by_file: dict[int, Wait] = {}
         self._epoll: Any = None  # where the platform has one
@@ -339,10 +405,17 @@ class AsyncioWatch(Watch):
             epoll = select.epoll()
             loop.add_reader(epoll.fileno(), self._hear)
             self._epoll = epoll
+        _watches[loop] = self
+
+    def call_soon(self, work: Callable[[], None]) -> None:
+        """Call something on the loop, from whatever thread; not from a child of its process."""
+        if self._process == os.getpid():
+            with suppress(RuntimeError):  # it has ended
+                self._loop.call_soon_threadsafe(work)
 
     def add(self, wait: Wait) -> None:
         """One more waits."""
-        super().add(wait)
+        self._waits.add(wait)
         if wait.connection is not None and self._epoll is not None:
             file = wait.connection.fileno()
             with suppress(OSError, ValueError):  # the system has no room for it; it is released
@@ -350,15 +423,15 @@ class AsyncioWatch(Watch):
                 self._by_file[file] = wait
                 wait.file = file
         if wait.is_looked_at and self._timer is None:
-            self._timer = self._loop.call_later(TICK, self._tick)
+            self._timer = self._loop.call_later(TICK, self._look)
 
     def remove(self, wait: Wait) -> None:
         """It waits no more."""
         self._forget(wait.file)
-        super().remove(wait)
-
-    def close(self) -> None:
-        """Nobody waits."""
+        self._waits.discard(wait)
+        if self._waits:
+            return
+        _watches.pop(self._loop, None)
         if self._timer is not None:
             self._timer.cancel()
         if self._epoll is not None:
@@ -379,40 +452,23 @@ class AsyncioWatch(Watch):
             if wait is not None:  # pragma: no branch - only what is known is registered
                 wait.wake()
 
-    def _tick(self) -> None:
+    def _look(self) -> None:
+        """Wake what is over and tells nobody."""
         self._timer = None
-        self.look()
-        if any(each.is_looked_at for each in self._waits):
-            self._timer = self._loop.call_later(TICK, self._tick)
+        for wait in [each for each in self._waits if each.is_looked_at]:
+            self._timer = self._timer or self._loop.call_later(TICK, self._look)
+            left = wait.connection is not None and wait.file < 0 and wait.connection.left(0)
+            if left or (wait.exchange.must_be_polled and wait.exchange.over):
+                wait.wake()
 
 
-class TrioWatch(Watch):
-    """A watch on trio, by one task."""
-
-    def __init__(self, token: Any) -> None:
-        from trio.lowlevel import spawn_system_task
-
-        super().__init__(token, token.run_sync_soon)
-        spawn_system_task(self._run)
-
-    async def _run(self) -> None:
-        from trio import sleep
-
-        while self._waits:
-            self.look()
-            await sleep(TICK)
-
-
-def _watch_of_loop() -> Watch:
-    """The watch of the running loop, made for its first wait."""
+def _watch_of_loop() -> Watch | None:
+    """The watch of the running loop, made for its first wait; none of trio, where each wait looks for itself now and then."""
     try:
         loop = get_running_loop()
     except RuntimeError:
-        from trio.lowlevel import current_trio_token
-
-        token = current_trio_token()
-        return _watches.get(token) or TrioWatch(token)
-    return _watches.get(loop) or AsyncioWatch(loop)
+        return None
+    return _watches.get(loop) or Watch(loop)
 
 
 def _after_fork() -> None:

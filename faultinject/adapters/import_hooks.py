@@ -12,7 +12,7 @@ import sys
 from faultinject.adapters import asgi, wsgi
 from faultinject.adapters.install import interface_of
 from faultinject.adapters.mounting import is_own, mounted
-from faultinject.adapters.patch import BRIDGES, PLACES, carry, faulting
+from faultinject.adapters.patch import Patch
 from faultinject.exceptions import UnsupportedServer
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import refuse_eventlet
@@ -46,22 +46,9 @@ def hook() -> None:
     injector = shared_injector()
     injector.announce()
     _hooked = True
-    for name in PLACES:
-        wrapt.register_post_import_hook(_framework(injector), name)
+    Patch(injector)
     for name in SERVERS:
         wrapt.register_post_import_hook(_server(injector), name)
-    for name in BRIDGES:
-        wrapt.register_post_import_hook(carry, name)
-
-
-def _framework(injector: Injector) -> Callable[[ModuleType], None]:
-    def put_on(module: ModuleType) -> None:
-        import wrapt
-
-        for name, around in PLACES[module.__name__]:
-            wrapt.wrap_function_wrapper(module, f"{name}.__call__", faulting(around, lambda: injector))
-
-    return put_on
 
 
 def _server(injector: Injector) -> Callable[[ModuleType], None]:

@@ -75,17 +75,20 @@ def carry(module: ModuleType) -> None:
 
 
 class Patch:
-    """From its making until `undo`, all apps of Django, Flask and Starlette (so FastAPI) ask an injector without rules.
+    """From its making until `undo`, all apps of Django, Flask and Starlette (so FastAPI) ask an injector.
 
-    That injector does nothing until rules that stand in the place of everybody's are put in force. Apps made before
-    count as well, and frameworks that are imported later. Where an app is wrapped besides, each request is still
-    decided once.
+    Apps made before count as well, and frameworks that are imported later. Where an app is wrapped besides, each request is
+    still decided once.
+
+    Args:
+        injector: that one; None: one without rules, which does nothing until rules that stand in the place of everybody's
+            are put in force.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, injector: Injector | None = None) -> None:
         import wrapt
 
-        self._injector: Injector | None = None
+        self._injector = injector
         self._patched: list[tuple[type, Any, Any]] = []
         self._over = False
         for name in PLACES:
@@ -99,17 +102,13 @@ class Patch:
         if self._injector is None:
             # Settings of the environment belong to those who inject, not to the place where it happens.
             self._injector = Injector(Scenario([]), environ={})
-        for name, around in PLACES[module.__name__]:
-            self._patch(module, name, around)
-
-    def _patch(self, module: ModuleType, name: str, around: Callable[..., Any]) -> None:
         import wrapt
 
-        framework = getattr(module, name)
-        original = vars(framework)["__call__"]
-
-        wrapt.wrap_function_wrapper(module, f"{name}.__call__", faulting(around, lambda: self._injector))
-        self._patched.append((framework, original, vars(framework)["__call__"]))
+        for name, around in PLACES[module.__name__]:
+            framework = getattr(module, name)
+            original = vars(framework)["__call__"]
+            wrapt.wrap_function_wrapper(module, f"{name}.__call__", faulting(around, lambda: self._injector))
+            self._patched.append((framework, original, vars(framework)["__call__"]))
 
     def undo(self) -> None:
         """Put back what was there; where somebody else has patched since, ours stays and does nothing."""

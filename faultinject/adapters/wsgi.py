@@ -6,23 +6,32 @@ from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from functools import partial
 from sys import modules
-from threading import Thread
+from threading import Event, Thread
+from time import monotonic
 from typing import assert_never
 
 from faultinject.adapters.client_errors import cut_of
-from faultinject.adapters.connection import PATIENCE, of_environ
-from faultinject.adapters.lingering import end
+from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.mounting import mounted
-from faultinject.adapters.servers import in_process, tell_wsgi
-from faultinject.adapters.wsgi_body import Overheard, PausedBody, drain
-from faultinject.adapters.wsgi_ending import Ending
-from faultinject.adapters.wsgi_wait import delivered, wait
+from faultinject.adapters.servers import (
+    PATIENCE,
+    Told,
+    in_process,
+    in_sync_wsgi,
+    of_environ,
+    say_behind,
+    tell_wsgi,
+    threads_run,
+    wsgi_server,
+)
+from faultinject.adapters.wsgi_body import Overheard, PausedBody
+from faultinject.adapters.wsgi_wait import delivered, drain, wait
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.alterations import STORE
 from faultinject.engine.exchange import DECIDED, FAILED, first_to_note, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import WSGIRequest
+from faultinject.engine.request import LONGEST, MOST, PIECE, WSGIRequest
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -44,7 +53,7 @@ from faultinject.engine.steps import (
     Wait,
     Write,
 )
-from faultinject.http.wire import FLUSH, Framing, can_be_written, whole
+from faultinject.http.wire import CLOSE, FLUSH, Framing, can_be_written, length_of, whole, without_connection
 from faultinject.injector.lookup import injector_for, refuse_eventlet
 
 TYPE_CHECKING = False
@@ -53,9 +62,10 @@ if TYPE_CHECKING:
     from contextvars import Context
     from typing import Any
 
-    from faultinject.adapters.connection import Connection
+    from faultinject.adapters.servers import Connection
     from faultinject.adapters.types import Environ, Start, WSGIApp
     from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.request import Request
     from faultinject.engine.steps import Step, Steps
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
@@ -695,3 +705,137 @@ class Driver:
 
 # granian queues four pieces: when it has asked for six more, the first of these has left the queue, too.
 _NOTHING = (b"",) * 6
+
+
+class Ending:
+    """An answer behind which the connection ends, where the server would not stay in step or the rule asks for it.
+
+    Args:
+        environ: of the request.
+        start_response: the server's.
+        request: the view of the request.
+        unread: whether something of the request's body is left.
+        broken: whether reading it was given up in the middle.
+        closes: whether the rule asks for the end.
+    """
+
+    def __init__(
+        self,
+        environ: Environ,
+        start_response: Start,
+        request: Request,
+        *,
+        unread: bool,
+        broken: bool,
+        closes: bool,
+    ) -> None:
+        self._environ = environ
+        self._start = start_response
+        self._request = request
+        self._connection: Connection | None = None
+        self._result: Iterable[bytes] = ()
+        self._reads = False
+        self._in_process = in_process(environ)
+        self._ends = not (self._in_process or request.http2) and (
+            closes or (unread and not in_sync_wsgi(environ, start_response, broken=broken))
+        )
+        self._closes = closes
+        # A client that waits for 100 Continue would get it behind the answer.
+        self._readable = unread and not broken and "HTTP_EXPECT" not in environ
+
+    def start_response(self, status: str, headers: Headers, *more: Any) -> Callable[[bytes], object]:
+        """Stands in for the server's `start_response`."""
+        if self._in_process:
+            return self._start(status, headers, *more)
+        headers, told = without_connection(headers), None
+        if self._ends:
+            server = wsgi_server(self._environ)
+            # An answer without a length ends only behind what we read.
+            sized = self._readable and length_of(headers) is not None
+            self._reads = sized and server is not None and server.reads_behind
+            if self._closes or not self._reads:
+                told = tell_wsgi(self._environ, self._start)
+            if told is Told.HEADER:
+                headers.append(CLOSE)
+            if not self._reads:
+                # Ours before the server lets go of it.
+                self._connection = of_environ(self._environ)
+        write = self._start(status, headers, *more)
+        if told is Told.BEHIND_START:
+            say_behind(self._start, *CLOSE)
+        return write
+
+    def behind(self, result: Iterable[bytes]) -> Iterable[bytes]:
+        """What the server gets to send."""
+        if not self._ends:
+            return result
+        self._result = result
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        gone = False
+        for piece in self._result:
+            yield piece
+            gone = True
+        if gone:
+            self._linger()
+        if self._reads and not self._read_away():
+            tell_wsgi(self._environ, self._start)
+            connection = of_environ(self._environ)
+            if connection is not None:
+                # Else the server would wait for our thread, which holds its reader, before it closes.
+                with connection:
+                    connection.close()
+
+    def close(self) -> None:
+        """The server is done with the answer."""
+        result, self._result = self._result, ()
+        try:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+        finally:
+            self._linger()
+
+    def _linger(self) -> None:
+        """The answer has left, or at least its server has all of it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            linger(connection)
+
+    def __del__(self) -> None:
+        # werkzeug closes no answer of a client that has reset the connection.
+        if self._connection is not None:
+            self._connection.release()
+
+    def _read_away(self) -> bool:
+        """Read the rest of the body behind the answer; no when that takes too long, or fails.
+
+        A server's `read` may block for as long as a client sends nothing: the server's worker waits for a thread of
+        ours, and only within bounds.
+        """
+        if not threads_run():
+            return False
+        whole = Event()
+        reader = Thread(target=self._read_rest, args=(whole,), name="faultinject reader", daemon=True)
+        try:
+            reader.start()
+        except RuntimeError:  # no more threads
+            return False
+        reader.join(LONGEST)
+        return whole.is_set()
+
+    def _read_rest(self, whole: Event) -> None:
+        source = self._environ["wsgi.input"]
+        read = getattr(source, "read1", source.read)
+        length = self._request.content_length
+        left = MOST if length is None else length - getattr(source, "size", 0)
+        until = monotonic() + LONGEST
+        at_end = False
+        with suppress(Exception):
+            while left > 0 and not at_end and monotonic() < until:
+                piece = read(min(PIECE, left))
+                left -= len(piece)
+                at_end = not piece
+            if at_end if length is None else not left:
+                whole.set()

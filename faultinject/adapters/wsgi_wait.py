@@ -1,4 +1,4 @@
-"""Waiting under WSGI: never shorter than asked, over as soon as nobody waits any more.
+"""Waiting under WSGI, for a time or for a request's body: never shorter than asked, over as soon as nobody waits.
 
 All waits of one scenario share one pipe. A thread waits for it and for its client's connection in one system call,
 so 500 of them cost nothing until something happens. What is written into the pipe is never read: it wakes them all.
@@ -14,25 +14,257 @@ import threading
 import time
 from contextlib import suppress
 
-from faultinject.adapters.connection import gevent_sleep, native_poll, until_delivered
+from faultinject.adapters.servers import (
+    OUR_SERVER,
+    gevent_sleep,
+    in_process,
+    is_at_hand,
+    native_poll,
+    of_environ,
+    threads_run,
+    until_delivered,
+)
+from faultinject.engine.request import LONGEST, MOST, PIECE
+from faultinject.engine.steps import ClientGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from socket import socket
     from typing import Any, Self
 
-    from faultinject.adapters.connection import Connection
+    from faultinject.adapters.servers import Connection
+    from faultinject.adapters.types import Environ
     from faultinject.engine.plan import Plan
+    from faultinject.engine.request import Body, WSGIRequest
+    from faultinject.vendors.multi_delete import Listing
 
 SLICE = 0.05
 """Seconds after which a wait looks around where nothing can wake it: without a pipe, or in a greenlet."""
 WORKER_SLICE = 0.5
 """Seconds after which a worker of gunicorn is looked at: what it does at SIGTERM wakes nobody, so one thread looks for all."""
 
+_AT_ONCE = 0.001
+
 # A signal may come, and end a scenario, while its own thread holds it.
 _lock = threading.RLock()
 _bells: dict[Plan, Bell] = {}
 _registered = _watched = False
 _program_ends = False
+
+
+def drain(
+    environ: Environ,
+    plan: Plan,
+    request: WSGIRequest,
+    listing: Listing | None = None,
+    upto: int | None = None,
+) -> Body | None:
+    """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
+
+    A body without a length that ends before `upto` is put back, for the app to read.
+
+    Args:
+        environ: of the request.
+        plan: the plan that decided.
+        request: the view of the request.
+        listing: gets each piece.
+        upto: so many bytes of it are read, and not more; None: all.
+
+    Returns:
+        Bytes read, their digest, whether that was all; None when the body has no end that a server shows.
+
+    Raises:
+        ClientGone: the body ends too early, or the server cannot read it.
+    """
+    length = request.content_length
+    if length is None and not environ.get("wsgi.input_terminated"):
+        return None
+    reading = BodyReading(environ, plan, request, listing, upto)
+    if in_process(environ) or is_at_hand(environ) or not threads_run():
+        reading.run()
+    elif OUR_SERVER in environ and (stream := getattr(environ["wsgi.input"], "raw", None)) is not None:
+        stream.allow(LONGEST)  # shutting its socket would end the answer as well
+        try:
+            reading.run()
+        finally:
+            stream.allow(None)
+    elif (connection := of_environ(environ)) is not None:
+        with connection, Cutoff(environ, plan, connection, reading):
+            reading.run()
+    else:
+        reading.run_aside()
+    body = reading.body
+    if reading.kept is not None and body[2]:
+        from io import BytesIO
+
+        environ["wsgi.input"] = BytesIO(b"".join(reading.kept))
+    return body
+
+
+class BodyReading:
+    """The reading of one request body.
+
+    A server's `read` waits for the whole piece that it was asked for, however slowly that comes: who reads is stopped
+    from outside when the time is over.
+
+    Args:
+        environ: of the request.
+        plan: the plan that decided.
+        request: the view of the request; without a Content-Length the server marks the end.
+        listing: gets each piece.
+        upto: so many bytes of it are read, and not more; None: all.
+
+    Attributes:
+        cut: whether the time is over; what comes after that does not count.
+        kept: what was read, where the body may turn out to be shorter than `upto`; else None.
+    """
+
+    def __init__(
+        self,
+        environ: Environ,
+        plan: Plan,
+        request: WSGIRequest,
+        listing: Listing | None,
+        upto: int | None = None,
+    ) -> None:
+        length = request.content_length
+        self.cut = False
+        self.kept: list[bytes] | None = [] if upto is not None and length is None else None
+        self._source = source = environ["wsgi.input"]
+        # What has come so far, where the server can say.
+        self._read = getattr(source, "read1", source.read)
+        self._length = length
+        self._upto = upto
+        self._listing = listing
+        self._clock = plan.services.monotonic
+        self._rest = plan.services.rest
+        self._digest = request.body_digest(plan.origin[2])
+        self._whole = False
+        self._lock = threading.Lock()
+
+    @property
+    def body(self) -> Body:
+        """Bytes read, their digest, whether that was all."""
+        with self._lock:
+            return self._digest.size, self._digest.hexdigest(), self._whole and not self.cut
+
+    def stop(self) -> None:
+        """The time is over."""
+        with self._lock:
+            self.cut = True
+
+    def run(self) -> None:
+        """Read to the end, or to a bound.
+
+        Raises:
+            ClientGone: the body ends too early, or the server cannot read it.
+        """
+        length, digest = self._length, self._digest
+        wanted = length if self._upto is None else self._upto
+        end = self._clock() + LONGEST
+        while wanted is None or digest.size < wanted:
+            if digest.size >= MOST or self.cut or self._clock() >= end:
+                return
+            try:
+                piece = self._read(PIECE if wanted is None else min(PIECE, wanted - digest.size))
+            except TimeoutError:
+                self.stop()
+                return
+            except Exception as error:
+                if self.cut:
+                    return
+                raise ClientGone from error
+            with self._lock:
+                if self.cut:
+                    return
+                if not piece:
+                    break
+                digest.update(piece)
+            if self._listing is not None:
+                self._listing.feed(piece)
+            if self.kept is not None:
+                self.kept.append(piece)
+        if length is not None and digest.size < (wanted or 0):
+            raise ClientGone
+        # Of a body without a length as much as was wanted says nothing of its end.
+        self._whole = digest.size == length if self._upto is not None and digest.size == wanted else True
+
+    def run_aside(self) -> None:
+        """As `run`, by a thread that is left alone when the time is over: nothing shows whose connection it waits for."""
+        raised: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                self.run()
+            except BaseException as error:
+                raised.append(error)
+
+        reader = threading.Thread(target=run, name="faultinject reader", daemon=True)
+        try:
+            reader.start()
+        except RuntimeError:  # no more threads
+            self.run()
+            return
+        self._rest(LONGEST, reader.join)
+        if reader.is_alive():
+            self.stop()
+        elif raised:
+            raise raised[0]
+
+
+class Cutoff:
+    """Ends the reading of a request body in time: a thread shuts the client's side of the connection.
+
+    Under TLS an end that nobody has announced would keep the answer from being sent as well, so there, where the server
+    shows its socket, the thread takes its patience away instead.
+
+    Args:
+        environ: of the request.
+        plan: the plan that decided.
+        connection: the request's.
+        reading: stopped then.
+    """
+
+    def __init__(self, environ: Environ, plan: Plan, connection: Connection, reading: BodyReading) -> None:
+        self._rest = plan.services.rest
+        self._connection = connection
+        self._reading = reading
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        shown = environ.get("werkzeug.socket") or environ.get("gunicorn.socket") or _below(environ)
+        self._handle: socket | None = shown if connection.encrypted else None
+        self._patience: float | None = None
+
+    def __enter__(self) -> None:
+        if self._handle is not None:
+            self._patience = self._handle.gettimeout()
+            self._handle.settimeout(LONGEST)
+        # No more threads: then a slow client holds the worker for as long as its server lets it.
+        with suppress(RuntimeError):
+            threading.Thread(target=self._run, name="faultinject cutoff", daemon=True).start()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._over.set()
+            if self._handle is not None:
+                self._handle.settimeout(self._patience)
+
+    def _run(self) -> None:
+        self._rest(LONGEST, self._over.wait)
+        with self._lock:  # the connection is ours as long as this is held
+            if not self._over.is_set():
+                self._reading.stop()
+                if self._handle is None:
+                    self._connection.shut_reading()
+                else:
+                    self._handle.settimeout(_AT_ONCE)
+
+
+def _below(environ: Environ) -> socket | None:
+    """The socket that cheroot's input reads from."""
+    stream = getattr(environ["wsgi.input"], "rfile", None)
+    found: socket | None = getattr(getattr(stream, "raw", None), "_sock", None)
+    return found
 
 
 def delivered(connection: Connection, plan: Plan) -> bool:

@@ -36,6 +36,7 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     """
     from faultinject.cli.descriptions import effects_on_request
     from faultinject.engine.actions import Respond
+    from faultinject.engine.answers import answer_keys
     from faultinject.engine.shown import shown_target
     from faultinject.exceptions import ConfigurationError
     from faultinject.injector import trials
@@ -59,7 +60,7 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
         return 0
     if action.listing is not None:
         action.listing.feed(sent)
-        if not action.answer_keys():
+        if not answer_keys(action):
             _tell("the request's body names no keys: the error is for the request as a whole")
     written, notes = trials.sent(action, method, shown)
     for note in notes:

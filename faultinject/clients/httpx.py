@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 import httpx
 
 from faultinject.adapters import asgi, wsgi
-from faultinject.engine.body_digest import PIECE
+from faultinject.engine.request import PIECE
 from faultinject.injector.lookup import injector_for
 
 TYPE_CHECKING = False

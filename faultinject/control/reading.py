@@ -74,6 +74,7 @@ def get_journal(call: Call) -> Answer:
 def preview(call: Call) -> Answer:
     """Show the answer that a rule would give to a request, byte for byte; nothing is carried out."""
     from faultinject.engine.actions import Respond
+    from faultinject.engine.answers import answer_keys
     from faultinject.injector import trials
 
     given = call.keys(("text", "rule", "method", "path", "host"))
@@ -89,7 +90,7 @@ def preview(call: Call) -> Answer:
         return Answer.of_data(
             {**found, "notes": [says], "status": None, "headers": [], "body": None, "raw": None}
         )
-    action.answer_keys()
+    answer_keys(action)
     body, notes = trials.sent(action, method, rule)
     now = trial.injector.clock()
     found |= {

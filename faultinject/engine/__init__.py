@@ -4,12 +4,12 @@ from faultinject.faces import face
 
 __getattr__, __all__ = face(
     __name__,
+    ASGIRequest="request",
+    Disconnect="actions",
+    Forward="actions",
+    Pass="actions",  # noqa: S106 - it is no password
     Take="counting",
-    candidates="decision",
-    decide="decision",
+    WSGIRequest="request",
     locked="counting",
-    meets="decision",
-    reads="decision",
     shown_target="shown",
-    view="decision",
 )

@@ -56,25 +56,6 @@ class Respond:
     transform: BodyTransform | None = None
     listing: Listing | None = None
 
-    def answer_keys(self) -> bool:
-        """Answer each key of the request's body by itself; no where the body is none that names keys.
-
-        Then, and after an error of ours, the answer stays as it is: the error for the request as a whole.
-        """
-        body = None
-        if self.listing is not None:
-            try:
-                body = self.listing.answer()
-            except Exception as error:
-                self.entry.services.failed(error, self.entry.rule or "")
-        if body is None:
-            return False
-        length = str(len(body))
-        self.headers = [(name, length if name == "Content-Length" else text) for name, text in self.headers]
-        self.body = body
-        self.entry.response_bytes = len(body)
-        return True
-
 
 @dataclass(slots=True, kw_only=True)
 class Forward:

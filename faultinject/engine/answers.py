@@ -1,20 +1,19 @@
-"""From a fault and a request to the answer's status line, headers and body."""
+"""From a fault and a request to the answer's status line, headers and body; and how it asks a client to wait."""
 
 from __future__ import annotations
 
 from faultinject.engine.actions import Respond
-from faultinject.engine.draw import between, choose, entropy, fails, threshold
-from faultinject.engine.hints import HEADERS, read_hint, write_hint
+from faultinject.engine.plan import choose, delays, fails, stretched, threshold
 from faultinject.http.wire import CLOSE, Head, http_date, reason
-from faultinject.vendors.rendering import Rendering
+from faultinject.vendors.envelope import Rendering
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from faultinject.engine.actions import ActByAnswering
-    from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.plan import CompiledRule
     from faultinject.engine.request import Request
     from faultinject.http.types import Headers
     from faultinject.vendors.documented import DocumentedError
@@ -25,6 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+MILLISECONDS = ("x-amz-retry-after", "x-ms-retry-after-ms", "retry-after-ms")
+"""Headers that ask in milliseconds."""
+FORMS = ("seconds", "date", *MILLISECONDS)
+"""What `hint` may be: the two of `Retry-After`, or a header."""
+HEADERS = ("retry-after", *MILLISECONDS)
+"""The headers that ask to wait."""
 _WITHOUT_BODY = frozenset((204, 205, 304))
 NO_HEADERS: Mapping[str, str] = {}
 NOTHING_OF_A_BODY = (("Content-Length", "0"),)
@@ -65,7 +70,6 @@ class Answer:
         "_bare_head",
         "_bodyless",
         "_delay",
-        "_delays",
         "_first",
         "_hints_in_headers",
         "_id_headers",
@@ -122,13 +126,10 @@ class Answer:
         self.drain: bool = value("drain") and self.read_at_most is None
         self.exact: Head | None = None
         self.multi_delete: Lister | None = None
-        low, high = rule.rule.value("delay")
-        self._delay: float | None = low if low == high else None
-        self._delays = low, high
+        low, high = value("delay")
+        self._delay = delays(low, high)
         cut_or_slowed = value("of") is not None
-        self.error_after_head = (
-            status < 300 and not self._bodyless and value("delay")[1] > 0 and not cut_or_slowed
-        )
+        self.error_after_head = status < 300 and not self._bodyless and high > 0 and not cut_or_slowed
         self.needs_socket: bool = self.error_after_head or value("exact") or cut_or_slowed
         self.nonstandard_status = status > 599
         self._set = rule.rule.set_headers
@@ -181,9 +182,6 @@ class Answer:
         entry.when = self.when
         entry.status = self.status
         entry.hint, entry.hint_form = self.hint, self.hint_form
-        delay = self._delay
-        if delay is None:
-            delay = between(digest, *self._delays)
         headers = self._first.copy()
         if self._bodyless:
             body = b""
@@ -208,7 +206,7 @@ class Answer:
         if self._hints_in_headers:
             # Not every answer of a vendor that asks to wait does so: to HEAD perhaps not.
             entry.hint, entry.hint_form = read_hint({name.lower(): text for name, text in headers})
-        return Respond(entry, self, headers, body, delay)
+        return Respond(entry, self, headers, body, self._delay(digest))
 
 
 def documented(rule: CompiledRule, vendor: Vendor, rows: Sequence[DocumentedError]) -> ActByAnswering:
@@ -251,7 +249,7 @@ def documented(rule: CompiledRule, vendor: Vendor, rows: Sequence[DocumentedErro
             row = rows[index]
             asked = form_for(row, request, wanted or row.status or 0)
         answer, made = prepared.get((index, asked)) or prepare(index, asked)
-        ids = make_ids(entropy(digest, entry.seq), int(entry.time))
+        ids = make_ids(stretched(digest, entry.seq), int(entry.time))
         entry.request_id = ids.get("request_id")
         named = place
         if resource_of is not None:
@@ -283,6 +281,26 @@ def _lister(rule: CompiledRule, vendor: Vendor, row: DocumentedError) -> Lister:
         return Listing(vendor.escape, dialect, said, lambda named: fails(digest, named, limit))
 
     return begin
+
+
+def answer_keys(action: Respond) -> bool:
+    """Answer each key of the request's body by itself; no where the body is none that names keys.
+
+    Then, and after an error of ours, the answer stays as it is: the error for the request as a whole.
+    """
+    body = None
+    if action.listing is not None:
+        try:
+            body = action.listing.answer()
+        except Exception as error:
+            action.entry.services.failed(error, action.entry.rule or "")
+    if body is None:
+        return False
+    length = str(len(body))
+    action.headers = [(name, length if name == "Content-Length" else text) for name, text in action.headers]
+    action.body = body
+    action.entry.response_bytes = len(body)
+    return True
 
 
 def plain(rule: CompiledRule, status: int) -> ActByAnswering:
@@ -366,3 +384,42 @@ def marked(headers: Iterable[tuple[str, str]], name: str) -> Headers:
 
 def _tells_caches(name: str) -> bool:
     return name in _TO_CACHES or name.endswith("-cache-control")
+
+
+def write_hint(wait: float, form: str) -> tuple[str, str, float]:
+    """The header that asks to wait, and the wait in seconds that it comes to.
+
+    Args:
+        wait: seconds.
+        form: one of FORMS.
+
+    Returns:
+        The header's name, its text and the wait: whole seconds or milliseconds, rounded up. The text of a `date` is
+        worked out when the answer starts; whole seconds rounded up are never earlier than the wait itself.
+
+    >>> write_hint(1.5, "seconds"), write_hint(1.5, "x-amz-retry-after")
+    (('Retry-After', '2', 2.0), ('x-amz-retry-after', '1500', 1.5))
+    """
+    if form in MILLISECONDS:
+        milliseconds = int(-(-round(wait * 1000, 6) // 1))
+        return form, str(milliseconds), milliseconds / 1000
+    seconds = float(-(-wait // 1))
+    return "Retry-After", f"{seconds:.0f}", wait if form == "date" else seconds
+
+
+def read_hint(headers: Mapping[str, str]) -> tuple[float | None, str | None]:
+    """The wait in seconds that headers of lower-case names ask for, and in which form.
+
+    >>> read_hint({"x-amz-retry-after": "1500"})
+    (1.5, 'x-amz-retry-after')
+    """
+    if "retry-after" in headers:
+        text = headers["retry-after"]
+        if text.isascii() and text.isdecimal():
+            return float(text), "seconds"
+        return None, "date" if text.endswith(" GMT") else "unreadable"
+    for name in MILLISECONDS:
+        if name in headers:
+            text = headers[name]
+            return (int(text) / 1000, name) if text.isascii() and text.isdecimal() else (None, "unreadable")
+    return None, None

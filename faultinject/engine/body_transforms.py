@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from faultinject.engine.draw import stretched
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from faultinject.engine.plan import stretched
 
 _PARTS = 10**12
 
@@ -214,9 +210,3 @@ class Corrupted(BodyTransform):
             masks[place] = (int.from_bytes(drawn[8:16], "big") * 255 >> 64) + 1
         self._masks = masks
         return masks
-
-
-def slices(piece: bytes, rate: int) -> Iterator[bytes]:
-    """Parts that are small enough to be sent evenly: a twentieth of a second each, or one byte."""
-    step = max(1, rate // 20)
-    return (piece[at : at + step] for at in range(0, len(piece), step))

@@ -7,8 +7,8 @@ is noted of a fault, its count, its slot and its lines in the journal, is noted 
 from __future__ import annotations
 
 from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
-from faultinject.engine.answers import at_its_start, marked, taken_over
-from faultinject.engine.body_digest import LONGEST, MOST, SeenBody
+from faultinject.engine.answers import answer_keys, at_its_start, marked, taken_over
+from faultinject.engine.request import LONGEST, MOST, SeenBody
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -31,19 +31,19 @@ from faultinject.engine.steps import (
     Wait,
     Write,
 )
-from faultinject.http.wire import BLANK_EVERY, late_start
+from faultinject.http.wire import BLANK_EVERY, has_no_body, late_start, length_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, MutableMapping, Sequence
+    from collections.abc import Generator, Iterator, MutableMapping, Sequence
     from typing import Any, Self
 
     from faultinject.engine.actions import Action
     from faultinject.engine.alterations import Alteration
-    from faultinject.engine.body_digest import Body
+    from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
-    from faultinject.engine.request import Request
+    from faultinject.engine.request import Body, Request
     from faultinject.engine.steps import Step, Steps
     from faultinject.http.types import Headers
 
@@ -266,7 +266,7 @@ def _before(
                 if drains:
                     body = yield ReadBody(up_to, action.listing)
                     too_short = up_to is not None and ended_before(body, up_to)
-                    action.answer_keys()
+                    answer_keys(action)
                 if delay and not too_short:
                     stays = yield Wait(delay, listens=up_to is None and (drains or not has_body))
             except ClientGone:
@@ -310,7 +310,7 @@ def _after(
         unread = yield EndApp(cut)
         injection.otherwise = "failed"
         action.entry.app_status = found.status or None
-        action.answer_keys()
+        answer_keys(action)
         if not (yield Wait(delay_before(action, end))):
             injection.undo("failed", left=True)
             return
@@ -371,8 +371,6 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
                 raise lost.args[0] from None
         injection.run_app()
         if action.transform is not None:
-            from faultinject.engine.body_exchange import change_body
-
             yield from change_body(plan, request, action, action.transform, injection)
             return
         changed = alteration is not None or pause is not None
@@ -445,8 +443,6 @@ def _give(
         end.entry.status, end.entry.response_bytes = answer.status, len(action.body)
         did = "answered"
     elif action.transform is not None:
-        from faultinject.engine.body_exchange import change_own_body
-
         yield from change_own_body(
             plan, request, action, action.transform, injection, headers, body, unread=unread
         )
@@ -529,3 +525,166 @@ def may_have_left(entry: Entry) -> bool:
     """
     late = entry.services.monotonic() - entry.arrived >= SOONEST
     return not entry.left and (late or (entry.seen is not None and entry.seen.body is None))
+
+
+# A body that is changed on its way, the app's own or that of an answer of ours
+
+
+def change_body(
+    plan: Plan, request: Request, action: Forward, transform: BodyTransform, injection: Injection
+) -> Steps:
+    """What is done to the app's own answer.
+
+    Args:
+        plan: the plan that decided.
+        request: the view of the request.
+        action: what it decided.
+        transform: what is done to the body.
+        injection: the fault under way.
+    """
+    try:
+        found: AppAnswer = yield RunApp(transform=transform)
+        headers, first, known = found.headers, None, length_of(found.headers) is not None
+        takes = _takes(request, action, transform, found)
+        # Marked is what something will be done to, which only its first piece shows where no length does.
+        if takes and plan.services.marked and not known:
+            first = yield NextPiece()
+            takes = first is not None
+    except ClientGone:
+        injection.undo("failed", left=True)
+        return
+    if not takes:
+        injection.undo("nothing_to_cut", status=action.entry.status)
+        return
+    if plan.services.marked and (known or (first is not None and transform.begins_with(first[0]))):
+        headers = marked(headers, action.entry.rule or "")
+    yield from _send(plan, action, transform, Begin(transform, headers), injection, None, first)
+
+
+def change_own_body(
+    plan: Plan,
+    request: Request,
+    action: Respond,
+    transform: BodyTransform,
+    injection: Injection,
+    headers: Headers,
+    body: Body | None,
+    *,
+    unread: bool,
+) -> Steps:
+    """What is done to an answer of ours.
+
+    Args:
+        plan: the plan that decided.
+        request: the view of the request.
+        action: what it decided.
+        transform: what is done to the body.
+        injection: the fault under way.
+        headers: of the answer, at its start.
+        body: what was read of the request's.
+        unread: whether something of the request's body is left.
+    """
+    broken = body is not None
+    if not _takes(request, action, transform, AppAnswer(action.answer.status, headers)):
+        injection.give("answered", body)
+        yield Send(action, headers, unread, broken)
+        return
+    if not action.entry.written:
+        action.entry.write(transform.did, applied=injection.applied, body=body, last=False)
+    begin = Begin(transform, headers, action, unread, broken)
+    yield from _send(plan, action, transform, begin, injection, body, (action.body, False))
+
+
+def _takes(request: Request, action: Forward | Respond, transform: BodyTransform, found: AppAnswer) -> bool:
+    """Whether anything can be done to an answer's body; the journal notes what the answer says."""
+    entry = action.entry
+    size = entry.response_bytes  # how many went out is known at the end
+    entry.saw(found.status, found.headers)
+    entry.response_bytes = size
+    bodyless = has_no_body(request.method, found.status, found.headers)
+    return not bodyless and transform.fits(length_of(found.headers))
+
+
+def _send(
+    plan: Plan,
+    action: Forward | Respond,
+    transform: BodyTransform,
+    begin: Begin,
+    injection: Injection,
+    body: Body | None,
+    piece: tuple[bytes, bool] | None,
+) -> Steps:
+    """Send the answer, each part of its body when it is due, and tell the journal how it ended."""
+    entry = action.entry
+    did, rate = transform.did, transform.rate
+    sent, more, began = 0, True, None
+
+    def settle(otherwise: str) -> None:
+        entry.left = entry.left or otherwise == "failed"
+        if transform.touched:
+            entry.response_bytes = sent
+            injection.give(did, body)
+        else:
+            injection.undo(otherwise, status=entry.status)
+
+    try:
+        reach: Reach = yield begin
+        inside = reach is Reach.IN_PROCESS
+        if transform.how is not None and reach is not Reach.CONNECTION:
+            did = "raised" if inside else "closed"
+        # A client of this process that would lose its patience loses it at once.
+        quiet = 0.0 if inside and transform.hangs else transform.quiet
+        while more and not transform.done:
+            if piece is None and (piece := (yield NextPiece())) is None:
+                break
+            data, more = piece
+            piece = None
+            kept = transform.feed(data) if data else b""
+            if rate is not None:
+                for part in slices(kept, rate):
+                    now = plan.services.monotonic()
+                    began = now if began is None else began
+                    sent += len(part)
+                    yield from _wait_with_client(began + sent / rate - now)
+                    yield Part(part)
+                if not more:
+                    yield Part(b"", more=False)
+                continue
+            sent += len(kept)
+            held = transform.held_back()
+            if held or (quiet and transform.touched):
+                if kept:
+                    yield Part(kept)
+                yield from _wait_with_client(quiet)
+                quiet = 0.0
+                if held:
+                    sent += len(held)
+                    yield Part(held, more)
+            elif kept or transform.done or not more:
+                # granian sends a head with the first piece, also of nothing.
+                yield Part(kept, more or transform.done)
+    except AppEnded:
+        raise
+    except BaseException as error:
+        settle("failed")
+        if not isinstance(error, ClientGone):
+            raise
+        return
+    settle("nothing_to_cut")
+    if transform.done:
+        ended = yield Cut(transform.how == "reset", transform.hangs, sent, length_of(begin.headers))
+        # A reset that could not be, or one where none was asked for.
+        if (ended == "reset") is not (entry.did == "reset"):
+            entry.write(ended, applied=injection.applied, body=body)
+
+
+def _wait_with_client(seconds: float) -> Steps:
+    """Wait while the client does."""
+    if not (yield Wait(seconds)):
+        raise ClientGone
+
+
+def slices(piece: bytes, rate: int) -> Iterator[bytes]:
+    """Parts that are small enough to be sent evenly: a twentieth of a second each, or one byte."""
+    step = max(1, rate // 20)
+    return (piece[at : at + step] for at in range(0, len(piece), step))

@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from faultinject.engine.body_digest import Body, SeenBody
-    from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.counting import Take
-    from faultinject.engine.plan import Plan
-    from faultinject.engine.request import Request
+    from faultinject.engine.plan import CompiledRule, Plan
+    from faultinject.engine.request import Body, Request, SeenBody
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.types import Target
 

@@ -1,12 +1,13 @@
 """One request as the rules see it: a lazy view of a WSGI environ or an ASGI scope that copies nothing.
 
 Both views answer the same questions with the same words. A view is made only for a request that some rule may
-match, and works a field out when it is first asked for.
+match, and works a field out when it is first asked for. A digest of its body tells whether two attempts carry the same bytes.
 """
 
 from __future__ import annotations
 
-from faultinject.engine.body_digest import BodyDigest, ChunkedBodyDigest
+from hashlib import blake2b
+
 from faultinject.engine.journal_entry import (
     BODILESS,
     NONE_RECORDED,
@@ -29,6 +30,21 @@ if TYPE_CHECKING:
 
     from faultinject.engine.journal_entry import Entry
     from faultinject.vendors.types import Target
+
+    # Bytes read of a request's body, their digest, whether that was all.
+    Body = tuple[int, str, bool]
+
+
+PIECE = 64 * 1024
+"""Bytes read from a request body at a time."""
+MOST = 128 * 1024 * 1024
+"""Bytes after which a body or a dropped answer is no longer read."""
+LONGEST = 10.0
+"""Seconds after which a body or a dropped answer is no longer read."""
+
+
+DIGEST_SIZE = 16
+"""Bytes of a digest."""
 
 
 class Request:
@@ -396,3 +412,124 @@ def record(headers: Mapping[str, bool]) -> None:
         RECORDED_AS[name], RECORDED_KEYS[key], _KNOWN[name.encode()] = key, name, name
         _RECORDED_KEYS.add(key)
         _RECORDED_NAMES.add(name)
+
+
+class BodyDigest:
+    """A keyed digest of a body in pieces; a multipart boundary, which is new on each attempt, does not change it.
+
+    >>> def digest(boundary):
+    ...     body = BodyDigest(b"key", f"multipart/form-data; boundary={boundary}")
+    ...     body.update(f"--{boundary}--".encode())
+    ...     return body.hexdigest()
+    >>> digest("abc") == digest("xyz")
+    True
+    """
+
+    __slots__ = ("_boundary", "_digest", "_tail", "size")
+
+    def __init__(self, key: bytes, content_type: str = "") -> None:
+        self._digest = blake2b(key=key, digest_size=DIGEST_SIZE)
+        self._boundary = boundary(content_type)
+        self._tail = b""
+        self.size = 0
+        """Bytes seen so far."""
+
+    def update(self, piece: bytes) -> None:
+        """Add the next piece."""
+        self.size += len(piece)
+        if not self._boundary:
+            self._digest.update(piece)
+            return
+        # A boundary may lie across two pieces: the last bytes wait until more is known.
+        *parts, rest = (self._tail + piece).split(self._boundary)
+        for part in parts:
+            self._digest.update(part)
+        cut = max(0, len(rest) - len(self._boundary) + 1)
+        self._digest.update(rest[:cut])
+        self._tail = rest[cut:]
+
+    def hexdigest(self) -> str:
+        """The digest as 32 hexadecimal digits."""
+        whole = self._digest.copy()
+        whole.update(self._tail)
+        return whole.hexdigest()
+
+
+class ChunkedBodyDigest(BodyDigest):
+    r"""Of a body in aws-chunked the digest of its content: its chunks and trailers have other signatures on each attempt.
+
+    As long as its end has not come, and where its chunks cannot be read, it is the digest of the bytes as sent.
+
+    >>> def digest(signature):
+    ...     body = ChunkedBodyDigest(b"key", "")
+    ...     body.update(b"5;chunk-signature=%b\r\nhello\r\n0;chunk-signature=%b\r\n\r\n" % (signature, signature))
+    ...     return body.hexdigest()
+    >>> digest(b"0b") == digest(b"1c")
+    True
+    """
+
+    __slots__ = ("_chunks", "_content")
+
+    def __init__(self, key: bytes, content_type: str) -> None:
+        from faultinject.vendors.aws_chunks import AwsChunks
+
+        super().__init__(key, content_type)
+        self._chunks = AwsChunks()
+        self._content = BodyDigest(key, content_type)
+
+    def update(self, piece: bytes) -> None:
+        """Add the next piece."""
+        super().update(piece)
+        for part in self._chunks.feed(piece):
+            self._content.update(part)
+
+    def hexdigest(self) -> str:
+        """The digest as 32 hexadecimal digits."""
+        return self._content.hexdigest() if self._chunks.state == "nothing" else super().hexdigest()
+
+
+class SeenBody:
+    """A request's body as the app reads it, so that the journal can tell whether a later request carries the same.
+
+    Args:
+        digest: gets each piece.
+        length: its Content-Length; None where its end is marked.
+    """
+
+    __slots__ = ("_digest", "_length", "ended")
+
+    def __init__(self, digest: BodyDigest, length: int | None) -> None:
+        self._digest = digest
+        self._length = length
+        self.ended = False
+        """Whether the end of a body without a length was seen."""
+
+    def feed(self, piece: bytes) -> None:
+        """The app has read a piece; nothing where there is no more."""
+        if piece:
+            self._digest.update(piece)
+        else:
+            self.ended = True
+
+    @property
+    def body(self) -> Body | None:
+        """Bytes, digest, and that this was all; None as long as the app has not read all of it."""
+        size = self._digest.size
+        whole = size == self._length or (self._length is None and self.ended)
+        return (size, self._digest.hexdigest(), True) if whole else None
+
+
+def boundary(content_type: str) -> bytes:
+    """The boundary of a multipart Content-Type; empty for any other.
+
+    >>> boundary('multipart/form-data; boundary="a b"')
+    b'a b'
+    """
+    kind, _, parameters = content_type.partition(";")
+    if not kind.strip().lower().startswith("multipart/"):
+        return b""
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.strip().partition("=")
+        if name.lower() == "boundary":
+            return value.strip('"').encode("latin-1", "replace")
+    return b""

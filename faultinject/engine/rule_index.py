@@ -296,7 +296,9 @@ class Index:
                     any_method = True
                     other.append(number)
 
-        ready = _never_nothing if record_all else _as_it_is
+        def ready(find: Finder) -> Finder:
+            return (lambda place: find(place) or ()) if record_all else find
+
         self.environ: dict[str, Finder] = {}
         self.scope: dict[str, Finder] = {}
         for method, some in numbers.items():
@@ -328,14 +330,6 @@ def _methods(
         possible = operations.methods(operations.meant(conditions["operation"]))
         return possible if methods is None else methods & possible
     return methods
-
-
-def _as_it_is(find: Finder) -> Finder:
-    return find
-
-
-def _never_nothing(find: Finder) -> Finder:
-    return lambda place: find(place) or ()
 
 
 def _spellings(method: str) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 
-from faultinject.engine.compiled_rule import duplicate_indices
+from faultinject.engine.plan import duplicate_indices
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailable
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import nearest, shown

@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 import h11
 
-from faultinject.adapters.connection import native_poll
+from faultinject.adapters.servers import native_poll
 from faultinject.proxy.limits import LIMITS
 
 TYPE_CHECKING = False

@@ -5,8 +5,7 @@ First when and how a fault acts on the exchange, then what an injected answer sa
 
 from __future__ import annotations
 
-from faultinject.engine.answers import MARKS
-from faultinject.engine.hints import FORMS, MILLISECONDS
+from faultinject.engine.answers import FORMS, MARKS, MILLISECONDS
 from faultinject.rules import descriptions, values
 from faultinject.rules.key import Key
 from faultinject.rules.values import Mistake, is_token, shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from faultinject.engine.draw import threshold
+from faultinject.engine.plan import threshold
 from faultinject.rules import values
 from faultinject.rules.key import Condition
 from faultinject.rules.values import Mistake, is_token, listed, most_like, number_text, shown

@@ -15,7 +15,7 @@ from faultinject.store.bodies import cut
 from faultinject.store.buckets import Buckets, Stored
 from faultinject.store.refusal import StoreError
 from faultinject.store.uploads import Uploads
-from faultinject.vendors import rendering
+from faultinject.vendors import envelope
 from faultinject.vendors.addressing import Addressing, without_port
 from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.vendor import Vendor
@@ -141,7 +141,7 @@ class Exchange:
 
     def refusal(self, error: StoreError) -> Answer:
         """The vendor's documented error for a mistake."""
-        status, headers, body = rendering.answer(
+        status, headers, body = envelope.answer(
             self.service.vendor,
             self.documented(error),
             WSGIRequest(self.request.environ),

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["find", "get", "names"]
 
-__getattr__, _ = face(__name__, compile_value="template_values", operations_of="operations")
+__getattr__, _ = face(
+    __name__, Addressing="addressing", compile_value="template_values", operations_of="operations"
+)
 
 ALSO_CALLED = {
     "aliyun": "alibaba",

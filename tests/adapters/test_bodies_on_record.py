@@ -90,31 +90,6 @@ WAYS = {
 }
 
 
-class Slow(io.BytesIO):
-    """An input that does not wait: it has nothing yet, every other time."""
-
-    _has = False
-
-    def readinto(self, buffer):
-        self._has = not self._has
-        return super().readinto(buffer) if self._has else None
-
-
-def test_an_input_that_has_nothing_yet():
-    """That is not its end."""
-
-    def fill_all(source):
-        buffer, size = bytearray(100), None
-        while size != 0:
-            size = source.readinto(buffer)
-
-    injector = recorded()
-    ask_wsgi(injector, fill_all, source=Slow(BODY))
-    [outcome] = injector.journal.outcomes
-    assert (outcome.request_bytes, outcome.body_complete) == (len(BODY), True)
-    assert outcome.request_digest == digest_of(BODY)
-
-
 @pytest.mark.parametrize("way", WAYS)
 def test_wsgi(way):
     """However the app reads it; the digest is that of a body that an answer of ours has read."""

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from faultinject.adapters import connection, lingering
-from faultinject.adapters.connection import Connection, hold
+from faultinject.adapters import lingering, servers
+from faultinject.adapters.servers import Connection, hold
 
 from .transport import PATIENCE, loopback, read
 
@@ -165,7 +165,7 @@ def test_half_ended_is_not_claimed(monkeypatch):
         server.shutdown(socket.SHUT_RDWR)
         server.close()
         until(held.half_ended)
-        monkeypatch.delattr(connection._socket, "TCP_INFO")
+        monkeypatch.delattr(servers._socket, "TCP_INFO")
         assert not held.half_ended()
         monkeypatch.undo()
         held.release()

@@ -11,7 +11,7 @@ from .transport import App, loopback, read
 
 pytestmark = pytest.mark.live
 
-CONNECTION = "faultinject.adapters.connection."
+SERVERS = "faultinject.adapters.servers."
 
 
 def last(injector):
@@ -22,8 +22,8 @@ def last(injector):
 @pytest.fixture
 def only_fin(monkeypatch):
     """No way to send an RST."""
-    monkeypatch.setattr(CONNECTION + "UNSPEC", False)
-    monkeypatch.setattr(CONNECTION + "LINGER", False)
+    monkeypatch.setattr(SERVERS + "UNSPEC", False)
+    monkeypatch.setattr(SERVERS + "LINGER", False)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -39,7 +39,7 @@ def test_a_reset_becomes_a_close(wire, make_injector, only_fin, when):
 @pytest.mark.parametrize("missing", ["UNSPEC", "LINGER"])
 def test_one_way_to_reset_is_enough(wire, make_injector, monkeypatch, missing):
     """Linux' own, or that of all systems with dup2."""
-    monkeypatch.setattr(CONNECTION + missing, False)
+    monkeypatch.setattr(SERVERS + missing, False)
     injector = make_injector("reset")
     assert (wire(injector).end, last(injector)) == ("RST", ("reset", None))
 
@@ -101,7 +101,7 @@ def test_a_slow_body_becomes_the_server_s_own(wire, make_injector, out_of_reach,
 
 def test_what_cannot_be_taken_over_holds_its_thread(wire, make_injector, monkeypatch):
     """A hang or a slow body then takes place on the server's own thread, and is over before the adapter returns."""
-    monkeypatch.setattr(CONNECTION + "Connection.detach_from_server", lambda self: False)
+    monkeypatch.setattr(SERVERS + "Connection.detach_from_server", lambda self: False)
     monkeypatch.setattr("threading.Thread.start", None)
     for rule, saw in (
         ("hang,duration=50ms", (0, b"", "FIN")),

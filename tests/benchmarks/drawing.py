@@ -10,7 +10,7 @@ from apps import environ
 from measure import Block, Goal, Row, side_by_side
 
 from faultinject.counts.memory import MemoryCounts
-from faultinject.engine.draw import drawer, seed_key, threshold
+from faultinject.engine.plan import drawer, seed_key, threshold
 from faultinject.engine.request import WSGIRequest
 from faultinject.vendors.addressing import exact_identity, with_placeholders
 

@@ -9,8 +9,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware, vendors
-from faultinject.engine import candidates, decide, reads
-from faultinject.engine import view as see
+from tests.decisions import candidates, decide, reads
+from tests.decisions import view as see
 
 
 def environ_of(target, *, host="", body=b"", headers=(), **more):

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultinject import Injector, Rule, vendors
-from faultinject.engine import candidates as candidates_of
-from faultinject.engine import decide as decide_one
-from faultinject.engine import meets, reads, view
+from tests.decisions import candidates as candidates_of
+from tests.decisions import decide as decide_one
+from tests.decisions import meets, reads, view
 
 ENDPOINTS = ("storage.example",)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.engine import view as view_of
+from tests.decisions import view as view_of
 
 HEADERS = [("Host", "H"), ("X-Test", "a")]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Rule
-from faultinject.engine import meets, view
+from tests.decisions import meets, view
 
 
 def wsgi(method="GET", path="/", query="", headers=(), client="127.0.0.1"):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from faultinject import Rule, Scenario
-from faultinject.engine import meets, view
+from tests.decisions import meets, view
 from tests.rules.test_conditions import asgi, wsgi
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from faultinject import vendors
-from faultinject.engine import reads, view
+from tests.decisions import reads, view
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

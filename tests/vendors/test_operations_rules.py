@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Injector, Rule, Scenario, vendors
-from faultinject.engine import candidates as candidates_of
 from faultinject.exceptions import ConfigurationError
 from faultinject.vendors import operations_of
+from tests.decisions import candidates as candidates_of
 
 OWN = {
     "azure-blob": ("block_blob.upload", "PUT /account/photos/k", {"x-ms-blob-type": "BlockBlob"}),

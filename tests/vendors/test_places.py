@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultinject import vendors
-from faultinject.engine import reads, view
 from faultinject.vendors import operations_of
+from tests.decisions import reads, view
 
 ENDPOINTS = ("storage.example",)
 OF_EACH_ADDRESSING = (None, "azure-blob", "b2", "gcs", "kodo", "minio", "oss", "rgw", "s3", "swift")

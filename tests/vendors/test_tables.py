@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from faultinject import Rule, Scenario, vendors
-from faultinject.engine import view
 from faultinject.vendors import compile_value, operations_of
+from tests.decisions import view
 from tests.engine.conftest import Reading
 
 PLACES = ("child", "header", "head", "body")

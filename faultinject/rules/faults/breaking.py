@@ -5,7 +5,7 @@ from __future__ import annotations
 from faultinject.engine import answers
 from faultinject.engine.actions import Disconnect, Forward, Pass
 from faultinject.engine.body_transforms import Interrupted
-from faultinject.engine.draw import delays
+from faultinject.engine.plan import delays
 from faultinject.rules import descriptions
 from faultinject.rules.faults import middle
 from faultinject.rules.faults.fault import Fault
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from faultinject.engine.actions import Act, Action
-    from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.plan import CompiledRule
     from faultinject.engine.request import Request
     from faultinject.rules.rule import Rule
     from faultinject.rules.values import Mistake

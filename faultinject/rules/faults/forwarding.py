@@ -6,7 +6,7 @@ from faultinject.engine import answers, body_transforms
 from faultinject.engine.actions import Forward, Pass
 from faultinject.engine.alterations import RANGES, Edited, Moved
 from faultinject.engine.body_transforms import Interrupted
-from faultinject.engine.draw import delays
+from faultinject.engine.plan import delays
 from faultinject.rules import descriptions
 from faultinject.rules.faults import middle
 from faultinject.rules.faults.answering import Documented
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from faultinject.engine.actions import Act, Action
     from faultinject.engine.body_transforms import BodyTransform
-    from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.plan import CompiledRule
     from faultinject.engine.request import Request
     from faultinject.rules.rule import Rule
 

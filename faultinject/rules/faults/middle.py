@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from faultinject.engine.actions import Act, Action
-    from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.plan import CompiledRule
     from faultinject.engine.request import Request
 
 

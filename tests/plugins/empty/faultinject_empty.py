@@ -9,7 +9,7 @@ from faultinject.engine.answers import Answer
 
 if TYPE_CHECKING:
     from faultinject.engine.actions import Act
-    from faultinject.engine.compiled_rule import CompiledRule
+    from faultinject.engine.plan import CompiledRule
     from faultinject.rules.rule import Rule
 
 

@@ -169,7 +169,7 @@ def test_error_inside_faultinject_fails_the_test(run):
     """What elsewhere is only logged, so that the app goes on, fails a test and shows the cause."""
     result = run("""
         import pytest
-        from faultinject.engine.compiled_rule import CompiledRule
+        from faultinject.engine.plan import CompiledRule
 
         @pytest.mark.faultinject("http:503")
         def test_marked(client, monkeypatch):

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 from faultinject import vendors
-from faultinject.engine import view
+from tests.decisions import view
 
 HOLE = re.compile(r"%\((.*?)\)s")
 MARK = re.compile("\u27e6([^\u27e7]*)\u27e7")
