@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote
 from werkzeug.http import http_date
 
 from faultinject.store.bodies import drain, read_document, receive
-from faultinject.store.buckets import Stored, entry_cost
+from faultinject.store.buckets import Stored, check_key
 from faultinject.store.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, Call, is_set
 from faultinject.store.documents import Failure, NamedObject, ObjectsPage
 from faultinject.store.exchange import Answer
@@ -125,7 +125,7 @@ def delete_objects(call: Call) -> Answer:
 def _delete_named(call: Call, named: NamedObject) -> None:
     if named.version not in (None, ONLY_VERSION):
         raise StoreError("version")
-    entry_cost(named.key, ())
+    check_key(named.key)
     conditions = {"if-match": named.etag}
     call.service.buckets.remove(call.bucket, named.key, lambda there: judge_delete(conditions.get, there))
 
@@ -139,10 +139,9 @@ def put_object(call: Call) -> Answer:
     if source is not None:
         return _copy_object(call, source)
     headers = call.stored_headers()
-    cost = entry_cost(call.key, headers)
+    check_key(call.key)
     call.service.buckets.find(call.bucket)
     with call.service.buckets.budget.hold() as hold:
-        hold.add(cost)
         content = receive(call.request, hold)
         stored = Stored(
             call.key,
@@ -151,11 +150,10 @@ def put_object(call: Call) -> Answer:
             content.md5,
             call.now,
             headers,
-            hold.size,
             crc=call.checksum(content.blocks),
             checksums=call.checksums(content),
         )
-        call.service.buckets.put(call.bucket, stored, hold, call.judge_write)
+        call.service.buckets.put(call.bucket, stored, call.judge_write, hold)
     return call.answer(call.dialect.created, headers=[*call.tags(stored), *stored.checksums])
 
 
@@ -217,10 +215,8 @@ def _copy_object(call: Call, source: Stored) -> Answer:
     if call.dialect.self_copy and not changed and there is source:
         raise StoreError("argument", label=call.dialect.self_copy)
     headers = call.stored_headers() if replaced else source.headers
-    with call.service.buckets.budget.hold() as hold:
-        hold.add(entry_cost(call.key, headers) + source.size)
-        stored = replace(source, key=call.key, modified=call.now, headers=headers, cost=hold.size, upload=())
-        call.service.buckets.put(call.bucket, stored, hold, call.judge_write)
+    stored = replace(source, key=call.key, modified=call.now, headers=headers, upload=())
+    call.service.buckets.put(call.bucket, stored, call.judge_write)
     document = call.dialect.documents.copied(source.etag, call.now, part=False)
     tags = call.tags(stored)
     return call.answer(call.dialect.created, document, document=True, headers=tags)
