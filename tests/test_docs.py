@@ -31,17 +31,22 @@ from tests.journals import line
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
 
 
+def doc_of(word: object) -> str:
+    """What a key or a fault means, with its example."""
+    return inspect.cleandoc(getattr(word, "doc", None) or word.__doc__ or "")
+
+
 def example(key: object) -> str:
-    """The rule in text that the docstring's example makes, or its source where it prints something else."""
-    lines = inspect.getdoc(key).splitlines()
+    """The rule in text that the example makes, or its source where it prints something else."""
+    lines = doc_of(key).splitlines()
     [at] = [number for number, line in enumerate(lines) if line.startswith(">>> ")]
     source = lines[at].removeprefix(">>> ")
     return lines[at + 1] if source.startswith("print(") else source.partition(".value(")[0]
 
 
 def prose(key: object) -> str:
-    """The docstring without its example, on one line."""
-    return " ".join(inspect.getdoc(key).partition(">>> ")[0].split())
+    """The meaning without its example, on one line."""
+    return " ".join(doc_of(key).partition(">>> ")[0].split())
 
 
 def conditions() -> str:

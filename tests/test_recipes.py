@@ -18,7 +18,7 @@ pytestmark = pytest.mark.live
 PACKAGE = Path(faultinject.__file__).parent
 PAGE = (PACKAGE.parent / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
 FILES = re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-CLASSES = re.findall(r"^```python class=(\S+):(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+CONDITIONS = re.findall(r"^```python condition=(\S+):(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 CHECKS = re.findall(r"^```python check=(\S+):(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
@@ -82,13 +82,13 @@ print(known, status, headers["Content-Type"], headers["Retry-After"], len(id_), 
 
 
 def test_the_recipe_of_a_condition_makes_a_condition(copy: Path) -> None:
-    """A class in one place is all it takes: text, Python, `unless.` and the nearest spelling know the key."""
-    [(path, name, text)] = CLASSES
+    """A function in one place is all it takes: text, Python, `unless.` and the nearest spelling know the key."""
+    [(path, name, text)] = CONDITIONS
     module = copy / path
     source = module.read_text(encoding="utf-8")
     head, table, tail = source.partition("CONDITIONS: dict[str, Condition] = {")
     module.write_text(
-        f"{head}{text}\n\n{table}{tail.replace('Size(),', f'Size(), {name}(),')}", encoding="utf-8"
+        f"{head}{text}\n\n{table}{tail.replace('size, ', f'size, {name}, ', 1)}", encoding="utf-8"
     )
     ask = """
 print(ask("http:503,agent=boto3*", "GET", "/", HTTP_USER_AGENT="Boto3/1.44")[2])

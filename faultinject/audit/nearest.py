@@ -7,6 +7,7 @@ from faultinject.engine.request import Request
 from faultinject.http.target import encode
 from faultinject.rules import spelling
 from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.key import Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Comparison:
                 written = spelling.conditions({full: texts}, prefix)[1:]
                 if not request.knows(key, name):
                     self.unknown.append(written)
-                elif CONDITIONS[key].compile(texts, name, reading)(request) is not wanted:
+                elif CONDITIONS[key].compile(texts, name, Reading(reading))(request) is not wanted:
                     self.failed.append(written + (_instead(key, request, reading) if wanted else ""))
         self.distance = (len(self.failed), len(self.unknown))
 

@@ -27,7 +27,7 @@ def sections() -> list[tuple[str, list[tuple[str, str]]]]:
 
 def _row(key: Key) -> tuple[str, str]:
     default = f" [default: {key.default_text}]" if key.default_text else ""
-    return key.title, f"{_meaning(key.__doc__ or '')}{default}"
+    return key.title, f"{_meaning(key.doc)}{default}"
 
 
 def _meaning(docstring: str) -> str:

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 
 from faultinject.exceptions import ConfigurationError, Problem
-from faultinject.rules.files import read_bytes, read_within
+from faultinject.rules.files import parse_json, read_bytes, read_within
 from faultinject.rules.values import listed, nearest, shown
 
 TYPE_CHECKING = False
@@ -42,24 +42,14 @@ def read_document(path: str, remarks: Remarks) -> Node:
 
 
 def _parse(text: str, where: str) -> object:
-    def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found: dict[str, object] = {}
-        for name, value in pairs:
-            if name in found:
-                raise _wrong(where, f"{shown(name)} is given twice")
-            found[name] = value
-        return found
-
     try:
-        return json.loads(text, object_pairs_hook=table)
-    except ConfigurationError:  # a ValueError too
-        raise
+        return parse_json(text)
     except json.JSONDecodeError as error:
         raise _wrong(f"{where}:{error.lineno}:{error.colno}", f"no JSON: {error.msg}") from None
     except RecursionError:
         raise _wrong(where, "nested too deeply") from None
-    except ValueError as error:  # a number of very many digits
-        raise _wrong(where, f"no JSON: {error}") from None
+    except ValueError as error:
+        raise _wrong(where, str(error)) from None
 
 
 def _wrong(where: str, message: str) -> ConfigurationError:
@@ -190,6 +180,34 @@ class Table:
         self._left.pop(key, None)
         value = self.node.value.get(key)
         return None if value is None else self._at(key, value)
+
+    def text(self, key: str, default: str = "", known: Iterable[str] = ()) -> str:
+        """A text, as `Node.text` reads it; the default where it is not there."""
+        found = self.take(key)
+        return default if found is None else found.text(known)
+
+    def number(
+        self, key: str, default: float = 0.0, low: float = 0, high: float = sys.float_info.max
+    ) -> float:
+        """A number within bounds; the default where it is not there."""
+        found = self.take(key)
+        return default if found is None else found.number(low, high)
+
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        """Yes or no; the default where it is not there."""
+        found = self.take(key)
+        return default if found is None else found.flag()
+
+    def rows(self, key: str) -> list[Node]:
+        """What is in a list; nothing where it is not there."""
+        found = self.take(key)
+        return [] if found is None else found.rows()
+
+    def items(self, key: str) -> list[tuple[str, Node]]:
+        """Names and values of an object, of which null is none; nothing where it is not there."""
+        found = self.take(key)
+        inner = None if found is None else found.table()
+        return [] if inner is None else [(name, inner.need(name)) for name in inner]
 
     def need(self, key: str) -> Node:
         """The value of a key.

@@ -48,15 +48,12 @@ def convert(node: Node, rules: Rules) -> None:
 
 def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
     table = node.table()
-    name = table.take("name")
-    called = "proxy" if name is None else name.text()
+    called = table.text("name", "proxy")
     table.unused("listen", "logger", "Logger")
     upstream = table.take("upstream")
-    enabled = table.take("enabled")
-    toxics = table.take("toxics")
+    down = not table.flag("enabled", default=True)
+    toxic_rows = table.rows("toxics")
     table.rest("no key of a proxy")
-    toxic_rows = [] if toxics is None else toxics.rows()
-    down = enabled is not None and not enabled.flag()
     if down:
         node.change("connections are taken and closed; there they are refused")
         rules.add(node, "close", f"{called}-down")
@@ -95,14 +92,11 @@ def _toxic(node: Node) -> Toxic | None:
     """What its rule is made of; None: it is none, which is told."""
     table = node.table()
     kind = table.need("type").text(TOXICS)
-    name, given, chance = table.take("name"), table.take("stream"), table.take("toxicity")
-    stream = DOWNSTREAM if given is None else given.text((DOWNSTREAM, UPSTREAM))
+    stream = table.text("stream", DOWNSTREAM, (DOWNSTREAM, UPSTREAM))
+    name, chance = table.text("name", f"{kind}_{stream}"), table.take("toxicity")
     probability = 1.0 if chance is None else chance.number(0, 1)
-    attributes = table.take("attributes")
+    values = table.need("attributes").table()
     table.rest("no key of a toxic")
-    if attributes is None:
-        node.refuse("there is no attributes")
-    values = attributes.table()
     made = TOXICS[kind](node, values, stream)
     values.rest(f"no attribute of {kind}")
     if made is None:
@@ -114,12 +108,11 @@ def _toxic(node: Node) -> Toxic | None:
     if chance is not None and probability < 1:
         chance.change(EACH_REQUEST)
         keys = {**keys, "probability": probability}
-    return node, fault, f"{kind}_{stream}" if name is None else name.text(), keys
+    return node, fault, name, keys
 
 
 def _number(values: Table, key: str) -> float:
-    found = values.take(key)
-    return 0.0 if found is None else found.number(-(10**12), 10**12)
+    return values.number(key, low=-(10**12), high=10**12)
 
 
 def _when(stream: str) -> str | None:

@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from faultinject.conversion.document import Node, Table
+    from faultinject.conversion.document import Node
     from faultinject.conversion.made import Rules
 
 FAULTS: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -79,20 +79,15 @@ class _Stub:
         self.node = node
         self._table = node.table()
         self._table.unused(*LABELS)
-        name, priority = self._table.take("name"), self._table.take("priority")
-        self.priority = USUAL_PRIORITY if priority is None else priority.number()
-        self._name = "" if name is None else name.text()
-        self.scenario = self._text("scenarioName")
-        if self.scenario is None:
+        self._name = self._table.text("name")
+        self.priority = self._table.number("priority", USUAL_PRIORITY)
+        self.scenario = self._table.text("scenarioName")
+        if not self.scenario:
             self._table.unused("newScenarioState")
-        self.state = self._text("requiredScenarioState")
-        self.next_state = self._text("newScenarioState")
+        self.state = self._table.text("requiredScenarioState")
+        self.next_state = self._table.text("newScenarioState")
         self.triggers: dict[str, int] | None = None
         """By its place in its scenario."""
-
-    def _text(self, key: str) -> str | None:
-        found = self._table.take(key)
-        return None if found is None else found.text()
 
     @property
     def asked(self) -> str:
@@ -110,7 +105,7 @@ class _Stub:
 
     def spares(self, later: _Stub) -> bool:
         """Whether its requests may be such that would get the fault of a later stub."""
-        if self.scenario is not None and self.scenario == later.scenario:
+        if self.scenario and self.scenario == later.scenario:
             return False  # each is for requests of its own number
         mine, others = (_plainly_asked(each.node.value.get("request")) for each in (self, later))
         # Each has one method and one path; a rule lets further parameters pass.
@@ -131,12 +126,12 @@ class _Stub:
             found = {} if request is None else wiremock_requests.conditions(request)
         except Unsayable:
             return
-        if self.scenario is not None and self.triggers is None:
+        if self.scenario and self.triggers is None:
             self.node.leave_out(
                 "its scenario is no row of answers to the same requests, and without it the fault would come more often"
             )
             return
-        if self.scenario is None and self.state is not None:
+        if self.state and not self.scenario:
             self.node.leave_out("its requiredScenarioState is of no scenario: there is no scenarioName")
             return
         table.rest("no part of a stub that is a fault")
@@ -174,7 +169,7 @@ class _Scenarios:
     def __init__(self, stubs: list[_Stub]) -> None:
         self._by_name: dict[str, list[_Stub]] = {}
         for each in stubs:
-            if each.scenario is not None:
+            if each.scenario:
                 self._by_name.setdefault(each.scenario, []).append(each)
 
     def number(self) -> None:
@@ -186,11 +181,11 @@ class _Scenarios:
             state, chain = STARTED, list[_Stub]()
             while (found := by_state.pop(state, None)) is not None:
                 chain.append(found)
-                state = found.next_state or ""
+                state = found.next_state
             if len(chain) < len(stubs) or state == STARTED or state in {each.state for each in chain}:
                 continue
             for place, each in enumerate(chain):
-                each.triggers = {"skip": place, "times": int(each.next_state is not None)}
+                each.triggers = {"skip": place, "times": int(bool(each.next_state))}
 
 
 class _Response:
@@ -205,8 +200,7 @@ class _Response:
         table = self._table
         delay = self._delay()
         given = table.take("fault")
-        status = table.take("status")
-        number = 200 if status is None else int(status.number(100, 999))
+        number = int(table.number("status", 200, 100, 999))
         if given is not None:
             word = given.text(FAULTS)
             fault, keys, other = FAULTS[word]
@@ -228,8 +222,7 @@ class _Response:
         return None if delay is None else ("latency", {"delay": delay})
 
     def _delay(self) -> str | None:
-        fixed, drawn = self._table.take("fixedDelayMilliseconds"), self._table.take("delayDistribution")
-        wait = 0.0 if fixed is None else fixed.number()
+        wait, drawn = self._table.number("fixedDelayMilliseconds"), self._table.take("delayDistribution")
         if drawn is None:
             return milliseconds(self.node, wait) if wait else None
         said = drawn.table()
@@ -240,18 +233,16 @@ class _Response:
             low = high = said.need("milliseconds").number()
         else:
             median, sigma = said.need("median").number(), said.need("sigma").number(0, 100)
-            low, high = median / math.exp(NINETY * sigma), min(median * math.exp(NINETY * sigma), 1e12)
-            longest = said.take("maxValue")
-            if longest is not None:
-                low, high = (min(each, longest.number()) for each in (low, high))
-            low, high = round(low), round(high)
+            longest = said.number("maxValue", 1e12)
+            low = round(min(median / math.exp(NINETY * sigma), longest))
+            high = round(min(median * math.exp(NINETY * sigma), longest))
             drawn.change("drawn evenly over the middle 90 % of it, without its long tail")
         said.rest("no part of a distribution")
         return f"{milliseconds(self.node, wait + low)}..{milliseconds(self.node, wait + high)}"
 
     def _body(self) -> str:
         table = self._table
-        plain, structured, encoded = table.take("body"), table.take("jsonBody"), table.take("base64Body")
+        plain, structured, encoded = table.text("body"), table.take("jsonBody"), table.take("base64Body")
         if structured is not None:
             return json.dumps(structured.value)
         if encoded is not None:
@@ -259,7 +250,7 @@ class _Response:
                 return base64.b64decode(encoded.text(), validate=True).decode()
             except ValueError:
                 encoded.leave_out("no text: a body of other bytes cannot be said")
-        return "" if plain is None else plain.text()
+        return plain
 
     def _said(self, number: int) -> dict[str, Any]:
         """The keys of a plain answer: body and headers."""
@@ -268,18 +259,14 @@ class _Response:
         phrase = table.take("statusMessage")
         if phrase is not None and phrase.text() != responses.get(number):
             phrase.leave_out("the reason phrase is the standard one")
-        headers = table.take("headers")
-        given = None if headers is None else headers.table()
-        for name in given or ():
-            assert given is not None
-            self._header(given, name, keys)
+        for name, value in table.items("headers"):
+            self._header(name, value, keys)
         if table.take("proxyBaseUrl") is not None:
             self.node.change("nothing is asked of the server behind it")
         self._rest("a plain answer has no such thing")
         return keys
 
-    def _header(self, given: Table, name: str, keys: dict[str, Any]) -> None:
-        value = given.need(name)
+    def _header(self, name: str, value: Node, keys: dict[str, Any]) -> None:
         if isinstance(value.value, list):
             value.leave_out("a header that comes several times")
         elif name.lower() == "content-type":

@@ -51,11 +51,8 @@ def conditions(node: Node) -> Conditions:
         found["method"] = literal(method.text())
     _url(table, found)
     for key, word in (("headers", "header"), ("queryParameters", "query")):
-        given = table.take(key)
-        matchers = None if given is None else given.table()
-        for name in matchers or ():
-            assert matchers is not None
-            pattern, negated = _matched(matchers.need(name))
+        for name, matcher in table.items(key):
+            pattern, negated = _matched(matcher)
             (unless if negated else found).setdefault(word, {})[name] = pattern
     for key, word in (("host", "host"), ("clientIp", "client")):
         given = table.take(key)

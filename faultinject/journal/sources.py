@@ -61,7 +61,7 @@ class Source:
         count = size = 0
         with ExitStack() as stack:
             try:
-                file = _open(self._path, stack, self._standard)
+                file = open_unpacked(self._path, stack, self._standard)
             except (OSError, ValueError) as error:
                 raise self._unreadable(error) from None
             part = False
@@ -106,8 +106,13 @@ def may_be_journal(piece: bytes) -> bool:
     return b'{"v":' in piece or piece.startswith(_GZIP)
 
 
-def _open(path: str, stack: ExitStack, standard: BufferedReader | None) -> BufferedReader:
-    """A file's bytes, unpacked; the stack closes it."""
+def open_unpacked(path: str, stack: ExitStack, standard: BufferedReader | None = None) -> BufferedReader:
+    """A file's bytes, unpacked; `-` is the standard input, or `standard` in its place; the stack closes it.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: the standard input is closed.
+    """
     file: BufferedReader
     if path == "-" and standard is not None:
         file = standard

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import gzip
-import io
-import sys
 import zlib
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
-from typing import cast
 
 from faultinject.audit.reports.sentences import counted
 from faultinject.exceptions import ConfigurationError
+from faultinject.journal.sources import open_unpacked
 from faultinject.learning.formats import FORMATS, Skip
 from faultinject.learning.operations import OperationNames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import IO, Any
 
     from faultinject.learning.formats import Format
 
-LONGEST_LINE = 65_536
-"""Bytes of a line that are read; the rest is passed over."""
 LOOKED_AT = 200
 """Lines by which a format is told."""
 EXAMPLES = 3
@@ -187,37 +181,11 @@ def _count(lines: Iterable[tuple[int, str]], made: Format, tally: Tally, path: s
 
 def _lines(path: str) -> Iterator[str]:
     """Without their ends, and what stands before the first."""
-    encoding = "utf-8-sig"
     try:
-        with _opened(path) as file:
-            while line := file.readline(LONGEST_LINE):
-                whole = line.endswith(b"\n") or len(line) < LONGEST_LINE
-                yield line.decode(encoding, "replace").rstrip("\r\n")
-                encoding = "utf-8"
-                while not whole and (rest := file.readline(LONGEST_LINE)):
-                    whole = rest.endswith(b"\n")
+        with ExitStack() as stack:
+            for line in open_unpacked(path, stack):
+                yield line.decode("utf-8", "replace").lstrip("\ufeff").rstrip("\r\n")
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ConfigurationError(f"{path}: the gzipped file is cut or damaged: {error}") from None
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror or error}") from None
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[IO[bytes]]:
-    if path == "-":
-        stdin: Any = sys.stdin.buffer
-        again = io.BufferedReader(
-            stdin
-        )  # of which the beginning can be seen, whatever stands for the standard input
-        try:
-            yield _unpacked(again)
-        finally:
-            again.detach()
-    else:
-        with Path(path).open("rb") as file:
-            yield _unpacked(file)
-
-
-def _unpacked(file: io.BufferedReader[Any]) -> IO[bytes]:
-    packed = file.peek(2)[:2] == b"\x1f\x8b"
-    return cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if packed else file
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path}: {getattr(error, 'strerror', None) or error}") from None

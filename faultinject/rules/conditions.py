@@ -1,12 +1,12 @@
-"""The conditions: what a request must be like for a rule to match. One class each, in the canonical order."""
+"""The conditions: what a request must be like for a rule to match. One function each, in the canonical order."""
 
 from __future__ import annotations
 
 from faultinject.http import patterns
 from faultinject.http.target import utf8
 from faultinject.http.wire import COMMON, METHODS
-from faultinject.rules.key import Condition, any_of, folded, plain
-from faultinject.rules.sample import Sample
+from faultinject.rules.key import any_of, condition, folded, pattern, plain
+from faultinject.rules.sample import sample
 from faultinject.rules.values import Mistake, is_token, listed, most_like, shown, size_range
 
 TYPE_CHECKING = False
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
     from faultinject.engine.request import Request
-    from faultinject.rules.key import Check
-    from faultinject.vendors.addressing import Addressing
+    from faultinject.rules.key import Check, Condition, Reading
     from faultinject.vendors.operations import Operations
     from faultinject.vendors.vendor import Vendor
 
@@ -27,28 +26,25 @@ _ALIKE = 0.65  # GTE and GET are, PURGE and MERGE are not
 _OPERATIONS_ALIKE, _ALL_BUT_THE_SAME = 0.6, 0.82
 
 
-class Method(Condition):
+def _method(text: str) -> str:
+    """A method such as PUT, or a pattern of one."""
+    if not is_token(pattern(text).removeprefix("=")):
+        raise Mistake(f"{shown(text)} cannot be a method")
+    return text
+
+
+@condition("method", read=_method)
+def method(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
     """The request's method, any case.
 
     >>> print(Rule("http:503", method=["PUT", "POST"]))
     http:503,method=PUT,method=POST
     """
-
-    key = "method"
-
-    def parse(self, text: str) -> str:
-        """A method such as PUT, or a pattern of one."""
-        if not is_token(super().parse(text).removeprefix("=")):
-            raise Mistake(f"{shown(text)} cannot be a method")
-        return text
-
-    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
-        """See `Condition.compile`."""
-        if not any("*" in each or each[0] == "=" for each in values):
-            wanted = frozenset(each.upper() for each in values)
-            return lambda request: request.method in wanted or request.method.upper() in wanted
-        test = any_of(folded(each) for each in values)
-        return lambda request: test(request.method.lower())
+    if not any("*" in each or each[0] == "=" for each in values):
+        wanted = frozenset(each.upper() for each in values)
+        return lambda request: request.method in wanted or request.method.upper() in wanted
+    test = any_of(folded(each) for each in values)
+    return lambda request: test(request.method.lower())
 
 
 def doubt_of_method(text: str) -> str:
@@ -70,220 +66,177 @@ def _nearest_method(method: str) -> str:
     return f"; did you mean {near}?" if near else ""
 
 
-class Path(Condition):
+@condition("path")
+def path(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
     """Mount point and path, percent-decoded once; `*` within a segment, `**` any segments, `dir/` all below.
 
     >>> print(Rule("http:503", path="photos/**"))
     http:503,path=photos/**
     """
-
-    key = "path"
-
-    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
-        """See `Condition.compile`."""
-        if len(values) == 1 and (folder := patterns.literal_folder(values[0])) is not None:
-            return lambda request: request.path.startswith(folder)
-        test = any_of(patterns.compile_path(each) for each in values)
-        return lambda request: test(request.path)
+    if len(values) == 1 and (folder := patterns.literal_folder(values[0])) is not None:
+        return lambda request: request.path.startswith(folder)
+    test = any_of(patterns.compile_path(each) for each in values)
+    return lambda request: test(request.path)
 
 
-class Host(Condition):
+def _host(text: str) -> str:
+    """A host, or a pattern of one; raises `Mistake` for one with a port, or a dot at its end."""
+    host, colon, port = pattern(text).rpartition(":")
+    if colon and port.isdecimal() and (":" not in host or host[-1] == "]"):
+        raise Mistake(f"{shown(text)}: the port is ignored; did you mean {shown(host)}?")
+    if text[-1] == ".":
+        meant = text.removesuffix(".").removeprefix("=")
+        hint = f"; did you mean {shown(meant)}?" if meant.strip(".") else ""
+        raise Mistake(f"{shown(text)}: a dot at the end is ignored{hint}")
+    return text
+
+
+@condition("host", read=_host)
+def host(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
     """The Host without its port, any case.
 
     >>> print(Rule("http:503", host="*.example.com"))
     http:503,host=*.example.com
     """
-
-    key = "host"
-
-    def parse(self, text: str) -> str:
-        """A host, or a pattern of one; raises `Mistake` for one with a port, or a dot at its end."""
-        host, colon, port = super().parse(text).rpartition(":")
-        if colon and port.isdecimal() and (":" not in host or host[-1] == "]"):
-            raise Mistake(f"{shown(text)}: the port is ignored; did you mean {shown(host)}?")
-        if text[-1] == ".":
-            meant = text.removesuffix(".").removeprefix("=")
-            hint = f"; did you mean {shown(meant)}?" if meant.strip(".") else ""
-            raise Mistake(f"{shown(text)}: a dot at the end is ignored{hint}")
-        return text
-
-    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
-        """See `Condition.compile`."""
-        test = any_of(folded(each) for each in values)
-        return lambda request: test(request.host.lower())
+    test = any_of(folded(each) for each in values)
+    return lambda request: test(request.host.lower())
 
 
-class Header(Condition):
+@condition("header", named=True, header=True)
+def header(values: tuple[str, ...], name: str, _reading: Reading) -> Check:
     """A header's value; empty means that the header is there.
 
     >>> print(Rule("http:503", header={"X-Test": "abc", "range": ""}))
     http:503,header.range=,header.x-test=abc
     """
+    test = plain(values)
 
-    key = "header"
-    named = True
-    header = True
+    def check(request: Request) -> bool:
+        # Servers hand out Latin-1; who sends other letters sends UTF-8, or means Latin-1.
+        return any(test(each) or (not each.isascii() and test(utf8(each))) for each in request.header(name))
 
-    def check_name(self, name: str) -> None:
-        """Raise `Mistake` when no header can have that name."""
-        if not is_token(name):
-            raise Mistake(f"{shown(name)} cannot be the name of a header", at_key=True)
-
-    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
-        """See `Condition.compile`."""
-        test = plain(values)
-
-        def check(request: Request) -> bool:
-            # Servers hand out Latin-1; who sends other letters sends UTF-8, or means Latin-1.
-            return any(
-                test(each) or (not each.isascii() and test(utf8(each))) for each in request.header(name)
-            )
-
-        return check
+    return check
 
 
-class Query(Condition):
+@condition("query", named=True)
+def query(values: tuple[str, ...], name: str, _reading: Reading) -> Check:
     """A query parameter's value; empty means that the parameter is there, as in `?uploads`.
 
     >>> print(Rule("http:503", query={"uploads": "", "tags[]": "x"}))
     http:503,query."tags[]"=x,query.uploads=
     """
-
-    key = "query"
-    named = True
-
-    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
-        """See `Condition.compile`."""
-        test = plain(values)
-        return lambda request: any(test(each) for each in request.query_values(name))
+    test = plain(values)
+    return lambda request: any(test(each) for each in request.query_values(name))
 
 
-class Operation(Condition):
+@condition("operation")
+def operation(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
     """The storage operation as the rule's vendor names it, `PutObject` for every relative of S3.
 
     >>> print(Rule("http:503", operation=["UploadPart", "List*"]))
     http:503,operation=UploadPart,operation=List*
     """
-
-    key = "operation"
-
-    def check(self, text: str, vendor: Vendor | None) -> None:
-        """Raise `Mistake` when the vendor that reads the rule's requests has no such operation, or none that fits."""
-        from faultinject.vendors.operations import operations_of
-
-        known = operations_of(vendor)
-        if not known.meant((text,)):
-            whose = "S3" if vendor is None else vendor.id
-            guess = (
-                _suggestion(text, known) or f"; 'faultinject vendors {whose.lower()} --operations' lists them"
-            )
-            raise Mistake(f"{shown(text)} is no operation of {whose}{guess}")
-
-    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
-        """See `Condition.compile`."""
-        wanted = context.operations.meant(values)
-        return lambda request: context.operation(request) in wanted
+    addressing = reading.addressing
+    wanted = addressing.operations.meant(values)
+    return lambda request: addressing.operation(request) in wanted
 
 
-class Bucket(Condition):
+def check_operation(text: str, vendor: Vendor | None) -> None:
+    """Raise `Mistake` when the vendor that reads the rule's requests has no such operation, or none that fits."""
+    from faultinject.vendors.operations import operations_of
+
+    known = operations_of(vendor)
+    if not known.meant((text,)):
+        whose = "S3" if vendor is None else vendor.id
+        guess = _suggestion(text, known) or f"; 'faultinject vendors {whose.lower()} --operations' lists them"
+        raise Mistake(f"{shown(text)} is no operation of {whose}{guess}")
+
+
+@condition("bucket")
+def bucket(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
     """The bucket as the vendor reads it; a request without one does not match.
 
     >>> print(Rule("http:503", bucket="photos-*"))
     http:503,bucket=photos-*
     """
+    test = plain(values)
 
-    key = "bucket"
+    def check(request: Request) -> bool:
+        found = reading.addressing.read_address(request)[0]
+        return found is not None and test(found)
 
-    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
-        """See `Condition.compile`."""
-        test = plain(values)
-
-        def check(request: Request) -> bool:
-            bucket = context.read_address(request)[0]
-            return bucket is not None and test(bucket)
-
-        return check
+    return check
 
 
-class ObjectKey(Condition):
+@condition("key")
+def object_key(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
     """The object's key as the vendor reads it (S3 reads `x%2Fy` as `x/y`), a pattern like `path`; a request without one does not match.
 
     >>> print(Rule("http:503", key="2024/**/*.jpg"))
     http:503,key=2024/**/*.jpg
     """
+    test = any_of(patterns.compile_path(each, leading=False) for each in reading.addressing.keys(values))
 
-    key = "key"
+    def check(request: Request) -> bool:
+        key = reading.addressing.read_address(request)[1]
+        return key is not None and test(key)
 
-    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
-        """See `Condition.compile`."""
-        test = any_of(patterns.compile_path(each, leading=False) for each in context.keys(values))
-
-        def check(request: Request) -> bool:
-            key = context.read_address(request)[1]
-            return key is not None and test(key)
-
-        return check
+    return check
 
 
-class Client(Condition):
+def _client(text: str) -> str:
+    """An address, a network, or a name or pattern (test clients report names)."""
+    if pattern(text)[0] == "=" or "*" in text:
+        return text
+    if "/" in text or ":" in text or not text.strip("0123456789."):
+        _network(text)
+    return text
+
+
+@condition("client", read=_client)
+def client(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
     """The client's address, or a network that holds it, as the server reports it.
 
     >>> print(Rule("http:503", client="10.0.0.0/8"))
     http:503,client=10.0.0.0/8
     """
+    literal = frozenset(values)
+    networks = [_network(each) for each in values if "/" in each or ":" in each]
+    test = any_of(folded(each) for each in values)
 
-    key = "client"
+    def check(request: Request) -> bool:
+        address = request.client
+        if address is None:
+            return False
+        if address in literal or test(address.lower()):
+            return True
+        return (bool(networks) or ":" in address) and _within(address, networks, literal)
 
-    def parse(self, text: str) -> str:
-        """An address, a network, or a name or pattern (test clients report names)."""
-        if super().parse(text)[0] == "=" or "*" in text:
-            return text
-        if "/" in text or ":" in text or not text.strip("0123456789."):
-            _network(text)
-        return text
-
-    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
-        """See `Condition.compile`."""
-        literal = frozenset(values)
-        networks = [_network(each) for each in values if "/" in each or ":" in each]
-        test = any_of(folded(each) for each in values)
-
-        def check(request: Request) -> bool:
-            client = request.client
-            if client is None:
-                return False
-            if client in literal or test(client.lower()):
-                return True
-            return (bool(networks) or ":" in client) and _within(client, networks, literal)
-
-        return check
+    return check
 
 
-class Size(Condition):
+def _size(text: str) -> str:
+    """A size or a range of sizes."""
+    size_range(pattern(text))
+    return text
+
+
+@condition("size", read=_size)
+def size(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
     """Content-Length: `5MiB..` at least, `..1KiB` at most, `1KB..2KB` between, `4096` exactly.
 
     >>> print(Rule("http:503", size="5MiB.."))
     http:503,size=5MiB..
     """
+    ranges = [size_range(each) for each in values]
 
-    key = "size"
+    def check(request: Request) -> bool:
+        length = request.content_length
+        return length is not None and any(
+            low <= length and (high is None or length <= high) for low, high in ranges
+        )
 
-    def parse(self, text: str) -> str:
-        """A size or a range of sizes."""
-        size_range(super().parse(text))
-        return text
-
-    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
-        """See `Condition.compile`."""
-        ranges = [size_range(each) for each in values]
-
-        def check(request: Request) -> bool:
-            length = request.content_length
-            return length is not None and any(
-                low <= length and (high is None or length <= high) for low, high in ranges
-            )
-
-        return check
+    return check
 
 
 def _network(text: str) -> Network:
@@ -328,22 +281,9 @@ def all_of(conditions: Sequence[Check], unless: Sequence[Check]) -> Check:
     return lambda request: all(holds(request) for holds in conditions)
 
 
-OPERATION = Operation()
 CONDITIONS: dict[str, Condition] = {
     each.key: each
-    for each in (
-        Method(),
-        Path(),
-        Host(),
-        Header(),
-        Query(),
-        OPERATION,
-        Bucket(),
-        ObjectKey(),
-        Client(),
-        Size(),
-        Sample(),
-    )
+    for each in (method, path, host, header, query, operation, bucket, object_key, client, size, sample)
 }
 
 

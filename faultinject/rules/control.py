@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from faultinject.rules.values import Mistake, shown
@@ -23,6 +24,7 @@ LEAST, LEAST_REMOTE = 8, 16
 _SEGMENT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 
 
+@dataclass(slots=True, kw_only=True)
 class ControlSettings:
     """Where the control API is, and who may use it.
 
@@ -35,33 +37,18 @@ class ControlSettings:
         remote: whether clients that are not on loopback may use it.
     """
 
-    __slots__ = ("host", "hosts", "path", "port", "remote", "token")
-
-    def __init__(
-        self,
-        *,
-        path: str = "",
-        host: str = "",
-        port: int = 0,
-        token: str | None = None,
-        hosts: tuple[str, ...] = (),
-        remote: bool = False,
-    ) -> None:
-        self.path = path
-        self.host = host
-        self.port = port
-        self.token = token
-        self.hosts = hosts
-        self.remote = remote
+    path: str = ""
+    host: str = ""
+    port: int = 0
+    token: str | None = field(default=None, repr=False)
+    hosts: tuple[str, ...] = ()
+    remote: bool = False
 
     @property
     def place(self) -> str:
         """The path, or `HOST:PORT`; without the token."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.path or f"{host}:{self.port}"
-
-    def __repr__(self) -> str:
-        return f"<ControlSettings {self.place}>"
 
 
 def read_control(text: str, environ: Mapping[str, str], diagnosis: Diagnosis) -> ControlSettings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faultinject.rules.abort import read_bound
 from faultinject.rules.diagnosis import MOST, owner
-from faultinject.rules.files import parse_toml, read_bytes
+from faultinject.rules.files import parse_json, parse_toml, read_bytes
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule, place_of, read_table
 from faultinject.rules.spelling import bare
@@ -85,18 +85,10 @@ def _rule(index: int, table: Mapping[str, object], locate: Locate, diagnosis: Di
 
 def read_json(text: str, where: str, diagnosis: Diagnosis) -> Found:
     """Rules, seed and `abort` of a JSON text; mistakes go into `diagnosis`."""
-    from json import JSONDecodeError, loads
-
-    def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            seen: set[str] = set()
-            twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-            diagnosis.add(f"{shown(twice)} is given twice", where)
-        return found
+    from json import JSONDecodeError
 
     try:
-        data = loads(text, object_pairs_hook=table)
+        data = parse_json(text)
     except RecursionError:
         diagnosis.add("nested too deeply", where)
     except JSONDecodeError as error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from faultinject.rules import values
 from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
-from faultinject.rules.store import read_store, shown_store
+from faultinject.rules.store import read_store
 from faultinject.rules.values import Mistake, shown, visible
 from faultinject.rules.variables import check_known, read_abort, read_seed, read_variables, value_of
 
@@ -28,6 +30,7 @@ _SETTINGS: dict[str, Callable[[str], object]] = {
 }
 
 
+@dataclass(slots=True)
 class Environment:
     """The settings that the environment gives; their defaults while it does not switch on.
 
@@ -49,46 +52,21 @@ class Environment:
         production_allowed: whether faults are injected although this is production.
     """
 
-    __slots__ = (
-        "abort",
-        "control",
-        "enabled",
-        "endpoints",
-        "expires",
-        "header",
-        "journal",
-        "max_active",
-        "on_request",
-        "production_allowed",
-        "scenario",
-        "seed",
-        "session",
-        "store",
-        "watch",
-    )
-
-    def __init__(self, enabled: bool | None) -> None:
-        self.abort: str | None = None
-        self.enabled = enabled
-        self.scenario: Scenario | None = None
-        self.seed: str | None = None
-        self.header = True
-        self.endpoints: tuple[str, ...] = ()
-        self.session: str | None = None
-        self.store: str | None = None
-        self.watch: bool | None = None
-        self.journal: str | None = None
-        self.max_active = 100
-        self.on_request = False
-        self.expires: float | None = None
-        self.control: ControlSettings | None = None
-        self.production_allowed = False
-
-    def __repr__(self) -> str:
-        values = {name: getattr(self, name) for name in self.__slots__}
-        if self.store is not None:
-            values["store"] = shown_store(self.store)
-        return f"Environment({', '.join(f'{name}={value!r}' for name, value in values.items())})"
+    enabled: bool | None
+    abort: str | None = None
+    scenario: Scenario | None = None
+    seed: str | None = None
+    header: bool = True
+    endpoints: tuple[str, ...] = ()
+    store: str | None = field(default=None, repr=False)  # its password has no place in a traceback
+    watch: bool | None = None
+    session: str | None = None
+    journal: str | None = None
+    max_active: int = 100
+    on_request: bool = False
+    expires: float | None = None
+    control: ControlSettings | None = None
+    production_allowed: bool = False
 
 
 def is_switched_on(environ: Mapping[str, str]) -> bool | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
+from faultinject.rules.values import shown
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -94,6 +96,27 @@ def parse_toml(text: str) -> dict[str, Any]:
     if sum(each.count(".") ** 2 for parts in dotted for each in parts) > STEPS:
         raise ValueError("keys of too many parts")
     return tomllib.loads(text)
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        JSONDecodeError: it is not JSON.
+        ValueError: a key is given twice in an object, or a number has too many digits.
+        RecursionError: it is nested too deeply.
+    """
+    import json
+
+    def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for name, value in pairs:
+            if name in found:
+                raise ValueError(f"{shown(name)} is given twice")
+            found[name] = value
+        return found
+
+    return json.loads(text, object_pairs_hook=table)
 
 
 def identity(file: int) -> tuple[int, int]:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from faultinject.http import patterns
-from faultinject.rules.values import LONGEST, Mistake, choice, duration, duration_text, number_text, shown
+from faultinject.rules.values import (
+    LONGEST,
+    Mistake,
+    choice,
+    duration,
+    duration_text,
+    is_token,
+    number_text,
+    shown,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,13 +29,23 @@ if TYPE_CHECKING:
     Check = Callable[[Request], bool]
 
 
+def _anything(name: str, text: str) -> None:
+    """Any NAME can have any text."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Key:
-    """One word of the vocabulary; a subclass says what its values mean.
+    """One word of the vocabulary.
 
     Attributes:
         key: the word.
+        doc: what it means: a line for tables, what else there is to know, and an example.
+        read: from a text to its value; raises `Mistake`. None: durations and choices are read as such, others are texts.
+        spell: from a valid text to the one that is kept and printed.
         named: it is written with a NAME behind it, `header.NAME`.
         header: the NAME is a header's: any case, `_` is `-`.
+        only_the_server: headers that no rule may name.
+        check_text: raises `Mistake` when a NAME cannot have that text, though another name could.
         flag: its value is yes or no.
         seconds: its value is a duration.
         longest: the longest duration, seconds.
@@ -35,21 +55,26 @@ class Key:
         default_text: the default in words, for tables.
     """
 
-    key = ""
-    named = False
-    header = False
-    flag = False
-    seconds = False
-    longest = LONGEST
-    number = False
+    key: str
+    doc: str
+    read: Callable[[str], Any] | None = None
+    spell: Callable[[str], str] = str
+    named: bool = False
+    header: bool = False
+    only_the_server: frozenset[str] = frozenset()
+    check_text: Callable[[str, str], None] = _anything
+    flag: bool = False
+    seconds: bool = False
+    longest: float = LONGEST
+    number: bool = False
     choices: tuple[str, ...] = ()
     default: Any = None
-    default_text = ""
+    default_text: str = ""
 
     @property
     def meaning(self) -> str:
-        """The first line of the docstring."""
-        return (self.__doc__ or "").partition("\n")[0]
+        """The first line of what it means."""
+        return self.doc.partition("\n")[0]
 
     @property
     def title(self) -> str:
@@ -58,19 +83,18 @@ class Key:
 
     def parse(self, text: str) -> Any:
         """The value of `text`, of a duration its seconds; raises `Mistake`."""
+        if self.read is not None:
+            return self.read(text)
         if self.seconds:
             return duration(text, self.longest)
         return choice(text, self.choices) if self.choices else text
 
-    def spell(self, text: str) -> str:
-        """`text` as it is kept and printed."""
-        return text
-
     def check_name(self, name: str) -> None:
         """Raise `Mistake` when NAME cannot be one."""
-
-    def check_text(self, name: str, text: str) -> None:
-        """Raise `Mistake` when NAME cannot have that text, though another name could."""
+        if self.header and not is_token(name):
+            raise Mistake(f"{shown(name)} cannot be the name of a header", at_key=True)
+        if name in self.only_the_server:
+            raise Mistake(f"{self.key}.{name}: the server sets {name} itself", at_key=True)
 
     def write(self, value: object, *, strict: bool) -> str:
         """The text of a Python value; `strict` (TOML and JSON): a number is no duration."""
@@ -94,34 +118,70 @@ class Key:
         raise Mistake(f"{shown(repr(value))} is not a value of {self.key}: give it as text")
 
 
+class Reading(NamedTuple):
+    """How the conditions of a rule read a request.
+
+    Attributes:
+        addressing: how the rule's vendor reads bucket, key and operation.
+        seed: the key of the scenario's seed, with which `sample` chooses.
+    """
+
+    addressing: Addressing
+    seed: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Condition(Key):
-    """A key whose values are matched against a request."""
+    """A key whose values are matched against a request.
 
-    def parse(self, text: str) -> str:
-        """The pattern; raises `Mistake` when it is too big, or empty though the key has no NAME."""
-        if not text and not self.named:
-            raise Mistake("needs a value")
-        if (problem := patterns.check_pattern(text)) is not None:
-            raise Mistake(problem)
-        return text
+    Attributes:
+        compile: the test of a request, which any of the values will do for, from the rule's valid texts, the NAME of
+            `header.NAME` and `query.NAME` (else empty), and the reading.
+        in_label: what of a valid value the draws of its rule depend on.
+    """
 
-    def seeded(self, seed: bytes) -> Condition:  # noqa: ARG002
-        """The condition as a scenario of that seed has it; `seed` is the seed's key."""
-        return self
+    compile: Callable[[tuple[str, ...], str, Reading], Check]
+    in_label: Callable[[str], str] = str
 
-    def in_label(self, text: str) -> str:
-        """What of a valid value the draws of its rule depend on."""
-        return text
 
-    @abstractmethod
-    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:
-        """The test of a request; any of the values will do.
+def condition(
+    key: str,
+    *,
+    read: Callable[[str], str] | None = None,
+    spell: Callable[[str], str] = str,
+    in_label: Callable[[str], str] = str,
+    named: bool = False,
+    header: bool = False,
+) -> Callable[[Callable[[tuple[str, ...], str, Reading], Check]], Condition]:
+    """The condition that a function compiles; its docstring says what it means. By default a value is a pattern."""
 
-        Args:
-            values: the texts as the rule gives them, valid.
-            name: the NAME of `header.NAME` and `query.NAME`, else empty.
-            context: how the rule's vendor reads bucket, key and operation.
-        """
+    def made(compiles: Callable[[tuple[str, ...], str, Reading], Check]) -> Condition:
+        return Condition(
+            key=key,
+            doc=compiles.__doc__ or "",
+            compile=compiles,
+            read=read or (pattern_or_nothing if named else pattern),
+            spell=spell,
+            in_label=in_label,
+            named=named,
+            header=header,
+        )
+
+    return made
+
+
+def pattern(text: str) -> str:
+    """The pattern; raises `Mistake` when it is too big, or empty."""
+    if not text:
+        raise Mistake("needs a value")
+    return pattern_or_nothing(text)
+
+
+def pattern_or_nothing(text: str) -> str:
+    """The pattern; raises `Mistake` when it is too big."""
+    if (problem := patterns.check_pattern(text)) is not None:
+        raise Mistake(problem)
+    return text
 
 
 def any_of(tests: Iterable[Test]) -> Test:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from faultinject.rules.names import PREFIX
 from faultinject.rules.values import visible
 
@@ -37,8 +39,11 @@ FILES = frozenset(("BASH_ENV", "GITHUB_ENV", "GOENV", "UV_PROJECT_ENVIRONMENT", 
 
 WORDS = frozenset(("live", "prd", "prod", "production"))
 BUT_BEHIND = frozenset(("non", "not", "pre"))
-LONGEST_WORD = 19
-"""Letters and digits in a row that are shown of a value; what is longer may be a key, as in `sk_live_…`."""
+_WORD = re.compile(r"[^\W\d_]+")
+_AT_A_CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""`EUProd` and `euProd` are two words each."""
+_LONG_WORD = re.compile(r"[^\W_]{20,}")
+"""What is not shown of a value: it may be a key, as in `sk_live_…`."""
 LONGEST = 80
 """Characters of a value that are shown."""
 
@@ -83,7 +88,7 @@ def _says_production(value: str) -> bool:
         from urllib.parse import unquote
 
         value = unquote(value)
-    return any(_found("".join(split(value)).lower().split()) for split in (_at_capitals, _at_signs))
+    return any(_found(_WORD.findall(each.lower())) for each in (_AT_A_CAPITAL.sub(" ", value), value))
 
 
 def _found(words: list[str]) -> bool:
@@ -93,26 +98,7 @@ def _found(words: list[str]) -> bool:
     )
 
 
-def _at_signs(value: str) -> Iterator[str]:
-    return (each if each.isalpha() else " " for each in value)
-
-
-def _at_capitals(value: str) -> Iterator[str]:
-    """`EUProd` and `euProd` are two words each."""
-    before = " "
-    for each, after in zip(value, (value + " ")[1:], strict=True):
-        if each.isupper() and (before.islower() or (before.isupper() and after.islower())):
-            yield " "
-        yield each if each.isalpha() else " "
-        before = each
-
-
 def _shown(value: str) -> str:
     """The value as far as it can be no secret."""
-    value = value.strip()
-    words = "".join(each if each.isalnum() else " " for each in value).split()
-    for word in sorted(words, key=len, reverse=True):
-        if len(word) > LONGEST_WORD:
-            value = value.replace(word, "…")
-    text = visible(value)
+    text = visible(_LONG_WORD.sub("…", value.strip()))
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"

@@ -8,6 +8,7 @@ from functools import lru_cache
 from faultinject.rules import faults, spelling
 from faultinject.rules.conditions import CONDITIONS, all_of, doubt_of_method
 from faultinject.rules.diagnosis import MOST, Diagnosis
+from faultinject.rules.key import Reading
 from faultinject.rules.values import Mistake, number_text, shown
 from faultinject.rules.vocabulary import KEYS, combine, entry, reads_as, split_key
 
@@ -30,7 +31,19 @@ _PYTHON = {"from_": "from"}
 _SINGLE = (str, int, float)
 
 
-class Rule:
+class Unchanging:
+    """A value whose attributes are set once, by `object.__setattr__`."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a {type(self).__name__} cannot be changed: {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a {type(self).__name__} cannot be changed: {name}")
+
+
+class Rule(Unchanging):
     """Which requests get which fault, and how often.
 
     Args:
@@ -130,7 +143,8 @@ class Rule:
             context: how the rule's vendor reads a request.
             seed: the key of the scenario's seed, with which `sample` chooses.
         """
-        return all_of(_compiled(self.conditions, context, seed), _compiled(self.unless, context, seed))
+        reading = Reading(context, seed)
+        return all_of(_compiled(self.conditions, reading), _compiled(self.unless, reading))
 
     @property
     def label(self) -> str:
@@ -186,12 +200,6 @@ class Rule:
     def __reduce__(self) -> tuple[Any, ...]:
         return Rule.of_parts, (self.fault, self.parts)
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a Rule cannot be changed: {name}")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a Rule cannot be changed: {name}")
-
 
 @lru_cache(4096)
 def _parsed(key: str, text: str) -> Any:
@@ -215,11 +223,11 @@ def _labelled(conditions: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[s
     }
 
 
-def _compiled(conditions: Mapping[str, tuple[str, ...]], context: Addressing, seed: bytes) -> list[Check]:
+def _compiled(conditions: Mapping[str, tuple[str, ...]], reading: Reading) -> list[Check]:
     made = []
     for key, texts in conditions.items():
         word, _, name = key.partition(".")
-        made.append(CONDITIONS[word].seeded(seed).compile(texts, name, context))
+        made.append(CONDITIONS[word].compile(texts, name, reading))
     return made
 
 

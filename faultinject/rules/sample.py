@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 from faultinject.engine.plan import threshold
 from faultinject.rules import values
-from faultinject.rules.key import Condition
+from faultinject.rules.key import condition
 from faultinject.rules.values import Mistake, is_token, listed, most_like, number_text, shown
 from faultinject.vendors.credentials import key_id, query_key_id
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faultinject.engine.request import Request
-    from faultinject.rules.key import Check
+    from faultinject.rules.key import Check, Reading
     from faultinject.vendors.addressing import Addressing
 
     Read = Callable[[Request], str | None]
@@ -28,7 +28,31 @@ THINGS = ("client", "bucket", "key", "principal")
 KNOWN = (*(f"{each}.NAME" for each in NAMED), *THINGS)
 
 
-class Sample(Condition):
+def _sample(text: str) -> str:
+    """A thing and a share."""
+    if not text:
+        raise Mistake("needs a value, such as header.x-user:0.05")
+    read_sample(text)
+    return text
+
+
+def _spelled(text: str) -> str:
+    """The header in lower case, the number without an exponent."""
+    what, _, share = text.rpartition(":")
+    word, dot, name = what.partition(".")
+    if word == "header":
+        name = name.lower().replace("_", "-")
+    share = number_text(float(share)) if "e" in share.lower() else share
+    return f"{word}{dot}{name}:{share}"
+
+
+def _without_share(text: str) -> str:
+    """Where the share grows, the draws for those who were chosen before stay the same."""
+    return text.rpartition(":")[0]
+
+
+@condition("sample", read=_sample, spell=_spelled, in_label=_without_share)
+def sample(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
     """A share of users, tenants or keys, the same ones always or never: an attribute, a colon, and the share.
 
     The attribute is `header.NAME`, `query.NAME`, `client`, `bucket`, `key` (with its bucket) or `principal` (the
@@ -38,60 +62,27 @@ class Sample(Condition):
     >>> print(Rule("http:503", sample="header.X-User:0.05"))
     http:503,sample=header.x-user:0.05
     """
+    tests = [_chosen(*read_sample(each), reading) for each in values]
+    return lambda request: any(test(request) for test in tests)
 
-    key = "sample"
 
-    def __init__(self, seed: bytes = b"") -> None:
-        self._seed = seed
+def _chosen(word: str, name: str, share: float, reading: Reading) -> Check:
+    """Whether the user, tenant or key of a request is one of the share."""
+    read = _reader(word, name, reading.addressing)
+    limit = threshold(share)
+    what = f"{word}.{name}" if name else word
+    head = f"{what}\0".encode("utf-8", "surrogatepass")
+    state = blake2b(head, key=reading.seed, digest_size=8, person=PERSON)
 
-    def seeded(self, seed: bytes) -> Sample:
-        """See `Condition.seeded`."""
-        return Sample(seed)
+    def check(request: Request) -> bool:
+        found = read(request)
+        if not found:
+            return False
+        drawn = state.copy()
+        drawn.update(found.encode("utf-8", "surrogatepass"))
+        return int.from_bytes(drawn.digest(), "big") < limit
 
-    def parse(self, text: str) -> str:
-        """A thing and a share."""
-        if not text:
-            raise Mistake("needs a value, such as header.x-user:0.05")
-        read_sample(text)
-        return text
-
-    def spell(self, text: str) -> str:
-        """The header in lower case, the number without an exponent."""
-        what, _, share = text.rpartition(":")
-        word, dot, name = what.partition(".")
-        if word == "header":
-            name = name.lower().replace("_", "-")
-        share = number_text(float(share)) if "e" in share.lower() else share
-        return f"{word}{dot}{name}:{share}"
-
-    def in_label(self, text: str) -> str:
-        """Without the share: where it grows, the draws for those who were chosen before stay the same."""
-        return text.rpartition(":")[0]
-
-    def compile(self, values: tuple[str, ...], name: str, context: Addressing) -> Check:  # noqa: ARG002
-        """See `Condition.compile`."""
-        tests = [self._chosen(*read_sample(each), context) for each in values]
-        if len(tests) == 1:
-            return tests[0]
-        return lambda request: any(test(request) for test in tests)
-
-    def _chosen(self, word: str, name: str, share: float, context: Addressing) -> Check:
-        """Whether the user, tenant or key of a request is one of the share."""
-        read = _reader(word, name, context)
-        limit = threshold(share)
-        what = f"{word}.{name}" if name else word
-        head = f"{what}\0".encode("utf-8", "surrogatepass")
-        state = blake2b(head, key=self._seed, digest_size=8, person=PERSON)
-
-        def check(request: Request) -> bool:
-            found = read(request)
-            if not found:
-                return False
-            drawn = state.copy()
-            drawn.update(found.encode("utf-8", "surrogatepass"))
-            return int.from_bytes(drawn.digest(), "big") < limit
-
-        return check
+    return check
 
 
 def read_sample(text: str) -> tuple[str, str, float]:

@@ -9,7 +9,7 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.rules import data
 from faultinject.rules.abort import read_bound
 from faultinject.rules.diagnosis import Diagnosis
-from faultinject.rules.rule import Rule
+from faultinject.rules.rule import Rule, Unchanging
 from faultinject.rules.text import read_rules
 from faultinject.rules.values import Mistake, seed_text, shown
 from faultinject.rules.variables import read_variables
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from faultinject.rules.rule_keys import RuleKeys
 
 
-class Scenario:
+class Scenario(Unchanging):
     """The rules and the seed of an injector.
 
     Args:
@@ -160,12 +160,6 @@ class Scenario:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Scenario.of_rules, (self.rules, self.seed, self.abort)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a Scenario cannot be changed: {name}")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a Scenario cannot be changed: {name}")
 
 
 Rules = str | Rule | Sequence[str | Rule] | Scenario

@@ -195,7 +195,7 @@ def _table(form: Schema, names: str) -> Schema:
 
 
 def _described(key: Key, form: Schema) -> Schema:
-    meaning = " ".join((key.__doc__ or "").partition(">>> ")[0].split())
+    meaning = " ".join(key.doc.partition(">>> ")[0].split())
     default = f" Default: {key.default_text}." if key.default_text else ""
     return {"description": f"{meaning}{default}", **form}
 

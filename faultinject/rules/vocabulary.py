@@ -11,7 +11,7 @@ from functools import cache
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import faults, spelling
-from faultinject.rules.conditions import CONDITIONS, OPERATION
+from faultinject.rules.conditions import CONDITIONS, check_operation
 from faultinject.rules.effects import EFFECTS
 from faultinject.rules.key import Key
 from faultinject.rules.triggers import FOR_GOOD, NOT_FOR_GOOD, TRIGGERS
@@ -36,52 +36,50 @@ if TYPE_CHECKING:
 NAME_RANK, OPTION_RANK, UNLESS_RANK = 50, 100, 200
 
 
-class Name(Key):
-    """The rule's name in logs and answers: a letter or digit, then up to 63 letters, digits, `.`, `_`, `-`.
+def _name(text: str) -> str:
+    if not is_name(text):
+        raise Mistake(
+            f"{shown(text)} is not a name: a letter or digit, then up to 63 letters, digits, . _ or -"
+        )
+    return text
+
+
+def _vendor(text: str) -> str:
+    """The id of a storage vendor."""
+    from faultinject import vendors
+
+    try:
+        vendor = vendors.get(text)
+    except ConfigurationError as error:
+        raise Mistake.of(error) from None
+    if vendor.addressing is None:
+        raise Mistake(f"{text} is not a storage vendor")
+    return text
+
+
+NAME = Key(
+    key="name",
+    doc="""The rule's name in logs and answers: a letter or digit, then up to 63 letters, digits, `.`, `_`, `-`.
 
     >>> print(Rule("http:503", name="photos-put"))
     http:503,name=photos-put
-    """
-
-    key = "name"
-    default_text = "by position"
-
-    def parse(self, text: str) -> str:
-        """A name."""
-        if not is_name(text):
-            raise Mistake(
-                f"{shown(text)} is not a name: a letter or digit, then up to 63 letters, digits, . _ or -"
-            )
-        return text
-
-
-class AddressedAs(Key):
-    """The vendor that reads bucket, key and operation for a fault without a storage vendor.
+    """,
+    read=_name,
+    default_text="by position",
+)
+VENDOR = Key(
+    key="vendor",
+    doc="""The vendor that reads bucket, key and operation for a fault without a storage vendor.
 
     >>> print(Rule("http:503", vendor="cos", bucket="photos"))
     http:503,bucket=photos,vendor=cos
-    """
-
-    key = "vendor"
-    default_text = "as an S3 request"
-
-    def parse(self, text: str) -> str:
-        """The id of a storage vendor."""
-        from faultinject import vendors
-
-        try:
-            vendor = vendors.get(text)
-        except ConfigurationError as error:
-            raise Mistake.of(error) from None
-        if vendor.addressing is None:
-            raise Mistake(f"{text} is not a storage vendor")
-        return text
-
-
-VENDOR = AddressedAs()
+    """,
+    read=_vendor,
+    default_text="as an S3 request",
+)
 RANKS: dict[str, tuple[int, Key]] = {
     **{key: (rank, each) for rank, (key, each) in enumerate(CONDITIONS.items())},
-    "name": (NAME_RANK, Name()),
+    "name": (NAME_RANK, NAME),
     **{
         each.key: (OPTION_RANK + rank, each)
         for rank, each in enumerate((VENDOR, *TRIGGERS.values(), *EFFECTS.values()))
@@ -300,11 +298,11 @@ def _check_operations(
     if not fault.addressed and any(_is_wrong(key, entries) for key in says_whose if key not in options):
         return
     vendor = reads_as(fault, options)
-    rank = RANKS[OPERATION.key][0]
+    rank = RANKS["operation"][0]
     for index, each in enumerate(entries):
         if not isinstance(each, str) and each[0] in (rank, rank + UNLESS_RANK):
             try:
-                OPERATION.check(each[2], vendor)
+                check_operation(each[2], vendor)
             except Mistake as mistake:
                 wrong.append((index, mistake))
 

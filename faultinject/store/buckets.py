@@ -29,7 +29,6 @@ class Stored:
         etag: without quotes.
         modified: unix seconds.
         headers: what is sent back with it: Content-Type, user metadata and so on.
-        cost: bytes of the budget that it holds.
         layout: number and size of the parts that it was made of, where the service remembers them.
         crc: the content's CRC-64, where the service has it.
         checksums: headers that say its checksum, where its writer gave one and the service keeps it.
@@ -42,11 +41,15 @@ class Stored:
     etag: str
     modified: float
     headers: Headers
-    cost: int
     layout: tuple[tuple[int, int], ...] = ()
     crc: int | None = None
     checksums: Headers = ()
     upload: tuple[str | None, ...] = field(default=(), compare=False)
+
+    @property
+    def cost(self) -> int:
+        """Bytes of the budget that it holds."""
+        return entry_cost(self.key, self.headers) + self.size
 
 
 Judge = Callable[["Stored | None"], None]
@@ -62,9 +65,13 @@ class Part:
     size: int
     etag: str
     modified: float
-    cost: int
     crc: int | None = None
     checksums: Headers = ()
+
+    @property
+    def cost(self) -> int:
+        """Bytes of the budget that it holds."""
+        return ENTRY + self.size
 
 
 @dataclass(slots=True)
@@ -80,15 +87,14 @@ class Upload:
     key: str
     headers: Headers
     started: float
-    cost: int
     parts: dict[int, Part] = field(default_factory=dict)
     checksum: tuple[str, bool] | tuple[()] = ()
     crossed: bool = False
 
     @property
-    def held(self) -> int:
+    def cost(self) -> int:
         """Bytes of the budget that it holds, parts included."""
-        return self.cost + sum(each.cost for each in self.parts.values())
+        return entry_cost(self.key, self.headers) + sum(each.cost for each in self.parts.values())
 
 
 @dataclass(slots=True)
@@ -101,6 +107,12 @@ class Bucket:
     headers: Headers = ()
     objects: dict[str, Stored] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
+
+    @property
+    def cost(self) -> int:
+        """Bytes of the budget that it holds, with everything that is in it."""
+        inside: list[Stored | Upload] = [*self.objects.values(), *self.uploads.values()]
+        return ENTRY + header_cost(self.headers) + sum(each.cost for each in inside)
 
 
 class Buckets:
@@ -131,8 +143,9 @@ class Buckets:
                 if again:
                     return
                 raise StoreError("bucket_exists")
-            self.budget.take(ENTRY + header_cost(headers))
-            self._buckets[name] = Bucket(name, now, now, headers)
+            made = Bucket(name, now, now, headers)
+            self.budget.take(made.cost)
+            self._buckets[name] = made
 
     def check_name(self, name: str) -> None:
         """Refuse what no bucket can be called."""
@@ -140,16 +153,17 @@ class Buckets:
             raise StoreError("bucket_name")
 
     def adopt(self, buckets: Iterable[Bucket]) -> None:
-        """Have these buckets with what is in them, whose bytes have been taken."""
+        """Have these buckets with what is in them."""
+        made = list(buckets)
+        self.budget.take(sum(each.cost for each in made))
         with self.lock:
-            self._buckets |= {each.name: each for each in buckets}
+            self._buckets |= {each.name: each for each in made}
 
     def describe(self, name: str, now: float, headers: Headers) -> None:
         """Give a bucket other headers."""
         with self.lock:
             bucket = self.find(name)
-            self.budget.take(header_cost(headers))
-            self.budget.give_back(header_cost(bucket.headers))
+            self.budget.take(header_cost(headers) - header_cost(bucket.headers))
             bucket.changed, bucket.headers = now, headers
 
     def delete(self, name: str) -> None:
@@ -165,11 +179,8 @@ class Buckets:
     def drop(self, name: str) -> None:
         """Remove a bucket with everything that is in it."""
         with self.lock:
-            bucket = self.find(name)
-            held = ENTRY + header_cost(bucket.headers) + sum(each.cost for each in bucket.objects.values())
-            held += sum(each.held for each in bucket.uploads.values())
+            self.budget.take(-self.find(name).cost)
             del self._buckets[name]
-            self.budget.give_back(held)
 
     def find(self, name: str) -> Bucket:
         """The bucket of that name."""
@@ -186,21 +197,22 @@ class Buckets:
             raise StoreError("no_key")
         return found
 
-    def put(self, name: str, stored: Stored, hold: Hold, judge: Judge) -> None:
+    def put(self, name: str, stored: Stored, judge: Judge, hold: Hold | None = None) -> None:
         """Store an object in place of the one with its key.
 
         Args:
             name: the bucket.
             stored: the object.
-            hold: the bytes taken for it, as many as its `cost`.
             judge: raises when the object that is there now forbids the write.
+            hold: the bytes that were taken for it.
         """
+        check_key(stored.key)
         with self.lock:
             objects = self.find(name).objects
             before = objects.get(stored.key)
             judge(before)
+            (hold or self.budget.hold()).keep(stored.cost)
             objects[stored.key] = stored
-            hold.keep()
             self.changed(name, stored.key, before)
 
     def remove(self, name: str, key: str, judge: Judge = lambda _: None) -> None:
@@ -216,7 +228,7 @@ class Buckets:
     def changed(self, name: str, key: str, before: Stored | None) -> None:
         """Give back what an object held that is replaced or gone, and remember it as it was; None: there was none."""
         if before is not None:
-            self.budget.give_back(before.cost)
+            self.budget.take(-before.cost)
         self.remember(name, key, before)
 
     def remember(self, name: str, key: str, before: Stored | None) -> None:
@@ -245,16 +257,15 @@ class Buckets:
             return dict(self.find(name).objects)
 
 
-def entry_cost(key: str, headers: Headers) -> int:
-    """Bytes of the budget that an object or upload takes besides its content.
-
-    Raises:
-        StoreError: the key is longer than `KEY_BYTES`.
-    """
-    length = len(key.encode())
-    if length > KEY_BYTES:
+def check_key(key: str) -> None:
+    """Refuse a key that is longer than `KEY_BYTES`."""
+    if len(key.encode()) > KEY_BYTES:
         raise StoreError("key_length")
-    return ENTRY + length + header_cost(headers)
+
+
+def entry_cost(key: str, headers: Headers) -> int:
+    """Bytes of the budget that an object or upload takes besides its content."""
+    return ENTRY + len(key.encode()) + header_cost(headers)
 
 
 def header_cost(headers: Headers) -> int:

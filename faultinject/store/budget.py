@@ -24,16 +24,11 @@ class Budget:
         self._lock = Lock()
 
     def take(self, size: int) -> None:
-        """Take `size` bytes, or raise the `full` error and take none."""
+        """Take `size` bytes, or raise the `full` error and take none; a negative number gives back."""
         with self._lock:
             if self.used + size > self.limit:
                 raise StoreError("full", f"the embedded store is full ({self.limit} bytes)")
             self.used += size
-
-    def give_back(self, size: int) -> None:
-        """Return bytes that were taken."""
-        with self._lock:
-            self.used -= size
 
     def hold(self) -> Hold:
         """Bytes for one request: given back at its end unless kept."""
@@ -56,8 +51,9 @@ class Hold:
         self._budget.take(size)
         self.size += size
 
-    def keep(self) -> None:
-        """Leave the bytes to what was stored."""
+    def keep(self, size: int) -> None:
+        """Leave the bytes to what was stored, which is to have so many."""
+        self._budget.take(size - self.size)
         self.size = 0
 
     def __enter__(self) -> Hold:
@@ -69,4 +65,4 @@ class Hold:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._budget.give_back(self.size)
+        self._budget.take(-self.size)

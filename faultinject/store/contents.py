@@ -7,8 +7,7 @@ from dataclasses import replace
 from functools import partial
 from threading import Condition
 
-from faultinject.store.buckets import Bucket, Stored, Upload, header_cost
-from faultinject.store.budget import ENTRY
+from faultinject.store.buckets import Bucket, Stored, Upload
 from faultinject.store.wsgi import MAX_BYTES, ObjectStore
 
 TYPE_CHECKING = False
@@ -37,22 +36,18 @@ def contents_of(store: ObjectStore) -> Contents:
 
 def put_into(store: ObjectStore, contents: Contents) -> None:
     """Put contents into a store that is empty; an object whose bucket is not among them stays away."""
-    buckets: dict[str, Bucket] = {}
-    cost = 0
-    for (name, _, _), each in contents.items():
-        if isinstance(each, Bucket):
-            buckets[name] = replace(each, objects={}, uploads={})
-            cost += ENTRY + header_cost(each.headers)
+    buckets = {
+        name: replace(each, objects={}, uploads={})
+        for (name, _, _), each in contents.items()
+        if isinstance(each, Bucket)
+    }
     for (name, _, key), each in contents.items():
         if name not in buckets or isinstance(each, Bucket):
             continue
         if isinstance(each, Upload):
             buckets[name].uploads[key] = replace(each, parts=dict(each.parts))
-            cost += each.held
         else:
             buckets[name].objects[key] = each
-            cost += each.cost
-    store.buckets.budget.take(cost)
     store.buckets.adopt(buckets.values())
 
 

@@ -24,7 +24,6 @@ class Dialect:
         self_copy: the label of the error for a copy onto itself that changes nothing; empty where that is allowed.
         amz_checksums: whether it keeps the checksums of `x-amz-checksum-…` and gives them back.
         any_order: whether an upload may be finished with its parts in any order.
-        bucket_pages: the parameters by which a page of buckets begins and ends.
         empty_version: whether an empty version is none; its SDK sends it.
         absent: headers of its own that would make a put another one, which the store has not.
         first_region: whether a bucket that is there is made again with success, as S3 does in us-east-1
@@ -41,7 +40,6 @@ class Dialect:
     self_copy: str = ""
     amz_checksums: bool = False
     any_order: bool = False
-    bucket_pages: tuple[str, str] = ("continuation-token", "max-buckets")
     empty_version: bool = False
     absent: tuple[str, ...] = ("write-offset-bytes",)
     first_region: bool = False

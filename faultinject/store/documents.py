@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from faultinject.store.buckets import Bucket, Part, Stored, Upload
+from faultinject.store.buckets import Part, Stored, Upload
 from faultinject.store.listing import Name
 from faultinject.store.refusal import StoreError
 
@@ -13,30 +13,24 @@ OWNER = "faultinject"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BucketsPage:
-    """A page of the buckets; `marked` is whether markers lead on instead of S3's tokens; `limit` is None if not asked for."""
-
-    buckets: list[Bucket]
-    prefix: str
-    marked: bool
-    marker: str
-    limit: int | None
-    next: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectsPage:
-    """A page of a bucket's objects; `version` is 2 for S3's second listing, where `token` led here."""
+class KeysPage:
+    """What was asked of a bucket's objects or uploads, and the common prefixes on a page of them."""
 
     bucket: str
     prefix: str
     delimiter: str
-    marker: str
     limit: int
-    objects: list[Stored]
     prefixes: list[str]
-    next: str | None
     encoded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectsPage(KeysPage):
+    """A page of a bucket's objects; `version` is 2 for S3's second listing, where `token` led here."""
+
+    marker: str
+    objects: list[Stored]
+    next: str | None
     version: int
     token: str
     next_token: str
@@ -44,18 +38,12 @@ class ObjectsPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UploadsPage:
+class UploadsPage(KeysPage):
     """A page of a bucket's multipart uploads."""
 
-    bucket: str
-    prefix: str
-    delimiter: str
     marker: Name
-    limit: int
     uploads: list[Upload]
-    prefixes: list[str]
     next: Name | None
-    encoded: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

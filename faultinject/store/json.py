@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from faultinject.store.buckets import Stored, Upload
+from faultinject.store.buckets import Bucket, Stored, Upload
 from faultinject.store.documents import (
     OWNER,
-    BucketsPage,
     Deletion,
     Failure,
     NamedObject,
@@ -26,9 +25,9 @@ class QingStorDocuments:
 
     content_type = "application/json"
 
-    def buckets(self, page: BucketsPage) -> bytes:
+    def buckets(self, buckets: list[Bucket], prefix: str) -> bytes:  # noqa: ARG002
         """The list of buckets."""
-        rows = [{"name": each.name, "location": "", "created": iso(each.created)} for each in page.buckets]
+        rows = [{"name": each.name, "location": "", "created": iso(each.created)} for each in buckets]
         return _dump({"count": len(rows), "buckets": rows})
 
     def location(self) -> bytes:

@@ -7,8 +7,7 @@ from operator import itemgetter
 
 from faultinject.store.amz_checksums import PREFIX, of_blocks, read_algorithm
 from faultinject.store.bodies import cut, drain, read_document, receive
-from faultinject.store.buckets import Headers, Part, Stored, entry_cost
-from faultinject.store.budget import ENTRY
+from faultinject.store.buckets import Headers, Part, Stored
 from faultinject.store.call import Call
 from faultinject.store.documents import PartsPage, UploadsPage
 from faultinject.store.exchange import Answer
@@ -27,9 +26,7 @@ def start_upload(call: Call) -> Answer:
     headers = call.stored_headers()
     checksum = read_algorithm(*map(call.header, ALGORITHM)) if call.dialect.amz_checksums else ()
     call.judge_start(call.service.buckets.find(call.bucket).objects.get(call.key))
-    with call.service.buckets.budget.hold() as hold:
-        hold.add(entry_cost(call.key, headers))
-        upload = call.service.uploads.start(call.bucket, call.key, headers, call.now, hold, checksum)
+    upload = call.service.uploads.start(call.bucket, call.key, headers, call.now, checksum)
     told = [(name, value) for name in ALGORITHM if checksum and (value := call.header(name)) is not None]
     document = call.dialect.documents.started(call.bucket, upload)
     return call.answer(
@@ -47,10 +44,8 @@ def upload_part(call: Call) -> Answer:
     source = copy_source(call)
     checksums: Headers = ()
     with call.service.buckets.budget.hold() as hold:
-        hold.add(ENTRY)
         if source is not None:
             start, stop = _source_range(call, source)
-            hold.add(stop - start)
             blocks, size = cut(source.blocks, start, stop), stop - start
             digest = md5(usedforsecurity=False)
             for block in blocks:
@@ -61,7 +56,7 @@ def upload_part(call: Call) -> Answer:
             content = receive(call.request, hold)
             blocks, size, etag = content.blocks, content.size, content.md5
             checksums = call.checksums(content)[:1]
-        part = Part(number, blocks, size, etag, call.now, hold.size, call.checksum(blocks), checksums)
+        part = Part(number, blocks, size, etag, call.now, call.checksum(blocks), checksums)
         call.service.uploads.put_part(call.bucket, call.key, identity, part, hold)
     document = b"" if source is None else call.dialect.documents.copied(etag, call.now, part=True)
     headers = [*call.tags(part), *checksums]

@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, unquote
 from werkzeug.http import http_date
 
 from faultinject.store.bodies import drain, read_document, receive
-from faultinject.store.buckets import Stored, entry_cost
+from faultinject.store.buckets import Stored, check_key
 from faultinject.store.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, Call, is_set
-from faultinject.store.documents import BucketsPage, Failure, NamedObject, ObjectsPage
+from faultinject.store.documents import Failure, NamedObject, ObjectsPage
 from faultinject.store.exchange import Answer
 from faultinject.store.listing import read_token, select, token_of
 from faultinject.store.preconditions import judge_delete, judge_own, judge_read, range_applies, read_range
@@ -26,31 +26,10 @@ CHANGES = ("server-side-encryption", "storage-class", "website-redirect-location
 
 
 def list_buckets(call: Call) -> Answer:
-    """ListBuckets: all, unless the client asks for pages."""
-    buckets = {each.name: each for each in call.service.buckets.all()}
-    by_marker, by_limit = call.dialect.bucket_pages
-    marked = by_marker == "marker"
-    prefix, marker = call.parameter("prefix"), call.parameter(by_marker)
-    limit = call.number(by_limit, len(buckets)) if call.parameter(by_limit) else None
-    page = select(
-        ((name, "") for name in buckets),
-        prefix=prefix,
-        delimiter="",
-        after=(marker if marked else read_token(marker), ""),
-        limit=len(buckets) if limit is None else limit,
-    )
-    following = None if page.next is None else page.next[0]
-    document = call.dialect.documents.buckets(
-        BucketsPage(
-            buckets=[buckets[name] for name, _ in page.names],
-            prefix=prefix,
-            marked=marked,
-            marker=marker,
-            limit=limit,
-            next=following if marked or following is None else token_of(following),
-        )
-    )
-    return call.answer(200, document, document=True)
+    """ListBuckets: all on one page, however many the client asks for."""
+    prefix = call.parameter("prefix")
+    buckets = [each for each in call.service.buckets.all() if each.name.startswith(prefix)]
+    return call.answer(200, call.dialect.documents.buckets(buckets, prefix), document=True)
 
 
 def create_bucket(call: Call) -> Answer:
@@ -146,7 +125,7 @@ def delete_objects(call: Call) -> Answer:
 def _delete_named(call: Call, named: NamedObject) -> None:
     if named.version not in (None, ONLY_VERSION):
         raise StoreError("version")
-    entry_cost(named.key, ())
+    check_key(named.key)
     conditions = {"if-match": named.etag}
     call.service.buckets.remove(call.bucket, named.key, lambda there: judge_delete(conditions.get, there))
 
@@ -160,10 +139,9 @@ def put_object(call: Call) -> Answer:
     if source is not None:
         return _copy_object(call, source)
     headers = call.stored_headers()
-    cost = entry_cost(call.key, headers)
+    check_key(call.key)
     call.service.buckets.find(call.bucket)
     with call.service.buckets.budget.hold() as hold:
-        hold.add(cost)
         content = receive(call.request, hold)
         stored = Stored(
             call.key,
@@ -172,11 +150,10 @@ def put_object(call: Call) -> Answer:
             content.md5,
             call.now,
             headers,
-            hold.size,
             crc=call.checksum(content.blocks),
             checksums=call.checksums(content),
         )
-        call.service.buckets.put(call.bucket, stored, hold, call.judge_write)
+        call.service.buckets.put(call.bucket, stored, call.judge_write, hold)
     return call.answer(call.dialect.created, headers=[*call.tags(stored), *stored.checksums])
 
 
@@ -238,10 +215,8 @@ def _copy_object(call: Call, source: Stored) -> Answer:
     if call.dialect.self_copy and not changed and there is source:
         raise StoreError("argument", label=call.dialect.self_copy)
     headers = call.stored_headers() if replaced else source.headers
-    with call.service.buckets.budget.hold() as hold:
-        hold.add(entry_cost(call.key, headers) + source.size)
-        stored = replace(source, key=call.key, modified=call.now, headers=headers, cost=hold.size, upload=())
-        call.service.buckets.put(call.bucket, stored, hold, call.judge_write)
+    stored = replace(source, key=call.key, modified=call.now, headers=headers, upload=())
+    call.service.buckets.put(call.bucket, stored, call.judge_write)
     document = call.dialect.documents.copied(source.etag, call.now, part=False)
     tags = call.tags(stored)
     return call.answer(call.dialect.created, document, document=True, headers=tags)

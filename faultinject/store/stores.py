@@ -113,9 +113,6 @@ GCS_NAMESPACE = "http://doc.s3.amazonaws.com/2006-03-01"
 OBS_NAMESPACE = "http://obs.myhwclouds.com/doc/2015-06-30/"
 """https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html, without the region."""
 
-MARKED = ("marker", "max-keys")
-"""Pages of buckets as OSS, COS and OBS have them."""
-
 
 _S3 = {
     "argument": "InvalidArgument",
@@ -154,9 +151,7 @@ _VERSIONS = {"version": "NoSuchVersion"}
 STORES: Mapping[str, VendorStore] = {
     "cos": VendorStore(
         {**_S3, **_VERSIONS, "bucket_exists": "BucketAlreadyExists"},
-        Dialect(
-            XmlDocuments(), ("x-cos-", "x-amz-"), checksums=True, empty_version=True, bucket_pages=MARKED
-        ),
+        Dialect(XmlDocuments(), ("x-cos-", "x-amz-"), checksums=True, empty_version=True),
         "qcloud_cos.CosConfig",
         sdk_clients.cos,
     ),
@@ -367,7 +362,7 @@ STORES: Mapping[str, VendorStore] = {
             "object_exists": "FileAlreadyExists",
             "uri": "InvalidObjectName",
         },
-        Dialect(OssDocuments(), ("x-oss-",), checksums=True, bucket_pages=MARKED),
+        Dialect(OssDocuments(), ("x-oss-",), checksums=True),
         "oss2.Bucket",
         sdk_clients.oss,
         {
@@ -385,7 +380,7 @@ STORES: Mapping[str, VendorStore] = {
             "not_implemented": "ServiceNotImplemented",
             "uri": "InvalidArgument",
         },
-        Dialect(XmlDocuments(OBS_NAMESPACE), ("x-obs-", "x-amz-"), bucket_pages=MARKED),
+        Dialect(XmlDocuments(OBS_NAMESPACE), ("x-obs-", "x-amz-")),
         "obs.ObsClient",
         sdk_clients.obs,
         {"OBS_ACCESS_KEY_ID": sdk_clients.ID, "OBS_SECRET_ACCESS_KEY": sdk_clients.SECRET},

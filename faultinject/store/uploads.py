@@ -8,7 +8,7 @@ from hashlib import md5
 from itertools import count, pairwise
 
 from faultinject.store.amz_checksums import check_given, of_upload
-from faultinject.store.buckets import Buckets, Headers, Judge, Part, Stored, Upload
+from faultinject.store.buckets import Buckets, Headers, Judge, Part, Stored, Upload, check_key
 from faultinject.store.budget import Hold
 from faultinject.store.crc import ECMA, checksum
 from faultinject.store.refusal import StoreError
@@ -36,15 +36,17 @@ class Uploads:
         key: str,
         headers: Headers,
         now: float,
-        hold: Hold,
         checksum: tuple[str, bool] | tuple[()] = (),
+        identity: str = "",
     ) -> Upload:
-        """Begin an upload. Its id sorts after those of earlier ones."""
-        identity = f"{next(self._numbers):08x}{secrets.token_hex(28)}"
+        """Begin an upload. Its id, unless one is given, sorts after those of earlier ones."""
+        check_key(key)
+        identity = identity or f"{next(self._numbers):08x}{secrets.token_hex(28)}"
+        upload = Upload(identity, key, headers, now, checksum=checksum)
         with self._buckets.lock:
             uploads = self._buckets.find(bucket).uploads
-            uploads[identity] = upload = Upload(identity, key, headers, now, hold.size, checksum=checksum)
-            hold.keep()
+            self._buckets.budget.take(upload.cost)
+            uploads[identity] = upload
         return upload
 
     def find(self, bucket: str, key: str, identity: str) -> Upload:
@@ -67,14 +69,14 @@ class Uploads:
             return upload, [upload.parts[number] for number in sorted(upload.parts)]
 
     def put_part(self, bucket: str, key: str, identity: str, part: Part, hold: Hold) -> None:
-        """Store a part in place of the one with its number; `hold` has the bytes of its `cost`."""
+        """Store a part in place of the one with its number; `hold` has bytes that were taken for it."""
         with self._buckets.lock:
             parts = self.find(bucket, key, identity).parts
             before = parts.get(part.number)
+            hold.keep(part.cost)
             parts[part.number] = part
-            hold.keep()
             if before is not None:
-                self._buckets.budget.give_back(before.cost)
+                self._buckets.budget.take(-before.cost)
 
     def finish(
         self,
@@ -109,27 +111,21 @@ class Uploads:
             digest = md5(b"".join(bytes.fromhex(each.etag) for each in chosen), usedforsecurity=False)
             checksums = of_upload(upload, chosen)
             check_given(given, checksums)
-            cost = upload.cost + sum(each.cost for each in chosen)
-            objects = self._buckets.find(bucket).objects
-            before = objects.get(key)
-            if before is None and upload.crossed:
+            if upload.crossed and key not in self._buckets.find(bucket).objects:
                 crossing()
-            judge(before)
             blocks = tuple(block for each in chosen for block in each.blocks)
-            objects[key] = stored = Stored(
+            stored = Stored(
                 key=key,
                 blocks=blocks,
                 size=sum(each.size for each in chosen),
                 etag=f"{digest.hexdigest()}-{len(chosen)}",
                 modified=now,
                 headers=upload.headers,
-                cost=cost,
                 crc=None if any(each.crc is None for each in chosen) else checksum(ECMA, blocks),
                 checksums=checksums,
                 upload=(identity, *(each.etag for each in chosen)),
             )
-            self._drop(bucket, upload, kept=cost)
-            self._buckets.changed(bucket, key, before)
+            self.become(bucket, identity, stored, judge)
         return stored
 
     def finished(self, bucket: str, key: str, identity: str, wanted: Wanted) -> Stored:
@@ -145,16 +141,16 @@ class Uploads:
         return found
 
     def become(self, bucket: str, identity: str, stored: Stored, judge: Judge) -> None:
-        """Put an object in an upload's place; the object takes over what the upload held, which is its `cost`.
+        """Put an object in an upload's place.
 
         Raises:
-            StoreError: `no_upload`.
+            StoreError: `no_upload`, `full`.
         """
         with self._buckets.lock:
-            self.find(bucket, stored.key, identity)
-            here = self._buckets.find(bucket)
+            upload, here = self.find(bucket, stored.key, identity), self._buckets.find(bucket)
             before = here.objects.get(stored.key)
             judge(before)
+            self._buckets.budget.take(stored.cost - upload.cost)
             here.objects[stored.key] = stored
             del here.uploads[identity]
             self._buckets.changed(bucket, stored.key, before)
@@ -162,7 +158,8 @@ class Uploads:
     def abort(self, bucket: str, key: str, identity: str) -> None:
         """Give an upload up, with all its parts."""
         with self._buckets.lock:
-            self._drop(bucket, self.find(bucket, key, identity), kept=0)
+            self._buckets.budget.take(-self.find(bucket, key, identity).cost)
+            del self._buckets.find(bucket).uploads[identity]
 
     def _choose(self, upload: Upload, wanted: Wanted) -> list[Part]:
         numbers = [number for number, _ in wanted]
@@ -177,7 +174,3 @@ class Uploads:
         if any(each.size < self._min_part_bytes for each in chosen[:-1]):
             raise StoreError("too_small")
         return chosen
-
-    def _drop(self, bucket: str, upload: Upload, *, kept: int) -> None:
-        del self._buckets.find(bucket).uploads[upload.id]
-        self._buckets.budget.give_back(upload.held - kept)

@@ -11,8 +11,8 @@ from faultinject import vendors
 from faultinject.engine.alterations import STORE, Moved
 from faultinject.store import stores
 from faultinject.store.bodies import drain
-from faultinject.store.buckets import Buckets, Part, Stored, Upload, entry_cost
-from faultinject.store.budget import ENTRY, Budget
+from faultinject.store.buckets import Buckets, Part, Stored
+from faultinject.store.budget import Budget
 from faultinject.store.exchange import Exchange, Service
 from faultinject.store.refusal import StoreError
 from faultinject.store.uploads import Uploads
@@ -38,7 +38,7 @@ class ObjectStore:
     Args:
         vendor: whose requests it understands: one of `stores.names()`.
         max_bytes: how many bytes it holds at most: content, keys, stored headers, and 512 bytes for every
-            bucket, object, upload and part. Beyond it, writes get the vendor's "entity too large".
+            bucket and object, and for every upload under way and its parts. Beyond it, writes get the vendor's "entity too large".
         min_part_bytes: the least size of every part of a multipart upload but the last; 0 for no limit, so that
             demos can use small parts. COS and S3 take 1 and 5 MiB at least, QingStor 4 MiB.
         endpoints: host suffixes, besides the vendor's own, below which the first labels are the bucket.
@@ -98,14 +98,9 @@ class ObjectStore:
             self._put(bucket, key, content)
         for key in uploads:
             _, headers = adapter.describe(content, now)
-            with buckets.budget.hold() as hold:
-                hold.add(entry_cost(key, headers))
-                buckets.find(bucket).uploads[key] = Upload(key, key, headers, now, hold.size)
-                hold.keep()
-            with buckets.budget.hold() as hold:
-                hold.add(ENTRY + len(content))
-                part = Part(adapter.part, (content,), len(content), digest, now, hold.size)
-                service.uploads.put_part(bucket, key, key, part, hold)
+            service.uploads.start(bucket, key, headers, now, identity=key)
+            part = Part(adapter.part, (content,), len(content), digest, now)
+            service.uploads.put_part(bucket, key, key, part, buckets.budget.hold())
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -124,10 +119,8 @@ class ObjectStore:
         """Store an object made of that content."""
         service, now = self._service, self._service.clock()
         etag, headers = self._adapter.describe(content, now)
-        with service.buckets.budget.hold() as hold:
-            hold.add(entry_cost(key, headers) + len(content))
-            stored = Stored(key, (content,), len(content), etag, now, headers, hold.size)
-            service.buckets.put(bucket, stored, hold, lambda _there: None)
+        stored = Stored(key, (content,), len(content), etag, now, headers)
+        service.buckets.put(bucket, stored, lambda _there: None)
 
     def _overwrite(self, call: Exchange) -> bool:
         """Replace the object that a request names, as another writer does; whether there was one with any content."""

@@ -7,10 +7,9 @@ from urllib.parse import quote, unquote_plus
 from xml.etree import ElementTree as ET
 
 from faultinject.store.amz_checksums import element
-from faultinject.store.buckets import Stored, Upload
+from faultinject.store.buckets import Bucket, Stored, Upload
 from faultinject.store.documents import (
     OWNER,
-    BucketsPage,
     Deletion,
     Failure,
     NamedObject,
@@ -49,13 +48,15 @@ class XmlDocuments:
     def __init__(self, namespace: str = "") -> None:
         self._namespace = namespace
 
-    def buckets(self, page: BucketsPage) -> bytes:
+    def buckets(self, buckets: list[Bucket], prefix: str) -> bytes:
         """`ListAllMyBucketsResult`."""
-        rows: list[Field] = [
-            ("Bucket", [("Name", each.name), ("Location", ""), ("CreationDate", self._time(each.created))])
-            for each in page.buckets
-        ]
-        return self._document("ListAllMyBucketsResult", [*_bucket_pages(page), _OWNER, ("Buckets", rows)])
+        rows: list[Field] = [("Bucket", self._bucket(each)) for each in buckets]
+        return self._document(
+            "ListAllMyBucketsResult", [("Prefix", prefix or None), _OWNER, ("Buckets", rows)]
+        )
+
+    def _bucket(self, bucket: Bucket) -> list[Field]:
+        return [("Name", bucket.name), ("Location", ""), ("CreationDate", self._time(bucket.created))]
 
     def location(self) -> bytes:
         """`LocationConstraint`, empty: the store has no region."""
@@ -199,23 +200,15 @@ class OssDocuments(XmlDocuments):
     kind = "Normal"
     last = ""
 
-    def buckets(self, page: BucketsPage) -> bytes:
-        """`ListAllMyBucketsResult`."""
-        rows: list[Field] = [
-            (
-                "Bucket",
-                [
-                    ("Name", each.name),
-                    ("Location", "oss"),
-                    ("CreationDate", self._time(each.created)),
-                    ("ExtranetEndpoint", ""),
-                    ("IntranetEndpoint", ""),
-                    ("StorageClass", "Standard"),
-                ],
-            )
-            for each in page.buckets
+    def _bucket(self, bucket: Bucket) -> list[Field]:
+        return [
+            ("Name", bucket.name),
+            ("Location", "oss"),
+            ("CreationDate", self._time(bucket.created)),
+            ("ExtranetEndpoint", ""),
+            ("IntranetEndpoint", ""),
+            ("StorageClass", "Standard"),
         ]
-        return self._document("ListAllMyBucketsResult", [*_bucket_pages(page), _OWNER, ("Buckets", rows)])
 
     def _time(self, moment: float) -> str:
         return iso(int(moment))
@@ -232,17 +225,6 @@ def _text(value: str | int | Sequence[Field]) -> str:
     if isinstance(value, str):
         return escape_xml(value)
     return str(value) if isinstance(value, int) else inner(value)
-
-
-def _bucket_pages(page: BucketsPage) -> list[Field]:
-    """What leads to further pages of buckets: nothing where nothing was asked for but all."""
-    prefix: Field = ("Prefix", page.prefix or None)
-    if not page.marked:
-        return [prefix, ("ContinuationToken", page.next)]
-    if page.limit is None and not page.marker:
-        return [prefix]
-    fields: list[Field] = [prefix, ("Marker", page.marker), ("MaxKeys", page.limit)]
-    return [*fields, ("IsTruncated", page.next is not None), ("NextMarker", page.next)]
 
 
 def _prefixes(prefixes: list[str], name: Callable[[str], str]) -> list[Field]:

@@ -13,6 +13,9 @@ Where a route names two, as copies do, the last is meant: what is written.
 
 from __future__ import annotations
 
+import re
+from typing import NamedTuple
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,72 +32,40 @@ _ELSEWHERE = ("/batch/storage/v1", "/batch/{more}")
 _COMMON = frozenset(("storage", "v1", "b", "download", "{uploadId}", "{token}"))
 
 
-class Route:
-    """One route, cut at its objects.
+class Route(NamedTuple):
+    """One route.
 
     Attributes:
         text: as the table has it.
         methods: the methods of its operations.
         literals: how many of its segments are fixed.
+        first: the fixed segment that it begins with, or None.
+        pattern: a regular expression of paths, with a group for each segment of the route.
+        roles: what each of these says.
     """
 
-    __slots__ = ("_ends_open", "_parts", "_roles", "literals", "methods", "text")
+    text: str
+    methods: frozenset[str]
+    literals: int
+    first: str | None
+    pattern: str
+    roles: list[Role | None]
 
-    def __init__(self, text: str, methods: Iterable[str]) -> None:
-        self.text = text
-        self.methods = frozenset(methods)
+    @classmethod
+    def of(cls, text: str, methods: Iterable[str]) -> Route:
+        """The route of a text."""
         segments = text.strip("/").split("/") if text.strip("/") else []
-        self.literals = sum(each[:1] != "{" for each in segments)
-        self._roles = _roles(segments)
-        self._ends_open = segments[-1:] == ["{more}"]
-        if self._ends_open:
-            segments.pop()
-        parts: list[list[str]] = [[]]
-        for each in segments:
-            if each == "{object}":
-                parts.append([])
-            else:
-                parts[-1].append(each)
-        self._parts = parts
-
-    @property
-    def first(self) -> str | None:
-        """The fixed segment that it begins with, or None."""
-        head = self._parts[0]
-        return head[0] if head and head[0][:1] != "{" else None
-
-    @property
-    def begins_with_bucket(self) -> bool:
-        """Whether a Host can stand for its first segment."""
-        return self._parts[0][:1] == ["{bucket}"]
-
-    def match(self, segments: Sequence[str]) -> list[str] | None:
-        """What stands in the place of each segment of the route; None where it does not fit."""
-        head, *others = self._parts
-        if not _fits(segments, 0, head):
-            return None
-        found = list(segments[: len(head)])
-        at = len(head)
-        for number, part in enumerate(others, 1):
-            last = number == len(others) and not self._ends_open
-            end = len(segments) - len(part) if last else _find(segments, at + 1, part)
-            if end <= at or not _fits(segments, end, part):
-                return None
-            name = "/".join(segments[at:end])
-            if not name:
-                return None
-            at = end + len(part)
-            found += [name, *segments[end:at]]
-        if self._ends_open:
-            found.append("/".join(segments[at:]))
-            return found
-        return found if at == len(segments) else None
+        first = segments[0] if segments and segments[0][:1] != "{" else None
+        literals = sum(each[:1] != "{" for each in segments)
+        pattern = "/".join(_group(each, segments[at + 1 :]) for at, each in enumerate(segments))
+        pattern = pattern.replace("/(?:", "(?:/")
+        return cls(text, frozenset(methods), literals, first, pattern, _roles(segments))
 
     def place(self, found: Sequence[str], query: str) -> Target:
         """The place that these are."""
         bucket = key = None
         rest = []
-        for role, value in zip(self._roles, found, strict=True):
+        for role, value in zip(self.roles, found, strict=True):
             if role is None:
                 # Some servers hide %2F: one identity on all of them.
                 rest.append(value.replace("%2F", "/"))
@@ -115,33 +86,42 @@ def reader_of_routes(operations: Operations) -> Callable[[Readable, str | None],
     for row in operations.rows:
         methods.setdefault(row.level, set()).add(row.method)
     by_first: dict[str | None, list[Route]] = {None: []}
-    for route in sorted((Route(*each) for each in methods.items()), key=lambda each: -each.literals):
+    for route in sorted((Route.of(*each) for each in methods.items()), key=lambda each: -each.literals):
         by_first.setdefault(route.first, []).append(route)
 
-    by_host = any(route.begins_with_bucket for route in by_first[None])
+    by_host = any(route.text.startswith("/{bucket}") for route in by_first[None])
 
     def read(request: Readable, named: str | None) -> Target:
         below = request.below
         if below[:1] != "/" and below:
             return OTHER
-        segments = below[1:].split("/") if below[1:] else []
-        routes = by_first.get(segments[0] if segments else None)
+        path = below[1:]
+        routes = by_first.get(path.partition("/")[0] if path else None)
         if routes is None:
             routes = by_first[None]
             if by_host and named is not None:
-                segments = [named, *segments]
+                path = f"{named}/{path}"
         method = request.method.upper()
         other = None
         for route in routes:
-            found = route.match(segments)
-            if found is not None:
+            if (found := re.fullmatch(route.pattern, path, re.DOTALL)) is not None:
+                place = route.place(found.groups(""), request.query)
                 # Behind a server that hides %2F several may fit: the method tells some of them apart.
                 if method in route.methods:
-                    return route.place(found, request.query)
-                other = other or route.place(found, request.query)
+                    return place
+                other = other or place
         return other or OTHER
 
     return read
+
+
+def _group(segment: str, behind: Sequence[str]) -> str:
+    """The expression of a segment: the last object of a route takes all that it may, one before it as little."""
+    if segment == "{more}":
+        return "(?:(.*))?"
+    if segment == "{object}":
+        return "(.+?)" if {"{object}", "{more}"} & {*behind} else "(.+)"
+    return "([^/]+)" if segment[:1] == "{" else f"({re.escape(segment)})"
 
 
 def _roles(segments: Sequence[str]) -> list[Role | None]:
@@ -209,20 +189,3 @@ def _decoded(text: str) -> str:
     from faultinject.http.target import decode_form
 
     return decode_form(text)
-
-
-def _fits(segments: Sequence[str], at: int, part: Sequence[str]) -> bool:
-    """Whether the literals of a part stand there, and something where its placeholders do."""
-    there = segments[at : at + len(part)]
-    return len(there) == len(part) and all(
-        segment if want[:1] == "{" else segment == want for want, segment in zip(part, there, strict=True)
-    )
-
-
-def _find(segments: Sequence[str], start: int, part: Sequence[str]) -> int:
-    """Where a part first stands, or -1."""
-    first = part[0] if part else ""
-    for at in range(start, len(segments) - len(part) + 1):
-        if segments[at] == first and _fits(segments, at, part):
-            return at
-    return -1

@@ -17,7 +17,7 @@ from tests.console import command
         ('{"a": 1, "a": 2}', (), "given.json: a is given twice"),
         ('[{"b": {"a": 1, "a": 1}}]', (), "given.json: a is given twice"),
         ("[" * 100_000, (), "given.json: nested too deeply"),
-        ("[" + "9" * 5000 + "]", (), "given.json: no JSON: Exceeds the limit"),
+        ("[" + "9" * 5000 + "]", (), "given.json: Exceeds the limit"),
         ('{"a": 1}', (), "given.json: this is of no format that is known: wiremock (stub mappings of"),
         ('"text"', (), "this is of no format that is known"),
         ("[]", (), "this is of no format that is known"),

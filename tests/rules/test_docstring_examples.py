@@ -13,12 +13,12 @@ from faultinject import Rule, Scenario
 from faultinject.rules import EFFECTS, KEYS, excerpt
 from faultinject.rules.faults import FAULTS, get
 
-WORDS = [*(type(each) for each in KEYS.values()), *FAULTS, Rule, Scenario, excerpt]
+WORDS = [*FAULTS, Rule, Scenario, excerpt]
 
 
 @pytest.mark.parametrize("word", WORDS, ids=lambda each: each.__name__)
 def test_the_example_of_a_word_is_right(word):
-    """Every condition, trigger, effect and fault has an example, and it prints what it says."""
+    """Every fault has an example, and it prints what it says."""
     examples = doctest.DocTestFinder(recurse=False).find(
         word, globs={"Rule": Rule, "Scenario": Scenario, "excerpt": excerpt}
     )
@@ -30,7 +30,10 @@ def test_the_example_of_a_word_is_right(word):
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=lambda each: each.key)
 def test_a_key_says_what_it_means(key):
-    """The tables of README and command line are made of this."""
+    """The tables of README and command line are made of this; the example prints what it says."""
+    example = doctest.DocTestParser().get_doctest(key.doc, {"Rule": Rule}, key.key, None, 0)
+    assert example.examples
+    assert doctest.DocTestRunner(verbose=False).run(example).failed == 0
     assert key.meaning.endswith((".", "all below."))
     assert key.title in (key.key, f"{key.key}.NAME")
 
@@ -44,10 +47,16 @@ def test_a_fault_takes_known_effects_only(fault):
     assert get(text).meaning.endswith(".")
 
 
+KEYED = {
+    f"faultinject.rules.{each}" for each in ("conditions", "effects", "sample", "triggers", "vocabulary")
+}
+"""Modules whose examples are those of keys, which have a test of their own."""
+
+
 def modules_with_examples():
-    """Every module of the package in whose source an example stands."""
+    """Every other module of the package in whose source an example stands."""
     for found in pkgutil.walk_packages(faultinject.__path__, "faultinject."):
-        if found.name != "faultinject.__main__" and not found.ispkg:
+        if found.name not in ("faultinject.__main__", *KEYED) and not found.ispkg:
             source = found.module_finder.find_spec(found.name).loader.get_source(found.name)
             if any(line.startswith(">>> ") for line in map(str.strip, source.splitlines())):
                 yield found.name

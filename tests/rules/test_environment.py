@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -112,19 +113,16 @@ def test_everything_that_can_be_said():
         "control": control,
         "production_allowed": True,
     }
-    assert repr(environment).startswith(
-        f"Environment(abort={bound!r}, control=<ControlSettings localhost:8765>, enabled=True, endpoints=("
-    )
 
 
 def test_the_stores_password_is_not_shown():
-    """The settings may stand in a traceback; those of another package's store are not known to have no password."""
-    for store, told in (("redis://u:secret@cache/1", "redis://…@cache/1"), ("memory:", "memory:")):
-        environ = {**ON, "FAULTINJECT_STORE": store}
-        environment = read_environment(environ, now=NOW)
-        assert environment.store == store
-        assert f"store={told!r}" in repr(environment)
-    assert "store=None" in repr(read_environment(ON, now=NOW))
+    """The settings may stand in a traceback, without the control API's token too."""
+    variables = {"STORE": "redis://u:secret@cache/1", "CONTROL": "localhost:1", "TOKEN": "open-sesame"}
+    environ = {**ON, **{f"FAULTINJECT_{name}": value for name, value in variables.items()}}
+    environment = read_environment(environ, now=NOW)
+    assert environment.store == variables["STORE"]
+    assert repr(environment).startswith("Environment(enabled=True")
+    assert not {"secret", "open-sesame"} & {*re.findall(r"[\w-]+", repr(environment))}
 
 
 def test_empty_is_unset_for_every_variable():

@@ -92,10 +92,10 @@ NEEDED = {"latency": "delay", "drip": "rate", "edit": "range"}
 
 
 def values_of(key):
-    """What a key may hold: of one without a strategy what its docstring shows."""
+    """What a key may hold: of one without a strategy what its example shows."""
     if key in VALUES:
         return VALUES[key]
-    return st.just(literal_eval(re.search(rf"\b{key}=([^,)]+)", KEYS[key].__doc__)[1]))
+    return st.just(literal_eval(re.search(rf"\b{key}=([^,)]+)", KEYS[key].doc)[1]))
 
 
 def _valid(keys):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import keyword
+import re
+from ast import literal_eval
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +36,7 @@ WRITTEN = Path(inspect.getfile(RuleKeys))
 
 
 def type_of(key: Any) -> str:
-    """What Python takes for a key: what `Key.write` makes text of, and `parse` reads."""
+    """What Python takes for a key: what `Key.write` makes text of, and `parse` reads: a number is as in its example."""
     if key.key in CONDITIONS:
         one = "Values"
     elif key.flag:
@@ -42,7 +44,8 @@ def type_of(key: Any) -> str:
     elif key.seconds:
         one = "float | str | timedelta"
     elif key.number:
-        one = f"{type(key).parse.__annotations__['return']} | str"
+        shown = str(literal_eval(re.search(rf"\b{named(key.key)}=([^,)]+)", key.doc)[1]))
+        one = f"{type(key.parse(shown)).__name__} | str"
     elif key.choices:
         one = f"Literal[{', '.join(f'{chr(34)}{each}{chr(34)}' for each in key.choices)}]"
     else:

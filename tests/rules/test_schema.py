@@ -88,7 +88,7 @@ def test_every_rule_of_other_tests_is_valid(complaints):
 @pytest.mark.parametrize("word", KEYS)
 def test_the_example_of_every_key_is_valid(complaints, schema, word):
     """The rule of its docstring, and the key has that docstring for its explanation."""
-    source = DocTestParser().get_examples(type(KEYS[word]).__doc__)[0].source
+    source = DocTestParser().get_examples(KEYS[word].doc)[0].source
     calls = [each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.Call)]
     call = next(each for each in calls if ast.unparse(each.func) == "Rule")
     rule = str(eval(ast.unparse(call), {"Rule": Rule}))

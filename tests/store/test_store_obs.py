@@ -112,13 +112,3 @@ def test_keys_deleted_percent_encoded(client):
     assert (gone.encoding_type, [each.key for each in gone.deleted]) == ("url", keys)
     assert [(each.key, each.code) for each in gone.error] == [(long, "KeyTooLongError")]
     assert client.listObjects("photos").body.contents == []
-
-
-def test_pages_of_buckets(client):
-    """From marker to marker."""
-    client.createBucket("films")
-    page = client.listBuckets(maxKeys=1).body
-    assert [each.name for each in page.buckets] == ["films"]
-    assert page.nextMarker == "films"
-    page = client.listBuckets(marker="films").body
-    assert ([each.name for each in page.buckets], page.nextMarker) == (["photos"], None)

@@ -138,7 +138,6 @@ def test_what_an_xml_request_says():
     assert read("cos", XML.replace(b' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"', b"")) == wanted
     prefixed = b'<d:Delete xmlns:d="urn:x"><d:Object><d:Key>k</d:Key></d:Object></d:Delete>'
     assert read("s3", prefixed) == [("k", None)]
-    assert read("s3", prefixed.decode().encode("utf-16")) == [("k", None)]
     quiet, told = Deleting(0).answer(XML), Deleting(0).answer(XML.replace(b" True ", b"false"))
     assert ("<Key>" in quiet, "<Key>" in told) == (False, True)
 
@@ -179,7 +178,6 @@ NOT_XML = {
     "any document type": b"<!DOCTYPE Delete><Delete>" + ONE + b"</Delete>",
     "a file as entity": b'<!DOCTYPE d [<!ENTITY f SYSTEM "file:///etc/passwd">]><Delete><Object><Key>&f;</Key></Object></Delete>',
     "an unknown entity": b"<Delete><Object><Key>&nbsp;</Key></Object></Delete>",
-    "an unknown encoding": b'<?xml version="1.0" encoding="klingon"?><Delete>' + ONE + b"</Delete>",
     "a wrong encoding": "<Delete><Object><Key>é</Key></Object></Delete>".encode("latin-1"),
     "too deep": b"<Delete>" + b"<a>" * 300_000,
     "an undeclared prefix": b"<x:Delete>" + ONE + b"</x:Delete>",

@@ -11,7 +11,6 @@ from dataclasses import replace
 from faultinject.http.wire import whole
 from faultinject.store.azure.call import COUNT, AzureCall, etag_headers, kind_of, new_etag
 from faultinject.store.bodies import receive
-from faultinject.store.budget import ENTRY
 from faultinject.store.exchange import Answer
 from faultinject.store.refusal import StoreError
 
@@ -34,7 +33,6 @@ def append_block(call: AzureCall) -> Answer:
             _judge_end(call, before.size, content.size)
             headers = dict(before.headers)
             count = int(headers[COUNT]) + 1
-            hold.add(before.cost + ENTRY)
             after = replace(
                 before,
                 blocks=before.blocks + content.blocks,
@@ -42,9 +40,8 @@ def append_block(call: AzureCall) -> Answer:
                 etag=new_etag(call.now),
                 modified=call.now,
                 headers=tuple({**headers, COUNT: str(count)}.items()),
-                cost=hold.size,
             )
-            buckets.put(call.bucket, after, hold, lambda _: None)
+            buckets.put(call.bucket, after, lambda _: None, hold)
     shown = [
         ("Content-MD5", b64encode(bytes.fromhex(content.md5)).decode()),
         ("x-ms-blob-append-offset", str(before.size)),

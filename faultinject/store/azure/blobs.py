@@ -13,7 +13,7 @@ from werkzeug.http import http_date
 from faultinject.store.azure.blocks import discard
 from faultinject.store.azure.call import COUNT, KIND, AzureCall, etag_headers, kind_of, new_etag
 from faultinject.store.bodies import cut, drain, receive
-from faultinject.store.buckets import Headers, Stored, entry_cost
+from faultinject.store.buckets import Headers, Stored
 from faultinject.store.exchange import Answer
 from faultinject.store.preconditions import judge_read, read_range
 from faultinject.store.refusal import StoreError
@@ -52,11 +52,8 @@ def put_blob(call: AzureCall) -> Answer:
             raise StoreError("header_value")
         own = ((KIND, kind), (COUNT, "0")) if kind == "AppendBlob" else ()
         headers = (*settings.items(), *call.metadata(), *own, *_created(call.now))
-        hold.add(entry_cost(call.key, headers))
-        stored = Stored(
-            call.key, content.blocks, content.size, new_etag(call.now), call.now, headers, hold.size
-        )
-        call.service.buckets.put(call.bucket, stored, hold, call.judge_write)
+        stored = Stored(call.key, content.blocks, content.size, new_etag(call.now), call.now, headers)
+        call.service.buckets.put(call.bucket, stored, call.judge_write, hold)
     discard(call)
     return call.answer(201, headers=[*etag_headers(stored), ("Content-MD5", digest), ENCRYPTED])
 
@@ -103,13 +100,12 @@ def _change(call: AzureCall, headers: Headers, replaced: Callable[[str], bool]) 
     """Give a blob other headers in place of those that are to be replaced."""
     drain(call.request)
     buckets = call.service.buckets
-    with buckets.lock, buckets.budget.hold() as hold:
+    with buckets.lock:
         before = buckets.get(call.bucket, call.key)
         kept = tuple(each for each in before.headers if not replaced(each[0]))
         headers = (*headers, *kept)
-        hold.add(before.cost - entry_cost(call.key, before.headers) + entry_cost(call.key, headers))
-        after = replace(before, etag=new_etag(call.now), modified=call.now, headers=headers, cost=hold.size)
-        buckets.put(call.bucket, after, hold, call.judge_change)
+        after = replace(before, etag=new_etag(call.now), modified=call.now, headers=headers)
+        buckets.put(call.bucket, after, call.judge_change)
     return call.answer(200, headers=[*etag_headers(after), ENCRYPTED])
 
 
@@ -128,19 +124,10 @@ def _copy(call: AzureCall, source: Stored, *, copied: bool) -> Answer:
     metadata = call.metadata() or tuple(each for each in source.headers if each[0].startswith("x-ms-meta-"))
     own = tuple(each for each in source.headers if each[0] in (KIND, COUNT))
     headers = (*settings.items(), *metadata, *own, *_created(call.now), *(told if copied else ()))
-    with call.service.buckets.budget.hold() as hold:
-        hold.add(entry_cost(call.key, headers) + source.size)
-        stored = Stored(
-            call.key,
-            source.blocks,
-            source.size,
-            new_etag(call.now),
-            call.now,
-            headers,
-            hold.size,
-            source.layout,
-        )
-        call.service.buckets.put(call.bucket, stored, hold, call.judge_write)
+    stored = Stored(
+        call.key, source.blocks, source.size, new_etag(call.now), call.now, headers, source.layout
+    )
+    call.service.buckets.put(call.bucket, stored, call.judge_write)
     discard(call)
     shown = [each for each in told if each[0] in ("x-ms-copy-id", "x-ms-copy-status")]
     return call.answer(202 if copied else 201, headers=[*etag_headers(stored), *(shown if copied else ())])

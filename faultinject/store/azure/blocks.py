@@ -10,8 +10,7 @@ from werkzeug.http import http_date
 from faultinject.store.azure import documents
 from faultinject.store.azure.call import AzureCall, etag_headers, kind_of, new_etag
 from faultinject.store.bodies import cut, read_document, receive
-from faultinject.store.buckets import Headers, Part, Stored, Upload, entry_cost
-from faultinject.store.budget import ENTRY
+from faultinject.store.buckets import Headers, Part, Stored, Upload
 from faultinject.store.exchange import Answer
 from faultinject.store.preconditions import read_range
 from faultinject.store.refusal import StoreError
@@ -23,7 +22,6 @@ def put_block(call: AzureCall) -> Answer:
     call.service.buckets.find(call.bucket)
     source = call.copy_source()
     with call.service.buckets.budget.hold() as hold:
-        hold.add(ENTRY)
         if source is None:
             content = receive(call.request, hold)
             blocks, size, digest = content.blocks, content.size, content.md5
@@ -31,8 +29,7 @@ def put_block(call: AzureCall) -> Answer:
             text = call.header("x-ms-source-range")
             start, stop = read_range(text, source.size) or (0, source.size)
             blocks, size, digest = cut(source.blocks, start, stop), stop - start, ""
-            hold.add(size)
-        part = Part(number, blocks, size, digest, call.now, hold.size)
+        part = Part(number, blocks, size, digest, call.now)
         with call.service.buckets.lock:
             _refuse_append_blob(call)
             staged = _staged(call)
@@ -96,13 +93,8 @@ def _refuse_append_blob(call: AzureCall) -> None:
 
 def _staged(call: AzureCall) -> Upload:
     """The blob's unused blocks: an upload whose id is the blob's name."""
-    uploads = call.service.buckets.find(call.bucket).uploads
-    found = uploads.get(call.key)
-    if found is None:
-        cost = entry_cost(call.key, ())
-        call.service.buckets.budget.take(cost)
-        found = uploads[call.key] = Upload(call.key, call.key, (), call.now, cost)
-    return found
+    found = call.service.buckets.find(call.bucket).uploads.get(call.key)
+    return found or call.service.uploads.start(call.bucket, call.key, (), call.now, identity=call.key)
 
 
 def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) -> Stored:
@@ -118,23 +110,18 @@ def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) ->
         chosen = [there[kind][number] for kind, number in wanted]
     except KeyError:
         raise StoreError("part") from None
-    cost = entry_cost(call.key, headers) + sum(each.size + ENTRY for each in chosen)
-    held = (staged.held if staged else 0) + (before.cost if before else 0)
-    if cost > held:
-        buckets.budget.take(cost - held)
-    else:
-        buckets.budget.give_back(held - cost)
-    bucket.uploads.pop(call.key, None)
-    bucket.objects[call.key] = stored = Stored(
+    stored = Stored(
         key=call.key,
         blocks=tuple(block for each in chosen for block in each.blocks),
         size=sum(each.size for each in chosen),
         etag=new_etag(call.now),
         modified=call.now,
         headers=headers,
-        cost=cost,
         layout=tuple(documents.sizes(chosen)),
     )
+    buckets.budget.take(stored.cost - (staged.cost if staged else 0) - (before.cost if before else 0))
+    bucket.uploads.pop(call.key, None)
+    bucket.objects[call.key] = stored
     buckets.remember(call.bucket, call.key, before)
     return stored
 
@@ -150,4 +137,4 @@ def _committed(stored: Stored | None) -> Iterator[tuple[int, Part]]:
         while missing:
             blocks.append(next(left))
             missing -= len(blocks[-1])
-        yield number, Part(number, tuple(blocks), size, "", stored.modified, 0)
+        yield number, Part(number, tuple(blocks), size, "", stored.modified)

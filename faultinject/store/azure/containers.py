@@ -89,7 +89,7 @@ def list_blobs(call: AzureCall) -> Answer:
 def _uncommitted(call: AzureCall) -> dict[str, Stored]:
     """The blobs of which there are blocks only: as blobs without an entity tag."""
     staged = call.service.uploads.all(call.bucket).values()
-    return {each.key: Stored(each.key, (), 0, "", each.started, (), 0) for each in staged}
+    return {each.key: Stored(each.key, (), 0, "", each.started, ()) for each in staged}
 
 
 def _page(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from faultinject.store.buckets import Stored, entry_cost
+from faultinject.store.buckets import Stored
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
 from faultinject.store.gcs.call import GcsCall
@@ -47,13 +47,11 @@ def update_object(call: GcsCall) -> Answer:
     if "acl" in document or call.argument("predefinedAcl"):
         raise StoreError("not_implemented", "the embedded store does not support access control")
     buckets = call.service.buckets
-    with buckets.lock, buckets.budget.hold() as hold:
+    with buckets.lock:
         before = call.get(call.bucket, call.key, call.argument("generation"))
         headers = resources.updated(before, document, whole=call.request.method == "PUT")
-        hold.add(before.cost - entry_cost(call.key, before.headers) + entry_cost(call.key, headers))
-        etag = resources.etag(headers)
-        after = replace(before, etag=etag, modified=call.now, headers=headers, cost=hold.size)
-        buckets.put(call.bucket, after, hold, call.judge_change)
+        after = replace(before, etag=resources.etag(headers), modified=call.now, headers=headers)
+        buckets.put(call.bucket, after, call.judge_change)
     return call.json(200, call.resource_of(call.bucket, after))
 
 
@@ -87,9 +85,8 @@ def compose_object(call: GcsCall) -> Answer:
     described = resources.described({**destination, "storageClass": classes.pop()})
     count = sum(int(resources.components(each) or 1) for each in sources)
     blocks = tuple(block for each in sources for block in each.blocks)
-    with call.service.buckets.budget.hold() as hold:
-        described = (*described, (resources.COMPONENTS, str(count)))
-        return write(call, hold, (call.bucket, call.key), blocks, described)
+    described = (*described, (resources.COMPONENTS, str(count)))
+    return write(call, (call.bucket, call.key), blocks, described)
 
 
 def _named(call: GcsCall) -> list[dict[str, Any]]:
@@ -133,5 +130,4 @@ def _copy(call: GcsCall, answered: str) -> Answer:
             source
         )
         described = (*described, (resources.COMPONENTS, count if same else "1"))
-    with call.service.buckets.budget.hold() as hold:
-        return write(call, hold, call.target, source.blocks, described, answered=answered)
+    return write(call, call.target, source.blocks, described, answered=answered)

@@ -9,8 +9,7 @@ from urllib.parse import urlencode
 
 from faultinject.http.wire import whole
 from faultinject.store.bodies import cut, drain, receive
-from faultinject.store.buckets import Part, Stored, Upload, entry_cost
-from faultinject.store.budget import ENTRY
+from faultinject.store.buckets import Part, Stored, Upload
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
 from faultinject.store.gcs.call import GcsCall
@@ -29,9 +28,7 @@ def start_upload(call: GcsCall) -> Answer:
     document.setdefault("contentType", sent)
     headers = resources.described(document)
     call.judge_write(call.service.buckets.find(call.bucket).objects.get(name))
-    with call.service.buckets.budget.hold() as hold:
-        hold.add(entry_cost(name, headers))
-        upload = call.service.uploads.start(call.bucket, name, headers, call.now, hold)
+    upload = call.service.uploads.start(call.bucket, name, headers, call.now)
     query = urlencode({**call.request.args, "name": name, "upload_id": upload.id})
     return call.answer(
         200, headers=[("Location", f"{call.request.base_url}?{query}"), ("X-GUploader-UploadID", upload.id)]
@@ -103,7 +100,6 @@ def _progress(call: GcsCall, upload: Upload, total: int | None) -> Answer | None
 def _add(call: GcsCall, upload: Upload, start: int) -> int:
     """Store a piece that begins at `start`; what was there already is passed over. Gives the piece's size."""
     with call.service.buckets.budget.hold() as hold:
-        hold.add(ENTRY)
         content = receive(call.request, hold)
         with call.service.buckets.lock:
             known = _received(upload) - start
@@ -111,9 +107,8 @@ def _add(call: GcsCall, upload: Upload, start: int) -> int:
                 raise StoreError("content_range")
             if known < content.size:
                 blocks = cut(content.blocks, known, content.size)
-                hold.add(-known)
                 number = len(upload.parts) + 1
-                part = Part(number, blocks, content.size - known, "", call.now, hold.size)
+                part = Part(number, blocks, content.size - known, "", call.now)
                 call.service.uploads.put_part(call.bucket, upload.key, upload.id, part, hold)
     return content.size
 
@@ -128,7 +123,7 @@ def _finish(call: GcsCall, upload: Upload, total: int | None) -> Answer:
     with call.service.buckets.lock:
         if more := _progress(call, upload, total):
             return more
-        stored = Stored(upload.key, blocks, size, resources.etag(headers), call.now, headers, upload.held)
+        stored = Stored(upload.key, blocks, size, resources.etag(headers), call.now, headers)
         call.service.uploads.become(call.bucket, upload.id, stored, call.judge_write)
         answer = call.json(200, call.resource_of(call.bucket, stored))
         call.finished[upload.id] = answer.get_data()

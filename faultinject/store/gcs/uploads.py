@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from faultinject.store.bodies import receive, split_multipart
-from faultinject.store.buckets import Headers, Stored, entry_cost
+from faultinject.store.buckets import Headers, Stored
 from faultinject.store.budget import Hold
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
@@ -23,7 +23,7 @@ def insert_media(call: GcsCall) -> Answer:
     name = name_of(call, {})
     with call.service.buckets.budget.hold() as hold:
         blocks = receive(call.request, hold).blocks
-        return write(call, hold, (call.bucket, name), blocks, described, claims=claimed_sums(call, {}))
+        return write(call, (call.bucket, name), blocks, described, hold, claims=claimed_sums(call, {}))
 
 
 def insert_multipart(call: GcsCall) -> Answer:
@@ -43,15 +43,15 @@ def insert_multipart(call: GcsCall) -> Answer:
         target = call.bucket, name_of(call, document)
         described = resources.described(document)
         blocks = (content,) if content else ()
-        return write(call, hold, target, blocks, described, claims=claimed_sums(call, document))
+        return write(call, target, blocks, described, hold, claims=claimed_sums(call, document))
 
 
 def write(
     call: GcsCall,
-    hold: Hold,
     target: tuple[str, str],
     blocks: tuple[bytes, ...],
     described: Headers,
+    hold: Hold | None = None,
     *,
     claims: Sums | None = None,
     answered: str = "",
@@ -60,10 +60,10 @@ def write(
 
     Args:
         call: the request, whose conditions hold for what is there.
-        hold: bytes that were taken for it already; it has the others taken.
         target: bucket and name.
         blocks: its content.
         described: its description as headers.
+        hold: bytes that were taken for it already.
         claims: the checksums that it is said to have.
         answered: which answer shows it; by default the object itself.
 
@@ -74,10 +74,8 @@ def write(
     call.service.buckets.find(bucket)
     headers = resources.whole(described, sums(blocks, claims or {}), call.now)
     size = sum(map(len, blocks))
-    cost = entry_cost(name, headers) + size
-    hold.add(cost - hold.size)
-    stored = Stored(name, blocks, size, resources.etag(headers), call.now, headers, cost)
-    call.service.buckets.put(bucket, stored, hold, call.judge_write)
+    stored = Stored(name, blocks, size, resources.etag(headers), call.now, headers)
+    call.service.buckets.put(bucket, stored, call.judge_write, hold)
     resource = call.resource_of(bucket, stored)
     if answered == "rewrite":
         resource = {

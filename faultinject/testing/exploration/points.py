@@ -16,6 +16,7 @@ from faultinject.engine.journal_entry import LONGEST_TEXT
 from faultinject.http.patterns import STARS, check_pattern
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.key import Reading
 from faultinject.rules.rule import Rule
 from faultinject.testing.exploration.bounds import LeftOut
 from faultinject.testing.exploration.choices import Choice
@@ -244,7 +245,7 @@ def test(conditions: Conditions, reading: Addressing) -> Callable[[Any], bool]:
     checks = []
     for full, text in conditions.items():
         key, _, name = full.partition(".")
-        checks.append(CONDITIONS[key].compile((text,), name, reading))
+        checks.append(CONDITIONS[key].compile((text,), name, Reading(reading)))
     return lambda request: all(holds(request) for holds in checks)
 
 
