@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from threading import Lock
+from threading import Lock, RLock
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.processes import restarter, several_processes
@@ -14,7 +14,6 @@ from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectErro
 from faultinject.injector import instances as registry
 from faultinject.injector.count_storage import CountStorage
 from faultinject.injector.state import State
-from faultinject.injector.turn import Turn
 from faultinject.journal import log
 from faultinject.journal.writing import Journal
 from faultinject.rules.environment import read_environment
@@ -174,8 +173,8 @@ class Injector:
         self._production = None if settings.production_allowed else production_reason(environ)
         # Held once the log has said that faults are off, until they are on again.
         self._off_is_said = Lock()
-        # A signal's handler may change what is in force while its own thread does.
-        self._change = Turn()
+        # One thread at a time changes what is in force; a signal's handler may do so while its own thread does.
+        self._change = RLock()
         own = State(given, own_seed, began=clock(), generation=generation)
         self._state, found = storage.begin(own, chosen=chosen)
         self.scenario = self._state.scenario
@@ -703,11 +702,11 @@ class Injector:
     def before_fork(self) -> None:
         """In the parent: a child will count with it, if nothing was counted yet."""
         needed = self._is_to_share and self._count_storage.undecided and not self.journal.requests
-        if needed and self._change.take(wait=False):
+        if needed and self._change.acquire(blocking=False):
             try:
                 self._separate(os.getpid())
             finally:
-                self._change.end()
+                self._change.release()
 
     def after_fork(self, *, alone: bool) -> None:
         """In a new child: no thread holds the locks of its parent's threads, and its journal begins empty.
@@ -715,7 +714,7 @@ class Injector:
         Args:
             alone: it is no worker of a server.
         """
-        self._change = Turn()
+        self._change = RLock()
         self.journal.clear()
         if self._is_on or self._is_to_share:  # pragma: no branch - children of tests end without a word
             if not alone:
