@@ -59,6 +59,7 @@ class Journal:
         self._taken = Counter()
         self._begun = Counter()
         self._file = None if path is None else JournalFile(path, parent=parent)
+        self._make: Callable[[Entry, Addressing | None], Outcome] | None = None
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
         self._tells_injections: Callable[[int], bool] | None = None
         self.reading: Addressing | None = None
@@ -154,10 +155,13 @@ class Journal:
         return [self._outcome(each) for each in found], after, dropped
 
     def _outcome(self, line: Entry) -> Outcome:
-        # Loads msgspec, and an app whose outcomes nobody reads needs none.
-        from faultinject.journal.line_fields import outcome_of
+        make = self._make
+        if make is None:
+            # Loads msgspec, and an app whose outcomes nobody reads needs none.
+            from faultinject.journal.line_fields import outcome_of
 
-        return outcome_of(line, self.reading)
+            make = self._make = outcome_of
+        return make(line, self.reading)
 
     def end(self) -> None:
         """Say in the file, if there is one, that no more comes of this process."""
