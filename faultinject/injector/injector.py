@@ -76,6 +76,7 @@ class Injector:
         record_all: whether to record requests that no rule matches.
         counts: makes the counts of a scenario, instead of a store.
         generation: the generation of the first scenario.
+        began: unix seconds at which it took effect, by default now.
         journal: a file for outcomes, instead of FAULTINJECT_JOURNAL.
         ends: whether that file records the end of this process.
 
@@ -103,6 +104,7 @@ class Injector:
         record_all: bool = False,
         counts: Callable[[], Counts] | None = None,
         generation: int = 0,
+        began: float | None = None,
         journal: str | None = None,
         ends: bool = True,
     ) -> None:
@@ -175,7 +177,7 @@ class Injector:
         self._off_is_said = Lock()
         # One thread at a time changes what is in force; a signal's handler may do so while its own thread does.
         self._change = RLock()
-        own = State(given, own_seed, began=clock(), generation=generation)
+        own = State(given, own_seed, began=clock() if began is None else began, generation=generation)
         self._state, found = storage.begin(own, chosen=chosen)
         self.scenario = self._state.scenario
         """The scenario in force, unless a test's stands in its place."""
