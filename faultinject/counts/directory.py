@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from faultinject.journal.outcome import Outcome
 
 
-LAYOUT = b"4\n"
+LAYOUT = b"5\n"
 PATIENCE = 2.0
 """Seconds that opening and publishing wait for the lock; requests wait less."""
 

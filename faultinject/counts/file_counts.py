@@ -11,7 +11,7 @@ from sys import byteorder
 from faultinject.counts.memory import next_free
 from faultinject.counts.process_counters import FAILED, INJECTED, MATCHED, ProcessCounters
 from faultinject.counts.shared_counts import SharedCounts
-from faultinject.counts.table import ASKED, HEADER, IDENTITIES, NUMBER, ROW, SCOPES, Buckets, Table, rule_row
+from faultinject.counts.table import IDENTITIES, NUMBER, ROW, SCOPES, Buckets, Table, rule_row
 from faultinject.exceptions import StoreUnavailable
 
 TYPE_CHECKING = False
@@ -141,12 +141,11 @@ class FileCounts(SharedCounts):
         row = table.read(ROW.size, at)
         own_at, own_row = self._identities.find(own)
         part_at, part_row = self._scopes.find(part) if scope else (0, b"")
-        began = now if above is None else self._first_asked(now)
         table.check()
         place, out, rated, due = ROW.unpack_from(part_row or row)
         exceeds = True
         if above is not None:
-            free = next_free(due if rated else None, above, now - began)
+            free = next_free(due if rated else None, above, now)
             exceeds = free is None
             rated, due = True, due if free is None else free
         counted = ROW.pack(place + 1, out, rated, due)
@@ -159,16 +158,6 @@ class FileCounts(SharedCounts):
         n: int = NUMBER.unpack(own_row)[0]
         self._identities.put(own, own_at, NUMBER.pack(n + 1))
         return place, n, exceeds
-
-    def _first_asked(self, now: float) -> float:
-        """When a rate was first asked: sums of short gaps would lose their digits behind unix time's."""
-        table = self._table
-        asked, first = ASKED.unpack(table.read(ASKED.size, HEADER))
-        if asked:
-            return float(first)
-        table.check()
-        table.write(ASKED.pack(1, now), HEADER)
-        return now
 
     def _add(self, ask: Take, by: int, times: int | None = None) -> bool:
         """Add to the takes of a scope, unless so many are out; under the lock."""

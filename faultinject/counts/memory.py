@@ -69,7 +69,6 @@ class MemoryCounts:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._first: float | None = None
         self._rules: dict[int, Scope] = {}
         self._scopes: OrderedDict[tuple[int, str], Scope] = OrderedDict()
         self._identities: OrderedDict[tuple[int, str], Callable[[], int]] = OrderedDict()
@@ -85,7 +84,8 @@ class MemoryCounts:
 
         Args:
             keys: rule, scope (empty for the rule as a whole), identity and rate of each.
-            now: the injector's clock in seconds, for rates.
+            now: seconds since the scenario took effect, for rates: sums of short gaps would lose their digits behind
+                unix time's.
             hold: of no interest: nobody waits here.
             enough: of no interest: everything is counted here.
         """
@@ -134,10 +134,7 @@ class MemoryCounts:
 
     def _exceeds(self, scope: Scope, above: tuple[int, float], now: float) -> bool:
         with self._lock:
-            # Seconds since the first request: sums of short gaps would lose their digits behind unix time's.
-            if self._first is None:
-                self._first = now
-            free = next_free(scope.free, above, now - self._first)
+            free = next_free(scope.free, above, now)
             if free is not None:
                 scope.free = free
             return free is None

@@ -59,12 +59,3 @@ def _exists(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def boot() -> str:
-    """What is another text after this machine was started anew, when process numbers begin again."""
-    try:
-        with open(f"{_PROC}/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123 - as above
-            return file.read()
-    except OSError:
-        return ""

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from stat import S_ISREG
 
 from faultinject.counts.files import open_directory, read_file, remove_directory, write_file
-from faultinject.counts.owner import boot, described, gone
+from faultinject.counts.owner import described, gone
 from faultinject.counts.processes import server_process
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 
@@ -31,7 +31,7 @@ def private_path(scenario: str, *, owner: int) -> str:
     Raises:
         ConfigurationError: somebody else's things are where it belongs.
     """
-    words = [*sys.argv, scenario, boot()]
+    words = [*sys.argv, scenario]
     digest = blake2b("\0".join(words).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     parent = private_parent()
     os.close(open_directory(parent))

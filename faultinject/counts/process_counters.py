@@ -7,7 +7,7 @@ from struct import Struct
 from threading import Lock
 
 from faultinject.counts.per_process import PerProcess
-from faultinject.counts.table import ASKED, COUNTED, COUNTER, COUNTERS, HEADER, MOST_COUNTERS, NUMBER, Table
+from faultinject.counts.table import COUNTED, COUNTER, COUNTERS, HEADER, MOST_COUNTERS, NUMBER, Table
 from faultinject.exceptions import StoreUnavailable
 
 TYPE_CHECKING = False
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 MATCHED, INJECTED, FAILED = range(3)
 _ROW = Struct("=qqqq")
 _VALUES = Struct("=qqq")
-_COUNTED = HEADER + ASKED.size
 _NOTHING = (0, 0, 0)
 
 
@@ -62,7 +61,7 @@ class ProcessCounters(PerProcess):
         with self._threads:
             found = {rule: [*own] for rule, own in self._own.items()}
             try:
-                rows = table.read(table.number(_COUNTED + 8) * COUNTER, COUNTERS)
+                rows = table.read(table.number(HEADER + 8) * COUNTER, COUNTERS)
                 table.check()
             except (StoreUnavailable, OSError):
                 return found
@@ -85,13 +84,13 @@ class ProcessCounters(PerProcess):
         processes: int
         counters: int
         with self._lock:
-            processes, counters = COUNTED.unpack(table.read(COUNTED.size, _COUNTED))
+            processes, counters = COUNTED.unpack(table.read(COUNTED.size, HEADER))
             table.check()
             if counters == MOST_COUNTERS:
                 raise StoreUnavailable("no counter is left")
             self._number = self._number or processes + 1
             row = COUNTERS + counters * COUNTER
             table.write(NUMBER.pack(rule + 1) + _VALUES.pack(0, 0, 0), row)
-            table.write(COUNTED.pack(max(processes, self._number), counters + 1), _COUNTED)
+            table.write(COUNTED.pack(max(processes, self._number), counters + 1), HEADER)
         self._rows[rule] = row
         return row

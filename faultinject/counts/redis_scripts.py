@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from faultinject.counts.memory import KEPT, SET_BACK
 
-LAYOUT = "3"
+LAYOUT = "4"
 EVENTS = 10_000
 """Lines of the journal that are kept, and up to a hundred more."""
 LIVES = 7 * 24 * 3600
@@ -43,18 +43,12 @@ local function live()
 end
 """
 
-# ARGV: the time, and for each rule five: its number, scope, identity, rate and period. How often these counts were used, and for each
+# ARGV: seconds since the scenario took effect, and for each rule five: its number, scope, identity, rate and period. How often these counts were used, and for each
 # rule the place, the identity's number, whether the rate is exceeded, and how many takes are out.
 MATCH = f"""{_BEGIN}
-local now = tonumber(ARGV[1])
+local at = tonumber(ARGV[1])
 local found = {{used}}
 local function exceeds(hash, field, limit, period)
-  local began = redis.call('HGET', rules, 'began')
-  if not began then
-    began = ARGV[1]
-    redis.call('HSET', rules, 'began', began)
-  end
-  local at = now - tonumber(began)
   local gap = period / limit
   local due = tonumber(redis.call('HGET', hash, field) or at)
   if due - at > period + gap + {SET_BACK} then due = at end

@@ -127,7 +127,7 @@ class SharedCounts(ABC):
 
         Args:
             keys: rule, scope (empty for the rule as a whole), identity and rate of each.
-            now: the injector's clock in seconds, for rates.
+            now: seconds since the scenario took effect, for rates.
             hold: keep the store for the takes of the same request, until `release`.
             enough: as for `match_without_lock`, which is asked first; None: each decision depends on a number.
 

@@ -4,7 +4,7 @@
     scopes      4,096 buckets of 32 entries of 64 bytes: key, last use; matches, takes, when the rate allows the next one
     rules       65,536 rows of 64 bytes: matches, takes, when the rate allows the next one
     counters    262,144 rows of 32 bytes: 1 + the rule, matched, injected, failed; each belongs to the process that began it
-    header      when a rate was first asked, how many processes count, how many counters there are; last a mark
+    header      how many processes count, how many counters there are; last a mark
 
 A file that was cut, or cut and made longer again, has lost its mark: what was read before the mark was read is of a whole file.
 Nothing is written before that, so that no file is written to whose number somebody else has by now.
@@ -29,7 +29,7 @@ BUCKETS = 4_096
 RULE, COUNTER = 64, 32
 """Bytes of a row."""
 
-_MARK = b"faults 4"
+_MARK = b"faults 5"
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 IDENTITIES = 4_096, 32
@@ -44,8 +44,8 @@ _MARKED = SIZE - len(_MARK)
 NUMBER = Struct("=q")
 ROW = Struct("=qqqd")
 """Matches, takes, whether the rate was asked, and when it allows the next one."""
-ASKED, COUNTED = Struct("=qd"), Struct("=qq")
-"""The header: whether a rate was asked and when first; behind it how many processes and counters there are."""
+COUNTED = Struct("=qq")
+"""The header: how many processes and counters there are."""
 _KEY = 16
 _USED = _KEY
 ENTRY = _KEY + 8

@@ -426,7 +426,7 @@ class Plan:
             lock_free_after = [rule.lock_free_after for rule in matched if rule.lock_free_after is not None]
             if len(lock_free_after) < len(matched):
                 lock_free_after = None
-        numbers = counts.match(keys, now, hold, lock_free_after)
+        numbers = counts.match(keys, now - self.started, hold, lock_free_after)
         held = hold and numbers[0][1] >= 0
         taken: Take | None = None
         try:

@@ -2,4 +2,4 @@
 
 from faultinject.faces import face
 
-__getattr__, __all__ = face(__name__, Session="session_sync", Turn="turn", living="instances")
+__getattr__, __all__ = face(__name__, Session="session_sync", living="instances")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from threading import Lock
+from threading import Lock, RLock
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.processes import restarter, several_processes
@@ -14,7 +14,6 @@ from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectErro
 from faultinject.injector import instances as registry
 from faultinject.injector.count_storage import CountStorage
 from faultinject.injector.state import State
-from faultinject.injector.turn import Turn
 from faultinject.journal import log
 from faultinject.journal.writing import Journal
 from faultinject.rules.environment import read_environment
@@ -77,6 +76,7 @@ class Injector:
         record_all: whether to record requests that no rule matches.
         counts: makes the counts of a scenario, instead of a store.
         generation: the generation of the first scenario.
+        began: unix seconds at which it took effect, by default now.
         journal: a file for outcomes, instead of FAULTINJECT_JOURNAL.
         ends: whether that file records the end of this process.
 
@@ -104,6 +104,7 @@ class Injector:
         record_all: bool = False,
         counts: Callable[[], Counts] | None = None,
         generation: int = 0,
+        began: float | None = None,
         journal: str | None = None,
         ends: bool = True,
     ) -> None:
@@ -174,9 +175,9 @@ class Injector:
         self._production = None if settings.production_allowed else production_reason(environ)
         # Held once the log has said that faults are off, until they are on again.
         self._off_is_said = Lock()
-        # A signal's handler may change what is in force while its own thread does.
-        self._change = Turn()
-        own = State(given, own_seed, began=clock(), generation=generation)
+        # One thread at a time changes what is in force; a signal's handler may do so while its own thread does.
+        self._change = RLock()
+        own = State(given, own_seed, began=clock() if began is None else began, generation=generation)
         self._state, found = storage.begin(own, chosen=chosen)
         self.scenario = self._state.scenario
         """The scenario in force, unless a test's stands in its place."""
@@ -703,11 +704,11 @@ class Injector:
     def before_fork(self) -> None:
         """In the parent: a child will count with it, if nothing was counted yet."""
         needed = self._is_to_share and self._count_storage.undecided and not self.journal.requests
-        if needed and self._change.take(wait=False):
+        if needed and self._change.acquire(blocking=False):
             try:
                 self._separate(os.getpid())
             finally:
-                self._change.end()
+                self._change.release()
 
     def after_fork(self, *, alone: bool) -> None:
         """In a new child: no thread holds the locks of its parent's threads, and its journal begins empty.
@@ -715,7 +716,7 @@ class Injector:
         Args:
             alone: it is no worker of a server.
         """
-        self._change = Turn()
+        self._change = RLock()
         self.journal.clear()
         if self._is_on or self._is_to_share:  # pragma: no branch - children of tests end without a word
             if not alone:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from threading import Lock
+from time import time
 
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector import instances as registry
@@ -93,6 +94,7 @@ class Follower:
             seed=data["seed"],
             counts=lambda: counts,
             generation=generation,
+            began=data["began"],
             journal=self._directory.journal if record else None,
             ends=not record,
             test=lambda: test,
@@ -161,6 +163,7 @@ class Session:
         record: bool = True,
         in_force: bool = True,
         keep_counts: bool = False,
+        began: float | None = None,
     ) -> int:
         """Put a scenario in force in all processes that take part; gives its generation.
 
@@ -171,8 +174,10 @@ class Session:
             record: whether every request is noted in the session's journal.
             in_force: no: the processes' own rules hold again.
             keep_counts: the rules stand behind those in force so far, whose counts go on.
+            began: unix seconds at which the scenario took effect; by default now.
         """
         data = {
+            "began": time() if began is None else began,
             "in_force": in_force,
             "record": record,
             "scenario": scenario.to_json(),

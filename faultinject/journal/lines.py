@@ -23,7 +23,6 @@ DAMAGED = "damaged"
 TORN = "torn"
 TWICE = "there twice"
 TOO_LONG = "longer than 1 MiB"
-ORPHANED = "the end of a request whose beginning is missing"
 """Why a line is skipped."""
 
 STEADY = (

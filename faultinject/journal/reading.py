@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from heapq import heappop, heappush, heappushpop, merge
 from operator import attrgetter
 
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
 
 AHEAD = 5_000
 """How many requests are held back to put them in order."""
-REMEMBERED = 10_000
-"""How many more are remembered for their final line."""
-HIGHEST = 1 << 26
-"""The number of a request from which on it is not known whether it was there before."""
 APART = 1.0
 """Seconds by which the clocks of two machines differ at least."""
 
@@ -78,13 +73,12 @@ class _Reading:
         self._writers = writers
         self._lines = Lines()
         self._clocks = clocks
-        self._known: OrderedDict[tuple[int, int, float], Attempt] = OrderedDict()
-        self._seen: dict[tuple[int, int], bytearray] = {}
+        # Each request, for its final line, and so that a line that is there twice counts once.
+        self._known: dict[tuple[int, int, float], Attempt] = {}
 
     def ordered(self, number: int, source: Source, ahead: int) -> Iterator[Attempt]:
         """The requests of one file, put in order as far as one can see ahead."""
         heap: list[tuple[float, int, Attempt]] = []
-        last = float("-inf")
         read_line = self._lines.read
         for place, line in enumerate(source):
             found = read_line(line)
@@ -97,54 +91,29 @@ class _Reading:
             if isinstance(found, End):
                 self._writers.ended(number, found)
                 continue
-            attempt = self._request(found, number, source, last)
+            attempt = self._request(found, number, source)
             if attempt is None:
                 continue
             if len(heap) < ahead:
                 heappush(heap, (attempt.arrived, place, attempt))
             else:
-                last, _, attempt = heappushpop(heap, (attempt.arrived, place, attempt))
-                yield attempt
+                yield heappushpop(heap, (attempt.arrived, place, attempt))[2]
         while heap:
             yield heappop(heap)[2]
 
-    def _request(self, attempt: Attempt, number: int, source: Source, last: float) -> Attempt | None:
+    def _request(self, attempt: Attempt, number: int, source: Source) -> Attempt | None:
         """The request that a line begins; None for one that was begun before."""
-        known = self._known
-        pid, seq = attempt.pid, attempt.seq
         self._writers.wrote(number, attempt)
-        key = pid, seq, attempt.arrived
-        before = known.get(key)
-        if before is not None:
-            if attempt.final:
-                for name in Attempt.__struct_fields__:  # those who hold it learn its end
-                    setattr(before, name, getattr(attempt, name))
-                if self._clocks is not None:
-                    self._clocks.set(before, number)
-            else:
+        before = self._known.setdefault((attempt.pid, attempt.seq, attempt.arrived), attempt)
+        if before is not attempt:
+            if not attempt.final:
                 source.skip(TWICE)
-            return None
+                return None
+            for name in Attempt.__struct_fields__:  # those who hold it learn its end
+                setattr(before, name, getattr(attempt, name))
         if self._clocks is not None:
-            self._clocks.set(attempt, number)
-        if self._was_there(number, pid, seq) and attempt.arrived < last:
-            source.skip(TWICE)
-            return None
-        known[key] = attempt
-        if len(known) > AHEAD + REMEMBERED:
-            known.popitem(last=False)
-        return attempt
-
-    def _was_there(self, source: int, pid: int, seq: int) -> bool:
-        """Whether a file had a request of this process and number; process ids come again."""
-        if not 0 <= seq < HIGHEST or (len(self._seen) > 100 and (source, pid) not in self._seen):
-            return False
-        seen = self._seen.setdefault((source, pid), bytearray())
-        place, bit = seq >> 3, 1 << (seq & 7)
-        if place >= len(seen):
-            seen.extend(bytes(place + 1024 - len(seen)))
-        found = bool(seen[place] & bit)
-        seen[place] |= bit
-        return found
+            self._clocks.set(before, number)
+        return attempt if before is attempt else None
 
 
 class Clocks:

@@ -59,6 +59,7 @@ class Journal:
         self._taken = Counter()
         self._begun = Counter()
         self._file = None if path is None else JournalFile(path, parent=parent)
+        self._make: Callable[[Entry, Addressing | None], Outcome] | None = None
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
         self._tells_injections: Callable[[int], bool] | None = None
         self.reading: Addressing | None = None
@@ -154,10 +155,13 @@ class Journal:
         return [self._outcome(each) for each in found], after, dropped
 
     def _outcome(self, line: Entry) -> Outcome:
-        # Loads msgspec, and an app whose outcomes nobody reads needs none.
-        from faultinject.journal.line_fields import outcome_of
+        make = self._make
+        if make is None:
+            # Loads msgspec, and an app whose outcomes nobody reads needs none.
+            from faultinject.journal.line_fields import outcome_of
 
-        return outcome_of(line, self.reading)
+            make = self._make = outcome_of
+        return make(line, self.reading)
 
     def end(self) -> None:
         """Say in the file, if there is one, that no more comes of this process."""
@@ -240,8 +244,7 @@ class JournalFile:
         if self._parent is not None:
             from faultinject.journal.endings import place_of
 
-            self._place = place_of(self._absolute, file)
-            self._place.limit, self._place.parent = LARGEST_FILE, self._parent
+            self._place = place_of(self._absolute, file, LARGEST_FILE, self._parent)
 
     def _size(self, file: int) -> int:
         """Bytes of the file, which is opened anew if it is not there any more."""
@@ -258,8 +261,6 @@ class JournalFile:
                     os.dup2(new, file, inheritable=False)
                 finally:
                     os.close(new)
-                if self._place is not None:
-                    self._place.files.discard(file)
                 self._begin(file)
                 log.journal_anew(self.path)
             return os.fstat(file).st_size
@@ -283,8 +284,6 @@ class JournalFile:
         """Take no more lines."""
         file, self._file = self._file, None
         if file is not None:
-            if self._place is not None:
-                self._place.files.discard(file)
             close_own(file, self._identity)
 
     def __del__(self) -> None:

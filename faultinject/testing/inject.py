@@ -436,9 +436,14 @@ class Faults:
             return
         journal = self._injector.journal
         test = None if journal.test is None else journal.test()
-        scenario = self._injector.scenario
+        state = self._injector.state
         generation = self._session.publish(
-            scenario, self.seed, test=test, in_force=in_force, keep_counts=keep_counts
+            state.scenario,
+            state.seed,
+            test=test,
+            in_force=in_force,
+            keep_counts=keep_counts,
+            began=state.began,
         )
         self._generations.add(generation)
         if self._counts is not None and self._session.attached:

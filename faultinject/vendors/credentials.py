@@ -29,6 +29,8 @@ _EXPIRIES = {
 }
 """What stands before the signature of presigned queries that tell only when they expire, and before that time: of AWS and its
 relatives, of Azure, QingStor, Swift and Kodo."""
+_SCOPED = "redential="
+"""What stands before the key id and the scope that it is signed for."""
 SIGNED_AT = "x-amz-date x-ms-date x-goog-date x-oss-date x-obs-date x-tos-date x-bce-date date".split()
 """The headers that say when a request was signed, the one that counts first."""
 _LONGEST = 2048
@@ -62,7 +64,7 @@ def signed_at(text: str) -> str | None:
     '1795176000'
     """
     for mark in _DATES:
-        if found := _behind(text, mark):
+        if mark in text and (found := _behind(text, mark)):
             return found
     return None
 
@@ -73,7 +75,9 @@ def signed_for(text: str) -> str | None:
     >>> signed_for("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261120/eu-west-1/s3/aws4_request, Signature=00")
     'eu-west-1'
     """
-    scope = _behind(text, "redential=", "&, ").replace("%2F", "/").replace("%2f", "/").split("/")
+    if _SCOPED not in text:
+        return None
+    scope = _behind(text, _SCOPED, "&, ").replace("%2F", "/").replace("%2f", "/").split("/")
     return scope[2] if len(scope) > 4 else None
 
 
@@ -92,8 +96,6 @@ def expires_at(query: str) -> str | None:
 
 
 def _behind(text: str, mark: str, ends: str = "&,; ") -> str:
-    if mark not in text:  # as nearly always, of nearly all marks
-        return ""
     text = text.partition(mark)[2][:_LONGEST]
     for end in ends:
         text = text.partition(end)[0]

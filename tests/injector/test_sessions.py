@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,14 @@ def test_what_is_in_force(session, part):
     for each in (one, other):
         [line] = each.end().splitlines()
         assert line.endswith(", rules http:418,path=own")
+
+
+def test_when_it_took_effect(session, part):
+    """The same moment for all processes, however late one comes: `begin` and `end` are measured from there."""
+    session.publish(
+        Scenario("http:503,begin=1h,end=3h http:500,end=1h http:502"), "1", began=time.time() - 7200
+    )
+    assert part().get("/own") == 503
 
 
 def test_a_later_process_takes_part(session, part):

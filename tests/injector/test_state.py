@@ -12,7 +12,6 @@ import pytest
 from faultinject import Injector, Rule, WSGIFaultMiddleware
 from faultinject.counts import waiting
 from faultinject.exceptions import ConfigurationError, Conflict, StoreUnavailable
-from faultinject.injector import Turn
 
 NOW = 1_700_000_000.0
 
@@ -487,14 +486,3 @@ def test_a_change_that_comes_between(make, monkeypatch):
     with pytest.raises(Conflict, match=r"^generation 5 is in force, not 4: it was changed since$"):
         other.add("http:500,name=e", expected=4)
     assert other.state.scenario.display_names == ("rule-1", "a", "b", "c", "d")
-
-
-def test_one_thread_at_a_time_changes():
-    """Again and again the same: the handler of a signal changes what is in force while its thread does."""
-    turn, found = Turn(), []
-    with turn, turn:
-        thread = threading.Thread(target=lambda: found.append(turn.take(wait=False)))
-        thread.start()
-        thread.join()
-    assert (found, turn.take(wait=False)) == ([False], True)
-    turn.end()

@@ -293,8 +293,10 @@ def test_what_never_ends_is_not_waited_for(lines):
 
 
 def test_an_end_that_cannot_be_written_is_no_error(lines):
-    """Whatever happened to its descriptor."""
-    assert ended(lines("app = faulty(); ask(app); os.closerange(3, 100)")) == []
+    """It goes to the file that has the journal's path, whatever happened to its descriptor; where there is none nobody says it."""
+    found = lines("app = faulty(); ask(app); os.closerange(3, 100)")
+    assert ended(found) == [found[0]["pid"]]
+    assert lines("app = faulty(); ask(app); os.remove('journal')") == []
 
 
 def test_what_is_written_later_is_ended_anew(lines):
