@@ -9,7 +9,7 @@ from faultinject.audit import profiles
 from faultinject.audit.evidence import Contrast, Evidence
 from faultinject.audit.grouping import OTHER_BODY, SOON
 from faultinject.audit.matching import UNNAMED, client_of, fingerprint, title_of
-from faultinject.audit.statistics import grouped
+from faultinject.audit.statistics import FEWEST, grouped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 JUDGED = 20
 """How many clients are judged: those with the most calls."""
-SAME_BYTES = 3
-"""Calls that sent the same body again, after which another body is another call."""
 
 
 class CallsByClient:
@@ -156,7 +154,7 @@ def _keeps_bytes(calls: Sequence[Call]) -> bool:
         and bool(call.first.request_bytes)
         for call in calls
     )
-    return same >= SAME_BYTES and all(call.other_bytes is None for call in calls)
+    return same >= FEWEST and all(call.other_bytes is None for call in calls)
 
 
 def _hedges(calls: Sequence[Call]) -> bool:

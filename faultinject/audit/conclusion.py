@@ -190,6 +190,7 @@ def _nothing(
     if not attempts:
         return "the journal has no requests. Run the client while faults and journal are on."
     lost = f"; {faults_not_given(not_given)}" if not_given else ""
+    driven = any(each.driven for each in evidence)
     judged = sum(
         each.retries > 0 or each.first.failed or each.first.injected for one in evidence for each in one.calls
     )
@@ -197,19 +198,11 @@ def _nothing(
         met = f"{counted(judged, 'call')} met a fault or retried"
         return f"{met}, not enough data for any check{lost}. Each check says what it needs."
     if left_out:
-        words = LEFT_OUT | (NOT_ENDED if any(each.driven for each in evidence) else {})
-        number = sum(left_out.values())
-        which = f"all {counted(calls, 'call')}" if number == calls > 1 else counted(number, "call")
-        reasons = [(n, *words[reason]) for reason, n in left_out.items()]
-        alone = "it" if number == 1 else "they"
-        why = ", ".join(f"{alone if len(reasons) == 1 else f'{n:,}'} {said}" for n, said, _ in reasons)
-        others = "" if number == calls else ", and the others met no fault"
-        verb = "was" if number == 1 else "were"
-        return (
-            f"{which} {verb} left out: {why}{others}{lost}. {' '.join(each[2] for each in reasons)}".rstrip()
-        )
+        words = LEFT_OUT | (NOT_ENDED if driven else {})
+        why = ", ".join(f"{n:,} that {words[reason][0]}" for reason, n in left_out.items())
+        advice = " ".join(words[reason][1] for reason in left_out)
+        return f"left out: {sum(left_out.values()):,} of {counted(calls, 'call')}: {why}{lost}. {advice}"
     met = "no call met a fault, and none retried"
-    driven = any(each.driven for each in evidence)
     advice = "Select more of the plan." if driven else "`faultinject check` shows what the rules match."
     return f"{met}{lost}. {advice}"
 

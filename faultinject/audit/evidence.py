@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from faultinject.audit.statistics import grouped
+from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.audit.turnaround import Turnaround
 from faultinject.audit.waits import KINDS, Group, waits_of
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 OUTAGE = 100
 """Calls of one name, all of which failed, that make an outage."""
-FEWEST, RARE = 3, 0.1
-"""Things that a client got which it takes to say that it does not ask for them again, and the share of exceptions."""
+RARE = 0.1
+"""Of what a client got, the share that it may ask for again although it does so by no habit."""
 
 
 @dataclass(frozen=True)

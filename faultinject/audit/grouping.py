@@ -36,7 +36,7 @@ from faultinject.journal.calls import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Cal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.call_window import CallWindow
@@ -150,11 +150,25 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     latest = max((each.attempt.arrived for each in requests), default=0.0)
     until = latest if until is None else max(until, latest)
 
+    # What an SDK sends once under each of several ids in a call of a driver is one call: a layer above the SDK tries again.
+    # Where the SDK tries again as well, each id is a call of its own, which shows both layers.
+    by_id = grouped(
+        requests if driven else (), lambda each: (each.windows, each.fingerprint, invocation(each.attempt))
+    )
+    tried_again = {(windows, asked) for (windows, asked, _), same in by_id.items() if len(same) > 1}
+
     def one_call(request: Request) -> tuple[str, Hashable]:
         attempt = request.attempt
         own = invocation(attempt)
+        framed = (
+            driven
+            and is_named(request.windows)
+            and not has_own_key(attempt)
+            and (request.windows, request.fingerprint) not in tried_again
+        )
         if own is not None:
-            return SDK_ID, (own, attempt.test, attempt.method, attempt.path, attempt.query)
+            one = (request.fingerprint, request.windows) if framed else own
+            return SDK_ID, (one, attempt.test, attempt.method, attempt.path, attempt.query)
         if driven and (request.windows or attempt.key is not None):
             return TOLD, (request.fingerprint, request.windows)
         return FINGERPRINT, request.fingerprint
@@ -167,8 +181,6 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
         else:
             calls += _in_a_row(same, SDK_ID if by == SDK_ID else FINGERPRINT)
     calls.sort(key=lambda each: each.first.arrived)
-    if driven:
-        calls = _framed(calls)
     _link_ids(calls)
     return _told(calls, until)
 
@@ -362,6 +374,8 @@ class OpenCall:
         """Add an attempt."""
         self.requests.append(request)
         self.last = request.attempt
+        if self.signal == SDK_ID and invocation(self.last) != invocation(self.first):
+            self.signal = TOLD
         self.answered = max(self.answered, _answered(self.last))
         if self.windows:
             self.windows = tuple(each for each in self.windows if each in request.windows)
@@ -454,8 +468,8 @@ def _follow(attempt: Attempt, here: list[OpenCall]) -> str | None:
     return follows
 
 
-def _followed_by_ids(calls: Sequence[OpenCall]) -> Iterator[tuple[OpenCall, OpenCall, float]]:
-    """The calls that failed, the one that asked for the same next under another id, and the seconds between, less the hint."""
+def _link_ids(calls: Sequence[OpenCall]) -> None:
+    """Note where a call that failed may go on under another id: another key of the caller's own, or of an SDK."""
     begun: dict[Hashable, OpenCall] = {}
     for call in calls:
         if call.signal != SDK_ID:
@@ -466,48 +480,15 @@ def _followed_by_ids(calls: Sequence[OpenCall]) -> Iterator[tuple[OpenCall, Open
         if before is None or not before.last.failed or before.in_flight(FOR_EVER):
             continue
         since = call.first.arrived - before.over
-        if since >= 0 and alike(before.last, call.first):
-            yield before, call, since - (before.last.hint or 0.0)
-
-
-def _asks_again(before: OpenCall, call: OpenCall) -> bool:
-    """Whether what failed is asked for again under another id, and nothing has changed."""
-    last, first = before.requests[-1], call.requests[0]
-    return not changed(last.attempt, first.attempt) and not (
-        last.attempt.kind == "client" and may_succeed_now(last, first)
-    )
-
-
-def _link_ids(calls: Sequence[OpenCall]) -> None:
-    """Note where a call that failed may go on under another id: another key of the caller's own, or of an SDK."""
-    for before, call, wait in _followed_by_ids(calls):
-        if wait > SOON:
+        wait = since - (before.last.hint or 0.0)
+        if since < 0 or wait > SOON or not alike(before.last, call.first):
             continue
         if has_own_key(call.first):
             before.followed = call.follows = OTHER_KEY
-        elif _asks_again(before, call):
+        elif not changed(before.last, call.first) and not (
+            before.last.kind == "client" and may_succeed_now(before.requests[-1], call.requests[0])
+        ):
             before.again = wait
-
-
-def _framed(calls: list[OpenCall]) -> list[OpenCall]:
-    """The calls of a driver: what its SDK sent once under each of several ids is one, which a layer above it tries again.
-
-    Where the SDK tries again as well, each id is a call of its own, which shows both layers.
-    """
-    rows: dict[int, list[OpenCall]] = {}
-    for before, call, _ in _followed_by_ids(calls):
-        one_caller = is_named(call.windows) and call.windows == before.windows
-        if one_caller and not has_own_key(call.first) and _asks_again(before, call):
-            rows[id(call)] = [*rows.pop(id(before), [before]), call]
-    retries: set[int] = set()
-    for first, *rest in rows.values():
-        if any(len(each.requests) > 1 for each in (first, *rest)):
-            continue
-        first.signal = TOLD
-        for each in rest:
-            first.add(each.requests[0])
-            retries.add(id(each))
-    return [each for each in calls if id(each) not in retries]
 
 
 def _connection_of(request: Request) -> Hashable:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import log2
 
+from faultinject.audit.grouping import WINDOW
 from faultinject.audit.matching import client_of, fingerprint
 from faultinject.audit.statistics import grouped
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from faultinject.audit.grouping import Request
     from faultinject.journal.attempts import Attempt
 
-WINDOW = 60.0
-"""Seconds after which a like request has nothing to do with the one before."""
 SHORTEST = 1e-4
 """Seconds; shorter intervals are as good as equal."""
 NEVER = 10**6

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 RESULTS = ("fail", "warn", "pass", "undecided")
 """What a report may come to."""
-FAULTS = 10
-"""How many faults of a rule are named."""
 
 
 class ReportedTurnaround(Struct):
@@ -55,7 +53,7 @@ class FaultsOfRule(Struct):
 
     def see(self, attempt: Attempt) -> None:
         """Count the fault of an attempt."""
-        if attempt.fault is not None and attempt.fault not in self.faults and len(self.faults) < FAULTS:
+        if attempt.fault is not None and attempt.fault not in self.faults:
             self.faults.append(attempt.fault)
         if attempt.injected:
             self.given += 1

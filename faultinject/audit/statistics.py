@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     Key = TypeVar("Key", bound=Hashable)
 
 
+FEWEST = 3
+"""Cases in which the same has happened, from which on it is no chance."""
+MANY = 20
+"""Times that it takes to say how long they are in most cases."""
+
+
 def grouped(things: Iterable[Thing], key: Callable[[Thing], Key]) -> dict[Key, list[Thing]]:
     """Things by what they share, in the order in which they come.
 

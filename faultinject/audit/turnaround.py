@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from faultinject.audit.statistics import median, p95
+from faultinject.audit.statistics import MANY, median, p95
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 LONGEST = 0.05
 """Seconds; a longer gap holds something else than a turn-around."""
-FEWEST = 20
-"""How many it takes to say anything."""
 SHORTEST, UNMEASURED = 0.02, 0.5
 """Seconds below which no machine tells a wait from none, and by which a wait may be late where nobody has measured it."""
 WORK = 0.005
@@ -92,7 +90,7 @@ def turnarounds(
             found.setdefault(of(attempt), []).append(gap)
     return {
         client: Turnaround(median(gaps), p95(gaps), len(gaps), speed)
-        if len(gaps) >= FEWEST
+        if len(gaps) >= MANY
         else Turnaround(n=len(gaps), speed=speed)
         for client, gaps in found.items()
     }

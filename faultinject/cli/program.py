@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from faultinject import __version__
-from faultinject.audit.reports.ascii import fit
+from faultinject.cli.ascii import fit
 from faultinject.cli.layout import CONTEXT
 from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, plain
 

@@ -281,7 +281,7 @@ class Faults:
         if here or not self._generations:
             return here
         # Of other processes every request is on record, with the rule that it met first.
-        from faultinject.audit.nearest import met
+        from faultinject.testing.nearest import met
 
         return sum(met(plan.rules[rule], each, plan) for each in self._elsewhere())
 

@@ -9,13 +9,13 @@ from contextvars import ContextVar
 
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, SIGNS, WARN, Finding
 from faultinject.audit.grouping import group
-from faultinject.audit.nearest import nearest_request
 from faultinject.engine.journal_entry import LONGEST_TEXT, quoted
 from faultinject.exceptions import RetryAssertionError, RuleNotMatched
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.calls import Call
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.reading import of_outcomes
+from faultinject.testing.nearest import nearest_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

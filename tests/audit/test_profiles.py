@@ -206,9 +206,6 @@ def test_a_profile_of_ones_own(tmp_path):
     assert [found.bound("throttle", each) for each in (1, 2, 3)] == [1, 3, 5]
     assert [found.bounds("server", each) for each in (1, 2, 3)] == [(0.1, 0.2), (0.1, 0.4), (0.1, 0.4)]
     assert (found.outage_retries("server"), found.hints, found.budget) == ((7,), {"seconds": 10.0}, True)
-    # A key may be written with `_` too.
-    (tmp_path / "again.toml").write_text(MINE.replace("user-agent", "user_agent"))
-    assert get(str(tmp_path / "again.toml")).marks == found.marks
     fits = found.marks[0].fits
     assert [fits(f"ours/{each}") for each in ("2.0.9", "2.1", "2.1rc1", "2.10", "3.0", "x")] == [
         False, True, True, True, False, False,
@@ -220,32 +217,32 @@ def test_a_profile_of_ones_own(tmp_path):
     [
         ("attempts = ", "not TOML: Invalid value (at end of document)"),
         ("attempt = 2", "there is no key attempt; did you mean attempts?"),
-        ("name_of_it = 1", "there is no key name-of-it"),
+        ("name_of_it = 1", "there is no key name_of_it"),
         ("attempts = true", "Expected `int | null`, got `bool` - at `$.attempts`"),
-        ("most_attempts = 0", "Expected `int` >= 1 - at `$.most-attempts`"),
+        ("most-attempts = 0", "Expected `int` >= 1 - at `$.most-attempts`"),
         ('distribution = "normal"', "Invalid enum value 'normal' - at `$.distribution`"),
         ("quota = 3", "Expected `object`, got `int` - at `$.quota`"),
-        ("quota.any = []", "Expected `array` of length >= 1 - at `$.quota.any`"),
-        ("hints = {seconds = '1s', date = 1}", 'it must be a duration such as "1s" - at `$.hints.date`'),
+        ("quota.any = []", "Expected `array` of length >= 1 - at `$.quota[...]`"),
+        ("hints = {seconds = '1s', date = 1}", 'it must be a duration such as "1s" - at `$.hints[...]`'),
         (
             'waits.serve.base = "1s"',
             "Expected `str` matching regex '^(throttle|server|transport|timeout|any)$' - at `key` in `$.waits`",
         ),
         (
             'waits.throttle.cap = "1s"',
-            'it needs base = "1s", or longest = ["1s", "2s"] - at `$.waits.throttle`',
+            'it needs base = "1s", or longest = ["1s", "2s"] - at `$.waits[...]`',
         ),
         (
             "waits.transport.base = 1",
-            'it must be a duration such as "1s" - at `$.waits.transport.base`',
+            'it must be a duration such as "1s" - at `$.waits[...].base`',
         ),
         (
             'waits.any.base = "1 parsec"',
-            "1 parsec is not a duration such as 200ms, 5s, 10m or 1h - at `$.waits.any.base`",
+            "1 parsec is not a duration such as 200ms, 5s, 10m or 1h - at `$.waits[...].base`",
         ),
         (
             'waits = {server = {base = "1s"}, throttle = {base = "1s", shortest = []}}',
-            "Expected `array` of length >= 1 - at `$.waits.throttle.shortest`",
+            "Expected `array` of length >= 1 - at `$.waits[...].shortest`",
         ),
         ("clients = [3]", "Expected `object`, got `int` - at `$.clients[0]`"),
         ("clients = 3", "Expected `array`, got `int` - at `$.clients`"),

@@ -570,7 +570,7 @@ def test_a_test_that_travels_in_time_moves_no_begin_and_end(get, wall, by):
     with inject("http:503,begin=1h") as faults:
         wall.by = by
         assert get() == 200
-        from faultinject.audit.nearest import nearest_request
+        from faultinject.testing.nearest import nearest_request
 
         injector = faults.injector
         told = nearest_request(injector.own_plan.rules[0], faults.outcomes, injector.own_plan)

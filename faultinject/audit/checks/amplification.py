@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
-from faultinject.audit.checks.questions import UNSAFE, pause, should_be_tried_again
-from faultinject.audit.checks.retries import FEWEST, LAYER
+from faultinject.audit.checks.questions import UNSAFE, should_be_tried_again
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
     NAME_THEM,
@@ -18,9 +17,9 @@ from faultinject.audit.checks.words import (
     seconds,
     without_doubt,
 )
-from faultinject.audit.grouping import POLL
-from faultinject.audit.matching import fingerprint, thing_of
-from faultinject.audit.statistics import grouped, median
+from faultinject.audit.grouping import POLL, READING
+from faultinject.audit.matching import thing_of
+from faultinject.audit.statistics import FEWEST, grouped, median
 from faultinject.audit.waits import KINDS, Wait
 from faultinject.journal.calls import SDK_ID, TOLD
 
@@ -41,15 +40,10 @@ FALLS, RISES, SHARE = 2.0, 1.5, 0.9
 """By how much the wait falls in the middle, and rises again, and in what share of all cases it does so at all."""
 ELSEWHERE = 0.2
 """Share of the other waits that may fall as well, where waits do not become shorter within a part."""
-READS = frozenset(("GET", "HEAD"))
-"""Methods of which a copy does no harm."""
 OPEN = 5.0
 """Seconds for which an open circuit breaker lets nothing through."""
-PRELUDE = "HEAD"
-"""What different calls begin with: one after the other, they are no repeat."""
-SPENT, NEVER_AGAIN = 3, 10
-"""Calls with a retry, and those without any behind them, that show a budget which is not refilled; and calls without a
-request that show a breaker which does not close."""
+NEVER_AGAIN = 10
+"""Calls without a retry that show a budget which is not refilled; without a request: a breaker which does not close."""
 ONE_LAYER = "Let one layer retry: switch the others off."
 MORE_ALONE = "Let more calls fail on every attempt, without Retry-After, or run `faultinject conformance`."
 SLOW = 0.3
@@ -130,7 +124,7 @@ def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]
         spent, behind = calls[:number], calls[number:]
         refilled = 2 * sum(call.succeeded for call in spent) > len(spent)
         given_up = len(behind) >= NEVER_AGAIN and not any(call.retries for call in behind)
-        if len(spent) >= SPENT and refilled and given_up:
+        if len(spent) >= FEWEST and refilled and given_up:
             yield spent, behind
 
 
@@ -151,17 +145,21 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls or more, without ids as many as
     would show 8 such cases, by waits that no answer asked for.
     """
-    ended = [
-        call
-        for call in evidence.calls
-        if call.first.kind in KINDS and call.last.kind in KINDS and call.first.method != PRELUDE
-    ]
+    ended = list(filter(_is_exhausted, evidence.calls))
     n = len(ended)
     if n < EXHAUSTED:
         yield too_few(n, EXHAUSTED, "failed call", ended)
         return
-    chains = _chains(evidence)
-    again = _asked_for_again(ended)
+    again = [call for call in ended if call.again is not None]
+    things = set(map(thing_of, again))
+    chains = [
+        list(filter(_is_exhausted, same))
+        for same in grouped(evidence.calls, thing_of).values()
+        if any(
+            one.again is not None and _is_exhausted(one) and _is_exhausted(other)
+            for one, other in pairwise(same)
+        )
+    ]
     zero = evidence.turnaround.zero
     told_by_waits = [call for call in ended if call.signal != SDK_ID]
     pattern = _pattern(told_by_waits, zero) if evidence.turnaround.exact else None
@@ -179,20 +177,23 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     elif chains:
         told = "one object was requested again, by a layer above the SDK or by the caller"
         yield unknown(n, told, chains[0], action=NAME_THEM)
-    elif again:
+    elif len(things) > 1:
         told = f"{counted(len(again), 'SDK call')} failed and were soon repeated"
         soon = all((call.again or 0) < POLL for call in again)
         yield _layers(evidence, n, told, again, unknown, proves=soon)
     elif told_by_waits and not evidence.turnaround.exact:
         told = "by a faster clock it is not known whether the waits of a call fall and rise again"
         yield unknown(n, told, told_by_waits, action=REAL_TIME)
-    elif n - len(blind := _too_few_to_tell(ended, zero)) < EXHAUSTED:
-        seen = any(_tells(call, zero) for call in blind)
-        why = "too few to show" if seen else "they have no waits of their own that would show"
-        told = f"{counted(len(blind), 'failed call')} without an id: {why} a second layer"
+    elif n - len(blind := _too_few_to_tell(told_by_waits, zero)) < EXHAUSTED:
+        told = f"{counted(len(blind), 'failed call')} without an id: too few, or with too short waits, to show a second layer"
         yield unknown(n, told, blind, action=MORE_ALONE)
     else:
         yield passed(n, f"no second retry layer in {n} failed calls", ended)
+
+
+def _is_exhausted(call: Call) -> bool:
+    """Whether it failed to the end; a HEAD is what different calls begin with: one after the other, they are no repeat."""
+    return call.first.kind in KINDS and call.last.kind in KINDS and call.first.method != "HEAD"
 
 
 def _layers(
@@ -224,47 +225,16 @@ def _layers(
     return otherwise(n, told, calls, action=NAME_THEM)
 
 
-def _asked_for_again(calls: Sequence[Call]) -> list[Call]:
-    """The failed calls of an SDK after which the same was asked for again, for two things or more; else none."""
-    found = [call for call in calls if call.signal == SDK_ID and call.again is not None]
-    return found if len(set(map(thing_of, found))) > 1 else []
-
-
-def _chains(evidence: Evidence) -> list[list[Call]]:
-    """The longest row of failed calls of an SDK for each thing that has one: one call after the other, soon."""
-    own = (call for call in evidence.calls if call.signal == SDK_ID and call.first.method != PRELUDE)
-    found = []
-    for calls in grouped(own, thing_of).values():
-        rows: list[list[Call]] = []
-        for call in calls:
-            if call.succeeded or call.first.kind not in KINDS:
-                rows.append([])
-            elif rows and rows[-1] and 0 <= pause(rows[-1][-1], call) <= LAYER:
-                rows[-1].append(call)
-            else:
-                rows.append([call])
-        longest = max(rows, key=len)
-        if len(longest) > 1:
-            found.append(longest)
-    return found
-
-
 def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
     """The calls without an id in which the wait would not be seen to fall, or too seldom, if two layers made them."""
     found = []
-    told_by_waits = (call for call in calls if call.signal != SDK_ID)
     for (attempts, tell), same in grouped(
-        told_by_waits, lambda call: (len(call.attempts), _tells(call, zero))
+        calls, lambda call: (len(call.attempts), max(_own_gaps(call, zero), default=0.0) > zero)
     ).items():
         outer = next((each for each in range(2, attempts // 2 + 1) if attempts % each == 0), 1)
         if outer > 1 and (not tell or len(same) * (outer - 1) < DROPS):
             found += same
     return found
-
-
-def _tells(call: Call, zero: float) -> bool:
-    """Whether the waits of a call would show a second layer."""
-    return max(_own_gaps(call, zero), default=0.0) > zero
 
 
 def _own_gaps(call: Call, zero: float) -> list[float]:
@@ -276,21 +246,16 @@ def _own_gaps(call: Call, zero: float) -> list[float]:
 
 def _pattern(calls: Sequence[Call], zero: float) -> tuple[int, int, float, list[Call]] | None:
     """The number of attempts, of those in one part, by what the wait falls where a part begins, and the calls."""
-    by_length: dict[int, list[list[float]]] = {}
-    whose: dict[int, list[Call]] = {}
-    for call in calls:
-        if gaps := _own_gaps(call, zero):
-            by_length.setdefault(len(call.attempts), []).append(gaps)
-            whose.setdefault(len(call.attempts), []).append(call)
-    best = None
-    for attempts, same in by_length.items():
+    found = []
+    own = [call for call in calls if _own_gaps(call, zero)]
+    for attempts, same in grouped(own, lambda call: len(call.attempts)).items():
         for part in range(2, attempts // 2 + 1):
             # Between two parts the outer layer waits not at all, or longer than the inner one ever does.
             for first in (part - 1, part) if attempts % part == 0 else ():
-                falls = _falls(same, part, first)
-                if falls is not None and (best is None or falls > best[2]):
-                    best = attempts, part, falls, whose[attempts]
-    return best
+                falls = _falls([_own_gaps(call, zero) for call in same], part, first)
+                if falls is not None:
+                    found.append((attempts, part, falls, same))
+    return max(found, key=lambda each: each[2], default=None)
 
 
 def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | None:
@@ -343,35 +308,33 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
     if not told_calls and not evidence.driven:
         yield unknown(0, "copies of a request look like other calls", action=NAME_THEM)
         return
-    requests = [(each, call, number) for call in told_calls for number, each in enumerate(call.attempts)]
-    alike = grouped(sorted(requests, key=lambda each: each[0].arrived), lambda each: fingerprint(each[0]))
-    slow = [(each, call) for each, call, _ in requests if _is_slow(each)]
+    slow = [(call, each) for call in told_calls for each in call.attempts if _is_slow(each)]
     n = len(slow)
     if n < FEWEST:
-        yield too_few(n, FEWEST, "slow request", [call for _, call in slow])
+        yield too_few(n, FEWEST, "slow request", [call for call, _ in slow])
         return
-    copied = [
-        (each, call, copies)
-        for each, call in slow
-        if (copies := [other for other in alike[fingerprint(each)] if _is_between(each, other[0])])
+    copies = [
+        Wait(call, each, number, copy.arrived - each.arrived)
+        for call, each in slow
+        for number, copy in enumerate(call.attempts)
+        if each.arrived < copy.arrived < (each.answered or 0.0)
     ]
+    copied = [same[0] for same in grouped(copies, lambda copy: id(copy.before)).values()]
     if not copied:
-        yield passed(n, f"0 of {n} slow requests were sent twice", [call for _, call in slow])
+        yield passed(n, f"0 of {n} slow requests were sent twice", [call for call, _ in slow])
         return
     # Of a read whose copy comes at once now and then, the middle decides.
-    group = evidence.group(
-        [Wait(of, each, number, copy.arrived - each.arrived) for each, _, [(copy, of, number), *_] in copied]
-    )
+    group = evidence.group(copied)
     after = group.median
-    writes = [each for each, _, _ in copied if each.method not in READS]
-    calls = [call for _, call, _ in sorted(copied, key=lambda found: found[0].method in READS)]
+    writes = [each for each in copied if each.before.method not in READING]
+    calls = [each.call for each in sorted(copied, key=lambda found: found.before.method in READING)]
     told = (
         f"a second copy of {len(copied)} of {n} slow requests came {seconds(after)} (median) after the first,"
     )
     told += " before the answer"
     if writes:
         told += f"; {counted(len(writes), 'write')} among them"
-    if writes or any(len(copies) > 1 for _, _, copies in copied) or after < evidence.turnaround.zero:
+    if writes or len(copies) > len(copied) or after < evidence.turnaround.zero:
         how = "Send a copy of reads only, one of each, and only when the answer takes longer than nearly all do."
         yield failed(n, told, calls, action=how)
     elif after < group.doubt:
@@ -393,11 +356,6 @@ def _given_up(evidence: Evidence) -> list[tuple[Call, float]]:
         for before, after in pairwise(call.attempts)
         if before.left and before.answered is not None and after.arrived >= before.answered
     ]
-
-
-def _is_between(attempt: Attempt, other: Attempt) -> bool:
-    """Whether another request came after this one and before its answer."""
-    return attempt.arrived < other.arrived < (attempt.answered or 0.0)
 
 
 def _is_slow(attempt: Attempt) -> bool:

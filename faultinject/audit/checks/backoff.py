@@ -18,7 +18,7 @@ from faultinject.audit.checks.words import (
     without_doubt,
 )
 from faultinject.audit.findings import INCONCLUSIVE, PASS, WARN
-from faultinject.audit.statistics import median, most_in_beat, most_within, slope
+from faultinject.audit.statistics import FEWEST, MANY, median, most_in_beat, most_within, slope
 from faultinject.audit.waits import calls_of
 
 TYPE_CHECKING = False
@@ -33,10 +33,8 @@ LATER, ONCE = 10, 5
 """Waits before a second or later retry that it takes to say whether there are any, and failed calls with one retry each."""
 ALIKE = 8
 """Waits before the same retry that it takes to say whether they have jitter."""
-MANY, MOST = 20, 0.75
-"""Of so many waits the shortest three in four are compared: a machine makes some longer."""
-HERD = 20
-"""First waits that it takes to say whether they bunch."""
+MOST = 0.75
+"""Of many waits the shortest three in four are compared: a machine makes some longer."""
 LONG_ENOUGH = 0.1
 """Seconds; the spread of shorter waits is the machine's doing."""
 RIGID, RANDOM = 0.05, 0.12
@@ -45,8 +43,6 @@ MOST_TOGETHER, MANY_TOGETHER = 0.9, 0.5
 """Shares of the first retries in one tenth of their wait."""
 BEATS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
 """Seconds of the beats at which clients may come back."""
-BEATS_SEEN = 3
-"""Beats that it takes to tell one from a single crowd."""
 GROWING, STANDING = 1.15, 1.25
 """By what waits grow at least from retry to retry when they grow, and at most when they do not."""
 COUNTED = 4
@@ -181,12 +177,12 @@ def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
     groups = [
         (most_within(group.seconds, group.median / 10) / len(group), group)
         for group in first
-        if len(group) >= HERD and group.median >= long_enough
+        if len(group) >= MANY and group.median >= long_enough
     ]
     if not groups:
         n = max(map(len, first), default=0)
-        if n < HERD:
-            yield too_few(n, HERD, "first wait")
+        if n < MANY:
+            yield too_few(n, MANY, "first wait")
         else:
             how = in_real_time(evidence.turnaround, LET_WAIT)
             yield unknown(n, "the first waits are too short to judge", action=how)
@@ -212,7 +208,7 @@ def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
     None where less than half of them do, or where what they retry had failed in that beat.
     """
     group = [wait for wait in evidence.waits if wait.retry == 1 and wait.call.first.answered is not None]
-    if len(group) < HERD:
+    if len(group) < MANY:
         return None
     failures = [wait.call.first.answered or 0.0 for wait in group]
     retries = [wait.call.attempts[1].arrived for wait in group]
@@ -220,7 +216,7 @@ def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
     for period in BEATS:
         share = most_in_beat(retries, period) / len(group)
         beats = len({round(each / period) for each in retries})
-        if share <= MANY_TOGETHER or beats < BEATS_SEEN or (worst is not None and share <= worst[0]):
+        if share <= MANY_TOGETHER or beats < FEWEST or (worst is not None and share <= worst[0]):
             continue
         if most_in_beat(failures, period) / len(group) <= MANY_TOGETHER / 2:
             told = f"{percent(share)} of {len(group)} first retries came at the same moment of every {seconds(period)}, within"

@@ -6,7 +6,7 @@ from faultinject.audit.checks.words import NAME_THEM, few
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.matching import thing_of
 from faultinject.audit.references import with_addresses
-from faultinject.audit.statistics import variation
+from faultinject.audit.statistics import FEWEST, variation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     Judges = Callable[[Evidence], Iterable[Finding]]
 
-LIKELY = 3
-"""Calls, or things, in which the same is no chance."""
 MANY, UNEVEN = 15, 0.8
 """Waits in a call that it takes to tell how even they are, and the variation from which on they may be those between
 several callers, who come by chance (1.0); of one caller, be it in a tight loop on a busy machine, 0.74 were seen."""
@@ -94,11 +92,11 @@ def downgrade_if_only_fingerprints(finding: Finding, evidence: Evidence) -> None
     """
     inferred = [call for call in finding.calls if call.inferred and call.retries]
     proven = [call for call in finding.calls if call.retries and not call.inferred]
-    if finding.verdict != FAIL or evidence.driven or not inferred or len(proven) >= LIKELY:
+    if finding.verdict != FAIL or evidence.driven or not inferred or len(proven) >= FEWEST:
         return
     methods = {call.first.method for call in inferred}
     things = set(map(thing_of, inferred))
-    alone = len(things) >= LIKELY and all(call.alone for call in inferred)
+    alone = len(things) >= FEWEST and all(call.alone for call in inferred)
     if all(map(evidence.contrast.shows_retries, methods)):
         why = evidence.contrast.said(methods)
     elif alone:

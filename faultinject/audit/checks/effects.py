@@ -24,9 +24,9 @@ from faultinject.audit.checks.questions import (
     sent_nothing,
     took_effect,
 )
-from faultinject.audit.checks.retries import FEWEST
 from faultinject.audit.checks.words import NAME_THEM, counted
 from faultinject.audit.grouping import OTHER_KEY
+from faultinject.audit.statistics import FEWEST
 from faultinject.engine.journal_entry import quoted
 from faultinject.journal.calls import FINGERPRINT
 
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 LOSE_ANSWERS = "Lose more answers, for example reset,when=after,times=1,per=call."
 """What gives more to judge."""
 REWIND = "Send the whole body again from its beginning, or do not retry."
-SEND_KEY = "Send an Idempotency-Key, or do not retry."
 READ_BODY = "Look for an error in the body of a 200 before you report success."
 """What to do."""
 ACTIONS = {
@@ -122,7 +121,9 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
         yield too_few(n, FEWEST, "lost POST", lost)
     elif again:
         told = f"{len(again)} of {n} lost POSTs were retried, {len(twice)} took effect twice"
-        yield (failed if harmful else warned)(n, told, harmful or again, action=SEND_KEY)
+        yield (failed if harmful else warned)(
+            n, told, harmful or again, action="Send an Idempotency-Key, or do not retry."
+        )
     elif any(call.followed == OTHER_KEY for call in lost):
         keyed = [call for call in lost if call.followed == OTHER_KEY]
         told = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"
@@ -210,19 +211,11 @@ def _is_told(call: Call, evidence: Evidence) -> bool:
     return not evidence.driven and (call.name is not None or call.returned is not None)
 
 
-def _hidden_by(evidence: Evidence) -> str:
-    """An error that the first vendor seen documents inside of a 200; where it documents none, one of S3."""
-    from faultinject import vendors
-
-    rows = (each.documented for call in evidence.calls for each in call.attempts)
-    seen = next((vendors.get(row.vendor) for row in rows if row is not None), None)
-    return f"{seen.id if seen and seen.errors_in_200 and seen.has('InternalError') else 's3'}:InternalError"
-
-
 @check(
     "error in 200",
     reference="AWS SDKs: retry behavior; aws-sdk-rust issue 1163",
     minimum="3 answers of 200 with an error in them",
+    more="Send more, for example s3:InternalError,status=200,times=1,per=call.",
 )
 def error_in_200(evidence: Evidence) -> Iterator[Finding]:
     """An error inside of a 200 is treated as an error.
@@ -237,8 +230,7 @@ def error_in_200(evidence: Evidence) -> Iterator[Finding]:
     swallowed = [call for call in last if call.returned]
     silent = [call for call in last if call.returned is None]
     if n < FEWEST and not any(_is_told(call, evidence) for call in swallowed):
-        how = f"Send more, for example {_hidden_by(evidence)},status=200,times=1,per=call."
-        yield too_few(n, FEWEST, "answer of 200 with an error in it", found, action=how)
+        yield too_few(n, FEWEST, "answer of 200 with an error in it", found)
     elif swallowed:
         told = f"{len(swallowed)} of {n} errors in a 200 were reported to the caller as success"
         yield failed(n, told, swallowed, action=READ_BODY)

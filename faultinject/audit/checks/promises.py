@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from faultinject.audit.checks.check import PROFILE, check, failed, passed, too_few, unknown
 from faultinject.audit.checks.questions import UNSAFE, own_limit
-from faultinject.audit.checks.retries import FEWEST, JUDGED
+from faultinject.audit.checks.retries import JUDGED
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
     IDLE,
@@ -21,7 +21,7 @@ from faultinject.audit.checks.words import (
     percent,
     seconds,
 )
-from faultinject.audit.statistics import chance, median, uneven
+from faultinject.audit.statistics import FEWEST, MANY, chance, median, uneven
 from faultinject.audit.waits import KINDS, calls_of
 
 TYPE_CHECKING = False
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from faultinject.audit.waits import Wait
     from faultinject.journal.calls import Call
 
-BOUNDED = 20
-"""Waits that it takes to hold them against their bounds."""
 LATE, OFTEN = 0.02, 1 / 3
 """Shares of the waits that may be longer than promised on any machine, and that no machine makes longer."""
 ROOM = 1.25
@@ -119,15 +117,15 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
         groups.append([(wait, most) for wait in group.waits if most and wait.call.first.method != BODILESS])
     held = [each for group in groups for each in group]
     n = len(held)
-    if n < BOUNDED:
-        yield too_few(n, BOUNDED, "wait")
+    if n < MANY:
+        yield too_few(n, MANY, "wait")
         return
     noise = evidence.turnaround.noise / evidence.turnaround.speed
     late = [(wait, most) for wait, most in held if wait.seconds > most + noise]
     often = [
         group
         for group in (held, *groups)
-        if len(group) >= BOUNDED
+        if len(group) >= MANY
         and sum(wait.seconds > most + noise for wait, most in group) > OFTEN * len(group)
     ]
     if len(late) <= LATE * n:
@@ -135,7 +133,7 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
         calls = calls_of(wait for wait, _ in held)
         zero = evidence.turnaround.zero
         clear = [wait.seconds > most + zero for wait, most in held if most > zero]
-        if len(clear) >= BOUNDED and sum(clear) <= LATE * n:
+        if len(clear) >= MANY and sum(clear) <= LATE * n:
             yield passed(n, told, calls)
         else:
             told += f", if a busy machine has added up to {seconds(noise)}"

@@ -16,17 +16,16 @@ from faultinject.audit.checks.questions import (
     may_poll,
     meets_its_own_effect,
     own_limit,
-    pause,
     should_be_tried_again,
     stays_the_same,
 )
 from faultinject.audit.checks.words import NAME_THEM, counted, seconds
-from faultinject.audit.grouping import COPIES, POLL
+from faultinject.audit.grouping import COPIES, POLL, WINDOW
 from faultinject.audit.matching import changed, thing_of
-from faultinject.audit.statistics import grouped
+from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.audit.waits import KINDS
 from faultinject.engine.journal_entry import quoted
-from faultinject.journal.calls import SDK_ID, TOLD
+from faultinject.journal.calls import TOLD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,12 +36,8 @@ if TYPE_CHECKING:
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
 
-FEWEST = 3
-"""Calls that it takes to say anything."""
 JUDGED = 10
 """Later calls may be held back by a budget: the first ones tell what the client does with a code."""
-RECENT = 60.0
-"""Seconds within which other calls may have used up what a client spends on retries."""
 PATIENCE = 5.0
 """Seconds; a client that is asked to wait longer may rather give up."""
 UNCLEAR = ("shared", "repeated", "followed", "begun earlier")
@@ -51,8 +46,6 @@ PASSES = (*KINDS, "timeout", "hidden")
 """Kinds of failure that may pass."""
 BY_STATE = frozenset((404, 409, 410, 412, 416))
 """Answers of an app that depend on what is stored, so that a retry need not be their reason."""
-LAYER = 10.0
-"""Seconds within which a call on the same thing is taken for one of a layer above."""
 STOP = "Do not retry this answer."
 END = "End a call after a few attempts, or after some seconds."
 MANY, TOO_MANY = 10, 20
@@ -225,7 +218,7 @@ def _may_be_spent(evidence: Evidence, calls: Sequence[Call]) -> bool:
 
     Those of a driver are of one client when they have one name. One that was asked to wait may have ended for that.
     """
-    since, until = calls[0].first.arrived - RECENT, calls[-1].first.arrived
+    since, until = calls[0].first.arrived - WINDOW, calls[-1].first.arrived
     before = [
         call
         for call in evidence.calls
@@ -274,9 +267,9 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     everyone = [call for call in evidence.everyone if is_permanent(call.first) and id(call) not in aside]
     again = [call for call in everyone if _asked_again(call) and not may_poll(call, evidence)]
     polling = [call for call in everyone if _asked_again(call) and may_poll(call, evidence)]
-    above, later = _repeated_above([call for call in everyone if not call.retries], driven=evidence.driven)
-    known = set(map(thing_of, above))
-    above += [call for call in everyone if _is_asked_for_above(call) and thing_of(call) not in known]
+    repeated = [call for call in everyone if not call.retries and call.again is not None]
+    above = [call for call in repeated if evidence.driven or (call.again or 0.0) < POLL]
+    later = {thing_of(call) for call in repeated if not evidence.driven and (call.again or 0.0) >= POLL}
     n = len({id(call) for call in (*calls, *again, *polling, *above)})
     if n < FEWEST:
         yield too_few(n, FEWEST, "call", calls)
@@ -304,17 +297,11 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
         told += f" {counted(len(set(map(thing_of, everyone))), 'object')}: the client retries, or waits for a change"
         sure = len(things) >= FEWEST and all(call.first.status not in DONE_ALREADY for call in polling)
         yield (warned if sure else unknown)(n, told, polling, action=STOP if sure else NAME_THEM)
-    elif n - len(unclear := _of_the_same_things(later, everyone)) < FEWEST:
-        told = f"after {answers} the same request came {counted(len(later), 'time')} a second or more later: a retry, or polling for a change"
+    elif n - len(unclear := [call for call in everyone if thing_of(call) in later]) < FEWEST:
+        told = f"after {answers} the same request came a second or more later, for {counted(len(later), 'object')}: a retry, or polling for a change"
         yield unknown(n, told, unclear, action=NAME_THEM)
     else:
         yield passed(n, f"0 of {n} calls retried after {answers}", calls)
-
-
-def _of_the_same_things(some: Sequence[Call], calls: Sequence[Call]) -> list[Call]:
-    """The calls that ask for what some of them ask for."""
-    things = set(map(thing_of, some))
-    return [call for call in calls if thing_of(call) in things]
 
 
 def _is_copied(evidence: Evidence, call: Call) -> bool:
@@ -330,30 +317,6 @@ def _is_copied(evidence: Evidence, call: Call) -> bool:
 def _asked_again(call: Call) -> bool:
     """Whether the same request was sent again, with the same credential, precondition, region and clock."""
     return any(not changed(before, after) for before, after in pairwise(call.attempts))
-
-
-def _is_asked_for_above(call: Call) -> bool:
-    """Whether what an SDK was refused was asked for again at once by a layer above it, whatever came of that."""
-    return call.signal == SDK_ID and not call.retries and call.again is not None and call.again < POLL
-
-
-def _repeated_above(calls: Sequence[Call], *, driven: bool) -> tuple[list[Call], list[Call]]:
-    """Calls of an SDK that repeat the one before them, for things that were never asked for twice at once.
-
-    Returns:
-        Those that come at once, and those that come so late that they may as well wait for a change.
-    """
-    things = grouped((call for call in calls if call.signal == SDK_ID), thing_of)
-    soon: list[Call] = []
-    later: list[Call] = []
-    for same in things.values():
-        pauses = [pause(one, other) for one, other in pairwise(same)]
-        if any(each < 0 for each in pauses):
-            continue
-        for (one, other), wait in zip(pairwise(same), pauses, strict=True):
-            if wait <= LAYER and not changed(one.last, other.first):
-                (soon if driven or wait < POLL else later).append(other)
-    return soon, later
 
 
 @check(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown
 from faultinject.audit.checks.questions import UNSAFE, may_be_copy
-from faultinject.audit.checks.retries import FEWEST, retries
+from faultinject.audit.checks.retries import retries
 from faultinject.audit.checks.words import against_noise, plain, seconds
 from faultinject.audit.findings import PASS
-from faultinject.audit.statistics import grouped, median, p95
+from faultinject.audit.statistics import FEWEST, grouped, median, p95
 from faultinject.audit.waits import hinted, is_near
 
 TYPE_CHECKING = False
@@ -32,7 +32,6 @@ VENDORS = {
     "retry-after-ms": (("azsdk-",), "Azure: transient fault handling"),
 }
 """By the header by which a vendor asks its own clients to wait: what their user agents hold, and who asks for it."""
-OBEY = "Wait as long as the answer asks."
 FAIL_WITHOUT = "Let the same failure come without Retry-After too, for example http:503,times=1,per=call."
 MISREAD = 0.2
 """Share of the usual wait below which Retry-After has made the client faster."""
@@ -91,7 +90,9 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
         told += f" instead of {plain(median([wanted for _, wanted in early]))} s"
         if usual and middle < evidence.turnaround.zero and middle < MISREAD * median(usual):
             told += ", sooner than without Retry-After: the client may read it as milliseconds"
-        return failed(n, told, [wait.call for wait, _ in early], form, action=OBEY)
+        return failed(
+            n, told, [wait.call for wait, _ in early], form, action="Wait as long as the answer asks."
+        )
     if early:
         return unknown(n, f"{form}: 1 of {n} retried too early", [early[0][0].call], form, action=send)
     if len(usual) < FEWEST:

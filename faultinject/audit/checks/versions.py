@@ -6,8 +6,8 @@ import re
 from math import inf
 
 from faultinject.audit.checks.check import check, failed, passed, too_few
-from faultinject.audit.checks.retries import FEWEST
 from faultinject.audit.grouping import READING
+from faultinject.audit.statistics import FEWEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -54,14 +54,9 @@ def detect(user_agent: str | None) -> Profile:
 @cache
 def _of_package(name: str) -> Profile:
     from faultinject.audit.profiles.reading import read_profile
-
-    return read_profile(_text(name), name, f"{name}.toml")
-
-
-def _text(name: str) -> str:
     from faultinject.vendors.vendor import read
 
-    return read(__name__, f"{name}.toml").decode()
+    return read_profile(read(__name__, f"{name}.toml").decode(), name, f"{name}.toml")
 
 
 def _from_file(path: str) -> Profile:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from faultinject.audit.nearest import Remembered
 from faultinject.engine.alterations import PARTIAL
 from faultinject.engine.journal_entry import LONGEST_TEXT
 from faultinject.http.patterns import STARS, check_pattern
@@ -20,6 +19,7 @@ from faultinject.rules.key import Reading
 from faultinject.rules.rule import Rule
 from faultinject.testing.exploration.bounds import LeftOut
 from faultinject.testing.exploration.choices import Choice
+from faultinject.testing.nearest import Remembered
 from faultinject.vendors.addressing import Addressing, volatile_parameters, with_placeholders
 from faultinject.vendors.operations import operations_of
 from faultinject.vendors.vendor import Vendor

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 
-from faultinject.audit.nearest import Comparison
 from faultinject.exceptions import ConfigurationError, ExplorationFailed, ProductionRefused
 from faultinject.http.wire import has_no_body
 from faultinject.journal.outcome import Outcome
@@ -30,6 +29,7 @@ from faultinject.testing.exploration.choices import Choice, choices_of
 from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at, starts_with
 from faultinject.testing.exploration.strategies import KilledAndRestarted, Once
+from faultinject.testing.nearest import Comparison
 from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.vendor import Vendor
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from faultinject.audit.nearest import met, nearest_request
 from faultinject.exceptions import FaultInjectError
 from faultinject.injector.session_sync import Session
 from faultinject.rules.environment import is_switched_on
@@ -20,6 +19,7 @@ from faultinject.rules.scenario import Scenario
 from faultinject.testing import unwrapped
 from faultinject.testing.decorating import decorate
 from faultinject.testing.inject import Faults
+from faultinject.testing.nearest import met, nearest_request
 from faultinject.testing.pytest_plugin import needs_faults
 from faultinject.testing.pytest_plugin.marks import EXPLORED, MarkedRules, explored
 from faultinject.testing.pytest_plugin.options import SEED, patch

@@ -70,7 +70,7 @@ class Pictures:
         from faultinject.audit.reports.html.waits import waits
 
         self.name = name and sentences.shortened(quoted(name))
-        self.timeline = Timeline(evidence.calls, telling, named=not evidence.driven)
+        self.timeline = Timeline(evidence.calls, telling)
         self.waits = waits(evidence)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.reports import sentences
-from faultinject.audit.reports.html.rows import sorts
 from faultinject.audit.reports.html.scales import Scale, number, steps
+from faultinject.audit.statistics import grouped
+from faultinject.rules.values import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from faultinject.audit.reports.html.rows import Sort
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
 
@@ -20,6 +20,8 @@ WIDTH = 920
 ROW = 15.0
 GAP = 9.0
 """Pixels from one sort to the next."""
+SORTS, SOME = 8, 8
+"""Sorts of calls that are drawn, and calls of each."""
 SLACK = 0.05
 """Seconds that an attempt may come before the end of the wait asked for."""
 FAR = 20
@@ -27,35 +29,36 @@ FAR = 20
 
 
 class Timeline:
-    """What the picture shows, and what is to be said of it.
+    """What the picture shows, and what is to be said of it: of each sort of calls some, first those that findings point at, then the longest.
 
     Args:
         calls: at least one.
         telling: ids of those that findings point at.
-        named: whether names of calls mean something.
 
     Attributes:
         axis: from seconds after the first attempt to pixels.
         ticks: seconds that the axis names.
-        rows: of each sort the place of its name, its name, its numbers and the calls that are drawn.
+        rows: of each sort the place of its name, its name, how many calls it has and those that are drawn.
     """
 
     width = WIDTH
 
-    def __init__(self, calls: Sequence[Call], telling: Collection[int], *, named: bool) -> None:
-        found = sorts(calls, telling, named=named)
-        self.drawn = sum(len(each.drawn) for each in found)
+    def __init__(self, calls: Sequence[Call], telling: Collection[int]) -> None:
+        first = sorted(calls, key=lambda each: (id(each) not in telling, -_length(each)))
+        sorts = list(grouped(first, _sort).items())[:SORTS]
+        drawn = [call for _, same in sorts for call in same[:SOME]]
+        self.drawn = len(drawn)
         self.calls = len(calls)
-        self.axis = Scale(_last(found), 8, WIDTH - 130)
+        self.axis = Scale(_last(drawn), 8, WIDTH - 130)
         self.ticks = steps(self.axis.high, 6)
         self.rows: list[tuple[float, str, str, list[DrawnCall]]] = []
         y = ROW - 3
-        for each in found:
-            drawn = [
-                DrawnCall(call, self.axis, y + ROW * number - 4) for number, call in enumerate(each.drawn, 1)
+        for sort, same in sorts:
+            row = [
+                DrawnCall(call, self.axis, y + ROW * place - 4) for place, call in enumerate(same[:SOME], 1)
             ]
-            self.rows.append((y, each.label, each.numbers, drawn))
-            y += ROW * (len(drawn) + 1) + GAP
+            self.rows.append((y, sort, sentences.counted(len(same), "call"), row))
+            y += ROW * (len(row) + 1) + GAP
         self.bottom = y - ROW + 3
         self.height = self.bottom + 22
 
@@ -100,11 +103,16 @@ class DrawnCall:
         self.notes = ", ".join(far + _notes(call))
 
 
-def _last(found: Sequence[Sort]) -> float:
+def _sort(call: Call) -> str:
+    """What it has in common with calls that look alike from outside, in words."""
+    ended = f", {'then success' if call.succeeded else 'given up'}" if call.first.failed else ""
+    return shown(f"{call.first.answer}{ended} · {call.first.method}", 80)
+
+
+def _last(drawn: Sequence[Call]) -> float:
     """Where the axis ends, seconds: at the end of the longest call or wait drawn, unless it is far off all others."""
-    drawn = [call for sort in found for call in sort.drawn]
     ends = sorted(filter(None, map(_length, drawn))) or [0.0]
-    usual = ends[len(ends) * 3 // 4]
+    usual = ends[len(ends) // 2]
     high = usual * 2 if ends[-1] > FAR * usual else ends[-1]
     waits = [
         _asked(each, call.first.arrived)[1]
