@@ -125,7 +125,7 @@ class FinishedRun(PlannedRun):
     Attributes:
         names: what its rules are called in the outcomes.
         outcomes: the requests, in order; empty when they can tell nothing any more.
-        error: what the code under test raised, or None.
+        error: what the code under test raised, or None; of failures that are alike the smallest alone has it.
         failed: whether the code under test did not cope.
         gave_up: whether it gave up as it may, and nothing else is wrong.
         seconds: how long it took.
@@ -191,17 +191,6 @@ class FinishedRun(PlannedRun):
     def size(self) -> tuple[int, int]:
         """Sorts: the smaller, the easier to understand."""
         return len(self.scenario.rules), len(self.text)
-
-    def forget(self) -> None:
-        """Let go of what tracebacks keep alive: the variables of the code under test, and all its data."""
-        left, seen = [self.error], set()
-        while left:
-            error = left.pop()
-            if error is not None and id(error) not in seen:
-                seen.add(id(error))
-                error.__traceback__ = None
-                left += [error.__cause__, error.__context__]
-                left += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
 
 
 def last_line(trace: TracebackType | None) -> tuple[str, int] | None:

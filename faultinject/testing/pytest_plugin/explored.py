@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from typing import Any, Literal
 
 import pytest
@@ -131,7 +130,6 @@ class _Exploring:
         self._item = item
         self._mark = mark
         self._says = says
-        self._cache = getattr(item.config, "cache", None)
         self._failures: dict[tuple[object, ...], tuple[FinishedRun, pytest.TestReport]] = {}
         self._began = self._shown = time.monotonic()
         self._showing = False
@@ -177,7 +175,7 @@ class _Exploring:
         params = getattr(getattr(self._item, "callspec", None), "params", {})
         # The tests of a unittest.TestCase cannot be collected more than once.
         share = (params[SHARD], shards) if SHARD in params else (0, 1)
-        return sweep_of(self._mark.args, Bounds(**keys), first=self._remembered(), share=share)
+        return sweep_of(self._mark.args, Bounds(**keys), share=share)
 
     def _run(self, run: ExploredRun) -> list[pytest.TestReport]:
         item = self._item
@@ -220,7 +218,6 @@ class _Exploring:
 
     def _verdict(self, sweep: Sweep, call: pytest.TestReport) -> pytest.TestReport:
         found = groups(sweep.finished)
-        self._remember([each.smallest.text for each in found])
         self._item.user_properties.append((SUMMARY, summary(sweep, self._seconds)))
         self._item.user_properties += [(WARNING, each) for each in warned(sweep)]
         wrong = incomplete(sweep)
@@ -246,18 +243,6 @@ class _Exploring:
     @property
     def _seconds(self) -> float:
         return time.monotonic() - self._began
-
-    @property
-    def _place(self) -> str:
-        """Where pytest's cache keeps the scenarios that failed last time."""
-        return f"faultinject/explored/{blake2b(self._item.nodeid.encode(), digest_size=16).hexdigest()}"
-
-    def _remembered(self) -> list[str]:
-        return [] if self._cache is None else list(self._cache.get(self._place, []))
-
-    def _remember(self, texts: list[str]) -> None:
-        if self._cache is not None and texts != self._remembered():
-            self._cache.set(self._place, texts)
 
     def _failed(self, text: str) -> pytest.TestReport:
         return self._report(lambda: pytest.fail(text, pytrace=False), "call")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -39,14 +38,6 @@ WRONG = (
 )
 LINE = "1 request without faults, 13 faults; 8 runs in * s (backoff *%), 0 failed, 1 gave up cleanly, 0 not reached, 0 pruned"
 PLUGIN = "faultinject_explore"
-
-
-@pytest.fixture
-def cached(project):
-    """A project whose runs remember what failed."""
-    ini = (project.path / "tox.ini").read_text().replace(" -p no:cacheprovider", "")
-    (project.path / "tox.ini").write_text(ini)
-    return project
 
 
 def test_a_test_that_passes(passes):
@@ -567,38 +558,6 @@ def test_what_is_left_out(project, passes):
     brought_back = passes(LEAVES_OUT.replace('Timeout"', 'Timeout", exhaustive=True'), 1, "-rA").stdout.str()
     assert "4 runs in" in brought_back
     assert "on HEAD" not in brought_back
-
-
-@pytest.mark.slow
-def test_last_failed(cached):
-    """A failed test is found again by its name, and the scenario that failed comes first."""
-    path = cached.makepyfile(WRONG.replace('("cos")', '("cos:SlowDown", "http:503", "http:504")') + """
-    @pytest.fixture(autouse=True)
-    def told(faults):
-        yield
-        print("run:", *faults.rules)
-    """)  # fmt: skip
-    cached.makeconftest((cached.path / "conftest.py").read_text())
-
-    def order(*arguments):
-        result = cached.runpytest_inprocess("-s", *arguments)
-        return result, re.findall(r"run: (\S+),method=PUT,path=(\S+),times=1", result.stdout.str())
-
-    result, first = order()
-    result.assert_outcomes(failed=1)
-    assert first[0] == ("cos:SlowDown", "/b/a")
-    result, again = order("--lf")
-    result.assert_outcomes(failed=1)
-    assert again[0] == ("http:503", "/b/k")
-    assert sorted(again) == sorted(first)
-    # Of another length: in the same second pytest would take what it has compiled.
-    path.write_text(path.read_text().replace("tries=1)", "tries=1 + 1)"))
-    result, _ = order("--lf")
-    result.assert_outcomes(passed=1)
-    result, last = order()
-    assert last == first
-    stored = [each for each in Path(cached.path / ".pytest_cache").rglob("explored/*") if each.is_file()]
-    assert [each.read_text() for each in stored] == ["[]"]
 
 
 def test_stopping_at_the_first(run):
