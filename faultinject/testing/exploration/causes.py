@@ -27,29 +27,6 @@ _OURS = ("faultinject", "_pytest", "pluggy")
 
 
 @dataclass
-class Aftermath:
-    """What came of a program that was run again, or ended, and what a store held meanwhile.
-
-    Attributes:
-        first: how many of the run's requests are of the first run of a program; None: nothing was run again, nor to be.
-        killed: whether the first was killed.
-        alive: whether something of it went on all the same.
-        before: what the store held when the program was started; None: nobody can tell.
-        between: when the first run was over.
-        after: when the second was; as `between` where there was none.
-        again: how the second run failed, or None.
-    """
-
-    first: int | None = None
-    killed: bool = False
-    alive: bool = False
-    before: StoreContents | None = None
-    between: StoreContents = field(default_factory=dict)
-    after: StoreContents = field(default_factory=dict)
-    again: ProgramFailed | None = None
-
-
-@dataclass
 class RunResult:
     """What came of one run, before anybody judges it.
 
@@ -59,15 +36,27 @@ class RunResult:
         error: what the code under test raised, or None.
         seconds: how long it took.
         windows: the calls that it named.
-        aftermath: what a store held, and what came of a program that was run again.
+        first: how many of the requests are of the first run of a program; None: nothing was run again, nor to be.
+        killed: whether the first was killed.
+        alive: whether something of it went on all the same.
+        before: what a store held when the program was started; None: nobody can tell.
+        between: when the first run was over.
+        after: when the second was; as `between` where there was none.
+        again: how the second run failed, or None.
     """
 
-    names: Sequence[str]
-    outcomes: Sequence[Outcome]
-    error: BaseException | None
-    seconds: float
+    names: Sequence[str] = ()
+    outcomes: Sequence[Outcome] = ()
+    error: BaseException | None = None
+    seconds: float = 0.0
     windows: Sequence[CallWindow] = ()
-    aftermath: Aftermath = field(default_factory=Aftermath)
+    first: int | None = None
+    killed: bool = False
+    alive: bool = False
+    before: StoreContents | None = None
+    between: StoreContents = field(default_factory=dict)
+    after: StoreContents = field(default_factory=dict)
+    again: ProgramFailed | None = None
 
     def told_an_error(self, passing: Collection[int]) -> bool:
         """Whether the caller of a named call was told that it did not go well, or a client of the app under test, by such a status."""

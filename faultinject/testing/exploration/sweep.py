@@ -181,8 +181,7 @@ class Sweep:
 
     def _record_without(self, result: RunResult) -> FinishedRun:
         """What came of a run without faults."""
-        aftermath = result.aftermath
-        result = replace(result, outcomes=result.outcomes[: aftermath.first])
+        result = replace(result, outcomes=result.outcomes[: result.first])
         finished = FinishedRun(_WITHOUT, result)
         if self._plain and finished.failed:
             raise ExplorationFailed(
@@ -190,10 +189,10 @@ class Sweep:
                 " independent; reset what they share"
             ) from result.error
         if not finished.failed:
-            self.run.learn(aftermath)
+            self.run.learn(result)
             self._plain.append(finished)
             self._judge.learn(result.outcomes)
-            if len(self._plain) == 1 and (aftermath.before is not None or aftermath.first is not None):
+            if len(self._plain) == 1 and (result.before is not None or result.first is not None):
                 _let_the_second_pass()
         return finished
 

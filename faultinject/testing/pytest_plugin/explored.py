@@ -25,8 +25,6 @@ from faultinject.testing.pytest_plugin.marks import EXPLORED, explored
 from faultinject.testing.pytest_plugin.options import SHARD, SUMMARY
 from faultinject.testing.runs import RunFaults
 
-QUIET, EVERY = 2.0, 0.5
-"""Seconds after which a terminal shows how far it is, and between two such lines."""
 WARNING = "faultinject_explore_warning"
 """The property of a report that holds what the second judge finds suspicious."""
 _SECTION = "faultinject: what was injected"
@@ -131,8 +129,7 @@ class _Exploring:
         self._mark = mark
         self._says = says
         self._failures: dict[tuple[object, ...], tuple[FinishedRun, pytest.TestReport]] = {}
-        self._began = self._shown = time.monotonic()
-        self._showing = False
+        self._began = time.monotonic()
 
     def reports(self, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         """Set-up, call and tear-down, each once, whatever the number of runs was."""
@@ -149,15 +146,12 @@ class _Exploring:
                 finished = run.end()
                 if finished.failed:
                     self._note(finished, found[1])
-                self._progress(sweep)
                 sweep.stopped = str(self._item.session.shouldstop or self._item.session.shouldfail or "")
                 if sweep.stopped:
                     break
             call = self._verdict(sweep, first[1])
         except FaultInjectError as error:
             wrong = str(error)
-        finally:
-            self._progress(None)
         # In their order: plugins that rerun tests begin their notes at the set-up.
         setup = first[0] if first else self._report(lambda: None, "setup")
         if wrong:
@@ -257,24 +251,6 @@ class _Exploring:
         info: pytest.CallInfo[None] = pytest.CallInfo.from_call(work, when)
         found: pytest.TestReport = self._item.ihook.pytest_runtest_makereport(item=self._item, call=info)
         return found
-
-    def _progress(self, sweep: Sweep | None) -> None:
-        """On a terminal, say how far a long exploration is; None clears the line."""
-        reporter = self._item.config.pluginmanager.get_plugin("terminalreporter")
-        now = time.monotonic()
-        if reporter is None or not reporter.isatty:
-            return
-        if sweep is None:
-            if self._showing:
-                reporter.rewrite("", erase=True)
-                reporter.rewrite("")
-                if reporter.showfspath and not reporter.showlongtestinfo:
-                    reporter.write_fspath_result(self._item.nodeid, "")
-        elif sweep.points is not None and now - self._began >= QUIET and now - self._shown >= EVERY:
-            if not self._showing:
-                reporter.ensure_newline()
-            self._showing, self._shown = True, now
-            reporter.rewrite(f"{self._item.name}: run {len(sweep.finished)} of {sweep.planned}", erase=True)
 
 
 def summaries(reports: Sequence[pytest.TestReport]) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 import faultinject
 from faultinject.cli.exploration_output import writer
 from faultinject.exceptions import ExplorationFailed
-from faultinject.testing.runaway import RunAway
+from faultinject.testing.runs import RunAway
 
 from .service import call, exploring, scenarios, send
 
