@@ -197,7 +197,7 @@ def conformance(
     listening.install_sigterm_handler()  # else the clients would go on
     asked = _chosen(clients, vendor or "cos")
     _refuse_idle(asked, phases)
-    missing = sdks.missing() if whole else []
+    missing = [each for each in sdks.SDKS.values() if whole and each.version is None]
     show.skipped(missing)
 
     with certificate() if tls else nullcontext() as trusted:
@@ -315,13 +315,15 @@ def _play(name: str, clients: Sequence[str], vendor: str | None, deadline: str |
 
 
 def _seconds(text: str) -> float:
-    from faultinject.conformance.sdks import time_limit
-    from faultinject.exceptions import ConfigurationError
+    from faultinject.rules.values import Mistake, duration
 
     try:
-        return time_limit(text, "--deadline")
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+        seconds = duration(text)
+    except Mistake as mistake:
+        raise click.UsageError(f"--deadline: {mistake}") from None
+    if seconds < 1:
+        raise click.UsageError("--deadline: less than a second is too short for any client")
+    return seconds
 
 
 def _check_phases(names: Sequence[str], speed: float | None) -> None:
@@ -378,7 +380,8 @@ def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
         codes_of(vendor)
     except ConfigurationError as error:
         raise ConfigurationError(f"--vendor: {error}") from None
-    if not clients and not (clients := tuple(each.name for each in sdks.installed())):
+    installed = (name for name, each in sdks.SDKS.items() if each.version is not None)
+    if not clients and not (clients := tuple(installed)):
         from faultinject.installation import install_extra
 
         raise MissingExtra(f"no SDK is installed: {install_extra('conformance')}")

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from threading import Thread
+from typing import Any
 
 from faultinject.conformance import plan
+from faultinject.conformance.plan import PlannedCall
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
-
-    from faultinject.conformance.plan import PlannedCall
-
-    # From an endpoint and a bucket to an object with some of `put`, `get`, `post`, `complete` (each takes a key) and `close`.
-    Factory = Callable[[str, str], Any]
-    # Told the key, whether the caller got a result, and the text of the error.
-    Tell = Callable[[str, bool, str | None], None]
+# From an endpoint and a bucket to an object with some of `put`, `get`, `post`, `complete` (each takes a key) and `close`.
+Factory = Callable[[str, str], Any]
+# Told the key, whether the caller got a result, and the text of the error.
+Tell = Callable[[str, bool, str | None], None]
 
 LONGEST_ERROR = 300
 """Characters that are kept of an error's text."""

@@ -7,18 +7,12 @@ import logging
 import os
 import sys
 import warnings
-from importlib import import_module
+from pkgutil import resolve_name
 from threading import Lock
+from typing import TextIO
 
-from faultinject.conformance.answering import InThreads
+from faultinject.conformance.answering import Factory, InThreads
 from faultinject.conformance.plan import PlannedCall
-from faultinject.exceptions import ConfigurationError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import TextIO
-
-    from faultinject.conformance.answering import Factory
 
 DRIVERS = f"{__package__}.drivers."
 """What the addresses of the package's own factories begin with."""
@@ -36,7 +30,7 @@ def main() -> None:
     else:
         sys.path.insert(0, "")
     answers, sys.stdout = sys.stdout, sys.stderr  # what an SDK prints is no answer
-    serve(load(sys.argv[1]), sys.stdin, answers)
+    serve(resolve_name(sys.argv[1]), sys.stdin, answers)
 
 
 def forget_aws_settings() -> None:
@@ -50,19 +44,6 @@ def forget_aws_settings() -> None:
     os.environ.update(
         AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true"
     )
-
-
-def load(address: str) -> Factory:
-    """The factory of that address.
-
-    Raises:
-        ConfigurationError: it is not `MODULE:NAME`.
-    """
-    name, _, attribute = address.partition(":")
-    if not attribute:
-        raise ConfigurationError(f"{address!r} is not MODULE:FACTORY, such as shop.storage:Client")
-    factory: Factory = getattr(import_module(name), attribute)
-    return factory
 
 
 def serve(factory: Factory, questions: TextIO, answers: TextIO) -> None:

@@ -5,37 +5,29 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Condition
 
 from faultinject.audit import profiles
-from faultinject.audit.judging import judge_run
+from faultinject.audit.judging import Judgement, judge_run
+from faultinject.audit.profiles import Profile
 from faultinject.conformance import plan
-from faultinject.conformance.answering import InThreads
-from faultinject.conformance.breach import breach
+from faultinject.conformance.answering import Factory, InThreads
+from faultinject.conformance.breach import breach, fallen_silent
+from faultinject.conformance.plan import Phase, PlannedCall
 from faultinject.conformance.process import READY, Process
 from faultinject.conformance.serving import serving
-from faultinject.conformance.silence import fallen_silent
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.driven_run import DrivenRun
+from faultinject.journal.outcome import Outcome
 from faultinject.journal.reading import of_outcomes
 from faultinject.processes import faster
+from faultinject.server.certificates import Certificate
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from faultinject.audit.judging import Judgement
-    from faultinject.audit.profiles import Profile
-    from faultinject.conformance.answering import Factory
-    from faultinject.conformance.plan import Phase, PlannedCall
-    from faultinject.journal.outcome import Outcome
-    from faultinject.server.certificates import Certificate
-
-    Client = InThreads | Process
-    """Whoever makes the calls: threads of this process, or another process."""
+Client = InThreads | Process
+"""Whoever makes the calls: threads of this process, or another process."""
 
 NAMED = 3
 """Calls that a failure names."""
@@ -179,7 +171,10 @@ def run(
     phases = plan.chosen(codes, aws=aws) if phases is None else phases
     calls = Calls(watch)
     more = {**faster(speed), **({} if certificate is None else certificate.trust)}
-    with serving(codes, phases, journal=journal, certificate=certificate) as served:
+    asked = [each for phase in phases for each in phase.asked()]
+    with serving(
+        vendor, asked, plan.rules(phases, codes), journal=journal, certificate=certificate
+    ) as served:
         names = [each.name for each in phases]
         opened: Client = (
             InThreads(client, served.url, plan.BUCKET, names, calls.end)
@@ -189,7 +184,7 @@ def run(
         began = time.monotonic()
         late: list[float] = []
         try:
-            _ask(phases, opened, calls, began + deadline, late)
+            _ask(asked, opened, calls, began + deadline, late)
         finally:
             until = time.monotonic()
             calls.stop()
@@ -203,7 +198,7 @@ def run(
         elif silent := fallen_silent(windows, attempts, until=until, deadline=deadline):
             failure = f"it stopped answering: no answer for {silent.seconds:.1f} s{_open_calls(silent.calls)}"
         else:
-            failure = breach(phases, windows, attempts)
+            failure = breach(asked, windows, attempts)
         if profile is None and not configured:
             agents = Counter(each.user_agent for each in attempts)
             profile = profiles.detect(max(agents, key=agents.__getitem__, default=None))
@@ -243,9 +238,11 @@ def _open_calls(calls: Sequence[CallWindow]) -> str:
     return f"; {what} had not ended: {named}{more}"
 
 
-def _ask(phases: Sequence[Phase], client: Client, calls: Calls, until: float, late: list[float]) -> None:
+def _ask(
+    planned: Sequence[PlannedCall], client: Client, calls: Calls, until: float, late: list[float]
+) -> None:
     """Ask for the calls: those of the calibration one after the other, then all the others by the clock."""
-    asked = [each for phase in phases for each in phase.asked() if each.kind in client.kinds]
+    asked = [each for each in planned if each.kind in client.kinds]
 
     def failed() -> bool:
         return bool(client.failure)

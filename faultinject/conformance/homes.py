@@ -63,10 +63,9 @@ class Npm:
             return None
         try:
             said = json.loads(Path(folder, "node_modules", package, "package.json").read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError):  # npm was interrupted, or it is not there
             return None
-        version = said.get("version") if isinstance(said, dict) else None
-        return version if isinstance(version, str) else None
+        return str(said["version"])
 
     def command(self, folder: str, driver: str) -> tuple[str, ...]:
         """Node, with the driver."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median, quantiles
 
 from msgspec import Struct
@@ -10,15 +11,9 @@ from msgspec.structs import asdict
 from faultinject.audit.checks.retry_after import SLACK
 from faultinject.audit.statistics import variation
 from faultinject.conformance import plan
-from faultinject.conformance.codes import FirstAnswer, codes
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from faultinject.conformance.driving import Run
-    from faultinject.journal.call_window import CallWindow
-    from faultinject.journal.calls import Call
+from faultinject.conformance.driving import Run
+from faultinject.journal.call_window import CallWindow
+from faultinject.journal.calls import Call
 
 KINDS = {"throttle": "throttled", "server": "server-error"}
 """The kinds of failure that never end in one phase each, and that phase: whose waits are the backoff curve."""
@@ -26,6 +21,18 @@ SHORT = 0.05
 """Seconds; how shorter waits vary is the machine's doing."""
 NOTHING = 0.02
 """Seconds; a shorter gap is not a wait."""
+UNSAFE = frozenset({"POST", "PATCH"})
+"""Methods whose repetition may do a thing twice: clients try them again less often."""
+WORDS = {"yes": "try again", "no": "do not", "unstated": "not stated"}
+FIRST = {
+    "after-authorize": "authorize first",
+    "after-refresh": "renew the token first",
+    "with-care": "with care",
+    "new-session": "start anew",
+    "query-first": "ask for the state first",
+    "after-signing": "sign it anew with the right time",
+}
+"""What a document asks for before another try; to make none is no contradiction."""
 
 
 class Spread(Struct):
@@ -152,6 +159,22 @@ class Overlap(Struct):
 
     calls: int
     overlapping: int
+
+
+class FirstAnswer(Struct):
+    """Calls with the same first answer.
+
+    Attributes:
+        answer: Status and code, such as `503 SlowDown`, or `reset`; the method in brackets where it makes a difference.
+        documented: What the vendor's document says of a retry, in words; – where it says nothing.
+        calls: How many calls.
+        retried: How many of them were retried.
+    """
+
+    answer: str
+    documented: str
+    calls: int
+    retried: int
 
 
 class Numbers(Struct):
@@ -300,3 +323,21 @@ def _hidden(calls: Sequence[Call]) -> Noticed:
 
 def _durations(windows: Iterable[CallWindow]) -> list[float]:
     return [each.ended - each.began for each in windows if each.ended is not None and each.returned is False]
+
+
+def codes(calls: Iterable[Call]) -> list[FirstAnswer]:
+    """One row for each first answer that was a failure, the most frequent first."""
+    found: dict[str, FirstAnswer] = {}
+    for call in calls:
+        first = call.first
+        if not first.failed:
+            continue
+        answer = f"{first.answer} ({first.method})" if first.method in UNSAFE else first.answer
+        documented = first.documented
+        says = "–"
+        if documented is not None:
+            says = FIRST.get(documented.again) or WORDS.get(documented.retryable, says)
+        row = found.setdefault(answer, FirstAnswer(answer, says, 0, 0))
+        row.calls += 1
+        row.retried += bool(call.retries)
+    return sorted(found.values(), key=lambda row: -row.calls)

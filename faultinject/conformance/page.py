@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.findings import INCONCLUSIVE, SIGNS
 from faultinject.audit.judging import ANSWERS
@@ -10,17 +12,9 @@ from faultinject.audit.reports.markdown import code, linked, plain
 from faultinject.conformance.league.columns import COLUMNS, WORDS
 from faultinject.conformance.plan import PHASES
 from faultinject.conformance.process import CONTRACT
-from faultinject.conformance.results import verdicts
+from faultinject.conformance.results import ClientResult, Results, verdicts
 from faultinject.engine.journal_entry import quoted
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from faultinject.conformance.results import ClientResult, Results
-
-COMMAND = "faultinject conformance --all -o league.json -o league.html -o README.md"
-"""What made results that do not say it."""
 SETTINGS = "SDKs have their default settings, unless their title names another one."
 
 
@@ -53,7 +47,7 @@ def made(document: Results, code: Callable[[str], str] = str) -> str:
         document: the results of all clients.
         code: how code is written.
     """
-    command = quoted(document.command or COMMAND)
+    command = quoted(document.command)
     return (
         f"Made on {document.made} by {code(command)} (faultinject {document.faultinject}, Python"
         f" {document.python} on {document.system} with {document.machine.cores} cores, seed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import md5
@@ -10,17 +10,10 @@ from typing import NamedTuple
 
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError
+from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.typical import KINDS as KINDS_OF_FAILURE
 from faultinject.vendors.typical import typical
-from faultinject.vendors.vendor import RETRY_AFTER
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from faultinject.conformance.playing import Script
-    from faultinject.vendors.documented import DocumentedError
-    from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Vendor
 
 BUCKET = "conformance-1250000000"
 """Where all keys are; COS wants a number at the end of a bucket's name."""
@@ -47,63 +40,36 @@ ENDING = "CompleteMultipartUpload"
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """The faults of one service, as rules spell them; an empty one leaves its phases out.
+    """The faults of one service.
 
     Attributes:
         vendor: whose dialect the store speaks: one that a store speaks for.
-        throttled: slow down.
-        broken: an error of the server's own.
-        denied: forbidden.
-        missing: not there.
-        bad: the request is wrong.
-        hidden: an error in an answer with status 200 to the end of a multipart upload.
-        limited: a 429.
-        own: how the service itself asks a reader to slow down, where that is another error.
-        writing: how it asks a writer to, where that is another error.
+        words: what stands for the names in braces of a phase's fault: the rules of `throttled` (slow down), `broken` (an error
+            of the server's own), `denied`, `missing`, `bad` (the request is wrong), `hidden` (an error in an answer with
+            status 200 to the end of a multipart upload), `limited` (a 429), `own` (how it asks a reader to slow down) and
+            `writing` (how it asks a writer to), which leave their phases out where they are empty; `header`, by which it
+            asks to wait; and `brief`: that it is to ask for a second, where it always asks for longer than a plan can wait.
         hints: the forms in which it may ask to wait.
-        shortened: whether it always asks to wait, and for longer than a plan can: then it asks for a second here.
     """
 
     vendor: str
-    throttled: str
-    broken: str
-    denied: str
-    missing: str
-    bad: str
-    hidden: str = ""
-    limited: str = ""
-    own: str = ""
-    writing: str = ""
-    hints: tuple[str, ...] = RETRY_AFTER
-    shortened: bool = False
+    words: Mapping[str, str]
+    hints: tuple[str, ...]
 
     @classmethod
     def of(cls, vendor: Vendor) -> Codes:
         """What a vendor documents; an error in a 200 only for the end of an upload, and only where that can have one."""
         rows = {kind: typical(vendor, kind) for kind in KINDS_OF_FAILURE}
-        named = {kind: "" if row is None else row.address for kind, row in rows.items()}
-        if named["broken"] and ENDING in vendor.errors_in_200:
-            named["hidden"] = f"{named['broken']},status=200"
+        words = {kind: "" if row is None else row.address for kind, row in rows.items()}
+        for kind in ("own", "writing"):
+            words[kind] = words[kind] or words["throttled"]
+        in_200 = words["broken"] and ENDING in vendor.errors_in_200
+        words["hidden"] = f"{words['broken']},status=200" if in_200 else ""
+        words["header"] = "retry-after" if "seconds" in vendor.hints else vendor.hints[0]
         row = rows["throttled"]
-        shortened = row is not None and _asks_to_wait(vendor, row) > SHORT
-        return cls(vendor.id, hints=vendor.hints, shortened=shortened, **named)
-
-    def words(self) -> dict[str, str]:
-        """What stands for the names in braces of a phase's fault."""
-        header = "retry-after" if "seconds" in self.hints else self.hints[0]
-        return {
-            "throttled": self.throttled,
-            "broken": self.broken,
-            "denied": self.denied,
-            "missing": self.missing,
-            "bad": self.bad,
-            "hidden": self.hidden,
-            "limited": self.limited,
-            "own": self.own or self.throttled,
-            "writing": self.writing or self.throttled,
-            "header": header,
-            "brief": f",retry_after={SHORT}s" if self.shortened else "",
-        }
+        asks_long = row is not None and _asks_to_wait(vendor, row) > SHORT
+        words["brief"] = f",retry_after={SHORT}s" if asks_long else ""
+        return cls(vendor.id, words, vendor.hints)
 
 
 SHORT = 1
@@ -172,7 +138,7 @@ class Phase:
 
     def rule(self, codes: Codes) -> str | None:
         """The text of its rule; None where the service has no such error. Empty: nothing is done."""
-        fault = self.fault.format_map(codes.words())
+        fault = self.fault.format_map(codes.words)
         if not self.fault:
             return ""
         if fault.partition(",")[0] == "":
@@ -257,6 +223,6 @@ def chosen(codes: Codes, *, aws: bool = False, names: Sequence[str] = (), spread
     return found
 
 
-def rules(phases: Iterable[Phase] | Iterable[Script], codes: Codes) -> str:
+def rules(phases: Iterable[Phase], codes: Codes) -> str:
     """The rules of the phases, each told by the keys, one a line."""
     return "\n".join(filter(None, (each.rule(codes) for each in phases)))

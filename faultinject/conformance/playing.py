@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from math import inf
@@ -13,22 +13,15 @@ import msgspec
 
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS
 from faultinject.audit.turnaround import UNMEASURED, turnarounds
-from faultinject.conformance import plan
-from faultinject.conformance.cases import Answer, Case
+from faultinject.conformance.breach import requests_by_key
+from faultinject.conformance.cases import Answer, Case, Specification
 from faultinject.conformance.driving import Calls
 from faultinject.conformance.plan import PlannedCall
-from faultinject.conformance.process import READY, Process
+from faultinject.conformance.process import Process
 from faultinject.conformance.serving import serving
-from faultinject.conformance.silence import requests_by_key
 from faultinject.exceptions import ConfigurationError
+from faultinject.journal.attempts import Attempt
 from faultinject.journal.reading import of_outcomes
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from faultinject.conformance.cases import Specification
-    from faultinject.journal.attempts import Attempt
 
 ROUNDS = 9
 """Clients that play a case at the same time, for its waits. Stops of the machine only ever make a wait longer, so the third
@@ -136,9 +129,8 @@ class Script:
             for key in self.keys(what, number):
                 yield PlannedCall(key, self.case.do if what == "call" else "get", self.client, 0.0)
 
-    def rule(self, codes: plan.Codes) -> str:
+    def rules(self) -> str:
         """The rules of its answers, one a line: each answer is given once, in order."""
-        del codes  # a case says what is answered
         lines = [f"{_fault(Answer(500))},path=**/{self.name}-{what}-*" for what in ("spend", "count")]
         for key, answers in zip(self.keys("call", len(self.case.calls)), self.case.calls, strict=True):
             lines += [f"{_fault(each)},times=1,path=**/{key}/**" for each in answers if each.status != 200]
@@ -165,7 +157,6 @@ def play(
     keeps_tokens: bool = True,
     deadline: float = CASE_DEADLINE,
     watch: Callable[[int], None] | None = None,
-    ready: float = READY,
 ) -> list[Played]:
     """Play all cases of a specification against a client.
 
@@ -177,7 +168,6 @@ def play(
             to count.
         deadline: seconds after which nobody waits for calls any more; their case, and those behind it, are not decided.
         watch: called with the number of cases that have ended, whenever one does.
-        ready: seconds in which a command has to be ready.
 
     Raises:
         ConfigurationError: the client could not be started, or reads no objects.
@@ -185,7 +175,7 @@ def play(
     found = {each.name: Played(each.name, INCONCLUSIVE, each.skipped) for each in cases.case if each.skipped}
     playable = sorted((each for each in cases.case if not each.skipped), key=attrgetter("attempts"))
     for attempts, group in groupby(playable, key=attrgetter("attempts")):
-        for each in _play(command, cases, list(group), attempts, vendor, keeps_tokens, deadline, ready):
+        for each in _play(command, cases, list(group), attempts, vendor, keeps_tokens, deadline):
             found[each.case] = each
             if watch is not None:
                 watch(len(found))
@@ -215,10 +205,8 @@ def _play(
     vendor: str,
     keeps_tokens: bool,
     deadline: float,
-    ready: float,
 ) -> Iterator[Played]:
     """The cases that want the same number of attempts: one process of the client plays them."""
-    codes = plan.codes_of(vendor)
     scripts = {
         case.name: _scripts(cases, case, number, keeps_tokens=keeps_tokens)
         for number, case in enumerate(group, 1)
@@ -227,7 +215,8 @@ def _play(
     settings = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": str(attempts)}
     settings[KEPT] = " ".join([*settings, OLD_OR_NEW])
     calls = Calls(None)
-    with serving(codes, everything) as served:
+    asked_for = [each for script in everything for each in script.asked()]
+    with serving(vendor, asked_for, "\n".join(each.rules() for each in everything)) as served:
         asked = Process(
             command,
             served.url,
@@ -235,7 +224,6 @@ def _play(
             calls.end,
             calls.wake,
             settings,
-            ready,
         )
         try:
             if "get" not in asked.kinds:

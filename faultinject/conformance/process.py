@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from secrets import token_hex
 from threading import Event, Lock, Thread
@@ -12,16 +13,10 @@ from types import MappingProxyType
 
 from faultinject import processes
 from faultinject.conformance import plan
-from faultinject.conformance.answering import LONGEST_ERROR
+from faultinject.conformance.answering import LONGEST_ERROR, Tell
+from faultinject.conformance.plan import PlannedCall
 from faultinject.engine.journal_entry import quoted
 from faultinject.exceptions import ConfigurationError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from faultinject.conformance.answering import Tell
-    from faultinject.conformance.plan import PlannedCall
 
 CONTRACT = r"""
 faultinject starts the command once, and writes one line to its standard input:

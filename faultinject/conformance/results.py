@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, NamedTuple
 
@@ -15,18 +16,12 @@ from faultinject.audit.conclusion import Conclusion
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
 from faultinject.audit.judging import ANSWERS
 from faultinject.audit.report import RESULTS, Report
-from faultinject.conformance.numbers import NOTHING, Attempts, Numbers, Outage, numbers_of
-from faultinject.conformance.sdks import SDKS
+from faultinject.conformance.driving import Run
+from faultinject.conformance.numbers import Attempts, Numbers, numbers_of
+from faultinject.conformance.sdks import SDKS, Sdk
 from faultinject.conformance.serving import SEED
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.files import read_bytes
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from faultinject.conformance.driving import Run
-    from faultinject.conformance.sdks import Sdk
 
 
 class ClientResult(Struct):
@@ -331,10 +326,11 @@ def changes(old: Results, new: Results) -> Iterator[Change]:
 
 
 def _facts(name: str, old: ClientResult, new: ClientResult) -> Iterator[Change]:
-    for what, value in _in_words(new).items():
-        was = _in_words(old)[what]
-        if was != value and not (what == "attempts" and _both_vary(old, new)):
-            yield Change(name, what, was, value)
+    if old.version != new.version:
+        yield Change(name, "version", old.version or "", new.version or "")
+    before, now = between(old.numbers.attempts), between(new.numbers.attempts)
+    if before != now and not _both_vary(old, new):
+        yield Change(name, "attempts", before, now)
 
 
 def _both_vary(old: ClientResult, new: ClientResult) -> bool:
@@ -345,32 +341,12 @@ def _both_vary(old: ClientResult, new: ClientResult) -> bool:
     return max(before.fewest, now.fewest) <= min(before.most, now.most)
 
 
-def _in_words(client: ClientResult) -> dict[str, str]:
-    """The measurements that are the same in every run of one version, in words."""
-    numbers = client.numbers
-    waits = [each.median for each in numbers.backoff["server"]]
-    return {
-        "version": client.version or "",
-        "attempts": between(numbers.attempts),
-        "retries in the outage": _outage(numbers.budget),
-        "waits": "at once" if waits and max(waits) < NOTHING else "waits" if waits else "",
-    }
-
-
 def between(attempts: Attempts | None) -> str:
     """`3`, `9 to 12`, or nothing."""
     if attempts is None:
         return ""
     fewest, most = attempts.fewest, attempts.most
     return f"{fewest}" if fewest == most else f"{fewest} to {most}"
-
-
-def _outage(outage: Outage) -> str:
-    """A number where there is a budget; else how many a call, for chance decides the rest."""
-    if not outage.calls:
-        return ""
-    few = outage.retries < outage.calls
-    return f"{outage.retries}" if few else f"{outage.retries / outage.calls:.0f} a call"
 
 
 def _verdicts(name: str, old: ClientResult, new: ClientResult) -> Iterator[Change]:

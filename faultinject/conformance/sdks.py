@@ -7,13 +7,12 @@ import shlex
 import shutil
 import tomllib
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from faultinject.conformance import plan
 from faultinject.conformance.homes import DRIVERS, HOMES, python
 from faultinject.exceptions import ConfigurationError, MissingExtra
-from faultinject.rules.values import Mistake, duration
+from faultinject.rules.values import duration, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +67,6 @@ class Sdk:
         return HOMES[self.home].install(self.packages or self.package)
 
 
-def time_limit(text: str, of: str) -> float:
-    """The seconds of a client's time limit, such as `200s`.
-
-    Args:
-        text: as the option has it.
-        of: which one, for the error.
-
-    Raises:
-        ConfigurationError: it is no duration, or too short for any client.
-    """
-    try:
-        seconds = duration(text)
-    except Mistake as mistake:
-        raise ConfigurationError(f"{of}: {mistake}") from None
-    if seconds < 1:
-        raise ConfigurationError(f"{of}: less than a second is too short for any client")
-    return seconds
-
-
 def _read() -> dict[str, Sdk]:
     """The SDKs that the tables `clients.toml` of the drivers have: one for each language."""
     found = {}
@@ -130,17 +110,6 @@ def of(client: str, vendor: str) -> Sdk:
         return Sdk(client, client, vendor, python(client), aws=vendor == AWS)
     words = shlex.split(client)
     if not words or shutil.which(words[0]) is None:
-        near = get_close_matches(client, SDKS, 1)
-        hint = f"; did you mean {near[0]}?" if near else f"; SDKs are {', '.join(SDKS)}"
+        hint = nearest(client, SDKS) or f"; SDKs are {', '.join(SDKS)}"
         raise ConfigurationError(f"--client: {client!r} is no SDK, no MODULE:FACTORY and no command{hint}")
     return Sdk(client, client, vendor, tuple(words), aws=vendor == AWS)
-
-
-def missing() -> list[Sdk]:
-    """Those that are not installed here."""
-    return [each for each in SDKS.values() if each.version is None]
-
-
-def installed() -> list[Sdk]:
-    """Those that are installed here."""
-    return [each for each in SDKS.values() if each.version is not None]

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
+from pkgutil import resolve_name
+from typing import Any
 
 from faultinject.adapters.wsgi import wrap
 from faultinject.conformance import plan
+from faultinject.conformance.plan import PlannedCall
+from faultinject.injector.injector import Injector
 from faultinject.injector.own import OwnInjector
+from faultinject.journal.outcome import Outcome
+from faultinject.server.certificates import Certificate
 from faultinject.server.connections import Server
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import Any
-
-    from faultinject.conformance.plan import Codes, Phase
-    from faultinject.conformance.playing import Script
-    from faultinject.injector.injector import Injector
-    from faultinject.journal.outcome import Outcome
-    from faultinject.server.certificates import Certificate
+from faultinject.store import ObjectStore
+from faultinject.store.stores import FOR_PLANS
 
 SEED = "conformance"
 """What every draw of a run is made with."""
@@ -50,24 +47,24 @@ class ServedPlan:
 
 @contextmanager
 def serving(
-    codes: Codes,
-    phases: Sequence[Phase] | Sequence[Script],
+    vendor: str,
+    asked: Sequence[PlannedCall],
+    rules: str,
     *,
-    seed: str = SEED,
     journal: str | None = None,
     certificate: Certificate | None = None,
 ) -> Iterator[ServedPlan]:
-    """Serve a filled store with the faults of the phases.
+    """Serve a store that has what these calls read or complete, with faults in front.
 
     Args:
-        codes: the service's faults.
-        phases: of the plan, or the scripts of cases.
-        seed: of the scenario.
+        vendor: whose dialect it speaks.
+        asked: the calls that a client will make.
+        rules: of the faults, one a line.
         journal: a file that gets every outcome as well, or None.
         certificate: what encrypts its connections, or None.
     """
-    injector = OwnInjector(plan.rules(phases, codes), seed=seed, environ={}, record_all=True, journal=journal)
-    app = wrap(store(codes.vendor, phases), injector)
+    injector = OwnInjector(rules, seed=SEED, environ={}, record_all=True, journal=journal)
+    app = wrap(store(vendor, asked), injector)
     context = None if certificate is None else certificate.context()
     with Server(app, context=context) as server:
         try:
@@ -77,29 +74,17 @@ def serving(
     injector.journal.end()
 
 
-def store(vendor: str, phases: Sequence[Phase] | Sequence[Script]) -> Any:
-    """The service, with everything in it that the phases read or complete.
+def store(vendor: str, calls: Sequence[PlannedCall]) -> Any:
+    """The service, with everything in it that the calls read or complete.
 
     Raises:
         ConfigurationError: no store speaks for the vendor.
     """
-    from faultinject.store import ObjectStore
-    from faultinject.store.stores import FOR_PLANS
-
-    if vendor in FOR_PLANS:
-        module, _, name = FOR_PLANS[vendor].partition(":")
-        store: Any = getattr(import_module(module), name)()
-    else:
-        store = ObjectStore(vendor)
-    keys: dict[str, list[str]] = {kind: [] for kind in plan.KINDS}
-    for phase in phases:
-        for asked in phase.asked():
-            keys[asked.kind].append(asked.key)
+    store: Any = resolve_name(FOR_PLANS[vendor])() if vendor in FOR_PLANS else ObjectStore(vendor)
+    keys = {kind: [each.key for each in calls if each.kind == kind] for kind in plan.KINDS}
     store.fill(plan.BUCKET, objects=keys["get"], uploads=keys["complete"], content=plan.CONTENT)
     if vendor == "gcs":
-        for bucket in (
-            *keys["put"],
-            *keys["post"],
-        ):  # of the driver's own, since an upload's path names no object
+        # Of the driver's own, since an upload's path names no object.
+        for bucket in (*keys["put"], *keys["post"]):
             store.fill(bucket, objects=(), uploads=(), content=b"")
     return store

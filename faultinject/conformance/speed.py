@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from math import sqrt
 
 from faultinject.audit.statistics import median
+from faultinject.conformance.driving import Run
 from faultinject.exceptions import ConfigurationError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from faultinject.conformance.driving import Run
 
 PROBE = ("retry-after", "one")
 """The phases in which the wait is measured: the first waits of both, the longer of which decides."""

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 
 from msgspec import to_builtins
 
 from faultinject.exceptions import ConfigurationError, ExplorationFailed
+from faultinject.injector.injector import Injector
 from faultinject.injector.session_sync import Session
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.testing.exploration.bounds import Allowed, Bounds
-from faultinject.testing.exploration.causes import SECOND, Aftermath, FinishedRun, RunResult
+from faultinject.testing.exploration.causes import SECOND, FinishedRun, RunResult
 from faultinject.testing.exploration.choices import CRASH
 from faultinject.testing.exploration.programs import Program, ProgramFailed
 from faultinject.testing.exploration.report import PYTHON, Wording, groups, incomplete, printed, report
 from faultinject.testing.exploration.store_comparison import StoreContents
 from faultinject.testing.exploration.sweep import Sweep, sweep_of
 from faultinject.testing.inject import Faults
-from faultinject.testing.runaway import Watch, is_of_the_code
 from faultinject.vendors.vendor import Vendor
 
 TYPE_CHECKING = False
@@ -32,6 +33,43 @@ if TYPE_CHECKING:
 
 # What the store holds now, once nothing is under way; None: nobody can tell.
 Contents = Callable[[], StoreContents | None]
+
+
+class RunAway(BaseException):
+    """The code under test makes requests without end; no `except Exception` of a client may hide it."""
+
+
+class Watch:
+    """Ends a run that makes requests without end: first with answers that nobody retries, then for good."""
+
+    def __init__(self, injector: Injector, limit: int, end: Callable[[str], None] | None) -> None:
+        self._injector = injector
+        self._limit = limit
+        self._end = end or _raise
+        self._over = False
+
+    def __call__(self, number: int) -> None:
+        """Look at how many requests there are."""
+        if number > 2 * self._limit:
+            self._end(f"more than {2 * self._limit} requests in one run")
+        elif number > self._limit and not self._over:
+            self._over = True
+            self._injector.use(Scenario('http:410,message="too many requests in one run",name=run-away'))
+
+
+def _raise(why: str) -> None:
+    raise RunAway(why)
+
+
+def is_of_the_code(error: BaseException) -> bool:
+    """Whether an error says something of the code under test, and not that all is to end, as Ctrl-C does."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_of_the_code, error.exceptions))
+    # pytest.fail() and the like raise what is no Exception, and pytest.exit() one that is.
+    of_pytest = [each.__name__ for each in type(error).__mro__ if each.__module__ == "_pytest.outcomes"]
+    if of_pytest:
+        return "Exit" not in of_pytest
+    return isinstance(error, Exception | RunAway)
 
 
 class RunFaults(Faults):
@@ -71,7 +109,7 @@ class RunFaults(Faults):
             session = None  # nobody to tell: thousands of runs need not do it
         self.patience = sweep.patience
         self.crashes = sweep.run.kills
-        self._aftermath = Aftermath()
+        self._found = RunResult()
         self._holds = None if self.crashes else holds
         self._later: tuple[Rule, ...] = ()
         self._always = beside.rules
@@ -91,7 +129,7 @@ class RunFaults(Faults):
 
     def __enter__(self) -> Faults:
         if self._holds is not None:
-            self._aftermath.before = self._holds()
+            self._found.before = self._holds()
         return super().__enter__()
 
     def __exit__(
@@ -99,13 +137,20 @@ class RunFaults(Faults):
     ) -> None:
         super().__exit__(kind, error, trace)
         if self._holds is not None:
-            self._aftermath.after = self._holds() or {}
-            if self._aftermath.first is None:
-                self._aftermath.between = self._aftermath.after
+            self._found.after = self._holds() or {}
+            if self._found.first is None:
+                self._found.between = self._found.after
 
     def result(self, error: BaseException | None, seconds: float) -> RunResult:
         """What came of it; `error` is what the code under test raised, `seconds` how long it took."""
-        return RunResult(self.names, self.outcomes, error, seconds, self._verdicts.windows, self._aftermath)
+        return replace(
+            self._found,
+            names=self.names,
+            outcomes=self.outcomes,
+            error=error,
+            seconds=seconds,
+            windows=self._verdicts.windows,
+        )
 
     def _run(self, program: Program, again: Program, store: Storage | None) -> None:
         if self.crashes:
@@ -130,7 +175,7 @@ class RunFaults(Faults):
             ProgramFailed: the first run fails by itself, or the second one after a crash.
             ConfigurationError: the program cannot be started, or another one has been run.
         """
-        found = self._aftermath
+        found = self._found
         if found.first is not None:
             raise ConfigurationError(
                 "a crash needs a test that runs one program: faults.run() is called once in it"
@@ -173,7 +218,7 @@ class RunFaults(Faults):
         Raises:
             ProgramFailed: it is a program, and fails, too. What else it raises passes.
         """
-        found = self._aftermath
+        found = self._found
         found.first = len(self.outcomes)
         if self._holds is not None:
             found.between = self._holds() or {}

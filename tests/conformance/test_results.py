@@ -159,19 +159,13 @@ def test_a_finding_that_is_no_longer_made():
 
 
 def test_facts_that_changed():
-    """Version, attempts, a budget, and whether it waits at all."""
+    """Version and attempts."""
     new, client = changed()
     client["version"] = "2.0"
-    client["numbers"] |= {
-        "attempts": {"fewest": 2, "most": 4},
-        "backoff": {"throttle": [], "server": waits(0.001, 0.001)},
-        "budget": {"calls": 120, "requests": 155, "retries": 35},
-    }
+    client["numbers"] |= {"attempts": {"fewest": 2, "most": 4}}
     assert told(OLD, new) == [
         ("acme", "version", "1.0", "2.0", "", False),
         ("acme", "attempts", "3", "2 to 4", "", False),
-        ("acme", "retries in the outage", "2 a call", "35", "", False),
-        ("acme", "waits", "waits", "at once", "", False),
     ]
 
 
@@ -179,17 +173,8 @@ def test_facts_that_are_not_there():
     """A client that was asked for less says less."""
     new, client = changed()
     client["version"] = None
-    client["numbers"] |= {
-        "attempts": None,
-        "backoff": {"throttle": [], "server": []},
-        "budget": {"calls": 0, "requests": 0, "retries": 0},
-    }
-    assert [(each.what, each.after) for each in changes(OLD, new)] == [
-        ("version", ""),
-        ("attempts", ""),
-        ("retries in the outage", ""),
-        ("waits", ""),
-    ]
+    client["numbers"] |= {"attempts": None}
+    assert [(each.what, each.after) for each in changes(OLD, new)] == [("version", ""), ("attempts", "")]
 
 
 def test_clients_that_are_new_or_gone():

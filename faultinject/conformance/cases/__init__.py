@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from math import inf
@@ -11,6 +10,7 @@ from typing import Any
 import msgspec
 
 from faultinject.exceptions import ConfigurationError
+from faultinject.rules.values import nearest
 
 ENDING = ".toml"
 STANDARD_ATTEMPTS = 3
@@ -97,8 +97,7 @@ def specification(name: str) -> Specification:
     """
     known = specifications()
     if name not in known:
-        near = get_close_matches(name, known, 1)
-        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+        hint = nearest(name, known) or f"; there are {', '.join(known)}"
         raise ConfigurationError(f"--cases: there is no {name!r}{hint}")
     text: Any = files(__name__).joinpath(name + ENDING).read_bytes()
     return msgspec.toml.decode(text, type=Specification)

@@ -5,11 +5,7 @@ from __future__ import annotations
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, SIGNS, WARN
 from faultinject.audit.reports.html import digest, template
 from faultinject.conformance.league.columns import COLUMNS, WORDS
-from faultinject.conformance.results import verdicts
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.conformance.results import Results
+from faultinject.conformance.results import Results, verdicts
 
 
 def page(document: Results) -> str:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS, VERDICTS, WARN
 from faultinject.conformance.numbers import NOTHING
+from faultinject.conformance.results import ClientResult as Client
 from faultinject.conformance.results import between
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from faultinject.conformance.numbers import Numbers
-    from faultinject.conformance.results import ClientResult as Client
 
 SHOWN = 6
 """Retries whose waits are written out."""
@@ -34,15 +30,25 @@ class Column(NamedTuple):
         title: its heading.
         about: what it says, in one sentence.
         text: what it says of a client; empty where nothing was seen.
-        value: what a client is sorted by; None comes last.
-        number: whether values are numbers.
+        number: whether it shows numbers: then clients are sorted by the first, or by a share such as `3/5`.
+        key: what a client is sorted by, where it is not that.
     """
 
     title: str
     about: str
     text: Callable[[Client], str]
-    value: Callable[[Client], float | str | None]
     number: bool = True
+    key: Callable[[Client], float | None] | None = None
+
+    def value(self, client: Client) -> float | str | None:
+        """What a client is sorted by; None comes last."""
+        if self.key is not None:
+            return self.key(client)
+        text = self.text(client)
+        if not self.number:
+            return text.lower() or None
+        found = re.search(r"([\d.]+)(?:/(\d+))?", text)
+        return None if found is None else float(found[1]) / float(found[2] or 1)
 
 
 def waits(client: Client, kind: str) -> str:
@@ -54,20 +60,6 @@ def waits(client: Client, kind: str) -> str:
 
 def _wait(number: float) -> str:
     return f"{number:.2f}" if number >= NOTHING else "0"
-
-
-def _first_wait(client: Client, kind: str) -> float | None:
-    curve = client.numbers.backoff[kind]
-    return curve[0].median if curve else None
-
-
-def _attempts(client: Client) -> str:
-    return between(client.numbers.attempts)
-
-
-def _most_attempts(client: Client) -> float | None:
-    made = client.numbers.attempts
-    return None if made is None else float(made.most)
 
 
 def _jitter(client: Client) -> str:
@@ -83,20 +75,9 @@ def _hints(client: Client) -> str:
     )
 
 
-def _hints_obeyed(client: Client) -> float | None:
-    known = [(each.obeyed, each.retried) for each in client.numbers.hints.values() if each.obeyed is not None]
-    retried = sum(number for _, number in known)
-    return sum(obeyed for obeyed, _ in known) / retried if retried else None
-
-
 def _outage(client: Client) -> str:
     budget = client.numbers.budget
     return f"{budget.retries}" if budget.calls else ""
-
-
-def _outage_retries(client: Client) -> float | None:
-    budget = client.numbers.budget
-    return float(budget.retries) if budget.calls else None
 
 
 def _gives_up(client: Client) -> str:
@@ -112,20 +93,8 @@ def _longest(client: Client) -> float | None:
     return max((each.median for each in client.numbers.gives_up.values() if each), default=None)
 
 
-def _part(
-    get: Callable[[Numbers], tuple[int, int]],
-) -> tuple[Callable[[Client], str], Callable[[Client], float | None]]:
-    """A share of the numbers, as text and as value."""
-
-    def text(client: Client) -> str:
-        number, of = get(client.numbers)
-        return f"{number}/{of}" if of else ""
-
-    def value(client: Client) -> float | None:
-        number, of = get(client.numbers)
-        return number / of if of else None
-
-    return text, value
+def _part(number: int, of: int) -> str:
+    return f"{number}/{of}" if of else ""
 
 
 def tally(client: Client) -> str:
@@ -142,27 +111,24 @@ def _failed(client: Client) -> float:
 
 
 COLUMNS: Sequence[Column] = (
-    Column("client", "The client, its version, and what is not its default.", lambda each: each.name, lambda each: each.name.lower(), number=False),
-    Column("language", "What it is written in.", lambda each: each.language, lambda each: each.language or None, number=False),
-    Column("service", "The vendor whose errors it got.", lambda each: each.service, lambda each: each.service or None, number=False),
-    Column("attempts", "Requests of one call that always fails.", _attempts, _most_attempts),
+    Column("client", "The client, its version, and what is not its default.", lambda each: each.name, number=False),
+    Column("language", "What it is written in.", lambda each: each.language, number=False),
+    Column("service", "The vendor whose errors it got.", lambda each: each.service, number=False),
+    Column("attempts", "Requests of one call that always fails.", lambda each: between(each.numbers.attempts)),
     Column(
         "wait: throttled", "Seconds before the first, second, … retry after a throttle error: the median, and where half of them are.",
-        lambda each: waits(each, "throttle"), lambda each: _first_wait(each, "throttle"),
+        lambda each: waits(each, "throttle"),
     ),
-    Column(
-        "wait: server error", "The same after a server error.",
-        lambda each: waits(each, "server"), lambda each: _first_wait(each, "server"),
-    ),
-    Column("jitter", "Standard deviation by mean of the waits before the same retry.", _jitter, lambda each: each.numbers.jitter),
-    Column("hints obeyed", "Retries that came no earlier than the answer asked for, of all, by the form of the hint.", _hints, _hints_obeyed),
-    Column("outage: retries", "Retries while 120 calls within 2.4 s get nothing but server errors.", _outage, _outage_retries),
-    Column("reset retried", "Calls whose connection was reset, and those of them that were retried.", *_part(lambda each: (each.resets.retried, each.resets.calls))),
-    Column("lost answer retried", "Calls whose answer was lost after the store had done the work, and those of them that were retried.", *_part(lambda each: (each.lost.retried, each.lost.calls))),
-    Column("error in 200 noticed", "Errors in a 200 after which the client retried or told its caller.", *_part(lambda each: (each.hidden.noticed, each.hidden.calls))),
-    Column("same bytes", "Uploads that sent the same body again.", *_part(lambda each: (each.bytes.same, each.bytes.compared))),
-    Column("overlap", "Calls whose next attempt came before the answer to the last one.", *_part(lambda each: (each.overlap.overlapping, each.overlap.calls))),
-    Column("gives up after", "Until a call that always fails ends: throttled, with server errors.", _gives_up, _longest),
-    Column("checks", "Verdicts: each check has its reference below.", tally, _failed),
+    Column("wait: server error", "The same after a server error.", lambda each: waits(each, "server")),
+    Column("jitter", "Standard deviation by mean of the waits before the same retry.", _jitter),
+    Column("hints obeyed", "Retries that came no earlier than the answer asked for, of all, by the form of the hint.", _hints),
+    Column("outage: retries", "Retries while 120 calls within 2.4 s get nothing but server errors.", _outage),
+    Column("reset retried", "Calls whose connection was reset, and those of them that were retried.", lambda each: _part(each.numbers.resets.retried, each.numbers.resets.calls)),
+    Column("lost answer retried", "Calls whose answer was lost after the store had done the work, and those of them that were retried.", lambda each: _part(each.numbers.lost.retried, each.numbers.lost.calls)),
+    Column("error in 200 noticed", "Errors in a 200 after which the client retried or told its caller.", lambda each: _part(each.numbers.hidden.noticed, each.numbers.hidden.calls)),
+    Column("same bytes", "Uploads that sent the same body again.", lambda each: _part(each.numbers.bytes.same, each.numbers.bytes.compared)),
+    Column("overlap", "Calls whose next attempt came before the answer to the last one.", lambda each: _part(each.numbers.overlap.overlapping, each.numbers.overlap.calls)),
+    Column("gives up after", "Until a call that always fails ends: throttled, with server errors.", _gives_up, key=_longest),
+    Column("checks", "Verdicts: each check has its reference below.", tally, key=_failed),
 )  # fmt: skip
 """The columns, from left to right."""

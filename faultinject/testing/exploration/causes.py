@@ -27,29 +27,6 @@ _OURS = ("faultinject", "_pytest", "pluggy")
 
 
 @dataclass
-class Aftermath:
-    """What came of a program that was run again, or ended, and what a store held meanwhile.
-
-    Attributes:
-        first: how many of the run's requests are of the first run of a program; None: nothing was run again, nor to be.
-        killed: whether the first was killed.
-        alive: whether something of it went on all the same.
-        before: what the store held when the program was started; None: nobody can tell.
-        between: when the first run was over.
-        after: when the second was; as `between` where there was none.
-        again: how the second run failed, or None.
-    """
-
-    first: int | None = None
-    killed: bool = False
-    alive: bool = False
-    before: StoreContents | None = None
-    between: StoreContents = field(default_factory=dict)
-    after: StoreContents = field(default_factory=dict)
-    again: ProgramFailed | None = None
-
-
-@dataclass
 class RunResult:
     """What came of one run, before anybody judges it.
 
@@ -59,15 +36,27 @@ class RunResult:
         error: what the code under test raised, or None.
         seconds: how long it took.
         windows: the calls that it named.
-        aftermath: what a store held, and what came of a program that was run again.
+        first: how many of the requests are of the first run of a program; None: nothing was run again, nor to be.
+        killed: whether the first was killed.
+        alive: whether something of it went on all the same.
+        before: what a store held when the program was started; None: nobody can tell.
+        between: when the first run was over.
+        after: when the second was; as `between` where there was none.
+        again: how the second run failed, or None.
     """
 
-    names: Sequence[str]
-    outcomes: Sequence[Outcome]
-    error: BaseException | None
-    seconds: float
+    names: Sequence[str] = ()
+    outcomes: Sequence[Outcome] = ()
+    error: BaseException | None = None
+    seconds: float = 0.0
     windows: Sequence[CallWindow] = ()
-    aftermath: Aftermath = field(default_factory=Aftermath)
+    first: int | None = None
+    killed: bool = False
+    alive: bool = False
+    before: StoreContents | None = None
+    between: StoreContents = field(default_factory=dict)
+    after: StoreContents = field(default_factory=dict)
+    again: ProgramFailed | None = None
 
     def told_an_error(self, passing: Collection[int]) -> bool:
         """Whether the caller of a named call was told that it did not go well, or a client of the app under test, by such a status."""
@@ -125,7 +114,7 @@ class FinishedRun(PlannedRun):
     Attributes:
         names: what its rules are called in the outcomes.
         outcomes: the requests, in order; empty when they can tell nothing any more.
-        error: what the code under test raised, or None.
+        error: what the code under test raised, or None; of failures that are alike the smallest alone has it.
         failed: whether the code under test did not cope.
         gave_up: whether it gave up as it may, and nothing else is wrong.
         seconds: how long it took.
@@ -191,17 +180,6 @@ class FinishedRun(PlannedRun):
     def size(self) -> tuple[int, int]:
         """Sorts: the smaller, the easier to understand."""
         return len(self.scenario.rules), len(self.text)
-
-    def forget(self) -> None:
-        """Let go of what tracebacks keep alive: the variables of the code under test, and all its data."""
-        left, seen = [self.error], set()
-        while left:
-            error = left.pop()
-            if error is not None and id(error) not in seen:
-                seen.add(id(error))
-                error.__traceback__ = None
-                left += [error.__cause__, error.__context__]
-                left += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
 
 
 def last_line(trace: TracebackType | None) -> tuple[str, int] | None:

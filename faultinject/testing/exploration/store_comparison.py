@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
+from os.path import commonprefix
 
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.exceptions import ConfigurationError
@@ -271,14 +272,7 @@ def _has_a_piece_twice(found: bytes, right: bytes) -> bool:
 
 def _common(one: bytes, other: bytes) -> int:
     """How many bytes two contents have in common at their beginning."""
-    least, most = 0, min(len(one), len(other))
-    while least < most:
-        middle = (least + most + 1) // 2
-        if one[:middle] == other[:middle]:
-            least = middle
-        else:
-            most = middle - 1
-    return least
+    return len(commonprefix((one, other)))  # noqa: RUF071 - byte by byte is what is meant
 
 
 def in_bytes(number: int) -> str:

@@ -15,7 +15,7 @@ from faultinject.rules.descriptions import count
 from faultinject.rules.rule import Rule
 from faultinject.rules.triggers import FOR_GOOD
 from faultinject.testing.exploration.bounds import MAX_RUNS, Bounds, LeftOut
-from faultinject.testing.exploration.causes import SECOND, Aftermath, FinishedRun, PlannedRun, RunResult
+from faultinject.testing.exploration.causes import SECOND, FinishedRun, PlannedRun, RunResult
 from faultinject.testing.exploration.choices import AFTER, BEFORE, MIDDLE, Choice
 from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.report import marker
@@ -70,15 +70,14 @@ class Once:
         """What shows a scenario again under pytest, to paste."""
         return marker(rules)
 
-    def learn(self, aftermath: Aftermath) -> None:
+    def learn(self, result: RunResult) -> None:
         """Take what a store holds after a run without faults for right."""
-        if aftermath.before is not None:
-            self._store.learn(aftermath.before, [aftermath.between, aftermath.after])
+        if result.before is not None:
+            self._store.learn(result.before, [result.between, result.after])
 
     def finished(self, planned: PlannedRun, result: RunResult) -> FinishedRun:
         """What came of a run, and what is wrong with it."""
-        names, outcomes, error, aftermath = result.names, result.outcomes, result.error, result.aftermath
-        first = aftermath.first
+        names, outcomes, error, first = result.names, result.outcomes, result.error, result.first
         again = first is not None
         # Who makes all right when he runs again had given up cleanly.
         gave_up = error is None if again else error is not None and planned.may_end(error, self._bounds)
@@ -86,12 +85,12 @@ class Once:
         stored: StoreContents = {}
         hit = {each.rule for each in outcomes if each.injected}
         if error is None and hit.issuperset(names) and not result.told_an_error(PASSING):
-            wrong = self._in_store(aftermath, aftermath.after)
+            wrong = self._in_store(result, result.after)
             if any(each.did == OVERWRITTEN for each in outcomes):
                 wrong = [each for each in wrong if each.check in BY_NAME]
-            stored = {} if wrong else aftermath.after
+            stored = {} if wrong else result.after
         if again:
-            known = self._in_store(aftermath, aftermath.between)
+            known = self._in_store(result, result.between)
             wrong = self._judge.run_again(outcomes[:first], names, wrong, known)
         requests = self._judge.findings(
             outcomes[:first],
@@ -109,11 +108,11 @@ class Once:
         wrong += [each for each in requests if not (gave_up and again and each.subject == ERROR)]
         return FinishedRun(planned, result, gave_up=gave_up, findings=wrong, first=first)
 
-    def _in_store(self, aftermath: Aftermath, held: StoreContents) -> list[Finding]:
+    def _in_store(self, result: RunResult, held: StoreContents) -> list[Finding]:
         """What is wrong with what a store holds in the end, or when the first of two runs of the program is over."""
-        if aftermath.before is None:
+        if result.before is None:
             return []
-        return self._judge.counted(self._store.findings(aftermath.before, held))
+        return self._judge.counted(self._store.findings(result.before, held))
 
 
 class KilledAndRestarted(Once):
@@ -164,15 +163,15 @@ class KilledAndRestarted(Once):
         more += "" if bounds.within is None else f", within={bounds.within!r}"
         return f"@pytest.mark.faultinject_explore({self._given}crash=True{more}, replay={text})"
 
-    def learn(self, aftermath: Aftermath) -> None:
+    def learn(self, result: RunResult) -> None:
         """Take a run without a crash for what is right, also how the second run fails."""
-        if aftermath.first is None:
+        if result.first is None:
             raise ExplorationFailed(
                 "crash=True kills a program, and the test runs none: run it with faults.run()"
             )
-        super().learn(aftermath)
-        if aftermath.again is not None and not self._usual_failure:
-            self._usual_failure = str(aftermath.again)
+        super().learn(result)
+        if result.again is not None and not self._usual_failure:
+            self._usual_failure = str(result.again)
             why = f"the program also {_present(self._usual_failure)} when it is simply run twice"
             self.leave_out(LeftOut("exit code of the restart", why, head="not judged"))
 
@@ -182,33 +181,33 @@ class KilledAndRestarted(Once):
         Raises:
             ExplorationFailed: the crash was none of the program's, or cannot kill it.
         """
-        error, aftermath = result.error, result.aftermath
-        if aftermath.first is None:
+        error, first = result.error, result.first
+        if first is None:
             raise ExplorationFailed(
                 "a crash came before faults.run(): what the test itself asks belongs into `with faults.pause():`"
             ) from error
-        if aftermath.alive:
+        if result.alive:
             raise ExplorationFailed("something of the program cannot be killed: its runs would mix")
-        if aftermath.again is not None and str(aftermath.again) == self._usual_failure:
+        if result.again is not None and str(result.again) == self._usual_failure:
             error = None  # it fails like that where nothing was killed
             result = replace(result, error=None)
         gave_up = error is not None and planned.may_end(error, self._bounds)
-        if not aftermath.killed:
+        if not result.killed:
             return FinishedRun(planned, result, gave_up=gave_up)
-        if aftermath.before is None:
+        if result.before is None:
             why = "only the embedded store shows it: the program alone judges"
             self.leave_out(LeftOut("what the store holds", why))
-        wrong = self._in_store(aftermath, aftermath.after)
+        wrong = self._in_store(result, result.after)
         wrong += self._judge.findings(
-            result.outcomes[aftermath.first :],
+            result.outcomes[first:],
             result.names[1:],
             passed=error is None,
             failed=error is not None,
             windows=result.windows,
-            beside=result.outcomes[: aftermath.first],
+            beside=result.outcomes[:first],
             amiss=bool(wrong),
         )
-        return FinishedRun(planned, result, gave_up=gave_up, findings=wrong, first=aftermath.first)
+        return FinishedRun(planned, result, gave_up=gave_up, findings=wrong, first=first)
 
 
 def _present(failure: str) -> str:

@@ -49,7 +49,6 @@ class Sweep:
         choices: the faults.
         bounds: how far it goes, and whether a program is killed, and the faults come when it runs again.
         endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`).
-        first: the texts of scenarios that come first, such as those that failed last time.
         share: (which, of how many): only every n-th scenario is run, beginning with that one.
         vendor: whose way of reading requests is taken where no choice has a vendor; None: plain HTTP.
 
@@ -76,7 +75,6 @@ class Sweep:
         *,
         bounds: Bounds | None = None,
         endpoints: tuple[str, ...] = (),
-        first: Iterable[str] = (),
         share: tuple[int, int] = (0, 1),
         vendor: Vendor | None = None,
     ) -> None:
@@ -93,7 +91,6 @@ class Sweep:
         vendors = (each.rule.vendor for each in choices)
         self.reading = Addressing(next((each for each in vendors if each is not None), vendor), endpoints)
         self._reading_of = cache(lambda vendor: Addressing(vendor, endpoints))
-        self._first = list(first)
         self._share = share
         self._only = self.bounds.replay
         self.covered = set(self.run.asked_for if self._only else ())
@@ -184,8 +181,7 @@ class Sweep:
 
     def _record_without(self, result: RunResult) -> FinishedRun:
         """What came of a run without faults."""
-        aftermath = result.aftermath
-        result = replace(result, outcomes=result.outcomes[: aftermath.first])
+        result = replace(result, outcomes=result.outcomes[: result.first])
         finished = FinishedRun(_WITHOUT, result)
         if self._plain and finished.failed:
             raise ExplorationFailed(
@@ -193,10 +189,10 @@ class Sweep:
                 " independent; reset what they share"
             ) from result.error
         if not finished.failed:
-            self.run.learn(aftermath)
+            self.run.learn(result)
             self._plain.append(finished)
             self._judge.learn(result.outcomes)
-            if len(self._plain) == 1 and (aftermath.before is not None or aftermath.first is not None):
+            if len(self._plain) == 1 and (result.before is not None or result.first is not None):
                 _let_the_second_pass()
         return finished
 
@@ -293,7 +289,7 @@ class Sweep:
         alike = [each for each in self.finished if each.failed and each.cause == finished.cause]
         smallest = finished.failed and all(finished.size < each.size for each in alike)
         for each in alike if smallest else [finished]:
-            each.forget()
+            each.error = None  # its traceback keeps all variables of the code under test alive
             if each.reached:
                 each.outcomes = ()
         self.finished.append(finished)
@@ -314,8 +310,6 @@ class Sweep:
         if of > 1:
             self.covered.update(*(each.chosen for each in planned))
         self._queue = [each for each in planned[which::of] if self._is_it(each) or self._leads_to_it(each)]
-        places = {text: number for number, text in enumerate(self._first)}
-        self._queue.sort(key=lambda each: places.get(each.text, len(places)))
 
     def _depth_1(self, points: Sequence[Point]) -> Iterable[PlannedRun]:
         """Each operation's first request with every fault, then its last, then those between."""
@@ -424,7 +418,6 @@ def sweep_of(
     faults: Sequence[str | Rule],
     bounds: Bounds,
     *,
-    first: Iterable[str] = (),
     share: tuple[int, int] = (0, 1),
     vendor: Vendor | None = None,
 ) -> Sweep:
@@ -433,7 +426,6 @@ def sweep_of(
     Args:
         faults: the user's rules.
         bounds: how far it goes.
-        first: as for `Sweep`.
         share: as for `Sweep`.
         vendor: as whom faults read requests that say nothing of it; and as for `Sweep`.
 
@@ -457,7 +449,6 @@ def sweep_of(
         found,
         bounds=bounds,
         endpoints=settings.endpoints,
-        first=first,
         share=share,
         vendor=vendor,
     )

@@ -1,7 +1,7 @@
 """Somebody else's test suite, run once for each fault, and compared test by test.
 
-`results` reads what a suite says of its tests, `telling` hears it while the suite runs, `faults` says what is injected,
-`running` runs the suite, `comparison` says which tests a fault breaks. What lies in `beside` is loaded by the
+`results` reads what a suite says of its tests, `faults` says what is injected, `running` runs the suite and hears its
+runner meanwhile, `comparison` says which tests a fault breaks. What lies in `beside` is loaded by the
 suite's own pytest or Node.
 """
 

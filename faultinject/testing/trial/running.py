@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
@@ -9,7 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Lock, Thread
 from types import MappingProxyType, TracebackType
+from typing import Any
 
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError, InjectionFailed
@@ -22,9 +26,12 @@ from faultinject.testing.exploration import Program, ProgramFailed, ended_by
 from faultinject.testing.inject import Faults
 from faultinject.testing.trial.comparison import Comparison, SuiteRun, spelled
 from faultinject.testing.trial.results import Result, by_test, of_go, of_junit
-from faultinject.testing.trial.telling import BESIDE, Teller
 from faultinject.vendors.addressing import Addressing, with_placeholders
 
+BESIDE = Path(__file__).with_name("beside")
+"""The folder of the plugins."""
+LOOK = 0.02
+"""Seconds after which the listening thread sees that it is over."""
 LEEWAY, TIMES = 300.0, 10
 """A run may take so many seconds, and so many times the longest without faults."""
 SEED = "0"
@@ -44,6 +51,66 @@ NO_REQUEST_OF_APP = (
     "no app that the suite starts saw a request, so there is nothing to try. Faults reach apps of a Python that has"
     " faultinject; without --app the suite gets a store"
 )
+
+
+class Teller:
+    """For its block, listens on loopback.
+
+    Args:
+        begin: called before a test begins, if tests run one after another and their runner waits; it has the test's id.
+
+    Attributes:
+        results: what was said of tests that have ended, in that order.
+    """
+
+    def __init__(self, begin: Callable[[str], None]) -> None:
+        self.results: list[Result] = []
+        self._begin = begin
+        self._began: dict[str, float] = {}
+        self._lock = Lock()
+        hear = self._hear
+
+        class Connection(StreamRequestHandler):
+            """One process of the suite."""
+
+            def handle(self) -> None:
+                """Answer each line when what it says is done."""
+                for line in self.rfile:
+                    hear(json.loads(line))
+                    self.wfile.write(b"\n")
+
+        self._server = ThreadingTCPServer(("127.0.0.1", 0), Connection)
+        self._thread = Thread(target=self._server.serve_forever, args=(LOOK,), daemon=True)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the environment of the suite needs for this."""
+        return {"TRIED_SUITE": f"127.0.0.1:{self._server.server_address[1]}"}
+
+    def _hear(self, said: dict[str, Any]) -> None:
+        now = time.time()
+        test = said.get("test") or said.get("begin") or said["started"]
+        with self._lock:
+            if "begin" in said:
+                self._begin(test)
+            if "test" not in said:
+                self._began[test] = now
+                return
+            ended, began = said.get("ended", now), self._began.get(test)
+            if "seconds" in said:  # it is Node's
+                began = ended - said["seconds"]
+            exact = "seconds" not in said
+            self.results.append(Result(test, said["outcome"], said["said"], began, ended, exact))
+
+    def __enter__(self) -> Teller:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()  # what is on its way is heard before
 
 
 class Suite:
@@ -220,21 +287,6 @@ class Trial:
         self._only = only
         self._within = within
         self._watch = watch
-        self._took: list[float] = []
-        self._began = 0.0
-        self._left = len(faults) + 2
-
-    def how_far(self) -> str:
-        """What is done now, and the time that is left where it is known."""
-        if not self._took:
-            return self.doing
-        done = time.monotonic() - self._began
-        left = max(0.0, self._left * max(done, sum(self._took) / len(self._took)) - done)
-        return (
-            f"{self.doing}, about {left / 60:.0f} min left"
-            if left > 90
-            else f"{self.doing}, about {left:.0f} s left"
-        )
 
     def carry_out(self) -> None:
         """Make one run after the other.
@@ -250,7 +302,6 @@ class Trial:
             self._refuse_only(bare[0])
             if not bare[0].outcomes:
                 raise ConfigurationError(NO_REQUEST if self._suite.has_store else NO_REQUEST_OF_APP)
-            self._left -= 1
         comparison = Comparison(bare, self._only)
         if self._suite.faster and comparison.flaky:
             differ = comparison.flaky
@@ -260,17 +311,13 @@ class Trial:
         self.comparison = comparison
         if not comparison.judged:
             return
-        self._left = len(self._faults)
         for number, rules in enumerate(self._faults, 1):
             self.doing = f"fault {number} of {len(self._faults)} ({spelled(rules)})"
             run = self._run(rules, within, fast=True)
             if self._suite.faster and (comparison.broken_in(run) or comparison.missing_in(run)):
                 run = self._run(rules, within)  # the speed may be why
             comparison.runs.append(run)
-            self._left -= 1
         groups = comparison.groups
-        self._took.clear()
-        self._left = len(groups)
         for number, (first, *_) in enumerate(groups, 1):
             self.doing = f"smallest rule {number} of {len(groups)}"
             for rule in first.smaller[:TRIES]:
@@ -279,15 +326,12 @@ class Trial:
                 if first.test in {each.test for each in comparison.broken_in(run)}:
                     self.smallest[first.test] = rule
                     break
-            self._left -= 1
 
     def _run(
         self, rules: tuple[Rule, ...], within: float | None, only: str | None = None, *, fast: bool = False
     ) -> SuiteRun:
-        self._began = time.monotonic()
         self._watch()
         run = self._suite.run(rules, only=only or self._only, within=within, fast=fast)
-        self._took.append(run.seconds)
         return run if self.comparison is None else self.comparison.named(run)
 
     def _refuse_only(self, run: SuiteRun) -> None:

@@ -121,5 +121,5 @@ def test_a_lost_answer_to_a_read():
 def test_data_is_let_go():
     """Runs that are over do not keep what the code under test had in its variables, but for the one that is shown."""
     exploration, error = explore("rewind", right=False)
-    kept = [each for each in exploration.runs if each.failed and each.error.__traceback__ is not None]
+    kept = [each for each in exploration.runs if each.failed and each.error is not None]
     assert [each.error for each in kept] == [error.__cause__]

@@ -10,7 +10,7 @@ import pytest
 import faultinject
 from faultinject.cli.exploration_output import writer
 from faultinject.exceptions import ExplorationFailed
-from faultinject.testing.runaway import RunAway
+from faultinject.testing.runs import RunAway
 
 from .service import call, exploring, scenarios, send
 
@@ -413,27 +413,6 @@ def test_faults_beside(monkeypatch):
             assert len(run.requests) in (3, 4, 5)
     assert faults.met_while_exploring == {0}
     assert not faults.unfinished
-
-
-def test_a_scenario_for_the_first_runs():
-    """Scenarios that failed last time come first."""
-    from faultinject.testing.exploration import RunResult, Sweep, choices_of
-
-    last = f"http:500,{part(2)}"
-    sweep = Sweep(choices_of(["reset", "http:500"]), first=[last, "gone,by=now"])
-    order = []
-    while (scenario := sweep.next()) is not None:
-        with (
-            faultinject.inject(scenario)
-            if scenario.rules
-            else faultinject.inject("reset,path=nowhere") as faults
-        ):
-            for each in UPLOAD:
-                call(*each.split(" ", 1))
-        sweep.record(RunResult(["rule-1"] * len(scenario.rules), faults.outcomes, None, 0.0))
-        order += [str(each) for each in scenario.rules]
-    assert order[0] == last
-    assert len(order) == len(set(order)) == 10
 
 
 def test_explorationfailed_is_both():

@@ -25,10 +25,6 @@ class Client(PathStyle):
         self._endpoint = endpoint
         self._session: Any = wait_for(self._open(retrying))
 
-    def close(self) -> None:
-        """Close its connections."""
-        wait_for(self._session.close())
-
     async def _open(self, retrying: bool) -> Any:
         session = aiohttp.ClientSession(trust_env=False)
         if not retrying:

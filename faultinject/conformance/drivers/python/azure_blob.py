@@ -25,8 +25,8 @@ class Client:
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:
-        self._account: Any = BlobServiceClient(f"{endpoint}/account", credential=CREDENTIAL)
-        self._container = self._account.get_container_client(bucket)
+        account: Any = BlobServiceClient(f"{endpoint}/account", credential=CREDENTIAL)
+        self._container = account.get_container_client(bucket)
 
     def get(self, key: str) -> None:
         """Get Blob."""
@@ -39,7 +39,3 @@ class Client:
     def complete(self, key: str) -> None:
         """Put Block List."""
         self._container.get_blob_client(key).commit_block_list([BlobBlock(BLOCK)])
-
-    def close(self) -> None:
-        """Close its connections."""
-        self._account.close()

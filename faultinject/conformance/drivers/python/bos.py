@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from baidubce.auth.bce_credentials import BceCredentials
@@ -12,10 +13,6 @@ from baidubce.services.bos.bos_client import BosClient
 
 from faultinject.conformance import plan
 from faultinject.conformance.drivers.python import Refused
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Client:

@@ -43,10 +43,6 @@ class Client:
         parts = {"Parts": [{"ETag": plan.ETAG, "PartNumber": 1}]}
         self._s3.complete_multipart_upload(Bucket=self._name, Key=key, UploadId=key, MultipartUpload=parts)
 
-    def close(self) -> None:
-        """Close its connections."""
-        self._s3.close()
-
 
 legacy = partial(Client, mode="legacy")
 """The same in the mode that was boto3's default for long."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ssl import create_default_context
+from typing import Any
 
 import httpx
 
 from faultinject.conformance.drivers.python.path_style import PathStyle
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 
 class Client(PathStyle):
@@ -26,10 +23,6 @@ class Client(PathStyle):
     def __init__(self, endpoint: str, bucket: str, decorator: Callable[[Any], Any]) -> None:
         super().__init__(bucket, decorator(self._request))
         self._httpx = httpx.Client(base_url=endpoint, trust_env=False, verify=create_default_context())
-
-    def close(self) -> None:
-        """Close its connections."""
-        self._httpx.close()
 
     def _request(self, method: str, path: str, body: bytes | None) -> bytes:
         return self._httpx.request(method, path, content=body).raise_for_status().content

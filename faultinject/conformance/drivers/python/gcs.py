@@ -45,7 +45,3 @@ class Client:
     def post(self, key: str) -> None:
         """objects.insert that begins a resumable upload."""
         self._storage.bucket(key).blob(key).create_resumable_upload_session(retry=RETRY)
-
-    def close(self) -> None:
-        """Close its connections."""
-        self._storage.close()

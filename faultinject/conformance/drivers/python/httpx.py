@@ -20,9 +20,5 @@ class Client(PathStyle):
         transport = httpx.HTTPTransport(retries=3)
         self._httpx = httpx.Client(base_url=endpoint, transport=transport, trust_env=False)
 
-    def close(self) -> None:
-        """Close its connections."""
-        self._httpx.close()
-
     def _request(self, method: str, path: str, body: bytes | None) -> bytes:
         return self._httpx.request(method, path, content=body).raise_for_status().content

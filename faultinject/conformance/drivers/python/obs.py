@@ -41,10 +41,6 @@ class Client:
         parts = CompleteMultipartUploadRequest([CompletePart(1, plan.ETAG)])
         accepted(self._obs.completeMultipartUpload(self._name, key, key, parts))
 
-    def close(self) -> None:
-        """Close its connections."""
-        self._obs.close()
-
 
 def accepted(answer: Any) -> None:
     """Raise for an answer that is an error."""

@@ -19,10 +19,10 @@ class Client:
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:
-        self._session: Any = oss2.Session()
-        self._session.session.trust_env = False
-        self._session.session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
-        self._bucket: Any = oss2.Bucket(oss2.Auth("id", "key"), endpoint, bucket, session=self._session)
+        session: Any = oss2.Session()
+        session.session.trust_env = False
+        session.session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+        self._bucket: Any = oss2.Bucket(oss2.Auth("id", "key"), endpoint, bucket, session=session)
 
     def get(self, key: str) -> None:
         """GetObject."""
@@ -40,7 +40,3 @@ class Client:
         """CompleteMultipartUpload."""
         parts = [oss2.models.PartInfo(1, plan.ETAG.strip('"'))]
         self._bucket.complete_multipart_upload(key, key, parts)
-
-    def close(self) -> None:
-        """Close its connections."""
-        self._session.session.close()

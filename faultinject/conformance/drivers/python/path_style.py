@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from faultinject.conformance import plan
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    # Makes a request by its method, its path, which begins with a slash and has the query, and its body, and reads the
-    # answer; raises what the caller gets for an error.
-    Ask = Callable[[str, str, bytes | None], object]
+# Makes a request by its method, its path, which begins with a slash and has the query, and its body, and reads the
+# answer; raises what the caller gets for an error.
+Ask = Callable[[str, str, bytes | None], object]
 
 PART = f"<Part><PartNumber>1</PartNumber><ETag>{plan.ETAG}</ETag></Part>"
 DOCUMENT = f"<CompleteMultipartUpload>{PART}</CompleteMultipartUpload>".encode()

@@ -26,9 +26,9 @@ class Client:
         config = Config("id", "key")
         place = urlsplit(endpoint)
         config.host, config.port, config.protocol = "127.0.0.1", place.port, place.scheme
-        self._service: Any = QingStor(config)
-        self._service.client.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True  # it looks at no variable
-        self._bucket = self._service.Bucket(self._name, "")
+        service: Any = QingStor(config)
+        service.client.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True  # it looks at no variable
+        self._bucket = service.Bucket(self._name, "")
 
     def get(self, key: str) -> None:
         """Get Object."""
@@ -46,10 +46,6 @@ class Client:
         """Complete Multipart Upload."""
         parts = [{"part_number": 1, "etag": plan.ETAG}]
         accepted(self._bucket.complete_multipart_upload(key, upload_id=key, object_parts=parts))
-
-    def close(self) -> None:
-        """Close its connections."""
-        self._service.client.close()
 
 
 def accepted(answer: Any) -> Any:

@@ -29,9 +29,5 @@ class Client(PathStyle):
         for scheme in "http://", "https://":
             self._session.mount(scheme, HTTPAdapter(max_retries=retries))
 
-    def close(self) -> None:
-        """Close its connections."""
-        self._session.close()
-
     def _request(self, method: str, path: str, body: bytes | None) -> None:
         self._session.request(method, self._endpoint + path, data=body).raise_for_status()

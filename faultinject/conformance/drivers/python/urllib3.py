@@ -21,10 +21,6 @@ class Client(PathStyle):
         self._endpoint = endpoint
         self._pools = urllib3.PoolManager()
 
-    def close(self) -> None:
-        """Close its connections."""
-        self._pools.clear()
-
     def _request(self, method: str, path: str, body: bytes | None) -> bytes:
         answer = self._pools.request(method, self._endpoint + path, body=body)
         if answer.status >= 400:
