@@ -239,7 +239,6 @@ TABLES = {
     "rooms": rooms,
     "log": log_lines.lines,
     "calls": control_api_page.calls,
-    "refusals": control_api_page.refusals,
 }
 MADE = {
     "docs/reference/python.md": python_page.page,

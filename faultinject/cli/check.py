@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import click
+import os
+import time
 
+import click
+from click.core import ParameterSource
+
+from faultinject.cli import environment, explanation
+from faultinject.cli import rules as reading
 from faultinject.cli.layout import CONTEXT, print_json
+from faultinject.cli.vocabulary import sections
+from faultinject.exceptions import ConfigurationError
 
 
 class RuleCommand(click.Command):
@@ -12,8 +20,6 @@ class RuleCommand(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the faults and all keys, each with its meaning and an example."""
-        from faultinject.cli.vocabulary import sections
-
         for title, rows in sections():
             with formatter.section(title):
                 formatter.write_dl(rows)
@@ -60,15 +66,6 @@ def check(
     Without RULE and --file: the environment, as a server would see it. Exits with 1 when a rule can never fire or when
     no rule matches the request, with 2 when something is wrong.
     """
-    import os
-    import time
-
-    from click.core import ParameterSource
-
-    from faultinject.cli import environment, explanation
-    from faultinject.cli import rules as reading
-    from faultinject.exceptions import ConfigurationError
-
     for name in ("host", "headers", "mount", "seed") if request is None else ():
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise click.UsageError(

@@ -74,11 +74,6 @@ class Command:
         self._again = None if again is None else Program(again, environ)
         self._service = service
 
-    @property
-    def requests(self) -> int:
-        """How many have come."""
-        return self._service.requests
-
     def __enter__(self) -> None:
         self._real_time["ENDPOINT"] = self._service.start()
 

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
 import click
 
-from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from faultinject.audit.profiles import Profile
-    from faultinject.conformance.plan import Phase
-    from faultinject.conformance.results import FailedClient, Measured
-    from faultinject.conformance.sdks import Sdk
-    from faultinject.server.certificates import Certificate
+from faultinject import __version__
+from faultinject.audit import profiles
+from faultinject.audit.conclusion import know
+from faultinject.cli import conformance_output as show
+from faultinject.cli import layout, listening, rules, verdict
+from faultinject.cli.progress import Progress
+from faultinject.conformance import plan, results, sdks
+from faultinject.conformance.cases import specification
+from faultinject.conformance.driving import run
+from faultinject.conformance.playing import CASE_DEADLINE, ClientCases, play
+from faultinject.conformance.process import CONTRACT
+from faultinject.conformance.speed import PROBE, REAL_TIME, SPREAD, check_reach, first_waits
+from faultinject.exceptions import ConfigurationError, FaultInjectError, MissingExtra
+from faultinject.installation import install_extra
+from faultinject.processes import faster
+from faultinject.rules.values import Mistake, duration
+from faultinject.server.certificates import Certificate, certificate
 
 STALLED = 10.0
 """Seconds more than twice the time in which a client has retried, after which it is waited for no longer at a speed."""
@@ -25,9 +37,10 @@ UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 """What of a client's name does not stand in the name of its journal."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
+T = TypeVar("T")
 
 
-@click.command(context_settings=CONTEXT)
+@click.command(context_settings=layout.CONTEXT)
 @click.option(
     "--client",
     "clients",
@@ -68,6 +81,7 @@ INTERRUPTED = 130
     "--phase",
     "phases",
     multiple=True,
+    type=click.Choice([each.name for each in plan.PHASES]),
     metavar="PHASE",
     help="Run only this phase of the plan. May be given again.",
 )
@@ -78,8 +92,8 @@ INTERRUPTED = 130
     " azure-core or google-storage.  [without --client: the service's SDK for Python]",
 )
 @click.option(
-    "-o",
     "--output",
+    "-o",
     "outputs",
     multiple=True,
     metavar="FILE",
@@ -105,15 +119,15 @@ INTERRUPTED = 130
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(SLOWEST, FASTEST),
+    type=click.FloatRange(layout.SLOWEST, layout.FASTEST),
     metavar="N",
     help="Let the client's clocks and waits run N times as fast, by libfaketime, and judge it by its own clock. Leaves out the"
     " phases retry-after-date and slow, which need real time.",
 )
 @click.option("--strict", is_flag=True, help="A warning is a failure.")
 @click.option(
-    "-v",
     "--verbose",
+    "-v",
     is_flag=True,
     help="Say what each undecided check needs, and how calls, waits and faults were measured.",
 )
@@ -154,47 +168,40 @@ def conformance(
       faultinject conformance --client 'node driver.js' --vendor s3 -o results.xml
       faultinject conformance --client boto3 --cases aws-standard-2.1
     """  # noqa: D301 - click reads this mark
-    from datetime import UTC, datetime
-
-    from faultinject import __version__
-    from faultinject.audit import profiles
-    from faultinject.audit.conclusion import know
-    from faultinject.cli import conformance_output as show
-    from faultinject.cli import layout, listening, rules, verdict
-    from faultinject.conformance import plan, results, sdks
-    from faultinject.server.certificates import certificate
-
     if contract:
-        from faultinject.conformance.process import CONTRACT
-
         click.echo(CONTRACT)
         return 0
     if lists:
         show.sdks()
         return 0
-    if whole and clients:
-        raise click.UsageError("--all is every SDK; leave out --client")
+    of_plan = {
+        "--all": whole, "--profile": profile, "--phase": phases, "-o": outputs, "--compare": compare,
+        "--journal": journal, "--require": require, "--tls": tls, "--speed": speed, "--strict": strict, "-v": verbose,
+    }  # fmt: skip
+    layout.refuse(
+        {
+            "--all is every SDK; leave out --client": whole and clients,
+            **{
+                f"--cases plays no plan, so {name} has no meaning beside it": cases is not None and value
+                for name, value in of_plan.items()
+            },
+            **{
+                f"--phase: {each} needs real time; leave out --speed": speed is not None and each in phases
+                for each in sorted(REAL_TIME)
+            },
+        }
+    )
     rules.refuse_switched_off()
-    if cases is not None:
-        given = {
-            "--all": whole, "--profile": profile, "--phase": phases, "-o": outputs, "--compare": compare,
-            "--journal": journal, "--require": require, "--tls": tls, "--speed": speed, "--strict": strict, "-v": verbose,
-        }  # fmt: skip
-        if unused := [name for name, value in given.items() if value]:
-            raise click.UsageError(f"--cases plays no plan, so {unused[0]} has no meaning beside it")
-        return _play(cases, clients, vendor, deadline, quiet=as_json)
     seconds = None if deadline is None else _seconds(deadline)
-    _check_phases(phases, speed)
+    listening.heed_signals()  # else the clients would go on
+    if cases is not None:
+        return _play(cases, clients, vendor, seconds, quiet=as_json)
     know((), require)
     promised = None if profile is None else profiles.get(profile)
     old = None if compare is None else results.read(compare)
     writers = [show.writer(each) for each in outputs]
     if journal is not None:
-        from pathlib import Path
-
         Path(journal).mkdir(parents=True, exist_ok=True)
-    listening.heed_interrupts()
-    listening.install_sigterm_handler()  # else the clients would go on
     asked = _chosen(clients, vendor or "cos")
     _refuse_idle(asked, phases)
     missing = [each for each in sdks.SDKS.values() if whole and each.version is None]
@@ -203,21 +210,18 @@ def conformance(
     with certificate() if tls else nullcontext() as trusted:
         if trusted is not None:
             click.echo(f"certificate to trust: {trusted.authority}", err=True)
-
-        def one(sdk: Sdk) -> Measured:
-            return _run(
-                sdk,
-                phases,
-                promised,
-                sdk.deadline if seconds is None else seconds,
-                journal,
-                require,
-                quiet=as_json,
-                strict=strict,
-                certificate=trusted,
-                speed=speed,
-            )
-
+        one = partial(
+            _run,
+            names=phases,
+            profile=promised,
+            deadline=seconds,
+            journal=journal,
+            require=require,
+            quiet=as_json,
+            strict=strict,
+            certificate=trusted,
+            speed=speed,
+        )
         found, failed, complete = _run_all(asked, one, whole=whole)
     if not found:
         why = (
@@ -247,9 +251,7 @@ def conformance(
         verdict.show(found[0].run.judgement, verbose=verbose)
     else:
         show.several(found, new)
-    show.failures(found)
-    show.warn_about_silent_clients(found, tls=tls)
-    show.warn_about_busy_machine(found)
+    show.warn(found, tls=tls)
     if not complete:
         click.echo(f"faultinject: interrupted; {len(found)} of {len(asked)} clients were measured", err=True)
         return INTERRUPTED
@@ -257,36 +259,26 @@ def conformance(
         return 1 if whole else 2
     if old is None:
         return results.conclusion(found).exit_code
-    if show.changes(old, new, quiet=as_json, strict=strict):
+    if show.tell_changes(old, new, quiet=as_json, strict=strict):
         return 1
     codes = [each.run.judgement.conclusion.exit_code for each in found]
     return max((each for each in codes if each != 1), default=0)
 
 
-def _play(name: str, clients: Sequence[str], vendor: str | None, deadline: str | None, *, quiet: bool) -> int:
+def _play(
+    name: str, clients: Sequence[str], vendor: str | None, deadline: float | None, *, quiet: bool
+) -> int:
     """Let the clients play the cases of a specification.
 
     Returns:
         The exit code: 1 where a case says FAIL, 3 where no case could be decided for a client.
     """
-    from faultinject.cli import conformance_output as show
-    from faultinject.cli import listening
-    from faultinject.cli.progress import Progress
-    from faultinject.conformance.cases import specification
-    from faultinject.conformance.playing import CASE_DEADLINE, ClientCases, play
-    from faultinject.exceptions import ConfigurationError
-
     cases = specification(name)
-    seconds = None if deadline is None else _seconds(deadline)
-    listening.heed_interrupts()
-    listening.install_sigterm_handler()  # else the clients would go on
-    done: list[ClientCases] = []
-    interrupted = False
     asked = _chosen(clients or (cases.client,), vendor or cases.vendor)
     if others := [each.name for each in asked if each.vendor != cases.vendor]:
         raise ConfigurationError(f"--cases {name} is for clients of {cases.vendor}, which {others[0]} is not")
 
-    def one(sdk: Sdk) -> ClientCases:
+    def one(sdk: sdks.Sdk) -> ClientCases:
         progress = Progress(lambda: f"{sdk.name}: {progress.done} of {len(cases.case)} cases", quiet=quiet)
         with progress:
             played = play(
@@ -294,29 +286,25 @@ def _play(name: str, clients: Sequence[str], vendor: str | None, deadline: str |
                 cases,
                 vendor=sdk.vendor,
                 keeps_tokens=sdk.home != "program",
-                deadline=seconds or CASE_DEADLINE,
+                deadline=deadline or CASE_DEADLINE,
                 watch=progress.at,
             )
         return ClientCases(sdk.name, sdk.version, played)
 
-    try:
-        for each in asked:
-            done.append(one(each))  # noqa: PERF401 - Ctrl-C leaves those before it
-    except KeyboardInterrupt:
-        interrupted = True
+    done, failed, complete = _run_all(asked, one, whole=False)
     if done:
         show.cases(name, cases, done, as_json=quiet)
-    if interrupted:
+    if not complete:
         click.echo(f"faultinject: interrupted; {len(done)} of {len(asked)} clients were measured", err=True)
         return INTERRUPTED
+    if failed:
+        return 2
     if any(each.failed for each in done):
         return 1
     return 0 if all(each.passed for each in done) else 3
 
 
 def _seconds(text: str) -> float:
-    from faultinject.rules.values import Mistake, duration
-
     try:
         seconds = duration(text)
     except Mistake as mistake:
@@ -326,33 +314,17 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _check_phases(names: Sequence[str], speed: float | None) -> None:
-    from faultinject.conformance.plan import PHASES
-    from faultinject.conformance.speed import REAL_TIME
-
-    known = [each.name for each in PHASES]
-    unknown = [each for each in names if each not in known]
-    if unknown:
-        raise click.UsageError(f"--phase: {unknown[0]!r} is none of {', '.join(known)}")
-    if speed is not None and (real := [each for each in names if each in REAL_TIME]):
-        raise click.UsageError(f"--phase: {real[0]} needs real time; leave out --speed")
-
-
-def _phases(sdk: Sdk, names: Sequence[str], spread: float = 1.0) -> list[Phase]:
+def _phases(sdk: sdks.Sdk, names: Sequence[str], spread: float = 1.0) -> list[plan.Phase]:
     """Those of these names that the SDK makes calls of, so many times as far apart."""
-    from faultinject.conformance.plan import chosen, codes_of
-
-    return chosen(codes_of(sdk.vendor), aws=sdk.aws, names=names, spread=spread)
+    return plan.chosen(plan.codes_of(sdk.vendor), aws=sdk.aws, names=names, spread=spread)
 
 
-def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str]) -> None:
+def _refuse_idle(clients: Sequence[sdks.Sdk], names: Sequence[str]) -> None:
     """Look whether there is a call to make; say of which client there is none.
 
     Raises:
         ConfigurationError: there is none at all.
     """
-    from faultinject.exceptions import ConfigurationError
-
     idle = {each.name: each for each in clients if not _phases(each, names)}
     for name, sdk in idle.items():
         told = f"--phase {', '.join(names)}: {name} makes no call of it: {sdk.vendor} has no such fault"
@@ -361,7 +333,7 @@ def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str]) -> None:
         click.echo(f"faultinject: {told}", err=True)
 
 
-def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
+def _chosen(clients: Sequence[str], vendor: str) -> list[sdks.Sdk]:
     """The clients that were asked for.
 
     Args:
@@ -372,35 +344,26 @@ def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
         MissingExtra: none is installed, or one that is named is not.
         ConfigurationError: there is no such vendor.
     """
-    from faultinject.conformance import sdks
-    from faultinject.conformance.plan import codes_of
-    from faultinject.exceptions import ConfigurationError, MissingExtra
-
     try:
-        codes_of(vendor)
+        plan.codes_of(vendor)
     except ConfigurationError as error:
         raise ConfigurationError(f"--vendor: {error}") from None
     installed = (name for name, each in sdks.SDKS.items() if each.version is not None)
     if not clients and not (clients := tuple(installed)):
-        from faultinject.installation import install_extra
-
         raise MissingExtra(f"no SDK is installed: {install_extra('conformance')}")
     return [sdks.of(each, vendor) for each in clients]
 
 
 def _run_all(
-    asked: Sequence[Sdk], run: Callable[[Sdk], Measured], *, whole: bool
-) -> tuple[list[Measured], list[FailedClient], bool]:
+    asked: Sequence[sdks.Sdk], run: Callable[[sdks.Sdk], T], *, whole: bool
+) -> tuple[list[T], list[results.FailedClient], bool]:
     """The results, the clients that could not be started or judged, and whether nobody interrupted it.
 
     Of all clients one that cannot be started is only noted: it must not cost the others. Where clients are named the first is
     an error.
     """
-    from faultinject.conformance.results import FailedClient
-    from faultinject.exceptions import FaultInjectError
-
-    found: list[Measured] = []
-    failed: list[FailedClient] = []
+    found: list[T] = []
+    failed: list[results.FailedClient] = []
     for number, each in enumerate(asked, 1):
         if whole:
             click.echo(f"{number} of {len(asked)}: {each.name} {each.version or ''}".rstrip(), err=True)
@@ -411,32 +374,25 @@ def _run_all(
         except FaultInjectError as error:
             if not (whole or found):
                 raise
-            failed.append(FailedClient(each.name, str(error)))
+            failed.append(results.FailedClient(each.name, str(error)))
             click.echo(f"{each.name}: {error}", err=True)
     return found, failed, True
 
 
 def _run(
-    sdk: Sdk,
-    names: Sequence[str],
-    profile: Profile | None,
-    deadline: float,
-    journal: str | None,
-    require: Sequence[str] = (),
+    sdk: sdks.Sdk,
     *,
+    names: Sequence[str],
+    profile: profiles.Profile | None,
+    deadline: float | None,
+    journal: str | None,
+    require: Sequence[str],
     quiet: bool,
-    strict: bool = False,
-    certificate: Certificate | None = None,
-    speed: float | None = None,
-) -> Measured:
-    from dataclasses import replace
-    from pathlib import Path
-
-    from faultinject.cli.progress import Progress
-    from faultinject.conformance.driving import run
-    from faultinject.conformance.results import measured
-    from faultinject.conformance.speed import REAL_TIME, SPREAD
-
+    strict: bool,
+    certificate: Certificate | None,
+    speed: float | None,
+) -> results.Measured:
+    deadline = deadline or sdk.deadline
     phases = _phases(sdk, names)
     if speed is not None:
         _check_reach(sdk, speed, deadline, certificate, quiet=quiet)
@@ -458,23 +414,17 @@ def _run(
             certificate=certificate,
             speed=speed or 1.0,
         )
-    return measured(sdk, replace(done, judgement=replace(done.judgement, strict=strict)))
+    return results.measured(sdk, replace(done, judgement=replace(done.judgement, strict=strict)))
 
 
 def _check_reach(
-    sdk: Sdk, speed: float, deadline: float, certificate: Certificate | None, *, quiet: bool
+    sdk: sdks.Sdk, speed: float, deadline: float, certificate: Certificate | None, *, quiet: bool
 ) -> None:
     """Look whether the client can be judged at that speed.
 
     Raises:
         ConfigurationError: it cannot, or libfaketime is not installed.
     """
-    from faultinject.cli.progress import Progress
-    from faultinject.conformance.driving import run
-    from faultinject.conformance.speed import PROBE, check_reach, first_waits
-    from faultinject.exceptions import ConfigurationError
-    from faultinject.processes import faster
-
     faster(speed)
     limit = deadline
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import click
 from msgspec import to_builtins
 
+from faultinject.audit.checks.words import seconds
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS
-from faultinject.cli import writing_out
+from faultinject.audit.reports import junit
+from faultinject.audit.reports.html import html as whole
+from faultinject.audit.reports.html import require_jinja
+from faultinject.cli import layout, writing_out
+from faultinject.conformance import page
+from faultinject.conformance.cases import Specification
+from faultinject.conformance.league import page as league
+from faultinject.conformance.league.columns import tally
+from faultinject.conformance.playing import CasesResult, ClientCases, Played
+from faultinject.conformance.results import BUSY, Measured, Results, changes, conclusion, verdicts
+from faultinject.conformance.sdks import SDKS, Sdk
+from faultinject.engine.journal_entry import quoted
 from faultinject.rules.printed_json import json_text
 
-if TYPE_CHECKING:
-    from faultinject.conformance.cases import Specification
-    from faultinject.conformance.playing import ClientCases
-    from faultinject.conformance.results import Measured, Results
-    from faultinject.conformance.sdks import Sdk
+Write = Callable[[Sequence[Measured], Results], None]
 
-    Write = Callable[[Sequence[Measured], Results], None]
 
 MOST_SIDE_BY_SIDE = 6
 """Clients that have a column each on a terminal."""
@@ -26,9 +32,6 @@ MOST_SIDE_BY_SIDE = 6
 
 def sdks() -> None:
     """The SDKs that there is a driver for."""
-    from faultinject.cli import layout
-    from faultinject.conformance.sdks import SDKS
-
     rows = [
         (
             each.name,
@@ -45,11 +48,6 @@ def several(results: Sequence[Measured], document: Results) -> None:
 
     More clients than a screen has room for have a row each, with the number of their verdicts.
     """
-    from faultinject.cli import layout
-    from faultinject.conformance.league.columns import tally
-    from faultinject.conformance.results import conclusion, verdicts
-    from faultinject.engine.journal_entry import quoted
-
     click.echo(f"{quoted(conclusion(results).sentence)}\n")
     clients = document.clients
     if len(clients) > MOST_SIDE_BY_SIDE:
@@ -69,12 +67,8 @@ def several(results: Sequence[Measured], document: Results) -> None:
 
 def cases(name: str, cases: Specification, clients: Sequence[ClientCases], *, as_json: bool) -> None:
     """What came of the cases of a specification: the result, the cases that failed, all others, and what to do."""
-    from faultinject.cli.layout import print_json
-    from faultinject.conformance.playing import CasesResult, Played
-    from faultinject.engine.journal_entry import quoted
-
     if as_json:
-        print_json(CasesResult(name, cases.source, list(clients)))
+        layout.print_json(CasesResult(name, cases.source, list(clients)))
         return
 
     def last_if_good(played: Played) -> int:
@@ -100,46 +94,25 @@ def skipped(sdks: Sequence[Sdk]) -> None:
         click.echo(f"{each.name}: skipped, {each.title} is not installed: {each.install}", err=True)
 
 
-def failures(results: Sequence[Measured]) -> None:
-    """What clients that failed have written, to standard error."""
-    from faultinject.engine.journal_entry import quoted
-
+def warn(results: Sequence[Measured], *, tls: bool) -> None:
+    """To standard error: what clients that failed have written, whose calls all failed before a request arrived, and where waits may be wrong."""
     for each in results:
-        if each.run.failure:
-            click.echo(f"{each.result.client}: {quoted(each.run.failure)}", err=True)
-            for line in each.run.said.splitlines():
-                click.echo(f"  {quoted(line)}", err=True)
-
-
-def warn_about_busy_machine(results: Sequence[Measured]) -> None:
-    """A word to standard error where the machine was too busy for waits to be measured well."""
-    from faultinject.audit.checks.words import seconds
-    from faultinject.conformance.results import BUSY
-
-    for each in results:
-        if each.run.late > BUSY:
-            late = seconds(each.run.late)
-            click.echo(
-                f"{each.result.client}: the machine was busy (calls began up to {late} late): waits may look longer",
-                err=True,
-            )
-
-
-def warn_about_silent_clients(results: Sequence[Measured], *, tls: bool) -> None:
-    """A word to standard error on clients whose calls all failed before a request of theirs arrived."""
-    from faultinject.engine.journal_entry import quoted
-
-    for each in results:
-        said = [window.error for window in each.run.windows if window.error is not None]
-        if said and not each.run.outcomes:
+        run, warnings = each.run, []
+        if run.failure:
+            warnings.append("\n  ".join(map(quoted, [run.failure, *run.said.splitlines()])))
+        errors = [window.error for window in run.windows if window.error is not None]
+        if errors and not run.outcomes:
             trust = "; with --tls a client has to trust the certificate" if tls else ""
-            click.echo(f"{each.result.client}: no request arrived: {quoted(said[0])}{trust}", err=True)
+            warnings.append(f"no request arrived: {quoted(errors[0])}{trust}")
+        if run.late > BUSY:
+            late = seconds(run.late)
+            warnings.append(f"the machine was busy (calls began up to {late} late): waits may look longer")
+        for warning in warnings:
+            click.echo(f"{each.result.client}: {warning}", err=True)
 
 
-def changes(old: Results, new: Results, *, quiet: bool, strict: bool) -> bool:
+def tell_changes(old: Results, new: Results, *, quiet: bool, strict: bool) -> bool:
     """Say what changed; true if something is worse."""
-    from faultinject.conformance.results import changes
-
     found = list(changes(old, new))
     if not quiet:
         click.echo(f"\nSince {old.made}:")
@@ -159,15 +132,11 @@ def writer(path: str) -> Write:
         MissingExtra: HTML without jinja2.
         OSError: there is no such folder.
     """
-    from faultinject.conformance.page import markdown
-
     if path.lower().endswith(".html"):
-        from faultinject.audit.reports.html import require_jinja
-
         require_jinja()  # now, not when all is done
     formats: dict[str, Callable[[Sequence[Measured], Results], str]] = {
         ".html": _html,
-        ".md": lambda _results, document: markdown(document),
+        ".md": lambda _results, document: page.markdown(document),
         ".json": lambda _results, document: json_text(to_builtins(document), 1) + "\n",
         ".xml": _junit,
     }
@@ -175,12 +144,7 @@ def writer(path: str) -> Write:
 
 
 def _html(results: Sequence[Measured], document: Results) -> str:
-    from faultinject.audit.reports.html import html as whole
-    from faultinject.conformance import page
-
     if len(results) != 1 or document.all:
-        from faultinject.conformance.league import page as league
-
         return league(document)
     [one] = results
     made = f"{page.made(document)} The client made its calls against {page.against(document)}."
@@ -189,10 +153,6 @@ def _html(results: Sequence[Measured], document: Results) -> str:
 
 def _junit(results: Sequence[Measured], document: Results) -> str:
     """A suite for each client, also for those that could not be started: each of these is an error."""
-    from faultinject.audit.reports import junit
-    from faultinject.conformance import page
-    from faultinject.engine.journal_entry import quoted
-
     made = page.made(document)
     suites = [junit.suite(each.run.judgement, each.result.client) for each in results]
     suites = [each._replace(said=f"{each.said} {quoted(made)}") for each in suites]

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import click
 from msgspec import Struct
 
-from faultinject.cli.layout import CONTEXT
+from faultinject.cli import control_output as output
+from faultinject.cli import listening
+from faultinject.cli.control_client import ControlClient
+from faultinject.cli.layout import CONTEXT, print_json
+from faultinject.cli.rules import read_rules_of
+from faultinject.exceptions import ConfigurationError
 
-if TYPE_CHECKING:
-    from faultinject.cli.control_client import ControlClient
+F = TypeVar("F", bound=Callable[..., int])
 
-    F = TypeVar("F", bound=Callable[..., int])
 
 PAGE = 5_000
 """Outcomes of one call."""
@@ -78,7 +83,7 @@ def control() -> None:
 @_common
 def status(*, url: str | None, as_json: bool) -> int:
     """Show whether faults are on and until when, the rules in force, and their counts."""
-    client = _client(url)
+    client = ControlClient(url)
     return _show(client, client.state(), as_json=as_json)
 
 
@@ -87,10 +92,7 @@ def status(*, url: str | None, as_json: bool) -> int:
 @_common
 def rules(*, url: str | None, as_json: bool, as_toml: bool) -> int:
     """Show the rules in force with their counts; with --json or --toml as `set --file` takes them."""
-    from faultinject.cli import control_output as output
-    from faultinject.cli.layout import print_json
-
-    client = _client(url)
+    client = ControlClient(url)
     if as_toml:
         click.echo(client.text("/rules", format="toml"), nl=False)
     elif as_json:
@@ -118,10 +120,6 @@ def set_rules(
 
     Rules with a mistake change nothing. The current `abort` stays unless a file has its own.
     """
-    import json
-
-    from faultinject.cli.rules import read_rules_of
-
     body: dict[str, Any]
     if file is None:
         if not rules:
@@ -207,10 +205,7 @@ def journal(*, follows: bool, limit: int, url: str | None, as_json: bool) -> int
 
     With --follow --json, each is one line.
     """
-    from faultinject.cli import control_output as output
-    from faultinject.cli.layout import print_json
-
-    client = _client(url)
+    client = ControlClient(url)
     outcomes, cursor, dropped = _latest(client, limit)
     if follows:
         _follow(client, outcomes, cursor, as_json=as_json)
@@ -219,12 +214,6 @@ def journal(*, follows: bool, limit: int, url: str | None, as_json: bool) -> int
     else:
         output.show_journal(outcomes, dropped)
     return 0
-
-
-def _client(url: str | None) -> ControlClient:
-    from faultinject.cli.control_client import ControlClient
-
-    return ControlClient(url)
 
 
 def _rule(name: str) -> str:
@@ -236,14 +225,11 @@ def _change(
     method: str, path: str, body: object = None, *, url: str | None, as_json: bool, generation: int | None
 ) -> int:
     """Change something, and show the new state."""
-    client = _client(url)
+    client = ControlClient(url)
     return _show(client, client.change(method, path, body, generation), as_json=as_json)
 
 
 def _show(client: ControlClient, state: dict[str, Any], *, as_json: bool) -> int:
-    from faultinject.cli import control_output as output
-    from faultinject.cli.layout import print_json
-
     if as_json:
         print_json(state)
     else:
@@ -270,14 +256,7 @@ def _follow(client: ControlClient, outcomes: list[dict[str, Any]], cursor: str, 
     Raises:
         ConfigurationError: the server has not answered for half a minute.
     """
-    import json
-    import time
-
-    from faultinject.cli import control_output as output
-    from faultinject.cli import listening
-    from faultinject.exceptions import ConfigurationError
-
-    listening.heed_interrupts()
+    listening.heed_signals()
     alive, lost = time.monotonic(), False
     while True:
         for each in outcomes:

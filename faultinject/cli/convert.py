@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import click
 from msgspec import Struct
 
+from faultinject.cli import chances
+from faultinject.cli import rules as reading
 from faultinject.cli.layout import CONTEXT, printed_json
 from faultinject.cli.writing_out import write_out
+from faultinject.conversion import formats
+from faultinject.conversion.document import read_document
 from faultinject.conversion.formats import SOURCES, TARGETS
-from faultinject.conversion.remarks import Remark
+from faultinject.conversion.made import Rules
+from faultinject.conversion.remarks import UNUSED, Remark, Remarks
+from faultinject.exceptions import ConfigurationError
 from faultinject.rules.rule import Rule
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from faultinject.conversion.remarks import Remarks
-    from faultinject.rules.scenario import Scenario
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.values import shown, visible
 
 ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}")
 LAST_PORT = 65535
@@ -99,13 +101,6 @@ def convert(
     It names on standard error everything that it cannot express or that changes its meaning, with its place. It leaves
     out a whole rule if otherwise other requests would get the fault, or get it more often, and if it can never fire.
     """
-    from faultinject.conversion import formats
-    from faultinject.conversion.document import read_document
-    from faultinject.conversion.made import Rules
-    from faultinject.conversion.remarks import UNUSED, Remarks
-    from faultinject.exceptions import ConfigurationError
-    from faultinject.rules.scenario import Scenario
-
     place = formats.Place(_address("--listen", listen), _address("--upstream", upstream))
     if files and (rules or file is not None):
         raise ConfigurationError("give either FILE of another tool, or rules by -r and --file")
@@ -141,10 +136,6 @@ def convert(
 
 
 def _given(rules: tuple[str, ...], file: str | None) -> Scenario:
-    from faultinject.cli import rules as reading
-    from faultinject.exceptions import ConfigurationError
-    from faultinject.rules.scenario import Scenario
-
     scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
     if not scenario.rules:
         raise ConfigurationError("there is no rule: give one by -r or --file, or in FAULTINJECT_RULES")
@@ -153,9 +144,6 @@ def _given(rules: tuple[str, ...], file: str | None) -> Scenario:
 
 def _that_fire(scenario: Scenario, places: Sequence[str], remarks: Remarks) -> Scenario:
     """The scenario without rules that can never fire, which are told; the others keep the names that they had beside them."""
-    from faultinject.cli import chances
-    from faultinject.rules.scenario import Scenario
-
     dead = chances.dead(scenario.rules, places)
     if not dead:
         return scenario
@@ -168,8 +156,6 @@ def _that_fire(scenario: Scenario, places: Sequence[str], remarks: Remarks) -> S
 
 def _toml(scenario: Scenario, files: tuple[str, ...], remarks: Remarks) -> str:
     """The scenario, with what is not in it above."""
-    from faultinject.rules.values import visible
-
     lines = [f"converted from {', '.join(files)}"]
     lines += [str(each) for each in remarks.found]
     head = "".join(f"# {visible(each)}\n" for each in lines)
@@ -182,9 +168,6 @@ def _address(option: str, text: str) -> str:
     Raises:
         ConfigurationError: it is something else.
     """
-    from faultinject.exceptions import ConfigurationError
-    from faultinject.rules.values import shown
-
     if ADDRESS.fullmatch(text) is None or not 0 < int(text.rpartition(":")[2]) <= LAST_PORT:
         raise ConfigurationError(f"{option}: {shown(text)} is not a host and a port such as 127.0.0.1:8080")
     return text

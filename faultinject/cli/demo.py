@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import queue
 import time
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import version
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from faultinject.cli import layout
-from faultinject.cli.layout import CONTEXT
-
-if TYPE_CHECKING:
-    from faultinject.journal.outcome import Outcome
+from faultinject.adapters.wsgi import wrap
+from faultinject.audit.judging import judge
+from faultinject.cli import layout, listening, verdict
+from faultinject.cli import rules as reading
+from faultinject.cli.progress import Progress
+from faultinject.cli.workload import Workload, key_of, load_sdk
+from faultinject.injector.own import OwnInjector
+from faultinject.installation import own_command
+from faultinject.journal.outcome import Outcome
+from faultinject.journal.reading import of_outcomes
+from faultinject.rules.rule import Rule
+from faultinject.server.connections import Server
+from faultinject.store import ObjectStore
 
 # Server errors, which the SDK retries, and two client errors, which COS documents as retryable and the SDK does not
 # retry. COS documents OperationAborted for writes alone.
@@ -32,7 +41,7 @@ LOST = range(11, 100, 21)
 NEXT = "conformance --client cos"
 
 
-@click.command(context_settings=CONTEXT)
+@click.command(context_settings=layout.CONTEXT)
 @click.option("--seed", help="Replays a run; by default one is chosen and shown.")
 @click.option(
     "--probability",
@@ -46,7 +55,7 @@ NEXT = "conformance --client cos"
     "--port", default=0, type=click.IntRange(0, 65535), help="The server's port.  [default: any free one]"
 )
 @click.option(
-    "-v", "--verbose", is_flag=True, help="Show every attempt, and the whole report with its calls."
+    "--verbose", "-v", is_flag=True, help="Show every attempt, and the whole report with its calls."
 )
 @click.pass_context
 def demo(
@@ -57,28 +66,13 @@ def demo(
     Everything is on loopback and in memory. The demo ends within 20 seconds on an idle machine. FAULTINJECT_ENABLED=0 stops it; it
     ignores all other variables, and also runs in a production environment, because only its own store gets faults.
     """
-    from importlib.metadata import version
-
-    from faultinject.adapters.wsgi import wrap
-    from faultinject.audit.judging import judge
-    from faultinject.cli import listening, verdict
-    from faultinject.cli import rules as reading
-    from faultinject.cli.progress import Progress
-    from faultinject.cli.workload import Workload, load_sdk
-    from faultinject.injector.own import OwnInjector
-    from faultinject.installation import own_command
-    from faultinject.journal.reading import of_outcomes
-    from faultinject.store import ObjectStore
-
     sdk = load_sdk()
     reading.refuse_switched_off()
     injector = OwnInjector(
         [*lost_calls(probability), *demo_rules(probability)], seed=seed, environ={}, record_all=True
     )
-    sock = listening.listen("127.0.0.1", port)
-    url = listening.url_of(sock)
-    listening.heed_interrupts()
-    server = listening.wsgi_server(wrap(ObjectStore("cos"), injector), sock)
+    listening.heed_signals()
+    server = Server(wrap(ObjectStore("cos"), injector), sock=listening.listen("127.0.0.1", port))
     server.start()
     workload = Workload(sdk, server.port, calls)
     injector.disable()
@@ -87,7 +81,9 @@ def demo(
     attempts = AttemptRows()
     injector.journal.follow(attempts.saw)
 
-    click.echo(f"cos-python-sdk-v5 {version('cos-python-sdk-v5')} against the embedded object store on {url}")
+    click.echo(
+        f"cos-python-sdk-v5 {version('cos-python-sdk-v5')} against the embedded object store on {server.url}"
+    )
     click.echo(
         f"{calls} calls, {100 * probability:.0f} % documented errors of Tencent COS, seed {injector.seed}\n"
     )
@@ -153,16 +149,11 @@ def _row(*cells: str) -> str:
 
 def lost_calls(probability: float) -> list[Any]:
     """The rule under which a few calls fail on every attempt; none where no errors are wanted."""
-    from faultinject.cli.workload import key_of
-    from faultinject.rules.rule import Rule
-
     return [Rule("cos:ServiceUnavailable", key=[*map(key_of, LOST)])] if probability else []
 
 
 def demo_rules(probability: float) -> list[Any]:
     """Rules that together answer that share of all attempts, of those that write and of those that read."""
-    from faultinject.rules.rule import Rule
-
     rules = []
     for methods, shares in SHARES:
         left = 1.0

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
+from faultinject.audit.reports.junit import ERROR, FAILURE, RESULT, SKIPPED, Case, Suite, document
 from faultinject.cli import writing_out
+from faultinject.testing.exploration.report import groups, incomplete, of_group
+from faultinject.testing.runs import Exploration
 
-if TYPE_CHECKING:
-    from faultinject.audit.reports.junit import Case
-    from faultinject.testing.runs import Exploration
+Write = Callable[[Exploration], None]
 
-    Write = Callable[[Exploration], None]
 
 GROUP = "faultinject.explore"
 """The class name of its test cases."""
@@ -33,17 +32,12 @@ def writer(path: str) -> Write:
 
 
 def _junit(exploration: Exploration) -> str:
-    from faultinject.audit.reports.junit import Suite, document
-
     summary = exploration.report().partition("\n")[0]
     return document([Suite("faultinject explore", [*_cases(exploration)], exploration.seconds, {}, summary)])
 
 
 def _cases(exploration: Exploration) -> Iterator[Case]:
     """One a run with faults, those that came nowhere as skipped; what is missing for a proof is an error."""
-    from faultinject.audit.reports.junit import ERROR, FAILURE, RESULT, SKIPPED, Case
-    from faultinject.testing.exploration.report import groups, incomplete, of_group
-
     sweep = exploration.sweep
     for why in incomplete(sweep):
         first, *more = why.splitlines()

@@ -5,19 +5,26 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import click
 
-from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST
-
-if TYPE_CHECKING:
-    from faultinject.cli.commands import Command
-    from faultinject.cli.exploration_output import Write
-    from faultinject.cli.services import Service
-    from faultinject.journal.outcome import Outcome
-    from faultinject.rules.rule import Rule
-    from faultinject.testing.runs import Exploration
+from faultinject import vendors
+from faultinject.cli import layout, listening
+from faultinject.cli import rules as reading
+from faultinject.cli.commands import Command, program_of
+from faultinject.cli.exploration_output import Write, writer
+from faultinject.cli.progress import Progress
+from faultinject.cli.services import EmbeddedStore, Proxied, Service, dialect_of, reach
+from faultinject.exceptions import ExplorationFailed
+from faultinject.journal.outcome import Outcome
+from faultinject.rules.rule import Rule
+from faultinject.rules.vocabulary import reading_as
+from faultinject.store import stores
+from faultinject.testing.exploration.bounds import Bounds, LeftOut
+from faultinject.testing.exploration.choices import choices_of
+from faultinject.testing.exploration.programs import ProgramFailed
+from faultinject.testing.exploration.report import Wording, rows
+from faultinject.testing.runs import Exploration
 
 NOTHING = (
     "the command sent nothing to $ENDPOINT, so there is nothing to explore. Let it send its requests to the address in the"
@@ -29,7 +36,7 @@ TOO_FAST = "That run was made with --speed, and the one before in real time: lea
 
 
 @click.command(
-    context_settings={**CONTEXT, "allow_interspersed_args": False},
+    context_settings={**layout.CONTEXT, "allow_interspersed_args": False},
 )
 @click.option(
     "-r",
@@ -86,7 +93,7 @@ TOO_FAST = "That run was made with --speed, and the one before in real time: lea
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(SLOWEST, FASTEST),
+    type=click.FloatRange(layout.SLOWEST, layout.FASTEST),
     metavar="N",
     help="Let the clocks and waits of COMMAND run N times as fast, by libfaketime. A run that fails is repeated in real time.",
 )
@@ -161,41 +168,25 @@ def explore(
       faultinject explore -r cos -- ./upload.sh
       faultinject explore --vendor s3 -r s3:SlowDown -r reset -o results.xml -- node upload.js
     """  # noqa: D301 - click reads this mark
-    from faultinject import vendors
-    from faultinject.cli import listening
-    from faultinject.cli import rules as reading
-    from faultinject.cli.commands import Command, program_of
-    from faultinject.cli.exploration_output import writer
-    from faultinject.cli.services import EmbeddedStore, Proxied, dialect_of, reach
-    from faultinject.exceptions import ExplorationFailed
-    from faultinject.testing.exploration.bounds import MAX_RUNS, Bounds, LeftOut
-    from faultinject.testing.exploration.report import Wording
-    from faultinject.testing.runs import Exploration
-
-    if rewrite_host and url is None:
-        raise click.UsageError("--rewrite-host is for --to")
-    if not crash:
-        if recover is not None:
-            raise click.UsageError("--recover is for --crash")
-        if not rules:
-            raise click.UsageError("a fault is missing, as in: faultinject explore -r cos -- ./upload.sh")
-    elif run_again is not None:
-        raise click.UsageError("--again is for faults alone; with --crash, --recover says what runs again")
-    elif depth > 1:
-        raise click.UsageError(
-            "--depth is for faults alone; with --crash, those of -r come in the second run"
-        )
-    if run_again is not None and url is not None:
-        raise click.UsageError("--again is for the embedded store: what a server at --to holds is not known")
-    empty = [
-        name
-        for name, text in {"--recover": recover, "--again": run_again, "--replay": replay}.items()
-        if text is not None and not text.strip()
-    ]
-    if empty:
-        raise click.UsageError(f"{empty[0]} is empty")
-    if not command:
-        raise click.UsageError("a command is missing, as in: faultinject explore -r cos -- ./upload.sh")
+    named = {"--recover": recover, "--again": run_again, "--replay": replay}
+    layout.refuse(
+        {
+            "--rewrite-host is for --to": rewrite_host and url is None,
+            "--recover is for --crash": recover is not None and not crash,
+            "a fault is missing, as in: faultinject explore -r cos -- ./upload.sh": not (rules or crash),
+            "--again is for faults alone; with --crash, --recover says what runs again": (
+                crash and run_again is not None
+            ),
+            "--depth is for faults alone; with --crash, those of -r come in the second run": (
+                crash and depth > 1
+            ),
+            "--again is for the embedded store: what a server at --to holds is not known": (
+                run_again is not None and url is not None
+            ),
+            **{f"{name} is empty": text is not None and not text.strip() for name, text in named.items()},
+            "a command is missing, as in: faultinject explore -r cos -- ./upload.sh": not command,
+        }
+    )
     writers = [writer(each) for each in outputs]
     settings = reading.services()
     reading.refuse_switched_off()
@@ -205,16 +196,13 @@ def explore(
     holds = None
     left_out: list[LeftOut] = []
     read_as = vendor
-    named = ["--vendor", vendor] if vendor else []
     if url is None:
         vendor = vendor or _vendor_of(rules)
-        service = store = EmbeddedStore(vendor, settings.endpoints)
+        service = store = EmbeddedStore(vendor)
         holds = store.holds
         again = ["serve", "--vendor", vendor]
     else:
         from faultinject.proxy.target import Target
-        from faultinject.rules.vocabulary import reading_as
-        from faultinject.testing.exploration.choices import choices_of
 
         target = Target(url)
         if rules:
@@ -224,7 +212,7 @@ def explore(
         reach(target)
         service = Proxied(target, rewrite_host=rewrite_host)
         again = ["proxy", "--to", target.url, *(["--rewrite-host"] if rewrite_host else [])]
-        again += named
+        again += ["--vendor", vendor] if vendor else []
         vendor = read_as = dialect_of(vendor, target)
         if reset is None:
             left_out.append(
@@ -233,17 +221,8 @@ def explore(
                     "it still holds what earlier runs wrote, so a lost write may not show; --reset prepares each run",
                 )
             )
-    options = {"--recover": recover, "--again": run_again, "--reset": reset, "--within": within}
-    same = ["faultinject", "explore", *(["--crash"] if crash else []), *(again[1:] if url else named)]
-    same += [text for each in rules for text in ("-r", each)]
-    same += [text for name, given in options.items() if given is not None for text in (name, str(given))]
-    same += [text for each in ignore for text in ("--ignore", each)]
-    same += [text for each in without for text in ("--without", each)]
-    same += ["--exhaustive"] if exhaustive else []
-    same += ["--depth", str(depth)] if depth > 1 else []
-    same += ["--max-runs", str(max_runs)] if max_runs != MAX_RUNS else []
-    listening.heed_interrupts()
-    listening.install_sigterm_handler()  # else the command would go on
+    same = layout.again(click.get_current_context(), ("speed", "replay", "as_json", "outputs"))
+    listening.heed_signals()  # else the command would go on
     running = Command(command, reset, service, recover, run_again, speed or 1.0)
     dialect = vendors.get(vendor) if vendor else None
     exploration = Exploration(
@@ -261,7 +240,7 @@ def explore(
         end=running.end,
         wording=Wording(
             lambda found: (
-                shlex.join([*same, "--replay", found.text, "--", *command])
+                f"faultinject {same} {shlex.join(['--replay', found.text, '--', *command])}"
                 # What its requests and the store show is seen by an exploration alone.
                 if crash or reset is not None or run_again is not None or found.error is None
                 else _replay(found.scenario.rules, again, command)
@@ -309,11 +288,6 @@ def _write(exploration: Exploration, writers: Sequence[Write]) -> None:
 
 
 def _explore(exploration: Exploration, running: Command) -> None:
-    from faultinject.cli.progress import Progress
-    from faultinject.exceptions import ExplorationFailed
-    from faultinject.testing.exploration.programs import ProgramFailed
-    from faultinject.testing.exploration.report import rows
-
     rules: Sequence[Rule] = ()
     requests: Sequence[Outcome] = ()
 
@@ -347,7 +321,7 @@ def _explore(exploration: Exploration, running: Command) -> None:
             exploration.sweep.stopped = f"it was interrupted in the run with {under_way}"
         raise
     except ExplorationFailed as error:
-        if not running.requests:
+        if not (requests or exploration.sweep.requests):
             raise ExplorationFailed(NOTHING) from None
         if running.was_fast and not exploration.runs:
             raise ExplorationFailed(f"{error}. {TOO_FAST}") from None
@@ -356,11 +330,8 @@ def _explore(exploration: Exploration, running: Command) -> None:
 
 def _vendor_of(rules: Sequence[str]) -> str:
     """The storage vendor that rules name: the first that has no embedded store, which refuses it, else the first."""
-    from faultinject.store import stores
-    from faultinject.testing.exploration.choices import choices_of
-
-    vendors = [each.rule.vendor for each in choices_of(rules)] if rules else []
-    named = [each.id for each in vendors if each is not None and each.addressing is not None]
+    asked = [each.rule.vendor for each in choices_of(rules)] if rules else []
+    named = [each.id for each in asked if each is not None and each.addressing is not None]
     return next((each for each in named if each not in stores.names()), (named or ["cos"])[0])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import click
@@ -17,17 +17,37 @@ SLOWEST, FASTEST = 5, 50
 own work, which does not become shorter, is longer than most waits."""
 
 
-def again(context: click.Context) -> str:
-    """The command, and the options that were given: what does the same again, behind the program's name."""
+def refuse(wrong: Mapping[str, object]) -> None:
+    """Stop where a command is used wrongly.
+
+    Args:
+        wrong: by what is said of it, whether it is so.
+
+    Raises:
+        UsageError: one of them is; of several the first is said.
+    """
+    for why, holds in wrong.items():
+        if holds:
+            raise click.UsageError(why)
+
+
+def again(context: click.Context, without: Collection[str] = ()) -> str:
+    """The command, and the options that were given: what does the same again, behind the program's name.
+
+    Args:
+        context: of the command.
+        without: names of options that are left out.
+    """
     words = [context.info_name or ""]
     for each in context.command.params:
         name = each.name or ""
         if (
             not isinstance(each, click.Option)
+            or name in without
             or context.get_parameter_source(name) != ParameterSource.COMMANDLINE
         ):
             continue
-        value, option = context.params[name], max(each.opts, key=len)
+        value, option = context.params[name], each.opts[0]
         if each.is_flag:
             words.append(option)
         else:
@@ -76,6 +96,7 @@ def print_json(data: object) -> None:
 
 def printed_json(data: object) -> str:
     """Structs or plain data as JSON, in lines that a terminal shows as they stand; a rule has its keys."""
+    # Here, as --version and -h need neither.
     from msgspec import to_builtins
 
     from faultinject.rules.printed_json import json_text

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import click
 
+from faultinject.audit.reports.sentences import counted
 from faultinject.cli.layout import CONTEXT, printed_json
 from faultinject.cli.writing_out import write_out
+from faultinject.exceptions import ConfigurationError
+from faultinject.learning import tallies, writing
 from faultinject.learning.formats import FORMATS
 
 
@@ -40,10 +43,6 @@ def learn(
     an outage, the rules have windows (`begin`, `end`) that count from the moment when the scenario takes effect. Errors
     that a client should not retry are left out and named. A comment above each rule has its number of requests.
     """
-    from faultinject.audit.reports.sentences import counted
-    from faultinject.exceptions import ConfigurationError
-    from faultinject.learning import tallies, writing
-
     tally = tallies.read_logs(logs, name, vendor)
     learned, left_out = writing.learn(tally, vendor or tally.vendor, everything=everything)
     if not learned and not as_json:

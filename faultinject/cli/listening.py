@@ -8,47 +8,34 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from faultinject.exceptions import ConfigurationError
+from faultinject.server.certificates import Certificate
+from faultinject.server.connections import listening_socket, uvicorn_for
 
 if TYPE_CHECKING:
     import uvicorn
 
-    from faultinject.server.certificates import Certificate
-    from faultinject.server.connections import Server
 
-
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, port_option: str = "--port", host_option: str = "--host") -> socket.socket:
     """A listening socket; port 0 takes a free one.
+
+    Args:
+        host: a name or address.
+        port: of it.
+        port_option: by which the user has named the port.
+        host_option: by which the user has named the host.
 
     Raises:
         ConfigurationError: the address cannot be used; the message says why.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][4]
+        return listening_socket(host, port)
     except (socket.gaierror, UnicodeError):
         raise ConfigurationError(f"the host {host!r} cannot be resolved") from None
-    # asyncio sends small answers at once on connections of a socket that is said to be of TCP.
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-        sock.listen(128)
     except OSError as error:
-        sock.close()
-        raise ConfigurationError(_refusal(host, port, error)) from None
-    return sock
+        raise ConfigurationError(_refusal(host, port, error, port_option, host_option)) from None
 
 
-def control_refusal(host: str, port: int, error: OSError) -> ConfigurationError:
-    """Why the control API cannot have its address."""
-    if isinstance(error, socket.gaierror):
-        return ConfigurationError(f"the host {host!r} cannot be resolved")
-    return ConfigurationError(_refusal(host, port, error, "--control", "--control"))
-
-
-def _refusal(
-    host: str, port: int, error: OSError, port_option: str = "--port", host_option: str = "--host"
-) -> str:
+def _refusal(host: str, port: int, error: OSError, port_option: str, host_option: str) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"port {port} of {host} is in use; choose another with {port_option}, or 0 for any free one"
     if error.errno == errno.EACCES:
@@ -64,13 +51,6 @@ def url_of(sock: socket.socket, scheme: str = "http") -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def wsgi_server(app: Any, sock: socket.socket) -> Server:
-    """A server on the socket, which it takes over, on a thread of its own."""
-    from faultinject.server.connections import Server
-
-    return Server(app, sock=sock)
-
-
 def uvicorn_server(app: Any, interface: str, certificate: Certificate | None = None) -> uvicorn.Server:
     """A server that says nothing but warnings.
 
@@ -82,23 +62,20 @@ def uvicorn_server(app: Any, interface: str, certificate: Certificate | None = N
     Raises:
         MissingExtra: uvicorn or httptools is not installed.
     """
-    from faultinject.server.connections import uvicorn_for
-
     context = None if certificate is None else certificate.context()
     return uvicorn_for(app, interface, context, log_level="warning")
 
 
-def heed_interrupts() -> None:
-    """Let Ctrl-C and `kill -INT` end the program also where a shell script started it in the background."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def heed_signals() -> None:
+    """Let Ctrl-C, `kill -INT` and the ways in which a service is told to end, SIGTERM and SIGHUP, interrupt the program.
 
-
-def install_sigterm_handler() -> None:
-    """Let the ways in which a service is told to end, SIGTERM and SIGHUP, be as Ctrl-C."""
+    SIGINT also where a shell script started it in the background.
+    """
 
     def end(_number: int, _frame: object) -> None:
         signal.raise_signal(signal.SIGINT)
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, end)
     hangup = getattr(signal, "SIGHUP", None)
     if (

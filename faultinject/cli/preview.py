@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 import click
 
+from faultinject.cli.descriptions import effects_on_request
 from faultinject.cli.layout import CONTEXT
-
-if TYPE_CHECKING:
-    from faultinject.rules.rule import Rule
+from faultinject.engine.actions import Respond
+from faultinject.engine.answers import answer_keys
+from faultinject.engine.shown import shown_target
+from faultinject.exceptions import ConfigurationError
+from faultinject.injector import trials
+from faultinject.rules.files import read_bytes, read_within
+from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.values import visible
+from faultinject.rules.variables import value_of
 
 LARGEST_BODY = 64 << 20
 """Bytes of a request's body."""
@@ -34,15 +41,6 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     It ignores the rule's probability and other triggers: the fault is always shown. A server adds its own Date, Server and
     Connection, except to an answer with exact=yes. Standard error describes a fault without bytes of its own.
     """
-    from faultinject.cli.descriptions import effects_on_request
-    from faultinject.engine.actions import Respond
-    from faultinject.engine.answers import answer_keys
-    from faultinject.engine.shown import shown_target
-    from faultinject.exceptions import ConfigurationError
-    from faultinject.injector import trials
-    from faultinject.rules.values import visible
-    from faultinject.rules.variables import value_of
-
     shown = one_rule(rule)
     method = method or trials.default_method(shown)
     sent = b"" if body is None else body_of(body)
@@ -81,8 +79,6 @@ def body_of(path: str) -> bytes:
     Raises:
         OSError: the file cannot be read, or is larger than `LARGEST_BODY`.
     """
-    from faultinject.rules.files import read_bytes, read_within
-
     if path == "-":
         return read_within(getattr(sys.stdin, "buffer", BytesIO()), LARGEST_BODY, "the standard input")
     return read_bytes(path, LARGEST_BODY)
@@ -95,8 +91,6 @@ def one_rule(text: str) -> Rule:
         ConfigurationError: the rule is wrong.
         UsageError: there are none or several.
     """
-    from faultinject.rules.scenario import Scenario
-
     rules = Scenario.parse(text).rules
     if len(rules) != 1:
         raise click.UsageError(f"preview shows one rule, and {len(rules) or 'none'} were given")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from shutil import get_terminal_size
 from threading import Event, Thread
 from types import TracebackType
 
@@ -21,6 +22,7 @@ class Progress:
 
     Attributes:
         done: how many parts of it are, as `at` was told last.
+        terminal: whether standard error is one.
 
     Args:
         say: how far it is.
@@ -42,15 +44,15 @@ class Progress:
         self._clock = clock
         self._wait = wait
         self._over = Event()
-        self._terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._draws = self._terminal and not quiet
+        self.terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._draws = self.terminal and not quiet
         self._shown = 0.0
         self._wide = 0
         self._thread = Thread(target=self._tell, daemon=True)
 
     def __enter__(self) -> Progress:
         self._began = self._clock()
-        if not self._terminal and sys.stderr is not None:
+        if not self.terminal and sys.stderr is not None:
             self._thread.start()
         return self
 
@@ -60,7 +62,7 @@ class Progress:
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
-        if self._draws:
+        if self._wide:
             click.echo(f"\r{'':{self._wide}}\r", nl=False, err=True)
 
     def at(self, done: int) -> None:
@@ -72,7 +74,7 @@ class Progress:
         """Draw it on a terminal, if it has not just been drawn."""
         if self._draws and self._clock() - self._shown >= REDRAWN:
             self._shown = self._clock()
-            said = f"{self._say()} "
+            said = f"{self._say()} "[: get_terminal_size().columns - 1]  # two lines could not be drawn anew
             self._wide = max(self._wide, len(said))
             click.echo(f"\r{said}", nl=False, err=True)
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import gc
+import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import cast
 
 import click
 
-from faultinject.audit.reports import FORMATS
+from faultinject.audit.conclusion import know
+from faultinject.audit.reports import FORMATS, format_of, render
+from faultinject.cli import verdict
 from faultinject.cli.layout import CONTEXT
-
-if TYPE_CHECKING:
-    from io import BufferedReader
-
+from faultinject.cli.waiting import Journals, judge_when_over
+from faultinject.journal.sources import MOST_WITHOUT, may_be_journal
+from faultinject.rules.files import open_to_write
 
 STANDARD = "-"
 """What stands for standard input, and behind -o for standard output."""
@@ -80,14 +85,6 @@ def report(
     --strict also WARN), with 3 when nothing could be judged or a check of --require was not decided, with 2 when there
     is no journal to read.
     """
-    from dataclasses import replace
-
-    from faultinject.audit.conclusion import know
-    from faultinject.audit.reports import format_of, render
-    from faultinject.cli import verdict
-    from faultinject.cli.waiting import Journals, judge_when_over
-    from faultinject.rules.files import open_to_write
-
     know(ignore, require)
     # Of a million requests hardly one is part of a circle: looking for these would take a sixth of the time.
     click.get_current_context().call_on_close(partial(gc.set_threshold, *gc.get_threshold()))
@@ -114,12 +111,6 @@ def report(
 @contextmanager
 def kept_input(journals: Iterable[str]) -> Iterator[BufferedReader | None]:
     """For its block, all of the standard input as a file, where it is one of the journals: it may be read again."""
-    import sys
-    import tempfile
-    from typing import cast
-
-    from faultinject.journal.sources import MOST_WITHOUT, may_be_journal
-
     if STANDARD not in journals or sys.stdin is None:
         yield None
         return

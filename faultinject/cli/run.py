@@ -9,15 +9,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
 
+from faultinject.cli import rules as reading
+from faultinject.cli.commands import program_of
 from faultinject.cli.layout import CONTEXT
-
-if TYPE_CHECKING:
-    from faultinject.rules.environment import Environment
-    from faultinject.rules.scenario import Scenario
+from faultinject.exceptions import ConfigurationError
+from faultinject.injector.session_sync import Session, import_hooks
+from faultinject.journal import log
+from faultinject.rules.environment import Environment
+from faultinject.rules.names import is_rule
+from faultinject.rules.scenario import Scenario
 
 
 @click.command(
@@ -55,14 +59,6 @@ def run(
     If nothing would be injected, because of FAULTINJECT_ENABLED=0, in production, after FAULTINJECT_EXPIRES or without
     a rule, COMMAND runs untouched, and a line on standard error says why. Wrong rules always exit with 2.
     """
-    from faultinject.cli import rules as reading
-    from faultinject.cli.commands import program_of
-    from faultinject.exceptions import ConfigurationError
-    from faultinject.injector.session_sync import import_hooks
-    from faultinject.journal import log
-    from faultinject.rules.names import is_rule
-    from faultinject.rules.scenario import Scenario
-
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject run -- gunicorn app:app")
     if os.name == "nt":  # pragma: no cover - Windows
@@ -94,8 +90,6 @@ def run(
         click.echo(f"faultinject: {unreached}", err=True)
     session = None
     if settings.store is None and settings.control is None:
-        from faultinject.injector.session_sync import Session
-
         # It is this process's, whose number the command keeps; when that has ended, a later start clears it away.
         session = Session()
         session.publish(scenario, chosen, record=False)
@@ -125,8 +119,6 @@ def run(
 
 def _why_off(settings: Environment, scenario: Scenario) -> str:
     """Why nothing would be injected, and what would change that; nothing where faults are on."""
-    from faultinject.cli import rules as reading
-
     if settings.enabled is False:
         return reading.SWITCHED_OFF
     if why := reading.in_production(settings):
@@ -182,21 +174,12 @@ def _first_python(line: str) -> list[str]:
 
 
 def _options(words: Sequence[str]) -> list[str]:
-    """`-E`, `-I` and `-S` of an interpreter's options, however they are written together."""
+    """`-E`, `-I` and `-S` among an interpreter's first options, also written together, as in `-Es`."""
     found: list[str] = []
-    rest = iter(words)
-    for word in rest:
-        if not word.startswith("-"):
+    for word in words:
+        if not word.startswith("-") or word[1:2] in ("c", "m"):
             break
-        for place, letter in enumerate(word[1:], 2):
-            if letter in "cm":
-                return found
-            if letter in "WX":
-                if place == len(word):
-                    next(rest, None)
-                break
-            if letter in "EIS":
-                found.append(f"-{letter}")
+        found += [f"-{letter}" for letter in word if letter in "EIS"]
     return found
 
 

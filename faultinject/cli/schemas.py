@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import Any, get_type_hints
 
 from msgspec import Struct, defstruct
+from msgspec.json import schema_components
 
-from faultinject.control.schemas import schemas_of
+from faultinject.rules.rule import Rule
 from faultinject.rules.schema import DIALECT, rules_schema
 
 Schema = dict[str, Any]
+FIELD = re.compile(r"^( +)(\w+): (.*(?:\n\1 +.*)*)", re.MULTILINE)
+"""A field in a docstring's list of attributes, and what is said of it; since 3.13 Python removes the list's indentation."""
 RULES = "rules"
 """The name of the schema of rule files."""
 MODULES = {
@@ -55,10 +59,17 @@ def schema(name: str) -> Schema:
     if name == RULES:
         return rules_schema()
     printed = [_type(each) for each in MODULES[name].split()]
-    forms, parts = schemas_of(
+    forms, parts = schema_components(
         [list[each] if name in LISTS else each for each in printed],  # type: ignore[valid-type]
-        "#/$defs/{name}",
+        ref_template="#/$defs/{name}",
+        schema_hook=_of_class,
     )
+    for each in parts.values():
+        said, _, fields = each.pop("description", "").partition("Attributes:\n")
+        each["description"] = " ".join(said.split())
+        for _, field, meaning in FIELD.findall(fields):
+            text = " ".join(meaning.split())
+            each["properties"][field]["description"] = f"{text[:1].upper()}{text[1:]}"
     return {
         "$schema": DIALECT,
         "$id": f"urn:faultinject:schema:{name}:1",
@@ -67,6 +78,12 @@ def schema(name: str) -> Schema:
         **(forms[0] if len(forms) == 1 else {"anyOf": list(forms)}),
         "$defs": parts,
     }
+
+
+def _of_class(kind: type) -> Schema:
+    """The form of what JSON has in the place of a `Rule`: its keys."""
+    assert kind is Rule
+    return {"type": "object"}
 
 
 def _type(address: str) -> Any:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 import threading
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from faultinject import vendors
+from faultinject.adapters import asgi
+from faultinject.cli import listening
+from faultinject.exceptions import ConfigurationError
+from faultinject.injector.own import OwnInjector
+from faultinject.testing.exploration.store_comparison import StoreContents
+from faultinject.testing.storage import Storage, contents_of
+from faultinject.vendors.addressing import host_bucket
 
 if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
     from faultinject.proxy.target import Target
     from faultinject.proxy.upstream import Broken
-    from faultinject.testing.exploration.store_comparison import StoreContents
 
 
 SETTLED = 30.0
@@ -22,32 +31,17 @@ class EmbeddedStore:
 
     Args:
         vendor: the vendor whose API it speaks.
-        endpoints: the user's own host suffixes.
-
-    Attributes:
-        requests: how many have come.
 
     Raises:
         ConfigurationError: it does not speak that dialect.
     """
 
-    def __init__(self, vendor: str, endpoints: Sequence[str]) -> None:
-        from faultinject.store.contents import ResettableStore
-
-        self.requests = 0
-        self._store = ResettableStore(vendor, endpoints=endpoints)
+    def __init__(self, vendor: str) -> None:
+        self._store = Storage(vendor)
 
     def start(self) -> str:
-        """Serve on a free port of this machine."""
-        from faultinject.adapters.wsgi import wrap
-        from faultinject.cli import listening
-        from faultinject.injector.own import OwnInjector
-
-        sock = listening.listen("127.0.0.1", 0)
-        url = listening.url_of(sock)
-        self._server = listening.wsgi_server(wrap(self._answer, OwnInjector([], environ={})), sock)
-        self._server.start()
-        return url
+        """Its URL, on a free port of this machine."""
+        return self._store.url
 
     def empty(self) -> None:
         """Put a new store in the place of the old one."""
@@ -55,9 +49,7 @@ class EmbeddedStore:
 
     def holds(self) -> StoreContents:
         """The objects; a request that a killed client has left under way ends first."""
-        from faultinject.testing.storage import contents_of
-
-        return contents_of(self._store)
+        return contents_of(self._store.app)
 
     def broken(self) -> str:
         """Never: it is in this process."""
@@ -65,11 +57,7 @@ class EmbeddedStore:
 
     def stop(self) -> None:
         """Close the listening socket and the connections."""
-        self._server.stop()
-
-    def _answer(self, environ: Any, start_response: Any) -> Any:
-        self.requests += 1
-        return self._store(environ, start_response)
+        self._store.close()
 
 
 class Proxied:
@@ -78,9 +66,6 @@ class Proxied:
     Args:
         target: the service.
         rewrite_host: whether it gets its own Host.
-
-    Attributes:
-        requests: how many have come.
     """
 
     def __init__(self, target: Target, *, rewrite_host: bool) -> None:
@@ -88,20 +73,16 @@ class Proxied:
 
         self._target = target
         self._proxy = Proxy(target, rewrite_host=rewrite_host, notice=self._note)
-        self.requests = 0
         self._under_way = 0
         self._ended = threading.Condition()
         self._broken: list[Broken] = []
 
     def start(self) -> str:
         """Serve on a free port of this machine."""
-        from faultinject.adapters.asgi import wrap
-        from faultinject.cli import listening
-        from faultinject.injector.own import OwnInjector
         from faultinject.proxy.serving import proxy_server
 
-        app = self._counted(wrap(self._answer, OwnInjector([], environ={})))
-        self._server = proxy_server(app, self._target)
+        app = asgi.wrap(self._proxy, OwnInjector([], environ={}))
+        self._server = proxy_server(self._counted(app), self._target)
         sock = listening.listen("127.0.0.1", 0)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [sock]}, daemon=True)
         self._thread.start()
@@ -147,10 +128,6 @@ class Proxied:
 
         return counted
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.requests += 1
-        await self._proxy(scope, receive, send)
-
 
 Service = EmbeddedStore | Proxied
 """What is at the address in ENDPOINT."""
@@ -158,9 +135,6 @@ Service = EmbeddedStore | Proxied
 
 def dialect_of(vendor: str | None, target: Target) -> str | None:
     """Who is asked: the vendor that was named, else the first to whose endpoints the server belongs, else None."""
-    from faultinject import vendors
-    from faultinject.vendors.addressing import host_bucket
-
     if vendor is not None:
         return vendor
     for name in vendors.names():
@@ -176,10 +150,6 @@ def reach(target: Target) -> None:
     Raises:
         ConfigurationError: it is not; the message says why.
     """
-    import asyncio
-    import ssl
-
-    from faultinject.exceptions import ConfigurationError
     from faultinject.proxy.upstream import Broken, Upstream
 
     async def connect() -> None:

@@ -2,33 +2,132 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from socket import socket
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from faultinject import get_injector, install, vendors
+from faultinject.cli import listening
+from faultinject.cli import rules as reading
+from faultinject.cli.descriptions import bound, sentence
+from faultinject.control.server import only_here
 from faultinject.engine.journal_entry import quoted
+from faultinject.exceptions import StoreUnavailable
+from faultinject.injector.injector import Injector
+from faultinject.journal.outcome import Outcome
+from faultinject.rules.environment import Environment
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.values import visible
+from faultinject.server.certificates import Certificate, certificate
 
 if TYPE_CHECKING:
-    from socket import socket
-
     import uvicorn
 
-    from faultinject.injector.injector import Injector
-    from faultinject.journal.outcome import Outcome
-    from faultinject.rules.scenario import Scenario
-    from faultinject.server.certificates import Certificate
+F = TypeVar("F", bound=Callable[..., int])
+Served = tuple[Any, str, Callable[..., Any]]
+"""An app, what it is called, and what makes a server of it and a `certificate`."""
 
 JOURNAL = "FAULTINJECT_JOURNAL"
 CONTROL = "FAULTINJECT_CONTROL"
 NEWEST = 1000
 """Requests of which it is known what was told of them."""
 _SAID_BELOW = "faultinject is on", "faultinject: FAULTINJECT_ON_REQUEST"
+
+OPTIONS = (
+    click.option("-r", "--rule", "rules", multiple=True, metavar="RULE", help="A rule; may be given again."),
+    click.option("--file", metavar="FILE", help="Rules of a TOML file; they come before those of -r."),
+    click.option(
+        "--seed", help="The seed.  [default: the file's, else $FAULTINJECT_SEED, else one is chosen]"
+    ),
+    click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on."),
+    click.option(
+        "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+    ),
+    click.option(
+        "--journal",
+        metavar="FILE",
+        help="Append every request to this file.  [default: $FAULTINJECT_JOURNAL]",
+    ),
+    click.option(
+        "--control",
+        metavar="PLACE",
+        help="Offer the control API and its page at this path (/_faultinject) or address (127.0.0.1:8765).  [default: $FAULTINJECT_CONTROL]",
+    ),
+    click.option(
+        "--tls", is_flag=True, help="Speak TLS, with a self-signed certificate; its path is printed."
+    ),
+)
+"""Of every command that serves."""
+
+
+def serving_options(function: F) -> F:
+    """Give a command the options of all that serve."""
+    for option in reversed(OPTIONS):
+        function = option(function)
+    return function
+
+
+def serve_with_faults(
+    load: Callable[[Environment], Served],
+    vendor: str,
+    *,
+    rules: tuple[str, ...],
+    file: str | None,
+    seed: str | None,
+    host: str,
+    port: int,
+    journal: str | None,
+    control: str | None,
+    tls: bool,
+    instead: str | None = None,
+) -> int:
+    """Serve with the faults that the options or the environment ask for, until somebody ends it.
+
+    Args:
+        load: makes what is served, by the settings of the environment.
+        vendor: whose error is the example where there are no rules.
+        rules: of -r.
+        file: of --file.
+        seed: of --seed.
+        host: where it listens.
+        port: where it listens; 0: any free one.
+        journal: of --journal.
+        control: of --control.
+        tls: whether it speaks TLS.
+        instead: what answers in the place of the embedded store, so that its own faults are refused; None: the store.
+
+    Returns:
+        The exit code.
+    """
+    # An app that makes an injector of its own finds in the environment where control is, and the journal.
+    with (
+        named_to_apps(CONTROL, control),
+        only_here(partial(listening.listen, port_option="--control", host_option="--control")),
+    ):
+        settings = reading.services()
+        reading.refuse_production(settings)
+        scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
+        if instead is not None:
+            reading.refuse_faults_of_store(scenario.rules, instead)
+        if scenario.rules or journal is not None:
+            reading.refuse_switched_off()
+        path = reading.journal(journal, settings)
+        with named_to_apps(JOURNAL, path), certificate(host) if tls else nullcontext() as trusted:
+            app, title, server_of = load(settings)
+            records = path is not None or settings.control is not None or settings.on_request
+            served = with_faults(app, scenario, seed, records=records)
+            server = server_of(served, certificate=trusted)
+            sock = listening.listen(host, port)
+            return serve_until_ended(served, server, sock, title, vendor, trusted)
 
 
 def serve_until_ended(
@@ -40,9 +139,6 @@ def serve_until_ended(
     certificate: Certificate | None,
 ) -> int:
     """Serve until somebody ends it, and sum up."""
-    from faultinject import get_injector
-    from faultinject.cli import listening
-
     injector = get_injector(served)
     interrupted = False
 
@@ -50,9 +146,9 @@ def serve_until_ended(
         nonlocal interrupted
         interrupted = server.should_exit = True
 
+    listening.heed_signals()
     # No KeyboardInterrupt: Python drops one that comes in a weak reference's callback, of which an import has many.
     signal.signal(signal.SIGINT, end)
-    listening.install_sigterm_handler()
     try:
         _announce(title, listening.url_of(sock, "http" if certificate is None else "https"), injector, vendor)
         if certificate is not None:
@@ -67,7 +163,7 @@ def serve_until_ended(
         pass
     finally:
         sock.close()
-        listening.heed_interrupts()
+        listening.heed_signals()
     if not server.started and not interrupted:
         click.echo("faultinject: the app did not start", err=True)
         return 2
@@ -90,21 +186,8 @@ def named_to_apps(variable: str, value: str | None) -> Iterator[None]:
             os.environ.pop(variable, None)
 
 
-@contextmanager
-def control_at(place: str | None) -> Iterator[None]:
-    """For its block, control is at this place, or where the environment says; an address of its own is this program's, or an error."""
-    from faultinject.cli.listening import control_refusal
-    from faultinject.control.server import only_here
-
-    with named_to_apps(CONTROL, place), only_here(control_refusal):
-        yield
-
-
 def with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: bool) -> Any:
     """The app with its faults; without any, with what records its requests, unless it has an injector of its own."""
-    from faultinject import get_injector, install
-    from faultinject.exceptions import StoreUnavailable
-
     if not scenario.rules and not (records and get_injector(served) is None):
         return served
     with announced_below():
@@ -121,7 +204,6 @@ def announced_below() -> Iterator[None]:
 
     Nor that the switch is off, which this command does not need.
     """
-    import logging
 
     def is_other(record: logging.LogRecord) -> bool:
         message = record.getMessage()
@@ -137,9 +219,6 @@ def announced_below() -> Iterator[None]:
 
 
 def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> None:
-    from faultinject.cli.descriptions import bound, sentence
-    from faultinject.rules.values import visible
-
     click.echo(f"{title} on {url}")
     if injector is None or not injector.scenario.rules:
         example = f"{_example(vendor)},probability=0.3"
@@ -163,8 +242,6 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
 
 def _example(vendor: str) -> str:
     """An error by which the vendor asks clients to slow down."""
-    from faultinject import vendors
-
     addresses = [each.address for each in vendors.get(vendor).group("@throttle")]
     slow = f"{vendor}:SlowDown"
     return slow if slow in addresses else addresses[0]

@@ -5,16 +5,20 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import click
 
+from faultinject import vendors
 from faultinject.audit.checks.words import counted
+from faultinject.cli import listening
+from faultinject.cli import rules as reading
+from faultinject.cli.commands import program_of
 from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST, aligned, print_json
+from faultinject.cli.progress import Progress
 from faultinject.engine.journal_entry import quoted
-
-if TYPE_CHECKING:
-    from faultinject.testing.trial.comparison import BrokenTest, TrialReport
+from faultinject.processes import faster
+from faultinject.testing.trial import Suite, Trial, faults_of, report_of
+from faultinject.testing.trial.comparison import BrokenTest, TrialReport
 
 SHOWN = 10
 """Tests that are listed of each kind, unless -v asks for all."""
@@ -90,13 +94,6 @@ def trial(
       faultinject trial --vendor gcs -- npm test
       faultinject trial -r s3:SlowDown -r reset,when=after --junit out.xml -- ./gradlew test
     """  # noqa: D301 - click reads this mark
-    from faultinject.cli import listening
-    from faultinject.cli import rules as reading
-    from faultinject.cli.commands import program_of
-    from faultinject.cli.progress import Progress
-    from faultinject.processes import faster
-    from faultinject.testing.trial import Suite, Trial, faults_of, report_of
-
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject trial -- pytest tests")
     settings = reading.services()
@@ -113,8 +110,7 @@ def trial(
     def replay(test: str, rule: str) -> str:
         return shlex.join([*same, "--only", test, "-r", rule, "--", *command])
 
-    listening.heed_interrupts()
-    listening.install_sigterm_handler()  # else the command would go on
+    listening.heed_signals()  # else the command would go on
     sock = None if app else listening.listen("127.0.0.1", port)
     began, stopped = time.monotonic(), ""
     with Suite(command, vendor, settings.endpoints, sock=sock, junit=junit, faster=variables) as suite:
@@ -151,8 +147,6 @@ def trial(
 
 def _vendor_of(rules: Sequence[str]) -> str:
     """The first storage vendor that a rule names, else S3."""
-    from faultinject import vendors
-
     heads = (text.strip().partition(",")[0].partition(":")[0] for text in rules)
     return next((each for each in heads if vendors.known(each) and vendors.get(each).addressing), "s3")
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 from msgspec import Struct
 
-from faultinject.cli.layout import CONTEXT
-
-if TYPE_CHECKING:
-    from faultinject.vendors.documented import DocumentedError
-    from faultinject.vendors.operations import Row
-    from faultinject.vendors.vendor import Vendor
+from faultinject import vendors as catalogue
+from faultinject.cli import layout
+from faultinject.engine.actions import Respond
+from faultinject.injector import trials
+from faultinject.rules.rule import Rule
+from faultinject.vendors.documented import DocumentedError
+from faultinject.vendors.operations import Row, operations_of
+from faultinject.vendors.vendor import Vendor
 
 
 class OperationForm(Struct):
@@ -40,7 +41,7 @@ class OperationForm(Struct):
     same_as: str | None
 
 
-@click.command(context_settings=CONTEXT)
+@click.command(context_settings=layout.CONTEXT)
 @click.argument("address", required=False, metavar="[VENDOR[:CODE]]")
 @click.option("--operations", is_flag=True, help="List the operations that rules can name instead.")
 @click.option(
@@ -52,9 +53,6 @@ def vendors(address: str | None, operations: bool, as_json: bool) -> int:
     A second row of the same code is cos:InvalidRequest/2, and cos:@throttle lists a group. --operations lists the names
     that operation=NAME takes in a rule of that vendor, with the method and the form of each.
     """
-    from faultinject import vendors as catalogue
-    from faultinject.cli.layout import print_json
-
     # Codes with blanks are shown as they are sent, and named without.
     vendor_id, colon, label = (address or "").replace(" ", "_").partition(":")
     chosen = [catalogue.get(vendor_id)] if address else [catalogue.get(each) for each in catalogue.names()]
@@ -69,7 +67,7 @@ def vendors(address: str | None, operations: bool, as_json: bool) -> int:
     if colon:
         rows = list(chosen[0].group(label)) if label[:1] == "@" else [chosen[0].find(label)]
     if as_json:
-        print_json(rows)
+        layout.print_json(rows)
     elif not address:
         _show_vendors(chosen)
     elif colon and label[:1] != "@":
@@ -80,8 +78,6 @@ def vendors(address: str | None, operations: bool, as_json: bool) -> int:
 
 
 def _show_vendors(chosen: Sequence[Vendor]) -> None:
-    from faultinject.cli import layout
-
     columns = ("id", "vendor", "errors", "statuses", "content type")
     rows = [
         (each.id, each.title, str(len(each.errors)), _statuses(each.errors), each.content_type)
@@ -99,8 +95,6 @@ def _statuses(rows: Sequence[DocumentedError]) -> str:
 
 
 def _show_errors(vendor: Vendor, rows: Sequence[DocumentedError]) -> None:
-    from faultinject.cli import layout
-
     unverified = sum(each.unverified for each in rows)
     doubts = f", {unverified} of them not verified" if unverified else ""
     click.echo(f"{vendor.title}: {len(rows)} documented error{'s' if len(rows) != 1 else ''}{doubts}\n")
@@ -121,14 +115,10 @@ def _message(row: DocumentedError) -> str:
 
 
 def _show_operations(chosen: Sequence[Vendor], *, as_json: bool) -> None:
-    from faultinject.cli import layout
-    from faultinject.cli.layout import print_json
-    from faultinject.vendors.operations import operations_of
-
     # One without an addressing has no operations of its own.
     known = {each: operations_of(each) for each in chosen if each.addressing is not None}
     if as_json:
-        print_json(
+        layout.print_json(
             [
                 OperationForm(
                     vendor.id,
@@ -178,11 +168,6 @@ def _headers(vendor: Vendor, row: Row) -> str:
 
 
 def _show_error(row: DocumentedError) -> None:
-    from faultinject.cli import layout
-    from faultinject.engine.actions import Respond
-    from faultinject.injector import trials
-    from faultinject.rules.rule import Rule
-
     fields = {key: value for key, value in row.to_dict().items() if value not in ("", None, False)}
     if row.unverified:
         fields["unverified"] = "yes"

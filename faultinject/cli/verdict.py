@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
-
-if TYPE_CHECKING:
-    from faultinject.audit.judging import Judgement
+from faultinject.audit.judging import Judgement
+from faultinject.audit.reports.text import RESULT, WIDTH, paragraphs, wrapped
 
 STYLES: dict[str, dict[str, Any]] = {
     FAIL: {"fg": "red", "bold": True},
@@ -40,8 +39,6 @@ def show(judgement: Judgement, *, verbose: bool = False) -> None:
         judgement: what was found.
         verbose: whether it says what each undecided check needs, and how calls and waits were measured.
     """
-    from faultinject.audit.reports.text import RESULT, paragraphs, wrapped
-
     styles = {**STYLES, RESULT: RESULTS[judgement.conclusion.result]} if in_colours() else {}
     for look, line in wrapped(paragraphs(judgement, verbose=verbose), width=width()):
         click.echo(click.style(line, **styles[look]) if line and look in styles else line)
@@ -49,8 +46,6 @@ def show(judgement: Judgement, *, verbose: bool = False) -> None:
 
 def width() -> int:
     """Characters of a line: the terminal's, or what COLUMNS says; 120 where neither is known."""
-    from faultinject.audit.reports.text import WIDTH
-
     return max(NARROWEST, shutil.get_terminal_size((WIDTH, 24)).columns)
 
 

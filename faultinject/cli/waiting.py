@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from io import BufferedReader
 from itertools import chain
 from math import ceil
 from pathlib import Path
-from shutil import get_terminal_size
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
-    from io import BufferedReader
-    from types import TracebackType
-    from typing import Self
-
-    from faultinject.audit.judging import Judgement
-    from faultinject.journal.attempts import Attempt
-    from faultinject.journal.writers import Writers
+from faultinject.audit.judging import Judgement, judge, judge_run
+from faultinject.cli.progress import Progress
+from faultinject.counts.owner import gone
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.driven_run import last_run
+from faultinject.journal.reading import read
+from faultinject.journal.writers import Writers
 
 LONGEST = 10.0
 """Seconds after the last thing on record, and in all, after which nobody waits any more."""
@@ -85,11 +81,6 @@ class Journals:
             ReportError: there is nothing to read, or it is no journal.
             ConfigurationError: there is no such profile or check.
         """
-        from faultinject.audit.judging import judge, judge_run
-        from faultinject.journal.driven_run import last_run
-        from faultinject.journal.reading import read
-        from faultinject.journal.writers import Writers
-
         skipped: dict[str, int] = {}
         self._writers = Writers()
         run = last_run(self._paths[0], self._standard) if len(self._paths) == 1 else None
@@ -168,11 +159,12 @@ def judge_when_over(
         ReportError: there is nothing to read, or it is no journal.
         ConfigurationError: there is no such profile or check.
     """
-    began = monotonic()
+    judged = monotonic()
     judgement = journals.judge()
-    last, took = began + LONGEST + MORE, monotonic() - began
-    sizes, judged = journals.sizes(), began
-    with Notice() as notice:
+    last, took = judged + LONGEST + MORE, monotonic() - judged
+    sizes = journals.sizes()
+    told = ""
+    with Progress(lambda: told, clock=monotonic) as progress:
         while journals.awaited and not journals.ended:
             due = min(journals.over, last)
             left = due - monotonic()
@@ -180,7 +172,10 @@ def judge_when_over(
                 break
             pause = 0.0
             if left > 0:
-                notice.show(left - MORE, journals.awaited)
+                first, told = not told, _what_for(left - MORE, journals.awaited)
+                progress.show()
+                if first and not progress.terminal:
+                    click.echo(told, err=True)
                 pause = min(left, max(EVERY, SHARE * took))
                 rest(pause)
             found = journals.sizes()
@@ -191,35 +186,9 @@ def judge_when_over(
     return journals.judge(finished=True) if journals.awaited and journals.ended else judgement
 
 
-class Notice:
-    """What is waited for, on standard error: one line that counts down on a terminal, else said once."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._said = ""
-
-    def show(self, seconds: float, calls: int) -> None:
-        """Say it, unless it has been said."""
-        which = (
-            "1 call that may still be running" if calls == 1 else f"{calls:,} calls that may still be running"
-        )
-        text = f"waiting {max(1, ceil(round(seconds, 2)))} s for {which} (--finished does not wait)"
-        if self._terminal:
-            text = text[: get_terminal_size().columns - 1]
-        if self._terminal and text != self._said:
-            click.echo(f"\r{text.ljust(len(self._said))}", nl=False, err=True)
-        elif not self._said:
-            click.echo(text, err=True)
-        self._said = text
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._terminal and self._said:
-            click.echo(f"\r{'':{len(self._said)}}\r", nl=False, err=True)
+def _what_for(seconds: float, calls: int) -> str:
+    which = "1 call that may still be running" if calls == 1 else f"{calls:,} calls that may still be running"
+    return f"waiting {max(1, ceil(round(seconds, 2)))} s for {which} (--finished does not wait)"
 
 
 def timed(attempts: Iterable[Attempt]) -> tuple[Iterator[Attempt], float]:
@@ -233,8 +202,6 @@ def timed(attempts: Iterable[Attempt]) -> tuple[Iterator[Attempt], float]:
 
 def _lives(parent: str) -> bool:
     """Whether a process is there that may start another one: of this machine, and perhaps of one of its containers."""
-    from faultinject.counts.owner import gone
-
     try:
         return not gone(parent)
     except ValueError:

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from faultinject.exceptions import MissingExtra
+from faultinject.installation import install_extra
 from faultinject.journal.call_window import CallWindow
+from faultinject.store.stores import find
 
 if TYPE_CHECKING:
     from requests import Session
@@ -48,8 +50,6 @@ def load_sdk() -> Any:
             import qcloud_cos
             import requests  # noqa: F401 - the SDK's own
         except ImportError:
-            from faultinject.installation import install_extra
-
             raise MissingExtra(f"demo needs the SDK of Tencent COS: {install_extra('demo')}") from None
     for name in ("qcloud_cos", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
@@ -120,7 +120,6 @@ class Workload:
         return session
 
     def _client(self, session: Session) -> Any:
-        from faultinject.store.stores import find
 
         config = self._sdk.CosConfig(**find("cos").arguments("127.0.0.1", self._port), Timeout=5)
         return self._sdk.CosS3Client(config, session=session)

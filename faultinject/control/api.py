@@ -8,8 +8,7 @@ from urllib.parse import parse_qsl, quote
 
 from faultinject.control.answers import JSON, Answer, Refusal, refusal_of
 from faultinject.control.call import Call
-from faultinject.control.calls import CALLS, OPENAPI, Entry
-from faultinject.control.openapi import document
+from faultinject.control.calls import CALLS, Entry
 from faultinject.exceptions import FaultInjectError
 from faultinject.journal import log
 from faultinject.rules.values import nearest, visible
@@ -105,6 +104,8 @@ class ControlApi:
             answer = entry.does(call)
         except FaultInjectError as error:
             answer = refusal_of(error).answer
+        except RecursionError:
+            answer = Refusal(400, "the body is nested too deeply").answer
         except Exception as error:
             log.beside_failed(error)
             answer = Refusal(500, "faultinject itself failed: the server's log says where").answer
@@ -173,11 +174,6 @@ def check_parameters(given: Iterable[str], known: tuple[str, ...]) -> None:
             raise Refusal(400, f"{visible(name)[:200]} is not a parameter of this call{hint}")
 
 
-def _openapi(call: Call) -> Answer:
-    """Show the OpenAPI document."""
-    return Answer.of_data(document(call.mount))
-
-
 def _to_page(call: Call) -> Answer:
     """Lead to the page, whose own links are relative."""
     # One slash alone at the beginning: two would name another host.
@@ -203,7 +199,7 @@ def _show(answer: Answer, _: Call) -> Answer:
 def _paths() -> dict[str, dict[str, Entry]]:
     """All that is answered, by path and method."""
     found: dict[str, dict[str, Entry]] = {}
-    shown = [Entry("GET", path, does) for path, does in [(OPENAPI, _openapi), *_pages().items()]]
+    shown = [Entry("GET", path, does) for path, does in _pages().items()]
     for entry in (*CALLS, *shown):
         found.setdefault(entry.path, {})[entry.method] = entry
     return found

@@ -10,16 +10,11 @@ from faultinject.rules.values import nearest, shown, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
     from typing import Any, NoReturn
 
     from faultinject.control.access import Access
     from faultinject.injector.injector import Injector
-
-
-DEEPEST = 32
-"""Lists and objects within each other in a body: a rule has four, and one for each dot in the name of a header."""
-DEEP = f"the body is nested too deeply: more than {DEEPEST} lists and objects within each other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +64,10 @@ class Call:
             return {}
         try:
             found = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_table)
-        except RecursionError:
-            raise Refusal(400, DEEP) from None
         except ValueError as error:
             raise Refusal(400, f"the body is not JSON: {error}") from None
         if not isinstance(found, dict):
             raise Refusal(400, f"the body is a JSON object, not {shown(text)}")
-        _check_depth(found)
         return found
 
     def keys(self, known: Collection[str]) -> dict[str, Any]:
@@ -122,24 +114,6 @@ class Call:
             412, f"the rules have changed: they are of generation {now} by now; read them again and repeat the change",
             headers={"ETag": f'"{now}"'},
         )  # fmt: skip
-
-
-def _check_depth(found: object) -> None:
-    """Refuse what would go deeper than Python's own limit when it is read as rules.
-
-    Raises:
-        Refusal: it is nested too deeply.
-    """
-    level = [found]
-    for _ in range(DEEPEST + 1):
-        level = [inner for each in level if isinstance(each, dict | list) for inner in _inside(each)]
-        if not level:
-            return
-    raise Refusal(400, DEEP)
-
-
-def _inside(found: dict[str, object] | list[object]) -> Iterable[object]:
-    return found.values() if isinstance(found, dict) else found
 
 
 def _table(pairs: list[tuple[str, object]]) -> dict[str, object]:

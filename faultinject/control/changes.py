@@ -10,17 +10,16 @@ from faultinject.control.state import state
 from faultinject.exceptions import ConfigurationError, Conflict, StoreUnavailable
 from faultinject.journal import log
 from faultinject.rules import values
-from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.foreign import check_foreign
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import Mistake, shown
-from faultinject.rules.vocabulary import KEYS, split_key
+from faultinject.rules.vocabulary import KEYS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from faultinject.control.call import Call
@@ -114,11 +113,11 @@ def add_rule(call: Call) -> Answer:
 
 def patch_rule(call: Call) -> Answer:
     """Change keys of one rule; null removes a key. Its counts begin at zero, the others keep theirs."""
-    given = call.data()
+    given = call.keys(("text", "fault", "unless", *KEYS))
 
     def change(in_force: State) -> Prepared:
         old = in_force.scenario.rules[place_of(call, in_force)]
-        rule = one_rule(given) if "text" in given else _rule(_patched(old.to_dict(), given))
+        rule = one_rule(given) if "text" in given else _rule(_merged(old.to_dict(), given))
         check_foreign(Scenario([rule]), known=[old])
         _check_armable(call)
         return f"changed the rule {call.name} to {rule}", partial(call.injector.replace, call.name, rule)
@@ -211,56 +210,16 @@ def _check_number(number: int) -> None:
         raise Refusal(413, f"{number} rules are too many: the control API takes {MOST_RULES}")
 
 
-def _patched(data: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """A rule's data with the keys of a `PATCH`, however each is spelled; null takes one away.
-
-    Raises:
-        ConfigurationError: a key is none, or given twice.
-    """
-    known = set()
-    try:
-        for path, value in _leaves(given):
-            if path in known:
-                raise Mistake(f"{'.'.join(path)} is given twice")
-            known.add(path)
-            *tables, last = path
-            place = data
-            for each in tables:
-                inner = place.get(each)
-                place[each] = place = inner if isinstance(inner, dict) else {}
-            if value is not None:
-                place[last] = value
-            elif _is_key(*path):
-                place.pop(last, None)
-            else:
-                place[last] = ""  # the reader says that it is no key
-    except Mistake as mistake:
-        raise mistake.error([mistake.message]) from None
-    return _without_empty(data)
-
-
-def _leaves(given: Mapping[str, Any], before: str = "") -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Where each value stands in a rule's data: tables such as `header` are taken apart, name by name."""
-    for raw, value in given.items():
-        unless, word, name = split_key(f"{before}{raw}")
-        key = KEYS.get(word)
-        opens = key.named if key is not None else word == "unless"
-        if isinstance(value, dict) and opens:
-            yield from _leaves(value, f"{before}{raw}.")
-            continue
-        if name is not None and key is not None and key.header:
-            name = name.lower().replace("_", "-")
-        head = ("unless",) if unless else ()
-        yield (*head, word, *(() if name is None else (name,))), value
-
-
-def _is_key(first: str, *rest: str) -> bool:
-    return rest[0] in CONDITIONS if first == "unless" and rest else first in ("fault", "unless", *KEYS)
-
-
-def _without_empty(data: dict[str, Any]) -> dict[str, Any]:
-    inner = {key: _without_empty(each) if isinstance(each, dict) else each for key, each in data.items()}
-    return {key: each for key, each in inner.items() if each != {}}
+def _merged(data: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule's data with the keys of a `PATCH`: https://www.rfc-editor.org/rfc/rfc7396. Of tables no empty one is left."""
+    merged = dict(data)
+    for key, value in given.items():
+        before = merged.pop(key, None)
+        if isinstance(value, dict):
+            value = _merged(before if isinstance(before, dict) else {}, value) or None  # noqa: PLW2901 - as it is put
+        if value is not None:
+            merged[key] = value
+    return merged
 
 
 def _check_armable(call: Call) -> None:

@@ -6,7 +6,6 @@ The process that binds the address first has it. The others try again, and one o
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import threading
 from contextlib import contextmanager
@@ -17,16 +16,19 @@ from faultinject.control.api import ControlApi
 from faultinject.control.mount import wsgi
 from faultinject.counts.processes import common_process, is_reloaded
 from faultinject.journal import log
+from faultinject.server.connections import Server as OwnServer
+from faultinject.server.connections import listening_socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
 
     from faultinject.injector.injector import Injector
 
 _server: Server | None = None
-_refuse: Callable[[str, int, OSError], Exception] | None = None
-"""What is raised where no other process may have the address; None where others may."""
+_listen: Callable[[str, int], socket.socket] | None = None
+"""What takes the address where no other process may have it; None where others may."""
 
 
 def serve(injector: Injector) -> None:
@@ -34,8 +36,8 @@ def serve(injector: Injector) -> None:
     global _server  # noqa: PLW0603
     if _server is None:
         made = Server(injector)
-        if _refuse is not None:
-            made.bind_now(_refuse)
+        if _listen is not None:
+            made.bind_now(_listen)
         _server = made
         if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
             os.register_at_fork(after_in_child=_after_fork)
@@ -45,18 +47,18 @@ def serve(injector: Injector) -> None:
 
 
 @contextmanager
-def only_here(refuse: Callable[[str, int, OSError], Exception]) -> Iterator[None]:
+def only_here(listen: Callable[[str, int], socket.socket]) -> Iterator[None]:
     """For its block, no other process serves the same app: an address that cannot be had at once is an error.
 
     Args:
-        refuse: the error for a host, a port, and what the system says of them.
+        listen: makes the socket for a host and a port, or raises that error.
     """
-    global _refuse  # noqa: PLW0603
-    _refuse = refuse
+    global _listen  # noqa: PLW0603
+    _listen = listen
     try:
         yield
     finally:
-        _refuse = None
+        _listen = None
 
 
 def _after_fork() -> None:
@@ -105,16 +107,14 @@ class Server:
             target=self._run, args=(self._ended,), name="faultinject control", daemon=True
         ).start()
 
-    def bind_now(self, refuse: Callable[[str, int, OSError], Exception]) -> None:
+    def bind_now(self, listen: Callable[[str, int], socket.socket]) -> None:
         """Take the address before the thread begins; a port 0 becomes the one that was free.
 
         Args:
-            refuse: the error to raise where it cannot be had.
+            listen: makes the socket for a host and a port.
         """
-        try:
-            self.settings.port = self._bind().getsockname()[1]
-        except OSError as error:
-            raise refuse(self.settings.host, self.settings.port, error) from None
+        self._listening = listen(self.settings.host, self.settings.port)
+        self.settings.port = self._listening.getsockname()[1]
 
     def stop(self) -> None:
         """Let go of the address; what is under way gets two seconds."""
@@ -129,7 +129,7 @@ class Server:
     def _run(self, ended: threading.Event) -> None:
         while not ended.is_set() and not _supervises():
             try:
-                listening = self._listening or self._bind()
+                self._listening = self._listening or listening_socket(self.settings.host, self.settings.port)
             except OSError as error:
                 if error.errno != EADDRINUSE:
                     log.refused(
@@ -138,12 +138,10 @@ class Server:
                     return
                 ended.wait(self.again)
                 continue
-            self._serve(listening, ended)
+            self._serve(self._listening, ended)
             return
 
     def _serve(self, listening: socket.socket, ended: threading.Event) -> None:
-        from faultinject.server.connections import Server as OwnServer
-
         with OwnServer(wsgi(self._api), sock=listening) as served:
             log.control(f"{served.url}/", self.access.token if self.settings.token is None else None)
             self.url = served.url
@@ -151,19 +149,3 @@ class Server:
                 pass
         self.url = ""
         self.let_go()
-
-    def _bind(self) -> socket.socket:
-        host, port = self.settings.host, self.settings.port
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, 0, socket.SOCK_STREAM, 0, socket.AI_PASSIVE
-        )[0]
-        found = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            found.bind(address)
-            found.listen(32)
-        except OSError:
-            found.close()
-            raise
-        self._listening = found
-        return found

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from secrets import token_urlsafe
 
-from faultinject.counts.files import open_directory
-from faultinject.counts.private import clean_up_dead_owners, private_parent, private_path
+from faultinject.counts.private import clean_up_dead_owners, private_path
 from faultinject.counts.processes import common_process, several_processes
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.control import TOKEN
 
 LENGTH = 32
 """Random bytes of a token."""
-_FLAGS = os.O_NOFOLLOW if hasattr(os, "O_NOFOLLOW") else 0
 
 
 def random_token(place: str) -> tuple[str, bool]:
@@ -45,34 +42,12 @@ def random_token(place: str) -> tuple[str, bool]:
 
 
 def _agreed(path: str, token: str) -> tuple[str, bool]:
-    directory = open_directory(private_parent())
-    name = os.path.basename(path)  # noqa: PTH119 - pathlib costs start-up time
-    draft = f"{name}.{os.getpid()}"
-    try:
-        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600, dir_fd=directory)
-        try:
-            os.write(file, token.encode())
-        finally:
-            os.close(file)
-        try:
-            # Whole, or not at all; whoever comes second finds the first one's.
-            os.link(draft, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
-        except FileExistsError:
-            return _read(name, directory), False
-        finally:
-            with suppress(OSError):
-                os.unlink(draft, dir_fd=directory)
-        return token, True
-    finally:
-        os.close(directory)
+    """The token of a file in a directory of this user alone; the first process writes it."""
+    from fcntl import LOCK_EX, flock  # Windows has none
 
-
-def _read(name: str, directory: int) -> str:
-    file = os.open(name, os.O_RDONLY | _FLAGS, dir_fd=directory)
-    try:
-        found = os.fstat(file)
-        if found.st_uid != os.geteuid() or found.st_mode & 0o077:
-            raise ConfigurationError(f"{name} is not this user's own")
-        return os.read(file, 1024).decode("ascii")
-    finally:
-        os.close(file)
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+") as file:
+        flock(file, LOCK_EX)
+        found = file.read()
+        if not found:
+            file.write(token)
+    return found or token, not found

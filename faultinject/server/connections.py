@@ -98,6 +98,27 @@ def uvicorn_for(
     return Served(config)
 
 
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes a free one.
+
+    Raises:
+        OSError: the address cannot be used.
+        UnicodeError: the host is no name.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)[0][4]
+    # asyncio sends small answers at once on connections of a socket that is said to be of TCP.
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+        found.listen(BACKLOG)
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
 class Server:
     """A WSGI app's server in a thread, as a context manager.
 
@@ -122,12 +143,7 @@ class Server:
     ) -> None:
         self._scheme = "http" if context is None else "https"
         self._uvicorn = uvicorn_for(app, "wsgi", context, log_config=None)
-        if sock is None:
-            # asyncio sends small answers at once on connections of a socket that is said to be of TCP.
-            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-            sock.bind(("127.0.0.1", 0))
-            sock.listen(BACKLOG)
-        self._sock = sock
+        self._sock = sock or listening_socket("127.0.0.1", 0)
         self.server_address = self._sock.getsockname()
         self._thread = Thread(target=self._serve, name=THREAD, daemon=True)
 

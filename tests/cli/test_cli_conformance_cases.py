@@ -97,6 +97,15 @@ def test_nothing_that_can_be_decided(run, monkeypatch):
     assert code == 3
 
 
+@pytest.mark.usefixtures("clients")
+def test_a_client_that_cannot_be_started(run):
+    """The ones before it are shown, and the exit code is 2."""
+    clients = ("--client", "standard_retries:Client", "--client", "sh -c 'exit 3'")
+    code, output, errors = run("conformance", "--cases", "aws-standard-2.1", *clients)
+    assert (code, output.partition(",")[0]) == (2, "standard_retries:Client")
+    assert errors.startswith("sh -c 'exit 3': ")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c(run, tmp_path):
     """It ends the client and exits with 130; what was measured before is shown."""

@@ -221,7 +221,7 @@ def test_the_replay_of_two_faults(run, program):
     arguments = ("explore", "-r", "reset", "--depth", "2", "--reset", "true")
     code, output, _ = run(*arguments, "--", *program("ask('PUT', '/photos', 2)"))
     replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
-    assert (code, replay[1:7]) == (1, ["-r", "reset", "--reset", "true", "--depth", "2"])
+    assert (code, replay[1:7]) == (1, ["-r", "reset", "--depth", "2", "--reset", "true"])
     again, shown, _ = run(*replay)
     assert (again, shown.splitlines()[2:]) == (1, output.splitlines()[2:])
     first = "reset,method=PUT,path=/photos,times=1"

@@ -63,7 +63,7 @@ def test_a_lock_that_nobody_takes_back(run, here):
         "    2 PutObject     412 PUT /films/lock",
         "  ! left behind: /films/lock (6 bytes) is there, and not without a crash",
         "    | another one is at work",
-        "  replay: faultinject explore --crash --vendor s3 --replay"
+        "  replay: faultinject explore --vendor s3 --crash --replay"
         f" reset,method=DELETE,path=/films/lock,times=1,name=crash -- {shlex.join(words)}",
     ]
     replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
@@ -293,7 +293,7 @@ def test_a_server_of_somebody_else(run, here, start):
     served = start("serve", "--vendor", "s3", "--port", "0")
     url = served.until("Ctrl-C")[0].rpartition(" on ")[2]
     reset = f"curl -s -X DELETE {url}/films/lock {url}/films/cat {url}/films"
-    options = ("explore", "--crash", "--to", url, "--reset", reset)
+    options = ("explore", "--to", url, "--crash", "--reset", reset)
     code, output, _ = run(*options, "--", *command("locked", "wrong"))
     assert code == 1
     assert "the second run: exit code 1" in output

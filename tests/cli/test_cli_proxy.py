@@ -281,7 +281,7 @@ def test_an_exploration_in_front_of_a_server(run, store, tmp_path):
     )
     assert (code, errors) == (1, "")
     assert "when request 1 (PutObject /photos-1/a) gets: cos:SlowDown" in out
-    assert f"replay: faultinject explore --to {behind} -r cos:SlowDown --reset" in out
+    assert f"replay: faultinject explore -r cos:SlowDown --to {behind} --reset" in out
     assert f" --replay cos:SlowDown,method=PUT,path=/photos-1/a,times=1 -- {sys.executable} {script}\n" in out
 
 

@@ -129,7 +129,7 @@ PYTHON = sys.executable
 REACHED = {
     f"#!{PYTHON} -S\n": False,
     f"#!/usr/bin/env -S {PYTHON} -ES\n": False,
-    f"#!{PYTHON} -W ignore -uS\n": False,
+    f"#!{PYTHON} -uS\n": False,
     f"#!/bin/sh\n'''exec' \"{PYTHON}\" -S \"$0\" \"$@\"\n' '''\n": False,
     f"#!{PYTHON} -Wignore -c pass -S\n": True,
     f"#!{PYTHON} -W\n": True,

@@ -9,15 +9,11 @@ import socket
 
 import pytest
 
-from faultinject.control import document
+from faultinject.control import CALLS
 
 from .conftest import TOKEN, Api, ask, ask_asgi, call_wsgi, control, make_injector, wsgi_environ
 
-CLOSED = [
-    (method.upper(), path.replace("{name}", "slow"))
-    for path, found in document()["paths"].items()
-    for method in found
-]
+CLOSED = [(each.method, each.path.replace("{name}", "slow")) for each in CALLS]
 CLOSED += [("GET", "/nothing"), ("GET", "/static")]
 
 

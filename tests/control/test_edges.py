@@ -347,7 +347,7 @@ def test_rules_take_the_place_of_what_cannot_be_read(tmp_path):
 
 
 def test_workers_agree_on_a_token(monkeypatch, tmp_path, caplog):
-    """In a file that only this user can read; what is not so is not believed."""
+    """In a file that only this user can read; a link in its place is not followed."""
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
 
     def token(place=MOUNT):
@@ -365,8 +365,9 @@ def test_workers_agree_on_a_token(monkeypatch, tmp_path, caplog):
     assert api.get("/state", token=first).status == 200
     files = [each for each in tmp_path.rglob("*") if each.is_file() and first in each.read_text()]
     assert [each.stat().st_mode & 0o777 for each in files] == [0o600]
-    files[0].chmod(0o644)
-    wrong = rf"^FAULTINJECT_CONTROL={MOUNT}: .* is not this user's own\): set FAULTINJECT_TOKEN$"
+    files[0].unlink()
+    files[0].symlink_to(tmp_path / "somebody's")
+    wrong = rf"^FAULTINJECT_CONTROL={MOUNT}: the workers of this server cannot .*: set FAULTINJECT_TOKEN$"
     with pytest.raises(ConfigurationError, match=wrong):
         token()
 
