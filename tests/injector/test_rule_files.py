@@ -19,8 +19,9 @@ from weakref import WeakSet
 
 import pytest
 
-from faultinject import Injector, Scenario, WSGIFaultMiddleware
+from faultinject import Injector, Scenario
 from faultinject.exceptions import ConfigurationError, Conflict, MissingExtra, StoreUnavailable
+from tests.asking import get
 from tests.virtual_time import Time
 
 ROOT = str(Path(__file__).parents[2])
@@ -28,22 +29,6 @@ WITHIN = 30.0
 NEXT = "the previous rules stay in force: "
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-
-
-def app(environ, start_response):
-    start_response("200 OK", [])
-    return [b"app"]
-
-
-def get(injector, path="/"):
-    statuses = []
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
-    list(
-        WSGIFaultMiddleware(app, injector=injector)(
-            environ, lambda status, _: statuses.append(int(status[:3]))
-        )
-    )
-    return statuses[0]
 
 
 def until(true):
