@@ -1,17 +1,22 @@
-"""WSGI: what is not injected is the app's own, down to the objects."""
+"""What is not injected is the app's own, down to the objects."""
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import io
 import sys
+from contextlib import suppress
 from wsgiref.util import FileWrapper
 from wsgiref.validate import validator
 
 import pytest
 from werkzeug.middleware.lint import LintMiddleware
 
-from faultinject import Injector, WSGIFaultMiddleware, install
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from tests.pairs import pairs
+
+from .transport import saying
 
 ELSEWHERE = "cos:SlowDown,path=elsewhere/"
 NEVER = "cos:SlowDown,probability=0"
@@ -40,60 +45,83 @@ WAYS = {
 }
 
 
-@pytest.fixture(params=WAYS, ids=list(WAYS))
-def injector(request):
-    return WAYS[request.param]()
+def same(some, others):
+    """Whether these are the very objects."""
+    return [each is other for each, other in zip(some, others, strict=True)] == [True] * len(others)
 
 
-class Result:
-    """An answer that says when it is closed."""
+@pytest.mark.parametrize("way", WAYS)
+def test_the_very_objects(way, servers):
+    """The app gets the server's own environ and start_response, or scope, receive and send; its return value goes back unopened."""
+    seen, result = [], iter(())
 
-    def __init__(self, pieces):
-        self.pieces = pieces
-        self.closed = 0
-
-    def __iter__(self):
-        return iter(self.pieces)
-
-    def close(self):
-        self.closed += 1
-
-
-def test_the_very_objects(injector, servers):
-    """The app gets the server's own environ and start_response, and its own return value goes back unopened."""
-    seen = []
-    result = Result([b"x"])
-
-    def app(environ, start_response):
-        seen.extend((environ, start_response))
+    def wsgi(*given):
+        seen.extend(given)
         return result
 
-    def start_response(*_):
-        raise AssertionError("nobody but the app calls it")
+    async def asgi(*given):
+        seen.extend(given)
 
-    environ = servers.environ()
-    before = dict(environ)
-    got = WSGIFaultMiddleware(app, injector=injector)(environ, start_response)
-    assert got is result
-    assert result.closed == 0
-    assert seen[0] is environ
-    assert seen[1] is start_response
-    environ.pop("faultinject.decided", None)
-    assert environ == before
+    environ, scope = servers.environ(), servers.scope()
+    before = dict(environ), dict(scope)
+    # Nobody but the app calls what else it is given.
+    assert WSGIFaultMiddleware(wsgi, injector=WAYS[way]())(environ, None) is result
+    asyncio.run(ASGIFaultMiddleware(asgi, injector=WAYS[way]())(scope, receive := object(), send := object()))
+    assert same(seen, [environ, None, scope, receive, send])
+    for each in (environ, scope):
+        each.pop("faultinject.decided", None)
+    assert (environ, scope) == before
+
+
+@pytest.mark.parametrize("kind", ["lifespan", "websocket", "something new"])
+@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
+def test_other_scopes_pass(kind, record_all):
+    """Only `http` is looked at: lifespan, websocket and what is yet to be invented pass as they are."""
+    seen = []
+
+    async def app(*given):
+        seen.extend(given)
+
+    injector = Injector("cos:SlowDown", environ={}, record_all=record_all)
+    scope = {"type": kind, "path": "/", "method": "GET", "headers": []}
+    given = scope, object(), object()
+    asyncio.run(ASGIFaultMiddleware(app, injector=injector)(*given))
+    assert same(seen, given)
+    assert scope == {"type": kind, "path": "/", "method": "GET", "headers": []}
+    assert injector.journal.outcomes == []
+
+
+def test_the_decision_is_marked_only_where_a_rule_matched(send):
+    """`faultinject.decided` appears in the environ or scope of a request that a rule was for, and of no other."""
+    seen = []
+
+    def app(given, *more):
+        seen.append(given.get("faultinject.decided"))
+        return send.app(given, *more)
+
+    for target in ("/here/a", "/there"):
+        send(injector_for(f"{NEVER},path=here/"), target=target, app=app)
+    assert seen == [True, None]
+
+
+def test_the_wrapper_shows_what_it_is_around():
+    """The app, the injector and what the app had put on itself; under ASGI as an async function, for uvicorn takes others for ASGI 2."""
+
+    def app(scope, receive, send):
+        """A sync function, whose coroutine is awaited."""
+
+    app.title, injector = "mine", injector_for("http:503")
+    for layer in (WSGIFaultMiddleware, ASGIFaultMiddleware):
+        wrapped = layer(app, injector=injector)
+        assert (wrapped.app, wrapped.injector, wrapped.title) == (app, injector, "mine")
+        assert type(wrapped) is type(lambda: 0)
+        assert inspect.iscoroutinefunction(wrapped) == (layer is ASGIFaultMiddleware)
 
 
 def streaming(environ, start_response):
     start_response("200 OK", [("content-type", "text/plain")])
     yield b"a"
     yield b"b"
-
-
-def late_start(environ, start_response):
-    def pieces():
-        start_response("200 OK", [("content-type", "text/plain")])
-        yield b"ab"
-
-    return Result(pieces())
 
 
 def writing(environ, start_response):
@@ -116,15 +144,6 @@ def by_name(environ, start_response):
     return [b"ab"]
 
 
-def file(environ, start_response):
-    start_response("200 OK", [("content-type", "text/plain"), ("content-length", "2")])
-    return environ["wsgi.file_wrapper"](io.BytesIO(b"ab"))
-
-
-def raising(environ, start_response):
-    raise LookupError("the app's own")
-
-
 def half(environ, start_response):
     start_response("200 OK", [("content-type", "text/plain")])
     raise LookupError("the app's own")
@@ -145,6 +164,15 @@ def int_length(environ, start_response):
     return [b"ab"]
 
 
+def raising(*_):
+    raise LookupError("the app's own")
+
+
+def as_file(environ, start_response):
+    start_response("200 OK", [("content-length", "2")])
+    return environ["wsgi.file_wrapper"](io.BytesIO(b"ab"))
+
+
 def exchange(app, environ):
     """Everything that a server sees of an app."""
     events = []
@@ -158,26 +186,32 @@ def exchange(app, environ):
         events.append(("result", type(result)))
         events.extend(result)
         getattr(result, "close", lambda: None)()
-        events.append(("closed", getattr(result, "closed", None)))
     except LookupError as error:
         events.append(error.args)
     return events
 
 
-APPS = [
-    streaming,
-    late_start,
-    writing,
-    correcting,
-    by_name,
-    file,
-    raising,
-    half,
-    odd,
-    odd_headers,
-    int_length,
-]
+APPS = {
+    streaming: (200, None),
+    writing: (200, None),
+    correcting: (404, None),
+    by_name: (200, None),
+    as_file: (200, 2),
+    raising: (None, None),
+    half: (200, None),
+    odd: (None, None),
+    odd_headers: (200, None),
+    int_length: (200, 2),
+}
+"""Apps, and what the journal says: their status, and how many bytes they answer with."""
 RULES = {"elsewhere": ELSEWHERE, "never": NEVER, "spent": SPENT, "none": []}
+
+
+def recorded(injector, status, size):
+    """What the journal has, where every request is recorded."""
+    assert injector.errors == []
+    found = [(each.did, each.status, each.response_bytes, each.applied) for each in injector.journal.outcomes]
+    assert found == [("passed", status, size, True)]
 
 
 @pytest.mark.parametrize(
@@ -186,34 +220,72 @@ RULES = {"elsewhere": ELSEWHERE, "never": NEVER, "spent": SPENT, "none": []}
 def test_same_events_as_without(servers, app, rules, record_all):
     """Calls, order, types and bytes are those without middleware, also where every request is recorded."""
     injector = Injector(RULES[rules], seed=1, environ={}, record_all=record_all)
-    bare = exchange(app, servers.environ(**{"wsgi.file_wrapper": FileWrapper}))
-    wrapped = exchange(
-        WSGIFaultMiddleware(app, injector=injector), servers.environ(**{"wsgi.file_wrapper": FileWrapper})
+    wrapped = WSGIFaultMiddleware(app, injector=injector)
+    bare, found = (
+        exchange(each, servers.environ(**{"wsgi.file_wrapper": FileWrapper})) for each in (app, wrapped)
     )
-    if record_all and app is by_name:
-        bare[0] = ("start", *bare[0][1:])
-    assert wrapped == bare
-    assert injector.errors == []
+    assert found == bare
     if record_all:
-        [outcome] = injector.journal.outcomes
-        assert outcome.did == "passed"
-        status = {correcting: 404, raising: None, odd: None}.get(app, 200)
-        assert outcome.status == status
-        assert outcome.applied is True
+        recorded(injector, *APPS[app])
 
 
-def test_result_is_the_apps_own_where_everything_is_recorded(servers):
-    """Recording wraps start_response alone; the body is the app's very object, so sendfile stays."""
-    result = FileWrapper(io.BytesIO(b"x"))
+START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
+PIECE = {"type": "http.response.body", "body": b"a", "more_body": True}
+END = {"type": "http.response.body", "body": b"b"}
+PATHSEND = {"type": "http.response.pathsend", "path": "/etc/hostname"}
 
-    def app(environ, start_response):
-        start_response("200 OK", [("content-length", "1")])
-        return result
 
-    injector = Injector([], environ={}, record_all=True)
-    assert WSGIFaultMiddleware(app, injector=injector)(servers.environ(), lambda *_: None) is result
-    [outcome] = injector.journal.outcomes
-    assert (outcome.status, outcome.response_bytes, outcome.did) == (200, 1, "passed")
+async def reading(scope, receive, send):
+    message = await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": ()})
+    await send({"type": "http.response.body", "body": message["body"]})
+
+
+async def once(scope, receive, send):
+    """With headers that can be looked at once."""
+    await saying(START | {"headers": iter(START["headers"])}, PIECE, END)(scope, receive, send)
+
+
+def returning(scope, receive, send):
+    return reading(scope, receive, send)
+
+
+ASGI_APPS = {
+    "plain": (saying(START, END | {"body": b"ab"}), 200, 2),
+    "once": (once, 200, None),
+    "pathsend": (
+        saying({"type": "http.response.debug", "info": {}}, {"type": START["type"], "status": 206}, PATHSEND),
+        206,
+        None,
+    ),
+    "reading": (reading, 200, None),
+    "a sync callable that returns its coroutine": (returning, 200, None),
+    "raising": (saying(LookupError("the app's own")), None, None),
+    "silent": (saying(), None, None),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "record_all", "rules"), pairs(name=ASGI_APPS, record_all=[False, True], rules=RULES)
+)
+def test_same_messages_as_without(servers, name, rules, record_all):
+    """Messages, order and bytes are those without middleware, also where every request is recorded."""
+    app, *told = ASGI_APPS[name]
+    injector = Injector(RULES[rules], seed=1, environ={}, record_all=record_all)
+    found = []
+    for each in (app, ASGIFaultMiddleware(app, injector=injector)):
+        events = []
+
+        async def send(message, events=events):
+            events.append(message | {"headers": [*message.get("headers", ())]})
+
+        with suppress(LookupError):
+            asyncio.run(each(servers.scope(), servers.messages(b"body"), send))
+            events.append("returned")
+        found.append(events)
+    assert found[0] == found[1]
+    if record_all:
+        recorded(injector, *told)
 
 
 LINTED = [
@@ -248,40 +320,3 @@ def test_lint_around_and_inside(servers, lint, method, rules, record_all):
     answer = servers.wsgi(lint(WSGIFaultMiddleware(lint(app), injector=injector)), environ)
     assert answer.status in (200, 204, 304, 503)
     assert injector.errors == []
-
-
-def test_attributes_are_forwarded():
-    """The wrapper shows the app, the injector and what the app had put on itself."""
-
-    class App:
-        def __init__(self):
-            self.config = {"a": 1}
-
-        def __call__(self, environ, start_response):
-            return []
-
-    app, injector = App(), injector_for("http:503")
-    wrapped = WSGIFaultMiddleware(app, injector=injector)
-    assert (wrapped.app, wrapped.injector, wrapped.config) == (app, injector, app.config)
-    assert type(wrapped) is type(lambda: 0)
-
-
-def test_the_decision_is_marked_only_where_a_rule_matched(servers):
-    """`faultinject.decided` appears in the environ of a request that a rule was for, and of no other."""
-    seen = []
-
-    def app(environ, start_response):
-        seen.append(environ.get("faultinject.decided"))
-        return []
-
-    wrapped = WSGIFaultMiddleware(app, injector=injector_for(f"{NEVER},path=here/"))
-    wrapped(servers.environ("GET", "/here/a"), None)
-    wrapped(servers.environ("GET", "/there"), None)
-    assert seen == [True, None]
-
-
-def test_install_off_returns_the_very_object(monkeypatch):
-    """Off means off."""
-    monkeypatch.delenv("FAULTINJECT_ENABLED", raising=False)
-    app = object()
-    assert install(app) is app
