@@ -10,6 +10,8 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware, Scenario, WSGIFaultMiddleware, install
 
+from .transport import saying
+
 WHY = "5xx>50%/1m,min=4: {} of {} requests ({} %) failed by themselves within 1 m"
 
 
@@ -27,26 +29,20 @@ def aborting(make_injector):
     return make
 
 
-def app_of(send, status=200, error=None, *, late=False, body=b"app"):
+def app_of(send, status=200, error=None, *, late=False):
     """An app that answers so, or raises: instead, or `late` after its head."""
 
     def wsgi(environ, start_response):
         if error is not None and not late:
             raise error
-        start_response(f"{status} X", [("Content-Length", str(len(body)))])
+        start_response(f"{status} X", [("Content-Length", "3")])
         if late:
             raise error
-        return [body]
+        return [b"app"]
 
-    async def asgi(scope, receive, send):
-        if error is not None and not late:
-            raise error
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"3")]})
-        if late:
-            raise error
-        await send({"type": "http.response.body", "body": body})
-
-    return wsgi if send.kind == "wsgi" else asgi
+    start = {"type": "http.response.start", "status": status, "headers": [(b"content-length", b"3")]}
+    end = {"type": "http.response.body", "body": b"app"} if error is None else error
+    return wsgi if send.kind == "wsgi" else saying(*[start] * (late or error is None), end)
 
 
 def ask(send, injector, target, app, times=1):
@@ -95,50 +91,39 @@ def test_only_a_hand_arms_it_again(send, aborting):
     assert injector.disarmed == WHY.format(4, 4, 100)
 
 
+FAILS = ValueError("x")
+
+
 @pytest.mark.parametrize(
-    "rule", ["http:503", "cos:InternalError", "http:503,when=after", "cos:SlowDown,delay=1ms"]
+    ("rule", "how", "got", "counts"),
+    [
+        # What is injected is no failure, whether the app ran or not: what counts is its own answer.
+        ("http:503", {}, 503, False),
+        ("cos:InternalError", {}, 500, False),
+        ("http:503,when=after", {}, 503, False),
+        ("cos:SlowDown,delay=1ms", {}, 503, False),
+        # An app that answers 500 itself beneath a fault.
+        ("latency,delay=1ms", {"status": 500}, 500, True),
+        ("http:418,when=after", {"status": 500}, 500, True),
+        ("truncate", {"status": 500}, None, True),
+        ("http:418,probability=0", {"status": 500}, 500, True),
+        # An exception before its answer, and in the middle of it, also of a failure: one request counts once.
+        ("http:418,path=/tea", {"error": FAILS}, "ValueError", True),
+        ("http:418,path=/tea", {"error": FAILS, "late": True}, "ValueError", True),
+        ("http:418,path=/tea", {"error": FAILS, "late": True, "status": 500}, "ValueError", True),
+        # A client that leaves, by the names that frameworks have for it.
+        ("http:418,path=/tea", {"error": ClientDisconnect()}, "ClientDisconnect", False),
+    ],
 )
-def test_injected_failures_are_none(send, aborting, rule):
-    """Whether the app ran or not: what counts is its own answer."""
+def test_what_is_a_failure(send, aborting, rule, how, got, counts):
+    """Of the app's own; what it raises comes out as it was."""
     injector = aborting(rule)
-    assert ask(send, injector, "/", app_of(send), 8) == [503 if "Internal" not in rule else 500] * 8
-    assert injector.disarmed == ""
-
-
-@pytest.mark.parametrize(
-    "rule", ["latency,delay=1ms", "http:418,when=after", "truncate", "http:418,probability=0"]
-)
-def test_failures_beneath_a_fault_are_the_apps_own(send, aborting, rule):
-    """An app that answers 500 itself while a rule matches."""
-    injector = aborting(rule, abort="5xx>50%/1m,min=4")
-    ask(send, injector, "/", app_of(send, 500), 4)
-    assert injector.disarmed == WHY.format(4, 4, 100)
-
-
-@pytest.mark.parametrize("late", [False, True])
-def test_an_exception_is_a_failure(send, aborting, late):
-    """Before its answer and in the middle of it, and it comes out as it was; one request counts once."""
-    injector = aborting()
-    app = app_of(send, error=ValueError("x"), late=late)
-    assert ask(send, injector, "/", app, 3) == ["ValueError"] * 3
-    assert injector.disarmed == ""
-    assert ask(send, injector, "/", app) == ["ValueError"]
-    assert injector.disarmed == WHY.format(4, 4, 100)
-
-
-def test_an_answer_of_500_that_breaks_off_counts_once(send, aborting):
-    """Its status was a failure already."""
-    injector = aborting(abort="5xx>50%/1m,min=2")
-    ask(send, injector, "/", app_of(send), 3)
-    ask(send, injector, "/", app_of(send, 500, ValueError("x"), late=True), 3)
-    assert injector.disarmed == ""
-
-
-def test_a_client_that_leaves_is_no_failure(send, aborting):
-    """By the names that frameworks have for it."""
-    injector = aborting()
-    assert ask(send, injector, "/", app_of(send, error=ClientDisconnect()), 5) == ["ClientDisconnect"] * 5
-    assert injector.disarmed == ""
+    app = app_of(send, **how)
+    for number in range(4):
+        assert injector.disarmed == ""
+        [found] = ask(send, injector, "/", app)
+        assert found == (got or found), number
+    assert injector.disarmed == (WHY.format(4, 4, 100) if counts else "")
 
 
 def test_middleware_inside_and_outside_counts_once(send, aborting):
@@ -176,69 +161,45 @@ def test_without_it_nothing_is_watched(send, servers, make_injector):
 
 def test_bodies_pass_untouched(aborting, servers):
     """A WSGI app's list and file go back as they are, so that the server has its length or sends it by itself."""
-    whole = [b"app"]
-    file = FileWrapper(io.BytesIO(b"app"))
-    for made in (whole, file, object()):
-
-        def app(environ, start_response, made=made):
-            start_response("200 OK", [])
-            return made
-
-        environ = servers.environ(**{"wsgi.file_wrapper": FileWrapper})
-        assert WSGIFaultMiddleware(app, injector=aborting())(environ, lambda *_: None) is made
-
-
-def test_an_answer_that_breaks_off_is_a_failure(aborting, servers):
-    """Whether its head went out when the app was called, or with the first piece."""
-    injector = aborting()
-
-    def pieces(fails):
-        yield b"a"
-        if fails:
-            raise ValueError("x")
-
-    def app(environ, start_response):
-        start_response("200 OK", [])
-        return pieces(environ["PATH_INFO"] == "/breaks")
-
-    wrapped = WSGIFaultMiddleware(app, injector=injector)
-    for _ in range(3):
-        with pytest.raises(ValueError, match="x"):
-            servers.wsgi(wrapped, servers.environ(target="/breaks"))
-    assert servers.wsgi(wrapped, servers.environ(target="/whole")).body == b"a"
-    with pytest.raises(ValueError, match="x"):
-        servers.wsgi(wrapped, servers.environ(target="/breaks"))
-    assert injector.disarmed == WHY.format(4, 5, 80)
+    environ = servers.environ(**{"wsgi.file_wrapper": FileWrapper})
+    for made in ([b"app"], FileWrapper(io.BytesIO(b"app")), object()):
+        wrapped = WSGIFaultMiddleware(
+            lambda _, start, made=made: start("200 OK", []) or made, injector=aborting()
+        )
+        assert wrapped(environ, lambda *_: None) is made
 
 
 def test_generators(aborting, servers):
-    """They begin, or raise, when the server asks for the first piece; and they are closed."""
+    """They begin, or raise, when the server asks for the first piece or a later one; and they are closed."""
     closed = []
 
     def app(environ, start_response):
         try:
             if environ["PATH_INFO"] == "/raise":
                 raise ValueError("x")
-            start_response("500 X", [])
+            start_response("200 X" if environ["PATH_INFO"] == "/breaks" else "500 X", [])
             yield b"a"
+            if environ["PATH_INFO"] == "/breaks":
+                raise ValueError("x")
             yield b"b"
         finally:
             closed.append(environ["PATH_INFO"])
 
     injector = aborting()
     wrapped = WSGIFaultMiddleware(app, injector=injector)
-    for _ in range(3):
+    for _ in range(2):
         result = wrapped(servers.environ(target="/"), lambda *_: None)
         assert b"".join(result) == b"ab"
         result.close()
     result = wrapped(servers.environ(target="/"), lambda *_: None)
-    assert injector.disarmed == ""
-    with pytest.raises(ValueError, match="x"):
-        list(wrapped(servers.environ(target="/raise"), lambda *_: None))
+    for path in ("/breaks", "/raise"):
+        assert injector.disarmed == ""
+        with pytest.raises(ValueError, match="x"):
+            list(wrapped(servers.environ(target=path), lambda *_: None))
     assert injector.disarmed == WHY.format(4, 4, 100)
     next(iter(result))
     result.close()
-    assert closed == ["/"] * 3 + ["/raise", "/"]
+    assert closed == ["/"] * 2 + ["/breaks", "/raise", "/"]
 
 
 def test_an_answer_that_is_begun_anew(aborting, servers):

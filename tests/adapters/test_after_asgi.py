@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
 import pytest
 from starlette.applications import Starlette
@@ -10,6 +12,8 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from faultinject import ASGIFaultMiddleware
+
+from .transport import LEFT, cancel, hearing, saying
 
 RULE = "cos:SlowDown,when=after,times=1"
 
@@ -24,12 +28,7 @@ def run(request, servers):
         async def send(message):
             sent.append(message)
 
-        async def stays():
-            if not left:
-                await anyio.sleep_forever()
-            return left.pop()
-
-        left = [{"type": "http.request", "body": b"upload", "more_body": False}]
+        stays = hearing({"type": "http.request", "body": b"upload", "more_body": False})
         wrapped = ASGIFaultMiddleware(app, injector=injector)
         error = None
         try:
@@ -59,6 +58,50 @@ async def body(send, data=b"", more=False):
     await send({"type": "http.response.body", "body": data, "more_body": more})
 
 
+START = {"type": "http.response.start", "status": 200, "headers": []}
+MISSING, OWN = START | {"status": 404}, START | {"status": 500, "headers": [(b"x-own", b"1")]}
+HALF = {"type": "http.response.body", "body": b"own", "more_body": True}
+END = {"type": "http.response.body", "body": b" words"}
+MINE = LookupError("mine")
+
+
+@pytest.mark.parametrize(
+    ("said", "out", "did", "error"),
+    [
+        # A file that the server would send is the last message too.
+        ([START, {"type": "http.response.pathsend", "path": "/etc/hostname"}], [503], "answered", None),
+        ([START, {"type": "http.response.zerocopysend", "path": "/etc/hostname"}], [503], "answered", None),
+        # Behind its end the fault is given: work that fails is the app's own, and nothing else is heard.
+        ([START, END, MINE], [503], "answered", MINE),
+        ([START, END, END, END], [503], "answered", None),
+        ([START, END, OWN, END], [503], "answered", None),
+        # Nothing has gone out of what was dropped before: a failure passes unchanged, everything else is replaced.
+        ([START, HALF, MISSING, END], [503], "answered", None),
+        ([START, HALF, OWN, END], [OWN, END], "app_failed", None),
+        # A 5xx of the app goes out message by message, also when it is raised again as Starlette does.
+        ([OWN, HALF, END], [OWN, HALF, END], "app_failed", None),
+        ([OWN, HALF, END, MINE], [OWN, HALF, END], "app_failed", MINE),
+        # Without an end there is no answer: the server gets the app's exception, or makes a 500 itself.
+        ([START, MINE], [], "app_failed", MINE),
+        ([START], [], "app_failed", None),
+        ([], [], "app_failed", None),
+    ],
+)
+def test_what_an_app_says(run, make_injector, said, out, did, error):
+    """The fault takes the place of a whole answer, once; what failed goes out as it is, and the take goes back."""
+    injector = make_injector(RULE)
+    sent, raised = run(saying(*said), injector)
+    assert raised is error
+    if did == "answered":
+        assert (statuses(sent), len(sent)) == (out, 2)
+    else:
+        assert [each is own for each, own in zip(sent, out, strict=True)] == [True] * len(out)
+    outcome = only(injector)
+    assert (outcome.did, outcome.applied, outcome.status) == (did, True, 503 if did == "answered" else None)
+    assert outcome.app_status == ((404 if MISSING in said else 200) if did == "answered" else None)
+    assert injector.counts()["rule-1"]["injected"] == (did == "answered")
+
+
 def test_given_at_the_last_message(run, make_injector):
     """Not before the app has said all, and then at once, while the app still runs."""
     log = []
@@ -83,20 +126,6 @@ def test_given_at_the_last_message(run, make_injector):
     assert (outcome.did, outcome.when, outcome.applied, outcome.status) == ("answered", "after", True, 503)
 
 
-@pytest.mark.parametrize("kind", ["http.response.pathsend", "http.response.zerocopysend"])
-def test_files_are_not_sent(run, make_injector, kind):
-    """A file that the server would send is the last message too."""
-
-    async def app(scope, receive, send):
-        await start(send)
-        await send({"type": kind, "path": "/etc/hostname"})
-
-    injector = make_injector(RULE)
-    sent, _ = run(app, injector)
-    assert statuses(sent) == [503]
-    assert only(injector).did == "answered"
-
-
 def test_background_work_goes_on(run, make_injector):
     """Starlette's background tasks run after the answer, and after the fault in its place."""
     done = []
@@ -112,95 +141,6 @@ def test_background_work_goes_on(run, make_injector):
     assert (statuses(sent), done, error) == ([503], [True], None)
 
 
-def test_background_work_that_fails_is_the_apps_own(run, make_injector):
-    """The fault was given; the exception still reaches the server's log."""
-
-    async def app(scope, receive, send):
-        await start(send)
-        await body(send)
-        raise LookupError("mine")
-
-    injector = make_injector(RULE)
-    sent, error = run(app, injector)
-    assert statuses(sent) == [503]
-    assert repr(error) == "LookupError('mine')"
-    assert only(injector).did == "answered"
-
-
-def test_an_app_that_raises_passes(run, make_injector):
-    """Its own exception reaches the server as it is, and the take goes back."""
-
-    async def app(scope, receive, send):
-        await start(send)
-        raise LookupError("mine")
-
-    injector = make_injector(RULE)
-    sent, error = run(app, injector)
-    assert (sent, repr(error)) == ([], "LookupError('mine')")
-    assert (only(injector).did, only(injector).applied, only(injector).status) == ("app_failed", True, None)
-    assert injector.counts()["rule-1"]["injected"] == 0
-
-
-@pytest.mark.parametrize("then", [None, LookupError("mine")])
-def test_the_apps_own_failure_passes_unchanged(run, make_injector, then):
-    """A 5xx of the app goes out message by message, also when it is raised again as Starlette does."""
-    own = [
-        {"type": "http.response.start", "status": 500, "headers": [(b"x-own", b"1")]},
-        {"type": "http.response.body", "body": b"own", "more_body": True},
-        {"type": "http.response.body", "body": b" words"},
-    ]
-
-    async def app(scope, receive, send):
-        for message in own:
-            await send(message)
-        if then:
-            raise then
-
-    injector = make_injector(RULE)
-    sent, error = run(app, injector)
-    assert sent == own
-    assert all(got is given for got, given in zip(sent, own, strict=True))
-    assert error is then
-    assert only(injector).did == "app_failed"
-    assert run(app, injector)[0] == own
-    assert [each.did for each in injector.journal.outcomes] == ["app_failed", "app_failed"]
-
-
-@pytest.mark.parametrize("status", [404, 500])
-def test_an_app_may_begin_anew(clock, run, make_injector, status):
-    """Nothing has gone out of what was dropped before: a failure passes unchanged, everything else is replaced."""
-
-    async def app(scope, receive, send):
-        await start(send)
-        await body(send, b"half", more=True)
-        await start(send, status)
-        await body(send, b"own words")
-
-    injector = make_injector(RULE)
-    sent, error = run(app, injector)
-    failed = status == 500
-    assert (statuses(sent), error) == ([500 if failed else 503], None)
-    assert (only(injector).did, only(injector).app_status) == (
-        ("app_failed", None) if failed else ("answered", 404)
-    )
-    assert (sent[-1]["body"] == b"own words") == failed
-
-
-def test_an_app_that_begins_anew_behind_its_end_is_not_heard(run, make_injector):
-    """The fault was the answer: a second one would be an error of ours to the server."""
-
-    async def app(scope, receive, send):
-        await start(send)
-        await body(send)
-        await start(send, 500)
-        await body(send, b"own words")
-
-    injector = make_injector(RULE)
-    sent, error = run(app, injector)
-    assert (statuses(sent), len(sent), error) == ([503], 2, None)
-    assert only(injector).did == "answered"
-
-
 def test_an_app_that_only_shows_that_it_lives_is_cut(clock, run, make_injector):
     """Empty messages do not end the ten seconds of an answer that has begun."""
 
@@ -213,19 +153,6 @@ def test_an_app_that_only_shows_that_it_lives_is_cut(clock, run, make_injector):
     injector = make_injector(RULE)
     sent, error = run(app, injector)
     assert (statuses(sent), error, only(injector).did) == ([503], None, "app_cut")
-
-
-@pytest.mark.parametrize("begins", [False, True])
-def test_an_app_without_an_end_has_failed(run, make_injector, begins):
-    """An app that returns before it has answered: the server's own 500 is the answer."""
-
-    async def app(scope, receive, send):
-        if begins:
-            await start(send)
-
-    injector = make_injector(RULE)
-    sent, error = run(app, injector)
-    assert (sent, error, only(injector).did) == ([], None, "app_failed")
 
 
 def test_too_many_bytes_are_cut(run, make_injector):
@@ -289,106 +216,48 @@ def test_a_silent_stream_is_cut(clock, run, make_injector):
 
 def test_an_app_that_works_long_is_not_cut(clock, run, make_injector):
     """The bound is for its answer: a long upload is the app's effect."""
-
-    async def app(scope, receive, send):
-        await anyio.sleep(3600)
-        await start(send)
-        await body(send)
-
     injector = make_injector(RULE)
-    assert statuses(run(app, injector)[0]) == [503]
+    assert statuses(run(saying(partial(anyio.sleep, 3600), START, END), injector)[0]) == [503]
     assert only(injector).did == "answered"
 
 
-def test_a_client_that_left_before_the_fault_gives_the_take_back(run, make_injector):
-    """The app heard it; there is nobody to give the fault to."""
+@pytest.mark.parametrize("rule", [RULE, f"{RULE},delay=1h"])
+def test_a_client_that_left_before_the_fault_gives_the_take_back(run, make_injector, rule):
+    """The app heard it, or the fault while it waited: there is nobody to give it to."""
 
     async def app(scope, receive, send):
-        assert (await receive())["type"] == "http.disconnect"
+        if "delay" not in rule:
+            assert (await receive()) == LEFT
         await start(send)
         await body(send)
 
-    async def gone():
-        return {"type": "http.disconnect"}
-
-    injector = make_injector(RULE)
-    sent, error = run(app, injector, gone)
-    assert (sent, error, only(injector).did) == ([], None, "failed")
+    injector = make_injector(rule)
+    assert run(app, injector, hearing(LEFT)) == ([], None)
+    assert only(injector).did == "failed"
     assert injector.counts()["rule-1"]["injected"] == 0
-
-
-def test_a_client_that_leaves_during_the_delay_gives_the_take_back(run, make_injector):
-    """It is listened for while the fault waits."""
-
-    async def app(scope, receive, send):
-        await start(send)
-        await body(send)
-
-    async def gone():
-        return {"type": "http.disconnect"}
-
-    injector = make_injector("cos:SlowDown,when=after,times=1,delay=1h")
-    sent, error = run(app, injector, gone)
-    assert (sent, error, only(injector).did) == ([], None, "failed")
 
 
 def test_kept_headers_may_be_looked_at_once(run, make_injector):
     """Headers may be any iterable; only the CORS ones of the app are kept."""
-
-    async def app(scope, receive, send):
-        await start(send, headers=iter([(b"access-control-allow-origin", b"*"), (b"etag", b"x")]))
-        await body(send)
-
-    sent, _ = run(app, make_injector(RULE))
+    headers = iter([(b"access-control-allow-origin", b"*"), (b"etag", b"x")])
+    sent, _ = run(saying(START | {"headers": headers}, END), make_injector(RULE))
     names = [name for name, _ in sent[0]["headers"]]
-    assert b"access-control-allow-origin" in names
-    assert b"etag" not in names
+    assert (b"access-control-allow-origin" in names, b"etag" in names) == (True, False)
 
 
 def test_a_server_that_cancels_gives_the_take_back(servers, make_injector):
     """Cancelled while the app runs: the fault was not given."""
-    import asyncio
-
-    async def app(scope, receive, send):
-        await asyncio.Event().wait()
-
     injector = make_injector(RULE)
-
-    async def scenario():
-        wrapped = ASGIFaultMiddleware(app, injector=injector)
-        task = asyncio.ensure_future(wrapped(servers.scope(), servers.messages(), None))
-        for _ in range(3):
-            await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(scenario())
+    wrapped = ASGIFaultMiddleware(saying(anyio.sleep_forever), injector=injector)
+    anyio.run(cancel, wrapped, servers.scope(), servers.messages(), None)
     assert injector.counts()["rule-1"] == {"matched": 1, "injected": 0}
 
 
 def test_keyboard_interrupt_stays_itself(servers, make_injector):
     """Ctrl-C in an app is not wrapped into a group of exceptions."""
-
-    async def app(scope, receive, send):
-        raise KeyboardInterrupt
-
-    wrapped = ASGIFaultMiddleware(app, injector=make_injector(RULE))
+    wrapped = ASGIFaultMiddleware(saying(KeyboardInterrupt()), injector=make_injector(RULE))
     with pytest.raises(KeyboardInterrupt):
         anyio.run(wrapped, servers.scope(), servers.messages(), None)
-
-
-def test_what_an_app_says_after_its_end_is_dropped(run, make_injector):
-    """The fault is given once."""
-
-    async def app(scope, receive, send):
-        await start(send)
-        for _ in range(3):
-            await body(send, b"x")
-
-    injector = make_injector(RULE)
-    sent, error = run(app, injector)
-    assert (statuses(sent), len(sent), error) == ([503], 2, None)
 
 
 def test_an_app_that_listens_itself_is_waited_with(run, make_injector):

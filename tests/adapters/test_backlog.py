@@ -13,7 +13,7 @@ from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from tests.virtual_time import Time
 
 from .live import uvicorn_server, waitress_server, werkzeug_server
-from .transport import PATIENCE, Encrypted, Exchange, loopback
+from .transport import PATIENCE, Encrypted, Exchange, loopback, read
 
 pytestmark = pytest.mark.live
 
@@ -25,22 +25,14 @@ IN_THE_MIDDLE = "reset,when=after,after_bytes=3"
 @pytest.fixture
 def ends():
     """A client's end, and a server's."""
-    with loopback() as (client, server):
-        client.settimeout(PATIENCE)
-        yield client, server
+    with loopback() as both:
+        yield both
 
 
 def rest_of(client):
     """How much comes, and how the connection ends."""
-    size = 0
-    while True:
-        try:
-            piece = client.recv(65_536)
-        except ConnectionResetError:
-            return size, "RST"
-        if not piece:
-            return size, "FIN"
-        size += len(piece)
+    data, end = read(client)
+    return len(data), end
 
 
 def wsgi(environ, start_response):
@@ -90,9 +82,11 @@ class Channel:
         return False
 
 
-def reset(servers, time, **shown):
+def reset(servers, time, channel=None, **shown):
     """What becomes of an answer of 5 bytes that is reset behind 3: the error that the server gets, and the outcome."""
     injector = Injector(IN_THE_MIDDLE, environ={}, waits=time)
+    if channel is not None:
+        shown = {"waitress.client_disconnected": channel.client_disconnected}
     error = None
     try:
         servers.wsgi(WSGIFaultMiddleware(wsgi, injector=injector), servers.environ("GET", "/5", **shown))
@@ -106,8 +100,7 @@ def reset(servers, time, **shown):
 def test_what_the_server_holds(servers, ends):
     """It is waited for as long as there is something."""
     time, channel = Time(), Channel(ends[1], 1, 2, 1, 0)
-    shown = {"waitress.client_disconnected": channel.client_disconnected}
-    assert reset(servers, time, **shown) == (None, "reset")
+    assert reset(servers, time, channel) == (None, "reset")
     assert channel.held == [0]
     assert len(time.slept) >= 3
     assert rest_of(ends[0])[1] == "RST"
@@ -119,7 +112,7 @@ def test_a_client_that_takes_nothing(servers, ends, encrypted):
     server = Encrypted(fileno=ends[1].detach()) if encrypted else ends[1]
     with server:
         time, channel = Time(), Channel(server, 3, 3, 2)
-        error, did = reset(servers, time, **{"waitress.client_disconnected": channel.client_disconnected})
+        error, did = reset(servers, time, channel)
         assert (did, error is not None) == ("closed", encrypted)
         assert 10 <= time.now < 11
 
@@ -135,7 +128,7 @@ def test_one_that_moves_in_time(servers, ends):
             return super().total_outbufs_len
 
     channel = Slow(ends[1], 3, 2, 1, 0)
-    assert reset(servers, time, **{"waitress.client_disconnected": channel.client_disconnected})[1] == "reset"
+    assert reset(servers, time, channel)[1] == "reset"
     assert time.now >= 36
 
 
@@ -145,7 +138,7 @@ def test_a_client_that_leaves_meanwhile(servers, ends):
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     time, channel = Time(), Channel(server, 1)
     time.at(0, client.close)
-    reset(servers, time, **{"waitress.client_disconnected": channel.client_disconnected})
+    reset(servers, time, channel)
     assert time.now < 1
 
 

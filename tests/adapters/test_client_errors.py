@@ -9,16 +9,13 @@ import http.client
 import importlib.util
 import io
 import pickle
-import socket
 import subprocess
 import sys
-import threading
 import traceback
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from types import ModuleType
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import aiohttp
 import flask
@@ -26,13 +23,12 @@ import httpx
 import pytest
 import requests
 import urllib3
-import uvicorn
-from cheroot.wsgi import Server as CherootServer
-from waitress.server import create_server
-from werkzeug.serving import make_server
 from werkzeug.test import Client
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+
+from . import live
+from .transport import hearing
 
 FAULTS = {"reset": "reset", "closed": "close", "timeout": "hang", "cut": "truncate,keep_bytes=3"}
 
@@ -71,21 +67,18 @@ async def in_process_scope(scope):
     """The same under ASGI."""
     wrapped = ASGIFaultMiddleware(None, injector=Injector("reset", seed=1, environ={}))
 
-    async def receive():
-        return {"type": "http.request", "body": b"", "more_body": False}
-
     async def send(message):
         pass
 
     try:
-        await wrapped(scope, receive, send)
+        await wrapped(scope, hearing({"type": "http.request"}), send)
     except ConnectionResetError as error:
         return "injected by faultinject" in str(error)
     return False
 
 
 LIVE = Injector("reset", seed=1, environ={})
-live_wsgi, live_asgi = WSGIFaultMiddleware(None, injector=LIVE), ASGIFaultMiddleware(None, injector=LIVE)
+live_wsgi = WSGIFaultMiddleware(None, injector=LIVE)
 
 
 @pytest.fixture(params=KINDS)
@@ -102,88 +95,6 @@ async def asgi_verdict(scope, receive, send):
     assert scope["type"] == "http"
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": str(await in_process_scope(scope)).encode()})
-
-
-class Silent(WSGIRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-@contextmanager
-def run(serve, stop):
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    yield
-    stop()
-    thread.join(10)
-    assert not thread.is_alive()
-
-
-@contextmanager
-def wsgiref_server():
-    with WSGIServer(("127.0.0.1", 0), Silent) as server:
-        server.set_app(live_wsgi)
-        with run(lambda: server.serve_forever(0.01), server.shutdown):
-            yield server.server_port
-
-
-@contextmanager
-def werkzeug_server():
-    server = make_server("127.0.0.1", 0, live_wsgi)
-    server.log = lambda *_: None
-    with run(lambda: server.serve_forever(0.01), server.shutdown):
-        yield server.server_port
-    server.server_close()
-
-
-@contextmanager
-def waitress_server():
-    server = create_server(live_wsgi, host="127.0.0.1", port=0, threads=1)
-
-    def serve():
-        with suppress(OSError):  # its loop's own descriptor was closed
-            server.run()
-
-    def stop():
-        with suppress(OSError):  # its loop was awake, and has closed before the trigger was pulled
-            server.trigger.pull_trigger(server.close)
-
-    with run(serve, stop):
-        yield server.effective_port
-
-
-@contextmanager
-def cheroot_server():
-    server = CherootServer(("127.0.0.1", 0), live_wsgi, numthreads=1)
-    server.prepare()
-    with run(server.serve, server.stop):
-        yield server.bind_addr[1]
-
-
-@contextmanager
-def uvicorn_server(app, interface):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, interface=interface, lifespan="off", ws="none", log_config=None)
-        server = uvicorn.Server(config)
-        with run(lambda: asyncio.run(server.serve([listener])), lambda: setattr(server, "should_exit", True)):
-            yield listener.getsockname()[1]
-
-
-SERVERS = {
-    "wsgiref": wsgiref_server,
-    "werkzeug": werkzeug_server,
-    "waitress": waitress_server,
-    "cheroot": cheroot_server,
-    "uvicorn": lambda: uvicorn_server(live_asgi, "asgi3"),
-}
-
-
-@pytest.mark.parametrize("server", SERVERS)
-def test_a_real_server_is_never_in_process(server):
-    """A request over a socket is told from a test client's, whatever the server."""
-    with SERVERS[server]() as port, pytest.raises(urllib3.exceptions.ProtocolError):
-        urllib3.request("GET", f"http://127.0.0.1:{port}/a", retries=False)
-    assert LIVE.journal.outcomes[-1].did == "reset"
 
 
 def bare_environ(**more):
@@ -233,24 +144,9 @@ def test_a_wsgi_app_behind_an_asgi_server_is_not_in_process():
 
     with pytest.warns(DeprecationWarning, match="WSGI"):
         app = _WSGIMiddleware(live_wsgi)
-    with uvicorn_server(app, "asgi3") as port, suppress(urllib3.exceptions.ProtocolError):
+    with live.uvicorn_server(app) as port, suppress(urllib3.exceptions.ProtocolError):
         urllib3.request("GET", f"http://127.0.0.1:{port}/a", retries=False)
     assert LIVE.journal.outcomes[-1].did in ("reset", "answered")
-
-
-def with_werkzeug():
-    return Client(wsgi_verdict).get("/a").data
-
-
-def with_flask():
-    app = flask.Flask("app")
-    app.wsgi_app = wsgi_verdict
-    return app.test_client().get("/a").data
-
-
-def with_httpx():
-    with httpx.Client(transport=httpx.WSGITransport(wsgi_verdict), base_url="http://app") as client:
-        return client.get("/a").content
 
 
 def with_httpx_async(app=asgi_verdict, url="http://app/a", **options):
@@ -269,10 +165,16 @@ def with_starlette(**options):
         return TestClient(asgi_verdict, **options).get("/a").content
 
 
+def with_flask():
+    app = flask.Flask("app")
+    app.wsgi_app = wsgi_verdict
+    return app.test_client().get("/a").data
+
+
 CLIENTS = {
-    "werkzeug": with_werkzeug,
+    "werkzeug": lambda: Client(wsgi_verdict).get("/a").data,
     "flask": with_flask,
-    "httpx": with_httpx,
+    "httpx": lambda: httpx.Client(transport=httpx.WSGITransport(wsgi_verdict)).get("http://app/a").content,
     "httpx async": with_httpx_async,
     "httpx async, port given": lambda: with_httpx_async(url="http://app:8000/a"),
     "starlette": with_starlette,

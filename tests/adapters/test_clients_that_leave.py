@@ -8,7 +8,7 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
 
-from .transport import App, Broken, Exchange, loopback
+from .transport import LEFT, App, Broken, Exchange, hearing, loopback
 
 pytestmark = pytest.mark.live
 
@@ -87,14 +87,22 @@ def test_while_a_delay_lasts(servers, make_injector, by):
 
 
 @SENDS
-def test_while_an_error_is_delayed(servers, make_injector, by):
-    """It was given to nobody, so it was no answer of the app's either."""
-    injector = make_injector("http:503,delay=1h")
+@pytest.mark.parametrize("rule", ["http:503,delay=1h", "reset,delay=1h", "reset,delay=1h,when=after"])
+def test_while_an_error_is_delayed(servers, make_injector, by, rule):
+    """It was given to nobody, so it was no answer of the app's either, and the take goes back."""
+    injector = make_injector(f"{rule},times=1")
     with loopback() as (client, server):
         client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: it leaves with an RST
         client.close()
         by(servers, injector, server, App())
-    assert (last(injector).did, last(injector).left, last(injector).status) == ("failed", True, None)
+    outcome = last(injector)
+    assert (outcome.did, outcome.left, outcome.status, outcome.applied) == (
+        "failed",
+        True,
+        None,
+        "after" in rule,
+    )
+    assert injector.counts()["rule-1"] == {"matched": 1, "injected": 0}
 
 
 @SENDS
@@ -123,44 +131,27 @@ def test_wsgi_in_the_middle_of_its_upload(servers, make_injector):
         assert (last(injector).left, last(injector).status) == (leaves, 400)
 
 
-def test_asgi_in_the_middle_of_its_upload(servers, make_injector):
+@pytest.mark.parametrize("answers_first", [False, True])
+def test_asgi_in_the_middle_of_its_upload(servers, make_injector, answers_first):
     """The app hears of it; what it hears behind its own answer is of no account."""
     injector = make_injector([], record_all=True)
 
-    class Reading(App):
-        def __init__(self, first, **how):
-            super().__init__(**how)
-            self._first = first
+    async def app(scope, receive, send):
+        if answers_first:
+            await App(status=400).asgi(scope, receive, send)
+        while (await receive()) != LEFT:
+            pass
+        if not answers_first:
+            await App(status=400).asgi(scope, receive, send)
 
-        async def asgi(self, scope, receive, send):
-            if self._first:
-                await super().asgi(scope, receive, send)
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            if not self._first:
-                await super().asgi(scope, receive, send)
-
-    for answers_first in (False, True):
-        with loopback() as (client, server):
-            if not answers_first:
-                client.close()
-            app = Reading(answers_first, status=400)
-            wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
-            scope = servers.scope("PUT", "/a", headers=[("content-length", "10")])
-            exchange = Exchange(server, "PUT")
-            exchange.receive = broken_off()
-            assert asyncio.run(exchange.run(wrapped, scope)) is None
-        assert (last(injector).left, last(injector).status) == (not answers_first, 400)
-
-
-def broken_off():
-    """Of a client that sends a part of its body and leaves."""
-    pieces = [{"type": "http.request", "body": b"abc", "more_body": True}]
-
-    async def receive():
-        return pieces.pop() if pieces else {"type": "http.disconnect"}
-
-    return receive
+    with loopback() as (client, server):
+        if not answers_first:
+            client.close()
+        exchange = Exchange(server, "PUT")
+        exchange.receive = hearing({"type": "http.request", "body": b"abc", "more_body": True}, LEFT)
+        scope = servers.scope("PUT", "/a", headers=[("content-length", "10")])
+        assert asyncio.run(exchange.run(ASGIFaultMiddleware(app, injector=injector), scope)) is None
+    assert (last(injector).left, last(injector).status) == (not answers_first, 400)
 
 
 def test_uvicorn_has_heard_of_it(servers, make_injector, clock):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 
 from .conftest import make_scope, serve_asgi
+from .transport import LEFT, cancel, hearing
 
 RULE = "cos:SlowDown,times=1"
 MEGABYTE = 1_000_000
@@ -22,14 +23,10 @@ MEGABYTE = 1_000_000
 def digest(*pieces, **headers):
     """What the journal says of a request body that comes in these pieces."""
     injector = make(RULE)
-    left = [{"type": "http.request", "body": each, "more_body": True} for each in pieces]
-    left.append({"type": "http.request"})
-
-    async def receive():
-        return left.pop(0)
-
+    told = [{"type": "http.request", "body": each, "more_body": True} for each in pieces]
     scope = make_scope("POST", "/b", headers.items(), http_version="2")
-    asyncio.run(serve_asgi(ASGIFaultMiddleware(never, injector=injector), scope, receive))
+    wrapped = ASGIFaultMiddleware(never, injector=injector)
+    asyncio.run(serve_asgi(wrapped, scope, hearing(*told, {"type": "http.request"})))
     return only(injector).request_digest
 
 
@@ -88,25 +85,19 @@ def test_wsgi_reads_to_the_length_and_no_further(servers):
     assert what(only(injector)) == ("answered", 100_000, digest(b"x" * 100_000), True)
 
 
-def test_wsgi_reads_chunked_to_its_marked_end(servers):
-    """`wsgi.input_terminated`: the server marks the end of a chunked body."""
-    injector = make(RULE)
-    source = Source(b"chunked")
-    more = {"wsgi.input": source, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
-    servers.wsgi(WSGIFaultMiddleware(never, injector=injector), servers.environ("PUT", "/b/k", **more))
-    assert what(only(injector)) == ("answered", 7, digest(b"chunked"), True)
-
-
-def test_wsgi_leaves_a_body_without_marked_end(servers):
+@pytest.mark.parametrize(
+    ("marked", "found"),
+    [({"wsgi.input_terminated": True}, (7, digest(b"chunked"), True)), ({}, (None, None, None))],
+)
+def test_wsgi_reads_chunked_to_its_marked_end(servers, marked, found):
     """Without a length or a marked end reading would never stop, so nothing is read."""
     injector = make(RULE)
     source = Source(b"chunked")
-    more = {"wsgi.input": source, "HTTP_TRANSFER_ENCODING": "chunked"}
-    answer = servers.wsgi(
-        WSGIFaultMiddleware(never, injector=injector), servers.environ("PUT", "/b/k", **more)
-    )
-    assert (answer.status, source.sizes) == (503, [])
-    assert what(only(injector)) == ("answered", None, None, None)
+    more = {"wsgi.input": source, "HTTP_TRANSFER_ENCODING": "chunked", **marked}
+    wrapped = WSGIFaultMiddleware(never, injector=injector)
+    assert servers.wsgi(wrapped, servers.environ("PUT", "/b/k", **more)).status == 503
+    assert bool(source.sizes) == bool(marked)
+    assert what(only(injector)) == ("answered", *found)
 
 
 def test_drain_no(send):
@@ -119,42 +110,18 @@ def test_drain_no(send):
 
 def test_no_body_is_not_read(servers):
     """A request that announces no body is answered without looking."""
-    answer = servers.wsgi(
-        WSGIFaultMiddleware(never, injector=make(RULE)), servers.environ(**{"wsgi.input": None})
-    )
-    assert answer.status == 503
-
-    async def receive():
-        raise AssertionError("not asked")
-
-    wrapped = ASGIFaultMiddleware(never, injector=make(RULE))
-    assert asyncio.run(servers.asgi(wrapped, servers.scope(), receive)).status == 503
-
-
-def test_asgi_reads_every_piece(servers):
-    """Until `more_body` is false, also where HTTP/2 announces no length."""
-    injector = make(RULE)
-    left = [b"a", b"", b"bc"]
-
-    async def receive():
-        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
-
-    scope = servers.scope("PUT", "/b/k", http_version="2")
-    answer = asyncio.run(servers.asgi(ASGIFaultMiddleware(never, injector=injector), scope, receive))
-    assert (answer.status, left) == (503, [])
-    assert what(only(injector)) == ("answered", 3, digest(b"abc"), True)
+    wsgi, asgi = (each(never, injector=make(RULE)) for each in (WSGIFaultMiddleware, ASGIFaultMiddleware))
+    assert servers.wsgi(wsgi, servers.environ(**{"wsgi.input": None})).status == 503
+    asked = hearing(AssertionError("not asked"))
+    assert asyncio.run(servers.asgi(asgi, servers.scope(), asked)).status == 503
 
 
 def test_asgi_expect_continue_is_answered_instead(servers):
     """The error goes out instead of the 100: reading would make the server send it."""
     injector = make(RULE)
-
-    async def receive():
-        raise AssertionError("not asked")
-
     scope = servers.scope("PUT", "/b/k", [("Expect", "100-Continue"), ("Content-Length", "5")])
-    answer = asyncio.run(servers.asgi(ASGIFaultMiddleware(never, injector=injector), scope, receive))
-    assert answer.status == 503
+    wrapped = ASGIFaultMiddleware(never, injector=injector)
+    assert asyncio.run(servers.asgi(wrapped, scope, hearing(AssertionError("not asked")))).status == 503
     assert what(only(injector)) == ("answered", 5, None, None)
 
 
@@ -237,44 +204,23 @@ def test_wsgi_client_gone_in_the_middle(servers, end):
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@pytest.mark.parametrize("raises", [False, True])
-def test_asgi_client_gone_in_the_middle(servers, backend, raises):
+@pytest.mark.parametrize("end", [LEFT, ConnectionResetError()], ids=str)
+def test_asgi_client_gone_in_the_middle(servers, backend, end):
     """Nothing is sent to nobody, and the take goes back."""
     injector = make(RULE)
-    left = [{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"}]
-
-    async def receive():
-        if raises and len(left) == 1:
-            raise ConnectionResetError
-        return left.pop(0)
-
-    async def send(message):
-        raise AssertionError("nobody is there")
-
-    scope = servers.scope("PUT", "/b/k", http_version="2")
-    anyio.run(ASGIFaultMiddleware(never, injector=injector), scope, receive, send, backend=backend)
-    assert (only(injector).did, only(injector).left, injector.errors) == ("failed", True, [])
+    receive = hearing({"type": "http.request", "body": b"abc", "more_body": True}, end)
     wrapped = ASGIFaultMiddleware(never, injector=injector)
+    anyio.run(wrapped, servers.scope("PUT", "/b/k", http_version="2"), receive, never, backend=backend)
+    assert (only(injector).did, only(injector).left, injector.errors) == ("failed", True, [])
     assert asyncio.run(servers.asgi(wrapped, servers.scope(), servers.messages())).status == 503
 
 
 def test_server_that_cancels_gives_the_take_back(servers):
     """Some servers cancel the task of a client that left."""
     injector = make(RULE)
-
-    async def stall():
-        await asyncio.Event().wait()
-
-    async def scenario():
-        wrapped = ASGIFaultMiddleware(never, injector=injector)
-        task = asyncio.ensure_future(wrapped(servers.scope("PUT", "/b/k", http_version="2"), stall, None))
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        return await servers.asgi(wrapped, servers.scope(), servers.messages())
-
-    assert asyncio.run(scenario()).status == 503
+    wrapped = ASGIFaultMiddleware(never, injector=injector)
+    anyio.run(cancel, wrapped, servers.scope("PUT", "/b/k", http_version="2"), hearing(), None)
+    assert asyncio.run(servers.asgi(wrapped, servers.scope(), servers.messages())).status == 503
     assert [each.did for each in injector.journal.outcomes] == ["failed", "answered"]
 
 

@@ -40,9 +40,10 @@ class Stream:
 
 
 class Server:
-    """What a server has of one exchange, and what its environ shows."""
+    """What a server has of one exchange, what its environ shows, and how it was told that the connection ends."""
 
     shown = {}
+    told = None
 
     def __init__(self):
         self.started = None
@@ -58,11 +59,13 @@ class Server:
 
 
 class Gunicorn(Server):
+    """It ignores the header, and says `Connection: close` itself."""
+
     shown = {"gunicorn.socket": None}
-    forced = False
+    told = False
 
     def force_close(self):
-        self.forced = True
+        self.told = True
 
 
 class Gevent(Server):
@@ -70,21 +73,27 @@ class Gevent(Server):
 
 
 class Cheroot(Server):
+    """It reads what has a length before it answers, and stays in step."""
+
     shown = {"SERVER_SOFTWARE": "Cheroot/11.1.2 Server"}
 
-    def __init__(self, *, in_chunks):
+    def __init__(self, *, in_chunks=True):
         super().__init__()
         self.req = SimpleNamespace(close_connection=False, chunked_read=in_chunks)
 
+    @property
+    def told(self):
+        return self.req.close_connection
+
 
 class Wsgiref(Server):
-    """It refuses the header from an app."""
+    """It refuses the header from an app; it and Django take it once the answer has started."""
 
     shown = {"SERVER_SOFTWARE": "WSGIServer/0.2"}
 
     def __init__(self):
         super().__init__()
-        self.headers = {}
+        self.told = self.headers = {}
 
     def start_response(self, status, headers, exc_info=None):
         assert not [name for name, _ in headers if name.lower() == "connection"]
@@ -96,6 +105,9 @@ def environ_of(makers, stream=None, body=BODY, **more):
     environ = makers.environ("PUT", "/b/k", CONTENT_LENGTH=str(len(body)), **more)
     environ["wsgi.input"] = Stream(body) if stream is None else stream
     return environ
+
+
+CHUNKED = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
 
 
 def give(injector, environ, server, app=None, to=None):
@@ -110,62 +122,74 @@ def give(injector, environ, server, app=None, to=None):
     return sent
 
 
-def test_gunicorn_is_told(servers, make_injector):
-    """It ignores the header, and says `Connection: close` itself."""
-    server = Gunicorn()
-    give(make_injector(UNREAD), environ_of(servers), server)
-    assert (server.forced, server.connection) == (True, [])
+CLOSE, GRANIAN = {"Connection": "close"}, {"SERVER_SOFTWARE": "Granian"}
+LATE = "cos:InternalError,status=200,delay=1ms,drain=no"
 
 
-@pytest.mark.parametrize("rule", [UNREAD, CLOSES])
-def test_a_server_that_refuses_the_header(servers, make_injector, rule):
-    """wsgiref and Django take it once the answer has started."""
-    server = Wsgiref()
-    give(make_injector(rule), environ_of(servers), server)
-    assert (server.headers, server.connection) == ({"Connection": "close"}, [])
-
-
-def test_cheroot_reads_what_has_a_length(servers, make_injector):
-    """It does that before it answers, and stays in step."""
-    server = Cheroot(in_chunks=False)
-    environ = environ_of(servers)
-    give(make_injector(UNREAD), environ, server)
-    assert (server.req.close_connection, server.connection, environ["wsgi.input"].left) == (
-        False,
-        [],
-        len(BODY),
-    )
+@pytest.mark.parametrize(
+    ("make", "rule", "more", "told", "said", "left"),
+    [
+        (Gunicorn, UNREAD, {}, True, [], None),
+        (Wsgiref, UNREAD, {}, CLOSE, [], None),
+        (Wsgiref, CLOSES, {}, CLOSE, [], None),
+        (functools.partial(Cheroot, in_chunks=False), UNREAD, {}, False, [], len(BODY)),
+        # An answer without a length: its client waits for the end, nothing is read before that, and the connection closes.
+        (Cheroot, LATE, CHUNKED, True, ["close"], len(BODY)),
+        # granian shows no socket, and would reset the connection of a client that is sending: the body is read behind
+        # the answer, unless the client was not told to go on. The server would say 100 then.
+        (Server, UNREAD, GRANIAN, None, [], 0),
+        (Server, UNREAD, GRANIAN | {"HTTP_EXPECT": "100-continue"}, None, ["close"], len(BODY)),
+        # These take the header from an app; one that is not known has to.
+        *(
+            (Server, UNREAD, shows, None, ["close"], None)
+            for shows in (
+                {"uwsgi.version": b"2"},
+                Gevent.shown,
+                {"asgi.scope": {}},
+                {"SERVER_SOFTWARE": "x/1"},
+                {},
+            )
+        ),
+        # Over HTTP/2 the connection is not this request's alone, and the header is forbidden.
+        (Gunicorn, UNREAD, {"SERVER_PROTOCOL": "HTTP/2"}, False, [], None),
+        (Gunicorn, CLOSES, {"SERVER_PROTOCOL": "HTTP/2"}, False, [], None),
+        # The name and the word are read in any case; on the wire it is one word.
+        (Gevent, "http:503,set.connection=Close", {}, None, ["close"], None),
+        (Gevent, "http:503,set.Connection=close", {}, None, ["close"], None),
+    ],
+)
+def test_what_a_server_is_told(servers, make_injector, make, rule, more, told, said, left):
+    """By the way that it has, and by the header where it hears that."""
+    server, environ = make(), environ_of(servers) | more
+    give(make_injector(rule), environ, server)
+    assert (server.told, server.connection) == (told, said)
+    if left is not None:
+        assert environ["wsgi.input"].left == left
 
 
 def test_cheroot_s_chunks_are_read_behind_the_answer(servers, make_injector):
     """It would take them for the next request, and closed, it would reset the connection."""
-    server = Cheroot(in_chunks=True)
-    environ = environ_of(servers, HTTP_TRANSFER_ENCODING="chunked") | {"CONTENT_LENGTH": ""}
-    environ["wsgi.input_terminated"] = True
-    result = WSGIFaultMiddleware(None, injector=make_injector(UNREAD))(
-        environ | server.shown, server.start_response
-    )
+    server, environ = Cheroot(), environ_of(servers) | CHUNKED
+    wrapped = WSGIFaultMiddleware(None, injector=make_injector(UNREAD))
+    result = wrapped(environ | server.shown, server.start_response)
     pieces = iter(result)
     assert next(pieces).startswith(b"<?xml")
     assert list(pieces) == []
     result.close()
-    assert (environ["wsgi.input"].left, server.req.close_connection, server.connection) == (0, False, [])
+    assert (environ["wsgi.input"].left, server.told, server.connection) == (0, False, [])
 
 
-@pytest.mark.parametrize("wrong", ["fails", "ends early", "never ends"])
-def test_cheroot_s_chunks_that_cannot_be_read(servers, make_injector, wrong):
+@pytest.mark.parametrize(
+    ("stream", "length"),
+    [(Stream(BODY, OSError()), ""), (Stream(BODY[:-1]), str(len(BODY))), (SimpleNamespace(read=bytes), "")],
+    ids=["fails", "ends early", "never ends"],
+)
+def test_cheroot_s_chunks_that_cannot_be_read(servers, make_injector, stream, length):
     """Then the connection is closed all the same."""
-    server = Cheroot(in_chunks=True)
-    environ = environ_of(servers, Stream(BODY, OSError() if wrong == "fails" else None))
-    environ |= {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
-    if wrong == "ends early":
-        environ["wsgi.input"] = Stream(BODY[:-1])
-    else:
-        environ["CONTENT_LENGTH"] = ""
-    if wrong == "never ends":
-        environ["wsgi.input"] = SimpleNamespace(read=bytes)
+    server = Cheroot()
+    environ = environ_of(servers, stream) | CHUNKED | {"CONTENT_LENGTH": length}
     give(make_injector(UNREAD), environ, server)
-    assert (server.req.close_connection, server.connection) == (True, [])
+    assert (server.told, server.connection) == (True, [])
 
 
 def impatient(monkeypatch):
@@ -185,9 +209,8 @@ def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatc
             return b""
 
     impatient(monkeypatch)
-    server = Cheroot(in_chunks=True)
-    environ = environ_of(servers, Stalling(BODY))
-    environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    server = Cheroot()
+    environ = environ_of(servers, Stalling(BODY)) | CHUNKED
     with monkeypatch.context() as patch:
         if why == "no more threads":
 
@@ -198,7 +221,7 @@ def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatc
         elif why == "uWSGI":
             patch.setitem(sys.modules, "uwsgi", SimpleNamespace(opt={}))
         assert b"SlowDown" in give(make_injector(UNREAD), environ, server)
-    assert server.req.close_connection is True
+    assert server.told is True
     released.set()
     for each in threading.enumerate():
         if each.name == "faultinject reader":
@@ -209,13 +232,10 @@ def test_a_server_does_not_wait_for_the_thread_that_reads(servers, make_injector
     """The client that stalls has its connection ended, and with it the reading."""
     impatient(monkeypatch)
     with loopback() as (client, peer):
-        server = Cheroot(in_chunks=True)
-        source = peer.makefile("rb")
-        source_of = SimpleNamespace(rfile=source, read=source.read)
-        environ = environ_of(servers, source_of)
-        environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+        server, source = Cheroot(), peer.makefile("rb")
+        environ = environ_of(servers, SimpleNamespace(rfile=source, read=source.read)) | CHUNKED
         raw = give(make_injector(UNREAD), environ, server)
-        assert (b"SlowDown" in raw, server.req.close_connection) == (True, True)
+        assert (b"SlowDown" in raw, server.told) == (True, True)
         source.close()
         assert read(client)[1] == "FIN"
 
@@ -226,30 +246,6 @@ def settle_lingering():
         if each.name == "faultinject lingering":  # it ends with its connection
             each.join(60)
             assert not each.is_alive()
-
-
-def test_granian_is_read_behind_the_answer(servers, make_injector):
-    """It shows no socket, and would reset the connection of a client that is sending."""
-    server, environ = Server(), environ_of(servers, SERVER_SOFTWARE="Granian")
-    give(make_injector(UNREAD), environ, server)
-    assert (server.connection, environ["wsgi.input"].left) == ([], 0)
-
-
-def test_a_client_that_was_not_told_to_go_on_is_not_read(servers, make_injector):
-    """The server would say 100 behind the answer."""
-    server, environ = Server(), environ_of(servers, SERVER_SOFTWARE="Granian", HTTP_EXPECT="100-continue")
-    give(make_injector(UNREAD), environ, server)
-    assert (server.connection, environ["wsgi.input"].left) == (["close"], len(BODY))
-
-
-def test_an_answer_without_a_length_ends_at_once(servers, make_injector):
-    """Its client waits for the end: nothing is read before that, and the connection closes."""
-    server = Cheroot(in_chunks=True)
-    environ = environ_of(servers, HTTP_TRANSFER_ENCODING="chunked") | {"CONTENT_LENGTH": ""}
-    environ["wsgi.input_terminated"] = True
-    give(make_injector("cos:InternalError,status=200,delay=1ms,drain=no"), environ, server)
-    assert (server.req.close_connection, server.connection) == (True, ["close"])
-    assert environ["wsgi.input"].left == len(BODY)
 
 
 def test_waitress_is_asked_as_by_its_client(servers, make_injector):
@@ -268,25 +264,6 @@ def test_waitress_is_asked_as_by_its_client(servers, make_injector):
     assert request.headers == {}
     give(make_injector(CLOSES), environ_of(servers, io.BytesIO(BODY), **told), server)
     assert (request.headers, server.connection) == ({"CONNECTION": "close"}, [])
-
-
-@pytest.mark.parametrize(
-    "shows",
-    [{"uwsgi.version": b"2"}, Gevent.shown, {"asgi.scope": {}}, {"SERVER_SOFTWARE": "another/1"}, {}],
-)
-def test_servers_that_hear_the_header(servers, make_injector, shows):
-    """They take it from an app; one that is not known has to."""
-    server = Server()
-    give(make_injector(UNREAD), environ_of(servers, **shows), server)
-    assert server.connection == ["close"]
-
-
-def test_over_http2_nothing_is_said(servers, make_injector):
-    """The connection is not this request's alone, and the header is forbidden there."""
-    for rule in UNREAD, CLOSES:
-        server = Gunicorn()
-        give(make_injector(rule), environ_of(servers, SERVER_PROTOCOL="HTTP/2"), server)
-        assert (server.forced, server.connection) == (False, [])
 
 
 def test_a_test_client_sees_the_header_that_the_rule_asks_for(servers, make_injector):
@@ -353,11 +330,11 @@ WRAPPINGS = {
 @pytest.mark.parametrize("rule", [UNREAD, CLOSES])
 def test_a_server_beneath_other_middleware(servers, make_injector, wrap, rule):
     """That wraps `start_response`, as all do that measure or trace answers: the server is told all the same."""
-    for server, told in (Gunicorn(), "forced"), (Wsgiref(), "headers"):
+    for server in Gunicorn(), Wsgiref():
         wrapped = WRAPPINGS[wrap](server.start_response)
         environ = environ_of(servers, **server.shown)
         b"".join(WSGIFaultMiddleware(None, injector=make_injector(rule))(environ, wrapped))
-        assert getattr(server, told)
+        assert server.told
         assert server.connection == []
 
 
@@ -415,40 +392,13 @@ def test_an_error_that_is_changed_on_its_way(servers, make_injector, out_of_reac
     environ = environ_of(servers) | {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
     with suppress(ConnectionAbortedError):
         give(make_injector(rule), environ, server)
-    assert (server.started[0], server.forced) == ("503 Slow Down", True)
+    assert (server.started[0], server.told) == ("503 Slow Down", True)
 
 
 def test_an_exact_answer_says_it_once(make_injector, wire):
     """Its connection ends in any case."""
     seen = wire(make_injector("cos:SlowDown,exact=yes,set.connection=close"))
     assert (seen.status, seen.raw.lower().count(b"connection: close"), seen.end) == (503, 1, "FIN")
-
-
-def test_an_app_that_has_read_a_part(servers, make_injector):
-    """Only what it has left is read."""
-
-    def app(environ, start_response):
-        assert environ["wsgi.input"].read(10) == BODY[:10]
-        start_response("200 OK", [])
-        return []
-
-    environ = environ_of(servers, Stream(BODY + b"next"), SERVER_SOFTWARE="Granian")
-    source = environ["wsgi.input"]
-    give(make_injector("cos:SlowDown,when=after"), environ, Server(), app)
-    assert source.left == len(b"next")
-
-
-def test_a_body_that_the_app_has_closed(servers, make_injector):
-    """Nobody can say whether anything was left of it: the connection closes."""
-
-    def app(environ, start_response):
-        environ["wsgi.input"].close()
-        start_response("200 OK", [])
-        return []
-
-    server = Gunicorn()
-    give(make_injector("cos:SlowDown,when=after"), environ_of(servers, io.BytesIO(BODY)), server, app)
-    assert server.forced is True
 
 
 class Source(io.BytesIO):
@@ -470,54 +420,53 @@ READERS = {
     "iter": list,
     "werkzeug": lambda source: __import__("werkzeug.wsgi").wsgi.LimitedStream(source, len(BODY)).read(),
 }
+TO_THE_END = [
+    lambda source, each=READERS[name]: (each(source), source.read(1))
+    for name in ("read, all", "readlines", "iter")
+]
+A_PART = [
+    lambda source: None,
+    lambda source: source.read(0),
+    lambda source: source.read(9),
+    lambda source: source.close(),
+]
 
 
-@pytest.mark.parametrize("reader", READERS)
-def test_an_app_that_has_read_all(servers, make_injector, reader):
-    """However it did so: the connection is in step, and stays."""
-
-    def app(environ, start_response):
-        READERS[reader](environ["wsgi.input"])
-        start_response("200 OK", [])
-        return []
-
-    server = Gunicorn()
-    give(make_injector("cos:SlowDown,when=after"), environ_of(servers, Source(BODY)), server, app)
-    assert server.forced is False
-
-
-@pytest.mark.parametrize(
-    "read", [lambda source: None, lambda source: source.read(0), lambda source: source.read(9)]
-)
-def test_an_app_that_has_not_read_all(servers, make_injector, read):
-    """Where it marks the end itself, the server is told to close all the same."""
+def reading(read):
+    """An app that reads its body in some way."""
 
     def app(environ, start_response):
         read(environ["wsgi.input"])
         start_response("200 OK", [])
         return []
 
-    for more in {}, {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}:
-        server = Gunicorn()
-        environ = environ_of(servers, Source(BODY)) | more
-        give(make_injector("cos:SlowDown,when=after"), environ, server, app)
-        assert server.forced is True
+    return app
 
 
-def test_an_app_that_reads_chunks_to_their_end(servers, make_injector):
-    """An empty piece, or all of them at once."""
-    for reader in "read, all", "readlines", "iter":
+@pytest.mark.parametrize(
+    ("read", "more", "told"),
+    [
+        # However it has read all, the connection is in step, and stays; an empty piece is the end of chunks, or all at once.
+        *((read, {}, False) for read in READERS.values()),
+        *((read, CHUNKED, False) for read in TO_THE_END),
+        # Else the server is told to close, where it marks the end itself, too; of a body that is closed nobody can say.
+        *((read, more, True) for read in A_PART for more in ({}, CHUNKED)),
+    ],
+)
+def test_what_an_app_has_left_of_its_body(servers, make_injector, read, more, told):
+    """It decides about the connection."""
+    server, environ = Gunicorn(), environ_of(servers, Source(BODY)) | more
+    environ.pop("wsgi.input_terminated", None)
+    give(make_injector("cos:SlowDown,when=after"), environ, server, reading(read))
+    assert server.told is told
 
-        def app(environ, start_response, reader=reader):
-            READERS[reader](environ["wsgi.input"])
-            environ["wsgi.input"].read(1)
-            start_response("200 OK", [])
-            return []
 
-        server = Gunicorn()
-        more = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
-        give(make_injector("cos:SlowDown,when=after"), environ_of(servers, Source(BODY)) | more, server, app)
-        assert server.forced is False
+def test_an_app_that_has_read_a_part(servers, make_injector):
+    """Only what it has left is read."""
+    environ = environ_of(servers, Stream(BODY + b"next"), SERVER_SOFTWARE="Granian")
+    source = environ["wsgi.input"]
+    give(make_injector("cos:SlowDown,when=after"), environ, Server(), reading(lambda source: source.read(10)))
+    assert source.left == len(b"next")
 
 
 def test_an_answer_that_its_server_never_closes(servers, make_injector):
@@ -536,8 +485,10 @@ class Exchange:
         self.sent = []
         vars(self).update({"transport": object(), "keep_alive": True} | shown)
 
+    piece = {"type": "http.request", "body": b"", "more_body": False}
+
     async def receive(self):
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return self.piece
 
     async def send(self, message):
         self.sent.append(message)
@@ -565,28 +516,33 @@ def give_asgi(injector, scope, exchange, send=None):
 
 
 @pytest.mark.parametrize(
-    ("waits", "more", "closes"), [(True, True, True), (True, False, False), (False, True, False)]
+    ("rule", "shown", "version", "closes"),
+    [
+        # uvicorn reads what it has asked for: only a client that was not told to go on may leave its body out.
+        (UNREAD, {"waiting_for_100_continue": True, "more_body": True}, "1.1", True),
+        (UNREAD, {"waiting_for_100_continue": True, "more_body": False}, "1.1", False),
+        (UNREAD, {"waiting_for_100_continue": False, "more_body": True}, "1.1", False),
+        # One that is not known has to hear the header; over HTTP/2 only the stream ends.
+        (UNREAD, {"transport": None}, "1.1", True),
+        (UNREAD, {}, "2", False),
+        (CLOSES, {}, "2", False),
+    ],
 )
-def test_uvicorn_reads_what_it_has_asked_for(servers, make_injector, waits, more, closes):
-    """Only a client that was not told to go on may leave its body out."""
-    exchange = Exchange(waiting_for_100_continue=waits, more_body=more)
-    give_asgi(make_injector(UNREAD), servers.scope("PUT", "/b/k", body=BODY), exchange)
+def test_what_an_asgi_server_is_told(servers, make_injector, rule, shown, version, closes):
+    """By the header."""
+    exchange = Exchange(**shown)
+    if exchange.transport is None:
+        del exchange.transport
+    give_asgi(make_injector(rule), servers.scope("PUT", "/b/k", body=BODY, http_version=version), exchange)
     assert exchange.connection == [b"close"] * closes
 
 
 def test_a_body_past_its_bounds_is_not_waited_for(servers, make_injector):
     """Then uvicorn closes, too."""
-    piece = bytes(65 << 20)
     exchange = Exchange(waiting_for_100_continue=False, more_body=True)
-
-    async def receive():
-        return {"type": "http.request", "body": piece, "more_body": True}
-
-    bound = type("Bound", (), {"receive": lambda self: receive()})()
-    vars(bound).update(waiting_for_100_continue=False, more_body=True)
+    exchange.piece = {"type": "http.request", "body": bytes(65 << 20), "more_body": True}
     injector = make_injector("cos:SlowDown")
-    scope = servers.scope("PUT", "/b/k", body=BODY)
-    asyncio.run(ASGIFaultMiddleware(None, injector=injector)(scope, bound.receive, exchange.send))
+    give_asgi(injector, servers.scope("PUT", "/b/k", body=BODY), exchange)
     assert exchange.connection == [b"close"]
     assert [each.did for each in injector.journal.outcomes] == ["drain_cut"]
 
@@ -614,22 +570,6 @@ def test_daphne_has_read_all_of_it(servers, make_injector, rule, closes):
     scope = servers.scope("PUT", "/b/k", body=b"" if closes else BODY)
     give_asgi(make_injector(rule), scope, exchange, functools.partial(send, web_request))
     assert (channel.persistent, exchange.connection) == (not closes, [b"close"] * closes)
-
-
-def test_an_asgi_server_that_is_not_known(servers, make_injector):
-    """It has to hear the header."""
-    exchange = Exchange()
-    del exchange.transport
-    give_asgi(make_injector(UNREAD), servers.scope("PUT", "/b/k", body=BODY), exchange)
-    assert exchange.connection == [b"close"]
-
-
-def test_over_http2_asgi_says_nothing(servers, make_injector):
-    """Only the stream ends."""
-    for rule in UNREAD, CLOSES:
-        exchange = Exchange()
-        give_asgi(make_injector(rule), servers.scope("PUT", "/b/k", body=BODY, http_version="2"), exchange)
-        assert exchange.connection == []
 
 
 def test_a_full_queue_is_emptied(servers, make_injector):
@@ -685,11 +625,3 @@ def test_nothing_else_may_be_said_of_a_connection(make_injector, value):
     """The server says it; the message has what a rule can ask for."""
     with pytest.raises(ConfigurationError, match=r"set\.connection=close"):
         make_injector(f'http:503,set.connection="{value}"')
-
-
-@pytest.mark.parametrize("rule", ["http:503,set.connection=Close", "http:503,set.Connection=close"])
-def test_the_name_and_the_word_are_read_in_any_case(servers, make_injector, rule):
-    """On the wire it is one word."""
-    server = Gevent()
-    give(make_injector(rule), environ_of(servers), server)
-    assert server.connection == ["close"]

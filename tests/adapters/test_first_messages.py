@@ -8,6 +8,8 @@ from anyio.lowlevel import checkpoint
 
 from faultinject import ASGIFaultMiddleware, Injector
 
+from .transport import LEFT, cancel, hearing
+
 BODY = b"data"
 
 
@@ -20,14 +22,11 @@ def ask(receive, *, backend="asyncio", injector=None, times=1, runs=anyio.run):
     injector = injector or Injector("cos:SlowDown", seed=1, environ={})
     sent = []
 
-    async def app(scope, receive, send):
-        raise AssertionError("not called")
-
     async def send(message):
         sent.append(message.get("status"))
 
     async def run():
-        wrapped = ASGIFaultMiddleware(app, injector=injector)
+        wrapped = ASGIFaultMiddleware(None, injector=injector)
         for _ in range(times):
             await wrapped(scope(), receive, send)
 
@@ -47,26 +46,23 @@ def scope():
     }
 
 
-async def at_once():
-    return whole()
+def later(turns, *told):
+    """A `receive` that waits so many turns of the loop before it says each."""
+    said = hearing(*told)
 
+    async def receive():
+        for _ in range(turns):
+            await checkpoint()
+        return await said()
 
-async def after_a_turn():
-    await checkpoint()
-    return whole()
-
-
-async def after_many_turns():
-    for _ in range(3):
-        await anyio.sleep(0.001)
-    return whole()
+    return receive
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@pytest.mark.parametrize("receive", [at_once, after_a_turn, after_many_turns])
-def test_it_is_heard_to_its_end(receive, backend):
+@pytest.mark.parametrize("turns", [0, 1, 3])
+def test_it_is_heard_to_its_end(turns, backend):
     """Whether it answers at once or waits first; and the next request as well."""
-    statuses, outcomes = ask(receive, backend=backend, times=2)
+    statuses, outcomes = ask(later(turns, whole(), whole()), backend=backend, times=2)
     assert statuses == [503, 503]
     assert [(each.did, each.request_bytes, each.body_complete) for each in outcomes] == [
         ("answered", 4, True)
@@ -75,19 +71,13 @@ def test_it_is_heard_to_its_end(receive, backend):
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_pieces(backend):
-    """The first comes at once, the rest later."""
-    pieces = [b"da", b"ta"]
-
-    async def receive():
-        if len(pieces) == 1:
-            await checkpoint()
-        piece = pieces.pop(0)
-        return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
-
+@pytest.mark.parametrize("turns", [0, 1])
+def test_pieces(backend, turns):
+    """The first comes at once or not, the rest later."""
+    receive = later(turns, whole(b"da") | {"more_body": True}, whole(b"ta"))
     statuses, [outcome] = ask(receive, backend=backend)
     assert (statuses, outcome.request_bytes, outcome.body_complete) == ([503], 4, True)
-    assert outcome.request_digest == ask(at_once)[1][0].request_digest
+    assert outcome.request_digest == ask(hearing(whole()))[1][0].request_digest
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -108,36 +98,14 @@ def test_one_that_never_ends_is_cancelled(clock, make_injector, backend):
     assert ends == ["cancelled"]
 
 
-async def leaves():
-    return {"type": "http.disconnect"}
-
-
-async def leaves_later():
-    await checkpoint()
-    return {"type": "http.disconnect"}
-
-
-async def raises():
-    raise OSError("gone")
-
-
-async def raises_later():
-    await checkpoint()
-    raise OSError("gone")
-
-
-async def says_nothing():
-    return None
-
-
-def returns():
-    return whole()
-
-
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@pytest.mark.parametrize("receive", [leaves, leaves_later, raises, raises_later, says_nothing, returns])
-def test_a_client_that_leaves_and_a_server_that_fails(receive, backend):
+@pytest.mark.parametrize("turns", [0, 1])
+@pytest.mark.parametrize(
+    "told", [LEFT, OSError("gone"), None, whole], ids=["leaves", "fails", "nothing", "is not async"]
+)
+def test_a_client_that_leaves_and_a_server_that_fails(told, turns, backend):
     """Nobody is answered, and the journal says so; a server that does not keep to ASGI is no error of the app."""
+    receive = told if told is whole else later(turns, told)
     statuses, [outcome] = ask(receive, backend=backend)
     assert (statuses, outcome.did) == ([], "failed")
 
@@ -146,20 +114,7 @@ def test_a_client_that_leaves_and_a_server_that_fails(receive, backend):
 def test_a_request_that_is_cancelled(backend):
     """As by a server that stops: nothing is answered, and the fault is not counted."""
     injector = Injector("cos:SlowDown,times=1", seed=1, environ={})
-
-    async def run():
-        begun = anyio.Event()
-
-        async def receive():
-            begun.set()
-            await anyio.sleep_forever()
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(ASGIFaultMiddleware(None, injector=injector), scope(), receive, None)
-            await begun.wait()
-            tasks.cancel_scope.cancel()
-
-    anyio.run(run, backend=backend)
+    anyio.run(cancel, ASGIFaultMiddleware(None, injector=injector), scope(), hearing(), None, backend=backend)
     assert [each.did for each in injector.journal.outcomes] == ["failed"]
     assert injector.counts()["rule-1"]["injected"] == 0
     assert injector.finish() == 0

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 import re
 import socket
-import subprocess
-import sys
 import threading
-from contextlib import contextmanager
 from xml.etree import ElementTree
 
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, Rule, WSGIFaultMiddleware
 from tests.pairs import pairs
-from tests.virtual_time import RealTime
 
 from . import live
 
@@ -48,47 +44,6 @@ def waitress_server(injector):
 def uvicorn_server(injector):
     app = ASGIFaultMiddleware(asgi_app, injector=injector)
     return live.uvicorn_server(app, h11_max_incomplete_event_size=300_000)
-
-
-GUNICORN = """
-import faultinject, json
-from faultinject import Rule
-
-def app(environ, start_response):
-    environ["wsgi.input"].read()
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "3")])
-    return [b"app"]
-
-app = faultinject.WSGIFaultMiddleware(app)
-"""
-
-
-@contextmanager
-def gunicorn_server(rules, tmp_path):
-    import os
-
-    (tmp_path / "served.py").write_text(GUNICORN)
-    (tmp_path / "rules.toml").write_text(rules)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
-    env = {
-        **kept,
-        "FAULTINJECT_FILE": str(tmp_path / "rules.toml"),
-        "FAULTINJECT_JOURNAL": str(tmp_path / "journal"),
-    }
-    command = [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:0", "--keep-alive", "5", "served:app"]
-    with subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) as process:
-        port = None
-        for line in process.stderr:
-            if found := re.search(r"Listening at: http://127.0.0.1:(\d+)", line):
-                port = int(found[1])
-                break
-        try:
-            assert port is not None
-            yield port
-        finally:
-            process.terminate()
-            process.stderr.read()
-            process.wait(10)
 
 
 class Connection:
@@ -191,29 +146,6 @@ def test_keep_alive_stays_in_step(server):
     assert injector.errors == []
     assert {each.did for each in injector.journal.outcomes} == {"answered"}
     assert len(injector.journal.outcomes) == 2 * 14
-
-
-def test_keep_alive_stays_in_step_on_gunicorn(tmp_path):
-    """The same on gunicorn's sync worker, which closes after each answer; the journal is its file."""
-    from faultinject import Scenario
-
-    with gunicorn_server(Scenario(SANITY, seed=1).to_toml(), tmp_path) as port:
-        for rule in SANITY:
-            path = rule.conditions["path"][0]
-            for method in ("GET", "HEAD", "PUT"):
-                client = Connection(port)
-                body = b"x" * 100_000 if method == "PUT" else b""
-                length = f"Content-Length: {len(body)}\r\n" if body else ""
-                request = f"{method} /{path}a HTTP/1.1\r\nHost: h\r\n{length}\r\n".encode() + body
-                _status, headers, _answer = client.ask(request, head=method == "HEAD")
-                assert headers["x-faultinject"] == rule.name
-                if method == "HEAD":
-                    assert client.file.read() == b""
-                client.close()
-    lines = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
-    assert lines.pop()["ended"] is True
-    assert {each["seq"] for each in lines if each["did"] == "answered"} == {each["seq"] for each in lines}
-    assert len({each["seq"] for each in lines}) == 18
 
 
 LONG = b"/" + b"p" * 100_000
@@ -337,48 +269,3 @@ def test_a_wait_does_not_keep_uvicorn_from_its_end(rule):
         assert begun.wait(10)
     client.join(10)
     assert statuses == ["200" if rule.startswith("latency") else "503"]
-
-
-class Stalled(RealTime):
-    """The stream of a request's body; the time for it is over when a second piece is asked for."""
-
-    def __init__(self):
-        super().__init__()
-        self._asked = threading.Semaphore(0)
-
-    def __call__(self, stream):
-        self._stream = stream
-        return self
-
-    def read1(self, size):
-        self._asked.release()
-        return self._stream.read1(size)
-
-    read = read1
-
-    def wait(self, seconds, sleep):
-        assert seconds == 10
-        for _ in range(2):
-            assert self._asked.acquire(timeout=30)
-
-
-def test_a_client_that_stalls_holds_werkzeug_no_longer_than_the_bound():
-    """Half a body and then nothing: the fault is given when the bound is reached."""
-    stalled = Stalled()
-    injector = Injector("http:503", seed=1, environ={}, waits=stalled)
-    faulty = WSGIFaultMiddleware(wsgi_app, injector=injector)
-
-    def app(environ, start_response):
-        return faulty(environ | {"wsgi.input": stalled(environ["wsgi.input"])}, start_response)
-
-    with live.werkzeug_server(app) as port:
-        client = Connection(port)
-        status, _, _ = client.ask(b"PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf")
-        client.close()
-    [outcome] = injector.journal.outcomes
-    assert (status[1], outcome.did, outcome.request_bytes, outcome.body_complete) == (
-        "503",
-        "drain_cut",
-        4,
-        False,
-    )

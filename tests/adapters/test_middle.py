@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import time
+from contextlib import nullcontext
 
 import pytest
 
+from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
 from tests.pairs import pairs
 
-from .transport import WIRES, App, Broken
+from .conftest import Asgi, Wsgi
+from .transport import LEFT, WIRES, App, Broken, hearing
 
 WHOLE = b"0123456789"
 UPLOAD = (b"abcd", b"efgh", b"ij")
@@ -135,22 +139,6 @@ def test_an_upload_that_ends_before(wire, make_injector, rule, inside, body, rec
         assert injector.journal.outcomes[-1].injected
 
 
-def test_an_empty_body_without_a_length(wire, make_injector):
-    """Nothing has come after nothing: an app of HTTP/2 gets every GET so."""
-    if wire.kind == "asgi":
-        injector = make_injector("cos:SlowDown,after_bytes=0")
-        seen = wire(injector, Taking(), http_version="2")
-        assert (seen.status, last(injector)[0]) == (200, "nothing_to_cut")
-
-
-def test_a_body_whose_end_no_server_shows(make_injector, servers, send):
-    """WSGI without `wsgi.input_terminated`: the app is left to read it by itself."""
-    if send.kind == "wsgi":
-        injector = make_injector("cos:SlowDown,after_bytes=1")
-        answer = send(injector, "PUT", headers=[("Transfer-Encoding", "chunked")])
-        assert (answer.status, last(injector)[0]) == (200, "nothing_to_cut")
-
-
 @pytest.mark.parametrize("rule", ["cos:SlowDown,after_bytes=11", "stall,duration=0s,after_bytes=3"])
 def test_an_app_that_fails(wire, make_injector, rule):
     """Its own failure goes out; a pause that it has met was given."""
@@ -220,7 +208,6 @@ READERS = {
 )
 def test_a_wsgi_app_reads_all_of_an_upload_that_stalls(make_injector, servers, reader, sized, body):
     """By whatever it reads, and the pause is in it once."""
-    from faultinject import WSGIFaultMiddleware
 
     class Strict(io.BytesIO):
         """Of cheroot's input a negative size is read beyond the end of the body."""
@@ -238,7 +225,7 @@ def test_a_wsgi_app_reads_all_of_an_upload_that_stalls(make_injector, servers, r
     environ = servers.environ("PUT", body=body)
     environ["wsgi.input"] = Strict(body)
     if not sized:
-        environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+        environ |= CHUNKED
     began = time.monotonic()
     answer = servers.wsgi(WSGIFaultMiddleware(app.wsgi, injector=injector), environ)
     assert time.monotonic() - began >= 0.02
@@ -403,18 +390,29 @@ def test_a_stall_of_the_whole(wire, make_injector, when):
 
 
 @pytest.mark.parametrize("rule", ["reset,when=after,after_bytes=1", "reset,after_bytes=1"])
-def test_over_http2_a_connection_is_left_alone(make_injector, send, rule):
+def test_over_http2_a_connection_is_left_alone(make_injector, rule):
     """It carries other requests as well."""
-    if send.kind == "asgi":
-        injector = make_injector(rule)
-        assert send(injector, "PUT", body=b"abc", http_version="2").status == 200
-        assert last(injector)[0] == "refused"
+    injector = make_injector(rule)
+    assert Asgi()(injector, "PUT", body=b"abc", http_version="2").status == 200
+    assert last(injector)[0] == "refused"
+
+
+def test_a_body_whose_end_no_server_shows(make_injector):
+    """WSGI without `wsgi.input_terminated`: the app is left to read it by itself. HTTP/2: an app gets every GET so."""
+    for ask, after, how in (
+        (Wsgi(), 1, {"method": "PUT", "headers": [("Transfer-Encoding", "chunked")]}),
+        (Asgi(), 0, {"http_version": "2"}),
+    ):
+        injector = make_injector(f"cos:SlowDown,after_bytes={after}")
+        assert (ask(injector, **how).status, last(injector)[0]) == (200, "nothing_to_cut")
+
+
+CHUNKED = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
 
 
 @pytest.mark.parametrize("rule", ["cos:SlowDown,after_bytes=11", "stall,duration=0s,after_bytes=3"])
-def test_an_app_that_starts_twice(make_injector, servers, rule):
+def test_an_app_that_starts_twice(make_injector, rule):
     """PEP 3333 lets it, with an error in its hand; the journal has one end."""
-    from faultinject import WSGIFaultMiddleware
 
     def app(environ, start_response):
         environ["wsgi.input"].read()
@@ -426,71 +424,42 @@ def test_an_app_that_starts_twice(make_injector, servers, rule):
         raise Broken
 
     injector = make_injector(rule)
-    environ = servers.environ("PUT", body=b"abcdefghij")
-    environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
     with pytest.raises(Broken):
-        servers.wsgi(WSGIFaultMiddleware(app, injector=injector), environ)
+        Wsgi()(injector, "PUT", body=b"abcdefghij", app=app, **CHUNKED)
     assert last(injector)[0] == ("stalled" if rule.startswith("stall") else "nothing_to_cut")
 
 
-@pytest.mark.parametrize("rule", ["cos:SlowDown,after_bytes=8", "stall,duration=1h,after_bytes=8"])
-def test_an_upload_that_is_given_up(make_injector, servers, rule, send):
+@pytest.mark.parametrize(
+    ("rule", "did"),
+    [("cos:SlowDown,after_bytes=8", "failed"), ("stall,duration=1h,after_bytes=8", "app_failed")],
+)
+def test_an_upload_that_is_given_up(make_injector, servers, rule, did):
     """Its client has left before so many bytes came: nothing was done."""
-    import asyncio
-
-    from faultinject import ASGIFaultMiddleware
-
-    if send.kind == "wsgi":
-        return
-    told = [{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"}]
-
-    async def receive():
-        return told.pop(0)
-
     injector = make_injector(rule)
     app = ASGIFaultMiddleware(Taking().asgi, injector=injector)
-    scope = servers.scope("PUT", body=b"abcdefghij")
-    if rule.startswith("stall"):
-        with pytest.raises(Broken):
-            asyncio.run(app(scope, receive, None))
-    else:
-        asyncio.run(app(scope, receive, None))
-    assert last(injector)[0] == ("app_failed" if rule.startswith("stall") else "failed")
-    assert counted(injector) == 0
+    receive = hearing({"type": "http.request", "body": b"abc", "more_body": True}, LEFT)
+    with pytest.raises(Broken) if did == "app_failed" else nullcontext():
+        asyncio.run(app(servers.scope("PUT", body=b"abcdefghij"), receive, None))
+    assert (last(injector)[0], counted(injector)) == (did, 0)
 
 
-def test_what_comes_behind_a_body_that_was_read_again(make_injector, servers, send):
+def test_what_comes_behind_a_body_that_was_read_again(make_injector, servers):
     """The app hears of it from the server."""
-    import asyncio
-
-    from faultinject import ASGIFaultMiddleware
-
-    if send.kind == "wsgi":
-        return
-    heard = []
+    told, heard = [{"type": "http.request", "body": b"abc", "more_body": False}, LEFT], []
 
     async def app(scope, receive, send):
         heard.extend([await receive(), await receive()])
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body"})
+        await App().asgi(scope, receive, send)
 
-    injector = make_injector("cos:SlowDown,after_bytes=8")
     scope = servers.scope("PUT", headers=[("transfer-encoding", "chunked")])
-    receive = servers.messages(b"abc", more=[{"type": "http.disconnect"}])
-    asyncio.run(servers.asgi(ASGIFaultMiddleware(app, injector=injector), scope, receive))
-    assert heard == [
-        {"type": "http.request", "body": b"abc", "more_body": False},
-        {"type": "http.disconnect"},
-    ]
+    wrapped = ASGIFaultMiddleware(app, injector=make_injector("cos:SlowDown,after_bytes=8"))
+    asyncio.run(servers.asgi(wrapped, scope, hearing(*told)))
+    assert heard == told
 
 
-def test_an_upload_without_a_length_of_just_so_many_bytes(make_injector, servers):
+def test_an_upload_without_a_length_of_just_so_many_bytes(make_injector):
     """Nothing comes behind them, so nothing stalls."""
-    from faultinject import WSGIFaultMiddleware
-
     injector = make_injector("stall,duration=1h,after_bytes=10")
     app = Taking(how=lambda body: (body.read(size) for size in (10, 5)))
-    environ = servers.environ("PUT", body=b"abcdefghij")
-    environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
-    assert servers.wsgi(WSGIFaultMiddleware(app.wsgi, injector=injector), environ).status == 200
+    assert Wsgi()(injector, "PUT", body=b"abcdefghij", app=app.wsgi, **CHUNKED).status == 200
     assert (app.body, last(injector)[0]) == (b"abcdefghij", "nothing_to_cut")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from types import SimpleNamespace
 
 import anyio
@@ -11,13 +11,15 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware
 
-from .transport import App, AsgiWire, Broken, Exchange, loopback, read
+from .transport import TESTCLIENT, App, AsgiWire, Broken, Exchange, loopback, read, saying
 
 WAYS = pytest.mark.parametrize("inside", [False, True], ids=["connection", "inside"])
-SHAPES = pytest.mark.parametrize("rule", ["truncate,keep_bytes=8", "drip,rate=1KB", "corrupt"])
+RULES = ["truncate,keep_bytes=8", "drip,rate=1KB", "corrupt"]
+SHAPES = pytest.mark.parametrize("rule", RULES)
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]}
 WHOLE = {"type": "http.response.body", "body": b"0123456789"}
+ANSWER = saying(START, WHOLE)
 PATHSEND = "http.response.pathsend"
 
 
@@ -39,8 +41,7 @@ def test_a_server_that_sends_files_itself_is_not_shown(servers, make_injector, r
 
     async def app(scope, receive, send):
         told.append(set(scope["extensions"]))
-        await send(dict(START))
-        await send(dict(WHOLE))
+        await ANSWER(scope, receive, send)
 
     async def send(message):
         pass
@@ -61,36 +62,16 @@ def test_what_comes_behind_an_answer_is_done(wire, make_injector, rule, inside):
     """An app that goes on behind its answer comes to its end before the server hears of the fault."""
     done = []
 
-    async def app(scope, receive, send):
-        await send(dict(START))
-        await send(dict(WHOLE))
-        await send({"type": "http.response.body"})  # one more than an answer has
+    async def background():
         await anyio.lowlevel.checkpoint()
         done.append("background")
 
     injector = make_injector(rule)
-    seen = wire(injector, app, inside=inside)
+    # With one message more than an answer has.
+    seen = wire(injector, saying(START, WHOLE, {"type": "http.response.body"}, background), inside=inside)
     assert done == ["background"]
     assert isinstance(seen.error, OSError) == inside
     assert injector.counts()["rule-1"]["injected"] == 1
-
-
-@pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB", "corrupt"])
-def test_an_app_that_ends_behind_its_start(servers, make_injector, rule):
-    """What it began goes out as it is, and nothing was done to it."""
-    sent = []
-
-    async def app(scope, receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-
-    async def send(message):
-        sent.append((message["type"], message["headers"]))
-
-    injector = make_injector(f"{rule},times=1")
-    asyncio.run(ASGIFaultMiddleware(app, injector=injector)(servers.scope(), servers.messages(), send))
-    assert sent == [("http.response.start", [])]
-    assert injector.journal.outcomes[-1].did == "nothing_to_cut"
-    assert injector.counts()["rule-1"]["injected"] == 0
 
 
 @pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB", "corrupt"])
@@ -98,21 +79,13 @@ def test_other_messages_pass(servers, make_injector, rule):
     """Hints before an answer, and what a test client is told beside it."""
     sent = []
 
-    async def app(scope, receive, send):
-        await send({"type": "http.response.early_hint", "links": []})
-        await send(dict(START))
-        await send({"type": "http.response.debug", "info": {}})
-        await send(dict(WHOLE))
-
     async def send(message):
         sent.append(message["type"].removeprefix("http.response."))
 
-    scope = servers.scope(client=("testclient", 50000), extensions={"http.response.debug": {}})
-    wrapped = ASGIFaultMiddleware(app, injector=make_injector(rule))
-    try:
-        asyncio.run(wrapped(scope, servers.messages(), send))
-    except OSError:
-        assert rule == "truncate"
+    hint, debug = ({"type": f"http.response.{each}"} for each in ("early_hint", "debug"))
+    wrapped = ASGIFaultMiddleware(saying(hint, START, debug, WHOLE), injector=make_injector(rule))
+    with pytest.raises(OSError, match="5 of 10") if rule == "truncate" else nullcontext():
+        asyncio.run(wrapped(servers.scope(**TESTCLIENT), servers.messages(), send))
     assert sent[:4] == ["early_hint", "start", "debug", "body"]
 
 
@@ -138,29 +111,42 @@ def test_the_server_has_noticed_a_broken_connection(servers, make_injector, rule
     assert heard[-1] == "http.disconnect"
 
 
-def test_other_messages_find_no_way_past_the_server(wire, make_injector):
-    """Behind a head that went past it the server must not be told of what belongs to an answer."""
-
-    async def app(scope, receive, send):
-        await send(dict(START))
-        await send({"type": "http.response.trailers", "headers": []})
-        await send(dict(WHOLE))
-
-    assert wire(make_injector("truncate"), app).saw == (200, b"01234", "FIN")
-
-
 @WAYS
 @SHAPES
 def test_headers_that_can_be_read_once(wire, make_injector, rule, inside):
     """Also a generator gets to the client, and its Content-Length is seen; none at all are none."""
-
-    async def app(scope, receive, send):
-        await send(START | {"headers": (each for each in START["headers"])})
-        await send(dict(WHOLE))
-
     injector = make_injector(rule)
-    assert wire(injector, app, inside=inside).headers["content-length"] == "10"
+    once = START | {"headers": iter(START["headers"])}
+    assert wire(injector, saying(once, WHOLE), inside=inside).headers["content-length"] == "10"
     assert injector.journal.outcomes[-1].injected
+
+
+TRAILERS = {"type": "http.response.trailers", "headers": []}
+PART = {"type": "http.response.body", "body": b"0123", "more_body": True}
+
+
+@WAYS
+@pytest.mark.parametrize(
+    ("rule", "said", "saw", "did"),
+    [
+        # Behind a head that went past it the server must not be told of what belongs to an answer.
+        ("truncate", [START, TRAILERS, WHOLE], (200, b"01234", "FIN"), "truncated"),
+        # An app that ends without an answer has failed.
+        *((rule, [], (0, b"", "FIN"), "app_failed") for rule in RULES),
+        # What it began goes out as it is, and nothing was done to it.
+        *((rule, [START], (200, b"", "FIN"), "nothing_to_cut") for rule in RULES),
+        ("truncate", [START | {"headers": []}], (200, b"", "FIN"), "nothing_to_cut"),
+        # A body that does not come to its end, and not to the cut, was not cut by us.
+        ("truncate,keep_bytes=8", [START, PART], (200, b"0123", "FIN"), "nothing_to_cut"),
+    ],
+)
+def test_an_app_that_says_something_else(wire, make_injector, rule, said, saw, did, inside):
+    """Than one answer; what was not done is given back."""
+    injector = make_injector(f"{rule},times=1")
+    seen = wire(injector, saying(*said), inside=inside)
+    assert (seen.saw, last(injector)) == (saw, did)
+    assert (seen.error is None) == (not inside or did != "truncated")
+    assert injector.counts()["rule-1"]["injected"] == (did == "truncated")
 
 
 @BACKENDS
@@ -188,35 +174,6 @@ def test_an_app_that_listens_for_the_end(servers, make_injector, backend):
         raw, end = read(client)
     assert raw.partition(b"\r\n\r\n")[2] == b"a\r\n0123456789\r\n5\r\n01234\r\n"
     assert (end, last(injector)) == ("FIN", "truncated")
-
-
-@WAYS
-@SHAPES
-def test_an_app_that_answers_nothing(wire, make_injector, rule, inside):
-    """An app that ends without an answer has failed."""
-
-    async def app(scope, receive, send):
-        pass
-
-    injector = make_injector(f"{rule},times=1")
-    seen = wire(injector, app, inside=inside)
-    assert (seen.raw, seen.error, last(injector)) == (b"", None, "app_failed")
-    assert injector.counts()["rule-1"]["injected"] == 0
-
-
-@WAYS
-def test_an_app_that_stops_in_the_middle(wire, make_injector, inside):
-    """A body that does not come to its end, and not to the cut, was not cut by us."""
-
-    async def app(scope, receive, send):
-        await send(dict(START))
-        await send({"type": "http.response.body", "body": b"0123", "more_body": True})
-
-    injector = make_injector("truncate,keep_bytes=8,times=1")
-    seen = wire(injector, app, inside=inside)
-    assert (seen.saw, seen.error) == ((200, b"0123", "FIN"), None)
-    assert last(injector) == "nothing_to_cut"
-    assert injector.counts()["rule-1"]["injected"] == 0
 
 
 @pytest.mark.parametrize(
@@ -255,19 +212,15 @@ def test_a_server_s_end_ends_a_wait(servers, make_injector, rule, server_is):
         assert body == (b"" if rule == "hang" else b"0123456789")
 
 
-def test_a_failing_app_s_own_error_stands(wire, make_injector):
+@pytest.mark.parametrize(
+    ("rule", "saw"), [("reset,when=after", (0, b"", "RST")), ("truncate", (200, b"01234", "FIN"))]
+)
+def test_a_failing_app_s_own_error_stands(wire, make_injector, rule, saw):
     """An error behind the answer is the app's: the server gets to see it, the client the fault."""
-
-    async def app(scope, receive, send):
-        await send(dict(START))
-        await send(dict(WHOLE))
-        raise Broken
-
-    for rule, saw in (("reset,when=after", (0, b"", "RST")), ("truncate", (200, b"01234", "FIN"))):
-        injector = make_injector(rule)
-        seen = wire(injector, app)
-        assert (seen.saw, type(seen.error)) == (saw, Broken)
-        assert injector.journal.outcomes[-1].injected
+    injector = make_injector(rule)
+    seen = wire(injector, saying(START, WHOLE, Broken()))
+    assert (seen.saw, type(seen.error)) == (saw, Broken)
+    assert injector.journal.outcomes[-1].injected
 
 
 def test_a_send_of_no_object(servers, make_injector):

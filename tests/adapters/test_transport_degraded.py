@@ -99,46 +99,38 @@ def test_a_slow_body_becomes_the_server_s_own(wire, make_injector, out_of_reach,
     assert outcome.answered - outcome.arrived >= 0.1
 
 
-def test_what_cannot_be_taken_over_holds_its_thread(wire, make_injector, monkeypatch):
-    """A hang or a slow body then takes place on the server's own thread, and is over before the adapter returns."""
-    monkeypatch.setattr(SERVERS + "Connection.detach_from_server", lambda self: False)
-    monkeypatch.setattr("threading.Thread.start", None)
-    for rule, saw in (
-        ("hang,duration=50ms", (0, b"", "FIN")),
-        ("drip,rate=1KB", (200, b"0123456789", "FIN")),
-    ):
-        injector = make_injector(rule)
-        assert wire(injector).saw == saw
-        assert injector.journal.outcomes[-1].injected
-        assert injector._services.active == 0
+def no_thread(_):
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["not to be taken over", "no more threads"])
+@pytest.mark.parametrize(
+    ("rule", "saw"),
+    [("hang,duration=50ms", (0, b"", "FIN")), ("drip,rate=1KB", (200, b"0123456789", "FIN"))],
+)
+def test_the_server_s_thread_does_it(wire, make_injector, monkeypatch, held, rule, saw):
+    """What cannot be taken over, or finds no thread, is over before the adapter returns."""
+    if held:
+        monkeypatch.setattr(SERVERS + "Connection.detach_from_server", lambda self: False)
+    monkeypatch.setattr("threading.Thread.start", None if held else no_thread)
+    injector = make_injector(rule)
+    seen = wire(injector)
+    assert seen.saw == saw
+    assert injector.journal.outcomes[-1].injected
+    assert injector._services.active == 0
 
 
 def test_a_client_that_reads_nothing(servers, make_injector, monkeypatch):
     """It is given up where what is written past the server has no room for a while."""
     monkeypatch.setattr("faultinject.adapters.wsgi.PATIENCE", 0.05)
-    injector = make_injector("truncate,keep=0.9")
+    app, injector = App(bytes(50_000_000), bytes(50_000_000)), make_injector("truncate,keep=0.9,times=1")
     with loopback() as (client, server):
         environ = servers.environ(**{"werkzeug.socket": server})
-        WSGIFaultMiddleware(App(bytes(20_000_000)).wsgi, injector=injector)(environ, lambda *_: None)
+        assert WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None) == []
         raw, end = read(client)
-    assert (len(raw) < 18_000_000, end) == (True, "FIN")
-
-
-def test_no_thread_is_left(servers, make_injector, monkeypatch):
-    """A system that gives no thread any more: the server's own one does the rest."""
-
-    def start(self):
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr("threading.Thread.start", start)
-    for rule in ("hang,duration=50ms", "drip,rate=1KB"):
-        injector = make_injector(rule)
-        with loopback() as (client, server):
-            environ = servers.environ(**{"werkzeug.socket": server})
-            WSGIFaultMiddleware(App().wsgi, injector=injector)(environ, lambda *_: None)
-            assert read(client)[1] == "FIN"
-        assert injector.journal.outcomes[-1].injected
-        assert injector._services.active == 0
+    assert (len(raw) < 50_000_000, end) == (True, "FIN")
+    assert (last(injector)[0], app.closed) == ("failed", 1)
+    assert injector.counts()["rule-1"]["injected"] == 0
 
 
 def test_an_error_of_ours_on_a_thread_of_its_own(wire, make_injector, monkeypatch, caplog):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+from contextlib import nullcontext
 from itertools import count
 
 import anyio
@@ -12,7 +13,7 @@ import pytest
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
 from tests.virtual_time import RealTime
 
-from .transport import App, Exchange, loopback, settle
+from .transport import LEFT, App, Exchange, cancel, hearing, loopback, saying, settle
 
 pytestmark = pytest.mark.live
 
@@ -58,8 +59,15 @@ def reset(connection):
     assert looked.poll(30_000), "what was sent has not been refused"
 
 
+def leave(client):
+    """With an RST."""
+    client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER
+    client.close()
+
+
 @pytest.mark.parametrize("writes", [False, True])
-def test_wsgi_client_that_has_left_already(servers, make_injector, writes):
+@pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB"])
+def test_wsgi_client_that_has_left_already(servers, make_injector, rule, writes):
     """Nothing of the answer could be given: the take goes back."""
 
     def app(environ, start_response):
@@ -68,69 +76,68 @@ def test_wsgi_client_that_has_left_already(servers, make_injector, writes):
             write(b"0123456789")
         return [b"0123456789"]
 
-    for rule in ("truncate", "drip,rate=1KB"):
-        injector = make_injector(f"{rule},times=1")
-        with loopback() as (client, server):
-            client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: it leaves with an RST
-            client.close()
-            environ = servers.environ(**{"werkzeug.socket": server})
-            wrapped = WSGIFaultMiddleware(app, injector=injector)
-            if writes:
-                with pytest.raises(BrokenPipeError):
-                    wrapped(environ, lambda *_: None)
-            else:
-                assert wrapped(environ, lambda *_: None) == []
-        settle()
-        assert injector.journal.outcomes[-1].did == "failed"
-        assert injector.counts()["rule-1"]["injected"] == 0
+    injector = make_injector(f"{rule},times=1")
+    with loopback() as (client, server):
+        leave(client)
+        environ = servers.environ(**{"werkzeug.socket": server})
+        wrapped = WSGIFaultMiddleware(app, injector=injector)
+        with pytest.raises(BrokenPipeError) if writes else nullcontext():
+            assert wrapped(environ, lambda *_: None) == []
+    settle()
+    assert last(injector) == "failed"
+    assert injector.counts()["rule-1"]["injected"] == 0
 
 
-@pytest.mark.parametrize("overdue", [False, True])
-def test_wsgi_client_that_leaves_a_slow_body_of_the_server_s(servers, make_injector, overdue):
-    """Over HTTP/2 or TLS the server sends it, and is asked for no more; also of what was due long ago."""
+@pytest.mark.parametrize(
+    ("rule", "overdue", "first", "did"),
+    [
+        ("drip,rate=40", False, b"01", "dripped"),
+        ("drip,rate=40", True, b"01", "dripped"),
+        ("stall,when=after,after_bytes=3,duration=60s", False, b"012", "stalled"),
+    ],
+)
+def test_wsgi_client_that_leaves_a_body_of_the_server_s(servers, make_injector, rule, overdue, first, did):
+    """Over HTTP/2 or TLS the server sends it, and is asked for no more; also in a pause, or of what was due long ago."""
     app = App()
     hours = count(step=3600)
-    injector = make_injector("drip,rate=40,times=1", waits=RealTime(hours.__next__) if overdue else None)
+    injector = make_injector(f"{rule},times=1", waits=RealTime(hours.__next__) if overdue else None)
     with loopback() as (client, server):
         environ = servers.environ(SERVER_PROTOCOL="HTTP/2", **{"werkzeug.socket": server})
         result = WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None)
         pieces = iter(result)
-        assert next(pieces) == b"01"
-        client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: it leaves with an RST
-        client.close()
-        assert list(pieces) == []
-        result.close()
-    assert (app.given, app.closed) == (1, 1)
-    assert injector.journal.outcomes[-1].did == "dripped"
-
-
-def test_wsgi_client_that_leaves_in_a_pause(servers, make_injector):
-    """What is behind the pause is not sent, and the app is asked for no more."""
-    app = App()
-    injector = make_injector("stall,when=after,after_bytes=3,duration=60s,times=1")
-    with loopback() as (client, server):
-        environ = servers.environ(SERVER_PROTOCOL="HTTP/2", **{"werkzeug.socket": server})
-        result = WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None)
-        pieces = iter(result)
-        assert next(pieces) == b"012"
-        client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: it leaves with an RST
-        client.close()
+        assert next(pieces) == first
+        leave(client)
         assert list(pieces) == []
         result.close()
     assert (app.given, app.closed) == (1, 1)
     [outcome] = injector.journal.outcomes
-    assert (outcome.did, outcome.response_bytes) == ("stalled", 3)
+    assert outcome.did == did
+    assert did != "stalled" or outcome.response_bytes == len(first)
+
+
+def by_asgi(servers, injector, server, app):
+    wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
+    assert asyncio.run(Exchange(server, "GET").run(wrapped, servers.scope())) is None
 
 
 @pytest.mark.slow  # it waits for ten seconds, by a clock of the system
-def test_wsgi_client_that_reads_nothing(servers, make_injector, clock):
-    """A body that finds no room is given up after a while."""
+def test_asgi_client_that_reads_nothing(servers, make_injector):
+    """A body that finds no room is given up after a while; the app comes to its end."""
     app = App(bytes(50_000_000), bytes(50_000_000))
     injector = make_injector("truncate,keep=0.9,times=1")
     with loopback() as (_, server):
-        environ = servers.environ(**{"werkzeug.socket": server})
-        assert WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None) == []
-    assert (injector.journal.outcomes[-1].did, app.closed) == ("failed", 1)
+        by_asgi(servers, injector, server, app)
+    assert (last(injector), app.closed) == ("failed", 1)
+    assert injector.counts()["rule-1"]["injected"] == 0
+
+
+def test_asgi_client_that_has_left_a_cut_body(servers, make_injector):
+    """Not even the head could be given: the take goes back."""
+    injector = make_injector("truncate,times=1")
+    with loopback() as (client, server):
+        leave(client)
+        by_asgi(servers, injector, server, App())
+    assert last(injector) == "failed"
     assert injector.counts()["rule-1"]["injected"] == 0
 
 
@@ -163,58 +170,18 @@ def test_asgi_client_that_leaves_a_slow_body(servers, make_injector, leaves, bac
     assert outcome.final
 
 
-def test_asgi_client_that_has_left_a_cut_body(servers, make_injector):
-    """Not even the head could be given: the take goes back."""
-    injector = make_injector("truncate,times=1")
-    with loopback() as (client, server):
-        client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: it leaves with an RST
-        client.close()
-        wrapped = ASGIFaultMiddleware(App().asgi, injector=injector)
-        assert asyncio.run(Exchange(server, "GET").run(wrapped, servers.scope())) is None
-    assert last(injector) == "failed"
-    assert injector.counts()["rule-1"]["injected"] == 0
-
-
-@pytest.mark.slow  # it waits for ten seconds, by a clock of the system
-def test_asgi_client_that_reads_nothing(servers, make_injector, clock):
-    """A body that finds no room is given up after a while; the app comes to its end."""
-    app = App(bytes(50_000_000), bytes(50_000_000))
-    injector = make_injector("truncate,keep=0.9,times=1")
-    with loopback() as (_, server):
-        wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
-        assert asyncio.run(Exchange(server, "GET").run(wrapped, servers.scope())) is None
-    assert (last(injector), app.closed) == ("failed", 1)
-    assert injector.counts()["rule-1"]["injected"] == 0
-
-
 @BACKENDS
 @pytest.mark.parametrize("rule", ["drip,rate=1", "truncate,keep_bytes=8", "hang,duration=1h"])
 def test_asgi_server_that_cancels(servers, make_injector, rule, backend):
     """Some do when their client left: what was done stays done, what was not is given back."""
     injector = make_injector(f"{rule},times=1")
-
-    async def app(scope, receive, send):
-        await send(dict(START))
-        await send({"type": "http.response.body", "body": b"0123", "more_body": True})
-        await anyio.sleep_forever()
-
-    async def scenario(server):
+    app = saying(
+        START, {"type": "http.response.body", "body": b"0123", "more_body": True}, anyio.sleep_forever
+    )
+    with loopback() as (_, server):
         exchange = Exchange(server, "GET")
         wrapped = ASGIFaultMiddleware(app, injector=injector)
-        ended = []
-
-        async def run():
-            await wrapped(servers.scope(), exchange.receive, exchange.send)
-            ended.append(True)
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(run)
-            await anyio.wait_all_tasks_blocked()
-            tasks.cancel_scope.cancel()
-        return ended
-
-    with loopback() as (_, server):
-        assert anyio.run(scenario, server, backend=backend) == []
+        anyio.run(cancel, wrapped, servers.scope(), exchange.receive, exchange.send, backend=backend)
     did = {"drip,rate=1": "dripped", "hang,duration=1h": "closed"}.get(rule, "failed")
     assert last(injector) == did
     assert injector.counts()["rule-1"]["injected"] == (did != "failed")
@@ -227,22 +194,11 @@ def test_asgi_server_that_cancels(servers, make_injector, rule, backend):
 def test_an_exchange_that_is_cancelled_before_a_body(servers, make_injector, rule, began, backend):
     """Nothing was done yet: the count is returned, whether the app had begun its answer or not."""
     injector = make_injector(f"{rule},times=1")
-
-    async def app(scope, receive, send):
-        if began:
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-        await anyio.sleep_forever()
-
-    async def scenario(server):
+    app = saying(*[START] * began, anyio.sleep_forever)
+    with loopback() as (_, server):
         exchange = Exchange(server, "GET")
         wrapped = ASGIFaultMiddleware(app, injector=injector)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(wrapped, servers.scope(), exchange.receive, exchange.send)
-            await anyio.wait_all_tasks_blocked()
-            tasks.cancel_scope.cancel()
-
-    with loopback() as (_, server):
-        anyio.run(scenario, server, backend=backend)
+        anyio.run(cancel, wrapped, servers.scope(), exchange.receive, exchange.send, backend=backend)
     assert last(injector) == "failed"
     assert injector.counts()["rule-1"]["injected"] == 0
     assert injector.finish() == 0
@@ -279,9 +235,7 @@ def test_a_client_that_leaves_before_a_slow_body_of_the_server_s(servers, make_i
     async def send(message):
         sent.append(message["type"])
 
-    async def receive():
-        return {"type": "http.disconnect"}
-
-    asyncio.run(ASGIFaultMiddleware(app.asgi, injector=injector)(servers.scope(), receive, send))
+    wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
+    asyncio.run(wrapped(servers.scope(), hearing(LEFT), send))
     assert (sent, app.closed) == (["http.response.start"], 1)
     assert last(injector) == "dripped"

@@ -5,22 +5,11 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, Injector
 
 from .transport import PATIENCE, App, Exchange, loopback
 
 LATE = "latency,delay=1h,when=after"
-
-
-def test_wsgi_answer_held_back_from_a_client_that_has_left(servers):
-    """The app has run; nobody waits for what it says, nor an hour."""
-    app = App()
-    injector = Injector(LATE, environ={})
-    with loopback() as (client, server):
-        environ = servers.environ(**{"werkzeug.socket": server})
-        client.close()
-        list(WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None))
-    assert (app.ran, injector.journal.outcomes[-1].did) == (1, "delayed")
 
 
 @pytest.mark.parametrize("rule", [LATE, "hang,duration=1h,drain=no"])

@@ -38,12 +38,26 @@ def check(seen, rule, injector, *, app_runs=1):
     assert injector.counts()["rule-1"]["injected"] == 1
 
 
-@WAYS
-@SHAPES
-@pytest.mark.parametrize("late", [False, True], ids=["called", "asked"])
-@pytest.mark.parametrize("rest", [[], [b"", b"89"], [b"89"]], ids=len)
-def test_an_app_that_writes(wire, make_injector, rule, inside, rest, late):
-    """Old apps call what start_response returns; what they return comes behind that. A debugger calls them for its first piece."""
+def starts_late(environ, start_response):
+    """A generator calls start_response when it is asked for its first piece."""
+    yield b""
+    start_response("200 OK", headers=list(SIZED))
+    yield b"01234"
+    yield b"56789"
+
+
+def changes_its_mind(environ, start_response):
+    """With exc_info, before anything was sent, another answer takes the first one's place."""
+    start_response("500 Not Yet", [("Content-Length", "3")])
+    try:
+        raise Broken
+    except Broken:
+        start_response("200 OK", list(SIZED), sys.exc_info())
+    return [b"0123456789"]
+
+
+def writing(rest):
+    """Old apps call what start_response returns; what they return comes behind that."""
 
     def app(environ, start_response):
         write = start_response("200 OK", list(SIZED))
@@ -51,26 +65,50 @@ def test_an_app_that_writes(wire, make_injector, rule, inside, rest, late):
             write(piece)
         return rest
 
+    return app
+
+
+def debugged(app):
+    """A debugger calls them for its first piece."""
+
     def debugger(environ, start_response):
         yield from app(environ, start_response)
 
+    return debugger
+
+
+OLD = [writing(rest) for rest in ([], [b"", b"89"], [b"89"])]
+
+
+@WAYS
+@SHAPES
+@pytest.mark.parametrize("app", [*OLD, *map(debugged, OLD), starts_late, changes_its_mind])
+def test_an_app_of_any_manner(wire, make_injector, rule, inside, app):
+    """Its body is changed as any other, and it is closed once, whoever does it, the server or we."""
+    closed = []
+
+    class Closing:
+        def __init__(self, *given):
+            self._pieces = app(*given)
+
+        def __iter__(self):
+            return iter(self._pieces)
+
+        def close(self):
+            closed.append(True)
+
     injector = make_injector(rule)
-    seen = wire(injector, debugger if late else app, inside=inside)
+    seen = wire(injector, Closing, inside=inside)
     check(seen, rule, injector)
     assert isinstance(seen.error, ConnectionError) == (inside and rule.startswith("truncate"))
+    assert closed == [True]
 
 
 @WAYS
 def test_an_app_that_writes_what_passes(wire, make_injector, inside):
     """With nothing to cut the pieces are the server's."""
-
-    def app(environ, start_response):
-        write = start_response("200 OK", list(SIZED))
-        write(b"01234")
-        return [b"56789"]
-
     injector = make_injector("truncate,keep_bytes=10,times=1")
-    assert wire(injector, app, inside=inside).body == b"0123456789"
+    assert wire(injector, OLD[1], inside=inside).body == b"0123456789"
     assert injector.journal.outcomes[-1].did == "nothing_to_cut"
     assert injector.counts()["rule-1"]["injected"] == 0
 
@@ -91,21 +129,6 @@ def test_what_passes_is_told_before_its_first_byte(servers, make_injector, rule)
 
 @WAYS
 @SHAPES
-def test_an_app_that_starts_late(wire, make_injector, rule, inside):
-    """A generator calls start_response when it is asked for its first piece."""
-
-    def app(environ, start_response):
-        yield b""
-        start_response("200 OK", headers=list(SIZED))
-        yield b"01234"
-        yield b"56789"
-
-    injector = make_injector(rule)
-    check(wire(injector, app, inside=inside), rule, injector)
-
-
-@WAYS
-@SHAPES
 def test_an_app_that_gives_a_file(servers, wire, make_injector, rule, inside):
     """A server sends what its own wrapper holds by itself; here it gets to see the pieces, and the file is closed."""
     file = io.BytesIO(b"0123456789")
@@ -117,23 +140,6 @@ def test_an_app_that_gives_a_file(servers, wire, make_injector, rule, inside):
     injector = make_injector(rule)
     check(wire(injector, app, inside=inside, **{"wsgi.file_wrapper": FileWrapper}), rule, injector)
     assert file.closed
-
-
-@WAYS
-@SHAPES
-def test_an_app_that_changes_its_mind(wire, make_injector, rule, inside):
-    """With exc_info, before anything was sent, another answer takes the first one's place."""
-
-    def app(environ, start_response):
-        start_response("500 Not Yet", [("Content-Length", "3")])
-        try:
-            raise Broken
-        except Broken:
-            start_response("200 OK", list(SIZED), sys.exc_info())
-        return [b"0123456789"]
-
-    injector = make_injector(rule)
-    check(wire(injector, app, inside=inside), rule, injector)
 
 
 @WAYS
@@ -169,24 +175,10 @@ def test_an_app_that_changes_its_mind_too_late(wire, make_injector, rule, inside
 @SHAPES
 def test_an_app_that_never_starts(wire, make_injector, rule, inside):
     """Without start_response there is no answer: the server gets to know."""
-
-    def app(environ, start_response):
-        return [b"0123456789"]
-
     injector = make_injector(f"{rule},times=1")
-    seen = wire(injector, app, inside=inside)
-    assert isinstance(seen.error, AssertionError)
+    assert isinstance(wire(injector, lambda *_: [b"0123456789"], inside=inside).error, AssertionError)
     assert injector.journal.outcomes[-1].did == "app_failed"
     assert injector.counts()["rule-1"]["injected"] == 0
-
-
-@WAYS
-@SHAPES
-def test_an_answer_is_closed_once(wire, make_injector, rule, inside):
-    """Whoever closes it, the server or we."""
-    app = App()
-    wire(make_injector(rule), app, inside=inside)
-    assert app.closed == 1
 
 
 @pytest.mark.parametrize("pieces", [0, 1])

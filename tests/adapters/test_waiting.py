@@ -18,7 +18,7 @@ from werkzeug.test import Client
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, inject
 from tests.virtual_time import Time
 
-from .transport import App
+from .transport import LEFT, TESTCLIENT, App, cancel, hearing, saying
 
 DELAYS = [
     "http:503,delay=90s",
@@ -27,6 +27,8 @@ DELAYS = [
     "latency,delay=90s,when=after",
 ]
 BACKENDS = ["asyncio", "trio"]
+START = {"type": "http.response.start", "status": 200, "headers": []}
+END = {"type": "http.response.body", "body": b"app"}
 
 
 def only(injector):
@@ -167,20 +169,16 @@ def test_waits_end_with_the_block(servers):
     assert [each.status for each in answers] == [503]
 
 
+async def nobody(message):
+    raise AssertionError("nobody is there")
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_asgi_waits_end_when_the_client_leaves(servers, clock, make, backend):
     """A disconnect during the delay: nothing is sent, and the take goes back."""
     injector = make("http:503,delay=1h,times=1")
-    left = [{"type": "http.request"}, {"type": "http.disconnect"}]
-
-    async def receive():
-        return left.pop(0)
-
-    async def send(message):
-        raise AssertionError("nobody is there")
-
     wrapped = ASGIFaultMiddleware(None, injector=injector)
-    clock.run(wrapped, servers.scope(), receive, send, backend=backend)
+    clock.run(wrapped, servers.scope(), hearing({"type": "http.request"}, LEFT), nobody, backend=backend)
     assert (only(injector).did, only(injector).injected) == ("failed", False)
     assert injector.counts()["rule-1"]["injected"] == 0
 
@@ -190,24 +188,20 @@ def test_asgi_waits_end_when_the_client_leaves(servers, clock, make, backend):
 def test_a_client_that_leaves_just_before_the_wait_ends(servers, clock, make, backend, rule):
     """A busy machine looks at its sockets late: a server hears of the end then, and tells it some steps later."""
     injector = make(rule)
-    left = [{"type": "http.request"}, {"type": "http.disconnect"}]
+    told = [{"type": "http.request"}, LEFT]
 
     async def receive():
-        if len(left) == 1:
+        if len(told) == 1:
             clock.now += 50  # the wait ends meanwhile, on a machine that is busy
             for _ in range(4):
                 await anyio.lowlevel.checkpoint()
-        return left.pop(0)
-
-    async def send(message):
-        raise AssertionError("nobody is there")
+        return told.pop(0)
 
     async def app(scope, receive, send):
         await receive()
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body"})
+        await saying(START, END)(scope, receive, send)
 
-    clock.run(ASGIFaultMiddleware(app, injector=injector), servers.scope(), receive, send, backend=backend)
+    clock.run(ASGIFaultMiddleware(app, injector=injector), servers.scope(), receive, nobody, backend=backend)
     assert (only(injector).did, only(injector).injected) == ("failed", False)
 
 
@@ -215,20 +209,14 @@ def test_a_client_that_leaves_just_before_the_wait_ends(servers, clock, make, ba
 def test_latency_meets_a_client_that_gives_up(servers, clock, make, backend):
     """A client that loses its patience has met the fault; the app runs at once, and hears all that was heard."""
     injector = make("latency,delay=1h,times=1")
-    told = [
-        {"type": "http.request", "body": b"a", "more_body": False},
-        {"type": "http.disconnect"},
-    ]
-    left, heard = list(told), []
-
-    async def receive():
-        return left.pop(0)
+    told, heard = [{"type": "http.request", "body": b"a", "more_body": False}, LEFT], []
 
     async def app(scope, receive, send):
         heard.extend([await receive(), await receive()])
 
     wrapped = ASGIFaultMiddleware(app, injector=injector)
-    clock.run(wrapped, servers.scope("PUT", "/b/k", body=b"a"), receive, None, backend=backend)
+    scope = servers.scope("PUT", "/b/k", body=b"a")
+    clock.run(wrapped, scope, hearing(*told), None, backend=backend)
     assert heard == told
     assert (only(injector).did, only(injector).injected) == ("delayed", True)
 
@@ -262,16 +250,9 @@ def test_latency_hands_on_the_body_in_order(servers, clock, make, backend):
 
 def test_expect_continue_is_not_read_ahead(servers, clock, make):
     """Reading would make the server send `100 Continue` before its time."""
-    injector = make("latency,delay=1s")
-
-    async def receive():
-        raise AssertionError("not asked")
-
-    async def app(scope, receive, send):
-        pass
-
     scope = servers.scope("PUT", "/b/k", [("expect", "100-continue"), ("content-length", "1")])
-    clock.run(ASGIFaultMiddleware(app, injector=injector), scope, receive, None)
+    asked = hearing(AssertionError("not asked"))
+    clock.run(ASGIFaultMiddleware(saying(), injector=make("latency,delay=1s")), scope, asked, None)
     assert clock.now >= 1
 
 
@@ -279,45 +260,31 @@ def test_expect_continue_is_not_read_ahead(servers, clock, make):
 def test_the_clock_runs_while_others_are_served(servers, clock, make, backend):
     """A wait under ASGI blocks no other request."""
     order = []
+    wrapped = ASGIFaultMiddleware(saying(START), injector=make("http:503,delay=60s,path=slow"))
 
-    async def one(wrapped, name, target):
+    async def one(target):
         async def send(message):
             if message["type"] == "http.response.start":
-                order.append((name, message["status"]))
+                order.append((target, message["status"]))
 
         await wrapped(servers.scope("GET", target), servers.messages(), send)
 
-    async def app(scope, receive, send):
-        await send({"type": "http.response.start", "status": 200})
-
     async def scenario():
-        wrapped = ASGIFaultMiddleware(app, injector=make("http:503,delay=60s,path=slow"))
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(one, wrapped, "slow", "/slow")
-            tasks.start_soon(one, wrapped, "quick", "/quick")
+            tasks.start_soon(one, "/slow")
+            tasks.start_soon(one, "/quick")
 
     clock.run(scenario, backend=backend)
-    assert order == [("quick", 200), ("slow", 503)]
+    assert order == [("/quick", 200), ("/slow", 503)]
 
 
-def test_a_server_that_cancels_a_wait_gives_the_take_back(servers, clock, make):
+@pytest.mark.parametrize("rule", ["http:503,delay=1h,times=1", "latency,delay=1h,times=1"])
+def test_a_server_that_cancels_a_wait_gives_the_take_back(servers, make_injector, rule):
     """Cancelled in the delay: the fault was not given."""
-    import asyncio
-
-    async def scenario(injector):
-        wrapped = ASGIFaultMiddleware(None, injector=injector)
-        task = asyncio.ensure_future(wrapped(servers.scope(), servers.messages(), None))
-        for _ in range(3):
-            await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    for rule in ("http:503,delay=1h,times=1", "latency,delay=1h,times=1"):
-        injector = make(rule)
-        asyncio.run(scenario(injector))
-        assert injector.counts()["rule-1"] == {"matched": 1, "injected": 0}
-        assert only(injector).did == "failed"
+    injector = make_injector(rule)
+    anyio.run(cancel, ASGIFaultMiddleware(None, injector=injector), servers.scope(), servers.messages(), None)
+    assert injector.counts()["rule-1"] == {"matched": 1, "injected": 0}
+    assert only(injector).did == "failed"
 
 
 @pytest.mark.parametrize("rule", ["http:503,delay=1h", "http:503,delay=1h,when=after", "latency,delay=1h"])
@@ -393,19 +360,15 @@ def test_a_client_that_loses_patience_before_a_late_answer(servers, make_injecto
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_server_that_cannot_receive(servers, clock, make, backend):
     """A receive that raises ends the listening, not the wait; the app meets it itself."""
-    asked = []
-
-    async def receive():
-        asked.append(clock.now)
-        raise RuntimeError("the server's own")
+    broken = RuntimeError("the server's own")
 
     async def app(scope, receive, send):
         with pytest.raises(RuntimeError, match="the server's own"):
             await receive()
+        assert clock.now == pytest.approx(1)
 
     wrapped = ASGIFaultMiddleware(app, injector=make("latency,delay=1s"))
-    clock.run(wrapped, servers.scope("PUT", body=b"x"), receive, None, backend=backend)
-    assert asked == [0, pytest.approx(1)]
+    clock.run(wrapped, servers.scope("PUT", body=b"x"), hearing(broken, broken), None, backend=backend)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -443,23 +406,15 @@ IMPATIENT = [
 def test_a_test_client_s_own_time_out_has_met_the_latency(servers, clock, make, backend, rule, did, applied):
     """As a client that leaves a server: the wait is the fault. An error or a change that never came is none."""
     injector = make(f"{rule},times=1")
-
-    async def app(scope, receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"app"})
-
-    async def receive():
-        await anyio.sleep_forever()
+    wrapped = ASGIFaultMiddleware(saying(START, END), injector=injector)
+    scope = servers.scope(extensions={"http.response.debug": {}})
 
     async def send(message):
-        pass
-
-    wrapped = ASGIFaultMiddleware(app, injector=injector)
-    scope = servers.scope(extensions={"http.response.debug": {}})
+        """Nobody listens."""
 
     async def scenario():
         with anyio.move_on_after(30):
-            await wrapped(scope, receive, send)
+            await wrapped(scope, hearing(), send)
 
     clock.run(scenario, backend=backend)
     outcome = only(injector)
@@ -491,29 +446,12 @@ def test_a_wsgi_test_client_s_own_time_out(clock, make, rule, did, applied):
     assert injector.injected == (did == "delayed")
 
 
-def test_what_follows_a_time_out_is_its_retry():
+def test_what_follows_a_time_out_is_its_retry(servers):
     """A failure of the call, with the wait between the two from the time-out on."""
-
-    async def app(scope, receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"app"})
-
-    wrapped = ASGIFaultMiddleware(app, [])
-
-    async def scenario():
-        httpx = pytest.importorskip("httpx")
-        transport = httpx.ASGITransport(wrapped)
-        async with httpx.AsyncClient(transport=transport, base_url="http://storage.example") as client:
-            first = asyncio.ensure_future(client.get("/films/cat"))
-            while not faults.outcomes:
-                await asyncio.sleep(0)
-            first.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await first
-            await client.get("/films/cat")
-
+    wrapped = ASGIFaultMiddleware(saying(START, END), [])
     with inject("latency,delay=1h,times=1") as faults:
-        asyncio.run(scenario())
+        anyio.run(cancel, wrapped, servers.scope(**TESTCLIENT), servers.messages(), None)
+        asyncio.run(servers.asgi(wrapped, servers.scope(**TESTCLIENT), servers.messages()))
     [call] = faults.calls
     assert [each.kind for each in call.attempts] == ["timeout", None]
     assert 0 <= call.gaps[0] < 60

@@ -21,6 +21,51 @@ class Broken(Exception):
     """An app's own failure."""
 
 
+def saying(*said):
+    """An ASGI app that says these messages; between them it raises what is an error, and waits for what is a function."""
+
+    async def app(scope, receive, send):
+        for each in said:
+            if isinstance(each, BaseException):
+                raise each
+            await (each() if callable(each) else send(each))
+
+    return app
+
+
+def hearing(*told):
+    """The `receive` of a client that says this, and then nothing."""
+    left = list(told)
+
+    async def receive():
+        if not left:
+            await anyio.sleep_forever()
+        message = left.pop(0)
+        if isinstance(message, BaseException):
+            raise message
+        return message
+
+    return receive
+
+
+LEFT = {"type": "http.disconnect"}
+
+
+async def cancel(function, *args):
+    """Have this cancelled, as servers do, when it waits; it does not go on."""
+    ended = []
+
+    async def run():
+        await function(*args)
+        ended.append(True)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run)
+        await anyio.wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+    assert not ended
+
+
 @contextmanager
 def loopback():
     """Both ends of a TCP connection: the client's, the server's."""

@@ -59,12 +59,6 @@ def test_the_state_says_what_is_in_force_and_what_came_of_it(client):
     assert client.get("/rules/slow").data == client.state()["rules"][0]
 
 
-def test_health_says_nothing_else(api):
-    """It needs the token like every call."""
-    answer = api.get("/health")
-    assert (answer.status, answer.data) == (200, {"ok": True})
-
-
 def test_the_page_and_its_files_need_no_token(client):
     """It asks for the token itself, and nothing in it comes from elsewhere."""
     answer = client.get("/", token=None)
@@ -111,23 +105,6 @@ def test_on_for_a_time():
         assert api.ask_app("/b/1") == 200
         assert api.state()["on"] is False
     assert api.change("POST", "/on", {"for": None})["until"] is None
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"for": "soon"}, "soon is not a duration"),
-        ({"for": 10}, "10 is not a duration such as 10m"),
-        ({"for": "0s"}, "0s is no time; POST /off switches faults off"),
-        ({"for": "9000h"}, "9000h is longer than 8760h"),
-        ({"fro": "1m"}, "fro is not a key of this call; did you mean for?"),
-    ],
-)
-def test_on_for_something_else(api, given, message):
-    """Nothing is switched."""
-    answer = api.call("POST", "/on", given)
-    assert answer.status == 400
-    assert message in answer.message
 
 
 def test_reset_lets_all_counts_begin_at_zero(api):
@@ -234,35 +211,6 @@ def test_a_wrong_scenario_changes_nothing_and_says_where(api):
 
 
 @pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ("{", "the body is not JSON: Expecting property name enclosed in double quotes"),
-        ("[]", "the body is a JSON object, not []"),
-        ('{"text": 1}', "text: 1 is not a text"),
-        ('{"text": "", "seed": 1.5}', "seed: 1.5 is neither a text nor a whole number"),
-        ('{"text": "", "seed": true}', "seed: true is neither a text nor a whole number"),
-        ('{"text": "", "sede": 1}', "sede is not a key of this call; did you mean seed?"),
-        ("{}", 'rules are missing: give {"rules": [...]}'),
-        ('{"rules": {}}', "rules is one table, not a list of them"),
-        ('{"rules": [1]}', "rules[0]: 1 is not a table with a fault"),
-        ('{"rules": [], "rules": []}', "rules is given twice"),
-        ('{"rules": [], "more": 1}', "more is not a key of a scenario"),
-        ('{"text": "\\ud800"}', "not a fault"),
-        ('{"x": NaN}', "NaN is no number of JSON"),
-        ("[" * 100_000, "the body is nested too deeply"),
-        (b'{"text": "\xff"}', "the body is not UTF-8: byte 0xff"),
-    ],
-)
-def test_a_body_that_is_no_scenario(api, body, message):
-    """Is told in one sentence."""
-    raw = body if isinstance(body, bytes) else body.encode()
-    answer = api.call("PUT", "/rules", raw=raw, headers={"Content-Type": "application/json; charset=utf-8"})
-    assert answer.status == 400
-    assert message in answer.message
-    assert not answer.message.startswith(":")
-
-
-@pytest.mark.parametrize(
     ("depth", "begin", "end"), [(40, "[", "]"), (985, '{"a":', "}"), (985, "[", "]"), (20_000, '{"a":', "}")]
 )
 def test_a_body_that_is_nested_too_deeply(api, depth, begin, end):
@@ -343,41 +291,6 @@ def test_a_key_of_a_table_is_changed(api, change, text):
     assert api.change("PATCH", "/rules/all", change)["rules"][0]["text"] == text
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"tmies": None}, "tmies is not a key of this call; did you mean times?"),
-        ({"retry-after": None}, "retry-after is not a key of this call; did you mean retry_after?"),
-        ({"unless": {"tmies": "1"}}, "rules[0]: tmies is not a condition"),
-        ({"fault": None}, "rules[0]: there is no fault"),
-        ({"path": {"a": "b"}}, "rules[0].path: {'a': 'b'} is not a value of path"),
-    ],
-)
-def test_a_key_that_is_none_changes_nothing(api, change, message):
-    """Also where null would take it away."""
-    before = api.state()["rules"]
-    answer = api.call("PATCH", "/rules/slow", change)
-    assert (answer.status, answer.message[: len(message)]) == (400, message)
-    assert api.state()["rules"] == before
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("POST", "/rules", '{"fault": "http:503", "path": "a/", "path": "b/"}'),
-        ("PATCH", "/rules/slow", '{"header": {"x-a": "1", "x-a": "2"}}'),
-        ("PUT", "/rules", '{"rules": [], "rules": [{"fault": "reset"}]}'),
-        ("POST", "/on", '{"for": "1m", "for": "2h"}'),
-    ],
-)
-def test_a_key_of_json_that_is_given_twice(api, method, path, body):
-    """Of two values nobody knows which is meant, as in a file."""
-    before = api.state()
-    answer = api.call(method, path, raw=body.encode(), headers={"Content-Type": "application/json"})
-    assert (answer.status, answer.message.endswith(" is given twice")) == (400, True)
-    assert api.state()["generation"] == before["generation"]
-
-
 def test_an_error_of_ours_is_an_answer_too(api, monkeypatch, caplog):
     """In JSON as every other; the log says where."""
 
@@ -409,24 +322,6 @@ def test_a_rule_is_switched_off_and_on(api):
     assert api.ask_app() == 503
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/rules/slwo"),
-        ("PATCH", "/rules/slwo"),
-        ("DELETE", "/rules/slwo"),
-        ("POST", "/rules/slwo/enable"),
-        ("POST", "/rules/slwo/disable"),
-    ],
-)
-def test_a_rule_that_is_not_there(api, method, path):
-    """The nearest name is told."""
-    answer = api.call(method, path)
-    assert (answer.status, answer.message) == (404, "slwo is not the name of a rule; did you mean slow?")
-    api.change("PUT", "/rules", {"rules": []})
-    assert api.call(method, path).message == "there is no rule"
-
-
 def test_a_preview_shows_the_exact_bytes(api):
     """Of the answer that a request would get; nothing is carried out."""
     asked = {"text": "cos:SlowDown,path=photos/,times=0", "method": "PUT", "path": "/photos/a", "host": "h:1"}
@@ -443,24 +338,6 @@ def test_a_preview_shows_the_exact_bytes(api):
     assert (other["status"], other["matches"]) == (503, False)
     broken = api.call("POST", "/preview", {"rule": "reset"}).data
     assert (broken["status"], broken["raw"], broken["notes"]) == (None, None, [broken["says"]])
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({}, "give one rule"),
-        ({"rule": 1}, "1 is not a rule: give text or an object"),
-        ({"text": "http:503", "method": "A B"}, "method: A B can stand in no request"),
-        ({"text": "http:503", "host": "a\nb"}, "host: a\\nb can stand in no request"),
-        ({"text": "http:503", "path": "x" * 3000}, "path: give a text of at most 2048 characters"),
-        ({"text": "http:503", "path": 1}, "path: give a text of at most 2048 characters"),
-        ({"text": "http:503", "verb": "GET"}, "verb is not a key of this call"),
-    ],
-)
-def test_a_preview_of_nothing(api, given, message):
-    """Is refused."""
-    answer = api.call("POST", "/preview", given)
-    assert (answer.status, message in answer.message) == (400, True), answer.body
 
 
 def test_methods_that_a_path_does_not_have(client):
@@ -486,17 +363,6 @@ def test_head_is_get_without_its_body(client):
     for path in ("/state", "/", "/health", "/journal"):
         answer = client.call("HEAD", path)
         assert (answer.status, answer.body) == (200, b"")
-
-
-def test_a_path_that_is_not_there(api):
-    """The nearest is told."""
-    answer = api.get("/stat")
-    assert (answer.status, answer.message) == (
-        404,
-        "/stat is no path of the control API; did you mean /state?",
-    )
-    assert "there are" in api.get("/x%1b[2J").message
-    assert "\x1b" not in api.get("/x%1b[2J").body.decode()
 
 
 def test_what_others_wrote_is_escaped(client):
@@ -559,6 +425,104 @@ def test_two_editors(api):
     assert api.call("PATCH", "/rules/slow", {"times": 6}, headers={"If-Match": weak}).status == 412
 
 
+NEAREST = "slwo is not the name of a rule; did you mean slow?"
+TOO_LONG = "path: give a text of at most 2048 characters"
+REFUSED = [
+    *(
+        (400, "POST", "/on", given, message)
+        for given, message in (
+            ({"for": "soon"}, "soon is not a duration"),
+            ({"for": 10}, "10 is not a duration such as 10m"),
+            ({"for": "0s"}, "0s is no time; POST /off switches faults off"),
+            ({"for": "9000h"}, "9000h is longer than 8760h"),
+            ({"fro": "1m"}, "fro is not a key of this call; did you mean for?"),
+            (b'{"for": "1m", "for": "2h"}', "for is given twice"),
+        )
+    ),
+    *(
+        (400, "PUT", "/rules", given, message)
+        for given, message in (
+            (b"{", "the body is not JSON: Expecting property name enclosed in double quotes"),
+            (b"[]", "the body is a JSON object, not []"),
+            ({"text": 1}, "text: 1 is not a text"),
+            ({"text": "", "seed": 1.5}, "seed: 1.5 is neither a text nor a whole number"),
+            ({"text": "", "seed": True}, "seed: true is neither a text nor a whole number"),
+            ({"text": "", "sede": 1}, "sede is not a key of this call; did you mean seed?"),
+            ({}, 'rules are missing: give {"rules": [...]}'),
+            ({"rules": {}}, "rules is one table, not a list of them"),
+            ({"rules": [1]}, "rules[0]: 1 is not a table with a fault"),
+            (b'{"rules": [], "rules": [{"fault": "reset"}]}', "rules is given twice"),
+            ({"rules": [], "more": 1}, "more is not a key of a scenario"),
+            ({"text": "\ud800"}, "not a fault"),
+            (b'{"x": NaN}', "NaN is no number of JSON"),
+            (b"[" * 100_000, "the body is nested too deeply"),
+            (b'{"text": "\xff"}', "the body is not UTF-8: byte 0xff"),
+        )
+    ),
+    # Of two values nobody knows which is meant, as in a file.
+    (400, "POST", "/rules", b'{"fault": "http:503", "path": "a/", "path": "b/"}', "path is given twice"),
+    *(
+        (400, "PATCH", "/rules/slow", given, message)
+        for given, message in (
+            (b'{"header": {"x-a": "1", "x-a": "2"}}', "x-a is given twice"),
+            # Also where null would take it away.
+            ({"tmies": None}, "tmies is not a key of this call; did you mean times?"),
+            ({"retry-after": None}, "retry-after is not a key of this call; did you mean retry_after?"),
+            ({"unless": {"tmies": "1"}}, "rules[0]: tmies is not a condition"),
+            ({"fault": None}, "rules[0]: there is no fault"),
+            ({"path": {"a": "b"}}, "rules[0].path: {'a': 'b'} is not a value of path"),
+        )
+    ),
+    *(
+        (404, method, f"/rules/slwo{behind}", None, NEAREST)
+        for method, behind in (
+            ("GET", ""),
+            ("PATCH", ""),
+            ("DELETE", ""),
+            ("POST", "/enable"),
+            ("POST", "/disable"),
+        )
+    ),
+    *(
+        (400, "POST", "/preview", given, message)
+        for given, message in (
+            ({}, "give one rule"),
+            ({"rule": 1}, "1 is not a rule: give text or an object"),
+            ({"text": "http:503", "method": "A B"}, "method: A B can stand in no request"),
+            ({"text": "http:503", "host": "a\nb"}, "host: a\\nb can stand in no request"),
+            ({"text": "http:503", "path": "x" * 3000}, TOO_LONG),
+            ({"text": "http:503", "path": 1}, TOO_LONG),
+            ({"text": "http:503", "verb": "GET"}, "verb is not a key of this call"),
+        )
+    ),
+    # The nearest is told; a misspelled parameter is no other question.
+    (404, "GET", "/stat", None, "/stat is no path of the control API; did you mean /state?"),
+    (404, "GET", "/x%1b[2J", None, "there are"),
+    (400, "GET", "/journal?limt=5", None, "limt is not a parameter of this call; did you mean limit?"),
+    (400, "GET", "/state?x%1b=5", None, "x\\x1b is not a parameter of this call; this call takes none"),
+]
+
+
+@pytest.mark.parametrize(("status", "method", "path", "given", "message"), REFUSED)
+def test_what_is_refused(api, status, method, path, given, message):
+    """Each is told in one sentence, and changes nothing."""
+    before = api.state()
+    how = {"raw": given, "headers": {"Content-Type": "application/json; charset=utf-8"}}
+    answer = api.call(method, path, **(how if isinstance(given, bytes) else {"body": given}))
+    assert (answer.status, message in answer.message, answer.message[0] == ":") == (status, True, False)
+    assert "\x1b" not in answer.body.decode()
+    assert [api.state()[each] for each in ("rules", "on", "generation")] == [
+        before[each] for each in ("rules", "on", "generation")
+    ]
+
+
+def test_where_there_is_no_rule(api):
+    """No name is near."""
+    api.change("PUT", "/rules", {"rules": []})
+    assert api.call("DELETE", "/rules/slwo").message == "there is no rule"
+    assert api.get("/health").data == {"ok": True}
+
+
 def test_the_journal(client):
     """From a cursor on, and with the fields of its lines."""
     first = client.get("/journal").data
@@ -605,9 +569,3 @@ def test_an_app_below_a_mount_point():
         client = Client(inner, (port, "/_faultinject"), port)
         assert client.state()["seed"] == "42"
         assert client.get("").headers["location"] == "/sub/_faultinject/"
-
-
-def test_parameters_that_a_call_does_not_have(api):
-    """A misspelled one is no other question."""
-    assert api.get("/journal?limt=5").message == "limt is not a parameter of this call; did you mean limit?"
-    assert api.get("/state?x%1b=5").message == "x\\x1b is not a parameter of this call; this call takes none"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from faultinject import Injector, WSGIFaultMiddleware
+from tests.asking import app
 
 
 def until(true):
@@ -14,11 +15,6 @@ def until(true):
         assert time.monotonic() < end
         time.sleep(0.01)
     return found
-
-
-def app(_, start_response):
-    start_response("200 OK", [])
-    return [b"app"]
 
 
 def make(url, rules="http:503"):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import Injector
 from faultinject.exceptions import (
     ConfigurationError,
     FaultInjectError,
@@ -20,6 +20,7 @@ from faultinject.exceptions import (
     StoreInUse,
     StoreUnavailable,
 )
+from tests.asking import get
 from tests.descriptors import opened
 
 
@@ -40,23 +41,6 @@ def store(tmp_path):
 
 def make(store, rules="http:503,times=2", **more):
     return Injector(rules, store=f"file:{store}", environ={}, **{"seed": 1, **more})
-
-
-def get(injector, path="/"):
-    """The status of one request."""
-    statuses = []
-
-    def app(_, start_response):
-        start_response("200 OK", [])
-        return [b"app"]
-
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
-    list(
-        WSGIFaultMiddleware(app, injector=injector)(
-            environ, lambda status, _: statuses.append(int(status[:3]))
-        )
-    )
-    return statuses[0]
 
 
 def names(path):
@@ -303,27 +287,6 @@ def serve(process, store):
         return ran, ran.stdout.readline().strip()
 
     return start
-
-
-def test_other_rules_are_refused(serve, store):
-    """While a process that counts by them is alive; the message says what to do."""
-    other, told = serve()
-    assert told == "serves"
-    with pytest.raises(StoreInUse) as raised:
-        make(store, "http:500")
-    assert str(raised.value) == (
-        f"the store {str(store)!r} is in use by other rules, or the same with another seed: "
-        f"end that server, name another directory, or replace its rules with file:{store}?replace"
-    )
-    assert get(make(store)) == 503, "the same rules take part"
-    replacing, told = serve("http:500", "?replace")
-    assert told == "serves"
-    assert serve()[1].startswith("StoreInUse the store "), (
-        "who says so replaces, and others must have the same"
-    )
-    for each in (other, replacing):
-        each.terminate()
-        each.wait()
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import Injector
 from faultinject.counts import Take, open_counts
 from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
+from tests.asking import get
 
 KIB = 1024
 KEY = [(0, "", "/", None)]
@@ -59,23 +60,6 @@ def n_of_patiently(counts):
     while True:
         with suppress(StoreBusy):
             return n_of(counts)
-
-
-def get(injector, path="/"):
-    """The status of one request."""
-    statuses = []
-
-    def app(_, start_response):
-        start_response("200 OK", [])
-        return [b"app"]
-
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
-    list(
-        WSGIFaultMiddleware(app, injector=injector)(
-            environ, lambda status, _: statuses.append(int(status[:3]))
-        )
-    )
-    return statuses[0]
 
 
 @pytest.mark.usefixtures("now")

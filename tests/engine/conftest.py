@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from itertools import product
 from math import erfc, exp, lgamma, log, sqrt
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -221,17 +223,15 @@ class Statistics:
 
     def independent(self, pairs):
         """p of pairs whose halves should know nothing of each other."""
-        pairs = list(pairs)
-        lefts, rights = sorted({left for left, _ in pairs}), sorted({right for _, right in pairs})
+        seen = Counter(pairs)
+        lefts, rights, total = Counter(), Counter(), seen.total()
+        for (left, right), count in seen.items():
+            lefts[left] += count
+            rights[right] += count
         assert len(lefts) > 1 and len(rights) > 1, "one of them never changes"
-        by_left = {each: sum(left == each for left, _ in pairs) for each in lefts}
-        by_right = {each: sum(right == each for _, right in pairs) for each in rights}
-        statistic = 0.0
-        for left in lefts:
-            for right in rights:
-                want = by_left[left] * by_right[right] / len(pairs)
-                assert want >= 5, "too few for a chi-square test"
-                statistic += (sum(each == (left, right) for each in pairs) - want) ** 2 / want
+        wanted = {each: lefts[each[0]] * rights[each[1]] / total for each in product(lefts, rights)}
+        assert min(wanted.values()) >= 5, "too few for a chi-square test"
+        statistic = sum((seen[each] - want) ** 2 / want for each, want in wanted.items())
         return self.tail(statistic, (len(lefts) - 1) * (len(rights) - 1))
 
 

@@ -87,7 +87,7 @@ def test_ids_are_unique_in_a_run(site):
     assert len({each.request_id for each in made.outcomes}) == 500
 
 
-@pytest.mark.parametrize("order", range(4))
+@pytest.mark.parametrize("order", range(2))
 def test_order_changes_nothing_for_distinct_things(site, order):
     """Requests of different identities may come in any order."""
     shuffled = list(THINGS)
@@ -116,7 +116,7 @@ def test_interleaving_changes_nothing_for_the_retries_of_things(site):
 
 def test_threads_change_nothing(site, in_threads):
     """One thread or sixteen: the same things fail, each as often."""
-    targets = THINGS * 5
+    targets = THINGS * 3
     alone, together = site(CHANCE, "11"), site(CHANCE, "11")
     alone.asks(targets)
     switches = sys.getswitchinterval()
@@ -126,7 +126,7 @@ def test_threads_change_nothing(site, in_threads):
     finally:
         sys.setswitchinterval(switches)
     assert faults(alone) == faults(together)
-    assert sum(faults(alone).values()) > 500
+    assert faults(alone).total() > 300
 
 
 def test_parallel_attempts_of_one_thing_fail_as_often(site, in_threads):

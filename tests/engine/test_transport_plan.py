@@ -54,29 +54,20 @@ def test_a_connection_ends_and_a_gateway_answers_where_it_cannot(site, rule, how
     assert action.told == (None,) * 5
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_stall_of_the_whole_exchange(site, when):
-    """Before the app has run, or behind it."""
-    action = site(f"stall,duration=2s,when={when}").decide()
-    assert action.kind == "forward"
-    assert (action.after, action.delay, action.shape, action.upload) == (when == "after", 2.0, None, None)
-    assert (action.fault, action.when) == ("stall", when)
-
-
-def test_a_stall_in_the_middle_of_an_answer(site):
-    """The app is asked at once, and its body has a pause."""
-    action = site("stall,duration=2s,when=after,after_bytes=5").decide()
-    assert action.kind == "forward"
-    assert (action.after, action.delay, action.shape, action.upload) == (False, 0.0, "stalled", None)
-    assert (action.fault, action.when) == ("stall", "after")
-
-
-def test_a_stall_in_the_middle_of_an_upload(site):
-    """The app reads a body that has a pause."""
-    action = site("stall,duration=2s,after_bytes=5").decide(method="PUT", body=BODY)
-    assert action.kind == "forward"
-    assert (action.after, action.delay, action.shape, action.upload) == (False, 2.0, None, 5)
-    assert (action.fault, action.when) == ("stall", "before")
+@pytest.mark.parametrize(
+    ("keys", "when", "planned"),
+    [
+        ("", "before", (False, 2.0, None, None)),
+        ("", "after", (True, 2.0, None, None)),
+        (",after_bytes=5", "after", (False, 0.0, "stalled", None)),
+        (",after_bytes=5", "before", (False, 2.0, None, 5)),
+    ],
+)
+def test_a_stall(site, keys, when, planned):
+    """Of the whole exchange before the app has run, or behind it; in the middle of the app's answer, or of the upload."""
+    action = site(f"stall,duration=2s,when={when}{keys}").decide(method="PUT", body=BODY)
+    assert (action.after, action.delay, action.shape, action.upload) == planned
+    assert (action.kind, action.fault, action.when) == ("forward", "stall", when)
 
 
 def test_an_upload_that_ends_before_it_would_stall_passes(site):

@@ -58,24 +58,6 @@ def url(redis_server, redis_prefix):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", WAYS)
-def test_exact_over_workers(name, start, url):
-    """A hundred faults for four workers together."""
-    way = WAYS[name]
-    if way.missing:
-        pytest.skip(way.missing)
-    server = start(way, **named(url))
-    found = Counter()
-    server.until_answered_by(2, lambda: found.update(ask([server], 600)))
-    assert found == {503: 100, 200: found.total() - 100}
-    assert Counter(each["did"] for each in server.lines("/photos/cat")) == {
-        "answered": 100,
-        "passed": found[200],
-    }
-    assert "unavailable" not in server.log
-
-
-@pytest.mark.slow
 @pytest.mark.alone
 @pytest.mark.parametrize(
     "names", [("gunicorn --preload", "uvicorn"), ("gunicorn", "granian")], ids=" and ".join

@@ -27,12 +27,6 @@ WAYS = {
     "uWSGI": Way(f"{UWSGI} --processes 2 --module {WSGI}", "uwsgi"),
     "uWSGI --master": Way(f"{UWSGI} --processes 2 --master --module {WSGI}", "uwsgi"),
 }
-FOUR = {
-    "gunicorn": WAYS["gunicorn"],
-    "gunicorn --preload": WAYS["gunicorn --preload"],
-    "uvicorn": Way(f"{UVICORN} --workers 4 {ASGI}", "uvicorn"),
-    "granian": Way(f"{GRANIAN} --interface wsgi --workers 4 {WSGI}", "granian"),
-}
 SHARED = r"faultinject: several processes share their counts in (.*), seed (.*)"
 
 
@@ -64,19 +58,6 @@ def test_exact_without_a_store(way, start):
     [(path, told_seed)] = told
     assert told_seed == seed
     assert Path(path).is_dir()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FOUR)
-def test_exact_under_ten_thousand_requests(name, start):
-    """Four workers, eight clients at once."""
-    if FOUR[name].missing:
-        pytest.skip(FOUR[name].missing)
-    server = start(FOUR[name], **ON)
-    statuses = ask(server, 10_000)
-    assert (statuses.count(503), statuses.count(200)) == (100, 9_900)
-    server.until_answered_by(4, lambda: statuses.extend(ask(server, 400)))
-    assert (statuses.count(503), statuses.count(200)) == (100, len(statuses) - 100)
 
 
 @pytest.mark.slow

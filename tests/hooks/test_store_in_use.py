@@ -133,17 +133,6 @@ def test_never_more_than_there_are(start_all, place, loss):
     assert "Traceback" not in server.log
 
 
-def test_removed_under_real_workers(start_all, place):
-    """The short of it: 4 faults, a directory that is removed, another worker, which makes no other 50."""
-    server = start_all(GUNICORN_2, **named(place))
-    given = ask(server, 4)
-    removed(place)
-    replace_a_worker(server)
-    given += ask(server, 120)
-    assert 4 <= given <= TIMES
-    assert "nothing is injected while the store is unavailable" in server.log
-
-
 @pytest.mark.slow
 def test_what_is_put_back_goes_on(start_all, place):
     """Exactly as many as there are, though nothing was injected meanwhile; also by a worker that came in between."""
@@ -206,23 +195,6 @@ def test_another_server_with_other_rules(start_all, place):
     assert f"faultinject: process {second.process.pid} has changed the rules" in first.log
     replace_a_worker(first)
     assert first.statuses("/photos/cat", 12) == [500] * 12, "its own rules do not come back by themselves"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
-def test_after_a_dead_server(start_all, place, end):
-    """Other rules begin at once, the same ones go on with their counts."""
-    first = start_all(GUNICORN_2, **named(place))
-    given = ask(first, 20)
-    os.killpg(first.process.pid, end)
-    first.process.wait()
-    again = start_all(GUNICORN_2, **named(place))
-    given += ask(again, 60)
-    assert given == TIMES
-    os.killpg(again.process.pid, end)
-    again.process.wait()
-    other = start_all(GUNICORN_2, **named(place, "http:500,path=photos/"))
-    assert other.statuses("/photos/cat", 2) == [500, 500]
 
 
 @pytest.mark.slow

@@ -4,28 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import Injector
 from faultinject.counts import waiting
+from tests.asking import get
 
 pytestmark = pytest.mark.live
 RULE = "http:503,times=5"
-
-
-def get(injector):
-    """The status of one request."""
-    statuses = []
-
-    def app(_, start_response):
-        start_response("200 OK", [])
-        return [b"app"]
-
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
-    list(
-        WSGIFaultMiddleware(app, injector=injector)(
-            environ, lambda status, _: statuses.append(int(status[:3]))
-        )
-    )
-    return statuses[0]
 
 
 @pytest.fixture
@@ -103,24 +87,6 @@ def test_a_server_that_starts_first_after_a_loss(redis, now):
     assert [get(other), get(one)] == [500, 500]
     now[0] += 60
     assert [get(one), get(other)] == [500, 200]
-
-
-def test_a_loss_after_an_outage(redis, now, caplog):
-    """Redis was away first, which the log says, and that it is there again."""
-    injector = make(redis, seed="s")
-    assert get(injector) == 503
-    redis.kill()
-    caplog.clear()
-    assert get(injector) == 200
-    redis.start()
-    now[0] += 60
-    assert [get(injector) for _ in range(6)] == [503] * 5 + [200]
-    [away, *_] = caplog.messages
-    assert away.startswith(
-        "faultinject: nothing is injected while the store is unavailable: the store unix://"
-    )
-    assert len([each for each in caplog.messages if "the store is available again; " in each]) == 1
-    assert len([each for each in caplog.messages if "has lost its data" in each]) == 1
 
 
 def test_another_database_is_another_store(redis, now):

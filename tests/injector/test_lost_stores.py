@@ -10,29 +10,12 @@ import time
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import Injector
 from faultinject.counts import waiting
-from faultinject.counts.directory import StoreDirectory
-from faultinject.exceptions import ConfigurationError, StoreInUse, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, StoreInUse
+from tests.asking import get
 
 RULE = "http:503,times=5"
-
-
-def get(injector):
-    """The status of one request."""
-    statuses = []
-
-    def app(_, start_response):
-        start_response("200 OK", [])
-        return [b"app"]
-
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
-    list(
-        WSGIFaultMiddleware(app, injector=injector)(
-            environ, lambda status, _: statuses.append(int(status[:3]))
-        )
-    )
-    return statuses[0]
 
 
 def make(place, rules=RULE, option="", **named):
@@ -110,17 +93,6 @@ def test_who_comes_later_with_the_rules_that_a_server_began_with(tmp_path, monke
     make(place).use("http:500,times=1")
     late = make(place)
     assert [get(late), get(late)] == ([500, 200] if worker else [503, 503])
-
-
-def test_a_store_that_cannot_be_agreed_on(tmp_path, monkeypatch):
-    """The start stops."""
-
-    def agree(*_, **__):
-        raise StoreUnavailable("no space left")
-
-    monkeypatch.setattr(StoreDirectory, "agree", agree)
-    with pytest.raises(StoreUnavailable):
-        make(tmp_path / "store")
 
 
 OTHER = """

@@ -8,25 +8,10 @@ from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts import waiting
 from faultinject.counts.background_sender import BackgroundSender
 from faultinject.exceptions import StoreInUse, StoreUnavailable
+from tests.asking import get
 
 pytestmark = pytest.mark.live
 RULES = "http:503,times=2 http:429,probability=0.5"
-
-
-def app(environ, start_response):
-    start_response("200 OK", [])
-    return [b"app"]
-
-
-def get(injector, path="/"):
-    statuses = []
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
-    list(
-        WSGIFaultMiddleware(app, injector=injector)(
-            environ, lambda status, _: statuses.append(int(status[:3]))
-        )
-    )
-    return statuses[0]
 
 
 @pytest.fixture(autouse=True)

@@ -15,12 +15,14 @@ import time
 import traceback
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 from weakref import WeakSet
 
 import pytest
 
-from faultinject import Injector, Scenario, WSGIFaultMiddleware
+from faultinject import Injector, Scenario
 from faultinject.exceptions import ConfigurationError, Conflict, MissingExtra, StoreUnavailable
+from tests.asking import get
 from tests.virtual_time import Time
 
 ROOT = str(Path(__file__).parents[2])
@@ -28,22 +30,6 @@ WITHIN = 30.0
 NEXT = "the previous rules stay in force: "
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-
-
-def app(environ, start_response):
-    start_response("200 OK", [])
-    return [b"app"]
-
-
-def get(injector, path="/"):
-    statuses = []
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
-    list(
-        WSGIFaultMiddleware(app, injector=injector)(
-            environ, lambda status, _: statuses.append(int(status[:3]))
-        )
-    )
-    return statuses[0]
 
 
 def until(true):
@@ -328,38 +314,33 @@ def test_off_for_good(file, make):
     assert [get(each) for each in kept] == [200, 200]
 
 
+@pytest.mark.parametrize(
+    ("what", "error", "told"),
+    [
+        ("use", StoreUnavailable("away"), "away"),
+        ("use", ConfigurationError("too many"), "too many"),
+        ("use", Conflict("another generation"), "others change what is in force at every moment"),
+        ("from_env", ZeroDivisionError("of ours"), "of ours"),
+    ],
+    ids=["no store", "refused", "others never rest", "an error of ours"],
+)
 @apart
-def test_a_store_that_is_away(file, monkeypatch, caplog, make):
-    """The rules stay, the log says it once, and the next look tries again."""
+def test_what_keeps_the_new_rules_away(file, monkeypatch, caplog, what, error, told, make):
+    """The rules before stay, the log says it once, and a later look tries again: with another file where it was wrong."""
     injector = make(file("http:503"))
-    put = injector.use
-
-    def use(*_, **__):
-        raise StoreUnavailable("away")
-
-    monkeypatch.setattr(injector, "use", use)
-    path = file("http:500")
-    for _ in range(2):
+    with monkeypatch.context() as patch:
+        patch.setattr(injector if what == "use" else Scenario, what, Mock(side_effect=error))
+        file("http:500")
         look()
-    assert [each for each in caplog.messages if "away" in each] == [
-        "faultinject: the file of rules has changed, the previous rules stay in force: away"
-    ]
-
-    def refuse(*_, **__):
-        raise ConfigurationError("too many")
-
-    monkeypatch.setattr(injector, "use", refuse)
-    path.touch()
-    look()
-    look()
-    assert [each for each in caplog.messages if "too many" in each] == [
-        "faultinject: the file of rules has changed, the previous rules stay in force: too many"
-    ]
+        look()
+    messages = [each for each in caplog.messages if "stay in force" in each]
+    assert {*messages} == {f"faultinject: the file of rules has changed, {NEXT}{told}"}
+    assert len(messages) == (2 if what == "from_env" else 1), "an error of ours is told at each look"
     assert get(injector) == 503
-    monkeypatch.setattr(injector, "use", put)
-    file("http:501")
+    if not isinstance(error, (StoreUnavailable, Conflict)):
+        file("http:500", seed=1)
     look()
-    assert get(injector) == 501
+    assert get(injector) == 500
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -384,38 +365,9 @@ def test_others_put_something_in_force_meanwhile(file, monkeypatch, same, make):
 
 
 @apart
-def test_others_never_rest(file, monkeypatch, caplog, make):
-    """The rules are put in force at a later look."""
-    injector = make(file("http:503"))
-    put = injector.use
-
-    def use(*_, **__):
-        raise Conflict("another generation")
-
-    monkeypatch.setattr(injector, "use", use)
-    file("http:500")
-    look()
-    assert "the previous rules stay in force: others change what is in force at every moment" in caplog.text
-    monkeypatch.setattr(injector, "use", put)
-    look()
-    assert get(injector) == 500
-
-
-@apart
 def test_a_variable_of_blanks(file, make):
     """It names no file."""
     assert get(make(" ", FAULTINJECT_RULES="http:503")) == 503
-
-
-@apart
-def test_an_error_of_ours_ends_no_watch(file, monkeypatch, caplog, make):
-    """The log has it."""
-    injector = make(file("http:503"))
-    monkeypatch.setattr(Scenario, "from_env", lambda _: 1 / 0)
-    file("http:500")
-    look()
-    assert get(injector) == 503
-    assert "the previous rules stay in force: division by zero" in caplog.text
 
 
 @apart

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from faultinject import Faults, Injector, Scenario, WSGIFaultMiddleware, inject
+from faultinject import Faults, Injector, Scenario, inject
 from faultinject.exceptions import InjectionFailed
 from faultinject.injector import Session
+from tests.asking import get
 from tests.injector.children import in_child
 
 # Python 3.12 and later warn of a fork in a process that had threads.
@@ -65,20 +66,6 @@ class Part:
         _, log = self.process.communicate("\n", timeout=300)
         assert self.process.returncode == 0, log
         return log
-
-
-def app(environ, start_response):
-    start_response("200 OK", [])
-    return [b""]
-
-
-def get(injector):
-    """The status of one request in this process."""
-    statuses = []
-    WSGIFaultMiddleware(app, injector=injector)(
-        {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, _: statuses.append(int(status[:3]))
-    )
-    return statuses[-1]
 
 
 @pytest.fixture

@@ -9,16 +9,12 @@ import time
 
 import pytest
 
-from faultinject import Injector, Rule, WSGIFaultMiddleware
+from faultinject import Injector, Rule
 from faultinject.counts import waiting
 from faultinject.exceptions import ConfigurationError, Conflict, StoreUnavailable
+from tests import asking
 
 NOW = 1_700_000_000.0
-
-
-def app(environ, start_response):
-    start_response("200 OK", [])
-    return [b"app"]
 
 
 PASSED = [0.0]
@@ -30,15 +26,9 @@ def get(injector, path="/"):
         PASSED[0] += 2.0
         injector.catch_up()
         settle()
-    statuses = []
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
-    list(
-        WSGIFaultMiddleware(app, injector=injector)(
-            environ, lambda status, _: statuses.append(int(status[:3]))
-        )
-    )
+    status = asking.get(injector, path)
     settle()
-    return statuses[0]
+    return status
 
 
 def settle():

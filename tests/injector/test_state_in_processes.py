@@ -7,8 +7,9 @@ import signal
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import Injector
 from faultinject.exceptions import Conflict
+from tests.asking import get
 from tests.injector.children import in_children
 
 # Python 3.12 and later warn of a fork in a process that had threads.
@@ -16,22 +17,6 @@ pytestmark = [
     pytest.mark.live,
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
-
-
-def app(environ, start_response):
-    start_response("200 OK", [])
-    return [b"app"]
-
-
-def get(injector, path="/"):
-    statuses = []
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
-    list(
-        WSGIFaultMiddleware(app, injector=injector)(
-            environ, lambda status, _: statuses.append(int(status[:3]))
-        )
-    )
-    return statuses[0]
 
 
 @pytest.fixture(params=["file", "redis"])

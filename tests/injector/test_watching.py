@@ -19,17 +19,13 @@ from faultinject.counts import file_journal
 from faultinject.counts.directory import StoreDirectory
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import writing
+from tests.asking import app
 
 pytestmark = [
     pytest.mark.live,
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 RULE = "http:503,times=2"
-
-
-def app(environ, start_response):
-    start_response("200 OK", [])
-    return [b"app"]
 
 
 def get(injector, path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -69,6 +68,10 @@ def ended(lines):
     return [each["pid"] for each in lines if each.get("ended")]
 
 
+def kind_of(line):
+    return "e" if line.get("ended") else "f" if line.get("final") else "l"
+
+
 def test_a_process_that_has_written_says_that_it_has_ended(lines):
     """The last line, which is no request to anybody: every field is there, and null but for four."""
     *requests, last = lines("ask(faulty()); ask(faulty())")
@@ -95,20 +98,74 @@ def test_however_it_ends(lines, code):
     assert found[-1]["ended"]
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "faulty()",
-        "os.kill(os.getpid(), 9)",
-        "ask(faulty()); os.kill(os.getpid(), 9)",
-        "ask(faulty()); os.kill(os.getpid(), 15)",
-        "ask(faulty()); os._exit(0)",
-    ],
-)
-def test_who_does_not_say_it(lines, code):
-    """Who has written nothing, and who is killed."""
+UNDER_WAY = """
+def late(environ, start_response):
+    threading.Event().wait()
+app = WSGIFaultMiddleware(late, injector=Injector("{rule},path=a"))
+threading.Thread(target=lambda: ask(app), daemon=True).start()
+while not written():
+    time.sleep(0.01)
+"""
+SPAWN = f"""
+import runpy
+sys.path.insert(0, "")
+with open("served.py", "w") as file:
+    file.write({HEAD!r} + "def work():\\n    ask(faulty())\\n")
+with open("main.py", "w") as file:
+    file.write('''
+import multiprocessing
+from served import work
+if __name__ == "__main__":
+    process = multiprocessing.get_context("spawn").Process(target=work)
+    process.start()
+    process.join()
+''')
+runpy.run_path("main.py", run_name="__main__")
+"""
+
+
+SAID = {
+    "who has written nothing": ("faulty()", ""),
+    "who is killed": ("ask(faulty()); os.kill(os.getpid(), 9)", "l"),
+    "who is told to end": ("ask(faulty()); os.kill(os.getpid(), 15)", "l"),
+    "who leaves at once": ("ask(faulty()); os._exit(0)", "l"),
+    "a spawned child ends in both ways, and says so once": (SPAWN, "le"),
+    "one line for a file, whoever writes into it, and by whatever path": (
+        "app = faulty(); os.environ['FAULTINJECT_JOURNAL'] = 'journal'\n"
+        "other = faulty(); ask(app); ask(other); ask(app)",
+        "llle",
+    ),
+    "a wait ends with the process: its request's second line comes first": (
+        UNDER_WAY.format(rule="http:503,delay=10m"),
+        "lfe",
+    ),
+    "what never ends is waited for a second": (UNDER_WAY.format(rule="http:503,when=after"), "le"),
+    "an end goes to the file that has the path, whatever happened to its descriptor": (
+        "app = faulty(); ask(app); os.closerange(3, 100)",
+        "le",
+    ),
+    "a file that is gone has no end": ("app = faulty(); ask(app); os.remove('journal')", ""),
+    "who goes on ends again, and only the last line counts": (
+        "injector = Injector('http:503'); app = WSGIFaultMiddleware(app, injector=injector); ask(app)\n"
+        "injector.journal.end(); injector.journal.end(); ask(app)",
+        "lele",
+    ),
+    "signals that are survived say nothing": (
+        "import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)\n"
+        "app = faulty(); ask(app); os.kill(os.getpid(), signal.SIGTERM); ask(app)",
+        "lle",
+    ),
+}
+"""What a process does, and which lines it writes: those of requests, final ones, ends."""
+
+
+@pytest.mark.parametrize(("code", "said"), SAID.values(), ids=SAID)
+def test_what_is_said(lines, code, said):
+    """Who has written says last that it has ended, once; who has not, or is killed, does not."""
+    began = time.monotonic()
     ends = -9 if ", 9)" in code else -15 if ", 15)" in code else 0
-    assert ended(lines(code, ends=ends)) == []
+    assert "".join(kind_of(each) for each in lines(code, ends=ends)) == said
+    assert time.monotonic() - began < 30
 
 
 FORK = """
@@ -163,33 +220,6 @@ def test_children_of_multiprocessing(lines, more):
     parents = [each["parent"] for each in found if each.get("ended")]
     assert sum(each is not None for each in parents) == 2
     assert all(each.split("-")[0].isdecimal() for each in parents if each)
-
-
-SPAWN = """
-import multiprocessing
-from served import work
-if __name__ == "__main__":
-    process = multiprocessing.get_context("spawn").Process(target=work)
-    process.start()
-    process.join()
-"""
-
-
-def test_a_spawned_child(lines, tmp_path):
-    """It ends in both ways, and says so once."""
-    (tmp_path / "served.py").write_text(HEAD + "def work():\n    ask(faulty())\n")
-    (tmp_path / "main.py").write_text(SPAWN)
-    found = lines("import runpy; sys.path.insert(0, ''); runpy.run_path('main.py', run_name='__main__')")
-    assert [bool(each.get("ended")) for each in found] == [False, True]
-
-
-def test_two_injectors_of_one_file_are_one_process(lines):
-    """One line for a file, whoever writes into it, and by whatever path."""
-    found = lines(
-        "os.symlink('journal', 'same') if not os.path.exists('same') else None\n"
-        "one, two = faulty(), faulty()\nask(one); ask(two); ask(one)"
-    )
-    assert len(ended(found)) == 1
 
 
 def test_each_file_is_told(lines, tmp_path):
@@ -250,62 +280,6 @@ def test_a_full_file_has_no_end(lines, more):
     """It takes no more than 1 GiB, and what is not there must not look as if it were."""
     full = (1 << 30) - 100
     assert lines(f"app = faulty(); ask(app); os.truncate('journal', {full}); {more}", reads=False) == full
-
-
-PENDING = """
-app = faulty("{rule},path=a")
-thread = threading.Thread(target=lambda: ask(app), daemon=True)
-thread.start()
-while not written():
-    time.sleep(0.01)
-"""
-
-
-def test_what_is_under_way_writes_its_last_line_first(lines):
-    """A wait ends with the process: the second line of its request stands before the end."""
-    began = time.monotonic()
-    found = lines(PENDING.format(rule="http:503,delay=10m"))
-    assert time.monotonic() - began < 30
-    assert [(each.get("final"), each.get("ended")) for each in found] == [
-        (None, None),
-        (True, None),
-        (None, True),
-    ]
-
-
-STUCK = """
-def late(environ, start_response):
-    threading.Event().wait()
-app = WSGIFaultMiddleware(late, injector=Injector("{rule},path=a"))
-thread = threading.Thread(target=lambda: ask(app), daemon=True)
-thread.start()
-while not written():
-    time.sleep(0.01)
-"""
-
-
-def test_what_never_ends_is_not_waited_for(lines):
-    """A second, and no more: a process must end."""
-    began = time.monotonic()
-    found = lines(STUCK.format(rule="http:503,when=after"))
-    assert time.monotonic() - began < 30
-    assert found[-1]["ended"]
-
-
-def test_an_end_that_cannot_be_written_is_no_error(lines):
-    """It goes to the file that has the journal's path, whatever happened to its descriptor; where there is none nobody says it."""
-    found = lines("app = faulty(); ask(app); os.closerange(3, 100)")
-    assert ended(found) == [found[0]["pid"]]
-    assert lines("app = faulty(); ask(app); os.remove('journal')") == []
-
-
-def test_what_is_written_later_is_ended_anew(lines):
-    """A process that goes on ends again, and only its last line counts."""
-    found = lines(
-        "injector = Injector('http:503'); app = WSGIFaultMiddleware(app, injector=injector); ask(app);"
-        " injector.journal.end(); injector.journal.end(); ask(app)"
-    )
-    assert [bool(each.get("ended")) for each in found] == [False, True, False, True]
 
 
 # In this process
@@ -435,13 +409,3 @@ def test_an_end_that_is_damaged(wrong):
     skipped = {}
     assert len(parsed(lines_of((0, 7), {**end_of(7), **wrong}), skipped)) == 1
     assert skipped == {"damaged": 1}
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
-def test_a_process_that_is_stopped_and_goes_on(lines):
-    """Signals that it survives say nothing."""
-    found = lines(
-        "import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)\napp = faulty(); ask(app);"
-        f" os.kill(os.getpid(), {int(signal.SIGTERM)}); ask(app)"
-    )
-    assert [bool(each.get("ended")) for each in found] == [False, False, True]

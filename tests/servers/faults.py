@@ -70,24 +70,29 @@ def empty(answer):
     return not answer.line or (answer.status == 502 and answer.whole)
 
 
-@fault("hang")
-def hang(trial):
-    """Nothing for the duration, then the end."""
-    path, answer = trial.ask("hang")
-    assert empty(answer)
-    assert answer.done_at >= 0.2
-    assert trial.server.ran(path) == 0
-    return trial.seen(ending(answer), path)
+def ends(rule, *, ran, seconds=0.0):
+    """The connection ends without an answer, no sooner than asked, and the app has run or not."""
+
+    def ended(trial):
+        path, answer = trial.ask(rule)
+        assert empty(answer)
+        assert answer.done_at >= seconds
+        assert trial.server.ran(path) == ran
+        assert trial.server.outcome(path)["applied"] is bool(ran)
+        return trial.seen(ending(answer), path)
+
+    return ended
 
 
-@fault("hang, after")
-def hang_after(trial):
-    """The same when the app has run."""
-    path, answer = trial.ask("hang-after")
-    assert empty(answer)
-    assert answer.done_at >= 0.1
-    assert trial.server.ran(path) == 1
-    return trial.seen(ending(answer), path)
+FAULTS |= {
+    "hang": ends("hang", ran=0, seconds=0.2),
+    "hang, after": ends("hang-after", ran=1, seconds=0.1),
+    "reset": ends("reset", ran=0),
+    "reset, after": ends("reset-after", ran=1),
+    "reset, late": ends("reset-late", ran=0, seconds=0.1),
+    "close": ends("close", ran=0),
+    "close, after": ends("close-after", ran=1),
+}
 
 
 @fault("hang, client leaves")
@@ -119,39 +124,11 @@ def hang_five(trial):
         return trial.seen("others answered", path)
 
 
-@fault("reset")
-def reset(trial):
-    """The connection is reset and the app has not run."""
-    path, answer = trial.ask("reset")
-    assert empty(answer)
-    assert trial.server.ran(path) == 0
-    return trial.seen(ending(answer), path)
-
-
-@fault("reset, after")
-def reset_after(trial):
-    """The connection is reset and the app has run."""
-    path, answer = trial.ask("reset-after")
-    assert empty(answer)
-    assert trial.server.ran(path) == 1
-    assert trial.server.outcome(path)["applied"] is True
-    return trial.seen(ending(answer), path)
-
-
 @fault("reset, forwarded")
 def reset_forwarded(trial):
     """A client that is said to be somebody else is still the one that is reset."""
     path, answer = trial.ask("reset", more="X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Port: 1\r\n")
     assert empty(answer)
-    return trial.seen(ending(answer), path)
-
-
-@fault("reset, late")
-def reset_late(trial):
-    """The connection is reset no sooner than asked."""
-    path, answer = trial.ask("reset-late")
-    assert empty(answer)
-    assert answer.done_at >= 0.1
     return trial.seen(ending(answer), path)
 
 
@@ -169,24 +146,6 @@ def reset_upload(trial):
 def reset_undrained(trial):
     """The reset comes while the upload is under way, where the server does not take it whole first."""
     return part_of_an_upload(trial, "reset-undrained", empty)
-
-
-@fault("close")
-def close(trial):
-    """The connection is closed and the app has not run."""
-    path, answer = trial.ask("close")
-    assert empty(answer)
-    assert trial.server.ran(path) == 0
-    return trial.seen(ending(answer), path)
-
-
-@fault("close, after")
-def close_after(trial):
-    """The connection is closed and the app has run."""
-    path, answer = trial.ask("close-after")
-    assert empty(answer)
-    assert trial.server.ran(path) == 1
-    return trial.seen(ending(answer), path)
 
 
 @fault("truncate")
