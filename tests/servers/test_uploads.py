@@ -16,7 +16,7 @@ from .table import BUFFERS
 from .test_matrix import FEW
 from .uploading import no_more_than, sockets
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 SIZE = 24_000_000
 """Several times what the buffers of both ends hold."""
@@ -164,8 +164,9 @@ def test_the_error_is_seen(server, client, rule):
         assert outcome["body_complete"] is None
         return
     assert outcome["request_bytes"] == SIZE
+    # Who waits for 100 Continue has the error before it; boto3 sends its body all the same after a second.
     waits = client == "boto3" and server.interface == "asgi"
-    assert outcome["body_complete"] is (None if waits else True)
+    assert outcome["body_complete"] in ((None, True) if waits else (True,))
 
 
 @pytest.mark.parametrize("name", FEW)
