@@ -214,10 +214,10 @@ class Server:
         """The statuses of so many requests, one after another."""
         return [self.get(path)[0] for _ in range(number)]
 
-    def lines(self, path):
-        """The journal's lines of requests for that path, without second ones about the same request."""
+    def lines(self, *paths):
+        """The journal's lines of requests for these paths, without second ones about the same request."""
         lines = [json.loads(each) for each in self._journal.read_text().splitlines()]
-        return [each for each in lines if each["path"] == path and not each.get("final")]
+        return [each for each in lines if each["path"] in paths and not each.get("final")]
 
     def process_number(self):
         """The process that answers."""
