@@ -1,7 +1,8 @@
 """Waiting under ASGI, for a time or for a request's body: never shorter than asked, over as soon as nobody waits.
 
+It runs on any event loop.
 One watch serves all waits of a loop. Their connections are in one `epoll`, which the loop hears. What only shows by an
-attribute of a server's object is looked at by one timer, as long as such a wait lasts. On trio each wait looks for itself.
+attribute of a server's object is looked at by one timer, as long as such a wait lasts.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ MOST_MESSAGES = 1_000_000
 """Messages after which a server is no longer listened to."""
 MOST_IDLE = 1_000
 """Messages in a row that bring nothing, after which a server is no longer listened to."""
-_watches: dict[AbstractEventLoop, Watch] = {}
+_watches: dict[object, Watch] = {}
 _STEPS = 10
 """Steps of the event loop within which a server that has heard of the client's end tells of it."""
 
@@ -361,15 +362,13 @@ class Wait:
     def __enter__(self) -> Self:
         self._plan.wait(self._wake_soon)
         self.exchange.wakes.add(self.wake)
-        if self._watch is not None:
-            self._watch.add(self)
+        self._watch.add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._plan.waiting.discard(self._wake_soon)
         self.exchange.wakes.discard(self.wake)
-        if self._watch is not None:
-            self._watch.remove(self)
+        self._watch.remove(self)
 
     @property
     def is_looked_at(self) -> bool:
@@ -381,23 +380,64 @@ class Wait:
         self._woken.set()
 
     def _wake_soon(self) -> None:
-        if self._watch is not None:
-            self._watch.call_soon(self.wake)
+        self._watch.call_soon(self.wake)
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep at most so long, and less when it is woken; where nothing watches, no longer than until the next look."""
-        with anyio.move_on_after(seconds if self._watch is not None else min(seconds, TICK)):
+        """Sleep at most so long, and less when it is woken."""
+        with anyio.move_on_after(seconds):
             await self._woken.wait()
             self._woken = anyio.Event()
 
 
 class Watch:
-    """What watches for all waits of one loop of asyncio, uvloop and the like."""
+    """What watches for all waits of one loop.
+
+    Args:
+        key: what tells the loop from others.
+        call_soon: calls something on the loop, from whatever thread.
+    """
+
+    def __init__(self, key: object, call_soon: Callable[[Callable[[], None]], object]) -> None:
+        self._call_soon = call_soon
+        self._process = os.getpid()
+        self._key = key
+        self._waits: set[Wait] = set()
+        _watches[key] = self
+
+    def call_soon(self, work: Callable[[], None]) -> None:
+        """Call something on the loop, from whatever thread; not from a child of its process."""
+        if self._process == os.getpid():
+            with suppress(RuntimeError):  # it has ended
+                self._call_soon(work)
+
+    def add(self, wait: Wait) -> None:
+        """One more waits."""
+        self._waits.add(wait)
+
+    def remove(self, wait: Wait) -> None:
+        """It waits no more."""
+        self._waits.discard(wait)
+        if not self._waits:
+            _watches.pop(self._key, None)
+            self.close()
+
+    def close(self) -> None:
+        """Nobody waits."""
+
+    def look(self) -> None:
+        """Wake what is over and tells nobody."""
+        for wait in list(self._waits):
+            left = wait.connection is not None and wait.file < 0 and wait.connection.left(0)
+            if left or (wait.exchange.must_be_polled and wait.exchange.over):
+                wait.wake()
+
+
+class AsyncioWatch(Watch):
+    """A watch on asyncio, uvloop and the like."""
 
     def __init__(self, loop: AbstractEventLoop) -> None:
+        super().__init__(loop, loop.call_soon_threadsafe)
         self._loop = loop
-        self._process = os.getpid()
-        self._waits: set[Wait] = set()
         self._timer: TimerHandle | None = None
         self._by_file: dict[int, Wait] = {}
         self._epoll: Any = None  # where the platform has one
@@ -405,17 +445,10 @@ class Watch:
             epoll = select.epoll()
             loop.add_reader(epoll.fileno(), self._hear)
             self._epoll = epoll
-        _watches[loop] = self
-
-    def call_soon(self, work: Callable[[], None]) -> None:
-        """Call something on the loop, from whatever thread; not from a child of its process."""
-        if self._process == os.getpid():
-            with suppress(RuntimeError):  # it has ended
-                self._loop.call_soon_threadsafe(work)
 
     def add(self, wait: Wait) -> None:
         """One more waits."""
-        self._waits.add(wait)
+        super().add(wait)
         if wait.connection is not None and self._epoll is not None:
             file = wait.connection.fileno()
             with suppress(OSError, ValueError):  # the system has no room for it; it is released
@@ -423,15 +456,15 @@ class Watch:
                 self._by_file[file] = wait
                 wait.file = file
         if wait.is_looked_at and self._timer is None:
-            self._timer = self._loop.call_later(TICK, self._look)
+            self._timer = self._loop.call_later(TICK, self._tick)
 
     def remove(self, wait: Wait) -> None:
         """It waits no more."""
         self._forget(wait.file)
-        self._waits.discard(wait)
-        if self._waits:
-            return
-        _watches.pop(self._loop, None)
+        super().remove(wait)
+
+    def close(self) -> None:
+        """Nobody waits."""
         if self._timer is not None:
             self._timer.cancel()
         if self._epoll is not None:
@@ -452,23 +485,40 @@ class Watch:
             if wait is not None:  # pragma: no branch - only what is known is registered
                 wait.wake()
 
-    def _look(self) -> None:
-        """Wake what is over and tells nobody."""
+    def _tick(self) -> None:
         self._timer = None
-        for wait in [each for each in self._waits if each.is_looked_at]:
-            self._timer = self._timer or self._loop.call_later(TICK, self._look)
-            left = wait.connection is not None and wait.file < 0 and wait.connection.left(0)
-            if left or (wait.exchange.must_be_polled and wait.exchange.over):
-                wait.wake()
+        self.look()
+        if any(each.is_looked_at for each in self._waits):
+            self._timer = self._loop.call_later(TICK, self._tick)
 
 
-def _watch_of_loop() -> Watch | None:
-    """The watch of the running loop, made for its first wait; none of trio, where each wait looks for itself now and then."""
+class TrioWatch(Watch):
+    """A watch on trio, by one task."""
+
+    def __init__(self, token: Any) -> None:
+        from trio.lowlevel import spawn_system_task
+
+        super().__init__(token, token.run_sync_soon)
+        spawn_system_task(self._run)
+
+    async def _run(self) -> None:
+        from trio import sleep
+
+        while self._waits:
+            self.look()
+            await sleep(TICK)
+
+
+def _watch_of_loop() -> Watch:
+    """The watch of the running loop, made for its first wait."""
     try:
         loop = get_running_loop()
     except RuntimeError:
-        return None
-    return _watches.get(loop) or Watch(loop)
+        from trio.lowlevel import current_trio_token
+
+        token = current_trio_token()
+        return _watches.get(token) or TrioWatch(token)
+    return _watches.get(loop) or AsyncioWatch(loop)
 
 
 def _after_fork() -> None:

@@ -11,19 +11,23 @@ import datetime as dt
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from faultinject.engine.plan import Services
 from faultinject.exceptions import ConfigurationError
+from faultinject.journal.calls import Call
 
 LOOK = 0.01
 """Seconds of each wait that pass for real: other threads and connections may end it."""
 BUSY = 0.2
 """The share of a processor from which on this process computes."""
+QUIET = 10
+"""So many looks between an answer and the next attempt, 5 * LOOK apart, find a process that waits by the system's clock. A
+machine that stands still, or is late, does not look."""
 PROGRAMS = ("faultinject.", "subprocess")
 """Beginnings of the modules that sleep until another process has done something."""
 
@@ -41,11 +45,14 @@ class FastForward:
     def __init__(self, services: Services) -> None:
         self._over = threading.Event()
         self._skipped = 0.0
+        self._skips: list[float] = []
+        self._quiet: list[float] = []
         self._deadlines: list[float] = []
         self._changes = 0
         self._lock = threading.Lock()
         self._others = set(threading.enumerate()) - {threading.current_thread()}
         self._sleepers: list[object] = []
+        self._held: list[tuple[type, str, object]] = []
         self._sleep, self._monotonic, wall = time.sleep, time.monotonic, time.time
         self._services, self._clocks = services, (services.clock, services.monotonic)
         services.clock, services.monotonic = (lambda: wall() + self._skipped), self._now
@@ -59,16 +66,43 @@ class FastForward:
                 for each in (time.time_ns, time.monotonic_ns, time.perf_counter_ns)
             },
         }
+        if "trio" in sys.modules:
+            from trio import sleep_until
+
+            self._names[sleep_until] = self._sleep_in_trio(sleep_until)
         _replace(self._names)
-        self._wait = threading.Condition.wait
-        threading.Condition.wait = self._wait_on_condition(self._wait)  # type: ignore[method-assign]
+        self._hold(threading.Condition, "wait", self._wait_on_condition(threading.Condition.wait))
+        self._watcher = threading.Thread(target=self._watch, name="faultinject fast_forward", daemon=True)
+        self._watcher.start()
 
     def end(self) -> None:
         """The clocks are the system's again."""
         self._over.set()
+        self._watcher.join()
         self._services.clock, self._services.monotonic = self._clocks
-        threading.Condition.wait = self._wait  # type: ignore[method-assign]
+        for owner, name, real in self._held:
+            setattr(owner, name, real)
         _replace({new: old for old, new in self._names.items()})
+
+    def check(self, calls: Iterable[Call]) -> None:
+        """Look whether the client's waits have been skipped.
+
+        Raises:
+            ConfigurationError: for half a second or more before a retry the process did nothing, and no time was skipped.
+        """
+        for call in calls:
+            for before, after in zip(call.attempts, call.attempts[1:], strict=False):
+                began, ended = before.answered or after.arrived, after.arrived
+                if (
+                    before.failed
+                    and sum(began <= each <= ended for each in self._quiet) >= QUIET
+                    and not any(began <= each <= ended for each in self._skips)
+                ):
+                    raise ConfigurationError(
+                        f"fast_forward(): the client waited {ended - began:.2f} s for real before it retried"
+                        f" ({after.method} {after.path}): compiled code waits by the system's clock. Judge this client"
+                        " without fast_forward()"
+                    )
 
     def _now(self) -> float:
         return self._monotonic() + self._skipped
@@ -100,9 +134,7 @@ class FastForward:
                 changes, computed = self._changes, time.process_time()
                 if found := wait(left if self._over.is_set() else min(left, LOOK)):
                     return found
-                busy = (
-                    time.process_time() - computed > BUSY * LOOK or self._services.active > 0 or _one_runs()
-                )
+                busy = self._busy(computed, LOOK)
                 with self._lock:
                     if (
                         not busy
@@ -110,12 +142,24 @@ class FastForward:
                         and changes == self._changes
                         and deadline == min(self._deadlines)
                     ):
-                        self._skipped += max(0.0, deadline - self._now())
+                        self._skips.append(now := self._now())
+                        self._skipped += max(0.0, deadline - now)
             return wait(0)
         finally:
             with self._lock:
                 self._deadlines.remove(deadline)
                 self._changes += 1
+
+    def _busy(self, computed: float, within: float) -> bool:
+        """Whether waits take their time: for what the process computed since, for a fault, or for another thread."""
+        return time.process_time() - computed > BUSY * within or self._services.active > 0 or _one_runs()
+
+    def _watch(self) -> None:
+        """Note when the process does nothing, and the machine gives it time to look."""
+        while not self._over.is_set():
+            computed = time.process_time()
+            if not (self._over.wait(5 * LOOK) or self._busy(computed, 5 * LOOK)):
+                self._quiet.append(self._now())
 
     def _wait_on_condition(self, real: Callable[..., bool]) -> Callable[..., bool]:
         def wait(condition: Any, timeout: float | None = None) -> bool:
@@ -149,25 +193,46 @@ class FastForward:
                     f"fast_forward() cannot skip what {type(loop).__module__}.{type(loop).__qualname__} waits for: it is"
                     " compiled. Run this test on asyncio's own event loop, or without fast_forward()"
                 )
-            if selector not in self._sleepers:
-                selector.select = self._select(selector.select)
-            self._sleepers.append(selector)
-            try:
+            with self._asleep(selector, "select"):
                 return await real(delay, result)
-            finally:
-                self._sleepers.remove(selector)
-                if selector not in self._sleepers:
-                    del selector.select
 
         return sleep
 
-    def _select(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        """What the loop of a task that sleeps waits by: it may skip the time to the loop's next timer."""
+    def _sleep_in_trio(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        from trio._core._run import GLOBAL_RUN_CONTEXT
 
-        def select(timeout: float | None = None) -> Any:
-            return real(timeout) if timeout is None or timeout <= 0 else self._until(timeout, real)
+        async def sleep_until(deadline: float) -> None:
+            if self._takes_its_time():
+                await real(deadline)
+            else:
+                with self._asleep(GLOBAL_RUN_CONTEXT.runner.io_manager, "get_events"):
+                    await real(deadline)
+
+        return sleep_until
+
+    @contextmanager
+    def _asleep(self, selector: object, name: str) -> Iterator[None]:
+        """For its block a task sleeps: what its loop waits by may skip the time to the loop's next timer."""
+        kind = type(selector)
+        if not any(owner is kind for owner, _, _ in self._held):
+            self._hold(kind, name, self._select(getattr(kind, name)))
+        self._sleepers.append(selector)
+        try:
+            yield
+        finally:
+            self._sleepers.remove(selector)
+
+    def _select(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def select(selector: object, timeout: float | None = None) -> Any:
+            if timeout is None or timeout <= 0 or selector not in self._sleepers:
+                return real(selector, timeout)
+            return self._until(timeout, lambda left: real(selector, left))
 
         return select
+
+    def _hold(self, owner: type, name: str, new: object) -> None:
+        self._held.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, new)
 
 
 def _one_runs() -> bool:

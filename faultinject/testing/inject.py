@@ -248,9 +248,12 @@ class Faults:
     def fast_forward(self) -> None:
         """Let waits pass at once until the end of the block; in front of it: from its beginning on.
 
-        `time.sleep`, `asyncio.sleep` and timed waits on conditions, events and queues take 10 ms. The clocks of `time` and
-        `datetime` go on as if they had taken their time, and so do the waits that findings judge. Sockets, compiled code and
-        the delays of faults take their time, and so do threads that run already.
+        `time.sleep`, `asyncio.sleep`, `trio.sleep` and timed waits on conditions, events and queues take 10 ms. The clocks of
+        `time` and `datetime` go on as if they had taken their time, and so do the waits that findings judge. Sockets and the
+        delays of faults take their time, and so do threads that run already.
+
+        Raises:
+            ConfigurationError: at the end of the block, when a client waited for real: its waits are in compiled code.
         """
         self._hurries = True
         if self._in_force and self._clocks is None:
@@ -319,7 +322,7 @@ class Faults:
     ) -> None:
         """Fail when a check says FAIL. An undecided check is not a failure, unless it is required; `findings()` has it.
 
-        Of a WARN, and if no check at all could be decided, it warns (a `PytestWarning` in a test, otherwise a
+        Of a WARN, and if no check at all could be decided, it warns once (a `PytestWarning` in a test, otherwise a
         `UserWarning`).
 
         Args:
@@ -387,6 +390,8 @@ class Faults:
         try:
             if error is None:
                 self._tell_failures()
+                if self._clocks is not None:
+                    self._clocks.check(self.calls)
                 if self._alone:
                     self._tell_blindness()
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from faultinject.adapters.wsgi import wrap
-from faultinject.exceptions import FaultInjectError
+from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector.own import OwnInjector
 from faultinject.rules.environment import read_environment
 from faultinject.rules.scenario import Scenario
@@ -122,6 +122,8 @@ class StorageFactory:
             ConfigurationError: the embedded store does not speak that vendor's dialect.
         """
         __tracebackhide__ = True
+        if not isinstance(vendor, str):
+            raise ConfigurationError(f"{vendor!r} is not a vendor; give an id as text, such as 'cos'")
         if vendor not in self._started:
             try:
                 self._started[vendor] = Storage(vendor)

@@ -51,6 +51,7 @@ class Verdicts:
         self._named: list[CallWindow] = []
         self._blocks: list[CallWindow] = []
         self._began: float | None = None
+        self._warned: set[tuple[str, ...]] = set()
 
     @property
     def windows(self) -> list[CallWindow]:
@@ -127,9 +128,12 @@ class Verdicts:
             text = f"{judgement.conclusion.sentence} {REQUIRE}"
         else:
             return
-        # In a test it is what pytest and its plugins warn by: filters that name it hold, and `-W error` makes it fail.
-        category = getattr(sys.modules.get("pytest"), "PytestWarning", UserWarning)
-        warnings.warn(f"assert_retries(): {text}", category, stacklevel=3)
+        what = tuple(each.full_name for each in warned)  # the numbers change with each call
+        if what not in self._warned:
+            self._warned.add(what)
+            # In a test it is what pytest and its plugins warn by: filters that name it hold, and `-W error` makes it fail.
+            category = getattr(sys.modules.get("pytest"), "PytestWarning", UserWarning)
+            warnings.warn(f"assert_retries(): {text}", category, stacklevel=3)
 
     def assert_all_fired(self) -> None:
         """Fail when a rule injected nothing.

@@ -52,7 +52,7 @@ def tests(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_a.py").write_text(TESTS)
-    (tmp_path / "tests" / "binary.py").write_bytes(b"\xff\xfe")
+    (tmp_path / "tests" / "broken.py").write_text("def")
 
 
 def shown(test, verdict=FAIL, **more):
@@ -65,19 +65,19 @@ def shown(test, verdict=FAIL, **more):
     ("test", "place"),
     [
         ("tests/test_a.py::test_bare", " file=tests/test_a.py,line=6"),
-        ("tests/test_a.py::test_marked[1::2]", " file=tests/test_a.py,line=12"),
-        ("tests/test_a.py::TestUploads::test_in_class", " file=tests/test_a.py,line=20"),
-        ("tests/test_a.py::TestUploads::test_own", " file=tests/test_a.py,line=24"),
+        ("tests/test_a.py::test_marked[1::2]", " file=tests/test_a.py,line=11"),
+        ("tests/test_a.py::TestUploads::test_in_class", " file=tests/test_a.py,line=16"),
+        ("tests/test_a.py::TestUploads::test_own", " file=tests/test_a.py,line=23"),
         ("tests/test_a.py::TestOthers::test_plain", " file=tests/test_a.py,line=29"),
         ("tests/test_a.py::test_gone", " file=tests/test_a.py,line=1"),
-        ("tests/binary.py::test_a", " file=tests/binary.py,line=1"),
+        ("tests/broken.py::test_a", " file=tests/broken.py,line=1"),
         ("a,b:c%/test_x.py::test_a", " file=a%2Cb%3Ac%25/test_x.py,line=1"),
         ("a block", ""),
         (None, ""),
     ],
 )
-def test_a_failure_stands_at_its_test(tests, test, place):
-    """The file of the test and the line where it begins; without a test the plain form."""
+def test_a_failure_stands_at_the_marker(tests, test, place):
+    """The file of the test and its marker's line; without a marker the test's; without a test the plain form."""
     text = render(judgement(shown(test)), "github")
     assert text == (
         f"::error{place}::gives up: up to 9 attempts (n = 5)%0AGET /photos/cat.jpg: 503 SlowDown, 0.50 s later 200"

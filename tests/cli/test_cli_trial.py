@@ -623,12 +623,12 @@ def test_interrupted_at_the_beginning(start, job):
 
 
 def test_progress(run, job, terminal):
-    """On a terminal standard error says what is done now."""
+    """On a terminal standard error says what is done now, and how long all of it takes."""
     # A line is drawn anew after 0.2 s at the soonest.
     longer = "import time\ntime.sleep(0.3)\n"
     _, _, errors = run("trial", *LISTENED, "-r", "s3:SlowDown", *job(RIGHT, longer))
     assert re.fullmatch(
-        r"(\rrun without faults ){2}\rfault 1 of 1 \(\S+\) \r +\r",
+        r"\rrun without faults \rrun without faults, about \d+ s left \rfault 1 of 1 \(\S+\), about \d+ s left \r +\r",
         errors.partition("\n")[0],
     )
 

@@ -6,16 +6,19 @@ import asyncio
 import datetime
 import queue
 import socket
+import sys
 import threading
 import time
 from itertools import pairwise
 from time import monotonic, sleep
 
+import anyio
 import backoff
 import boto3
 import pytest
 import stamina
 import tenacity
+import trio
 import urllib3
 import uvloop
 from azure.storage.blob import BlobServiceClient, ExponentialRetry
@@ -189,6 +192,7 @@ def test_threads_that_run_already_wait_for_real():
             looks.append(time.monotonic())
             time.sleep(0.001)
             asyncio.run(asyncio.sleep(0.001))
+            trio.run(trio.sleep, 0.001)
 
     server = threading.Thread(target=serve)
     server.start()
@@ -237,6 +241,30 @@ def test_connections_in_an_event_loop(hurried):
         asyncio.run(main())
 
 
+def test_trio(hurried):
+    """Trio's own clock likewise, and anyio on it."""
+
+    async def main():
+        began = trio.current_time()
+        await trio.sleep(10)
+        await anyio.sleep(10)
+        with trio.move_on_after(5) as scope:
+            await trio.sleep(HOUR)
+        assert scope.cancelled_caught
+        assert trio.current_time() - began == About(25)
+
+    trio.run(main)
+
+
+def test_trio_is_not_needed(monkeypatch):
+    """Where nothing has imported it there is nothing of it to change."""
+    monkeypatch.delitem(sys.modules, "trio")
+    with inject("cos:SlowDown", times=0) as faults:
+        faults.fast_forward()
+        client.get("/")
+        assert "trio" not in sys.modules
+
+
 def test_delays_of_faults_take_their_time():
     """They are the server's, and nobody skips them while they are under way."""
     with inject("latency,delay=100ms") as faults:
@@ -270,6 +298,50 @@ def test_a_compiled_event_loop():
         client.get("/")
         with pytest.raises(ConfigurationError, match=r"uvloop.*Run this test on asyncio's own event loop"):
             uvloop.run(asyncio.sleep(1))
+
+
+def test_compiled_waits():
+    """A wait that took its time is an error at the end, with the way out."""
+    with (
+        pytest.raises(
+            ConfigurationError, match=r"waited \d+\.\d\d s for real .*\(PUT /b/k\).*without fast_forward\(\)"
+        ),
+        inject("cos:SlowDown", times=1) as faults,
+    ):
+        faults.fast_forward()
+        with pytest.raises(OSError, match="503"):
+            put()
+        lock = threading.Lock()
+        lock.acquire()
+        for _ in range(15):  # a machine that stands still loses one of them
+            lock.acquire(timeout=0.13)
+        put()
+
+
+def test_a_machine_that_stands_still(monkeypatch):
+    """Nobody waited where the clock went on by 5 s at once."""
+    lost = [0]
+    monkeypatch.setattr(time, "monotonic", lambda: REAL() + lost[0])
+    with inject("cos:SlowDown", times=1) as faults:
+        faults.fast_forward()
+        with pytest.raises(OSError, match="503"):
+            put()
+        lost[0] = 5
+        put()
+        assert gaps(faults) == [About(5)]
+
+
+def test_a_client_that_computes():
+    """What it computes between an answer and the next attempt is no wait."""
+    with inject("cos:SlowDown", times=1) as faults:
+        faults.fast_forward()
+        with pytest.raises(OSError, match="503"):
+            put()
+        end = time.process_time() + 0.3
+        while time.process_time() < end:
+            pass
+        put()
+        assert gaps(faults)[0] >= 0.3
 
 
 def test_findings_judge_what_was_asked_for():
@@ -312,7 +384,7 @@ def test_stamina(hurried):
     """Its bounds on all waits hold as well."""
     again = stamina.retry(on=OSError, wait_initial=20, wait_max=20, wait_jitter=0, timeout=100)
     again(put)()
-    asyncio.run(again(put_later)())
+    trio.run(again(put_later))
     assert gaps(hurried) == [About(20), About(20)]
 
 

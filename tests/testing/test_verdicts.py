@@ -165,11 +165,12 @@ def test_a_client_that_does_right():
         faults.assert_retries(profile=None, strict=True)
 
 
-def test_an_assertion_that_decides_nothing_says_so():
+def test_an_assertion_that_decides_nothing_says_so_once():
     """It is a warning of the test, at the line that asserts; what is required fails."""
     with inject("cos:SlowDown,times=1") as faults, faults.call("upload"):
         put()
     with pytest.warns(pytest.PytestWarning, match="Nothing could be judged: 1 call met a fault") as warned:
+        faults.assert_retries()
         faults.assert_retries(strict=True)
     assert [each.filename for each in warned] == [__file__]
     assert str(warned[0].message).endswith("say what has to be decided, for example require='retries'.")
@@ -259,7 +260,7 @@ def test_what_is_required_beside_what_is_wrong(forbidden):
 
 
 def test_warnings():
-    """They are warnings of the test, and fail an assertion that is strict."""
+    """They are warnings of the test, each once, and fail an assertion that is strict."""
     with inject("cos:SlowDown,path=b/") as faults:
         for number in range(5):
             with pytest.raises(OSError, match="gave up"), faults.call("upload"):
@@ -270,6 +271,7 @@ def test_warnings():
                 put(f"/c/{number}")
     assert by_name(faults.findings())["retries: 503 SlowDown"] == "WARN"
     with pytest.warns(pytest.PytestWarning) as warned:
+        faults.assert_retries(ignore=["backoff"])
         faults.assert_retries(ignore=["backoff"])
     assert [each.filename for each in warned] == [__file__]
     told = str(warned[0].message).splitlines()

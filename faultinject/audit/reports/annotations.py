@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -22,6 +23,8 @@ ERROR, WARNING = "error", "warning"
 """What an annotation is: GitHub and SARIF have the same words."""
 SOMEWHERE = "faultinject-report"
 """What stands for the file of a finding without a test: code scanning refuses results without a file."""
+MARK = "faultinject"
+"""What a decorator has in it that marks a test."""
 
 
 class Annotation(NamedTuple):
@@ -33,7 +36,7 @@ class Annotation(NamedTuple):
         reference: the document that asks for it.
         text: what is so, the requests that show it, and what to do.
         path: the file of the first test that shows it; empty if the journal names no test.
-        line: the line where the test begins; 1 if the file does not show it.
+        line: the line of the test's marker, or of the test; 1 if the file does not show it.
     """
 
     level: str
@@ -111,12 +114,20 @@ def _data(text: str) -> str:
 
 
 def _place(finding: Finding) -> tuple[str, int]:
-    """File and line of the first test that shows a finding."""
+    """File and line of the first test that shows a finding: of its marker, of its class's marker, or of its name."""
     tests = (each.first.test or "" for each in finding.calls)
     path, _, names = next((each for each in tests if "::" in each), "").partition("::")
-    begins = f"def {names.partition('[')[0].rpartition('::')[2]}("
+    line, marks = 1, list[int]()
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
-        lines = []
-    return path, next((number for number, line in enumerate(lines, 1) if begins in line), 1)
+        body = ast.parse(Path(path).read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return path, line
+    for name in names.partition("[")[0].split("::"):
+        for each in body:
+            if isinstance(each, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and each.name == name:
+                own = [mark.lineno for mark in each.decorator_list if MARK in ast.unparse(mark)]
+                marks = own or marks
+                line = marks[0] if marks else each.lineno
+                body = each.body
+                break
+    return path, line

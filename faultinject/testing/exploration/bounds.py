@@ -50,6 +50,11 @@ class Bounds:
         if self.depth not in (1, 2) or isinstance(self.depth, bool):
             raise ConfigurationError(f"depth is 1 or 2, not {self.depth!r}")
         whole(self.max_runs, "max_runs")
+        for name in ("exhaustive", "again", "crash"):
+            if not isinstance(given := getattr(self, name), bool):
+                raise ConfigurationError(f"{name} is True or False, not {given!r}")
+        if not isinstance(self.replay, str):
+            raise ConfigurationError(f"replay is the text of a scenario, not {self.replay!r}")
         if self.within is not None and (
             isinstance(self.within, bool)
             or not isinstance(self.within, int | float)

@@ -49,6 +49,7 @@ class Sweep:
         choices: the faults.
         bounds: how far it goes, and whether a program is killed, and the faults come when it runs again.
         endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`).
+        first: the texts of scenarios that come first, such as those that failed last time.
         share: (which, of how many): only every n-th scenario is run, beginning with that one.
         vendor: whose way of reading requests is taken where no choice has a vendor; None: plain HTTP.
 
@@ -75,6 +76,7 @@ class Sweep:
         *,
         bounds: Bounds | None = None,
         endpoints: tuple[str, ...] = (),
+        first: Iterable[str] = (),
         share: tuple[int, int] = (0, 1),
         vendor: Vendor | None = None,
     ) -> None:
@@ -91,6 +93,7 @@ class Sweep:
         vendors = (each.rule.vendor for each in choices)
         self.reading = Addressing(next((each for each in vendors if each is not None), vendor), endpoints)
         self._reading_of = cache(lambda vendor: Addressing(vendor, endpoints))
+        self._first = list(first)
         self._share = share
         self._only = self.bounds.replay
         self.covered = set(self.run.asked_for if self._only else ())
@@ -310,6 +313,8 @@ class Sweep:
         if of > 1:
             self.covered.update(*(each.chosen for each in planned))
         self._queue = [each for each in planned[which::of] if self._is_it(each) or self._leads_to_it(each)]
+        places = {text: number for number, text in enumerate(self._first)}
+        self._queue.sort(key=lambda each: places.get(each.text, len(places)))
 
     def _depth_1(self, points: Sequence[Point]) -> Iterable[PlannedRun]:
         """Each operation's first request with every fault, then its last, then those between."""
@@ -418,6 +423,7 @@ def sweep_of(
     faults: Sequence[str | Rule],
     bounds: Bounds,
     *,
+    first: Iterable[str] = (),
     share: tuple[int, int] = (0, 1),
     vendor: Vendor | None = None,
 ) -> Sweep:
@@ -426,6 +432,7 @@ def sweep_of(
     Args:
         faults: the user's rules.
         bounds: how far it goes.
+        first: as for `Sweep`.
         share: as for `Sweep`.
         vendor: as whom faults read requests that say nothing of it; and as for `Sweep`.
 
@@ -449,6 +456,7 @@ def sweep_of(
         found,
         bounds=bounds,
         endpoints=settings.endpoints,
+        first=first,
         share=share,
         vendor=vendor,
     )

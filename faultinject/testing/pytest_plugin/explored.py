@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import blake2b
 from typing import Any, Literal
 
 import pytest
@@ -25,6 +26,8 @@ from faultinject.testing.pytest_plugin.marks import EXPLORED, explored
 from faultinject.testing.pytest_plugin.options import SHARD, SUMMARY
 from faultinject.testing.runs import RunFaults
 
+QUIET, EVERY = 2.0, 0.5
+"""Seconds after which a terminal shows how far it is, and between two such lines."""
 WARNING = "faultinject_explore_warning"
 """The property of a report that holds what the second judge finds suspicious."""
 _SECTION = "faultinject: what was injected"
@@ -128,8 +131,10 @@ class _Exploring:
         self._item = item
         self._mark = mark
         self._says = says
+        self._cache = getattr(item.config, "cache", None)
         self._failures: dict[tuple[object, ...], tuple[FinishedRun, pytest.TestReport]] = {}
-        self._began = time.monotonic()
+        self._began = self._shown = time.monotonic()
+        self._showing = False
 
     def reports(self, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         """Set-up, call and tear-down, each once, whatever the number of runs was."""
@@ -146,12 +151,15 @@ class _Exploring:
                 finished = run.end()
                 if finished.failed:
                     self._note(finished, found[1])
+                self._progress(sweep)
                 sweep.stopped = str(self._item.session.shouldstop or self._item.session.shouldfail or "")
                 if sweep.stopped:
                     break
             call = self._verdict(sweep, first[1])
         except FaultInjectError as error:
             wrong = str(error)
+        finally:
+            self._progress(None)
         # In their order: plugins that rerun tests begin their notes at the set-up.
         setup = first[0] if first else self._report(lambda: None, "setup")
         if wrong:
@@ -169,7 +177,7 @@ class _Exploring:
         params = getattr(getattr(self._item, "callspec", None), "params", {})
         # The tests of a unittest.TestCase cannot be collected more than once.
         share = (params[SHARD], shards) if SHARD in params else (0, 1)
-        return sweep_of(self._mark.args, Bounds(**keys), share=share)
+        return sweep_of(self._mark.args, Bounds(**keys), first=self._remembered(), share=share)
 
     def _run(self, run: ExploredRun) -> list[pytest.TestReport]:
         item = self._item
@@ -212,6 +220,7 @@ class _Exploring:
 
     def _verdict(self, sweep: Sweep, call: pytest.TestReport) -> pytest.TestReport:
         found = groups(sweep.finished)
+        self._remember([each.smallest.text for each in found])
         self._item.user_properties.append((SUMMARY, summary(sweep, self._seconds)))
         self._item.user_properties += [(WARNING, each) for each in warned(sweep)]
         wrong = incomplete(sweep)
@@ -238,6 +247,18 @@ class _Exploring:
     def _seconds(self) -> float:
         return time.monotonic() - self._began
 
+    @property
+    def _place(self) -> str:
+        """Where pytest's cache keeps the scenarios that failed last time."""
+        return f"faultinject/explored/{blake2b(self._item.nodeid.encode(), digest_size=16).hexdigest()}"
+
+    def _remembered(self) -> list[str]:
+        return [] if self._cache is None else list(self._cache.get(self._place, []))
+
+    def _remember(self, texts: list[str]) -> None:
+        if self._cache is not None and texts != self._remembered():
+            self._cache.set(self._place, texts)
+
     def _failed(self, text: str) -> pytest.TestReport:
         return self._report(lambda: pytest.fail(text, pytrace=False), "call")
 
@@ -251,6 +272,24 @@ class _Exploring:
         info: pytest.CallInfo[None] = pytest.CallInfo.from_call(work, when)
         found: pytest.TestReport = self._item.ihook.pytest_runtest_makereport(item=self._item, call=info)
         return found
+
+    def _progress(self, sweep: Sweep | None) -> None:
+        """On a terminal, say how far a long exploration is; None clears the line."""
+        reporter = self._item.config.pluginmanager.get_plugin("terminalreporter")
+        now = time.monotonic()
+        if reporter is None or not reporter.isatty:
+            return
+        if sweep is None:
+            if self._showing:
+                reporter.rewrite("", erase=True)
+                reporter.rewrite("")
+                if reporter.showfspath and not reporter.showlongtestinfo:
+                    reporter.write_fspath_result(self._item.nodeid, "")
+        elif sweep.points is not None and now - self._began >= QUIET and now - self._shown >= EVERY:
+            if not self._showing:
+                reporter.ensure_newline()
+            self._showing, self._shown = True, now
+            reporter.rewrite(f"{self._item.name}: run {len(sweep.finished)} of {sweep.planned}", erase=True)
 
 
 def summaries(reports: Sequence[pytest.TestReport]) -> list[str]:

@@ -89,6 +89,10 @@ class SessionReport:
         self._format = format_of(given) if given.lower().endswith(tuple(FORMATS.values())) else "html"
         if not self._path.parent.is_dir():
             raise pytest.UsageError(f"--faultinject-report: there is no folder {str(self._path.parent)!r}")
+        if self._path.is_dir():
+            raise pytest.UsageError(
+                f"--faultinject-report: {given!r} is a folder; name a file, such as report.html"
+            )
         if self._format == "html" and find_spec("jinja2") is None:
             from faultinject.installation import install_extra
 

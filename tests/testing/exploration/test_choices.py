@@ -403,6 +403,7 @@ def test_refused(faults, message):
         ({"depth": True}, "depth is 1 or 2, not True"),
         ({"max_runs": 0}, "max_runs is a whole number from 1 on, not 0"),
         ({"max_runs": "5"}, "max_runs is a whole number from 1 on, not '5'"),
+        ({"exhaustive": "yes"}, "exhaustive is True or False, not 'yes'"),
         ({"max_runs": True}, "max_runs is a whole number from 1 on, not True"),
         ({"allow": "StorageError"}, "allow takes types of exceptions, not 'StorageError'"),
         ({"allow": (OSError, int)}, "allow takes types of exceptions, not <class 'int'>"),

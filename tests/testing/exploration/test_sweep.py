@@ -415,6 +415,27 @@ def test_faults_beside(monkeypatch):
     assert not faults.unfinished
 
 
+def test_a_scenario_for_the_first_runs():
+    """Scenarios that failed last time come first."""
+    from faultinject.testing.exploration import RunResult, Sweep, choices_of
+
+    last = f"http:500,{part(2)}"
+    sweep = Sweep(choices_of(["reset", "http:500"]), first=[last, "gone,by=now"])
+    order = []
+    while (scenario := sweep.next()) is not None:
+        with (
+            faultinject.inject(scenario)
+            if scenario.rules
+            else faultinject.inject("reset,path=nowhere") as faults
+        ):
+            for each in UPLOAD:
+                call(*each.split(" ", 1))
+        sweep.record(RunResult(["rule-1"] * len(scenario.rules), faults.outcomes, None, 0.0))
+        order += [str(each) for each in scenario.rules]
+    assert order[0] == last
+    assert len(order) == len(set(order)) == 10
+
+
 def test_explorationfailed_is_both():
     """Test frameworks take it for a failed assertion, and so do those who catch what this package raises."""
     assert issubclass(ExplorationFailed, AssertionError)

@@ -103,10 +103,12 @@ def test_a_fault_in_the_second_run(run):
 @pytest.mark.parametrize(
     ("mark", "message"),
     [
+        ("crash=1", "crash is True or False, not 1"),
         ("crash=True, depth=2", "depth is for faults alone; where programs are killed, they come in the second run"),
         ("crash=True, within=0", "within is a number of seconds above 0, not 0"),
         ("crash=True, within=float('inf')", "within is a number of seconds above 0, not inf"),
         ("crash=True, within=True", "within is a number of seconds above 0, not True"),
+        ("crash=True, replay=3", "replay is the text of a scenario, not 3"),
         ('"cos", replay="reset"', "no run of this exploration is reset; copy a scenario from its report"),
         ('crash=True, replay="reset,name=crash"', "no run of this exploration is reset,name=crash; copy a scenario from its report"),
         ('crash=True, ignore="written twise"', "ignore: 'written twise' is not a check; did you mean 'written twice'[?]"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -38,6 +39,14 @@ WRONG = (
 )
 LINE = "1 request without faults, 13 faults; 8 runs in * s (backoff *%), 0 failed, 1 gave up cleanly, 0 not reached, 0 pruned"
 PLUGIN = "faultinject_explore"
+
+
+@pytest.fixture
+def cached(project):
+    """A project whose runs remember what failed."""
+    ini = (project.path / "tox.ini").read_text().replace(" -p no:cacheprovider", "")
+    (project.path / "tox.ini").write_text(ini)
+    return project
 
 
 def test_a_test_that_passes(passes):
@@ -560,6 +569,38 @@ def test_what_is_left_out(project, passes):
     assert "on HEAD" not in brought_back
 
 
+@pytest.mark.slow
+def test_last_failed(cached):
+    """A failed test is found again by its name, and the scenario that failed comes first."""
+    path = cached.makepyfile(WRONG.replace('("cos")', '("cos:SlowDown", "http:503", "http:504")') + """
+    @pytest.fixture(autouse=True)
+    def told(faults):
+        yield
+        print("run:", *faults.rules)
+    """)  # fmt: skip
+    cached.makeconftest((cached.path / "conftest.py").read_text())
+
+    def order(*arguments):
+        result = cached.runpytest_inprocess("-s", *arguments)
+        return result, re.findall(r"run: (\S+),method=PUT,path=(\S+),times=1", result.stdout.str())
+
+    result, first = order()
+    result.assert_outcomes(failed=1)
+    assert first[0] == ("cos:SlowDown", "/b/a")
+    result, again = order("--lf")
+    result.assert_outcomes(failed=1)
+    assert again[0] == ("http:503", "/b/k")
+    assert sorted(again) == sorted(first)
+    # Of another length: in the same second pytest would take what it has compiled.
+    path.write_text(path.read_text().replace("tries=1)", "tries=1 + 1)"))
+    result, _ = order("--lf")
+    result.assert_outcomes(passed=1)
+    result, last = order()
+    assert last == first
+    stored = [each for each in Path(cached.path / ".pytest_cache").rglob("explored/*") if each.is_file()]
+    assert [each.read_text() for each in stored] == ["[]"]
+
+
 def test_stopping_at_the_first(run):
     """An explored test counts as one."""
     result = run(WRONG + RIGHT.replace(UPLOAD, ""), "-x")
@@ -659,6 +700,29 @@ def test_off(run, monkeypatch, how):
     result = run(RIGHT, "-rs", *([how] if how[0] == "-" else []))
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*faultinject is off: *"])
+
+
+@pytest.mark.slow
+def test_progress(run, monkeypatch):
+    """On a terminal a long exploration says how far it is, on a line of its own, which is gone at the end."""
+    monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.QUIET", -1)
+    monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.EVERY", -1)
+    source = (
+        RIGHT
+        + """
+    @pytest.fixture(scope="session", autouse=True)
+    def terminal(request):
+        request.config.pluginmanager.get_plugin("terminalreporter").isatty = True
+    """
+    )
+    result = run(source)
+    result.assert_outcomes(passed=1)
+    text = result.stdout.str()
+    assert re.search(r"py *\n\s*test_right: run 1 of 8 ", text)
+    assert re.search(r"run 8 of 8 *\s+test_progress.py \.", text)
+    assert re.search(r"run 8 of 8 *\s+test_progress.py::test_right PASSED", run(source, "-v").stdout.str())
+    monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.QUIET", 3600)
+    assert "run 8 of 8" not in run(source).stdout.str()
 
 
 @pytest.mark.slow

@@ -220,9 +220,18 @@ def test_a_second_run_that_fails(run, again):
     assert "run again" not in result.stdout.str()
 
 
-def test_where_nothing_is_run_again(run):
-    """Programs that are killed are."""
-    result = explored(run, "pass", "@pytest.mark.faultinject_explore('s3', again=True, crash=True)")
-    result.stdout.fnmatch_lines(
-        ["*again is for faults alone: a program that was killed is run again anyway*"]
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("again=1", "again is True or False, not 1"),
+        (
+            "again=True, crash=True",
+            "again is for faults alone: a program that was killed is run again anyway",
+        ),
+    ],
+)
+def test_where_nothing_is_run_again(run, more, says):
+    """It is a switch, and not for programs that are killed."""
+    explored(run, "pass", f"@pytest.mark.faultinject_explore('s3', {more})").stdout.fnmatch_lines(
+        [f"*{says}*"]
     )

@@ -196,11 +196,18 @@ def test_nothing_to_report(run, project, options):
     assert result.ret == 0
 
 
-def test_a_place_that_cannot_be(run):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere/report.html", "*--faultinject-report: there is no folder *nowhere*"),
+        (".", "*--faultinject-report: '.' is a folder; name a file, such as report.html"),
+    ],
+)
+def test_a_place_that_cannot_be(run, name, message):
     """That is said before the first test runs."""
-    result = run(SOURCE, "--faultinject-report=nowhere/report.html")
+    result = run(SOURCE, f"--faultinject-report={name}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--faultinject-report: there is no folder *nowhere*"])
+    result.stderr.fnmatch_lines([message])
 
 
 def test_without_jinja2(run, monkeypatch):

@@ -309,6 +309,7 @@ def test_once_for_each_vendor_and_session(passes):
         ("qingstore", "'qingstore' is not a vendor; did you mean qingstor?"),
         ("aws", "'aws' is not a vendor; did you mean s3?"),
         ("b2", "the embedded store does not speak b2; it speaks azure-blob, bos, *"),
+        (None, "None is not a vendor; give an id as text, such as 'cos'"),
     ],
 )
 def test_unknown_vendors(run, vendor, says):
