@@ -538,6 +538,8 @@ class Driver:
             await checkpoint()
         elif kind == "http.response.start":
             anew, headers = self._start is not None, list(message.get("headers", ()))
+            if anew and self._tasks is None:  # as a server says it
+                raise RuntimeError("the app began its answer a second time")
             message["headers"], self._start = headers, message
             await self._go_on(AppAnswer(message["status"], _decoded(headers)))
             if self._next_step is None and not self._begun:

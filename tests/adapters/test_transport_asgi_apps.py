@@ -55,6 +55,16 @@ def test_a_server_that_sends_files_itself_is_not_shown(servers, make_injector, r
 
 
 @WAYS
+@SHAPES
+def test_an_answer_that_begins_twice(wire, make_injector, rule, inside):
+    """It is the app that fails, as under a server without us."""
+    injector = make_injector(rule)
+    seen = wire(injector, saying(START, START, WHOLE), inside=inside)
+    assert isinstance(seen.error, RuntimeError)
+    assert (last(injector), injector.counts()["rule-1"]["injected"]) == ("app_failed", 0)
+
+
+@WAYS
 @pytest.mark.parametrize(
     "rule", ["reset,when=after", "close,when=after", "hang,duration=10ms,when=after", "truncate"]
 )
