@@ -280,7 +280,8 @@ class ByFingerprint:
             self._doubt_guesses(attempt, whole=bool(same))
             if not waiting:
                 return None, _follow(attempt, here)
-            found = next((each for each in waiting if _share_connection(each.last, attempt)), waiting[0])
+            used = _connection_of(request)
+            found = next((each for each in waiting if _connection_of(each.requests[-1]) == used), waiting[0])
         last = found.last
         if retry is None and last.kind == "client":
             if changed(last, attempt) or may_succeed_now(found.requests[-1], request):
@@ -593,10 +594,6 @@ def _answered(attempt: Attempt) -> float:
 
 def _is_one_of(bodies: Iterable[Attempt], attempt: Attempt) -> bool:
     return any(alike(each, attempt) for each in bodies)
-
-
-def _share_connection(before: Attempt, attempt: Attempt) -> bool:
-    return before.connection == attempt.connection and before.client == attempt.client
 
 
 def _may_be_one_caller(before: Attempt, attempt: Attempt) -> bool:
