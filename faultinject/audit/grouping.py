@@ -16,7 +16,7 @@ All attempts are held, about 1 KB for each.
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from faultinject.audit.matching import (
@@ -513,14 +513,8 @@ def _crosses(before: Attempt, after: Attempt, uses: Mapping[Hashable, Sequence[R
 
 def _takes_turns(requests: Sequence[Request]) -> bool:
     """Whether requests of several connections took turns, as those of several callers do."""
-    turns = [requests[0].attempt.connection]
-    for each in requests[1:]:
-        connection = each.attempt.connection
-        if connection != turns[-1]:
-            if connection in turns and None not in turns:
-                return True
-            turns.append(connection)
-    return False
+    turns = [connection for connection, _ in groupby(each.attempt.connection for each in requests)]
+    return None not in turns and len(set(turns)) < len(turns)
 
 
 def _told(calls: Sequence[OpenCall], until: float) -> list[Joined]:
