@@ -189,10 +189,12 @@ def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
     """The calls of requests that have one id, or were made in one call of a driver: one after the other."""
     calls: list[OpenCall] = []
     for request in requests:
-        if calls and calls[-1].may_go_on(request.attempt.arrived):
-            calls[-1].add(request)
-        else:
+        before = calls[-1] if calls and calls[-1].may_go_on(request.attempt.arrived) else None
+        # What was refused before the client wrote is not asked for again behind that: the answer may be another one.
+        if before is None or (before.last.kind == "client" and may_succeed_now(before.requests[-1], request)):
             calls.append(OpenCall(request, signal, own=True))
+        else:
+            before.add(request)
     return calls
 
 
