@@ -13,7 +13,7 @@ from faultinject.audit.statistics import FEWEST, grouped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from faultinject.audit.habits import Habits
     from faultinject.audit.profiles import Profile
@@ -159,17 +159,15 @@ def _keeps_bytes(calls: Sequence[Call]) -> bool:
 
 def _hedges(calls: Sequence[Call]) -> bool:
     """Whether a client is seen to send copies of what is not answered yet, of two things or more."""
-    requests: dict[Hashable, list[Attempt]] = {}
-    for call in calls:
-        requests.setdefault(fingerprint(call.first), []).extend(call.attempts)
-    doubled = 0
-    for found in requests.values():
-        found.sort(key=lambda each: each.arrived)
-        doubled += any(
+    things = grouped((each for call in calls for each in call.attempts), fingerprint)
+    doubled = (
+        any(
             before.answered is not None and after.arrived < before.answered
-            for before, after in pairwise(found)
+            for before, after in pairwise(sorted(same, key=lambda each: each.arrived))
         )
-    return doubled > 1
+        for same in things.values()
+    )
+    return sum(doubled) > 1
 
 
 def _commonest(counts: Counter[str], default: str) -> str:

@@ -16,7 +16,7 @@ All attempts are held, about 1 KB for each.
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from faultinject.audit.matching import (
@@ -189,10 +189,12 @@ def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
     """The calls of requests that have one id, or were made in one call of a driver: one after the other."""
     calls: list[OpenCall] = []
     for request in requests:
-        if calls and calls[-1].may_go_on(request.attempt.arrived):
-            calls[-1].add(request)
-        else:
+        before = calls[-1] if calls and calls[-1].may_go_on(request.attempt.arrived) else None
+        # What was refused before the client wrote is not asked for again behind that: the answer may be another one.
+        if before is None or (before.last.kind == "client" and may_succeed_now(before.requests[-1], request)):
             calls.append(OpenCall(request, signal, own=True))
+        else:
+            before.add(request)
     return calls
 
 
@@ -280,7 +282,8 @@ class ByFingerprint:
             self._doubt_guesses(attempt, whole=bool(same))
             if not waiting:
                 return None, _follow(attempt, here)
-            found = next((each for each in waiting if _share_connection(each.last, attempt)), waiting[0])
+            used = _connection_of(request)
+            found = next((each for each in waiting if _connection_of(each.requests[-1]) == used), waiting[0])
         last = found.last
         if retry is None and last.kind == "client":
             if changed(last, attempt) or may_succeed_now(found.requests[-1], request):
@@ -512,14 +515,8 @@ def _crosses(before: Attempt, after: Attempt, uses: Mapping[Hashable, Sequence[R
 
 def _takes_turns(requests: Sequence[Request]) -> bool:
     """Whether requests of several connections took turns, as those of several callers do."""
-    turns = [requests[0].attempt.connection]
-    for each in requests[1:]:
-        connection = each.attempt.connection
-        if connection != turns[-1]:
-            if connection in turns and None not in turns:
-                return True
-            turns.append(connection)
-    return False
+    turns = [connection for connection, _ in groupby(each.attempt.connection for each in requests)]
+    return None not in turns and len(set(turns)) < len(turns)
 
 
 def _told(calls: Sequence[OpenCall], until: float) -> list[Joined]:
@@ -593,10 +590,6 @@ def _answered(attempt: Attempt) -> float:
 
 def _is_one_of(bodies: Iterable[Attempt], attempt: Attempt) -> bool:
     return any(alike(each, attempt) for each in bodies)
-
-
-def _share_connection(before: Attempt, attempt: Attempt) -> bool:
-    return before.connection == attempt.connection and before.client == attempt.client
 
 
 def _may_be_one_caller(before: Attempt, attempt: Attempt) -> bool:

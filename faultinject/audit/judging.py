@@ -277,32 +277,16 @@ def judge_run(
     return replace(found, awaited=())
 
 
-def judge_calls(evidence: Evidence, ignore: Collection[str] = ()) -> list[Finding]:
-    """The findings on one client, the worst first.
-
-    Args:
-        evidence: its calls.
-        ignore: names of checks, also with what they are about.
-    """
-    found = [
-        finding
-        for name, check in CHECKS.items()
-        if name not in ignore
-        for finding in check(evidence)
-        if finding.name not in ignore
-    ]
-    return sorted(found, key=lambda finding: VERDICTS.index(finding.verdict))
-
-
 def _findings(
     evidence: Mapping[str, Evidence], titles: Mapping[str, str], ignore: Collection[str]
 ) -> list[Finding]:
     """The findings on all clients, the worst first; of several clients each finding says whose it is."""
     found: list[Finding] = []
     for client, own in evidence.items():
-        for finding in judge_calls(own, ignore):
+        checks = (check for name, check in CHECKS.items() if name not in ignore)
+        for finding in (each for check in checks for each in check(own) if each.name not in ignore):
             # What was not even seen of a client that stands beside another one is not worth a line.
-            if not found or finding.n or finding.verdict != INCONCLUSIVE or client == next(iter(evidence)):
+            if finding.n or finding.verdict != INCONCLUSIVE or client == next(iter(evidence)):
                 finding.client = titles[client] if len(evidence) > 1 else None
                 found.append(finding)
     return sorted(found, key=lambda finding: VERDICTS.index(finding.verdict))

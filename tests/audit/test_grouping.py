@@ -257,6 +257,9 @@ LAYERS = [
     g([r(1, "503", took=1, id="a-1", **KEYED), r(1.5, id="b-1", **KEYED)], "one: 503 200", **FRAME),
     g([r(1, id="a-1", **KEYED), r(2, "503", id="b-1", **KEYED)], "one: 200 [SDK id]", "one: 503 [SDK id]", **FRAME),
     g([r(1, "503", id="a-1", body="a", **KEYED), r(2, "503", id="b-1", body="b", **KEYED)], "one: 503 503", **FRAME),
+    # Behind a write of the client's own the answer may be another one, whatever the ids.
+    g([r(1, "absent", id="a-1", method="HEAD", **KEYED), r(2, id="b-1", **KEYED), r(3, id="c-1", method="HEAD", **KEYED)], "one: 404 [SDK id]", "one: 200 [SDK id]", "one: 200 [SDK id]", **FRAME),
+    g([r(1, "absent", method="HEAD", **KEYED), r(2, **KEYED), r(3, method="HEAD", **KEYED)], "one: 404", "one: 200", "one: 200", **FRAME),
     g([r(1, "503", id="a-1"), r(2, id="b-1")], "upload: 503 [SDK id]", "upload: 200 [SDK id]", told=[w("upload", 0, 9)]),
     g([r(1, "503", id="a-1"), r(2, id="b-1")], "503 [SDK id]", "200 [SDK id]", **DRIVEN),
 ]  # fmt: skip

@@ -45,7 +45,6 @@ OPEN = 5.0
 NEVER_AGAIN = 10
 """Calls without a retry that show a budget which is not refilled; without a request: a breaker which does not close."""
 ONE_LAYER = "Let one layer retry: switch the others off."
-MORE_ALONE = "Let more calls fail on every attempt, without Retry-After, or run `faultinject conformance`."
 SLOW = 0.3
 """Seconds after which an answer counts as slow."""
 SAVED, WASTED = 1.1, 0.7
@@ -186,7 +185,8 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
         yield unknown(n, told, told_by_waits, action=REAL_TIME)
     elif n - len(blind := _too_few_to_tell(told_by_waits, zero)) < EXHAUSTED:
         told = f"{counted(len(blind), 'failed call')} without an id: too few, or with too short waits, to show a second layer"
-        yield unknown(n, told, blind, action=MORE_ALONE)
+        how = "Let more calls fail on every attempt, without Retry-After, or run `faultinject conformance`."
+        yield unknown(n, told, blind, action=how)
     else:
         yield passed(n, f"no second retry layer in {n} failed calls", ended)
 

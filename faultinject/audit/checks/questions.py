@@ -172,12 +172,6 @@ def is_cleared(call: Call) -> bool:
     return call.returned is False and call.succeeded and len(call.attempts) > 1
 
 
-def pause(one: Call, other: Call) -> float:
-    """Seconds from the end of a call to the beginning of another; below 0 where they overlap."""
-    last = one.last
-    return other.first.arrived - (last.arrived if last.answered is None else last.answered)
-
-
 def own_limit(call: Call) -> int | None:
     """How many attempts the client itself says that it makes at most (`amz-sdk-request: max=3`); None: it does not.
 

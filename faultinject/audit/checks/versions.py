@@ -22,10 +22,6 @@ MOVED = ("overwritten", "stale", "edited")
 IGNORED, SHIFTED = "edit,range=ignore", "edit,range=shift"
 """Faults by which an answer is not of the range that was asked for."""
 _START = re.compile(r"bytes=(\d+)-")
-ASK_FOR_IT = "Send the first answer's ETag as If-Match or If-Range with each further part, or compare it and begin anew."
-"""What to do."""
-LOOK_AT_IT = "Compare the checksum of an answer, and its Content-Range with the Range that was asked for, and read it again."
-"""What to do about bytes of which the answer itself says that they are others."""
 
 
 def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
@@ -118,10 +114,12 @@ def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
     n = len(moved)
     if taken and not wrong:
         said = f"{len(taken)} of {len(told)} downloads took bytes of which the answer said that they are not the object's"
-        yield failed(len(told), said, taken, action=LOOK_AT_IT)
+        how = "Compare the checksum of an answer, and its Content-Range with the Range that was asked for, and read it again."
+        yield failed(len(told), said, taken, action=how)
     elif wrong:
         said = f"{len(wrong)} of {n} downloads whose object was replaced meanwhile are made of two versions of it"
-        yield failed(n, said, wrong, action=ASK_FOR_IT)
+        how = "Send the first answer's ETag as If-Match or If-Range with each further part, or compare it and begin anew."
+        yield failed(n, said, wrong, action=how)
     elif moved and n < FEWEST:
         yield too_few(n, FEWEST, "download of a replaced object", moved)
     elif moved:

@@ -15,7 +15,6 @@ FEWER = "Run fewer calls at once."
 MEASURE = "Add 20 successful requests one after the other, which show how fast the client is."
 IDLE = "Repeat it on an idle machine."
 REAL_TIME = "Leave out `--speed`."
-SLOWER = "Leave out `--speed`, or give less."
 MORE_FAILURES = "Let more calls fail, for example http:503."
 NO_OUTAGE = "Not enough data: no outage of 100 calls by one client"
 CAUSE_OUTAGE = "Run `faultinject conformance`, which causes an outage."
@@ -24,7 +23,7 @@ CAUSE_OUTAGE = "Run `faultinject conformance`, which causes an outage."
 
 def in_real_time(turnaround: Turnaround, how: str) -> str:
     """What to do where waits are too short: at a speed, give less of it."""
-    return how if turnaround.exact else SLOWER
+    return how if turnaround.exact else "Leave out `--speed`, or give less."
 
 
 def against_noise(turnaround: Turnaround, otherwise: str = IDLE) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
@@ -10,6 +11,7 @@ ANY = "any"
 """Stands for every kind of failure that has no promise of its own."""
 Kind = Annotated[str, Meta(pattern="^(throttle|server|transport|timeout|any)$")]
 Number = Annotated[int, Meta(ge=1)]
+_VERSION = re.compile(r"[0-9]{1,9}(?![0-9])(\.[0-9]{1,9}(?![0-9]))*")
 
 
 class Seconds(float):
@@ -136,12 +138,5 @@ def _numbers(version: str) -> tuple[int, ...]:
     >>> _numbers("1.44.5 md/x"), _numbers("x")
     ((1, 44, 5), ())
     """
-    found = []
-    for part in version.split(" ", 1)[0].split("."):
-        digits = part[: len(part) - len(part.lstrip("0123456789"))]
-        if not digits or len(digits) > 9:
-            break
-        found.append(int(digits))
-        if digits != part:
-            break
-    return tuple(found)
+    found = _VERSION.match(version)
+    return () if found is None else tuple(map(int, found[0].split(".")))

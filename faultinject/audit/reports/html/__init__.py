@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from faultinject.audit.evidence import Evidence
     from faultinject.audit.judging import Judgement
 
-CLIENTS = 8
-"""Clients of one journal that have pictures."""
 ADDRESS = re.compile(r"(https://[^\s()<>\"]+)")
 """What is a link where an action has it."""
 
@@ -43,13 +41,11 @@ def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> s
     report = content(judgement)
     telling = {id(call) for each in judgement.findings if each.wrong for call in each.calls}
     clients: list[tuple[str | None, Evidence]] = [(None, judgement.evidence), *judgement.others.items()]
-    met = [each for each in clients if each[1].calls]
     return template("page.html").render(
         title=quoted(title) if title else f"Retries of {report.title}",
         made=quoted(made),
         report=report,
-        clients=[Pictures(name, evidence, telling) for name, evidence in met[:CLIENTS]],
-        more_clients=len(met[CLIENTS:]),
+        clients=[Pictures(name, evidence, telling) for name, evidence in clients if evidence.calls],
         style=style,
         style_digest=digest(style),
         signs=SIGNS,

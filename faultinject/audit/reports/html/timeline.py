@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faultinject.audit.checks.retry_after import SLACK
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.html.scales import Scale, number, steps
@@ -22,8 +23,6 @@ GAP = 9.0
 """Pixels from one sort to the next."""
 SORTS, SOME = 8, 8
 """Sorts of calls that are drawn, and calls of each."""
-SLACK = 0.05
-"""Seconds that an attempt may come before the end of the wait asked for."""
 FAR = 20
 """A call that takes so many times as long as most others ends outside of the picture."""
 
