@@ -72,10 +72,9 @@ class Proxy:
         await _Exchange(front, upstream, receive, send, self._notice).run(self._headers(front))
 
     async def _connected(self, upstream: Upstream | None) -> Upstream:
-        if upstream is not None and not upstream.ended:
+        if upstream is not None and await upstream.can_go_on():
             return upstream
         if upstream is not None:
-            # Else it would end the client's connection when it notices.
             upstream.leave()
         return await Upstream.open(self.target, self._context)
 
@@ -123,7 +122,7 @@ class _Exchange:
             upstream.leave()
             raise
         else:
-            upstream.go_on(front.end_between)
+            upstream.go_on()
 
     async def _forward(self) -> None:
         """Send the body on, then listen for a client that leaves."""
