@@ -36,8 +36,10 @@ KEY = "faultinject.front"
 """Where a scope has its `Front`."""
 SPELLING = "faultinject.spelling"
 """A key of the message that begins the server's answer: its reason phrase, and the names of its headers in their case."""
-_BODILESS = (204, 304)
-_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+BODILESS = (204, 304)
+"""Statuses of answers without a body."""
+FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+"""Names of headers, one of which a message with a body has."""
 _TOO_LONG = f"a request's line and headers have at most {LIMITS.head} bytes here"
 _NO_HTTP = "what was sent is no request of HTTP/1.1"
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
@@ -208,14 +210,14 @@ class Front(asyncio.StreamReaderProtocol):
         self.waiting_for_100_continue = self._http.they_are_waiting_for_100_continue
         self.keep_alive = self.keep_alive and not _closes(event.headers)
         self._complete = False
-        self.more_body = not _FRAMING.isdisjoint(name for name, _ in event.headers)
+        self.more_body = not FRAMING.isdisjoint(name for name, _ in event.headers)
         self.trailers, self.answer_trailers, self._heard = (), (), None
         return True
 
     def _unfit(self, request: h11.Request) -> tuple[int, str] | None:
         """Why a request cannot go on, and the status that says so; a URL as clients send it to their HTTP_PROXY becomes its path."""
         names = [name for name, _ in request.headers]
-        if request.http_version != b"1.1" or {*names} >= _FRAMING:
+        if request.http_version != b"1.1" or {*names} >= FRAMING:
             return 400, _NO_HTTP
         if request.method == b"CONNECT":
             return 405, _NO_TUNNEL
@@ -283,10 +285,10 @@ class Front(asyncio.StreamReaderProtocol):
         status, headers = message["status"], list(message["headers"])
         phrase, spelling = message.get(SPELLING, (reason(status).encode(), ()))
         self._started = True
-        self._bodiless = self.request.method == b"HEAD" or status in _BODILESS
+        self._bodiless = self.request.method == b"HEAD" or status in BODILESS
         names = {name for name, _ in headers}
         bare = TO_THE_END in message
-        if not (self._bodiless or bare or _FRAMING & names):
+        if not (self._bodiless or bare or FRAMING & names):
             headers.append((b"transfer-encoding", b"chunked"))
         self._chunked = any(name == b"transfer-encoding" for name, _ in headers)
         self._last = bare or _closes(headers)

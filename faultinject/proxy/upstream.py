@@ -48,7 +48,7 @@ class Upstream:
         self._target = target
         self._reader = reader
         self._writer = writer
-        self._connection = _state()
+        self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=LIMITS.head)
         self._left = False
         self._taken = 0  # bytes, by the server
         # How it has ended, behind what it has said before.
@@ -198,10 +198,6 @@ class Upstream:
             self._writer.close()
         else:
             self._writer.transport.abort()
-
-
-def _state() -> h11.Connection:
-    return h11.Connection(h11.CLIENT, max_incomplete_event_size=LIMITS.head)
 
 
 def without_quotes(error: h11.ProtocolError) -> str:
