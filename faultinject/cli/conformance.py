@@ -333,10 +333,7 @@ def _chosen(clients: Sequence[str], vendor: str) -> list[sdks.Sdk]:
         MissingExtra: none is installed, or one that is named is not.
         ConfigurationError: there is no such vendor.
     """
-    try:
-        plan.codes_of(vendor)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"--vendor: {error}") from None
+    plan.codes_of(vendor)
     if not clients and not (clients := tuple(each.name for each in sdks.installed())):
         raise MissingExtra(f"no SDK is installed: {install_extra('conformance')}")
     return [sdks.of(each, vendor) for each in clients]
