@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from faultinject.cli import environment, explanation
 from faultinject.cli import rules as reading
-from faultinject.cli.layout import CONTEXT, print_json
+from faultinject.cli.layout import CONTEXT, print_json, refuse
 from faultinject.cli.vocabulary import sections
 from faultinject.exceptions import ConfigurationError
 
@@ -66,11 +66,14 @@ def check(
     Without RULE and --file: the environment, as a server would see it. Exits with 1 when a rule can never fire or when
     no rule matches the request, with 2 when something is wrong.
     """
-    for name in ("host", "headers", "mount", "seed") if request is None else ():
-        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            raise click.UsageError(
-                f"--{name.removesuffix('s')} needs a request: add --request 'PUT /photos/cat.jpg'"
+    refuse(
+        {
+            f"--{name.removesuffix('s')} needs a request: add --request 'PUT /photos/cat.jpg'": (
+                request is None and context.get_parameter_source(name) is not ParameterSource.DEFAULT
             )
+            for name in ("host", "headers", "mount", "seed")
+        }
+    )
     asked = None if request is None else explanation.parse_request(request, host, mount, headers)
     settings = None
     try:

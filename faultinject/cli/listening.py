@@ -45,12 +45,6 @@ def _refusal(host: str, port: int, error: OSError, port_option: str, host_option
     return f"{host} port {port} cannot be listened on: {error.strerror}"
 
 
-def url_of(sock: socket.socket, scheme: str = "http") -> str:
-    """The URL that a client on this machine uses."""
-    host, port = sock.getsockname()[:2]
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-
 def uvicorn_server(app: Any, interface: str, certificate: Certificate | None = None) -> uvicorn.Server:
     """A server that says nothing but warnings.
 

@@ -15,7 +15,7 @@ import click
 
 from faultinject.cli import rules as reading
 from faultinject.cli.commands import program_of
-from faultinject.cli.layout import CONTEXT
+from faultinject.cli.layout import CONTEXT, refuse
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector.session_sync import Session, import_hooks
 from faultinject.journal import log
@@ -59,8 +59,7 @@ def run(
     If nothing would be injected, because of FAULTINJECT_ENABLED=0, in production, after FAULTINJECT_EXPIRES or without
     a rule, COMMAND runs untouched, and a line on standard error says why. Wrong rules always exit with 2.
     """
-    if not command:
-        raise click.UsageError("a command is missing, as in: faultinject run -- gunicorn app:app")
+    refuse({"a command is missing, as in: faultinject run -- gunicorn app:app": not command})
     if os.name == "nt":  # pragma: no cover - Windows
         raise ConfigurationError("run does not work on Windows, where a process cannot replace itself")
     settings = reading.services()

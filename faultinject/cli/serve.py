@@ -9,7 +9,7 @@ import click
 
 from faultinject import vendors
 from faultinject.cli import listening, loading
-from faultinject.cli.layout import CONTEXT
+from faultinject.cli.layout import CONTEXT, refuse
 from faultinject.cli.serving import Served, announced_below, serve_with_faults, serving_options
 from faultinject.rules.environment import Environment
 from faultinject.store import ObjectStore
@@ -29,8 +29,7 @@ def serve(*, app: str | None, vendor: str | None, **given: Any) -> int:
     it runs: by HTTP, on a page, and with `faultinject control`. With --tls clients must trust the authority of its
     certificate: most read one of the printed variables. The certificate's files are removed at the end.
     """
-    if app is not None and vendor is not None:
-        raise click.UsageError("--vendor is for the embedded store; an app is served as it is")
+    refuse({"--vendor is for the embedded store; an app is served as it is": app and vendor})
     speaks = vendor or "cos"
 
     def load(settings: Environment) -> Served:

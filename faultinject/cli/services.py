@@ -12,6 +12,7 @@ from faultinject.adapters import asgi
 from faultinject.cli import listening
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector.own import OwnInjector
+from faultinject.server.connections import url_of
 from faultinject.testing.exploration.store_comparison import StoreContents
 from faultinject.testing.storage import Storage, contents_of
 from faultinject.vendors.addressing import host_bucket
@@ -86,7 +87,7 @@ class Proxied:
         sock = listening.listen("127.0.0.1", 0)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [sock]}, daemon=True)
         self._thread.start()
-        return listening.url_of(sock)
+        return url_of(sock.getsockname())
 
     def empty(self) -> None:
         """Nothing can be said of what is in a service of somebody else; `--reset` prepares it."""

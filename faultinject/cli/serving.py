@@ -28,6 +28,7 @@ from faultinject.rules.environment import Environment
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import visible
 from faultinject.server.certificates import Certificate, certificate
+from faultinject.server.connections import url_of
 
 if TYPE_CHECKING:
     import uvicorn
@@ -150,7 +151,7 @@ def serve_until_ended(
     # No KeyboardInterrupt: Python drops one that comes in a weak reference's callback, of which an import has many.
     signal.signal(signal.SIGINT, end)
     try:
-        _announce(title, listening.url_of(sock, "http" if certificate is None else "https"), injector, vendor)
+        _announce(title, url_of(sock.getsockname(), "https" if certificate else "http"), injector, vendor)
         if certificate is not None:
             click.echo(f"  certificate to trust: {certificate.authority}")
             for variable in certificate.trust:

@@ -13,7 +13,7 @@ from faultinject.audit.checks.words import counted
 from faultinject.cli import listening
 from faultinject.cli import rules as reading
 from faultinject.cli.commands import program_of
-from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST, aligned, print_json
+from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST, aligned, print_json, refuse
 from faultinject.cli.progress import Progress
 from faultinject.engine.journal_entry import quoted
 from faultinject.processes import faster
@@ -94,8 +94,7 @@ def trial(
       faultinject trial --vendor gcs -- npm test
       faultinject trial -r s3:SlowDown -r reset,when=after --junit out.xml -- ./gradlew test
     """  # noqa: D301 - click reads this mark
-    if not command:
-        raise click.UsageError("a command is missing, as in: faultinject trial -- pytest tests")
+    refuse({"a command is missing, as in: faultinject trial -- pytest tests": not command})
     settings = reading.services()
     reading.refuse_switched_off()
     reading.refuse_production(settings)

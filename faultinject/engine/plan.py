@@ -83,7 +83,7 @@ class Services:
     """
 
     __slots__ = (
-        "_free_slots", "_refused", "clock", "deadline", "endpoints", "expired", "expires", "failed", "finish", "guarded", "journal",
+        "__weakref__", "_free_slots", "_refused", "clock", "deadline", "endpoints", "expired", "expires", "failed", "finish", "guarded", "journal",
         "marked", "monotonic", "most_active", "record_all", "steady", "waits", "watch",
     )  # fmt: skip
 

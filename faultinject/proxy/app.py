@@ -10,7 +10,7 @@ import h11
 
 from faultinject.adapters.asgi import TO_THE_END
 from faultinject.journal import log
-from faultinject.proxy.front import KEY, SPELLING
+from faultinject.proxy.front import BODILESS, FRAMING, KEY, SPELLING
 from faultinject.proxy.upstream import Broken, Upstream
 from faultinject.server.heads import without_upgrade
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from faultinject.proxy.front import Front
     from faultinject.proxy.target import Target
 
-_FRAMING = (b"content-length", b"transfer-encoding")
-_BODILESS = (204, 304)
 PROXY_S_OWN = b"proxy-authorization"
 """What is for a proxy that is asked by the variable HTTP_PROXY: a secret of its user, and none of the server's."""
 
@@ -72,10 +70,9 @@ class Proxy:
         await _Exchange(front, upstream, receive, send, self._notice).run(self._headers(front))
 
     async def _connected(self, upstream: Upstream | None) -> Upstream:
-        if upstream is not None and not upstream.ended:
+        if upstream is not None and await upstream.can_go_on():
             return upstream
         if upstream is not None:
-            # Else it would end the client's connection when it notices.
             upstream.leave()
         return await Upstream.open(self.target, self._context)
 
@@ -123,7 +120,7 @@ class _Exchange:
             upstream.leave()
             raise
         else:
-            upstream.go_on(front.end_between)
+            upstream.go_on()
 
     async def _forward(self) -> None:
         """Send the body on, then listen for a client that leaves."""
@@ -171,8 +168,8 @@ class _Exchange:
             "headers": [(name.lower(), value) for name, value in headers],
             SPELLING: (event.reason, [name for name, _ in headers]),
         }
-        bodiless = event.status_code in _BODILESS or self._front.request.method == b"HEAD"
-        if not bodiless and all(name.lower() not in _FRAMING for name, _ in headers):
+        bodiless = event.status_code in BODILESS or self._front.request.method == b"HEAD"
+        if not bodiless and all(name.lower() not in FRAMING for name, _ in headers):
             start[TO_THE_END] = True
         await self._send(start)
 

@@ -36,8 +36,10 @@ KEY = "faultinject.front"
 """Where a scope has its `Front`."""
 SPELLING = "faultinject.spelling"
 """A key of the message that begins the server's answer: its reason phrase, and the names of its headers in their case."""
-_BODILESS = (204, 304)
-_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+BODILESS = (204, 304)
+"""Statuses of answers without a body."""
+FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+"""Names of headers, one of which a message with a body has."""
 _TOO_LONG = f"a request's line and headers have at most {LIMITS.head} bytes here"
 _NO_HTTP = "what was sent is no request of HTTP/1.1"
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
@@ -88,9 +90,7 @@ class Front(asyncio.StreamReaderProtocol):
         # Why what came is not for the server behind, and the status that says so.
         self._refusal: tuple[int, str] | None = None
         self._idle = True
-        self._ends = self._started = self._complete = self._bodiless = self._chunked = self._bare = (
-            self._last
-        ) = False
+        self._ends = self._started = self._complete = self._bodiless = self._chunked = self._last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
@@ -127,11 +127,6 @@ class Front(asyncio.StreamReaderProtocol):
         elif self._idle:
             self.transport.abort()  # a client of TLS need not answer that it has heard of the end
 
-    def end_between(self) -> None:
-        """The server behind has ended its connection: so do we, unless a request has begun, which goes by another one."""
-        if self._idle and not self._http.trailing_data[0]:
-            self.transport.close()
-
     def abort(self) -> None:
         """End the connection with an RST."""
         with suppress(OSError, ValueError):  # one that has ended has no descriptor
@@ -167,7 +162,7 @@ class Front(asyncio.StreamReaderProtocol):
         """What the client sends next; None where that is refused, or it leaves in the middle."""
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
-                self._hear(await self._read())
+                self._http.receive_data(await self._read())
         except h11.RemoteProtocolError as error:
             if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
                 self._refusal = 431, _TOO_LONG
@@ -176,14 +171,6 @@ class Front(asyncio.StreamReaderProtocol):
             return None
         assert isinstance(event, h11.Event)
         return event
-
-    def _hear(self, data: bytes) -> None:
-        """Hand it to h11, without empty lines ahead of a request (https://www.rfc-editor.org/rfc/rfc9112#section-2.2)."""
-        if data and self._http.their_state is h11.IDLE and not self._http.trailing_data[0]:
-            data = data.lstrip(b"\r\n")
-            if not data:
-                return
-        self._http.receive_data(data)
 
     async def _read(self) -> bytes:
         try:
@@ -223,14 +210,14 @@ class Front(asyncio.StreamReaderProtocol):
         self.waiting_for_100_continue = self._http.they_are_waiting_for_100_continue
         self.keep_alive = self.keep_alive and not _closes(event.headers)
         self._complete = False
-        self.more_body = not _FRAMING.isdisjoint(name for name, _ in event.headers)
+        self.more_body = not FRAMING.isdisjoint(name for name, _ in event.headers)
         self.trailers, self.answer_trailers, self._heard = (), (), None
         return True
 
     def _unfit(self, request: h11.Request) -> tuple[int, str] | None:
         """Why a request cannot go on, and the status that says so; a URL as clients send it to their HTTP_PROXY becomes its path."""
         names = [name for name, _ in request.headers]
-        if request.http_version != b"1.1" or {*names} >= _FRAMING:
+        if request.http_version != b"1.1" or {*names} >= FRAMING:
             return 400, _NO_HTTP
         if request.method == b"CONNECT":
             return 405, _NO_TUNNEL
@@ -298,13 +285,13 @@ class Front(asyncio.StreamReaderProtocol):
         status, headers = message["status"], list(message["headers"])
         phrase, spelling = message.get(SPELLING, (reason(status).encode(), ()))
         self._started = True
-        self._bodiless = self.request.method == b"HEAD" or status in _BODILESS
+        self._bodiless = self.request.method == b"HEAD" or status in BODILESS
         names = {name for name, _ in headers}
-        self._bare = TO_THE_END in message
-        if not (self._bodiless or self._bare or _FRAMING & names):
+        bare = TO_THE_END in message
+        if not (self._bodiless or bare or FRAMING & names):
             headers.append((b"transfer-encoding", b"chunked"))
         self._chunked = any(name == b"transfer-encoding" for name, _ in headers)
-        self._last = self._bare or _closes(headers)
+        self._last = bare or _closes(headers)
         # Nobody knows whether one that waits to be asked for its body sends it then: https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
         if not self._last and (self.waiting_for_100_continue or not self.keep_alive):
             headers.append((b"connection", b"close"))
@@ -332,10 +319,7 @@ class Front(asyncio.StreamReaderProtocol):
             self._http.send(h11.Response(status_code=200, headers=[(b"content-length", b"0")]))
             self._http.send(h11.EndOfMessage())
             if self._http.their_state is h11.DONE:
-                more = self._http.trailing_data[0]
-                self._http = h11.Connection(h11.SERVER, LIMITS.head)
-                if more:
-                    self._hear(more)
+                self._http.start_next_cycle()
                 return True
         elif self.more_body:
             await self._linger()
@@ -353,22 +337,18 @@ class Front(asyncio.StreamReaderProtocol):
         """Read what a client still sends, and drop it.
 
         Bytes that nobody reads would reset the connection, and the reset may destroy an answer that the client has not read yet
-        (https://www.rfc-editor.org/rfc/rfc9112#section-9.6). TLS has no half of a connection to end: the client has to be through
-        with an answer that has a length, or to be quiet where its end is that of the connection.
+        (https://www.rfc-editor.org/rfc/rfc9112#section-9.6). TLS has no half of a connection to end: where the end of an answer is
+        that of the connection, its client gets it when the time is over.
         """
         if self._ends or self.transport.is_closing():
             return
-        self._idle, dropped, halves = True, 0, self.transport.can_write_eof()
-        if halves:
+        self._idle, dropped = True, 0
+        if self.transport.can_write_eof():
             self.transport.write_eof()
         with suppress(TimeoutError):
             async with asyncio.timeout(LIMITS.lingers):
-                while dropped <= LIMITS.dropped:
-                    async with asyncio.timeout(LIMITS.quiet if self._bare and not halves else None):
-                        piece = await self._read()
+                while dropped <= LIMITS.dropped and (piece := await self._read()):
                     dropped += len(piece)
-                    if not piece:
-                        break
 
 
 def _closes(headers: Iterable[tuple[bytes, bytes]]) -> bool:

@@ -13,7 +13,6 @@ class Limits:
         connect: seconds until a connection to the server behind has to be there.
         silent: seconds of a server that takes nothing, or has the whole request and sends nothing.
         lingers: seconds in which a client that is still sending may read its answer, before the connection ends.
-        quiet: seconds without a byte of it, behind which one that waits for the end of the connection gets it where TLS has no half of one.
         dropped: bytes that are taken from it meanwhile, and dropped.
         head: bytes of a head, of a request or an answer.
     """
@@ -21,7 +20,6 @@ class Limits:
     connect: float = 10.0
     silent: float = 600.0
     lingers: float = 10.0
-    quiet: float = 1.0
     dropped: int = 128 * 1024 * 1024
     head: int = 262_144
 

@@ -32,19 +32,12 @@ class Target:
         told = f"--to {shown(_without_secrets(url))}"
         try:
             parts = urlsplit(url)
-            port = parts.port
+            host, port = parts.hostname or "", parts.port
         except ValueError:
-            raise ConfigurationError(
-                f"{told}: no host and port can be read from it; it looks like http://127.0.0.1:9000"
-            ) from None
-        if parts.scheme not in PORTS or not parts.hostname:
-            bare = _without_secrets(url)
-            near = (
-                f"; did you mean http://{bare.partition('/')[0]}?"
-                if "://" not in url and _is_address(bare)
-                else ""
-            )
-            raise ConfigurationError(f"{told} is no URL of a server, such as http://127.0.0.1:9000{near}")
+            parts, host, port = urlsplit(""), "", None
+        named = ":" in host or _NAME.fullmatch(host)
+        if parts.scheme not in PORTS or port == 0 or not named or _BLANKS.search(url):
+            raise ConfigurationError(f"{told} is no URL of a server, such as http://127.0.0.1:9000")
         if parts.username is not None or parts.password is not None:
             raise ConfigurationError(
                 f"{told}: leave out what stands before the @; requests go on with what they have themselves"
@@ -53,13 +46,8 @@ class Target:
             raise ConfigurationError(
                 f"{told}: leave out the part after the host; requests keep their own path, which is signed"
             )
-        named = ":" in parts.hostname or _NAME.fullmatch(parts.hostname)
-        if port == 0 or not named or _BLANKS.search(url):
-            raise ConfigurationError(
-                f"{told}: no host and port can be read from it; it looks like http://127.0.0.1:9000"
-            )
         self.scheme = parts.scheme
-        self.host = parts.hostname
+        self.host = host
         self.port = PORTS[parts.scheme] if port is None else port
         self.tls = parts.scheme == "https"
 
@@ -86,8 +74,3 @@ def _without_secrets(url: str) -> str:
     bare = url.rpartition("@")[2]
     kept = re.split(r"[?#]", bare, maxsplit=1)[0]
     return kept if kept == bare else f"{kept}{bare[len(kept)]}..."
-
-
-def _is_address(text: str) -> bool:
-    host, _, port = text.partition("/")[0].rpartition(":")
-    return bool(host) and port.isdecimal()

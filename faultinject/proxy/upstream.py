@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import select
 import ssl
 from contextlib import suppress
-from http import HTTPStatus
 
 import h11
 
-from faultinject.adapters.servers import native_poll
 from faultinject.proxy.limits import LIMITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from faultinject.proxy.target import Target
 
@@ -51,8 +48,7 @@ class Upstream:
         self._target = target
         self._reader = reader
         self._writer = writer
-        self._connection = _state()
-        self._idle: asyncio.Task[None] | None = None
+        self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=LIMITS.head)
         self._left = False
         self._taken = 0  # bytes, by the server
         # How it has ended, behind what it has said before.
@@ -89,19 +85,18 @@ class Upstream:
             raise Broken(f"{target.url} cannot be reached: {_why(error)}") from None
         return cls(target, *streams)
 
-    @property
-    def ended(self) -> bool:
-        """Whether no request can go on by it."""
-        return (
-            self._left
-            or self._reader.at_eof()
-            or self._writer.is_closing()
-            or self._connection.our_state is not h11.IDLE
-        )
+    async def can_go_on(self) -> bool:
+        """Whether another request can go by it: the server has answered the last one, and neither ended it nor said more since."""
+        if self._left or self._writer.is_closing() or self._connection.our_state is not h11.IDLE:
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                await self._reader.read(1)
+                return False
+        return True
 
     async def send_head(self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
         """Send a request's line and headers, in their order."""
-        await self._stop_watching()
         # h11 would send the Host first; what it makes is dropped.
         self._connection.send(h11.Request(method=method, target=target, headers=headers))
         lines = b"".join(b"%b: %b\r\n" % each for each in headers)
@@ -119,15 +114,13 @@ class Upstream:
         await self._write(last)
 
     async def _write(self, data: bytes) -> None:
-        if not data or self._writer.is_closing():
+        if not data:
             return
-        poll = native_poll()
-        poll.register(self._writer.get_extra_info("socket"), select.POLLIN)
-        if poll.poll(0):
-            # It has said something, or ended. A write that fails makes the loop drop what it has not read, so it reads first: it
-            # sees that in its next turn, behind this task.
-            for _ in range(2):
-                await asyncio.sleep(0)
+        # A write that fails makes the loop drop what it has not read: in its next turn it reads what the server has said by now.
+        for _ in range(2):
+            await asyncio.sleep(0)
+        if self._writer.is_closing():
+            return
         try:
             async with asyncio.timeout(LIMITS.silent):
                 self._writer.write(data)
@@ -160,7 +153,8 @@ class Upstream:
             except h11.RemoteProtocolError as error:
                 if self._reader.at_eof():
                     raise Broken(f"{self._target.url} ended the connection too early", reset=False) from None
-                raise Broken(_unreadable(self._target.url, error)) from None
+                why = without_quotes(error)
+                raise Broken(f"what {self._target.url} says is no answer: {why}") from None
             if event is h11.NEED_DATA:
                 self._connection.receive_data(await self._read())
                 continue
@@ -186,62 +180,24 @@ class Upstream:
             raise Broken(f"{self._target.url} ended the connection without an answer", reset=False)
         return data
 
-    def go_on(self, on_end: Callable[[], None]) -> bool:
-        """Be ready for the next request, and tell when the server ends the connection before it comes.
-
-        Returns:
-            Whether there can be a next one.
-        """
-        with suppress(h11.LocalProtocolError):
-            if self._connection.our_state is h11.DONE and self._connection.their_state is h11.DONE:
-                self._connection.start_next_cycle()
-                if not self._connection.trailing_data[0]:
-                    self._idle = asyncio.create_task(self._watch(on_end))
-                    return True
-        self.leave()
-        return False
-
-    async def _watch(self, on_end: Callable[[], None]) -> None:
-        """What comes before the next request is no answer: the connection is of no more use."""
-        await self._reader.read(1)
-        self.leave()
-        on_end()
-
-    async def _stop_watching(self) -> None:
-        idle, self._idle = self._idle, None
-        if idle is not None:
-            idle.cancel()
-            with suppress(asyncio.CancelledError):
-                await idle
+    def go_on(self) -> None:
+        """Be ready for the next request, or end the connection where there can be none."""
+        states = {self._connection.our_state, self._connection.their_state}
+        if states == {h11.DONE} and not self._connection.trailing_data[0]:
+            self._connection.start_next_cycle()
+        else:
+            self.leave()
 
     def leave(self) -> None:
         """End the connection, whatever is under way."""
         if self._left:
             return
         self._left = True
-        if self._idle is not None and self._idle is not asyncio.current_task():
-            self._idle.cancel()
         over = (h11.IDLE, h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
         if self._connection.our_state in over and self._connection.their_state in over:
             self._writer.close()
         else:
             self._writer.transport.abort()
-
-
-def _state() -> h11.Connection:
-    return h11.Connection(h11.CLIENT, max_incomplete_event_size=LIMITS.head)
-
-
-def _unreadable(url: str, error: h11.RemoteProtocolError) -> str:
-    """Why what the server says cannot go on: it is no HTTP, or more than is done here."""
-    why = without_quotes(error)
-    if error.error_status_hint == HTTPStatus.NOT_IMPLEMENTED:
-        return f"the answer of {url} has another Transfer-Encoding than chunked, which does not go through this proxy"
-    if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
-        return f"the answer of {url} has a head of more than {LIMITS.head:,} bytes, which are the most here"
-    if "_SWITCH_UPGRADE" in why:
-        return f"{url} goes on with another protocol (101), which nobody has asked for"
-    return f"what {url} says is no answer: {why}"
 
 
 def without_quotes(error: h11.ProtocolError) -> str:

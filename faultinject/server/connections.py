@@ -119,6 +119,12 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return found
 
 
+def url_of(address: tuple[Any, ...], scheme: str = "http") -> str:
+    """The URL of a socket's address."""
+    host, port = address[:2]
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
 class Server:
     """A WSGI app's server in a thread, as a context manager.
 
@@ -158,8 +164,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where it is."""
-        host = str(self.server_address[0])
-        return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return url_of(self.server_address, self._scheme)
 
     def start(self) -> None:
         """Serve beside the program, until it is stopped or the program ends."""

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from faultinject.engine.journal_entry import Entry
-    from faultinject.engine.plan import Services
     from faultinject.injector.injector import Injector
 
 INJECTED_EVENT = "faultinject.injected"
@@ -45,32 +44,23 @@ def trace(injector: Injector | None = None) -> None:
     Args:
         injector: the injector; by default the one that apps with the environment's rules share. Call this after `install()`.
     """
-    observe(injector, Events(), trace)
+    observe(injector, trace, _noted)
 
 
-class Events:
-    """Looks at the current span."""
-
-    def noted(self, line: Entry) -> None:
-        """Add the event of a fault; and read what a client's span says of its attempt."""
-        span = get_current_span()
-        if not span.is_recording():
-            return
-        resent = _resent(span)
-        if resent is not None:
-            line.headers = {**line.headers, RESENT: str(resent)}
-        if line.fault is None:
-            return
-        injected = line.did in INJECTED
-        # What is known at once is told once, and of what is told later only that it came to nothing.
-        if injected is (line.final is None):
-            span.add_event(INJECTED_EVENT if injected else UNDONE_EVENT, _attributes(line, injected=injected))
-
-    def failed(self) -> None:
-        """No concern of a trace."""
-
-    def under_way(self, services: Services) -> None:
-        """No concern of a trace."""
+def _noted(line: Entry) -> None:
+    """Add the event of a fault to the current span; and read what a client's span says of its attempt."""
+    span = get_current_span()
+    if not span.is_recording():
+        return
+    resent = _resent(span)
+    if resent is not None:
+        line.headers = {**line.headers, RESENT: str(resent)}
+    if line.fault is None:
+        return
+    injected = line.did in INJECTED
+    # What is known at once is told once, and of what is told later only that it came to nothing.
+    if injected is (line.final is None):
+        span.add_event(INJECTED_EVENT if injected else UNDONE_EVENT, _attributes(line, injected=injected))
 
 
 def _attributes(line: Entry, *, injected: bool) -> dict[str, AttributeValue]:

@@ -49,28 +49,15 @@ def collect(injector: Injector | None = None, registry: CollectorRegistry = REGI
         registry: where the metrics are registered, by default the one that `prometheus_client` itself uses.
     """
     metrics = _of_registry.get(registry) or Metrics()
-    events = Events(metrics)
-    services = observe(injector, events, metrics)
+    services = observe(injector, metrics, metrics.noted, metrics.failed, metrics.under_way)
     if services is None:
         return
     if registry not in _of_registry:
         _of_registry[registry] = metrics
         metrics.register(registry)
-    metrics.begin(events, services)
+    metrics.begin(services)
     if several_processes() and not os.environ.get(SHARED_BY):
         log.counted_apart(SHARED_BY)
-
-
-class Events:
-    """What one injector does."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-        self.noted, self.failed = metrics.noted, metrics.failed
-
-    def under_way(self, services: Services) -> None:
-        """Another number of faults is under way in this process, or there was no place for one more."""
-        self._metrics.under_way(self, services)
 
 
 class Metrics:
@@ -79,8 +66,8 @@ class Metrics:
     def __init__(self) -> None:
         self._series: set[tuple[str, str]] = set()
         # By injector.
-        self._under_way: dict[Events, int] = {}
-        self._refused: dict[Events, int] = {}
+        self._under_way: WeakKeyDictionary[Services, int] = WeakKeyDictionary()
+        self._refused: WeakKeyDictionary[Services, int] = WeakKeyDictionary()
         self._lock = Lock()
 
     def register(self, to: CollectorRegistry) -> None:
@@ -106,9 +93,9 @@ class Metrics:
             multiprocess_mode="livemax",
         )  # fmt: skip
 
-    def begin(self, by: Events, services: Services) -> None:
+    def begin(self, services: Services) -> None:
         """Count what one injector more does from now on."""
-        self._refused.setdefault(by, services.refused)
+        self._refused.setdefault(services, services.refused)
         self._most_active.inc(services.most_active)
 
     def noted(self, line: Entry) -> None:
@@ -124,15 +111,15 @@ class Metrics:
         """Count an error."""
         self._errors.inc()
 
-    def under_way(self, by: Events, services: Services) -> None:
+    def under_way(self, services: Services) -> None:
         """Show how many faults are under way, and count those for which there was no place."""
         # Of two threads the later one shows the later number.
         with self._lock:
-            self._under_way[by] = services.active
+            self._under_way[services] = services.active
             self._active.set(sum(self._under_way.values()))
             refused = services.refused
-            self._overflow.inc(refused - self._refused.setdefault(by, refused))
-            self._refused[by] = refused
+            self._overflow.inc(refused - self._refused.setdefault(services, refused))
+            self._refused[services] = refused
 
     def _labels(self, rule: str, fault: str) -> tuple[str, str]:
         pair = rule, fault

@@ -151,24 +151,6 @@ def test_an_answer_to_head(behind, front, exchange):
     assert bytes(server.sent[0]) == head * 3
 
 
-@pytest.mark.parametrize("at_once", [True, False])
-def test_empty_lines_around_requests(behind, front, caplog, at_once):
-    """Old clients send one behind a body. It is part of no request, and none begins by it."""
-    server = behind(answers)
-    said = (b"\r\n" + REQUESTS["sized"], b"\r", b"\n\r\n", REQUESTS["plain"], b"\r\n")
-    with front(server.url).connect() as client:
-        for piece in [b"".join(said)] if at_once else said:
-            client.sendall(piece)
-            if b"HTTP" in piece and not at_once:
-                assert some(client, len(ANSWER)) == ANSWER
-        if at_once:
-            assert some(client, 2 * len(ANSWER)) == ANSWER * 2
-        hears_nothing(client)
-    front.ends()
-    assert list(map(bytes, server.sent)) == [REQUESTS["sized"] + REQUESTS["plain"]]
-    assert caplog.messages == []
-
-
 def test_a_connection_is_kept_on_both_sides(behind, front):
     """Each client's by one of its own."""
     server = behind(answers)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import select
 import socket
 import threading
 from contextlib import ExitStack
-from types import SimpleNamespace
 
 import pytest
 
@@ -166,11 +164,11 @@ def test_it_ends_the_connection(behind, front, exchange, caplog, said, end):
         (b"HTTP/1.1 200\r\nno colon\r\n\r\n", "is no answer"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "is no answer"),
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
-         "goes on with another protocol (101), which nobody has asked for"),
+         "is no answer"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 400_000 + b"\r\n\r\n",
-         "has a head of more than 262,144 bytes, which are the most here"),
+         "is no answer"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-         "has another Transfer-Encoding than chunked, which does not go through this proxy"),
+         "is no answer"),
         (b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=SECRET\0\r\nContent-Length: 0\r\n\r\n",
          "faultinject: what {url} says is no answer: illegal header line: …\n"),
         (b"HTTP/1.1 200 OK\r\nAuthorization SECRET\r\n\r\n", "faultinject: what {url} says is no answer: illegal header line: …\n"),
@@ -205,11 +203,29 @@ def test_it_says_more_than_it_has_said(behind, front, exchange):
     assert len(server.sent) == 2
 
 
-def test_it_ends_a_connection_without_a_request(behind, front, exchange):
-    """So does ours: a client that reuses connections meets what it would meet without us."""
-    server = behind(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", ends="FIN"))
-    got, end = exchange(front(server.url), REQUEST)
-    assert (got[-1:], end) == (b"a", "FIN")
+@pytest.mark.parametrize(
+    "last", [b"", b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"], ids=["", "with a word"]
+)
+def test_it_ends_a_connection_between_two_requests(behind, front, last):
+    """The client keeps its own: its next request goes by another one, and gets its own answer."""
+    ended = threading.Event()
+
+    def play(talk):
+        talk.request()
+        talk.say(ANSWERED)
+        if len(server.sent) == 1:
+            talk.say(last)
+            talk.connection.close()
+            ended.set()
+
+    server = behind(play)
+    with front(server.url).connect() as client:
+        client.sendall(REQUEST)
+        assert some(client, len(ANSWERED)) == ANSWERED
+        assert ended.wait(30)
+        client.sendall(REQUEST)
+        assert some(client, len(ANSWERED)) == ANSWERED
+    assert [bytes(each) for each in server.sent] == [REQUEST] * 2
 
 
 @pytest.mark.parametrize(
@@ -238,18 +254,9 @@ def test_an_answer_while_the_client_sends(behind, front, down, target, more, sta
 
 @pytest.mark.parametrize("pieces", [1, 2])
 @pytest.mark.parametrize("loop", ["asyncio", "auto"])
-@pytest.mark.parametrize("seen", [True, False])
-def test_an_answer_and_the_end_come_while_the_proxy_is_busy(
-    behind, front, caplog, monkeypatch, loop, pieces, seen
-):
-    """The loop has read neither when the next piece goes on: the answer arrives, though what is sent meets a reset.
-
-    So it does where both come between a look for them and the write.
-    """
+def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, front, caplog, loop, pieces):
+    """The loop has read neither when the next piece goes on: the answer arrives, though what is sent meets a reset."""
     told, ended = threading.Event(), threading.Event()
-    if not seen:
-        nothing = SimpleNamespace(register=lambda *_: None, poll=lambda *_: [])
-        monkeypatch.setattr(select, "poll", lambda: nothing)
 
     def play(talk):
         talk.until(b"\r\n\r\n")
@@ -421,54 +428,6 @@ def test_the_client_leaves_before_there_is_a_connection(behind, front, monkeypat
         client.sendall(UPLOAD.replace(b"Host: h\r\n", b"Host: h\r\nExpect: 100-continue\r\n"))
         assert under_way.wait(30)
     assert server.left.acquire(timeout=300)
-
-
-def test_it_ends_a_connection_while_the_next_request_comes(behind, front, monkeypatch):
-    """The request goes by another one, and the end of the old one that is noticed late is not that of the client's."""
-    noticed, late, over = threading.Event(), threading.Event(), threading.Event()
-    connect = asyncio.open_connection
-
-    class Late:
-        def __init__(self, reader):
-            self._reader = reader
-
-        def __getattr__(self, name):
-            return getattr(self._reader, name)
-
-        async def read(self, size):
-            piece = await self._reader.read(size)
-            if not piece:
-                try:
-                    noticed.set()
-                    await asyncio.to_thread(late.wait, 30)
-                finally:
-                    asyncio.get_running_loop().call_soon(over.set)
-            return piece
-
-    async def slow(*arguments, **more):
-        reader, writer = await connect(*arguments, **more)
-        return Late(reader), writer
-
-    monkeypatch.setattr(asyncio, "open_connection", slow)
-
-    def play(talk):
-        first = len(server.sent) == 1
-        while talk.until(b"\r\n\r\n"):
-            talk.say(ANSWERED)
-            if first:
-                talk.connection.close()
-
-    server = behind(play)
-    with front(server.url).connect() as client:
-        for number in range(3):
-            client.sendall(REQUEST)
-            assert some(client, len(ANSWERED)) == ANSWERED
-            if not number:
-                assert noticed.wait(30)
-            elif number == 1:
-                late.set()
-                assert over.wait(30)
-    assert [bytes(each) for each in server.sent] == [REQUEST, REQUEST * 2]
 
 
 def test_it_ends_a_connection_while_a_fault_keeps_the_next_request(behind, front):
@@ -691,18 +650,18 @@ def test_what_is_not_passed_on(behind, front, exchange, caplog, request_, status
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("127.0.0.1:9000", "--to 127.0.0.1:9000 is no URL of a server, such as http://127.0.0.1:9000; did you mean http://127.0.0.1:9000?"),
+        ("127.0.0.1:9000", "--to 127.0.0.1:9000 is no URL of a server, such as http://127.0.0.1:9000"),
         ("ftp://h", "--to ftp://h is no URL of a server, such as http://127.0.0.1:9000"),
         ("http://", "--to http:// is no URL of a server, such as http://127.0.0.1:9000"),
-        ("http://h:x", "--to http://h:x: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
+        ("http://h:x", "--to http://h:x is no URL of a server, such as http://127.0.0.1:9000"),
         ("http://me:secret@h", "--to h: leave out what stands before the @; requests go on with what they have themselves"),
         ("http://h/p", "--to http://h/p: leave out the part after the host; requests keep their own path, which is signed"),
-        ("http://h:0", "--to http://h:0: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
-        ("http://h ", "--to http://h : no host and port can be read from it; it looks like http://127.0.0.1:9000"),
-        ("http://h\n", "--to http://h\\n: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
-        ("http://..:80", "--to http://..:80: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
-        ("h:9000/p", "--to h:9000/p is no URL of a server, such as http://127.0.0.1:9000; did you mean http://h:9000?"),
-        ("http://a\\b", "--to http://a\\b: no host and port can be read from it; it looks like http://127.0.0.1:9000"),
+        ("http://h:0", "--to http://h:0 is no URL of a server, such as http://127.0.0.1:9000"),
+        ("http://h ", "--to http://h  is no URL of a server, such as http://127.0.0.1:9000"),
+        ("http://h\n", "--to http://h\\n is no URL of a server, such as http://127.0.0.1:9000"),
+        ("http://..:80", "--to http://..:80 is no URL of a server, such as http://127.0.0.1:9000"),
+        ("h:9000/p", "--to h:9000/p is no URL of a server, such as http://127.0.0.1:9000"),
+        ("http://a\\b", "--to http://a\\b is no URL of a server, such as http://127.0.0.1:9000"),
     ],
 )  # fmt: skip
 def test_no_server(url, why):
