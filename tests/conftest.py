@@ -204,8 +204,8 @@ def pytest_collection_finish():
 
 
 def pytest_xdist_auto_num_workers(config):
-    """Twice as many as there are processors where servers and clients are waited for, which only what is live does."""
-    return (os.cpu_count() or 1) * (1 if config.option.markexpr == "not live" else 2)
+    """More than there are processors where servers and clients are waited for, as in what is live, and most where it is slow."""
+    return (os.cpu_count() or 1) * {"not live": 1, "not slow": 2}.get(config.option.markexpr, 4)
 
 
 @pytest.hookimpl(trylast=True)

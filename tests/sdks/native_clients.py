@@ -76,6 +76,8 @@ def pyarrow(_vendor, url):
         endpoint_override=url.removeprefix("http://"),
         allow_delayed_open=True,
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=1),
+        connect_timeout=60,  # by default a second, which a busy machine may need
+        request_timeout=60,
     )
 
     def get(key):

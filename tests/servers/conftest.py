@@ -14,3 +14,16 @@ def pool(tmp_path_factory):
     running = Pool(tmp_path_factory, RULES)
     yield running
     running.stop()
+
+
+def server_of(item):
+    """The name of the server that a test is about; empty where it is about all of them."""
+    values = item.callspec.params if hasattr(item, "callspec") else {}
+    return values.get("server") or values.get("name") or ""
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of one server stand together: a worker takes what stands together, and few servers are started by two workers."""
+    places = [at for at, item in enumerate(items) if "pool" in getattr(item, "fixturenames", ())]
+    for at, item in zip(places, sorted((items[at] for at in places), key=server_of), strict=True):
+        items[at] = item
