@@ -88,7 +88,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("kind", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("kind", ["fork", "forkserver", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_a_live_server_of_each_test(kind, tmp_path, place):
     """A child of multiprocessing counts for itself and from zero, whether the app was installed in it or before it was made."""
     script = tmp_path / "live_server.py"
