@@ -8,6 +8,9 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 
+from .conftest import make_scope
+from .transport import hearing, saying
+
 BODY = b"the body of the app's own answer"
 CACHED = {
     "Cache-Control": "public, max-age=9",
@@ -43,31 +46,17 @@ def over_wsgi(injector):
 
 
 def over_asgi(injector):
-    async def app(_scope, _receive, send):
-        headers = {"content-length": str(len(BODY)), "etag": '"1"', **CACHED}
-        given = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": 200, "headers": given})
-        await send({"type": "http.response.body", "body": BODY})
-
-    seen = []
+    headers = {"content-length": str(len(BODY)), "etag": '"1"', **CACHED}
+    given = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    start = {"type": "http.response.start", "status": 200, "headers": given}
+    app, seen = saying(start, {"type": "http.response.body", "body": BODY}), []
 
     async def send(message):
         if message["type"] == "http.response.start":
             seen.append([(name.decode(), value.decode()) for name, value in message["headers"]])
 
-    async def receive():
-        await asyncio.Event().wait()
-
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": "/b/k",
-        "query_string": b"",
-        "headers": [(b"host", b"h")],
-        "http_version": "1.1",
-    }
     try:
-        asyncio.run(ASGIFaultMiddleware(app, injector=injector)(scope, receive, send))
+        asyncio.run(ASGIFaultMiddleware(app, injector=injector)(make_scope("GET", "/b/k"), hearing(), send))
     except OSError:
         assert injector.journal.outcomes[0].did == "truncated"
     return seen[-1]

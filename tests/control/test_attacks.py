@@ -33,10 +33,13 @@ def test_without_the_token_nothing_is_done(client):
 
 def test_a_token_in_the_address_or_in_a_cookie_is_none(api):
     """It would be in logs and histories, or sent by any page."""
-    for path in (f"/state?token={TOKEN}", f"/state?access_token={TOKEN}"):
-        assert api.get(path, token=None).status == 401
     cookie = {"Cookie": f"token={TOKEN}; Authorization={TOKEN}"}
-    assert api.get("/state", token=None, headers=cookie).status == 401
+    for path, headers in (
+        (f"/state?token={TOKEN}", {}),
+        (f"/state?access_token={TOKEN}", {}),
+        ("/state", cookie),
+    ):
+        assert api.get(path, token=None, headers=headers).status == 401
 
 
 def test_tokens_are_compared_in_constant_time(api, monkeypatch):
@@ -459,27 +462,26 @@ def test_expired_faults_stay_off():
     assert api.ask_app() == 200
 
 
-def test_requests_that_a_wsgi_server_should_not_have_let_through():
+GIVEN = {"HTTP_AUTHORIZATION": f"Bearer {TOKEN}"}
+SENT = GIVEN | {"REQUEST_METHOD": "POST", "CONTENT_TYPE": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("path", "environ", "status"),
+    [
+        ("state", GIVEN | {"CONTENT_LENGTH": "-1"}, "400 Bad Request"),
+        ("state", GIVEN | {"CONTENT_LENGTH": "x"}, "400 Bad Request"),
+        ("off", SENT | {"HTTP_TRANSFER_ENCODING": "chunked"}, "411 Length Required"),
+        ("off", SENT | {"CONTENT_LENGTH": "9"}, "400 Bad Request"),
+        ("\xff\xfe", GIVEN | {"QUERY_STRING": "a=\xff"}, "404 Not Found"),
+        # hypercorn's port is a number, and behind a Unix socket there is none
+        *(("state", {"SERVER_PORT": port}, "200 OK") for port in (8000, None, "", "x")),
+    ],
+)
+def test_requests_that_a_wsgi_server_should_not_have_let_through(path, environ, status):
     """Lengths that are none, text that does not decode, bodies without an end."""
     app = make_injector()
-    token = {"HTTP_AUTHORIZATION": f"Bearer {TOKEN}"}
-    assert (
-        call_wsgi(app, wsgi_environ("/_faultinject/state", CONTENT_LENGTH="-1", **token))[0]
-        == "400 Bad Request"
-    )
-    assert (
-        call_wsgi(app, wsgi_environ("/_faultinject/state", CONTENT_LENGTH="x", **token))[0]
-        == "400 Bad Request"
-    )
-    given = {"REQUEST_METHOD": "POST", "CONTENT_TYPE": "application/json", **token}
-    chunked = wsgi_environ("/_faultinject/off", HTTP_TRANSFER_ENCODING="chunked", **given)
-    assert call_wsgi(app, chunked)[0] == "411 Length Required"
-    for port in (8000, None, "", "x"):  # hypercorn's is a number, and behind a Unix socket there is none
-        assert call_wsgi(app, wsgi_environ("/_faultinject/state", SERVER_PORT=port))[0] == "200 OK", port
-    odd = wsgi_environ("/_faultinject/\xff\xfe", QUERY_STRING="a=\xff", **token)
-    assert call_wsgi(app, odd)[0] == "404 Not Found"
-    short = wsgi_environ("/_faultinject/off", CONTENT_LENGTH="9", **given)
-    assert call_wsgi(app, short)[0] == "400 Bad Request"
+    assert call_wsgi(app, wsgi_environ(f"/_faultinject/{path}", **environ))[0] == status
     assert app.enabled
 
 

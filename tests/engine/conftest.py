@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
 from itertools import product
@@ -165,6 +166,15 @@ def view():
 def environ():
     """Make an environ."""
     return environ_of
+
+
+@pytest.fixture
+def frequent_switches():
+    """Threads take turns after each step."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 @pytest.fixture(scope="session")

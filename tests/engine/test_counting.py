@@ -279,16 +279,6 @@ def test_a_new_scenario_starts_the_clock_anew_and_an_added_rule_does_not(site):
 # --- threads ----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def frequent_switches():
-    import sys
-
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
 @pytest.mark.parametrize("round_", range(2))
 def test_sixty_four_threads_get_exactly_a_hundred(site, in_threads, frequent_switches, round_):
     """Never 99, never 101; each match is counted once."""

@@ -114,17 +114,12 @@ def test_interleaving_changes_nothing_for_the_retries_of_things(site):
     assert by_attempt[0] == by_attempt[1]
 
 
-def test_threads_change_nothing(site, in_threads):
+def test_threads_change_nothing(site, in_threads, frequent_switches):
     """One thread or sixteen: the same things fail, each as often."""
     targets = THINGS * 3
     alone, together = site(CHANCE, "11"), site(CHANCE, "11")
     alone.asks(targets)
-    switches = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        in_threads(16, lambda number: together.asks(targets[number::16]))
-    finally:
-        sys.setswitchinterval(switches)
+    in_threads(16, lambda number: together.asks(targets[number::16]))
     assert faults(alone) == faults(together)
     assert faults(alone).total() > 300
 

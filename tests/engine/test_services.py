@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 
@@ -27,27 +25,10 @@ def test_as_many_as_there_are_places(site, most):
     assert (did.count("answered"), did.count("refused")) == (3 * most, 6)
 
 
-def test_threads_take_no_more_than_there_are(site, in_threads):
+def test_threads_take_no_more_than_there_are(site, in_threads, frequent_switches):
     """And each place that is free is given."""
-    under_way, most = [], []
-
-    def app(environ, start_response):
-        start_response("200 OK", [("Content-Length", "1")])
-        return [b"x"]
-
-    def entered(environ, start_response):
-        under_way.append(None)
-        most.append(len(under_way))
-        under_way.pop()
-        return app(environ, start_response)
-
-    made = site("latency,delay=0s,skip=0", app=entered, FAULTINJECT_MAX_ACTIVE="5")
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        in_threads(8, lambda _: [made.meet() for _ in range(100)])
-    finally:
-        sys.setswitchinterval(before)
+    made = site("latency,delay=0s,skip=0", FAULTINJECT_MAX_ACTIVE="5")
+    in_threads(8, lambda _: [made.meet() for _ in range(100)])
     did = [each.did for each in made.outcomes]
     assert did.count("refused") + did.count("delayed") == 800
     made.meet()

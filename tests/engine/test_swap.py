@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 
 import pytest
@@ -11,14 +10,12 @@ from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError
 
 
-def test_a_request_is_decided_by_one_scenario(site, in_threads):
+def test_a_request_is_decided_by_one_scenario(site, in_threads, frequent_switches):
     """Threads ask while another one swaps without a pause: status, rule and generation always belong together."""
     scenarios = [
         Scenario(Rule(f"http:{500 + number}", name=f"g{number}"), seed=number) for number in range(50)
     ]
     made = site(scenarios[0], seed=None)
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
     asking = set(range(1, 7))
     wanted, swapped = threading.Semaphore(0), threading.Semaphore(0)
 
@@ -42,10 +39,7 @@ def test_a_request_is_decided_by_one_scenario(site, in_threads):
         finally:
             asking.discard(thread)
 
-    try:
-        answers = dict(each for asked in in_threads(7, work) for each in asked)
-    finally:
-        sys.setswitchinterval(before)
+    answers = dict(each for asked in in_threads(7, work) for each in asked)
     outcomes = {each.path: each for each in made.outcomes}
     assert len(answers) == len(outcomes) == 2400
     for path, rule in answers.items():

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import pytest
 
 from faultinject import Injector
+from faultinject.counts import directory, directory_store
 from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
 from faultinject.injector import count_storage as sharing
 from tests.asking import get
@@ -29,6 +30,7 @@ pytestmark = [
 ]
 
 RULE = "http:503,times=20"
+SEVERAL = {"wsgi.multiprocess": True}
 WHOLE = 0x7E_66_61_75_6C_74_7E_0A
 """How each file of numbers of a store ends."""
 
@@ -86,7 +88,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("kind", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("kind", ["fork", "forkserver", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_a_live_server_of_each_test(kind, tmp_path, place):
     """A child of multiprocessing counts for itself and from zero, whether the app was installed in it or before it was made."""
     script = tmp_path / "live_server.py"
@@ -173,10 +175,7 @@ def test_what_is_off_is_shared_where_it_may_be_switched_on():
 
 def test_a_directory_that_is_kept_locked(monkeypatch, tmp_path):
     """The start waits for it, and then says so."""
-    from faultinject.counts import directory
-    from faultinject.counts.directory import StoreDirectory
-
-    store = StoreDirectory(str(tmp_path / "store"))
+    store = directory.StoreDirectory(str(tmp_path / "store"))
     monkeypatch.setattr(directory, "PATIENCE", 0.01)
     with Path(store.lock.path).open("r+") as elsewhere:
         fcntl.flock(elsewhere, fcntl.LOCK_EX)
@@ -192,21 +191,26 @@ def test_a_directory_that_cannot_be_agreed_on(monkeypatch, caplog):
 
     monkeypatch.setattr("faultinject.counts.directory.StoreDirectory.agree", agree)
     injector = make()
-    assert get(injector, **{"wsgi.multiprocess": True}) == 503
+    assert get(injector, **SEVERAL) == 503
     assert caplog.messages[1].endswith("count separately and replay is off, because no space left")
     with pytest.raises(StoreUnavailable, match="no space left"):
         make(store=f"file:{tempfile.gettempdir()}/store")
 
 
-def test_a_directory_that_others_hold_for_long(place, monkeypatch):
-    """It is waited for, and nothing is injected before it can be had: never more than N."""
-    from faultinject.counts import directory
-
+@pytest.fixture
+def two(monkeypatch):
+    """Two injectors: the first has made their directory, the other comes as in another process; nobody waits long for a lock."""
     monkeypatch.setattr(directory, "PATIENCE", 0.01)
     monkeypatch.setattr(sharing, "PAUSE", 0.0)
     monkeypatch.setattr(sharing, "_alike", {})
-    one, other = make(), make()
-    assert get(one, **{"wsgi.multiprocess": True}) == 503
+    made = make(), make()
+    assert get(made[0], **SEVERAL) == 503
+    monkeypatch.setattr(sharing, "_alike", {})
+    return made
+
+
+def test_a_directory_that_others_hold_for_long(two, place, monkeypatch):
+    """It is waited for, and nothing is injected before it can be had: never more than N."""
     [path] = place.glob("*/lock")
     agree = directory.StoreDirectory.agree
     held = path.open("r+")
@@ -215,24 +219,16 @@ def test_a_directory_that_others_hold_for_long(place, monkeypatch):
         fcntl.flock(held, fcntl.LOCK_EX)
         return agree(*arguments, **named)
 
-    monkeypatch.setattr(sharing, "_alike", {})  # as in another process
     monkeypatch.setattr(directory.StoreDirectory, "agree", hold)
-    assert [get(other, **{"wsgi.multiprocess": True}) for _ in range(3)] == [200] * 3
+    assert [get(two[1], **SEVERAL) for _ in range(3)] == [200] * 3
     monkeypatch.setattr(directory.StoreDirectory, "agree", agree)
-    assert get(other) == 200
+    assert get(two[1]) == 200
     held.close()
-    assert [get((one, other)[number % 2]) for number in range(30)].count(503) == 19
+    assert [get(two[number % 2]) for number in range(30)].count(503) == 19
 
 
-def test_it_is_opened_when_others_let_it_go(place, monkeypatch):
+def test_it_is_opened_when_others_let_it_go(two, place, monkeypatch):
     """Who makes a directory takes its lock: who cannot have that yet tries again."""
-    from faultinject.counts import directory, directory_store
-
-    monkeypatch.setattr(directory, "PATIENCE", 0.01)
-    monkeypatch.setattr(sharing, "_alike", {})
-    one, other = make(), make()
-    assert get(one, **{"wsgi.multiprocess": True}) == 503
-    monkeypatch.setattr(sharing, "_alike", {})  # as in another process
     made, real = [], directory_store.StoreDirectory
 
     def opened(*arguments, **named):
@@ -244,22 +240,15 @@ def test_it_is_opened_when_others_let_it_go(place, monkeypatch):
         return real(*arguments, **named)
 
     monkeypatch.setattr(directory_store, "StoreDirectory", opened)
-    assert [get(other, **{"wsgi.multiprocess": True}) for _ in range(30)].count(503) == 19
+    assert [get(two[1], **SEVERAL) for _ in range(30)].count(503) == 19
     assert len(made) == 4, "at last to begin with"
 
 
-def test_a_directory_that_nobody_lets_go(place, monkeypatch, caplog):
+def test_a_directory_that_nobody_lets_go(two, place, caplog):
     """There is an end to the wait: the app starts, each process counts for itself, and the log says why."""
-    from faultinject.counts import directory
-
-    monkeypatch.setattr(directory, "PATIENCE", 0.01)
-    monkeypatch.setattr(sharing, "_alike", {})
-    one, other = make(), make()
-    assert get(one, **{"wsgi.multiprocess": True}) == 503
-    monkeypatch.setattr(sharing, "_alike", {})  # as in another process
     with next(place.glob("*/lock")).open("r+") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert get(other, **{"wsgi.multiprocess": True}) == 503
+        assert get(two[1], **SEVERAL) == 503
     assert "count separately and replay is off, because another process held" in caplog.messages[-1]
 
 
@@ -289,14 +278,14 @@ def test_no_directory_can_be_had(place, caplog):
     injector = make()
     found = in_children(*[lambda: [get(injector) for _ in range(30)]] * 2)
     assert [each.count(503) for each in found] == [20, 20]
-    assert get(injector, **{"wsgi.multiprocess": True}) == 503
+    assert get(injector, **SEVERAL) == 503
     assert any("count separately and replay is off, because the store" in each for each in caplog.messages)
 
 
 def test_requests_of_a_server_of_several_processes(caplog, place):
     """What `wsgi.multiprocess` says is enough; it is told once."""
     injector = make(seed="s")
-    assert [get(injector, **{"wsgi.multiprocess": True}) for _ in range(21)] == [503] * 20 + [200]
+    assert [get(injector, **SEVERAL) for _ in range(21)] == [503] * 20 + [200]
     [directory] = place.iterdir()
     assert caplog.messages == [
         f"faultinject is on: seed s, rules {RULE}",

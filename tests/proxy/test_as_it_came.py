@@ -80,12 +80,7 @@ def test_blanks_around_a_value(behind, front, exchange):
 )
 def test_an_answer(behind, front, exchange, answer):
     """Status, phrase, names in their case and order, chunks and what stands behind them."""
-
-    def play(talk):
-        talk.until(b"\r\n\r\n")
-        talk.say(answer)
-
-    server = behind(play)
+    server = behind(lambda talk: (talk.until(b"\r\n\r\n"), talk.say(answer)))
     assert exchange(front(server.url), REQUESTS["plain"], reads=len(answer)) == (answer, "FIN")
 
 
@@ -93,15 +88,10 @@ def test_an_answer(behind, front, exchange, answer):
 def test_chunks_and_trailers_go_on(behind, front, exchange, trailers):
     """A body of unknown length stays one, and what stands behind it is as it came."""
     ends = b"\r\n0\r\n" + trailers + b"\r\n"
-
-    def play(talk):
-        talk.until(ends)
-        talk.say(ANSWER)
-
     request = (
         b"PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc" + ends
     )
-    server = behind(play)
+    server = behind(lambda talk: (talk.until(ends), talk.say(ANSWER)))
     assert exchange(front(server.url), request, reads=len(ANSWER)) == (ANSWER, "FIN")
     assert bytes(server.sent[0]) == request
 
@@ -139,13 +129,7 @@ def test_an_answer_to_the_end_of_the_connection(behind, front, ends, version):
 def test_an_answer_to_head(behind, front, exchange):
     """Its length is that of the object, and nothing follows."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\nX-a: 1\r\n\r\n"
-
-    def play(talk):
-        while True:
-            talk.until(b"\r\n\r\n")
-            talk.say(answer)
-
-    server = behind(play)
+    server = behind(lambda talk: [(talk.until(b"\r\n\r\n"), talk.say(answer)) for _ in range(3)])
     head = REQUESTS["plain"].replace(b"GET", b"HEAD")
     assert exchange(front(server.url), head * 3, reads=3 * len(answer)) == (answer * 3, "FIN")
     assert bytes(server.sent[0]) == head * 3
@@ -200,8 +184,7 @@ def test_what_is_expected(behind, front):
         go_on.set()
         assert client.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(b"abc")
-        got = some(client, len(ANSWER))
-        assert got == ANSWER
+        assert some(client, len(ANSWER)) == ANSWER
         client.sendall(head)
         got = some(client, None)
         assert got.startswith(b"HTTP/1.1 417 No\r\n")
@@ -218,8 +201,7 @@ def test_nobody_says_that_it_may_go_on(behind, front):
         client.sendall(EXPECTING)
         hears_nothing(client)
         client.sendall(b"abc")
-        got = some(client, len(ANSWER))
-    assert got == ANSWER
+        assert some(client, len(ANSWER)) == ANSWER
     assert bytes(server.sent[0]) == EXPECTING + b"abc"
 
 
@@ -287,21 +269,15 @@ def test_the_client_leaves_while_it_waits(behind, front, caplog):
 
 def test_it_may_go_on_and_does(behind, front):
     """What a server says before its `100 Continue` is passed on as well."""
-
-    def play(talk):
-        talk.until(b"\r\n\r\n")
-        talk.say(b"HTTP/1.1 102 Processing\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n")
-        talk.until(b"abc")
-        talk.say(ANSWER)
-
-    expected = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
-    with front(behind(play).url).connect() as client:
+    before = [b"HTTP/1.1 102 Processing\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"]
+    server = behind(
+        lambda talk: (talk.until(b"\r\n\r\n"), talk.say(*before), talk.until(b"abc"), talk.say(ANSWER))
+    )
+    with front(server.url).connect() as client:
         client.sendall(EXPECTING)
-        got = some(client, len(expected))
-        assert got == expected
+        assert some(client, len(b"".join(before))) == b"".join(before)
         client.sendall(b"abc")
-        got = some(client, len(ANSWER))
-        assert got == ANSWER
+        assert some(client, len(ANSWER)) == ANSWER
 
 
 def test_the_next_request_goes_by_the_same_connection(behind, front):
@@ -341,27 +317,15 @@ OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings:
 )
 def test_an_upgrade_is_not_offered(behind, front, at_once, body):
     """As Java's client does with its first request. What it sends besides goes on, and so does its connection."""
-
-    def play(talk):
-        for _ in range(3):
-            talk.until(body if b"abc" in body else b"\r\n\r\n")
-            talk.say(ANSWER)
-
-    server = behind(play)
+    ends = body if b"abc" in body else b"\r\n\r\n"
+    server = behind(lambda talk: [(talk.until(ends), talk.say(ANSWER)) for _ in range(3)])
     offering = b"POST /k HTTP/1.1\r\nHost: h\r\n" + OFFER
     with front(server.url).connect() as client:
-        got = b""
-        if at_once:
-            client.sendall((offering + body) * 3)
-            while len(got) < 3 * len(ANSWER):
-                got += client.recv(1000)
-        else:
-            for number in range(1, 4):
-                for piece in (offering, body[:1], body[1:]):
-                    client.sendall(piece)
-                while len(got) < number * len(ANSWER):
-                    got += client.recv(1000)
-    assert got == ANSWER * 3
+        for _ in range(1 if at_once else 3):
+            for piece in [(offering + body) * 3] if at_once else [offering, body[:1], body[1:]]:
+                client.sendall(piece)
+            expected = ANSWER * 3 if at_once else ANSWER
+            assert some(client, len(expected)) == expected
     assert bytes(server.sent[0]) == (b"POST /k HTTP/1.1\r\nHost: h\r\n" + body) * 3
 
 
@@ -384,15 +348,13 @@ def test_what_else_stands_beside_an_offer(behind, front, exchange, offered, goes
 
 def test_an_answer_that_waits_behind_what_is_said_before(behind, front):
     """It is spelled as it came, also where `100 Continue` goes out while a fault keeps it."""
-
-    def play(talk):
-        talk.until(b"\r\n\r\n")
-        talk.say(b"HTTP/1.1 100 Continue\r\n\r\n" + ANSWER)
-
+    server = behind(
+        lambda talk: (talk.until(b"\r\n\r\n"), talk.say(b"HTTP/1.1 100 Continue\r\n\r\n" + ANSWER))
+    )
     said = (
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 Fine By Me\r\nServer: Behind\r\nx-aMz-ReQuest-id: 1\r\n"
     )
-    with front(behind(play).url, "latency,delay=500ms,when=after").connect() as client:
+    with front(server.url, "latency,delay=500ms,when=after").connect() as client:
         client.sendall(EXPECTING)
         got = some(client, len(said))
     assert got.startswith(said)

@@ -368,12 +368,7 @@ def test_it_says_1xx_without_end(behind, front, capsys):
 def test_the_client_leaves(behind, front):
     """Before the answer: the server sees that, as it would without us."""
     asked = threading.Event()
-
-    def play(talk):
-        talk.until(b"\r\n\r\n")
-        asked.set()
-
-    server = behind(play)
+    server = behind(lambda talk: (talk.until(b"\r\n\r\n"), asked.set()))
     with front(server.url).connect() as client:
         client.sendall(UPLOAD + b"x" * 1000)
         assert asked.wait(30)

@@ -71,9 +71,13 @@ def test_clients(pool, name, client, rule, size, tmp_path):
 
 
 def can_be(name, client, rule):
-    """Where the server never says 100 Continue there is a client that waits for it without end."""
+    """Where the server never says 100 Continue there is a client that waits for it without end.
+
+    Another one sends after a second; on uWSGI it finds its connection closed if that was read to its end.
+    """
     waits = client == "aiohttp, Expect" and name in ("uWSGI", "wsgiref")
-    return not waits and (rule == "once" or name not in SENT_AWAY)
+    closed = (name, client, rule) == ("uWSGI", "Node http, Expect", "once")
+    return not waits and not closed and (rule == "once" or name not in SENT_AWAY)
 
 
 @pytest.mark.slow

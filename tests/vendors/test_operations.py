@@ -11,6 +11,8 @@ from packaging.version import Version
 from faultinject.vendors import operations_of
 from tests.engine.conftest import Reading
 
+from .sent import SentError, keep
+
 # Deprecated calls that have the very form of another.
 SAME_FORM = {
     "GetBucketLifecycle": "GetBucketLifecycleConfiguration",
@@ -20,17 +22,6 @@ SAME_FORM = {
 }
 # Forms for which no SDK has a call: a browser's upload, and its question before.
 BY_HAND = {"PostObject", "OptionsObject"}
-
-
-class SentError(Exception):
-    """Instead of being sent."""
-
-    def __init__(self, request):
-        self.request = request
-
-
-def keep(request, **_):
-    raise SentError(request)
 
 
 def client_of(style):
@@ -95,7 +86,7 @@ def serialised(client, name, keys):
     """The request that botocore would send."""
     with pytest.raises(SentError) as sent:
         getattr(client, botocore.xform_name(name))(**keys)
-    return sent.value.request
+    return sent.value.args[0]
 
 
 READING = Reading(None, ("storage.example",))

@@ -15,6 +15,8 @@ from faultinject import vendors
 from faultinject.vendors import operations_of
 from tests.engine.conftest import Reading
 
+from .sent import SentError
+
 KEY = "a2V5"
 READING = Reading("azure-blob", ("storage.example",))
 # The SDK says in the Accept header alone that it would like another format.
@@ -101,13 +103,6 @@ def test_the_operations_are_the_sdks():
     """No name more, none less."""
     assert operations_of(vendors.get("azure-blob")).names == {name for name, _ in builders()}
     assert {each: operations_of(vendors.get("azure-blob")).twin(each) for each in SAME_FORM} == SAME_FORM
-
-
-class SentError(Exception):
-    """Instead of being sent."""
-
-    def __init__(self, request):
-        self.request = request
 
 
 class Nowhere(HttpTransport):
@@ -223,7 +218,7 @@ def test_what_public_calls_send_is_recognised(view, url):
     for name, bucket, key, call in CALLS:
         with pytest.raises(SentError) as sent:
             call(client)
-        request = sent.value.request
+        request = sent.value.args[0]
         assert request.headers["Authorization"].startswith("SharedKey account:")
         seen = view(request.method, request.url, request.headers)
         found = READING.operation(seen), *READING.read_address(seen)
@@ -247,7 +242,7 @@ def test_a_shared_access_signature_misleads_nobody(view, url):
     ]:
         with pytest.raises(SentError) as sent:
             call(blob(client_of(url, signature)))
-        request = sent.value.request
+        request = sent.value.args[0]
         seen = view(request.method, request.url, request.headers)
         assert "sig=" in seen["QUERY_STRING"]
         assert READING.operation(seen) == name

@@ -12,14 +12,9 @@ from google.cloud import storage
 
 from tests.engine.conftest import Reading
 
+from .sent import SentError
+
 READING = Reading("gcs")
-
-
-class SentError(Exception):
-    """Instead of being sent."""
-
-    def __init__(self, request):
-        self.request = request
 
 
 class Nowhere(requests.Session):
@@ -124,7 +119,7 @@ def in_pieces(client):
 def sent_by(call, client):
     with pytest.raises(SentError) as sent:
         call(client)
-    return sent.value.request
+    return sent.value.args[0]
 
 
 def test_what_the_sdk_sends_is_recognised(client, view):

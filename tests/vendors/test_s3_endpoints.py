@@ -13,6 +13,8 @@ import pytest
 from faultinject import Injector, Rule, WSGIFaultMiddleware
 from tests.engine.conftest import Reading
 
+from .sent import SentError, keep
+
 
 def app(_environ, start_response):
     start_response("200 OK", [])
@@ -148,17 +150,6 @@ def calls(partition, region):
     ]
 
 
-class SentError(Exception):
-    """Instead of being sent."""
-
-    def __init__(self, request):
-        self.request = request
-
-
-def stop(request, **_):
-    raise SentError(request)
-
-
 def view(request):
     """What a server makes of it."""
     parts = urlsplit(request.url)
@@ -183,12 +174,12 @@ def sent_by(region, partition, settings):
         client = SESSION.create_client("s3", region_name=region, config=config)
     except botocore.exceptions.EndpointVariantError:
         return
-    client.meta.events.register("before-send.s3", stop)
+    client.meta.events.register("before-send.s3", keep)
     for name, keys, expected in calls(partition, region):
         try:
             getattr(client, name)(**keys)
         except SentError as sent:
-            yield sent.request, expected
+            yield sent.args[0], expected
         except botocore.exceptions.BotoCoreError:
             pass  # there is no such endpoint
 

@@ -1,0 +1,12 @@
+"""What an SDK would send, where nothing is sent."""
+
+from __future__ import annotations
+
+
+class SentError(Exception):
+    """Instead of being sent."""
+
+
+def keep(request, **_):
+    """For botocore's `before-send`."""
+    raise SentError(request)
