@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -25,7 +23,6 @@ AGAIN = ("after-authorize", "after-refresh", "with-care", "new-session", "query-
 """What a document can demand before a client sends an error's request again."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class DocumentedError:
     """One row of a vendor's table.
 
@@ -82,6 +79,9 @@ class DocumentedError:
     where_source: str = ""
     usual: bool = False
 
+    def __init__(self, **fields: Any) -> None:
+        vars(self).update(fields)
+
     @property
     def address(self) -> str:
         """How a rule names this row: `cos:SlowDown`, `jss:BucketNotEmpty/3`."""
@@ -99,7 +99,7 @@ class DocumentedError:
 
     def to_dict(self) -> dict[str, object]:
         """The row as plain data, in the order of the fields."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in DocumentedError.__annotations__}
 
     def __repr__(self) -> str:
         return f"<DocumentedError {self.address} {self.status}>"
