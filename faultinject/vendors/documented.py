@@ -79,7 +79,7 @@ class DocumentedError:
     where_source: str = ""
     usual: bool = False
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, **fields: object) -> None:
         vars(self).update(fields)
 
     @property
