@@ -66,7 +66,7 @@ def convert(node: Node, rules: Rules) -> None:
         given = node.rows() if isinstance(node.value, list) else [node]
     stubs = [_Stub(each) for each in given]
     stubs.sort(key=lambda each: each.priority)
-    _Scenarios(stubs).number()
+    _number_scenarios(stubs)
     for number, each in enumerate(stubs):
         later = (other for other in stubs[number:] if other.is_fault)
         each.convert(rules, spares=not each.is_fault and any(map(each.spares, later)))
@@ -163,29 +163,21 @@ def _plainly_asked(request: object) -> dict[str, set[Any]]:
     return found
 
 
-class _Scenarios:
-    """Scenarios of which each state leads to one other, for the same requests: the first request gets the first, and so on."""
-
-    def __init__(self, stubs: list[_Stub]) -> None:
-        self._by_name: dict[str, list[_Stub]] = {}
-        for each in stubs:
-            if each.scenario:
-                self._by_name.setdefault(each.scenario, []).append(each)
-
-    def number(self) -> None:
-        """Say which of the requests each stub is for."""
-        for stubs in self._by_name.values():
-            if len({each.asked for each in stubs}) > 1:
-                continue
-            by_state = {each.state: each for each in stubs}
-            state, chain = STARTED, list[_Stub]()
-            while (found := by_state.pop(state, None)) is not None:
-                chain.append(found)
-                state = found.next_state
-            if len(chain) < len(stubs) or state == STARTED or state in {each.state for each in chain}:
-                continue
-            for place, each in enumerate(chain):
-                each.triggers = {"skip": place, "times": int(bool(each.next_state))}
+def _number_scenarios(stubs: list[_Stub]) -> None:
+    """Say of the stubs of each scenario which of its requests they are for: each state leads to one other, for the same requests."""
+    for name in {each.scenario for each in stubs} - {""}:
+        states = {each.state: each for each in stubs if each.scenario == name}
+        number = sum(each.scenario == name for each in stubs)
+        if len({each.asked for each in states.values()}) > 1:
+            continue
+        state, chain = STARTED, list[_Stub]()
+        while (found := states.pop(state, None)) is not None:
+            chain.append(found)
+            state = found.next_state
+        if len(chain) < number or state == STARTED or state in {each.state for each in chain}:
+            continue
+        for place, each in enumerate(chain):
+            each.triggers = {"skip": place, "times": int(bool(each.next_state))}
 
 
 class _Response:

@@ -12,6 +12,7 @@ from faultinject.learning.tallies import BEGUN_AS_A_SUCCESS, Broken
 from faultinject.learning.windows import BINS, cuts, interval
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
+from faultinject.rules.values import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def as_toml(
             head.append(f"  and {tally.broken - len(tally.examples):,} more")
     head += [f"{counted(count, 'line')} left out: {why}" for why, count in tally.skipped.most_common()]
     head += [f"left out: {each.failed:,} × {each.error} to {each.kind}: {each.why}" for each in left_out]
-    lines = [f"# {_plain(each)}" for each in head]
+    lines = [f"# {visible(each)}" for each in head]
     for each in learned:
         share = f"{100 * each.failed / each.requests:.3g} %"
         likely = f"{100 * each.low:.3g} to {100 * each.high:.3g} %"
@@ -270,9 +271,3 @@ def with_numbers(
 
 def _moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _plain(text: str) -> str:
-    from faultinject.rules.values import visible
-
-    return visible(text)

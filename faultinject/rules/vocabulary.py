@@ -280,11 +280,7 @@ def _check(
 def _is_wrong(key: str, entries: Sequence[EntryOrWord]) -> bool:
     """Whether a key that is missing may be there, but wrong: that is reported as what it is."""
     words = [each for each in entries if isinstance(each, str)]
-    return any(each == key or (each not in KEYS and _may_mean(each, key)) for each in words)
-
-
-def _may_mean(word: str, key: str) -> bool:
-    return most_like(word, KEYS) in (key, None)
+    return any(each == key or (each not in KEYS and most_like(each, KEYS) in (key, None)) for each in words)
 
 
 def _check_operations(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from os import urandom
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from werkzeug.wrappers import Request, Response
 
@@ -78,16 +78,6 @@ class Exchange:
     def host(self) -> str:
         """The Host without port, in lower case."""
         return without_port(self.request.environ.get("HTTP_HOST", ""))
-
-    @property
-    def raw_path(self) -> str:
-        """The path as it was sent, where the server tells it."""
-        environ = self.request.environ
-        raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
-        if raw.startswith("/"):
-            return raw.partition("?")[0]
-        path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-        return quote(path.encode("latin-1")) or "/"
 
     def spelled_headers(self) -> list[tuple[str, str]]:
         """The request's headers with their names as they were sent, where the server tells those.

@@ -6,29 +6,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-FIELDS = (
-    "vendor",
-    "code",
-    "variant",
-    "status",
-    "message",
-    "message_source",
-    "description",
-    "note",
-    "retryable",
-    "retryable_words",
-    "category",
-    "source",
-    "row",
-    "reason",
-    "form",
-    "unverified",
-    "again",
-    "where",
-    "where_words",
-    "where_source",
-    "usual",
-)
 CATEGORIES = (
     "throttle",
     "server",
@@ -80,8 +57,6 @@ class DocumentedError:
             otherwise the first.
     """
 
-    __slots__ = FIELDS
-
     vendor: str
     code: str
     variant: int
@@ -95,18 +70,17 @@ class DocumentedError:
     category: str
     source: str
     row: int
-    reason: str
-    form: str
-    unverified: bool
-    again: str
-    where: str
-    where_words: str
-    where_source: str
-    usual: bool
+    reason: str = ""
+    form: str = ""
+    unverified: bool = False
+    again: str = ""
+    where: str = ""
+    where_words: str = ""
+    where_source: str = ""
+    usual: bool = False
 
     def __init__(self, **fields: object) -> None:
-        for name in FIELDS:
-            setattr(self, name, fields[name])
+        vars(self).update(fields)
 
     @property
     def address(self) -> str:
@@ -125,7 +99,7 @@ class DocumentedError:
 
     def to_dict(self) -> dict[str, object]:
         """The row as plain data, in the order of the fields."""
-        return {name: getattr(self, name) for name in FIELDS}
+        return {name: getattr(self, name) for name in DocumentedError.__annotations__}
 
     def __repr__(self) -> str:
         return f"<DocumentedError {self.address} {self.status}>"
@@ -154,13 +128,8 @@ def load_errors(vendor: str, text: str, where: str = "") -> list[DocumentedError
         fields["vendor"] = vendor
         fields["status"] = int(fields["status"]) if fields["status"] else None
         fields["row"] = int(fields["row"])
-        fields["reason"] = fields.get("reason", "")
-        fields["form"] = fields.get("form", "")
         fields["unverified"] = fields.get("unverified") == "yes"
-        fields["again"] = fields.get("again", "")
-        fields["where"] = fields["where_words"] = fields["where_source"] = ""
-        marked = fields.get("usual") == "yes"
-        fields["usual"] = False
+        marked = fields.pop("usual", "") == "yes"
         row = DocumentedError(**fields)
         if marked or code not in usual:
             usual[code] = row

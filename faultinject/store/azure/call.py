@@ -113,17 +113,24 @@ class AzureCall(Exchange):
         """Refuse a write that the request's conditions forbid for the blob that is there.
 
         Raises:
-            StoreError: `lease`, `blob_exists`, `precondition`.
+            StoreError: `blob_exists`, `precondition`.
         """
-        if self.header("x-ms-lease-id"):
-            raise StoreError("lease")
-        _judge_write(self.header, there)
+        match, none_match = self.header("if-match"), self.header("if-none-match")
+        if match is not None and (there is None or not parse_etags(match).contains(there.etag)):
+            raise StoreError("precondition")
+        if there is None:
+            return
+        if none_match == "*":
+            raise StoreError("blob_exists")
+        if none_match is not None and parse_etags(none_match).contains_weak(there.etag):
+            raise StoreError("precondition")
+        _judge_time(self.header, int(there.modified))
 
     def judge_change(self, there: Stored | None) -> None:
         """Refuse a change of a blob that is not there, or that the request's conditions forbid.
 
         Raises:
-            StoreError: `no_key`, `lease`, `blob_exists`, `precondition`.
+            StoreError: `no_key`, `blob_exists`, `precondition`.
         """
         if there is None:
             raise StoreError("no_key")
@@ -133,19 +140,9 @@ class AzureCall(Exchange):
         """Refuse a change of a container that the request's conditions forbid.
 
         Raises:
-            StoreError: `container_lease`, `precondition`.
+            StoreError: `precondition`.
         """
-        self.refuse_lease()
         _judge_time(self.header, int(there.changed))
-
-    def refuse_lease(self) -> None:
-        """Refuse the id of a lease on a container: there are none.
-
-        Raises:
-            StoreError: `container_lease`.
-        """
-        if self.header("x-ms-lease-id"):
-            raise StoreError("container_lease")
 
     def copy_source(self) -> Stored | None:
         """The blob that a copy names as its source; None when the request is no copy.
@@ -181,9 +178,11 @@ def refuse_absent(call: AzureCall) -> None:
     """Refuse a request for what the service has and this store has not.
 
     Raises:
-        StoreError: `not_implemented`, `unsupported_header`.
+        StoreError: `not_implemented`, `unsupported_header`; `lease` or `container_lease`, as nothing has one.
     """
     _refuse_past(call.request.args)
+    if call.header("x-ms-lease-id"):
+        raise StoreError("container_lease" if call.level == "container" else "lease")
     for name in ABSENT_HEADERS:
         if call.header(name) is not None:
             raise StoreError("unsupported_header", f"the embedded store does not support {name}")
@@ -233,19 +232,6 @@ def _named(host: str, path: str, service: Service) -> tuple[str, str]:
         path = path.partition("/")[2]
     bucket, _, key = path.partition("/")
     return bucket, key
-
-
-def _judge_write(header: Callable[[str], str | None], there: Stored | None) -> None:
-    match, none_match = header("if-match"), header("if-none-match")
-    if match is not None and (there is None or not parse_etags(match).contains(there.etag)):
-        raise StoreError("precondition")
-    if there is None:
-        return
-    if none_match == "*":
-        raise StoreError("blob_exists")
-    if none_match is not None and parse_etags(none_match).contains_weak(there.etag):
-        raise StoreError("precondition")
-    _judge_time(header, int(there.modified))
 
 
 def _judge_time(header: Callable[[str], str | None], modified: int) -> None:

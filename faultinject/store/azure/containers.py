@@ -36,7 +36,6 @@ def create_container(call: AzureCall) -> Answer:
 
 def get_container(call: AzureCall) -> Answer:
     """Get Container Properties, and Get Container Metadata."""
-    call.refuse_lease()
     bucket = call.service.buckets.find(call.bucket)
     more = [
         ("x-ms-lease-status", "unlocked"),

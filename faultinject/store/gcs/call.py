@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from faultinject.engine.request import WSGIRequest
 from faultinject.store.bodies import DOCUMENT_BYTES, read_document
 from faultinject.store.buckets import Stored
 from faultinject.store.exchange import Answer, Exchange, Service
@@ -61,7 +62,7 @@ class GcsCall(Exchange):
     def _named(self) -> tuple[str, list[str]]:
         environ = self.request.environ
         mount: str = environ.get("SCRIPT_NAME", "")
-        path = self.raw_path
+        path = WSGIRequest(environ).raw_path
         targets = [environ.get(name, "").partition("?")[0] for name in ("RAW_URI", "REQUEST_URI")]
         return paths.read(path.removeprefix(mount), encoded=path in targets)
 
