@@ -73,7 +73,10 @@ class Npm:
 
     def install(self, packages: str) -> str:
         """By npm, into the folder of `JAVASCRIPT_SDKS`."""
-        install = _into_folder("npm install --prefix", "sdks", packages, JAVASCRIPT)
+        if os.environ.get(JAVASCRIPT):  # by its name: a table of results tells nobody's folders
+            install = f'npm install --prefix "${JAVASCRIPT}" {packages}'
+        else:
+            install = f"npm install --prefix sdks {packages} && export {JAVASCRIPT}=$PWD/sdks"
         return install if shutil.which("node") else f"install Node {NODE} or newer, then {install}"
 
 
@@ -150,13 +153,6 @@ def python(factory: str) -> tuple[str, ...]:
     -P: modules of the user's folder must not be taken for ours, the standard library's or the SDK's.
     """
     return (sys.executable, "-P", "-m", "faultinject.conformance", factory)
-
-
-def _into_folder(command: str, folder: str, packages: str, variable: str) -> str:
-    """The command with the folder of the variable; with a new one where the variable is not set."""
-    if os.environ.get(variable):  # by its name: a table of results tells nobody's folders
-        return f'{command} "${variable}" {packages}'
-    return f"{command} {folder} {packages} && export {variable}=$PWD/{folder}"
 
 
 @cache

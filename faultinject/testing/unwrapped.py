@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
 patch_frameworks_hooks: list[Callable[[], object]] = []
 """What the plugin does before a block begins, of each session of pytest that is going on in this process."""

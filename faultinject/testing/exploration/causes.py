@@ -24,6 +24,7 @@ SECOND = "the second run: "
 LONGEST = 200
 """Characters of an error's message that are shown."""
 _OURS = ("faultinject", "_pytest", "pluggy")
+_INSTALLED = tuple(filter(None, map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))))
 
 
 @dataclass
@@ -185,11 +186,10 @@ class FinishedRun(PlannedRun):
 def last_line(trace: TracebackType | None) -> tuple[str, int] | None:
     """The last line of a traceback that is the user's: neither the standard library's nor an installed package's."""
     found = last = None
-    installed = tuple(filter(None, (sysconfig.get_path(each) for each in ("stdlib", "purelib", "platlib"))))
     while trace is not None:
         last = trace.tb_frame.f_code.co_filename, trace.tb_lineno
         package = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
-        if not last[0].startswith((*installed, "<")) and package not in _OURS:
+        if not last[0].startswith((*_INSTALLED, "<")) and package not in _OURS:
             found = last
         trace = trace.tb_next
     return found or last

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from faultinject.engine.alterations import PARTIAL
-from faultinject.engine.journal_entry import LONGEST_TEXT
 from faultinject.http.patterns import STARS, check_pattern
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.conditions import CONDITIONS
@@ -39,7 +38,6 @@ LONGEST_NAME = 200
 """Characters of a path that a request is named by where it can be no point."""
 _OFTEN = ("differs between two runs without faults", "tries those that both make")
 _ONCE = ("differs between two runs without faults: only one makes it; make them alike",)
-_LONG = (f"its address has more than the {LONGEST_TEXT:,} characters that the journal keeps; shorten it",)
 
 
 @dataclass(eq=False)
@@ -196,8 +194,6 @@ class Trace:
             in_part: whether it is enough that the other run makes it as well, though not as often.
         """
         outcome = self.outcomes[at]
-        if _is_cut(outcome):
-            return None
         for level in LEVELS:
             conditions = level(outcome)
             if conditions is None:
@@ -264,16 +260,9 @@ def _changes(name: str, value: str) -> bool:
     return not value or "…" in value or folded in volatile_parameters() or folded in _MARKERS
 
 
-def _is_cut(outcome: Outcome) -> bool:
-    """Whether the journal has only the beginning of what was asked for."""
-    return max(len(outcome.path), len(outcome.query)) >= LONGEST_TEXT
-
-
 def _why(trace: Trace, at: int, other: Trace, *, exhaustive: bool) -> tuple[str, ...]:
     """Why a request can be no point, and what the argument `exhaustive` does about it."""
     outcome = trace.outcomes[at]
-    if _is_cut(outcome):
-        return _LONG
     finest = (exact(outcome), masked(outcome))
     there = any(each is not None and other.meeting(each) for each in finest)
     return _ONCE if exhaustive or not there else _OFTEN

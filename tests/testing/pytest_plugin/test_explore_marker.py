@@ -494,7 +494,7 @@ def test_a_run_away(run):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "E * faultinject.testing.runaway.RunAway: more than 120 requests in one run",
+            "E * faultinject.testing.runs.RunAway: more than 120 requests in one run",
             "RunAway: more than*",
         ]
     )

@@ -106,7 +106,6 @@ class Program:
         """End what runs of it, and remove its home."""
         for each in [*self._running]:
             each.kill()
-        for each in [*self._running]:
             each.wait()
         shutil.rmtree(self.home, ignore_errors=True)
 
