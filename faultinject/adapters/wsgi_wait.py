@@ -92,7 +92,7 @@ def drain(
         finally:
             stream.allow(None)
     elif (connection := of_environ(environ)) is not None:
-        with connection, Cutoff(environ, plan, connection, reading):
+        with connection, Cutoff(plan, connection, reading):
             reading.run()
     else:
         reading.run_aside()
@@ -222,20 +222,19 @@ class Cutoff:
     shows its socket, the thread takes its patience away instead.
 
     Args:
-        environ: of the request.
         plan: the plan that decided.
         connection: the request's.
         reading: stopped then.
     """
 
-    def __init__(self, environ: Environ, plan: Plan, connection: Connection, reading: BodyReading) -> None:
+    def __init__(self, plan: Plan, connection: Connection, reading: BodyReading) -> None:
         self._rest = plan.services.rest
         self._connection = connection
         self._reading = reading
         self._over = threading.Event()
         self._lock = threading.Lock()
-        shown = environ.get("werkzeug.socket") or environ.get("gunicorn.socket") or _below(environ)
-        self._handle: socket | None = shown if connection.encrypted else None
+        patient = connection.encrypted and hasattr(connection.handle, "settimeout")
+        self._handle: socket | None = connection.handle if patient else None
         self._patience: float | None = None
 
     def __enter__(self) -> None:
@@ -261,13 +260,6 @@ class Cutoff:
                     self._connection.shut_reading()
                 else:
                     self._handle.settimeout(_AT_ONCE)
-
-
-def _below(environ: Environ) -> socket | None:
-    """The socket that cheroot's input reads from."""
-    stream = getattr(environ["wsgi.input"], "rfile", None)
-    found: socket | None = getattr(getattr(stream, "raw", None), "_sock", None)
-    return found
 
 
 def delivered(connection: Connection, plan: Plan) -> bool:
