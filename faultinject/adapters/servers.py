@@ -466,12 +466,14 @@ class Connection:
         encrypted: bytes cannot be sent, because TLS is spoken; it can only be ended.
         relayed: the other end is a router of the server's own, which hands on a FIN to the client but no RST.
         unsent: gives the bytes that its server has not sent yet; None where the server does not show that.
+        handle: what the server shows of it, of a WSGI server: its socket, or the number of that.
     """
 
     def __init__(self, sock: _socket.socket, number: int, *, encrypted: bool) -> None:
         self.encrypted = encrypted
         self.relayed = False
         self.unsent: Callable[[], int | None] | None = None
+        self.handle: Any = None
         self._socket = sock
         self._number = number  # the server's descriptor; -1 once it is dead
         _held.add(self)
@@ -737,6 +739,7 @@ def of_environ(environ: Environ) -> Connection | None:
     handle = shown(server.socket, environ)
     found = _made(handle, encrypted=bool(shown(server.encrypted, environ, handle)))
     if found is not None:
+        found.handle = handle
         found.relayed = server.relays and found.port() != environ.get("SERVER_PORT")
         if server.unsent is not None:
             found.unsent = partial(shown, server.unsent, environ)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HEADER = "x-faultinject-rules"
 """By which a request asks for faults of its own, where it may."""
+_HEADER_KEY = environ_key(HEADER)
 REFUSED = "x-faultinject-refused"
 """In its answer: what is wrong with them."""
 WATCHED = "faultinject.watched"
@@ -28,18 +29,19 @@ LEFT = ("ClientDisconnect", "ClientDisconnected")
 
 
 def asked_by(
-    plan: Plan, text: str, on: Interface, place: Mapping[str, Any]
+    plan: Plan, text: str | None, on: Interface, place: Mapping[str, Any]
 ) -> tuple[tuple[Plan, Sequence[int]] | None, str]:
     """The plan and the candidates of the rules that a request asks for, where they match it, and why they are refused.
 
     Args:
         plan: the plan in force, under which it asks.
-        text: its header.
+        text: its header; None where it has none.
         on: the interface, by which rules are found.
         place: environ or scope.
     """
+    if plan.asked is None or text is None:
+        return None, ""
     try:
-        assert plan.asked is not None
         asked = plan.asked.plan(text)
         if isinstance(asked, str):
             return None, asked
@@ -109,13 +111,8 @@ def prepare_wsgi(
 ) -> tuple[WSGIApp, Start, tuple[Plan, Sequence[int]] | None]:
     """The app and `start_response` as the request is to have them, and the plan and candidates that it asks for itself."""
     own = app if plan.watch is None else watched_wsgi(app, plan.watch)
-    text = None if plan.asked is None else environ.get(environ_key(HEADER))
-    if text is None:
-        return own, start_response, None
-    asked, why = asked_by(plan, text, ENVIRON, environ)
-    if why:
-        start_response = _refusing_wsgi(start_response, why)
-    return own, start_response, asked
+    asked, why = asked_by(plan, environ.get(_HEADER_KEY), ENVIRON, environ)
+    return own, _refusing_wsgi(start_response, why) if why else start_response, asked
 
 
 def _refusing_wsgi(start_response: Start, why: str) -> Start:
@@ -185,12 +182,8 @@ def prepare_asgi(
     """The app and `send` as the request is to have them, and the plan and candidates that it asks for itself."""
     own = app if plan.watch is None else watched_asgi(app, plan.watch)
     text = None if plan.asked is None else _text(scope)
-    if text is None:
-        return own, send, None
     asked, why = asked_by(plan, text, SCOPE, scope)
-    if why:
-        send = _refusing_asgi(send, why)
-    return own, send, asked
+    return own, _refusing_asgi(send, why) if why else send, asked
 
 
 def _text(scope: Scope) -> str | None:

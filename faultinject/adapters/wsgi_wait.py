@@ -29,6 +29,7 @@ from faultinject.engine.steps import ClientGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from socket import socket
     from typing import Any, Self
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Body, WSGIRequest
     from faultinject.vendors.multi_delete import Listing
+
+    HasLeft = Callable[..., bool]
 
 SLICE = 0.05
 """Seconds after which a wait looks around where nothing can wake it: without a pipe, or in a greenlet."""
@@ -89,7 +92,7 @@ def drain(
         finally:
             stream.allow(None)
     elif (connection := of_environ(environ)) is not None:
-        with connection, Cutoff(environ, plan, connection, reading):
+        with connection, Cutoff(plan, connection, reading):
             reading.run()
     else:
         reading.run_aside()
@@ -219,20 +222,19 @@ class Cutoff:
     shows its socket, the thread takes its patience away instead.
 
     Args:
-        environ: of the request.
         plan: the plan that decided.
         connection: the request's.
         reading: stopped then.
     """
 
-    def __init__(self, environ: Environ, plan: Plan, connection: Connection, reading: BodyReading) -> None:
+    def __init__(self, plan: Plan, connection: Connection, reading: BodyReading) -> None:
         self._rest = plan.services.rest
         self._connection = connection
         self._reading = reading
         self._over = threading.Event()
         self._lock = threading.Lock()
-        shown = environ.get("werkzeug.socket") or environ.get("gunicorn.socket") or _below(environ)
-        self._handle: socket | None = shown if connection.encrypted else None
+        patient = connection.encrypted and hasattr(connection.handle, "settimeout")
+        self._handle: socket | None = connection.handle if patient else None
         self._patience: float | None = None
 
     def __enter__(self) -> None:
@@ -260,13 +262,6 @@ class Cutoff:
                     self._handle.settimeout(_AT_ONCE)
 
 
-def _below(environ: Environ) -> socket | None:
-    """The socket that cheroot's input reads from."""
-    stream = getattr(environ["wsgi.input"], "rfile", None)
-    found: socket | None = getattr(getattr(stream, "raw", None), "_sock", None)
-    return found
-
-
 def delivered(connection: Connection, plan: Plan) -> bool:
     """Wait until the client has all that was sent to it before; no when it takes nothing of that for a while."""
     services = plan.services
@@ -290,15 +285,17 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, re
         connection: shows when the client leaves.
         reads_on: whether a client that has only ended its own side is waited with, as one that still reads.
     """
+    has_left: HasLeft | None = None
+    if connection is not None:
+        has_left = connection.gone if reads_on else connection.left
     if seconds > 0:
         clock = plan.services.monotonic
         end, endings = clock() + seconds, plan.endings
         with Alarm(plan) as alarm:
             while (left := end - clock()) > 0 and not plan.over(endings) and not program_ends():
-                seconds = min(left, plan.until_expiry)
-                if alarm.sleep(seconds, connection, reads_on=reads_on):
+                if alarm.sleep(min(left, plan.until_expiry), has_left):
                     return False
-    return connection is None or not (connection.gone if reads_on else connection.left)(0)
+    return has_left is None or not has_left(0)
 
 
 class Bell:
@@ -376,32 +373,27 @@ class Alarm:
                     del _bells[plan]
                 bell.close()
 
-    def sleep(self, seconds: float, connection: Connection | None = None, *, reads_on: bool = False) -> bool:
+    def sleep(self, seconds: float, has_left: HasLeft | None) -> bool:
         """Sleep at most so long, and less when it rings or the client leaves; yes when that has left.
 
         Args:
             seconds: how long.
-            connection: shows when the client leaves.
-            reads_on: whether a client that has only ended its own side has not left.
+            has_left: waits for the client to leave; None where nothing shows that.
         """
         if self._bell.rung:
             # It rang for all to look whether their time is over; where it is not, another bell tells of the next time.
             self._leave()
             self._bell = self._enter()
             return False
+        return bool(self._plan.services.rest(seconds, lambda seconds: self._sleep(seconds, has_left)))
 
-        def sleep(seconds: float) -> bool:
-            return self._sleep(seconds, connection, reads_on=reads_on)
-
-        return bool(self._plan.services.rest(seconds, sleep))
-
-    def _sleep(self, seconds: float, connection: Connection | None, *, reads_on: bool) -> bool:
+    def _sleep(self, seconds: float, has_left: HasLeft | None) -> bool:
         file = self._bell.file
         in_greenlet = gevent_sleep() is not None
         if file < 0 or in_greenlet:
             seconds = min(seconds, SLICE)
-        if connection is not None:
-            return (connection.gone if reads_on else connection.left)(seconds, file)
+        if has_left is not None:
+            return has_left(seconds, file)
         if file < 0 or in_greenlet:
             time.sleep(seconds)
             return False

@@ -239,8 +239,7 @@ def _pass(plan: Plan, entry: Entry, did: str) -> Steps:
                 continue
             begun = True
             entry.saw(found.status or "", found.headers)
-            if may_have_left(entry):
-                entry.left = yield Look()
+            yield from _look(entry)
             entry.write(did, applied=True)
     except AppEnded:
         if not begun:
