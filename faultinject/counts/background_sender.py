@@ -44,7 +44,7 @@ class BackgroundSender(PerProcess):
             if self._runs:
                 return
             self._runs = True
-        _at_the_end.heed(self._pid)
+        _at_the_end.register(self._pid)
         try:
             threading.Thread(target=self._run, name="faultinject redis", daemon=True).start()
         except RuntimeError:  # there is no room for one, or the interpreter ends

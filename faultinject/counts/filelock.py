@@ -90,10 +90,8 @@ class FileLock:
             found = os.fstat(file)
             known = _known.get((found.st_dev, found.st_ino))
             if known is not None:
-                if known.is_held_beside(file):
-                    os.close(file)
-                    return known
-                known.let_go()
+                known.take_over(file)
+                return known
             made = cls(path, file)
             _known[made._identity] = made
             return made
@@ -160,10 +158,9 @@ class FileLock:
         self._process = os.getpid()
         self._use_threads()
         inherited, self._file = self._file, _NONE
-        if inherited != _NONE:
-            # The very same file, even when its name is gone.
-            self._file = self._open(f"/proc/self/fd/{inherited}", _FLAGS & ~_NO_LINKS)
-            os.close(inherited)
+        # The very same file, even when its name is gone.
+        self._file = self._open(f"/proc/self/fd/{inherited}", _FLAGS & ~_NO_LINKS)
+        close_own(inherited, self._identity)
 
     def __enter__(self) -> None:
         self.acquire()
@@ -205,16 +202,15 @@ class FileLock:
             before = now
             pause = min(2 * pause or _SHORTEST, _LONGEST)
 
-    def is_held_beside(self, file: int) -> bool:
-        """Whether it still holds its file, by another descriptor than that one."""
+    def take_over(self, file: int) -> None:
+        """Another descriptor of its file: closed, unless somebody has closed its own."""
         try:
-            return self._file != file and identity(self._file) == self._identity
+            if self._file != file and identity(self._file) == self._identity:
+                os.close(file)
+                return
         except OSError:
-            return False
-
-    def let_go(self) -> None:
-        """Forget its descriptor: somebody has closed it, and the number of its file, which was removed, is another's."""
-        self._file = _NONE
+            pass
+        self._file = file
 
     def _opened(self) -> int:
         if self._file == _NONE:

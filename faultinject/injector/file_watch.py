@@ -33,7 +33,7 @@ TERMINAL = "/dev/tty"
 """The terminal that controls the process, if one does."""
 
 _previous: Any = None
-_heeded = False
+_handled = False
 _has_terminal = False
 
 
@@ -42,24 +42,24 @@ def is_installed() -> bool:
     return find_spec("watchfiles") is not None
 
 
-def heed(file: RuleFile) -> None:
+def reload_at_hangup(file: RuleFile) -> None:
     """Look at a file when a SIGHUP comes; only the main thread can ask for that.
 
     Raises:
         MissingExtra: it is to be watched, and the extra `watch` is not there.
     """
-    global _heeded, _previous, _has_terminal  # noqa: PLW0603
+    global _handled, _previous, _has_terminal  # noqa: PLW0603
     if file.watch and not is_installed():
         raise MissingExtra(f"FAULTINJECT_WATCH=1 needs watchfiles: {install_extra('watch')}")
-    file.heeded = True
-    if _heeded or not hasattr(signal, "SIGHUP") or threading.current_thread() is not threading.main_thread():
+    file.reloads = True
+    if _handled or not hasattr(signal, "SIGHUP") or threading.current_thread() is not threading.main_thread():
         return
     _has_terminal = _terminal()
     try:
         _previous = signal.signal(signal.SIGHUP, _on_hangup)
     except ValueError:  # a main thread of another interpreter
         return
-    _heeded = True
+    _handled = True
 
 
 def begin(file: RuleFile) -> None:
@@ -128,7 +128,7 @@ class Watch(threading.Thread):
 
 
 def _on_hangup(number: int, frame: Any) -> None:
-    """SIGHUP: whoever heeded it before still does. One of a terminal that is gone ends the process, as without us."""
+    """SIGHUP: whoever handled it before still does. One of a terminal that is gone ends the process, as without us."""
     if callable(_previous):
         _previous(number, frame)
     elif _previous is signal.SIG_DFL and _has_terminal and not _terminal():
@@ -141,7 +141,7 @@ def _on_hangup(number: int, frame: Any) -> None:
 
 def _look_at_all() -> None:
     for each in registry.everyone():
-        if each.rule_file is not None and each.rule_file.heeded:
+        if each.rule_file is not None and each.rule_file.reloads:
             _look(each.rule_file)
 
 

@@ -183,11 +183,11 @@ class Injector:
         """The scenario in force, unless a test's stands in its place."""
         self._since: dict[float, float] = {}
         self._own = self._compile(self._state, found)
-        self._heed_time()
+        self._set_expiry()
         registry.enter(self)
         if path is not None:
             registry.finish_first()
-        self._heed()
+        self._follow_store()
         if file is not None and self.may_inject:
             self.rule_file = file
             file.watch = settings.watch
@@ -327,7 +327,7 @@ class Injector:
             self._state, self.scenario = state, state.scenario
             if plan is not None:
                 self._own = plan
-            self._heed_time()
+            self._set_expiry()
             if state.on:
                 self._own.ended = False
                 if self._off_is_said.locked():
@@ -342,7 +342,7 @@ class Injector:
         if plan is not None or not state.on:
             old.end()
 
-    def _heed_time(self) -> None:
+    def _set_expiry(self) -> None:
         """Nothing is injected any more at the first of the moments that the environment and what is in force name."""
         moments = [each for each in (self._expires, self._state.until) if each is not None]
         if self._services.expire(min(moments, default=None)):
@@ -632,7 +632,7 @@ class Injector:
         self._adopt(*self._count_storage.begin(self._state, chosen=self._chosen))
         # What was counted so far is the parent's.
         self._injected = before
-        self._heed()
+        self._follow_store()
         if self._is_on and self._has_to_share and not told:
             self._count_storage.tell(self.seed)
 
@@ -645,7 +645,7 @@ class Injector:
         """Whether a process that is forked off has anything to share with this one: also what is off may be switched on by control."""
         return self._has_to_share and (self._is_on or (self.control is not None and self.may_inject))
 
-    def _heed(self) -> None:
+    def _follow_store(self) -> None:
         """What other processes of the store put in force is put in force here."""
         if self._count_storage.store is not None:
             from faultinject.injector.watching import watch
@@ -662,7 +662,7 @@ class Injector:
         if self.rule_file is not None and self.rule_file.watch is not False:
             from faultinject.injector import file_watch
 
-            file_watch.heed(self.rule_file)
+            file_watch.reload_at_hangup(self.rule_file)
             self._unwatched = self.rule_file
             self.follows = True
 
@@ -726,7 +726,7 @@ class Injector:
             ):  # pragma: no branch - it goes on with the store that has a name
                 with self._change:
                     self._separate(alone=True)
-        if self.rule_file is not None and self.rule_file.heeded:
+        if self.rule_file is not None and self.rule_file.reloads:
             self.rule_file.after_fork()
             self._unwatched, self.follows = self.rule_file, True
 

@@ -41,7 +41,7 @@ class RuleFile:
 
     Attributes:
         path: the file, absolute.
-        heeded: whether it is looked at again.
+        reloads: whether it is looked at again.
         watched: whether a thread of this process looks at it.
         watch: whether changes are looked for; None: if the extra `watch` is there, and at a SIGHUP in any case.
         begun: the scenario that this server began with, where it did so before this process; else None.
@@ -51,7 +51,7 @@ class RuleFile:
         self._environ = _ours(environ)
         self.path = self._environ[FILE]
         self.watch: bool | None = None
-        self.heeded = self.watched = False
+        self.reloads = self.watched = False
         self._note = _note(self._environ)
         self.begun = _noted(self._note).get(BEGUN)
         self._injector: weakref.ref[Injector] | None = None

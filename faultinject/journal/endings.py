@@ -59,7 +59,7 @@ class Written:
         self.size = size
         if self.pid != pid:
             self.pid = pid
-            _at_the_end.heed(pid)
+            _at_the_end.register(pid)
 
     def failed(self) -> None:
         """Note that a line of this process is lost: its end would say that all are there."""

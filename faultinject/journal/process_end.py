@@ -20,7 +20,7 @@ class ProcessEnd:
         self._work = work
         self._pid = 0
 
-    def heed(self, pid: int) -> None:
+    def register(self, pid: int) -> None:
         """Have it done at the end of this process, once.
 
         Args:
