@@ -7,9 +7,11 @@ from abc import abstractmethod
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
+    from typing import Any, TypeVar
 
     from faultinject.engine.steps import Pause
+
+    Read = TypeVar("Read", bytes, list[bytes])
 
 
 class AppBody:
@@ -34,21 +36,6 @@ class AppBody:
     def _read1(self, read1: Callable[..., bytes], size: int) -> bytes:
         """As the server's, where it has one."""
 
-    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
-        """As the server's."""
-        lines: list[bytes] = []
-        size = 0
-        for line in self:
-            lines.append(line)
-            size += len(line)
-            if hint is not None and 0 < hint <= size:
-                break
-        return lines
-
-    def __iter__(self) -> Iterator[bytes]:
-        while line := self.readline():
-            yield line
-
     def __getattr__(self, name: str) -> Any:
         """What a server may have beyond PEP 3333, and does not have to."""
         found = getattr(self._source, name)
@@ -62,8 +49,8 @@ class AppBody:
         return len(piece)
 
 
-def some_of(read: Callable[..., bytes], size: int | None) -> bytes:
-    """So many bytes; all where none or a negative size is asked for, which not every server's `read` knows."""
+def some_of(read: Callable[..., Read], size: int | None) -> Read:
+    """So many bytes, or lines of them; all where none or a negative size is asked for, which not every server's `read` knows."""
     return read() if size is None or size < 0 else read(size)
 
 
@@ -95,6 +82,18 @@ class Overheard(AppBody):
     def readline(self, size: int | None = -1, /) -> bytes:
         """As the server's."""
         return self._told(some_of(self._source.readline, size), size)
+
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        """As the server's own: line by line granian gives the first alone, and cheroot never comes to the end of chunks."""
+        lines = [self._told(line, hint) for line in some_of(self._source.readlines, hint)]
+        if hint is None or hint <= 0 or not lines:
+            self._told(b"", hint, at_end=True)
+        return lines
+
+    def __iter__(self) -> Iterator[bytes]:
+        for line in self._source:
+            yield self._told(line, None)
+        self._told(b"", None)
 
     def _read1(self, read1: Callable[..., bytes], size: int) -> bytes:
         return self._told(some_of(read1, size), size)
@@ -136,6 +135,21 @@ class PausedBody(AppBody):
     def readline(self, size: int | None = -1, /) -> bytes:
         """As the server's."""
         return self._take(size, self._source.readline, by_line=True)
+
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        """As the server's."""
+        lines: list[bytes] = []
+        size = 0
+        for line in self:
+            lines.append(line)
+            size += len(line)
+            if hint is not None and 0 < hint <= size:
+                break
+        return lines
+
+    def __iter__(self) -> Iterator[bytes]:
+        while line := self.readline():
+            yield line
 
     def _read1(self, read1: Callable[..., bytes], size: int) -> bytes:
         return self._take(size, read1, at_once=True)

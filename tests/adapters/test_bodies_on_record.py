@@ -7,6 +7,7 @@ import io
 from http import HTTPStatus
 
 import pytest
+from cheroot.server import ChunkedRFile
 from flask import Flask, request
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
@@ -90,6 +91,9 @@ WAYS = {
 }
 
 
+WAYS_OF_LINES = {"readlines": lambda source: source.readlines(), "lines": list}
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_wsgi(way):
     """However the app reads it; the digest is that of a body that an answer of ours has read."""
@@ -99,6 +103,33 @@ def test_wsgi(way):
     assert (outcome.request_bytes, outcome.body_complete) == (len(BODY), True)
     assert outcome.request_digest == digest_of(BODY)
     assert outcome.request_digest != digest_of(BODY[:-1] + b"!")
+
+
+class OneLine(Plain):
+    """An input as granian's: by `readline` it gives one line alone."""
+
+    def __init__(self, body):
+        super().__init__(body)
+        self.readline = lambda: b"" if self._file.tell() else self._file.readline()
+
+
+def chunks(body):
+    """cheroot's input of a body in chunks, which its `readline` never ends."""
+    return ChunkedRFile(io.BytesIO(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)), 1 << 20)
+
+
+@pytest.mark.parametrize(
+    ("source", "way", "size"),
+    [(OneLine, "readlines", len(BODY)), (OneLine, "lines", len(BODY)), (chunks, "readlines", 0)],
+)
+def test_lines_are_those_of_the_server(source, way, size):
+    """Each way of its own: what the app gets is what it would get without us."""
+    bare, seen, injector = WAYS_OF_LINES[way](source(BODY)), [], recorded()
+    ask_wsgi(
+        injector, lambda read: seen.append(WAYS_OF_LINES[way](read)), source=source(BODY), CONTENT_LENGTH=None
+    )
+    assert seen == [bare]
+    assert sum(map(len, bare)) == size
 
 
 @pytest.mark.parametrize(
