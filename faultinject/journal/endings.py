@@ -32,22 +32,24 @@ class Written:
     Args:
         path: where it is; absolute, for the directory may change.
         identity: its device and number there.
-        limit: bytes at which it takes no more.
-        parent: who may start another process in the place of this one.
 
     Attributes:
+        files: descriptors of this process that append to it.
+        limit: bytes at which it takes no more.
+        parent: who may start another process in the place of this one.
         pid: the process that has appended lines since it last said that it ended; 0: none has.
-        size: of the file behind the last line of this process, bytes.
     """
 
-    __slots__ = ("_identity", "_limit", "_parent", "_path", "pid", "size")
+    __slots__ = ("_identity", "_path", "_size", "files", "limit", "parent", "pid")
 
-    def __init__(self, path: str, identity: tuple[int, int], limit: int, parent: Parent) -> None:
+    def __init__(self, path: str, identity: tuple[int, int]) -> None:
         self._path = path
         self._identity = identity
-        self._limit = limit
-        self._parent = parent
-        self.pid = self.size = 0
+        self._size = 0
+        self.pid = 0
+        self.files: set[int] = set()
+        self.limit = 0
+        self.parent: Parent | None = None
 
     def write(self, pid: int, size: int) -> None:
         """Note that this process appends a line: from then on its end will be said, unless it is killed.
@@ -56,7 +58,7 @@ class Written:
             pid: the process.
             size: of the file behind the line, bytes.
         """
-        self.size = size
+        self._size = size
         if self.pid != pid:
             self.pid = pid
             _at_the_end.register(pid)
@@ -70,33 +72,32 @@ class Written:
         pid, self.pid = self.pid, 0
         if pid != os.getpid():
             return
-        data = line(pid, time.time(), time.monotonic(), self._parent())
-        # Whoever has written may be closed by now. A file that is gone is not made anew.
-        file = os.open(self._path, TO_APPEND)
+        parent = None if self.parent is None else self.parent()
+        data = line(pid, time.time(), time.monotonic(), parent)
+        own = next(iter(self.files), None)
+        # Whoever has written is closed by now; a file that is gone is not made anew.
+        file = os.open(self._path, TO_APPEND) if own is None else own
         try:
             found = os.fstat(file)
             # Numbers of files that are gone are given again.
-            same = (found.st_dev, found.st_ino) == self._identity
-            if same and self.size <= found.st_size <= self._limit - len(data):
+            same = (found.st_dev, found.st_ino) == self._identity and (
+                own is not None or found.st_size >= self._size
+            )
+            if same and found.st_size + len(data) <= self.limit:
                 os.write(file, data)
         finally:
-            os.close(file)
+            if own is None:
+                os.close(file)
 
 
-def place_of(path: str, file: int, limit: int, parent: Parent) -> Written:
-    """The place of an open file, one for all descriptors of the same file.
-
-    Args:
-        path: where it is; absolute.
-        file: its descriptor.
-        limit: as for `Written`.
-        parent: likewise.
-    """
+def place_of(path: str, file: int) -> Written:
+    """The place of an open file, one for all descriptors of the same file."""
     found = os.fstat(file)
     identity = found.st_dev, found.st_ino
     place = _places.get(identity)
-    if place is None or found.st_size < place.size:
-        place = _places[identity] = Written(path, identity, limit, parent)
+    if place is None or not (place.files or found.st_size):
+        place = _places[identity] = Written(os.path.abspath(path), identity)  # noqa: PTH100 - pathlib takes its time to load
+    place.files.add(file)
     return place
 
 

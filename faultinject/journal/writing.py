@@ -244,7 +244,8 @@ class JournalFile:
         if self._parent is not None:
             from faultinject.journal.endings import place_of
 
-            self._place = place_of(self._absolute, file, LARGEST_FILE, self._parent)
+            self._place = place_of(self._absolute, file)
+            self._place.limit, self._place.parent = LARGEST_FILE, self._parent
 
     def _size(self, file: int) -> int:
         """Bytes of the file, which is opened anew if it is not there any more."""
@@ -261,6 +262,8 @@ class JournalFile:
                     os.dup2(new, file, inheritable=False)
                 finally:
                     os.close(new)
+                if self._place is not None:
+                    self._place.files.discard(file)
                 self._begin(file)
                 log.journal_anew(self.path)
             return os.fstat(file).st_size
@@ -284,6 +287,8 @@ class JournalFile:
         """Take no more lines."""
         file, self._file = self._file, None
         if file is not None:
+            if self._place is not None:
+                self._place.files.discard(file)
             close_own(file, self._identity)
 
     def __del__(self) -> None:

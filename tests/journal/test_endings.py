@@ -140,11 +140,19 @@ SAID = {
         "lfe",
     ),
     "what never ends is waited for a second": (UNDER_WAY.format(rule="http:503,when=after"), "le"),
-    "an end goes to the file that has the path, whatever happened to its descriptor": (
+    "an end that cannot be written is no error": (
         "app = faulty(); ask(app); os.closerange(3, 100)",
+        "l",
+    ),
+    "a file that is rotated behind the last line has the end": (
+        "app = faulty(); ask(app); os.rename('journal', 'old'); os.symlink('old', 'journal')",
         "le",
     ),
-    "a file that is gone has no end": ("app = faulty(); ask(app); os.remove('journal')", ""),
+    "so has one that is emptied": ("app = faulty(); ask(app); os.truncate('journal', 0)", "e"),
+    "and of two apps that are told of it while the first one serves": (
+        "app = faulty(); ask(app); os.truncate('journal', 0); other = faulty(); ask(app)",
+        "le",
+    ),
     "who goes on ends again, and only the last line counts": (
         "injector = Injector('http:503'); app = WSGIFaultMiddleware(app, injector=injector); ask(app)\n"
         "injector.journal.end(); injector.journal.end(); ask(app)",
