@@ -42,8 +42,11 @@ def read_document(path: str, remarks: Remarks) -> Node:
 
 
 def _parse(text: str, where: str) -> object:
+    def refuse(twice: str) -> None:
+        raise _wrong(where, twice)
+
     try:
-        return parse_json(text)
+        return parse_json(text, refuse)
     except json.JSONDecodeError as error:
         raise _wrong(f"{where}:{error.lineno}:{error.colno}", f"no JSON: {error.msg}") from None
     except RecursionError:

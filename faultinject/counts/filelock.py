@@ -89,8 +89,7 @@ class FileLock:
         with _lock:
             found = os.fstat(file)
             known = _known.get((found.st_dev, found.st_ino))
-            if known is not None:
-                known.take_over(file)
+            if known is not None and known.takes(file, path):
                 return known
             made = cls(path, file)
             _known[made._identity] = made
@@ -202,15 +201,17 @@ class FileLock:
             before = now
             pause = min(2 * pause or _SHORTEST, _LONGEST)
 
-    def take_over(self, file: int) -> None:
-        """Another descriptor of its file: closed, unless somebody has closed its own."""
+    def takes(self, file: int, path: str) -> bool:
+        """Whether a new descriptor is one of its file: closed, unless somebody has closed its own."""
         try:
             if self._file != file and identity(self._file) == self._identity:
                 os.close(file)
-                return
+                return True
         except OSError:
             pass
-        self._file = file
+        # By another path it is another file's, which has the number of its own since that was removed.
+        self._file = file if self.path == path else _NONE
+        return self.path == path
 
     def _opened(self) -> int:
         if self._file == _NONE:

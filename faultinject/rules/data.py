@@ -88,7 +88,7 @@ def read_json(text: str, where: str, diagnosis: Diagnosis) -> Found:
     from json import JSONDecodeError
 
     try:
-        data = parse_json(text)
+        data = parse_json(text, lambda twice: diagnosis.add(twice, where))
     except RecursionError:
         diagnosis.add("nested too deeply", where)
     except JSONDecodeError as error:

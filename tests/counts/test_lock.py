@@ -181,6 +181,20 @@ def test_a_lock_whose_descriptor_somebody_has_closed(lock, tmp_path):
         pass
 
 
+def test_the_number_of_a_removed_file_is_another_s(lock, tmp_path):
+    """Nor is the old lock the new file's, where somebody has closed its descriptor."""
+    moved = str(tmp_path / "moved")
+    os.link(lock.path, moved)  # as a system does that gives the number to the next file
+    for each in opened(lock.path):
+        os.close(each)
+    os.unlink(lock.path)
+    other = FileLock.open(moved)
+    with other:
+        other.check()
+    with pytest.raises(StoreUnavailable, match="gone"):
+        lock.acquire()
+
+
 def test_it_is_got_between_two_looks(lock, monkeypatch):
     """Whoever asks what is wrong may find that nothing is any more."""
     outside = os.open(lock.path, os.O_RDWR)

@@ -234,6 +234,12 @@ def test_toml_has_the_same_vocabulary(tmp_path):
         pytest.param("a = " + "9" * 5000, ["rules.toml: Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits; use sys.set_int_max_str_digits() to increase the limit"], id="digits"),
         ('{"rules": [{"fault": "http:503", "times": -1}]}', ["rules.json: rules[0].times: -1 is not a whole number of 0 or more"]),
         ('{"rules": [{"fault": "http:503", "times": 1, "times": 2}]}', ["rules.json: times is given twice"]),
+        ('{"seed": "1", "seed": "2", "rules": [{"fault": "http:503", "times": 1, "times": 2}, {"fault": "bogus:1"}, {"fault": "http:503", "method": "P UT"}]}', [
+            "rules.json: times is given twice",
+            "rules.json: seed is given twice",
+            "rules.json: rules[1].fault: 'bogus' is not a vendor; did you mean bos?",
+            "rules.json: rules[2].method: P UT cannot be a method",
+        ]),
         ('{"rules": [{"fault": "http:503", "delay": 5}]}', ["rules.json: rules[0].delay: 5 has no unit; did you mean 5s?"]),
         ('{"rules": [{"fault": "http:503", "name": "a"}, {"fault": "http:504", "name": "a"}]}', ["rules.json: rules[1].name: a is already the name of rules[0] (rules.json); names must be unique"]),
         ('{"rules":\n[}', ["rules.json:2: Expecting value"]),
