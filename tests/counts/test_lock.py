@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
@@ -187,7 +188,7 @@ def test_the_number_of_a_removed_file_is_another_s(lock, tmp_path):
     os.link(lock.path, moved)  # as a system does that gives the number to the next file
     for each in opened(lock.path):
         os.close(each)
-    os.unlink(lock.path)
+    Path(lock.path).unlink()
     other = FileLock.open(moved)
     with other:
         other.check()
