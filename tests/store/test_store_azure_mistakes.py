@@ -94,6 +94,7 @@ CASES = [
     ("header_value", appended(**{"x-ms-blob-condition-appendpos": "end"})),
     ("incomplete", lambda v: v.put("k", data=b"short", environ_overrides={"CONTENT_LENGTH": "10"})),
     ("key_length", lambda v: v.put("k" * 1025, data=b"x")),
+    ("key_length", lambda v: v.ask("PUT", f"{ROOT}/{'k' * 1025}?comp=blocklist", data=b"<BlockList/>")),
     ("lease", lambda v: v.put("there", LEASE, data=b"x")),
     ("lease", lambda v: v.put("k", LEASE, data=b"x")),
     ("lease", lambda v: v.ask("GET", f"{ROOT}/there", headers=LEASE)),
