@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from faultinject.learning.formats import Format
 
+LONGEST_LINE = 65_536
+"""Bytes of a line that are read; the rest is passed over."""
 LOOKED_AT = 200
 """Lines by which a format is told."""
 EXAMPLES = 3
@@ -183,8 +185,12 @@ def _lines(path: str) -> Iterator[str]:
     """Without their ends, and what stands before the first."""
     try:
         with ExitStack() as stack:
-            for line in open_unpacked(path, stack):
-                yield line.decode("utf-8", "replace").lstrip("\ufeff").rstrip("\r\n")
+            file = open_unpacked(path, stack)
+            begun = False
+            while piece := file.readline(LONGEST_LINE):
+                if not begun:
+                    yield piece.decode("utf-8", "replace").lstrip("\ufeff").rstrip("\r\n")
+                begun = not piece.endswith(b"\n")
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ConfigurationError(f"{path}: the gzipped file is cut or damaged: {error}") from None
     except (OSError, ValueError) as error:

@@ -479,6 +479,9 @@ ERROR_IN_200 = rows(
     to(PASS, hidden(3, 0.1, returned=True)),
     to(FAIL, hidden(1, returned=True)),
     to(INCONCLUSIVE, hidden(1, returned=True), driven=True),
+    # What would show more is an error of the vendor seen that documents such errors; else one of S3.
+    to(INCONCLUSIVE, calls(1, kind=fault("oss:InternalError", 503)), says="Send more, for example oss:InternalError,status=200"),
+    to(INCONCLUSIVE, calls(1, kind=fault("jss:InternalError", 503)), says="for example s3:InternalError,status=200"),
     to(INCONCLUSIVE, says="for example s3:InternalError,status=200,times=1,per=call"),
 )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import tracemalloc
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -233,7 +234,7 @@ def test_several_files_are_one_log(tmp_path, monkeypatch):
 
 
 def test_a_long_line(tmp_path):
-    """Neither the next line nor the time is touched by it."""
+    """Its end is passed over: the next line is not touched by it."""
     long = nginx(0, 503, b" ") + b"x" * (4 * 65_536) + b"\n"
     log = written(
         tmp_path,
@@ -243,6 +244,20 @@ def test_a_long_line(tmp_path):
     tally = read_logs([log], None, None)
     assert (tally.lines, tally.broken, tally.span) == (4, 1, (START, START + 3))
     assert [(each.file, each.line) for each in tally.examples] == [(log, 2)]
+
+
+@pytest.mark.parametrize("packed", [bytes, lambda text: gzip.compress(text, 1)])
+def test_the_memory_for_a_long_line(tmp_path, packed):
+    """A line of 16 MiB takes no more than its beginning does: it may be anybody's, and packed it is small."""
+    log = written(tmp_path, "access.log", [nginx(0, 503), nginx(1, 200), b"x" * (16 << 20)], packed)
+    tracemalloc.start()
+    try:
+        tally = read_logs([log], None, None)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (tally.lines, tally.broken) == (3, 1)
+    assert peak < 4 << 20
 
 
 def test_lines_of_another_form_are_named(tmp_path):

@@ -94,7 +94,11 @@ CASES = [
     ("header_value", appended(**{"x-ms-blob-condition-appendpos": "end"})),
     ("incomplete", lambda v: v.put("k", data=b"short", environ_overrides={"CONTENT_LENGTH": "10"})),
     ("key_length", lambda v: v.put("k" * 1025, data=b"x")),
+    ("key_length", lambda v: v.ask("PUT", f"{ROOT}/{'k' * 1025}?comp=blocklist", data=b"<BlockList/>")),
     ("lease", lambda v: v.put("there", LEASE, data=b"x")),
+    ("lease", lambda v: v.put("k", LEASE, data=b"x")),
+    ("lease", lambda v: v.ask("GET", f"{ROOT}/there", headers=LEASE)),
+    ("lease", lambda v: v.ask("PUT", f"{ROOT}/k?comp=block&blockid=YQ==", headers=LEASE, data=b"x")),
     ("length", lambda v: v.put("k", environ_overrides={"CONTENT_LENGTH": ""})),
     ("malformed", lambda v: v.commit(b"<BlockList><Any>YQ==</Any></BlockList>")),
     ("malformed", lambda v: v.commit(b"<BlockList>")),
@@ -106,7 +110,12 @@ CASES = [
     ("method", lambda v: v.ask("GET", f"{ROOT}/there?comp=block")),
     ("no_bucket", lambda v: v.ask("PUT", "/account/nowhere/k", headers=BLOB, data=b"x")),
     ("no_bucket", lambda v: v.copy("http://localhost/account/nowhere/k")),
+    ("no_bucket", lambda v: v.ask("GET", "/account/nowhere?restype=container", headers=LEASE)),
+    ("no_bucket", lambda v: v.ask("PUT", "/account/nowhere/k", headers={**BLOB, **LEASE}, data=b"x")),
     ("no_key", lambda v: v.ask("GET", f"{ROOT}/gone")),
+    ("no_key", lambda v: v.ask("GET", f"{ROOT}/gone", headers=LEASE)),
+    ("no_key", lambda v: v.ask("DELETE", f"{ROOT}/gone", headers=LEASE)),
+    ("no_key", lambda v: v.ask("PUT", f"{ROOT}/gone?comp=metadata", headers=LEASE)),
     ("no_key", lambda v: v.copy("http://localhost/account/photos/gone")),
     ("not_implemented", lambda v: v.ask("PUT", f"{ROOT}/there?comp=lease")),
     ("not_implemented", lambda v: v.ask("POST", f"{ROOT}?restype=container&comp=batch")),
@@ -163,6 +172,14 @@ def test_a_full_store_says_so():
     """The message names the limit, so that nobody takes it for Azure's own."""
     answer = Visitor(max_bytes=8192).put("k", data=b"x" * 9000)
     assert "the embedded store is full (8192 bytes)" in answer.get_data(as_text=True)
+
+
+def test_what_knows_no_lease_ignores_one():
+    """The lists of containers and of blobs, and the making of a container."""
+    visitor = Visitor()
+    targets = [("GET", "/account?comp=list"), ("GET", f"{ROOT}?restype=container&comp=list")]
+    targets.append(("PUT", "/account/new?restype=container"))
+    assert [visitor.ask(*each, headers=LEASE).status_code for each in targets] == [200, 200, 201]
 
 
 def test_answers_carry_what_azure_s_carry():

@@ -211,11 +211,19 @@ def _is_told(call: Call, evidence: Evidence) -> bool:
     return not evidence.driven and (call.name is not None or call.returned is not None)
 
 
+def _hidden_by(evidence: Evidence) -> str:
+    """An error that the first vendor seen documents inside of a 200; where it documents none, one of S3."""
+    from faultinject import vendors
+
+    rows = (each.documented for call in evidence.calls for each in call.attempts)
+    seen = next((vendors.get(row.vendor) for row in rows if row is not None), None)
+    return f"{seen.id if seen and seen.errors_in_200 and seen.has('InternalError') else 's3'}:InternalError"
+
+
 @check(
     "error in 200",
     reference="AWS SDKs: retry behavior; aws-sdk-rust issue 1163",
     minimum="3 answers of 200 with an error in them",
-    more="Send more, for example s3:InternalError,status=200,times=1,per=call.",
 )
 def error_in_200(evidence: Evidence) -> Iterator[Finding]:
     """An error inside of a 200 is treated as an error.
@@ -230,7 +238,8 @@ def error_in_200(evidence: Evidence) -> Iterator[Finding]:
     swallowed = [call for call in last if call.returned]
     silent = [call for call in last if call.returned is None]
     if n < FEWEST and not any(_is_told(call, evidence) for call in swallowed):
-        yield too_few(n, FEWEST, "answer of 200 with an error in it", found)
+        how = f"Send more, for example {_hidden_by(evidence)},status=200,times=1,per=call."
+        yield too_few(n, FEWEST, "answer of 200 with an error in it", found, action=how)
     elif swallowed:
         told = f"{len(swallowed)} of {n} errors in a 200 were reported to the caller as success"
         yield failed(n, told, swallowed, action=READ_BODY)

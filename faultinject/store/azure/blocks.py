@@ -10,7 +10,7 @@ from werkzeug.http import http_date
 from faultinject.store.azure import documents
 from faultinject.store.azure.call import AzureCall, etag_headers, kind_of, new_etag
 from faultinject.store.bodies import cut, read_document, receive
-from faultinject.store.buckets import Headers, Part, Stored, Upload
+from faultinject.store.buckets import Headers, Part, Stored, Upload, check_key
 from faultinject.store.exchange import Answer
 from faultinject.store.preconditions import read_range
 from faultinject.store.refusal import StoreError
@@ -110,6 +110,7 @@ def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) ->
         chosen = [there[kind][number] for kind, number in wanted]
     except KeyError:
         raise StoreError("part") from None
+    check_key(call.key)
     stored = Stored(
         key=call.key,
         blocks=tuple(block for each in chosen for block in each.blocks),

@@ -144,6 +144,21 @@ class AzureCall(Exchange):
         """
         _judge_time(self.header, int(there.changed))
 
+    def refuse_lease(self, *, made: bool) -> None:
+        """Refuse the id of a lease for what is there, as nothing has one; `made`: the request may make its blob.
+
+        Raises:
+            StoreError: `no_bucket`, `no_key`; `container_lease`, `lease`.
+        """
+        if not self.header("x-ms-lease-id"):
+            return
+        self.service.buckets.find(self.bucket)
+        if self.level == "container":
+            raise StoreError("container_lease")
+        if not made:
+            self.service.buckets.get(self.bucket, self.key)
+        raise StoreError("lease")
+
     def copy_source(self) -> Stored | None:
         """The blob that a copy names as its source; None when the request is no copy.
 
@@ -178,11 +193,9 @@ def refuse_absent(call: AzureCall) -> None:
     """Refuse a request for what the service has and this store has not.
 
     Raises:
-        StoreError: `not_implemented`, `unsupported_header`; `lease` or `container_lease`, as nothing has one.
+        StoreError: `not_implemented`, `unsupported_header`.
     """
     _refuse_past(call.request.args)
-    if call.header("x-ms-lease-id"):
-        raise StoreError("container_lease" if call.level == "container" else "lease")
     for name in ABSENT_HEADERS:
         if call.header(name) is not None:
             raise StoreError("unsupported_header", f"the embedded store does not support {name}")

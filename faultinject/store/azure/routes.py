@@ -35,6 +35,10 @@ ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], Answer]] = {
 }
 """By what the request names, method and `comp`."""
 
+LEASELESS = (containers.list_containers, containers.create_container, containers.list_blobs)
+"""Operations that ignore the id of a lease."""
+MAKING = (blobs.put_blob, blocks.put_block, blocks.put_block_list)
+"""Operations on a blob that need not be there."""
 COMPS = frozenset(comp for _, _, comp in ROUTES)
 ABSENT = frozenset(
     "acl batch blobs copy delegationkey expiry immutabilityPolicies incrementalcopy lease legalhold page"
@@ -64,4 +68,6 @@ def perform(call: AzureCall) -> Answer:
     operation = ROUTES.get((call.level, call.request.method, comp))
     if operation is None:
         raise StoreError("method")
+    if operation not in LEASELESS:
+        call.refuse_lease(made=operation in MAKING)
     return operation(call)
