@@ -108,7 +108,9 @@ def test_a_client_that_cannot_be_started(run):
     clients = ("--client", "standard_retries:Client", "--client", "sh -c 'exit 3'")
     code, output, errors = run("conformance", "--cases", "aws-standard-2.1", *clients)
     assert (code, output.partition(",")[0]) == (2, "standard_retries:Client")
-    assert errors.startswith("sh -c 'exit 3': ")
+    assert any(
+        each.startswith("sh -c 'exit 3': ") for each in errors.splitlines()
+    )  # a slow machine says how far it is
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
