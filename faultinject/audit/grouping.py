@@ -186,16 +186,42 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
 
 
 def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
-    """The calls of requests that have one id, or were made in one call of a driver: one after the other."""
+    """The calls of requests that have one id, or were made in one call of a driver: each goes on with the latest that it may."""
     calls: list[OpenCall] = []
+    running: list[OpenCall] = []
     for request in requests:
-        before = calls[-1] if calls and calls[-1].may_go_on(request.attempt.arrived) else None
-        # What was refused before the client wrote is not asked for again behind that: the answer may be another one.
-        if before is None or (before.last.kind == "client" and may_succeed_now(before.requests[-1], request)):
-            calls.append(OpenCall(request, signal, own=True))
+        running = [each for each in running if each.may_go_on(request.attempt.arrived)]
+        found = next((each for each in reversed(running) if _goes_on(each, request)), None)
+        if found is None:
+            found = OpenCall(request, signal, own=True)
+            calls.append(found)
+            running.append(found)
         else:
-            before.add(request)
+            found.add(request)
     return calls
+
+
+def _goes_on(call: OpenCall, request: Request) -> bool:
+    """Whether a request of a call's id, or of its call of a driver, goes on with it; under another id it tries again what failed."""
+    if invocation(call.last) == invocation(request.attempt):
+        # What was refused before the client wrote is not asked for again behind that: the answer may be another one.
+        return not _may_succeed_behind(call, request)
+    return _failed_alike(call, request) and _asks_again(call, request)
+
+
+def _may_succeed_behind(call: OpenCall, request: Request) -> bool:
+    return call.last.kind == "client" and may_succeed_now(call.requests[-1], request)
+
+
+def _failed_alike(call: OpenCall, request: Request) -> bool:
+    """Whether a call has failed before a request for the same part, with the same body, as far as can be told."""
+    over = not call.in_flight(FOR_EVER) and call.over <= request.attempt.arrived
+    return over and call.last.failed and alike(call.last, request.attempt)
+
+
+def _asks_again(call: OpenCall, request: Request) -> bool:
+    """Whether nothing has changed since a call failed."""
+    return not changed(call.last, request.attempt) and not _may_succeed_behind(call, request)
 
 
 class ByFingerprint:
@@ -480,17 +506,14 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
         asked = call.requests[0].fingerprint, has_own_key(call.first)
         before = begun.get(asked)
         begun[asked] = call
-        if before is None or not before.last.failed or before.in_flight(FOR_EVER):
+        if before is None or not _failed_alike(before, call.requests[0]):
             continue
-        since = call.first.arrived - before.over
-        wait = since - (before.last.hint or 0.0)
-        if since < 0 or wait > SOON or not alike(before.last, call.first):
+        wait = call.first.arrived - before.over - (before.last.hint or 0.0)
+        if wait > SOON:
             continue
         if has_own_key(call.first):
             before.followed = call.follows = OTHER_KEY
-        elif not changed(before.last, call.first) and not (
-            before.last.kind == "client" and may_succeed_now(before.requests[-1], call.requests[0])
-        ):
+        elif _asks_again(before, call.requests[0]):
             before.again = wait
 
 

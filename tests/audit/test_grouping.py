@@ -245,6 +245,14 @@ BY_DRIVER = [
 KEYED = {"path": "/b/k"}
 FRAME = {"told": [w("one", 0, 9, key="k"), w("two", 100, 109, key="k")], **DRIVEN}
 ONCE = {"number": 1, **KEYED}
+
+
+def part(at, first):
+    """A request for a hundred bytes, under an id of its own."""
+    hint = {"invocation": f"{at}-{first}", "part": f"bytes={first}-{first + 99}"}
+    return r(at, "503", method="GET", **KEYED, attempt_hint=hint)
+
+
 LAYERS = [
     # What an SDK sends once under each of its ids in one call of a driver is that call: a layer above the SDK tries again, however late.
     g([r(1, "503", id="a-1", **ONCE), r(1.5, "503", id="b-1", **ONCE), r(30, id="c-1", **ONCE)], "one: 503 503 200", **FRAME),
@@ -252,11 +260,14 @@ LAYERS = [
     # Where the SDK tries again as well, there are two layers; an Idempotency-Key is the caller's.
     g([r(1, "503", id="a-1", **KEYED), r(2, "503", id="b-1", **KEYED), r(3, id="b-1", **KEYED)], "one: 503 [SDK id]", "one: 503 200 [SDK id]", **FRAME),
     g([r(at, "503", id=key, **KEYED) for at, key in ((1, "0123456789abcdef"), (2, "fedcba9876543210"))], "one: 503 [SDK id]", "one: 503 [SDK id]", **FRAME),
-    # So is a copy, whatever it carries; what is asked for in another call, or after a success, is none; nor where a test has a name for it.
+    # Of another call, at the same time, after a success, for another part or with another body it is none; nor where a test has a name for it.
     g([r(1, "503", id="a-1", **KEYED), r(101, id="b-1", **KEYED)], "one: 503 [SDK id]", "two: 200 [SDK id]", **FRAME),
-    g([r(1, "503", took=1, id="a-1", **KEYED), r(1.5, id="b-1", **KEYED)], "one: 503 200", **FRAME),
+    g([r(1, "503", took=1, id="a-1", **KEYED), r(1.5, id="b-1", **KEYED)], "one: 503 [SDK id]", "one: 200 [SDK id]", **FRAME),
     g([r(1, id="a-1", **KEYED), r(2, "503", id="b-1", **KEYED)], "one: 200 [SDK id]", "one: 503 [SDK id]", **FRAME),
-    g([r(1, "503", id="a-1", body="a", **KEYED), r(2, "503", id="b-1", body="b", **KEYED)], "one: 503 503", **FRAME),
+    g([r(1, "503", id="a-1", body="a", **KEYED), r(2, "503", id="b-1", body="b", **KEYED)], "one: 503 [SDK id]", "one: 503 [SDK id]", **FRAME),
+    g([part(1, 0), part(1.002, 100), part(2, 200)], *["one: 503 [SDK id]"] * 3, **FRAME),
+    # Parts that are fetched at the same time are each tried again.
+    g([part(1, 0), part(1.002, 100), part(2, 0), part(2.1, 100)], "one: 503 503", "one: 503 503", **FRAME),
     # Behind a write of the client's own the answer may be another one, whatever the ids.
     g([r(1, "absent", id="a-1", method="HEAD", **KEYED), r(2, id="b-1", **KEYED), r(3, id="c-1", method="HEAD", **KEYED)], "one: 404 [SDK id]", "one: 200 [SDK id]", "one: 200 [SDK id]", **FRAME),
     g([r(1, "absent", method="HEAD", **KEYED), r(2, **KEYED), r(3, method="HEAD", **KEYED)], "one: 404", "one: 200", "one: 200", **FRAME),
