@@ -152,10 +152,13 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
 
     # What an SDK sends once under each of several ids in a call of a driver is one call: a layer above the SDK tries again.
     # Where the SDK tries again as well, each id is a call of its own, which shows both layers.
-    by_id = grouped(
-        requests if driven else (), lambda each: (each.windows, each.fingerprint, invocation(each.attempt))
-    )
-    tried_again = {(windows, asked) for (windows, asked, _), same in by_id.items() if len(same) > 1}
+    by_id = grouped(requests if driven else (), lambda each: (each.fingerprint, invocation(each.attempt)))
+    tried_again = {
+        (each.windows, each.fingerprint)
+        for (_, own), same in by_id.items()
+        if own is not None and len(same) > 1
+        for each in same
+    }
 
     def one_call(request: Request) -> tuple[str, Hashable]:
         attempt = request.attempt
@@ -203,9 +206,10 @@ def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
 
 def _goes_on(call: OpenCall, request: Request) -> bool:
     """Whether a request of a call's id, or of its call of a driver, goes on with it; under another id it tries again what failed."""
-    if invocation(call.last) == invocation(request.attempt):
-        # What was refused before the client wrote is not asked for again behind that: the answer may be another one.
-        return not _may_succeed_behind(call, request)
+    own = invocation(request.attempt)
+    if invocation(call.last) == own:
+        # What was refused before the client wrote is not asked for again behind that, unless its id says so: the answer may be another one.
+        return own is not None or not _may_succeed_behind(call, request)
     return _failed_alike(call, request) and _asks_again(call, request)
 
 
@@ -464,10 +468,14 @@ class OpenCall:
 def may_succeed_now(before: Request, request: Request) -> bool:
     """Whether a client that was refused has written to that place, or logged in, before it asked again.
 
-    After a 412 it is enough that it has read what it wants to write.
+    After a 412 it is enough that it has read what it wants to write. In a call that has a key only what has that key counts:
+    the rest is of other calls.
     """
     refusal, attempt = before.attempt.status, request.attempt
+    key = request.windows[0].key if is_named(request.windows) else None
     for each in request.own[before.number + 1 : request.number]:
+        if key is not None and key not in each.path.split("/"):
+            continue
         if each.method in READING:
             if refusal == STALE and each.path == attempt.path and not each.failed:
                 return True

@@ -271,6 +271,13 @@ LAYERS = [
     # Behind a write of the client's own the answer may be another one, whatever the ids.
     g([r(1, "absent", id="a-1", method="HEAD", **KEYED), r(2, id="b-1", **KEYED), r(3, id="c-1", method="HEAD", **KEYED)], "one: 404 [SDK id]", "one: 200 [SDK id]", "one: 200 [SDK id]", **FRAME),
     g([r(1, "absent", method="HEAD", **KEYED), r(2, **KEYED), r(3, method="HEAD", **KEYED)], "one: 404", "one: 200", "one: 200", **FRAME),
+    # One id is one call all the same; and what other calls write or send does not count.
+    g([r(1, "absent", id="a-1", method="HEAD", **KEYED), r(2, id="b-1", **KEYED), r(3, id="a-1", method="HEAD", **KEYED)], "one: 404 200 [SDK id]", "one: 200 [SDK id]", **FRAME),
+    g([r(8, "503", id="a-1", **KEYED), r(101, id="a-1", **KEYED)], "503 200 [SDK id]", **FRAME),
+    *(
+        g([r(1, "denied", id=first, **KEYED), r(2, method="POST", path=path), r(3, "denied", id=second, **KEYED)], "one: 403 403", "200", **FRAME)
+        for first, second in ((None, None), ("a-1", "b-1")) for path in ("/b", "/other")
+    ),
     g([r(1, "503", id="a-1"), r(2, id="b-1")], "upload: 503 [SDK id]", "upload: 200 [SDK id]", told=[w("upload", 0, 9)]),
     g([r(1, "503", id="a-1"), r(2, id="b-1")], "503 [SDK id]", "200 [SDK id]", **DRIVEN),
 ]  # fmt: skip
