@@ -304,6 +304,8 @@ NESTED = rows(
     ),
     # Where nobody drives it may be the caller, unless what succeeds is not asked for again.
     to(WARN, in_a_row(3, 3), says="3 objects were requested by up to 3 SDK calls in a row: a layer above the SDK retries, or the caller repeats its call"),
+    # Of the same things that fail again much later the longest row is told.
+    to(WARN, in_a_row(3, 3), [call(0.1, kind=INTERNAL, at=300.0, path=f"/b/{each}.0") for each in range(3)], says="3 objects were requested by up to 3 SDK calls in a row"),
     to(WARN, in_a_row(3, 3), successes(3, 1)),
     to(FAIL, in_a_row(3, 3), successes(41), says="as of 41 successful requests the client repeated none"),
     # A layer above an SDK that does not try again is the only one.

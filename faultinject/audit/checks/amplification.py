@@ -25,7 +25,7 @@ from faultinject.journal.calls import SDK_ID, TOLD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from faultinject.audit.evidence import Evidence
     from faultinject.audit.findings import Finding
@@ -151,14 +151,8 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
         return
     again = [call for call in ended if call.again is not None]
     things = set(map(thing_of, again))
-    chains = [
-        list(filter(_is_exhausted, same))
-        for same in grouped(evidence.calls, thing_of).values()
-        if any(
-            one.again is not None and _is_exhausted(one) and _is_exhausted(other)
-            for one, other in pairwise(same)
-        )
-    ]
+    rows = map(_longest_row, grouped(evidence.calls, thing_of).values())
+    chains = [row for row in rows if len(row) > 1]
     zero = evidence.turnaround.zero
     told_by_waits = [call for call in ended if call.signal != SDK_ID]
     pattern = _pattern(told_by_waits, zero) if evidence.turnaround.exact else None
@@ -194,6 +188,19 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
 def _is_exhausted(call: Call) -> bool:
     """Whether it failed to the end; a HEAD is what different calls begin with: one after the other, they are no repeat."""
     return call.first.kind in KINDS and call.last.kind in KINDS and call.first.method != "HEAD"
+
+
+def _longest_row(calls: Iterable[Call]) -> list[Call]:
+    """The failed calls for one thing that came the one soon after the other, where most did so; none where none failed."""
+    rows: list[list[Call]] = [[]]
+    for call in calls:
+        if not _is_exhausted(call):
+            rows.append([])
+        elif rows[-1] and rows[-1][-1].again is not None:
+            rows[-1].append(call)
+        else:
+            rows.append([call])
+    return max(rows, key=len)
 
 
 def _layers(
