@@ -27,6 +27,7 @@ from faultinject.audit.matching import (
     has_own_key,
     invocation,
     marked,
+    resumes,
     shorter,
 )
 from faultinject.audit.statistics import grouped
@@ -206,11 +207,16 @@ def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
 
 def _goes_on(call: OpenCall, request: Request) -> bool:
     """Whether a request of a call's id, or of its call of a driver, goes on with it; under another id it tries again what failed."""
-    own = invocation(request.attempt)
-    if invocation(call.last) == own:
-        # What was refused before the client wrote is not asked for again behind that, unless its id says so: the answer may be another one.
-        return own is not None or not _may_succeed_behind(call, request)
-    return _failed_alike(call, request) and _asks_again(call, request)
+    last, attempt = call.last, request.attempt
+    own = invocation(attempt)
+    if invocation(last) != own:
+        return _failed_alike(call, request) and _asks_again(call, request)
+    if own is not None:
+        return True
+    # Without ids: behind a failure another part is of another call, and what was refused before the client wrote is not asked
+    # for again behind that, as the answer may be another one.
+    again = attempt.part in (call.first.part, last.part) or resumes(attempt.part, last.part)
+    return (again or not last.failed) and not _may_succeed_behind(call, request)
 
 
 def _may_succeed_behind(call: OpenCall, request: Request) -> bool:

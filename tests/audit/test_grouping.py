@@ -247,10 +247,16 @@ FRAME = {"told": [w("one", 0, 9, key="k"), w("two", 100, 109, key="k")], **DRIVE
 ONCE = {"number": 1, **KEYED}
 
 
-def part(at, first):
-    """A request for a hundred bytes, under an id of its own."""
-    hint = {"invocation": f"{at}-{first}", "part": f"bytes={first}-{first + 99}"}
-    return r(at, "503", method="GET", **KEYED, attempt_hint=hint)
+def part(at, first, answer="503", *, last=None, own=True):
+    """A request for a hundred bytes, or for those up to the last, under an id of its own or without one."""
+    hint = {"part": f"bytes={first}-{first + 99 if last is None else last}"}
+    return r(
+        at,
+        answer,
+        method="GET",
+        **KEYED,
+        attempt_hint=hint | ({"invocation": f"{at}-{first}"} if own else {}),
+    )
 
 
 LAYERS = [
@@ -268,6 +274,10 @@ LAYERS = [
     g([part(1, 0), part(1.002, 100), part(2, 200)], *["one: 503 [SDK id]"] * 3, **FRAME),
     # Parts that are fetched at the same time are each tried again.
     g([part(1, 0), part(1.002, 100), part(2, 0), part(2.1, 100)], "one: 503 503", "one: 503 503", **FRAME),
+    # So without ids; a download that goes on, or begins anew, is one, and so are parts of which none failed.
+    g([part(1, 0, own=False), part(1.002, 100, own=False), part(2, 0, own=False), part(2.1, 200, own=False)], "one: 503 503", "one: 503", "one: 503", **FRAME),
+    g([r(1, "reset", method="GET", **KEYED), part(2, 50, last="", own=False), r(3, method="GET", **KEYED)], "one: reset 503 200", **FRAME),
+    g([part(1, 0, "slow", own=False), part(2, 100, own=False)], "one: 200 503", **FRAME),
     # Behind a write of the client's own the answer may be another one, whatever the ids.
     g([r(1, "absent", id="a-1", method="HEAD", **KEYED), r(2, id="b-1", **KEYED), r(3, id="c-1", method="HEAD", **KEYED)], "one: 404 [SDK id]", "one: 200 [SDK id]", "one: 200 [SDK id]", **FRAME),
     g([r(1, "absent", method="HEAD", **KEYED), r(2, **KEYED), r(3, method="HEAD", **KEYED)], "one: 404", "one: 200", "one: 200", **FRAME),
