@@ -27,6 +27,7 @@ from faultinject.audit.matching import (
     has_own_key,
     invocation,
     marked,
+    resumes,
     shorter,
 )
 from faultinject.audit.statistics import grouped
@@ -152,10 +153,13 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
 
     # What an SDK sends once under each of several ids in a call of a driver is one call: a layer above the SDK tries again.
     # Where the SDK tries again as well, each id is a call of its own, which shows both layers.
-    by_id = grouped(
-        requests if driven else (), lambda each: (each.windows, each.fingerprint, invocation(each.attempt))
-    )
-    tried_again = {(windows, asked) for (windows, asked, _), same in by_id.items() if len(same) > 1}
+    by_id = grouped(requests if driven else (), lambda each: (each.fingerprint, invocation(each.attempt)))
+    tried_again = {
+        (each.windows, each.fingerprint)
+        for (_, own), same in by_id.items()
+        if own is not None and len(same) > 1
+        for each in same
+    }
 
     def one_call(request: Request) -> tuple[str, Hashable]:
         attempt = request.attempt
@@ -186,16 +190,48 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
 
 
 def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
-    """The calls of requests that have one id, or were made in one call of a driver: one after the other."""
+    """The calls of requests that have one id, or were made in one call of a driver: each goes on with the latest that it may."""
     calls: list[OpenCall] = []
+    running: list[OpenCall] = []
     for request in requests:
-        before = calls[-1] if calls and calls[-1].may_go_on(request.attempt.arrived) else None
-        # What was refused before the client wrote is not asked for again behind that: the answer may be another one.
-        if before is None or (before.last.kind == "client" and may_succeed_now(before.requests[-1], request)):
-            calls.append(OpenCall(request, signal, own=True))
+        running = [each for each in running if each.may_go_on(request.attempt.arrived)]
+        found = next((each for each in reversed(running) if _goes_on(each, request)), None)
+        if found is None:
+            found = OpenCall(request, signal, own=True)
+            calls.append(found)
+            running.append(found)
         else:
-            before.add(request)
+            found.add(request)
     return calls
+
+
+def _goes_on(call: OpenCall, request: Request) -> bool:
+    """Whether a request of a call's id, or of its call of a driver, goes on with it; under another id it tries again what failed."""
+    last, attempt = call.last, request.attempt
+    own = invocation(attempt)
+    if invocation(last) != own:
+        return _failed_alike(call, request) and _asks_again(call, request)
+    if own is not None:
+        return True
+    # Without ids: behind a failure another part is of another call, and what was refused before the client wrote is not asked
+    # for again behind that, as the answer may be another one.
+    again = attempt.part in (call.first.part, last.part) or resumes(attempt.part, last.part)
+    return (again or not last.failed) and not _may_succeed_behind(call, request)
+
+
+def _may_succeed_behind(call: OpenCall, request: Request) -> bool:
+    return call.last.kind == "client" and may_succeed_now(call.requests[-1], request)
+
+
+def _failed_alike(call: OpenCall, request: Request) -> bool:
+    """Whether a call has failed before a request for the same part, with the same body, as far as can be told."""
+    over = not call.in_flight(FOR_EVER) and call.over <= request.attempt.arrived
+    return over and call.last.failed and alike(call.last, request.attempt)
+
+
+def _asks_again(call: OpenCall, request: Request) -> bool:
+    """Whether nothing has changed since a call failed."""
+    return not changed(call.last, request.attempt) and not _may_succeed_behind(call, request)
 
 
 class ByFingerprint:
@@ -438,10 +474,14 @@ class OpenCall:
 def may_succeed_now(before: Request, request: Request) -> bool:
     """Whether a client that was refused has written to that place, or logged in, before it asked again.
 
-    After a 412 it is enough that it has read what it wants to write.
+    After a 412 it is enough that it has read what it wants to write. In a call that has a key only what has that key counts:
+    the rest is of other calls.
     """
     refusal, attempt = before.attempt.status, request.attempt
+    key = request.windows[0].key if is_named(request.windows) else None
     for each in request.own[before.number + 1 : request.number]:
+        if key is not None and key not in each.path.split("/"):
+            continue
         if each.method in READING:
             if refusal == STALE and each.path == attempt.path and not each.failed:
                 return True
@@ -480,17 +520,14 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
         asked = call.requests[0].fingerprint, has_own_key(call.first)
         before = begun.get(asked)
         begun[asked] = call
-        if before is None or not before.last.failed or before.in_flight(FOR_EVER):
+        if before is None or not _failed_alike(before, call.requests[0]):
             continue
-        since = call.first.arrived - before.over
-        wait = since - (before.last.hint or 0.0)
-        if since < 0 or wait > SOON or not alike(before.last, call.first):
+        wait = call.first.arrived - before.over - (before.last.hint or 0.0)
+        if wait > SOON:
             continue
         if has_own_key(call.first):
             before.followed = call.follows = OTHER_KEY
-        elif not changed(before.last, call.first) and not (
-            before.last.kind == "client" and may_succeed_now(before.requests[-1], call.requests[0])
-        ):
+        elif _asks_again(before, call.requests[0]):
             before.again = wait
 
 

@@ -245,6 +245,20 @@ BY_DRIVER = [
 KEYED = {"path": "/b/k"}
 FRAME = {"told": [w("one", 0, 9, key="k"), w("two", 100, 109, key="k")], **DRIVEN}
 ONCE = {"number": 1, **KEYED}
+
+
+def part(at, first, answer="503", *, last=None, own=True):
+    """A request for a hundred bytes, or for those up to the last, under an id of its own or without one."""
+    hint = {"part": f"bytes={first}-{first + 99 if last is None else last}"}
+    return r(
+        at,
+        answer,
+        method="GET",
+        **KEYED,
+        attempt_hint=hint | ({"invocation": f"{at}-{first}"} if own else {}),
+    )
+
+
 LAYERS = [
     # What an SDK sends once under each of its ids in one call of a driver is that call: a layer above the SDK tries again, however late.
     g([r(1, "503", id="a-1", **ONCE), r(1.5, "503", id="b-1", **ONCE), r(30, id="c-1", **ONCE)], "one: 503 503 200", **FRAME),
@@ -252,14 +266,28 @@ LAYERS = [
     # Where the SDK tries again as well, there are two layers; an Idempotency-Key is the caller's.
     g([r(1, "503", id="a-1", **KEYED), r(2, "503", id="b-1", **KEYED), r(3, id="b-1", **KEYED)], "one: 503 [SDK id]", "one: 503 200 [SDK id]", **FRAME),
     g([r(at, "503", id=key, **KEYED) for at, key in ((1, "0123456789abcdef"), (2, "fedcba9876543210"))], "one: 503 [SDK id]", "one: 503 [SDK id]", **FRAME),
-    # So is a copy, whatever it carries; what is asked for in another call, or after a success, is none; nor where a test has a name for it.
+    # Of another call, at the same time, after a success, for another part or with another body it is none; nor where a test has a name for it.
     g([r(1, "503", id="a-1", **KEYED), r(101, id="b-1", **KEYED)], "one: 503 [SDK id]", "two: 200 [SDK id]", **FRAME),
-    g([r(1, "503", took=1, id="a-1", **KEYED), r(1.5, id="b-1", **KEYED)], "one: 503 200", **FRAME),
+    g([r(1, "503", took=1, id="a-1", **KEYED), r(1.5, id="b-1", **KEYED)], "one: 503 [SDK id]", "one: 200 [SDK id]", **FRAME),
     g([r(1, id="a-1", **KEYED), r(2, "503", id="b-1", **KEYED)], "one: 200 [SDK id]", "one: 503 [SDK id]", **FRAME),
-    g([r(1, "503", id="a-1", body="a", **KEYED), r(2, "503", id="b-1", body="b", **KEYED)], "one: 503 503", **FRAME),
+    g([r(1, "503", id="a-1", body="a", **KEYED), r(2, "503", id="b-1", body="b", **KEYED)], "one: 503 [SDK id]", "one: 503 [SDK id]", **FRAME),
+    g([part(1, 0), part(1.002, 100), part(2, 200)], *["one: 503 [SDK id]"] * 3, **FRAME),
+    # Parts that are fetched at the same time are each tried again.
+    g([part(1, 0), part(1.002, 100), part(2, 0), part(2.1, 100)], "one: 503 503", "one: 503 503", **FRAME),
+    # So without ids; a download that goes on, or begins anew, is one, and so are parts of which none failed.
+    g([part(1, 0, own=False), part(1.002, 100, own=False), part(2, 0, own=False), part(2.1, 200, own=False)], "one: 503 503", "one: 503", "one: 503", **FRAME),
+    g([r(1, "reset", method="GET", **KEYED), part(2, 50, last="", own=False), r(3, method="GET", **KEYED)], "one: reset 503 200", **FRAME),
+    g([part(1, 0, "slow", own=False), part(2, 100, own=False)], "one: 200 503", **FRAME),
     # Behind a write of the client's own the answer may be another one, whatever the ids.
     g([r(1, "absent", id="a-1", method="HEAD", **KEYED), r(2, id="b-1", **KEYED), r(3, id="c-1", method="HEAD", **KEYED)], "one: 404 [SDK id]", "one: 200 [SDK id]", "one: 200 [SDK id]", **FRAME),
     g([r(1, "absent", method="HEAD", **KEYED), r(2, **KEYED), r(3, method="HEAD", **KEYED)], "one: 404", "one: 200", "one: 200", **FRAME),
+    # One id is one call all the same; and what other calls write or send does not count.
+    g([r(1, "absent", id="a-1", method="HEAD", **KEYED), r(2, id="b-1", **KEYED), r(3, id="a-1", method="HEAD", **KEYED)], "one: 404 200 [SDK id]", "one: 200 [SDK id]", **FRAME),
+    g([r(8, "503", id="a-1", **KEYED), r(101, id="a-1", **KEYED)], "503 200 [SDK id]", **FRAME),
+    *(
+        g([r(1, "denied", id=first, **KEYED), r(2, method="POST", path=path), r(3, "denied", id=second, **KEYED)], "one: 403 403", "200", **FRAME)
+        for first, second in ((None, None), ("a-1", "b-1")) for path in ("/b", "/other")
+    ),
     g([r(1, "503", id="a-1"), r(2, id="b-1")], "upload: 503 [SDK id]", "upload: 200 [SDK id]", told=[w("upload", 0, 9)]),
     g([r(1, "503", id="a-1"), r(2, id="b-1")], "503 [SDK id]", "200 [SDK id]", **DRIVEN),
 ]  # fmt: skip

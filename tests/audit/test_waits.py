@@ -16,12 +16,14 @@ from tests.journals import (
     RESET,
     SLOW_DOWN,
     TOOK,
+    Made,
     call,
     calls,
     fault,
     finding,
     findings,
     layered,
+    line,
     successes,
     verdict,
 )  # fmt: skip
@@ -302,6 +304,8 @@ NESTED = rows(
     ),
     # Where nobody drives it may be the caller, unless what succeeds is not asked for again.
     to(WARN, in_a_row(3, 3), says="3 objects were requested by up to 3 SDK calls in a row: a layer above the SDK retries, or the caller repeats its call"),
+    # Of the same things that fail again much later the longest row is told.
+    to(WARN, in_a_row(3, 3), [call(0.1, kind=INTERNAL, at=300.0, path=f"/b/{each}.0") for each in range(3)], says="3 objects were requested by up to 3 SDK calls in a row"),
     to(WARN, in_a_row(3, 3), successes(3, 1)),
     to(FAIL, in_a_row(3, 3), successes(41), says="as of 41 successful requests the client repeated none"),
     # A layer above an SDK that does not try again is the only one.
@@ -367,6 +371,14 @@ def slow(number, *copies, delay=0.4, method="PUT", **more):
     return calls(number, *gaps, kind=DELAYED, every=every, method=method, apart=1.0, **more)
 
 
+def copied(*hints, method="PUT", gap=0.1, name="copied"):
+    """Three calls, each of whose requests is delayed, says so of itself, and comes so long after the one before it."""
+    return [
+        Made([line(at + gap * place, DELAYED, took=0.4, method=method, path=f"/b/copied{at}", attempt_hint=hint) for place, hint in enumerate(hints)], name)
+        for at in range(3)
+    ]  # fmt: skip
+
+
 def given_up(number, gap=0.1, *, after=0.2, **more):
     """Requests that their client has left after so long, and sent again."""
     left = DELAYED | {"left": True}
@@ -374,6 +386,7 @@ def given_up(number, gap=0.1, *, after=0.2, **more):
 
 
 DRIVEN = {"driven": True}
+A, B = {"invocation": "a-1"}, {"invocation": "b-1"}
 OVERLAP = rows(
     "overlap",
     # One copy is one too many; three slow requests decide. Slow is what takes three tenths of a second.
@@ -400,6 +413,14 @@ OVERLAP = rows(
     to(FAIL, slow(6, 0.1, method="GET"), slow(6, 0.1, at=9), **DRIVEN, says="12 of 12 slow requests came 0.10 s (median) after the first, before the answer; 6 writes among them"),
     # Copies with ids of their own are found by what they ask for: the driver knows that it asked once.
     to(FAIL, calls(3, 0.1 - 0.4, kind=DELAYED, every=[{"took": 0.4, "attempt_hint": {"invocation": "a-1"}}, {**FINE, "attempt_hint": {"invocation": "b-1"}}]), **DRIVEN),
+    to(FAIL, copied({"invocation": "0123456789abcdef"}, {"invocation": "fedcba9876543210"}), **DRIVEN, says="3 of 6 slow requests came 0.10 s (median) after the first, before the answer; 3 writes"),
+    to(FAIL, calls(3, 0.1 - 0.4, 0.5, kind=DELAYED, every=[{"took": 0.4, "attempt_hint": A}, {**SLOW_DOWN, "attempt_hint": B}, {**FINE, "attempt_hint": B}], name="put"), **DRIVEN),
+    to(FAIL, copied(A, B, method="GET", gap=0.0001), **DRIVEN),
+    to(PASS, copied(A, B, method="GET"), **DRIVEN, says="these reads are hedged"),
+    # Another part is no copy, nor is what another call asks for at the same time, or another form that names its key in its body.
+    to(PASS, copied({**A, "part": "bytes=0-99"}, {**B, "part": "bytes=100-199"}, method="GET"), **DRIVEN, says="0 of 6 slow requests were sent twice"),
+    to(PASS, [Made([line(at, DELAYED, took=0.9, path="/b/k")], f"{at}") for at in (0, 0.4, 3, 3.4)], says="0 of 4 slow requests"),
+    to(PASS, [Made([line(at / 10, DELAYED, took=0.4, method="POST", path="/b", key=None)]) for at in range(3)], **DRIVEN, says="0 of 3 slow requests"),
     # Nobody can tell in traffic that nobody drives, unless a test says which requests belong together.
     to(INCONCLUSIVE, slow(3, 0.1, by=None)),
     to(FAIL, slow(3, 0.1, by=None, name="get")),

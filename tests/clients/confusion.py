@@ -124,7 +124,7 @@ def record(subject, path, more):
     done = run(subject.command, name=subject.name, vendor=subject.vendor, aws=subject.aws)
     kept = more | {
         "seconds": round(done.seconds, 1),
-        "until": done.until,
+        "until": max(each.ended or each.began for each in done.windows),
         "told": [{name: getattr(each, name) for name in TOLD} for each in done.windows],
         "outcomes": [each.to_dict() for each in done.outcomes],
     }

@@ -18,14 +18,14 @@ from faultinject.audit.checks.words import (
     without_doubt,
 )
 from faultinject.audit.grouping import POLL, READING
-from faultinject.audit.matching import thing_of
+from faultinject.audit.matching import alike, fingerprint, thing_of
 from faultinject.audit.statistics import FEWEST, grouped, median
 from faultinject.audit.waits import KINDS, Wait
 from faultinject.journal.calls import SDK_ID, TOLD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from faultinject.audit.evidence import Evidence
     from faultinject.audit.findings import Finding
@@ -151,14 +151,8 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
         return
     again = [call for call in ended if call.again is not None]
     things = set(map(thing_of, again))
-    chains = [
-        list(filter(_is_exhausted, same))
-        for same in grouped(evidence.calls, thing_of).values()
-        if any(
-            one.again is not None and _is_exhausted(one) and _is_exhausted(other)
-            for one, other in pairwise(same)
-        )
-    ]
+    rows = map(_longest_row, grouped(evidence.calls, thing_of).values())
+    chains = [row for row in rows if len(row) > 1]
     zero = evidence.turnaround.zero
     told_by_waits = [call for call in ended if call.signal != SDK_ID]
     pattern = _pattern(told_by_waits, zero) if evidence.turnaround.exact else None
@@ -194,6 +188,19 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
 def _is_exhausted(call: Call) -> bool:
     """Whether it failed to the end; a HEAD is what different calls begin with: one after the other, they are no repeat."""
     return call.first.kind in KINDS and call.last.kind in KINDS and call.first.method != "HEAD"
+
+
+def _longest_row(calls: Iterable[Call]) -> list[Call]:
+    """The failed calls for one thing that came the one soon after the other, where most did so; none where none failed."""
+    rows: list[list[Call]] = [[]]
+    for call in calls:
+        if not _is_exhausted(call):
+            rows.append([])
+        elif rows[-1] and rows[-1][-1].again is not None:
+            rows[-1].append(call)
+        else:
+            rows.append([call])
+    return max(rows, key=len)
 
 
 def _layers(
@@ -290,8 +297,8 @@ def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | No
 def overlap(evidence: Evidence) -> Iterator[Finding]:
     """A slow request is not sent a second time before it is answered.
 
-    Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer.
-    FAIL: any. A single copy of a GET or HEAD is a hedge and counts as PASS, if it comes later than the machine's noise, and the
+    Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer:
+    the same request with the same body, whatever its id. FAIL: any. A single copy of a GET or HEAD is a hedge and counts as PASS, if it comes later than the machine's noise, and the
     client's work for its other requests, explain (the median of all such copies). WARN: the client left three requests or more before they were answered, and then sent them
     again. Judged only where a driver or a test says which requests belong together.
     """
@@ -308,33 +315,38 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
     if not told_calls and not evidence.driven:
         yield unknown(0, "copies of a request look like other calls", action=NAME_THEM)
         return
-    slow = [(call, each) for call in told_calls for each in call.attempts if _is_slow(each)]
+    requests = [(call, number, each) for call in told_calls for number, each in enumerate(call.attempts)]
+    slow = [(call, each) for call, _, each in requests if _is_slow(each)]
     n = len(slow)
     if n < FEWEST:
         yield too_few(n, FEWEST, "slow request", [call for call, _ in slow])
         return
-    copies = [
-        Wait(call, each, number, copy.arrived - each.arrived)
+    requests.sort(key=lambda found: found[2].arrived)
+    same = grouped(requests, lambda found: _asked_once(found[0], found[2]))
+    copies_of = [
+        [
+            Wait(of, each, number, copy.arrived - each.arrived)
+            for of, number, copy in same[_asked_once(call, each)]
+            if each.arrived < copy.arrived < (each.answered or 0.0) and alike(each, copy)
+        ]
         for call, each in slow
-        for number, copy in enumerate(call.attempts)
-        if each.arrived < copy.arrived < (each.answered or 0.0)
     ]
-    copied = [same[0] for same in grouped(copies, lambda copy: id(copy.before)).values()]
+    copied = [(call, copies) for (call, _), copies in zip(slow, copies_of, strict=True) if copies]
     if not copied:
         yield passed(n, f"0 of {n} slow requests were sent twice", [call for call, _ in slow])
         return
     # Of a read whose copy comes at once now and then, the middle decides.
-    group = evidence.group(copied)
+    group = evidence.group([first for _, [first, *_] in copied])
     after = group.median
-    writes = [each for each in copied if each.before.method not in READING]
-    calls = [each.call for each in sorted(copied, key=lambda found: found.before.method in READING)]
+    calls = sorted((call for call, _ in copied), key=lambda call: call.first.method in READING)
+    writes = [call for call in calls if call.first.method not in READING]
     told = (
         f"a second copy of {len(copied)} of {n} slow requests came {seconds(after)} (median) after the first,"
     )
     told += " before the answer"
     if writes:
         told += f"; {counted(len(writes), 'write')} among them"
-    if writes or len(copies) > len(copied) or after < evidence.turnaround.zero:
+    if writes or any(len(copies) > 1 for _, copies in copied) or after < evidence.turnaround.zero:
         how = "Send a copy of reads only, one of each, and only when the answer takes longer than nearly all do."
         yield failed(n, told, calls, action=how)
     elif after < group.doubt:
@@ -356,6 +368,14 @@ def _given_up(evidence: Evidence) -> list[tuple[Call, float]]:
         for before, after in pairwise(call.attempts)
         if before.left and before.answered is not None and after.arrived >= before.answered
     ]
+
+
+def _asked_once(call: Call, attempt: Attempt) -> Hashable:
+    """What is asked for once: a copy may have an id of its own, and so be a call of its own.
+
+    Which call a request without a key is of, such as a form upload, only its looks tell.
+    """
+    return call.window or (call if attempt.key is None else None), fingerprint(attempt)
 
 
 def _is_slow(attempt: Attempt) -> bool:
