@@ -42,7 +42,6 @@ class Run:
         title: what the client calls itself, or None.
         outcomes: one a request.
         windows: one a call, what its caller saw; by the client's clock.
-        until: when the run ended, likewise, seconds.
         seconds: how long it took.
         late: 19 of 20 calls were asked for at most so long after their time, seconds: how busy the machine was.
         judgement: what is to be said of the client.
@@ -55,7 +54,6 @@ class Run:
     title: str | None
     outcomes: Sequence[Outcome]
     windows: Sequence[CallWindow]
-    until: float
     seconds: float
     late: float
     judgement: Judgement
@@ -212,7 +210,6 @@ def run(
         opened.title,
         outcomes,
         driven.calls_by_client(),
-        driven.by_client(until),
         until - began,
         sorted(late)[len(late) * 19 // 20] if late else 0.0,
         judgement,
