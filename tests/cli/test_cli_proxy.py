@@ -223,7 +223,7 @@ def test_how_requests_are_read(start, store):
     ("arguments", "says"),
     [
         ((), "Missing option '--to'"),
-        (("--to", "h:9"), "faultinject: --to h:9 is no URL of a server, such as http://127.0.0.1:9000"),
+        (("--to", "h:9"), "faultinject: --to h:9 is no URL of a server, such as http://127.0.0.1:9000; did you mean http://h:9?"),
         (("--to", "http://h/p"), "faultinject: --to http://h/p: leave out the part after the host"),
         (("--to", "http://h", "-r", "cos:Slowdown"), "did you mean cos:SlowDown?"),
         (("--to", "http://h", "--vendor", "coss"), "coss"),
