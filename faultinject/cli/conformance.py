@@ -344,7 +344,10 @@ def _chosen(clients: Sequence[str], vendor: str) -> list[sdks.Sdk]:
         MissingExtra: none is installed, or one that is named is not.
         ConfigurationError: there is no such vendor.
     """
-    plan.codes_of(vendor)
+    try:
+        plan.codes_of(vendor)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--vendor: {error}") from None
     installed = (name for name, each in sdks.SDKS.items() if each.version is not None)
     if not clients and not (clients := tuple(installed)):
         raise MissingExtra(f"no SDK is installed: {install_extra('conformance')}")

@@ -355,11 +355,8 @@ def test_the_contract_is_shown(run):
     [
         (("--deadline", "30"), "--deadline: 30 has no unit; did you mean 30s?"),
         (("--deadline", "10ms"), "--deadline: less than a second"),
-        (("--vendor", "azure"), "faultinject: 'azure' is not a vendor; did you mean azure-blob?"),
-        (
-            ("--vendor", "gateway"),
-            "faultinject: gateway is no storage service; there are azure-blob, b2, bos",
-        ),
+        (("--vendor", "azure"), "--vendor: 'azure' is not a vendor; did you mean azure-blob?"),
+        (("--vendor", "gateway"), "--vendor: gateway is no storage service; there are azure-blob, b2, bos"),
         (("--phase", "x"), "Invalid value for '--phase': 'x' is not one of 'cal', 'throttled"),
         (("--client", "boto"), "did you mean boto3?"),
         (("-o", "report.pdf"), "--output: report.pdf is none of FILE.html, FILE.md, FILE.json, FILE.xml"),
