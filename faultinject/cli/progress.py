@@ -48,6 +48,7 @@ class Progress:
         self._draws = self.terminal and not quiet
         self._shown = 0.0
         self._wide = 0
+        self._said = ""
         self._thread = Thread(target=self._tell, daemon=True)
 
     def __enter__(self) -> Progress:
@@ -71,12 +72,14 @@ class Progress:
         self.show()
 
     def show(self) -> None:
-        """Draw it on a terminal, if it has not just been drawn."""
+        """Draw it on a terminal, if it is not what stands there, and nothing has just been drawn."""
         if self._draws and self._clock() - self._shown >= REDRAWN:
-            self._shown = self._clock()
             said = f"{self._say()} "[: get_terminal_size().columns - 1]  # two lines could not be drawn anew
+            if said == self._said:
+                return
+            self._said, self._shown = said, self._clock()
             self._wide = max(self._wide, len(said))
-            click.echo(f"\r{said}", nl=False, err=True)
+            click.echo(f"\r{said:{self._wide}}", nl=False, err=True)
 
     def _tell(self) -> None:
         while not self._wait(self._over, EVERY):

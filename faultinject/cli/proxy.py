@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from ipaddress import ip_address
+from socket import SOCK_STREAM, getaddrinfo
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +16,9 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.rules.control import is_loopback
 from faultinject.rules.environment import Environment
 from faultinject.rules.vocabulary import reading_as
+
+if TYPE_CHECKING:
+    from faultinject.proxy import Target
 
 
 @click.command(context_settings=CONTEXT)
@@ -44,12 +49,8 @@ def proxy(*, url: str, vendor: str | None, rewrite_host: bool, host: str, port: 
     from faultinject.proxy import Proxy, Target, proxy_server
 
     target = Target(url)
-    ours, asked = (each.replace("localhost", "127.0.0.1") for each in (host, target.host))
-    everywhere = host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
-    if target.port == port and (asked == ours or (everywhere and is_loopback(asked))):
-        raise ConfigurationError(
-            f"--to {target.url} is this proxy itself; choose another port for it with --port, or 0 for any free one"
-        )
+    if target.port == port:
+        _refuse_itself(target, host)
     dialect = dialect_of(vendor, target)
 
     def load(_: Environment) -> Served:
@@ -58,3 +59,23 @@ def proxy(*, url: str, vendor: str | None, rewrite_host: bool, host: str, port: 
 
     with reading_as(dialect):
         return serve_with_faults(load, dialect or "s3", host=host, port=port, instead=target.url, **given)
+
+
+def _refuse_itself(target: Target, host: str) -> None:
+    """What would only ask itself, by any name of an address on which it listens.
+
+    Raises:
+        ConfigurationError: the server is the proxy.
+    """
+    try:
+        ours, asked = (
+            {str(each[4][0]) for each in getaddrinfo(name, target.port, type=SOCK_STREAM)}
+            for name in (host, target.host)
+        )
+    except (OSError, UnicodeError):  # told of where it listens, and by the answers
+        return
+    everywhere = any(ip_address(each).is_unspecified for each in ours)
+    if ours & asked or (everywhere and any(map(is_loopback, asked))):
+        raise ConfigurationError(
+            f"--to {target.url} is this proxy itself; choose another port for it with --port, or 0 for any free one"
+        )

@@ -173,12 +173,21 @@ def _first_python(line: str) -> list[str]:
 
 
 def _options(words: Sequence[str]) -> list[str]:
-    """`-E`, `-I` and `-S` among an interpreter's first options, also written together, as in `-Es`."""
+    """`-E`, `-I` and `-S` of an interpreter's options, also written together, as in `-Es`; those of `-W` and `-X` have a value."""
     found: list[str] = []
-    for word in words:
-        if not word.startswith("-") or word[1:2] in ("c", "m"):
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
             break
-        found += [f"-{letter}" for letter in word if letter in "EIS"]
+        for place, letter in enumerate(word[1:], 2):
+            if letter in "cm":
+                return found
+            if letter in "WX":
+                if place == len(word):
+                    next(rest, None)
+                break
+            if letter in "EIS":
+                found.append(f"-{letter}")
     return found
 
 

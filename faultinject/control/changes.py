@@ -216,6 +216,8 @@ def _merged(data: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]
     for key, value in given.items():
         before = merged.pop(key, None)
         if isinstance(value, dict):
+            if key in KEYS and KEYS[key].header:  # their names are spelled as in the rule
+                value = {name.lower().replace("_", "-"): each for name, each in value.items()}  # noqa: PLW2901
             value = _merged(before if isinstance(before, dict) else {}, value) or None  # noqa: PLW2901 - as it is put
         if value is not None:
             merged[key] = value

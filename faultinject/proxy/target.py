@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.values import shown
 
 PORTS = {"http": 80, "https": 443}
+EXAMPLE = "http://127.0.0.1:9000"
 _NAME = re.compile(r"[\w~-]+(\.[\w~-]+)*\.?")
+_ADDRESS = re.compile(r"(\[[\da-fA-F:.]+\]|[\w.~-]+):\d+")
 _BLANKS = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -37,7 +40,11 @@ class Target:
             parts, host, port = urlsplit(""), "", None
         named = ":" in host or _NAME.fullmatch(host)
         if parts.scheme not in PORTS or port == 0 or not named or _BLANKS.search(url):
-            raise ConfigurationError(f"{told} is no URL of a server, such as http://127.0.0.1:9000")
+            raise ConfigurationError(
+                f"{told}: no host and port can be read from it; it looks like {EXAMPLE}"
+                if url.partition("://")[0].lower() in PORTS
+                else f"{told} is no URL of a server, such as {EXAMPLE}{_nearest(url)}"
+            )
         if parts.username is not None or parts.password is not None:
             raise ConfigurationError(
                 f"{told}: leave out what stands before the @; requests go on with what they have themselves"
@@ -74,3 +81,12 @@ def _without_secrets(url: str) -> str:
     bare = url.rpartition("@")[2]
     kept = re.split(r"[?#]", bare, maxsplit=1)[0]
     return kept if kept == bare else f"{kept}{bare[len(kept)]}..."
+
+
+def _nearest(url: str) -> str:
+    """What an address without a scheme may mean; empty where it is none, or its port is none."""
+    address = _without_secrets(url).partition("/")[0]
+    if _ADDRESS.fullmatch(address):
+        with suppress(ConfigurationError):
+            return f"; did you mean {Target(f'http://{address}').url}?"
+    return ""

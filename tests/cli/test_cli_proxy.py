@@ -223,7 +223,7 @@ def test_how_requests_are_read(start, store):
     ("arguments", "says"),
     [
         ((), "Missing option '--to'"),
-        (("--to", "h:9"), "faultinject: --to h:9 is no URL of a server, such as http://127.0.0.1:9000"),
+        (("--to", "h:9"), "faultinject: --to h:9 is no URL of a server, such as http://127.0.0.1:9000; did you mean http://h:9?"),
         (("--to", "http://h/p"), "faultinject: --to http://h/p: leave out the part after the host"),
         (("--to", "http://h", "-r", "cos:Slowdown"), "did you mean cos:SlowDown?"),
         (("--to", "http://h", "--vendor", "coss"), "coss"),
@@ -248,10 +248,18 @@ def port():
 
 
 @pytest.mark.parametrize(
-    ("host", "to"), [("127.0.0.1", "localhost"), ("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "localhost")]
+    ("host", "to"),
+    [
+        ("127.0.0.1", "localhost"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("localhost", "127.1"),
+        ("0.0.0.0", "localhost"),
+        ("0", "127.1"),
+        ("0.0.0.0", "127.0.0.2"),
+    ],
 )
 def test_it_is_its_own_server(run, port, host, to):
-    """It would only ask itself."""
+    """It would only ask itself, whichever name of the address stands on either side."""
     told = f"faultinject: --to http://{to}:{port} is this proxy itself; choose another port for it with --port, or 0 for any free one\n"
     assert run("proxy", "--to", f"http://{to}:{port}", "--host", host, "--port", port) == (2, "", told)
 

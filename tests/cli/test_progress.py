@@ -35,14 +35,14 @@ def test_a_command_that_is_quick_says_nothing(capsys):
 
 
 def test_on_a_terminal(capsys, monkeypatch):
-    """It is drawn in place, not more than five times a second, and taken away at the end; or not at all."""
+    """It is drawn in place when it changes, not more than five times a second, and taken away at the end; or not at all."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     time = Time()
-    with Progress(lambda: f"run {time.now:g}", clock=time) as progress:
-        for time.now in (1000.0, 1000.1, 1000.25, 1000.5):
+    with Progress(lambda: f"run {min(time.now, 1000.5):g}", clock=time) as progress:
+        for time.now in (1000.0, 1000.1, 1000.25, 1000.5, 1001.0):
             progress.show()
     blank = " " * len("run 1000.25 ")
-    assert capsys.readouterr() == ("", f"\rrun 1000 \rrun 1000.25 \rrun 1000.5 \r{blank}\r")
+    assert capsys.readouterr() == ("", f"\rrun 1000 \rrun 1000.25 \rrun 1000.5  \r{blank}\r")
     with Progress(lambda: "run 1", quiet=True) as progress:
         progress.show()
     assert capsys.readouterr() == ("", "")

@@ -282,6 +282,8 @@ def test_a_rule_is_changed_key_by_key(api):
         ({"set": None, "unless": None}, "http:503,header.x-a=1,retry_after=5s,name=all"),
         ({"unless": {"header": None}}, "http:503,header.x-a=1,retry_after=5s,set.x-c=3,name=all"),
         ({"unless": {"header": {"x-b": None}}}, "http:503,header.x-a=1,retry_after=5s,set.x-c=3,name=all"),
+        ({"unless": {"header": {"X-B": None}}}, "http:503,header.x-a=1,retry_after=5s,set.x-c=3,name=all"),
+        ({"header": {"X_A": "2"}}, "http:503,header.x-a=2,unless.header.x-b=2,retry_after=5s,set.x-c=3,name=all"),
         ({"set": {"x-c": "4"}}, "http:503,header.x-a=1,unless.header.x-b=2,retry_after=5s,set.x-c=4,name=all"),
     ],
 )  # fmt: skip
