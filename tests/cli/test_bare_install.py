@@ -24,7 +24,9 @@ OURS = {"faultinject", "anyio", "click", "msgspec", "werkzeug", "wrapt", "idna",
 class Bare(PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        if path is None and name not in OURS | sys.stdlib_module_names | {"served"}:
+        # Python's own name for how it was built has its platform in it, and stands in no list.
+        own = name in OURS | sys.stdlib_module_names | {"served"} or name.startswith("_sysconfigdata_")
+        if path is None and not own:
             return None
         return super().find_spec(name, path, target)
 
