@@ -205,7 +205,7 @@ def pytest_collection_finish():
 
 def pytest_xdist_auto_num_workers(config):
     """More than there are processors where servers and clients are waited for, as in what is live, and most where it is slow."""
-    return (os.cpu_count() or 1) * {"not live": 1, "not slow": 2}.get(config.option.markexpr, 4)
+    return (os.cpu_count() or 1) * {"not live": 1, "not slow": 2}.get(config.option.markexpr, 3)
 
 
 @pytest.hookimpl(trylast=True)
