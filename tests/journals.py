@@ -149,7 +149,7 @@ class Made:
 
 
 ID = "id"
-"""A call whose SDK gives all its attempts one id; otherwise they are joined by their looks."""
+"""A call whose SDK gives all its attempts one id; otherwise they are joined by fingerprint."""
 MARK = "mark"
 """Its retries say that they are retries."""
 

@@ -27,6 +27,7 @@ RETIRED = {
     "the take is given back": "the count is returned",
     "by looks": "by fingerprint",
     "its looks": "its fingerprint",
+    "their looks": "their fingerprint",
     "told call": "named call",
     "seen, ": "Not enough data: 2 of 3 calls.",
     " decide: ": "Not enough data: 2 of 3 calls.",

@@ -523,7 +523,7 @@ class Connection:
             self._socket.shutdown(_socket.SHUT_WR)
 
     def shut_reading(self) -> None:
-        """Let who waits for what the client sends read an end; answers can still be sent."""
+        """End what the client sends: a thread that waits for it reads an end; answers can still be sent."""
         with suppress(OSError):  # the client is gone
             self._socket.shutdown(_socket.SHUT_RD)
 

@@ -107,7 +107,7 @@ def drain(
 class BodyReading:
     """The reading of one request body.
 
-    A server's `read` waits for the whole piece that it was asked for, however slowly that comes: who reads is stopped
+    A server's `read` waits for the whole piece that it was asked for, however slowly that comes: the reader is stopped
     from outside when the time is over.
 
     Args:

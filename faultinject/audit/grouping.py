@@ -76,7 +76,7 @@ class Request(NamedTuple):
 
     Attributes:
         attempt: the attempt.
-        fingerprint: who asks for what.
+        fingerprint: which client asks for what.
         windows: the call windows that it may be of.
         own: all requests of its client, in order of arrival.
         number: its place among them.

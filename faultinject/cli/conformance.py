@@ -193,7 +193,7 @@ def conformance(
     )
     rules.refuse_switched_off()
     seconds = None if deadline is None else _seconds(deadline)
-    listening.heed_signals()  # else the clients would go on
+    listening.handle_signals()  # else the clients would go on
     if cases is not None:
         return _play(cases, clients, vendor, seconds, quiet=as_json)
     know((), require)

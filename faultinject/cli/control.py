@@ -256,7 +256,7 @@ def _follow(client: ControlClient, outcomes: list[dict[str, Any]], cursor: str, 
     Raises:
         ConfigurationError: the server has not answered for half a minute.
     """
-    listening.heed_signals()
+    listening.handle_signals()
     alive, lost = time.monotonic(), False
     while True:
         for each in outcomes:

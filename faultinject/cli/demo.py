@@ -71,7 +71,7 @@ def demo(
     injector = OwnInjector(
         [*lost_calls(probability), *demo_rules(probability)], seed=seed, environ={}, record_all=True
     )
-    listening.heed_signals()
+    listening.handle_signals()
     server = Server(wrap(ObjectStore("cos"), injector), sock=listening.listen("127.0.0.1", port))
     server.start()
     workload = Workload(sdk, server.port, calls)

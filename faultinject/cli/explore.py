@@ -222,7 +222,7 @@ def explore(
                 )
             )
     same = layout.again(click.get_current_context(), ("speed", "replay", "as_json", "outputs"))
-    listening.heed_signals()  # else the command would go on
+    listening.handle_signals()  # else the command would go on
     running = Command(command, reset, service, recover, run_again, speed or 1.0)
     dialect = vendors.get(vendor) if vendor else None
     exploration = Exploration(

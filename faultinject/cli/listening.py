@@ -60,7 +60,7 @@ def uvicorn_server(app: Any, interface: str, certificate: Certificate | None = N
     return uvicorn_for(app, interface, context, log_level="warning")
 
 
-def heed_signals() -> None:
+def handle_signals() -> None:
     """Let Ctrl-C, `kill -INT` and the ways in which a service is told to end, SIGTERM and SIGHUP, interrupt the program.
 
     SIGINT also where a shell script started it in the background.

@@ -147,7 +147,7 @@ def serve_until_ended(
         nonlocal interrupted
         interrupted = server.should_exit = True
 
-    listening.heed_signals()
+    listening.handle_signals()
     # No KeyboardInterrupt: Python drops one that comes in a weak reference's callback, of which an import has many.
     signal.signal(signal.SIGINT, end)
     try:
@@ -164,7 +164,7 @@ def serve_until_ended(
         pass
     finally:
         sock.close()
-        listening.heed_signals()
+        listening.handle_signals()
     if not server.started and not interrupted:
         click.echo("faultinject: the app did not start", err=True)
         return 2

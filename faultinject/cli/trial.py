@@ -109,7 +109,7 @@ def trial(
     def replay(test: str, rule: str) -> str:
         return shlex.join([*same, "--only", test, "-r", rule, "--", *command])
 
-    listening.heed_signals()  # else the command would go on
+    listening.handle_signals()  # else the command would go on
     sock = None if app else listening.listen("127.0.0.1", port)
     began, stopped = time.monotonic(), ""
     with Suite(command, vendor, settings.endpoints, sock=sock, junit=junit, faster=variables) as suite:

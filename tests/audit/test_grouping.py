@@ -1,4 +1,4 @@
-"""Requests are joined to calls: by the client's own word, by what a test says, else by their looks; what cannot be told apart is shared."""
+"""Requests are joined to calls: by the client's own word, by what a test says, else by fingerprint; what cannot be told apart is shared."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ BY_DRIVER = [
     # Each call has its own key: a second copy is of the same call, whatever it carries and whenever it comes.
     g([r(0, "slow", took=0.4, **BODY), r(0.2)], "200 200", **DRIVEN),
     g([r(0, "503"), r(55, "503"), r(160, "503")], "503 503 503", **DRIVEN),
-    # Form uploads name their key in the body, and are told by their looks; nothing is shared.
+    # Form uploads name their key in the body, and are joined by fingerprint; nothing is shared.
     g([r(at, "503", key=None, path="/", body=body) for at in (0, 1) for body in ("one", "three")], "503 503", "503 503", **DRIVEN),
     g([r(at, "slow", took=0.4, key=None, path="/", body="one") for at in (0, 0.1)], "200", "200", **DRIVEN),
     # By the key in the path; what is used twice belongs to the call that began last; one that never ended is open.

@@ -373,7 +373,7 @@ def _given_up(evidence: Evidence) -> list[tuple[Call, float]]:
 def _asked_once(call: Call, attempt: Attempt) -> Hashable:
     """What is asked for once: a copy may have an id of its own, and so be a call of its own.
 
-    Which call a request without a key is of, such as a form upload, only its looks tell.
+    A request without a key, such as a form upload, belongs to a call by its fingerprint alone.
     """
     return call.window or (call if attempt.key is None else None), fingerprint(attempt)
 

@@ -31,7 +31,7 @@ VENDORS = {
     "x-ms-retry-after-ms": (("azsdk-",), "Azure: transient fault handling"),
     "retry-after-ms": (("azsdk-",), "Azure: transient fault handling"),
 }
-"""By the header by which a vendor asks its own clients to wait: what their user agents hold, and who asks for it."""
+"""By the header by which a vendor asks its own clients to wait: what their user agents hold, and which vendor asks for it."""
 FAIL_WITHOUT = "Let the same failure come without Retry-After too, for example http:503,times=1,per=call."
 MISREAD = 0.2
 """Share of the usual wait below which Retry-After has made the client faster."""

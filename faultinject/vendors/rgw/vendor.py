@@ -28,7 +28,7 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
 
 
 def form_for(row: DocumentedError, request: StorageRequest, status: int) -> str:
-    """No body below 400, and JSON for who asks for it: src/rgw/rgw_rest.cc, end_header and allocate_formatter."""
+    """No body below 400, and JSON for a client that asks for it: src/rgw/rgw_rest.cc, end_header and allocate_formatter."""
     if row.form or (status == 200 and request.method == "POST" and request.query_values("delete")):
         return ""
     if 300 <= status < 400:
