@@ -1,9 +1,9 @@
 """Documented storage errors in a real web app, so that you can prove your client's retry logic.
 
-The way through the house: a request is seen through a view (`engine.request`), the index names the rules that may
-match it (`engine.rule_index`), the plan decides (`engine.plan`), the fault says what to do (`rules.faults`), an adapter does
+The way through the house: a request is seen through a view (`engine.request`), the plan finds the rules that may
+match it in its index and decides (`engine.plan`), the fault says what to do (`rules.faults`), an adapter does
 it (`adapters.wsgi`, `adapters.asgi`), the journal keeps what happened (`journal.writing`). `audit` joins its requests to
-calls and judges what the client did. `vendors` is the catalogue, `settings` reads scenarios, `injector` holds the one
+calls and judges what the client did. `vendors` is the catalogue, `rules` reads scenarios, `injector` holds the one
 thing that changes.
 
 Every public name is loaded on first use. PYTEST_DONT_REWRITE

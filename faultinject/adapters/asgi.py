@@ -66,8 +66,7 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.engine.actions import Action
-    from faultinject.engine.journal_entry import Entry
-    from faultinject.engine.request import Body, SeenBody
+    from faultinject.engine.request import Body, Entry, SeenBody
     from faultinject.engine.steps import Pause, Step, Steps
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector

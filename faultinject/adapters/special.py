@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from faultinject.engine.answers import MARKS
+from faultinject.engine.plan import ENVIRON, SCOPE
 from faultinject.engine.request import environ_key, header_name
-from faultinject.engine.rule_index import ENVIRON, SCOPE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.types import ASGIApp, Environ, Message, Receive, Scope, Send, Start, WSGIApp
-    from faultinject.engine.plan import Plan
-    from faultinject.engine.rule_index import Interface
+    from faultinject.engine.plan import Interface, Plan
     from faultinject.http.types import Headers
     from faultinject.injector.failure_watch import FailureWatch
 

@@ -64,8 +64,7 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.servers import Connection
     from faultinject.adapters.types import Environ, Start, WSGIApp
-    from faultinject.engine.journal_entry import Entry
-    from faultinject.engine.request import Request
+    from faultinject.engine.request import Entry, Request
     from faultinject.engine.steps import Step, Steps
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector

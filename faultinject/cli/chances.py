@@ -10,9 +10,9 @@ from faultinject.rules.key import any_of, folded
 from faultinject.rules.rule import Rule
 from faultinject.rules.sample import read_sample
 from faultinject.rules.values import listed
-from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.operations import operations_of
 from faultinject.vendors.targets import can_name
+from faultinject.vendors.vendor import Addressing
 
 MOST_ATTEMPTS = 5
 LONGEST_CYCLE = 10_000

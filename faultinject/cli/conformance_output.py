@@ -20,7 +20,7 @@ from faultinject.conformance.league.columns import tally
 from faultinject.conformance.playing import CasesResult, ClientCases, Played
 from faultinject.conformance.results import BUSY, Measured, Results, changes, conclusion, verdicts
 from faultinject.conformance.sdks import SDKS, Sdk
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 from faultinject.rules.printed_json import json_text
 
 Write = Callable[[Sequence[Measured], Results], None]

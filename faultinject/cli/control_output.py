@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from faultinject.cli import layout
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 from faultinject.exceptions import plain
 
 JOURNAL = ("time", "method", "path", "did", "status", "fault", "rule")

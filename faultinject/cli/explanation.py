@@ -11,14 +11,13 @@ from msgspec import Struct
 from faultinject.cli import chances, layout
 from faultinject.cli.descriptions import bound, percent, sentence
 from faultinject.cli.environment import Settings
-from faultinject.engine.journal_entry import quoted
 from faultinject.engine.request import environ_key
-from faultinject.engine.shown import shown_path, shown_target, without_userinfo
+from faultinject.engine.shown import quoted, shown_path, shown_target, without_userinfo
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector import trials
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import is_token, visible
-from faultinject.vendors.addressing import Addressing
+from faultinject.vendors.vendor import Addressing
 
 
 def parse_request(text: str, host: str, mount: str = "/", headers: Sequence[str] = ()) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from faultinject.injector.own import OwnInjector
 from faultinject.server.connections import url_of
 from faultinject.testing.exploration.store_comparison import StoreContents
 from faultinject.testing.storage import Storage, contents_of
-from faultinject.vendors.addressing import host_bucket
+from faultinject.vendors.vendor import host_bucket
 
 if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Receive, Scope, Send

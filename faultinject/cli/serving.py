@@ -20,7 +20,7 @@ from faultinject.cli import listening
 from faultinject.cli import rules as reading
 from faultinject.cli.descriptions import bound, sentence
 from faultinject.control.server import only_here
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 from faultinject.exceptions import StoreUnavailable
 from faultinject.injector.injector import Injector
 from faultinject.journal.outcome import Outcome

@@ -15,7 +15,7 @@ from faultinject.cli import rules as reading
 from faultinject.cli.commands import program_of
 from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST, aligned, print_json, refuse
 from faultinject.cli.progress import Progress
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 from faultinject.processes import faster
 from faultinject.testing.trial import Suite, Trial, faults_of, report_of
 from faultinject.testing.trial.comparison import BrokenTest, TrialReport

@@ -13,7 +13,7 @@ from faultinject.conformance.league.columns import COLUMNS, WORDS
 from faultinject.conformance.plan import PHASES
 from faultinject.conformance.process import CONTRACT
 from faultinject.conformance.results import ClientResult, Results, verdicts
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 
 SETTINGS = "SDKs have their default settings, unless their title names another one."
 

@@ -15,7 +15,7 @@ from faultinject import processes
 from faultinject.conformance import plan
 from faultinject.conformance.answering import LONGEST_ERROR, Tell
 from faultinject.conformance.plan import PlannedCall
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError
 
 CONTRACT = r"""

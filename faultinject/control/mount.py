@@ -10,7 +10,7 @@ from faultinject.control.api import LARGEST, ControlApi, cut
 from faultinject.exceptions import MissingExtra
 from faultinject.installation import install_extra
 from faultinject.journal import log
-from faultinject.vendors.addressing import split_mount
+from faultinject.vendors.vendor import split_mount
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

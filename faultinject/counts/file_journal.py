@@ -18,9 +18,9 @@ from faultinject.rules.files import TO_APPEND, OwnFile
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.counts.directory import StoreDirectory
-    from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.request import Entry
     from faultinject.journal.outcome import Outcome
-    from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.vendor import Addressing
 
 LARGEST = 8 << 20
 """Bytes at which a file takes no more lines, which are then about ten thousand."""

@@ -19,8 +19,8 @@ from faultinject.journal.outcome import Outcome
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.counts.redis_link import Link
-    from faultinject.engine.journal_entry import Entry
-    from faultinject.vendors.addressing import Addressing
+    from faultinject.engine.request import Entry
+    from faultinject.vendors.vendor import Addressing
 
 KEPT = 10_000
 """Lines that wait for the server; older ones are dropped."""

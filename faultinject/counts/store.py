@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from faultinject.counts.background_sender import BackgroundSender
     from faultinject.engine.counting import Counts
-    from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.request import Entry
     from faultinject.exceptions import FaultInjectError
     from faultinject.journal.outcome import Outcome
-    from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.vendor import Addressing
 
     class Store(Protocol):
         """Four things that a store does; the function of an entry point in `faultinject.stores` opens one of another package."""

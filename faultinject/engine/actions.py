@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from faultinject.engine.alterations import Alteration
     from faultinject.engine.answers import Answer
     from faultinject.engine.body_transforms import BodyTransform
-    from faultinject.engine.journal_entry import Entry
-    from faultinject.engine.request import Request
+    from faultinject.engine.request import Entry, Request
     from faultinject.http.types import Headers
     from faultinject.vendors.multi_delete import Listing
 

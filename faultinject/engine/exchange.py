@@ -41,9 +41,8 @@ if TYPE_CHECKING:
     from faultinject.engine.actions import Action
     from faultinject.engine.alterations import Alteration
     from faultinject.engine.body_transforms import BodyTransform
-    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
-    from faultinject.engine.request import Body, Request
+    from faultinject.engine.request import Body, Entry, Request
     from faultinject.engine.steps import Step, Steps
     from faultinject.http.types import Headers
 

@@ -1,4 +1,4 @@
-"""How targets are shown: with the documented values of documented storage parameters, and without any secret."""
+"""How what a request says is shown: no control characters; of targets the documented values of documented storage parameters, and no secret."""
 
 from __future__ import annotations
 
@@ -77,6 +77,17 @@ def without_userinfo(target: str) -> str:
         return target
     end = min((at for each in "/?#" if (at := rest.find(each)) >= 0), default=len(rest))
     return f"{scheme}{mark}{rest[:end].rpartition('@')[2]}{rest[end:]}"
+
+
+def quoted(text: str) -> str:
+    r"""Text from a request for logs, tables and pages: control, format and bidi characters escaped.
+
+    >>> quoted("a\r\nb\u202e")
+    'a\\r\\nb\\u202e'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _shown(pair: str, kinds: Mapping[str, str | frozenset[str]]) -> str:

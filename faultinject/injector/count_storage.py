@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from faultinject.counts.background_sender import BackgroundSender
     from faultinject.counts.store import SharedJournal, SharedStore
     from faultinject.engine.counting import Counts
-    from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.request import Entry
     from faultinject.injector.state import State
     from faultinject.rules.scenario import Scenario
-    from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.vendor import Addressing
 
 PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds until a store is asked again that could not be read or begun with, and at most."""

@@ -9,8 +9,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
 from faultinject.engine.answers import at_its_start
-from faultinject.engine.journal_entry import Entry
-from faultinject.engine.request import WSGIRequest
+from faultinject.engine.request import Entry, WSGIRequest
 from faultinject.exceptions import InjectionFailed
 from faultinject.http.wire import BLANK_EVERY, has_no_body, head, late_start
 from faultinject.injector.injector import Injector

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from faultinject.engine.journal_entry import INJECTED
+from faultinject.engine.request import INJECTED
 from faultinject.journal.outcome import Outcome
 
 TYPE_CHECKING = False

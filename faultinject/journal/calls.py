@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from faultinject.engine.journal_entry import BODILESS
+from faultinject.engine.request import BODILESS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from faultinject.engine.counting import Counter
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 from faultinject.exceptions import StoreUnavailable, UnsupportedServer
 from faultinject.rules.values import visible
 

@@ -8,7 +8,8 @@ from msgspec import Struct
 from msgspec.json import Encoder
 from msgspec.structs import asdict
 
-from faultinject.engine.journal_entry import INJECTED, quoted
+from faultinject.engine.request import INJECTED
+from faultinject.engine.shown import quoted
 from faultinject.rules.printed_json import json_text, printable
 
 TYPE_CHECKING = False

@@ -6,7 +6,7 @@ import sys
 from contextlib import ExitStack
 from typing import cast
 
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 from faultinject.exceptions import ReportError
 from faultinject.journal.lines import TOO_LONG, TORN
 from faultinject.rules.files import open_to_read

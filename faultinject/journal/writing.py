@@ -10,7 +10,7 @@ from sys import modules
 from threading import Lock
 
 from faultinject.engine.counting import Counter
-from faultinject.engine.journal_entry import INJECTED
+from faultinject.engine.request import INJECTED
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.journal import log
 from faultinject.rules.files import TO_APPEND, close_own, identity
@@ -19,10 +19,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.request import Entry
     from faultinject.journal.endings import Parent, Written
     from faultinject.journal.outcome import Outcome
-    from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.vendor import Addressing
 
 KEPT = 10_000
 """Lines that the ring keeps."""

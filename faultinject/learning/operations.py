@@ -7,7 +7,7 @@ import re
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector import trials
-from faultinject.vendors.addressing import Addressing
+from faultinject.vendors.vendor import Addressing
 
 
 class OperationNames:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.engine.request import Request
-    from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.vendor import Addressing
 
     Test = Callable[[str], bool]
     Check = Callable[[Request], bool]

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from faultinject.rules.key import Check
     from faultinject.rules.rule_keys import RuleKeys
     from faultinject.rules.vocabulary import Entry, EntryOrWord, Parts
-    from faultinject.vendors.addressing import Addressing
-    from faultinject.vendors.vendor import Vendor
+    from faultinject.vendors.vendor import Addressing, Vendor
 
     Split = tuple[bool, str, str | None]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from faultinject.engine.request import Request
     from faultinject.rules.key import Check, Reading
-    from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.vendor import Addressing
 
     Read = Callable[[Request], str | None]
     """What tells a request's user, tenant or key; None or empty where nothing does."""

@@ -12,7 +12,7 @@ from faultinject.store.dialects import Dialect
 from faultinject.store.exchange import Exchange, Service
 from faultinject.store.preconditions import judge_delete, judge_own, judge_write
 from faultinject.store.refusal import StoreError
-from faultinject.vendors.addressing import read_address
+from faultinject.vendors.vendor import read_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

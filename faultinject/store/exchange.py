@@ -15,10 +15,8 @@ from faultinject.store.bodies import cut
 from faultinject.store.buckets import Buckets, Stored
 from faultinject.store.refusal import StoreError
 from faultinject.store.uploads import Uploads
-from faultinject.vendors import envelope
-from faultinject.vendors.addressing import Addressing, without_port
 from faultinject.vendors.documented import DocumentedError
-from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Addressing, Vendor, error_answer, without_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,7 +129,7 @@ class Exchange:
 
     def refusal(self, error: StoreError) -> Answer:
         """The vendor's documented error for a mistake."""
-        status, headers, body = envelope.answer(
+        status, headers, body = error_answer(
             self.service.vendor,
             self.documented(error),
             WSGIRequest(self.request.environ),

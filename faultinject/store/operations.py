@@ -15,7 +15,7 @@ from faultinject.store.exchange import Answer
 from faultinject.store.listing import read_token, select, token_of
 from faultinject.store.preconditions import judge_delete, judge_own, judge_read, range_applies, read_range
 from faultinject.store.refusal import StoreError
-from faultinject.vendors.addressing import host_bucket
+from faultinject.vendors.vendor import host_bucket
 
 MOST_KEYS = 1000
 """The longest page of a listing, and the most keys that one request deletes."""

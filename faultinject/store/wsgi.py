@@ -16,7 +16,7 @@ from faultinject.store.budget import Budget
 from faultinject.store.exchange import Exchange, Service
 from faultinject.store.refusal import StoreError
 from faultinject.store.uploads import Uploads
-from faultinject.vendors.addressing import Addressing
+from faultinject.vendors.vendor import Addressing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

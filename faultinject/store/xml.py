@@ -20,7 +20,7 @@ from faultinject.store.documents import (
     read_number,
 )
 from faultinject.store.refusal import StoreError
-from faultinject.vendors.envelope import escape_xml
+from faultinject.vendors.vendor import escape_xml
 
 TAGS = 150_000
 """The most tags that are read in a document, since each takes far more memory than its text."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-from faultinject.engine.journal_entry import INJECTED
+from faultinject.engine.request import INJECTED
 from faultinject.injector.lookup import get_injector
 
 TYPE_CHECKING = False
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Services
+    from faultinject.engine.request import Entry
     from faultinject.injector.injector import Injector
 
 

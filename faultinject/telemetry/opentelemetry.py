@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.engine.journal_entry import INJECTED
+from faultinject.engine.request import INJECTED
 from faultinject.exceptions import MissingExtra
 from faultinject.installation import install_extra
 from faultinject.journal.line_fields import RESENT
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
-    from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.request import Entry
     from faultinject.injector.injector import Injector
 
 INJECTED_EVENT = "faultinject.injected"

@@ -19,8 +19,8 @@ except ImportError:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Services
+    from faultinject.engine.request import Entry
     from faultinject.injector.injector import Injector
 
 MOST_SERIES = 500

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from faultinject.engine.journal_entry import quoted
 from faultinject.engine.request import Request
+from faultinject.engine.shown import quoted
 from faultinject.http.target import encode
 from faultinject.rules import spelling
 from faultinject.rules.conditions import CONDITIONS
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from faultinject.engine.plan import Plan
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule import Rule
-    from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.vendor import Addressing
 
 # Segments that a mount point is looked for in.
 _DEEPEST_MOUNT = 16

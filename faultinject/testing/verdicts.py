@@ -9,7 +9,8 @@ from contextvars import ContextVar
 
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, SIGNS, WARN, Finding
 from faultinject.audit.grouping import group
-from faultinject.engine.journal_entry import LONGEST_TEXT, quoted
+from faultinject.engine.request import LONGEST_TEXT
+from faultinject.engine.shown import quoted
 from faultinject.exceptions import RetryAssertionError, RuleNotMatched
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.calls import Call

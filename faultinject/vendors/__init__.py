@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["find", "get", "names"]
 
 __getattr__, _ = face(
-    __name__, Addressing="addressing", compile_value="template_values", operations_of="operations"
+    __name__, Addressing="vendor", compile_value="template_values", operations_of="operations"
 )
 
 ALSO_CALLED = {
@@ -109,10 +109,9 @@ def _is_id(text: str) -> bool:
 
 def _accept(id: str, given: Any) -> Vendor:  # noqa: A002
     """The vendor of another package, when all of its data can be read: it stands in lists with all others."""
-    from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.operations import operations_of
     from faultinject.vendors.typical import check
-    from faultinject.vendors.vendor import Vendor
+    from faultinject.vendors.vendor import Addressing, Vendor
 
     if not isinstance(given, Vendor):
         raise ConfigurationError(f"its entry point names {type(given).__name__}, not a faultinject.Vendor")

@@ -27,6 +27,7 @@ the identity of the request.
 from __future__ import annotations
 
 from faultinject.vendors.routes import parameter, reader_of_routes
+from faultinject.vendors.vendor import OTHER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     # From a request and the bucket (Azure: the account) that its Host names, or None.
     TargetReader = Callable[[Readable, str | None], Target]
 
-SERVICE: Target = ("service", None, None, "")
-OTHER: Target = ("other", None, None, "")
 ROOT_CONTAINER = "$root"
 """The container of blobs that are addressed without one."""
 

@@ -15,8 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.types import StorageRequest
+    from faultinject.vendors.vendor import Addressing
 
     Source = Callable[["RenderContext"], str | None]
     from collections.abc import Callable
@@ -145,7 +145,7 @@ def _s3_place(at: int) -> Source:
     """A part of the address read path-style, for an S3 dialect of a vendor whose own addresses are others."""
 
     def source(given: RenderContext) -> str | None:
-        from faultinject.vendors.addressing import s3
+        from faultinject.vendors.vendor import s3
 
         found: str | None = s3(given.request, None)[at]
         return found

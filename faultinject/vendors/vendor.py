@@ -1,26 +1,37 @@
-"""What a vendor is: an id, its table of documented errors, its envelope, its ids and its addresses."""
+"""What a vendor is: an id, its table of documented errors, its envelope, its ids and its addresses.
+
+`Addressing` is how requests are read as one that the vendor gets, and `Rendering` how its errors are worded.
+"""
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 
 from faultinject.exceptions import UnknownDocumentedError
+from faultinject.http.wire import reason
+from faultinject.vendors import endpoints as known_endpoints
 from faultinject.vendors.documented import Extra, load_errors, load_extras
-from faultinject.vendors.envelope import NOTHING, Envelope, Form
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
+    from faultinject.http.types import Headers
     from faultinject.vendors.documented import DocumentedError
-    from faultinject.vendors.envelope import Escape, Named
     from faultinject.vendors.multi_delete import Deletes
-    from faultinject.vendors.types import StorageRequest
+    from faultinject.vendors.operations import Operations
+    from faultinject.vendors.targets import TargetReader
+    from faultinject.vendors.template_values import Source
+    from faultinject.vendors.types import Address, Readable, StorageRequest, Target
 
     Ids = Mapping[str, str]
+    Escape = str | Callable[[str], str]
+    Named = tuple[tuple[str, str], ...]
+    Sources = Sequence[tuple[str, Source]]
 
 
+NOTHING: Mapping[str, str] = {}
 RETRY_AFTER = ("seconds", "date")
 """The two forms of Retry-After (RFC 9110 10.2.3)."""
 
@@ -305,3 +316,681 @@ def read(package: str, name: str) -> bytes:
     loader: Any = module.__loader__
     data: bytes = loader.get_data(os.path.join(module.__path__[0], name))  # noqa: PTH118  # pathlib is slow to load
     return data
+
+
+# Its envelopes
+#
+# A template is the vendor's own text with `%(name)s` holes; nothing is built by an XML or JSON library, because
+# the library would choose quotes, blanks and order. `%` itself is written `%%`.
+
+NO_CHILDREN: Mapping[str, str] = {"children": ""}
+
+
+def without_surrogates(text: str) -> str:
+    """`text` with every lone surrogate replaced by U+FFFD, so that it can be sent as UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def escape_xml(text: str) -> str:
+    """Escape for XML character data; characters that XML 1.0 forbids are removed."""
+    plain = text.isascii() and text.isprintable()
+    if not plain:
+        kept = (each for each in without_surrogates(text) if each >= " " or each in "\t\n\r")
+        text = "".join(each for each in kept if each not in "\ufffe\uffff")
+    if "&" in text:
+        text = text.replace("&", "&amp;")
+    if "<" in text or ">" in text:
+        text = text.replace("<", "&lt;").replace(">", "&gt;")
+    if "'" in text:
+        text = text.replace("'", "&apos;")
+    return text if plain else text.replace("\r", "&#13;")
+
+
+def escape_json(text: str) -> str:
+    """Escape for the inside of a JSON string; other languages stay as they are, in UTF-8."""
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return text
+    from json.encoder import encode_basestring
+
+    escaped: str = encode_basestring(without_surrogates(text))
+    return escaped[1:-1]
+
+
+def escape_html(text: str) -> str:
+    """Escape for HTML text."""
+    return escape_xml(text).replace("&apos;", "&#39;").replace('"', "&quot;")
+
+
+def as_it_is(text: str) -> str:
+    """No escape, for plain text."""
+    return without_surrogates(text)
+
+
+ESCAPES: Mapping[str, Callable[[str], str]] = {
+    "xml": escape_xml,
+    "json": escape_json,
+    "html": escape_html,
+    "text": as_it_is,
+}
+
+
+class Form:
+    """An envelope: a template, and how what is put into it is written.
+
+    Args:
+        template: the file in the vendor's folder.
+        content_type: the Content-Type of an error in it, exactly; empty where it has none.
+        escape: how values are escaped: `xml`, `json`, `html` or `text`, or a function of the vendor's own.
+        child: how one child of `%(children)s` is written, with the holes `%(name)s` and `%(value)s`.
+        id_headers: pairs of a header's name and the name of the id that it carries; None where they are the vendor's.
+        without: the headers of the vendor's extras that an answer in it has not.
+        bare_head: whether an answer to HEAD says nothing of the body; None where that is as the vendor has it.
+    """
+
+    __slots__ = ("bare_head", "child", "content_type", "escape", "id_headers", "template", "without")
+
+    def __init__(
+        self,
+        template: str,
+        content_type: str,
+        escape: Escape,
+        child: str = "",
+        id_headers: Named | None = None,
+        without: tuple[str, ...] = (),
+        *,
+        bare_head: bool | None = None,
+    ) -> None:
+        self.template = template
+        self.content_type = content_type
+        self.escape = ESCAPES[escape] if isinstance(escape, str) else escape
+        self.child = child
+        self.id_headers = id_headers
+        self.without = without
+        self.bare_head = bare_head
+
+
+class Envelope:
+    """A template with what one error says filled in; the rest is filled in answer by answer.
+
+    Args:
+        template: the vendor's text, UTF-8.
+        escape: how a value is escaped in it.
+        values: what is known already, by the name of its hole.
+
+    Attributes:
+        open: the names of the holes that are left.
+    """
+
+    __slots__ = ("_escape", "_holes", "_pieces", "open")
+
+    def __init__(self, template: bytes, escape: Callable[[str], str], values: Mapping[str, str]) -> None:
+        start, *rest = template.decode().split("%(")
+        pieces, holes = [start.replace("%%", "%")], []
+        for each in rest:
+            name, _, text = each.partition(")s")
+            if name not in values:
+                holes.append((len(pieces), name))
+            pieces += [escape(values.get(name, "")), text.replace("%%", "%")]
+        self._escape = escape
+        self._pieces, self._holes = _joined(pieces, holes)
+        self.open = tuple(name for _, name in holes)
+
+    def fill(self, resource: str, ids: Mapping[str, str], more: Mapping[str, str] = NO_CHILDREN) -> bytes:
+        """The body of one answer.
+
+        Args:
+            resource: the resource, as text.
+            ids: the answer's ids: ASCII letters, digits and what base64 adds, which no format needs to escape.
+            more: what else is open, as it stands in the body.
+        """
+        filled = self._pieces.copy()
+        for place, name in self._holes:
+            if name == "resource":
+                filled[place] = self._escape(resource)
+            elif name in ids:
+                filled[place] = ids[name]
+            else:
+                filled[place] = more[name]
+        return "".join(filled).encode()
+
+
+def _joined(pieces: list[str], holes: list[tuple[int, str]]) -> tuple[list[str], list[tuple[int, str]]]:
+    """The same with what stands between two holes as one piece."""
+    kept, left, start = [], [], 0
+    for place, name in holes:
+        kept += ["".join(pieces[start:place]), ""]
+        left.append((len(kept) - 1, name))
+        start = place + 1
+    return [*kept, "".join(pieces[start:])], left
+
+
+class Rendering:
+    """What a vendor sends for one error: its envelope, and what the code carries beyond it.
+
+    Args:
+        vendor: whose error it is.
+        row: the documented error.
+        status: as it is sent.
+        message: instead of the documented one.
+        asked: the form that the request asks for, or empty.
+
+    Attributes:
+        bare_head: whether an answer to HEAD says nothing of the body.
+        content_type: the Content-Type, exactly; empty where there is none.
+        id_headers: pairs of a header's name and the name of the id that it carries.
+        reason: the vendor's own reason phrase, or None where it is the standard one.
+        constants: the headers of all its answers, by lower-case name.
+    """
+
+    __slots__ = (
+        "_child", "_children", "_envelope", "_escape", "_headers", "_headers_of_head", "_open", "_plain", "_row", "_said",
+        "_status", "_text", "bare_head", "constants", "content_type", "id_headers", "reason",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        vendor: Vendor,
+        row: DocumentedError,
+        *,
+        status: int,
+        message: str | None = None,
+        asked: str = "",
+    ) -> None:
+        form = vendor.form_of(row, asked)
+        self._row = row
+        self._status = status
+        self._said = message
+        self._text = row.message if message is None else message
+        self._envelope = vendor.envelope(code=row.code, message=self._text, status=status, form=form)
+        self._escape = form.escape
+        self._child = form.child
+        self.content_type = form.content_type
+        self.bare_head = vendor.bare_head if form.bare_head is None else form.bare_head
+        self.id_headers = vendor.id_headers if form.id_headers is None else form.id_headers
+        phrase = vendor.reason(row, self._text) if row.status in (None, status) else None
+        self.reason = phrase if phrase and fits_a_header(phrase) else None
+        known = {"resource", "children", *vendor.make_ids(bytes(64), 0)}
+        self._open: Sources = ()
+        self._children: Sources = ()
+        self._headers: Sources = ()
+        self._headers_of_head: Sources = ()
+        self.constants: dict[str, str] = {}
+        wanted = [name for name in self._envelope.open if name not in known]
+        extras = [
+            each
+            for each in vendor.extras
+            if each.belongs_to(row, status, asked) and each.name not in form.without
+        ]
+        if wanted or extras:
+            from faultinject.vendors.template_values import compile_value, constant
+
+            self._open = [(name, compile_value(name)) for name in wanted]
+            compiled = [(each.place, each.name, compile_value(each.value)) for each in extras]
+            self._children = [(name, value) for place, name, value in compiled if place == "child"]
+            self._headers = [(name, value) for place, name, value in compiled if place in ("header", "body")]
+            self._headers_of_head = [
+                (name, value) for place, name, value in compiled if place in ("header", "head")
+            ]
+            for each in extras:
+                fixed = constant(each.value)
+                if each.place in ("header", "body") and fixed is not None:
+                    self.constants[each.name.lower()] = fixed
+        # Whether the resource and the ids are all that differs.
+        self._plain = not (self._open or self._children or self._headers or self._headers_of_head)
+
+    def render(
+        self,
+        request: StorageRequest,
+        reading: Addressing,
+        resource: str,
+        ids: Mapping[str, str],
+        now: float,
+        size: int | None = None,
+    ) -> tuple[bytes, Headers]:
+        """The body, also for HEAD, and the headers that the vendor adds to the usual ones.
+
+        Args:
+            request: what is answered.
+            reading: how its bucket, key and level are read.
+            resource: the resource that the envelope names.
+            ids: the answer's ids by name.
+            now: unix seconds.
+            size: bytes of the object that is asked for, where they are known.
+        """
+        envelope = self._envelope
+        if self._plain:
+            return envelope.fill(resource, ids), []
+        from faultinject.vendors.template_values import RenderContext
+
+        row = self._row
+        given = RenderContext(
+            request,
+            reading,
+            code=row.code,
+            message=self._text,
+            reason=self.reason or reason(self._status),
+            resource=resource,
+            ids=ids,
+            now=now,
+            said=self._said,
+            size=size,
+        )
+        escape, child = self._escape, self._child
+        more = {name: escape(value(given) or "") for name, value in self._open}
+        more["children"] = "".join(
+            child % {"name": name, "value": escape(text)}
+            for name, value in self._children
+            if (text := value(given)) is not None
+        )
+        given.body = envelope.fill(resource, ids, more)
+        named = self._headers_of_head if request.method.upper() == "HEAD" else self._headers
+        found = [(name, text) for name, value in named if (text := value(given)) is not None]
+        return given.body, [(name, text) for name, text in found if fits_a_header(text)]
+
+
+def fits_a_header(text: str) -> bool:
+    """Whether a text is one value of a header, or a reason phrase, and no longer than clients read."""
+    return len(text) <= LONGEST_VALUE and text.isascii() and text.isprintable()
+
+
+LONGEST_VALUE = 8190
+"""Characters of a header's value; a longer one, echoed from a request, is left out."""
+
+
+def error_answer(
+    vendor: Vendor,
+    row: DocumentedError,
+    request: StorageRequest,
+    reading: Addressing,
+    *,
+    entropy: bytes,
+    now: float,
+    message: str | None = None,
+    size: int | None = None,
+) -> tuple[str, Headers, bytes]:
+    """A vendor's whole answer of one error: the status line, the headers, and the body, also for HEAD.
+
+    Args:
+        vendor: whose error it is.
+        row: the documented error, which has a status.
+        request: what is answered.
+        reading: how its bucket, key and level are read.
+        entropy: 64 bytes that the ids are made from.
+        now: unix seconds.
+        message: instead of the documented one.
+        size: bytes of the object that is asked for, where they are known.
+    """
+    status = row.status
+    assert status is not None
+    asked = vendor.asked_form(row, request, status)
+    made = Rendering(vendor, row, status=status, message=message, asked=asked)
+    ids = vendor.make_ids(entropy, int(now))
+    resource = ""
+    if vendor.resource is not None:
+        resource = vendor.resource(*reading.read_address(request), request.raw_path)
+    body, more = made.render(request, reading, resource, ids, now, size)
+    headers = [("Content-Type", made.content_type)] if made.content_type else []
+    headers.append(("Content-Length", str(len(body))))
+    if made.bare_head and request.method.upper() == "HEAD":
+        headers = [("Content-Length", "0")]
+    headers += [(name, ids[which]) for name, which in made.id_headers]
+    return f"{status} {made.reason or reason(status)}", [*headers, *more], body
+
+
+# Its addresses: as which vendor, and below which hosts, requests are read
+
+
+def common(vendors: Iterable[Vendor | None]) -> Vendor | None:
+    """The vendor that all of these are, or None: how requests are read that no rule matches."""
+    found = set(vendors)
+    return found.pop() if len(found) == 1 else None
+
+
+class Addressing:
+    """One way to read bucket, key and operation out of a request.
+
+    Args:
+        vendor: whose endpoints, addresses and operations count; None: requests are read as S3 reads them.
+        endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`), which come first.
+
+    Attributes:
+        s3: whether bucket and key are where S3 has them: in the path, or the bucket in the Host.
+    """
+
+    __slots__ = ("_addressing", "_hosts", "_operations", "_read", "endpoints", "s3", "vendor")
+
+    def __init__(self, vendor: Vendor | None = None, endpoints: tuple[str, ...] = ()) -> None:
+        self.vendor = vendor if vendor is not None and vendor.addressing else None
+        self.endpoints = endpoints + (self.vendor.endpoints if self.vendor else known_endpoints.S3)
+        self._addressing = None if self.vendor is None else self.vendor.addressing
+        self.s3 = self.vendor is None or self.vendor.addressing == "s3"
+        self._hosts: dict[str, str | None] = {}
+        self._operations: Operations | None = None
+        self._read: TargetReader = s3_decoding
+        if self.vendor is not None:
+            if not self.s3:
+                from faultinject.vendors.targets import reader
+
+                self._read = reader(self.vendor, self.endpoints, lambda: self.operations)
+            elif self.vendor.keeps_slashes:
+                self._read = s3
+            elif reserved := self.vendor.reserved:
+                self._read = _sparing(s3_decoding, reserved)
+
+    @property
+    def operations(self) -> Operations:
+        """The operations that this vendor has."""
+        found = self._operations
+        if found is None:
+            # As `reader` it is slow to load, and who only reads a table does not come here.
+            from faultinject.vendors.operations import operations_of
+
+            found = self._operations = operations_of(self.vendor)
+        return found
+
+    def read_place(self, request: Readable) -> Target:
+        """Level, bucket, key and the rest of the address; kept for the next that asks the same."""
+        if request.read_by is self:
+            return request.place
+        named = self._hosts.get(request.host, "")
+        if named == "":
+            named = self._host(request.host)
+        found = request.place = self._read(request, named)
+        request.read_by = self
+        return found
+
+    def keys(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """How patterns of keys read to this vendor: where an encoded slash is one, in a pattern too."""
+        kept = self.vendor is not None and self.vendor.keeps_slashes
+        return tuple(texts) if kept else tuple(each.replace("%2F", "/") for each in texts)
+
+    def level(self, request: Readable) -> str:
+        """What the address names: `service`, `bucket` and `object` for S3 and its relatives."""
+        return self.read_place(request)[0]
+
+    def read_address(self, request: Readable) -> Address:
+        """Bucket and key, each None when the request does not name it."""
+        _, bucket, key, _ = request.place if request.read_by is self else self.read_place(request)
+        return bucket, key
+
+    def identify(self, request: StorageRequest) -> tuple[str, str]:
+        """The identity letter for letter, and with placeholders; kept for the next that asks the same."""
+        if request.identified_by is self:
+            return request.identities
+        _, bucket, key, rest = request.place if request.read_by is self else self.read_place(request)
+        if bucket is not None and not rest and not request.query:
+            exact = f"{request.method.upper()} /{bucket}/{key or ''}"  # as `exact_identity` has it
+        else:
+            exact = exact_identity(request, bucket, key, rest)
+        drawn = exact if self.s3 else without_new_ids(exact, self._addressing)
+        found = request.identities = exact, with_placeholders(drawn)
+        request.identified_by = self
+        return found
+
+    def _host(self, host: str) -> str | None:
+        bucket = host_bucket(host, self.endpoints)
+        if len(host) <= LONGEST_HOST:
+            if len(self._hosts) >= HOSTS_REMEMBERED:
+                self._hosts.clear()
+            self._hosts[host] = bucket
+        return bucket
+
+    def operation(self, request: Readable) -> str | None:
+        """The operation by the vendor's name, or None when the request has the form of none; kept likewise."""
+        if request.named_by is self:
+            return request.operation
+        found = request.operation = self.operations.find(request, self.read_place(request)[0])
+        request.named_by = self
+        return found
+
+
+SERVICE: Target = ("service", None, None, "")
+OTHER: Target = ("other", None, None, "")
+
+
+def s3(request: Readable, named: str | None) -> Target:
+    """Bucket and key of an S3 request; nothing is decoded, merged or removed."""
+    below = request.below
+    if below[:1] != "/" and below:
+        return OTHER  # such as `OPTIONS *`
+    path = below[1:]
+    if named is None:
+        named, slash, path = path.partition("/")
+        if not named:
+            return OTHER if slash else SERVICE
+    return ("object", named, path, "") if path else ("bucket", named, None, "")
+
+
+def s3_decoding(request: Readable, named: str | None) -> Target:
+    """The same for S3, and all who read `a%2Fb` as the key `a/b` as it does."""
+    level, bucket, key, rest = s3(request, named)
+    return (
+        (level, bucket, key.replace("%2F", "/"), rest) if key and "%2F" in key else (level, bucket, key, rest)
+    )
+
+
+def _sparing(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
+    """The same, but for what the server keeps for itself: no bucket of it has such a name, in the Host neither."""
+
+    def reading(request: Readable, named: str | None) -> Target:
+        place = read(request, named)
+        return OTHER if place[1] and place[1].partition("%2F")[0] in reserved else place
+
+    return reading
+
+
+HOSTS_REMEMBERED = 1024
+"""How many Host headers are remembered, with what was worked out of each."""
+LONGEST_HOST = 255
+"""Characters of a Host header that is remembered."""
+HOSTS: dict[str, str] = {}
+"""The names of the Host headers remembered."""
+
+
+def without_port(host: str) -> str:
+    """A Host header's name in lower case, without the dot of the DNS root: `Photos.Example.:8080` is `photos.example`."""
+    found = HOSTS.get(host)
+    if found is None:
+        own = host.rpartition("@")[2]  # a name and a password before it are nobody's business
+        name = own.partition("]")[0] + "]" if own[:1] == "[" else own.partition(":")[0]
+        found = name.lower().removesuffix(".")
+        if len(host) <= LONGEST_HOST:
+            if len(HOSTS) >= HOSTS_REMEMBERED:
+                HOSTS.clear()
+            HOSTS[host] = found
+    return found
+
+
+def read_address(host: str, below: str, endpoints: Sequence[str]) -> Address:
+    """Bucket and key of a request; None for what it does not name.
+
+    A host below one of `endpoints` names the bucket (virtual-host style); else the first segment of the path
+    does (path style).
+
+    Args:
+        host: the Host without port, in lower case.
+        below: the path below the mount point, decoded.
+        endpoints: host suffixes such as `cos.*.myqcloud.com`, the most specific first; `*` stands for one label, at the end
+            of a label for its rest.
+
+    >>> read_address("photos-1250000000.cos.ap-x.myqcloud.com", "/a/b.jpg", ["cos.*.myqcloud.com"])
+    ('photos-1250000000', 'a/b.jpg')
+    >>> read_address("127.0.0.1", "/photos/a/b.jpg", ["cos.*.myqcloud.com"])
+    ('photos', 'a/b.jpg')
+    """
+    return address(host_bucket(host, endpoints), below)
+
+
+def address(bucket: str | None, below: str) -> Address:
+    """Bucket and key of a path, given the bucket that the host names, if any."""
+    path = below.removeprefix("/")
+    if bucket is not None:
+        return bucket, path or None
+    bucket, _, key = path.partition("/")
+    return (bucket, key or None) if bucket else (None, None)
+
+
+def split_mount(root_path: str, path: str) -> tuple[str, str]:
+    """Mount point and path below it; ASGI servers differ in whether the path begins with the mount point.
+
+    >>> split_mount("/app", "/app/a/b"), split_mount("/app", "/a/b"), split_mount("/app", "/apple")
+    (('/app', '/a/b'), ('/app', '/a/b'), ('/app', '/apple'))
+    """
+    mount = root_path.rstrip("/")
+    end = len(mount)
+    return mount, path[end:] if path.startswith(mount) and path[end : end + 1] in ("", "/") else path
+
+
+def host_bucket(host: str, endpoints: Sequence[str]) -> str | None:
+    """The bucket that a Host names, or None when it names an endpoint itself or is not below one."""
+    labels: list[str] = []
+    for endpoint in endpoints:
+        if "*" not in endpoint:
+            if host.endswith(endpoint) and host != endpoint:
+                head = host[: -len(endpoint)]
+                if head[-1:] == "." and head != ".":
+                    return head[:-1]
+            elif host == endpoint:
+                return None
+            continue
+        # Most patterns end otherwise, and are done with here.
+        if not host.endswith(endpoint.rpartition("*")[2]):
+            continue
+        pattern = endpoint.split(".")
+        labels = labels or host.split(".")
+        if len(labels) < len(pattern) or not _fits(labels[-len(pattern) :], pattern):
+            continue
+        return ".".join(labels[: -len(pattern)]) or None
+    return None
+
+
+def _fits(labels: Sequence[str], pattern: Sequence[str]) -> bool:
+    return all(
+        label and label.startswith(want[:-1]) if want[-1:] == "*" else label == want
+        for label, want in zip(labels, pattern, strict=True)
+    )
+
+
+# An identity's shape has "0" for every hexadecimal digit. What a placeholder may stand for is found in it by plain
+# search, many times faster than by regular expressions, and most identities have no run of ten at all.
+_SHAPE = bytes(ord("0") if chr(each) in "0123456789ABCDEFabcdef" else each for each in range(256))
+_UUID = "00000000-0000-0000-0000-000000000000"
+_LONG_HEX = "0" * 16
+_LONG = "0" * 10
+_LONG_BYTES = _LONG.encode()
+
+# Short words that only beside the two that every shared access signature has are such parameters
+# (https://learn.microsoft.com/rest/api/storageservices/create-service-sas).
+_SIGNED = frozenset(("sig", "sv"))
+_SHARED_ACCESS = _SIGNED.union("se st sp sr skoid sktid skt ske sks skv".split())
+
+
+@cache
+def volatile_parameters() -> frozenset[str]:
+    """The query parameters that differ from attempt to attempt, in lower case (a data file)."""
+    lines = read("faultinject.vendors", "volatile-parameters.txt").decode().splitlines()
+    return frozenset(line for line in lines if line and line[0] != "#")
+
+
+def exact_identity(request: StorageRequest, bucket: str | None, key: str | None, rest: str = "") -> str:
+    """The identity letter for letter, without placeholders: what `per=call` counts by.
+
+    Args:
+        request: the request.
+        bucket: its bucket, or None.
+        key: its key, or None.
+        rest: what else its address says, such as the `iam` of `/storage/v1/b/photos/iam`; it stands beside the
+            parameters, where S3 has it. Without a bucket one that begins with `/` stands for the path.
+    """
+    if bucket is None:
+        place, rest = (rest, "") if rest[:1] == "/" else (request.path, "")
+    else:
+        place = f"/{bucket}/{key or ''}"
+    exact = f"{request.method.upper()} {place}"
+    query = request.query
+    if not query:
+        return f"{exact}?{rest}" if rest else exact
+    pairs = [(_name(pair), pair) for pair in query.split("&") if pair]
+    volatile = volatile_parameters()
+    if _SIGNED.issubset(name for name, _ in pairs):
+        volatile |= _SHARED_ACCESS
+    kept = [pair for name, pair in pairs if name not in volatile]
+    if rest:
+        kept.append(rest)
+    return f"{exact}?{'&'.join(sorted(kept))}" if kept else exact
+
+
+def with_placeholders(identity: str) -> str:
+    """The identity that draws depend on.
+
+    >>> with_placeholders("PUT /photos/2b8c1f9a-7a4e-4f0b-9d0e-0c5b8a1f2e3d/1700000000.jpg")
+    'PUT /photos/~/~.jpg'
+    """
+    signs = identity.encode("ascii", "replace").translate(_SHAPE)
+    if _LONG_BYTES not in signs:
+        return identity
+    shape = signs.decode()
+    parts = shape.split(_UUID)
+    if len(parts) > 1:
+        kept, at = [], 0
+        for part in parts:
+            end = at + len(part)
+            kept.append(identity[at:end])
+            at = end + len(_UUID)
+        identity, shape = "~".join(kept), "~".join(parts)
+    if _LONG not in shape:
+        return identity
+    import re  # slow to load, and most scenarios never come here
+
+    if _LONG_HEX in shape:
+        identity = re.sub(r"[0-9A-Fa-f]{16,}", "~", identity)
+    return re.sub(r"[0-9]{10,}", "~", identity)
+
+
+def without_new_ids(identity: str, addressing: str | None) -> str:
+    """The identity without ids that are new in each run and that `with_placeholders` does not see through.
+
+    Azure's SDK gives blocks random ids, written in base64
+    (https://github.com/Azure/azure-sdk-for-python, azure/storage/blob/_shared/uploads.py), and B2 writes the time
+    into the id of a file (https://www.backblaze.com/docs/cloud-storage-files).
+
+    >>> without_new_ids("PUT /photos/k?blockid=MDAwMDAwMDE%3D&comp=block", "azure")
+    'PUT /photos/k?blockid=00000001&comp=block'
+    >>> without_new_ids("POST /b2_upload_part/4_z27_f1_d20261120_m120000/3", "b2")
+    'POST /b2_upload_part/~/3'
+    """
+    if addressing == "azure":
+        place, mark, query = identity.rpartition("?")
+        pairs = (
+            f"blockid={_block(pair[8:])}" if pair[:8] == "blockid=" else pair for pair in query.split("&")
+        )
+        return f"{place}{mark}{'&'.join(pairs)}"
+    if addressing == "b2" and identity[:21] == "POST /b2_upload_part/":
+        return f"{identity[:21]}~/{identity.rpartition('/')[2]}"
+    return identity
+
+
+def _block(text: str) -> str:
+    """The id of a block as its maker wrote it; `~` where that is no text."""
+    from binascii import Error, a2b_base64
+
+    from faultinject.http.target import decode
+
+    try:
+        plain = a2b_base64(decode(text), strict_mode=True).decode("ascii")
+    except (Error, ValueError):
+        return "~"
+    return plain if plain.isprintable() else "~"
+
+
+def _name(pair: str) -> str:
+    name = pair.partition("=")[0].lower()
+    if "%" in name or "+" in name:
+        from urllib.parse import unquote_plus
+
+        name = unquote_plus(name)
+    return name.lower()

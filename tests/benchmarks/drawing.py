@@ -12,7 +12,7 @@ from measure import Block, Goal, Row, side_by_side
 from faultinject.counts.memory import MemoryCounts
 from faultinject.engine.plan import drawer, seed_key, threshold
 from faultinject.engine.request import WSGIRequest
-from faultinject.vendors.addressing import exact_identity, with_placeholders
+from faultinject.vendors.vendor import exact_identity, with_placeholders
 
 LABEL = "cos:SlowDown,path=/photos/"
 KEYS = {"plain": "photos/2024/a.jpg", "UUID": "photos/2b8c1f9a-7a4e-4f0b-9d0e-0c5b8a1f2e3d.jpg"}

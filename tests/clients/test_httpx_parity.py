@@ -10,7 +10,7 @@ import pytest
 
 from faultinject import Injector
 from faultinject.clients.httpx import AsyncFaultTransport, FaultTransport
-from faultinject.engine import journal_entry
+from faultinject.engine import request as requests
 from tests.adapters.test_parity import RULES, UNLIKE
 from tests.pairs import pairs
 
@@ -101,7 +101,7 @@ def tried(monkeypatch):
     """`tried(run, rule, record_all)`: what clients saw, what came to the server, what is on record."""
 
     def tried(run, rule, record_all):
-        monkeypatch.setattr(journal_entry, "_seq", count())  # ids are made of it
+        monkeypatch.setattr(requests, "_seq", count())  # ids are made of it
         behind = Behind()
         injector = Injector([rule], seed=1, environ={}, record_all=record_all, clock=lambda: 1_763_625_600.25)
         found = anyio.run(run, injector, behind) if run is awaiting else run(injector, behind)

@@ -27,7 +27,7 @@ from faultinject.audit.checks.questions import (
 from faultinject.audit.checks.words import NAME_THEM, counted
 from faultinject.audit.grouping import OTHER_KEY
 from faultinject.audit.statistics import FEWEST
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 from faultinject.journal.calls import FINGERPRINT
 
 TYPE_CHECKING = False

@@ -24,7 +24,7 @@ from faultinject.audit.grouping import COPIES, POLL, WINDOW
 from faultinject.audit.matching import changed, thing_of
 from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.audit.waits import KINDS
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 from faultinject.journal.calls import TOLD
 
 TYPE_CHECKING = False

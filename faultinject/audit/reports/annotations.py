@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from faultinject.audit.findings import FAIL
 from faultinject.audit.reports.content import merged, told
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 from faultinject.rules.printed_json import json_text
 
 TYPE_CHECKING = False

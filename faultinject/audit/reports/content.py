@@ -1,6 +1,6 @@
 """What a report says, whatever its format: one value, in the order of the page, that each format writes in its own way.
 
-Whatever a request said comes escaped (`engine.journal_entry.quoted`).
+Whatever a request said comes escaped (`engine.shown.quoted`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from faultinject.audit.conclusion import LEFT_OUT, faults_not_given
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.sentences import counted, shortened
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 from faultinject.journal.calls import TOLD
 
 TYPE_CHECKING = False

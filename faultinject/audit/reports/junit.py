@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, WARN
 from faultinject.audit.reports.content import content, told
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

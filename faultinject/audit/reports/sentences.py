@@ -1,10 +1,10 @@
-"""The words that all reports share. Whatever a request said comes escaped (`engine.journal_entry.quoted`)."""
+"""The words that all reports share. Whatever a request said comes escaped (`engine.shown.quoted`)."""
 
 from __future__ import annotations
 
 from faultinject.audit.checks.words import counted as counted
 from faultinject.audit.checks.words import seconds
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
     from faultinject.engine.actions import Act, Action
     from faultinject.engine.body_transforms import BodyTransform
-    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import CompiledRule
-    from faultinject.engine.request import Request
+    from faultinject.engine.request import Entry, Request
     from faultinject.rules.rule import Rule
 
 

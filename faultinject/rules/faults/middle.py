@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from faultinject.engine.actions import Act, Action
-    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import CompiledRule
-    from faultinject.engine.request import Request
+    from faultinject.engine.request import Entry, Request
 
 
 def check_answer(text: str, options: dict[str, str]) -> Iterator[Mistake]:

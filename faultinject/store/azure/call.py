@@ -12,7 +12,7 @@ from faultinject.store.buckets import Bucket, Headers, Stored
 from faultinject.store.exchange import Answer, Exchange, Service
 from faultinject.store.preconditions import judge_read
 from faultinject.store.refusal import StoreError
-from faultinject.vendors.addressing import host_bucket
+from faultinject.vendors.vendor import host_bucket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

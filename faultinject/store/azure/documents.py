@@ -12,7 +12,7 @@ from faultinject.store.azure.call import kind_of, state
 from faultinject.store.buckets import Bucket, Headers, Part, Stored
 from faultinject.store.refusal import StoreError
 from faultinject.store.xml import Field, inner, parse
-from faultinject.vendors.envelope import escape_xml
+from faultinject.vendors.vendor import escape_xml
 
 DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
 ID_BYTES = 64

@@ -20,7 +20,7 @@ from faultinject.audit.checks.questions import (
 from faultinject.audit.checks.versions import IGNORED, MOVED, SHIFTED, foreign, mixed
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.audit.grouping import group
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.call_window import CallWindow
@@ -29,7 +29,7 @@ from faultinject.journal.outcome import Outcome
 from faultinject.journal.reading import of_outcomes
 from faultinject.testing.exploration.store_comparison import CHECKS as STORE_CHECKS
 from faultinject.testing.exploration.store_comparison import LEFT_BEHIND, WRITTEN_TWICE, finding, in_bytes
-from faultinject.vendors.addressing import with_placeholders
+from faultinject.vendors.vendor import with_placeholders
 
 # A method, a path, the bytes of a body.
 Body = tuple[str, str, int | None]

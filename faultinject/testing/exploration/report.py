@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from faultinject.audit.findings import SIGNS, WARN, Finding
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 from faultinject.journal.attempts import BROKEN
 from faultinject.journal.outcome import Outcome
 from faultinject.rules import spelling

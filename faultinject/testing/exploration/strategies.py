@@ -9,7 +9,7 @@ from dataclasses import replace
 from faultinject.audit.checks.lost_answers import ERROR
 from faultinject.audit.checks.questions import PASSING
 from faultinject.audit.findings import Finding
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, ExplorationFailed
 from faultinject.rules.descriptions import count
 from faultinject.rules.rule import Rule

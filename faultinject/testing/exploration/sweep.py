@@ -30,8 +30,7 @@ from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at, starts_with
 from faultinject.testing.exploration.strategies import KilledAndRestarted, Once
 from faultinject.testing.nearest import Comparison
-from faultinject.vendors.addressing import Addressing
-from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Addressing, Vendor
 
 TRIES = 3
 """How often a run is tried whose fault reached no request."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 from faultinject.journal.outcome import Outcome
 from faultinject.testing.inject import Faults
 

@@ -21,7 +21,8 @@ from msgspec.structs import asdict, replace
 
 from faultinject.audit.judging import Judgement
 from faultinject.audit.reports import FORMATS, format_of
-from faultinject.engine.journal_entry import LONGEST_TEXT, quoted
+from faultinject.engine.request import LONGEST_TEXT
+from faultinject.engine.shown import quoted
 from faultinject.exceptions import FaultInjectError
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.writing import JournalFile

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.rule import Rule
 from faultinject.testing.trial.results import FAILED, PARTLY, PASSED, Result, by_test
-from faultinject.vendors.addressing import with_placeholders
+from faultinject.vendors.vendor import with_placeholders
 
 LEAVES = 0.05
 """Seconds by which a request may be noted outside of its test: two processes read the clock."""

@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from faultinject.exceptions import ConfigurationError
-from faultinject.vendors.addressing import with_placeholders
+from faultinject.vendors.vendor import with_placeholders
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 PARTLY = "failed in a part"

@@ -26,7 +26,7 @@ from faultinject.testing.exploration import Program, ProgramFailed, ended_by
 from faultinject.testing.inject import Faults
 from faultinject.testing.trial.comparison import Comparison, SuiteRun, spelled
 from faultinject.testing.trial.results import Result, by_test, of_go, of_junit
-from faultinject.vendors.addressing import Addressing, with_placeholders
+from faultinject.vendors.vendor import Addressing, with_placeholders
 
 BESIDE = Path(__file__).with_name("beside")
 """The folder of the plugins."""

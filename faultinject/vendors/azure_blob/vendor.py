@@ -5,8 +5,7 @@ from __future__ import annotations
 from struct import Struct
 from time import gmtime
 
-from faultinject.vendors.envelope import escape_xml
-from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Vendor, escape_xml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.vendors.envelope import Form
-from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Form, Vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 
-from faultinject.vendors.envelope import Form
-from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Form, Vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from faultinject.vendors import multi_delete
-from faultinject.vendors.envelope import Form
 from faultinject.vendors.gcs.vendor import make_ids
-from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Form, Vendor
 
 XML = "application/xml; charset=UTF-8"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from binascii import b2a_base64
 from struct import Struct
 
-from faultinject.vendors.envelope import Form
-from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Form, Vendor
 
 _pack = Struct("<IQ").pack
 _drawn = Struct("<HI").unpack_from

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from faultinject.vendors import multi_delete, resources
-from faultinject.vendors.envelope import Form, escape_json, escape_xml
-from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Form, Vendor, escape_json, escape_xml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

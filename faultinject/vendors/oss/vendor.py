@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.vendors.envelope import escape_xml
-from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Vendor, escape_xml
 
 
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:

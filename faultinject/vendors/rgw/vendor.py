@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from faultinject.vendors import multi_delete
-from faultinject.vendors.envelope import Form
-from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Form, Vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from binascii import b2a_base64
 
 from faultinject.vendors import endpoints, multi_delete
-from faultinject.vendors.envelope import Form, escape_xml
-from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Form, Vendor, escape_xml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ Swift has no error codes: its own rows are named by their status, those of s3api
 
 from __future__ import annotations
 
-from faultinject.vendors.envelope import Form, escape_xml
-from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Form, Vendor, escape_xml
 
 
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:

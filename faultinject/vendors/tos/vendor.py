@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from faultinject.vendors import multi_delete, resources
-from faultinject.vendors.envelope import Form
-from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Form, Vendor
 
 LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 FRONT = "PuO-cs-tos-front-azc-2"

@@ -9,7 +9,7 @@ from faultinject.audit.findings import SIGNS
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.content import content
 from faultinject.audit.reports.html.scales import at, number
-from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
