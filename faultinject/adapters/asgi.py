@@ -449,7 +449,7 @@ class Driver:
         send = self._server
         if unread or closes:
             send = self._ends_behind(unread=unread, broken=broken, closes=closes)
-        await send({"type": "http.response.start", "status": status, "headers": _encoded(headers)})
+        await send({"type": "http.response.start", "status": status, "headers": encoded(headers)})
         await send({"type": "http.response.body", "body": body})
         if self._ending is not None:
             # An app that has run before may go on for long.
@@ -501,11 +501,11 @@ class Driver:
     async def _edited(self, message: Message) -> Message:
         """What begins the app's answer, as it goes out."""
         status, given = message["status"], list(message.get("headers", ()))
-        headers = _decoded(given)
+        headers = decoded(given)
         await self._advance(AppAnswer(status, headers))
         if self._edit is None:
             return {**message, "headers": given}
-        return {**message, "headers": _encoded(self._edit(status, headers))}
+        return {**message, "headers": encoded(self._edit(status, headers))}
 
     async def _run_changed(self, step: RunApp) -> None:
         """Run an app whose answer goes out part by part."""
@@ -540,7 +540,7 @@ class Driver:
             if anew and self._tasks is None:  # as a server says it
                 raise RuntimeError("the app began its answer a second time")
             message["headers"], self._start = headers, message
-            await self._go_on(AppAnswer(message["status"], _decoded(headers)))
+            await self._go_on(AppAnswer(message["status"], decoded(headers)))
             if self._next_step is None and not self._begun:
                 self._begun = self._untouched = True
                 await self._server(message)
@@ -623,7 +623,7 @@ class Driver:
             )
             start = {"type": "http.response.start", "status": step.own.answer.status}
         assert start is not None
-        start = {**start, "headers": _encoded(step.headers)}
+        start = {**start, "headers": encoded(step.headers)}
         if transform is not None and (transform.cuts or transform.slow) and not inside:
             self._connection = found = of_send(self._server)
             plain = found is not None and not found.encrypted and not self._request.http2
@@ -640,9 +640,7 @@ class Driver:
             if transform.cuts:
                 start.pop(TO_THE_END, None)
         await exchange_end.begin(self._send, start)
-        if inside:
-            return Reach.IN_PROCESS
-        return Reach.SERVER if self._connection is None else Reach.CONNECTION
+        return self._reach
 
     async def _part(self, step: Part) -> None:
         """Send a part of the body."""
@@ -657,14 +655,15 @@ class Driver:
 
     def _hold(self, step: Hold) -> Reach:
         """Get hold of the client's connection, before an answer."""
+        if not in_process_scope(self._scope):
+            self._connection = of_send(self._server, plain=step.plain)
+        return self._reach
+
+    @property
+    def _reach(self) -> Reach:
         if in_process_scope(self._scope):
             return Reach.IN_PROCESS
-        found = of_send(self._server)
-        if found is not None and step.plain and found.encrypted:
-            found.release()
-            found = None
-        self._connection = found
-        return Reach.SERVER if found is None else Reach.CONNECTION
+        return Reach.SERVER if self._connection is None else Reach.CONNECTION
 
     async def _cut(self, step: Cut) -> str:
         """End the connection behind what has been let through."""
@@ -700,12 +699,13 @@ class Driver:
             end(self._connection, unread=self._unread)
 
 
-def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+def encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     """Headers as ASGI has them."""
     return [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
 
 
-def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+def decoded(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Headers of ASGI as texts."""
     return [(name.decode("latin-1"), text.decode("latin-1")) for name, text in headers]
 
 

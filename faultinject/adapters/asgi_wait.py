@@ -304,13 +304,9 @@ class Listener(ExchangeEnd):
 
 async def delivered(connection: Connection, plan: Plan) -> bool:
     """Wait until the client has all that was sent to it before; no when it takes nothing of that for a while."""
-    steps = until_delivered(connection, plan.services.monotonic)
-    while True:
-        try:
-            seconds = next(steps)
-        except StopIteration as end:
-            return bool(end.value)
+    for seconds in until_delivered(connection, plan.services.monotonic):
         await anyio.sleep(seconds)
+    return connection.delivered()
 
 
 async def in_tasks(work: Callable[[TaskGroup], Awaitable[None]]) -> None:

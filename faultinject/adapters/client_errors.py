@@ -16,47 +16,23 @@ if TYPE_CHECKING:
 _made: dict[tuple[type, ...], type[Injected]] = {}
 
 
-def reset_error(*, rule: str = "") -> Exception:
-    """A new error as of a connection that was reset, `errno` ECONNRESET."""
-    return _class(InjectedReset)(errno.ECONNRESET, "Connection reset by peer" + _injected(rule))
-
-
-def closed_error(*, rule: str = "") -> Exception:
-    """A new error as of a connection that was closed before an answer."""
-    return _class(InjectedClose)("Remote end closed connection without response" + _injected(rule))
-
-
-def timeout_error(*, rule: str = "") -> Exception:
-    """A new error as of a client that has waited for an answer as long as it would."""
-    return _class(InjectedTimeout)("Read timed out" + _injected(rule))
-
-
-def cut_error(received: int, expected: int | None, *, rule: str = "") -> Exception:
-    """A new error as of a connection that was closed in the middle of a body.
+def cut_of(step: Cut, rule: str) -> Exception:
+    """A new error: what a client in this process meets where its connection would end, its patience or its answer.
 
     Args:
-        received: bytes of the body that have come.
-        expected: bytes of the whole body; None if its length was not announced.
+        step: how that ends.
         rule: the rule's name, for the message.
     """
-    of, missing = ("", None) if expected is None else (f" of {expected}", expected - received)
-    text = f"Connection closed after {received}{of} bytes of the body" + _injected(rule)
-    return _class(InjectedCut)(text, partial=received, expected=missing)
-
-
-def cut_of(step: Cut, rule: str) -> Exception:
-    """What a client in this process meets where its connection would end."""
+    injected = f" (injected by faultinject, rule {rule})" if rule else " (injected by faultinject)"
     if step.hangs:
-        return timeout_error(rule=rule)
+        return _class(InjectedTimeout)("Read timed out" + injected)
     if step.resets:
-        return reset_error(rule=rule)
+        return _class(InjectedReset)(errno.ECONNRESET, "Connection reset by peer" + injected)
     if step.sent is None:
-        return closed_error(rule=rule)
-    return cut_error(step.sent, step.length, rule=rule)
-
-
-def _injected(rule: str) -> str:
-    return f" (injected by faultinject, rule {rule})" if rule else " (injected by faultinject)"
+        return _class(InjectedClose)("Remote end closed connection without response" + injected)
+    of, missing = ("", None) if step.length is None else (f" of {step.length}", step.length - step.sent)
+    text = f"Connection closed after {step.sent}{of} bytes of the body{injected}"
+    return _class(InjectedCut)(text, partial=step.sent, expected=missing)
 
 
 class Injected(OSError):

@@ -78,10 +78,7 @@ def wrap_async(
             nonlocal response, untouched
             response = await handler(scope if receive is given else await _with_body(scope, receive))
             untouched = getattr(send, "passes_to", send) is take
-            headers = [
-                (name.lower().encode("latin-1"), value.encode("latin-1"))
-                for name, value in _headers(response)
-            ]
+            headers = asgi.encoded(_headers(response))
             await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
             if untouched:
                 return  # the client gets what the handler gave, unread
@@ -113,8 +110,7 @@ def wrap_async(
         await asgi.wrap(app, injector)(_as_servers_have_it(scope), given, take)
         if untouched:
             return response
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in started["headers"]]
-        answer = _response(b"".join(pieces), f"{started['status']}", headers)
+        answer = _response(b"".join(pieces), f"{started['status']}", asgi.decoded(started["headers"]))
         if response is not None:
             answer.asgi_request = response.asgi_request
         else:

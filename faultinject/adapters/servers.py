@@ -30,7 +30,7 @@ from weakref import WeakSet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any, Self
 
     from faultinject.adapters.types import Environ, Scope
@@ -74,8 +74,7 @@ class WSGIServer:
         unsent: gets the number of bytes that the server has not sent yet; None: it sends each piece at once.
         relays: the socket may be that of a router of the server's own, which hands on a FIN to the client but no RST.
         told: how a client is told that the connection closes behind an answer.
-        tell: tells the server to close it; None: the header does. It is given the environ, and what the server has of
-            the exchange: what its `start_response` is a method of.
+        tell: tells the server to close it; None: the header does. It is given the environ and the `start_response`.
         in_sync: whether the server reads a body that nobody has read, before the next request; None: it does not. It is
             given the same, and whether reading was given up in the middle, so that the rest is not to be waited for.
         reads_behind: a connection that is closed under a client that is sending would be reset: the rest of the body is
@@ -203,7 +202,7 @@ WSGI_SERVERS = (
         "gunicorn.socket",
         lambda environ: environ["gunicorn.socket"],
         told=Told.BY_SERVER,
-        tell=lambda _, exchange: exchange.force_close(),
+        tell=lambda _, start: _exchange(start).force_close(),
     ),
     WSGIServer(
         "waitress",
@@ -225,8 +224,8 @@ WSGI_SERVERS = (
         "cheroot",
         "Cheroot/",
         lambda environ: _read_from(environ["wsgi.input"].rfile),
-        tell=lambda _, exchange: setattr(exchange.req, "close_connection", True),
-        in_sync=lambda _, exchange, broken: _cheroot_in_sync(exchange.req, broken),
+        tell=lambda _, start: setattr(_exchange(start).req, "close_connection", True),
+        in_sync=lambda _, start, broken: _cheroot_in_sync(_exchange(start).req, broken),
         reads_behind=True,
     ),
     WSGIServer("gevent", "gevent/", lambda environ: _read_from(environ["wsgi.input"].rfile)),
@@ -352,12 +351,11 @@ def in_sync_wsgi(environ: Environ, start_response: Callable[..., Any], *, broken
         start_response: the server's.
         broken: reading was given up in the middle, so the rest is not to be waited for.
     """
-    if is_at_hand(environ):
-        return True
-    server = wsgi_server(environ)
-    if server is None or server.in_sync is None:
-        return False
-    return bool(shown(server.in_sync, environ, _exchange(start_response), broken))
+    return is_at_hand(environ) or _in_sync(wsgi_server(environ), environ, start_response, broken)
+
+
+def _in_sync(server: WSGIServer | ASGIServer | None, *given: Any) -> bool:
+    return server is not None and server.in_sync is not None and bool(shown(server.in_sync, *given))
 
 
 def is_at_hand(environ: Environ) -> bool:
@@ -374,11 +372,14 @@ def tell_wsgi(environ: Environ, start_response: Callable[..., Any]) -> Told:
     Returns:
         How the client is told.
     """
-    server = wsgi_server(environ)
+    return _tell(wsgi_server(environ), environ, start_response)
+
+
+def _tell(server: WSGIServer | ASGIServer | None, *given: Any) -> Told:
     if server is None:
         return Told.HEADER
     if server.tell is not None:
-        shown(server.tell, environ, _exchange(start_response))
+        shown(server.tell, *given)
     return server.told
 
 
@@ -405,9 +406,7 @@ def in_sync_asgi(scope: Scope, send: Callable[..., Any], *, broken: bool) -> boo
         broken: reading was given up in the middle, so the rest is not to be waited for.
     """
     server, own = asgi_server(send)
-    if server is None or server.in_sync is None:
-        return False
-    return bool(shown(server.in_sync, own, scope, broken))
+    return _in_sync(server, own, scope, broken)
 
 
 def tell_asgi(send: Callable[..., Any]) -> Told:
@@ -416,12 +415,7 @@ def tell_asgi(send: Callable[..., Any]) -> Told:
     Returns:
         How the client is told.
     """
-    server, own = asgi_server(send)
-    if server is None:
-        return Told.HEADER
-    if server.tell is not None:
-        shown(server.tell, own)
-    return server.told
+    return _tell(*asgi_server(send))
 
 
 # What a platform may lack; each is asked for anew every time.
@@ -561,6 +555,10 @@ class Connection:
     def backlog(self) -> int:
         """How many bytes its server and the system hold that the client's system does not have; as far as they tell."""
         return self._queued() + ((self.unsent and self.unsent()) or 0)
+
+    def delivered(self) -> bool:
+        """Whether the client has all that was sent to it, or is gone."""
+        return not self.backlog() or self.gone(0)
 
     def has_unread(self) -> bool:
         """Whether something has come that nobody has read."""
@@ -727,8 +725,12 @@ def gevent_sleep() -> Callable[[float], object] | None:
     return sleep
 
 
-def of_environ(environ: Environ) -> Connection | None:
+def of_environ(environ: Environ, *, plain: bool = False) -> Connection | None:
     """The connection of a WSGI request.
+
+    Args:
+        environ: of the request.
+        plain: only one on which bytes can be written, since no TLS is spoken.
 
     Returns:
         None when its server shows none, as in process.
@@ -737,7 +739,7 @@ def of_environ(environ: Environ) -> Connection | None:
     if server is None or server.socket is None:
         return None
     handle = shown(server.socket, environ)
-    found = _made(handle, encrypted=bool(shown(server.encrypted, environ, handle)))
+    found = _made(handle, encrypted=bool(shown(server.encrypted, environ, handle)), plain=plain)
     if found is not None:
         found.handle = handle
         found.relayed = server.relays and found.port() != environ.get("SERVER_PORT")
@@ -746,8 +748,12 @@ def of_environ(environ: Environ) -> Connection | None:
     return found
 
 
-def of_send(send: Callable[..., Any]) -> Connection | None:
+def of_send(send: Callable[..., Any], *, plain: bool = False) -> Connection | None:
     """The connection of an ASGI request.
+
+    Args:
+        send: the server's.
+        plain: only one on which bytes can be written, since no TLS is spoken.
 
     Returns:
         None when its server shows none, as in process.
@@ -756,20 +762,21 @@ def of_send(send: Callable[..., Any]) -> Connection | None:
     if server is None:
         return None
     transport = server.transport(own)
-    found = _made(shown(server.socket, transport), encrypted=bool(shown(server.encrypted, transport)))
+    encrypted = bool(shown(server.encrypted, transport))
+    found = _made(shown(server.socket, transport), encrypted=encrypted, plain=plain)
     if found is not None:
         found.unsent = partial(shown, server.unsent, transport)
     return found
 
 
-def _made(handle: Any, *, encrypted: bool) -> Connection | None:
-    number = number_of(handle)
+def _made(handle: Any, *, encrypted: bool, plain: bool) -> Connection | None:
+    number = -1 if plain and encrypted else number_of(handle)
     sock = hold(number)
     return None if sock is None else Connection(sock, number, encrypted=encrypted)
 
 
-def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> Generator[float, None, bool]:
-    """Wait until a client has all that was sent to it.
+def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> Iterator[float]:
+    """Wait until a client has all that was sent to it, or has taken nothing for `PATIENCE` seconds.
 
     Args:
         connection: the client's.
@@ -777,9 +784,6 @@ def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> G
 
     Yields:
         Seconds after which to go on.
-
-    Returns:
-        Whether it has; no when it has taken nothing for `PATIENCE` seconds.
     """
     least, until = None, monotonic() + PATIENCE
     pause = _FIRST_LOOK
@@ -787,10 +791,9 @@ def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> G
         if least is None or rest < least:
             least, until = rest, monotonic() + PATIENCE
         elif monotonic() >= until:
-            return False
+            return
         yield pause
         pause = min(2 * pause, _LAST_LOOK)
-    return True
 
 
 def threads_run() -> bool:

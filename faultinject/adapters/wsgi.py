@@ -589,22 +589,21 @@ class Driver:
             )  # fmt: skip
             start = self._ending.start_response
         self._write_on = start(status_line, headers)
-        if inside:
-            return Reach.IN_PROCESS
-        return Reach.SERVER if self._connection is None else Reach.CONNECTION
+        return self._reach
 
     # The connection itself
 
     def _hold(self, step: Hold) -> Reach:
         """Get hold of the client's connection, before an answer."""
+        if not in_process(self._environ):
+            self._connection = of_environ(self._environ, plain=step.plain)
+        return self._reach
+
+    @property
+    def _reach(self) -> Reach:
         if in_process(self._environ):
             return Reach.IN_PROCESS
-        found = of_environ(self._environ)
-        if found is not None and step.plain and found.encrypted:
-            found.release()
-            found = None
-        self._connection = found
-        return Reach.SERVER if found is None else Reach.CONNECTION
+        return Reach.SERVER if self._connection is None else Reach.CONNECTION
 
     def _aside(self, work: Callable[[], object], *, detaches: bool) -> None:
         """Do the rest past the server, on a thread of its own: its worker is free, the client does not see that."""

@@ -265,13 +265,9 @@ class Cutoff:
 def delivered(connection: Connection, plan: Plan) -> bool:
     """Wait until the client has all that was sent to it before; no when it takes nothing of that for a while."""
     services = plan.services
-    steps = until_delivered(connection, services.monotonic)
-    while True:
-        try:
-            seconds = next(steps)
-        except StopIteration as end:
-            return bool(end.value)
+    for seconds in until_delivered(connection, services.monotonic):
         services.rest(seconds, connection.gone)
+    return connection.delivered()
 
 
 def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, reads_on: bool = False) -> bool:
