@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext, suppress
 from functools import partial
-from typing import assert_never
+from typing import Any, assert_never
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -23,7 +23,15 @@ from faultinject.adapters.asgi_wait import (
 from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.mounting import mounted
-from faultinject.adapters.servers import Told, asgi_server, in_process_scope, in_sync_asgi, of_send, tell_asgi
+from faultinject.adapters.servers import (
+    Connection,
+    Told,
+    asgi_server,
+    in_process_scope,
+    in_sync_asgi,
+    of_send,
+    tell_asgi,
+)
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.exchange import DECIDED, FAILED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
@@ -57,12 +65,10 @@ from faultinject.injector.lookup import injector_for
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
-    from typing import Any
 
     from anyio import CancelScope
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.servers import Connection
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.engine.actions import Action

@@ -9,25 +9,23 @@ from __future__ import annotations
 
 import os
 import select
-from asyncio import get_running_loop
+from asyncio import AbstractEventLoop, TimerHandle, get_running_loop
 from contextlib import nullcontext, suppress
 
 import anyio
 from anyio.lowlevel import checkpoint
 
-from faultinject.adapters.servers import PATIENCE, of_send, until_delivered
+from faultinject.adapters.servers import PATIENCE, Connection, of_send, until_delivered
 from faultinject.engine.request import LONGEST, MOST
 from faultinject.engine.steps import ClientGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, TimerHandle
     from collections.abc import Awaitable, Callable
     from typing import Any, Self
 
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.servers import Connection
     from faultinject.adapters.types import Message, Receive, Send
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest, Body

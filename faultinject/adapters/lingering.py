@@ -10,12 +10,8 @@ from __future__ import annotations
 import threading
 from time import monotonic, sleep
 
-from faultinject.adapters.servers import threads_run
+from faultinject.adapters.servers import Connection, threads_run
 from faultinject.engine.request import LONGEST, MOST
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.adapters.servers import Connection
 
 GRACE = 0.5
 """Seconds in which a server that was told so closes a connection; then we do."""

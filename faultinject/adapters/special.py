@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.engine.answers import MARKS
-from faultinject.engine.plan import ENVIRON, SCOPE
+from faultinject.engine.plan import ENVIRON, SCOPE, Interface, Plan
 from faultinject.engine.request import environ_key, header_name
 
 TYPE_CHECKING = False
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.types import ASGIApp, Environ, Message, Receive, Scope, Send, Start, WSGIApp
-    from faultinject.engine.plan import Interface, Plan
     from faultinject.http.types import Headers
     from faultinject.injector.failure_watch import FailureWatch
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import partial
 from sys import modules
 from threading import Event, Thread
 from time import monotonic
-from typing import assert_never
+from typing import Any, assert_never
 
 from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.mounting import mounted
 from faultinject.adapters.servers import (
     PATIENCE,
+    Connection,
     Told,
     in_process,
     in_sync_wsgi,
@@ -31,7 +32,7 @@ from faultinject.engine.alterations import STORE
 from faultinject.engine.exchange import DECIDED, FAILED, first_to_note, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import LONGEST, MOST, PIECE, WSGIRequest
+from faultinject.engine.request import LONGEST, MOST, PIECE, Entry, Request, WSGIRequest
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -59,12 +60,8 @@ from faultinject.injector.lookup import injector_for, refuse_eventlet
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from contextvars import Context
-    from typing import Any
 
-    from faultinject.adapters.servers import Connection
     from faultinject.adapters.types import Environ, Start, WSGIApp
-    from faultinject.engine.request import Entry, Request
     from faultinject.engine.steps import Step, Steps
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector

@@ -16,6 +16,7 @@ from contextlib import suppress
 
 from faultinject.adapters.servers import (
     OUR_SERVER,
+    Connection,
     gevent_sleep,
     in_process,
     is_at_hand,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from socket import socket
     from typing import Any, Self
 
-    from faultinject.adapters.servers import Connection
     from faultinject.adapters.types import Environ
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Body, WSGIRequest

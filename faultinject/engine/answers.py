@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from faultinject.engine.actions import Respond
-from faultinject.engine.plan import choose, delays, fails, stretched, threshold
+from faultinject.engine.plan import CompiledRule, choose, delays, fails, stretched, threshold
 from faultinject.http.wire import CLOSE, Head, http_date, reason
-from faultinject.vendors.vendor import Rendering
+from faultinject.vendors.vendor import Rendering, Vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from faultinject.engine.actions import ActByAnswering
-    from faultinject.engine.plan import CompiledRule
     from faultinject.engine.request import Entry, Request
     from faultinject.http.types import Headers
     from faultinject.vendors.documented import DocumentedError
     from faultinject.vendors.multi_delete import Listing
-    from faultinject.vendors.vendor import Vendor
 
     Lister = Callable[[Request, bytes], "Listing | None"]
     from collections.abc import Iterable

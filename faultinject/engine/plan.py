@@ -20,13 +20,14 @@ from itertools import product
 
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.counting import Counter, Take
-from faultinject.engine.request import ASGIRequest, Entry, WSGIRequest, record
+from faultinject.engine.request import ASGIRequest, Entry, Request, WSGIRequest, record
 from faultinject.http.patterns import literal_prefix
 from faultinject.vendors.operations import headers_of
 from faultinject.vendors.vendor import (
     HOSTS_REMEMBERED,
     LONGEST_HOST,
     Addressing,
+    Vendor,
     common,
     split_mount,
     without_port,
@@ -39,11 +40,9 @@ if TYPE_CHECKING:
 
     from faultinject.engine.actions import Action
     from faultinject.engine.counting import Counts, MatchKey, SharedNotes
-    from faultinject.engine.request import Request
     from faultinject.injector.asked import Asked
     from faultinject.injector.failure_watch import FailureWatch
     from faultinject.rules.rule import Rule
-    from faultinject.vendors.vendor import Vendor
 
     Draw = Callable[[str, int], bytes | None]
     Scope = Callable[[Request, Addressing, str], str]

@@ -20,7 +20,7 @@ from faultinject.http.target import decode_form, decode_name, encode, leaves_htt
 from faultinject.http.wire import whole
 from faultinject.vendors.credentials import SIGNED_AT, expires_at, key_id, query_key_id, signed_at, signed_for
 from faultinject.vendors.operations import S3_PREFIXES
-from faultinject.vendors.vendor import HOSTS, split_mount, without_port
+from faultinject.vendors.vendor import HOSTS, Addressing, split_mount, without_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from faultinject.engine.counting import Take
     from faultinject.engine.plan import CompiledRule, Plan
     from faultinject.vendors.types import Target
-    from faultinject.vendors.vendor import Addressing
 
     # Bytes read of a request's body, their digest, whether that was all.
     Body = tuple[int, str, bool]

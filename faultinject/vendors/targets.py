@@ -27,7 +27,7 @@ the identity of the request.
 from __future__ import annotations
 
 from faultinject.vendors.routes import parameter, reader_of_routes
-from faultinject.vendors.vendor import OTHER
+from faultinject.vendors.vendor import OTHER, Vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from faultinject.vendors.operations import Operations
     from faultinject.vendors.types import Readable, Target
-    from faultinject.vendors.vendor import Vendor
 
     # From a request and the bucket (Azure: the account) that its Host names, or None.
     TargetReader = Callable[[Readable, str | None], Target]

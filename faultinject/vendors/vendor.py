@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from faultinject.exceptions import UnknownDocumentedError
 from faultinject.http.wire import reason
 from faultinject.vendors import endpoints as known_endpoints
-from faultinject.vendors.documented import Extra, load_errors, load_extras
+from faultinject.vendors.documented import DocumentedError, Extra, load_errors, load_extras
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.http.types import Headers
-    from faultinject.vendors.documented import DocumentedError
     from faultinject.vendors.multi_delete import Deletes
     from faultinject.vendors.operations import Operations
     from faultinject.vendors.targets import TargetReader
