@@ -68,38 +68,39 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
     outcome.bucket, outcome.key, outcome.client, outcome.connection, outcome.user_agent, outcome.test = (
         bucket, key, entry.client or None, whole(entry.port), entry.user_agent, test and test[:LONGEST_TEXT],
     )  # fmt: skip
-    outcome.request_bytes, outcome.request_digest, outcome.body_complete = (
-        entry.body or (whole(entry.content_length), None, None)
-    )  # fmt: skip
+    outcome.request_bytes, outcome.request_digest, outcome.body_complete = entry.body or (
+        whole(entry.content_length),
+        None,
+        None,
+    )
     outcome.rule, outcome.n, outcome.fault, outcome.when, outcome.hint, outcome.hint_form, outcome.final = (
         entry.rule, entry.n, entry.fault, entry.when, entry.hint, entry.hint_form, entry.final,
     )  # fmt: skip
     outcome.status, outcome.app_status, outcome.response_bytes, outcome.checksum, outcome.request_id, outcome.left = (
         entry.status, entry.app_status, entry.response_bytes, entry.checksum, entry.request_id, entry.left,
     )  # fmt: skip
-    if answered is not None:
-        outcome.elapsed = answered - arrived
+    outcome.elapsed, outcome.clock_offset = (
+        None if answered is None else answered - arrived,
+        None
+        if entry.signed_at is None or (moment := moment_of(entry.signed_at)) is None
+        else round(moment - entry.time),
+    )
+    outcome.principal, outcome.credential, outcome.precondition, outcome.region, outcome.etag = (
+        None if entry.key_id is None else _principal(entry.key_id, seed_key),
+        _digest_of(entry.credential, seed_key),
+        _digest_of(entry.precondition, seed_key),
+        _digest_of(entry.region, seed_key),
+        # The same for the version of an object in requests and answers.
+        _digest_of(checksum_of_version(entry.etag) if entry.etag else None, seed_key),
+    )
     if headers:
-        outcome.attempt_hint = attempt_hint(headers, seed_key)
-        outcome.range = (headers.get("range") or headers.get("x-ms-range") or "")[:LONGEST_PART] or None
-        outcome.if_range = _version(headers.get("if-range"), seed_key)
-        outcome.if_match = _version(headers.get("if-match"), seed_key)
-    if entry.key_id is not None:
-        outcome.principal = _principal(entry.key_id, seed_key)
-    for name in ("credential", "precondition", "region"):
-        checksum = getattr(entry, name)
-        if checksum is not None:
-            setattr(outcome, name, _digest_of(checksum, seed_key))
-    if entry.signed_at is not None and (moment := moment_of(entry.signed_at)) is not None:
-        outcome.clock_offset = round(moment - entry.time)
-    if entry.etag:
-        outcome.etag = _version(checksum_of_version(entry.etag), seed_key)
+        outcome.attempt_hint, outcome.range, outcome.if_range, outcome.if_match = (
+            attempt_hint(headers, seed_key),
+            (headers.get("range") or headers.get("x-ms-range") or "")[:LONGEST_PART] or None,
+            _digest_of(headers.get("if-range"), seed_key),
+            _digest_of(headers.get("if-match"), seed_key),
+        )
     return outcome
-
-
-def _version(checksum: str | None, key: bytes) -> str | None:
-    """What stands for the version of an object, the same in requests and answers; None where none is named."""
-    return _digest_of(int(checksum), key) if checksum else None
 
 
 RESENT = "http.request.resend_count"
@@ -115,9 +116,9 @@ def _is_guarded(headers: Mapping[str, str], query: str) -> bool:
 
 
 @lru_cache(REMEMBERED)
-def _digest_of(checksum: int, key: bytes) -> str:
-    """Two bytes: enough to see that something has changed, too few to try guesses against."""
-    return blake2b(b"%d" % checksum, key=key, digest_size=2).hexdigest()
+def _digest_of(checksum: int | str | None, key: bytes) -> str | None:
+    """Two bytes: enough to see that something has changed, too few to try guesses against; None of what is not there."""
+    return None if checksum is None else blake2b(f"{checksum}".encode(), key=key, digest_size=2).hexdigest()
 
 
 @lru_cache(REMEMBERED)
