@@ -225,6 +225,9 @@ _NOTICED = 1.0
 TO_THE_END = "faultinject.to_the_end"
 """A key of the message that begins an answer whose end is that of the connection, by which nobody can tell a cut."""
 
+# A union would be made anew for each step, which takes longer than the step.
+_OF_THE_APP = (RunApp, NextPiece)
+
 # A body that the server reads from a file by itself could not be changed.
 _PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 
@@ -344,7 +347,7 @@ class Driver:
                 step = advance(given)
                 advance, given = steps.send, None
                 try:
-                    if isinstance(step, RunApp | NextPiece):
+                    if isinstance(step, _OF_THE_APP):
                         return step
                     if isinstance(step, Send):
                         action, unread = step.action, self._leaves_unread(step)
@@ -492,7 +495,7 @@ class Driver:
                 if step.noted:
                     headers = message.get("headers", ())
                     # What can be looked at once only is the server's.
-                    known: Any = headers if isinstance(headers, list | tuple) else ()
+                    known: Any = headers if isinstance(headers, (list, tuple)) else ()
                     await self._advance(AppAnswer(message["status"], known))
                 else:
                     message = await self._edited(message)

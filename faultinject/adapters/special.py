@@ -83,19 +83,13 @@ class Seen:
         if self._inside or (again and (self._failed or not failed)):
             return
         self._failed = failed
-        if again:
-            self._watch.note_late()
-        else:
-            self._watch.note(failed=failed)
+        self._watch.note(failed=failed, again=again)
 
     def fail(self, error: Exception) -> None:
         """The app raises."""
         if not self._inside and not self._failed and type(error).__name__ not in LEFT:
             self._failed = True
-            if self.begun:
-                self._watch.note_late()
-            else:
-                self._watch.note(failed=True)
+            self._watch.note(failed=True, again=self.begun)
 
 
 def _injected(headers: Iterable[tuple[Any, Any]]) -> bool:

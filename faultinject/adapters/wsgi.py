@@ -163,6 +163,10 @@ def exchange(
     return Driver(app, environ, start_response, plan, request, entry, steps).run()
 
 
+# A union would be made anew for each step, which takes longer than the step.
+_OF_THE_APP = (RunApp, NextPiece, EndApp)
+
+
 class Driver:
     """Carries the steps of one exchange out, by blocking.
 
@@ -219,10 +223,11 @@ class Driver:
         step = self._advance(None)
         if isinstance(step, RunApp):
             source = self._environ.get("wsgi.input")
-            readers = [each.feed for each in (self._entry.seen, step.listing) if each is not None]
-            if source is not None and self._request.has_body and (readers or step.dropped):
-                self._body = Overheard(source, self._request.content_length, *readers)
-                self._environ["wsgi.input"] = self._body
+            if source is not None and self._request.has_body:
+                readers = [each.feed for each in (self._entry.seen, step.listing) if each is not None]
+                if readers or step.dropped:
+                    self._body = Overheard(source, self._request.content_length, *readers)
+                    self._environ["wsgi.input"] = self._body
             if step.transform is not None or step.dropped:
                 step = self._run_apart(step)
             else:
@@ -300,7 +305,7 @@ class Driver:
                 step = advance(given)
                 advance, given = steps.send, None
                 try:
-                    if isinstance(step, RunApp | NextPiece | EndApp):
+                    if isinstance(step, _OF_THE_APP):
                         return step
                     if isinstance(step, Send):
                         action, answer = step.action, step.action.answer

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from hashlib import blake2b
 from os import pread
 from struct import Struct
 from sys import byteorder
 
 from faultinject.counts.memory import next_free
 from faultinject.counts.process_counters import FAILED, INJECTED, MATCHED, ProcessCounters
-from faultinject.counts.shared_counts import SharedCounts
+from faultinject.counts.shared_counts import SharedCounts, key_of
 from faultinject.counts.table import IDENTITIES, NUMBER, ROW, SCOPES, Buckets, Table, rule_row
 from faultinject.exceptions import StoreUnavailable
 
@@ -65,7 +64,7 @@ class FileCounts(SharedCounts):
         self.lock.release()
 
     def _match(self, keys: Sequence[MatchKey], now: float, hold: bool) -> list[Number]:
-        known = [(key, _key(key[0], key[2]), _key(key[0], key[1]) if key[1] else b"") for key in keys]
+        known = [(key, key_of(key[0], key[2]), key_of(key[0], key[1]) if key[1] else b"") for key in keys]
         self._acquire()
         try:
             if not self._asked % _NOW_AND_THEN:
@@ -163,7 +162,7 @@ class FileCounts(SharedCounts):
         """Add to the takes of a scope, unless so many are out; under the lock."""
         table, scope = self._table, ask.scope
         if scope:
-            key = _key(ask.rule, scope)
+            key = key_of(ask.rule, scope)
             at, row = self._scopes.find(key)
         else:
             at = rule_row(ask.rule)
@@ -200,7 +199,3 @@ class FileCounts(SharedCounts):
             if len(self._places) >= _REMEMBERED:
                 self._places.clear()
             self._places[rule, scope] = key, at
-
-
-def _key(rule: int, text: str) -> bytes:
-    return blake2b(f"{rule}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()

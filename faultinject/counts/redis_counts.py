@@ -8,13 +8,12 @@ from __future__ import annotations
 import os
 from collections import deque
 from contextlib import suppress
-from hashlib import blake2b
 from threading import Lock, local
 
 from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_link import Unanswered
 from faultinject.counts.redis_scripts import MATCH, NOTE, TAKE
-from faultinject.counts.shared_counts import SharedCounts
+from faultinject.counts.shared_counts import SharedCounts, key_of
 from faultinject.exceptions import StoreUnavailable
 
 TYPE_CHECKING = False
@@ -61,7 +60,7 @@ class RedisCounts(SharedCounts):
             return []
         asked: list[Argument] = [repr(now)]
         for rule, scope, identity, above in keys:
-            asked += (rule, _key(rule, scope) if scope else b"", _key(rule, identity))
+            asked += (rule, key_of(rule, scope) if scope else b"", key_of(rule, identity))
             asked += ("", "") if above is None else (repr(above[0]), repr(above[1]))
         self._statistics.before_an_ask()
         used, *found = self._match_all(self._keys, *asked)
@@ -210,8 +209,4 @@ class _Request(local):
 
 
 def _place(ask: Take) -> tuple[Argument, Argument]:
-    return ask.rule, _key(ask.rule, ask.scope) if ask.scope else b""
-
-
-def _key(rule: int, text: str) -> bytes:
-    return blake2b(f"{rule}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return ask.rule, key_of(ask.rule, ask.scope) if ask.scope else b""

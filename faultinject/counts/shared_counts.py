@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from hashlib import blake2b
 from threading import Lock
 
 from faultinject.counts.patience import monotonic
@@ -273,6 +274,11 @@ class UnavailableCounts(SharedCounts):
     def note_failed(self, rule: int) -> None:
         """A request that met the rule's conditions could not be decided."""
         self._undecided.setdefault(rule, Counter()).next()
+
+
+def key_of(rule: int, text: str) -> bytes:
+    """What stands in a store for a scope or an identity of a rule."""
+    return blake2b(f"{rule}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _after_fork() -> None:

@@ -57,32 +57,28 @@ class FailureWatch:
         self._failures = [0] * BUCKETS
         self._told = False
 
-    def note(self, *, failed: bool) -> None:
-        """One answer more."""
-        why = self._noted(1, failed=failed)
-        if why:
-            self._tell(why)
+    def note(self, *, failed: bool, again: bool) -> None:
+        """Note an answer.
 
-    def note_late(self) -> None:
-        """An answer that was noted turns out to be a failure."""
-        why = self._noted(0, failed=True)
-        if why:
-            self._tell(why)
-
-    def _noted(self, answers: int, *, failed: bool) -> str:
+        Args:
+            failed: whether it is a failure of the app's own.
+            again: whether it was noted before, and turns out to be one.
+        """
         bucket = int(self._monotonic() / self._width)
         with self._lock:
             if bucket > self._now:
                 for old in range(max(self._now + 1, bucket - BUCKETS + 1), bucket + 1):
                     self._answers[old % BUCKETS] = self._failures[old % BUCKETS] = 0
                 self._now = bucket
-            self._answers[self._now % BUCKETS] += answers
+            self._answers[self._now % BUCKETS] += not again
             if not failed:
-                return ""
+                return
             self._failures[self._now % BUCKETS] += 1
             all_, wrong = sum(self._answers), sum(self._failures)
             if self._told or all_ < self._bound.least or wrong <= self._bound.share * all_:
-                return ""
+                return
             self._told = True
         percent = number_text(round(100 * wrong / all_, 1)).removesuffix(".0")
-        return f"{self.text}: {wrong} of {all_} requests ({percent} %) failed by themselves within {seconds(self._bound.window)}"
+        self._tell(
+            f"{self.text}: {wrong} of {all_} requests ({percent} %) failed by themselves within {seconds(self._bound.window)}"
+        )

@@ -46,65 +46,61 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
             if len(_operations) >= REMEMBERED:
                 _operations.clear()
             _operations[form] = operation
-    size, digest, complete = entry.body or (whole(entry.content_length), None, None)
     arrived, answered, test = entry.arrived, entry.answered, entry.test
-    return Outcome(
+    # With more than fifteen of them Python makes a dict of the arguments first, and half of the line's time goes into that.
+    outcome = Outcome(
         time=entry.time,
         arrived=arrived,
         answered=answered,
         pid=os.getpid(),
         seq=entry.seq,
         generation=generation,
-        connection=whole(entry.port),
-        principal=None if entry.key_id is None else _principal(entry.key_id, seed_key),
-        credential=None if entry.credential is None else _digest_of(entry.credential, seed_key),
-        test=test and test[:LONGEST_TEXT],
         method=entry.method,
         path=entry.path,
         query=query,
         host=entry.host,
-        client=entry.client or None,
         operation=operation,
-        bucket=bucket,
-        key=key,
-        request_bytes=size,
-        request_digest=digest,
-        body_complete=complete,
-        user_agent=entry.user_agent,
-        attempt_hint=attempt_hint(headers, seed_key) if headers else None,
-        rule=entry.rule,
-        fault=entry.fault,
-        when=entry.when,
         applied=entry.applied,
         guarded=bool(headers or query) and _is_guarded(headers, query),
-        precondition=None if entry.precondition is None else _digest_of(entry.precondition, seed_key),
-        range=(headers.get("range") or headers.get("x-ms-range") or "")[:LONGEST_PART] or None,
-        if_range=_version(headers.get("if-range"), seed_key),
-        if_match=_version(headers.get("if-match"), seed_key),
-        region=None if entry.region is None else _digest_of(entry.region, seed_key),
-        clock_offset=None
+        did=entry.did,
+        seed=seed,
+    )
+    outcome.bucket, outcome.key, outcome.client, outcome.connection, outcome.user_agent, outcome.test = (
+        bucket, key, entry.client or None, whole(entry.port), entry.user_agent, test and test[:LONGEST_TEXT],
+    )  # fmt: skip
+    outcome.request_bytes, outcome.request_digest, outcome.body_complete = entry.body or (
+        whole(entry.content_length),
+        None,
+        None,
+    )
+    outcome.rule, outcome.n, outcome.fault, outcome.when, outcome.hint, outcome.hint_form, outcome.final = (
+        entry.rule, entry.n, entry.fault, entry.when, entry.hint, entry.hint_form, entry.final,
+    )  # fmt: skip
+    outcome.status, outcome.app_status, outcome.response_bytes, outcome.checksum, outcome.request_id, outcome.left = (
+        entry.status, entry.app_status, entry.response_bytes, entry.checksum, entry.request_id, entry.left,
+    )  # fmt: skip
+    outcome.elapsed, outcome.clock_offset = (
+        None if answered is None else answered - arrived,
+        None
         if entry.signed_at is None or (moment := moment_of(entry.signed_at)) is None
         else round(moment - entry.time),
-        hint=entry.hint,
-        hint_form=entry.hint_form,
-        did=entry.did,
-        left=entry.left,
-        status=entry.status,
-        app_status=entry.app_status,
-        response_bytes=entry.response_bytes,
-        checksum=entry.checksum,
-        etag=_version(entry.etag and checksum_of_version(entry.etag), seed_key),
-        request_id=entry.request_id,
-        elapsed=None if answered is None else answered - arrived,
-        seed=seed,
-        n=entry.n,
-        final=entry.final,
     )
-
-
-def _version(checksum: str | None, key: bytes) -> str | None:
-    """What stands for the version of an object, the same in requests and answers; None where none is named."""
-    return _digest_of(int(checksum), key) if checksum else None
+    outcome.principal, outcome.credential, outcome.precondition, outcome.region, outcome.etag = (
+        None if entry.key_id is None else _principal(entry.key_id, seed_key),
+        _digest_of(entry.credential, seed_key),
+        _digest_of(entry.precondition, seed_key),
+        _digest_of(entry.region, seed_key),
+        # The same for the version of an object in requests and answers.
+        _digest_of(checksum_of_version(entry.etag) if entry.etag else None, seed_key),
+    )
+    if headers:
+        outcome.attempt_hint, outcome.range, outcome.if_range, outcome.if_match = (
+            attempt_hint(headers, seed_key),
+            (headers.get("range") or headers.get("x-ms-range") or "")[:LONGEST_PART] or None,
+            _digest_of(headers.get("if-range"), seed_key),
+            _digest_of(headers.get("if-match"), seed_key),
+        )
+    return outcome
 
 
 RESENT = "http.request.resend_count"
@@ -120,9 +116,9 @@ def _is_guarded(headers: Mapping[str, str], query: str) -> bool:
 
 
 @lru_cache(REMEMBERED)
-def _digest_of(checksum: int, key: bytes) -> str:
-    """Two bytes: enough to see that something has changed, too few to try guesses against."""
-    return blake2b(b"%d" % checksum, key=key, digest_size=2).hexdigest()
+def _digest_of(checksum: int | str | None, key: bytes) -> str | None:
+    """Two bytes: enough to see that something has changed, too few to try guesses against; None of what is not there."""
+    return None if checksum is None else blake2b(f"{checksum}".encode(), key=key, digest_size=2).hexdigest()
 
 
 @lru_cache(REMEMBERED)

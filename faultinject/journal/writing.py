@@ -202,6 +202,9 @@ class JournalFile:
     ) -> None:
         self.path = path
         self._file: int | None = None
+        # The second in which it was last compared with the file at its path, and its size behind the last line.
+        self._compared: int | None = None
+        self._known = 0
         self._place: Written | None = None
         self._parent = parent
         self._lock = Lock()
@@ -224,11 +227,12 @@ class JournalFile:
             return
         data = outcome.to_line()
         try:
-            size = self._size(file) + len(data)
+            size = self._size(file, int(outcome.time)) + len(data)
             full = size > LARGEST_FILE
             if self._place is not None:
                 self._place.write(outcome.pid, size)
             if not full and os.write(file, data) == len(data):
+                self._known = size
                 return
             why = "it has reached 1 GiB" if full else "no space left"
         except OSError as error:
@@ -247,26 +251,36 @@ class JournalFile:
             self._place = place_of(self._absolute, file)
             self._place.limit, self._place.parent = LARGEST_FILE, self._parent
 
-    def _size(self, file: int) -> int:
-        """Bytes of the file, which is opened anew if it is not there any more."""
+    def _size(self, file: int, second: int) -> int:
+        """Bytes of the file, which is opened anew if it is not there any more.
+
+        It is compared with the one at its path once a second, and where there is none or it has become shorter: whoever asks a
+        file for its times makes the next write to it cost twice as much.
+        """
+        if second == self._compared:
+            size = os.lseek(file, 0, os.SEEK_END)
+            if size >= self._known and os.access(self._absolute, os.F_OK):
+                return size
         found = os.fstat(file)
-        if self._there() == (found.st_dev, found.st_ino) == self._identity:
-            return found.st_size
-        with self._lock:
-            if identity(file) != self._identity:
-                raise OSError(EBADF, "somebody has closed it")
-            if self._there() != self._identity:  # else another thread has opened it
-                new = _open(self._absolute)
-                try:
-                    # The number stays: another thread may be about to write.
-                    os.dup2(new, file, inheritable=False)
-                finally:
-                    os.close(new)
-                if self._place is not None:
-                    self._place.files.discard(file)
-                self._begin(file)
-                log.journal_anew(self.path)
-            return os.fstat(file).st_size
+        if not self._there() == (found.st_dev, found.st_ino) == self._identity:
+            with self._lock:
+                if identity(file) != self._identity:
+                    raise OSError(EBADF, "somebody has closed it")
+                if self._there() != self._identity:  # else another thread has opened it
+                    new = _open(self._absolute)
+                    try:
+                        # The number stays: another thread may be about to write.
+                        os.dup2(new, file, inheritable=False)
+                    finally:
+                        os.close(new)
+                    if self._place is not None:
+                        self._place.files.discard(file)
+                    self._begin(file)
+                    log.journal_anew(self.path)
+                found = os.fstat(file)
+        # A pipe has no end to seek.
+        self._compared = second if S_ISREG(found.st_mode) else None
+        return found.st_size
 
     def _there(self) -> tuple[int, ...]:
         """Device and inode of what has the path now; of what nobody may look at those of the open file."""

@@ -1,4 +1,4 @@
-"""Start-up: what importing and installing cost a process, and what the plugin costs a test run that does not use it."""
+"""Start-up: what importing and installing cost a process, the command, and a test run with the plugin, used or not."""
 
 from __future__ import annotations
 
@@ -16,10 +16,41 @@ _ON = {
     "FAULTINJECT_ENABLED": "1",
     "FAULTINJECT_RULES": "cos:SlowDown,probability=0.3,method=PUT,path=photos/",
 }
+MARKED = 200
+_TESTS = """
+import pytest
+{imports}
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+
+asked = {asked}
+
+{marker}
+@pytest.mark.parametrize("number", range({number}))
+def test_asks(number):
+    environ = {{"REQUEST_METHOD": "GET", "PATH_INFO": "/photos/a.jpg", "SERVER_PROTOCOL": "HTTP/1.1"}}
+    assert asked(environ, lambda *_: None) is not None
+"""
+_WITH = {
+    "imports": "from faultinject import WSGIFaultMiddleware",
+    "asked": "WSGIFaultMiddleware(app, [])",
+    "marker": '@pytest.mark.faultinject("cos:SlowDown")',
+}
+_WITHOUT = {"imports": "", "asked": "app", "marker": ""}
+_ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+_PLUGIN = ["-p", "faultinject.testing.pytest_plugin"]
 
 
 def run() -> list[Row]:
-    return [*retried(_alone), *retried(_after_flask), *retried(_plugin)]
+    return [
+        *retried(_alone),
+        *retried(_after_flask),
+        *retried(_version),
+        *retried(_plugin),
+        *retried(_marked),
+    ]
 
 
 def _alone() -> list[Row]:
@@ -29,7 +60,7 @@ def _alone() -> list[Row]:
     )
     return [
         _told(sample, "off", "import and install(), off", "bare interpreter", 1.05),
-        _told(sample, "on", "import and install(), on, text rules", "bare interpreter", 2.4),
+        _told(sample, "on", "import and install(), on, text rules", "bare interpreter", 0),
     ]
 
 
@@ -40,28 +71,55 @@ def _after_flask() -> list[Row]:
     return [_told(sample, "on", "import and install(), on, after `import flask`", "import flask", 1.10)]
 
 
+def _version() -> list[Row]:
+    command = os.fspath(Path(sys.executable).with_name("faultinject"))
+    sample = _processes(
+        {"click": (["-c", "import click"], {}), "version": ([command, "--version"], {})}, rounds=41
+    )
+    return [_told(sample, "version", "`faultinject --version`", "import click", 1.5)]
+
+
 def _plugin() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "pytest.ini").write_text("[pytest]\n")
-        Path(folder, "test_trivial.py").write_text("def test_trivial():\n    pass\n")
-        command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder]
-        alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        sample = _processes(
-            {
-                "without": (command, alone),
-                "with": ([*command, "-p", "faultinject.testing.pytest_plugin"], alone),
-            },
-            rounds=61,
-        )
+        command = _tests(folder, "def test_trivial():\n    pass\n")
+        sample = _processes({"without": (command, _ALONE), "with": ([*command, *_PLUGIN], _ALONE)}, rounds=61)
     added = [nanoseconds / 1e6 for nanoseconds in sample.added("with")]
     return [sample.row("pytest plugin, no marker", "pytest without it", Goal("≤", 5, "ms"), added)]
+
+
+def _marked() -> list[Row]:
+    """What each further marked test costs: the first one loads the engine."""
+    with tempfile.TemporaryDirectory() as folder:
+        contenders = {}
+        for number in (MARKED, 1):
+            for name, words, more in (("without", _WITHOUT, []), ("with", _WITH, _PLUGIN)):
+                place = Path(folder, f"{name}-{number}")
+                place.mkdir()
+                command = _tests(os.fspath(place), _TESTS.format(number=number, **words))
+                contenders[f"{name} {number}"] = ([*command, *more], _ALONE)
+        sample = _processes(contenders, rounds=21)
+    many, one = (sample.added(f"with {number}", f"without {number}") for number in (MARKED, 1))
+    added = [(each - first) / (MARKED - 1) / 1e6 for each, first in zip(many, one, strict=True)]
+    return [
+        sample.row(
+            "pytest plugin, a marked test with one request", "pytest without it", Goal("≤", 0.6, "ms"), added
+        )
+    ]
+
+
+def _tests(folder: str, text: str) -> list[str]:
+    """The arguments by which pytest runs a module of tests."""
+    Path(folder, "pytest.ini").write_text("[pytest]\n")
+    Path(folder, "test_trivial.py").write_text(text)
+    return ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder]
 
 
 def _told(sample: Sample, name: str, case: str, against: str, limit: float) -> Row:
     low, high = (
         sorted(sample.times[each])[len(sample.times[each]) // 2] / 1e6 for each in (sample.base, name)
     )
-    return sample.row(case, against, Goal("≤", limit), sample.ratios(name), f"{low:.1f} → {high:.1f} ms")
+    goal = Goal("≤" if limit else "", limit)
+    return sample.row(case, against, goal, sample.ratios(name), f"{low:.1f} → {high:.1f} ms")
 
 
 def _processes(contenders: dict[str, tuple[list[str], dict[str, str]]], rounds: int) -> Sample:

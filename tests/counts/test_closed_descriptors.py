@@ -37,21 +37,29 @@ def test_nothing_of_others_is_closed(tmp_path):
     assert Path(tmp_path / "other").read_bytes() == b""
 
 
-def test_nothing_is_written_into_files_of_others(tmp_path, caplog):
-    """The journal ends, and the log says why."""
+@pytest.mark.parametrize("before", [0, 1])
+def test_nothing_is_written_into_files_of_others(tmp_path, caplog, before):
+    """The journal ends, and the log says why; also right behind a line of its own."""
     journal = tmp_path / "journal.jsonl"
     injector = Injector("http:503", journal=str(journal), environ={})
     app = WSGIFaultMiddleware(lambda _, __: [b""], injector=injector)
+    statuses = []
+
+    def ask(app, times):
+        for _ in range(times):
+            environ = {}
+            setup_testing_defaults(environ)
+            list(app(environ, lambda status, *_: statuses.append(status)))
+
+    ask(app, before)
+    written = journal.read_bytes()
     [number] = opened(journal)
     other = os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT)
     os.dup2(other, number)
-    statuses = []
-    for _ in range(2):
-        environ = {}
-        setup_testing_defaults(environ)
-        list(app(environ, lambda status, *_: statuses.append(status)))
-    assert statuses == ["503 Service Unavailable"] * 2, "the faults are given"
-    assert [(tmp_path / "other").read_bytes(), journal.read_bytes()] == [b"", b""]
+    ask(app, 2)
+    assert statuses == ["503 Service Unavailable"] * (before + 2), "the faults are given"
+    assert [(tmp_path / "other").read_bytes(), journal.read_bytes()] == [b"", written]
+    assert written.count(b"\n") == before
     assert [each for each in caplog.messages if "somebody has closed it" in each]
     del app, injector
     gc.collect()

@@ -676,16 +676,21 @@ def test_a_file_that_another_user_made_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("how", ["removed", "renamed", "replaced"])
 def test_a_file_that_is_not_there_any_more_is_opened_anew(tmp_path, monkeypatch, caplog, how):
-    """The log says so once, the new one has the lines from then on and the mode of the first, wherever the program is by now."""
+    """The log says so once, the new one has the lines from then on and the mode of the first, wherever the program is by now.
+
+    Where another file has its name it is a second until that is seen.
+    """
     path, old, other = (tmp_path / name for name in ("journal", "journal.1", "other"))
     monkeypatch.chdir(tmp_path)
-    injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL="journal")
+    time = Time(NOW)
+    injector = Injector("cos:SlowDown", clock=time.unix, environ={"FAULTINJECT_JOURNAL": "journal"})
     ask(injector)
     other.mkdir()
     monkeypatch.chdir(other)
     path.unlink() if how == "removed" else path.rename(old)
     if how == "replaced":
         path.write_text('{"v": 1}\n')
+        time.now += 1
     caplog.clear()
     for _ in range(3):
         ask(injector)
@@ -696,6 +701,21 @@ def test_a_file_that_is_not_there_any_more_is_opened_anew(tmp_path, monkeypatch,
     assert [each for each in caplog.messages if "journal" in each] == [
         "faultinject: the journal journal was removed or renamed; a new file is opened"
     ]
+
+
+def test_no_line_is_lost_by_a_rotation(tmp_path):
+    """Lines of the second in which another file gets its name stand in the one that was renamed."""
+    path, old = tmp_path / "journal", tmp_path / "journal.1"
+    time = Time(NOW)
+    injector = Injector("cos:SlowDown", clock=time.unix, environ={"FAULTINJECT_JOURNAL": str(path)})
+    ask(injector)
+    path.rename(old)
+    path.touch()
+    for _ in range(4):
+        ask(injector)
+        time.now += 0.5
+    counts = [len(each.read_text().splitlines()) for each in (old, path)]
+    assert counts == [3, 2]
 
 
 def test_a_file_that_cannot_be_opened_anew_ends(tmp_path, caplog):
