@@ -36,9 +36,7 @@ def breach(asked: Iterable[PlannedCall], windows: Sequence[CallWindow], attempts
     vain = [key for key, call in calls.items() if call.returned and all(map(_is_in_vain, made[key]))]
     if vain:
         example = f"{_call(kinds[vain[0]], vain[0])} ({made[vain[0]][-1].answer})"
-        return (
-            f"it answered that {counted(len(vain), 'call')} had succeeded although every request had failed, such as {example}"
-        )
+        return f"it answered that {counted(len(vain), 'call')} had succeeded although every request had failed, such as {example}"
     for kind in dict.fromkeys(kinds[key] for key in calls):
         mine = [key for key in calls if kinds[key] == kind]
         if attempts and not any(made[key] or calls[key].ended is None for key in mine):
