@@ -41,8 +41,8 @@ LEFT_OUT = {
     ),
     "repeated": ("recurred as they also do without faults", "Wrap each call in faults.call()."),
     "begun earlier": (
-        "began before the journal",
-        "Start the journal before the client.",
+        "began before the journal, or right after a similar call that failed, as a retry does",
+        "Start the journal before the client, and wrap each call in faults.call().",
     ),
     "further clients": ("came from more clients than are judged", "Judge a journal of fewer clients."),
 }

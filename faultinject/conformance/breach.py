@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from faultinject.audit.checks.words import counted
 from faultinject.audit.grouping import SHORTEST, UNSEEN
+from faultinject.audit.waits import KINDS
 from faultinject.conformance.plan import PlannedCall
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.call_window import CallWindow
@@ -31,6 +33,10 @@ def breach(asked: Iterable[PlannedCall], windows: Sequence[CallWindow], attempts
                 f"it answered that {_call(kinds[key], key)} had succeeded, and sent no request whose path has the"
                 f" segment {key}"
             )
+    vain = [key for key, call in calls.items() if call.returned and all(map(_is_in_vain, made[key]))]
+    if vain:
+        example = f"{_call(kinds[vain[0]], vain[0])} ({made[vain[0]][-1].answer})"
+        return f"it answered that {counted(len(vain), 'call')} had succeeded although every request had failed, such as {example}"
     for kind in dict.fromkeys(kinds[key] for key in calls):
         mine = [key for key in calls if kinds[key] == kind]
         if attempts and not any(made[key] or calls[key].ended is None for key in mine):
@@ -56,6 +62,11 @@ def _unknown_upload(attempts: Sequence[Attempt]) -> Attempt | None:
     if any(not each.failed for each in own):
         return None
     return next((each for each in own if each.status == NOT_FOUND), None)
+
+
+def _is_in_vain(attempt: Attempt) -> bool:
+    """Whether it got a failure that may pass, and nothing was carried out."""
+    return attempt.kind in KINDS and not attempt.applied
 
 
 def _call(kind: str, key: str) -> str:

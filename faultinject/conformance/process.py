@@ -50,8 +50,8 @@ request of its call, and in no other request. When a call ends, the command writ
 At the end of its input the command may exit. At the deadline faultinject ends it, with all processes that it has
 started. The client fails if the command exits before that, writes another line, answers a call that is not running,
 stays silent while calls are running, or leaves processes behind. It also fails if it answers that a call succeeded that
-has sent no request, sends no request for any call of one of its `kinds`, or ends an upload that is not there.
-faultinject then shows the command's standard error.
+has sent no request, or whose every request failed with an error that may pass, if it sends no request for any call of
+one of its `kinds`, or ends an upload that is not there. faultinject then shows the command's standard error.
 """.strip()
 """What a command has to do."""
 

@@ -389,7 +389,7 @@ FEW = calls(2, 0.5)
         (
             [[Made([line(at, SLOW_DOWN, path="/b/hot", connection=each)]) for each, at in enumerate((0.0, 0.0005, 1.0, 1.1))], [Made([line(9, FINE, path="/b/c", user_agent="cos/1", attempt_hint={"retry": True})])], successes(1)], {},
             "left out: 3 of 4 calls: 2 that ran at the same time as another call for the same object, which mixes their attempts,"
-            " 1 that began before the journal. Use a different key for each concurrent call. Start the journal before the client.",
+            " 1 that began before the journal, or right after a similar call that failed, as a retry does. Use a different key for each concurrent call. Start the journal before the client, and wrap each call in faults.call().",
         ),
         ([FEW], {"ignore": NAMES}, "every check is ignored. Ignore fewer."),
     ],

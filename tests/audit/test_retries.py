@@ -29,6 +29,8 @@ OWN = fault("jss:InvalidCallback", 567)
 NO_VERSION = fault("http:505", 505)
 NOT_BUILT = fault("cos:NotImplemented", 501)
 LET_BE = fault("qiniu-mix:OperationAborted", 409)
+MISSING = fault("s3:NoSuchKey", 404)
+ABSENT = FINE | {"status": 404}
 TOKEN = fault("b2:expired_auth_token", 401)
 REFRESH = fault("gcs:authError", 401)
 CONFLICT = fault("gcs:conflict", 409)
@@ -43,6 +45,11 @@ NO_VERDICT = None
 
 def refused(number, *gaps, **more):
     return calls(number, *gaps, kind=DENIED, **more)
+
+
+def waiter(*gaps, kind=MISSING, **more):
+    """Calls in which a client waits until an object is there."""
+    return calls(3, *gaps, apart=50.0, kind=kind, **{"by": None, "method": "HEAD", "name": "wait", **more})
 
 
 def alone(number, *gaps, **more):
@@ -92,7 +99,7 @@ RETRIES = rows(
     to(PASS, calls(10, 0.5), calls(90, at=100, apart=1.0)),
     to(INCONCLUSIVE, calls(9, 0.5), calls(90, at=100, apart=1.0)),
     # A client that tries nothing again: one finding for all that it got.
-    to(FAIL, calls(2), calls(2, kind=INTERNAL), calls(2, kind=RESET), refused(5), n=4, subject=None, says="0 of 4 calls retried after"),
+    to(FAIL, calls(2), calls(2, kind=INTERNAL), calls(2, kind=RESET), refused(5), n=6, subject=None, says="0 of 6 calls retried after"),
     # Lost connections are no answers: it may be right not to send some of them twice.
     to(WARN, calls(5, kind=RESET)),
     # A call under way that was tried again shows that the client does so; so may what cannot be told apart.
@@ -188,9 +195,16 @@ PERMANENT = rows(
     to(FAIL, alone(3, 0.5, kind=DENIED), says="no other request came between those to 3 objects"),
     # A test knows that there is one caller, however late it asks; else it may wait for a change, but not for another 403.
     to(FAIL, refused(3, 1.0, 2.0, by=None, name="get"), says="3 of 3 calls retried after 403 AccessDenied"),
-    to(WARN, refused(3, 1.5, 2.5, by=None), says="after 403 AccessDenied the same request came again up to 2 times, a second or more later, for 3 of 3 objects"),
+    to(WARN, refused(3, 1.5, 2.5, by=None), says="after 403 AccessDenied the same request came again up to 2 times, 1.50 s later or more, for 3 of 3 objects"),
     to(INCONCLUSIVE, refused(2, 1.5, by=None), refused(1, by=None, at=5), says="for 2 of 3 objects"),
     to(INCONCLUSIVE, calls(3, 1.5, kind=fault("http:404", 404), by=None)),
+    # A HEAD that finds nothing may wait for the object: not one that does not wait at all, and not what a driver asks for.
+    to(INCONCLUSIVE, waiter(0.3, 0.3, last=FINE), says="came again up to 2 times, 0.30 s later or more, for 3 of 3 objects: the client retries, or waits"),
+    to(INCONCLUSIVE, waiter(0.3, 0.3, last=FINE, name=None), says="wrap each call"),
+    to(FAIL, waiter(0.001, 0.001)),
+    to(FAIL, waiter(0.3, 0.3, method="GET")),
+    to(FAIL, waiter(0.3, 0.3), driven=True),
+    to(FAIL, waiter(0.3, 0.3, by=ID)),
     # An answer that took the place of a success is no refusal: the retry of what was carried out may meet its own effect.
     *(
         to(INCONCLUSIVE, calls(3, 0.5, kind=DENIED | {"applied": True, "app_status": 200, "when": "after"}, last=FINE | {"status": status}), n=0)
@@ -233,6 +247,10 @@ GIVES_UP = rows(
     to(PASS, calls(1, 1, kind=INTERNAL), calls(1, 1, kind=LOST), calls(1, 1), n=3),
     # Who waits for a change of what is refused ends when it comes.
     to(INCONCLUSIVE, refused(3, *[1.5] * 30, by=None), n=0),
+    # So does who asks the app itself, for as long as it waits; a transient failure in between is another matter.
+    *(to(INCONCLUSIVE, waiter(*[0.3] * 30, kind=ABSENT, method=method, name=name), n=0) for method in ("HEAD", "GET") for name in (None, "wait")),
+    to(INCONCLUSIVE, waiter(*[0.3] * 20, 0.001, *[0.3] * 9, every=[*[ABSENT] * 20, SLOW_DOWN, *[ABSENT] * 10], name=None), n=0),
+    to(FAIL, waiter(*[0.001] * 30, kind=ABSENT)),
     # Where nobody can tell which requests are of one call, what is left shows nothing.
     to(INCONCLUSIVE, storm(8), says="calls with failures ran at the same time as others for the same objects"),
     to(WARN, storm(1), calls(3, *[0.1] * 14, at=90), says="up to 15 attempts per call"),
@@ -382,6 +400,9 @@ SAME_BYTES = rows(
     to(FAIL, again(1, OTHER, **TOLD)),
     to(INCONCLUSIVE, again(1, NOTHING)),
     to(INCONCLUSIVE, again(1, NOTHING, **TOLD), driven=True),
+    # An error inside of a 200 says what is left to be done: the rest is no other body, though nothing at all is.
+    to(INCONCLUSIVE, again(3, LESS, kind=HIDDEN, **TOLD), n=0),
+    to(FAIL, again(3, NOTHING, kind=HIDDEN, **TOLD)),
     # The same length proves nothing.
     to(INCONCLUSIVE, again(3, UNREAD), says="of 3 others the journal has only the length"),
     to(PASS, again(3, UNREAD), again(3, at=5)),

@@ -17,8 +17,11 @@ from tests.journals import (
     SLOW_DOWN,
     TOOK,
     Made,
+    Policy,
+    Traffic,
     call,
     calls,
+    client,
     fault,
     finding,
     findings,
@@ -295,8 +298,27 @@ def failed_and_asked_again(after, number=6):
 DENIED_THEN = [call(0.1, last=FINE, at=1.0, path="/b/0.0"), call(kind=DENIED, at=1.0, path="/b/1.0")]
 LATE_ONES = [call(0.1, kind=INTERNAL, at=2.0, path=f"/b/{each}") for each in (0.0, 1.0)]
 FALLS = (1, 0.1, 1)
+
+
+def layers_with_jitter(number, inner=0.4, outer=(0.1, 0.3)):
+    """Three times three attempts, whose waits are all drawn."""
+    draw = random.Random(5)
+
+    def gaps():
+        for each in range(8):
+            low, high = outer if each % 3 == 2 else (0.0, inner * 2 ** (each % 3))
+            yield draw.uniform(low, high)
+
+    return [call(*gaps(), at=9.0 * each, by=MARK) for each in range(number)]
+
+
 NESTED = rows(
     "nested retries",
+    # Two layers with jitter look like one: only waits that grow on from part to part are of one for sure.
+    to(INCONCLUSIVE, layers_with_jitter(30), says="or too random waits, to show a second layer"),
+    to(PASS, client(Policy(attempts=4), Traffic(calls=30))),
+    to(PASS, client(Policy(attempts=6, base=0.2), Traffic(calls=30))),
+    to(PASS, client(Policy(attempts=4, factor=1.0, jitter=0.5), Traffic(calls=30))),
     # By the ids of an SDK: failed calls in a row, each within 10 s of the one before, for two things or more.
     *(
         to(expected, in_a_row(things, length, pause), driven=True)
@@ -346,17 +368,17 @@ NESTED = rows(
     to(PASS, calls(5, 0.1)),
     # One call in ten whose wait rises does not hide the layer; two do.
     to(WARN, [call(*FALLS, at=each, by=MARK) for each in range(9)], [call(0.1, 1, 1, at=20, by=MARK)]),
-    to(PASS, [call(*FALLS, at=each, by=MARK) for each in range(9)], [call(0.1, 1, 1, at=20 + each, by=MARK) for each in range(2)]),
+    to(INCONCLUSIVE, [call(*FALLS, at=each, by=MARK) for each in range(9)], [call(0.1, 1, 1, at=20 + each, by=MARK) for each in range(2)]),
     # Waits that an answer asked for, or that are not known, are no saw-tooth, and hide one; a prime number of attempts has no layers.
     to(INCONCLUSIVE, calls(8, 3, 0.1, 3, 0.1, 3, hint=3.0, hint_form="seconds", by=MARK)),
     to(INCONCLUSIVE, calls(8, *FALLS, every=[{}, HUNG | {"answered": None}], by=MARK)),
-    to(INCONCLUSIVE, calls(10, 3, 3, 3, hint=3.0, hint_form="seconds", by=MARK), says="10 failed calls without an id: too few, or with too short waits, to show a second layer"),
+    to(INCONCLUSIVE, calls(10, 3, 3, 3, hint=3.0, hint_form="seconds", by=MARK), says="10 failed calls without an id: too few, or with too short or too random waits, to show a second layer"),
     to(PASS, calls(10, 3, 3, 3, hint=3.0, hint_form="seconds")),
     to(PASS, calls(10, 3, 3, hint=3.0, hint_form="seconds", by=MARK)),
     to(PASS, calls(5, by=None)),
     *(to(expected, calls(seen, 1, 2, 4, by=MARK), calls(20 - seen, 3, 3, 3, hint=3.0, hint_form="seconds", by=MARK)) for seen, expected in ((7, INCONCLUSIVE), (8, PASS))),
     # Nor do those of calls with ids count for those without.
-    to(INCONCLUSIVE, calls(4, 1, 2, 4), calls(7, 1, 2, 4, by=MARK), says="7 failed calls without an id: too few, or with too short waits, to show a second layer Let more calls"),
+    to(INCONCLUSIVE, calls(4, 1, 2, 4), calls(7, 1, 2, 4, by=MARK), says="7 failed calls without an id: too few, or with too short or too random waits, to show a second layer Let more calls"),
     to(INCONCLUSIVE, calls(3, 1, 2, 4, by=MARK), calls(4, 1, 2, 4, 8, 16, by=MARK), calls(4, 1, 2), says="7 failed calls"),
 )  # fmt: skip
 

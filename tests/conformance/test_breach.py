@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from faultinject.conformance import ETAG, run
@@ -37,6 +39,21 @@ class Silent(Direct):
 
     def put(self, key):
         pass
+
+
+class Hopeful(Direct):
+    """Writes in vain, and says nothing of it to its caller."""
+
+    def put(self, key):
+        with suppress(OSError, ValueError):
+            super().put(key)
+
+
+def test_a_client_that_hides_from_its_caller_that_a_write_failed():
+    """The write whose answer alone was lost was carried out: that is no lie."""
+    done = run(Hopeful, name="hopeful", phases=short("cal", "throttled", "lost", "denied"))
+    says = "it answered that 1 call had succeeded although every request had failed, such as the call put throttled-001 (503 SlowDown)"
+    assert (done.failure, done.judgement.findings[0].message) == (says, says)
 
 
 @pytest.mark.parametrize(

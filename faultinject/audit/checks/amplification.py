@@ -19,7 +19,7 @@ from faultinject.audit.checks.words import (
 )
 from faultinject.audit.grouping import POLL, READING
 from faultinject.audit.matching import alike, fingerprint, thing_of
-from faultinject.audit.statistics import FEWEST, grouped, median
+from faultinject.audit.statistics import FEWEST, grouped, median, variation
 from faultinject.audit.waits import KINDS, Wait
 from faultinject.journal.calls import SDK_ID, TOLD
 
@@ -44,6 +44,8 @@ OPEN = 5.0
 """Seconds for which an open circuit breaker lets nothing through."""
 NEVER_AGAIN = 10
 """Calls without a retry that show a budget which is not refilled; without a request: a breaker which does not close."""
+RANDOM = 0.12
+"""Variation from which on waits are random."""
 ONE_LAYER = "Let one layer retry: switch the others off."
 SLOW = 0.3
 """Seconds after which an answer counts as slow."""
@@ -142,7 +144,8 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     came within a second and the client does not repeat successful calls. Without ids: calls in which the wait falls at
     the beginning of each part of p attempts and rises again in it, in the median to less than half and to more than 1.5
     times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls or more, without ids as many as
-    would show 8 such cases, by waits that no answer asked for.
+    would show 8 such cases, by waits that no answer asked for, and that do not repeat from part to part by chance, as
+    random ones may.
     """
     ended = list(filter(_is_exhausted, evidence.calls))
     n = len(ended)
@@ -178,8 +181,8 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
         told = "by a faster clock it is not known whether the waits of a call fall and rise again"
         yield unknown(n, told, told_by_waits, action=REAL_TIME)
     elif n - len(blind := _too_few_to_tell(told_by_waits, zero)) < EXHAUSTED:
-        told = f"{counted(len(blind), 'failed call')} without an id: too few, or with too short waits, to show a second layer"
-        how = "Let more calls fail on every attempt, without Retry-After, or run `faultinject conformance`."
+        told = f"{counted(len(blind), 'failed call')} without an id: too few, or with too short or too random waits, to show a second layer"
+        how = "Let more calls fail on every attempt, without Retry-After, or compare the attempts with one layer's retries switched off."
         yield unknown(n, told, blind, action=how)
     else:
         yield passed(n, f"no second retry layer in {n} failed calls", ended)
@@ -233,15 +236,35 @@ def _layers(
 
 
 def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
-    """The calls without an id in which the wait would not be seen to fall, or too seldom, if two layers made them."""
+    """The calls without an id in which the wait would not be seen to fall, or too seldom, if two layers made them.
+
+    Nor is it where their waits are random, and in the middle repeat from part to part, as those of two layers would.
+    """
     found = []
     for (attempts, tell), same in grouped(
         calls, lambda call: (len(call.attempts), max(_own_gaps(call, zero), default=0.0) > zero)
     ).items():
         outer = next((each for each in range(2, attempts // 2 + 1) if attempts % each == 0), 1)
-        if outer > 1 and (not tell or len(same) * (outer - 1) < DROPS):
+        if outer > 1 and (not tell or len(same) * (outer - 1) < DROPS or _repeats(same, zero)):
             found += same
     return found
+
+
+def _repeats(same: Sequence[Call], zero: float) -> bool:
+    """Whether calls of as many attempts have random waits, unlike one another in the middle, but alike from part to part."""
+    waits = list(zip(*(_own_gaps(call, zero) for call in same), strict=True))
+    middle = list(map(median, waits))
+    attempts = len(middle) + 1
+
+    def alike(part: int) -> bool:
+        return all(
+            max(pair) < FALLS * min(pair)
+            for number, pair in enumerate(zip(middle, middle[part:], strict=False), 1)
+            if number % part
+        )
+
+    uneven = max(middle) > RISES * min(middle) and any(variation(each) > RANDOM for each in waits)
+    return uneven and any(attempts % part == 0 and alike(part) for part in range(2, attempts // 2 + 1))
 
 
 def _own_gaps(call: Call, zero: float) -> list[float]:

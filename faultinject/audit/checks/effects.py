@@ -19,6 +19,7 @@ from faultinject.audit.checks.questions import (
     is_cleared,
     is_kept_off,
     is_lost_write,
+    is_rest,
     is_storage_call,
     lost_write,
     sent_nothing,
@@ -64,12 +65,15 @@ def same_bytes(evidence: Evidence) -> Iterator[Finding]:
 
     Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of chunks).
     FAIL: they differ, and more than a fingerprint groups the attempts, or the retry sent nothing at all. WARN: a shorter
-    body, where a fingerprint alone groups them. PASS: the same digests; the same length alone proves nothing.
+    body, where a fingerprint alone groups them. PASS: the same digests; the same length alone proves nothing. Not compared with
+    another body after a 200 that has errors in it: such an answer says what is left to do.
     """
     everyone = [
         call
         for call in evidence.everyone
-        if call.same_bytes is not None and has_body(call) and (sent_nothing(call) or not is_cleared(call))
+        if call.same_bytes is not None
+        and has_body(call)
+        and (sent_nothing(call) or not (is_cleared(call) or is_rest(call)))
     ]
     calls = [call for call in everyone if not call.same_bytes or call.same_digests]
     n = len(calls)

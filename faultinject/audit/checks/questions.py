@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import inf
 
 from faultinject.audit.grouping import POLL
 from faultinject.audit.matching import has_own_key, invocation, shorter
 from faultinject.audit.waits import KINDS
+from faultinject.journal.calls import FINGERPRINT, TOLD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,16 +146,28 @@ def may_be_copy(evidence: Evidence, before: Attempt, after: Attempt) -> bool:
 
 
 def may_poll(call: Call, evidence: Evidence) -> bool:
-    """Whether a fingerprint alone joined requests for what was refused, each a second or more after the answer before it.
+    """Whether a client that was refused may have asked again to see whether something has changed, which no mark of its own denies.
 
-    Who does so may be waiting for a change.
+    Whoever asks the app itself, or whether an object is there, may do so as soon as it has waited at all; what is injected
+    otherwise is asked for again a second or more later, and not in one named call.
     """
+
+    def least(before: Attempt) -> float:
+        is_waiter = before.method == "HEAD" and before.status == 404
+        if is_waiter or not before.injected:
+            return evidence.turnaround.zero
+        return POLL if call.inferred else inf
+
     return (
-        call.inferred
+        call.signal in (FINGERPRINT, TOLD)
         and not evidence.driven
         and call.retries > 0
         and call.first.kind == "client"
-        and all(gap is not None and gap >= POLL for gap in call.gaps)
+        and all(
+            gap is not None and gap >= least(before)
+            for before, gap in zip(call.attempts, call.gaps, strict=False)
+            if before.kind == "client"
+        )
     )
 
 
@@ -170,6 +184,11 @@ def sent_nothing(call: Call) -> bool:
 def is_cleared(call: Call) -> bool:
     """Whether its last attempt got through and its caller saw an error all the same: then that was no retry."""
     return call.returned is False and call.succeeded and len(call.attempts) > 1
+
+
+def is_rest(call: Call) -> bool:
+    """Whether it goes on with another body after a 200 with errors in it, as a deletion does with the keys that are left."""
+    return call.other_bytes is not None and call.other_bytes[0].kind == "hidden"
 
 
 def own_limit(call: Call) -> int | None:

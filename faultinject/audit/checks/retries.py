@@ -47,6 +47,7 @@ PASSES = (*KINDS, "timeout", "hidden")
 BY_STATE = frozenset((404, 409, 410, 412, 416))
 """Answers of an app that depend on what is stored, so that a retry need not be their reason."""
 STOP = "Do not retry this answer."
+READ_IT = "Let a GET get this answer: a HEAD may wait for the object."
 END = "End a call after a few attempts, or after some seconds."
 MANY, TOO_MANY = 10, 20
 """Attempts in one call that are many, and that are too many."""
@@ -78,7 +79,8 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     given_up = [call for calls in by_answer.values() for call in calls if call.first.status is not None]
     if len(given_up) >= FEWEST and not any(call.retries for call in evidence.everyone):
         answers = ", ".join(f"{answer} ({len(calls)})" for answer, calls in by_answer.items())
-        n, told = len(given_up), f"0 of {len(given_up)} calls retried after {answers}"
+        n = sum(map(len, by_answer.values()))
+        told = f"0 of {n} calls retried after {answers}"
         unclear = sum(evidence.left_out.get(reason, 0) for reason in UNCLEAR)
         if unclear:
             why = f"{counted(unclear, 'other call')} may have retried"
@@ -258,7 +260,8 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     another token, precondition, region or clock, or after a write to that place, may get another answer and is no
     retry; nor is one that meets what the first attempt has written (`when=after`). Where fingerprints alone group the attempts, several callers may get the same refusal: WARN for three objects
     or more, FAIL where no other request came in between. Of requests that come a second or more later, as those of a
-    client that waits for a change, the number is said: WARN after 400, 401, 403 or 405, for three objects or more.
+    client that waits for a change, the number is said: WARN after 400, 401, 403 or 405, for three objects or more. A HEAD that
+    finds nothing may wait for the object, however soon and in a named call too: that is not decided.
     """
     aside = {
         id(call) for call in evidence.everyone if _is_copied(evidence, call) or meets_its_own_effect(call)
@@ -293,10 +296,12 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
             )
     elif polling:
         most = max(call.retries for call in polling)
-        told = f"after {answers} the same request came again up to {counted(most, 'time')}, a second or more later, for {len(things)} of"
+        soonest = seconds(min(gap for call in polling for gap in call.gaps if gap is not None))
+        told = f"after {answers} the same request came again up to {counted(most, 'time')}, {soonest} later or more, for {len(things)} of"
         told += f" {counted(len(set(map(thing_of, everyone))), 'object')}: the client retries, or waits for a change"
         sure = len(things) >= FEWEST and all(call.first.status not in DONE_ALREADY for call in polling)
-        yield (warned if sure else unknown)(n, told, polling, action=STOP if sure else NAME_THEM)
+        how = STOP if sure else NAME_THEM if polling[0].inferred else READ_IT
+        yield (warned if sure else unknown)(n, told, polling, action=how)
     elif n - len(unclear := [call for call in everyone if thing_of(call) in later]) < FEWEST:
         told = f"after {answers} the same request came a second or more later, for {counted(len(later), 'object')}: a retry, or polling for a change"
         yield unknown(n, told, unclear, action=NAME_THEM)
