@@ -21,5 +21,5 @@ def summary(call) -> str:
 
 def takes(call) -> str:
     """The names of its parameters; whatever changes what is in force heeds If-Match."""
-    changes = call.does.__module__.endswith(".changes")
+    changes = call.method != "GET" and call.path != "/preview"
     return ", ".join(f"`{each}`" for each in (*call.query, *(["If-Match"] if changes else [])))

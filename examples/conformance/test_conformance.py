@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from faultinject.audit.checks import CHECKS
-from faultinject.cli.schemas import schema
+from faultinject.cli.schema import schema_of
 from faultinject.conformance.league import page as html
 from faultinject.conformance.page import markdown
 from faultinject.conformance.process import CONTRACT
@@ -37,7 +37,7 @@ def test_the_league_has_every_sdk_and_every_check() -> None:
     assert sorted([each["client"] for each in LEAGUE["clients"]] + missing) == sorted(SDKS)
     judged = {each["check"] for one in LEAGUE["clients"] for each in one["report"]["findings"]}
     assert judged == {*CHECKS} - {"mixed versions"}  # the plan replaces no object
-    assert [*Draft202012Validator(schema("conformance")).iter_errors(LEAGUE)] == []
+    assert [*Draft202012Validator(schema_of("conformance")).iter_errors(LEAGUE)] == []
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is the client")

@@ -8,15 +8,15 @@ from faultinject.faces import face
 
 __getattr__, __all__ = face(
     __name__,
-    ControlClient="control_client",
-    Journals="waiting",
+    ControlClient="control",
+    Journals="report",
     Progress="progress",
-    Workload="workload",
+    Workload="demo",
     demo_rules="demo",
     group="program",
-    judge_when_over="waiting",
+    judge_when_over="report",
     listen="listening",
-    load_sdk="workload",
+    load_sdk="demo",
     uvicorn_server="listening",
 )
 __all__ += ["main"]

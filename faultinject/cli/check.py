@@ -4,15 +4,441 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 import click
 from click.core import ParameterSource
+from msgspec import Struct
 
-from faultinject.cli import environment, explanation
+from faultinject import vendors
+from faultinject.cli import chances, layout
 from faultinject.cli import rules as reading
+from faultinject.cli.descriptions import bound, percent, sentence
 from faultinject.cli.layout import CONTEXT, print_json, refuse
-from faultinject.cli.vocabulary import sections
+from faultinject.engine.request import environ_key
+from faultinject.engine.shown import quoted, shown_path, shown_target, without_userinfo
 from faultinject.exceptions import ConfigurationError
+from faultinject.injector import trials
+from faultinject.rules import faults, store
+from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.control import TOKEN
+from faultinject.rules.effects import EFFECTS
+from faultinject.rules.environment import Environment, is_switched_on, read_environment
+from faultinject.rules.examples import example
+from faultinject.rules.key import Key
+from faultinject.rules.names import PREFIX
+from faultinject.rules.production import production_reason
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.store import shown_store
+from faultinject.rules.triggers import TRIGGERS
+from faultinject.rules.values import is_token, visible
+from faultinject.rules.variables import value_of
+from faultinject.rules.vocabulary import KEYS
+from faultinject.vendors.vendor import Addressing
+
+
+def sections() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Titles, each with pairs of a word and its meaning."""
+    wrong = [each for place in (vendors, faults, store) for each in place.plugins.problems()]
+    return [
+        ("Faults", [(each.title, _meaning(each.__doc__ or "")) for each in faults.every()]),
+        ("Conditions (unless.KEY=VALUE negates one)", [_row(each) for each in CONDITIONS.values()]),
+        ("Triggers", [_row(each) for each in TRIGGERS.values()]),
+        ("Effects", [_row(each) for each in EFFECTS.values()]),
+        ("And two more", [_row(each) for word, each in KEYS.items() if word in ("name", "vendor")]),
+        *([("Other packages", [("left out", each) for each in wrong])] if wrong else []),
+    ]
+
+
+def _row(key: Key) -> tuple[str, str]:
+    default = f" [default: {key.default_text}]" if key.default_text else ""
+    return key.title, f"{_meaning(key.doc)}{default}"
+
+
+def _meaning(docstring: str) -> str:
+    """The docstring, and the rule of its example as text; nothing where `-OO` took docstrings away."""
+    prose, mark, _ = docstring.partition(">>> ")
+    prose = " ".join(prose.replace("`", "").split())
+    try:
+        return f"{prose} Such as {example(docstring)}" if mark else prose
+    except Exception:  # another package's example makes no rule
+        return prose
+
+
+class Settings(Struct):
+    """The settings of a server with the environment.
+
+    Attributes:
+        enabled: Whether a server would put faults around its app.
+        switch: The same as the environment says it; null for nothing.
+        variables: The variables that are set.
+        seed: The seed; null: one is chosen.
+        production: The variable that says that this is production.
+        production_allowed: Whether faults are allowed there.
+        expires: When faults end, unix seconds.
+        abort: The bound of the app's own failures, which ends all faults.
+        header: Whether injected answers are marked.
+        endpoints: Further hosts of the storage.
+        store: Where counts are kept.
+        journal: The journal's file.
+        max_active: How many faults at the same time.
+        on_request: Whether requests may ask for faults of their own.
+    """
+
+    enabled: bool
+    switch: bool | None
+    variables: dict[str, str]
+    seed: str | None
+    production: str | None
+    production_allowed: bool
+    expires: float | None
+    abort: str | None
+    header: bool
+    endpoints: list[str]
+    store: str | None
+    journal: str | None
+    max_active: int | None
+    on_request: bool
+
+
+def server_settings(environ: Mapping[str, str], now: float) -> tuple[Settings, Environment]:
+    """What a server that is started now would make of its environment: as it is printed, and with the rules.
+
+    Raises:
+        ConfigurationError: a server would refuse to start, or would when faults were switched on.
+    """
+    switch = is_switched_on(environ)
+    variables = {
+        name: _without_secrets(name, environ[name], text)
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and (text := value_of(environ, name)) is not None
+    }
+    # Rules that wait for the switch are looked at as well: that is when mistakes are wanted.
+    waiting = switch is None and any(not each.endswith("_ENABLED") for each in variables)
+    found = read_environment(environ, now=now, forced=True if waiting else None)
+    printed = Settings(
+        enabled=bool(switch),
+        switch=switch,
+        variables=variables,
+        seed=found.seed,
+        production=production_reason(environ),
+        production_allowed=found.production_allowed,
+        expires=found.expires,
+        abort=found.abort or (None if found.scenario is None else found.scenario.abort),
+        header=found.header,
+        endpoints=list(found.endpoints),
+        store=None if found.store is None else shown_store(found.store),
+        journal=found.journal,
+        max_active=found.max_active,
+        on_request=found.on_request,
+    )
+    return printed, found
+
+
+def show_settings(settings: Settings, now: float) -> None:
+    """Write for people what a server would make of its environment."""
+    over = settings.expires is not None and settings.expires <= now
+    lines = [("faults", _switch_in_words(settings, over=over))]
+    lines += [(name, visible(text)) for name, text in settings.variables.items()]
+    if settings.production is not None:
+        verdict = "and allowed" if settings.production_allowed else "where nothing is injected"
+        lines.append(("production", f"{settings.production} looks like it, {verdict}"))
+    if settings.enabled:
+        lines.append(("seed", settings.seed or "chosen and logged at start"))
+        if settings.expires is not None:
+            moment = datetime.fromtimestamp(settings.expires, UTC).isoformat(" ", "seconds")
+            what = " has passed: nothing will be injected" if over else ", if it is started now"
+            lines.append(("expires", f"{moment}{what}"))
+        if not settings.header:
+            lines.append(("marks", "none: no x-faultinject and no Cache-Control in injected answers"))
+    for line in layout.aligned(lines):
+        click.echo(line)
+
+
+def _switch_in_words(settings: Settings, *, over: bool) -> str:
+    if settings.enabled and settings.production is not None and not settings.production_allowed:
+        return f"off: {settings.production} looks like production"
+    if settings.enabled:
+        return "off: FAULTINJECT_EXPIRES has passed" if over else "on"
+    if settings.switch is False:
+        return "off: FAULTINJECT_ENABLED switches all faults off, and overrides everything else"
+    if settings.variables:
+        return (
+            "off: FAULTINJECT_ENABLED is not set, so install() does nothing; with 1 the following would apply"
+        )
+    return "off: FAULTINJECT_ENABLED is not set, so install() does nothing"
+
+
+def _without_secrets(name: str, text: str, value: str) -> str:
+    """A variable as others may see it: this is copied into reports of bugs and kept by CI."""
+    if name == TOKEN:
+        return "…"
+    return shown_store(value) if name == "FAULTINJECT_STORE" else text
+
+
+def parse_request(text: str, host: str, mount: str = "/", headers: Sequence[str] = ()) -> dict[str, Any]:
+    """The environ of `PUT /a/b?x=1`; a path alone is a GET.
+
+    Raises:
+        UsageError: the text is no request, its path does not begin with the mount point, or a header is none.
+    """
+    method, blank, target = text.strip().partition(" ")
+    if not blank:
+        method, target = "GET", method
+    target = target.strip()
+    if not (method.isascii() and method.replace("-", "").isalnum() and target.startswith("/")):
+        told = shown_target(" ".join(map(without_userinfo, text.split(" "))))
+        raise click.UsageError(
+            f"--request: {told!r} is not a method and a path, such as 'PUT /photos/cat.jpg'"
+        )
+    found = trials.mount_of(mount, target)
+    if found is None:
+        raise click.UsageError(
+            f"--mount: the path {quoted(shown_target(target))} does not begin with the mount point {quoted(mount)};"
+            " give the whole path, as the client sends it"
+        )
+    asked = trials.environ(method, target, host, mount=found)
+    for each in headers:
+        name, colon, value = each.partition(":")
+        if not (colon and is_token(name)):
+            raise click.UsageError(f"--header: {each!r} is not a header, such as 'X-User: 42'")
+        asked[environ_key(name.lower())] = value.strip().encode("utf-8", "surrogateescape").decode("latin-1")
+    return asked
+
+
+class RuleMeaning(Struct):
+    """What a rule means.
+
+    Attributes:
+        name: The rule's name.
+        rule: Its text.
+        words: What it means.
+        rate: The share of attempts that it answers, of those that meet all conditions.
+        sampled: The share of users, tenants or keys that its sample chooses; 1 without one.
+        dead: Why it never fires; null where it does.
+        warnings: What is doubtful about it.
+    """
+
+    name: str
+    rule: str
+    words: str
+    rate: float
+    sampled: float
+    dead: str | None
+    warnings: list[str]
+
+
+class AskedRequest(Struct):
+    """How a request is taken.
+
+    Attributes:
+        method: Its method.
+        target: Its path and query.
+        host: Its Host.
+        read: How it is read: identity, bucket, key and operation.
+        matches: The rules whose conditions it meets.
+        attempts: What its first attempts get, null for the app's answer; null without a seed.
+    """
+
+    method: str
+    target: str
+    host: str
+    read: list[dict[str, str | None]]
+    matches: list[str]
+    attempts: list[str | None] | None
+
+
+class Meaning(Struct, kw_only=True, omit_defaults=True):
+    """What rules mean and come to.
+
+    Attributes:
+        ok: Whether every rule can fire, and one of them for the request.
+        rules: Each rule.
+        untouched: The share of attempts that no rule answers.
+        all_fail: The chance that the first 1, 2, … attempts of a call all fail.
+        seed: The seed.
+        abort: The bound of the app's own failures, which ends all faults.
+        request: With --request: how it is taken.
+        environment: Where the rules are the environment's: its settings.
+    """
+
+    ok: bool
+    rules: list[RuleMeaning]
+    untouched: float
+    all_fail: list[float]
+    seed: str | None
+    abort: str | None
+    request: AskedRequest | None = None
+    environment: Settings | None = None
+
+
+class ShownProblem(Struct):
+    """A mistake in rules.
+
+    Attributes:
+        where: The place: a file and line, a variable, an argument.
+        message: What is wrong, and what would be right.
+        excerpt: The text there, with a caret below; may be empty.
+    """
+
+    where: str
+    message: str
+    excerpt: str
+
+
+class Mistakes(Struct):
+    """What is wrong with rules.
+
+    Attributes:
+        ok: Rules that cannot be read are not right.
+        problems: Every mistake.
+    """
+
+    ok: Literal[False]
+    problems: list[ShownProblem]
+
+
+def explain(
+    scenario: Scenario, environ: dict[str, Any] | None, seed: str | None, settings: Settings | None
+) -> Meaning:
+    """What rules mean and come to, and how they take one request.
+
+    Args:
+        scenario: the rules.
+        environ: the request, or None.
+        seed: what the attempts of that request are drawn from; None: they are not shown.
+        settings: those of the environment that the rules are from, or None.
+    """
+    rules, names = scenario.rules, scenario.display_names
+    dead = chances.dead(rules, names)
+    matching: Sequence[int] = range(len(rules))
+    asked = None
+    if environ is not None:
+        matching, asked = _ask(scenario, environ, seed)
+    chosen = [rules[number] for number in matching]
+    rates = dict(zip(matching, chances.rates(chosen), strict=True))
+    return Meaning(
+        ok=not dead and (asked is None or bool(asked.matches)),
+        rules=[
+            RuleMeaning(
+                name,
+                str(rule),
+                sentence(rule),
+                rates.get(number, 0.0),
+                chances.sampled(rule),
+                dead.get(number),
+                rule.doubts(),
+            )
+            for number, (name, rule) in enumerate(zip(names, rules, strict=True))
+        ],
+        untouched=chances.untouched(chosen),
+        all_fail=chances.all_fail(chosen),
+        seed=seed,
+        abort=scenario.abort,
+        request=asked,
+        environment=settings,
+    )
+
+
+def _ask(scenario: Scenario, environ: dict[str, Any], seed: str | None) -> tuple[Sequence[int], AskedRequest]:
+    """The numbers of the rules whose conditions a request meets, and how it is taken."""
+    rules, view = scenario.rules, trials.request_of(environ)
+    # Without a seed nobody is chosen yet: everybody may be.
+    asked = rules if seed is not None else tuple(map(trials.of_everybody, rules))
+    plan = trials.Trial(asked, seed or "0").injector.own_plan
+    ready = [plan.ready(number) for number in range(len(rules))]
+    preflight, upgrades = view.is_preflight, view.upgrades
+    matching = [
+        each.number
+        for each in ready
+        if not upgrades and (each.takes_preflights or not preflight) and each.matches(view)
+    ]
+    seen = (_seen(view, reading) for reading in [each.reading for each in ready] or [Addressing()])
+    attempts = None
+    if seed is not None:
+        trial = trials.Trial(rules, seed or "0")
+        actions = [trial.ask(environ) for _ in range(chances.MOST_ATTEMPTS)]
+        attempts = [None if each is None else each.entry.fault for each in actions]
+    return matching, AskedRequest(
+        environ["REQUEST_METHOD"],
+        shown_target(environ["RAW_URI"]),
+        environ["HTTP_HOST"],
+        list({str(each): each for each in seen}.values()),
+        [scenario.display_names[number] for number in matching],
+        attempts,
+    )
+
+
+def show(meaning: Meaning, scenario: Scenario) -> None:
+    """Write it for people."""
+    for each in meaning.rules:
+        click.echo(f"{each.name}  {visible(each.rule)}")
+        click.echo(f"    {each.words}")
+        if each.dead is not None:
+            click.echo(f"    It never fires: {each.dead}.")
+        for doubt in each.warnings:
+            click.echo(f"    Warning: {doubt}")
+    if meaning.abort is not None:
+        click.echo(f"\n{bound(meaning.abort)}")
+    matches = scenario.display_names if meaning.request is None else meaning.request.matches
+    if meaning.request is not None:
+        _show_request(meaning.request, meaning.seed)
+    if matches:
+        counted = any(
+            chances.counts(rule)
+            for name, rule in zip(scenario.display_names, scenario.rules, strict=True)
+            if name in matches
+        )
+        _show_rates(meaning, [each for each in meaning.rules if each.name in matches], counted=counted)
+
+
+def _show_request(request: AskedRequest, seed: str | None) -> None:
+    click.echo(f"\n{request.method} {quoted(request.target)}")
+    lines = [(key, quoted(value or "none")) for each in request.read for key, value in each.items()]
+    lines.append(("matches", ", ".join(request.matches) or "no rule"))
+    if request.attempts is not None:
+        lines.append(
+            (f"seed {visible(seed or '')}", ", ".join(each or "the app" for each in request.attempts))
+        )
+    for line in layout.aligned([(f"  {key}", value) for key, value in lines]):
+        click.echo(line)
+
+
+def _show_rates(meaning: Meaning, chosen: Sequence[RuleMeaning], *, counted: bool) -> None:
+    several = len(chosen) > 1
+    of_what = f"a request that {'every' if several else 'the'} rule matches"
+    what = of_what if meaning.request is None else "this request"
+    what += " (the first rule that passes its triggers fires)" if several else ""
+    click.echo(f"\nEvery attempt of {what}:")
+    rows = [(each.name, percent(each.rate)) for each in chosen]
+    layout.show(("rule", "fires"), [*rows, ("none of them", percent(meaning.untouched))])
+    for each in chosen:
+        if each.sampled < 1:
+            of_all = percent(each.rate * each.sampled)
+            click.echo(f"({each.name}: {of_all} of the requests of all, if all send alike)")
+    if counted:
+        click.echo(
+            "(before times is used up, between begin and end; skip, every and above for a single call)"
+        )
+    click.echo("\nAll n attempts of one call fail:")
+    layout.show(("n", "chance"), [(str(n), percent(each)) for n, each in enumerate(meaning.all_fail, 1)])
+
+
+def mistakes(error: ConfigurationError) -> Mistakes:
+    """The mistakes of an error as they are printed in JSON."""
+    return Mistakes(False, [ShownProblem(each.where, each.message, each.excerpt) for each in error.problems])
+
+
+def _seen(view: Any, reading: Addressing) -> dict[str, str | None]:
+    bucket, key = reading.read_address(view)
+    return {
+        "identity": shown_target(reading.identify(view)[1]),
+        "bucket": bucket,
+        "key": None if key is None else shown_path(key),
+        "operation": reading.operation(view),
+    }
 
 
 class RuleCommand(click.Command):
@@ -74,24 +500,24 @@ def check(
             for name in ("host", "headers", "mount", "seed")
         }
     )
-    asked = None if request is None else explanation.parse_request(request, host, mount, headers)
-    settings = None
+    asked = None if request is None else parse_request(request, host, mount, headers)
+    settings, now, environment = None, time.time(), None
     try:
         scenario = reading.read_rules_of(rules, file)
         if scenario is None:
-            settings = environment.ServerOutlook(os.environ, time.time())
-            scenario = settings.scenario
+            settings, environment = server_settings(os.environ, now)
+            scenario = environment.scenario or Scenario()
     except ConfigurationError as error:
         if as_json:
-            print_json(explanation.mistakes(error))
+            print_json(mistakes(error))
         raise
-    found = explanation.Explanation(scenario, asked, seed=seed if seed is not None else scenario.seed)
+    found = explain(scenario, asked, seed if seed is not None else scenario.seed, settings)
     if as_json:
-        print_json(found.printed(None if settings is None else settings.printed()))
+        print_json(found)
     else:
         if settings is not None:
-            settings.show()
-        found.show()
+            show_settings(settings, now)
+        show(found, scenario)
     if settings is None or settings.enabled:
-        reading.refuse_production(reading.services() if settings is None else settings.environment)
+        reading.refuse_production(environment or reading.services())
     return 0 if found.ok else 1

@@ -12,24 +12,185 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
+from msgspec import to_builtins
 
 from faultinject import __version__
 from faultinject.audit import profiles
+from faultinject.audit.checks.words import seconds
 from faultinject.audit.conclusion import know
-from faultinject.cli import conformance_output as show
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS
+from faultinject.audit.reports import junit
+from faultinject.audit.reports.html import html as html_report
+from faultinject.audit.reports.html import require_jinja
 from faultinject.cli import layout, listening, rules, verdict
 from faultinject.cli.progress import Progress
-from faultinject.conformance import plan, results, sdks
-from faultinject.conformance.cases import specification
-from faultinject.conformance.driving import run
-from faultinject.conformance.playing import CASE_DEADLINE, ClientCases, play
+from faultinject.conformance import page, plan, sdks
+from faultinject.conformance.cases import Specification, specification
+from faultinject.conformance.driving import PROBE, REAL_TIME, SPREAD, check_reach, first_waits, run
+from faultinject.conformance.league import page as league
+from faultinject.conformance.league import tally
+from faultinject.conformance.playing import CASE_DEADLINE, CasesResult, ClientCases, Played, play
 from faultinject.conformance.process import CONTRACT
-from faultinject.conformance.speed import PROBE, REAL_TIME, SPREAD, check_reach, first_waits
+from faultinject.conformance.results import (
+    BUSY,
+    FailedClient,
+    Measured,
+    Results,
+    SkippedClient,
+    changes,
+    conclusion,
+    measured,
+    results_of,
+    verdicts,
+)
+from faultinject.conformance.results import read as read_results
+from faultinject.conformance.sdks import SDKS, Sdk
+from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, FaultInjectError, MissingExtra
 from faultinject.installation import install_extra
 from faultinject.processes import faster
+from faultinject.rules.printed_json import json_text
 from faultinject.rules.values import Mistake, duration
 from faultinject.server.certificates import Certificate, certificate
+
+Write = Callable[[Sequence[Measured], Results], None]
+
+
+MOST_SIDE_BY_SIDE = 6
+"""Clients that have a column each on a terminal."""
+
+
+def show_sdks() -> None:
+    """The SDKs that there is a driver for."""
+    rows = [
+        (
+            each.name,
+            f"{each.title} {each.note and f'({each.note})'}",
+            each.version or f"not installed: {each.install}",
+        )
+        for each in SDKS.values()
+    ]
+    layout.show(("client", "what it is", "version"), rows)
+
+
+def show_several(results: Sequence[Measured], document: Results) -> None:
+    """What it comes to, a table of verdicts, check by client, and below what is wrong with each.
+
+    More clients than a screen has room for have a row each, with the number of their verdicts.
+    """
+    click.echo(f"{quoted(conclusion(results).sentence)}\n")
+    clients = document.clients
+    if len(clients) > MOST_SIDE_BY_SIDE:
+        counted = [(each.client, each.version or "", tally(each)) for each in clients]
+        layout.show(("client", "version", "verdicts"), counted)
+    else:
+        rows = [(check, *(SIGNS.get(each or "", "") for each in said)) for check, said in verdicts(clients)]
+        layout.show(("check", *(each.client for each in clients)), rows)
+    for client in clients:
+        named = f"{client.client} {client.version or ''}".rstrip()
+        click.echo(f"\n{quoted(named)}")
+        for each in client.report.findings:
+            if each.wrong:
+                click.echo(f"  {SIGNS[each.verdict]} {each.name}: {quoted(each.measured)}")
+                click.echo(f"      → {quoted(each.action)}")
+
+
+def show_cases(name: str, cases: Specification, clients: Sequence[ClientCases], *, as_json: bool) -> None:
+    """What came of the cases of a specification: the result, the cases that failed, all others, and what to do."""
+    if as_json:
+        layout.print_json(CasesResult(name, cases.source, list(clients)))
+        return
+
+    def last_if_good(played: Played) -> int:
+        return (FAIL, INCONCLUSIVE, PASS).index(played.verdict)
+
+    for each in clients:
+        decided = each.failed + each.passed
+        result = (
+            f"{each.failed} of {decided} cases fail" if each.failed else f"{decided} of {decided} cases pass"
+        )
+        left = len(each.cases) - decided
+        more = f", {left} cannot be decided" if left else ""
+        click.echo(quoted(f"{each.client} {each.version or ''}".rstrip()) + f", {name}: {result}{more}")
+        for played in sorted(each.cases, key=last_if_good):
+            click.echo(f"  {SIGNS[played.verdict]} {played.case}: {quoted(played.message)}")
+        if each.failed:
+            click.echo(f"  → compare the client's retry settings with {cases.source}")
+
+
+def show_skipped(sdks: Sequence[Sdk]) -> None:
+    """Which clients are not measured since they are not installed, and what installs them, to standard error."""
+    for each in sdks:
+        click.echo(f"{each.name}: skipped, {each.title} is not installed: {each.install}", err=True)
+
+
+def show_warnings(results: Sequence[Measured], *, tls: bool) -> None:
+    """To standard error: what clients that failed have written, whose calls all failed before a request arrived, and where waits may be wrong."""
+    for each in results:
+        run, warnings = each.run, []
+        if run.failure:
+            warnings.append("\n  ".join(map(quoted, [run.failure, *run.said.splitlines()])))
+        errors = [window.error for window in run.windows if window.error is not None]
+        if errors and not run.outcomes:
+            trust = "; with --tls a client has to trust the certificate" if tls else ""
+            warnings.append(f"no request arrived: {quoted(errors[0])}{trust}")
+        if run.late > BUSY:
+            late = seconds(run.late)
+            warnings.append(f"the machine was busy (calls began up to {late} late): waits may look longer")
+        for warning in warnings:
+            click.echo(f"{each.result.client}: {warning}", err=True)
+
+
+def show_changes(old: Results, new: Results, *, quiet: bool, strict: bool) -> bool:
+    """Say what changed; true if something is worse."""
+    found = list(changes(old, new))
+    if not quiet:
+        click.echo(f"\nSince {old.made}:")
+        for each in found:
+            more = f"  ({each.message})" if each.message else ""
+            click.echo(f"  {each.client}: {each.what}: {each.before or '–'} → {each.after or '–'}{more}")
+        if not found:
+            click.echo("  nothing changed")
+    return any(each.worse and (strict or each.after == FAIL) for each in found)
+
+
+def writer(path: str) -> Write:
+    """What writes a report into a file, by the end of its name.
+
+    Raises:
+        ConfigurationError: the name ends otherwise.
+        MissingExtra: HTML without jinja2.
+        OSError: there is no such folder.
+    """
+    if path.lower().endswith(".html"):
+        require_jinja()  # now, not when all is done
+    formats: dict[str, Callable[[Sequence[Measured], Results], str]] = {
+        ".html": _html,
+        ".md": lambda _results, document: page.markdown(document),
+        ".json": lambda _results, document: json_text(to_builtins(document), 1) + "\n",
+        ".xml": _junit,
+    }
+    return layout.writer(path, formats)
+
+
+def _html(results: Sequence[Measured], document: Results) -> str:
+    if len(results) != 1 or document.all:
+        return league(document)
+    [one] = results
+    made = f"{page.made(document)} The client made its calls against {page.against(document)}."
+    return html_report(one.run.judgement, title=page.heading(document), made=made)
+
+
+def _junit(results: Sequence[Measured], document: Results) -> str:
+    """A suite for each client, also for those that could not be started: each of these is an error."""
+    made = page.made(document)
+    suites = [junit.suite(each.run.judgement, each.result.client) for each in results]
+    suites = [each._replace(said=f"{each.said} {quoted(made)}") for each in suites]
+    for each in document.failed:
+        case = junit.Case(junit.RESULT, each.client, junit.ERROR, each.reason, "not started")
+        suites.append(junit.Suite(each.client, [case], 0.0, {}, quoted(made)))
+    return junit.document(suites)
+
 
 STALLED = 10.0
 """Seconds more than twice the time in which a client has retried, after which it is waited for no longer at a speed."""
@@ -172,7 +333,7 @@ def conformance(
         click.echo(CONTRACT)
         return 0
     if lists:
-        show.sdks()
+        show_sdks()
         return 0
     of_plan = {
         "--all": whole, "--profile": profile, "--phase": phases, "-o": outputs, "--compare": compare,
@@ -198,14 +359,14 @@ def conformance(
         return _play(cases, clients, vendor, seconds, quiet=as_json)
     know((), require)
     promised = None if profile is None else profiles.get(profile)
-    old = None if compare is None else results.read(compare)
-    writers = [show.writer(each) for each in outputs]
+    old = None if compare is None else read_results(compare)
+    writers = [writer(each) for each in outputs]
     if journal is not None:
         Path(journal).mkdir(parents=True, exist_ok=True)
     asked = _chosen(clients, vendor or "cos")
     _refuse_idle(asked, phases)
-    missing = [each for each in sdks.SDKS.values() if whole and each.version is None]
-    show.skipped(missing)
+    missing = [each for each in SDKS.values() if whole and each.version is None]
+    show_skipped(missing)
 
     with certificate() if tls else nullcontext() as trusted:
         if trusted is not None:
@@ -231,14 +392,14 @@ def conformance(
         )
         click.echo(f"faultinject: {why}", err=True)
         return 2 if failed else INTERRUPTED
-    new = results.results_of(
+    new = results_of(
         found,
         day=datetime.now(UTC).date().isoformat(),
         version=__version__,
         deadline=plan.DEADLINE if seconds is None else seconds,
         complete=complete,
         whole=whole or not clients,
-        skipped=[results.SkippedClient(each.name, each.title, each.install) for each in missing],
+        skipped=[SkippedClient(each.name, each.title, each.install) for each in missing],
         failed=failed,
         command=f"faultinject {layout.again(click.get_current_context())}",
     )
@@ -250,16 +411,16 @@ def conformance(
     elif len(found) == 1:
         verdict.show(found[0].run.judgement, verbose=verbose)
     else:
-        show.several(found, new)
-    show.warn(found, tls=tls)
+        show_several(found, new)
+    show_warnings(found, tls=tls)
     if not complete:
         click.echo(f"faultinject: interrupted; {len(found)} of {len(asked)} clients were measured", err=True)
         return INTERRUPTED
     if failed:
         return 1 if whole else 2
     if old is None:
-        return results.conclusion(found).exit_code
-    if show.tell_changes(old, new, quiet=as_json, strict=strict):
+        return conclusion(found).exit_code
+    if show_changes(old, new, quiet=as_json, strict=strict):
         return 1
     codes = [each.run.judgement.conclusion.exit_code for each in found]
     return max((each for each in codes if each != 1), default=0)
@@ -278,7 +439,7 @@ def _play(
     if others := [each.name for each in asked if each.vendor != cases.vendor]:
         raise ConfigurationError(f"--cases {name} is for clients of {cases.vendor}, which {others[0]} is not")
 
-    def one(sdk: sdks.Sdk) -> ClientCases:
+    def one(sdk: Sdk) -> ClientCases:
         progress = Progress(lambda: f"{sdk.name}: {progress.done} of {len(cases.case)} cases", quiet=quiet)
         with progress:
             played = play(
@@ -293,7 +454,7 @@ def _play(
 
     done, failed, complete = _run_all(asked, one, whole=False)
     if done:
-        show.cases(name, cases, done, as_json=quiet)
+        show_cases(name, cases, done, as_json=quiet)
     if not complete:
         click.echo(f"faultinject: interrupted; {len(done)} of {len(asked)} clients were measured", err=True)
         return INTERRUPTED
@@ -314,12 +475,12 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _phases(sdk: sdks.Sdk, names: Sequence[str], spread: float = 1.0) -> list[plan.Phase]:
+def _phases(sdk: Sdk, names: Sequence[str], spread: float = 1.0) -> list[plan.Phase]:
     """Those of these names that the SDK makes calls of, so many times as far apart."""
     return plan.chosen(plan.codes_of(sdk.vendor), aws=sdk.aws, names=names, spread=spread)
 
 
-def _refuse_idle(clients: Sequence[sdks.Sdk], names: Sequence[str]) -> None:
+def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str]) -> None:
     """Look whether there is a call to make; say of which client there is none.
 
     Raises:
@@ -333,7 +494,7 @@ def _refuse_idle(clients: Sequence[sdks.Sdk], names: Sequence[str]) -> None:
         click.echo(f"faultinject: {told}", err=True)
 
 
-def _chosen(clients: Sequence[str], vendor: str) -> list[sdks.Sdk]:
+def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
     """The clients that were asked for.
 
     Args:
@@ -348,22 +509,22 @@ def _chosen(clients: Sequence[str], vendor: str) -> list[sdks.Sdk]:
         plan.codes_of(vendor)
     except ConfigurationError as error:
         raise ConfigurationError(f"--vendor: {error}") from None
-    installed = (name for name, each in sdks.SDKS.items() if each.version is not None)
+    installed = (name for name, each in SDKS.items() if each.version is not None)
     if not clients and not (clients := tuple(installed)):
         raise MissingExtra(f"no SDK is installed: {install_extra('conformance')}")
     return [sdks.of(each, vendor) for each in clients]
 
 
 def _run_all(
-    asked: Sequence[sdks.Sdk], run: Callable[[sdks.Sdk], T], *, whole: bool
-) -> tuple[list[T], list[results.FailedClient], bool]:
+    asked: Sequence[Sdk], run: Callable[[Sdk], T], *, whole: bool
+) -> tuple[list[T], list[FailedClient], bool]:
     """The results, the clients that could not be started or judged, and whether nobody interrupted it.
 
     Of all clients one that cannot be started is only noted: it must not cost the others. Where clients are named the first is
     an error.
     """
     found: list[T] = []
-    failed: list[results.FailedClient] = []
+    failed: list[FailedClient] = []
     for number, each in enumerate(asked, 1):
         if whole:
             click.echo(f"{number} of {len(asked)}: {each.name} {each.version or ''}".rstrip(), err=True)
@@ -374,13 +535,13 @@ def _run_all(
         except FaultInjectError as error:
             if not (whole or found):
                 raise
-            failed.append(results.FailedClient(each.name, str(error)))
+            failed.append(FailedClient(each.name, str(error)))
             click.echo(f"{each.name}: {error}", err=True)
     return found, failed, True
 
 
 def _run(
-    sdk: sdks.Sdk,
+    sdk: Sdk,
     *,
     names: Sequence[str],
     profile: profiles.Profile | None,
@@ -391,7 +552,7 @@ def _run(
     strict: bool,
     certificate: Certificate | None,
     speed: float | None,
-) -> results.Measured:
+) -> Measured:
     deadline = deadline or sdk.deadline
     phases = _phases(sdk, names)
     if speed is not None:
@@ -414,11 +575,11 @@ def _run(
             certificate=certificate,
             speed=speed or 1.0,
         )
-    return results.measured(sdk, replace(done, judgement=replace(done.judgement, strict=strict)))
+    return measured(sdk, replace(done, judgement=replace(done.judgement, strict=strict)))
 
 
 def _check_reach(
-    sdk: sdks.Sdk, speed: float, deadline: float, certificate: Certificate | None, *, quiet: bool
+    sdk: Sdk, speed: float, deadline: float, certificate: Certificate | None, *, quiet: bool
 ) -> None:
     """Look whether the client can be judged at that speed.
 

@@ -2,22 +2,369 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode, urlsplit
 
 import click
 from msgspec import Struct
 
-from faultinject.cli import control_output as output
-from faultinject.cli import listening
-from faultinject.cli.control_client import ControlClient
+from faultinject.cli import layout, listening
 from faultinject.cli.layout import CONTEXT, print_json
 from faultinject.cli.rules import read_rules_of
-from faultinject.exceptions import ConfigurationError
+from faultinject.control.api import LARGEST as MOST_SENT
+from faultinject.engine.shown import quoted
+from faultinject.exceptions import ConfigurationError, Conflict, Problem, plain
+from faultinject.rules.control import CONTROL, HOSTS, TOKEN, read_address
+from faultinject.rules.values import Mistake, visible
+from faultinject.rules.variables import value_of
+
+PATIENCE = 10.0
+"""Seconds in which a call is answered."""
+AGENT = "faultinject-control"
+USUAL_PORTS = {"http": 80, "https": 443}
+STATE = frozenset(
+    "generation on enabled until expires now seed production store max_active active refused undecided failures disarmed rules"
+    " totals".split()
+)
+SCENARIO = frozenset(("seed", "rules"))
+JOURNAL = frozenset(("outcomes", "cursor", "dropped"))
+"""What the answers have that are shown; without it a server is another one, whatever its JSON."""
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not bound
+"""Where a server that listens on all addresses is asked on this machine."""
+
+
+class ControlClient:
+    """The control API at one address.
+
+    Args:
+        url: where it is, such as `http://127.0.0.1:8765`, or with the path at which an app has it; None: FAULTINJECT_CONTROL says it.
+        environ: the environment, which has the token.
+        patience: seconds in which a call is answered.
+
+    Attributes:
+        url: where it is, fit for messages.
+
+    Raises:
+        ConfigurationError: nobody says where it is, or there is no token.
+    """
+
+    def __init__(
+        self, url: str | None, environ: Mapping[str, str] = os.environ, *, patience: float = PATIENCE
+    ) -> None:
+        self._patience = patience
+        option = "--url" if url is not None else CONTROL
+        text = _url(url, environ)
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
+        if parts.scheme not in USUAL_PORTS or not parts.hostname or not _can_be_sent(text, parts.path):
+            raise _wrong(option, f"{_without_password(text)} is not a URL such as http://127.0.0.1:8765")
+        if port == 0:
+            raise _wrong(
+                option, "port 0 lets the server take a free one: add --url and the address that its log says"
+            )
+        if parts.username is not None or parts.query or parts.fragment:
+            raise _wrong(option, f"a URL has no name, no password and no query here: the token is in {TOKEN}")
+        self._host, self._port = parts.hostname, port or USUAL_PORTS[parts.scheme]
+        self._secure = parts.scheme == "https"
+        self._mount = parts.path.rstrip("/")
+        name = f"[{self._host}]" if ":" in self._host else self._host
+        self.url = visible(f"{parts.scheme}://{name}:{self._port}{self._mount}")
+        token = value_of(environ, TOKEN)
+        if token is None:
+            raise _wrong(
+                TOKEN, "it is not set: set it to what the server has, or has told its log at the start"
+            )
+        if not (token.isascii() and token.isprintable()):
+            raise _wrong(TOKEN, "a token has visible ASCII characters alone")
+        self._token = token
+
+    def state(self) -> dict[str, Any]:
+        """The switch, the rules with their counts, and the limits."""
+        return self._call("GET", "/state", STATE)
+
+    def scenario(self) -> dict[str, Any]:
+        """The rules in force, as a file of rules in JSON has them."""
+        return self._call("GET", "/rules", SCENARIO)
+
+    def journal(self, after: str, limit: int) -> dict[str, Any]:
+        """What happened to requests from a cursor on, and the next cursor."""
+        return self._call("GET", f"/journal?{urlencode({'after': after, 'limit': limit})}", JOURNAL)
+
+    def text(self, path: str, **query: str) -> str:
+        """What a path shows that is no JSON."""
+        answer, data = self._ask("GET", f"{path}?{urlencode(query)}")
+        if answer.status != 200 or "application/toml" not in answer.headers.get("content-type", ""):
+            self._refuse(answer, data)
+        return data.decode("utf-8", "replace")
+
+    def change(self, method: str, path: str, body: object, generation: int | None = None) -> dict[str, Any]:
+        """Change something; the new state.
+
+        Args:
+            method: of HTTP.
+            path: below the address.
+            body: plain data.
+            generation: what must be in force for that, or None.
+
+        Raises:
+            Conflict: something else is in force.
+        """
+        return self._call(method, path, STATE, body, generation)
+
+    def _call(
+        self, method: str, path: str, has: frozenset[str], body: object = None, generation: int | None = None
+    ) -> dict[str, Any]:
+        answer, data = self._ask(method, path, body, generation)
+        if answer.status not in (200, 201):
+            self._refuse(answer, data)
+        try:
+            found = json.loads(data)
+        except (ValueError, RecursionError):
+            raise self._stranger(answer) from None
+        if not isinstance(found, dict) or not found.keys() >= has:
+            raise self._stranger(answer)
+        return found
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        generation: int | None = None,
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Accept": "application/json",
+            "User-Agent": AGENT,
+        }
+        data = None
+        if method != "GET":
+            headers["Content-Type"] = "application/json"
+            data = json.dumps({} if body is None else body).encode()
+            if len(data) > MOST_SENT:
+                # A server answers before it has read all, and ends the connection: often its answer is lost.
+                raise ConfigurationError(
+                    f"{len(data)} bytes of rules are too many: a control API takes {MOST_SENT}"
+                )
+        if generation is not None:
+            headers["If-Match"] = f'"{generation}"'
+        connection = (
+            http.client.HTTPSConnection(self._host, self._port, timeout=self._patience)
+            if self._secure
+            else http.client.HTTPConnection(self._host, self._port, timeout=self._patience)
+        )
+        try:
+            connection.request(method, f"{self._mount}{path}", data, headers)
+            answer = connection.getresponse()
+            return answer, answer.read()
+        except ConnectionRefusedError:
+            why = (
+                f"nothing listens on {visible(self._host)}:{self._port}: start the app with"
+                f" {CONTROL}={visible(self._host)}:{self._port}, or name another address with --url"
+            )
+        except TimeoutError:
+            why = f"{self.url} did not answer within {self._patience:.0f} s"
+        except http.client.IncompleteRead:
+            why = f"{self.url} broke off its answer"
+        except http.client.HTTPException:
+            why = f"{self.url} does not answer as HTTP does: name the address of a control API with --url"
+        except (OSError, UnicodeError) as error:  # of a host's name that cannot be one
+            why = f"{self.url} cannot be reached: {getattr(error, 'strerror', None) or error}"
+        finally:
+            connection.close()
+        raise ConfigurationError(why)
+
+    def _refuse(self, answer: http.client.HTTPResponse, data: bytes) -> None:
+        """Tell what the server has against a call, and what to do.
+
+        Raises:
+            Conflict: something else is in force.
+            ConfigurationError: else.
+        """
+        try:
+            error = json.loads(data)["error"]
+            message, problems = str(error["message"]), error.get("problems") or []
+            found = [
+                Problem(
+                    str(each["message"]),
+                    where=str(each.get("where", "")),
+                    excerpt="\n".join(filter(None, (each.get("excerpt"), each.get("caret")))),
+                )
+                for each in problems
+            ]
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise self._stranger(answer) from None
+        status = answer.status
+        if status == 412:
+            raise Conflict(f"nothing was changed: {message}")
+        if status == 401:
+            message = f"{self.url} refuses the token in {TOKEN}: {message}"
+        elif status == 421:
+            message = f"{self.url} does not go by this name ({message}): start the app with {HOSTS}={visible(self._host)}"
+        raise ConfigurationError(found or [message])
+
+    def _stranger(self, answer: http.client.HTTPResponse) -> ConfigurationError:
+        kind = visible(answer.headers.get("content-type", "") or "nothing")
+        return ConfigurationError(
+            f"{self.url} is no control API of faultinject: it answers {answer.status} with {kind};"
+            " an app has its own at the path that it names, such as --url http://127.0.0.1:8000/_faultinject"
+        )
+
+
+def _url(url: str | None, environ: Mapping[str, str]) -> str:
+    if url is not None:
+        return url if "://" in url else f"http://{url}"
+    text = value_of(environ, CONTROL)
+    if text is None:
+        raise ConfigurationError(
+            f"nobody says where the control API is: add --url http://127.0.0.1:8765, or set {CONTROL}=127.0.0.1:8765"
+        )
+    if text.startswith("/"):
+        raise _wrong(
+            CONTROL, f"{visible(text)} is a path of the app: add --url http://HOST:PORT{visible(text)}"
+        )
+    return _asked(text)
+
+
+def _asked(address: str) -> str:
+    """The URL at which a server is asked that listens on an address."""
+    try:
+        host, port = read_address(address)
+    except Mistake as mistake:
+        raise mistake.error([Problem(mistake.message, where=CONTROL)]) from None
+    host = ANY_ADDRESS.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _can_be_sent(url: str, path: str) -> bool:
+    return url.isprintable() and " " not in url and path.isascii()
+
+
+def _without_password(text: str) -> str:
+    """What was given as a URL, fit for a message."""
+    before, at, rest = text.rpartition("@")
+    scheme, colon, _ = before.rpartition("//")
+    return visible(f"{scheme}{colon}…@{rest}" if at else text)
+
+
+def _wrong(where: str, message: str) -> ConfigurationError:
+    return ConfigurationError([Problem(message, where=where)])
+
+
+COLUMNS = ("time", "method", "path", "did", "status", "fault", "rule")
+_WIDTHS = (12, 6, 0, 10, 6, 0, 0)
+
+
+def show_state(state: Mapping[str, Any], url: str) -> None:
+    """Whether faults are on, what is in force, and what came of it."""
+    click.echo(f"{url}: {_switch(state)}")
+    totals = state["totals"]
+    said = [
+        f"generation {state['generation']}",
+        f"seed {quoted(str(state['seed']))}",
+        f"store {quoted(str(state['store']))}",
+        f"{state['active']} of at most {state['max_active']} faults under way",
+        f"{totals['injected']} injected of {totals['matched']} requests that matched a rule",
+    ]
+    for key, what in (
+        ("refused", "not given because too many were under way"),
+        ("undecided", "passed because of the store"),
+        ("failures", "errors in faultinject"),
+    ):
+        if state[key]:
+            said.append(f"{state[key]} {what}")
+    click.echo(f"  {', '.join(said)}")
+    show_rules(state["rules"])
+
+
+def show_rules(rules: Sequence[Mapping[str, Any]]) -> None:
+    """A row for each rule."""
+    if not rules:
+        click.echo("  no rules, so no faults")
+        return
+    rows = [
+        (
+            quoted(each["name"]),
+            _of_rule(each),
+            str(each["injected"]),
+            str(each["matched"]),
+            plain(quoted(each["text"])),
+        )
+        for each in rules
+    ]
+    layout.show(("name", "state", "injected", "matched", "rule"), rows)
+
+
+def journal_row(outcome: Mapping[str, Any]) -> tuple[str, ...]:
+    """The cells of one request."""
+    moment = time.strftime("%H:%M:%S", time.localtime(outcome["time"]))
+    return (
+        f"{moment}.{int(outcome['time'] % 1 * 1000):03}",
+        *(plain(quoted("-" if outcome[name] is None else str(outcome[name])), 200) for name in COLUMNS[1:]),
+    )
+
+
+def show_journal(outcomes: Sequence[Mapping[str, Any]], dropped: int) -> None:
+    """A row for each request."""
+    if dropped:
+        click.echo(f"{dropped} older ones are no longer kept")
+    if outcomes:
+        layout.show(COLUMNS, [journal_row(each) for each in outcomes])
+    else:
+        click.echo("no request has matched a rule so far")
+
+
+def journal_line(outcome: Mapping[str, Any]) -> str:
+    """One request as a line, whose columns stand below those of the lines before."""
+    return layout.in_columns(journal_row(outcome), _WIDTHS)
+
+
+def _switch(state: Mapping[str, Any]) -> str:
+    if state["production"]:
+        return f"off, {quoted(state['production'])} looks like production"
+    if not state["on"]:
+        why = f": {quoted(state['disarmed'])}" if state["disarmed"] else ""
+        return f"off{why}"
+    ends = [each for each in (state["until"], state["expires"]) if each is not None]
+    if not state["enabled"]:
+        over = bool(ends) and min(ends) <= state["now"]
+        return f"off, {'its time is over' if over else 'the environment of the app switches it off'}"
+    if not ends:
+        return "on"
+    left = max(0, round(min(ends) - state["now"]))
+    now, end = time.localtime(state["now"]), time.localtime(min(ends))
+    # Whoever reads the time alone takes it for today's.
+    form = "%H:%M:%S" if end[:3] == now[:3] else "%Y-%m-%d %H:%M:%S"
+    return f"on for another {_duration(left)}, until {time.strftime(form, end)}"
+
+
+def _duration(seconds: int) -> str:
+    """Seconds in words.
+
+    >>> _duration(59), _duration(600), _duration(3725)
+    ('59 s', '10 min 0 s', '1 h 2 min')
+    """
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+def _of_rule(rule: Mapping[str, Any]) -> str:
+    if not rule["enabled"]:
+        return "disabled"
+    return "used up" if rule["spent"] else "on"
+
 
 F = TypeVar("F", bound=Callable[..., int])
 
@@ -98,7 +445,7 @@ def rules(*, url: str | None, as_json: bool, as_toml: bool) -> int:
     elif as_json:
         print_json(client.scenario())
     else:
-        output.show_rules(client.state()["rules"])
+        show_rules(client.state()["rules"])
     return 0
 
 
@@ -212,7 +559,7 @@ def journal(*, follows: bool, limit: int, url: str | None, as_json: bool) -> int
     elif as_json:
         print_json(LatestOutcomes(1, outcomes, cursor, dropped))
     else:
-        output.show_journal(outcomes, dropped)
+        show_journal(outcomes, dropped)
     return 0
 
 
@@ -233,7 +580,7 @@ def _show(client: ControlClient, state: dict[str, Any], *, as_json: bool) -> int
     if as_json:
         print_json(state)
     else:
-        output.show_state(state, client.url)
+        show_state(state, client.url)
     return 0
 
 
@@ -260,7 +607,7 @@ def _follow(client: ControlClient, outcomes: list[dict[str, Any]], cursor: str, 
     alive, lost = time.monotonic(), False
     while True:
         for each in outcomes:
-            click.echo(json.dumps(each) if as_json else output.journal_line(each))
+            click.echo(json.dumps(each) if as_json else journal_line(each))
         time.sleep(PAUSE)
         outcomes = []
         try:

@@ -11,13 +11,11 @@ from msgspec import Struct
 
 from faultinject.cli import chances
 from faultinject.cli import rules as reading
-from faultinject.cli.layout import CONTEXT, printed_json
-from faultinject.cli.writing_out import write_out
+from faultinject.cli.layout import CONTEXT, printed_json, write_out
 from faultinject.conversion import formats
-from faultinject.conversion.document import read_document
+from faultinject.conversion.document import UNUSED, Remark, Remarks, Rules, read_document
 from faultinject.conversion.formats import SOURCES, TARGETS
-from faultinject.conversion.made import Rules
-from faultinject.conversion.remarks import UNUSED, Remark, Remarks
+from faultinject.conversion.proxy_rules import Place
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
@@ -101,7 +99,7 @@ def convert(
     It names on standard error everything that it cannot express or that changes its meaning, with its place. It leaves
     out a whole rule if otherwise other requests would get the fault, or get it more often, and if it can never fire.
     """
-    place = formats.Place(_address("--listen", listen), _address("--upstream", upstream))
+    place = Place(_address("--listen", listen), _address("--upstream", upstream))
     if files and (rules or file is not None):
         raise ConfigurationError("give either FILE of another tool, or rules by -r and --file")
     if not files and target is None:

@@ -2,29 +2,311 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shlex
-from collections.abc import Sequence
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 import click
 
 from faultinject import vendors
+from faultinject.adapters import asgi
+from faultinject.audit.reports.junit import ERROR, FAILURE, RESULT, SKIPPED, Case, Suite, document
 from faultinject.cli import layout, listening
 from faultinject.cli import rules as reading
-from faultinject.cli.commands import Command, program_of
-from faultinject.cli.exploration_output import Write, writer
 from faultinject.cli.progress import Progress
-from faultinject.cli.services import EmbeddedStore, Proxied, Service, dialect_of, reach
-from faultinject.exceptions import ExplorationFailed
+from faultinject.exceptions import ConfigurationError, ExplorationFailed
+from faultinject.injector.own import OwnInjector
 from faultinject.journal.outcome import Outcome
+from faultinject.processes import faster
 from faultinject.rules.rule import Rule
 from faultinject.rules.vocabulary import reading_as
+from faultinject.server.connections import url_of
 from faultinject.store import stores
 from faultinject.testing.exploration.bounds import Bounds, LeftOut
 from faultinject.testing.exploration.choices import choices_of
-from faultinject.testing.exploration.programs import ProgramFailed
-from faultinject.testing.exploration.report import Wording, rows
-from faultinject.testing.runs import Exploration
+from faultinject.testing.exploration.programs import Program, ProgramFailed, ended_by
+from faultinject.testing.exploration.report import Wording, groups, incomplete, of_group, rows
+from faultinject.testing.exploration.store_comparison import StoreContents
+from faultinject.testing.runs import Exploration, RunFaults
+from faultinject.testing.storage import Storage, contents_of
+
+if TYPE_CHECKING:
+    from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
+    from faultinject.proxy.target import Target
+    from faultinject.proxy.upstream import Broken
+
+
+SETTLED = 30.0
+"""Seconds that requests which a killed client has left may be under way: a server that is asked too much goes on with them."""
+
+
+class EmbeddedStore:
+    """The embedded object store, which is empty before each run.
+
+    Args:
+        vendor: the vendor whose API it speaks.
+
+    Raises:
+        ConfigurationError: it does not speak that dialect.
+    """
+
+    def __init__(self, vendor: str) -> None:
+        self._store = Storage(vendor)
+
+    def start(self) -> str:
+        """Its URL, on a free port of this machine."""
+        return self._store.url
+
+    def empty(self) -> None:
+        """Put a new store in the place of the old one."""
+        self._store.reset()
+
+    def holds(self) -> StoreContents:
+        """The objects; a request that a killed client has left under way ends first."""
+        return contents_of(self._store.app)
+
+    def broken(self) -> str:
+        """Never: it is in this process."""
+        return ""
+
+    def stop(self) -> None:
+        """Close the listening socket and the connections."""
+        self._store.close()
+
+
+class Proxied:
+    """A real service behind the proxy; what is in it stays there.
+
+    Args:
+        target: the service.
+        rewrite_host: whether it gets its own Host.
+    """
+
+    def __init__(self, target: Target, *, rewrite_host: bool) -> None:
+        from faultinject.proxy.app import Proxy
+
+        self._target = target
+        self._proxy = Proxy(target, rewrite_host=rewrite_host, notice=self._note)
+        self._under_way = 0
+        self._ended = threading.Condition()
+        self._broken: list[Broken] = []
+
+    def start(self) -> str:
+        """Serve on a free port of this machine."""
+        from faultinject.proxy.front import proxy_server
+
+        app = asgi.wrap(self._proxy, OwnInjector([], environ={}))
+        self._server = proxy_server(self._counted(app), self._target)
+        sock = listening.listen("127.0.0.1", 0)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [sock]}, daemon=True)
+        self._thread.start()
+        return url_of(sock.getsockname())
+
+    def empty(self) -> None:
+        """Nothing can be said of what is in a service of somebody else; `--reset` prepares it."""
+
+    def holds(self) -> None:
+        """Nobody can tell; but no request that a killed client has left is under way any more, nor noted later."""
+        with self._ended:
+            self._ended.wait_for(lambda: not self._under_way, SETTLED)
+
+    def broken(self) -> str:
+        """Why the service had no whole answer to a request since the last call; empty where it had."""
+        found, self._broken = self._broken, []
+        return str(found[0]) if found else ""
+
+    def stop(self) -> None:
+        """End the connections."""
+        self._server.should_exit = True
+        self._thread.join(10)
+
+    def _note(self, broken: Broken) -> None:
+        from faultinject.proxy.app import log_it
+
+        if broken.status >= 500:  # else it is the request that cannot go on
+            self._broken.append(broken)
+        log_it(broken)
+
+    def _counted(self, app: ASGIApp) -> ASGIApp:
+        """The app; whoever waits learns when all is noted of its requests."""
+
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            with self._ended:
+                self._under_way += 1
+            try:
+                await app(scope, receive, send)
+            finally:
+                with self._ended:
+                    self._under_way -= 1
+                    self._ended.notify_all()
+
+        return counted
+
+
+Service = EmbeddedStore | Proxied
+"""What is at the address in ENDPOINT."""
+
+
+def reach(target: Target) -> None:
+    """Look whether the service is there.
+
+    Raises:
+        ConfigurationError: it is not; the message says why.
+    """
+    from faultinject.proxy.upstream import Broken, Upstream
+
+    async def connect() -> None:
+        context = ssl.create_default_context() if target.tls else None
+        (await Upstream.open(target, context)).leave()
+
+    try:
+        asyncio.run(connect())
+    except Broken as broken:
+        raise ConfigurationError(f"--to: {broken}") from None
+
+
+class Command:
+    """A command that finds a service at the address in ENDPOINT.
+
+    Args:
+        command: its words.
+        reset: a shell command that prepares each run, or None.
+        service: what it sends its requests to.
+        recover: a shell command that runs when the command was killed; None: the command itself.
+        again: a shell command that runs when the command has told an error; None: nothing does.
+        speed: how many times as fast their clocks run, that of `reset` excepted.
+
+    Attributes:
+        was_fast: whether the last run was at that speed. The first is in real time, and so is one behind `doubts`.
+
+    Raises:
+        ConfigurationError: libfaketime is not installed.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        reset: str | None,
+        service: Service,
+        recover: str | None = None,
+        again: str | None = None,
+        speed: float = 1.0,
+    ) -> None:
+        environ: dict[str, str] = {}
+        self._environ = environ
+        self._real_time = dict(os.environ)
+        self._faster = faster(speed)
+        self.was_fast = self._fast = False
+        self._program = Program(command, environ)
+        self._reset = None if reset is None else Program(reset, self._real_time)
+        self._recover = None if recover is None else Program(recover, environ)
+        self._again = None if again is None else Program(again, environ)
+        self._service = service
+
+    def __enter__(self) -> None:
+        self._real_time["ENDPOINT"] = self._service.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._service.stop()
+
+    def prepare(self) -> None:
+        """Empty the service where that can be done, and run what the user wants to be run before.
+
+        Raises:
+            ConfigurationError: that fails.
+        """
+        self._service.empty()
+        if self._reset is not None:
+            code, output = self._reset.run(alone=False)
+            if code:
+                raise ConfigurationError(f"--reset fails: {ended_by(code)}\n{output}".rstrip())
+
+    def run(self, faults: RunFaults) -> None:
+        """Run the command, and what comes after it was killed or has told an error.
+
+        Raises:
+            ProgramFailed: the last one ended with another exit code than 0, or was ended.
+        """
+        self.was_fast, self._fast = self._fast, bool(self._faster)
+        self._environ.clear()
+        self._environ.update(self._real_time, **(self._faster if self.was_fast else {}))
+        if faults.crashes:
+            second = self._recover or self._program
+            faults.kill_and_restart(self._program, second, self._service.holds, twice=True)
+            return
+        try:
+            self._program.check(faults.patience)
+        except ProgramFailed as error:
+            if self._again is None or error.code is None or not faults.names:
+                raise
+            again = self._again
+            faults.run_again(lambda: again.check(faults.patience))
+
+    def doubts(self) -> bool:
+        """Whether the speed may be why the last run failed; then the next one is in real time."""
+        self._fast = self._fast and not self.was_fast
+        return self.was_fast
+
+    def end(self, why: str) -> None:
+        """End what runs, with everything that it has started."""
+        for each in (self._program, self._recover, self._again):
+            if each is not None:
+                each.end(why)
+
+
+Write = Callable[[Exploration], None]
+
+
+GROUP = "faultinject.explore"
+"""The class name of its test cases."""
+
+
+def writer(path: str) -> Write:
+    """What writes an exploration into a file, by the end of its name.
+
+    Raises:
+        ConfigurationError: the name ends otherwise.
+        OSError: there is no such folder.
+    """
+    formats: dict[str, Callable[[Exploration], str]] = {
+        ".txt": lambda exploration: f"{exploration.report()}\n",
+        ".json": lambda exploration: f"{exploration.to_json()}\n",
+        ".xml": _junit,
+    }
+    return layout.writer(path, formats)
+
+
+def _junit(exploration: Exploration) -> str:
+    summary = exploration.report().partition("\n")[0]
+    return document([Suite("faultinject explore", [*_cases(exploration)], exploration.seconds, {}, summary)])
+
+
+def _cases(exploration: Exploration) -> Iterator[Case]:
+    """One a run with faults, those that came nowhere as skipped; what is missing for a proof is an error."""
+    sweep = exploration.sweep
+    for why in incomplete(sweep):
+        first, *more = why.splitlines()
+        yield Case(RESULT, GROUP, ERROR, first, "incomplete", more)
+    told = {}
+    for group in groups(sweep.finished):
+        told[id(group.smallest)] = [*of_group(group, sweep, exploration.wording)]
+        told.update((id(each), [f"as after {group.smallest.text}"]) for each in group.others)
+    for each in sweep.finished:
+        if each.failed:
+            yield Case(each.text, GROUP, FAILURE, each.said, "FAIL", told[id(each)], each.seconds)
+        elif each.reached:
+            yield Case(each.text, GROUP, seconds=each.seconds)
+        else:
+            yield Case(each.text, GROUP, SKIPPED, "not reached: its run made no such request")
+
 
 NOTHING = (
     "the command sent nothing to $ENDPOINT, so there is nothing to explore. Let it send its requests to the address in the"
@@ -191,7 +473,7 @@ def explore(
     settings = reading.services()
     reading.refuse_switched_off()
     reading.refuse_production(settings)
-    program_of(command[0])
+    layout.program_of(command[0])
     service: Service
     holds = None
     left_out: list[LeftOut] = []
@@ -213,7 +495,7 @@ def explore(
         service = Proxied(target, rewrite_host=rewrite_host)
         again = ["proxy", "--to", target.url, *(["--rewrite-host"] if rewrite_host else [])]
         again += ["--vendor", vendor] if vendor else []
-        vendor = read_as = dialect_of(vendor, target)
+        vendor = read_as = reading.dialect_of(vendor, target.host)
         if reset is None:
             left_out.append(
                 LeftOut(

@@ -1,14 +1,19 @@
-"""How the program looks: its help, and tables, with rich on a terminal, else as aligned text."""
+"""What commands have in common: their help, tables with rich on a terminal, else as aligned text, JSON, and where -o says that it goes."""
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
+
+from faultinject.exceptions import ConfigurationError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """Said of each command: click remembers the help option of one that is first called on its own."""
@@ -55,6 +60,24 @@ def again(context: click.Context, without: Collection[str] = ()) -> str:
     return shlex.join(words)
 
 
+def program_of(word: str) -> str:
+    """The path of the program that a command begins with.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    found = shutil.which(word)
+    if found is not None:
+        return found
+    # Without a slash it is looked for on the PATH alone, as a shell does.
+    path, why = Path(word), "command not found"
+    if os.sep in word and path.is_dir():
+        why = "it is a folder"
+    elif os.sep in word and path.is_file():
+        why = f"it may not be run; chmod +x {word} allows it"
+    raise ConfigurationError(f"{word}: {why}")
+
+
 def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table to standard output."""
     if sys.stdout is None or not (sys.stdout.isatty() and _show_rich(columns, rows)):
@@ -69,9 +92,12 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ['code      status', 'SlowDown  503']
     """
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    return [in_columns(row, widths) for row in rows]
+
+
+def in_columns(row: Sequence[str], widths: Sequence[int]) -> str:
+    """A line whose cells are that wide, or wider where they have more characters."""
+    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _show_rich(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
@@ -106,3 +132,51 @@ def printed_json(data: object) -> str:
 
 def _plain(value: Any) -> object:
     return value.to_dict()
+
+
+def write_out(text: str, output: str | None) -> None:
+    """Write a text to a file, or to the standard output.
+
+    Args:
+        text: with its last line's end.
+        output: the file; None or `-`: the standard output.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    if output is None or output == "-":
+        click.echo(text, nl=False)
+        return
+    from faultinject.rules.files import open_to_write
+
+    try:
+        with open_to_write(output) as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigurationError(f"-o: cannot write to {output}: {error.strerror}") from None
+
+
+def writer(path: str, formats: Mapping[str, Callable[..., str]]) -> Callable[..., None]:
+    """What writes a result into a file, by the end of the file's name.
+
+    Args:
+        path: the file; its folder is looked for now, not when all is done.
+        formats: by ending, what makes the text of the result.
+
+    Raises:
+        ConfigurationError: the name ends otherwise.
+        OSError: there is no such folder.
+    """
+    from faultinject.rules.files import open_to_write
+
+    Path(path).parent.stat()
+    form = formats.get(Path(path).suffix.lower())
+    if form is None:
+        known = ", ".join(f"FILE{ending}" for ending in formats)
+        raise ConfigurationError(f"--output: {path} is none of {known}")
+
+    def write(*result: object) -> None:
+        with open_to_write(path) as file:
+            file.write(form(*result))
+
+    return write

@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from faultinject.audit.reports.sentences import counted
-from faultinject.cli.layout import CONTEXT, printed_json
-from faultinject.cli.writing_out import write_out
+from faultinject.cli.layout import CONTEXT, printed_json, write_out
 from faultinject.exceptions import ConfigurationError
 from faultinject.learning import tallies, writing
 from faultinject.learning.formats import FORMATS

@@ -1,24 +1,54 @@
-"""The program `faultinject`: its commands, and what becomes of errors.
-
-Exit codes: 0 fine, 1 a check failed, 2 wrong use or configuration, 3 nothing could be judged, 130 Ctrl-C.
-"""
+"""No failure where a stream lacks a character: the same is said in ASCII."""
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from io import StringIO
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from faultinject import __version__
-from faultinject.cli.ascii import fit
 from faultinject.cli.layout import CONTEXT
 from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, plain
+
+SAME = {
+    "✕": "x",
+    "✓": "+",
+    "×": "x",
+    "→": "->",
+    "…": "...",
+    "\N{MINUS SIGN}": "-",
+    "\N{EN DASH}": "-",
+    "·": "-",
+    "\N{NO-BREAK SPACE}": " ",
+    "µ": "u",
+}
+"""What says the same in ASCII."""
+PLAIN = "faultinject_plain"
+"""The name of the error handler."""
+
+
+def in_ascii(error: UnicodeError) -> tuple[str, int]:
+    r"""What stands for characters that a stream lacks: the same in ASCII, else an escape such as `\u2603`."""
+    assert isinstance(error, UnicodeEncodeError), "only streams that are written to have this handler"
+    lacking = error.object[error.start : error.end]
+    said = (SAME.get(each) or each.encode("ascii", "backslashreplace").decode() for each in lacking)
+    return "".join(said), error.end
+
+
+def fit(stream: TextIO | None) -> None:
+    """Let a stream write what its reader can show; one that cannot be set stays as it is."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        codecs.register_error(PLAIN, in_ascii)
+        reconfigure(errors=PLAIN)
+
 
 COMMANDS = {
     "demo": "Watch a real SDK meet 30 % of documented errors.",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faultinject.cli.layout import CONTEXT
-from faultinject.cli.services import dialect_of
+from faultinject.cli.rules import dialect_of
 from faultinject.cli.serving import Served, serve_with_faults, serving_options
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.control import is_loopback
@@ -51,7 +51,7 @@ def proxy(*, url: str, vendor: str | None, rewrite_host: bool, host: str, port: 
     target = Target(url)
     if target.port == port:
         _refuse_itself(target, host)
-    dialect = dialect_of(vendor, target)
+    dialect = dialect_of(vendor, target.host)
 
     def load(_: Environment) -> Served:
         served = Proxy(target, rewrite_host=rewrite_host)

@@ -5,23 +5,221 @@ from __future__ import annotations
 import gc
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from io import BufferedReader
+from itertools import chain
+from math import ceil
 from pathlib import Path
 from typing import cast
 
 import click
 
 from faultinject.audit.conclusion import know
+from faultinject.audit.judging import Judgement, judge, judge_run
 from faultinject.audit.reports import FORMATS, format_of, render
 from faultinject.cli import verdict
 from faultinject.cli.layout import CONTEXT
-from faultinject.cli.waiting import Journals, judge_when_over
+from faultinject.cli.progress import Progress
+from faultinject.counts.owner import gone
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.driven_run import last_run
+from faultinject.journal.reading import read
 from faultinject.journal.sources import MOST_WITHOUT, may_be_journal
+from faultinject.journal.writers import Writers
 from faultinject.rules.files import open_to_write
+
+LONGEST = 10.0
+"""Seconds after the last thing on record, and in all, after which nobody waits any more."""
+MORE = 0.02
+"""Seconds more that it waits: what is over at that very moment is over for sure."""
+EVERY = 0.25
+"""Seconds between two looks at the files at least."""
+SHARE = 4
+"""How many times as long as a look took it rests, because each reads the whole journal again."""
+FOR_EVER = float("inf")
+
+
+class Journals:
+    """The journals of a report, judged as often as asked.
+
+    Args:
+        paths: files, or `-` for the standard input.
+        profile: what the client promises.
+        ignore: checks that do not count.
+        require: checks that must be decided.
+        standard: what the standard input held, where it is read more than once.
+        clock: unix seconds.
+        monotonic: seconds of a clock that nobody sets.
+
+    Attributes:
+        awaited: how many calls may still have gone on when they were judged last.
+        over: when all of these must be over, seconds of `monotonic`; at most `LONGEST` after the last thing on record.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        profile: str | None = None,
+        ignore: Collection[str] = (),
+        require: Collection[str] = (),
+        *,
+        standard: BufferedReader | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.awaited = 0
+        self.over = -FOR_EVER
+        self._paths = paths
+        self._profile = profile
+        self._ignore = ignore
+        self._require = require
+        self._standard = standard
+        self._clock = clock
+        self._monotonic = monotonic
+        self._writers: Writers | None = None
+        # The last thing on record, unix seconds, and when we first saw it on our own clock.
+        self._latest = self._since = FOR_EVER
+
+    def judge(self, *, finished: bool = False) -> Judgement:
+        """The verdict on what stands in them now.
+
+        Args:
+            finished: whether the client is done, so that every call is over.
+
+        Raises:
+            ReportError: there is nothing to read, or it is no journal.
+            ConfigurationError: there is no such profile or check.
+        """
+        skipped: dict[str, int] = {}
+        self._writers = Writers()
+        run = last_run(self._paths[0], self._standard) if len(self._paths) == 1 else None
+        if run is not None:
+            # Its times are those of one machine, and all of its calls are over.
+            self.awaited = 0
+            return judge_run(
+                read(self._paths, skipped=skipped, one_machine=True, standard=self._standard),
+                run,
+                profile=self._profile,
+                ignore=self._ignore,
+                require=self._require,
+                skipped=skipped,
+            )
+        found = read(self._paths, skipped=skipped, writers=self._writers, standard=self._standard)
+        attempts, base = timed(found)
+        now, last = self._clock() - base, self._latest - base
+        if last < FOR_EVER:
+            # A clock that is ahead, such as another machine's, does not tell how long ago something was.
+            now = max(now, last + self._monotonic() - self._since)
+        judgement = judge(
+            attempts,
+            profile=self._profile,
+            until=FOR_EVER if finished else now,
+            ignore=self._ignore,
+            require=self._require,
+            skipped=skipped,
+        )
+        self._look_ahead([each - now for each in judgement.awaited if each > now], now + base)
+        return judgement
+
+    @property
+    def ended(self) -> bool:
+        """Whether all processes that have written have ended, and nobody is there to start others in their place."""
+        return (
+            self._writers is not None and self._writers.over and not any(map(_lives, self._writers.parents))
+        )
+
+    def sizes(self) -> list[int | None]:
+        """How large the files are: they grow when more is written."""
+        files = (Path(each) for each in self._paths if each != "-")
+        return [each.stat().st_size if each.exists() else None for each in files]
+
+    def _look_ahead(self, left: Sequence[float], now: float) -> None:
+        """Note what is waited for.
+
+        Args:
+            left: seconds until each call that may go on must be over.
+            now: unix seconds, by the clock of the journal.
+        """
+        assert self._writers is not None
+        if self._latest != self._writers.latest:
+            self._latest, self._since = self._writers.latest, self._monotonic()
+        quiet = max(0.0, now - self._latest)
+        self.awaited = len(left)
+        self.over = self._monotonic() + min(max(left, default=0.0), LONGEST - quiet) + MORE
+
+
+def judge_when_over(
+    journals: Journals,
+    *,
+    rest: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Judgement:
+    """Wait until every call in the journals must be over, and judge them then; what comes meanwhile is read.
+
+    That is when its client has been quiet for longer than it ever waited, when all that write have ended, or when
+    `LONGEST` has passed. Standard error says what is waited for.
+
+    Args:
+        journals: the journals.
+        rest: waits so many seconds.
+        monotonic: the clock of `journals`.
+
+    Raises:
+        ReportError: there is nothing to read, or it is no journal.
+        ConfigurationError: there is no such profile or check.
+    """
+    judged = monotonic()
+    judgement = journals.judge()
+    last, took = judged + LONGEST + MORE, monotonic() - judged
+    sizes = journals.sizes()
+    told = ""
+    with Progress(lambda: told, clock=monotonic) as progress:
+        while journals.awaited and not journals.ended:
+            due = min(journals.over, last)
+            left = due - monotonic()
+            if left <= 0 and judged >= due:
+                break
+            pause = 0.0
+            if left > 0:
+                first, told = not told, _what_for(left - MORE, journals.awaited)
+                progress.show()
+                if first and not progress.terminal:
+                    click.echo(told, err=True)
+                pause = min(left, max(EVERY, SHARE * took))
+                rest(pause)
+            found = journals.sizes()
+            if found != sizes or pause == left or left <= 0:
+                sizes, judged = found, monotonic()
+                judgement = journals.judge()
+                took = monotonic() - judged
+    return journals.judge(finished=True) if journals.awaited and journals.ended else judgement
+
+
+def _what_for(seconds: float, calls: int) -> str:
+    which = "1 call that may still be running" if calls == 1 else f"{calls:,} calls that may still be running"
+    return f"waiting {max(1, ceil(round(seconds, 2)))} s for {which} (--finished does not wait)"
+
+
+def timed(attempts: Iterable[Attempt]) -> tuple[Iterator[Attempt], float]:
+    """The same attempts, and the unix time of the zero of their monotonic clock; 0 where there are none."""
+    coming = iter(attempts)
+    first = next(coming, None)
+    if first is None:
+        return coming, 0.0
+    return chain([first], coming), first.time - first.arrived
+
+
+def _lives(parent: str) -> bool:
+    """Whether a process is there that may start another one: of this machine, and perhaps of one of its containers."""
+    try:
+        return not gone(parent)
+    except ValueError:
+        return False
+
 
 STANDARD = "-"
 """What stands for standard input, and behind -o for standard output."""

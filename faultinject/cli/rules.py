@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 
+from faultinject import vendors
 from faultinject.exceptions import ConfigurationError, ProductionRefused
 from faultinject.rules.data import read_file
 from faultinject.rules.diagnosis import Diagnosis
@@ -14,6 +15,7 @@ from faultinject.rules.production import production_reason
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.text import read_rules
+from faultinject.vendors.vendor import host_bucket
 
 SWITCHED_OFF = "FAULTINJECT_ENABLED=0 switches all faults off"
 
@@ -111,3 +113,14 @@ def journal(path: str | None, settings: Environment) -> str | None:
         return None
     JournalFile(path, option=option).close()
     return os.path.abspath(path)  # noqa: PTH100 - no link is followed
+
+
+def dialect_of(vendor: str | None, host: str) -> str | None:
+    """Who is asked: the vendor that was named, else the first to whose endpoints the server's host belongs, else None."""
+    if vendor is not None:
+        return vendor
+    for name in vendors.names():
+        endpoints = vendors.get(name).endpoints
+        if host_bucket(host, endpoints) or host_bucket(f"bucket.{host}", endpoints):
+            return name
+    return None

@@ -14,8 +14,7 @@ from typing import NoReturn
 import click
 
 from faultinject.cli import rules as reading
-from faultinject.cli.commands import program_of
-from faultinject.cli.layout import CONTEXT, refuse
+from faultinject.cli.layout import CONTEXT, program_of, refuse
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector.session_sync import Session, import_hooks
 from faultinject.journal import log

@@ -2,17 +2,77 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
+from difflib import get_close_matches
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import click
 
 from faultinject import vendors
-from faultinject.cli import listening, loading
+from faultinject.adapters.install import interface_of
+from faultinject.cli import listening
 from faultinject.cli.layout import CONTEXT, refuse
 from faultinject.cli.serving import Served, announced_below, serve_with_faults, serving_options
+from faultinject.exceptions import ConfigurationError
 from faultinject.rules.environment import Environment
 from faultinject.store import ObjectStore
+
+
+def load_app(address: str) -> tuple[Any, str]:
+    """The app, and whether it is `wsgi` or `asgi`; the current directory is looked in first.
+
+    Args:
+        address: `shop.web:app` or `shop.web:site.app`.
+
+    Raises:
+        ConfigurationError: there is no such module or attribute, the module fails, or it is an app factory.
+    """
+    name, colon, path = address.partition(":")
+    if not colon or not all(each.isidentifier() for each in (*name.split("."), *path.split("."))):
+        raise ConfigurationError(f"{address!r} is not MODULE:APP, such as shop.web:app")
+    sys.path.insert(0, "")
+    app = _module(name)
+    reached = name
+    for attribute in path.split("."):
+        if not hasattr(app, attribute):
+            near = get_close_matches(attribute, dir(app), 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigurationError(f"{reached} has no attribute {attribute}{hint}")
+        app = getattr(app, attribute)
+        reached = f"{reached}.{attribute}"
+    if not callable(app):
+        raise ConfigurationError(f"{address} is no app: it is of type {type(app).__name__}")
+    try:
+        return app, interface_of(app)
+    except TypeError:
+        raise ConfigurationError(
+            f"{address} takes neither two arguments (WSGI) nor three (ASGI): it looks like an app factory;"
+            " name the app that it makes"
+        ) from None
+
+
+def _module(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
+            raise ConfigurationError(f"there is no module {error.name} here or on the path") from None
+        raise ConfigurationError(_failure(name, error)) from None
+    except Exception as error:
+        raise ConfigurationError(_failure(name, error)) from None
+
+
+def _failure(name: str, error: Exception) -> str:
+    """One line on why the module could not be imported, with the place in the user's code."""
+    if isinstance(error, SyntaxError):
+        return f"{name} cannot be imported: {error.filename}:{error.lineno}: {error.msg}"
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if "importlib" not in each.filename]
+    place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames[1:] else ""
+    text = " ".join(str(error).split())
+    return f"{name} cannot be imported: {place}{type(error).__name__}{f': {text}' if text else ''}"
 
 
 @click.command(context_settings=CONTEXT)
@@ -39,7 +99,7 @@ def serve(*, app: str | None, vendor: str | None, **given: Any) -> int:
         else:
             title = app
             with announced_below():
-                found, kind = loading.load(app)
+                found, kind = load_app(app)
         return found, title, partial(listening.uvicorn_server, interface=kind)
 
     return serve_with_faults(load, speaks, instead=app, **given)

@@ -12,8 +12,7 @@ from faultinject import vendors
 from faultinject.audit.checks.words import counted
 from faultinject.cli import listening
 from faultinject.cli import rules as reading
-from faultinject.cli.commands import program_of
-from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST, aligned, print_json, refuse
+from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST, aligned, print_json, program_of, refuse
 from faultinject.cli.progress import Progress
 from faultinject.engine.shown import quoted
 from faultinject.processes import faster

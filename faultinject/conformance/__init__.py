@@ -1,14 +1,6 @@
 """How a storage SDK reacts to every kind of fault: a fixed plan, drivers for SDKs, and the verdict."""
 
-from __future__ import annotations
-
 from faultinject.faces import face
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.conformance.cases import Specification as Specification
-    from faultinject.conformance.driving import Run as Run
-    from faultinject.conformance.driving import run as run
 
 __getattr__, __all__ = face(
     __name__,
@@ -28,7 +20,7 @@ __getattr__, __all__ = face(
     Specification="cases",
     specification="cases",
     specifications="cases",
-    numbers_of="numbers",
+    numbers_of="results",
     changes="results",
     Results="results",
     markdown="page",

@@ -1,7 +1,5 @@
 """`python -m faultinject.conformance MODULE:FACTORY`: a client in Python that keeps to the contract of `process`."""
 
-from __future__ import annotations
-
 from faultinject.conformance.contract import main
 
 if __name__ == "__main__":

@@ -5,26 +5,108 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from math import sqrt
+from pkgutil import resolve_name
 from threading import Condition
+from typing import Any
 
+from faultinject.adapters.wsgi import wrap
 from faultinject.audit import profiles
 from faultinject.audit.judging import Judgement, judge_run
 from faultinject.audit.profiles import Profile
+from faultinject.audit.statistics import median
 from faultinject.conformance import plan
 from faultinject.conformance.answering import Factory, InThreads
 from faultinject.conformance.breach import breach, fallen_silent
 from faultinject.conformance.plan import Phase, PlannedCall
 from faultinject.conformance.process import READY, Process
-from faultinject.conformance.serving import serving
+from faultinject.exceptions import ConfigurationError
+from faultinject.injector.injector import Injector
+from faultinject.injector.own import OwnInjector
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.driven_run import DrivenRun
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.reading import of_outcomes
 from faultinject.processes import faster
 from faultinject.server.certificates import Certificate
+from faultinject.server.connections import Server
+from faultinject.store import ObjectStore
+from faultinject.store.stores import FOR_PLANS
+
+SEED = "conformance"
+"""What every draw of a run is made with."""
+
+
+class ServedPlan:
+    """The faults in force and what came of them.
+
+    Attributes:
+        url: the server's.
+        injector: counts, and can be switched off.
+    """
+
+    def __init__(self, url: str, injector: Injector) -> None:
+        self.url = url
+        self.injector = injector
+        self._outcomes: dict[int, Outcome] = {}
+        injector.journal.follow(self._note)
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """One a request, in order of decision."""
+        return list(self._outcomes.values())
+
+    def _note(self, outcome: Outcome) -> None:
+        self._outcomes[outcome.seq] = outcome
+
+
+@contextmanager
+def serving(
+    vendor: str,
+    asked: Sequence[PlannedCall],
+    rules: str,
+    *,
+    journal: str | None = None,
+    certificate: Certificate | None = None,
+) -> Iterator[ServedPlan]:
+    """Serve a store that has what these calls read or complete, with faults in front.
+
+    Args:
+        vendor: whose dialect it speaks.
+        asked: the calls that a client will make.
+        rules: of the faults, one a line.
+        journal: a file that gets every outcome as well, or None.
+        certificate: what encrypts its connections, or None.
+    """
+    injector = OwnInjector(rules, seed=SEED, environ={}, record_all=True, journal=journal)
+    app = wrap(store(vendor, asked), injector)
+    context = None if certificate is None else certificate.context()
+    with Server(app, context=context) as server:
+        try:
+            yield ServedPlan(server.url, injector)
+        finally:
+            injector.disable()
+    injector.journal.end()
+
+
+def store(vendor: str, calls: Sequence[PlannedCall]) -> Any:
+    """The service, with everything in it that the calls read or complete.
+
+    Raises:
+        ConfigurationError: no store speaks for the vendor.
+    """
+    store: Any = resolve_name(FOR_PLANS[vendor])() if vendor in FOR_PLANS else ObjectStore(vendor)
+    keys = {kind: [each.key for each in calls if each.kind == kind] for kind in plan.KINDS}
+    store.fill(plan.BUCKET, objects=keys["get"], uploads=keys["complete"], content=plan.CONTENT)
+    if vendor == "gcs":
+        # Of the driver's own, since an upload's path names no object.
+        for bucket in (*keys["put"], *keys["post"]):
+            store.fill(bucket, objects=(), uploads=(), content=b"")
+    return store
+
 
 Client = InThreads | Process
 """Whoever makes the calls: threads of this process, or another process."""
@@ -157,7 +239,7 @@ def run(
         certificate: what the store speaks TLS with, or None; a command gets the variables by which clients trust it.
         ready: seconds in which a command has to be ready.
         speed: how many times as fast a command's clocks run, by libfaketime. It is judged by its own clock;
-            `faultinject.conformance.speed.check_reach` says whether that can be.
+            `faultinject.conformance.driving.check_reach` says whether that can be.
 
     A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so. A
     request without a key, such as one for a token or for an address to upload to, belongs to no call and is not judged.
@@ -261,3 +343,50 @@ def _ask(
         calls.begin(each)
         client.start(each)
     calls.wait(until, idle)
+
+
+PROBE = ("retry-after", "one")
+"""The phases in which the wait is measured: the first waits of both, the longer of which decides."""
+REAL_TIME = ("retry-after-date", "slow")
+"""The phases that need real time: a date is read by the client's clock, which is ahead of the server's, and an answer takes as
+long to come as the server makes it."""
+SPREAD = 2.0
+"""How many times as far apart calls begin: what waits in real time come back at once at a speed, and would wait for each other."""
+SHORTEST = 0.2
+"""Seconds; what is shorter cannot be told from a client's own work at a speed."""
+
+
+def first_waits(run: Run) -> dict[str, list[float]]:
+    """By phase the wait of each call before its first retry, seconds by the client's clock."""
+    found: dict[str, list[float]] = {}
+    for call in run.judgement.evidence.everyone:
+        if call.gaps and call.gaps[0] is not None:
+            found.setdefault(call.name or "", []).append(call.gaps[0])
+    return found
+
+
+def check_reach(measure: Callable[[float], Mapping[str, Sequence[float]]], speed: float) -> None:
+    """Let a client wait for the same thing in real time and at a speed, and compare.
+
+    Args:
+        measure: the first waits of each phase at that speed, seconds by the client's clock.
+        speed: how many times as fast.
+
+    Raises:
+        ConfigurationError: libfaketime does not reach the client, or the client does not wait.
+    """
+    real = {phase: median(waits) for phase, waits in measure(1.0).items()}
+    phase = max(real, key=real.__getitem__, default="")
+    if real.get(phase, 0.0) < SHORTEST:
+        raise ConfigurationError(
+            f"--speed {speed:g}: the client waits for less than {SHORTEST:g} s before it retries, or does not retry, so nothing"
+            " shows that libfaketime reaches it. Leave out --speed: there is little to gain"
+        )
+    seen = measure(speed).get(phase)
+    if not seen or not real[phase] / sqrt(speed) < median(seen) < real[phase] * sqrt(speed):
+        told = f"{median(seen):.1f} s" if seen else "without an end"
+        raise ConfigurationError(
+            f"--speed {speed:g}: the client waits for {real[phase]:.1f} s before it retries, and by its own clock"
+            f" {told} at this speed. libfaketime does not reach its clocks and waits (a static program, a wait in a lock),"
+            " or the client works for longer than it waits. Leave out --speed"
+        )

@@ -80,17 +80,13 @@ class Npm:
         return install if shutil.which("node") else f"install Node {NODE} or newer, then {install}"
 
 
-class Program:
-    """Programs of the machine, driven from Python."""
+class Program(Pip):
+    """Programs of the machine, each of which the factory of its driver starts."""
 
     def version(self, package: str) -> str | None:
         """What the program says of itself; `unknown` where that is no number."""
         path = shutil.which(package, path=search_path())
         return None if path is None else _said(path)
-
-    def command(self, folder: str, driver: str) -> tuple[str, ...]:
-        """A process of this Python, with the factory that starts the program."""
-        return python(f"faultinject.conformance.drivers.{folder}.{driver}")
 
     def install(self, packages: str) -> str:
         """As Debian has it."""
@@ -100,9 +96,7 @@ class Program:
 class Script(Program):
     """Programs that a distribution brings."""
 
-    def install(self, packages: str) -> str:
-        """By pip."""
-        return f"pip install {packages}"
+    install = Pip.install
 
 
 class Jar:

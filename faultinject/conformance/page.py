@@ -9,7 +9,7 @@ from faultinject.audit.findings import INCONCLUSIVE, SIGNS
 from faultinject.audit.judging import ANSWERS
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.markdown import code, linked, plain
-from faultinject.conformance.league.columns import COLUMNS, WORDS
+from faultinject.conformance.league import COLUMNS, WORDS
 from faultinject.conformance.plan import PHASES
 from faultinject.conformance.process import CONTRACT
 from faultinject.conformance.results import ClientResult, Results, verdicts

@@ -15,10 +15,9 @@ from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS
 from faultinject.audit.turnaround import UNMEASURED, turnarounds
 from faultinject.conformance.breach import requests_by_key
 from faultinject.conformance.cases import Answer, Case, Specification
-from faultinject.conformance.driving import Calls
+from faultinject.conformance.driving import Calls, serving
 from faultinject.conformance.plan import PlannedCall
 from faultinject.conformance.process import Process
-from faultinject.conformance.serving import serving
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.reading import of_outcomes

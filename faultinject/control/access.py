@@ -3,18 +3,60 @@
 from __future__ import annotations
 
 import hmac
+import os
+from collections.abc import Mapping
 from hashlib import blake2b
+from secrets import token_urlsafe
 
-from faultinject.control.answers import Refusal
-from faultinject.control.tokens import random_token
-from faultinject.rules.control import HOSTS, REMOTE, TOKEN, is_loopback
+from faultinject.control.call import Refusal
+from faultinject.counts.private import clean_up_dead_owners, private_path
+from faultinject.counts.processes import common_process, several_processes
+from faultinject.exceptions import ConfigurationError
+from faultinject.rules.control import HOSTS, REMOTE, TOKEN, ControlSettings, is_loopback
 from faultinject.rules.values import visible
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+LENGTH = 32
+"""Random bytes of a token."""
 
-    from faultinject.rules.control import ControlSettings
+
+def random_token(place: str) -> tuple[str, bool]:
+    """A token, and whether it is this process that has made it up.
+
+    Where several processes serve the app it is in a file that only this user can read, beside the directories in which they
+    count; a later start removes it when the server has ended.
+
+    Args:
+        place: of the control API.
+
+    Raises:
+        ConfigurationError: they have no place for that file.
+    """
+    token = token_urlsafe(LENGTH)
+    if not several_processes():
+        return token, True
+    try:
+        if not hasattr(os, "geteuid"):  # pragma: no cover - Windows
+            raise ConfigurationError("this system has no files for one user alone")
+        clean_up_dead_owners()
+        path = private_path(f"control\n{place}", owner=common_process())
+        return _agreed(path, token)
+    except (OSError, ConfigurationError) as error:
+        # Of tokens that each makes up for itself, a client's would be wrong at every worker but one.
+        why = f"the workers of this server cannot agree on a random token ({error}): set {TOKEN}"
+        raise ConfigurationError(f"FAULTINJECT_CONTROL={place}: {why}") from error
+
+
+def _agreed(path: str, token: str) -> tuple[str, bool]:
+    """The token of a file in a directory of this user alone; the first process writes it."""
+    from fcntl import LOCK_EX, flock  # Windows has none
+
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+") as file:
+        flock(file, LOCK_EX)
+        found = file.read()
+        if not found:
+            file.write(token)
+    return found or token, not found
+
 
 ADDED_WORDS = frozenset(
     "addr address arr cf edge fly gateway hop hops https incap ip ips nf original originating peer proto real remote rewrite scheme ssl tls url via".split()

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
-from faultinject.control.answers import JSON, Answer, Refusal, refusal_of
-from faultinject.control.call import Call
-from faultinject.control.calls import CALLS, Entry
+from faultinject.control.access import Access
+from faultinject.control.call import JSON, Answer, Call, Refusal, refusal_of
+from faultinject.control.calls import CALLS, Does, Entry
 from faultinject.exceptions import FaultInjectError
+from faultinject.injector.injector import Injector
 from faultinject.journal import log
 from faultinject.rules.values import nearest, visible
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from faultinject.control.access import Access
-    from faultinject.control.calls import Does
-    from faultinject.injector.injector import Injector
-
-    Response = tuple[int, list[tuple[str, str]], bytes]
-    """Status, headers and body."""
+Response = tuple[int, list[tuple[str, str]], bytes]
+"""Status, headers and body."""
 
 LARGEST = 1 << 20
 """Bytes of a request's body."""

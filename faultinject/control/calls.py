@@ -1,19 +1,571 @@
-"""The one table of calls: what is routed, and what the reference lists."""
+"""What the control API does: its calls, and the server's state, with which they answer."""
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from time import gmtime, strftime
+from typing import Any
 
-from faultinject.control import changes, reading
+from msgspec import Struct
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from faultinject.control.call import RETRY_SECONDS, Answer, Call, Refusal
+from faultinject.exceptions import ConfigurationError, Conflict, StoreUnavailable
+from faultinject.injector.injector import Injector
+from faultinject.injector.state import State
+from faultinject.journal import log
+from faultinject.rules import values
+from faultinject.rules.foreign import check_foreign
+from faultinject.rules.printed_json import json_text
+from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.values import Mistake, shown
+from faultinject.rules.vocabulary import KEYS
 
-    from faultinject.control.answers import Answer
-    from faultinject.control.call import Call
+VERSION = 1
 
-    Does = Callable[[Call], Answer]
+
+class Counts(Struct):
+    """The counts of rules.
+
+    Attributes:
+        matched: How many requests met the conditions.
+        injected: How many got the fault.
+        failed: How many could not be decided.
+    """
+
+    matched: int
+    injected: int
+    failed: int
+
+
+class RuleState(Struct):
+    """A rule with its counts.
+
+    Attributes:
+        name: What the rule is called.
+        given: The name that it was given; null where its place names it.
+        text: Its text.
+        rule: Its keys, as in a file of rules.
+        fault: Its fault.
+        vendor: The vendor of a documented error, or null.
+        says: The fault in words.
+        enabled: Whether requests can match it.
+        matched: How many requests met the conditions.
+        injected: How many got the fault.
+        failed: How many could not be decided.
+        times: How many faults it gives at most; null: no limit.
+        spent: Whether it has given all of them.
+    """
+
+    name: str
+    given: str | None
+    text: str
+    rule: dict[str, Any]
+    fault: str
+    vendor: str | None
+    says: str
+    enabled: bool
+    matched: int
+    injected: int
+    failed: int
+    times: int | None
+    spent: bool
+
+
+class ServerState(Struct):
+    """The state of a server.
+
+    Attributes:
+        v: The version of the format.
+        generation: How many changes came before.
+        on: Whether faults are switched on.
+        enabled: Whether the process that answers may inject.
+        until: When that ends, unix seconds; null: never.
+        expires: What FAULTINJECT_EXPIRES says, unix seconds, or null.
+        now: The server's time, unix seconds.
+        seed: What the draws depend on.
+        production: The variable that says that this is production, or null.
+        store: Where counts are kept.
+        max_active: How many faults at the same time in a process.
+        active: How many are under way in the process that answers.
+        refused: How many were not given because that were too many.
+        undecided: How many requests passed because of the store.
+        failures: How many errors there were in faultinject itself.
+        disarmed: Why faults were switched off where nobody asked for it, or empty.
+        abort: The bound of the app's own failures, which ends all faults.
+        rules: The rules in order.
+        totals: Their sums.
+    """
+
+    v: int
+    generation: int
+    on: bool
+    enabled: bool
+    until: float | None
+    expires: float | None
+    now: float
+    seed: str
+    production: str | None
+    store: str
+    max_active: int
+    active: int
+    refused: int
+    undecided: int
+    failures: int
+    disarmed: str
+    abort: str | None
+    rules: list[RuleState]
+    totals: Counts
+
+
+def state(injector: Injector) -> ServerState:
+    """All that a client shows: switch, rules, counts and limits."""
+    counts = injector.counts()
+    in_force = injector.state
+    now = injector.clock()
+    services, watch = injector.own_plan.services, injector.own_plan.watch
+    names = in_force.scenario.display_names
+    rules = [
+        rule_state(name, rule, enabled=name not in in_force.disabled, counts=counts.get(name, {}))
+        for name, rule in zip(names, in_force.scenario.rules, strict=True)
+    ]
+    return ServerState(
+        v=VERSION,
+        generation=in_force.generation,
+        on=in_force.on and (in_force.until is None or now < in_force.until),
+        enabled=injector.enabled,
+        until=in_force.until,
+        expires=injector.expires,
+        now=now,
+        seed=in_force.seed,
+        production=injector.production,
+        store=injector.store,
+        max_active=services.most_active,
+        active=services.active,
+        refused=services.refused,
+        undecided=injector.undecided,
+        failures=injector.failures,
+        disarmed=in_force.why_off,
+        abort=None if watch is None else watch.text,
+        rules=rules,
+        totals=Counts(
+            sum(each.matched for each in rules),
+            sum(each.injected for each in rules),
+            sum(each.failed for each in rules),
+        ),
+    )
+
+
+def rule_state(name: str, rule: Rule, *, enabled: bool, counts: dict[str, int]) -> RuleState:
+    """A rule with its counts."""
+    vendor = rule.resolved.vendor
+    times = rule.value("times")
+    injected = counts.get("injected", 0)
+    return RuleState(
+        name=name,
+        given=rule.name,
+        text=str(rule),
+        rule=rule.to_dict(),
+        fault=rule.fault,
+        vendor=None if vendor is None else vendor.id,
+        says=rule.resolved.in_words(rule),
+        enabled=enabled,
+        matched=counts.get("matched", 0),
+        injected=injected,
+        failed=counts.get("failed", 0),
+        times=times,
+        spent=times is not None and rule.value("per") == "rule" and injected >= times,
+    )
+
+
+Prepared = tuple[str, Callable[..., State]]
+"""What the log says of a change, and what makes it when it is told the generation that it is `expected` to change."""
+
+MOST_RULES = 10_000
+"""In force by the API."""
+TRIES = 20
+"""How often a change is made anew from what another one has put in force meanwhile."""
+
+
+def switch_on(call: Call) -> Answer:
+    """Switch faults on, in all processes, for good or for a time."""
+    given = call.keys(("for",))
+    until = None
+    text = given.get("for")
+    if text is not None:
+        try:
+            if not isinstance(text, str):
+                raise Mistake(f"{shown(json_text(text))} is not a duration such as 10m")
+            seconds = values.duration(text)
+            if not seconds:
+                raise Mistake(f"{shown(text)} is no time; POST /off switches faults off")
+        except Mistake as mistake:
+            raise mistake.error([mistake.message]) from None
+        until = call.injector.clock() + seconds
+    _check_armable(call)
+    _check_time(call)
+    made = call.injector.enable(until=until, expected=call.expected)
+    return _changed(call, "switched faults on" if text is None else f"switched faults on for {text}", made)
+
+
+def switch_off(call: Call) -> Answer:
+    """Switch faults off, in all processes; waits end, counts stay."""
+    call.keys(())
+    try:
+        made = call.injector.disable(expected=call.expected)
+    except StoreUnavailable as error:
+        _tell(call, "switched faults off in one process", call.injector.state)
+        raise Refusal(
+            503,
+            f"faults are off in the process that answers; the others cannot be told, so repeat it: {error}",
+            headers={"Retry-After": str(RETRY_SECONDS)},
+        ) from error
+    return _changed(call, "switched faults off", made)
+
+
+def reset(call: Call) -> Answer:
+    """Set all counts to zero."""
+    call.keys(())
+    _check_armable(call)
+    made = call.injector.reset(expected=call.expected)
+    return _changed(call, "set all counts to zero", made)
+
+
+def put_rules(call: Call) -> Answer:
+    """Put a whole scenario in force; counts begin at zero. Without `seed` or `abort` the current ones stay."""
+    given, names_abort = _scenario(call), "abort" in call.data()
+    _check_armable(call)
+
+    def change(in_force: State) -> Prepared:
+        check_foreign(given, known=in_force.scenario.rules)
+        before, scenario = in_force.scenario.abort, given
+        if not names_abort:
+            scenario = Scenario(given.rules, seed=given.seed, abort=before)
+        what = f"put {_number(len(scenario.rules))} in force: {scenario}"
+        if scenario.abort != before:
+            bound = f"set abort to {scenario.abort}" if scenario.abort else "removed abort"
+            what = f"{bound} and {what}"
+        return what, partial(call.injector.use, scenario)
+
+    return _changed(call, *_carry_out(call, change))
+
+
+def add_rule(call: Call) -> Answer:
+    """Add one rule after those in force."""
+    given = call.data()
+    rule = one_rule(given if "text" in given else {"rule": given})
+    check_foreign(Scenario([rule]))
+    _check_armable(call)
+
+    def change(in_force: State) -> Prepared:
+        _check_number(len(in_force.scenario.rules) + 1)
+        return f"added the rule {rule}", partial(call.injector.add, [rule])
+
+    return _changed(call, *_carry_out(call, change), status=201)
+
+
+def patch_rule(call: Call) -> Answer:
+    """Change keys of one rule; null removes a key. Its counts begin at zero, the others keep theirs."""
+    given = call.keys(("text", "fault", "unless", *KEYS))
+
+    def change(in_force: State) -> Prepared:
+        old = in_force.scenario.rules[place_of(call, in_force)]
+        rule = one_rule(given) if "text" in given else _rule(_merged(old.to_dict(), given))
+        check_foreign(Scenario([rule]), known=[old])
+        _check_armable(call)
+        return f"changed the rule {call.name} to {rule}", partial(call.injector.replace, call.name, rule)
+
+    return _changed(call, *_carry_out(call, change))
+
+
+def delete_rule(call: Call) -> Answer:
+    """Remove one rule; the others keep their counts."""
+    return _change_one(call, call.injector.remove, "removed")
+
+
+def enable_rule(call: Call) -> Answer:
+    """Switch one rule on again; its counts stay."""
+    return _change_one(call, call.injector.enable_rule, "enabled")
+
+
+def disable_rule(call: Call) -> Answer:
+    """Switch one rule off; its counts stay."""
+    return _change_one(call, call.injector.disable_rule, "disabled", arms=False)
+
+
+def place_of(call: Call, in_force: State) -> int:
+    """Where the rule stands that the path names.
+
+    Raises:
+        Refusal: there is none of that name.
+    """
+    try:
+        return in_force.find(call.name)
+    except ConfigurationError as error:
+        raise Refusal(404, str(error)) from None
+
+
+def one_rule(given: Mapping[str, Any]) -> Rule:
+    """The one rule of a text or of a table of keys.
+
+    Raises:
+        ConfigurationError: it is wrong.
+    """
+    if len(given) != 1:
+        raise Refusal(
+            400, 'give one rule: {"text": "cos:SlowDown,times=2"} or {"fault": "cos:SlowDown", "times": 2}'
+        )
+    if "rule" in given and not isinstance(given["rule"], str):
+        if not isinstance(given["rule"], dict):
+            raise Refusal(400, f"{shown(json_text(given['rule']))} is not a rule: give text or an object")
+        return _rule(given["rule"])
+    scenario = _parsed(given.get("text", given.get("rule")), None)
+    if len(scenario.rules) != 1:
+        raise ConfigurationError([f"one rule is asked for, and {len(scenario.rules) or 'none'} were given"])
+    return scenario.rules[0]
+
+
+def _scenario(call: Call) -> Scenario:
+    given = call.data()
+    if "text" in given:
+        call.keys(("text", "seed", "abort"))
+        scenario = _parsed(given["text"], given.get("seed"))
+        if "abort" in given:
+            # Read by the very reader of files, which says what is wrong with it.
+            abort = Scenario.from_json(json_text({"rules": [], "abort": given["abort"]})).abort
+            scenario = Scenario(scenario.rules, seed=scenario.seed, abort=abort)
+    else:
+        rules = given.get("rules")
+        if rules is None:
+            raise Refusal(400, 'rules are missing: give {"rules": [...]} or {"text": "cos:SlowDown,times=2"}')
+        if isinstance(rules, list):
+            _check_number(len(rules))
+        scenario = Scenario.from_json(call.text)
+    _check_number(len(scenario.rules))
+    return scenario
+
+
+def _parsed(text: object, seed: object) -> Scenario:
+    if not isinstance(text, str):
+        raise Refusal(400, f"text: {shown(json_text(text))} is not a text")
+    if seed is not None and (not isinstance(seed, str | int) or isinstance(seed, bool)):
+        raise Refusal(400, f"seed: {shown(json_text(seed))} is neither a text nor a whole number")
+    return Scenario.parse(text, seed=seed)
+
+
+def _rule(data: Mapping[str, object]) -> Rule:
+    # As a scenario of one it is read by the very reader of files.
+    return Scenario.from_json(json_text({"rules": [data]})).rules[0]
+
+
+def _check_number(number: int) -> None:
+    if number > MOST_RULES:
+        raise Refusal(413, f"{number} rules are too many: the control API takes {MOST_RULES}")
+
+
+def _merged(data: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule's data with the keys of a `PATCH`: https://www.rfc-editor.org/rfc/rfc7396. Of tables no empty one is left."""
+    merged = dict(data)
+    for key, value in given.items():
+        before = merged.pop(key, None)
+        if isinstance(value, dict):
+            if key in KEYS and KEYS[key].header:  # their names are spelled as in the rule
+                value = {name.lower().replace("_", "-"): each for name, each in value.items()}  # noqa: PLW2901
+            value = _merged(before if isinstance(before, dict) else {}, value) or None  # noqa: PLW2901 - as it is put
+        if value is not None:
+            merged[key] = value
+    return merged
+
+
+def _check_armable(call: Call) -> None:
+    """Nothing is armed where nothing may be injected.
+
+    Raises:
+        Refusal: this is production.
+    """
+    production = call.injector.production
+    if production is not None:
+        raise Refusal(
+            403,
+            f"{production} looks like production: to inject there, start with FAULTINJECT_PRODUCTION=allow"
+            " and FAULTINJECT_EXPIRES of at most 24h",
+        )
+
+
+def _check_time(call: Call) -> None:
+    """Faults are not switched on where they would stay off.
+
+    Raises:
+        Refusal: FAULTINJECT_EXPIRES has passed.
+    """
+    expires = call.injector.expires
+    if expires is not None and call.injector.clock() >= expires:
+        moment = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(expires))
+        raise Refusal(
+            403, f"FAULTINJECT_EXPIRES has ended all faults of this server at {moment}: start it again first"
+        )
+
+
+def _number(number: int) -> str:
+    return "1 rule" if number == 1 else f"{number} rules"
+
+
+def _change_one(call: Call, does: Callable[..., State], said: str, *, arms: bool = True) -> Answer:
+    call.keys(())
+
+    def change(in_force: State) -> Prepared:
+        rule = in_force.scenario.rules[place_of(call, in_force)]
+        if arms:
+            _check_armable(call)
+        # A name by position says little when the rules have changed again.
+        return f"{said} the rule {call.name}, {rule}", partial(does, call.name)
+
+    return _changed(call, *_carry_out(call, change))
+
+
+def _carry_out(call: Call, change: Callable[[State], Prepared]) -> tuple[str, State]:
+    """Make a change from what is in force; nothing of what another one puts in force meanwhile is lost.
+
+    Args:
+        call: what is asked for.
+        change: from what is in force to the change of it, which is right but for If-Match.
+
+    Returns:
+        What the log says of it, and what is in force by it.
+
+    Raises:
+        Conflict: If-Match names another generation than the one in force.
+    """
+    for _ in range(TRIES):
+        in_force = call.injector.state
+        what, do = change(in_force)
+        expected = call.expected
+        try:
+            return what, do(expected=in_force.generation if expected is None else expected)
+        except Conflict:
+            if expected is not None:
+                raise
+    # What is in force cannot be read, and is replaced whatever it is; or there is no end of others.
+    what, do = change(call.injector.state)
+    return what, do(expected=None)
+
+
+def _changed(call: Call, what: str, made: State, *, status: int = 200) -> Answer:
+    """The new state; the log says who has changed what."""
+    _tell(call, what, made)
+    found = state(call.injector)
+    return Answer.of_data(found, status=status, headers={"ETag": f'"{found.generation}"'})
+
+
+def _tell(call: Call, what: str, made: State) -> None:
+    log.changed(what, call.client, call.headers.get("user-agent", ""), call.access.place, made.generation)
+
+
+MOST_OUTCOMES, USUAL_OUTCOMES = 5_000, 500
+_LONGEST = 2_048
+
+
+def get_health(_: Call) -> Answer:
+    """Say that it answers."""
+    return Answer.of_data({"ok": True})
+
+
+def get_state(call: Call) -> Answer:
+    """Show the switch, the rules with their counts, and the limits."""
+    found = state(call.injector)
+    return Answer.of_data(found, headers={"ETag": f'"{found.generation}"'})
+
+
+def get_rules(call: Call) -> Answer:
+    """Show the scenario, as `PUT /rules` takes it; `format=toml` for a file of rules."""
+    in_force = call.injector.state
+    tag = {"ETag": f'"{in_force.generation}"'}
+    form = call.query.get("format", "json")
+    if form == "toml":
+        text = in_force.scenario.to_toml().encode("utf-8", "replace")
+        return Answer(text, content_type="application/toml; charset=utf-8", headers=tag)
+    if form != "json":
+        raise Refusal(400, f"format: {shown(form)} is neither json nor toml")
+    abort = in_force.scenario.abort
+    found: dict[str, Any] = (
+        {"seed": in_force.seed} if abort is None else {"seed": in_force.seed, "abort": abort}
+    )
+    found["rules"] = [rule.to_dict() for rule in in_force.scenario.rules]
+    return Answer.of_data(found, headers=tag)
+
+
+def get_rule(call: Call) -> Answer:
+    """Show one rule with its counts."""
+    in_force = call.injector.state
+    index = place_of(call, in_force)
+    counts = call.injector.counts().get(call.name, {})
+    found = rule_state(
+        call.name, in_force.scenario.rules[index], enabled=call.name not in in_force.disabled, counts=counts
+    )
+    return Answer.of_data(found, headers={"ETag": f'"{in_force.generation}"'})
+
+
+def get_journal(call: Call) -> Answer:
+    """Show the outcomes of requests after a cursor."""
+    limit = call.number("limit", default=USUAL_OUTCOMES, least=1, most=MOST_OUTCOMES)
+    after = call.query.get("after", "")
+    if len(after) > 200 or not (after.isascii() and after.isprintable()):
+        raise Refusal(400, f"after: {shown(after)} is not the cursor of an earlier answer")
+    found, cursor, dropped = call.injector.events(after, limit)
+    outcomes = [{**each.to_dict(), "injected": each.injected} for each in found]
+    return Answer.of_data({"outcomes": outcomes, "cursor": cursor, "dropped": dropped})
+
+
+def preview(call: Call) -> Answer:
+    """Show the answer that a rule would give to a request, byte for byte; nothing is carried out."""
+    from faultinject.engine.actions import Respond
+    from faultinject.engine.answers import answer_keys
+    from faultinject.injector import trials
+
+    given = call.keys(("text", "rule", "method", "path", "host"))
+    asked = {key: _word(given, key) for key in ("method", "path", "host")}
+    rule = one_rule({key: given[key] for key in ("text", "rule") if key in given})
+    path = asked["path"] or "/bucket/key"
+    method = asked["method"] or trials.default_method(rule)
+    request = trials.environ(method, path if path[:1] == "/" else f"/{path}", asked["host"] or "127.0.0.1")
+    trial, action, matches = trials.previewed(rule, request, call.injector.state.seed, guarded=True)
+    says = rule.resolved.in_words(rule)
+    found: dict[str, Any] = {"text": str(rule), "rule": rule.to_dict(), "matches": matches, "says": says}
+    if not isinstance(action, Respond):
+        return Answer.of_data(
+            {**found, "notes": [says], "status": None, "headers": [], "body": None, "raw": None}
+        )
+    answer_keys(action)
+    body, notes = trials.sent(action, method, rule)
+    now = trial.injector.clock()
+    found |= {
+        "notes": notes,
+        "status": action.answer.status,
+        "headers": [list(each) for each in trials.headers_of(action, now)],
+        "body": b64encode(body).decode(),
+        "raw": b64encode(trials.head_of(action, now) + body).decode(),
+    }
+    return Answer.of_data(found)
+
+
+def _word(given: Mapping[str, object], key: str) -> str:
+    """A short text of the request that is made up."""
+    value = given.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        raise Refusal(400, f"{key}: give a text of at most {_LONGEST} characters")
+    if key == "path":
+        return value.encode("utf-8", "replace").decode()
+    if not (value.isascii() and value.isprintable()) or (key == "method" and " " in value):
+        raise Refusal(400, f"{key}: {shown(value)} can stand in no request")
+    return value
+
+
+Does = Callable[[Call], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +586,19 @@ class Entry:
 
 
 CALLS = (
-    Entry("GET", "/health", reading.get_health),
-    Entry("GET", "/state", reading.get_state),
-    Entry("POST", "/on", changes.switch_on),
-    Entry("POST", "/off", changes.switch_off),
-    Entry("POST", "/reset", changes.reset),
-    Entry("GET", "/rules", reading.get_rules, query=("format",)),
-    Entry("PUT", "/rules", changes.put_rules),
-    Entry("POST", "/rules", changes.add_rule),
-    Entry("GET", "/rules/{name}", reading.get_rule),
-    Entry("PATCH", "/rules/{name}", changes.patch_rule),
-    Entry("DELETE", "/rules/{name}", changes.delete_rule),
-    Entry("POST", "/rules/{name}/enable", changes.enable_rule),
-    Entry("POST", "/rules/{name}/disable", changes.disable_rule),
-    Entry("GET", "/journal", reading.get_journal, query=("after", "limit")),
-    Entry("POST", "/preview", reading.preview),
+    Entry("GET", "/health", get_health),
+    Entry("GET", "/state", get_state),
+    Entry("POST", "/on", switch_on),
+    Entry("POST", "/off", switch_off),
+    Entry("POST", "/reset", reset),
+    Entry("GET", "/rules", get_rules, query=("format",)),
+    Entry("PUT", "/rules", put_rules),
+    Entry("POST", "/rules", add_rule),
+    Entry("GET", "/rules/{name}", get_rule),
+    Entry("PATCH", "/rules/{name}", patch_rule),
+    Entry("DELETE", "/rules/{name}", delete_rule),
+    Entry("POST", "/rules/{name}/enable", enable_rule),
+    Entry("POST", "/rules/{name}/disable", disable_rule),
+    Entry("GET", "/journal", get_journal, query=("after", "limit")),
+    Entry("POST", "/preview", preview),
 )

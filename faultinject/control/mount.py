@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from faultinject.adapters.mounting import is_below
 from faultinject.control.access import Access
-from faultinject.control.api import LARGEST, ControlApi, cut
+from faultinject.control.api import LARGEST, ControlApi, Response, cut
 from faultinject.exceptions import MissingExtra
+from faultinject.injector.injector import Injector
 from faultinject.installation import install_extra
 from faultinject.journal import log
+from faultinject.rules.control import ControlSettings
 from faultinject.vendors.vendor import split_mount
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
-
     from faultinject.adapters.types import ASGIApp, Environ, Receive, Scope, Send, Start, WSGIApp
-    from faultinject.control.api import Response
-    from faultinject.injector.injector import Injector
-    from faultinject.rules.control import ControlSettings
 
 
 def mount(app: Any, injector: Injector, kind: str) -> Any:

@@ -6,8 +6,10 @@ The process that binds the address first has it. The others try again, and one o
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EADDRINUSE
 
@@ -15,16 +17,10 @@ from faultinject.control.access import Access
 from faultinject.control.api import ControlApi
 from faultinject.control.mount import wsgi
 from faultinject.counts.processes import common_process, is_reloaded
+from faultinject.injector.injector import Injector
 from faultinject.journal import log
 from faultinject.server.connections import Server as OwnServer
 from faultinject.server.connections import listening_socket
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Iterator
-
-    from faultinject.injector.injector import Injector
 
 _server: Server | None = None
 _listen: Callable[[str, int], socket.socket] | None = None

@@ -1,21 +1,73 @@
-"""A JSON text of another tool: read within bounds, every value with its place, and no key of it forgotten."""
+"""Another tool's document, read with remarks on what no rule says, and the rules that are made of it."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.rules.files import parse_json, read_bytes, read_within
-from faultinject.rules.values import listed, nearest, shown
+from faultinject.rules.rule import Rule
+from faultinject.rules.values import duration_text, is_name, listed, nearest, shown, visible
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any, NoReturn
+LEFT_OUT, CHANGED, UNUSED = "left out", "changed", "unused"
+KINDS = (LEFT_OUT, CHANGED, UNUSED)
+"""It could not be said; it is said, and means something else; it has nothing to do with faults, such as a description, or no effect."""
+LONGEST_PLACE = 200
 
-    from faultinject.conversion.remarks import Remarks
+
+@dataclass(frozen=True)
+class Remark:
+    """One thing that is not there word for word.
+
+    Attributes:
+        kind: `left out`, `changed` (it means something else) or `unused` (it has nothing to do with faults).
+        where: The file and the place in it, or a rule and its key.
+        why: Why, in words.
+    """
+
+    kind: str
+    where: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.kind}: {self.why}"
+
+
+class Remarks:
+    """All of one conversion, in order.
+
+    Attributes:
+        found: them.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[Remark] = []
+
+    def leave_out(self, where: str, why: str) -> None:
+        """It cannot be said."""
+        self._add(LEFT_OUT, where, why)
+
+    def change(self, where: str, why: str) -> None:
+        """It is said, and means something else."""
+        self._add(CHANGED, where, why)
+
+    def unused(self, where: str, why: str = "it has nothing to do with faults") -> None:
+        """It has nothing to do with faults, or no effect."""
+        self._add(UNUSED, where, why)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was left out."""
+        return all(each.kind != LEFT_OUT for each in self.found)
+
+    def _add(self, kind: str, where: str, why: str) -> None:
+        self.found.append(Remark(kind, shown(where, LONGEST_PLACE), visible(why)))
+
 
 LARGEST = 16 << 20
 """Bytes of a document."""
@@ -241,3 +293,73 @@ class Table:
     def _at(self, key: str, value: object) -> Node:
         path = f"{self.node.path}.{key}" if self.node.path else key
         return Node(value, self.node.file, path, self.node.remarks)
+
+
+LONGEST_NAME = 60
+HOUR = 3600.0
+"""The longest wait of a rule, seconds."""
+
+
+class Rules:
+    """The rules of one conversion.
+
+    Attributes:
+        made: them.
+        places: of each what it is made of.
+    """
+
+    def __init__(self) -> None:
+        self.made: list[Rule] = []
+        self.places: list[str] = []
+        self._names: set[str] = set()
+
+    def add(self, node: Node, fault: str, name: str = "", **keys: Any) -> Rule | None:
+        """Another rule; None where its values are none of a rule, which is told.
+
+        Args:
+            node: what it is made of.
+            fault: its fault.
+            name: what it may be called; made one if it is none.
+            keys: as of `Rule`; None is not given.
+        """
+        given = {key: value for key, value in keys.items() if value is not None}
+        try:
+            rule = Rule(fault, **given)
+        except ConfigurationError as error:
+            node.leave_out(error.problems[0].message)
+            return None
+        called = self._name(name)
+        if called:
+            rule = rule.named(called)
+        self.made.append(rule)
+        self.places.append(node.where)
+        return rule
+
+    def _name(self, text: str) -> str:
+        slug = "".join(each if each.isascii() and (each.isalnum() or each in "._-") else "-" for each in text)
+        slug = slug.strip("._-")[:LONGEST_NAME]
+        if not is_name(slug):
+            return ""
+        found, number = slug, 1
+        while found in self._names:
+            number += 1
+            found = f"{slug}-{number}"
+        self._names.add(found)
+        return found
+
+
+def literal(text: str) -> str:
+    """A pattern that means this text and no other."""
+    return f"={text}" if text[:1] == "=" or "*" in text else text
+
+
+def literal_path(text: str) -> str:
+    """A pattern of paths that means this one and no other: one that ends in a slash would mean all below it."""
+    return f"={text}" if text[-1:] == "/" or {*"*?"} & {*text} else literal(text)
+
+
+def milliseconds(node: Node, number: float) -> str:
+    """So many as the duration of a rule; one above an hour is told of, and becomes an hour."""
+    if number > HOUR * 1000:
+        node.change("a rule waits an hour at most")
+    return duration_text(min(number / 1000, HOUR))

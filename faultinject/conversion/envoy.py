@@ -6,17 +6,22 @@ own; the vendor's body and headers come by the mappers of local replies.
 
 from __future__ import annotations
 
-from faultinject.conversion.proxy_rules import ANSWER, Capabilities, delay_of, parts_of, translate
-from faultinject.conversion.yaml_text import yaml_text
+from typing import Any
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from faultinject.conversion.formats import Place
-    from faultinject.conversion.proxy_rules import Answer, ProxyRule, RequestCondition
-    from faultinject.conversion.remarks import Remarks
-    from faultinject.rules.scenario import Scenario
+from faultinject.conversion.document import Remarks
+from faultinject.conversion.proxy_rules import (
+    ANSWER,
+    Answer,
+    Capabilities,
+    Place,
+    ProxyRule,
+    RequestCondition,
+    delay_of,
+    parts_of,
+    translate,
+    yaml_text,
+)
+from faultinject.rules.scenario import Scenario
 
 CAN = Capabilities(
     "Envoy",

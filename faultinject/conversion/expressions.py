@@ -6,9 +6,7 @@ character may also be percent-encoded.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
 
 SEGMENT, ANYTHING, FOLDERS = "[^/]*", ".*", "(?:/[^/]*)*"
 _HEX = "[0-9A-Fa-f]"

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from faultinject.conversion import envoy, istio, toxiproxy, wiremock
-from faultinject.conversion.made import Rules
+from faultinject.conversion.document import Node, Remarks, Rules
+from faultinject.conversion.proxy_rules import Place
+from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import listed
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from faultinject.conversion.document import Node
-    from faultinject.conversion.remarks import Remarks
-    from faultinject.rules.scenario import Scenario
 
 
 @dataclass(frozen=True)
@@ -36,19 +31,6 @@ SOURCES: dict[str, Source] = {
     "wiremock": Source("stub mappings of WireMock", wiremock.fits, wiremock.convert),
     "toxiproxy": Source("configuration of Toxiproxy", toxiproxy.fits, toxiproxy.convert),
 }
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a proxy stands.
-
-    Attributes:
-        listen: the address that it listens on, `HOST:PORT`.
-        upstream: that of the app behind it.
-    """
-
-    listen: str
-    upstream: str
 
 
 @dataclass(frozen=True)

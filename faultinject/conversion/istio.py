@@ -5,17 +5,22 @@ https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPFa
 
 from __future__ import annotations
 
-from faultinject.conversion.proxy_rules import ANSWER, MILLION, Capabilities, delay_of, parts_of, translate
-from faultinject.conversion.yaml_text import yaml_text
+from typing import Any
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from faultinject.conversion.formats import Place
-    from faultinject.conversion.proxy_rules import ProxyRule, RequestCondition
-    from faultinject.conversion.remarks import Remarks
-    from faultinject.rules.scenario import Scenario
+from faultinject.conversion.document import Remarks
+from faultinject.conversion.proxy_rules import (
+    ANSWER,
+    MILLION,
+    Capabilities,
+    Place,
+    ProxyRule,
+    RequestCondition,
+    delay_of,
+    parts_of,
+    translate,
+    yaml_text,
+)
+from faultinject.rules.scenario import Scenario
 
 CAN = Capabilities(
     "Istio",

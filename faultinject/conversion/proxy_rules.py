@@ -1,27 +1,24 @@
 """Rules as a proxy can be told of them: tests of a request, a chance, and what is done. What a proxy cannot be told is told of.
 
 A rule is left out as a whole where a part of it cannot be said without which the fault would come to more requests, or more often. An
-effect that only shapes the answer is left out alone.
+effect that only shapes the answer is left out alone. Both proxies read YAML (`yaml_text`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from faultinject.conversion import expressions
+from faultinject.conversion.document import Remarks
 from faultinject.engine.actions import Respond
 from faultinject.injector import trials
 from faultinject.rules.faults.answering import Documented, Http
+from faultinject.rules.printed_json import json_text
+from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
 from faultinject.rules.triggers import TRIGGERS
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import NoReturn
-
-    from faultinject.conversion.remarks import Remarks
-    from faultinject.rules.rule import Rule
-    from faultinject.rules.scenario import Scenario
 
 ANSWER = "answer"
 MILLION = 1_000_000
@@ -35,6 +32,19 @@ SLIGHT = 1e-11
 ADDRESS = ("bucket", "key")
 _WAYS = ("drain", "exact")
 """Effects that are a matter of how a server does it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a proxy stands.
+
+    Attributes:
+        listen: the address that it listens on, `HOST:PORT`.
+        upstream: that of the app behind it.
+    """
+
+    listen: str
+    upstream: str
 
 
 @dataclass(frozen=True)
@@ -290,3 +300,33 @@ def _answered(rule: Rule, target: str, number: int) -> Answer:
         elif name.lower() not in ("content-length", "connection"):
             headers.append((name, value))
     return Answer(action.answer.status, content_type, tuple(headers), action.body)
+
+
+def yaml_text(data: dict[str, object]) -> str:
+    """The YAML of an object."""
+    return "\n".join([*_yaml_table(data), ""])
+
+
+def _yaml_table(data: dict[str, object]) -> list[str]:
+    lines: list[str] = []
+    for key, value in data.items():
+        name = key if key.replace("_", "").isalnum() else json_text(key)
+        inner = _yaml_lines(value)
+        if inner is None:
+            lines.append(f"{name}: {json_text(value)}")
+        else:
+            lines += [f"{name}:", *(f"  {each}" for each in inner)]
+    return lines
+
+
+def _yaml_lines(value: object) -> list[str] | None:
+    """Those of a value that has parts; None: it has none, or they stand in one line."""
+    if isinstance(value, dict) and value:
+        return _yaml_table(value)
+    if isinstance(value, list) and value:
+        lines = []
+        for each in value:
+            first, *rest = _yaml_lines(each) or [json_text(each)]
+            lines += [f"- {first}", *(f"  {line}" for line in rest)]
+        return lines
+    return None

@@ -5,21 +5,16 @@ https://github.com/Shopify/toxiproxy#toxics; what each toxic does is in its fold
 
 from __future__ import annotations
 
-from faultinject.conversion.made import HOUR, milliseconds
+from collections.abc import Callable
+from typing import Any
+
+from faultinject.conversion.document import HOUR, Node, Rules, Table, milliseconds
 from faultinject.rules.values import number_text
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    from faultinject.conversion.document import Node, Table
-    from faultinject.conversion.made import Rules
-
-    Made = tuple[str, dict[str, Any]] | None
-    """The fault and its keys; None: what it says was left out, or is nothing."""
-    Toxic = tuple[Node, str, str, dict[str, Any]]
-    """A toxic with the fault, name and keys of its rule."""
+Made = tuple[str, dict[str, Any]] | None
+"""The fault and its keys; None: what it says was left out, or is nothing."""
+Toxic = tuple[Node, str, str, dict[str, Any]]
+"""A toxic with the fault, name and keys of its rule."""
 
 DOWNSTREAM, UPSTREAM = "downstream", "upstream"
 EACH_REQUEST = "the chance is of each request; there it is of each connection"

@@ -8,8 +8,8 @@ from faultinject.faces import face
 __getattr__, __all__ = face(
     __name__,
     FORMATS="formats",
-    OperationNames="operations",
-    Record="record",
+    OperationNames="formats",
+    Record="formats",
     Skip="formats",
     as_toml="writing",
     cuts="windows",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,14 +13,7 @@ from itertools import islice
 from faultinject.audit.reports.sentences import counted
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.sources import open_unpacked
-from faultinject.learning.formats import FORMATS, Skip
-from faultinject.learning.operations import OperationNames
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from faultinject.learning.formats import Format
+from faultinject.learning.formats import FORMATS, Format, OperationNames, Skip
 
 LONGEST_LINE = 65_536
 """Bytes of a line that are read; the rest is passed over."""

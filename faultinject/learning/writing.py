@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
 from faultinject import vendors
 from faultinject.audit.reports.sentences import counted
-from faultinject.learning.tallies import BEGUN_AS_A_SUCCESS, Broken
+from faultinject.learning.tallies import BEGUN_AS_A_SUCCESS, Broken, Error, Kind, Tally
 from faultinject.learning.windows import BINS, cuts, interval
 from faultinject.rules.rule import Rule
+from faultinject.rules.rule_keys import RuleKeys
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import visible
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator, Sequence
-
-    from faultinject.learning.tallies import Error, Kind, Tally
-    from faultinject.rules.rule_keys import RuleKeys
-    from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.vendor import Vendor
 
 THROTTLED = 429
 

@@ -6,8 +6,6 @@ What the rest needs of it is named here: `proxy_server` serves a `Proxy` in fron
 faults are put around as around any other. uvicorn listens.
 """
 
-from __future__ import annotations
-
 from faultinject.exceptions import MissingExtra
 from faultinject.faces import face
 from faultinject.installation import install_extra
@@ -22,4 +20,4 @@ except ImportError:
         f"a server behind --to needs uvicorn, httptools and h11: {install_extra('proxy')}"
     ) from None
 
-__getattr__, __all__ = face(__name__, LIMITS="limits", Proxy="app", Target="target", proxy_server="serving")
+__getattr__, __all__ = face(__name__, LIMITS="upstream", Proxy="app", Target="target", proxy_server="front")

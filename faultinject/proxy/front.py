@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from logging import getLogger
 from socket import SO_LINGER, SOL_SOCKET
 from struct import pack
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 import h11
+from uvicorn import Config, Server
 
 from faultinject.adapters.asgi import TO_THE_END
 from faultinject.http.wire import reason
 from faultinject.journal import log
-from faultinject.proxy.limits import LIMITS
-from faultinject.proxy.upstream import PIECE, without_quotes
+from faultinject.proxy.target import Target
+from faultinject.proxy.upstream import LIMITS, PIECE, RawHeaders, Upstream, lines, without_quotes
+from faultinject.server.certificates import Certificate
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from uvicorn import Config
     from uvicorn.server import ServerState
 
     from faultinject.adapters.types import Message, Scope
-    from faultinject.proxy.target import Target
-    from faultinject.proxy.upstream import Upstream
 
-    RawHeaders = Sequence[tuple[bytes, bytes]]
 
 KEY = "faultinject.front"
 """Where a scope has its `Front`."""
@@ -259,7 +257,7 @@ class Front(asyncio.StreamReaderProtocol):
             piece, more = message.get("body", b""), message.get("more_body", False)
             if self._chunked:
                 piece = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
-                piece += b"" if more else b"0\r\n%b\r\n" % _lines(self.answer_trailers)
+                piece += b"" if more else b"0\r\n%b\r\n" % lines(self.answer_trailers)
             self._write(b"" if self._bodiless else piece)
             self._complete = not more
         await self.drain()
@@ -268,7 +266,7 @@ class Front(asyncio.StreamReaderProtocol):
         """Write a head with a status of 1xx, behind which the answer comes."""
         if status == HTTPStatus.CONTINUE:
             self.waiting_for_100_continue = False
-        self._write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, _lines(headers)))
+        self._write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, lines(headers)))
         await self.drain()
 
     async def drain(self) -> None:
@@ -305,7 +303,7 @@ class Front(asyncio.StreamReaderProtocol):
             if found in spelled:
                 spelled.remove(found)
             headers[at] = found, value
-        return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, _lines(headers))
+        return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, lines(headers))
 
     async def _over(self) -> bool:
         """An app has done its part; whether another request can come."""
@@ -357,5 +355,32 @@ def _closes(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     return b"close" in map(bytes.strip, values.lower().split(b","))
 
 
-def _lines(headers: RawHeaders) -> bytes:
-    return b"".join(b"%b: %b\r\n" % each for each in headers)
+def proxy_server(
+    app: Any, target: Target, certificate: Certificate | None = None, *, within: int = 2
+) -> Server:
+    """A server of the proxy, which adds nothing of its own to an answer, and says nothing but warnings.
+
+    Args:
+        app: the proxy, with or without faults around it.
+        target: the server behind.
+        certificate: what its clients' connections are encrypted with, or None.
+        within: seconds that requests under way may take when it ends.
+    """
+    app.never_faulted = True  # by `run`: its faults are its own
+    return Server(
+        Config(
+            app,
+            http=partial(Front, target),  # type: ignore[arg-type]  # what makes a protocol
+            # uvloop cannot end encrypted connections that their client keeps: https://github.com/MagicStack/uvloop/issues/471
+            loop="auto" if certificate is None else "asyncio",
+            ws="none",
+            lifespan="off",
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            log_level="warning",
+            timeout_graceful_shutdown=within,
+            ssl_certfile=None if certificate is None else certificate.chain,
+            ssl_keyfile=None if certificate is None else certificate.key,
+        )
+    )

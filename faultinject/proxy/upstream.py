@@ -6,19 +6,38 @@ import asyncio
 import os
 import re
 import ssl
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 
 import h11
 
-from faultinject.proxy.limits import LIMITS
+from faultinject.proxy.target import Target
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
 
-    from faultinject.proxy.target import Target
+@dataclass
+class Limits:
+    """Seconds, bytes and numbers.
 
+    Attributes:
+        connect: seconds until a connection to the server behind has to be there.
+        silent: seconds of a server that takes nothing, or has the whole request and sends nothing.
+        lingers: seconds in which a client that is still sending may read its answer, before the connection ends.
+        dropped: bytes that are taken from it meanwhile, and dropped.
+        head: bytes of a head, of a request or an answer.
+    """
+
+    connect: float = 10.0
+    silent: float = 600.0
+    lingers: float = 10.0
+    dropped: int = 128 * 1024 * 1024
+    head: int = 262_144
+
+
+LIMITS = Limits()
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
 PIECE = 65_536
 
 
@@ -100,18 +119,17 @@ class Upstream:
         """Send a request's line and headers, in their order."""
         # h11 would send the Host first; what it makes is dropped.
         self._connection.send(h11.Request(method=method, target=target, headers=headers))
-        lines = b"".join(b"%b: %b\r\n" % each for each in headers)
-        await self._write(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, lines))
+        await self._write(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, lines(headers)))
 
     async def send_body(self, piece: bytes) -> None:
         """Send a piece of its body."""
         await self._write(self._connection.send(h11.Data(data=piece)) or b"")
 
-    async def send_end(self, trailers: Sequence[tuple[bytes, bytes]]) -> None:
+    async def send_end(self, trailers: RawHeaders) -> None:
         """Send what ends a body; trailers only behind chunks, byte for byte."""
         last = self._connection.send(h11.EndOfMessage()) or b""
         if trailers:
-            last = b"0\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % each for each in trailers)
+            last = b"0\r\n%b\r\n" % lines(trailers)
         await self._write(last)
 
     async def _write(self, data: bytes) -> None:
@@ -198,6 +216,11 @@ class Upstream:
             self._writer.close()
         else:
             self._writer.transport.abort()
+
+
+def lines(headers: RawHeaders) -> bytes:
+    """Headers as they are sent."""
+    return b"".join(b"%b: %b\r\n" % each for each in headers)
 
 
 def _unreadable(url: str, error: h11.RemoteProtocolError) -> str:

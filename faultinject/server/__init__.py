@@ -6,5 +6,9 @@ Nothing here reads a request: httptools does. The refusal of heads that it lets 
 from faultinject.faces import face
 
 __getattr__, __all__ = face(
-    __name__, LIMITS="limits", Certificate="certificates", Server="connections", certificate="certificates"
+    __name__,
+    LIMITS="connections",
+    Certificate="certificates",
+    Server="connections",
+    certificate="certificates",
 )

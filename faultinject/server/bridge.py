@@ -7,24 +7,22 @@ import contextvars
 import io
 import sys
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
+from wsgiref.types import WSGIApplication
 from wsgiref.util import FileWrapper
 
 from faultinject.adapters.servers import OUR_SERVER
 from faultinject.http.wire import can_be_written, http_date
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
-
-    from _typeshed.wsgi import WSGIApplication
-
     from faultinject.adapters.types import Message, Receive, Scope, Send
+
 
 NAME = "faultinject"
 WRITER = "faultinject.writer"

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 from contextlib import suppress
+from dataclasses import dataclass
 from threading import Thread
+from typing import TYPE_CHECKING, Any, Self
+from wsgiref.types import WSGIApplication
 
 from faultinject.exceptions import MissingExtra
 from faultinject.installation import install_extra
-from faultinject.server.limits import LIMITS
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import ssl
-    from typing import Any, Self
-
     import uvicorn
-    from _typeshed.wsgi import WSGIApplication
+
+
+@dataclass
+class Limits:
+    """Seconds.
+
+    Attributes:
+        idle: for which a connection is kept without a request: longer than clients wait before they try again, so that
+            its end is never taken for a fault.
+        grace: that requests under way may take when the server ends.
+    """
+
+    idle: int = 75
+    grace: int = 2
+
+
+LIMITS = Limits()
 
 BACKLOG = 256
 """Connections that wait to be taken."""

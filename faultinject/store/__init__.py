@@ -4,19 +4,17 @@
 application. Signatures are accepted, not checked; nothing is written to disk.
 """
 
-from __future__ import annotations
-
 from faultinject.faces import face
 from faultinject.store.wsgi import ObjectStore as ObjectStore
 
 __getattr__, _ = face(
     __name__,
-    B2Store="b2",
-    KodoStore="kodo",
-    ResettableStore="contents",
+    B2Store="plan_stores",
+    KodoStore="plan_stores",
+    ResettableStore="wsgi",
     STORES="stores",
-    SwiftStore="swift",
+    SwiftStore="plan_stores",
     VendorStore="stores",
-    change="contents",
+    change="wsgi",
 )
 __all__ = ["ObjectStore"]

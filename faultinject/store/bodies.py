@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import zlib
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import md5
-from typing import Protocol
 
-from werkzeug.datastructures import Headers
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request
 
 from faultinject.http.wire import whole
-from faultinject.store.budget import Hold
-from faultinject.store.crc import CASTAGNOLI, NVME, Extend, extender
-from faultinject.store.refusal import StoreError
+from faultinject.store.buckets import Hold, StoreError
+from faultinject.store.checksums import BodyChecksums, read_digest
 from faultinject.vendors.aws_chunks import AwsChunks
 
 PIECE = 64 * 1024
@@ -203,95 +197,3 @@ def _check_md5(request: Request, digest: bytes) -> None:
     given = request.headers.get("content-md5")
     if given is not None and read_digest(given, len(digest)) != digest:
         raise StoreError("bad_digest")
-
-
-class _Digest(Protocol):
-    def update(self, data: bytes, /) -> None: ...
-    def digest(self) -> bytes: ...
-
-
-class Crc:
-    """A CRC in the manner of `hashlib`.
-
-    Args:
-        extend: adds a block.
-        size: of the checksum, in bytes.
-    """
-
-    def __init__(self, extend: Extend, size: int) -> None:
-        self._extend = extend
-        self._size = size
-        self._value = 0
-
-    def update(self, data: bytes) -> None:
-        """Add the data behind what came before."""
-        self._value = self._extend(data, self._value)
-
-    def digest(self) -> bytes:
-        """The checksum of all data."""
-        return self._value.to_bytes(self._size)
-
-
-DIGESTS: Mapping[str, Callable[[], _Digest]] = {
-    "crc32": lambda: Crc(zlib.crc32, 4),
-    "crc32c": lambda: Crc(extender(CASTAGNOLI), 4),
-    "crc64nvme": lambda: Crc(extender(NVME), 8),
-    "sha1": lambda: hashlib.sha1(usedforsecurity=False),
-    "sha256": hashlib.sha256,
-}
-"""By the end of the header's name."""
-
-
-class BodyChecksums:
-    """The checksums that a request gives of its body, in headers or behind it.
-
-    Args:
-        headers: the request's.
-    """
-
-    def __init__(self, headers: Headers) -> None:
-        behind = headers.get("x-amz-trailer", "").strip().lower()
-        self._digests = [
-            (name, headers.get(f"x-amz-checksum-{name}"), make())
-            for name, make in DIGESTS.items()
-            if f"x-amz-checksum-{name}" in headers or behind == f"x-amz-checksum-{name}"
-        ]
-
-    def update(self, piece: bytes) -> None:
-        """Add a piece of the body."""
-        for _, _, digest in self._digests:
-            digest.update(piece)
-
-    def check(self, trailer: bytes) -> tuple[str, str] | None:
-        """Compare; gives the last one's algorithm and value.
-
-        Args:
-            trailer: what came behind the body.
-
-        Raises:
-            StoreError: `digest`, `bad_digest`.
-        """
-        behind = trailer.partition(b":")[2].decode("latin-1").strip()
-        checked = None
-        for name, given, digest in self._digests:
-            found = digest.digest()
-            if read_digest(behind if given is None else given, len(found)) != found:
-                message = f"The {name.upper()} you specified did not match the calculated checksum."
-                raise StoreError("bad_digest", message)
-            checked = name, b64encode(found).decode()
-        return checked
-
-
-def read_digest(text: str, size: int) -> bytes:
-    """A digest of that many bytes out of its base64.
-
-    Raises:
-        StoreError: `digest`.
-    """
-    try:
-        found = b64decode(text, validate=True)
-    except ValueError as error:
-        raise StoreError("digest") from error
-    if len(found) != size:
-        raise StoreError("digest")
-    return found

@@ -1,14 +1,102 @@
-"""Buckets and objects in memory. Knows no HTTP; what a client did wrong is raised as a `StoreError`."""
+"""What the store holds: buckets with their objects and uploads. How much memory they may take, and what it refuses."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from threading import RLock
+from threading import Lock, RLock
+from types import TracebackType
 
-from faultinject.store.budget import ENTRY, Budget, Hold
-from faultinject.store.refusal import StoreError
+
+class StoreError(Exception):
+    """A request that the store refuses.
+
+    Attributes:
+        mistake: a key of `VendorStore.mistakes`.
+        message: the text to send instead of the documented one, or None.
+        headers: further headers of the answer.
+        label: the label of the documented error that says it, where that is not the table's; or None.
+        size: bytes of the object, where an error may tell them; or None.
+    """
+
+    def __init__(
+        self,
+        mistake: str,
+        message: str | None = None,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        label: str | None = None,
+        size: int | None = None,
+    ) -> None:
+        super().__init__(mistake)
+        self.mistake = mistake
+        self.label = label
+        self.message = message
+        self.headers = tuple(headers)
+        self.size = size
+
+
+ENTRY = 512
+"""Bytes charged for a bucket, object, upload or part besides its content, so that empty ones are bounded too."""
+
+
+class Budget:
+    """A number of bytes that is never exceeded.
+
+    Args:
+        limit: the bytes that may be taken in all.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self._lock = Lock()
+
+    def take(self, size: int) -> None:
+        """Take `size` bytes, or raise the `full` error and take none; a negative number gives back."""
+        with self._lock:
+            if self.used + size > self.limit:
+                raise StoreError("full", f"the embedded store is full ({self.limit} bytes)")
+            self.used += size
+
+    def hold(self) -> Hold:
+        """Bytes for one request: given back at its end unless kept."""
+        return Hold(self)
+
+
+class Hold:
+    """Bytes taken for something that is not stored yet; a context manager.
+
+    Attributes:
+        size: how many they are.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self.size = 0
+
+    def add(self, size: int) -> None:
+        """Take that many more."""
+        self._budget.take(size)
+        self.size += size
+
+    def keep(self, size: int) -> None:
+        """Leave the bytes to what was stored, which is to have so many."""
+        self._budget.take(size - self.size)
+        self.size = 0
+
+    def __enter__(self) -> Hold:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._budget.take(-self.size)
+
 
 OLDER, OLDER_BYTES = 64, 1024 * 1024
 """How many objects are remembered as they were before their last change, and the longest of them."""

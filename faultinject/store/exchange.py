@@ -7,20 +7,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from os import urandom
 from urllib.parse import unquote_to_bytes
+from wsgiref.types import WSGIEnvironment
 
 from werkzeug.wrappers import Request, Response
 
 from faultinject.engine.request import WSGIRequest
 from faultinject.store.bodies import cut
-from faultinject.store.buckets import Buckets, Stored
-from faultinject.store.refusal import StoreError
+from faultinject.store.buckets import Buckets, Stored, StoreError
 from faultinject.store.uploads import Uploads
 from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.vendor import Addressing, Vendor, error_answer, without_port
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 
 class Answer(Response):

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 from werkzeug.http import parse_date, parse_etags, parse_if_range_header, parse_range_header
 
-from faultinject.store.buckets import Stored
-from faultinject.store.refusal import StoreError
+from faultinject.store.buckets import Stored, StoreError
 
 _NOTHING = re.compile(r"\s*bytes\s*=\s*-0+\s*", re.IGNORECASE)
 

@@ -1,64 +1,463 @@
-"""S3 and its dialects: which request is which operation."""
+"""S3 and its dialects: the operations, and which request is which of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from hashlib import md5
+from operator import itemgetter
+from urllib.parse import parse_qsl, unquote
+
+from werkzeug.http import http_date
 
 from faultinject.engine.request import WSGIRequest
-from faultinject.store import multipart, operations
-from faultinject.store.call import Call, is_set
+from faultinject.store.bodies import cut, drain, read_document, receive
+from faultinject.store.buckets import Headers, Part, Stored, StoreError, check_key
+from faultinject.store.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, Call, is_set
+from faultinject.store.checksums import PREFIX, of_blocks, read_algorithm
+from faultinject.store.documents import (
+    LAST,
+    Failure,
+    NamedObject,
+    ObjectsPage,
+    PartsPage,
+    UploadsPage,
+    read_token,
+    select,
+    token_of,
+)
 from faultinject.store.exchange import Answer
-from faultinject.store.refusal import StoreError
+from faultinject.store.preconditions import judge_delete, judge_own, judge_read, range_applies, read_range
+from faultinject.vendors.vendor import host_bucket
+
+MOST_KEYS = 1000
+"""The longest page of a listing, and the most keys that one request deletes."""
+OVERRIDES = {f"response-{name.lower()}": name for name in (*KEPT_HEADERS, "Content-Type")}
+"""From a parameter of GetObject to the header of the answer that it sets."""
+CHANGES = ("server-side-encryption", "storage-class", "website-redirect-location")
+"""Headers, without their prefix, that change an object which is copied onto itself."""
+
+
+def list_buckets(call: Call) -> Answer:
+    """ListBuckets: all on one page, however many the client asks for."""
+    prefix = call.parameter("prefix")
+    buckets = [each for each in call.service.buckets.all() if each.name.startswith(prefix)]
+    return call.answer(200, call.dialect.documents.buckets(buckets, prefix), document=True)
+
+
+def create_bucket(call: Call) -> Answer:
+    """CreateBucket; a configuration in the body has no effect, but says that it is not for S3's first region."""
+    again = call.dialect.first_region and not call.request.content_length
+    drain(call.request)
+    call.service.buckets.create(call.bucket, call.now, again=again)
+    return call.answer(call.dialect.created)
+
+
+def head_bucket(call: Call) -> Answer:
+    """HeadBucket."""
+    call.service.buckets.find(call.bucket)
+    return call.answer(200)
+
+
+def delete_bucket(call: Call) -> Answer:
+    """DeleteBucket."""
+    call.service.buckets.delete(call.bucket)
+    return call.answer(204)
+
+
+def get_location(call: Call) -> Answer:
+    """GetBucketLocation."""
+    call.service.buckets.find(call.bucket)
+    return call.answer(200, call.dialect.documents.location(), document=True)
+
+
+def get_versioning(call: Call) -> Answer:
+    """GetBucketVersioning: no bucket has been given any."""
+    call.service.buckets.find(call.bucket)
+    return call.answer(200, call.dialect.documents.never_versioned(), document=True)
+
+
+def list_objects(call: Call) -> Answer:
+    """ListObjects and, with `list-type=2`, ListObjectsV2."""
+    objects = call.service.buckets.objects(call.bucket)
+    version = 2 if call.parameter("list-type") == "2" else 1
+    token = call.parameter("continuation-token") if version == 2 else ""
+    marker = call.parameter("start-after" if version == 2 else "marker")
+    limit = min(call.number("max-keys", call.dialect.page), MOST_KEYS)
+    prefix, delimiter = call.parameter("prefix"), call.parameter("delimiter")
+    page = select(
+        ((key, "") for key in objects),
+        prefix=prefix,
+        delimiter=delimiter,
+        after=(read_token(token) if token else marker, ""),
+        limit=limit,
+    )
+    following = None if page.next is None else page.next[0]
+    document = call.dialect.documents.objects(
+        ObjectsPage(
+            bucket=call.bucket,
+            prefix=prefix,
+            delimiter=delimiter,
+            marker=marker,
+            limit=limit,
+            objects=[objects[key] for key, _ in page.names],
+            prefixes=page.prefixes,
+            next=following,
+            encoded=call.parameter("encoding-type") == "url",
+            version=version,
+            token=token,
+            next_token=token_of(following or ""),
+            owners=version == 1 or is_set(call.parameter("fetch-owner")),
+        )
+    )
+    return call.answer(200, document, document=True)
+
+
+def delete_objects(call: Call) -> Answer:
+    """DeleteObjects."""
+    call.service.buckets.find(call.bucket)
+    asked = call.dialect.documents.read_keys(read_document(call.request))
+    if call.parameter("encoding-type") == "url":
+        asked = replace(asked, encoded=True)
+    if not asked.objects:
+        raise StoreError("malformed")
+    if len(asked.objects) > MOST_KEYS:
+        raise StoreError("too_many_keys")
+    failures: list[Failure] = []
+    deleted = []
+    for each in asked.objects:
+        try:
+            _delete_named(call, each)
+            deleted.append(each.key)
+        except StoreError as error:
+            row = call.documented(error)
+            failures.append(Failure(each.key, each.version, row.code, row.message))
+    return call.answer(200, call.dialect.documents.deleted(deleted, failures, asked), document=True)
+
+
+def _delete_named(call: Call, named: NamedObject) -> None:
+    if named.version not in (None, ONLY_VERSION):
+        raise StoreError("version")
+    check_key(named.key)
+    conditions = {"if-match": named.etag}
+    call.service.buckets.remove(call.bucket, named.key, lambda there: judge_delete(conditions.get, there))
+
+
+def put_object(call: Call) -> Answer:
+    """PutObject and, with the vendor's `copy-source` header, CopyObject."""
+    for name in call.dialect.absent:
+        if is_set(call.header(name)):
+            raise StoreError("not_implemented", f"the embedded store does not support {name}")
+    source = copy_source(call)
+    if source is not None:
+        return _copy_object(call, source)
+    headers = call.stored_headers()
+    check_key(call.key)
+    call.service.buckets.find(call.bucket)
+    with call.service.buckets.budget.hold() as hold:
+        content = receive(call.request, hold)
+        stored = Stored(
+            call.key,
+            content.blocks,
+            content.size,
+            content.md5,
+            call.now,
+            headers,
+            crc=call.checksum(content.blocks),
+            checksums=call.checksums(content),
+        )
+        call.service.buckets.put(call.bucket, stored, call.judge_write, hold)
+    return call.answer(call.dialect.created, headers=[*call.tags(stored), *stored.checksums])
+
+
+def get_object(call: Call) -> Answer:
+    """GetObject and HeadObject."""
+    stored = call.service.buckets.get(call.bucket, call.key)
+    headers = [*call.tags(stored), ("Last-Modified", http_date(stored.modified))]
+    get = call.request.headers.get
+    judge_own(call.header, stored)
+    if not judge_read(call.condition, stored):
+        return call.answer(304, headers=headers)
+    headers += [*stored.headers, ("Accept-Ranges", "bytes"), *_overrides(call)]
+    wanted = read_range(get("range"), stored.size) if range_applies(get("if-range"), stored) else None
+    if wanted is None and (call.header("checksum-mode") or "").upper() == "ENABLED":
+        headers += stored.checksums
+    return call.content(stored, wanted, headers)
+
+
+def delete_object(call: Call) -> Answer:
+    """DeleteObject."""
+    call.service.buckets.remove(call.bucket, call.key, call.judge_delete)
+    return call.answer(204)
+
+
+def copy_source(call: Call) -> Stored | None:
+    """The object that a copy names as its source; None when the request is no copy.
+
+    The source is written `bucket/key`, `/bucket/key` or, by COS, `bucket.endpoint/key`; percent-encoded.
+
+    Raises:
+        StoreError: `no_bucket`, `no_key`, `argument`, `version`, `precondition`.
+    """
+    source = call.header("copy-source")
+    if source is None:
+        return None
+    path, _, query = source.partition("?")
+    try:
+        place, _, key = unquote(path, errors="strict").removeprefix("/").partition("/")
+    except UnicodeDecodeError as error:
+        raise StoreError("argument") from error
+    bucket = host_bucket(place.partition(":")[0].lower(), call.service.endpoints) or place
+    if not key:
+        raise StoreError("argument")
+    stored = call.service.buckets.get(bucket, key)
+    versions = [value for name, value in parse_qsl(query, keep_blank_values=True) if name in VERSIONS]
+    if {*versions, call.header("copy-source-generation")} - {None, ONLY_VERSION}:
+        raise StoreError("version")
+    judge_own(lambda name: call.header(f"copy-source-{name}"), stored)
+    if not judge_read(lambda name: call.header(f"copy-source-{name}"), stored):
+        raise StoreError("precondition")
+    return stored
+
+
+def _copy_object(call: Call, source: Stored) -> Answer:
+    directive = (call.header("metadata-directive") or "").lower()
+    replaced = directive in ("replace", "replaced", "full")
+    changed = replaced or any(map(call.header, CHANGES))
+    there = call.service.buckets.find(call.bucket).objects.get(call.key)
+    if call.dialect.self_copy and not changed and there is source:
+        raise StoreError("argument", label=call.dialect.self_copy)
+    headers = call.stored_headers() if replaced else source.headers
+    stored = replace(source, key=call.key, modified=call.now, headers=headers, upload=())
+    call.service.buckets.put(call.bucket, stored, call.judge_write)
+    document = call.dialect.documents.copied(source.etag, call.now, part=False)
+    tags = call.tags(stored)
+    return call.answer(call.dialect.created, document, document=True, headers=tags)
+
+
+def _overrides(call: Call) -> list[tuple[str, str]]:
+    """Headers that the query asks for, such as `response-content-type=text/plain`."""
+    found = []
+    for name, header in OVERRIDES.items():
+        if value := call.request.args.get(name):
+            if not (value.isascii() and value.isprintable()):
+                raise StoreError("argument")
+            found.append((header, value))
+    return found
+
+
+ALGORITHM = ("checksum-algorithm", "checksum-type")
+"""Headers, without their prefix, that say which checksum a multipart upload has."""
+
+
+def start_upload(call: Call) -> Answer:
+    """CreateMultipartUpload."""
+    drain(call.request)
+    headers = call.stored_headers()
+    checksum = read_algorithm(*map(call.header, ALGORITHM)) if call.dialect.amz_checksums else ()
+    call.judge_start(call.service.buckets.find(call.bucket).objects.get(call.key))
+    upload = call.service.uploads.start(call.bucket, call.key, headers, call.now, checksum)
+    told = [(name, value) for name in ALGORITHM if checksum and (value := call.header(name)) is not None]
+    document = call.dialect.documents.started(call.bucket, upload)
+    return call.answer(
+        200, document, document=True, headers=[(f"x-amz-{name}", value) for name, value in told]
+    )
+
+
+def upload_part(call: Call) -> Answer:
+    """UploadPart and, with the vendor's `copy-source` header, UploadPartCopy."""
+    identity = call.parameter("uploadId")
+    number = call.number("partNumber", -1)
+    if number not in call.dialect.parts:
+        raise StoreError("part_number")
+    upload = call.service.uploads.find(call.bucket, call.key, identity)
+    source = copy_source(call)
+    checksums: Headers = ()
+    with call.service.buckets.budget.hold() as hold:
+        if source is not None:
+            start, stop = _source_range(call, source)
+            blocks, size = cut(source.blocks, start, stop), stop - start
+            digest = md5(usedforsecurity=False)
+            for block in blocks:
+                digest.update(block)
+            etag = digest.hexdigest()
+            checksums = of_blocks(upload.checksum[0], blocks) if upload.checksum else ()
+        else:
+            content = receive(call.request, hold)
+            blocks, size, etag = content.blocks, content.size, content.md5
+            checksums = call.checksums(content)[:1]
+        part = Part(number, blocks, size, etag, call.now, call.checksum(blocks), checksums)
+        call.service.uploads.put_part(call.bucket, call.key, identity, part, hold)
+    document = b"" if source is None else call.dialect.documents.copied(etag, call.now, part=True)
+    headers = [*call.tags(part), *checksums]
+    return call.answer(call.dialect.created, document, document=True, headers=headers)
+
+
+def finish_upload(call: Call) -> Answer:
+    """CompleteMultipartUpload."""
+    identity = call.parameter("uploadId")
+    wanted = _all_parts(call, identity) if _wants_all(call) else _listed_parts(call, identity)
+    if not wanted:
+        raise StoreError("malformed")
+    if call.dialect.any_order:
+        wanted.sort(key=itemgetter(0))
+    uploads = call.service.uploads
+    headers = ((name.lower(), value) for name, value in call.request.headers)
+    given = tuple(each for each in headers if each[0].startswith(PREFIX))
+    try:
+        stored = uploads.finish(
+            call.bucket,
+            call.key,
+            identity,
+            wanted=wanted,
+            now=call.now,
+            judge=call.judge_write,
+            crossing=call.refuse_crossed,
+            given=given,
+        )
+    except StoreError as error:
+        if error.mistake != "no_upload" or not call.service.vendor.completes_again:
+            raise
+        stored = uploads.finished(call.bucket, call.key, identity, wanted)
+    document = call.dialect.documents.finished(call.bucket, stored, call.request.base_url)
+    return call.answer(call.dialect.created, document, document=True, headers=call.tags(stored))
+
+
+def abort_upload(call: Call) -> Answer:
+    """AbortMultipartUpload."""
+    call.service.uploads.abort(call.bucket, call.key, call.parameter("uploadId"))
+    return call.answer(204)
+
+
+def list_parts(call: Call) -> Answer:
+    """ListParts."""
+    upload, parts = call.service.uploads.parts(call.bucket, call.key, call.parameter("uploadId"))
+    limit = min(call.number("max-parts", call.dialect.page), MOST_KEYS)
+    marker = call.number("part-number-marker", -1)
+    first = marker < call.dialect.parts.start
+    left = [each for each in parts if first or each.number > marker]
+    shown = left[:limit]
+    document = call.dialect.documents.parts(
+        PartsPage(
+            bucket=call.bucket,
+            upload=upload,
+            marker=None if first else marker,
+            limit=limit,
+            parts=shown,
+            next=shown[-1].number if shown and len(shown) < len(left) else None,
+            encoded=call.parameter("encoding-type") == "url",
+        )
+    )
+    return call.answer(200, document, document=True)
+
+
+def list_uploads(call: Call) -> Answer:
+    """ListMultipartUploads."""
+    uploads = call.service.uploads.all(call.bucket)
+    marker = (call.parameter("key-marker"), call.parameter("upload-id-marker"))
+    limit = min(call.number("max-uploads", call.dialect.page), MOST_KEYS)
+    prefix, delimiter = call.parameter("prefix"), call.parameter("delimiter")
+    after = marker if marker[1] or not marker[0] else (marker[0], LAST)
+    page = select(uploads, prefix=prefix, delimiter=delimiter, after=after, limit=limit)
+    following = page.next
+    if following is not None and following[1] == LAST:
+        following = (following[0], "")
+    document = call.dialect.documents.uploads(
+        UploadsPage(
+            bucket=call.bucket,
+            prefix=prefix,
+            delimiter=delimiter,
+            marker=marker,
+            limit=limit,
+            uploads=[uploads[name] for name in page.names],
+            prefixes=page.prefixes,
+            next=following,
+            encoded=call.parameter("encoding-type") == "url",
+        )
+    )
+    return call.answer(200, document, document=True)
+
+
+def _wants_all(call: Call) -> bool:
+    """Whether a header takes every part, as OSS and TOS have it.
+
+    https://www.alibabacloud.com/help/en/oss/developer-reference/completemultipartupload
+    """
+    return (call.header("complete-all") or "").lower() == "yes"
+
+
+def _all_parts(call: Call, identity: str) -> list[tuple[int, str | None]]:
+    drain(call.request)
+    _, parts = call.service.uploads.parts(call.bucket, call.key, identity)
+    return [(each.number, None) for each in parts]
+
+
+def _listed_parts(call: Call, identity: str) -> list[tuple[int, str | None]]:
+    if not call.service.vendor.completes_again:  # else it may have been completed, by the same parts
+        call.service.uploads.find(call.bucket, call.key, identity)
+    listed = call.dialect.documents.read_parts(read_document(call.request, checksums=False))
+    return [(number, etag and etag.strip().strip('"')) for number, etag in listed]
+
+
+def _source_range(call: Call, source: Stored) -> tuple[int, int]:
+    text = call.header("copy-source-range") or call.header("copy-range")
+    if not text:
+        return 0, source.size
+    wanted = read_range(text, source.size)
+    if wanted is None:
+        raise StoreError("argument")
+    return wanted
+
 
 Operation = Callable[[Call], Answer]
 
 ROUTES: Mapping[tuple[str, str, str], Operation] = {
-    ("service", "GET", ""): operations.list_buckets,
-    ("bucket", "PUT", ""): operations.create_bucket,
-    ("bucket", "HEAD", ""): operations.head_bucket,
-    ("bucket", "DELETE", ""): operations.delete_bucket,
-    ("bucket", "GET", ""): operations.list_objects,
-    ("bucket", "GET", "location"): operations.get_location,
-    ("bucket", "GET", "versioning"): operations.get_versioning,
-    ("bucket", "GET", "uploads"): multipart.list_uploads,
-    ("bucket", "POST", "delete"): operations.delete_objects,
-    ("object", "PUT", ""): operations.put_object,
-    ("object", "GET", ""): operations.get_object,
-    ("object", "HEAD", ""): operations.get_object,
-    ("object", "DELETE", ""): operations.delete_object,
-    ("object", "POST", "uploads"): multipart.start_upload,
-    ("object", "PUT", "uploadId"): multipart.upload_part,
-    ("object", "GET", "uploadId"): multipart.list_parts,
-    ("object", "POST", "uploadId"): multipart.finish_upload,
-    ("object", "DELETE", "uploadId"): multipart.abort_upload,
+    ("service", "GET", ""): list_buckets,
+    ("bucket", "PUT", ""): create_bucket,
+    ("bucket", "HEAD", ""): head_bucket,
+    ("bucket", "DELETE", ""): delete_bucket,
+    ("bucket", "GET", ""): list_objects,
+    ("bucket", "GET", "location"): get_location,
+    ("bucket", "GET", "versioning"): get_versioning,
+    ("bucket", "GET", "uploads"): list_uploads,
+    ("bucket", "POST", "delete"): delete_objects,
+    ("object", "PUT", ""): put_object,
+    ("object", "GET", ""): get_object,
+    ("object", "HEAD", ""): get_object,
+    ("object", "DELETE", ""): delete_object,
+    ("object", "POST", "uploads"): start_upload,
+    ("object", "PUT", "uploadId"): upload_part,
+    ("object", "GET", "uploadId"): list_parts,
+    ("object", "POST", "uploadId"): finish_upload,
+    ("object", "DELETE", "uploadId"): abort_upload,
 }
 """By what the request names (service, bucket or object), method and subresource."""
 
 SUBRESOURCES = ("uploads", "uploadId", "delete", "location", "versioning")
 HANDLED: Mapping[str, Operation] = {
-    "AbortMultipartUpload": multipart.abort_upload,
-    "CompleteMultipartUpload": multipart.finish_upload,
-    "CopyObject": operations.put_object,
-    "CreateBucket": operations.create_bucket,
-    "CreateMultipartUpload": multipart.start_upload,
-    "DeleteBucket": operations.delete_bucket,
-    "DeleteObject": operations.delete_object,
-    "DeleteObjects": operations.delete_objects,
-    "GetApiVersion": operations.head_bucket,
-    "GetBucketLocation": operations.get_location,
-    "GetBucketVersioning": operations.get_versioning,
-    "GetObject": operations.get_object,
-    "GetObjectMeta": operations.get_object,
-    "HeadBucket": operations.head_bucket,
-    "HeadObject": operations.get_object,
-    "ListBuckets": operations.list_buckets,
-    "ListMultipartUploads": multipart.list_uploads,
-    "ListObjects": operations.list_objects,
-    "ListObjectsV2": operations.list_objects,
-    "ListParts": multipart.list_parts,
-    "PutObject": operations.put_object,
-    "UploadPart": multipart.upload_part,
-    "UploadPartCopy": multipart.upload_part,
+    "AbortMultipartUpload": abort_upload,
+    "CompleteMultipartUpload": finish_upload,
+    "CopyObject": put_object,
+    "CreateBucket": create_bucket,
+    "CreateMultipartUpload": start_upload,
+    "DeleteBucket": delete_bucket,
+    "DeleteObject": delete_object,
+    "DeleteObjects": delete_objects,
+    "GetApiVersion": head_bucket,
+    "GetBucketLocation": get_location,
+    "GetBucketVersioning": get_versioning,
+    "GetObject": get_object,
+    "GetObjectMeta": get_object,
+    "HeadBucket": head_bucket,
+    "HeadObject": get_object,
+    "ListBuckets": list_buckets,
+    "ListMultipartUploads": list_uploads,
+    "ListObjects": list_objects,
+    "ListObjectsV2": list_objects,
+    "ListParts": list_parts,
+    "PutObject": put_object,
+    "UploadPart": upload_part,
+    "UploadPartCopy": upload_part,
 }
 """What the store does, as the vendors name it; OBS's GetApiVersion and OSS's GetObjectMeta are HEADs."""
 NEVER_SET: Mapping[str, str] = {

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from typing import Any
 
 from faultinject.exceptions import MissingExtra
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 ID, SECRET = "id", "secret-key"  # MinIO's admin client wants eight characters
 

@@ -12,21 +12,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from hashlib import md5
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError
 from faultinject.registry import Registry
 from faultinject.store import sdk_clients
 from faultinject.store.buckets import Headers
-from faultinject.store.dialects import Dialect
+from faultinject.store.call import Dialect
 from faultinject.store.exchange import Answer, Exchange, Service
-from faultinject.store.json import QingStorDocuments
-from faultinject.store.tree import BosDocuments, JssDocuments, TosDocuments
+from faultinject.store.json import BosDocuments, JssDocuments, QingStorDocuments, TosDocuments
 from faultinject.store.xml import OssDocuments, XmlDocuments
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 S3_NAMES = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 AZURE_NAMES = re.compile(r"\$web|[a-z0-9](?:-?[a-z0-9]){2,62}")
@@ -520,9 +516,9 @@ with the parts as they were done. Qiniu MIX documents JSON errors and, with `Mal
 is public.
 """
 FOR_PLANS = {
-    "b2": "faultinject.store.b2:B2Store",
-    "kodo": "faultinject.store.kodo:KodoStore",
-    "swift": "faultinject.store.swift:SwiftStore",
+    "b2": "faultinject.store.plan_stores:B2Store",
+    "kodo": "faultinject.store.plan_stores:KodoStore",
+    "swift": "faultinject.store.plan_stores:SwiftStore",
 }
 """Small stores of services that are not like S3: they take what a conformance plan asks for, and no more."""
 

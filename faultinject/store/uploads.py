@@ -7,11 +7,18 @@ from collections.abc import Callable, Sequence
 from hashlib import md5
 from itertools import count, pairwise
 
-from faultinject.store.amz_checksums import check_given, of_upload
-from faultinject.store.buckets import Buckets, Headers, Judge, Part, Stored, Upload, check_key
-from faultinject.store.budget import Hold
-from faultinject.store.crc import ECMA, checksum
-from faultinject.store.refusal import StoreError
+from faultinject.store.buckets import (
+    Buckets,
+    Headers,
+    Hold,
+    Judge,
+    Part,
+    Stored,
+    StoreError,
+    Upload,
+    check_key,
+)
+from faultinject.store.checksums import ECMA, check_given, checksum, of_upload
 
 Wanted = Sequence[tuple[int, str | None]]
 """The parts of a finished upload, as the client lists them: number and ETag (None: not given)."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote, unquote_plus
 from xml.etree import ElementTree as ET
 
-from faultinject.store.amz_checksums import element
-from faultinject.store.buckets import Bucket, Stored, Upload
+from faultinject.store.buckets import Bucket, Stored, StoreError, Upload
+from faultinject.store.checksums import element
 from faultinject.store.documents import (
     OWNER,
     Deletion,
@@ -19,7 +19,6 @@ from faultinject.store.documents import (
     iso,
     read_number,
 )
-from faultinject.store.refusal import StoreError
 from faultinject.vendors.vendor import escape_xml
 
 TAGS = 150_000

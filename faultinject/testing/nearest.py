@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from faultinject.engine.plan import Plan
 from faultinject.engine.request import Request
 from faultinject.engine.shown import quoted
 from faultinject.http.target import encode
+from faultinject.journal.outcome import Outcome
 from faultinject.rules import spelling
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.key import Reading
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from faultinject.engine.plan import Plan
-    from faultinject.journal.outcome import Outcome
-    from faultinject.rules.rule import Rule
-    from faultinject.vendors.vendor import Addressing
+from faultinject.rules.rule import Rule
+from faultinject.vendors.vendor import Addressing
 
 # Segments that a mount point is looked for in.
 _DEEPEST_MOUNT = 16

@@ -14,8 +14,8 @@ from faultinject.rules.environment import read_environment
 from faultinject.rules.scenario import Scenario
 from faultinject.server.connections import Server
 from faultinject.store.buckets import Stored
-from faultinject.store.contents import ResettableStore
 from faultinject.store.stores import find
+from faultinject.store.wsgi import ResettableStore
 from faultinject.testing.exploration.store_comparison import StoreContents
 
 SETTLES = 5.0

@@ -586,7 +586,7 @@ def test_everybody_who_needs_a_store_knows_theirs(python: Python) -> None:
         "-c",
         f"""
 import os, faultinject
-from faultinject.conformance.serving import store
+from faultinject.conformance.driving import store
 
 storage = faultinject.Storage("acme")
 os.environ["ENDPOINT"] = storage.url

@@ -1,22 +1,22 @@
-"""The operations on blobs; blocks have their own module."""
+"""The operations on blobs, and on blocks: staged one by one, then made a blob by a list."""
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import md5
 from uuid import uuid4
 
 from werkzeug.http import http_date
 
-from faultinject.store.azure.blocks import discard
+from faultinject.http.wire import whole
+from faultinject.store.azure import documents
 from faultinject.store.azure.call import COUNT, KIND, AzureCall, etag_headers, kind_of, new_etag
-from faultinject.store.bodies import cut, drain, receive
-from faultinject.store.buckets import Headers, Stored
+from faultinject.store.bodies import cut, drain, read_document, receive
+from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload, check_key
 from faultinject.store.exchange import Answer
 from faultinject.store.preconditions import judge_read, read_range
-from faultinject.store.refusal import StoreError
 
 KINDS = ("BlockBlob", "PageBlob", "AppendBlob")
 STANDING = (
@@ -26,6 +26,184 @@ STANDING = (
     ("x-ms-server-encrypted", "true"),
 )
 ENCRYPTED = ("x-ms-request-server-encrypted", "true")
+
+
+def put_block(call: AzureCall) -> Answer:
+    """Put Block and, with a source, Put Block From URL."""
+    number = documents.block_number(call.request.args.get("blockid", ""))
+    call.service.buckets.find(call.bucket)
+    source = call.copy_source()
+    with call.service.buckets.budget.hold() as hold:
+        if source is None:
+            content = receive(call.request, hold)
+            blocks, size, digest = content.blocks, content.size, content.md5
+        else:
+            text = call.header("x-ms-source-range")
+            start, stop = read_range(text, source.size) or (0, source.size)
+            blocks, size, digest = cut(source.blocks, start, stop), stop - start, ""
+        part = Part(number, blocks, size, digest, call.now)
+        with call.service.buckets.lock:
+            _refuse_append_blob(call)
+            staged = _staged(call)
+            if any(each.bit_length() != number.bit_length() for each in list(staged.parts)[:1]):
+                raise StoreError("part_length")
+            call.service.uploads.put_part(call.bucket, call.key, call.key, part, hold)
+    told = [("Content-MD5", b64encode(bytes.fromhex(digest)).decode())] if digest else []
+    return call.answer(201, headers=[*told, ENCRYPTED])
+
+
+def put_block_list(call: AzureCall) -> Answer:
+    """Put Block List."""
+    wanted = documents.read_block_list(read_document(call.request))
+    settings = dict(call.settings())
+    settings.setdefault("Content-Type", "application/octet-stream")
+    headers = (*settings.items(), *call.metadata(), *_created(call.now))
+    with call.service.buckets.lock:
+        stored = _commit(call, wanted, headers)
+    return call.answer(201, headers=[*etag_headers(stored), ENCRYPTED])
+
+
+def get_block_list(call: AzureCall) -> Answer:
+    """Get Block List."""
+    kind = call.request.args.get("blocklisttype", "committed").lower()
+    bucket = call.service.buckets.find(call.bucket)
+    with call.service.buckets.lock:
+        blob, staged = bucket.objects.get(call.key), bucket.uploads.get(call.key)
+        parts = list(staged.parts.values()) if staged else []
+    if blob is None and staged is None:
+        raise StoreError("no_key")
+    kinds = []
+    if kind in ("committed", "all"):
+        kinds.append(("CommittedBlocks", blob.layout if blob else ()))
+    if kind in ("uncommitted", "all"):
+        kinds.append(("UncommittedBlocks", tuple(documents.sizes(parts))))
+    if not kinds:
+        raise StoreError("argument")
+    headers = [("x-ms-blob-content-length", str(blob.size if blob else 0))]
+    headers += etag_headers(blob) if blob else []
+    return call.answer(200, documents.block_list(kinds), document=True, headers=headers)
+
+
+def discard(call: AzureCall) -> None:
+    """Drop the blocks of a blob that were not used."""
+    with call.service.buckets.lock:
+        if call.key in call.service.buckets.find(call.bucket).uploads:
+            call.service.uploads.abort(call.bucket, call.key, call.key)
+
+
+def _refuse_append_blob(call: AzureCall) -> None:
+    """Refuse blocks for an append blob.
+
+    Raises:
+        StoreError: `blob_type`.
+    """
+    there = call.service.buckets.find(call.bucket).objects.get(call.key)
+    if there is not None and kind_of(there) == "AppendBlob":
+        raise StoreError("blob_type")
+
+
+def _staged(call: AzureCall) -> Upload:
+    """The blob's unused blocks: an upload whose id is the blob's name."""
+    found = call.service.buckets.find(call.bucket).uploads.get(call.key)
+    return found or call.service.uploads.start(call.bucket, call.key, (), call.now, identity=call.key)
+
+
+def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) -> Stored:
+    """Make the blob out of the wanted blocks; the unused ones are dropped. Under the lock."""
+    buckets = call.service.buckets
+    bucket = buckets.find(call.bucket)
+    staged, before = bucket.uploads.get(call.key), bucket.objects.get(call.key)
+    _refuse_append_blob(call)
+    call.judge_write(before)
+    there = {"Uncommitted": staged.parts if staged else {}, "Committed": dict(_committed(before))}
+    there["Latest"] = there["Committed"] | there["Uncommitted"]
+    try:
+        chosen = [there[kind][number] for kind, number in wanted]
+    except KeyError:
+        raise StoreError("part") from None
+    check_key(call.key)
+    stored = Stored(
+        key=call.key,
+        blocks=tuple(block for each in chosen for block in each.blocks),
+        size=sum(each.size for each in chosen),
+        etag=new_etag(call.now),
+        modified=call.now,
+        headers=headers,
+        layout=tuple(documents.sizes(chosen)),
+    )
+    buckets.budget.take(stored.cost - (staged.cost if staged else 0) - (before.cost if before else 0))
+    bucket.uploads.pop(call.key, None)
+    bucket.objects[call.key] = stored
+    buckets.remember(call.bucket, call.key, before)
+    return stored
+
+
+def _committed(stored: Stored | None) -> Iterator[tuple[int, Part]]:
+    """The blocks that a blob was made of, by number."""
+    if stored is None:
+        return
+    left = iter(stored.blocks)
+    for number, size in stored.layout:
+        blocks: list[bytes] = []
+        missing = size
+        while missing:
+            blocks.append(next(left))
+            missing -= len(blocks[-1])
+        yield number, Part(number, tuple(blocks), size, "", stored.modified)
+
+
+def append_block(call: AzureCall) -> Answer:
+    """Append Block."""
+    if call.header("x-ms-copy-source") is not None:
+        raise StoreError("unsupported_header", "the embedded store does not support Append Block From URL")
+    buckets = call.service.buckets
+    buckets.find(call.bucket)
+    with buckets.budget.hold() as hold:
+        content = receive(call.request, hold)
+        if not content.size:
+            raise StoreError("header_value")
+        with buckets.lock:
+            before = buckets.get(call.bucket, call.key)
+            call.judge_write(before)
+            if kind_of(before) != "AppendBlob":
+                raise StoreError("blob_type")
+            _judge_end(call, before.size, content.size)
+            headers = dict(before.headers)
+            count = int(headers[COUNT]) + 1
+            after = replace(
+                before,
+                blocks=before.blocks + content.blocks,
+                size=before.size + content.size,
+                etag=new_etag(call.now),
+                modified=call.now,
+                headers=tuple({**headers, COUNT: str(count)}.items()),
+            )
+            buckets.put(call.bucket, after, lambda _: None, hold)
+    shown = [
+        ("Content-MD5", b64encode(bytes.fromhex(content.md5)).decode()),
+        ("x-ms-blob-append-offset", str(before.size)),
+        (COUNT, str(count)),
+        ENCRYPTED,
+    ]
+    return call.answer(201, headers=[*etag_headers(after), *shown])
+
+
+def _judge_end(call: AzureCall, size: int, more: int) -> None:
+    """Refuse to append elsewhere, or more, than the request's conditions say.
+
+    Raises:
+        StoreError: `header_value`, `append_position`, `max_size`.
+    """
+    bounds = {"append_position": ("appendpos", size), "max_size": ("maxsize", size + more)}
+    for mistake, (name, actual) in bounds.items():
+        text = call.header(f"x-ms-blob-condition-{name}")
+        if text is None:
+            continue
+        wanted = whole(text)
+        if wanted is None:
+            raise StoreError("header_value")
+        if actual > wanted or (name == "appendpos" and actual != wanted):
+            raise StoreError(mistake)
 
 
 def put_blob(call: AzureCall) -> Answer:

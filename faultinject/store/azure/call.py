@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 from itertools import count
 from urllib.parse import parse_qs, unquote, urlsplit
+from wsgiref.types import WSGIEnvironment
 
 from werkzeug.http import http_date, parse_date, parse_etags
 
-from faultinject.store.buckets import Bucket, Headers, Stored
+from faultinject.store.buckets import Bucket, Headers, Stored, StoreError
 from faultinject.store.exchange import Answer, Exchange, Service
 from faultinject.store.preconditions import judge_read
-from faultinject.store.refusal import StoreError
 from faultinject.vendors.vendor import host_bucket
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 VERSION = "2021-12-02"
 """The API version of answers to requests that name none."""

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from faultinject.store.azure import documents
 from faultinject.store.azure.call import AzureCall, state
 from faultinject.store.bodies import drain
-from faultinject.store.buckets import Stored
+from faultinject.store.buckets import Stored, StoreError
+from faultinject.store.documents import read_token, select, token_of
 from faultinject.store.exchange import Answer
-from faultinject.store.listing import read_token, select, token_of
-from faultinject.store.refusal import StoreError
 from faultinject.store.xml import Field
 
 MOST = 5000

@@ -9,8 +9,7 @@ from urllib.parse import quote
 from werkzeug.http import http_date
 
 from faultinject.store.azure.call import kind_of, state
-from faultinject.store.buckets import Bucket, Headers, Part, Stored
-from faultinject.store.refusal import StoreError
+from faultinject.store.buckets import Bucket, Headers, Part, Stored, StoreError
 from faultinject.store.xml import Field, inner, parse
 from faultinject.vendors.vendor import escape_xml
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from faultinject.store.azure import append, blobs, blocks, containers
+from faultinject.store.azure import blobs, containers
 from faultinject.store.azure.call import AzureCall as AzureCall
 from faultinject.store.azure.call import refuse_absent
+from faultinject.store.buckets import StoreError
 from faultinject.store.exchange import Answer
-from faultinject.store.refusal import StoreError
 
 ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], Answer]] = {
     ("account", "GET", "list"): containers.list_containers,
@@ -28,16 +28,16 @@ ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], Answer]] = {
     ("blob", "GET", "metadata"): blobs.get_blob,
     ("blob", "HEAD", "metadata"): blobs.get_blob,
     ("blob", "PUT", "properties"): blobs.set_properties,
-    ("blob", "PUT", "appendblock"): append.append_block,
-    ("blob", "PUT", "block"): blocks.put_block,
-    ("blob", "PUT", "blocklist"): blocks.put_block_list,
-    ("blob", "GET", "blocklist"): blocks.get_block_list,
+    ("blob", "PUT", "appendblock"): blobs.append_block,
+    ("blob", "PUT", "block"): blobs.put_block,
+    ("blob", "PUT", "blocklist"): blobs.put_block_list,
+    ("blob", "GET", "blocklist"): blobs.get_block_list,
 }
 """By what the request names, method and `comp`."""
 
 LEASELESS = (containers.list_containers, containers.create_container, containers.list_blobs)
 """Operations that ignore the id of a lease."""
-MAKING = (blobs.put_blob, blocks.put_block, blocks.put_block_list)
+MAKING = (blobs.put_blob, blobs.put_block, blobs.put_block_list)
 """Operations on a blob that need not be there."""
 COMPS = frozenset(comp for _, _, comp in ROUTES)
 ABSENT = frozenset(

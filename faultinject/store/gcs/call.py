@@ -1,25 +1,99 @@
-"""One request to Google's JSON API: what it names, what it sends along, on which conditions."""
+"""One request to Google's JSON API: what its path names, what it sends along, on which conditions.
+
+https://cloud.google.com/storage/docs/request-endpoints#encoding
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
+from wsgiref.types import WSGIEnvironment
 
 from faultinject.engine.request import WSGIRequest
 from faultinject.store.bodies import DOCUMENT_BYTES, read_document
-from faultinject.store.buckets import Stored
+from faultinject.store.buckets import Stored, StoreError
 from faultinject.store.exchange import Answer, Exchange, Service
-from faultinject.store.gcs import paths
 from faultinject.store.gcs.resources import BUCKET_METAGENERATION, generations, object_resource
 from faultinject.store.json import read_object
-from faultinject.store.refusal import StoreError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+ROOTS = {"/storage/v1/": "", "/upload/storage/v1/": "upload", "/download/storage/v1/": "download"}
+"""From what a path begins with to what it is for."""
+ABSENT = {
+    "acl": "access control",
+    "batch": "batches",
+    "defaultObjectAcl": "access control",
+    "hmacKeys": "HMAC keys",
+    "iam": "access control",
+    "lockRetentionPolicy": "retention policies",
+    "moveTo": "moveTo",
+    "notificationConfigs": "notifications",
+    "restore": "soft deletion",
+    "xml": "the XML API here; --vendor gcs-xml does",
+}
+"""From a word behind the name of a bucket, of an object or of a project, and from what is no path of the JSON API, to what it is
+that the service has there and this store has not."""
+JSON_API = ("", "storage", "upload", "download", "resumable", "discovery")
+"""What the paths of the JSON API begin with, and `/`, which is none of the XML API that has an object in it."""
+
+_OBJECT = r"({name})(?:/(?:(compose)|(rewriteTo|copyTo)/b/([^/]+)/o/({name})))?"
+_ENCODED = re.compile(_OBJECT.format(name="[^/]+"))
+_DECODED = re.compile(_OBJECT.format(name=".+?"), re.DOTALL)
+
+
+def read_path(path: str, *, encoded: bool) -> tuple[str, list[str]]:
+    """What a path names, and the encoded names in it: bucket, object, and those of a copy's target.
+
+    Args:
+        path: below the mount point.
+        encoded: whether it is as the client sent it. A slash in it is none of a name, then; where the server tells
+            the decoded path only, nobody knows, and a name has all that it may have.
+    """
+    root = next((each for each in ROOTS if path.startswith(each)), None)
+    if root is None:
+        return _elsewhere(path), []
+    use = ROOTS[root]
+    first, _, rest = path[len(root) :].partition("/")
+    if first == "projects" and not use:
+        return _absent([*rest.split("/"), ""][1]), []
+    if first != "b":
+        return "", []
+    bucket, _, rest = rest.partition("/")
+    if not bucket:
+        return _used(use, "buckets"), []
+    if not rest:
+        return _used(use, "bucket"), [bucket]
+    what, _, name = rest.partition("/")
+    if what != "o":
+        return _absent(what), [bucket]
+    if not name:
+        return _used(use, "objects"), [bucket]
+    found = (_ENCODED if encoded else _DECODED).fullmatch(name)
+    if found is None:
+        source, verb = [*name.split("/"), ""][:2]
+        return _absent(verb), [bucket, source]
+    source, compose, verb, to_bucket, to_name = found.groups("")
+    return _used(use, compose or verb or "object"), [bucket, source, to_bucket, to_name]
+
+
+def _elsewhere(path: str) -> str:
+    """What a path names that is none of the JSON API's: what the XML API has is /BUCKET or /BUCKET/OBJECT."""
+    first = path.removeprefix("/").partition("/")[0]
+    if first in JSON_API:
+        return ""
+    return "batch" if first == "batch" else "xml"
+
+
+def _absent(word: str) -> str:
+    return word if word in ABSENT else ""
+
+
+def _used(use: str, kind: str) -> str:
+    return f"{use} {kind}" if use else kind
+
 
 MESSAGES = {
     "argument": "Invalid argument.",
@@ -44,7 +118,7 @@ class GcsCall(Exchange):
 
     Attributes:
         kind: what it names: `buckets`, `bucket`, `objects`, `object`, `rewriteTo`, `copyTo`, `compose`, each with
-            `upload ` or `download ` in front where the path says so; a word of `paths.ABSENT`; empty for what is not.
+            `upload ` or `download ` in front where the path says so; a word of `ABSENT`; empty for what is not.
         target: bucket and object that a copy makes.
         finished: from the session of an upload that is over to the document of the object that it became.
     """
@@ -64,7 +138,7 @@ class GcsCall(Exchange):
         mount: str = environ.get("SCRIPT_NAME", "")
         path = WSGIRequest(environ).raw_path
         targets = [environ.get(name, "").partition("?")[0] for name in ("RAW_URI", "REQUEST_URI")]
-        return paths.read(path.removeprefix(mount), encoded=path in targets)
+        return read_path(path.removeprefix(mount), encoded=path in targets)
 
     @property
     def document(self) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from faultinject.store.buckets import StoreError
+from faultinject.store.documents import Page, read_token, select, token_of
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs.call import GcsCall
 from faultinject.store.gcs.resources import bucket_resource, object_resource
-from faultinject.store.listing import Page, read_token, select, token_of
-from faultinject.store.refusal import StoreError
 
 MOST = 1000
 """The longest page of a listing, and the usual one."""

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from faultinject.store.buckets import Stored
+from faultinject.store.buckets import Stored, StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
 from faultinject.store.gcs.call import GcsCall
 from faultinject.store.gcs.uploads import write
 from faultinject.store.preconditions import read_range
-from faultinject.store.refusal import StoreError
 
 SOURCES = 32
 """The most objects that one request composes."""

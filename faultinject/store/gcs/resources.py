@@ -13,10 +13,9 @@ from itertools import count
 from typing import Any
 from urllib.parse import quote
 
-from faultinject.store.buckets import Bucket, Headers, Stored
-from faultinject.store.crc import CASTAGNOLI, checksum
+from faultinject.store.buckets import Bucket, Headers, Stored, StoreError
+from faultinject.store.checksums import CASTAGNOLI, checksum
 from faultinject.store.documents import iso
-from faultinject.store.refusal import StoreError
 
 DESCRIBED = {
     "contentType": "Content-Type",

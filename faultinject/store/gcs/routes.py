@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from faultinject.store.buckets import StoreError
 from faultinject.store.exchange import Answer
-from faultinject.store.gcs import listings, objects, resumable, uploads
+from faultinject.store.gcs import listings, objects, uploads
+from faultinject.store.gcs.call import ABSENT
 from faultinject.store.gcs.call import GcsCall as GcsCall
-from faultinject.store.gcs.paths import ABSENT
-from faultinject.store.refusal import StoreError
 
 Operation = Callable[[GcsCall], Answer]
 
@@ -34,10 +34,10 @@ ROUTES: Mapping[tuple[str, str], Operation] = {
 UPLOADS: Mapping[tuple[str, str], Operation] = {
     ("media", "POST"): uploads.insert_media,
     ("multipart", "POST"): uploads.insert_multipart,
-    ("resumable", "POST"): resumable.start_upload,
-    ("session", "PUT"): resumable.continue_upload,
-    ("session", "POST"): resumable.continue_upload,
-    ("session", "DELETE"): resumable.cancel_upload,
+    ("resumable", "POST"): uploads.start_upload,
+    ("session", "PUT"): uploads.continue_upload,
+    ("session", "POST"): uploads.continue_upload,
+    ("session", "DELETE"): uploads.cancel_upload,
 }
 """By `uploadType`, or `session` for what goes to a resumable upload under way, and method.
 

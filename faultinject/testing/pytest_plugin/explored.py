@@ -22,8 +22,8 @@ from faultinject.testing.exploration.causes import FinishedRun
 from faultinject.testing.exploration.report import groups, incomplete, marker, report, summary, warned
 from faultinject.testing.exploration.store_comparison import StoreContents
 from faultinject.testing.exploration.sweep import Sweep, sweep_of
-from faultinject.testing.pytest_plugin.marks import EXPLORED, explored
-from faultinject.testing.pytest_plugin.options import SHARD, SUMMARY
+from faultinject.testing.pytest_plugin import SHARD, SUMMARY
+from faultinject.testing.pytest_plugin.marked import EXPLORED, explored
 from faultinject.testing.runs import RunFaults
 
 QUIET, EVERY = 2.0, 0.5

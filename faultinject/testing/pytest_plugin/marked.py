@@ -4,26 +4,213 @@ from __future__ import annotations
 
 import inspect
 import os
+import shlex
 import unittest
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from faultinject.exceptions import FaultInjectError
+from faultinject.engine.shown import quoted
+from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector.session_sync import Session
+from faultinject.journal.outcome import Outcome
 from faultinject.rules.environment import is_switched_on
 from faultinject.rules.production import production_reason
-from faultinject.rules.scenario import Scenario
+from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario, gather
 from faultinject.testing import unwrapped
 from faultinject.testing.decorating import decorate
 from faultinject.testing.inject import Faults
 from faultinject.testing.nearest import met, nearest_request
-from faultinject.testing.pytest_plugin import needs_faults
-from faultinject.testing.pytest_plugin.marks import EXPLORED, MarkedRules, explored
-from faultinject.testing.pytest_plugin.options import SEED, patch
-from faultinject.testing.pytest_plugin.record import record, replay
+from faultinject.testing.pytest_plugin import SEED, needs_faults, patch
+
+if TYPE_CHECKING:
+    from _pytest.nodes import Node
+
+    from faultinject.testing.pytest_plugin.explored import ExploredRun
+
+
+SHOWN = 20
+"""Requests shown at the beginning, and again at the end."""
+LONGEST = 100
+"""Characters of a request that are shown."""
+Row = tuple[str, str, str, str, str]
+
+
+def record(faults: Faults) -> str:
+    """The rules, the seed and a table of the requests seen; text from requests is escaped."""
+    outcomes = faults.outcomes
+    head = [f"seed {quoted(faults.seed)}"]
+    head += [
+        f"{name}: {quoted(str(rule))}"
+        for name, rule in zip(faults.injector.counts(), faults.rules, strict=True)
+    ]
+    head.append(
+        f"{faults.injected} of {len(outcomes)} requests got a fault" if outcomes else "no request was seen"
+    )
+    head += [f"error inside faultinject: {quoted(repr(each))}" for each in faults.injector.errors]
+    return "\n".join([*head, *_table(list(_rows(outcomes)))])
+
+
+def replay(item: pytest.Item, session_seed: str) -> str:
+    """The command line that runs this test with the same faults."""
+    config = item.config
+    here = config.invocation_params.dir
+    path, _, rest = item.nodeid.partition("::")
+    node = f"{_relative(config.rootpath / path, here)}::{rest}"
+    node = node.replace("'", "'\"'\"'")  # in quotes in any case: it may be edited
+    command = f"pytest '{node}' --faultinject-seed={shlex.quote(session_seed)}"
+    if config.inipath is None or config.getoption("rootdir"):
+        # Without an ini file the node id, which the seed is made of, depends on what is asked for.
+        command += f" --rootdir={shlex.quote(_relative(config.rootpath, here))}"
+    return f"replay: {command}"
+
+
+def _relative(path: Path, to: Path) -> str:
+    return os.path.relpath(path, to).replace(os.sep, "/")
+
+
+def _rows(outcomes: Sequence[Outcome]) -> Iterator[Row]:
+    for number, each in enumerate(outcomes, 1):
+        if len(outcomes) > 2 * SHOWN and SHOWN < number <= len(outcomes) - SHOWN:
+            if number == SHOWN + 1:
+                yield "", "", f"… {len(outcomes) - 2 * SHOWN} more …", "", ""
+            continue
+        yield (
+            str(number),
+            f"+{each.arrived - outcomes[0].arrived:.3f}s",
+            request_line(each),
+            "-" if each.status is None else str(each.status),
+            f"{each.rule}: {each.fault}{_besides(each, 'answered')}"
+            if each.injected
+            else f"app{_besides(each, 'passed')}",
+        )
+
+
+def _besides(outcome: Outcome, usual: str) -> str:
+    return "" if outcome.did == usual else f" ({outcome.did})"
+
+
+def request_line(outcome: Outcome) -> str:
+    """Method and target of a request, escaped, cut in the middle where it is long."""
+    line = quoted(f"{outcome.method} {outcome.path}{'?' if outcome.query else ''}{outcome.query}")
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 20]}…{line[-19:]}"
+
+
+def _table(rows: Sequence[Row]) -> list[str]:
+    if not rows:
+        return []
+    rows = [("", "arrived", "request", "status", "answered by"), *rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if at == 0 else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+MARK = "faultinject"
+EXPLORE = "faultinject_explore"
+FAST_FORWARD = "fast_forward"
+EXPLORED: pytest.StashKey[ExploredRun] = pytest.StashKey()
+"""The run of an explored test that is under way."""
+
+
+class MarkedRules:
+    """What the markers of one test say.
+
+    Attributes:
+        scenario: all their rules, in order.
+        seed: the innermost marker's seed, or None.
+        fast_forward: whether waits pass at once: what the innermost marker says that says anything.
+        own: the places of the rules of the function's and the parameter's markers.
+        shared: the places of those of classes and modules.
+    """
+
+    def __init__(self, item: pytest.Item) -> None:
+        rules: list[Rule] = []
+        wrong: list[str] = []
+        self.seed: str | None = None
+        self.fast_forward = False
+        self.own: list[int] = []
+        self.shared: list[int] = []
+        for node, mark in markers(item):
+            try:
+                given = _read(mark)
+            except FaultInjectError as error:
+                wrong.append(f"{item.nodeid}: marker faultinject of {node.name}: {error}")
+                continue
+            self.fast_forward = mark.kwargs.get(FAST_FORWARD, self.fast_forward)
+            places = self.own if node is item else self.shared
+            places += range(len(rules), len(rules) + len(given.rules))
+            rules += given.rules
+            self.seed = given.seed if given.seed is not None else self.seed
+        try:
+            self.scenario = Scenario([] if wrong else rules)
+        except FaultInjectError as error:
+            wrong.append(f"{item.nodeid}: markers faultinject together: {error}")
+        if wrong:
+            raise ConfigurationError(wrong)
+
+
+def markers(item: pytest.Item) -> list[tuple[Node, pytest.Mark]]:
+    """The markers of a test and where they stand: module, base class, class, function, parameter."""
+    return [(node, each) for node in item.listchain() for each in _in_order(node) if each.name == MARK]
+
+
+def explored(item: pytest.Item) -> pytest.Mark | None:
+    """The innermost marker of an explored test."""
+    mark: pytest.Mark | None = item.get_closest_marker(EXPLORE)
+    return mark
+
+
+def _read(mark: pytest.Mark) -> Scenario:
+    keys: dict[str, Any] = dict(mark.kwargs)
+    seed = keys.pop("seed", None)
+    keys.pop(FAST_FORWARD, None)
+    if not mark.args:
+        raise ConfigurationError("no rule is given; a marker needs one, such as faultinject('cos:SlowDown')")
+    given = gather(*mark.args, **keys)
+    return Scenario(given.rules, seed=given.seed if seed is None else seed)
+
+
+def _in_order(node: Node) -> Iterator[pytest.Mark]:
+    """The markers of one node as a reader meets them: pytest keeps decorators from the bottom up."""
+    own = node.own_markers
+    if isinstance(node, pytest.Class):
+        written = [mark for each in reversed(node.obj.__mro__) for mark in _of_class(each)]
+        yield from _same(own, written)
+        yield from _others(own, written)
+    elif isinstance(node, pytest.Item):
+        of_parameter = getattr(getattr(node, "callspec", None), "marks", ())
+        yield from reversed(list(_others(own, of_parameter)))
+        yield from _same(own, of_parameter)
+    else:
+        yield from own
+
+
+def _of_class(cls: type) -> list[pytest.Mark]:
+    given = vars(cls).get("pytestmark", [])
+    listed = given if isinstance(given, list) else [given]
+    marks = [each.mark if isinstance(each, pytest.MarkDecorator) else each for each in listed]
+    # A list in the class's body holds what was written there; decorators leave bare marks behind.
+    return marks if any(isinstance(each, pytest.MarkDecorator) for each in listed) else marks[::-1]
+
+
+def _same(own: Iterable[pytest.Mark], listed: Iterable[pytest.Mark]) -> Iterator[pytest.Mark]:
+    kept = {id(each) for each in own}
+    return (each for each in listed if id(each) in kept)
+
+
+def _others(own: Iterable[pytest.Mark], listed: Iterable[pytest.Mark]) -> Iterator[pytest.Mark]:
+    dropped = {id(each) for each in listed}
+    return (each for each in own if id(each) not in dropped)
+
 
 NAME = "faultinject-marked"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from faultinject.store.contents import Contents, change
+from faultinject.store.wsgi import Contents, change
 from faultinject.testing.storage import Storage, StorageFactory
 
 NAME = "faultinject-stored"

@@ -1,11 +1,8 @@
 """Somebody else's test suite, run once for each fault, and compared test by test.
 
-`results` reads what a suite says of its tests, `faults` says what is injected, `running` runs the suite and hears its
-runner meanwhile, `comparison` says which tests a fault breaks. What lies in `beside` is loaded by the
-suite's own pytest or Node.
+`running` says what is injected, runs the suite and hears its runner meanwhile; `comparison` reads what the suite says of its
+tests, and says which a fault breaks. What lies in `beside` is loaded by the suite's own pytest or Node.
 """
-
-from __future__ import annotations
 
 from faultinject.faces import face
 
@@ -14,7 +11,7 @@ __getattr__, __all__ = face(
     Suite="running",
     Trial="running",
     TrialReport="comparison",
-    faults_of="faults",
+    faults_of="running",
     report_of="comparison",
     spelled="comparison",
 )

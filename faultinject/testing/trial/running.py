@@ -19,14 +19,79 @@ from faultinject import vendors
 from faultinject.exceptions import ConfigurationError, InjectionFailed
 from faultinject.injector.session_sync import Session
 from faultinject.journal.outcome import Outcome
+from faultinject.rules.faults import OWN
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
+from faultinject.rules.triggers import TRIGGERS
 from faultinject.rules.values import nearest
-from faultinject.testing.exploration import Program, ProgramFailed, ended_by
+from faultinject.rules.vocabulary import reading_as
+from faultinject.testing.exploration import Program, ProgramFailed, choices_of, ended_by
+from faultinject.testing.exploration.choices import Choice
 from faultinject.testing.inject import Faults
-from faultinject.testing.trial.comparison import Comparison, SuiteRun, spelled
-from faultinject.testing.trial.results import Result, by_test, of_go, of_junit
+from faultinject.testing.trial.comparison import (
+    Comparison,
+    Result,
+    SuiteRun,
+    by_test,
+    of_go,
+    of_junit,
+    spelled,
+)
+from faultinject.vendors.operations import operations_of
 from faultinject.vendors.vendor import Addressing, with_placeholders
+
+ONCE = {"times": "1", "per": "call"}
+"""Of every call the first request fails, and a retry succeeds."""
+
+
+def faults_of(given: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
+    """The rules of each run.
+
+    Args:
+        speaks: the vendor whose requests they meet.
+        given: a vendor id, with conditions if need be, for its standard set; or rules, which get `times=1,per=call` unless
+            they have triggers of their own.
+
+    Raises:
+        ConfigurationError: a rule is wrong.
+    """
+    found: list[tuple[Rule, ...]] = []
+    names = operations_of(vendors.get(speaks)).names
+    with reading_as(None if "PutObject" in names else speaks):
+        for text in given:
+            vendor = text.strip().partition(",")[0]
+            if vendor not in OWN and vendors.known(vendor):
+                found += [tuple(_once(each)) for each in choices_of([text]) if _passes(each)]
+            else:
+                found.append(tuple(map(_triggered, Scenario.parse(text).rules)))
+    return list(dict.fromkeys(found))
+
+
+def _passes(choice: Choice) -> bool:
+    """Whether a client that retries gets over it, and every suite may go on in time."""
+    return not (choice.lasts or choice.moves or choice.needs_checksum or choice.hangs)
+
+
+def _once(choice: Choice) -> Iterator[Rule]:
+    """A rule for each place where the vendor's document has the fault."""
+    for where in choice.where or (choice.rule,):
+        conditions, unless = dict(where.conditions), dict(where.unless)
+        for each in (choice.rule, choice.within):
+            if each is not None:
+                conditions |= each.conditions
+                unless |= each.unless
+        if choice.invisible_on("HEAD") and conditions.keys().isdisjoint(("method", "operation")):
+            unless["method"] = ("HEAD", *unless.get("method", ()))
+        options = {**choice.rule.options, **ONCE}
+        yield Rule.of_parts(choice.rule.fault, (None, conditions, unless, options))
+
+
+def _triggered(rule: Rule) -> Rule:
+    if any(key in TRIGGERS for key in rule.options):
+        return rule
+    name, conditions, unless, options = rule.parts
+    return Rule.of_parts(rule.fault, (name, conditions, unless, {**options, **ONCE}))
+
 
 BESIDE = Path(__file__).with_name("beside")
 """The folder of the plugins."""
@@ -151,7 +216,7 @@ class Suite:
         from faultinject.injector.own import OwnInjector
         from faultinject.server.connections import Server
         from faultinject.store import stores
-        from faultinject.store.contents import ResettableStore
+        from faultinject.store.wsgi import ResettableStore
 
         self._store = ResettableStore(vendor, endpoints=endpoints, max_bytes=MAX_BYTES)
         self._server = Server(wrap(self._store, OwnInjector([], environ={})), sock=sock)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 import faultinject
-from faultinject.cli.exploration_output import writer
+from faultinject.cli.explore import writer
 from faultinject.exceptions import ExplorationFailed
 from faultinject.testing.runs import RunAway
 

@@ -27,7 +27,6 @@ def test_session_without_faults_loads_nothing_of_the_engine(project):
         "faultinject",
         "faultinject.testing",
         "faultinject.testing.pytest_plugin",
-        "faultinject.testing.pytest_plugin.options",
         "faultinject.testing.unwrapped",
     ]
 

@@ -1,0 +1,227 @@
+"""Checksums of bodies, as their headers and the documents have them."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from typing import Protocol
+
+from werkzeug.datastructures import Headers as RequestHeaders
+
+from faultinject.store.buckets import Headers, Part, StoreError, Upload
+
+ECMA = 0xC96C5795D7870F42
+"""CRC-64 of OSS, TOS and COS, its lowest bit first: https://www.alibabacloud.com/help/en/oss/developer-reference/check-data-transmission-integrity-by-using-crc-64"""
+NVME = 0x9A6C9329AC4BC9B5
+"""CRC-64 of S3, likewise: NVM Express, NVM Command Set Specification 1.0d, section 5.2.1.3.4."""
+CASTAGNOLI = 0x82F63B78
+"""CRC-32C of S3 and Google, likewise: RFC 3720, appendix B.4."""
+
+Extend = Callable[[bytes, int], int]
+"""From a block and the checksum of what stands before it to the checksum of both."""
+
+
+def checksum(polynomial: int, blocks: Iterable[bytes]) -> int:
+    """The checksum of a content in blocks."""
+    extend = extender(polynomial)
+    value = 0
+    for block in blocks:
+        value = extend(block, value)
+    return value
+
+
+@cache
+def extender(polynomial: int) -> Extend:
+    """The one that the SDKs bring along; else a slow one, about 10 MB/s."""
+    with suppress(ImportError):
+        if polynomial == CASTAGNOLI:
+            from google_crc32c import extend
+
+            return lambda block, value: int(extend(value, block))
+        from crcmod import mkCrcFun
+
+        # It writes the highest bit first, and x⁶⁴ before it.
+        written = int("1" + f"{polynomial:064b}"[::-1], 2)
+        found: Extend = mkCrcFun(written, initCrc=0, rev=True, xorOut=(1 << 64) - 1)
+        return found
+    return slow(polynomial)
+
+
+def slow(polynomial: int) -> Extend:
+    """The same in Python."""
+    ones = (1 << (32 if polynomial == CASTAGNOLI else 64)) - 1
+    table = []
+    for entry in range(256):
+        for _ in range(8):
+            entry = entry >> 1 ^ (polynomial if entry & 1 else 0)  # noqa: PLW2901
+        table.append(entry)
+
+    def extend(block: bytes, value: int) -> int:
+        value ^= ones
+        for byte in block:
+            value = table[(value ^ byte) & 0xFF] ^ (value >> 8)
+        return value ^ ones
+
+    return extend
+
+
+PREFIX, KIND = "x-amz-checksum-", "x-amz-checksum-type"
+WHOLE, COMPOSITE = "FULL_OBJECT", "COMPOSITE"
+
+
+def of_body(checksum: tuple[str, str] | None) -> Headers:
+    """The headers of the checksum that came with a body."""
+    return () if checksum is None else ((f"{PREFIX}{checksum[0]}", checksum[1]), (KIND, WHOLE))
+
+
+def read_algorithm(algorithm: str | None, kind: str | None) -> tuple[str, bool] | tuple[()]:
+    """What a multipart upload's beginning says of its checksum: the algorithm, and whether it is of the whole object.
+
+    Raises:
+        StoreError: `argument`, an algorithm that there is not.
+    """
+    if algorithm is None:
+        return ()
+    name = algorithm.lower()
+    if name not in DIGESTS:
+        raise StoreError("argument", "Checksum algorithm provided is unsupported.")
+    return name, name == "crc64nvme" if kind is None else kind.upper() == WHOLE
+
+
+def of_blocks(name: str, blocks: Iterable[bytes]) -> Headers:
+    """The header of the checksum of these bytes by that algorithm."""
+    digest = DIGESTS[name]()
+    for block in blocks:
+        digest.update(block)
+    return ((f"{PREFIX}{name}", b64encode(digest.digest()).decode()),)
+
+
+def of_upload(upload: Upload, parts: Sequence[Part]) -> Headers:
+    """The headers of the checksum of an object made of parts: of their bytes, or of their checksums."""
+    if not upload.checksum:
+        return ()
+    name, whole = upload.checksum
+    if whole:
+        return *of_blocks(name, (block for part in parts for block in part.blocks)), (KIND, WHOLE)
+    header = f"{PREFIX}{name}"
+    digest = DIGESTS[name]()
+    for part in parts:
+        if header not in dict(part.checksums):
+            return ()
+        digest.update(b64decode(dict(part.checksums)[header]))
+    return (header, f"{b64encode(digest.digest()).decode()}-{len(parts)}"), (KIND, COMPOSITE)
+
+
+def check_given(given: Iterable[tuple[str, str]], found: Headers) -> None:
+    """Refuse an object whose checksum or its type is another one than the request's headers give.
+
+    Raises:
+        StoreError: `bad_digest`.
+    """
+    known = dict(found)
+    for name, value in given:
+        if known.get(name, value).partition("-")[0] != value.partition("-")[0]:
+            what = name.removeprefix(PREFIX).upper()
+            raise StoreError("bad_digest", f"The {what} you specified did not match the calculated checksum.")
+
+
+def element(header: str) -> str:
+    """How documents call such a header: `ChecksumCRC32`, `ChecksumType`."""
+    name = header.removeprefix(PREFIX)
+    return "ChecksumType" if header == KIND else f"Checksum{name.upper()}"
+
+
+class _Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
+class Crc:
+    """A CRC in the manner of `hashlib`.
+
+    Args:
+        extend: adds a block.
+        size: of the checksum, in bytes.
+    """
+
+    def __init__(self, extend: Extend, size: int) -> None:
+        self._extend = extend
+        self._size = size
+        self._value = 0
+
+    def update(self, data: bytes) -> None:
+        """Add the data behind what came before."""
+        self._value = self._extend(data, self._value)
+
+    def digest(self) -> bytes:
+        """The checksum of all data."""
+        return self._value.to_bytes(self._size)
+
+
+DIGESTS: Mapping[str, Callable[[], _Digest]] = {
+    "crc32": lambda: Crc(zlib.crc32, 4),
+    "crc32c": lambda: Crc(extender(CASTAGNOLI), 4),
+    "crc64nvme": lambda: Crc(extender(NVME), 8),
+    "sha1": lambda: hashlib.sha1(usedforsecurity=False),
+    "sha256": hashlib.sha256,
+}
+"""By the end of the header's name."""
+
+
+class BodyChecksums:
+    """The checksums that a request gives of its body, in headers or behind it.
+
+    Args:
+        headers: the request's.
+    """
+
+    def __init__(self, headers: RequestHeaders) -> None:
+        behind = headers.get("x-amz-trailer", "").strip().lower()
+        self._digests = [
+            (name, headers.get(f"x-amz-checksum-{name}"), make())
+            for name, make in DIGESTS.items()
+            if f"x-amz-checksum-{name}" in headers or behind == f"x-amz-checksum-{name}"
+        ]
+
+    def update(self, piece: bytes) -> None:
+        """Add a piece of the body."""
+        for _, _, digest in self._digests:
+            digest.update(piece)
+
+    def check(self, trailer: bytes) -> tuple[str, str] | None:
+        """Compare; gives the last one's algorithm and value.
+
+        Args:
+            trailer: what came behind the body.
+
+        Raises:
+            StoreError: `digest`, `bad_digest`.
+        """
+        behind = trailer.partition(b":")[2].decode("latin-1").strip()
+        checked = None
+        for name, given, digest in self._digests:
+            found = digest.digest()
+            if read_digest(behind if given is None else given, len(found)) != found:
+                message = f"The {name.upper()} you specified did not match the calculated checksum."
+                raise StoreError("bad_digest", message)
+            checked = name, b64encode(found).decode()
+        return checked
+
+
+def read_digest(text: str, size: int) -> bytes:
+    """A digest of that many bytes out of its base64.
+
+    Raises:
+        StoreError: `digest`.
+    """
+    try:
+        found = b64decode(text, validate=True)
+    except ValueError as error:
+        raise StoreError("digest") from error
+    if len(found) != size:
+        raise StoreError("digest")
+    return found
