@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -66,6 +64,9 @@ def program_of(word: str) -> str:
     Raises:
         ConfigurationError: there is none.
     """
+    import shutil
+    from pathlib import Path
+
     found = shutil.which(word)
     if found is not None:
         return found
@@ -167,6 +168,8 @@ def writer(path: str, formats: Mapping[str, Callable[..., str]]) -> Callable[...
         ConfigurationError: the name ends otherwise.
         OSError: there is no such folder.
     """
+    from pathlib import Path
+
     from faultinject.rules.files import open_to_write
 
     Path(path).parent.stat()
