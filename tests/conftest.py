@@ -22,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from faultinject.hooks import __path__ as hooks
+from tests.rows import check_each
 
 # Collecting makes much that stays and little garbage: who looks for it meanwhile finds none (`pytest_collection_finish`).
 gc.disable()
@@ -287,23 +288,7 @@ def pytest_runtest_protocol():
 @pytest.fixture(scope="session")
 def for_all():
     """`for_all(things, check)`: check each thing, and fail once, telling every thing that failed and the first why."""
-
-    def run(things, check, shown=3):
-        things = list(things)
-        assert things, "nothing to check"
-        failed = {}
-        for each in things:
-            try:
-                check(each)
-            except (Exception, pytest.fail.Exception) as error:
-                name = getattr(each, "address", None) or str(each)
-                error.add_note(f"for {name}")
-                failed[name] = error
-        if failed:
-            message = f"{len(failed)} of {len(things)} fail: {' '.join(failed)}"
-            raise BaseExceptionGroup(message, [*failed.values()][:shown])
-
-    return run
+    return check_each
 
 
 class RedisServer:

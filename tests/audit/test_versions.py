@@ -1,8 +1,7 @@
 """Whether a download is of one version of the object: the truth beside the check, client by client."""
 
-import pytest
-
 from tests.journals import FINE, calls, fault
+from tests.rows import row_by_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
 
@@ -26,7 +25,7 @@ def read_once(number, answer, **more):
     return calls(number, kind=answer, **{"method": "GET", "request_bytes": 0, "name": "load", **more})
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "row",
     rows(
         "mixed versions",
