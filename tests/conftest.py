@@ -15,11 +15,11 @@ import time
 from ast import literal_eval
 from collections import Counter
 from functools import partial
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import httpcore
 import pytest
-from hypothesis import HealthCheck, settings
 
 from faultinject.hooks import __path__ as hooks
 from tests.rows import check_each
@@ -30,6 +30,24 @@ gc.disable()
 pytest_plugins = ["pytester"]
 assert httpcore  # httpx keeps its errors, and must find the same ones after a run of pytest within pytest
 ROOT = Path(__file__).parents[1]
+
+
+class AsInstalled:
+    """Finds what is tested, and Hypothesis, as Python does.
+
+    pytest would compile the assertions of each package that has a plugin otherwise: in each worker, in each fresh clone.
+    """
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.startswith(("faultinject.", "hypothesis.")):
+            return PathFinder.find_spec(name, path, target)
+        return None
+
+
+sys.meta_path.insert(0, AsInstalled)
+
+from hypothesis import HealthCheck, settings  # noqa: E402 - found by what stands above
 
 # How long an example takes says how busy the machine is. What fails must fail again: other input than the last run's comes
 # with `--hypothesis-profile=explore`.
@@ -172,6 +190,20 @@ def pytest_ignore_collect(collection_path, config):
         folder = collection_path.relative_to(ROOT).parts if collection_path.is_relative_to(ROOT) else ()
         if not LIVE.isdisjoint(folder):
             return True
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector, name, obj):
+    """No case is made of what is slow, if all that is slow would be left out again: that takes longer than to run many a case."""
+    config = collector.config
+    if (
+        config.option.markexpr == "not slow"
+        and name.startswith("test")
+        and any(each.name == "slow" for each in getattr(obj, "pytestmark", ()))
+        and not any("::" in each for each in config.args)
+    ):
+        return []
     return None
 
 

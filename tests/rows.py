@@ -11,7 +11,6 @@ SHOWN = 3
 
 def check_each(things, check, ids=None):
     """Check each thing, and fail once, with the name of every thing that failed and with the first reasons."""
-    __tracebackhide__ = True
     things = list(things)
     assert things, "nothing to check"
     failed = []
@@ -43,8 +42,6 @@ def row_by_row(names, values, ids=None):
     def decorate(test):
         @wraps(test)
         def run(*self, **fixtures):
-            __tracebackhide__ = True
-
             def check(value):
                 row = zip(names, value if len(names) > 1 else [value], strict=True)
                 test(*self, **fixtures, **dict(row))
