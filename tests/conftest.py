@@ -15,13 +15,14 @@ import time
 from ast import literal_eval
 from collections import Counter
 from functools import partial
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import httpcore
 import pytest
-from hypothesis import HealthCheck, settings
 
 from faultinject.hooks import __path__ as hooks
+from tests.rows import check_each
 
 # Collecting makes much that stays and little garbage: who looks for it meanwhile finds none (`pytest_collection_finish`).
 gc.disable()
@@ -29,6 +30,24 @@ gc.disable()
 pytest_plugins = ["pytester"]
 assert httpcore  # httpx keeps its errors, and must find the same ones after a run of pytest within pytest
 ROOT = Path(__file__).parents[1]
+
+
+class AsInstalled:
+    """Finds what is tested, and Hypothesis, as Python does.
+
+    pytest would compile the assertions of each package that has a plugin otherwise: in each worker, in each fresh clone.
+    """
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.startswith(("faultinject.", "hypothesis.")):
+            return PathFinder.find_spec(name, path, target)
+        return None
+
+
+sys.meta_path.insert(0, AsInstalled)
+
+from hypothesis import HealthCheck, settings  # noqa: E402 - found by what stands above
 
 # How long an example takes says how busy the machine is. What fails must fail again: other input than the last run's comes
 # with `--hypothesis-profile=explore`.
@@ -174,6 +193,20 @@ def pytest_ignore_collect(collection_path, config):
     return None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector, name, obj):
+    """No case is made of what is slow, if all that is slow would be left out again: that takes longer than to run many a case."""
+    config = collector.config
+    if (
+        config.option.markexpr == "not slow"
+        and name.startswith("test")
+        and any(each.name == "slow" for each in getattr(obj, "pytestmark", ()))
+        and not any("::" in each for each in config.args)
+    ):
+        return []
+    return None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector):
     """Each worker begins with another part of a folder: what one has rewritten for its assertions the others need only load."""
@@ -287,23 +320,7 @@ def pytest_runtest_protocol():
 @pytest.fixture(scope="session")
 def for_all():
     """`for_all(things, check)`: check each thing, and fail once, telling every thing that failed and the first why."""
-
-    def run(things, check, shown=3):
-        things = list(things)
-        assert things, "nothing to check"
-        failed = {}
-        for each in things:
-            try:
-                check(each)
-            except (Exception, pytest.fail.Exception) as error:
-                name = getattr(each, "address", None) or str(each)
-                error.add_note(f"for {name}")
-                failed[name] = error
-        if failed:
-            message = f"{len(failed)} of {len(things)} fail: {' '.join(failed)}"
-            raise BaseExceptionGroup(message, [*failed.values()][:shown])
-
-    return run
+    return check_each
 
 
 class RedisServer:

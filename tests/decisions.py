@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -14,9 +15,18 @@ def view(place):
     return WSGIRequest(place) if "REQUEST_METHOD" in place else ASGIRequest(place)
 
 
+def condition(rule, endpoints=(), key=b""):
+    """Whether a request meets the conditions of one rule, each asked by itself: what the index must not hide."""
+    return rule.compile(addressing(rule.vendor, endpoints), key)
+
+
 def meets(rule, request, endpoints=(), key=b""):
-    """Whether the conditions of one rule hold, each asked by itself: what the index must not hide."""
-    return rule.compile(Addressing(rule.vendor, endpoints), key)(request)
+    """Whether the conditions of one rule hold for one request."""
+    return condition(rule, endpoints, key)(request)
+
+
+addressing = cache(Addressing)
+"""Reading the tables of a vendor takes longer than reading a request."""
 
 
 class Seen(NamedTuple):
@@ -32,7 +42,7 @@ class Seen(NamedTuple):
 
 def reads(vendor, request, endpoints=()):
     """What a request is about, by the vendor's addressing and its table of operations."""
-    reading = Addressing(vendor, endpoints)
+    reading = addressing(vendor, endpoints)
     bucket, key = reading.read_address(request)
     return Seen(reading.operation(request), bucket, key, reading.level(request), *reading.identify(request))
 

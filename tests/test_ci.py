@@ -11,6 +11,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.rows import row_by_row
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTHONS = [
@@ -27,11 +29,11 @@ WORKFLOWS = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
     for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 }
-JOBS = [
-    pytest.param(job, id=f"{workflow}-{name}")
+JOBS = {
+    f"{workflow}-{name}": job
     for workflow, content in WORKFLOWS.items()
     for name, job in content["jobs"].items()
-]
+}
 
 
 def matrix(job, name):
@@ -48,7 +50,7 @@ def parts(job):
     return set(named.split())
 
 
-@pytest.mark.parametrize("job", JOBS)
+@row_by_row("job", JOBS.values(), ids=JOBS)
 def test_jobs_name_parts_that_exist(job):
     """A job runs parts that `.ci/run` has, and with them the one that its matrix names."""
     assert parts(job) <= {*WHOLE, *PIECES}
@@ -137,7 +139,7 @@ def lines_of(place):
     return [line.strip() for line in text.splitlines()[node.lineno - 1 : node.end_lineno]]
 
 
-@pytest.mark.parametrize("group", MUTANTS, ids=lambda each: each["reason"][:40])
+@row_by_row("group", MUTANTS, ids=lambda each: each["reason"][:40])
 def test_accepted_mutants_are_of_lines_that_exist(group):
     """Each has a reason, and goes with the line that it is a mutant of."""
     assert len(group["reason"]) > 20

@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from faultinject import Outcome, vendors
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import LEFT_OUT
@@ -27,6 +25,7 @@ from tests import command_lines, control_api_page, log_lines, python_page, vendo
 from tests.console import command
 from tests.documents import PAGES, ROOT, table, table_of, write_table
 from tests.journals import line
+from tests.rows import row_by_row
 
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
 
@@ -249,13 +248,13 @@ MADE = {
 """Pages that are made as a whole."""
 
 
-@pytest.mark.parametrize("name", TABLES)
+@row_by_row("name", TABLES)
 def test_table_is_what_the_code_says(name: str) -> None:
     """A new key, fault or vendor, or a changed word of a docstring, is on its page."""
     assert table_of(name)[1] == f"{TABLES[name]()}\n", "python -m tests.test_docs writes it anew"
 
 
-@pytest.mark.parametrize("page", MADE)
+@row_by_row("page", MADE)
 def test_page_is_what_the_code_says(page: str) -> None:
     """A new row, operation or public name, or a changed docstring, is on its page."""
     assert PAGES.get(page) == MADE[page](), "python -m tests.test_docs writes it anew"

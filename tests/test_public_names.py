@@ -9,9 +9,10 @@ import pytest
 import faultinject
 from faultinject import vendors
 from faultinject.exceptions import Problem
+from tests.rows import row_by_row
 
 
-@pytest.mark.parametrize("name", faultinject.__all__)
+@row_by_row("name", faultinject.__all__)
 def test_every_public_name_is_there_and_listed(name):
     """Names are loaded on first use, and `dir()` shows them before."""
     assert getattr(faultinject, name) is not None

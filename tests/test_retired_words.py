@@ -12,6 +12,7 @@ import pytest
 import faultinject
 from faultinject.audit.checks import CHECKS
 from tests.documents import PAGES, ROOT
+from tests.rows import row_by_row
 
 PACKAGE = Path(faultinject.__file__).parent
 READ = (
@@ -138,7 +139,7 @@ def test_no_sentence_of_the_package_has_a_retired_phrase() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("name", CHECKS)
+@row_by_row("name", CHECKS)
 def test_no_demand_has_a_retired_phrase(name: str) -> None:
     """The docstring of a check is printed in reports and on the page of checks."""
     assert found_in(CHECKS[name].__doc__ or "") == []

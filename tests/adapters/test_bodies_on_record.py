@@ -11,6 +11,7 @@ from cheroot.server import ChunkedRFile
 from flask import Flask, request
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+from tests.rows import row_by_row
 
 BODY = b"a film of a cat in three parts\n" * 100
 KNOWN = ((b"content-length", str(len(BODY)).encode()),)
@@ -94,7 +95,7 @@ WAYS = {
 WAYS_OF_LINES = {"readlines": lambda source: source.readlines(), "lines": list}
 
 
-@pytest.mark.parametrize("way", WAYS)
+@row_by_row("way", WAYS)
 def test_wsgi(way):
     """However the app reads it; the digest is that of a body that an answer of ours has read."""
     injector = recorded()

@@ -26,6 +26,7 @@ import urllib3
 from werkzeug.test import Client
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+from tests.rows import row_by_row
 
 from . import live
 from .transport import hearing
@@ -114,7 +115,7 @@ def bare_environ(**more):
     return environ
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "sign",
     [
         {"SERVER_SOFTWARE": "gunicorn/27.0.1"},
@@ -183,7 +184,7 @@ CLIENTS = {
 }
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@row_by_row("client", CLIENTS)
 def test_a_test_client_is_in_process(client):
     """Test clients are recognised by what they really send."""
     assert CLIENTS[client]() == b"True"
@@ -200,7 +201,7 @@ PLAIN = {"version": "3.0"}
 FULL = {"version": "3.0", "spec_version": "2.3"}
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "scope",
     [
         {"client": ("testclient", 50000), "extensions": {"http.response.debug": {}}},
@@ -232,7 +233,7 @@ def server_scope(client, asgi=FULL, server=("127.0.0.1", 80), **more):
     return HTTP | {"asgi": asgi, "client": client, "server": server} | more
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "scope",
     [
         server_scope(("127.0.0.1", 44216), state={}),
@@ -302,10 +303,8 @@ GENERAL = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [(kind, each) for kind, classes in CAUGHT.items() for each in classes + GENERAL],
-    ids=lambda value: value if isinstance(value, str) else f"{value.__module__}.{value.__qualname__}",
+@row_by_row(
+    ("kind", "expected"), [(kind, each) for kind, classes in CAUGHT.items() for each in classes + GENERAL]
 )
 def test_each_librarys_own_class_catches(kind, expected):
     """`except` of a library's exact class, and of its widest."""

@@ -9,6 +9,7 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from tests.pairs import pairs
+from tests.rows import row_by_row
 
 from .conftest import make_environ, make_scope, messages, serve_asgi, serve_wsgi
 from .transport import TESTCLIENT, App, Broken
@@ -67,7 +68,7 @@ def over_asgi(app, injector, method, body):
     return anyio.run(serve_asgi, ASGIFaultMiddleware(app.asgi, injector=injector), scope, messages(body))
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("over", "rule"),
     pairs(
         over=[over_wsgi, by_write, over_asgi],

@@ -12,6 +12,7 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware, Rule, Scenario, WSGIFaultMiddleware, vendors
 from faultinject.exceptions import ConfigurationError
+from tests.rows import row_by_row
 
 from .transport import saying
 
@@ -288,7 +289,7 @@ def test_a_client_that_waits_for_a_100(servers, make_injector):
     assert whole(asyncio.run(servers.asgi(app, scope, receive)))
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("rule", "said"),
     [
         ("cos:InternalError,share=0.5", "share needs status=200"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject import ConfigurationError, Injector, Rule, Scenario
+from tests.rows import row_by_row
 
 BODY = b"0123456789"
 HEADERS = {"ETag": '"one"', "X-Kept": "kept"}
@@ -122,7 +123,7 @@ def test_it_may_be_late(made):
     assert told(injector)[-1] == ("edited", 200)
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("text", "message"),
     [
         ("edit", "edit needs something to change"),

@@ -7,6 +7,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from faultinject import ASGIFaultMiddleware, Injector
+from tests.rows import row_by_row
 
 from .transport import LEFT, cancel, hearing
 
@@ -58,8 +59,8 @@ def later(turns, *told):
     return receive
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@pytest.mark.parametrize("turns", [0, 1, 3])
+@row_by_row("backend", ["asyncio", "trio"])
+@row_by_row("turns", [0, 1, 3])
 def test_it_is_heard_to_its_end(turns, backend):
     """Whether it answers at once or waits first; and the next request as well."""
     statuses, outcomes = ask(later(turns, whole(), whole()), backend=backend, times=2)
@@ -98,11 +99,9 @@ def test_one_that_never_ends_is_cancelled(clock, make_injector, backend):
     assert ends == ["cancelled"]
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@pytest.mark.parametrize("turns", [0, 1])
-@pytest.mark.parametrize(
-    "told", [LEFT, OSError("gone"), None, whole], ids=["leaves", "fails", "nothing", "is not async"]
-)
+@row_by_row("backend", ["asyncio", "trio"])
+@row_by_row("turns", [0, 1])
+@row_by_row("told", [LEFT, OSError("gone"), None, whole], ids=["leaves", "fails", "nothing", "is not async"])
 def test_a_client_that_leaves_and_a_server_that_fails(told, turns, backend):
     """Nobody is answered, and the journal says so; a server that does not keep to ASGI is no error of the app."""
     receive = told if told is whole else later(turns, told)

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+from tests.rows import row_by_row
 
 from .conftest import make_scope
 from .transport import hearing, saying
@@ -71,8 +72,8 @@ def marks(headers):
     )
 
 
-@pytest.mark.parametrize("over", [over_wsgi, over_asgi])
-@pytest.mark.parametrize("rule", [*OWN, *GIVEN, LIFTED])
+@row_by_row("over", [over_wsgi, over_asgi])
+@row_by_row("rule", [*OWN, *GIVEN, LIFTED])
 def test_every_fault_is_marked(over, rule):
     """By the rule's name, with nothing else that speaks to caches; whatever the rule sets."""
     injector = Injector(f"{rule},name=mine", seed=1, environ={})
@@ -80,8 +81,8 @@ def test_every_fault_is_marked(over, rule):
     assert injector.journal.outcomes[0].injected
 
 
-@pytest.mark.parametrize("over", [over_wsgi, over_asgi])
-@pytest.mark.parametrize("rule", OWN)
+@row_by_row("over", [over_wsgi, over_asgi])
+@row_by_row("rule", OWN)
 def test_not_where_marks_are_off(over, rule):
     """The app's own headers, to the byte."""
     injector = Injector(rule, seed=1, environ={"FAULTINJECT_HEADER": "0"})

@@ -20,6 +20,7 @@ from werkzeug.test import Client
 import faultinject
 from faultinject import inject
 from tests.pairs import pairs
+from tests.rows import row_by_row
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # that it would rather have httpx2
@@ -244,8 +245,8 @@ def test_flask_streams_with_its_context():
     assert not flask.has_app_context()
 
 
-@pytest.mark.parametrize("rule", ["reset,when=after", "hang,when=after", "truncate", "corrupt"])
-@pytest.mark.parametrize("streams", [False, True])
+@row_by_row("rule", ["reset,when=after", "hang,when=after", "truncate", "corrupt"])
+@row_by_row("streams", [False, True])
 def test_what_an_app_does_behind_its_answer_is_done(rule, streams):
     """Background tasks are effects of the app: they run, also when the client meets an error."""
     done = []

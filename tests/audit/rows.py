@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pytest
-
 from tests.journals import findings
 
 FAIL, WARN, INCONCLUSIVE, PASS = "FAIL", "WARN", "INCONCLUSIVE", "PASS"
@@ -21,6 +19,7 @@ class Row:
         said: `n`, `subject`: of that finding; `says`, `says_not`: what its message and action hold or do not.
         how: as of `journals.judged`.
         check: the check.
+        number: which of the rows about that check it is, from 1.
     """
 
     expected: object
@@ -28,6 +27,10 @@ class Row:
     said: dict
     how: dict
     check: str = ""
+    number: int = 0
+
+    def __str__(self):
+        return f"{self.check} {self.number}"
 
 
 def to(expected, *groups, **how):
@@ -37,10 +40,10 @@ def to(expected, *groups, **how):
 
 
 def rows(check, *table):
-    """The rows about one check, as parameters of a test."""
-    for each in table:
-        each.check = check
-    return [pytest.param(each, id=f"{check} {number}") for number, each in enumerate(table, 1)]
+    """The rows about one check."""
+    for number, each in enumerate(table, 1):
+        each.check, each.number = check, number
+    return table
 
 
 def holds(row):

@@ -34,6 +34,7 @@ from tests.journals import (
     text,
     threads,
 )  # fmt: skip
+from tests.rows import row_by_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
@@ -371,7 +372,7 @@ CHANGES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("requests", "expected", "how"),
     [*LOOKS, *SHARED, *BY_WORD, *ENDS, *PARTS, *BY_DRIVER, *LAYERS, *BY_TEST, *CHANGES],
 )
@@ -402,7 +403,7 @@ OWN, OTHER = "0123456789abcdef", "fedcba9876543210"
 POLLED = {"followed": 1, "begun earlier": 1}
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("requests", "expected"),
     [
         # Nobody can tell whether that was one call, so that neither counts as over.
@@ -639,8 +640,8 @@ def recovered(made, **how):
     )
 
 
-@pytest.mark.parametrize("share", [0.3, 1.0])
-@pytest.mark.parametrize("concurrent", [1, 10, 50])
+@row_by_row("share", [0.3, 1.0])
+@row_by_row("concurrent", [1, 10, 50])
 def test_calls_for_different_things_are_found_exactly(concurrent, share):
     """Own keys, or one key and different bodies, with ids and without; what little is held to be shared is left out."""
     for keys in ("own", "bodies"):

@@ -12,6 +12,7 @@ import pytest
 from faultinject.audit.reports import render
 from faultinject.exceptions import MissingExtra
 from tests.journals import judged
+from tests.rows import row_by_row
 
 from .judged import apart, attempt, call, finding, given, judgement
 from .rows import FAIL, INCONCLUSIVE, PASS
@@ -194,7 +195,7 @@ def test_hostile_texts():
     assert r"\x00\x1b[31m\u202e\u2066\ud800\uffff\r\n" in found.text
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("made", "bad", "good", "asked", "notes"),
     [
         (tried(0.1, 0.2), 3, 0, 0, []),

@@ -32,6 +32,7 @@ from tests.journals import (
     successes,
     text,
 )  # fmt: skip
+from tests.rows import row_by_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
@@ -142,7 +143,7 @@ def test_a_check_can_be_left_out():
     assert "retry-after: seconds" not in by_name(look(*asked, ignore={"retry-after"}))
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("ignore", "require", "says"),
     [
         (["retries: 503", "same_byte"], [], "'same_byte' is not a check; did you mean 'same bytes'?"),
@@ -293,7 +294,7 @@ def run(gap=0.002, number=25, kind=FINE, **more):
     ]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "made",
     [
         run(gap=0.06),
@@ -346,7 +347,7 @@ WARNED = [calls(3), calls(3, 0.5, kind=INTERNAL, last=FINE, at=5.0)]
 RIGHT = [calls(3, 0.5, last=FINE)]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("groups", "strict", "result", "code", "sentence"),
     [
         (RIGHT, False, "pass", 0, "PASS: 2 checks passed, 13 not decided"),
@@ -370,7 +371,7 @@ def test_what_was_decided(groups, strict, result, code, sentence):
 FEW = calls(2, 0.5)
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("groups", "how", "reason"),
     [
         ([], {}, "the journal has no requests. Run the client while faults and journal are on."),
@@ -404,7 +405,7 @@ def test_why_nothing_could_be_judged(groups, how, reason):
 ASKED = [calls(3, 3.01, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds"}]), calls(3, 0.3, at=9), calls(1, 0.5, last=FINE, every=[{"hint": 3.0, "hint_form": "date"}], at=20)]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("require", "missing"),
     [
         ([], []),

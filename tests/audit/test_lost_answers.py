@@ -1,7 +1,5 @@
 """What a client did about a write that was carried out and whose answer it did not get: client by client, the answer beside it."""
 
-import pytest
-
 from faultinject.journal import CallWindow
 from tests.journals import (
     FINE,
@@ -18,6 +16,7 @@ from tests.journals import (
     layered,
     line,
 )
+from tests.rows import row_by_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
 
@@ -165,7 +164,7 @@ TABLE = rows(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("row", TABLE)
+@row_by_row("row", TABLE)
 def test_verdict(row):
     """Of a client that is described."""
     holds(row)

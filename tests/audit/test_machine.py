@@ -13,6 +13,7 @@ from faultinject import Attempt
 from faultinject.audit import judge_run
 from faultinject.journal import CallWindow, DrivenRun
 from tests.journals import DELAYED, FINE, INTERNAL, call, calls, fault, finding
+from tests.rows import row_by_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
 
@@ -93,7 +94,7 @@ HEDGES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("row", [*BACKOFF, *WORK_FOR_OTHERS, *OVERLAP, *HEDGES])
+@row_by_row("row", [*BACKOFF, *WORK_FOR_OTHERS, *OVERLAP, *HEDGES])
 def test_verdict(row):
     """Of a client that is described, on a machine that is."""
     holds(row)

@@ -13,6 +13,7 @@ from faultinject.audit import judge
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.reports import FORMATS, format_of, render
 from faultinject.exceptions import ConfigurationError
+from tests.rows import row_by_row
 
 from .judged import attempt, call, finding, given, judgement
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
@@ -171,7 +172,7 @@ def test_three_calls_are_told_of_each_finding():
     assert re.findall(r"\[.*]", "\n".join(lines)) == ["[seq 0 1]", "[seq 2 3]", "[seq 4 5]"]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("made", "expected"),
     [
         (call(attempt(1, 0, "http:500", 500), attempt(2, 0.021, None, 201), name="upload"), "upload: GET /photos/cat.jpg: 500, 20 ms later 201"),
@@ -401,7 +402,7 @@ def hostile():
     )
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@row_by_row("format_", FORMATS)
 def test_no_report_holds_what_a_terminal_or_a_page_would_obey(format_):
     """Control, format and bidi characters of requests come escaped, and every report can be written as UTF-8."""
     text = render(hostile(), format_)
@@ -446,7 +447,7 @@ def test_unknown_format():
     assert str(error.value) == f"'pdf' is not a format of a report; there are {known}"
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("name", "expected"),
     [
         ("a.txt", "text"),

@@ -1,7 +1,5 @@
 """Whether a client tries again, what it makes of hints, and what its retries do to the data: client by client, the truth beside it."""
 
-import pytest
-
 from tests.journals import (
     DENIED,
     FINE,
@@ -19,6 +17,7 @@ from tests.journals import (
     layered,
     successes,
 )  # fmt: skip
+from tests.rows import row_by_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
 
@@ -507,7 +506,7 @@ ERROR_IN_200 = rows(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "row",
     [*RETRIES, *PERMANENT, *GIVES_UP, *RETRY_AFTER, *MALFORMED, *SAME_BYTES, *NOT_IDEMPOTENT, *ERROR_IN_200],
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.journals import FINE, ID, INTERNAL, SLOW_DOWN, call, calls, finding
+from tests.rows import row_by_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
@@ -34,7 +35,7 @@ def test_what_the_noise_hides_of_retry_after_is_not_said_of_the_client():
     assert said.action == LESS
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("gap", "fast", "expected"),
     [
         # Twice the turn-around's p95 by the machine's clock is no wait for sure, and by the client's it may be one.
@@ -144,7 +145,7 @@ STANDING = calls(10, 0.1, 0.1, 0.1, apart=5.0)
 SERVER_ERRORS = {"kind": INTERNAL, "apart": 5.0}
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("check", "groups", "action"),
     [
         ("backoff", [calls(10, 0.0011, 0.0011, apart=5.0)], LESS),

@@ -1,8 +1,7 @@
 """Whether a download is of one version of the object: the truth beside the check, client by client."""
 
-import pytest
-
 from tests.journals import FINE, calls, fault
+from tests.rows import row_by_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
 
@@ -40,7 +39,7 @@ def goes_on(*starts, kind=CUT, **more):
     return calls(3, *gaps, kind=kind, last=last, every=every, method="GET", **{"request_bytes": 0, **more})
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "row",
     rows(
         "mixed versions",

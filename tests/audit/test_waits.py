@@ -30,6 +30,7 @@ from tests.journals import (
     successes,
     verdict,
 )  # fmt: skip
+from tests.rows import row_by_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
 
@@ -587,7 +588,7 @@ QUOTA = rows(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "row",
     [*BACKOFF, *JITTER, *HERD, *GROWS, *BUDGET, *NESTED, *OVERLAP, *ATTEMPTS, *BOUND, *FULL_JITTER, *QUOTA],
 )
@@ -620,7 +621,7 @@ def decorrelated(seed):
     return found
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "made",
     [
         *(lambda seed, low=low: drawn(8, 0.5, 1.0, 2.0, low=low, seed=seed) for low in (0.0, 0.5, 0.6)),

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from faultinject import Scenario, install, vendors
 from tests.cli import journals
 from tests.console import command
+from tests.rows import row_by_row
 
 NAMES = [each.split()[0] for each in command("schema", "--list").stdout.splitlines()[1:]]
 OWN = [each for each in NAMES if each != "rules"]
@@ -61,7 +62,7 @@ def test_it_prints_each(run, name):
     assert found["description"]
 
 
-@pytest.mark.parametrize("name", OWN)
+@row_by_row("name", OWN)
 def test_every_field_says_what_it_is(name):
     """Each property of each object has a description that is a sentence."""
     found = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+from tests.rows import row_by_row
 
 from .comparison import ALARM, CAUGHT, MISSED, OPEN_BROKEN, OPEN_HEALTHY, RIGHT, compare, totals
 
@@ -11,7 +11,7 @@ def finding(check, verdict, subject=None):
     return {"check": check, "verdict": verdict, "subject": subject, "message": "so it was"}
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("wanted", "got", "outcome"),
     [
         ("PASS", "PASS", RIGHT),

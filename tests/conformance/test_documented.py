@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from faultinject.conformance import SDKS
 from tests.documents import PAGES
+from tests.rows import row_by_row
 
 PAGE = PAGES["docs/project/documented-and-measured.md"]
 SECTIONS = {
@@ -32,7 +31,7 @@ def test_sections_are_of_clients_that_have_a_driver() -> None:
     assert sorted(SECTIONS) == OTHERS
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@row_by_row("name", OTHERS)
 def test_a_client_has_three_numbers_with_their_source(name: str) -> None:
     """At least three numbers of a named version are compared, each cell says something, and the source is named."""
     section = SECTIONS[name]

@@ -11,9 +11,10 @@ import pytest
 from faultinject import Scenario, Vendor, vendors
 from faultinject.conformance import PHASES, Codes, chosen, codes_of, services
 from faultinject.exceptions import ConfigurationError
+from tests.rows import row_by_row
 
 
-@pytest.mark.parametrize("vendor", services())
+@row_by_row("vendor", services())
 def test_every_service_has_rules_that_can_be_read(vendor):
     """The rules of a service are named for their phases, which go from the calibration to the outage."""
     codes = codes_of(vendor)
@@ -34,7 +35,7 @@ def test_every_service_has_rules_that_can_be_read(vendor):
     } <= {each.name for each in phases}
 
 
-@pytest.mark.parametrize("vendor", services())
+@row_by_row("vendor", services())
 def test_a_service_is_asked_for_what_it_documents(vendor):
     """Each error is a row of the vendor's own, of its kind, and for every request that the plan makes."""
     codes = codes_of(vendor)
@@ -52,7 +53,7 @@ def test_a_service_is_asked_for_what_it_documents(vendor):
     assert "limited" not in rows or rows["limited"].status == 429
 
 
-@pytest.mark.parametrize("vendor", services())
+@row_by_row("vendor", services())
 def test_an_error_in_a_200_is_only_for_the_end_of_an_upload(vendor):
     """Where the vendor documents one there, and never for a plain read or write."""
     phases = {each.name: each for each in chosen(codes_of(vendor))}

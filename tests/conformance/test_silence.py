@@ -8,6 +8,7 @@ from faultinject import Attempt
 from faultinject.conformance import fallen_silent
 from faultinject.journal import CallWindow
 from tests.journals import line
+from tests.rows import row_by_row
 
 FINE = {"fault": None, "did": "passed", "status": 200}
 FAILED = {"fault": "cos:SlowDown", "did": "answered", "status": 503}
@@ -21,7 +22,7 @@ def asked(key, at, kind=FINE, **more):
     return Attempt.of(line(at, kind, path=f"/bucket/{key}", **{"applied": True, **more}))
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("calls", "requests", "until", "silent"),
     [
         # Nothing is open.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from tests.console import command
+from tests.rows import row_by_row
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("text", "arguments", "says"),
     [
         ('{"a": 1,\n "b" 2}', (), "given.json:2:6: no JSON: Expecting ':' delimiter"),
@@ -76,7 +75,7 @@ def test_the_standard_input():
     assert result.stdout == ('# converted from -\n\n[[rules]]\nfault = "close"\n')
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("arguments", "says"),
     [
         ((), "give a FILE of another tool to be read, or --to with whose configuration to write"),

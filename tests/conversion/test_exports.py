@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from tests.rows import row_by_row
+
 TARGETS = ("envoy", "istio")
 FAULTS = {"envoy": "http:503", "istio": "latency,delay=1s"}
 """One that the target is told of without a remark."""
@@ -13,8 +15,8 @@ ONE = f"(?:[^/%]|%[0-7]{HEX}|%[CDcd]{HEX}%{HEX}{HEX}|%[Ee]{HEX}(?:%{HEX}{HEX}){{
 """One character as it is sent: itself, or the bytes of its UTF-8."""
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize(
+@row_by_row("target", TARGETS)
+@row_by_row(
     ("rule", "where"),
     [
         ("http:503,times=2", "times"),
@@ -47,7 +49,7 @@ def test_what_no_proxy_can_do(export, target, rule, where):
     assert "one" not in found.text.replace("connect", "")
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("target", "rule", "where"),
     [
         ("envoy", "http:503,client=10.0.0.1", "client"),
@@ -67,7 +69,7 @@ def test_what_one_proxy_cannot_do(export, target, rule, where):
     assert "http_status" not in found.text
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("target", "rule", "kind", "where"),
     [
         ("envoy", "http:503,drain=no", "left out", "one: drain"),
@@ -222,7 +224,7 @@ def test_buckets_and_keys_as_expressions(export):
     ]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("pattern", "expression"),
     [
         ("photos/", "/photos/.*"),

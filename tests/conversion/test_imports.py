@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 import faultinject
+from tests.rows import row_by_row
 
 
 def toxic(kind, stream="downstream", toxicity=1.0, **attributes):
@@ -13,7 +14,7 @@ def toxic(kind, stream="downstream", toxicity=1.0, **attributes):
     return {"name": f"{kind}_{stream}", "type": kind, "stream": stream, "toxicity": toxicity, "attributes": attributes}  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("given", "rule", "left_out", "changed"),
     [
         (toxic("latency", latency=1000), "latency,when=after,delay=1s", [], []),
@@ -189,7 +190,7 @@ def stub(response, name=None, **more):
     return {"request": {"urlPath": "/a", **more}, "response": response, **({"name": name} if name else {})}
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("response", "rule", "left_out", "changed"),
     [
         ({"fault": "EMPTY_RESPONSE"}, "close,path=/a", [], []),
@@ -233,7 +234,7 @@ def test_wiremock_responses(convert, response, rule, left_out, changed):
     assert found.told("changed") == [f"response{each}" for each in changed]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("request_", "conditions", "changed"),
     [
         ({"method": "ANY"}, "", []),
@@ -267,7 +268,7 @@ def test_wiremock_requests(convert, request_, conditions, changed):
     assert found.code == 0
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("request_", "where"),
     [
         ({"bodyPatterns": [{"contains": "x"}]}, ".bodyPatterns"),
@@ -381,7 +382,7 @@ def test_wiremock_answers_that_keep_faults_away(convert):
     assert (found.code, found.told("unused")) == (0, ["[0].response"])
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("ordinary", "fault", "in_the_way"),
     [
         ({"url": "/a?x=1"}, {"url": "/a"}, True),  # its rule is for requests with further parameters too

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultinject import Scenario
+from tests.rows import row_by_row
 
 ONE, TWO, THREE = "rule-1", "rule-2", "rule-3"
 
@@ -23,7 +24,7 @@ def test_the_example_of_the_contract(site):
     assert made.counts == {ONE: (5, 2), TWO: (5, 1)}
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("rules", "answers"),
     [
         # Every rule counts the match, whoever answers.
@@ -95,7 +96,7 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("per", SCOPES)
+@row_by_row("per", SCOPES)
 def test_what_counts_together(site, per):
     """One injection in a scope: it is spent whatever else differs."""
     for first in SCOPES[per]:
@@ -131,7 +132,7 @@ def test_a_call_is_told_apart_letter_for_letter(site):
         assert made.asks([f"PUT {key}" for key in keys for _ in range(3)]) == [ONE, ONE, None] * 4
 
 
-@pytest.mark.parametrize("per", ["call", "key", "bucket", "operation", "client"])
+@row_by_row("per", ["call", "key", "bucket", "operation", "client"])
 def test_every_trigger_counts_in_its_scope(site, per):
     """skip, every, times and above, each alone in two scopes whose requests alternate."""
     two = ["PUT /b/k", "GET /c/l"]
@@ -165,7 +166,7 @@ def test_the_everyday_retry_test(site):
 # --- rates -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rate", ["5/s", "1/s", "7/s", "100/s", "5/10s", "1/h", "3/7s", "1000/m"])
+@row_by_row("rate", ["5/s", "1/s", "7/s", "100/s", "5/10s", "1/h", "3/7s", "1000/m"])
 def test_at_the_limit_nothing_exceeds_it(site, rate):
     """Evenly spaced at exactly the rate, for as long as one likes."""
     made = site(f"http:503,above={rate}")
@@ -211,8 +212,8 @@ def test_a_burst_of_one_period_is_let_through(site):
     ]
 
 
-@pytest.mark.parametrize("rate", ["3/s", "7/s", "10/s", "49/s", "100/s", "997/s", "3/7s", "5/10s", "7/1h"])
-@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.123456])
+@row_by_row("rate", ["3/s", "7/s", "10/s", "49/s", "100/s", "997/s", "3/7s", "5/10s", "7/1h"])
+@row_by_row("fraction", [0.0, 0.1, 0.123456])
 def test_a_burst_is_the_limit_whatever_the_rounding(site, rate, fraction):
     """Thirds and sevenths of seconds, added up behind ten digits of unix time, cost no request its place."""
     limit = int(rate.partition("/")[0])
@@ -233,7 +234,7 @@ def test_a_clock_that_goes_back_lets_nothing_go_wrong(site):
 # --- begin and end ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("window", "open_at"),
     [
         ("begin=2s", [2.0, 2.5, 4.999, 5.0, 99.0]),

@@ -10,6 +10,7 @@ from faultinject import Injector, Rule, vendors
 from tests.decisions import candidates as candidates_of
 from tests.decisions import decide as decide_one
 from tests.decisions import meets, reads, view
+from tests.rows import row_by_row
 
 ENDPOINTS = ("storage.example",)
 
@@ -412,7 +413,7 @@ FILED = {
 }
 
 
-@pytest.mark.parametrize(("kind", "wsgi"), [(each, at % 2 == 0) for at, each in enumerate(FILED)])
+@row_by_row(("kind", "wsgi"), [(each, at % 2 == 0) for at, each in enumerate(FILED)])
 def test_rules_are_told_apart_by_their_values(kind, wsgi):
     """Of many rules the one that may match is handed out, and none where none fits."""
 
@@ -443,8 +444,8 @@ def test_rules_are_told_apart_by_their_values(kind, wsgi):
     assert candidates(300) is None
 
 
-@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-@pytest.mark.parametrize(
+@row_by_row("wsgi", [True, False], ids=["environ", "scope"])
+@row_by_row(
     "keys",
     [
         {"path": "**/x.jpg"},
@@ -463,7 +464,7 @@ def test_a_rule_without_a_value_of_its_own_is_asked(keys, wsgi):
         assert candidates_of(plan, environ_of(**asked) if wsgi else scope_of(**asked)) == expected
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("method", "wsgi"),
     [("PUT", True), ("options", False), ("PROPPATCH", True), ("PROPPATCH", False), ("UNSUBSCRIBE", False)],
 )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.rows import row_by_row
 
-@pytest.mark.parametrize(
+
+@row_by_row(
     ("asked", "why"),
     [
         ({"target": "CONNECT /b/k"}, "a tunnel"),
@@ -17,9 +19,7 @@ import pytest
         ({"target": "OPTIONS /b/k", "headers": [("Access-Control-Request-Method", "PUT")]}, "a preflight"),
     ],
 )
-@pytest.mark.parametrize(
-    "rules", ["http:503", "http:503,path=b/** http:502,method=*", "http:503,header.upgrade="]
-)
+@row_by_row("rules", ["http:503", "http:503,path=b/** http:502,method=*", "http:503,header.upgrade="])
 def test_what_is_never_matched(site, rules, asked, why):
     """Upgrades, CONNECT and preflights pass, and are not even counted."""
     made = site(rules)
@@ -41,10 +41,8 @@ def test_a_preflight_is_matched_when_the_method_is_asked_for(site, method):
     assert mixed.counts == {"rule-1": (0, 0), "rule-2": (1, 1)}
 
 
-@pytest.mark.parametrize(
-    "operation", ["OptionsObject", "=OptionsObject", "PutObject,operation=OptionsObject"]
-)
-@pytest.mark.parametrize("vendor", ["s3", "minio"])
+@row_by_row("operation", ["OptionsObject", "=OptionsObject", "PutObject,operation=OptionsObject"])
+@row_by_row("vendor", ["s3", "minio"])
 def test_a_preflight_is_matched_when_its_operation_is_asked_for(site, operation, vendor):
     """By its name: a pattern names no operation of its own, and `unless` asks for nothing."""
     preflight = {"target": "OPTIONS /b/k", "headers": [("Access-Control-Request-Method", "PUT")]}
@@ -91,7 +89,7 @@ UNLESS = [
 ]
 
 
-@pytest.mark.parametrize(("keys", "kept_away", "met"), UNLESS)
+@row_by_row(("keys", "kept_away", "met"), UNLESS)
 def test_any_unless_that_holds_keeps_the_rule_away(site, keys, kept_away, met):
     """It does not count the request either."""
     made = site(f"http:503,drain=no,{keys}")
@@ -110,7 +108,7 @@ def test_all_conditions_must_hold_and_any_value_will_do(site):
                 assert made.ask(f"{method} /{path}/k?x={x}") == hit
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("rule", "environ", "hit"),
     [
         # Mount point and path together; decoded once, as UTF-8.

@@ -13,6 +13,7 @@ import pytest
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError
 from tests.first_vendors import FIRST_VENDORS
+from tests.rows import row_by_row
 from tests.slowly import others_slowly
 
 SEEDS = ["0", "1", "a seed", "0/tests/test_a.py::test_b", "ключ"]
@@ -69,8 +70,8 @@ def test_a_rate_varies_as_chance_does(site, seed):
     assert len(set(runs)) > 8
 
 
-@pytest.mark.parametrize(("probability", "hit"), [("0", False), ("0.0", False), ("1", True), ("1.0", True)])
-@pytest.mark.parametrize("attempts", [first_attempts, repeats])
+@row_by_row(("probability", "hit"), [("0", False), ("0.0", False), ("1", True), ("1.0", True)])
+@row_by_row("attempts", [first_attempts, repeats])
 def test_nothing_is_never_and_one_is_always(site, attempts, probability, hit):
     """The ends are certain, whatever is drawn."""
     assert set(attempts(site, f"http:503,probability={probability}", "0", 500)) == {hit}
@@ -198,7 +199,7 @@ def codes_of(group):
     return {each.address for each in vendors.get(vendor).errors if each.usual and belongs(each, name)}
 
 
-@pytest.mark.parametrize("name", GROUPS)
+@row_by_row("name", GROUPS)
 def test_a_group_holds_what_belongs_to_it(for_all, name):
     """By the rows' own statuses, categories and words; empty groups are refused."""
 

@@ -13,6 +13,7 @@ from hashlib import blake2b
 import pytest
 
 from faultinject import Rule
+from tests.rows import row_by_row
 
 MIXED = """
     cos:SlowDown,method=PUT,probability=0.3,times=20
@@ -171,8 +172,8 @@ PRESIGNED = [
 ]
 
 
-@pytest.mark.parametrize("query", PRESIGNED, ids=lambda each: each.partition("=")[0])
-@pytest.mark.parametrize("kept", ["", "partNumber=3", "versionId=abc"])
+@row_by_row("query", PRESIGNED, ids=lambda each: each.partition("=")[0])
+@row_by_row("kept", ["", "partNumber=3", "versionId=abc"])
 def test_a_presigned_retry_is_the_same_thing(site, query, kept):
     """Signature, date, expiry, token, credential and upload id are new in each attempt; the thing is not."""
     made, plain = (site("http:503,times=3,per=call http:502,probability=0.5", "1") for _ in range(2))
@@ -254,10 +255,8 @@ EDITS = [
 ]
 
 
-@pytest.mark.parametrize("text", SELVES)
-@pytest.mark.parametrize(
-    ("edit", "left"), EDITS, ids=lambda each: " ".join(each) if isinstance(each, dict) else ""
-)
+@row_by_row("text", SELVES)
+@row_by_row(("edit", "left"), EDITS)
 def test_edited_triggers_and_effects_change_no_draw(site, text, edit, left):
     """Only name, fault and conditions are in the label: the triggers thin the very same hits out."""
     (rule,) = site(text).injector.scenario.rules
@@ -315,7 +314,7 @@ def test_twins_of_two_vendors_draw_apart_in_the_order_written(site, fault):
     assert decided(targets) == decided(targets[::-1])
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "more",
     [
         {"host": "photos.example"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.decisions import view as view_of
+from tests.rows import row_by_row
 
 HEADERS = [("Host", "H"), ("X-Test", "a")]
 
@@ -67,7 +68,7 @@ TARGETS = [
 ]
 
 
-@pytest.mark.parametrize(("path", "raw", "decoded", "sent"), TARGETS)
+@row_by_row(("path", "raw", "decoded", "sent"), TARGETS)
 def test_path_and_raw_path(view, path, raw, decoded, sent):
     """Decoded once as UTF-8 from the raw target, `%2F` kept; what was rewritten is the path that counts."""
     request = view(path=path, raw=raw)
@@ -85,7 +86,7 @@ MOUNTED = [
 ]
 
 
-@pytest.mark.parametrize(("mount", "path", "raw", "decoded", "below", "sent"), MOUNTED)
+@row_by_row(("mount", "path", "raw", "decoded", "below", "sent"), MOUNTED)
 def test_mount_point(view, mount, path, raw, decoded, below, sent):
     """The mount point is part of the path, and apart from what bucket and key are read from."""
     request = view(mount=mount, path=path, raw=raw)
@@ -133,7 +134,7 @@ def test_absent_content_headers():
     assert (request.content_length, request.has_body) == (None, False)
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("host", "name"),
     [
         ("Photos.Example:8080", "photos.example"),
@@ -159,7 +160,7 @@ def test_no_host(view):
     assert view(headers=[]).host == ""
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("length", "number", "body"),
     [
         ("5", 5, True),
@@ -184,7 +185,7 @@ def test_chunked_body(view):
     assert not asgi(http_version="2", headers=[("content-length", "0")]).has_body
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("method", "headers", "upgrades", "preflight"),
     [
         ("GET", [], False, False),
@@ -225,7 +226,7 @@ def test_header_names_fold_alike():
     assert view_of(scope).header("x-test") == ("1", "2")
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("environ", "scope", "shared"),
     [
         ({"SERVER_PROTOCOL": "HTTP/2"}, {"http_version": "2"}, True),
@@ -242,7 +243,7 @@ def test_a_connection_is_shared_since_http_2(environ, scope, shared):
     assert (wsgi(**environ).http2, asgi(**scope).http2) == (shared, shared)
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("asked", "version", "length"),
     [
         ({"method": "PUT"}, "1.1", 0),

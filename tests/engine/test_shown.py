@@ -1,11 +1,11 @@
 """What is shown of a path, a query and a target: documented values only."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from faultinject.engine import shown_target
 from tests.engine.conftest import Reading
+from tests.rows import row_by_row
 
 JOURNAL = Reading()
 
@@ -31,7 +31,7 @@ SECRET = "S3cr3tT0k3nValue"
 ENDS = [";", "?", "=", "#", "@", "%26", "%3D", "%3d", "%3F", "%3f", "%3B", "%2526", "%253F", "&"]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "query",
     [
         "partNumber=3&uploadId=2~abc-DEF_0.1&x-id=UploadPart", "acl", "uploads=", "list-type=2&prefix=photos/a%20b&max-keys=7",
@@ -45,29 +45,27 @@ def test_what_is_documented_is_shown(query):
     assert shown_query(query) == query
 
 
-@pytest.mark.parametrize(
-    "name", ["session", "mirror", "fetch", "location", "prevsnapshot", "policy", "website"]
-)
+@row_by_row("name", ["session", "mirror", "fetch", "location", "prevsnapshot", "policy", "website"])
 def test_a_flag_has_no_value_to_show(name):
     """No vendor documents one."""
     assert shown_query(f"{name}={SECRET}&acl") == f"{name}=…&acl"
 
 
-@pytest.mark.parametrize("value", [SECRET, "X", "x=", "=x"])
-@pytest.mark.parametrize("name", ["mine", "x-y_z.0", "n" * 40])
+@row_by_row("value", [SECRET, "X", "x=", "=x"])
+@row_by_row("name", ["mine", "x-y_z.0", "n" * 40])
 def test_an_unknown_parameter_shows_its_name(name, value):
     """Letters, digits and what joins them, and no more of them than a token has."""
     assert shown_query(f"{name}={value}") == f"{name}=…"
 
 
-@pytest.mark.parametrize("name", ["n" * 41, "-", "_", ".", "ü", "n+", ""])
+@row_by_row("name", ["n" * 41, "-", "_", ".", "ü", "n+", ""])
 def test_what_may_be_no_name_is_not_shown(name):
     """A checksum stands for it and its value."""
     shown = shown_query(f"{name}=x")
     assert shown[0] == "…" and len(shown) == 5
 
 
-@pytest.mark.parametrize("end", ENDS)
+@row_by_row("end", ENDS)
 def test_nothing_behind_another_parameter(end):
     """However another parameter is glued to one that is shown."""
     for before in ("uploadId=abc", "partNumber=3", "comp=list", "acl", "prefix=photos/", "mine=x", ""):
@@ -75,15 +73,13 @@ def test_nothing_behind_another_parameter(end):
             assert SECRET not in shown_query(f"{before}{end}{name}{SECRET}")
 
 
-@pytest.mark.parametrize(
-    "query", [SECRET, f"{SECRET}=", f"{SECRET}==", f"acl&{SECRET}", f"prefix=https://u:{SECRET}@h"]
-)
+@row_by_row("query", [SECRET, f"{SECRET}=", f"{SECRET}==", f"acl&{SECRET}", f"prefix=https://u:{SECRET}@h"])
 def test_a_token_that_stands_alone(query):
     """A name without a value may be the secret itself."""
     assert SECRET not in shown_query(query)
 
 
-@pytest.mark.parametrize("word", ["abcdefghijklm", "abc1", "Abc", "ABC", "12", "abcü", "--"])
+@row_by_row("word", ["abcdefghijklm", "abc1", "Abc", "ABC", "12", "abcü", "--"])
 def test_what_may_be_no_word_is_not_shown(word):
     """Words are short, of small letters."""
     shown = shown_query(word)
@@ -91,7 +87,7 @@ def test_what_may_be_no_word_is_not_shown(word):
     assert shown_query("abcdefghijkl") == "abcdefghijkl"
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("name", "longest", "longer"),
     [
         ("partNumber", "1" * 64, "1" * 65),
@@ -113,7 +109,7 @@ def test_what_is_kept_back_is_told_apart():
     assert len({shown_path(f"/b/{key}?token=x") for key in "abc"} | {shown_path("/b/a?token=y")}) == 4
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("target", "kept"),
     [
         ("http://u:p@h:1/b/k@x?y", "http://h:1/b/k@x?y"),
@@ -142,9 +138,9 @@ def test_a_path_with_a_query_in_it():
     assert shown_path("/b/what?") == "/b/what?"
 
 
-@pytest.mark.parametrize("mark", ["%3F", "%3f"])
-@pytest.mark.parametrize("sign", ["=", "%3D", "%3d"])
-@pytest.mark.parametrize("before", ["/b/k", ""])
+@row_by_row("mark", ["%3F", "%3f"])
+@row_by_row("sign", ["=", "%3D", "%3d"])
+@row_by_row("before", ["/b/k", ""])
 def test_a_target_with_a_query_in_its_path(before, mark, sign):
     """However it was encoded, and with a query of its own."""
     shown = shown_target(f"{before}{mark}X-Amz-Signature{sign}{SECRET}?acl&sig={SECRET}")
@@ -155,14 +151,14 @@ def test_a_target_with_a_query_in_its_path(before, mark, sign):
     assert SECRET not in shown_target(f"{before}{mark}X-Amz-Signature{sign}{SECRET}{mark}x=1")
 
 
-@pytest.mark.parametrize("target", ["/b/k", "/b/what%3F", "%3f", "/why%3Fa%3F?acl", "*"])
+@row_by_row("target", ["/b/k", "/b/what%3F", "%3f", "/why%3Fa%3F?acl", "*"])
 def test_a_target_without_secrets(target):
     """It stays as it was sent."""
     assert shown_target(target) == target
 
 
-@pytest.mark.parametrize("end", ENDS[:-1])
-@pytest.mark.parametrize("value", ["{end}{secret}", "a{end}{secret}{end}b"])
+@row_by_row("end", ENDS[:-1])
+@row_by_row("value", ["{end}{secret}", "a{end}{secret}{end}b"])
 def test_a_name_ends_at_the_first_sign(end, value):
     """Whatever stands behind it, and where there is nothing before it."""
     shown = shown_query("prefix=" + value.format(end=end, secret=SECRET))

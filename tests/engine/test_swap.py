@@ -8,6 +8,7 @@ import pytest
 
 from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError
+from tests.rows import row_by_row
 
 
 def test_a_request_is_decided_by_one_scenario(site, in_threads, frequent_switches):
@@ -51,7 +52,7 @@ def test_a_request_is_decided_by_one_scenario(site, in_threads, frequent_switche
     assert len({each.generation for each in outcomes.values()}) > 10
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "wrong",
     [
         "cos:NoSuchThing",
@@ -61,7 +62,7 @@ def test_a_request_is_decided_by_one_scenario(site, in_threads, frequent_switche
         ["http:503", 7],
     ],
 )
-@pytest.mark.parametrize("how", ["use", "add"])
+@row_by_row("how", ["use", "add"])
 def test_a_wrong_scenario_leaves_the_old_one_working(site, wrong, how):
     """Its rules, seed, counts and generation: as if nobody had asked."""
     made = site("http:503,times=3,name=old", "7")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.pairs import pairs
+from tests.rows import row_by_row
 
 BREAKING = ["hang", "reset", "close"]
 WHOLE_CONNECTION = [*BREAKING, "truncate", "truncate,of=cos:SlowDown"]
@@ -30,7 +31,7 @@ def told(made):
 # --- the actions -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("rule", "how", "held"),
     [
         ("hang", "closed", 300.0),
@@ -40,8 +41,8 @@ def told(made):
         ("close", "closed", None),
     ],
 )
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("drain", [True, False])
+@row_by_row("when", ["before", "after"])
+@row_by_row("drain", [True, False])
 def test_a_connection_ends_and_a_gateway_answers_where_it_cannot(site, rule, how, held, when, drain):
     """The journal is told of the fault itself, not of the answer that stands in for it."""
     made = site(f"{rule},when={when},delay=2s,drain={'yes' if drain else 'no'}")
@@ -98,10 +99,8 @@ def test_the_apps_own_answer_is_shaped(site, rule, did, rate):
     assert (action.fault, action.when) == (rule.partition(",")[0], "before")
 
 
-@pytest.mark.parametrize("fault", ["truncate", "drip"])
-@pytest.mark.parametrize(
-    "of", ["cos:SlowDown", "cos:@server", "qiniu-mix:MissingAttachment", "jss:BucketNotEmpty/3"]
-)
+@row_by_row("fault", ["truncate", "drip"])
+@row_by_row("of", ["cos:SlowDown", "cos:@server", "qiniu-mix:MissingAttachment", "jss:BucketNotEmpty/3"])
 def test_a_documented_error_is_shaped(site, fault, of):
     """Whole, with its full length and after its whole delay, whatever its status: it is cut on its way."""
     rate = ",rate=5" if fault == "drip" else ""
@@ -117,7 +116,7 @@ def test_a_documented_error_is_shaped(site, fault, of):
 LATE = "cos:InternalError,status=200,delay=1s"
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("rule", "method", "late", "sized"),
     [
         (LATE, "PUT", True, False),
@@ -156,7 +155,7 @@ def test_the_fault_changes_no_draw_of_a_named_rule(site):
     assert 5 < fired.pop().count(False) < 40
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("fault", "effects"),
     [
         ("hang", "when=after,delay=1s,drain=no,duration=1s,http2=yes"),
@@ -203,7 +202,7 @@ def test_more_changes_keep_those_that_were_there(site):
 COS_HOST = "photos-1250000000.cos.ap-guangzhou.myqcloud.com"
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("rule", "bucket", "key"),
     [
         ("truncate,of=cos:SlowDown", "photos-1250000000", "a/cat.jpg"),
@@ -226,8 +225,8 @@ def test_bucket_and_key_are_those_of_the_error_that_is_cut(site, rule, bucket, k
 # --- refused, and given back -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", WHOLE_CONNECTION)
-@pytest.mark.parametrize("protocol", ["HTTP/2", "HTTP/2.0", "HTTP/3"])
+@row_by_row("fault", WHOLE_CONNECTION)
+@row_by_row("protocol", ["HTTP/2", "HTTP/2.0", "HTTP/3"])
 def test_a_shared_connection_is_not_broken(site, fault, protocol):
     """The app answers, the match is counted, nothing is taken; on a connection of one request it fires as ever."""
     made = site(f"{fault},times=2,name=cut", app=answer, FAULTINJECT_MAX_ACTIVE="1")
@@ -247,7 +246,7 @@ def test_a_shared_connection_is_not_broken(site, fault, protocol):
     assert told(made)[2:] == ["refused", told(made)[3], told(made)[3], "passed", "passed"]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("fault", "protocol"),
     pairs(
         fault=[f"{each},http2=yes" for each in WHOLE_CONNECTION] + HARMLESS,
@@ -267,7 +266,7 @@ def test_a_refused_rule_keeps_the_next_one_away(site):
     assert made.counts == {"rule-1": (1, 0), "rule-2": (1, 0)}
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("fault", "did"),
     [
         *((f"{each},when=after", "raised") for each in BREAKING),

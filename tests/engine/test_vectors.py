@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, Scenario, vendors
+from tests.rows import row_by_row
 
 # The five that the documentation publishes: seed, label, identity, n, bytes 0 to 15, the least probability that fires.
 VECTORS = [
@@ -47,14 +48,14 @@ def fires(site, rule, seed, share, ask):
     return [bool(ask(site(f"{rule},probability={max(0, share + by):.12f}", seed))) for by in (1e-9, -1e-9)]
 
 
-@pytest.mark.parametrize(("seed", "label", "identity", "n", "first", "share"), VECTORS)
+@row_by_row(("seed", "label", "identity", "n", "first", "share"), VECTORS)
 def test_the_published_vectors_are_those_of_hashlib(seed, label, identity, n, first, share):
     """An implementation in any language can be checked against these."""
     digest = digest_of(seed, label, identity, n)
     assert (digest[:16].hex(), number(digest, 0) / 2**64) == (first, share)
 
 
-@pytest.mark.parametrize(("seed", "label", "identity", "n", "first", "share"), VECTORS)
+@row_by_row(("seed", "label", "identity", "n", "first", "share"), VECTORS)
 def test_the_published_vectors_decide(site, seed, label, identity, n, first, share):
     """Through the middleware: the request of that identity, asked for the (n + 1)th time, fires just above the share."""
     rule = "cos:SlowDown,name=uploads" if label == "uploads" else label
@@ -168,7 +169,7 @@ WAYS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("rule", "target", "more", "label", "identity"), WAYS)
+@row_by_row(("rule", "target", "more", "label", "identity"), WAYS)
 def test_what_is_hashed(site, rule, target, more, label, identity):
     """A rule's label and a request's identity, seen by where exactly its chance turns."""
     assert Scenario.parse(rule).rules[0].label == label

@@ -6,6 +6,7 @@ import pytest
 
 from faultinject import vendors
 from faultinject.http import Framing, Head, can_be_written, has_no_body, late_start, length_of
+from tests.rows import row_by_row
 
 NOW = 1_784_548_800.75
 DATE = "Mon, 20 Jul 2026 12:00:00 GMT"
@@ -242,7 +243,7 @@ def exact_head(action):
     return action.head.decode("latin-1")
 
 
-@pytest.mark.parametrize("address", HEADS)
+@row_by_row("address", HEADS)
 def test_an_exact_head_is_the_vendors_own(site, address):
     """Reason phrase, names, order, one Server and one Date; length and ids are those of the body."""
     action = site(f"{address},exact=yes", now=NOW, FAULTINJECT_HEADER="0").decide(
@@ -299,7 +300,7 @@ def test_a_header_that_comes_twice_comes_twice():
     )
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("rule", "status_line"),
     [
         ("cos:SlowDown,status=429", "429 Too Many Requests"),
@@ -363,7 +364,7 @@ def test_an_apps_head_has_one_date_one_server_and_ends_the_connection(headers, s
 # --- small facts -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("method", "status", "headers", "none"),
     [
         ("GET", 200, [], False),
@@ -385,7 +386,7 @@ def test_what_has_no_body(method, status, headers, none):
     assert has_no_body(method, status, headers) is none
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("headers", "length"),
     [
         ([], None),
@@ -401,7 +402,7 @@ def test_a_length_is_read_or_is_not_known(headers, length):
     assert length_of(headers) == length
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("body", "start"),
     [
         (b"<?xml version='1.0' encoding='utf-8' ?>\n<Error>?></Error>", b"<?xml version='1.0' encoding='utf-8' ?>\n"),
@@ -434,7 +435,7 @@ def test_every_late_envelope_has_a_start():
             assert late == b"  " + body
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("line", "headers", "may"),
     [
         ("200 OK", [("A", "é b")], True),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from faultinject import Attempt, Call
 from faultinject.journal import CallWindow
 from tests.journals import DELAYED, FINE, HIDDEN, HUNG, INTERNAL, RESET, SLOW_DOWN, UNSEEN, fault, line
+from tests.rows import row_by_row
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("kind", "means", "answer"),
     [
         (FINE, None, "200"),
@@ -75,7 +74,7 @@ def call(*bodies, method="PUT", seeds=None):
     return Call(attempts, "fingerprint")
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("bodies", "same"),
     [
         ([READ], None),

@@ -21,6 +21,7 @@ import pytest
 from faultinject import ASGIFaultMiddleware, Injector, Outcome, WSGIFaultMiddleware, inject
 from faultinject.exceptions import ConfigurationError
 from tests.descriptors import opened
+from tests.rows import row_by_row
 from tests.virtual_time import Time
 
 NOW = 1_763_625_600.25
@@ -476,7 +477,7 @@ PRINCIPALS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("where", PRINCIPALS, ids=str)
+@row_by_row("where", PRINCIPALS, ids=str)
 def test_the_principal_is_the_same_however_it_signs(where):
     """A keyed digest of the access-key id, whatever the scheme and the signature beside it."""
     found = []
@@ -539,8 +540,8 @@ SIGNED_AN_HOUR_LATE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
-@pytest.mark.parametrize(("headers", "query", "says_region"), SIGNED_AN_HOUR_LATE, ids=str)
+@row_by_row("kind", ["wsgi", "asgi"])
+@row_by_row(("headers", "query", "says_region"), SIGNED_AN_HOUR_LATE, ids=str)
 def test_when_and_for_which_region_it_was_signed(headers, query, says_region, kind):
     """What a client corrects when it is told that its clock or its region is wrong; nothing that is secret."""
     injector = injector_for("cos:SlowDown")
@@ -582,8 +583,8 @@ CHECKSUMS = [
 ]
 
 
-@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
-@pytest.mark.parametrize(("name", "value", "status", "whole"), CHECKSUMS)
+@row_by_row("kind", ["wsgi", "asgi"])
+@row_by_row(("name", "value", "status", "whole"), CHECKSUMS)
 def test_a_checksum_of_the_whole_answer(kind, name, value, status, whole):
     """It is noted where every request is, and only where the client can check the bytes that it gets by it."""
     for record_all in (True, False):

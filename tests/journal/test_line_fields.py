@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 from itertools import product
 
-import pytest
-
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.vendors import get, names
+from tests.rows import row_by_row
 
 ADDRESSES = (
     ("127.0.0.1", "/photos/cat.jpg", ""),
@@ -44,7 +43,7 @@ def told(rule, requests, *, method="POST", record_all=True):
     return [(each.did, each.operation, each.bucket, each.key, each.path) for each in found]
 
 
-@pytest.mark.parametrize("vendor", names())
+@row_by_row("vendor", names())
 def test_an_address_is_read_once_and_means_the_same(vendor):
     """Also where the line keeps less of the request than the rule saw: cut texts, a query without its secrets."""
     requests = [(*each, ("", "/app")[number % 2]) for number, each in enumerate(product(ADDRESSES, HEADERS))]

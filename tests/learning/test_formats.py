@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from faultinject.learning import FORMATS, OperationNames, Record, Skip
+from tests.rows import row_by_row
 
 OWNER = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
 S3 = f'{OWNER} amzn-s3-demo-bucket1 [06/Feb/2019:00:00:38 +0000] 192.0.2.3 {OWNER} 3E57427F3EXAMPLE {{}} {{}} "{{}}" {{}} {{}} 113 - 7 - "-" "S3Console/0.4" - s9lz= SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader amzn-s3-demo-bucket1.s3.us-west-1.amazonaws.com TLSV1.2 arn:aws:s3:us-west-1:123456789012:accesspoint/example-AP Yes us-east-1'
@@ -39,7 +40,7 @@ def read(name, *lines, vendor=None):
     return made.read(line)
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("name", "line", "expected"),
     [
         ("s3", S3_KEY.format("REST.PUT.PART", "PUT /amzn-s3-demo-bucket1/k?partNumber=1&uploadId=x HTTP/1.1", 503, "SlowDown"),
@@ -115,7 +116,7 @@ def test_an_operation_that_the_vendor_has_not():
     assert OperationNames("azure-blob").of("GET", "\ud800", "") is None
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("name", "line", "why"),
     [
         ("s3", S3.format("BATCH.DELETE.OBJECT", "k", "-", 204, "-"), "BATCH.DELETE.OBJECT is no request of a client"),
@@ -143,13 +144,13 @@ BROKEN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@row_by_row("name", FORMATS)
 def test_a_broken_line(name):
     """It is none."""
     assert [line for line in BROKEN if read(name, line) is not None] == []
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("name", "line"),
     [
         ("nginx", NGINX.format(503).replace("06/Feb", "31/Feb")),

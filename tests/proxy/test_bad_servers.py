@@ -12,6 +12,7 @@ import pytest
 from faultinject.exceptions import ConfigurationError
 from faultinject.proxy import LIMITS, Target
 from tests.ports import ReservedPort
+from tests.rows import row_by_row
 
 from .conftest import hears_nothing, some
 
@@ -642,7 +643,7 @@ def test_what_is_not_passed_on(behind, front, exchange, caplog, request_, status
     assert b"".join(server.sent) == b""
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("url", "why"),
     [
         ("127.0.0.1:9000", "--to 127.0.0.1:9000 is no URL of a server, such as http://127.0.0.1:9000; did you mean http://127.0.0.1:9000?"),
@@ -670,7 +671,7 @@ def test_no_server(url, why):
     assert str(caught.value) == why
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "url",
     [
         "https://h/c?sv=1&sig=SECRET", "https://h?sig=SECRET", "http://h/#SECRET", "u:SECRET@h:9", "SECRET@h", "http://u:SE/CRET@h",
@@ -685,7 +686,7 @@ def test_a_secret_is_not_told(url):
     assert "CRET" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("url", "authority", "serves"),
     [
         ("http://[::1]:9", "[::1]", True), ("http://[::1]:9", "[::1]:80", True), ("http://[::1]:9", "u@[::1]:80", True),

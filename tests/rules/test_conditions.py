@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from faultinject import Rule
 from tests.decisions import meets, view
+from tests.rows import row_by_row
 
 
 def wsgi(method="GET", path="/", query="", headers=(), client="127.0.0.1"):
@@ -78,8 +77,8 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize("made", [wsgi, asgi])
-@pytest.mark.parametrize(("keys", "met", "not_met"), TABLE)
+@row_by_row("made", [wsgi, asgi])
+@row_by_row(("keys", "met", "not_met"), TABLE)
 def test_a_condition_holds_for_what_it_describes(made, keys, met, not_met):
     """Each row: one condition, a request that meets it and one that does not."""
     rule = Rule("http:503", **keys)

@@ -6,9 +6,10 @@ import pytest
 
 from faultinject import Injector
 from faultinject.exceptions import ConfigurationError
+from tests.rows import row_by_row
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("variables", "message"),
     [
         (

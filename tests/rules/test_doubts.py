@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from faultinject import Rule, vendors
 from faultinject.vendors import operations_of
+from tests.rows import row_by_row
 
 METHODS = {
     *"ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY DELETE GET HEAD LABEL LINK LOCK MERGE MKACTIVITY MKCALENDAR".split(),
@@ -27,7 +26,7 @@ def test_a_doubt_says_what_may_be_meant(golden):
     golden("doubts.txt", doubt)
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "keys",
     [
         {"method": "P*", "host": "*.example.com", "bucket": "photos-*"},

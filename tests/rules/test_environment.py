@@ -11,6 +11,7 @@ import pytest
 from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import VARIABLES, read_environment
+from tests.rows import row_by_row
 
 NOW = 1_000_000_000.0
 ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
@@ -39,7 +40,7 @@ DEFAULTS = {
 }
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("value", "expected"),
     [(each, True) for each in ("1", "true", "on", "yes", "TRUE", ' "1" ')]
     + [(each, False) for each in ("0", "false", "off", "no", "No")]
@@ -327,7 +328,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("environ", "message"), WRONG)
+@row_by_row(("environ", "message"), WRONG)
 def test_a_wrong_variable_is_refused_in_exact_words(environ, message):
     """With its name."""
     with pytest.raises(ConfigurationError) as caught:
@@ -403,7 +404,7 @@ def test_every_mistake_is_told_at_once():
     ]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("text", "expires"),
     [
         ("90s", NOW + 90),

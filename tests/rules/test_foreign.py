@@ -7,6 +7,7 @@ import pytest
 from faultinject import Scenario
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import check_foreign
+from tests.rows import row_by_row
 
 OBEYED = (
     "link refresh sourcemap speculation-rules x-content-type-options x-lighttpd-send-file x-litespeed-location"
@@ -50,7 +51,7 @@ def refused(text, **more):
     return [(each.where, each.message) for each in caught.value.problems]
 
 
-@pytest.mark.parametrize("text", RIGHT)
+@row_by_row("text", RIGHT)
 def test_what_is_right(text):
     """Ordinary rules, and addresses of the same host."""
     check_foreign(Scenario(text))
@@ -73,7 +74,7 @@ def test_headers_that_others_obey(each_name):
     each_name(OBEYED, "a rule that comes over HTTP sets no {}, which a proxy or a browser obeys")
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "kind",
     ["text/plain", "TEXT/PLAIN; charset=utf-8", "application/json", "application/json;charset=UTF-8", "application/xml ; charset=utf-8"],
 )  # fmt: skip
@@ -82,7 +83,7 @@ def test_kinds_of_content_that_are_allowed(kind):
     check_foreign(Scenario(f'http:503,content_type="{kind}" cos:SlowDown,set.content-type="{kind}"'))
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "kind",
     [
         "text/html", "*/*", "unknown/unknown", "application/unknown", "x", "text/xml", "image/svg+xml", "application/xhtml+xml", "text/javascript",
@@ -110,7 +111,7 @@ def test_headers_that_last(each_name):
     each_name(LASTING, "a rule that comes over HTTP sets no {}, which lasts longer than the fault")
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("name", "text", "path"),
     [
         *((each, "//evil.example/a", "/") for each in ELSEWHERE),

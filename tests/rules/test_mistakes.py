@@ -13,6 +13,7 @@ from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import read_environment
 from faultinject.rules.faults import FAULTS
+from tests.rows import row_by_row
 
 ALL = ", ".join(each.title for each in FAULTS[:-1]) + f" and {FAULTS[-1].title}"
 """What there is of faults is told, and a new one changes no message."""
@@ -112,7 +113,7 @@ def test_no_more_than_twenty_mistakes_are_told():
         assert len(mistakes(lambda rules=rules: Scenario(rules)).problems) == 21
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("read", "first"),
     [
         (lambda: Scenario.parse("reset," + "a=b," * 20_000), "a is not a key"),

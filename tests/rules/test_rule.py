@@ -11,6 +11,7 @@ import pytest
 from faultinject import Rule, Scenario, vendors
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import KEYS
+from tests.rows import row_by_row
 
 
 def test_a_rule_prints_in_canonical_order():
@@ -67,7 +68,7 @@ def test_a_rule_keeps_its_texts():
     assert rule.options == {"retry_after": "2s"}
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("keys", "key", "expected"),
     [
         ({"probability": 0.25}, "probability", 0.25),

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from faultinject import Rule, Scenario
-from tests.decisions import meets, view
+from tests.decisions import condition, view
+from tests.rows import row_by_row
 from tests.rules.test_conditions import asgi, wsgi
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,7 @@ SIGNED = "AWS4-HMAC-SHA256 Credential={}/20261120/x/s3/aws4_request, SignedHeade
 
 def checking(rule, key=KEY):
     """Whether a request meets a rule's conditions."""
-    return lambda request: meets(rule, request, key=key)
+    return condition(rule, key=key)
 
 
 def of(user):
@@ -103,8 +104,8 @@ def test_who_was_chosen_keeps_what_was_drawn(site):
     assert before < after
 
 
-@pytest.mark.parametrize("made", [wsgi, asgi])
-@pytest.mark.parametrize(
+@row_by_row("made", [wsgi, asgi])
+@row_by_row(
     ("what", "there", "other"),
     [
         ("header.x-user", {"headers": [("X-User", "a")]}, {"headers": [("X-User", "")]}),
@@ -127,7 +128,7 @@ def test_a_request_without_the_thing_is_left_alone(made, what, there, other):
     assert (check(made(**there)), check(made(**other))) == (True, False)
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("what", "asked"),
     [
         ("header.x-user", lambda text: {"headers": [("x-user", text)]}),

@@ -10,6 +10,7 @@ import pytest
 from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
 from faultinject.rules import KEYS
+from tests.rows import row_by_row
 
 READS_NOT_ALL = hasattr(os, "geteuid") and os.geteuid() != 0
 """Root reads every file."""
@@ -35,7 +36,7 @@ def test_one_rule_is_a_scenario():
     assert Scenario().rules == Scenario("").rules == ()
 
 
-@pytest.mark.parametrize(("seed", "text"), [(42, "42"), ("42", "42"), (None, None), ("", ""), ("é x", "é x")])
+@row_by_row(("seed", "text"), [(42, "42"), ("42", "42"), (None, None), ("", ""), ("é x", "é x")])
 def test_a_seed_is_text(seed, text):
     """`42` and `"42"` are the same."""
     assert Scenario("http:503", seed=seed).seed == text
@@ -343,7 +344,7 @@ def test_an_empty_first_line_is_a_line(tmp_path, monkeypatch):
         Scenario.load("rules.toml")
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("rule", "draws"),
     [
         ("cos:SlowDown", False),

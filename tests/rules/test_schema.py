@@ -16,6 +16,7 @@ from faultinject import Rule, Scenario, vendors
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import KEYS, rules_schema
 from faultinject.vendors import operations_of
+from tests.rows import row_by_row
 from tests.rules.test_mistakes import keys_of, plain
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +86,7 @@ def test_every_rule_of_other_tests_is_valid(complaints):
     assert checked > 30
 
 
-@pytest.mark.parametrize("word", KEYS)
+@row_by_row("word", KEYS)
 def test_the_example_of_every_key_is_valid(complaints, schema, word):
     """The rule of its docstring, and the key has that docstring for its explanation."""
     source = DocTestParser().get_examples(KEYS[word].doc)[0].source
@@ -97,7 +98,7 @@ def test_the_example_of_every_key_is_valid(complaints, schema, word):
     assert described.startswith(KEYS[word].meaning.split("`")[0].strip())
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "table",
     [
         {"retry-after": "2s"},
@@ -166,7 +167,7 @@ def test_mistakes_that_a_schema_can_see_are_refused(complaints):
     assert seen > 100
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "data",
     [
         {"rule": []},

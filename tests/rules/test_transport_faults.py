@@ -11,6 +11,7 @@ from faultinject import Rule, Scenario, vendors
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
 from faultinject.rules import EFFECTS
 from faultinject.rules.faults import FAULTS
+from tests.rows import row_by_row
 
 # A rule in its canonical text, and its keys as TOML and JSON have them.
 RULES = [
@@ -67,7 +68,7 @@ def toml(fault, keys):
     return "\n".join(["[[rules]]", f"fault = {dumps(fault)}", *lines])
 
 
-@pytest.mark.parametrize(("text", "keys"), RULES)
+@row_by_row(("text", "keys"), RULES)
 def test_every_spelling_means_the_same_rule(text, keys):
     """Text, TOML, JSON and Python; it prints in canonical order, and what is printed is the same rule."""
     fault = text.partition(",")[0]
@@ -81,7 +82,7 @@ def test_every_spelling_means_the_same_rule(text, keys):
     assert Scenario.from_toml(scenario.to_toml()) == Scenario.from_json(scenario.to_json()) == scenario
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("rule", "key", "expected"),
     [
         (Rule("hang"), "duration", 300.0),
@@ -132,7 +133,7 @@ NEEDS = {"share": {"status": 200}}
 """The effects without which another says nothing."""
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda each: each.title)
+@row_by_row("fault", FAULTS, ids=lambda each: each.title)
 def test_a_fault_takes_its_effects(fault):
     """And refuses the others in words that say which it takes."""
     text, given = EXAMPLES.get(fault.title, (fault.title, {}))
@@ -173,7 +174,7 @@ def test_a_number_is_seconds_in_python_only():
     ]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("rule", "vendor"),
     [
         (Rule("truncate", of="cos:SlowDown"), "cos"),

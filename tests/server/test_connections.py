@@ -21,6 +21,7 @@ from werkzeug.wrappers import Request, Response
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.exceptions import MissingExtra
 from faultinject.server import LIMITS, Server
+from tests.rows import row_by_row
 
 AT_ONCE = b"\1\0\0\0\0\0\0\0"
 """A connection that lingers so is reset when it is closed."""
@@ -289,7 +290,7 @@ def test_another_length_than_announced(connection, path):
 INNER = "DELETE /inner HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "head",
     [
         "nonsense",

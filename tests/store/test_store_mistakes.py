@@ -11,6 +11,7 @@ from werkzeug.test import Client, EnvironBuilder
 
 from faultinject import vendors
 from faultinject.store import STORES, ObjectStore
+from tests.rows import row_by_row
 from tests.slowly import FOUNDING, others_slowly
 
 from .conftest import S3_VENDORS
@@ -189,7 +190,7 @@ def test_documents_that_cannot_be_read(vendor):
     assert [told(answer) for answer in answers] == [malformed] * len(documents)
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("vendor", "path", "document"),
     [
         ("cos", "/photos?delete", b"<X/>"),
@@ -211,7 +212,7 @@ def test_documents_that_make_no_sense(vendor, path, document):
     assert told(answer) == vendors.get(vendor).find(STORES[vendor].mistakes["malformed"]).code
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("path", "code"),
     [
         ("/photos?max-keys=-1", "InvalidArgument"),

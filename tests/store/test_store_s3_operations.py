@@ -12,6 +12,7 @@ from faultinject import vendors
 from faultinject.store import STORES, ObjectStore
 from faultinject.store.s3 import NEVER_SET
 from faultinject.vendors import operations_of
+from tests.rows import row_by_row
 from tests.slowly import FOUNDING, others_slowly
 
 from .conftest import S3_VENDORS
@@ -237,9 +238,7 @@ def test_headers_that_make_a_put_another_one(vendor):
     assert answer.status_code == (refused if vendor == "minio" else STORES[vendor].speaks.created)
 
 
-@pytest.mark.parametrize(
-    "vendor", [each for each in S3_VENDORS if "xml" in STORES[each].speaks.documents.content_type]
-)
+@row_by_row("vendor", [each for each in S3_VENDORS if "xml" in STORES[each].speaks.documents.content_type])
 def test_the_document_of_a_copied_part(vendor):
     """Its root is another one than a copied object's."""
     client = Known(vendor).client

@@ -11,6 +11,7 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject.store import ObjectStore
+from tests.rows import row_by_row
 
 CONTENT = b"0123456789"
 DIGESTS = {
@@ -51,7 +52,7 @@ def test_sizes_of_chunks(client, size):
     assert client.get("/photos/k").data == CONTENT
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("vendor", "length"),
     [
         *(("s3", each) for each in ("abc", "-1", "+1", "1.5", "9" * 20)),

@@ -11,6 +11,7 @@ import pytest
 
 from faultinject import Rule, Scenario, vendors
 from tests.first_vendors import FIRST_VENDORS
+from tests.rows import row_by_row
 
 PACKAGE = Path(vendors.__file__).parent
 SHAPES = {
@@ -39,7 +40,7 @@ SHAPES = {
 """Rows and codes of each vendor's document."""
 ROWS = [row for vendor in FIRST_VENDORS for row in vendors.get(vendor).errors]
 CATEGORIES = "throttle server auth not-found conflict precondition limit request redirect".split()
-each_vendor = pytest.mark.parametrize("vendor", SHAPES)
+each_vendor = row_by_row("vendor", SHAPES)
 
 
 def test_every_vendor_is_counted():
@@ -95,7 +96,7 @@ DIGESTS = {
 """Codes with their numbers, statuses and messages of the vendors that came later."""
 
 
-@pytest.mark.parametrize("vendor", DIGESTS)
+@row_by_row("vendor", DIGESTS)
 def test_tables_do_not_change_unnoticed(vendor):
     """What is answered is compared with the row that it was made of: here the rows with what was read and checked."""
     lines = (
@@ -105,7 +106,7 @@ def test_tables_do_not_change_unnoticed(vendor):
     assert hashlib.sha256("".join(lines).encode()).hexdigest()[:16] == DIGESTS[vendor]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("address", "status", "message", "source"),
     [
         ("jss:SlowDown", 400, "Please reduce your request rate.", "doc"),
@@ -375,7 +376,7 @@ BY_CONTRACT = {"cos", "qingstor", "kodo", "bos", "tos", "b2"}
 """Vendors whose tables say it elsewhere: their documents, or their SDKs' tests, show the wire."""
 
 
-@pytest.mark.parametrize("vendor", [each for each in SHAPES if each not in BY_CONTRACT])
+@row_by_row("vendor", [each for each in SHAPES if each not in BY_CONTRACT])
 def test_a_message_of_the_wire_says_where_it_was_seen(vendor):
     """A capture that beats the document can be looked at."""
     rows = [row for row in vendors.get(vendor).errors if row.message_source == "wire"]
@@ -432,7 +433,7 @@ def test_captures_beat_the_prose_of_pages():
     }
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("address", "status", "message"),
     [
         ("azure-blob:AuthorizationFailure", 403, "This request is not authorized to perform this operation."),
@@ -681,7 +682,7 @@ SILENT_OF_503 = (
 """A founder, whose rows say what its document does, and 503s of MinIO's admin API that are the state of a site."""
 
 
-@pytest.mark.parametrize("vendor", BY_PROTOCOL)
+@row_by_row("vendor", BY_PROTOCOL)
 def test_what_the_protocol_calls_retryable(vendor):
     """What S3 and HTTP say holds of those that speak them."""
     assert [row.label for row in vendors.get(vendor).group("@retryable")] == BY_PROTOCOL[vendor]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from faultinject import vendors
+from tests.rows import row_by_row
 
 DELETED = [("a", None), ("<b>", "v1")]
 FAILED = [("c&", None), ("d", "v2")]
@@ -89,13 +88,13 @@ def write(name, objects, **how):
     return vendor.deletes.write(vendor.escape, objects, ("X", "m"), **how).decode()
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@row_by_row("name", ANSWERS)
 def test_an_answer(name):
     """The deleted, then the failed, or both as they are named; versions where the request names them."""
     assert write(name, MIXED, encoding="url") == ANSWERS[name]
 
 
-@pytest.mark.parametrize("name", NOTHING_FAILED)
+@row_by_row("name", NOTHING_FAILED)
 def test_a_quiet_answer_without_errors(name):
     """What each vendor sends when there is nothing to tell."""
     assert write(name, [(each, False) for each in DELETED], quiet=True) == NOTHING_FAILED[name]

@@ -13,6 +13,7 @@ import pytest
 
 from faultinject import vendors
 from tests.first_vendors import FIRST_VENDORS
+from tests.rows import row_by_row
 
 COS_IDS = {
     "request_id": "NmE1ZTBkYzBfMTI4MTk3Y2FfMWJjYV9mYWNhYmQ=",
@@ -81,7 +82,7 @@ SAMPLES = [
 ]
 
 
-@pytest.mark.parametrize(("address", "ids", "length", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
+@row_by_row(("address", "ids", "length", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
 def test_sample(address, ids, length, body):
     """With fixed ids the body is the published sample's, to the last byte."""
     row = vendors.find(address)
@@ -153,14 +154,14 @@ def read_back(vendor, text):
     return {record["message"], record.get("resource", record["message"])}
 
 
-@pytest.mark.parametrize("vendor", FIRST_VENDORS)
+@row_by_row("vendor", FIRST_VENDORS)
 def test_values_are_escaped(vendor):
     """No value breaks out of its place; a lone surrogate becomes U+FFFD."""
     for text, expected in NASTY:
         assert read_back(vendor, text) == {expected}, ascii(text)
 
 
-@pytest.mark.parametrize("vendor", FIRST_VENDORS)
+@row_by_row("vendor", FIRST_VENDORS)
 def test_control_characters(vendor):
     """XML and HTML lose the characters that XML forbids; JSON writes controls as escapes and keeps the rest."""
     kept = FORBIDDEN if "json" in vendors.get(vendor).content_type else "nul bell escape  end"
@@ -184,8 +185,8 @@ def test_other_languages_go_as_utf8(vendor):
 ENTROPY = [bytes(64), b"\xff" * 64, bytes(range(64)), bytes(range(64, 128))]
 
 
-@pytest.mark.parametrize("entropy", ENTROPY, ids=["zeros", "ones", "rising", "other"])
-@pytest.mark.parametrize("seconds", [0, 0x6A5E0DC0, 2**32 + 5], ids=["epoch", "2026", "2106"])
+@row_by_row("entropy", ENTROPY, ids=["zeros", "ones", "rising", "other"])
+@row_by_row("seconds", [0, 0x6A5E0DC0, 2**32 + 5], ids=["epoch", "2026", "2106"])
 def test_id_shapes(entropy, seconds):
     """Ids have the vendor's shape and length, whatever is drawn and whatever the clock says."""
     ids = {vendor: vendors.get(vendor).make_ids(entropy, seconds) for vendor in FIRST_VENDORS}
@@ -216,7 +217,7 @@ def drawn_ids(vendor, entropy, seconds):
     }
 
 
-@pytest.mark.parametrize("vendor", WITH_IDS)
+@row_by_row("vendor", WITH_IDS)
 def test_ids_come_from_the_entropy_alone(vendor):
     """The same entropy and second give the same ids; other entropy gives other ones."""
     make_ids = vendors.get(vendor).make_ids
@@ -227,7 +228,7 @@ def test_ids_come_from_the_entropy_alone(vendor):
     assert vendor not in FIRST_VENDORS or [*ids] == [*make_ids(ENTROPY[2], 7)]
 
 
-@pytest.mark.parametrize("vendor", WITH_IDS)
+@row_by_row("vendor", WITH_IDS)
 def test_ids_are_unique_and_of_one_length(vendor):
     """Of 2,000 none comes twice, and the answers of one second are all equally long."""
     seeds = [hashlib.shake_128(bytes([number // 256, number % 256])).digest(64) for number in range(2000)]
@@ -250,7 +251,7 @@ def test_every_id_stands_in_the_body_and_in_a_header(vendor):
     assert [name for _, name in found.id_headers] == [*ids]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("vendor", "content_type", "headers"),
     [
         ("cos", "application/xml", ["x-cos-request-id", "x-cos-trace-id"]),

@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from faultinject.vendors import operations_of
 from tests.engine.conftest import Reading
+from tests.rows import row_by_row
 
 from .sent import SentError, keep
 
@@ -228,8 +229,8 @@ def of(method, path, query="", host="127.0.0.1:8000", **headers):
     }
 
 
-@pytest.mark.parametrize("prefix", ["amz", "cos", "qs", "jss", "qiniu", "oss", "obs", "tos", "bce", "goog"])
-@pytest.mark.parametrize(
+@row_by_row("prefix", ["amz", "cos", "qs", "jss", "qiniu", "oss", "obs", "tos", "bce", "goog"])
+@row_by_row(
     ("query", "plain", "copy"),
     [("", "PutObject", "CopyObject"), ("partNumber=1&uploadId=u", "UploadPart", "UploadPartCopy")],
 )
@@ -239,7 +240,7 @@ def test_each_vendors_copies_are_told_by_its_own_header(prefix, query, plain, co
     assert READING.operation(of("PUT", "/b/k", query, **{f"x_{prefix}_copy_source": "/c/l"})) == copy
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("method", "path", "query", "name"),
     [
         ("GET", "/", "", "ListBuckets"),
@@ -276,7 +277,7 @@ def test_what_has_no_sdk_is_read_by_its_form(method, path, query, name):
     assert READING.live(of(method, path, query)).operation == name
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("method", "path", "query", "hit"),
     [
         ("PUT", "/b/k", "", "put"),

@@ -8,6 +8,7 @@ from faultinject import Injector, Rule, Scenario, vendors
 from faultinject.exceptions import ConfigurationError
 from faultinject.vendors import operations_of
 from tests.decisions import candidates as candidates_of
+from tests.rows import row_by_row
 
 OWN = {
     "azure-blob": ("block_blob.upload", "PUT /account/photos/k", {"x-ms-blob-type": "BlockBlob"}),
@@ -27,7 +28,7 @@ def mistake(**keys):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("vendor", OWN)
+@row_by_row("vendor", OWN)
 def test_a_rule_takes_the_names_of_its_vendor(site, vendor):
     """Whether the vendor is the fault's or given; and patterns of them."""
     name, target, headers = OWN[vendor]
@@ -46,7 +47,7 @@ def test_a_rule_takes_the_names_of_its_vendor(site, vendor):
     assert made.ask("TRACE /v1/a/b/c", headers=headers.items()) is None
 
 
-@pytest.mark.parametrize("vendor", [each for each in vendors.names() if vendors.get(each).addressing])
+@row_by_row("vendor", [each for each in vendors.names() if vendors.get(each).addressing])
 def test_every_name_that_is_listed_is_taken(vendor):
     """In one rule, for speed."""
     names = sorted(operations_of(vendors.get(vendor)).names)
@@ -55,7 +56,7 @@ def test_every_name_that_is_listed_is_taken(vendor):
     assert Scenario.parse(str(rule)).rules == (rule,)
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("keys", "message"),
     [
         ({"operation": "PutObjekt"}, "PutObjekt is no operation of S3; did you mean PutObject?"),
@@ -102,10 +103,8 @@ def test_another_vendors_operation_is_refused(keys, message):
         assert message in mistake(**keys)
 
 
-@pytest.mark.parametrize("vendor", [None, "s3", "minio", "cos", "gcs"])
-@pytest.mark.parametrize(
-    "name", ["AppendObject", "GetSymlink", "ComposeObject", "ListenNotification", "Append*"]
-)
+@row_by_row("vendor", [None, "s3", "minio", "cos", "gcs"])
+@row_by_row("name", ["AppendObject", "GetSymlink", "ComposeObject", "ListenNotification", "Append*"])
 def test_a_relatives_operation_is_told_to_be_theirs(vendor, name):
     """All who have it are named, and none of this vendor's own that only looks a little like it."""
     having = [each for each in vendors.names() if operations_of(vendors.get(each)).meant((name,))]
@@ -209,7 +208,7 @@ def test_ten_thousand_rules_with_operations_are_filed(environ, ten_thousand_rule
     assert candidates("HEAD /b/k") is None
 
 
-@pytest.mark.parametrize("vendor", ["gcs", "azure-blob", "swift", "b2", "kodo"])
+@row_by_row("vendor", ["gcs", "azure-blob", "swift", "b2", "kodo"])
 def test_buckets_that_stand_elsewhere_are_filed_as_well(site, environ, vendor):
     """By what the vendor reads: many of them hand out one."""
     targets = {

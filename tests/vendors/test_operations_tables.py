@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 
-import pytest
-
 from faultinject import vendors
 from faultinject.vendors import operations_of
+from tests.rows import row_by_row
 
 STORAGE = [each for each in vendors.names() if vendors.get(each).addressing is not None]
 PATHS = {
@@ -57,7 +56,7 @@ def full_name(vendor, name):
     return name if vendor.addressing != "s3" or name[:2] == "x-" else f"{vendor.prefix}{name}"
 
 
-@pytest.mark.parametrize("vendor", STORAGE)
+@row_by_row("vendor", STORAGE)
 def test_every_row_is_recognised_and_the_journal_says_the_same(site, vendor):
     """Of rows of one shape the later is meant; whatever is asked for is kept for the journal."""
     found = vendors.get(vendor)
@@ -76,7 +75,7 @@ def test_every_row_is_recognised_and_the_journal_says_the_same(site, vendor):
     assert len(rows) > 20
 
 
-@pytest.mark.parametrize("vendor", STORAGE)
+@row_by_row("vendor", STORAGE)
 def test_a_table_is_well_formed(vendor):
     """No blank cell where something must stand, no row twice, no level that requests cannot be about."""
     found = vendors.get(vendor)
@@ -122,7 +121,7 @@ PLAIN = {
 }
 
 
-@pytest.mark.parametrize("vendor", [each for each in STORAGE if vendors.get(each).addressing == "s3"])
+@row_by_row("vendor", [each for each in STORAGE if vendors.get(each).addressing == "s3"])
 def test_a_parameter_that_no_table_has_is_ignored(site, vendor):
     """It may be a client's own, or a signature's: `PUT /b?x` creates a bucket."""
     made = site(f"http:503,vendor={vendor}")

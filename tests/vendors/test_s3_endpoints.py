@@ -12,6 +12,7 @@ import pytest
 
 from faultinject import Injector, Rule, WSGIFaultMiddleware
 from tests.engine.conftest import Reading
+from tests.rows import row_by_row
 
 from .sent import SentError, keep
 
@@ -71,19 +72,19 @@ NAMING = [
 ]
 
 
-@pytest.mark.parametrize(("vendor", "host"), NAMING)
+@row_by_row(("vendor", "host"), NAMING)
 def test_bucket_in_the_host(vendor, host, read):
     """The whole path is the key."""
     assert read(vendor, host) == ("photos", "a/b")
 
 
-@pytest.mark.parametrize(("vendor", "host"), NAMING)
+@row_by_row(("vendor", "host"), NAMING)
 def test_endpoint_itself(vendor, host, read):
     """Without a bucket before it the same host has it in the path."""
     assert read(vendor, host.lower().removeprefix("photos.")) == ("a", "b")
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("vendor", "host", "found"),
     [
         ("s3", "my.holiday.photos.s3.eu-west-3.amazonaws.com", ("my.holiday.photos", "a/b")),

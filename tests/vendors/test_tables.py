@@ -14,6 +14,7 @@ from faultinject import Rule, Scenario, vendors
 from faultinject.vendors import compile_value, operations_of
 from tests.decisions import view
 from tests.engine.conftest import Reading
+from tests.rows import row_by_row
 
 PLACES = ("child", "header", "head", "body")
 PACKAGE = Path(vendors.__file__).parent
@@ -44,7 +45,7 @@ GUARDS = (
 ).split()
 """Headers that the journal tells whether they came."""
 SERVERS_OWN = {"content-length", "connection", "date", "transfer-encoding"}
-each_vendor = pytest.mark.parametrize("vendor", vendors.names())
+each_vendor = row_by_row("vendor", vendors.names())
 
 
 def lines_of(file, columns, optional=()):
@@ -131,7 +132,7 @@ def test_places_are_well_formed(vendor):
             assert "…" not in Reading().outcome({**ENVIRON, "QUERY_STRING": query}).query
 
 
-@pytest.mark.parametrize("vendor", [each for each in vendors.names() if each not in PLACELESS])
+@row_by_row("vendor", [each for each in vendors.names() if each not in PLACELESS])
 def test_every_source_says_where_it_stands(vendor):
     """A reader can look at it: no memory of a recorded answer."""
     found = vendors.get(vendor)
@@ -139,7 +140,7 @@ def test_every_source_says_where_it_stands(vendor):
     assert [each for each in sources if not WHERE_IT_STANDS.search(each)] == []
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "value",
     [
         "",
@@ -259,7 +260,7 @@ def test_every_table_of_operations_is_some_vendors():
     assert all(vendors.get(each).operations for each in STORAGE)
 
 
-@pytest.mark.parametrize("table", TABLES)
+@row_by_row("table", TABLES)
 def test_operations_are_well_formed(table, for_all):
     """A name, a method, a level of the addressing, and words to tell them apart by."""
     addressing = {vendors.get(each).addressing for each in STORAGE if table in vendors.get(each).operations}
@@ -290,7 +291,7 @@ TWINS = {
 }
 
 
-@pytest.mark.parametrize("vendor", STORAGE)
+@row_by_row("vendor", STORAGE)
 def test_no_two_operations_of_a_vendor_have_one_form(vendor):
     """A request could not be told to be the one or the other."""
     named = {}
@@ -299,7 +300,7 @@ def test_no_two_operations_of_a_vendor_have_one_form(vendor):
     assert {tuple(sorted(each)) for each in named.values() if len(each) > 1} <= TWINS
 
 
-@pytest.mark.parametrize("vendor", STORAGE)
+@row_by_row("vendor", STORAGE)
 def test_operations_that_fail_in_a_200_are_the_vendors(vendor):
     """They are named as its table names them."""
     found = vendors.get(vendor)

@@ -16,6 +16,7 @@ import faultinject.vendors
 from faultinject import Vendor, vendors
 from faultinject.exceptions import UnknownDocumentedError, UnknownVendor
 from tests.first_vendors import FIRST_VENDORS
+from tests.rows import row_by_row
 
 PACKAGE = Path(faultinject.vendors.__file__).parent.parent
 VENDORS = vendors.names()
@@ -78,7 +79,7 @@ def test_server_groups():
     }
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@row_by_row("vendor", VENDORS)
 def test_groups_that_hold_any(vendor):
     """Those that a form offers are those that a rule can name."""
     found = vendors.get(vendor)
@@ -92,7 +93,7 @@ def test_groups_that_hold_any(vendor):
 CLASSES = [("@client", 4), ("@server", 5)]
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@row_by_row("vendor", VENDORS)
 def test_groups_draw_over_codes_that_are_errors(vendor):
     """`@all` is the usual row of each code with a status from 400 on; `@client` has the 4xx, `@server` the 5xx but 501."""
     found = vendors.get(vendor)
@@ -155,7 +156,7 @@ def test_unknown_and_empty_groups(tmp_path, monkeypatch):
         acme.group("@retryable")
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@row_by_row("vendor", VENDORS)
 def test_address_finds_its_row(vendor, for_all):
     """The address of a row leads back to it."""
 
@@ -176,7 +177,7 @@ def test_row_numbers_are_numbers(given, address):
     assert vendors.find(given).address == address
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("address", "message"),
     [
         ("cos:Slowdown", "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"),
@@ -227,7 +228,7 @@ def test_unknown_errors(address, message):
 KNOWN = f"there are {', '.join(VENDORS)}"
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("id", "message"),
     [
         ("qiniu", "'qiniu' is not a vendor; did you mean qiniu-mix, kodo or kodo-s3?"),

@@ -10,6 +10,7 @@ import faultinject
 from faultinject import Rule
 from faultinject.exceptions import ConfigurationError, ProductionRefused
 from faultinject.testing.exploration import choices_of
+from tests.rows import row_by_row
 
 from .service import call, exploring, scenarios
 
@@ -89,7 +90,7 @@ def test_the_standard_set(method):
     assert sorted(found) == sorted(expected)
 
 
-@pytest.mark.parametrize("vendor", [each for each in faultinject.vendors.names() if each != "gateway"])
+@row_by_row("vendor", [each for each in faultinject.vendors.names() if each != "gateway"])
 def test_the_standard_set_of_every_vendor(vendor):
     """Every vendor has one, with its own errors in it, and no error that has no status or is none."""
     rows = {
@@ -106,7 +107,7 @@ def test_the_standard_set_of_every_vendor(vendor):
     assert sets <= set(map(str, rules))
 
 
-@pytest.mark.parametrize("vendor", RETRYABLE)
+@row_by_row("vendor", RETRYABLE)
 def test_what_documents_call_retryable(vendor):
     """Row by row."""
     found = faultinject.vendors.get(vendor)
@@ -129,7 +130,7 @@ REFUSED = {
 """How they say that somebody may not do it any more; of the others it is ExpiredToken."""
 
 
-@pytest.mark.parametrize("vendor", [each for each in faultinject.vendors.names() if each != "gateway"])
+@row_by_row("vendor", [each for each in faultinject.vendors.names() if each != "gateway"])
 def test_what_stays(vendor):
     """Of each set one error begins at a request, and stays."""
     [stays] = [each.rule for each in choices_of([vendor]) if each.lasts]
@@ -231,7 +232,7 @@ def test_who_says_nothing_of_retries(monkeypatch):
     ]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("fault", "invisible"),
     [
         ("s3:NoSuchKey", True),
@@ -261,7 +262,7 @@ def test_errors_in_200():
     assert not any("status=200" in each for each in faults_of("cos"))
 
 
-@pytest.mark.parametrize("vendor", [each for each in faultinject.vendors.names() if each != "gateway"])
+@row_by_row("vendor", [each for each in faultinject.vendors.names() if each != "gateway"])
 def test_every_key_of_a_delete(vendor):
     """Where the answer to a request that deletes several objects has an error for each key, each key gets one."""
     deletes = faultinject.vendors.get(vendor).deletes
@@ -275,7 +276,7 @@ def test_every_key_of_a_delete(vendor):
         assert (rule.value("status"), rule.value("share")) == (200, 1)
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("faults", "expected"),
     [
         (["cos:SlowDown"], ["cos:SlowDown,times=1"]),
@@ -373,7 +374,7 @@ def test_conditions_say_where():
     assert scenarios(requests, "reset,key=other") == ["reset,method=DELETE,path=/b/other,times=1"]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("faults", "message"),
     [
         ([], "explore needs a fault, such as 'cos' or 'cos:SlowDown'"),
@@ -396,7 +397,7 @@ def test_refused(faults, message):
         faultinject.explore(*faults)
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("keys", "message"),
     [
         ({"depth": 3}, "depth is 1 or 2, not 3"),

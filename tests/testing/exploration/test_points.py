@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import faultinject
+from tests.rows import row_by_row
 
 from .service import call, client, exploring, scenarios, send
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("requests", "rules"),
     [
         (["PUT /b/k"], ["method=PUT,path=/b/k"]),
@@ -106,7 +107,7 @@ def changing(*targets):
     return code
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("targets", "rules"),
     [
         (["/b/{long}-a", "/b/b"], ["method=PUT,path=/b/*-a", "method=PUT,path=/b/b"]),

@@ -9,6 +9,7 @@ import pytest
 
 import faultinject
 from faultinject.exceptions import ConfigurationError, ExplorationFailed
+from tests.rows import row_by_row
 
 from .service import call, client, exploring, send
 
@@ -57,7 +58,7 @@ def test_other_bytes_fail_a_run_that_passes():
     assert (finished.failed, finished.gave_up, finished.error) == (True, False, None)
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("code", "failed", "warned"),
     [
         (putting(b"meow", b"meow"), "", ""),
@@ -176,7 +177,7 @@ def test_an_error_in_200_in_a_call_that_the_test_names(swallowed):
     assert warnings(exploration) == []
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("method", "path", "headers", "verdict"),
     [
         ("POST", "/orders/new", ID, "fails"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject.testing.exploration import StoreComparison
+from tests.rows import row_by_row
 
 ID = "0123456789abcdef0123"
 FILM = b"one two three"
@@ -19,7 +20,7 @@ def said(before, after, *runs):
     return [(each.check, each.verdict, each.message) for each in keeper.findings(before, after)]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("content", "check", "message"),
     [
         (None, "object lost", "/b/film is not there; without a crash it has 13 bytes"),
@@ -155,7 +156,7 @@ def learned(*runs):
     ]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("one", "other", "more", "name"),
     [
         ("data-31a333ef", "data-c283be0f", "data-00aa11bb", "data-*"),
@@ -236,7 +237,7 @@ def test_names_that_both_runs_have():
 TIMES = b'{"at": 1795449479.1234567, "ok": true}', b'{"at": 1795449479.2345678, "ok": true}'
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("content", "check"),
     [
         (b'{"at": 1795449499.123456, "ok": true}', None),

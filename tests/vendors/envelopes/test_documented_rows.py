@@ -6,6 +6,7 @@ import pytest
 
 from faultinject import Rule, vendors
 from faultinject.exceptions import ConfigurationError
+from tests.rows import row_by_row
 from tests.slowly import FOUNDING
 
 from .layout import check_fields, check_headers, id_headers, parse, without_body
@@ -203,7 +204,7 @@ def test_message_and_resource_of_the_users_own(vendor, send, inject_with, id_sha
     check_body(answer, row, "慢一点 & <\"'>", answer.status, "/图片/猫", ids)
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("vendor", "host", "target", "resource"),
     [
         ("cos", "127.0.0.1", "/", "/"),

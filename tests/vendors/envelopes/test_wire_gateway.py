@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
+from tests.rows import row_by_row
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("code", "line"),
     [
         ("RequestEntityTooLarge", "413 Request Entity Too Large"),

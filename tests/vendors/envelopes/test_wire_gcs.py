@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Rule, vendors
+from tests.rows import row_by_row
 
 UPLOAD_ID = (
     "AEnB2UpTLJO2792GLnoNGHnyhuEiLOyoal4ibgogvHAX-6dyO0glTU6uF8wmmnliF7repZbKGOQArmz2V52vSppuOFYmTqCjkg"
@@ -103,7 +104,7 @@ OF_OBJECTS = (
 OF_BUCKETS = "The project exceeded the rate limit for creating and deleting buckets."
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("keys", "path", "said"),
     [
         ({}, JSON_PATH, OF_OBJECTS),
@@ -155,7 +156,7 @@ def test_a_download_of_nothing(answer_to):
     assert answer_to("gcs:forbidden", path=MEDIA).headers[-3:] == answer.headers[-3:]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("keys", "path", "text"),
     [
         ({"message": "Gone <fishing>"}, MEDIA, b"Gone &lt;fishing&gt;"),
@@ -168,7 +169,7 @@ def test_what_a_download_of_nothing_says(keys, path, text, send, inject_with):
     assert send(inject_with(Rule("gcs:notFound", **keys)), "GET", path).body == text
 
 
-@pytest.mark.parametrize("fault", ["BadGateway", "LengthRequired", "ClientClosedRequest", "Gone"])
+@row_by_row("fault", ["BadGateway", "LengthRequired", "ClientClosedRequest", "Gone"])
 def test_only_json_says_that_nobody_may_keep_it(fault, answer_to):
     """Neither the front end's page nor an empty answer."""
     names = {name.lower() for name, _ in answer_to(f"gcs:{fault}", path=JSON_PATH).headers}
@@ -199,15 +200,13 @@ def test_page_of_the_front_end(vendor, answer_to):
     ]
 
 
-@pytest.mark.parametrize(
-    "fault", ["gcs:LengthRequired", "gcs:ClientClosedRequest", "gcs:ResumeIncomplete", "gcs:Gone"]
-)
+@row_by_row("fault", ["gcs:LengthRequired", "gcs:ClientClosedRequest", "gcs:ResumeIncomplete", "gcs:Gone"])
 def test_answers_without_a_body(fault, answer_to):
     answer = answer_to(fault, "PUT", "/upload/storage/v1/b/photos/o?uploadType=resumable&upload_id=1")
     assert (answer.body, answer.header("content-length")) == (b"", "0")
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("fault", "method", "path", "host", "rest"),
     [
         (  # chromedriver.storage.googleapis.com

@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 from faultinject import vendors
+from tests.rows import row_by_row
 
 # an answer of npmmirror.com's bucket, March 2024
 NO_SUCH_KEY = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -147,7 +148,7 @@ def test_an_argument(answer_to):
     assert answer.header("x-oss-ec") == "0002-00000706"
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("address", "names"),
     [
         ("oss:InvalidArgument", []),
@@ -174,7 +175,7 @@ def test_head(answer_to):
     assert len(base64.b64decode(answer.header("x-oss-err"))) == int(answer.header("content-length"))
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "sent",
     [
         {"Date": "Sun, 22 Sep 2024 06:32:38 GMT"},
@@ -208,7 +209,7 @@ def test_an_endpoint_outside_china(answer_to):
     assert answer.body == ABROAD
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("host", "site"),
     [
         ("photos.oss-eu-central-1-internal.aliyuncs.com", "alibabacloud"),

@@ -6,6 +6,7 @@ import pytest
 
 from faultinject import Rule, vendors
 from faultinject.http import Head
+from tests.rows import row_by_row
 
 RGW_ID = "tx000003ac6e5b4d5a9c8f6-0064a1b2c3-4d3f-default"
 HOST_ID = "4d3f-default-default"
@@ -46,7 +47,7 @@ def test_swift(answer):
         assert "x-amz-request-id" not in got.names
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("target", "accept", "is_json"),
     [
         ("/photos?format=json", None, True),
@@ -77,8 +78,8 @@ def test_json_without_a_bucket(answer):
     assert answer("AccessDenied", "/?format=json").body.decode() == JSON % ("AccessDenied", "")
 
 
-@pytest.mark.parametrize("query", ["", "?format=json"])
-@pytest.mark.parametrize("code", ["PermanentRedirect", "WebsiteRedirect"])
+@row_by_row("query", ["", "?format=json"])
+@row_by_row("code", ["PermanentRedirect", "WebsiteRedirect"])
 def test_a_redirect_has_no_body(code, query, answer):
     """end_header dumps what is an error alone, from 400 on; abort_early says where to go."""
     got = answer(code, f"/photos/a{query}")

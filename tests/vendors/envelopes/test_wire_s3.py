@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 from faultinject import Rule, vendors
+from tests.rows import row_by_row
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 S3 = f"{DECLARATION}\n<Error><Code>%s</Code><Message>%s</Message>%s<RequestId>%s</RequestId><HostId>%s</HostId></Error>"
@@ -266,7 +267,7 @@ SAMPLES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("seen", SAMPLES)
+@row_by_row("seen", SAMPLES)
 def test_captured(seen, answer):
     """The whole body, and both ids in the headers too."""
     address, asked, message, between, named = SAMPLES[seen]
@@ -310,7 +311,7 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("seen", ENDS)
+@row_by_row("seen", ENDS)
 def test_captured_ends_of_uploads(seen, answer):
     """CompleteMultipartUpload: no declaration; the size is a part's, not that of the request."""
     code, message, between, named = ENDS[seen]
@@ -319,7 +320,7 @@ def test_captured_ends_of_uploads(seen, answer):
     assert got.header("content-type") == "application/xml"
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("code", "method", "target", "status", "declared"),
     [
         ("EntityTooSmall", "POST", "/photos/a?uploadId=u", None, False),
@@ -341,7 +342,7 @@ def test_what_has_no_declaration(code, method, target, status, declared, send, i
         assert (b"<ProposedSize>20<" in got.body) is not upload
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("method", "target", "allow"),
     [
         # https://github.com/versity/versitygw/issues/1810, https://github.com/brekkylab/backlot/issues/230 and 312
@@ -388,7 +389,7 @@ def test_size_of_metadata(answer):
         assert got.body.decode() == S3 % ("MetadataTooLarge", message, children, "R", "H")
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("key", "told"),
     [
         ("a", 1025),
@@ -405,7 +406,7 @@ def test_a_key_that_is_too_long_is(key, told, answer):
     assert f"<Size>{told}</Size><MaxSizeAllowed>1024<" in got.body.decode()
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("code", "name", "length", "told"),
     [
         ("EntityTooLarge", "ProposedSize", "5", "6442450944"),
@@ -424,7 +425,7 @@ def test_lengths_that_are_no_mistake(site, code, name, length, told):
     assert f"<{name}>{told}</{name}>" in body
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("address", "method", "target", "headers", "carried"),
     [
         ("InvalidTag/2", "PUT", "/photos/a", {"x-amz-tagging": "a+b=%3C"}, "<TagKey>a b</TagKey><TagValue>&lt;</TagValue>"),
@@ -495,7 +496,7 @@ def test_captured_signature(answer):
     assert got.body.decode() == S3 % ("SignatureDoesNotMatch", message, between, "R", "H")
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("target", "headers", "carried"),
     [
         ("/photos/a", {}, ""),
@@ -538,7 +539,7 @@ def test_a_path_that_was_not_encoded(answer):
     assert "<CanonicalRequest>GET\n/photos/é.jpg\n" in got.body.decode()
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     "query",
     [
         "X-Amz-Date=20260230T999999Z&X-Amz-Expires=x",
@@ -575,7 +576,7 @@ MINIO = (
 MINIO_IDS = ids("173D99C6C413E93D", MINIO_HOST)
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("code", "target", "headers", "before", "resource", "behind"),
     [
         ("SlowDownRead", "/", {}, "", "/", ""),
@@ -628,7 +629,7 @@ def test_minio_waits_and_heads(code, answer):
         assert (each.header("accept-ranges"), each.header("vary")) == ("bytes", "Origin, Accept-Encoding")
 
 
-@pytest.mark.parametrize("code", ["PreconditionFailed", "InvalidRange", "TooManyRequests"])
+@row_by_row("code", ["PreconditionFailed", "InvalidRange", "TooManyRequests"])
 def test_minio_answers_some_heads_as_gets(code, answer):
     """A condition, a range and a full queue: cmd/object-handlers-common.go, checkPreconditions; cmd/handler-api.go."""
     got, head = (answer(f"minio:{code}", method, ids=MINIO_IDS) for method in ("GET", "HEAD"))
@@ -643,7 +644,7 @@ def test_minio_answers_some_heads_as_gets(code, answer):
 ADMIN = '{"Code":"%s","Message":"%s","Resource":"%s","RequestId":"%s","HostId":"%s"}\n'
 
 
-@pytest.mark.parametrize("code", ["XMinioAdminConfigNoQuorum", "XMinioServerNotInitialized", "AccessDenied"])
+@row_by_row("code", ["XMinioAdminConfigNoQuorum", "XMinioServerNotInitialized", "AccessDenied"])
 def test_minio_admin(code, answer):
     """cmd/api-response.go, writeErrorResponseJSON: the same fields in Go's JSON, with its line end, and no hint."""
     target = "/minio/admin/v3/set-config%3Ca%26b%3E"
@@ -655,7 +656,7 @@ def test_minio_admin(code, answer):
     assert "retry-after" not in got.names
 
 
-@pytest.mark.parametrize("target", ["/minio/admin", "/minio/health", "/photos/minio/admin/x"])
+@row_by_row("target", ["/minio/admin", "/minio/health", "/photos/minio/admin/x"])
 def test_other_paths_of_minio_are_xml(target, answer):
     """Also a bucket that is called so."""
     got = answer("minio:SlowDownRead", target=target, ids=MINIO_IDS)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from faultinject import Rule, vendors
+from tests.rows import row_by_row
 
 TRANSACTION = re.compile(r"tx[0-9a-f]{21}-00691eca80")
 """The fixed clock of these tests in the ten digits behind the hyphen."""
@@ -63,7 +62,7 @@ SAMPLES = [
 ]
 
 
-@pytest.mark.parametrize(("address", "content_type", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
+@row_by_row(("address", "content_type", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
 def test_answer(address, content_type, body, send, inject_with):
     """Body, Content-Type and the transaction id in two headers; s3api's two more."""
     injector = inject_with([Rule(address)], FAULTINJECT_HEADER="0")
@@ -85,7 +84,7 @@ def test_answer(address, content_type, body, send, inject_with):
     assert [(name.lower(), value) for name, value in answer.headers] == expected
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("path", "realm"),
     [
         ("/v1/AUTH_test", "AUTH_test"),
@@ -109,7 +108,7 @@ def test_realm(path, realm, send, inject_with):
     assert "www-authenticate" not in send(inject_with([Rule("swift:403")]), "GET", path).names
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("code", "content_type", "length"),
     [
         ("404", "text/html; charset=UTF-8", "0"),
