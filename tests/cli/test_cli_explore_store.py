@@ -231,7 +231,8 @@ def test_a_job_that_stands_twice(run_again):
             "    1 PutObject  200 PUT /films/row-~",
         ],
     )
-    assert lines[7].startswith("  replay: faultinject explore -r reset,when=after --vendor s3 --again ")
+    assert lines[7] == "  → Send an Idempotency-Key or a precondition, and read what is there before you write again."
+    assert lines[8].startswith("  replay: faultinject explore -r reset,when=after --vendor s3 --again ")
 
 
 def test_a_job_that_stands_twice_as_data(run_again):
