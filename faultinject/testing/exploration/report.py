@@ -64,8 +64,8 @@ ACTIONS = {
     judge.MIXED_VERSIONS: "Send the first answer's ETag as If-Match or If-Range with each further part, and compare the checksum and"
     " the Content-Range of an answer.",
     store_comparison.LOST: "Send the write again when it fails, or report the failure.",
-    store_comparison.HALF_WRITTEN: "Send the whole body again when the write fails, or report the failure.",
-    store_comparison.WRITTEN_TWICE: "Read what is there before you add it again.",
+    store_comparison.HALF_WRITTEN: "Send the write again when it fails, or report the failure.",
+    store_comparison.WRITTEN_TWICE: lost_answers.ACTIONS[lost_answers.TWICE],
     store_comparison.OTHER_CONTENT: "Report the failure, or go on when the request has been answered.",
     store_comparison.NOT_REMOVED: "Send the removal again when it fails, or report the failure.",
     store_comparison.LEFT_BEHIND: "Remove it when the work fails, or leave it out with `ignore`.",
