@@ -48,7 +48,7 @@ def test_a_lock_that_nobody_takes_back(run, here):
     words = command("locked", "wrong")
     code, output, errors = run(*CRASH, "--", *words)
     assert (code, errors) == (1, "")
-    assert without_times(output).splitlines()[:14] == [
+    assert without_times(output).splitlines()[:15] == [
         "4 requests without a crash; 10 runs ~, 5 failed, 0 gave up cleanly, 0 not reached, 0 pruned, 5 with a warning",
         "",
         "the second run: exit code 1",
@@ -63,6 +63,7 @@ def test_a_lock_that_nobody_takes_back(run, here):
         "    2 PutObject     412 PUT /films/lock",
         "  ! left behind: /films/lock (6 bytes) is there, and not without a crash",
         "    | another one is at work",
+        "  → Let the second run look at what the store holds, and go on from there.",
         "  replay: faultinject explore --vendor s3 --crash --replay"
         f" reset,method=DELETE,path=/films/lock,times=1,name=crash -- {shlex.join(words)}",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.lost_answers import (
+    ACTIONS,
     ANSWERS,
     CONFLICT,
     ERROR,
@@ -25,7 +26,7 @@ from faultinject.audit.checks.questions import (
     sent_nothing,
     took_effect,
 )
-from faultinject.audit.checks.words import NAME_THEM, counted
+from faultinject.audit.checks.words import NAME_THEM, READ_BODY, REWIND, SEND_KEY, counted
 from faultinject.audit.grouping import OTHER_KEY
 from faultinject.audit.statistics import FEWEST
 from faultinject.engine.shown import quoted
@@ -42,16 +43,6 @@ if TYPE_CHECKING:
 
 LOSE_ANSWERS = "Lose more answers, for example reset,when=after,times=1,per=call."
 """What gives more to judge."""
-REWIND = "Send the whole body again from its beginning, or do not retry."
-READ_BODY = "Look for an error in the body of a 200 before you report success."
-"""What to do."""
-ACTIONS = {
-    UNDID: "Remove and overwrite nothing after such a refusal before you have read the object and know that another client wrote it.",
-    TWICE: "Send an Idempotency-Key or a precondition, and read what is there before you write again.",
-    CONFLICT: "Read the object after such a refusal, and compare it with what was sent, before you report a conflict.",
-    ERROR: "Read the object before you report the failure or do the job again, since the write may stand.",
-}
-"""What to do about each answer that is not right."""
 
 
 @check(
@@ -125,9 +116,7 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
         yield too_few(n, FEWEST, "lost POST", lost)
     elif again:
         told = f"{len(again)} of {n} lost POSTs were retried, {len(twice)} took effect twice"
-        yield (failed if harmful else warned)(
-            n, told, harmful or again, action="Send an Idempotency-Key, or do not retry."
-        )
+        yield (failed if harmful else warned)(n, told, harmful or again, action=SEND_KEY)
     elif any(call.followed == OTHER_KEY for call in lost):
         keyed = [call for call in lost if call.followed == OTHER_KEY]
         told = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"

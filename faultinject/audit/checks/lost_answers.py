@@ -29,6 +29,13 @@ UNDID, TWICE, CONFLICT, ERROR, HARMLESS, KNEW = ANSWERS = (
     "knew",
 )
 """What a client may have done, the worst first."""
+ACTIONS = {
+    UNDID: "Remove and overwrite nothing after such a refusal before you have read the object and know that another client wrote it.",
+    TWICE: "Send an Idempotency-Key or a precondition, and read what is there before you write again.",
+    CONFLICT: "Read the object after such a refusal, and compare it with what was sent, before you report a conflict.",
+    ERROR: "Read the object before you report the failure or do the job again, since the write may stand.",
+}
+"""What to do about each answer that is not right."""
 UNCLEAR = "not decided"
 """Stands for an answer that the journal does not tell."""
 WRITES = 1000
@@ -72,6 +79,7 @@ class Requests:
         soon: seconds after a call within which what its client does is about it, where nothing says when its caller had
             done with it.
         more: whether a request is one that is not made without faults; None: nobody knows.
+        names: whether the object that a write has made names what another request is about; None: nobody knows.
 
     Attributes:
         compared: whether that is known.
@@ -83,10 +91,12 @@ class Requests:
         *,
         soon: float = SOON,
         more: Callable[[Attempt], bool] | None = None,
+        names: Callable[[Attempt, Attempt], bool] | None = None,
     ) -> None:
         self._attempts = attempts
         self._soon = soon
         self._more = more
+        self._names = names
         self.compared = more is not None
 
     def of(self, call: Call, last: Attempt) -> Iterator[Attempt]:
@@ -109,6 +119,10 @@ class Requests:
     def about(self, attempt: Attempt) -> bool:
         """Whether a request may be about a lost write."""
         return self._more is None or self._more(attempt)
+
+    def named(self, write: Attempt, other: Attempt) -> bool:
+        """Whether it is known that the object that a write has made names what another request is about."""
+        return self._names is not None and self._names(write, other)
 
     def _behind(self, some: Sequence[Attempt], call: Call, last: Attempt) -> Iterator[Attempt]:
         window = call.window
@@ -187,7 +201,9 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
         elif _thing(deed) == _thing(lost):
             # Who removes what it holds to be another's removes its own; after an error that is a way back.
             found = KNEW if not refused else UNCLEAR if read and heard is not False else UNDID
-        elif (refused or lost.guarded) and requests.wrote_before(call, lost, _thing(deed)):
+        elif (refused or lost.guarded or requests.named(lost, deed)) and requests.wrote_before(
+            call, lost, _thing(deed)
+        ):
             # The object may name it. Who knows that it was its own write may as well put away what it needs no more.
             unclear = not requests.compared and (heard or (read and heard is None))
             found = UNCLEAR if unclear else UNDID

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinject conformance`."
 """What decides which requests belong together."""
+REWIND = "Send the whole body again from its beginning, or do not retry."
+SEND_KEY = "Send an Idempotency-Key, or do not retry."
+READ_BODY = "Look for an error in the body of a 200 before you report success."
+"""What to do where a retry changes the data."""
 FEWER = "Run fewer calls at once."
 MEASURE = "Add 20 successful requests one after the other, which show how fast the client is."
 IDLE = "Repeat it on an idle machine."

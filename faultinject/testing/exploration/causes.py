@@ -15,6 +15,7 @@ from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.testing.exploration.bounds import Bounds
 from faultinject.testing.exploration.choices import Choice
+from faultinject.testing.exploration.judge import LOST_ANSWER
 from faultinject.testing.exploration.points import Point
 from faultinject.testing.exploration.programs import ProgramFailed
 from faultinject.testing.exploration.store_comparison import StoreContents
@@ -163,7 +164,11 @@ class FinishedRun(PlannedRun):
         elif error is not None:
             reported = isinstance(error, ProgramFailed)
             alike = str(error) if reported else last_line(error.__traceback__)
-            self.cause = type(error), alike, operation
+            # Who takes its own write for another's, or undoes it, may end like one who gives up.
+            did = [
+                each.subject for each in self.findings if (each.check, each.verdict) == (LOST_ANSWER, FAIL)
+            ]
+            self.cause = type(error), alike, operation, *did
             self.said = str(error) if reported else _said(error)
 
     @property

@@ -28,7 +28,13 @@ from faultinject.journal.calls import Call
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.reading import of_outcomes
 from faultinject.testing.exploration.store_comparison import CHECKS as STORE_CHECKS
-from faultinject.testing.exploration.store_comparison import LEFT_BEHIND, WRITTEN_TWICE, finding, in_bytes
+from faultinject.testing.exploration.store_comparison import (
+    LEFT_BEHIND,
+    WRITTEN_TWICE,
+    StoreContents,
+    finding,
+    in_bytes,
+)
 from faultinject.vendors.vendor import with_placeholders
 
 # A method, a path, the bytes of a body.
@@ -46,6 +52,8 @@ REPEATABLE = frozenset(
     "CompleteMultipartUpload CreateMultipartUpload DeleteObjects RestoreObject SelectObjectContent".split()
 )
 """Operations by POST that do no harm when they are repeated, or that the check of uploads looks at."""
+NAME = 8
+"""Letters from which on a name in an object's content stands for the object that has it: what is shorter may be anything."""
 DOUBLED = (WRITTEN_TWICE, LEFT_BEHIND)
 """What a store shows where a job stands twice: a piece of an object, or an object more."""
 BEGINS, ENDS = "CreateMultipartUpload", ("CompleteMultipartUpload", "AbortMultipartUpload")
@@ -92,6 +100,8 @@ class Judge:
         beside: Sequence[Outcome] = (),
         stored: Collection[str] = (),
         amiss: bool = False,
+        lasts: bool = False,
+        held: StoreContents | None = None,
     ) -> list[Finding]:
         """What is wrong with a run.
 
@@ -100,6 +110,8 @@ class Judge:
             names: what the rules of its scenario are called in them.
             passed: whether the code under test took all for well.
             failed: whether it broke down, so that it could not end what it had begun.
+            lasts: whether a fault stays, so that it cannot either.
+            held: what a store holds in the end.
             asserted: whether it was an assertion that said so: the code itself has told no error.
             windows: the calls that it named.
             beside: the requests of another run of the same program, before or behind this one, whose uploads count as well.
@@ -120,10 +132,15 @@ class Judge:
             found += self._non_idempotent_retry(each, more)
             if passed:
                 found += self._error_in_200(each, outcomes)
-        requests = Requests(attempts, soon=inf, more=lambda each: more[_body(each)] > 0)
+        requests = Requests(
+            attempts,
+            soon=inf,
+            more=lambda each: more[_body(each)] > 0,
+            names=lambda write, other: _names(write, other, held or {}),
+        )
         for each in calls:
             found += self._lost_answer(each, requests, found, passed=passed)
-        if not failed:
+        if not (failed or lasts):
             found += self._of_uploads([*beside, *outcomes])
         if passed or asserted:
             found += _of_versions(attempts, outcomes, names, numbers)
@@ -343,8 +360,11 @@ class _Hit:
 
     @property
     def alike(self) -> bool:
-        """Whether a store holds its object as it does without faults."""
-        return f"/{self.call.first.bucket}/{self.call.first.key}" in self.stored
+        """Whether a store holds its object as it does without faults; where the body alone says which, all of its bucket."""
+        first = self.call.first
+        if first.key or first.operation is None:
+            return f"/{first.bucket}/{first.key}" in self.stored
+        return any(each.startswith(f"/{first.bucket}/") for each in self.stored)
 
     def number(self, attempt: Attempt) -> int:
         """The place of a request in the run, from 1."""
@@ -376,6 +396,12 @@ def _upload(query: str) -> str:
 def _body(request: Outcome | Attempt) -> Body:
     """What a request sends and where to, as far as it is the same in each run."""
     return request.method, with_placeholders(request.path), request.request_bytes
+
+
+def _names(write: Attempt, other: Attempt, held: StoreContents) -> bool:
+    """Whether the object that a write has made names the one of another request, as a table's manifest its files do."""
+    name = (other.key or "").rpartition("/")[2]
+    return len(name) >= NAME and name.encode() in held.get(f"/{write.bucket}/{write.key}", b"")
 
 
 def _writes(method: str) -> bool:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from faultinject.audit.checks import lost_answers
+from faultinject.audit.checks.words import READ_BODY, REWIND, SEND_KEY
 from faultinject.audit.findings import SIGNS, WARN, Finding
 from faultinject.engine.shown import quoted
 from faultinject.journal.attempts import BROKEN
@@ -18,6 +20,7 @@ from faultinject.journal.outcome import Outcome
 from faultinject.rules import spelling
 from faultinject.rules.descriptions import count
 from faultinject.rules.rule import Rule
+from faultinject.testing.exploration import judge, store_comparison
 from faultinject.testing.exploration.bounds import in_one_line
 from faultinject.testing.exploration.causes import FinishedRun
 from faultinject.testing.exploration.choices import READS
@@ -52,6 +55,24 @@ class Wording:
 PYTHON = Wording()
 """Of the marker, the loop and the fixture."""
 BREAKING = ("reset", "close", "hang")
+ACTIONS = {
+    **lost_answers.ACTIONS,
+    judge.SAME_BYTES: REWIND,
+    judge.ERROR_IN_200: READ_BODY,
+    judge.NON_IDEMPOTENT_RETRY: SEND_KEY,
+    judge.OPEN_UPLOADS: "Abort an upload that fails, and let a lifecycle rule of the bucket remove the rest.",
+    judge.MIXED_VERSIONS: "Send the first answer's ETag as If-Match or If-Range with each further part, and compare the checksum and"
+    " the Content-Range of an answer.",
+    store_comparison.LOST: "Send the write again when it fails, or report the failure.",
+    store_comparison.HALF_WRITTEN: "Send the write again when it fails, or report the failure.",
+    store_comparison.WRITTEN_TWICE: lost_answers.ACTIONS[lost_answers.TWICE],
+    store_comparison.OTHER_CONTENT: "Report the failure, or go on when the request has been answered.",
+    store_comparison.NOT_REMOVED: "Send the removal again when it fails, or report the failure.",
+    store_comparison.LEFT_BEHIND: "Remove it when the work fails, or leave it out with `ignore`.",
+}
+"""What to do, by the check, or the answer that is its subject."""
+AFTER_A_CRASH = "Let the second run look at what the store holds, and go on from there."
+"""What to do about the store where a program was killed."""
 
 
 class Group:
@@ -101,16 +122,31 @@ def _numbers(sweep: Sweep, seconds: float) -> str:
 
 def warned(sweep: Sweep) -> list[str]:
     """What the second judge finds suspicious, and no failure: a line for each kind, with the smallest scenario."""
+    return [line for line, _ in _warned(sweep)]
+
+
+def _warned(sweep: Sweep) -> Iterator[tuple[str, str]]:
+    """The same, each with what to do about it."""
     alike: dict[tuple[str, str], list[tuple[FinishedRun, Finding]]] = {}
     for each in sweep.finished:
         for finding in warnings(each):
             alike.setdefault((finding.name, each.points[-1].operation), []).append((each, finding))
-    lines = []
     for found in alike.values():
         finished, finding = min(found, key=lambda each: each[0].size)
         more = f", and {count(len(found) - 1, 'similar run')}" if found[1:] else ""
-        lines.append(quoted(f"{finding.check}: {finding.message} ({finished.text}{more})"))
-    return lines
+        said = f"{finding.check}: {finding.message} ({finished.text}{more})"
+        yield quoted(said), action_of(finding, sweep)
+
+
+def action_of(finding: Finding, sweep: Sweep) -> str:
+    """What to do about a finding, one imperative sentence."""
+    of_store = finding.check in store_comparison.CHECKS
+    return AFTER_A_CRASH if of_store and sweep.run.kills else ACTIONS[finding.subject or finding.check]
+
+
+def actions_of(run: FinishedRun, sweep: Sweep) -> list[str]:
+    """What to do about all that is wrong with a run, each once."""
+    return [*dict.fromkeys(action_of(each, sweep) for each in run.findings)]
 
 
 def warnings(finished: FinishedRun) -> list[Finding]:
@@ -152,6 +188,7 @@ class PrintedFailure(Struct, omit_defaults=True):
     Attributes:
         error: What went wrong.
         audit: What the second judge says.
+        actions: What to do about it.
         scenario: The smallest rules that show it.
         marker: The same as a pytest marker.
         alike: Other runs that fail alike.
@@ -168,6 +205,7 @@ class PrintedFailure(Struct, omit_defaults=True):
     requests: list[str]
     killed_after: int | None = None
     failed_after: int | None = None
+    actions: list[str] = []
 
 
 class PrintedExploration(Struct):
@@ -238,6 +276,7 @@ def printed(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> PrintedE
                 requests=[quoted(f"{each.method} {each.path}") for each in group.smallest.outcomes],
                 killed_after=group.smallest.first if sweep.run.kills else None,
                 failed_after=None if sweep.run.kills else group.smallest.first,
+                actions=actions_of(group.smallest, sweep),
             )
             for group in groups(sweep.finished)
         ],
@@ -250,7 +289,7 @@ def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
     for group in groups(sweep.finished):
         yield ""
         yield from of_group(group, sweep, wording)
-    notes = [f"warning: {each}" for each in warned(sweep)]
+    notes = [line for said, action in _warned(sweep) for line in (f"warning: {said}", f"  → {action}")]
     notes += [f"{each.head}: {quoted(each.said(wording.exhaustive))}" for each in sweep.left_out]
     for each in sweep.unreached:
         near = _nearest(each.missed[0], each.outcomes, sweep)
@@ -290,6 +329,7 @@ def of_group(group: Group, sweep: Sweep, wording: Wording) -> Iterator[str]:
             yield f"  {SIGNS[each.verdict]} {quoted(said)}"
     if isinstance(run.error, ProgramFailed):
         yield from (f"    | {quoted(line)}" for line in run.error.output.splitlines())
+    yield from (f"  → {each}" for each in actions_of(run, sweep))
     again = wording.replay(run) if wording.replay else sweep.run.marker(run.scenario.rules)
     yield f"  replay: {again}"
     if group.others:

@@ -96,8 +96,9 @@ class Once:
             outcomes[:first],
             names,
             passed=error is None and not again,
-            # What it has begun it cannot end either while the fault stays.
-            failed=planned.lasts or (error is not None and not gave_up),
+            failed=error is not None and not gave_up,
+            lasts=planned.lasts,
+            held=result.after,
             asserted=isinstance(error, AssertionError),
             windows=result.windows,
             beside=outcomes[first:] if again else (),

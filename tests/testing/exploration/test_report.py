@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from textwrap import dedent
 from types import SimpleNamespace
 
+from werkzeug.test import Client
+
 import faultinject
+from faultinject import WSGIFaultMiddleware
 from tests.measured import without_times
 
 from .service import call, client, exploring, send
@@ -41,7 +45,8 @@ def test_the_text():
           replay: @pytest.mark.faultinject("http:503,method=PUT,path=/b/b,times=2")
           and 2 similar: cos:SlowDown,method=PUT,path=/b/b,times=1 …
 
-        warning: lost answer: told an error: request 2 (PUT) was carried out and its answer lost; the code was told an error by request 2, and the write stands (reset,method=PUT,path=/b/b,times=1,when=after)"""
+        warning: lost answer: told an error: request 2 (PUT) was carried out and its answer lost; the code was told an error by request 2, and the write stands (reset,method=PUT,path=/b/b,times=1,when=after)
+          → Read the object before you report the failure or do the job again, since the write may stand."""
     )
 
 
@@ -183,6 +188,35 @@ def test_text_from_requests_and_errors_is_escaped():
     with faultinject.inject(eval(marker)) as faults:
         assert send("PUT", path) == 503
     assert faults.injected == 1
+
+
+def test_causes_are_told_apart_by_what_the_requests_show():
+    """A conflict with its own write is named, also where the same line raises for an error that the code does not retry."""
+    there = set()
+
+    def app(environ, start_response):
+        status = "412 Precondition Failed" if environ["PATH_INFO"] in there else "200 OK"
+        there.add(environ["PATH_INFO"])
+        start_response(status, [("Content-Length", "0")])
+        return [b""]
+
+    claiming = Client(WSGIFaultMiddleware(app, []))
+
+    def claim():
+        there.clear()
+        for _ in range(2):
+            with suppress(OSError):
+                status = claiming.put("/b/claim", data=b"7", headers={"If-None-Match": "*"}).status_code
+                break
+        if status != 200:
+            raise RuntimeError(status)
+
+    exploration, error = exploring(claim, "s3:RequestTimeout", "reset,when=after")
+    assert len(json.loads(exploration.to_json())["findings"]) == 2
+    assert (
+        "  ✕ lost answer: false conflict: request 1 (PUT) was carried out and its answer lost; request 2 got 412, and"
+        in str(error)
+    )
 
 
 def test_causes_are_told_apart_by_line_and_operation():

@@ -85,6 +85,19 @@ def test_an_object_is_cleared_after_a_failed_write(shop):
     assert shop.explored(clearing, SLOW_DOWN, allow=OSError) == ("", [])
 
 
+def test_an_object_is_cleared_while_the_fault_stays(shop):
+    """What the code may end with is no break-down that would show that its second request was a retry."""
+
+    def clearing():
+        if not shop.send("PUT", "/b/state", b"cats: 1"):
+            shop.send("PUT", "/b/state", b"")
+            raise OSError("not written")
+
+    failed, warned = shop.explored(clearing, "s3:ExpiredToken,from=1")
+    assert failed == ""
+    assert ["same bytes" in each for each in warned] == [True]
+
+
 def test_an_object_is_cleared_and_written_anew(shop):
     """In the end it is what it was to be."""
 

@@ -52,6 +52,7 @@ def test_other_bytes_fail_a_run_that_passes():
         "  when request 1 (PutObject /b/k) gets: cos:SlowDown",
         "    1 PutObject  503 PUT /b/k  <- cos:SlowDown",
         "    2 PutObject  200 PUT /b/k",
+        "  → Send the whole body again from its beginning, or do not retry.",
         '  replay: @pytest.mark.faultinject("cos:SlowDown,method=PUT,path=/b/k,times=1")',
     ]
     [finished] = exploration.runs
