@@ -65,41 +65,45 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
         did=entry.did,
         seed=seed,
     )
-    outcome.bucket, outcome.key, outcome.client, outcome.connection, outcome.user_agent, outcome.test = (
-        bucket, key, entry.client or None, whole(entry.port), entry.user_agent, test and test[:LONGEST_TEXT],
-    )  # fmt: skip
-    outcome.request_bytes, outcome.request_digest, outcome.body_complete = entry.body or (
-        whole(entry.content_length),
-        None,
-        None,
-    )
-    outcome.rule, outcome.n, outcome.fault, outcome.when, outcome.hint, outcome.hint_form, outcome.final = (
-        entry.rule, entry.n, entry.fault, entry.when, entry.hint, entry.hint_form, entry.final,
-    )  # fmt: skip
-    outcome.status, outcome.app_status, outcome.response_bytes, outcome.checksum, outcome.request_id, outcome.left = (
-        entry.status, entry.app_status, entry.response_bytes, entry.checksum, entry.request_id, entry.left,
-    )  # fmt: skip
-    outcome.elapsed, outcome.clock_offset = (
-        None if answered is None else answered - arrived,
-        None
-        if entry.signed_at is None or (moment := moment_of(entry.signed_at)) is None
-        else round(moment - entry.time),
-    )
-    outcome.principal, outcome.credential, outcome.precondition, outcome.region, outcome.etag = (
-        None if entry.key_id is None else _principal(entry.key_id, seed_key),
-        _digest_of(entry.credential, seed_key),
-        _digest_of(entry.precondition, seed_key),
-        _digest_of(entry.region, seed_key),
-        # The same for the version of an object in requests and answers.
-        _digest_of(checksum_of_version(entry.etag) if entry.etag else None, seed_key),
-    )
+    outcome.bucket = bucket
+    outcome.key = key
+    outcome.client = entry.client or None
+    outcome.connection = whole(entry.port)
+    outcome.user_agent = entry.user_agent
+    outcome.test = test and test[:LONGEST_TEXT]
+    size, digest, complete = entry.body or (whole(entry.content_length), None, None)
+    outcome.request_bytes = size
+    outcome.request_digest = digest
+    outcome.body_complete = complete
+    outcome.rule = entry.rule
+    outcome.n = entry.n
+    outcome.fault = entry.fault
+    outcome.when = entry.when
+    outcome.hint = entry.hint
+    outcome.hint_form = entry.hint_form
+    outcome.final = entry.final
+    outcome.status = entry.status
+    outcome.app_status = entry.app_status
+    outcome.response_bytes = entry.response_bytes
+    outcome.checksum = entry.checksum
+    outcome.request_id = entry.request_id
+    outcome.left = entry.left
+    if answered is not None:
+        outcome.elapsed = answered - arrived
+    if entry.signed_at is not None and (moment := moment_of(entry.signed_at)) is not None:
+        outcome.clock_offset = round(moment - entry.time)
+    if entry.key_id is not None:
+        outcome.principal = _principal(entry.key_id, seed_key)
+    outcome.credential = _digest_of(entry.credential, seed_key)
+    outcome.precondition = _digest_of(entry.precondition, seed_key)
+    outcome.region = _digest_of(entry.region, seed_key)
+    # The same for the version of an object in requests and answers.
+    outcome.etag = _digest_of(checksum_of_version(entry.etag) if entry.etag else None, seed_key)
     if headers:
-        outcome.attempt_hint, outcome.range, outcome.if_range, outcome.if_match = (
-            attempt_hint(headers, seed_key),
-            (headers.get("range") or headers.get("x-ms-range") or "")[:LONGEST_PART] or None,
-            _digest_of(headers.get("if-range"), seed_key),
-            _digest_of(headers.get("if-match"), seed_key),
-        )
+        outcome.attempt_hint = attempt_hint(headers, seed_key)
+        outcome.range = (headers.get("range") or headers.get("x-ms-range") or "")[:LONGEST_PART] or None
+        outcome.if_range = _digest_of(headers.get("if-range"), seed_key)
+        outcome.if_match = _digest_of(headers.get("if-match"), seed_key)
     return outcome
 
 
