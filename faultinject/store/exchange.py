@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from os import urandom
@@ -37,7 +37,7 @@ class Service:
     clock: Callable[[], float]
 
     @property
-    def endpoints(self) -> Sequence[str]:
+    def endpoints(self) -> tuple[str, ...]:
         """Host suffixes below which the first labels are a bucket, or Azure's account."""
         return self.reading.endpoints
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 from faultinject.exceptions import UnknownDocumentedError
 from faultinject.http.wire import reason
@@ -804,7 +804,7 @@ def without_port(host: str) -> str:
     return found
 
 
-def read_address(host: str, below: str, endpoints: Sequence[str]) -> Address:
+def read_address(host: str, below: str, endpoints: tuple[str, ...]) -> Address:
     """Bucket and key of a request; None for what it does not name.
 
     A host below one of `endpoints` names the bucket (virtual-host style); else the first segment of the path
@@ -844,7 +844,9 @@ def split_mount(root_path: str, path: str) -> tuple[str, str]:
     return mount, path[end:] if path.startswith(mount) and path[end : end + 1] in ("", "/") else path
 
 
-def host_bucket(host: str, endpoints: Sequence[str]) -> str | None:
+# A client asks few hosts, and S3 has 160 endpoints. The bound is for who asks under ever new names.
+@lru_cache(maxsize=256)
+def host_bucket(host: str, endpoints: tuple[str, ...]) -> str | None:
     """The bucket that a Host names, or None when it names an endpoint itself or is not below one."""
     labels: list[str] = []
     for endpoint in endpoints:
