@@ -25,20 +25,6 @@ def read_once(number, answer, **more):
     return calls(number, kind=answer, **{"method": "GET", "request_bytes": 0, "name": "load", **more})
 
 
-def goes_on(*starts, kind=CUT, **more):
-    """Downloads that are cut, and go on with these bytes; each but the last is cut after twenty."""
-
-    def rest(start):
-        asked = f"bytes={start}" if isinstance(start, str) else f"bytes={start}-"
-        return {"range": asked, "attempt_hint": {"part": asked}, "status": 206}
-
-    middle = [CUT | {"response_bytes": 20} | rest(each) for each in starts[:-1]]
-    last = FINE | {"response_bytes": 10} | ONE | rest(starts[-1])
-    every = [{}, *middle, last]
-    gaps = [0.1] * len(starts)
-    return calls(3, *gaps, kind=kind, last=last, every=every, method="GET", **{"request_bytes": 0, **more})
-
-
 @row_by_row(
     "row",
     rows(
@@ -61,17 +47,6 @@ def goes_on(*starts, kind=CUT, **more):
         # Two parts, of which one is asked for again.
         to(FAIL, reads(3, REST, REST | ONE | {"range": "bytes=0-49"}, name="load")),
         to(NO_VERDICT, reads(3, REST, REST, name="load")),
-        # What was cut goes on one byte too late, be it once or twice; what is missing is read after all; a part to another end is another part.
-        to(FAIL, goes_on(51), n=3, says="3 downloads went on behind the bytes that had come of a cut answer: those in between are missing"),
-        to(FAIL, goes_on(51, name="load", returned=True), n=3),
-        to(NO_VERDICT, goes_on(51, name="load", returned=False)),
-        to(FAIL, goes_on(51, 60), n=3),
-        to(FAIL, goes_on(50, 71), n=3),
-        *(to(NO_VERDICT, goes_on(*starts)) for starts in ((50,), (49,), (51, 50), (51, 0), (50, 70))),
-        to(NO_VERDICT, goes_on("60-80", name="load")),
-        to(NO_VERDICT, goes_on(51, kind=CUT | {"response_bytes": None})),
-        to(NO_VERDICT, goes_on(51, kind=fault("http:503", 503))),
-        to(FAIL, goes_on(51, by=None)),
         # A checksum, or a range, that the bytes are not of, and that nobody saw, or read again; who says nothing was told nothing.
         to(FAIL, read_once(3, FALSE, returned=True), n=3, says="3 of 3 downloads took bytes of which"),
         to(FAIL, reads(3, OTHER, kind=CUT, returned=True, name="load"), n=3, says="3 of 3 downloads took bytes of which"),

@@ -6,9 +6,7 @@ import re
 from math import inf
 
 from faultinject.audit.checks.check import check, failed, passed, too_few
-from faultinject.audit.checks.words import counted
 from faultinject.audit.grouping import READING
-from faultinject.audit.matching import resumes
 from faultinject.audit.statistics import FEWEST
 
 TYPE_CHECKING = False
@@ -69,24 +67,6 @@ def foreign(attempts: Sequence[Attempt], *, taken: bool = False) -> Attempt | No
     return None
 
 
-def leaves_out(attempts: Iterable[Attempt]) -> bool:
-    """Whether a client goes on with a download that was cut behind the bytes that came of it, and does not read these again.
-
-    Args:
-        attempts: in order of arrival. Of a range to another end nothing is said: it is another part.
-    """
-    before, end, missing = None, 0.0, inf
-    for each in attempts:
-        if each.method == "GET" and each.status in (200, 206) and each.response_bytes is not None:
-            start = _start(each) if each.status == 206 else 0.0
-            if before is None or start <= missing < inf:
-                end, missing = start, inf
-            elif before.did == "truncated" and resumes(each.part, before.part) and start > end:
-                missing = min(missing, end)
-            before, end = each, max(end, start + each.response_bytes)
-    return missing < inf
-
-
 def says_so(attempt: Attempt) -> bool:
     """Whether an answer has a checksum that its bytes do not have, or a Content-Range that is not the range of the request."""
     if attempt.method != "GET":
@@ -114,8 +94,7 @@ def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
     Calls whose answers have two ETags (`overwrite`, `stale`, `edit,set.etag=…`), or that were refused by If-Match. FAIL: bytes
     of two versions are in what the client has read, and the caller got no error; or the caller of a named call was told success
     although an answer has a checksum that its bytes do not have (`corrupt`), or another Content-Range than was asked for
-    (`edit,range=shift`), and the client did not read these bytes again; or a download that was cut (`truncate`) went on behind the
-    bytes that had come. Where no object changed in the middle of a call, the check
+    (`edit,range=shift`), and the client did not read these bytes again. Where no object changed in the middle of a call, the check
     says nothing else.
     """
     moved = [
@@ -132,18 +111,8 @@ def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
         call for call in evidence.everyone if call.returned is not None and any(map(says_so, call.attempts))
     ]
     taken = [call for call in told if call.returned and foreign(call.attempts)]
-    holes = [
-        call
-        for call in evidence.everyone
-        if call.retries and call.succeeded and call.returned is not False and leaves_out(call.attempts)
-    ]
     n = len(moved)
-    if holes and not wrong:
-        said = f"{counted(len(holes), 'download')} went on behind the bytes that had come of a cut answer: those in between are missing"
-        yield failed(
-            len(holes), said, holes, action="Ask for the rest from the first byte that has not come."
-        )
-    elif taken and not wrong:
+    if taken and not wrong:
         said = f"{len(taken)} of {len(told)} downloads took bytes of which the answer said that they are not the object's"
         how = "Compare the checksum of an answer, and its Content-Range with the Range that was asked for, and read it again."
         yield failed(len(told), said, taken, action=how)
