@@ -202,9 +202,8 @@ class JournalFile:
     ) -> None:
         self.path = path
         self._file: int | None = None
-        # The second in which it was last compared with the file at its path, and its size behind the last line.
-        self._compared: int | None = None
-        self._known = 0
+        # Where the system said it was when it was last compared with the file at its path.
+        self._where: str | None = None
         self._place: Written | None = None
         self._parent = parent
         self._lock = Lock()
@@ -227,12 +226,11 @@ class JournalFile:
             return
         data = outcome.to_line()
         try:
-            size = self._size(file, int(outcome.time)) + len(data)
+            size = self._size(file) + len(data)
             full = size > LARGEST_FILE
             if self._place is not None:
                 self._place.write(outcome.pid, size)
             if not full and os.write(file, data) == len(data):
-                self._known = size
                 return
             why = "it has reached 1 GiB" if full else "no space left"
         except OSError as error:
@@ -251,16 +249,15 @@ class JournalFile:
             self._place = place_of(self._absolute, file)
             self._place.limit, self._place.parent = LARGEST_FILE, self._parent
 
-    def _size(self, file: int, second: int) -> int:
+    def _size(self, file: int) -> int:
         """Bytes of the file, which is opened anew if it is not there any more.
 
-        It is compared with the one at its path once a second, and where there is none or it has become shorter: whoever asks a
-        file for its times makes the next write to it cost twice as much.
+        Where the system tells where an open file is, it is compared with the one at its path only when that has changed: on
+        Linux, whoever asks a file for its times makes the next write to it cost twice as much.
         """
-        if second == self._compared:
-            size = os.lseek(file, 0, os.SEEK_END)
-            if size >= self._known and os.access(self._absolute, os.F_OK):
-                return size
+        where = _where(file)
+        if where is not None and where == self._where:
+            return os.lseek(file, 0, os.SEEK_END)
         found = os.fstat(file)
         if not self._there() == (found.st_dev, found.st_ino) == self._identity:
             with self._lock:
@@ -277,9 +274,9 @@ class JournalFile:
                         self._place.files.discard(file)
                     self._begin(file)
                     log.journal_anew(self.path)
-                found = os.fstat(file)
+                return os.fstat(file).st_size
         # A pipe has no end to seek.
-        self._compared = second if S_ISREG(found.st_mode) else None
+        self._where = where if S_ISREG(found.st_mode) else None
         return found.st_size
 
     def _there(self) -> tuple[int, ...]:
@@ -307,6 +304,14 @@ class JournalFile:
 
     def __del__(self) -> None:
         self.close()
+
+
+def _where(file: int) -> str | None:
+    """The path of an open file; another one where it was renamed, removed or closed; None: the system does not tell."""
+    try:
+        return os.readlink(f"/proc/self/fd/{file}")  # noqa: PTH115 - pathlib takes its time to load
+    except OSError:
+        return None
 
 
 def _open(path: str) -> int:

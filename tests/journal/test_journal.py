@@ -677,21 +677,16 @@ def test_a_file_that_another_user_made_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("how", ["removed", "renamed", "replaced"])
 def test_a_file_that_is_not_there_any_more_is_opened_anew(tmp_path, monkeypatch, caplog, how):
-    """The log says so once, the new one has the lines from then on and the mode of the first, wherever the program is by now.
-
-    Where another file has its name it is a second until that is seen.
-    """
+    """The log says so once, the new one has the lines from then on and the mode of the first, wherever the program is by now."""
     path, old, other = (tmp_path / name for name in ("journal", "journal.1", "other"))
     monkeypatch.chdir(tmp_path)
-    time = Time(NOW)
-    injector = Injector("cos:SlowDown", clock=time.unix, environ={"FAULTINJECT_JOURNAL": "journal"})
+    injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL="journal")
     ask(injector)
     other.mkdir()
     monkeypatch.chdir(other)
     path.unlink() if how == "removed" else path.rename(old)
     if how == "replaced":
         path.write_text('{"v": 1}\n')
-        time.now += 1
     caplog.clear()
     for _ in range(3):
         ask(injector)
@@ -702,21 +697,6 @@ def test_a_file_that_is_not_there_any_more_is_opened_anew(tmp_path, monkeypatch,
     assert [each for each in caplog.messages if "journal" in each] == [
         "faultinject: the journal journal was removed or renamed; a new file is opened"
     ]
-
-
-def test_no_line_is_lost_by_a_rotation(tmp_path):
-    """Lines of the second in which another file gets its name stand in the one that was renamed."""
-    path, old = tmp_path / "journal", tmp_path / "journal.1"
-    time = Time(NOW)
-    injector = Injector("cos:SlowDown", clock=time.unix, environ={"FAULTINJECT_JOURNAL": str(path)})
-    ask(injector)
-    path.rename(old)
-    path.touch()
-    for _ in range(4):
-        ask(injector)
-        time.now += 0.5
-    counts = [len(each.read_text().splitlines()) for each in (old, path)]
-    assert counts == [3, 2]
 
 
 def test_a_file_that_cannot_be_opened_anew_ends(tmp_path, caplog):
@@ -734,6 +714,24 @@ def test_a_file_that_cannot_be_opened_anew_ends(tmp_path, caplog):
     assert not (tmp_path / "elsewhere").exists()
     stops = [each.partition(" has stopped: ")[2] for each in caplog.messages if "has stopped" in each]
     assert stops == [os.strerror(errno.ENOENT), os.strerror(errno.ELOOP)]
+
+
+def test_no_line_goes_into_another_file(tmp_path, caplog):
+    """A program has closed the journal's descriptor, and its number is another file by now, of whatever size."""
+    path, other = tmp_path / "journal", tmp_path / "users.db"
+    injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path))
+    ask(injector)
+    other.write_bytes(bytes(100_000))
+    [number] = opened(path)
+    with other.open("ab") as file:
+        os.dup2(file.fileno(), number)
+        ask(injector)
+        assert file.tell() == other.stat().st_size == 100_000
+        os.close(number)
+    assert len(path.read_text().splitlines()) == 1
+    assert [each for each in caplog.messages if "has stopped" in each] == [
+        f"faultinject: writing to the journal {path} has stopped: somebody has closed it"
+    ]
 
 
 def test_a_journal_that_nobody_may_look_for_goes_on(tmp_path, monkeypatch):
