@@ -1,4 +1,7 @@
-"""No failure where a stream lacks a character: the same is said in ASCII."""
+"""The program `faultinject`: its commands, and what becomes of errors and of characters that a stream lacks.
+
+Exit codes: 0 fine, 1 a check failed, 2 wrong use or configuration, 3 nothing could be judged, 130 Ctrl-C.
+"""
 
 from __future__ import annotations
 

@@ -200,6 +200,30 @@ def test_a_file_that_a_lost_snapshot_names(explored, knows):
     )
 
 
+ORDER = """
+assert ask("PUT", "/films/pending/order-1001", b"meow") is not None
+if ask("PUT", "/films/orders/order-1001", b"order-1001 is placed") is None:
+    call("DELETE", "/films/pending/order-1001")
+    sys.exit(1)
+"""
+ANEW = """
+for _ in range(2):
+    name = f"{uuid.uuid4()}/part-00000"
+    assert ask("PUT", f"/films/{name}", b"meow") is not None
+    if ask("PUT", "/snapshot", name.encode()) is not None:
+        sys.exit(0)
+    call("DELETE", f"/films/{name}")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("program", "path"), [(ORDER, "orders/"), (ANEW, "snapshot")])
+def test_what_a_lost_write_does_not_name(explored, program, path):
+    """Its own number is not that of what stands beside it, and a file that is there by another key is not the one that went."""
+    _, lines = explored(program, "-r", f"reset,when=after,path=films/{path},method=PUT")
+    assert not [each for each in lines if "undid" in each]
+
+
 UPLOAD = """
 part = b"--x\\r\\nContent-Type: %s\\r\\n\\r\\n%s\\r\\n"
 body = part % (b"application/json", b'{"name": "cat"}') + part % (b"text/plain", b"meow") + b"--x--"

@@ -251,7 +251,7 @@ def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
 
 
 def _repeats(same: Sequence[Call], zero: float) -> bool:
-    """Whether calls of as many attempts have random waits, unlike one another in the middle, but alike from part to part."""
+    """Whether calls of as many attempts have random waits that in the middle are alike from part to part."""
     waits = list(zip(*(_own_gaps(call, zero) for call in same), strict=True))
     middle = list(map(median, waits))
     attempts = len(middle) + 1
@@ -263,8 +263,8 @@ def _repeats(same: Sequence[Call], zero: float) -> bool:
             if number % part
         )
 
-    uneven = max(middle) > RISES * min(middle) and any(variation(each) > RANDOM for each in waits)
-    return uneven and any(attempts % part == 0 and alike(part) for part in range(2, attempts // 2 + 1))
+    random = any(variation(each) > RANDOM for each in waits)
+    return random and any(attempts % part == 0 and alike(part) for part in range(2, attempts // 2 + 1))
 
 
 def _own_gaps(call: Call, zero: float) -> list[float]:

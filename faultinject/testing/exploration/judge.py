@@ -53,7 +53,7 @@ REPEATABLE = frozenset(
 )
 """Operations by POST that do no harm when they are repeated, or that the check of uploads looks at."""
 NAME = 8
-"""Letters from which on a name in an object's content stands for the object that has it: what is shorter may be anything."""
+"""Letters from which on a key in an object's content stands for the object that has it: what is shorter may be anything."""
 DOUBLED = (WRITTEN_TWICE, LEFT_BEHIND)
 """What a store shows where a job stands twice: a piece of an object, or an object more."""
 BEGINS, ENDS = "CreateMultipartUpload", ("CompleteMultipartUpload", "AbortMultipartUpload")
@@ -399,9 +399,16 @@ def _body(request: Outcome | Attempt) -> Body:
 
 
 def _names(write: Attempt, other: Attempt, held: StoreContents) -> bool:
-    """Whether the object that a write has made names the one of another request, as a table's manifest its files do."""
-    name = (other.key or "").rpartition("/")[2]
-    return len(name) >= NAME and name.encode() in held.get(f"/{write.bucket}/{write.key}", b"")
+    """Whether an object names another one of its bucket, which is not there, as a table's manifest its files do.
+
+    Args:
+        write: what has made the object that may name it.
+        other: what is about the other one.
+        held: what the store holds in the end.
+    """
+    key, object_ = other.key or "", f"/{other.bucket}/{other.key}"
+    names = key.encode() in held.get(f"/{write.bucket}/{write.key}", b"")
+    return len(key) >= NAME and other.bucket == write.bucket and names and object_ not in held
 
 
 def _writes(method: str) -> bool:
