@@ -201,6 +201,8 @@ PERMANENT = rows(
     to(INCONCLUSIVE, waiter(0.3, 0.3, last=FINE), says="came again up to 2 times, 0.30 s later or more, for 3 of 3 objects: the client retries, or waits"),
     to(INCONCLUSIVE, waiter(0.3, 0.3, last=FINE, name=None), says="wrap each call"),
     to(FAIL, waiter(0.001, 0.001)),
+    to(FAIL, waiter(0.4, 0.4, name=None), fast=None),
+    to(INCONCLUSIVE, waiter(0.6, 0.6), fast=None),
     to(FAIL, waiter(0.3, 0.3, method="GET")),
     to(FAIL, waiter(0.3, 0.3), driven=True),
     to(FAIL, waiter(0.3, 0.3, by=ID)),
@@ -248,7 +250,11 @@ GIVES_UP = rows(
     to(INCONCLUSIVE, refused(3, *[1.5] * 30, by=None), n=0),
     # So does who asks the app itself, for as long as it waits; a transient failure in between is another matter.
     *(to(INCONCLUSIVE, waiter(*[0.3] * 30, kind=ABSENT, method=method, name=name), n=0) for method in ("HEAD", "GET") for name in (None, "wait")),
-    to(INCONCLUSIVE, waiter(*[0.3] * 20, 0.001, *[0.3] * 9, every=[*[ABSENT] * 20, SLOW_DOWN, *[ABSENT] * 10], name=None), n=0),
+    to(INCONCLUSIVE, waiter(*[0.3] * 30, kind=ABSENT, last=FINE), n=0),
+    to(FAIL, waiter(*[0.3] * 20, 0.001, *[0.3] * 9, every=[*[ABSENT] * 20, SLOW_DOWN, *[ABSENT] * 10], name=None)),
+    *(to(FAIL, waiter(*[0.3] * 60, kind=FINE | {"status": status}, method=method, name=name)) for method, status in (("PUT", 403), ("POST", 400), ("GET", 403)) for name in (None, "put")),
+    to(FAIL, waiter(1.5, *[0.002] * 40, every=[ABSENT], kind=SLOW_DOWN, name=None)),
+    to(FAIL, waiter(*[0.6] * 30)),
     to(FAIL, waiter(*[0.001] * 30, kind=ABSENT)),
     # Where nobody can tell which requests are of one call, what is left shows nothing.
     to(INCONCLUSIVE, storm(8), says="calls with failures ran at the same time as others for the same objects"),
@@ -360,6 +366,13 @@ LESS = {"request_bytes": 40, "request_digest": "e"}
 OTHER = {"request_digest": "e"}
 UNREAD = {"request_digest": None, "body_complete": None}
 TOLD = {"by": None, "name": "upload", "returned": True}
+BATCHES = [
+    *({"query": query} for query in ("delete=", "x=1&delete", "bulk-delete", "restype=container&comp=batch")),
+    *(
+        {"path": path, "apart": 50.0}
+        for path in ("/batch", "/batch/storage/v1", "/account/$batch", "/n/a/b/b/actions/batchDeleteObjects")
+    ),
+]
 
 
 def again(number, *bodies, **more):
@@ -400,8 +413,12 @@ SAME_BYTES = rows(
     to(INCONCLUSIVE, again(1, NOTHING)),
     to(INCONCLUSIVE, again(1, NOTHING, **TOLD), driven=True),
     # An error inside of a 200 says what is left to be done: the rest is no other body, though nothing at all is.
-    to(INCONCLUSIVE, again(3, LESS, kind=HIDDEN, **TOLD), n=0),
-    to(FAIL, again(3, NOTHING, kind=HIDDEN, **TOLD)),
+    *(to(INCONCLUSIVE, again(3, LESS, kind=HIDDEN, method="POST", **batch, **TOLD), n=0) for batch in BATCHES),
+    to(FAIL, again(3, NOTHING, kind=HIDDEN, **BATCHES[0], **TOLD)),
+    *(to(FAIL, again(3, body, kind=HIDDEN, method="POST", query="uploadId=U", **TOLD)) for body in (LESS, OTHER)),
+    # What is left is sent anew as well.
+    to(FAIL, calls(3, 0.5, 0.5, kind=HIDDEN, last=FINE, every=[{}, SLOW_DOWN | LESS, NOTHING | {"request_bytes": 20}], **BATCHES[0], **TOLD)),
+    to(INCONCLUSIVE, calls(3, 0.5, 0.5, kind=HIDDEN, every=[{}, LESS, {"request_bytes": 20, "request_digest": "f"}], **BATCHES[0], **TOLD), n=0),
     # The same length proves nothing.
     to(INCONCLUSIVE, again(3, UNREAD), says="of 3 others the journal has only the length"),
     to(PASS, again(3, UNREAD), again(3, at=5)),

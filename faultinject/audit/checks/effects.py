@@ -56,8 +56,8 @@ def same_bytes(evidence: Evidence) -> Iterator[Finding]:
 
     Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of chunks).
     FAIL: they differ, and more than a fingerprint groups the attempts, or the retry sent nothing at all. WARN: a shorter
-    body, where a fingerprint alone groups them. PASS: the same digests; the same length alone proves nothing. Not compared with
-    another body after a 200 that has errors in it: such an answer says what is left to do.
+    body, where a fingerprint alone groups them. PASS: the same digests; the same length alone proves nothing. A batch, such
+    as DeleteObjects, may have another body after a 200 that has errors in it: such an answer says what is left to do.
     """
     everyone = [
         call

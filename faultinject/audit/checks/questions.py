@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from math import inf
 
 from faultinject.audit.grouping import POLL
 from faultinject.audit.matching import has_own_key, invocation, shorter
 from faultinject.audit.waits import KINDS
-from faultinject.journal.calls import FINGERPRINT, TOLD
+from faultinject.journal.calls import FINGERPRINT, TOLD, Call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.audit.evidence import Evidence
     from faultinject.journal.attempts import Attempt
-    from faultinject.journal.calls import Call
 
 PERMANENT = frozenset((400, 401, 403, 404, 405, 409, 412))
 """Answers that stay the same however often one asks."""
@@ -30,6 +30,8 @@ DONE_ALREADY = frozenset((404, 409, 412))
 """Answers to a write that was carried out before: what was there is gone, it is there already, it is another one by now."""
 UPLOADS = ("/upload/storage/v1/", "/resumable/upload/storage/v1/")
 """Where Google Cloud Storage takes uploads."""
+BATCH = re.compile(r"/batch(/|\?)|.*/(\$batch\?|actions/batch)|.*[?&]((bulk-)?delete(=|&|$)|comp=batch)")
+"""Path and query of a request for many things, whose answer tells of each: as S3 and its kin, Swift, Azure, Google, Kodo and OCI have it."""
 STORAGE_CLIENTS = (
     "alibabacloud aliyun-sdk aws-sdk azsdk backblaze-b2 bce-sdk boto cos- gcloud- gccl/ minio obs-sdk qingstor qiniu"
     " swiftclient tos-sdk tos-python-sdk"
@@ -148,14 +150,14 @@ def may_be_copy(evidence: Evidence, before: Attempt, after: Attempt) -> bool:
 def may_poll(call: Call, evidence: Evidence) -> bool:
     """Whether a client that was refused may have asked again to see whether something has changed, which no mark of its own denies.
 
-    Whoever asks the app itself, or whether an object is there, may do so as soon as it has waited at all; what is injected
+    Whoever asks the app itself, or whether an object is there, may do so as soon as it has waited longer than the machine may make it; what is injected
     otherwise is asked for again a second or more later, and not in one named call.
     """
 
     def least(before: Attempt) -> float:
         is_waiter = before.method == "HEAD" and before.status == 404
         if is_waiter or not before.injected:
-            return evidence.turnaround.zero
+            return evidence.turnaround.noise
         return POLL if call.inferred else inf
 
     return (
@@ -169,6 +171,16 @@ def may_poll(call: Call, evidence: Evidence) -> bool:
             if before.kind == "client"
         )
     )
+
+
+def may_wait(call: Call, evidence: Evidence) -> bool:
+    """Whether a client that may have polled met nothing but refusals: of the app itself to a reader, or each a second or more before the next."""
+    own = call.first.method in ("GET", "HEAD") and all(
+        is_done_already(each) or not each.failed for each in call.attempts
+    )
+    slow = call.inferred and all(gap is not None and gap >= POLL for gap in call.gaps)
+    refused = all(each.kind in ("client", None) for each in call.attempts)
+    return may_poll(call, evidence) and refused and (own or slow)
 
 
 def has_body(call: Call) -> bool:
@@ -187,8 +199,15 @@ def is_cleared(call: Call) -> bool:
 
 
 def is_rest(call: Call) -> bool:
-    """Whether it goes on with another body after a 200 with errors in it, as a deletion does with the keys that are left."""
-    return call.other_bytes is not None and call.other_bytes[0].kind == "hidden"
+    """Whether it is a batch that has another body only after a 200 with errors in it, as a deletion has the keys that are left."""
+    if not BATCH.match(f"{call.first.path}?{call.first.query or ''}"):
+        return False
+    ends = [number for number, each in enumerate(call.attempts, 1) if each.kind == "hidden"]
+    return all(
+        Call(call.attempts[start:end], call.signal).other_bytes is None
+        for start, end in pairwise((0, *ends, len(call.attempts)))
+        if start < end
+    )
 
 
 def own_limit(call: Call) -> int | None:

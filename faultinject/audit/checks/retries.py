@@ -14,6 +14,7 @@ from faultinject.audit.checks.questions import (
     may_be_copy,
     may_be_sent_again,
     may_poll,
+    may_wait,
     meets_its_own_effect,
     own_limit,
     should_be_tried_again,
@@ -261,7 +262,8 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     retry; nor is one that meets what the first attempt has written (`when=after`). Where fingerprints alone group the attempts, several callers may get the same refusal: WARN for three objects
     or more, FAIL where no other request came in between. Of requests that come a second or more later, as those of a
     client that waits for a change, the number is said: WARN after 400, 401, 403 or 405, for three objects or more. A HEAD that
-    finds nothing may wait for the object, however soon and in a named call too: that is not decided.
+    finds nothing may wait for the object, in a named call too, where it waits longer than the machine may make it
+    (0.5 s where that was not measured): that is not decided.
     """
     aside = {
         id(call) for call in evidence.everyone if _is_copied(evidence, call) or meets_its_own_effect(call)
@@ -334,14 +336,16 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
     """A call that never succeeds gives up after a few attempts.
 
     The most attempts of a call. FAIL: more than the profile allows (one that was found by the user agent alone allows 20), or
-    than 20. WARN: more than 10. A call with more than 20 is judged before it ends. Not decided where failed calls for one
+    than 20. WARN: more than 10. A call with more than 20 is judged before it ends. Not counted are a GET or HEAD to which the
+    app itself says 404, 409 or 412, each asked again after a wait, and refusals that come a second or more apart where a
+    fingerprint groups them. Not decided where failed calls for one
     object ran at the same time.
     """
-    ended = [call for call in evidence.calls if _failed_to_the_end(call) and not may_poll(call, evidence)]
+    ended = [call for call in evidence.calls if _failed_to_the_end(call) and not may_wait(call, evidence)]
     endless = [
         call
         for call in evidence.everyone
-        if len(call.attempts) > _limit(call, evidence) and not may_poll(call, evidence)
+        if len(call.attempts) > _limit(call, evidence) and not may_wait(call, evidence)
     ]
     n = len({id(call) for call in (*ended, *endless)})
     longest = sorted((*endless, *ended), key=lambda call: -len(call.attempts))
