@@ -13,7 +13,7 @@ from faultinject.store.exchange import Exchange, Service
 from faultinject.store.json import QingStorDocuments
 from faultinject.store.preconditions import judge_delete, judge_own, judge_write
 from faultinject.store.xml import XmlDocuments
-from faultinject.vendors.vendor import read_address
+from faultinject.vendors.vendor import address
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Call(Exchange):
         super().__init__(service, environ)
         self.dialect = dialect
         self.content_type = dialect.documents.content_type
-        bucket, key = read_address(self.host, self.below, service.endpoints)
+        bucket, key = address(service.reading.bucket_of(self.host), self.below)
         self.bucket, self.key = bucket or "", key or ""
 
     def header(self, name: str) -> str | None:

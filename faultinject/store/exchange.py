@@ -36,11 +36,6 @@ class Service:
     uploads: Uploads
     clock: Callable[[], float]
 
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """Host suffixes below which the first labels are a bucket, or Azure's account."""
-        return self.reading.endpoints
-
 
 class Exchange:
     """One request.

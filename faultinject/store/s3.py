@@ -28,7 +28,6 @@ from faultinject.store.documents import (
 )
 from faultinject.store.exchange import Answer
 from faultinject.store.preconditions import judge_delete, judge_own, judge_read, range_applies, read_range
-from faultinject.vendors.vendor import host_bucket
 
 MOST_KEYS = 1000
 """The longest page of a listing, and the most keys that one request deletes."""
@@ -207,7 +206,7 @@ def copy_source(call: Call) -> Stored | None:
         place, _, key = unquote(path, errors="strict").removeprefix("/").partition("/")
     except UnicodeDecodeError as error:
         raise StoreError("argument") from error
-    bucket = host_bucket(place.partition(":")[0].lower(), call.service.endpoints) or place
+    bucket = call.service.reading.bucket_of(place.partition(":")[0].lower()) or place
     if not key:
         raise StoreError("argument")
     stored = call.service.buckets.get(bucket, key)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 
 from faultinject.exceptions import UnknownDocumentedError
 from faultinject.http.wire import reason
@@ -697,7 +697,7 @@ class Addressing:
             return request.place
         named = self._hosts.get(request.host, "")
         if named == "":
-            named = self._host(request.host)
+            named = self.bucket_of(request.host)
         found = request.place = self._read(request, named)
         request.read_by = self
         return found
@@ -730,7 +730,11 @@ class Addressing:
         request.identified_by = self
         return found
 
-    def _host(self, host: str) -> str | None:
+    def bucket_of(self, host: str) -> str | None:
+        """The bucket that a Host names, as `host_bucket` finds it; kept, since clients ask few hosts, and S3 has 160 endpoints."""
+        bucket = self._hosts.get(host, "")  # one step: another thread may clear what is remembered
+        if bucket != "":
+            return bucket
         bucket = host_bucket(host, self.endpoints)
         if len(host) <= LONGEST_HOST:
             if len(self._hosts) >= HOSTS_REMEMBERED:
@@ -804,26 +808,6 @@ def without_port(host: str) -> str:
     return found
 
 
-def read_address(host: str, below: str, endpoints: tuple[str, ...]) -> Address:
-    """Bucket and key of a request; None for what it does not name.
-
-    A host below one of `endpoints` names the bucket (virtual-host style); else the first segment of the path
-    does (path style).
-
-    Args:
-        host: the Host without port, in lower case.
-        below: the path below the mount point, decoded.
-        endpoints: host suffixes such as `cos.*.myqcloud.com`, the most specific first; `*` stands for one label, at the end
-            of a label for its rest.
-
-    >>> read_address("photos-1250000000.cos.ap-x.myqcloud.com", "/a/b.jpg", ["cos.*.myqcloud.com"])
-    ('photos-1250000000', 'a/b.jpg')
-    >>> read_address("127.0.0.1", "/photos/a/b.jpg", ["cos.*.myqcloud.com"])
-    ('photos', 'a/b.jpg')
-    """
-    return address(host_bucket(host, endpoints), below)
-
-
 def address(bucket: str | None, below: str) -> Address:
     """Bucket and key of a path, given the bucket that the host names, if any."""
     path = below.removeprefix("/")
@@ -844,8 +828,6 @@ def split_mount(root_path: str, path: str) -> tuple[str, str]:
     return mount, path[end:] if path.startswith(mount) and path[end : end + 1] in ("", "/") else path
 
 
-# A client asks few hosts, and S3 has 160 endpoints. The bound is for who asks under ever new names.
-@lru_cache(maxsize=256)
 def host_bucket(host: str, endpoints: tuple[str, ...]) -> str | None:
     """The bucket that a Host names, or None when it names an endpoint itself or is not below one."""
     labels: list[str] = []

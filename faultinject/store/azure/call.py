@@ -12,7 +12,6 @@ from werkzeug.http import http_date, parse_date, parse_etags
 from faultinject.store.buckets import Bucket, Headers, Stored, StoreError
 from faultinject.store.exchange import Answer, Exchange, Service
 from faultinject.store.preconditions import judge_read
-from faultinject.vendors.vendor import host_bucket
 
 VERSION = "2021-12-02"
 """The API version of answers to requests that name none."""
@@ -55,7 +54,7 @@ class AzureCall(Exchange):
     def endpoint(self) -> str:
         """The account's address, as listings repeat it."""
         root = self.request.root_url
-        if host_bucket(self.host, self.service.endpoints) is not None:
+        if self.service.reading.bucket_of(self.host) is not None:
             return root
         return f"{root}{self.below.removeprefix('/').partition('/')[0]}/"
 
@@ -169,7 +168,7 @@ class AzureCall(Exchange):
             host, known = parts.hostname or "", parts.netloc == self.request.host
         except ValueError:
             raise StoreError("source") from None
-        if not known and host_bucket(host, self.service.endpoints) is None:
+        if not known and self.service.reading.bucket_of(host) is None:
             raise StoreError("unsupported_header", "the embedded store supports copies from itself only")
         _refuse_past(parse_qs(parts.query, keep_blank_values=True))
         bucket, key = _named(host, unquote(parts.path), self.service)
@@ -237,7 +236,7 @@ def _ticks(moment: float) -> int:
 def _named(host: str, path: str, service: Service) -> tuple[str, str]:
     """Container and blob."""
     path = path.removeprefix("/")
-    if host_bucket(host, service.endpoints) is None:
+    if service.reading.bucket_of(host) is None:
         path = path.partition("/")[2]
     bucket, _, key = path.partition("/")
     return bucket, key
