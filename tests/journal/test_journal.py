@@ -676,8 +676,14 @@ def test_a_file_that_another_user_made_is_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("how", ["removed", "renamed", "replaced"])
-def test_a_file_that_is_not_there_any_more_is_opened_anew(tmp_path, monkeypatch, caplog, how):
-    """The log says so once, the new one has the lines from then on and the mode of the first, wherever the program is by now."""
+@pytest.mark.parametrize("told", [True, False])
+def test_a_file_that_is_not_there_any_more_is_opened_anew(tmp_path, monkeypatch, caplog, how, told):
+    """The log says so once, the new one has the lines from then on and the mode of the first, wherever the program is by now.
+
+    Whether the system tells where an open file is or not.
+    """
+    if not told:
+        monkeypatch.setattr(os, "readlink", lambda _: (tmp_path / "no proc").stat())
     path, old, other = (tmp_path / name for name in ("journal", "journal.1", "other"))
     monkeypatch.chdir(tmp_path)
     injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL="journal")
