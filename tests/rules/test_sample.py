@@ -183,10 +183,11 @@ def test_unless_is_the_others():
     assert check(wsgi())
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("text", "canonical"),
     [
         ("header.X_User:5e-2", "header.x-user:0.05"),
+        ("header.X.User:0.5", "header.x.user:0.5"),
         ("query.X_User:0.050", "query.X_User:0.050"),
         ("query.a:b:1", "query.a:b:1"),
         ("client:1E-3", "client:0.001"),
