@@ -415,6 +415,8 @@ SAME_BYTES = rows(
     # An error inside of a 200 says what is left to be done: the rest is no other body, though nothing at all is.
     *(to(INCONCLUSIVE, again(3, LESS, kind=HIDDEN, method="POST", **batch, **TOLD), n=0) for batch in BATCHES),
     to(FAIL, again(3, NOTHING, kind=HIDDEN, **BATCHES[0], **TOLD)),
+    # A bucket of that name is none.
+    to(FAIL, again(3, LESS, kind=HIDDEN, method="POST", path="/batch/cat.jpg", apart=50.0, **TOLD)),
     *(to(FAIL, again(3, body, kind=HIDDEN, method="POST", query="uploadId=U", **TOLD)) for body in (LESS, OTHER)),
     # What is left is sent anew as well.
     to(FAIL, calls(3, 0.5, 0.5, kind=HIDDEN, last=FINE, every=[{}, SLOW_DOWN | LESS, NOTHING | {"request_bytes": 20}], **BATCHES[0], **TOLD)),

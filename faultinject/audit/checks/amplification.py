@@ -144,8 +144,8 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     came within a second and the client does not repeat successful calls. Without ids: calls in which the wait falls at
     the beginning of each part of p attempts and rises again in it, in the median to less than half and to more than 1.5
     times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls or more, without ids as many as
-    would show 8 such cases, by waits that no answer asked for, and that do not repeat from part to part by chance, as
-    random ones may.
+    would show 8 such cases, by waits that no answer asked for. Random waits have to grow from part to part, because two
+    layers with jitter look like one.
     """
     ended = list(filter(_is_exhausted, evidence.calls))
     n = len(ended)
@@ -238,7 +238,7 @@ def _layers(
 def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
     """The calls without an id in which the wait would not be seen to fall, or too seldom, if two layers made them.
 
-    Nor is it where their waits are random, and in the middle repeat from part to part, as those of two layers would.
+    Nor would it be seen in random waits whose medians repeat from part to part, as those of two layers would.
     """
     found = []
     for (attempts, tell), same in grouped(
@@ -251,7 +251,7 @@ def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
 
 
 def _repeats(same: Sequence[Call], zero: float) -> bool:
-    """Whether calls of as many attempts have random waits that in the middle are alike from part to part."""
+    """Whether calls of as many attempts have random waits whose medians are alike from part to part."""
     waits = list(zip(*(_own_gaps(call, zero) for call in same), strict=True))
     middle = list(map(median, waits))
     attempts = len(middle) + 1

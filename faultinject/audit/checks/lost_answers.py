@@ -30,7 +30,7 @@ UNDID, TWICE, CONFLICT, ERROR, HARMLESS, KNEW = ANSWERS = (
 )
 """What a client may have done, the worst first."""
 ACTIONS = {
-    UNDID: "Remove and overwrite nothing after such a refusal before you have read the object and know that another client wrote it.",
+    UNDID: "Remove and overwrite nothing after a refusal or a lost answer before you have read the object and know that another client wrote it.",
     TWICE: "Send an Idempotency-Key or a precondition, and read what is there before you write again.",
     CONFLICT: "Read the object after such a refusal, and compare it with what was sent, before you report a conflict.",
     ERROR: "Read the object before you report the failure or do the job again, since the write may stand.",

@@ -30,7 +30,9 @@ DONE_ALREADY = frozenset((404, 409, 412))
 """Answers to a write that was carried out before: what was there is gone, it is there already, it is another one by now."""
 UPLOADS = ("/upload/storage/v1/", "/resumable/upload/storage/v1/")
 """Where Google Cloud Storage takes uploads."""
-BATCH = re.compile(r"/batch(/|\?)|.*/(\$batch\?|actions/batch)|.*[?&]((bulk-)?delete(=|&|$)|comp=batch)")
+BATCH = re.compile(
+    r"/batch(/storage/v1)?\?|.*/(\$batch\?|actions/batch)|.*[?&]((bulk-)?delete(=|&|$)|comp=batch)"
+)
 """Path and query of a request for many things, whose answer tells of each: as S3 and its kin, Swift, Azure, Google, Kodo and OCI have it."""
 STORAGE_CLIENTS = (
     "alibabacloud aliyun-sdk aws-sdk azsdk backblaze-b2 bce-sdk boto cos- gcloud- gccl/ minio obs-sdk qingstor qiniu"
