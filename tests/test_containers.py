@@ -37,7 +37,7 @@ SHARED, SECRET = yaml.safe_load_all(FILES["pods.yaml"])
 COMPOSE = yaml.safe_load(FILES["compose.yaml"])
 FAULTS, DEPLOYMENT = yaml.safe_load_all(FILES["kubernetes.yaml"])
 WORKFLOW = yaml.safe_load(FILES[".github/workflows/retries.yml"])
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 
 def instruction(file: str, name: str) -> list[str]:

@@ -28,7 +28,7 @@ from tests.ports import ReservedPort
 pytestmark = pytest.mark.live
 
 PAGES = sorted({each.page for each in BLOCKS if each.info and "file=" in each.info})
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 
 def pattern(shown: str) -> re.Pattern[str]:

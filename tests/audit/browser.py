@@ -17,7 +17,7 @@ OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
     "--disable-background-networking", "--remote-debugging-pipe",
 )  # fmt: skip
-PATIENCE = 60
+PATIENCE = 300
 """Seconds that an answer of the browser may take."""
 
 # The protocol is read from 3 and written to 4, which may be taken: out of the way first.

@@ -22,7 +22,7 @@ from tests.ports import ReservedPort
 
 pytestmark = pytest.mark.live
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 REQUESTS, CHANCE = 2000, 0.3
 LIKELY = 5 * (REQUESTS * CHANCE * (1 - CHANCE)) ** 0.5
 """Five standard deviations."""
