@@ -457,6 +457,7 @@ class RuleCommand(click.Command):
     context_settings=CONTEXT,
 )
 @click.argument("rules", nargs=-1, metavar="[RULE]...")
+@reading.MORE_RULES
 @click.option("--file", metavar="FILE", help="Rules of a TOML file (or JSON, when it is named .json).")
 @click.option(
     "--request", metavar="'METHOD /PATH'", help="Show how this request is read and which rule would fire."
@@ -479,6 +480,7 @@ def check(
     context: click.Context,
     *,
     rules: tuple[str, ...],
+    more: tuple[str, ...],
     file: str | None,
     request: str | None,
     host: str,
@@ -503,7 +505,7 @@ def check(
     asked = None if request is None else parse_request(request, host, mount, headers)
     settings, now, environment = None, time.time(), None
     try:
-        scenario = reading.read_rules_of(rules, file)
+        scenario = reading.read_rules_of(rules + more, file)
         if scenario is None:
             settings, environment = server_settings(os.environ, now)
             scenario = environment.scenario or Scenario()

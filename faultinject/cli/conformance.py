@@ -50,7 +50,6 @@ from faultinject.exceptions import ConfigurationError, FaultInjectError, Missing
 from faultinject.installation import install_extra
 from faultinject.processes import faster
 from faultinject.rules.printed_json import json_text
-from faultinject.rules.values import Mistake, duration
 from faultinject.server.certificates import Certificate, certificate
 
 Write = Callable[[Sequence[Measured], Results], None]
@@ -353,7 +352,10 @@ def conformance(
         }
     )
     rules.refuse_switched_off()
-    seconds = None if deadline is None else _seconds(deadline)
+    seconds = layout.seconds_of("--deadline", deadline)
+    layout.refuse(
+        {"--deadline: less than a second is too short for any client": seconds is not None and seconds < 1}
+    )
     listening.handle_signals()  # else the clients would go on
     if cases is not None:
         return _play(cases, clients, vendor, seconds, quiet=as_json)
@@ -463,16 +465,6 @@ def _play(
     if any(each.failed for each in done):
         return 1
     return 0 if all(each.passed for each in done) else 3
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = duration(text)
-    except Mistake as mistake:
-        raise click.UsageError(f"--deadline: {mistake}") from None
-    if seconds < 1:
-        raise click.UsageError("--deadline: less than a second is too short for any client")
-    return seconds
 
 
 def _phases(sdk: Sdk, names: Sequence[str], spread: float = 1.0) -> list[plan.Phase]:

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from faultinject.cli import layout, listening
 from faultinject.cli.layout import CONTEXT, print_json
-from faultinject.cli.rules import read_rules_of
+from faultinject.cli.rules import MORE_RULES, read_rules_of
 from faultinject.control.api import LARGEST as MOST_SENT
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, Conflict, Problem, plain
@@ -453,11 +453,13 @@ def rules(*, url: str | None, as_json: bool, as_toml: bool) -> int:
     "set", context_settings=CONTEXT, short_help="Put other rules in force; counts begin at zero."
 )
 @click.argument("rules", nargs=-1, metavar="[RULE]...")
+@MORE_RULES
 @click.option("--file", metavar="FILE", help="Rules of a TOML file (or JSON, when it is named .json).")
 @click.option("--seed", help="The seed; by default the file's, else the one in force.")
 @_changing
 def set_rules(
     rules: tuple[str, ...],
+    more: tuple[str, ...],
     *,
     file: str | None,
     seed: str | None,
@@ -468,6 +470,7 @@ def set_rules(
     Rules with a mistake change nothing. The current `abort` stays unless a file has its own.
     """
     body: dict[str, Any]
+    rules += more
     if file is None:
         if not rules:
             raise click.UsageError("there is no rule: give one, such as cos:SlowDown,times=2, or --file FILE")
@@ -483,11 +486,12 @@ def set_rules(
 
 
 @control.command(context_settings=CONTEXT, short_help="Add one rule after those in force.")
-@click.argument("rule")
+@click.argument("rules", nargs=-1, metavar="RULE")
+@MORE_RULES
 @_changing
-def add(rule: str, **asked: Any) -> int:
+def add(rules: tuple[str, ...], more: tuple[str, ...], **asked: Any) -> int:
     """Add one rule after those in force; these keep their counts."""
-    return _change("POST", "/rules", {"text": rule}, **asked)
+    return _change("POST", "/rules", {"text": "\n".join(rules + more)}, **asked)
 
 
 @control.command(context_settings=CONTEXT, short_help="Take one rule away.")
@@ -585,16 +589,17 @@ def _show(client: ControlClient, state: dict[str, Any], *, as_json: bool) -> int
 
 
 def _latest(client: ControlClient, limit: int) -> tuple[list[dict[str, Any]], str, int]:
-    """The last so many outcomes, the cursor behind them, and how many are no longer kept."""
-    kept: deque[dict[str, Any]] = deque(maxlen=limit)
+    """The outcomes of the last so many requests, the cursor behind them, and how many are no longer kept."""
+    kept: dict[tuple[int, int], dict[str, Any]] = {}
     cursor, dropped = "", 0
     while True:
         found = client.journal(cursor, PAGE)
-        kept += found["outcomes"]
+        # The end of a request comes as an outcome of its own, and stands in the place of its beginning.
+        kept |= {(each["pid"], each["seq"]): each for each in found["outcomes"]}
         cursor = found["cursor"]
         dropped += found["dropped"]
         if len(found["outcomes"]) < PAGE:
-            return [*kept], cursor, dropped
+            return [*deque(kept.values(), limit)], cursor, dropped
 
 
 def _follow(client: ControlClient, outcomes: list[dict[str, Any]], cursor: str, *, as_json: bool) -> None:
@@ -605,9 +610,14 @@ def _follow(client: ControlClient, outcomes: list[dict[str, Any]], cursor: str, 
     """
     listening.handle_signals()
     alive, lost = time.monotonic(), False
+    printed: deque[str] = deque(maxlen=PAGE)
     while True:
         for each in outcomes:
-            click.echo(json.dumps(each) if as_json else journal_line(each))
+            line = json.dumps(each) if as_json else journal_line(each)
+            # The end of a request is a line of its own where it shows something else than the beginning did.
+            if not each.get("final") or line not in printed:
+                click.echo(line)
+                printed.append(line)
         time.sleep(PAUSE)
         outcomes = []
         try:

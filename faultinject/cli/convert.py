@@ -77,7 +77,7 @@ class Conversion(Struct, rename={"source": "from"}):
     metavar="HOST:PORT",
     help="The app behind the proxy.",
 )
-@click.option("-o", "output", metavar="FILE", help="Write it there.  [default: standard output]")
+@click.option("-o", "--output", metavar="FILE", help="Write it there.  [default: standard output]")
 @click.option("--json", "as_json", is_flag=True, help="Print rules, text and remarks as JSON.")
 def convert(
     *,

@@ -369,9 +369,8 @@ TOO_FAST = "That run was made with --speed, and the one before in real time: lea
 )
 @click.option(
     "--within",
-    metavar="SECONDS",
-    type=click.FloatRange(0, min_open=True),
-    help="Seconds that a run may take.  [default: 10 × the time of a run without faults, and 5 min; with --crash 30 s]",
+    metavar="DURATION",
+    help="The time that a run may take.  [default: 10 × the time of a run without faults, and 5 min; with --crash 30 s]",
 )
 @click.option(
     "--speed",
@@ -420,7 +419,7 @@ def explore(
     crash: bool,
     recover: str | None,
     run_again: str | None,
-    within: float | None,
+    within: str | None,
     speed: float | None,
     replay: str | None,
     reset: str | None,
@@ -517,7 +516,7 @@ def explore(
             without=without,
             crash=crash,
             replay=replay or "",
-            within=within,
+            within=layout.seconds_of("--within", within),
         ),
         end=running.end,
         wording=Wording(

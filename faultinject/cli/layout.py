@@ -58,6 +58,25 @@ def again(context: click.Context, without: Collection[str] = ()) -> str:
     return shlex.join(words)
 
 
+def seconds_of(option: str, text: str | None) -> float | None:
+    """The seconds of a duration that an option has; None where it was not given.
+
+    Raises:
+        UsageError: it is not a duration, or not above 0.
+    """
+    # Here, as --version and -h need neither.
+    from faultinject.rules.values import Mistake, duration
+
+    if text is None:
+        return None
+    try:
+        seconds = duration(text)
+    except Mistake as mistake:
+        raise click.UsageError(f"{option}: {mistake}") from None
+    refuse({f"{option}: {text} is not above 0": not seconds})
+    return seconds
+
+
 def program_of(word: str) -> str:
     """The path of the program that a command begins with.
 

@@ -25,7 +25,7 @@ from faultinject.learning.formats import FORMATS
     help="The vendor of its operations and error codes.  [default: the vendor of the format; nginx: as an S3 request]",
 )
 @click.option("--all", "everything", is_flag=True, help="Also errors that a client should not retry.")
-@click.option("-o", "output", metavar="FILE", help="Write the scenario there.  [default: standard output]")
+@click.option("-o", "--output", metavar="FILE", help="Write the scenario there.  [default: standard output]")
 @click.option("--json", "as_json", is_flag=True, help="Print rules and numbers as JSON.")
 def learn(
     *,

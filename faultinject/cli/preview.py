@@ -10,6 +10,7 @@ import click
 
 from faultinject.cli.descriptions import effects_on_request
 from faultinject.cli.layout import CONTEXT
+from faultinject.cli.rules import MORE_RULES
 from faultinject.engine.actions import Respond
 from faultinject.engine.answers import answer_keys
 from faultinject.engine.shown import shown_target
@@ -26,7 +27,8 @@ LARGEST_BODY = 64 << 20
 
 
 @click.command(context_settings=CONTEXT)
-@click.argument("rule")
+@click.argument("rules", nargs=-1, metavar="RULE")
+@MORE_RULES
 @click.option("--method", metavar="METHOD", help="The request's method.  [default: the rule's, else GET]")
 @click.option("--path", default="/bucket/key", show_default=True, help="Its path, and query if any.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Its Host.")
@@ -35,13 +37,22 @@ LARGEST_BODY = 64 << 20
     "--seed",
     help="The seed of ids and of the choice from a group.  [default: $FAULTINJECT_SEED, else 0]",
 )
-def preview(rule: str, method: str | None, path: str, host: str, body: str | None, seed: str | None) -> int:
+def preview(
+    *,
+    rules: tuple[str, ...],
+    more: tuple[str, ...],
+    method: str | None,
+    path: str,
+    host: str,
+    body: str | None,
+    seed: str | None,
+) -> int:
     """Show the answer of RULE: status line, headers and body, the exact bytes, on standard output.
 
     It ignores the rule's probability and other triggers: the fault is always shown. A server adds its own Date, Server and
     Connection, except to an answer with exact=yes. Standard error describes a fault without bytes of its own.
     """
-    shown = one_rule(rule)
+    shown = one_rule("\n".join(rules + more))
     method = method or trials.default_method(shown)
     sent = b"" if body is None else body_of(body)
     request = trials.environ(method, path if path[:1] == "/" else f"/{path}", host, sent)

@@ -26,7 +26,7 @@ from faultinject.rules.scenario import Scenario
 @click.command(
     context_settings={**CONTEXT, "allow_interspersed_args": False},
 )
-@click.option("-r", "--rule", "rules", multiple=True, metavar="RULE", help="A rule; may be given again.")
+@reading.RULES
 @click.option("--file", metavar="FILE", help="Rules of a TOML file; they come before those of -r.")
 @click.option("--seed", help="The seed.  [default: the file's, else $FAULTINJECT_SEED, else one is chosen]")
 @click.option(

@@ -44,7 +44,7 @@ NEWEST = 1000
 _SAID_BELOW = "faultinject is on", "faultinject: FAULTINJECT_ON_REQUEST"
 
 OPTIONS = (
-    click.option("-r", "--rule", "rules", multiple=True, metavar="RULE", help="A rule; may be given again."),
+    reading.RULES,
     click.option("--file", metavar="FILE", help="Rules of a TOML file; they come before those of -r."),
     click.option(
         "--seed", help="The seed.  [default: the file's, else $FAULTINJECT_SEED, else one is chosen]"

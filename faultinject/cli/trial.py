@@ -12,7 +12,16 @@ from faultinject import vendors
 from faultinject.audit.checks.words import counted
 from faultinject.cli import listening
 from faultinject.cli import rules as reading
-from faultinject.cli.layout import CONTEXT, FASTEST, SLOWEST, aligned, print_json, program_of, refuse
+from faultinject.cli.layout import (
+    CONTEXT,
+    FASTEST,
+    SLOWEST,
+    aligned,
+    print_json,
+    program_of,
+    refuse,
+    seconds_of,
+)
 from faultinject.cli.progress import Progress
 from faultinject.engine.shown import quoted
 from faultinject.processes import faster
@@ -49,9 +58,8 @@ SHOWN = 10
 @click.option("--only", metavar="TEST", help="Judge this test alone; pytest also runs it alone.")
 @click.option(
     "--within",
-    metavar="SECONDS",
-    type=click.FloatRange(0, min_open=True),
-    help="Seconds that a run may take.  [default: 10 × the time of a run without faults, and 5 min]",
+    metavar="DURATION",
+    help="The time that a run may take.  [default: 10 × the time of a run without faults, and 5 min]",
 )
 @click.option(
     "--speed",
@@ -70,7 +78,7 @@ def trial(
     port: int,
     junit: str | None,
     only: str | None,
-    within: float | None,
+    within: str | None,
     speed: float | None,
     as_json: bool,
     verbose: bool,
@@ -113,7 +121,7 @@ def trial(
     began, stopped = time.monotonic(), ""
     with Suite(command, vendor, settings.endpoints, sock=sock, junit=junit, faster=variables) as suite:
         progress = Progress(lambda: trying.how_far())  # noqa: PLW0108 - it is made next
-        trying = Trial(suite, found, only=only, within=within, watch=progress.show)
+        trying = Trial(suite, found, only=only, within=seconds_of("--within", within), watch=progress.show)
         try:
             with progress:
                 trying.carry_out()

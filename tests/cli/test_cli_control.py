@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from jsonschema import Draft202012Validator
 
-from faultinject import ConfigurationError
+from faultinject import ConfigurationError, Scenario
 from faultinject.cli import ControlClient
 from tests.console import command
 from tests.control.conftest import KINDS, TOKEN, control
@@ -158,6 +158,29 @@ def test_the_journal(ask, server):
     assert lines[3].split()[3:] == ["passed", "-", "-", "slow"]
     assert len(json.loads(ask("journal", "--json", "--limit", "10000"))["outcomes"]) == before + 3
     assert ask("journal", "--limit", "0") == "no request has matched a rule so far\n"
+
+
+def test_a_request_that_ends_behind_its_line(ask, server):
+    """It is one request in the table and in JSON, as it ended, although the journal has a line for each of the two."""
+    server.injector.use(Scenario.parse("http:503,method=PUT"))
+    for path in ("/photos/one", "/photos/two"):
+        server.ask_app(path, "PUT", b"of a body")
+    lines = server.injector.journal.events()[0][-4:]
+    assert [each.final for each in lines] == [None, True] * 2
+    assert [each.split()[2] for each in ask("journal", "--limit", "2").splitlines()[1:]] == [
+        "/photos/one",
+        "/photos/two",
+    ]
+    found = json.loads(ask("journal", "--json", "--limit", "2"))["outcomes"]
+    assert [(each["path"], each["final"]) for each in found] == [("/photos/one", True), ("/photos/two", True)]
+
+
+def test_rules_by_option(ask):
+    """`-r` gives rules here, as in every command."""
+    assert [
+        each.split()[0] for each in ask("set", "-r", "http:503,name=a", "-r", "reset,name=b").splitlines()[3:]
+    ] == ["a", "b"]
+    assert "\nc " in ask("add", "-r", "http:418,name=c")
 
 
 @pytest.mark.parametrize("as_json", [pytest.param(False, marks=pytest.mark.slow), True])
@@ -313,7 +336,7 @@ class Journal(BaseHTTPRequestHandler):
         self.server.refusals -= refuses
         numbers = {"": range(5000), "4999": range(5000, 5002), "5001": range(5002, 5003)}.get(after, ())
         found = {
-            "outcomes": [ROW | {"path": f"/{each}"} for each in numbers],
+            "outcomes": [ROW | {"path": f"/{each}", "seq": each} for each in numbers],
             "cursor": str(numbers[-1]) if numbers else after,
             "dropped": len(numbers) and 1,
         }
@@ -328,7 +351,16 @@ class Journal(BaseHTTPRequestHandler):
         pass
 
 
-ROW = {"time": 0.0, "method": "GET", "path": "/", "did": "passed", "status": 200, "fault": None, "rule": None}
+ROW = {
+    "pid": 1,
+    "time": 0.0,
+    "method": "GET",
+    "path": "/",
+    "did": "passed",
+    "status": 200,
+    "fault": None,
+    "rule": None,
+}
 
 
 @pytest.fixture

@@ -252,19 +252,25 @@ ask('PUT', '/photos/cat')
 def test_a_command_that_waits_for_ever(run, program, tmp_path):
     """It is ended after so long, which is a failure."""
     source = f"THERE = {os.devnull!r}\n{HANGS}"
-    code, output, _ = run("explore", "-r", "reset", "--within", "8", "--", *program(source))
+    code, output, _ = run("explore", "-r", "reset", "--within", "8s", "--", *program(source))
     assert code == 1
     assert "\ndid not end within 8 s\n  when request 1 (CreateBucket /photos) gets: reset\n" in output
 
 
-@pytest.mark.parametrize("seconds", ["nan", "inf"])
-def test_a_run_that_may_take_for_ever(run, seconds):
-    """Is no bound."""
-    assert run("explore", "-r", "reset", "--within", seconds, "--", "true") == (
-        2,
-        "",
-        f"faultinject: within is a number of seconds above 0, not {seconds}\n",
-    )
+@pytest.mark.parametrize(
+    ("duration", "message"),
+    [
+        ("nan", "nan is not a duration such as 200ms, 5s, 10m or 1h"),
+        ("inf", "inf is not a duration such as 200ms, 5s, 10m or 1h"),
+        ("30", "30 has no unit; did you mean 30s?"),
+        ("0s", "0s is not above 0"),
+    ],
+)
+@pytest.mark.parametrize("command", ["explore", "trial"])
+def test_a_time_that_is_no_duration(run, command, duration, message):
+    """Durations have a unit in every command, and the bound of a run is one above 0."""
+    code, out, err = run(command, "-r", "reset", "--within", duration, "--", "true")
+    assert (code, out, err.splitlines()[-1]) == (2, "", f"Error: --within: {message}")
 
 
 def test_interrupted_in_a_run_with_a_fault(start, program, tmp_path):

@@ -249,7 +249,8 @@ def test_settings_that_shape_answers_hold(run_bytes):
     [
         (("cos:SlowDown http:503",), "preview shows one rule, and 2 were given"),
         (("",), "preview shows one rule, and none were given"),
-        ((), "Missing argument 'RULE'."),
+        (("-r", "cos:SlowDown", "http:503"), "preview shows one rule, and 2 were given"),
+        ((), "preview shows one rule, and none were given"),
     ],
 )
 def test_preview_takes_one_rule(run, arguments, message):

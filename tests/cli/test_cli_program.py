@@ -53,6 +53,25 @@ def test_every_command_has_help(run, command, option):
     assert out.startswith(f"Usage: faultinject {command} ")
 
 
+@pytest.mark.parametrize(
+    ("words", "takes"),
+    [
+        *(
+            ((each,), "--rule")
+            for each in ("serve", "proxy", "run", "explore", "trial", "convert", "check", "preview")
+        ),
+        *((("control", each), "--rule") for each in ("set", "add")),
+        *(
+            ((each,), "--output")
+            for each in ("explore", "report", "conformance", "learn", "convert", "schema")
+        ),
+    ],
+)
+def test_options_have_the_same_names_everywhere(run, words, takes):
+    """`-r` and `--rule` give a rule in each command that takes rules, `-o` and `--output` say where it writes."""
+    assert f"  {takes[1:3]}, {takes} " in run(*words, "-h")[1]
+
+
 def test_help_of_check_lists_the_whole_vocabulary(run):
     """Every fault, condition, trigger and effect stands in `check -h`."""
     _, out, _ = run("check", "-h")

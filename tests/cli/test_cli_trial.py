@@ -523,7 +523,7 @@ def test_a_suite_that_hangs(run, suite):
         "def test_first():\n    ask('PUT', '/first')\n    Path('there').unlink(missing_ok=True)\n",
         "def test_hangs():\n    try:\n        ask('PUT', '/wrong', tries=1)\n    except RuntimeError:\n        import time; time.sleep(600)\n",
     )
-    code, out, _ = run("trial", "--within", "20", "-r", "s3:SlowDown", "--", *PYTEST, name)
+    code, out, _ = run("trial", "--within", "20s", "-r", "s3:SlowDown", "--", *PYTEST, name)
     assert code == 1
     assert out.endswith(
         "did not run with s3:SlowDown,times=1,per=call (did not end within 20 s): test_it.py::test_hangs\n"

@@ -107,10 +107,10 @@ class Client:
         assert answer.status in (200, 201), answer.body
         return answer.data
 
-    def ask_app(self, path="/photos/cat.jpg", method="GET"):
+    def ask_app(self, path="/photos/cat.jpg", method="GET", body=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.app_port, timeout=PATIENCE)
         try:
-            connection.request(method, path)
+            connection.request(method, path, body)
             answer = connection.getresponse()
             answer.read()
             return answer.status
