@@ -143,8 +143,8 @@ def show_settings(settings: Settings, now: float) -> None:
     lines = [("faults", _switch_in_words(settings, over=over))]
     lines += [(name, visible(text)) for name, text in settings.variables.items()]
     if settings.production is not None:
-        verdict = "and allowed" if settings.production_allowed else "where nothing is injected"
-        lines.append(("production", f"{settings.production} looks like it, {verdict}"))
+        verdict = "faults are allowed" if settings.production_allowed else "nothing is injected"
+        lines.append(("production", f"{settings.production} looks like production: {verdict}"))
     if settings.enabled:
         lines.append(("seed", settings.seed or "chosen and logged at start"))
         if settings.expires is not None:

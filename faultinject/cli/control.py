@@ -51,7 +51,7 @@ class ControlClient:
         url: where it is, fit for messages.
 
     Raises:
-        ConfigurationError: nobody says where it is, or there is no token.
+        ConfigurationError: its address is missing, or there is no token.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class ControlClient:
         self.url = visible(f"{parts.scheme}://{name}:{self._port}{self._mount}")
         token = value_of(environ, TOKEN)
         if token is None:
-            raise _wrong(
-                TOKEN, "it is not set: set it to what the server has, or has told its log at the start"
+            raise ConfigurationError(
+                f"{TOKEN} is not set: set it to the server's token, which is in the server's log if nobody chose one"
             )
         if not (token.isascii() and token.isprintable()):
             raise _wrong(TOKEN, "a token has visible ASCII characters alone")
@@ -226,7 +226,7 @@ def _url(url: str | None, environ: Mapping[str, str]) -> str:
     text = value_of(environ, CONTROL)
     if text is None:
         raise ConfigurationError(
-            f"nobody says where the control API is: add --url http://127.0.0.1:8765, or set {CONTROL}=127.0.0.1:8765"
+            f"the address of the control API is missing: add --url http://127.0.0.1:8765, or set {CONTROL}=127.0.0.1:8765"
         )
     if text.startswith("/"):
         raise _wrong(
@@ -632,4 +632,4 @@ def _follow(client: ControlClient, outcomes: list[dict[str, Any]], cursor: str, 
         alive, lost = time.monotonic(), False
         outcomes, cursor = found["outcomes"], found["cursor"]
         if found["dropped"]:
-            click.echo(f"faultinject: {found['dropped']} requests are missing here", err=True)
+            click.echo(f"faultinject: missing requests: {found['dropped']}", err=True)

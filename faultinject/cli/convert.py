@@ -104,7 +104,7 @@ def convert(
         raise ConfigurationError("give either FILE of another tool, or rules by -r and --file")
     if not files and target is None:
         raise ConfigurationError(
-            "give a FILE of another tool to be read, or --to with whose configuration to write"
+            "give FILE, the configuration of another tool, or with --to the proxy whose configuration to write"
         )
     remarks = Remarks()
     names: list[str] = []

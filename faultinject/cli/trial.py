@@ -188,7 +188,12 @@ def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
     if report.too_fast:
         yield _listed("flaky, or too fast (give a smaller --speed)", report.too_fast, most)
     if not report.faults and not report.stopped:
-        yield "no fault was tried: none of the tests passes in both runs without faults"
+        why = (
+            "none of the tests passes in both runs without faults"
+            if report.requests
+            else "no request was seen"
+        )
+        yield f"no fault was tried: {why}"
     if report.stopped:
         yield f"incomplete: {quoted(report.stopped)}"
 

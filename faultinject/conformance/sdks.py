@@ -111,5 +111,5 @@ def of(client: str, vendor: str) -> Sdk:
     words = shlex.split(client)
     if not words or shutil.which(words[0]) is None:
         hint = nearest(client, SDKS) or f"; SDKs are {', '.join(SDKS)}"
-        raise ConfigurationError(f"--client: {client!r} is no SDK, no MODULE:FACTORY and no command{hint}")
+        raise ConfigurationError(f"--client: {client!r} is not an SDK, a MODULE:FACTORY or a command{hint}")
     return Sdk(client, client, vendor, tuple(words), aws=vendor == AWS)

@@ -151,7 +151,7 @@ class Access:
         name, given = split_host(authority)
         ours, asked = split_host(host)
         if port is None or (name, given or port) != (ours, asked or port):
-            raise Refusal(403, f"the Origin {visible(origin)[:200]} is another one than this control API's")
+            raise Refusal(403, f"the Origin {visible(origin)[:200]} is not that of this control API")
 
     def check_token(self, authorization: str | None) -> None:
         """Refuse a call without the token, in a time that does not depend on where a wrong one differs.
@@ -166,7 +166,7 @@ class Access:
         what = "the token is wrong" if authorization else "a token is missing"
         raise Refusal(
             401,
-            f"{what}: send Authorization: Bearer and the token, of {TOKEN} or of the server's log",
+            f"{what}: send Authorization: Bearer TOKEN, with the token of {TOKEN} or of the server's log",
             headers={"WWW-Authenticate": 'Bearer realm="faultinject"'},
         )
 

@@ -205,7 +205,7 @@ class Call:
         if f'"{now}"' in (each.strip() for each in text.split(",")):
             return int(now)
         raise Refusal(
-            412, f"the rules have changed: they are of generation {now} by now; read them again and repeat the change",
+            412, f"generation {now} is in force by now; look at the rules again and repeat the change",
             headers={"ETag": f'"{now}"'},
         )  # fmt: skip
 

@@ -43,7 +43,7 @@ class Target:
             raise ConfigurationError(
                 f"{told}: no host and port can be read from it; it looks like {EXAMPLE}"
                 if url.partition("://")[0].lower() in PORTS
-                else f"{told} is no URL of a server, such as {EXAMPLE}{_nearest(url)}"
+                else f"{told} is not the URL of a server, such as {EXAMPLE}{_nearest(url)}"
             )
         if parts.username is not None or parts.password is not None:
             raise ConfigurationError(

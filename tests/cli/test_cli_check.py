@@ -258,7 +258,7 @@ def test_production_allowed(run):
     code, out, _ = run("check", env={**env, "FAULTINJECT_PRODUCTION": "allow", "FAULTINJECT_EXPIRES": "1h"})
     lines = [line.split(maxsplit=1) for line in out.splitlines()]
     assert (code, lines[0]) == (0, ["faults", "on"])
-    assert ["production", "STAGE=live looks like it, and allowed"] in lines
+    assert ["production", "STAGE=live looks like production: faults are allowed"] in lines
 
 
 def test_production_is_no_matter_while_off(run):

@@ -393,7 +393,7 @@ def test_a_live_journal_that_breaks_off(start, paged):
     paged.refusals = 2
     process = start(*FOLLOW, paged.url, env={**os.environ, **ENV})
     assert process.line() == f"faultinject: the connection to {paged.url} is lost; trying again"
-    assert "faultinject: 1 requests are missing here" in (process.line(), process.line())
+    assert "faultinject: missing requests: 1" in (process.line(), process.line())
     assert [paged.asked.get(timeout=300) for _ in range(6)] == ["", "4999", "5001", "5001", "5001", "5002"]
     code, said = process.interrupt()
     assert (code, said[-1]) == (130, "faultinject: interrupted")
@@ -454,13 +454,13 @@ def test_where_nothing_answers(run, port):
 @pytest.mark.parametrize(
     ("arguments", "env", "said"),
     [
-        ([], ENV, "nobody says where the control API is: add --url http://127.0.0.1:8765, or set"),
+        ([], ENV, "the address of the control API is missing: add --url http://127.0.0.1:8765, or set"),
         (
             [],
             {**ENV, "FAULTINJECT_CONTROL": "/_x"},
             "FAULTINJECT_CONTROL: /_x is a path of the app: add --url http://HOST:PORT/_x",
         ),
-        (["--url", "http://h"], {}, "FAULTINJECT_TOKEN: it is not set: set it to what the server has"),
+        (["--url", "http://h"], {}, "FAULTINJECT_TOKEN is not set: set it to the server's token"),
         (
             ["--url", "http://h"],
             {"FAULTINJECT_TOKEN": "a\r\nb"},

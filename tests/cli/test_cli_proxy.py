@@ -223,7 +223,7 @@ def test_how_requests_are_read(start, store):
     ("arguments", "says"),
     [
         ((), "Missing option '--to'"),
-        (("--to", "h:9"), "faultinject: --to h:9 is no URL of a server, such as http://127.0.0.1:9000; did you mean http://h:9?"),
+        (("--to", "h:9"), "faultinject: --to h:9 is not the URL of a server, such as http://127.0.0.1:9000; did you mean http://h:9?"),
         (("--to", "http://h/p"), "faultinject: --to http://h/p: leave out the part after the host"),
         (("--to", "http://h", "-r", "cos:Slowdown"), "did you mean cos:SlowDown?"),
         (("--to", "http://h", "--vendor", "coss"), "coss"),
@@ -298,7 +298,7 @@ def test_an_exploration_in_front_of_a_server(run, store, tmp_path):
     [
         (("--to", "http://h", "--recover", "true"), "--recover is for --crash"),
         (("--rewrite-host",), "--rewrite-host is for --to"),
-        (("--to", "h"), "--to h is no URL of a server"),
+        (("--to", "h"), "--to h is not the URL of a server"),
         (("--to", "http://h", "-r", "overwrite"), "overwrite: only the embedded store can do this, and"),
     ],
 )

@@ -640,7 +640,7 @@ def test_progress(run, job, terminal):
         (("--", "no-such-command"), "no-such-command: command not found"),
         (("-r", "s3:Slowdown", "--", "true"), "did you mean s3:SlowDown?"),
         (("--", sys.executable, "-c", "print('hello')"), "its output:\nhello"),
-        (("--", "true"), "the command said nothing of any test."),
+        (("--", "true"), "the command reported no test."),
         (("--", *PYTEST, "test_it.py"), "no test sent a request to the embedded store,"),
         (("--app", "--", *PYTEST, "test_it.py"), "no app that the suite starts saw a request,"),
     ],
@@ -651,3 +651,13 @@ def test_wrong_use(run, suite, words, says):
     code, out, err = run("trial", *words)
     assert (code, out) == (2, "")
     assert says in err
+
+
+@pytest.mark.parametrize("others", ["", "def test_of_no_request(): pass\n"])
+def test_a_suite_that_fails_before_its_first_request(run, suite, others):
+    """Its failure is told with exit code 3, and not a want of requests: that is how a wrong import or a set-up that fails looks."""
+    name = suite(f"def test_it():\n    raise ValueError('no such table')\n{others}")
+    code, out, err = run("trial", "--", *PYTEST, name)
+    assert (code, err) == (3, "")
+    assert "\nbroken before: test_it.py::test_it: ValueError: no such table\n" in out
+    assert out.endswith("\nno fault was tried: no request was seen\n")

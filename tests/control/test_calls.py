@@ -411,7 +411,7 @@ def test_two_editors(api):
     ):
         answer = api.call(method, path, body, headers={"If-Match": tag})
         assert answer.status == 412, (method, path)
-        assert "read them again" in answer.message
+        assert "look at the rules again" in answer.message
     # What is wrong whatever is in force is told first: https://www.rfc-editor.org/rfc/rfc9110#section-13.2.1
     assert api.call("DELETE", "/rules/none", headers={"If-Match": tag}).status == 404
     assert api.call("PATCH", "/rules/slow", {"times": -1}, headers={"If-Match": tag}).status == 400

@@ -78,7 +78,7 @@ def test_the_standard_input():
 @row_by_row(
     ("arguments", "says"),
     [
-        ((), "give a FILE of another tool to be read, or --to with whose configuration to write"),
+        ((), "give FILE, the configuration of another tool, or with --to the proxy whose configuration to write"),
         (("--to", "envoy"), "there is no rule: give one by -r or --file, or in FAULTINJECT_RULES"),
         (("a.json", "-r", "reset"), "give either FILE of another tool, or rules by -r and --file"),
         (("--to", "envoy", "-r", "reset", "--listen", "a b:1"), "--listen: a b:1 is not a host and a port such as 127.0.0.1:8080"),

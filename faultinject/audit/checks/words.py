@@ -64,13 +64,14 @@ def plain(number: float) -> str:
 def counted(number: int, what: str) -> str:
     """A number of things.
 
-    >>> counted(1, "call"), counted(2_000, "retry"), counted(0, "answer of 200 with an error"), counted(2, "answer with a body")
-    ('1 call', '2,000 retries', '0 answers of 200 with an error', '2 answers with a body')
+    >>> counted(1, "call"), counted(2_000, "retry"), counted(0, "answer of 200 with an error"), counted(2, "wait before a retry")
+    ('1 call', '2,000 retries', '0 answers of 200 with an error', '2 waits before a retry')
     """
     if number == 1:
         return f"1 {what}"
-    thing, of, rest = what.partition(" of " if " of " in what else " with ")
-    return f"{number:,} {thing[:-1]}ies" if what.endswith("ry") else f"{number:,} {thing}s{of}{rest}"
+    thing, of, rest = what.partition(next((each for each in (" of ", " before ") if each in what), " with "))
+    things = f"{thing[:-1]}ies" if thing.endswith("ry") else f"{thing}s"
+    return f"{number:,} {things}{of}{rest}"
 
 
 def ordinal(number: int) -> str:

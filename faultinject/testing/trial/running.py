@@ -29,6 +29,7 @@ from faultinject.testing.exploration import Program, ProgramFailed, choices_of, 
 from faultinject.testing.exploration.choices import Choice
 from faultinject.testing.inject import Faults
 from faultinject.testing.trial.comparison import (
+    FAILED,
     Comparison,
     Result,
     SuiteRun,
@@ -105,8 +106,8 @@ MAX_BYTES = 1024**3
 TRIES = 4
 """How many requests are tried as the one that breaks a test."""
 NO_TESTS = (
-    "the command said nothing of any test. pytest and Node's test runner are heard by themselves; let go test write -json,"
-    " and any other runner JUnit XML, and name that file with --junit"
+    "the command reported no test. pytest and Node's test runner need no option; run go test with -json; let any other runner"
+    " write JUnit XML, and name its file with --junit"
 )
 NO_REQUEST = (
     "no test sent a request to the embedded store, so there is nothing to try. Its address is in the variable ENDPOINT and"
@@ -380,7 +381,7 @@ class Trial:
             bare.append(self._run((), within, fast=fast))
             within = self._within or TIMES * max(each.seconds for each in bare) + LEEWAY
             self._refuse_only(bare[0])
-            if not bare[0].outcomes:
+            if not bare[0].outcomes and FAILED not in {each.outcome for each in bare[0].results.values()}:
                 raise ConfigurationError(NO_REQUEST if self._suite.has_store else NO_REQUEST_OF_APP)
             self._left -= 1
         comparison = Comparison(bare, self._only)
@@ -390,7 +391,7 @@ class Trial:
             comparison = Comparison(bare, self._only)
             self.too_fast = [each for each in differ if each not in comparison.flaky]
         self.comparison = comparison
-        if not comparison.judged:
+        if not comparison.judged or not bare[0].outcomes:
             return
         self._left = len(self._faults)
         for number, rules in enumerate(self._faults, 1):
