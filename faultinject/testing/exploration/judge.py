@@ -175,7 +175,7 @@ class Judge:
         return self.counted(
             finding(
                 LOST_ANSWER,
-                f"{TWICE}: request {number} ({write.method}) was carried out and its answer lost; the job told an error and ran"
+                f"{TWICE}: request {number} ({write.method}) was carried out and its answer lost; the job failed and was run"
                 f" again: {each.message}",
                 subject=TWICE,
             )

@@ -171,7 +171,7 @@ ROW = """
         requests.put(f"{films}/{NAME}", "day 7", timeout=10).raise_for_status()
 """
 TWICE = (
-    "lost answer: wrote twice: request 1 (PUT) was carried out and its answer lost; the job told an error and ran again:"
+    "lost answer: wrote twice: request 1 (PUT) was carried out and its answer lost; the job failed and was run again:"
     " there are 2 objects /films/*, without faults 1"
 )
 AGAIN = "@pytest.mark.faultinject_explore('reset,when=after', 's3:SlowDown,bucket=films', again=True)"
