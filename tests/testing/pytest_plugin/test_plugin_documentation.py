@@ -1,5 +1,7 @@
 """What pytest says about the plugin."""
 
+import re
+
 import pytest
 
 
@@ -11,6 +13,24 @@ def test_markers_option(run):
             "@pytest.mark.faultinject(rule, /, [*]rules, seed=None, fast_forward=False, [*][*]keys): inject these faults*"
         ]
     )
+
+
+def test_markers_option_has_every_key_of_an_exploration(run):
+    """It names each key that the marker takes, and none else, as the message about a wrong key does."""
+    line = next(
+        each for each in run("", "--markers").outlines if each.startswith("@pytest.mark.faultinject_explore(")
+    )
+    shown = re.findall(r"(\w+)=", line.partition("):")[0])
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.faultinject_explore("cos", wrong=1)
+        def test_one(): pass
+        """
+    )
+    said = next(each for each in result.outlines if "takes no wrong; it takes " in each)
+    assert sorted(shown) == sorted(re.findall(r"\w+", said.partition("it takes ")[2].replace(" and ", ", ")))
 
 
 def test_fixtures_option(run):
