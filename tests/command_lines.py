@@ -31,7 +31,7 @@ EXIT_CODES = {
         3: "nothing could be judged, or a check of `--require` was not decided",
     },
     "conformance": {
-        1: "a check says FAIL (with `--strict` also WARN), or a client dies, stops answering or breaks the contract",
+        1: "a check says FAIL (with `--strict` also WARN), or a client that was ready dies, stops answering or breaks the contract",
         3: "nothing could be judged for a client, or a check of `--require` was not decided",
     },
     "learn": {2: "also: there is no error to learn from"},

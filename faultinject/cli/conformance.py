@@ -316,11 +316,10 @@ def conformance(
 
     With --cases the client plays the cases of a specification instead, and a case that it does not keep to fails.
 
-    Everything is on loopback and in memory; each SDK runs in its own process, one after the
-    other, for about 20 seconds. Exits with 1 when a check says FAIL (with --strict also WARN), or a client dies, stops
+    Everything is on loopback and in memory; each SDK runs in its own process, one after the other, for about 20
+    seconds. Exits with 1 when a check says FAIL (with --strict also WARN), or a client that was ready dies, stops
     answering or breaks the contract; with 3 when nothing could be judged for a client, or a check of --require was not
-    decided. Ctrl-C ends the running client, writes the
-    results of the clients before it, and exits with 130.
+    decided. Ctrl-C ends the running client, writes the results of the clients before it, and exits with 130.
 
     \b
     Examples:
